@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace wishbone {
+
+/// Owns a block of device memory; freed through the deleter its backend set.
+using Buffer = std::shared_ptr<void>;
+
+/// What attention needs to know of one bin, prepared once per bin (tile lists, tree roots).
+/// Each backend derives its own.
+class AttentionMask {
+  public:
+    virtual ~AttentionMask() = default;
+};
+
+struct AttentionShape {
+    std::int64_t query_heads = 0;
+    std::int64_t kv_heads = 0;
+    std::int64_t head_dim = 0;
+    float scale = 0;  ///< multiplies q·k before the softmax, normally 1/sqrt(head_dim)
+};
+
+/// The tokens the LM head scores. `row_count` rows of hidden states are read; several targets may read one
+/// row.
+struct HeadTargets {
+    Tensor row;    ///< i32 [R], index into the gathered rows
+    Tensor token;  ///< i32 [R], token id to score
+};
+
+struct AdamW {
+    float learning_rate, beta1, beta2, epsilon, weight_decay;
+    std::int64_t step;  ///< from 1, for bias correction
+};
+
+/// One device. Model code is written once against this; every operation is one virtual call and may run
+/// asynchronously until `synchronize` or `download`. Shapes: T tokens of a bin, H hidden size, F feed-forward
+/// size, V vocabulary, U rows read by the head, R targets. Activations and weights have `activation_dtype()`;
+/// statistics (inverse RMS, log-sum-exp, logps) and gradients of parameters are f32.
+/// Outputs are overwritten unless the name of the argument says `accumulated`. Arguments share memory only
+/// where an operation allows it. Shapes that do not fit each other throw Error(internal). Results are the
+/// same bits from run to run for the same inputs and number of threads.
+class Backend {
+  public:
+    virtual ~Backend() = default;
+
+    virtual std::string name() const = 0;         ///< "cpu", "cuda"
+    virtual std::string device_name() const = 0;  ///< for people
+    virtual int threads() const = 0;
+    virtual DType activation_dtype() const = 0;
+
+    virtual Buffer allocate(std::size_t bytes) = 0;  ///< throws Error(out_of_memory)
+    virtual void upload(Tensor to, const void* from) = 0;
+    virtual void download(void* to, Tensor from) = 0;
+    virtual void copy(Tensor to,
+                      Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both
+    virtual void zero(Tensor x) = 0;
+    virtual void synchronize() = 0;
+
+    /// `visible_until` and `position`: host arrays of length T (docs/architecture.md, "The mask").
+    virtual std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
+                                                        std::span<const std::int32_t> position) = 0;
+
+    /// out[t] = table[tokens[t]].
+    virtual void embedding(Tensor out, Tensor table, Tensor tokens) = 0;
+    virtual void embedding_backward(Tensor d_table_accumulated, Tensor tokens, Tensor d_out) = 0;
+
+    /// sum = x + delta; inv_rms[t] = 1/sqrt(mean(sum[t]²) + eps); out = sum · inv_rms · weight.
+    /// Without `delta` (empty tensor) sum is x itself and `sum` must be empty. `sum` may be `x`.
+    virtual void add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
+                             float eps) = 0;
+    /// d_x += gradient through the norm, where x is the normed input (`sum` above). `out` is computed again
+    /// on the way, for the weight gradient of the linear layer behind the norm, so that no forward pass has
+    /// to keep it.
+    virtual void rmsnorm_backward(Tensor d_x_accumulated, Tensor d_weight_accumulated, Tensor out,
+                                  Tensor d_out, Tensor x, Tensor inv_rms, Tensor weight) = 0;
+
+    /// out [M,N] = x [M,K] · w[N,K]ᵀ.
+    virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
+    /// d_x [M,K] = d_out [M,N] · w [N,K].
+    virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
+    /// d_w [N,K] += d_outᵀ · x.
+    virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
+
+    /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place, halves convention as in Hugging
+    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, D/2]. `inverse` rotates back (the
+    /// backward pass).
+    virtual void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
+                      bool inverse) = 0;
+
+    /// Prefix-masked attention. qkv [T, Hq + 2·Hkv, D] after RoPE; out [T, Hq·D]; lse f32 [Hq, T].
+    virtual void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
+                           AttentionShape shape) = 0;
+    virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
+                                    const AttentionMask& mask, AttentionShape shape) = 0;
+
+    /// gate_up [N, 2F] holds gate then up; out [N, F] = silu(gate) · up.
+    virtual void swiglu(Tensor out, Tensor gate_up) = 0;
+    /// `out` is computed again on the way, as in rmsnorm_backward. `d_gate_up` may be `gate_up`.
+    virtual void swiglu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up) = 0;
+
+    /// out[i] = x[rows[i]]; rows are distinct and ascending.
+    virtual void gather_rows(Tensor out, Tensor x, Tensor rows) = 0;
+    /// x[rows[i]] += from[i]; rows are distinct and ascending.
+    virtual void scatter_add_rows(Tensor x_accumulated, Tensor from, Tensor rows) = 0;
+
+    /// logps[r] = log softmax(hidden[target.row[r]] · headᵀ)[target.token[r]]; lse f32 [U].
+    /// The V-wide logits are worked through in chunks of rows. Those of the first C rows are left in
+    /// `kept_logits` [C, V], 0 <= C <= U, for the backward pass (empty tensor: none).
+    virtual void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
+                            HeadTargets targets) = 0;
+    /// Given weight[r] = dLoss/dlogps[r] (f32 [R]). Logits that were not kept are computed again; kept ones
+    /// are destroyed.
+    virtual void head_logps_backward(Tensor d_hidden, Tensor d_head_accumulated, Tensor kept_logits,
+                                     Tensor hidden, Tensor head, Tensor lse, HeadTargets targets,
+                                     Tensor weight) = 0;
+    /// How many bytes of logits are worth keeping between the two calls above.
+    virtual std::size_t kept_logits_budget() const = 0;
+
+    /// Sum of squares, accumulated in double in a fixed order.
+    virtual double sum_of_squares(Tensor x) = 0;
+    virtual void scale(Tensor x, float factor) = 0;
+    /// Decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW. `grad` is multiplied by `grad_scale`
+    /// first.
+    virtual void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+                       const AdamW& options) = 0;
+
+    /// Measured rate of a large matrix product in activation_dtype, FLOP/s: the ceiling speeds are compared
+    /// with.
+    virtual double measure_matmul_ceiling() = 0;
+};
+
+/// fp32 on OpenBLAS. `threads` 0 means all cores this process may run on.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+}  // namespace wishbone

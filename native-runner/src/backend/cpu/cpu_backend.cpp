@@ -1,0 +1,83 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "backend/cpu/require.h"
+
+namespace wishbone::cpu {
+
+Buffer allocate_aligned(std::size_t bytes) {
+    constexpr std::size_t line = 64;
+    constexpr std::size_t huge_page = std::size_t{2} << 20;
+    const bool large = bytes >= 2 * huge_page;
+    const std::size_t alignment = large ? huge_page : line;
+    if (bytes == 0) bytes = line;
+    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
+    if (memory == nullptr)
+        throw Error(ExitCode::out_of_memory,
+                    "cannot allocate " + std::to_string(bytes >> 20) + " MiB of memory", "cpu backend",
+                    "Plan with a smaller bin capacity, or use a smaller model.");
+    // Only a hint: without huge pages everything works, a little slower.
+    if (large) (void)::madvise(memory, rounded, MADV_HUGEPAGE);
+    return Buffer(memory, [](void* pointer) { std::free(pointer); });
+}
+
+namespace {
+
+int usable_cores() {
+    cpu_set_t cores;
+    if (::sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads)
+    : pool_(threads > 0 ? threads : usable_cores()),
+      thread_scratch_(static_cast<std::size_t>(pool_.threads())) {}
+
+std::string CpuBackend::device_name() const {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+        if (line.rfind("model name", 0) != 0) continue;
+        const std::size_t colon = line.find(": ");
+        if (colon != std::string::npos) return line.substr(colon + 2);
+    }
+    return "CPU";
+}
+
+Buffer CpuBackend::allocate(std::size_t bytes) { return allocate_aligned(bytes); }
+
+void CpuBackend::upload(Tensor to, const void* from) {
+    if (to.size() > 0) std::memcpy(to.data, from, to.bytes());
+}
+
+void CpuBackend::download(void* to, Tensor from) {
+    if (from.size() > 0) std::memcpy(to, from.data, from.bytes());
+}
+
+void CpuBackend::copy(Tensor to, Tensor from) {
+    require(to.size() == from.size() && to.dtype == from.dtype, "copy");
+    if (to.size() > 0) std::memcpy(to.data, from.data, to.bytes());
+}
+
+void CpuBackend::zero(Tensor x) {
+    if (x.size() > 0) std::memset(x.data, 0, x.bytes());
+}
+
+}  // namespace wishbone::cpu
+
+namespace wishbone {
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<cpu::CpuBackend>(threads); }
+
+}  // namespace wishbone

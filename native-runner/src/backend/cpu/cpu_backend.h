@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/scratch.h"
+#include "backend/cpu/thread_pool.h"
+
+namespace wishbone::cpu {
+
+/// fp32 on OpenBLAS. Host memory is device memory, so every operation is done when its call returns.
+/// Each operation is defined in the file of its name.
+class CpuBackend final : public Backend {
+  public:
+    explicit CpuBackend(int threads);
+
+    std::string name() const override { return "cpu"; }
+    std::string device_name() const override;
+    int threads() const override { return pool_.threads(); }
+    DType activation_dtype() const override { return DType::f32; }
+
+    Buffer allocate(std::size_t bytes) override;
+    void upload(Tensor to, const void* from) override;
+    void download(void* to, Tensor from) override;
+    void copy(Tensor to, Tensor from) override;
+    void zero(Tensor x) override;
+    void synchronize() override {}
+
+    std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
+                                                std::span<const std::int32_t> position) override;
+
+    void embedding(Tensor out, Tensor table, Tensor tokens) override;
+    void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override;
+
+    void add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
+                     float eps) override;
+    void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
+                          Tensor weight) override;
+
+    void linear(Tensor out, Tensor x, Tensor w) override;
+    void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) override;
+    void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override;
+
+    void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
+              bool inverse) override;
+
+    void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
+                   AttentionShape shape) override;
+    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
+                            const AttentionMask& mask, AttentionShape shape) override;
+
+    void swiglu(Tensor out, Tensor gate_up) override;
+    void swiglu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up) override;
+
+    void gather_rows(Tensor out, Tensor x, Tensor rows) override;
+    void scatter_add_rows(Tensor x, Tensor from, Tensor rows) override;
+
+    void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
+                    HeadTargets targets) override;
+    void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
+                             Tensor lse, HeadTargets targets, Tensor weight) override;
+    std::size_t kept_logits_budget() const override;
+
+    double sum_of_squares(Tensor x) override;
+    void scale(Tensor x, float factor) override;
+    void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+               const AdamW& options) override;
+
+    double measure_matmul_ceiling() override;
+
+  private:
+    ThreadPool pool_;
+    std::vector<Scratch> thread_scratch_;  ///< one a thread
+    Scratch shared_scratch_;
+};
+
+}  // namespace wishbone::cpu

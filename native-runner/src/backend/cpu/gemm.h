@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cpu/thread_pool.h"
+
+namespace wishbone::cpu {
+
+/// Row-major sgemm on OpenBLAS on all threads of the pool: c [m,n] = op(a) · op(b) + (accumulate ? c : 0).
+/// op(a) is [m,k], op(b) is [k,n]; a transposed operand is stored the other way round.
+void gemm(ThreadPool& pool, bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
+          std::int64_t k, const float* a, const float* b, float* c, bool accumulate);
+
+}  // namespace wishbone::cpu

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+// One function a subcommand (docs/formats.md, "The runner's command line"). All throw Error.
+
+namespace wishbone {
+
+struct TrainArguments {
+    std::filesystem::path run_folder;
+    bool resume = false;
+};
+void train_command(const TrainArguments& arguments);
+
+struct LogpsArguments {
+    std::filesystem::path model, plan, out;
+    bool gradients = false;
+    double beta = 0.1;
+};
+/// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32.
+void logps_command(const LogpsArguments& arguments);
+
+struct LogitsArguments {
+    std::filesystem::path model, out;
+    std::vector<std::int32_t> tokens;
+};
+/// Writes `logits` F32 [tokens, V].
+void logits_command(const LogitsArguments& arguments);
+
+struct SpeedupArguments {
+    std::filesystem::path model, shared_plan, naive_plan;
+    int rounds = 3;
+    int threads = 0;
+};
+/// Prints JSON lines.
+void speedup_command(const SpeedupArguments& arguments);
+
+/// Prints version, backends and devices, as JSON or for people.
+void info_command(bool json);
+
+}  // namespace wishbone

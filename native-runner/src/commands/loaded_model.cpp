@@ -1,0 +1,20 @@
+#include "commands/loaded_model.h"
+
+#include "io/model_config.h"
+#include "io/model_weights.h"
+
+namespace wishbone {
+
+LoadedModel::LoadedModel(const std::filesystem::path& folder, int threads)
+    : config_(read_model_config(folder)),
+      backend_(make_cpu_backend(threads)),
+      // The files are checked before memory is asked for.
+      parameters_([&] {
+          const ModelWeights weights(folder, config_);
+          Parameters parameters(*backend_, config_, backend_->activation_dtype());
+          weights.load(*backend_, parameters);
+          return parameters;
+      }()),
+      llama_(*backend_, config_) {}
+
+}  // namespace wishbone

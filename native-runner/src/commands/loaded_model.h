@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "backend/backend.h"
+#include "model/llama.h"
+
+namespace wishbone {
+
+/// A model folder on the CPU backend, ready to run.
+class LoadedModel {
+  public:
+    /// Throws Error(bad_input) for anything wrong with the folder.
+    LoadedModel(const std::filesystem::path& folder, int threads);
+
+    Backend& backend() { return *backend_; }
+    const LlamaConfig& config() const { return config_; }
+    Parameters& parameters() { return parameters_; }
+    Llama& llama() { return llama_; }
+
+  private:
+    LlamaConfig config_;
+    std::unique_ptr<Backend> backend_;
+    Parameters parameters_;
+    Llama llama_;
+};
+
+}  // namespace wishbone

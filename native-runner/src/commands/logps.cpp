@@ -1,0 +1,50 @@
+#include <cstdio>
+#include <deque>
+
+#include "commands/commands.h"
+#include "commands/loaded_model.h"
+#include "io/model_weights.h"
+#include "io/safetensors.h"
+#include "train/trainer.h"
+
+namespace wishbone {
+
+void logps_command(const LogpsArguments& arguments) {
+    const Plan plan = Plan::read(arguments.plan);
+    LoadedModel model(arguments.model, 0);
+    check_plan_fits(plan, arguments.plan.string(), model.config());
+
+    std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
+    for (std::int64_t b = 0; b < plan.bins(); ++b) {
+        const BinView bin = plan.bin(b);
+        const auto device = model.llama().prepare(bin);
+        add_by_sequence(bin, model.llama().forward(model.parameters(), *device, false), sums);
+        std::fprintf(stderr, "\rbin %lld/%lld", static_cast<long long>(b + 1),
+                     static_cast<long long>(plan.bins()));
+    }
+    std::fprintf(stderr, "\n");
+    const std::vector<float> logps(sums.begin(), sums.end());
+
+    std::vector<OutTensor> out = {
+        {"logps", FileDType::f32, {plan.sequences()}, std::as_bytes(std::span(logps))}};
+    std::deque<std::vector<float>> gradients;
+    if (arguments.gradients) {
+        TrainingOptions options;
+        options.beta = arguments.beta;
+        Trainer trainer(model.backend(), model.llama(), model.parameters(), options);
+        trainer.set_reference(std::vector<float>(static_cast<std::size_t>(plan.sequences()), 0.0f));
+        trainer.loss_and_gradient(plan, 0);
+        for (const NamedTensor& parameter : trainer.gradients().named()) {
+            const Tensor& tensor = parameter.tensor;
+            auto& values = gradients.emplace_back(static_cast<std::size_t>(tensor.size()));
+            download_floats(model.backend(), values, tensor);
+            out.push_back({"grad." + parameter.name,
+                           FileDType::f32,
+                           {tensor.shape.begin(), tensor.shape.begin() + tensor.rank},
+                           std::as_bytes(std::span<const float>(values))});
+        }
+    }
+    write_safetensors(arguments.out, out, {{"format", "wishbone-logps"}});
+}
+
+}  // namespace wishbone

@@ -1,0 +1,147 @@
+#include "io/model_weights.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "io/half.h"
+#include "io/json.h"
+#include "io/model_config.h"
+
+namespace wishbone {
+
+namespace {
+
+constexpr const char* fetch_again = "Download or write the model again.";
+
+std::string shown(const std::vector<std::int64_t>& shape) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+bool ignored(const std::string& name, const LlamaConfig& config) {
+    return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+}
+
+}  // namespace
+
+ModelWeights::ModelWeights(const std::filesystem::path& folder, const LlamaConfig& config) {
+    open(folder);
+    check(config);
+}
+
+void ModelWeights::open(const std::filesystem::path& folder) {
+    const std::filesystem::path single = folder / "model.safetensors";
+    const std::filesystem::path index = folder / "model.safetensors.index.json";
+    std::error_code error;
+    // The order of transformers: the single file wins.
+    if (std::filesystem::exists(single, error)) {
+        where_ = single.string();
+        files_.emplace_back(single);
+        for (const auto& [name, tensor] : files_.back().tensors()) {
+            tensors_[name] = &tensor;
+            file_of_[name] = where_;
+        }
+        return;
+    }
+    if (!std::filesystem::exists(index, error))
+        throw bad_input(
+            "The model has no weights: neither model.safetensors nor model.safetensors.index.json",
+            folder.string(), "Choose a model folder with weights in safetensors format.");
+
+    where_ = index.string();
+    const auto json = parse_json_table(read_text(index), where_);
+    const auto map = json.find("weight_map");
+    if (!json.is_object() || map == json.end() || !map->is_object())
+        throw bad_input("The index has no weight_map", where_, fetch_again);
+    std::map<std::string, std::set<std::string>> names_of_shard;
+    for (const auto& [name, shard] : map->items()) {
+        if (!shard.is_string())
+            throw bad_input("The shard of a tensor is not a string", where_ + ": " + name, fetch_again);
+        const std::string file = shard.get<std::string>();
+        // An index must not lead out of its folder.
+        if (file.empty() || std::filesystem::path(file).filename() != file || file == "." || file == "..")
+            throw bad_input("The shard \"" + file + "\" is not a plain file name", where_ + ": " + name,
+                            fetch_again);
+        names_of_shard[file].insert(name);
+    }
+    files_.reserve(names_of_shard.size());
+    for (const auto& [file, names] : names_of_shard) {
+        const std::filesystem::path path = folder / file;
+        if (!std::filesystem::exists(path, error))
+            throw bad_input("A shard of the model is missing", path.string(), fetch_again);
+        files_.emplace_back(path);
+        for (const std::string& name : names) {
+            tensors_[name] = &files_.back().at(name);
+            file_of_[name] = path.string();
+        }
+    }
+}
+
+void ModelWeights::check(const LlamaConfig& config) const {
+    std::set<std::string> expected;
+    for (const auto& [name, shape] : parameter_shapes(config)) {
+        expected.insert(name);
+        const auto found = tensors_.find(name);
+        if (found == tensors_.end()) {
+            const bool head = name == "lm_head.weight";
+            throw bad_input(
+                "The tensor \"" + name + "\" is missing", where_,
+                head ? "Set tie_word_embeddings to true in config.json if the model's head is tied."
+                     : fetch_again);
+        }
+        const FileTensor& tensor = *found->second;
+        const std::string where = file_of_.at(name) + ": " + name;
+        if (tensor.shape != shape)
+            throw bad_input(
+                "The tensor has shape " + shown(tensor.shape) + ", but config.json says " + shown(shape),
+                where, "Use the config.json and weights of one and the same model.");
+        if (tensor.dtype != FileDType::f32 && tensor.dtype != FileDType::f16 &&
+            tensor.dtype != FileDType::bf16)
+            throw bad_input("The tensor has dtype " + tensor.dtype_name, where,
+                            "Save the model in F32, F16 or BF16.");
+    }
+    for (const auto& [name, tensor] : tensors_)
+        if (!expected.contains(name) && !ignored(name, config))
+            throw bad_input("The tensor \"" + name + "\" does not belong to this architecture",
+                            file_of_.at(name), "Check that config.json describes this model.");
+}
+
+void ModelWeights::load(Backend& backend, Parameters& parameters) const {
+    std::vector<float> values;
+    for (const NamedTensor& parameter : parameters.named()) {
+        const auto found = tensors_.find(parameter.name);
+        if (found == tensors_.end() || found->second->size() != parameter.tensor.size())
+            throw Error(ExitCode::internal, "The model and its file disagree", parameter.name,
+                        "Report this.");
+        values.resize(static_cast<std::size_t>(parameter.tensor.size()));
+        to_float(*found->second, values);
+        upload_floats(backend, parameter.tensor, values);
+    }
+}
+
+void upload_floats(Backend& backend, Tensor to, std::span<const float> from) {
+    std::vector<std::uint16_t> bits;
+    if (to.dtype == DType::f32) {
+        backend.upload(to, from.data());
+    } else {
+        bits.resize(from.size());
+        std::ranges::transform(from, bits.begin(), float_to_bfloat16);
+        backend.upload(to, bits.data());
+    }
+    // Both sources must outlive an upload that runs asynchronously.
+    backend.synchronize();
+}
+
+void download_floats(Backend& backend, std::span<float> to, Tensor from) {
+    if (from.dtype == DType::f32) {
+        backend.download(to.data(), from);
+        return;
+    }
+    std::vector<std::uint16_t> bits(to.size());
+    backend.download(bits.data(), from);
+    std::ranges::transform(bits, to.begin(), bfloat16_to_float);
+}
+
+}  // namespace wishbone

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "train/training_options.h"
+
+namespace wishbone {
+
+/// `run.json` of a run folder, version 1 (docs/formats.md).
+struct RunConfig {
+    std::string id;
+    std::filesystem::path model;
+    TrainingOptions training;
+    std::string
+        training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
+    std::string backend;
+    int threads = 0;
+
+    /// Throws Error(bad_input) naming the field.
+    static RunConfig read(const std::filesystem::path& run_folder);
+};
+
+}  // namespace wishbone

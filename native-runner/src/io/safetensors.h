@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace wishbone {
+
+/// Element types of the safetensors format that the runner reads. It writes F32, BF16, I32 and F64.
+enum class FileDType { f64, f32, f16, bf16, i64, i32, other };
+
+/// Bytes of one element of a type the runner writes.
+std::size_t size_of(FileDType dtype);
+
+/// A tensor's place in a safetensors file.
+struct FileTensor {
+    FileDType dtype;
+    std::string dtype_name;
+    std::vector<std::int64_t> shape;
+    const std::byte* data;  ///< inside the mapping
+    std::size_t bytes;
+    std::int64_t size() const;
+};
+
+/// A memory-mapped safetensors file. The header is checked against the file's size before anything is read:
+/// header length, JSON, dtype and shape against byte range, no overlap, no gap, no overflow.
+class SafetensorsFile {
+  public:
+    /// Throws Error(bad_input) naming the file and the tensor.
+    explicit SafetensorsFile(const std::filesystem::path& file);
+    ~SafetensorsFile();
+    SafetensorsFile(SafetensorsFile&&) noexcept;
+    SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+    const std::map<std::string, FileTensor>& tensors() const { return tensors_; }
+    const std::map<std::string, std::string>& metadata() const { return metadata_; }
+    const std::filesystem::path& path() const { return path_; }
+    /// Throws when the tensor is missing.
+    const FileTensor& at(const std::string& name) const;
+
+  private:
+    SafetensorsFile(void* mapping, std::size_t bytes, std::filesystem::path file);
+    void read_header();
+
+    std::filesystem::path path_;
+    void* mapping_ = nullptr;
+    std::size_t mapped_bytes_ = 0;
+    std::map<std::string, FileTensor> tensors_;
+    std::map<std::string, std::string> metadata_;
+};
+
+/// Converts f32, f16, bf16 or f64 to float.
+void to_float(const FileTensor& from, std::span<float> to);
+
+/// A tensor to be written, from host memory.
+struct OutTensor {
+    std::string name;
+    FileDType dtype;
+    std::vector<std::int64_t> shape;
+    std::span<const std::byte> data;
+};
+
+/// Writes atomically: temporary name in the same folder, fsync, rename. Throws Error(cannot_write) and
+/// removes the temporary file when the disk is full.
+void write_safetensors(const std::filesystem::path& file, const std::vector<OutTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata);
+
+/// The same with the data of `tensors` left empty and asked for one tensor at a time by index, so that only
+/// one need be in host memory. The returned span must hold until the next call.
+void write_safetensors(const std::filesystem::path& file, const std::vector<OutTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata,
+                       const std::function<std::span<const std::byte>(std::size_t index)>& data);
+
+}  // namespace wishbone

@@ -1,0 +1,118 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "commands/commands.h"
+#include "core/error.h"
+#include "core/version.h"
+
+namespace {
+
+using wishbone::ExitCode;
+
+int report(ExitCode code, const std::string& what, const std::string& where, const std::string& advice) {
+    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", what.c_str(), where.c_str(), advice.c_str());
+    return static_cast<int>(code);
+}
+
+/// A memory-mapped file that was cut short while it was read. Only calls allowed in a signal handler.
+extern "C" void on_bus_error(int) {
+    constexpr char text[] =
+        "error: A file became shorter, or its disk failed, while it was read\n"
+        "  at: a model, plan or checkpoint file\n"
+        "  fix: Leave a run's files alone while it works, check the disk, and resume.\n";
+    [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, text, sizeof text - 1);
+    ::_exit(static_cast<int>(ExitCode::bad_input));
+}
+
+void set_signals() {
+    struct sigaction action{};
+    ::sigemptyset(&action.sa_mask);
+    action.sa_handler = on_bus_error;
+    ::sigaction(SIGBUS, &action, nullptr);
+    // Both become error codes of write(2): a closed pipe must not end a run, a full quota must be reported.
+    action.sa_handler = SIG_IGN;
+    ::sigaction(SIGPIPE, &action, nullptr);
+    ::sigaction(SIGXFSZ, &action, nullptr);
+}
+
+void add_commands(CLI::App& app) {
+    using namespace wishbone;
+
+    auto* train = app.add_subcommand("train", "Carry out the run in a run folder");
+    auto train_arguments = std::make_shared<TrainArguments>();
+    train->add_option("run-folder", train_arguments->run_folder, "Folder with run.json and plan.safetensors")
+        ->required();
+    train->add_flag("--resume", train_arguments->resume, "Go on from the newest checkpoint");
+    train->callback([=] { train_command(*train_arguments); });
+
+    auto* logps = app.add_subcommand("logps", "Log-probability of every sequence of a plan");
+    auto logps_arguments = std::make_shared<LogpsArguments>();
+    logps->add_option("model", logps_arguments->model, "Hugging Face model folder")->required();
+    logps->add_option("plan", logps_arguments->plan, "Plan file")->required();
+    logps->add_option("--out", logps_arguments->out, "Safetensors file to write")->required();
+    logps->add_flag("--gradients", logps_arguments->gradients,
+                    "Also the gradient of the first step's mean DPO loss");
+    logps->add_option("--beta", logps_arguments->beta, "DPO's beta")->capture_default_str();
+    logps->callback([=] { logps_command(*logps_arguments); });
+
+    auto* logits = app.add_subcommand("logits", "Logits of one sequence");
+    auto logits_arguments = std::make_shared<LogitsArguments>();
+    logits->add_option("model", logits_arguments->model, "Hugging Face model folder")->required();
+    logits->add_option("--tokens", logits_arguments->tokens, "Token ids, separated by commas")
+        ->delimiter(',')
+        ->required();
+    logits->add_option("--out", logits_arguments->out, "Safetensors file to write")->required();
+    logits->callback([=] { logits_command(*logits_arguments); });
+
+    auto* speedup = app.add_subcommand("speedup", "Time shared against naive plan, step by step in turn");
+    auto speedup_arguments = std::make_shared<SpeedupArguments>();
+    speedup->add_option("model", speedup_arguments->model, "Hugging Face model folder")->required();
+    speedup->add_option("shared-plan", speedup_arguments->shared_plan, "Plan with prefix sharing")
+        ->required();
+    speedup->add_option("naive-plan", speedup_arguments->naive_plan, "Plan without")->required();
+    speedup->add_option("--rounds", speedup_arguments->rounds, "How often to do every step")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    speedup->add_option("--threads", speedup_arguments->threads, "0 means all cores")
+        ->check(CLI::Range(0, 4096))
+        ->capture_default_str();
+    speedup->callback([=] { speedup_command(*speedup_arguments); });
+
+    auto* info = app.add_subcommand("info", "Version, backends, devices");
+    auto json = std::make_shared<bool>(false);
+    info->add_flag("--json", *json, "For programs");
+    info->callback([=] { info_command(*json); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    set_signals();
+    CLI::App app("Wishbone's runner: carries out preference-tuning runs", "wishbone-runner");
+    app.set_version_flag("--version", std::string(wishbone::version));
+    app.require_subcommand(1);
+    add_commands(app);
+    try {
+        app.parse(argc, argv);
+        return static_cast<int>(ExitCode::ok);
+    } catch (const CLI::Success& shown) {
+        return app.exit(shown);  // --help and --version
+    } catch (const CLI::Error& error) {
+        return report(ExitCode::usage, error.what(), "command line", "See wishbone-runner --help.");
+    } catch (const wishbone::Error& error) {
+        return report(error.code(), error.what(), error.where(), error.advice());
+    } catch (const std::bad_alloc&) {
+        return report(ExitCode::out_of_memory, "Not enough memory", "this machine",
+                      "Use a smaller model, a plan with a smaller capacity, or a machine with more memory.");
+    } catch (const std::exception& error) {
+        return report(ExitCode::internal, error.what(), "wishbone-runner",
+                      "This is a fault of the runner: report it.");
+    }
+}

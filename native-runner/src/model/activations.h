@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace wishbone {
+
+/// Device memory under one name that grows to the largest tensor asked for and is used again by the next bin.
+/// A larger request loses the contents.
+class Slot {
+  public:
+    Tensor get(Backend& backend, DType dtype, std::initializer_list<std::int64_t> shape) {
+        Tensor tensor(nullptr, dtype, shape);
+        if (tensor.bytes() > capacity_ || !buffer_) {
+            capacity_ = 0;
+            buffer_.reset();
+            buffer_ = backend.allocate(tensor.bytes());
+            capacity_ = tensor.bytes();
+        }
+        tensor.data = buffer_.get();
+        return tensor;
+    }
+
+  private:
+    Buffer buffer_;
+    std::size_t capacity_ = 0;
+};
+
+/// What a forward pass leaves behind. T tokens, N rows that go on behind attention (T, in the last layer the
+/// U rows that a target reads), H hidden size, F feed-forward size. Outputs of the norms and of SwiGLU are
+/// not kept: their backward passes make them again on the way.
+struct Activations {
+    struct Layer {
+        Slot input;              ///< [T, H], the residual stream before attention
+        Slot attention_inv_rms;  ///< f32 [T]
+        Slot qkv;                ///< [T, Hq + 2·Hkv, D], rotated
+        Slot attention, lse;     ///< [T, Hq·D], f32 [Hq, T]
+        Slot middle;             ///< [N, H], the residual stream before the MLP
+        Slot mlp_inv_rms;        ///< f32 [N]
+        Slot gate_up;            ///< [N, 2F]
+    };
+    std::vector<Layer> layers;
+    Slot attention_rows, input_rows;    ///< last layer: [U, Hq·D], [U, H]
+    Slot last, final_inv_rms, hidden;   ///< [U, H], f32 [U], [U, H]
+    Slot kept_logits, head_lse, logps;  ///< [C, V], f32 [U], f32 [R]
+};
+
+/// Memory that nothing outlives an operation or two in, shared by forward and backward of all layers.
+struct Workspace {
+    Slot normed;            ///< [T, H]
+    Slot narrow, narrow2;   ///< [T, H]
+    Slot wide, wide2;       ///< [N, F]
+    Slot d_stream, d_rows;  ///< gradient of the residual stream: [T, H], [U, H]
+    Slot d_attention, d_attention_rows, d_qkv;
+    Slot target_weight;  ///< f32 [R]
+};
+
+}  // namespace wishbone

@@ -1,0 +1,124 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <map>
+#include <system_error>
+
+#include "core/error.h"
+#include "io/atomic_file.h"
+#include "io/json.h"
+#include "io/model_export.h"
+
+namespace wishbone {
+
+namespace {
+
+constexpr const char* weight_files[] = {"model.safetensors", "optimizer.safetensors"};
+
+std::string name_of(std::int64_t step) {
+    char name[40];
+    std::snprintf(name, sizeof name, "step-%06lld", static_cast<long long>(step));
+    return name;
+}
+
+/// Checkpoint folders by step, whole or not, newest first.
+std::map<std::int64_t, std::filesystem::path, std::greater<>> list(const std::filesystem::path& folder) {
+    std::map<std::int64_t, std::filesystem::path, std::greater<>> found;
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error), end;
+    for (; !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        std::int64_t step = 0;
+        if (!name.starts_with("step-")) continue;
+        const auto [rest, problem] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+        if (problem == std::errc() && rest == name.data() + name.size() && name == name_of(step))
+            found[step] = entry->path();
+    }
+    return found;
+}
+
+/// Throws Error(bad_input) when the checkpoint is not whole.
+CheckpointState read_state(const std::filesystem::path& folder) {
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    const std::filesystem::path file = folder / "state.json";
+    const auto json = parse_json(read_text(file), file.string());
+    JsonFields fields(json, file.string(), "");
+    if (fields.text("format") != "wishbone-checkpoint" || fields.integer("version", 0, most) != 1)
+        throw bad_input("Not a checkpoint of this version of Wishbone", file.string(), "Start a new run.");
+    CheckpointState state;
+    state.step = fields.integer("step", 0, most);
+    state.next_seq = fields.integer("next_seq", 0, most);
+    state.plan_sha256 = fields.text("plan_sha256");
+    state.training = nlohmann::json(fields.any("training")).dump();
+    JsonFields bytes = fields.object("bytes");
+    for (const char* name : weight_files) {
+        std::error_code error;
+        const auto found = std::filesystem::file_size(folder / name, error);
+        if (error || static_cast<std::int64_t>(found) != bytes.integer(name, 0, most))
+            throw bad_input("The file is missing or has another size than when it was written",
+                            (folder / name).string(), "Restore the file, or remove this checkpoint.");
+    }
+    return state;
+}
+
+}  // namespace
+
+std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
+                             Backend& backend, Trainer& trainer, std::int64_t total_limit) {
+    const std::filesystem::path checkpoints = run_folder / "checkpoints";
+    {
+        AtomicFolder folder(checkpoints / name_of(state.step));
+        write_parameters(folder.path() / weight_files[0], backend, {{"", &trainer.policy()}});
+        write_parameters(folder.path() / weight_files[1], backend,
+                         {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+        nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
+                                       {"version", 1},
+                                       {"step", state.step},
+                                       {"next_seq", state.next_seq},
+                                       {"plan_sha256", state.plan_sha256},
+                                       {"training", nullptr},
+                                       {"bytes", nlohmann::json::object()}};
+        json["training"] = nlohmann::ordered_json::parse(state.training);
+        for (const char* name : weight_files)
+            json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
+        write_text(folder.path() / "state.json", json.dump(2) + "\n");
+        folder.commit();
+    }
+    std::int64_t kept = 0;
+    for (const auto& [step, path] : list(checkpoints)) {
+        // A step beyond this one is left from before a resume that went further back.
+        if (step <= state.step && (total_limit == 0 || ++kept <= total_limit)) continue;
+        std::error_code error;
+        std::filesystem::remove_all(path, error);
+        if (error)
+            std::fprintf(stderr, "warning: cannot remove %s: %s\n", path.c_str(), error.message().c_str());
+    }
+    return "checkpoints/" + name_of(state.step);
+}
+
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder) {
+    for (const auto& [step, path] : list(run_folder / "checkpoints")) {
+        try {
+            Checkpoint checkpoint{path, read_state(path)};
+            if (checkpoint.state.step == step) return checkpoint;
+            std::fprintf(stderr, "warning: %s says another step than its name; passed over\n", path.c_str());
+        } catch (const Error& error) {
+            std::fprintf(stderr, "warning: checkpoint passed over: %s (%s)\n", error.what(),
+                         error.where().c_str());
+        }
+    }
+    return std::nullopt;
+}
+
+void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
+    read_parameters(checkpoint.folder / weight_files[0], backend, {{"", &trainer.policy()}});
+    read_parameters(checkpoint.folder / weight_files[1], backend,
+                    {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+    trainer.set_updates(checkpoint.state.step);
+}
+
+}  // namespace wishbone

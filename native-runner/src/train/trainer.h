@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "backend/backend.h"
+#include "io/plan.h"
+#include "model/llama.h"
+#include "train/dpo_loss.h"
+#include "train/training_options.h"
+
+namespace wishbone {
+
+/// What one optimizer step did. Metrics are means over the step's pairs.
+struct StepResult {
+    DpoSums mean;
+    double grad_norm = 0;  ///< before clipping
+    std::int64_t pairs = 0;
+    std::int64_t tokens = 0;
+    double flops = 0;  ///< required: forward + twice that for backward, + one forward of an in-step reference
+};
+
+/// Asked between bins; true ends the work early.
+using StopRequested = std::function<bool()>;
+/// Told after each bin how many of how many are done.
+using BinProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// DPO on one model: policy, gradients, AdamW moments, reference. Knows nothing of files, events or plans
+/// beyond the one it is handed, so that training, speed measurement and tests share it.
+class Trainer {
+  public:
+    /// Gradients and moments are allocated and zeroed here. `policy` must outlive the trainer. With
+    /// ReferenceMode::in_step the policy is copied as reference now.
+    Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options);
+
+    /// Reference log-probabilities by key (`sequence_reference`), each key's sequence evaluated once with the
+    /// policy as it is now. Bins without a new key are skipped. Returns nothing when stopped.
+    std::vector<float> compute_reference(const Plan& plan, const BinProgress& progress,
+                                         const StopRequested& stop);
+    /// For ReferenceMode::precompute, before the first step.
+    void set_reference(std::vector<float> logps_by_key) { reference_logps_ = std::move(logps_by_key); }
+
+    /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
+    StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
+    /// Loss and its gradient (in `gradients()`, from zero) without an update.
+    StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
+
+    Parameters& policy() { return policy_; }
+    Parameters& gradients() { return gradients_; }
+    Parameters& first_moment() { return first_moment_; }
+    Parameters& second_moment() { return second_moment_; }
+    /// Updates done so far, which AdamW's bias correction depends on; set on resume.
+    std::int64_t updates() const { return updates_; }
+    void set_updates(std::int64_t updates) { updates_ = updates; }
+
+  private:
+    /// Runs of parameters that lie side by side and all decay or all do not, as ranges of the flat vector.
+    struct Group {
+        std::int64_t begin, end;
+        bool decays;
+    };
+    struct StepWork;
+
+    void evaluate_pairs(StepWork& work, std::int64_t bin);
+    void add_reference_logps(StepWork& work, const BinView& view, DeviceBin& device);
+    void update(double learning_rate, double grad_norm);
+
+    Backend& backend_;
+    Llama& llama_;
+    Parameters& policy_;
+    TrainingOptions options_;
+    Parameters gradients_, first_moment_, second_moment_;
+    std::vector<Parameters> reference_;  ///< empty unless in-step
+    std::vector<float> reference_logps_;
+    std::vector<Group> groups_;
+    std::int64_t updates_ = 0;
+};
+
+/// Sums the log-probabilities of a bin's targets by sequence id.
+void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span<double> by_sequence);
+
+/// Throws Error(bad_input) when the plan has token ids or positions that the model has not.
+void check_plan_fits(const Plan& plan, const std::string& plan_file, const LlamaConfig& config);
+
+}  // namespace wishbone

@@ -1,0 +1,267 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "reference/device.h"
+#include "reference/differences.h"
+#include "reference/operations_reference.h"
+
+using namespace wishbone;
+using namespace wishbone::reference;
+
+namespace {
+
+Values plus(Values a, const Values& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] += b[i];
+    return a;
+}
+
+}  // namespace
+
+TEST_CASE("embedding and its gradient, with repeated tokens") {
+    std::mt19937 random(1);
+    Device device(make_cpu_backend(2));
+    const std::int64_t vocabulary = 7, width = 37;
+    const std::vector<std::int32_t> tokens{3, 0, 3, 6, 3};
+    const Values table = random_values(random, 7 * 37), d_out = random_values(random, 5 * 37),
+                 before = random_values(random, 7 * 37);
+    const Tensor token = device.put(tokens), out = device.poisoned({5, width});
+    device.backend->embedding(out, device.put(table, {vocabulary, width}), token);
+    Values expected, d_expected = before;
+    for (std::size_t t = 0; t < tokens.size(); ++t)
+        for (std::size_t i = 0; i < 37; ++i) {
+            expected.push_back(table[static_cast<std::size_t>(tokens[t]) * 37 + i]);
+            d_expected[static_cast<std::size_t>(tokens[t]) * 37 + i] += d_out[t * 37 + i];
+        }
+    CHECK(device.get(out) == expected);
+    const Tensor d_table = device.put(before, {vocabulary, width});
+    device.backend->embedding_backward(d_table, token, device.put(d_out, {5, width}));
+    CHECK(relative_difference(device.get(d_table), d_expected) < 1e-6);
+}
+
+TEST_CASE("add_rmsnorm and its gradient") {
+    std::mt19937 random(2);
+    Device device(make_cpu_backend(2));
+    for (const std::int64_t width : {5, 64, 131}) {
+        const std::int64_t rows = 71;
+        const std::size_t size = static_cast<std::size_t>(rows * width);
+        const double eps = 1e-5;
+        const Values x = random_values(random, size), delta = random_values(random, size),
+                     d_out = random_values(random, size);
+        Values weight = random_values(random, static_cast<std::size_t>(width)), sum_expected(size);
+        for (std::size_t i = 0; i < size; ++i)
+            sum_expected[i] = static_cast<double>(static_cast<float>(x[i]) + static_cast<float>(delta[i]));
+
+        const Tensor sum = device.poisoned({rows, width}), out = device.poisoned({rows, width}),
+                     inv_rms = device.poisoned({rows}), w = device.put(weight, {width});
+        device.backend->add_rmsnorm(sum, out, inv_rms, device.put(x, {rows, width}),
+                                    device.put(delta, {rows, width}), w, static_cast<float>(eps));
+        CHECK(device.get(sum) == sum_expected);
+        CHECK(relative_difference(device.get(out), rmsnorm(sum_expected, weight, eps)) < 1e-6);
+
+        const Tensor out_alone = device.poisoned({rows, width}), inv_alone = device.poisoned({rows});
+        device.backend->add_rmsnorm({}, out_alone, inv_alone, sum, {}, w, static_cast<float>(eps));
+        CHECK(relative_difference(device.get(out_alone), device.get(out)) < 1e-6);
+        CHECK(relative_difference(device.get(inv_alone), device.get(inv_rms)) < 1e-6);
+
+        const Values d_x_before = random_values(random, size),
+                     d_w_before = random_values(random, static_cast<std::size_t>(width));
+        const Tensor d_x = device.put(d_x_before, {rows, width}), d_w = device.put(d_w_before, {width}),
+                     again = device.poisoned({rows, width});
+        device.backend->rmsnorm_backward(d_x, d_w, again, device.put(d_out, {rows, width}), sum, inv_rms, w);
+        Values input = sum_expected;
+        const auto loss = [&] { return dot(d_out, rmsnorm(input, weight, eps)); };
+        CHECK(relative_difference(device.get(again), device.get(out)) < 1e-6);
+        CHECK(relative_difference(device.get(d_w), plus(d_w_before, gradient(loss, weight))) < 1e-5);
+        if (width < 100)
+            CHECK(relative_difference(device.get(d_x), plus(d_x_before, gradient(loss, input))) < 1e-5);
+    }
+}
+
+TEST_CASE("linear and its gradients") {
+    std::mt19937 random(3);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 13, inputs = 9, outputs = 17;
+    Values x = random_values(random, 13 * 9), w = random_values(random, 17 * 9);
+    const Values d_out = random_values(random, 13 * 17), d_w_before = random_values(random, 17 * 9);
+    const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
+                 td = device.put(d_out, {rows, outputs});
+    const Tensor out = device.poisoned({rows, outputs}), d_x = device.poisoned({rows, inputs}),
+                 d_w = device.put(d_w_before, {outputs, inputs});
+    device.backend->linear(out, tx, tw);
+    device.backend->linear_backward_input(d_x, td, tw);
+    device.backend->linear_backward_weight(d_w, td, tx);
+    const auto loss = [&] { return dot(d_out, linear(x, w, inputs)); };
+    CHECK(relative_difference(device.get(out), linear(x, w, inputs)) < 1e-6);
+    CHECK(relative_difference(device.get(d_x), gradient(loss, x)) < 1e-6);
+    CHECK(relative_difference(device.get(d_w), plus(d_w_before, gradient(loss, w))) < 1e-6);
+    CHECK_THROWS(device.backend->linear(out, tw, tx));
+}
+
+TEST_CASE("rope turns and turns back") {
+    std::mt19937 random(4);
+    Device device(make_cpu_backend(2));
+    const AttentionShape shape{3, 1, 10, 1.0f};
+    const std::vector<std::int32_t> position{0, 4, 2, 2, 7};
+    Values cos, sin;
+    for (int i = 0; i < 8 * 5; ++i) {
+        cos.push_back(static_cast<double>(static_cast<float>(std::cos(i))));
+        sin.push_back(static_cast<double>(static_cast<float>(std::sin(i))));
+    }
+    const Values qkv = random_values(random, 5 * 5 * 10);
+    const Tensor x = device.put(qkv, {5, 5, 10}), c = device.put(cos, {8, 5}), s = device.put(sin, {8, 5}),
+                 p = device.put(position);
+    device.backend->rope(x, c, s, p, shape, false);
+    CHECK(relative_difference(device.get(x), rope(qkv, cos, sin, position, shape)) < 1e-6);
+    device.backend->rope(x, c, s, p, shape,
+                         true);  // a rotation's inverse is its transpose: the backward pass
+    CHECK(relative_difference(device.get(x), qkv) < 1e-6);
+}
+
+TEST_CASE("swiglu and its gradient, also far from zero") {
+    std::mt19937 random(5);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 40, width = 21;
+    Values gate_up = random_values(random, 40 * 42, 3.0);
+    gate_up[0] = 95, gate_up[1] = -95, gate_up[2] = 0, gate_up[3] = -88, gate_up[4] = 88;
+    const Values d_out = random_values(random, 40 * 21);
+    const Tensor in = device.put(gate_up, {rows, 2 * width}), out = device.poisoned({rows, width}),
+                 d_in = device.poisoned({rows, 2 * width}), again = device.poisoned({rows, width}),
+                 d = device.put(d_out, {rows, width});
+    device.backend->swiglu(out, in);
+    device.backend->swiglu_backward(d_in, again, d, in);
+    const auto loss = [&] { return dot(d_out, swiglu(gate_up, width)); };
+    const Values expected = gradient(loss, gate_up);
+    CHECK(relative_difference(device.get(out), swiglu(gate_up, width)) < 1e-6);
+    CHECK(relative_difference(device.get(again), swiglu(gate_up, width)) < 1e-6);
+    CHECK(relative_difference(device.get(d_in), expected) < 1e-6);
+    device.backend->swiglu_backward(in, again, d, in);  // in place
+    CHECK(device.get(in) == device.get(d_in));
+}
+
+TEST_CASE("rows are gathered and scattered back") {
+    std::mt19937 random(6);
+    Device device(make_cpu_backend(2));
+    const std::vector<std::int32_t> rows{1, 2, 5};
+    const Values x = random_values(random, 6 * 11), add = random_values(random, 3 * 11);
+    const Tensor row = device.put(rows), from = device.put(x, {6, 11}), out = device.poisoned({3, 11});
+    device.backend->gather_rows(out, from, row);
+    device.backend->scatter_add_rows(from, device.put(add, {3, 11}), row);
+    Values gathered, scattered = x;
+    for (std::size_t i = 0; i < 3; ++i)
+        for (std::size_t j = 0; j < 11; ++j) {
+            const std::size_t at = static_cast<std::size_t>(rows[i]) * 11 + j;
+            gathered.push_back(x[at]);
+            scattered[at] += add[i * 11 + j];
+        }
+    CHECK(device.get(out) == gathered);
+    CHECK(relative_difference(device.get(from), scattered) < 1e-6);
+}
+
+TEST_CASE("head: several targets a row, logits kept, kept in part and computed again") {
+    std::mt19937 random(7);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 9, width = 12, vocabulary = 33;
+    const std::vector<std::int32_t> row{0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 3, 3},
+        token{5, 0, 0, 32, 1, 2, 3, 4, 5, 6, 30, 2};
+    const auto count = static_cast<std::int64_t>(row.size());
+    Values hidden = random_values(random, 9 * 12), head = random_values(random, 33 * 12);
+    const Values weight = random_values(random, row.size()), d_head_before = random_values(random, 33 * 12);
+    const HeadTargets targets{device.put(row), device.put(token)};
+    const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
+    const auto loss = [&] { return dot(weight, head_logps(hidden, head, width, row, token)); };
+    const Values d_hidden_expected = gradient(loss, hidden), d_head_expected = gradient(loss, head);
+    for (const std::int64_t kept : {0, 4, 9}) {
+        CAPTURE(kept);
+        const Tensor logps = device.poisoned({count}), lse = device.poisoned({rows}),
+                     d_hidden = device.poisoned({rows, width}),
+                     d_head = device.put(d_head_before, {vocabulary, width});
+        const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
+        device.backend->head_logps(logps, lse, logits, h, w, targets);
+        CHECK(relative_difference(device.get(logps), head_logps(hidden, head, width, row, token)) < 1e-6);
+        device.backend->head_logps_backward(d_hidden, d_head, logits, h, w, lse, targets,
+                                            device.put(weight, {count}));
+        CHECK(relative_difference(device.get(d_hidden), d_hidden_expected) < 1e-5);
+        CHECK(relative_difference(device.get(d_head), plus(d_head_before, d_head_expected)) < 1e-5);
+    }
+}
+
+TEST_CASE("head over more rows than one chunk of logits holds") {
+    std::mt19937 random(8);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 150, width = 4, vocabulary = 70000;  // a chunk has 64 rows here
+    Values hidden = random_values(random, 150 * 4), head = random_values(random, 70000 * 4);
+    std::vector<std::int32_t> row, token;
+    for (std::int32_t i = 0; i < 150; ++i) {
+        row.push_back(149 - i);
+        token.push_back((i * 7919) % 70000);
+    }
+    const Values weight = random_values(random, row.size());
+    const HeadTargets targets{device.put(row), device.put(token)};
+    const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
+    const auto loss = [&] { return dot(weight, head_logps(hidden, head, width, row, token)); };
+    for (const std::int64_t kept : {0, 100}) {
+        const Tensor logps = device.poisoned({150}), lse = device.poisoned({rows}),
+                     d_hidden = device.poisoned({rows, width}),
+                     d_head = device.put(Values(70000 * 4, 0.0), {vocabulary, width});
+        const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
+        device.backend->head_logps(logps, lse, logits, h, w, targets);
+        CHECK(relative_difference(device.get(logps), head_logps(hidden, head, width, row, token)) < 1e-6);
+        device.backend->head_logps_backward(d_hidden, d_head, logits, h, w, lse, targets,
+                                            device.put(weight, {150}));
+        const Values along_hidden = random_values(random, hidden.size()),
+                     along_head = random_values(random, head.size());
+        const double hidden_slope = slope(loss, hidden, along_hidden),
+                     head_slope = slope(loss, head, along_head);
+        CHECK(dot(device.get(d_hidden), along_hidden) == doctest::Approx(hidden_slope).epsilon(1e-4));
+        CHECK(dot(device.get(d_head), along_head) == doctest::Approx(head_slope).epsilon(1e-4));
+    }
+}
+
+TEST_CASE("sum of squares and scale") {
+    std::mt19937 random(9);
+    Device device(make_cpu_backend(2));
+    const Values x = random_values(random, 100001);
+    const Tensor tensor = device.put(x, {100001});
+    CHECK(device.backend->sum_of_squares(tensor) == doctest::Approx(dot(x, x)).epsilon(1e-12));
+    CHECK(device.backend->sum_of_squares(tensor.slice(0, 0)) == 0.0);
+    device.backend->scale(tensor, 0.5f);
+    CHECK(device.backend->sum_of_squares(tensor) == doctest::Approx(dot(x, x) / 4).epsilon(1e-12));
+}
+
+TEST_CASE("AdamW follows its double implementation for several steps") {
+    std::mt19937 random(10);
+    Device device(make_cpu_backend(2));
+    const std::size_t size = 70001;
+    const double rate = 1e-2, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0.1, grad_scale = 0.25;
+    Values p = random_values(random, size), m(size), v(size);
+    const Tensor tp = device.put(p, {70001}), tm = device.put(m, {70001}), tv = device.put(v, {70001});
+    for (int step = 1; step <= 6; ++step) {
+        const Values grad = random_values(random, size);
+        device.backend->adamw(tp, device.put(grad, {70001}), tm, tv, static_cast<float>(grad_scale),
+                              {static_cast<float>(rate), static_cast<float>(beta1), static_cast<float>(beta2),
+                               static_cast<float>(epsilon), static_cast<float>(decay), step});
+        for (std::size_t i = 0; i < size; ++i) {
+            const double g = grad[i] * grad_scale;
+            p[i] -= rate * decay * p[i];
+            m[i] = beta1 * m[i] + (1 - beta1) * g;
+            v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+            const double m_hat = m[i] / (1 - std::pow(beta1, step)),
+                         v_hat = v[i] / (1 - std::pow(beta2, step));
+            p[i] -= rate * m_hat / (std::sqrt(v_hat) + epsilon);
+        }
+        CHECK(relative_difference(device.get(tp), p) < 1e-6);
+        CHECK(relative_difference(device.get(tm), m) < 1e-6);
+        CHECK(relative_difference(device.get(tv), v) <
+              2e-5);  // 1 - 0.999f differs from 0.001 in the fifth digit
+    }
+}
+
+TEST_CASE("the measured ceiling is a rate a processor can have") {
+    Device device(make_cpu_backend(2));
+    const double rate = device.backend->measure_matmul_ceiling();
+    CHECK(rate > 1e8);
+    CHECK(rate < 1e14);
+}

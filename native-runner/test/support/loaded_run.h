@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "io/model_weights.h"
+#include "io/plan.h"
+#include "support/plan_columns.h"
+#include "support/random_model.h"
+#include "support/temporary_folder.h"
+#include "train/trainer.h"
+
+namespace wishbone::test {
+
+/// A random tiny model on the CPU backend with a trainer, in this process.
+struct LoadedRun {
+    LoadedRun(const LlamaConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
+              int threads = 1)
+        : backend(make_cpu_backend(threads)),
+          policy(*backend, config, DType::f32),
+          llama(*backend, config),
+          trainer((load(config, seed), *backend), llama, policy, options) {}
+
+    std::vector<float> values(const Parameters& parameters) const {
+        std::vector<float> all;
+        for (const NamedTensor& parameter : parameters.named()) {
+            std::vector<float> part(static_cast<std::size_t>(parameter.tensor.size()));
+            download_floats(*backend, part, parameter.tensor);
+            all.insert(all.end(), part.begin(), part.end());
+        }
+        return all;
+    }
+
+    std::unique_ptr<Backend> backend;
+    Parameters policy;
+    Llama llama;
+    Trainer trainer;
+
+  private:
+    void load(const LlamaConfig& config, std::uint32_t seed) {
+        const TemporaryFolder folder;
+        write_random_model(folder.path(), config, seed);
+        ModelWeights(folder.path(), config).load(*backend, policy);
+    }
+};
+
+inline Plan read_plan(const PlanColumns& columns) {
+    const TemporaryFolder folder;
+    columns.write(folder / "plan");
+    return Plan::read(folder / "plan");
+}
+
+}  // namespace wishbone::test

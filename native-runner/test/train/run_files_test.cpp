@@ -1,0 +1,140 @@
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+
+#include "core/error.h"
+#include "support/files.h"
+#include "support/loaded_run.h"
+#include "support/temporary_folder.h"
+#include "train/checkpoint.h"
+#include "train/event_log.h"
+#include "train/process_identity.h"
+#include "train/run_lock.h"
+
+using namespace wishbone;
+using namespace wishbone::test;
+
+TEST_CASE("event log: numbers go on, lines stand alone after a cut-off one") {
+    const TemporaryFolder folder;
+    const auto file = folder / "events.jsonl";
+    {
+        EventLog log(file);
+        CHECK_FALSE(log.has_started());
+        log.write("start", {{"pid", 1}});
+        log.write("step", {{"step", 1}, {"loss", 0.1}});
+    }
+    const std::string whole = read_file(file);
+    CHECK(whole.ends_with("\n"));
+    write_file(file, whole + "{\"seq\":2,\"time\":\"2026-01-0");
+    {
+        EventLog log(file);
+        CHECK(log.has_started());
+        CHECK(log.next_seq() == 2);
+        log.write("step", {{"step", 2}});
+        log.raise_next_seq(10);
+        log.write("step", {{"step", 3}});
+        log.raise_next_seq(5);
+        log.write("failed", {{"what", "bytes \xff that are no UTF-8"}});
+        log.sync();
+    }
+    CHECK(read_file(file).starts_with(whole + "{\"seq\":2,\"time\":\"2026-01-0\n{\"seq\":2,"));
+    const auto events = read_events(file);
+    REQUIRE(events.size() == 5);
+    std::set<int> seqs;
+    for (const auto& event : events) {
+        CHECK(seqs.insert(event["seq"].get<int>()).second);
+        const std::string time = event["time"];
+        CHECK(time.size() == 24);
+        CHECK(time[10] == 'T');
+        CHECK(time.ends_with("Z"));
+    }
+    CHECK(events[4]["seq"] == 11);
+}
+
+TEST_CASE("event log: a log with foreign lines is still continued") {
+    const TemporaryFolder folder;
+    write_file(folder / "log", "not json\n[1,2]\n{\"seq\":\"x\"}\n{\"seq\":-4}\n\n{\"seq\":7,\"type\":5}\n");
+    EventLog log(folder / "log");
+    CHECK(log.next_seq() == 8);
+    CHECK_FALSE(log.has_started());
+}
+
+TEST_CASE("event log: a disk that is full is an error with its own code") {
+    try {
+        EventLog log("/dev/full");
+        log.write("step", {{"step", 1}});
+        FAIL("no error");
+    } catch (const Error& error) {
+        CHECK(error.code() == ExitCode::cannot_write);
+        CHECK(error.where() == "/dev/full");
+    }
+}
+
+TEST_CASE("run lock: one holder at a time") {
+    const TemporaryFolder folder;
+    {
+        const RunLock first(folder.path());
+        CHECK_THROWS_AS(RunLock(folder.path()), Error);
+    }
+    const RunLock again(folder.path());
+    CHECK_THROWS_AS(RunLock(folder / "absent"), Error);
+}
+
+TEST_CASE("process identity: what /proc says of this process") {
+    const ProcessIdentity self = identify_this_process();
+    CHECK(self.pid == ::getpid());
+    CHECK(self.start > 0);
+    CHECK(self.boot_id.size() == 36);
+}
+
+TEST_CASE("checkpoints: the limit, damaged ones, replaced ones") {
+    const TemporaryFolder folder;
+    LoadedRun run(tiny_config(), {});
+    const auto save = [&](std::int64_t step, std::int64_t limit) {
+        return write_checkpoint(folder.path(), {step, 0, "plan", "{}"}, *run.backend, run.trainer, limit);
+    };
+    CHECK_FALSE(newest_checkpoint(folder.path()));
+    CHECK(save(5, 2) == "checkpoints/step-000005");
+    save(10, 2);
+    save(15, 2);
+    CHECK_FALSE(std::filesystem::exists(folder / "checkpoints/step-000005"));
+    CHECK(newest_checkpoint(folder.path())->state.step == 15);
+    save(1000000, 0);
+    CHECK(newest_checkpoint(folder.path())->state.step == 1000000);
+    CHECK(std::filesystem::exists(folder / "checkpoints/step-000010"));
+    std::filesystem::remove_all(folder / "checkpoints/step-1000000");
+
+    const auto newest = folder / "checkpoints/step-000015";
+    const std::string state = read_file(newest / "state.json"),
+                      model = read_file(newest / "model.safetensors");
+    for (const auto& [name, text] : {std::pair<std::string, std::string>{"state.json", "{"},
+                                     {"state.json", "{}"},
+                                     {"model.safetensors", model.substr(0, model.size() - 1)}}) {
+        const std::string good = read_file(newest / name);
+        write_file(newest / name, text);
+        CHECK(newest_checkpoint(folder.path())->state.step == 10);
+        write_file(newest / name, good);
+    }
+    std::filesystem::remove(newest / "optimizer.safetensors");
+    CHECK(newest_checkpoint(folder.path())->state.step == 10);
+    save(15, 2);
+    CHECK(newest_checkpoint(folder.path())->state.step == 15);
+    write_file(folder / "checkpoints/step-000020x/state.json", state);
+    CHECK(newest_checkpoint(folder.path())->state.step == 15);
+    CHECK(names_containing(folder.path(), "tmp").empty());
+}
+
+TEST_CASE("checkpoints: another model's are refused") {
+    const TemporaryFolder folder;
+    LoadedRun run(tiny_config(), {});
+    write_checkpoint(folder.path(), {1, 0, "plan", "{}"}, *run.backend, run.trainer, 2);
+    LlamaConfig other = tiny_config();
+    other.intermediate_size = 40;
+    LoadedRun different(other, {});
+    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *different.backend, different.trainer),
+                    Error);
+    LoadedRun untied(tiny_config(false), {});
+    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *untied.backend, untied.trainer),
+                    Error);
+}

@@ -1,0 +1,277 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "core/error.h"
+#include "support/loaded_run.h"
+#include "train/checkpoint.h"
+#include "train/schedule.h"
+
+using namespace wishbone;
+using namespace wishbone::test;
+
+namespace {
+
+const LlamaConfig config = tiny_config();
+
+TrainingOptions strong_options() {
+    TrainingOptions options;
+    options.beta = 0.2;
+    options.learning_rate = 3e-3;
+    options.weight_decay = 0.05;
+    options.schedule = Schedule::cosine;
+    return options;
+}
+
+Plan random_plan(Packing packing, int epochs = 1) {
+    return read_plan(
+        make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, 80, packing, config.vocab_size));
+}
+
+const auto never = [] { return false; };
+const auto silent = [](std::int64_t, std::int64_t) {};
+
+/// Largest difference relative to the largest value.
+double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
+    REQUIRE(a.size() == b.size());
+    double difference = 0, scale = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
+        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
+    }
+    return difference / scale;
+}
+
+std::vector<double> losses(LoadedRun& run, const Plan& plan, const TrainingOptions& options) {
+    std::vector<double> all;
+    if (options.reference == ReferenceMode::precompute)
+        run.trainer.set_reference(run.trainer.compute_reference(plan, silent, never));
+    for (std::int64_t s = 0; s < plan.steps(); ++s)
+        all.push_back(run.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options)).mean.loss);
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("shared, naive and split plans give the same loss, gradient and training") {
+    const TrainingOptions options = strong_options();
+    LoadedRun shared(config, options), naive(config, options), split(config, options);
+    const Plan shared_plan = random_plan(Packing::shared, 3), naive_plan = random_plan(Packing::naive, 3),
+               split_plan = random_plan(Packing::split, 3);
+    CHECK(shared_plan.tokens() < naive_plan.tokens());
+    CHECK(split_plan.bins() == split_plan.sequences());
+
+    for (auto* run : {&shared, &naive, &split}) {
+        const Plan& plan = run == &shared ? shared_plan : run == &naive ? naive_plan : split_plan;
+        run->trainer.set_reference(std::vector<float>(24, -20.0f));
+        const StepResult result = run->trainer.loss_and_gradient(plan, 0);
+        CHECK(result.pairs == 4);
+        CHECK(std::isfinite(result.mean.loss));
+    }
+    const auto gradient = naive.values(naive.trainer.gradients());
+    CHECK(relative_difference(gradient, shared.values(shared.trainer.gradients())) < 1e-5);
+    CHECK(relative_difference(gradient, split.values(split.trainer.gradients())) < 1e-5);
+
+    const auto a = losses(shared, shared_plan, options), b = losses(naive, naive_plan, options),
+               c = losses(split, split_plan, options);
+    for (std::size_t s = 0; s < a.size(); ++s) {
+        CHECK(a[s] == doctest::Approx(b[s]).epsilon(1e-4));
+        CHECK(c[s] == doctest::Approx(b[s]).epsilon(1e-4));
+    }
+    CHECK(a.front() == doctest::Approx(std::log(2.0)).epsilon(1e-5));
+    CHECK(a.back() < a.front() - 0.01);
+}
+
+TEST_CASE("the step's gradient agrees with central differences of the loss") {
+    // The model's own gradient is tested in float64 elsewhere; this covers reference, beta, mean over pairs
+    // and sign.
+    TrainingOptions options = strong_options();
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared);
+    std::vector<float> reference = run.trainer.compute_reference(plan, silent, never);
+    for (std::size_t i = 0; i < reference.size(); ++i) reference[i] += static_cast<float>(i % 5) - 2.0f;
+    run.trainer.set_reference(reference);
+    run.trainer.loss_and_gradient(plan, 1);
+    const auto gradient = run.values(run.trainer.gradients());
+    const auto start = run.values(run.policy);
+
+    // Along the gradient itself the slope of the loss is the gradient's norm, far above fp32 noise.
+    double norm = 0;
+    for (const float g : gradient) norm += static_cast<double>(g) * g;
+    norm = std::sqrt(norm);
+    const auto loss_at = [&](double distance) {
+        std::size_t i = 0;
+        for (const NamedTensor& parameter : run.policy.named()) {
+            std::vector<float> moved(static_cast<std::size_t>(parameter.tensor.size()));
+            for (float& value : moved) {
+                value = static_cast<float>(start[i] + distance * gradient[i] / norm);
+                ++i;
+            }
+            upload_floats(*run.backend, parameter.tensor, moved);
+        }
+        return run.trainer.loss_and_gradient(plan, 1).mean.loss;
+    };
+    const double h = 1e-2;
+    CHECK((loss_at(h) - loss_at(-h)) / (2 * h) == doctest::Approx(norm).epsilon(1e-3));
+}
+
+TEST_CASE("the reference can be computed before or inside the steps") {
+    TrainingOptions before = strong_options(), inside = strong_options();
+    inside.reference = ReferenceMode::in_step;
+    for (const Packing packing : {Packing::shared, Packing::split}) {
+        LoadedRun a(config, before), b(config, inside);
+        const Plan plan = random_plan(packing, 2);
+        const auto one = losses(a, plan, before), other = losses(b, plan, inside);
+        for (std::size_t s = 0; s < one.size(); ++s) CHECK(one[s] == doctest::Approx(other[s]).epsilon(1e-5));
+        const StepResult with = b.trainer.loss_and_gradient(plan, 0),
+                         without = a.trainer.loss_and_gradient(plan, 0);
+        CHECK(with.flops / without.flops == doctest::Approx(4.0 / 3));
+    }
+}
+
+TEST_CASE("the reference visits each key once and stops when asked") {
+    LoadedRun run(config, strong_options());
+    const Plan once = random_plan(Packing::shared, 1), thrice = random_plan(Packing::shared, 3);
+    std::int64_t visited = 0, total = 0;
+    const auto count = [&](std::int64_t done, std::int64_t of) { visited = done, total = of; };
+    const auto a = run.trainer.compute_reference(once, count, never);
+    CHECK(visited == once.bins());
+    const auto b = run.trainer.compute_reference(thrice, count, never);
+    CHECK(visited == once.bins());
+    CHECK(total == once.bins());
+    CHECK(a == b);
+    CHECK(a.size() == 24);
+    for (const float logp : a) CHECK(logp < 0);
+    visited = 0;
+    CHECK(run.trainer.compute_reference(once, count, [&] { return visited == 2; }).empty());
+}
+
+TEST_CASE("metrics are means over the step's pairs") {
+    const TrainingOptions options = strong_options();
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared);
+    const std::vector<float> reference(24, -17.0f);
+    run.trainer.set_reference(reference);
+    const StepResult result = run.trainer.loss_and_gradient(plan, 2);
+
+    std::vector<double> logps(24, 0.0);
+    for (std::int64_t b = 0; b < plan.bins(); ++b) {
+        const BinView bin = plan.bin(b);
+        add_by_sequence(bin, run.llama.forward(run.policy, *run.llama.prepare(bin), false), logps);
+    }
+    double loss = 0, chosen = 0, rejected = 0, accuracy = 0;
+    for (std::size_t p = 8; p < 12; ++p) {
+        const double c = options.beta * (logps[2 * p] + 17), r = options.beta * (logps[2 * p + 1] + 17);
+        loss += std::log(1 + std::exp(r - c)) / 4;
+        chosen += c / 4;
+        rejected += r / 4;
+        accuracy += (c > r) / 4.0;
+    }
+    CHECK(result.mean.loss == doctest::Approx(loss).epsilon(1e-6));
+    CHECK(result.mean.rewards_chosen == doctest::Approx(chosen).epsilon(1e-6));
+    CHECK(result.mean.rewards_rejected == doctest::Approx(rejected).epsilon(1e-6));
+    CHECK(result.mean.margins == doctest::Approx(chosen - rejected).epsilon(1e-6));
+    CHECK(result.mean.accuracies == accuracy);
+    CHECK(result.mean.logps_chosen == doctest::Approx(chosen / options.beta - 17).epsilon(1e-6));
+    double squares = 0;
+    for (const float g : run.values(run.trainer.gradients())) squares += static_cast<double>(g) * g;
+    CHECK(result.grad_norm == doctest::Approx(std::sqrt(squares)).epsilon(1e-6));
+}
+
+TEST_CASE("one update is torch's AdamW after clip_grad_norm_, decaying matrices only") {
+    TrainingOptions options = strong_options();
+    options.weight_decay = 0.5;
+    options.max_grad_norm = 0.05;
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared);
+    run.trainer.set_reference(std::vector<float>(24, -17.0f));
+    const double learning_rate = 1e-2;
+
+    std::vector<float> before = run.values(run.policy);
+    std::vector<double> m(before.size(), 0.0), v(before.size(), 0.0), expected(before.begin(), before.end());
+    for (int t = 1; t <= 2; ++t) {
+        const StepResult result = run.trainer.step(plan, t - 1, learning_rate);
+        CHECK(result.grad_norm > options.max_grad_norm);
+        const double clip = std::min(1.0, options.max_grad_norm / (result.grad_norm + 1e-6));
+        const auto gradient = run.values(run.trainer.gradients());
+        const auto after = run.values(run.policy);
+        std::size_t i = 0;
+        for (const NamedTensor& parameter : run.policy.named()) {
+            const bool is_norm = parameter.name.find("norm") != std::string::npos;
+            for (std::int64_t k = 0; k < parameter.tensor.size(); ++k, ++i) {
+                const double g = gradient[i] * clip;
+                double x = before[i];
+                if (!is_norm) x -= learning_rate * options.weight_decay * x;
+                m[i] = options.adam_beta1 * m[i] + (1 - options.adam_beta1) * g;
+                v[i] = options.adam_beta2 * v[i] + (1 - options.adam_beta2) * g * g;
+                const double bias1 = 1 - std::pow(options.adam_beta1, t),
+                             bias2 = 1 - std::pow(options.adam_beta2, t);
+                x -= learning_rate * (m[i] / bias1) / (std::sqrt(v[i] / bias2) + options.adam_epsilon);
+                REQUIRE(after[i] == doctest::Approx(x).epsilon(1e-4));
+            }
+        }
+        before = after;
+    }
+    CHECK(run.trainer.updates() == 2);
+}
+
+TEST_CASE("a loss that is not finite throws and leaves the policy alone") {
+    LoadedRun run(config, strong_options());
+    const Plan plan = random_plan(Packing::shared);
+    const auto before = run.values(run.policy);
+    std::vector<float> reference(24, -17.0f);
+    reference[0] = std::numeric_limits<float>::quiet_NaN();
+    run.trainer.set_reference(reference);
+    try {
+        run.trainer.step(plan, 0, 1e-3);
+        FAIL("no error");
+    } catch (const Error& error) {
+        CHECK(error.code() == ExitCode::bad_input);
+        CHECK(error.where() == "step 1");
+    }
+    CHECK(run.values(run.policy) == before);
+    CHECK(run.trainer.updates() == 0);
+}
+
+TEST_CASE("training resumed from a checkpoint is bitwise the same") {
+    for (const Packing packing : {Packing::shared, Packing::split}) {
+        const TrainingOptions options = strong_options();
+        const Plan plan = random_plan(packing, 2);
+        LoadedRun whole(config, options), first(config, options), second(config, options, 1234);
+        const auto reference = whole.trainer.compute_reference(plan, silent, never);
+        const TemporaryFolder folder;
+        for (auto* run : {&whole, &first, &second}) run->trainer.set_reference(reference);
+        const auto step = [&](LoadedRun& run, std::int64_t s) {
+            run.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options));
+        };
+        for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
+        for (std::int64_t s = 0; s < 3; ++s) step(first, s);
+        write_checkpoint(folder.path(), {3, 17, "plan", "{\"beta\":0.1}"}, *first.backend, first.trainer, 2);
+        const auto checkpoint = newest_checkpoint(folder.path());
+        REQUIRE(checkpoint);
+        CHECK(checkpoint->state.step == 3);
+        CHECK(checkpoint->state.next_seq == 17);
+        CHECK(checkpoint->state.plan_sha256 == "plan");
+        CHECK(checkpoint->state.training == "{\"beta\":0.1}");
+        load_checkpoint(*checkpoint, *second.backend, second.trainer);
+        for (std::int64_t s = 3; s < plan.steps(); ++s) step(second, s);
+        CHECK(second.values(second.policy) == whole.values(whole.policy));
+        CHECK(second.values(second.trainer.second_moment()) == whole.values(whole.trainer.second_moment()));
+    }
+}
+
+TEST_CASE("a plan that does not fit the model is refused") {
+    const Plan plan = random_plan(Packing::shared);
+    LlamaConfig small = config;
+    check_plan_fits(plan, "plan", small);
+    small.vocab_size = config.vocab_size - 1;
+    CHECK_THROWS_AS(check_plan_fits(plan, "plan", small), Error);
+    small = config;
+    small.max_position_embeddings = plan.longest_position();
+    check_plan_fits(plan, "plan", small);
+    --small.max_position_embeddings;
+    CHECK_THROWS_AS(check_plan_fits(plan, "plan", small), Error);
+}
