@@ -1,0 +1,108 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  optionChoices,
+  optionProblem,
+  type OptionPath,
+  type PlanOptions,
+  type RunnerOptions,
+  type TrainingOptions,
+} from '../core/run/config.js';
+import type { Preset } from '../core/run/presets.js';
+
+const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
+  sharing: "pair: compute a pair's common prefix once; none: every response with its own prompt",
+  capacity: 'most tokens in one bin',
+  batch_size: 'pairs in one optimizer step',
+  epochs: 'times the whole dataset is trained on',
+  seed: 'decides the order of the pairs',
+  max_length: 'most tokens of one sequence, prompt and response; the end is cut off',
+};
+
+const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
+  loss_type: 'the preference loss',
+  beta: 'how strongly the trained model is held to the start model',
+  learning_rate: 'highest learning rate',
+  lr_scheduler_type: 'how the learning rate falls after warm-up',
+  warmup_ratio: 'fraction of the steps with a rising learning rate',
+  weight_decay: 'AdamW weight decay',
+  adam_beta1: 'AdamW beta1',
+  adam_beta2: 'AdamW beta2',
+  adam_epsilon: 'AdamW epsilon',
+  max_grad_norm: 'gradients are clipped to this norm',
+  reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
+  save_steps: 'steps between checkpoints; 0: only the last',
+  save_total_limit: 'checkpoints kept',
+};
+
+const runnerHelp: Readonly<Record<keyof RunnerOptions, string>> = {
+  backend: 'what computes',
+  threads: 'threads of the runner; 0: all cores',
+};
+
+const groups = {
+  plan: { help: planHelp, defaults: DEFAULT_PLAN },
+  training: { help: trainingHelp, defaults: DEFAULT_TRAINING },
+  runner: { help: runnerHelp, defaults: DEFAULT_RUNNER },
+} as const;
+type Group = keyof typeof groups;
+
+/** Adds `--batch-size` and the like for options of a group. `showDefaults`: false where a preset decides them. */
+export function addOptions(command: Command, group: Group, names: readonly string[], showDefaults: boolean): void {
+  const help = groups[group].help as Readonly<Record<string, string>>;
+  const defaults = groups[group].defaults as unknown as Readonly<Record<string, string | number>>;
+  for (const name of names) {
+    const path = `${group}.${name}` as OptionPath;
+    const choices = optionChoices(path);
+    const shown = choices ? choices.join('|') : typeof defaults[name] === 'number' ? 'number' : 'text';
+    const description = `${help[name] ?? ''}${showDefaults ? ` (default: ${String(defaults[name])})` : ''}`;
+    command.addOption(
+      new Option(`--${name.replaceAll('_', '-')} <${shown}>`, description).argParser((text: string) =>
+        parseOption(path, text, choices),
+      ),
+    );
+  }
+}
+
+export const planOptionNames = Object.keys(planHelp) as (keyof PlanOptions)[];
+export const trainingOptionNames = Object.keys(trainingHelp) as (keyof TrainingOptions)[];
+export const runnerOptionNames = Object.keys(runnerHelp) as (keyof RunnerOptions)[];
+
+function parseOption(path: OptionPath, text: string, choices: readonly string[] | undefined): string | number {
+  const value = choices || text.trim() === '' ? text : Number(text);
+  // What is no number is shown as it was written.
+  const problem = optionProblem(path, typeof value === 'number' && Number.isNaN(value) ? text : value);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return value;
+}
+
+/** A group's options: what was given, else the preset's, else the default. */
+export function resolvePlan(given: Readonly<Record<string, unknown>>, preset?: Preset): PlanOptions {
+  return resolve({ ...DEFAULT_PLAN, ...preset?.plan }, given);
+}
+
+export function resolveTraining(given: Readonly<Record<string, unknown>>, preset?: Preset): TrainingOptions {
+  return resolve({ ...DEFAULT_TRAINING, ...preset?.training }, given);
+}
+
+export function resolveRunner(given: Readonly<Record<string, unknown>>): RunnerOptions {
+  return resolve(DEFAULT_RUNNER, given);
+}
+
+function resolve<T extends object>(base: T, given: Readonly<Record<string, unknown>>): T {
+  const entries = Object.entries(base).map(([name, value]) => {
+    const camel = name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return [name, given[camel] ?? (value as unknown)];
+  });
+  return Object.fromEntries(entries) as T;
+}
+
+/** A whole number of at least 1, for options that are none of a run's. */
+export function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError(`expected a whole number above 0, found ${text}`);
+  return value;
+}

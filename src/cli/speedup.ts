@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { measureSpeedup, type SpeedupResult } from '../core/speedup.js';
+import { cancellable } from './interrupt.js';
+import { addOptions, count, resolvePlan, resolveRunner } from './options.js';
+import { columns, grouped, progressText, StatusLine } from './terminal.js';
+
+interface Options extends Record<string, unknown> {
+  readonly model: string;
+  readonly pairs?: number;
+  readonly rounds: number;
+  readonly json?: boolean;
+}
+
+export function addSpeedupCommand(program: Command): void {
+  const command = program
+    .command('speedup')
+    .summary('measure shared against naive on this machine')
+    .description(
+      'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
+    )
+    .argument('<dataset>', 'preference file: .jsonl or .json, also gzipped')
+    .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
+    .option('--pairs <number>', "use the dataset's first so many pairs", count)
+    .option('--rounds <number>', 'times every step is measured', count, 3)
+    .option('--json', 'print one JSON object');
+  addOptions(command, 'plan', ['capacity', 'batch_size', 'seed', 'max_length'], true);
+  addOptions(command, 'runner', ['threads'], true);
+  command.action(speedupCommand);
+}
+
+async function speedupCommand(dataset: string, options: Options): Promise<void> {
+  const status = new StatusLine();
+  const result = await cancellable((signal) =>
+    measureSpeedup(
+      {
+        dataset,
+        model: options.model,
+        plan: resolvePlan(options),
+        pairs: options.pairs,
+        rounds: options.rounds,
+        threads: resolveRunner(options).threads,
+      },
+      { signal, onProgress: (progress) => status.show(progressText(progress)) },
+    ),
+  ).finally(() => status.clear());
+  console.log(options.json ? JSON.stringify(result) : speedupReport(result));
+}
+
+function speedupReport(result: SpeedupResult): string {
+  const side = (seconds: number, pairsPerSecond: number, light: number): string =>
+    `${seconds.toFixed(2)} s (median of ${result.rounds.length}), ${pairsPerSecond.toFixed(1)} pairs/s, ` +
+    `${(100 * light).toFixed(0)} % of this machine's matrix product rate`;
+  return columns([
+    [
+      'pairs',
+      `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}, ${result.threads} threads`,
+    ],
+    ['shared', side(result.sharedSeconds, result.sharedPairsPerSecond, result.sharedSpeedOfLight)],
+    ['naive', side(result.naiveSeconds, result.naivePairsPerSecond, result.naiveSpeedOfLight)],
+    [
+      'measured ratio',
+      `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`,
+    ],
+    [
+      'FLOPs ratio',
+      `${result.flopsRatio.toFixed(3)}: ${(100 * (result.ratio / result.flopsRatio)).toFixed(0)} % of it reached`,
+    ],
+    [
+      'token ratio',
+      `${result.tokenRatio.toFixed(3)} (${grouped(result.naiveTokens)} / ${grouped(result.sharedTokens)} tokens)`,
+    ],
+  ]);
+}

@@ -1,0 +1,270 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { prepareRun, type PlanSummary } from '../core/prepare.js';
+import { followEvents, readEvents } from '../core/run/event-reader.js';
+import { readRun, RUNS_FOLDER } from '../core/run/folder.js';
+import { RunHistory } from '../core/run/history.js';
+import { presetById, PRESETS } from '../core/run/presets.js';
+import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
+import { isActive, runState } from '../core/run/state.js';
+import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
+import {
+  addOptions,
+  planOptionNames,
+  resolvePlan,
+  resolveRunner,
+  resolveTraining,
+  runnerOptionNames,
+  trainingOptionNames,
+} from './options.js';
+import { planReport } from './plan.js';
+import { clock, columns, progressText, StatusLine } from './terminal.js';
+
+interface Options extends Record<string, unknown> {
+  readonly model?: string;
+  readonly resume?: string;
+  readonly preset: string;
+  readonly name?: string;
+  readonly runs: string;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+}
+
+export function addTrainCommand(program: Command): void {
+  const command = program
+    .command('train')
+    .summary('train a model on a preference file, or go on with a run')
+    .description(
+      'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
+        'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
+    )
+    .argument('[dataset]', 'preference file: .jsonl or .json, also gzipped')
+    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('--resume <run folder>', 'go on with a run from its last checkpoint')
+    .addOption(
+      new Option('--preset <name>', 'options to begin from').choices(PRESETS.map(({ id }) => id)).default('standard'),
+    )
+    .option('--name <text>', "the run's name")
+    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
+    .option('--detach', 'start the run and return')
+    .option('--json', 'print one JSON object at the end');
+  addOptions(command, 'plan', planOptionNames, false);
+  addOptions(command, 'training', trainingOptionNames, false);
+  addOptions(command, 'runner', runnerOptionNames, false);
+  command.action(trainCommand);
+}
+
+async function trainCommand(dataset: string | undefined, options: Options, command: Command): Promise<void> {
+  const status = new StatusLine();
+  const { folder, summary } =
+    options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);
+  const before = (await readEvents(folder)).filter((event) => event.type === 'start').length;
+  status.show('Starting the runner');
+  const pid = await startRunner(folder, { resume: options.resume !== undefined }).finally(() => status.clear());
+  if (options.detach) {
+    const { config } = await readRun(folder);
+    if (options.json)
+      console.log(JSON.stringify({ folder, id: config.id, pid, ...(summary ? { plan: summary } : {}) }));
+    else console.log(`run ${config.id} started: process ${pid}\n${folder}`);
+    return;
+  }
+  const history = await follow(folder, before, status);
+  await finish(folder, history, summary, options.json === true);
+}
+
+async function prepare(
+  dataset: string | undefined,
+  options: Options,
+  status: StatusLine,
+): Promise<{ folder: string; summary: PlanSummary }> {
+  if (dataset === undefined)
+    throw usage('no dataset was given', 'give a preference file, or --resume with a run folder');
+  const { model } = options;
+  if (model === undefined) throw usage('no model was given', 'add --model with a Hugging Face model folder');
+  // Before minutes of reading: without a runner there is no run.
+  await locateRunner();
+  const preset = presetById(options.preset);
+  const prepared = await cancellable((signal) =>
+    prepareRun(
+      {
+        dataset,
+        model,
+        name: options.name,
+        plan: resolvePlan(options, preset),
+        training: resolveTraining(options, preset),
+        runner: resolveRunner(options),
+        runsFolder: options.runs,
+      },
+      { signal, onProgress: (progress) => status.show(progressText(progress)) },
+    ),
+  ).finally(() => status.clear());
+  if (!options.json && !options.detach) console.log(`${planReport(prepared.summary)}\n`);
+  return prepared;
+}
+
+async function resumed(
+  dataset: string | undefined,
+  options: Options,
+  command: Command,
+): Promise<{ folder: string; summary: undefined }> {
+  const given = Object.keys(options).filter(
+    (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
+  );
+  const other = dataset !== undefined ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
+  if (other !== undefined)
+    throw usage(`--resume and ${other} do not go together`, 'a resumed run keeps what it was started with');
+  const { folder } = await readRun(options.resume as string);
+  if ((await runState(folder)) === 'finished') {
+    throw new WishboneError(
+      'the run has finished; there is nothing to resume',
+      folder,
+      'start a new run with `wishbone train <dataset>`',
+    );
+  }
+  return { folder, summary: undefined };
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function usage(what: string, advice: string): WishboneError {
+  return new WishboneError(what, 'the command line', advice, ExitCode.usage);
+}
+
+/**
+ * Follows a run until it says how it ended, or its process is gone.
+ *
+ * @param startsBefore `start` events of the log that belong to earlier starts
+ */
+async function follow(folder: string, startsBefore: number, status: StatusLine): Promise<RunHistory> {
+  const history = new RunHistory();
+  const done = new AbortController();
+  let interruption: Promise<unknown> = Promise.resolve();
+  const onInterrupt = (count: number): void => {
+    if (count === 1) status.note('Stopping after this step. Ctrl-C again ends it at once.');
+    interruption = stopRunner(folder, { force: count > 1 }).then(() => {
+      if (count > 1) done.abort(new Interrupted());
+    });
+  };
+  await withInterrupts(onInterrupt, async () => {
+    const watch = watchProcess(folder, done);
+    await followEvents(
+      folder,
+      (events, reset) => {
+        if (reset) history.clear();
+        for (const event of events) history.add(event);
+        status.show(statusText(history));
+        if (history.starts > startsBefore && history.terminal) done.abort();
+      },
+      done.signal,
+    ).finally(() => done.abort());
+    await watch;
+  });
+  await interruption;
+  status.clear();
+  if (done.signal.reason instanceof Interrupted && !history.terminal) {
+    status.note(`The run can go on from its last checkpoint: wishbone train --resume ${folder}`);
+    throw done.signal.reason;
+  }
+  return history;
+}
+
+/** Ends the following when the process is gone without a last word. */
+async function watchProcess(folder: string, done: AbortController): Promise<void> {
+  while (!done.signal.aborted) {
+    try {
+      await sleep(1000, undefined, { signal: done.signal });
+    } catch {
+      return;
+    }
+    if (!isActive(await runState(folder))) {
+      // Its last events may be on their way to the follower.
+      await sleep(500);
+      done.abort();
+    }
+  }
+}
+
+function statusText(history: RunHistory): string {
+  const { pace, totalSteps } = history;
+  if (history.steps.length === 0 || history.phase !== 'train') {
+    return progressText({
+      phase: history.phase ?? 'load',
+      done: history.progress?.done ?? 0,
+      total: history.progress?.total ?? 0,
+    });
+  }
+  const parts = [
+    `step ${history.step}/${totalSteps ?? '?'}`,
+    ...metrics(history).map(([name, value]) => `${name} ${value}`),
+  ];
+  if (pace) parts.push(`${pace.pairsPerSecond.toFixed(1)} pairs/s`, `ETA ${clock(pace.secondsLeft)}`);
+  return parts.join('  ');
+}
+
+function metrics(history: RunHistory): [string, string][] {
+  const shown = [
+    ['loss', 'loss', 4],
+    ['margin', 'rewards/margins', 3],
+    ['accuracy', 'rewards/accuracies', 2],
+  ] as const;
+  return shown.map(([name, column, digits]) => [name, history.latest(column)?.toFixed(digits) ?? 'NaN']);
+}
+
+async function finish(
+  folder: string,
+  history: RunHistory,
+  summary: PlanSummary | undefined,
+  json: boolean,
+): Promise<void> {
+  const { terminal, pace } = history;
+  const { config } = await readRun(folder);
+  if (!terminal) {
+    throw new WishboneError(
+      'the runner ended without a word: it was killed, or the machine ran out of memory',
+      folder,
+      `look into runner.log there, then go on with: wishbone train --resume ${folder}`,
+      ExitCode.internal,
+    );
+  }
+  if (terminal.type === 'failed') {
+    const code =
+      Object.values(ExitCode).find((known) => known === terminal.exitCode && known !== ExitCode.ok) ??
+      ExitCode.internal;
+    throw new WishboneError(terminal.what, terminal.where, terminal.advice, code);
+  }
+  const seconds = history.columns.seconds.reduce((sum, took) => sum + took, 0);
+  if (json) {
+    console.log(
+      JSON.stringify({
+        folder,
+        id: config.id,
+        state: terminal.type,
+        step: history.step,
+        steps: history.totalSteps,
+        seconds,
+        loss: history.latest('loss'),
+        margin: history.latest('rewards/margins'),
+        accuracy: history.latest('rewards/accuracies'),
+        pairsPerSecond: pace?.pairsPerSecond,
+        tokensPerSecond: pace?.tokensPerSecond,
+        speedOfLight: pace?.speedOfLight,
+        ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
+        ...(summary ? { plan: summary } : {}),
+      }),
+    );
+    return;
+  }
+  const rows: [string, string][] = [
+    ['run', config.id],
+    ['steps', `${history.step} of ${history.totalSteps ?? '?'}, ${clock(seconds)}`],
+    ...(history.steps.length > 0 ? metrics(history) : []),
+  ];
+  if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
+  if (terminal.type === 'stopped') rows.push(['stopped', `go on with: wishbone train --resume ${folder}`]);
+  else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
+  console.log(columns(rows));
+}

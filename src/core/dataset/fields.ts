@@ -1,0 +1,141 @@
+import { WishboneError } from '../errors.js';
+import type { Message } from './types.js';
+
+/** What a JSON value is, in words a person who wrote the file uses. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return 'text';
+  if (typeof value === 'object') return 'an object';
+  if (typeof value === 'boolean') return 'true or false';
+  return `a ${typeof value}`;
+}
+
+/** A JSON object. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * One row being read: its fields, and errors that name file, line and field. A field path like
+ * `conversations[2].value` is built by the callers.
+ */
+export class RowReader {
+  constructor(
+    readonly file: string,
+    readonly line: number,
+    readonly fields: Fields,
+  ) {}
+
+  error(what: string, field: string, advice: string): WishboneError {
+    return new WishboneError(what, `${this.file}:${this.line}, field "${field}"`, advice);
+  }
+
+  /** The value of a field that must be there. */
+  need(fields: Fields, key: string, path: string): unknown {
+    const value = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    if (value === undefined) {
+      const there = Object.keys(fields)
+        .slice(0, 8)
+        .map((name) => `"${name}"`)
+        .join(', ');
+      throw this.error(
+        `missing field "${path}"`,
+        path,
+        there === '' ? 'the object is empty; add the field' : `add it; the row has ${there}`,
+      );
+    }
+    return value;
+  }
+
+  text(value: unknown, path: string): string {
+    if (typeof value !== 'string') throw this.wrongType(value, path, 'text');
+    if (/\p{Surrogate}/u.test(value)) {
+      throw this.error(
+        'half of a surrogate pair, which is no character',
+        path,
+        'write the whole character, or remove the \\uXXXX escape',
+      );
+    }
+    return value;
+  }
+
+  /** Text with more than white space in it. */
+  filledText(value: unknown, path: string): string {
+    const text = this.text(value, path);
+    if (text.trim() === '') throw this.empty(path, text);
+    return text;
+  }
+
+  object(value: unknown, path: string): Fields {
+    if (!isFields(value)) throw this.wrongType(value, path, 'an object');
+    return value;
+  }
+
+  list(value: unknown, path: string): readonly unknown[] {
+    if (!Array.isArray(value)) throw this.wrongType(value, path, 'a list');
+    if (value.length === 0)
+      throw this.error(`field "${path}" is an empty list`, path, 'give at least one message, or remove the row');
+    return value;
+  }
+
+  wrongType(value: unknown, path: string, wanted: string): WishboneError {
+    return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, `make it ${wanted}`);
+  }
+
+  empty(path: string, text: string): WishboneError {
+    const what = text === '' ? 'is empty' : 'is empty: it holds only white space';
+    return this.error(`field "${path}" ${what}`, path, 'write the text, or remove the row');
+  }
+
+  /** Messages with `role` and `content`, as in TRL and OpenAI files. `filled`: a message must say something. */
+  messages(value: unknown, path: string, filled: boolean): Message[] {
+    return this.list(value, path).map((item, index) => this.message(item, `${path}[${index}]`, filled));
+  }
+
+  private message(value: unknown, path: string, filled: boolean): Message {
+    const fields = this.object(value, path);
+    const role = this.filledText(this.need(fields, 'role', `${path}.role`), `${path}.role`);
+    const callsTools = Array.isArray(fields['tool_calls']) && fields['tool_calls'].length > 0;
+    if (callsTools && (fields['content'] === undefined || fields['content'] === null))
+      return { ...fields, role, content: null };
+    const contentPath = `${path}.content`;
+    const content = this.content(this.need(fields, 'content', contentPath), contentPath);
+    if (filled && !callsTools && content.trim() === '') throw this.empty(contentPath, content);
+    return { ...fields, role, content };
+  }
+
+  /** Text, or OpenAI's list of text parts. */
+  private content(value: unknown, path: string): string {
+    if (!Array.isArray(value)) return this.text(value, path);
+    const parts = value.map((item: unknown, index) => {
+      const part = this.object(item, `${path}[${index}]`);
+      if (part['type'] !== 'text') {
+        throw this.error(
+          'only text can be trained on',
+          `${path}[${index}].type`,
+          'remove parts whose type is not "text"',
+        );
+      }
+      return this.text(this.need(part, 'text', `${path}[${index}].text`), `${path}[${index}].text`);
+    });
+    return parts.join('');
+  }
+
+  /** Tool descriptions: a list, or the JSON text of one (as TRL takes them). Absent and empty are the same. */
+  tools(value: unknown, path: string): { tools?: readonly unknown[] } {
+    if (value === undefined || value === null || value === '') return {};
+    let list = value;
+    if (typeof value === 'string') {
+      try {
+        list = JSON.parse(value);
+      } catch {
+        throw this.error(`field "${path}" is text, but not JSON`, path, 'give a list of tool descriptions');
+      }
+    }
+    if (!Array.isArray(list)) throw this.wrongType(value, path, 'a list');
+    return list.length === 0 ? {} : { tools: list };
+  }
+}

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { WishboneError } from '../errors.js';
+
+/**
+ * A dataset file as a stream of plain bytes: gunzipped where it is gzip (told by its first bytes, not by its name), a
+ * UTF-8 byte order mark removed. While it is read, counts bytes and hashes the file as it lies on disk.
+ */
+export class ByteSource {
+  private readonly hash = createHash('sha256');
+  private digest: string | undefined;
+  /** Bytes of the file read so far. */
+  bytesRead = 0;
+  /** Set by a reader that takes a document in whole and then works through it: the fraction it is through. */
+  documentShare: number | undefined;
+
+  private constructor(
+    readonly file: string,
+    readonly size: number,
+  ) {}
+
+  /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
+  static async open(file: string): Promise<ByteSource> {
+    let info;
+    try {
+      info = await stat(file);
+    } catch (error) {
+      throw cannotRead(file, error);
+    }
+    if (info.isDirectory()) {
+      throw new WishboneError(
+        'the dataset is a folder, not a file',
+        file,
+        'give one .jsonl or .json file (or its .gz)',
+      );
+    }
+    if (info.size === 0) throw emptyFile(file);
+    return new ByteSource(file, info.size);
+  }
+
+  /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end. */
+  get sha256(): string {
+    if (this.digest === undefined) throw new Error('the file has not been read to its end');
+    return this.digest;
+  }
+
+  /** The plain bytes. @throws WishboneError for damaged gzip and for encodings that are not UTF-8 */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const raw = this.raw();
+    try {
+      const head = await readAtLeast(raw, 4);
+      this.refuseOtherKinds(head);
+      const whole = joined(head, raw);
+      const gzip = head[0] === 0x1f && head[1] === 0x8b;
+      yield* withoutMark(gzip ? gunzipped(whole) : whole);
+    } catch (error) {
+      throw this.readable(error);
+    } finally {
+      await raw.return(undefined);
+    }
+  }
+
+  private async *raw(): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(this.file, { highWaterMark: 1 << 16 }) as AsyncIterable<Buffer>) {
+      this.hash.update(chunk);
+      this.bytesRead += chunk.length;
+      yield chunk;
+    }
+    this.digest = this.hash.digest('hex');
+  }
+
+  private refuseOtherKinds(head: Buffer): void {
+    const wrong = (kind: string, advice: string): WishboneError =>
+      new WishboneError(`the file is ${kind}, not JSON text`, this.file, advice);
+    if (head.length >= 2 && ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff))) {
+      throw wrong('UTF-16', 'save it as UTF-8');
+    }
+    const text = head.toString('latin1', 0, 4);
+    if (text === 'PAR1')
+      throw wrong('Parquet', 'write it as JSON lines, for example with datasets: ds.to_json("pairs.jsonl")');
+    if (text === 'PK\x03\x04') throw wrong('a zip archive', 'unpack it and give the .jsonl or .json file inside');
+    if (text.startsWith('\x28\xb5\x2f\xfd')) throw wrong('zstd-compressed', 'unpack it, or compress it with gzip');
+  }
+
+  private readable(error: unknown): unknown {
+    if (error instanceof WishboneError) return error;
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'Z_BUF_ERROR') {
+      return new WishboneError(
+        'the gzip data ends too early',
+        this.file,
+        'the file is cut off; download or compress it again',
+      );
+    }
+    if (code.startsWith('Z_')) {
+      return new WishboneError('the gzip data is damaged', this.file, 'download or compress the file again');
+    }
+    if (code !== '') return cannotRead(this.file, error);
+    return error;
+  }
+}
+
+/** The error for a dataset without a single row. */
+export function emptyFile(file: string): WishboneError {
+  return new WishboneError('the dataset is empty', file, 'give a file with at least one preference pair');
+}
+
+function cannotRead(file: string, error: unknown): WishboneError {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return new WishboneError('no such file', file, 'check the path');
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new WishboneError('no permission to read the file', file, 'give yourself read permission, or copy the file');
+  }
+  return new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its disk');
+}
+
+async function readAtLeast(chunks: AsyncGenerator<Buffer>, bytes: number): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  while (head.length < bytes) {
+    const next = await chunks.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return head;
+}
+
+async function* joined(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head;
+  yield* rest;
+}
+
+async function* gunzipped(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  // An error reaches the loop below: pipeline destroys `gunzip` with it.
+  pipeline(Readable.from(chunks), gunzip, () => undefined);
+  for await (const chunk of gunzip as AsyncIterable<Buffer>) yield chunk;
+}
+
+async function* withoutMark(chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const head = await readAtLeast(chunks, 3);
+  const marked = head.length >= 3 && head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf;
+  yield marked ? head.subarray(3) : head;
+  yield* chunks;
+}

@@ -1,0 +1,46 @@
+/** The forms preference files come in. */
+export type DatasetForm = 'trl-explicit' | 'trl-implicit' | 'sharegpt' | 'openai';
+
+/** What each form looks like, for messages to people. */
+export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
+  'trl-explicit': 'TRL with explicit prompt (prompt, chosen, rejected)',
+  'trl-implicit': 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
+  sharegpt: 'ShareGPT preference (conversations, chosen, rejected)',
+  openai: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
+};
+
+/** One chat message. Keys beyond role and content (name, tool_calls, …) go to the chat template as they are. */
+export interface Message {
+  readonly role: string;
+  readonly content: string | null;
+  readonly [key: string]: unknown;
+}
+
+/** Prompt and responses as plain text; a model reads prompt + response. */
+export interface TextPair {
+  readonly kind: 'text';
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+/** Prompt and responses as messages; a model reads what the chat template makes of prompt + response. */
+export interface MessagePair {
+  readonly kind: 'messages';
+  readonly prompt: readonly Message[];
+  readonly chosen: readonly Message[];
+  readonly rejected: readonly Message[];
+  /** Tool descriptions for the chat template. */
+  readonly tools?: readonly unknown[];
+}
+
+/** Where in its file a row stands. */
+export interface RowPlace {
+  /** 0-based number of the row; blank lines are not rows. */
+  readonly row: number;
+  /** 1-based line on which the row begins. */
+  readonly line: number;
+}
+
+/** One preference example as read from a file. */
+export type PairText = (TextPair | MessagePair) & RowPlace;

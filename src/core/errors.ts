@@ -1,0 +1,29 @@
+/** Process exit codes, shared with the runner (docs/formats.md). */
+export const ExitCode = {
+  ok: 0,
+  usage: 2,
+  badInput: 3,
+  outOfMemory: 4,
+  cannotWrite: 5,
+  internal: 70,
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** An error a person can act on: what is wrong, where (file, line, field), and what to do about it. */
+export class WishboneError extends Error {
+  constructor(
+    readonly what: string,
+    readonly where: string,
+    readonly advice: string,
+    readonly exitCode: ExitCode = ExitCode.badInput,
+  ) {
+    super(what);
+    this.name = 'WishboneError';
+  }
+
+  /** The three lines every part of Wishbone prints for an error. */
+  format(): string {
+    return `error: ${this.what}\n  at: ${this.where}\n  fix: ${this.advice}`;
+  }
+}

@@ -1,0 +1,29 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Progress, WorkOptions } from './progress.js';
+
+/** Milliseconds of work between two looks at the event loop. */
+const stride = 20;
+
+/**
+ * Keeps long synchronous work answerable: between items it lets other events in (a cancel message among them), reports
+ * progress a few times a second, and rejects once the signal has aborted.
+ */
+export class Pace {
+  private nextPause = performance.now() + stride;
+  private nextReport = 0;
+
+  constructor(private readonly work: WorkOptions) {}
+
+  /** @throws the signal's reason once it has aborted */
+  async item(progress: () => Progress): Promise<void> {
+    const now = performance.now();
+    if (now < this.nextPause) return;
+    if (now >= this.nextReport) {
+      this.work.onProgress?.(progress());
+      this.nextReport = now + 100;
+    }
+    await setImmediate();
+    this.work.signal?.throwIfAborted();
+    this.nextPause = performance.now() + stride;
+  }
+}

@@ -1,0 +1,305 @@
+import { WishboneError } from '../errors.js';
+import { forwardFlops, type LlamaShape } from '../model/flops.js';
+import { Pace } from '../pace.js';
+import type { WorkOptions } from '../progress.js';
+import type { PlanOptions } from '../run/config.js';
+import type { TokenPair } from '../tokenizer/pair.js';
+import { pack } from './pack.js';
+import type { Plan, PlanArrays } from './plan.js';
+import { Random } from './random.js';
+import { pairTree, sides, subtreeEnds, type PairTree, type Segment } from './tree.js';
+
+/** What a plan is made of. */
+export interface PlanInput {
+  /** Tokenised pairs in dataset order. */
+  readonly pairs: readonly TokenPair[];
+  readonly skipped: number;
+  readonly truncated: number;
+  /** The model's, for `bin_flops` and `vocab_size`. */
+  readonly shape: LlamaShape;
+  readonly sha256: { readonly dataset: string; readonly tokenizer: string };
+  /** Named in errors. */
+  readonly datasetFile: string;
+}
+
+/** A pair of the dataset, ready to be laid out. */
+interface Unit {
+  readonly pair: TokenPair;
+  readonly tree: PairTree;
+  /** For each segment of the tree, the index after its subtree. */
+  readonly subtreeEnds: readonly number[];
+  readonly targets: number;
+  /** Index among the dataset's usable pairs: the key of its sequences. */
+  readonly index: number;
+}
+
+/** A step's units, packed. */
+interface Step {
+  readonly units: readonly Unit[];
+  /** Indices into `units`. */
+  readonly bins: readonly (readonly number[])[];
+}
+
+/**
+ * Lays out the whole training: per epoch the pairs in an order decided by the seed, `batch_size` of them a step (the
+ * last step of an epoch takes what is left), each step's pairs packed into bins. Which pairs make a step depends on
+ * neither sharing nor capacity.
+ *
+ * @throws WishboneError when there is no pair, a pair is longer than a bin, or the plan outgrows 32-bit indices
+ */
+export async function buildPlan(input: PlanInput, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
+  const pace = new Pace(work);
+  const total = input.pairs.length * options.epochs;
+  const units: Unit[] = [];
+  for (const [index, pair] of input.pairs.entries()) {
+    units.push(toUnit(pair, index, options));
+    await pace.item(() => ({ phase: 'plan', done: 0, total }));
+  }
+  checkUnits(units, input, options);
+
+  const steps: Step[] = [];
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const order = new Random(options.seed, epoch).order(units.length);
+    for (let at = 0; at < order.length; at += options.batch_size) {
+      const stepUnits = Array.from(order.subarray(at, at + options.batch_size), (index) => units[index] as Unit);
+      steps.push({
+        units: stepUnits,
+        bins: pack(
+          stepUnits.map((unit) => unit.tree.tokens),
+          options.capacity,
+        ),
+      });
+      await pace.item(() => ({ phase: 'plan', done: 0, total }));
+    }
+  }
+
+  const writer = new PlanWriter(units, steps, options, input.shape);
+  for (const step of steps) {
+    writer.step(step);
+    await pace.item(() => ({ phase: 'plan', done: writer.pairs, total }));
+  }
+  const naive = units.reduce((sum, { pair }) => sum + pair.chosen.length + pair.rejected.length, 0);
+  return {
+    ...writer.arrays,
+    metadata: {
+      format: 'wishbone-plan',
+      version: 1,
+      sharing: options.sharing,
+      capacity: options.capacity,
+      batch_size: options.batch_size,
+      epochs: options.epochs,
+      seed: options.seed,
+      max_length: options.max_length,
+      vocab_size: input.shape.vocabSize,
+      sha256: input.sha256,
+      counts: {
+        pairs: units.length,
+        skipped: input.skipped,
+        truncated: input.truncated,
+        naive_tokens: naive * options.epochs,
+        plan_tokens: writer.arrays.tokens.length,
+      },
+    },
+  };
+}
+
+/**
+ * Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt: what the
+ * bins of a plan with sharing `none` cost together, however they are packed.
+ */
+export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epochs: number): number {
+  let tokens = 0;
+  let visiblePairs = 0;
+  let readRows = 0;
+  for (const pair of pairs) {
+    for (const side of sides) {
+      const { length } = pair[side];
+      tokens += length;
+      visiblePairs += (length * (length + 1)) / 2;
+      readRows += length - pair.promptLength;
+    }
+  }
+  return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
+}
+
+function toUnit(pair: TokenPair, index: number, options: PlanOptions): Unit {
+  const tree = pairTree(pair, options.sharing);
+  const targets = pair.chosen.length + pair.rejected.length - 2 * pair.promptLength;
+  return { pair, tree, subtreeEnds: subtreeEnds(tree.segments), targets, index };
+}
+
+function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptions): void {
+  if (units.length === 0) {
+    throw new WishboneError(
+      `no pair can be used: all ${input.skipped} are cut before their responses begin`,
+      input.datasetFile,
+      `raise max_length (it is ${options.max_length})`,
+    );
+  }
+  const longest = units.reduce((a, b) => (b.tree.tokens > a.tree.tokens ? b : a));
+  if (longest.tree.tokens > options.capacity) {
+    const tooLong = units.filter((unit) => unit.tree.tokens > options.capacity).length;
+    const others = tooLong > 1 ? `; ${tooLong} pairs are too long, this one is the longest` : '';
+    throw new WishboneError(
+      `the pair needs ${longest.tree.tokens} tokens, but a bin holds ${options.capacity}${others}`,
+      `${input.datasetFile}:${longest.pair.line}`,
+      `set capacity to at least ${longest.tree.tokens}, or max_length (it is ${options.max_length}) to at most ` +
+        `${Math.floor(options.capacity / 2)}`,
+    );
+  }
+  const tokens = units.reduce((sum, unit) => sum + unit.tree.tokens, 0) * options.epochs;
+  const targets = units.reduce((sum, unit) => sum + unit.targets, 0) * options.epochs;
+  if (Math.max(tokens, targets) > 2 ** 31 - 1) {
+    throw new WishboneError(
+      `the plan would hold ${Math.max(tokens, targets)} tokens, more than 32-bit indices can count`,
+      input.datasetFile,
+      'train fewer epochs, or split the dataset',
+    );
+  }
+}
+
+/** Fills the plan's arrays, step by step. */
+class PlanWriter {
+  readonly arrays: PlanArrays;
+  /** Laid out so far. */
+  pairs = 0;
+  private steps = 0;
+  private bins = 0;
+  private tokens = 0;
+  private targets = 0;
+  private segments = 0;
+  /** For each row of the bin at hand, the last bin whose target read it, to count different rows. */
+  private readonly readBy: Int32Array;
+
+  constructor(
+    units: readonly Unit[],
+    steps: readonly Step[],
+    options: PlanOptions,
+    private readonly shape: LlamaShape,
+  ) {
+    const sum = (value: (unit: Unit) => number): number =>
+      units.reduce((total, unit) => total + value(unit), 0) * options.epochs;
+    const bins = steps.reduce((total, step) => total + step.bins.length, 0);
+    const tokens = sum((unit) => unit.tree.tokens);
+    const targets = sum((unit) => unit.targets);
+    const segments = sum((unit) => unit.tree.segments.length);
+    const pairs = units.length * options.epochs;
+    this.arrays = {
+      binFlops: new Float64Array(bins),
+      stepBinStart: new Int32Array(steps.length + 1),
+      stepPairStart: new Int32Array(steps.length + 1),
+      binStart: new Int32Array(bins + 1),
+      tokens: new Int32Array(tokens),
+      position: new Int32Array(tokens),
+      visibleUntil: new Int32Array(tokens),
+      targetStart: new Int32Array(bins + 1),
+      targetRow: new Int32Array(targets),
+      targetToken: new Int32Array(targets),
+      targetSequence: new Int32Array(targets),
+      pairChosen: new Int32Array(pairs),
+      pairRejected: new Int32Array(pairs),
+      pairRow: new Int32Array(pairs),
+      sequenceReference: new Int32Array(2 * pairs),
+      segmentStart: new Int32Array(bins + 1),
+      segmentBegin: new Int32Array(segments),
+      segmentEnd: new Int32Array(segments),
+      segmentParent: new Int32Array(segments),
+      segmentRole: new Int32Array(segments),
+      segmentPair: new Int32Array(segments),
+    };
+    this.readBy = new Int32Array(options.capacity).fill(-1);
+  }
+
+  step(step: Step): void {
+    const { arrays } = this;
+    const firstPair = this.pairs;
+    for (const unit of step.units) {
+      const pair = this.pairs++;
+      arrays.pairChosen[pair] = 2 * pair;
+      arrays.pairRejected[pair] = 2 * pair + 1;
+      arrays.pairRow[pair] = unit.pair.row;
+      arrays.sequenceReference[2 * pair] = 2 * unit.index;
+      arrays.sequenceReference[2 * pair + 1] = 2 * unit.index + 1;
+    }
+    for (const bin of step.bins) {
+      this.bin(bin.map((index) => ({ unit: step.units[index] as Unit, pair: firstPair + index })));
+    }
+    this.steps++;
+    arrays.stepBinStart[this.steps] = this.bins;
+    arrays.stepPairStart[this.steps] = this.pairs;
+  }
+
+  private bin(members: readonly { readonly unit: Unit; readonly pair: number }[]): void {
+    const { arrays } = this;
+    const start = this.tokens;
+    const firstSegment = this.segments;
+    let visiblePairs = 0;
+    let readRows = 0;
+    for (const { unit, pair } of members) {
+      const rows = this.tree(unit, pair, start, firstSegment);
+      sides.forEach((side, index) => {
+        readRows += this.sequence(unit, side, rows, 2 * pair + index);
+      });
+    }
+    for (let k = start; k < this.tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
+    arrays.binFlops[this.bins] = forwardFlops(this.shape, { tokens: this.tokens - start, visiblePairs, readRows });
+    this.bins++;
+    arrays.binStart[this.bins] = this.tokens;
+    arrays.targetStart[this.bins] = this.targets;
+    arrays.segmentStart[this.bins] = this.segments;
+  }
+
+  /** Lays a tree out depth first. @returns the bin-local row at which each segment begins */
+  private tree(unit: Unit, pair: number, binStart: number, firstSegment: number): number[] {
+    const { arrays } = this;
+    const { segments } = unit.tree;
+    const treeSegment = this.segments - firstSegment;
+    const rows: number[] = [];
+    let row = this.tokens - binStart;
+    for (const segment of segments) {
+      rows.push(row);
+      row += segment.end - segment.begin;
+    }
+    rows.push(row);
+    segments.forEach((segment, index) => {
+      const length = segment.end - segment.begin;
+      const visibleUntil = rows[unit.subtreeEnds[index] as number] as number;
+      arrays.tokens.set(unit.pair[segment.side].subarray(segment.begin, segment.end), this.tokens);
+      for (let i = 0; i < length; i++) arrays.position[this.tokens + i] = segment.begin + i;
+      arrays.visibleUntil.fill(visibleUntil, this.tokens, this.tokens + length);
+      this.tokens += length;
+      arrays.segmentBegin[this.segments] = rows[index] as number;
+      arrays.segmentEnd[this.segments] = (rows[index] as number) + length;
+      arrays.segmentParent[this.segments] = segment.parent < 0 ? -1 : treeSegment + segment.parent;
+      arrays.segmentRole[this.segments] = segment.role;
+      arrays.segmentPair[this.segments] = pair;
+      this.segments++;
+    });
+    return rows;
+  }
+
+  /** Lists a sequence's targets. @returns how many rows it is the first of its bin to read */
+  private sequence(unit: Unit, side: (typeof sides)[number], rows: readonly number[], sequence: number): number {
+    const { arrays } = this;
+    const tokens = unit.pair[side];
+    let newRows = 0;
+    for (const index of unit.tree.paths[side]) {
+      const { begin, end } = unit.tree.segments[index] as Segment;
+      // The token at depth d scores the one at d + 1, which may lie in a child.
+      const first = Math.max(begin, unit.pair.promptLength - 1);
+      const last = Math.min(end, tokens.length - 1);
+      for (let depth = first; depth < last; depth++) {
+        const row = (rows[index] as number) + (depth - begin);
+        arrays.targetRow[this.targets] = row;
+        arrays.targetToken[this.targets] = tokens[depth + 1] as number;
+        arrays.targetSequence[this.targets] = sequence;
+        this.targets++;
+        if (this.readBy[row] !== this.bins) {
+          this.readBy[row] = this.bins;
+          newRows++;
+        }
+      }
+    }
+    return newRows;
+  }
+}

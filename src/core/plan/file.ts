@@ -1,0 +1,99 @@
+import { WishboneError } from '../errors.js';
+import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
+import { checkPlan } from './check.js';
+import { tensorNames, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
+
+const arrayNames = Object.keys(tensorNames) as (keyof PlanArrays)[];
+
+/**
+ * Checks a plan and writes it.
+ *
+ * @throws WishboneError (exit code 5) when it cannot be written; nothing is left behind then
+ */
+export async function writePlan(file: string, plan: Plan): Promise<void> {
+  checkPlan(plan, file);
+  const tensors = new Map<string, Tensor>();
+  for (const name of arrayNames) {
+    const data = plan[name];
+    tensors.set(tensorNames[name], { dtype: data instanceof Float64Array ? 'F64' : 'I32', shape: [data.length], data });
+  }
+  await writeSafetensors(file, { metadata: { wishbone: JSON.stringify(plan.metadata) }, tensors });
+}
+
+/**
+ * Reads a plan and checks every invariant of docs/formats.md.
+ *
+ * @throws WishboneError naming the file and the tensor
+ */
+export async function readPlan(file: string): Promise<Plan> {
+  const { metadata, tensors } = await readSafetensors(file);
+  const parsed = parseMetadata(metadata['wishbone'], file);
+  const arrays: Partial<Record<keyof PlanArrays, Tensor['data']>> = {};
+  for (const name of arrayNames) {
+    const tensor = tensors.get(tensorNames[name]);
+    const dtype = name === 'binFlops' ? 'F64' : 'I32';
+    if (tensor?.dtype !== dtype || tensor.shape.length !== 1) {
+      throw new WishboneError(
+        tensor === undefined ? 'the plan lacks a tensor' : `the tensor is not ${dtype} of rank 1`,
+        `${file}, tensor "${tensorNames[name]}"`,
+        'make the plan again with `wishbone plan`',
+      );
+    }
+    arrays[name] = tensor.data;
+  }
+  const plan = { metadata: parsed, ...(arrays as unknown as PlanArrays) };
+  checkPlan(plan, file);
+  return plan;
+}
+
+type Rule = 'text' | 'whole' | 'sharing' | { readonly [key: string]: Rule };
+
+const whole = 'whole';
+const metadataRules: { readonly [key in keyof PlanMetadata]: Rule } = {
+  format: 'text',
+  version: whole,
+  sharing: 'sharing',
+  capacity: whole,
+  batch_size: whole,
+  epochs: whole,
+  seed: whole,
+  max_length: whole,
+  vocab_size: whole,
+  sha256: { dataset: 'text', tokenizer: 'text' },
+  counts: { pairs: whole, skipped: whole, truncated: whole, naive_tokens: whole, plan_tokens: whole },
+};
+
+function parseMetadata(text: string | undefined, file: string): PlanMetadata {
+  const wrong = (what: string, field: string): WishboneError =>
+    new WishboneError(
+      what,
+      `${file}, metadata "wishbone"${field === '' ? '' : `, field "${field}"`}`,
+      'make the plan again with `wishbone plan`',
+    );
+  if (text === undefined)
+    throw new WishboneError('this is no Wishbone plan', file, 'give a file that `wishbone plan` wrote');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw wrong('the metadata are not JSON', '');
+  }
+  const check = (value: unknown, rule: Rule, field: string): void => {
+    if (typeof rule === 'object') {
+      if (typeof value !== 'object' || value === null) throw wrong('must be an object', field);
+      for (const [key, inner] of Object.entries(rule)) {
+        check((value as Record<string, unknown>)[key], inner, field === '' ? key : `${field}.${key}`);
+      }
+    } else if (rule === 'whole') {
+      if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong('must be a whole number', field);
+    } else if (rule === 'sharing' ? value !== 'none' && value !== 'pair' : typeof value !== 'string') {
+      throw wrong(rule === 'sharing' ? 'must be "none" or "pair"' : 'must be text', field);
+    }
+  };
+  check(json, metadataRules, '');
+  const metadata = json as PlanMetadata;
+  if (metadata.format !== 'wishbone-plan') throw wrong('this is no Wishbone plan', 'format');
+  if (metadata.version !== 1)
+    throw wrong(`version ${String(metadata.version)} is not known to this Wishbone`, 'version');
+  return metadata;
+}

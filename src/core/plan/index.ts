@@ -1,0 +1,13 @@
+export { buildPlan, naiveFlops, type PlanInput } from './build.js';
+export { checkPlan } from './check.js';
+export { readPlan, writePlan } from './file.js';
+export {
+  binCount,
+  stepCount,
+  totalFlops,
+  type Plan,
+  type PlanArrays,
+  type PlanCounts,
+  type PlanMetadata,
+} from './plan.js';
+export { SegmentRole } from './tree.js';

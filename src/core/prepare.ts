@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { Dataset, type DatasetForm, type RowPlace } from './dataset/index.js';
+import { ExitCode, WishboneError } from './errors.js';
+import { inspectModel, type ModelInfo } from './model/index.js';
+import { Pace } from './pace.js';
+import { binCount, buildPlan, naiveFlops, stepCount, totalFlops, writePlan, type Plan } from './plan/index.js';
+import type { Progress, WorkOptions } from './progress.js';
+import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
+import { createRunFolder, newRunConfig } from './run/folder.js';
+import { ModelTokenizer, PairTokenizer, type TokenPair } from './tokenizer/index.js';
+
+/** A dataset tokenised for a model. */
+export interface TokenisedDataset {
+  /** Absolute path. */
+  readonly file: string;
+  readonly form: DatasetForm;
+  readonly pairs: readonly TokenPair[];
+  /** Where the pairs stand that `max_length` leaves without a response. */
+  readonly skipped: readonly RowPlace[];
+  /** Pairs of which a side was cut to `max_length`. */
+  readonly truncated: number;
+  readonly sha256: { readonly dataset: string; readonly tokenizer: string };
+  readonly model: ModelInfo;
+}
+
+/**
+ * Reads a preference file and tokenises it with the model folder's own tokenizer.
+ *
+ * @param request.maxLength most tokens of one sequence
+ * @throws WishboneError for the first thing that is wrong with the file or the folder
+ */
+export async function tokeniseDataset(
+  request: { readonly dataset: string; readonly model: string; readonly maxLength: number },
+  work: WorkOptions = {},
+): Promise<TokenisedDataset> {
+  const file = path.resolve(request.dataset);
+  const dataset = await Dataset.open(file);
+  const model = await inspectModel(request.model);
+  const tokenizer = await ModelTokenizer.load(model.folder);
+  const { vocabSize } = model.config;
+  const pairTokenizer = new PairTokenizer(tokenizer, { maxLength: request.maxLength, file, vocabSize });
+  const pairs: TokenPair[] = [];
+  const skipped: RowPlace[] = [];
+  let truncated = 0;
+  const pace = new Pace(work);
+  for await (const pair of dataset.pairs()) {
+    const outcome = pairTokenizer.tokenize(pair);
+    if (outcome.kind === 'pair') {
+      checkPositions(outcome.pair, file, model);
+      pairs.push(outcome.pair);
+      if (outcome.truncated) truncated++;
+    } else {
+      skipped.push(outcome.place);
+    }
+    await pace.item(() => ({ phase: 'tokenise', done: dataset.bytesRead, total: dataset.bytesTotal }));
+  }
+  work.signal?.throwIfAborted();
+  const { form, sha256 } = dataset;
+  if (form === undefined) throw new Error('a dataset with rows has a form');
+  const tokenizerHash = createHash('sha256');
+  for (const content of tokenizer.contents) tokenizerHash.update(content).update('\0');
+  return {
+    file,
+    form,
+    pairs,
+    skipped,
+    truncated,
+    sha256: { dataset: sha256, tokenizer: tokenizerHash.digest('hex') },
+    model,
+  };
+}
+
+function checkPositions(pair: TokenPair, file: string, model: ModelInfo): void {
+  const { maxPositions } = model.config;
+  const longest = Math.max(pair.chosen.length, pair.rejected.length);
+  if (longest <= maxPositions) return;
+  throw new WishboneError(
+    `the pair has a sequence of ${longest} tokens, but the model was made for ${maxPositions} positions`,
+    `${file}:${pair.line}`,
+    `set max_length to at most ${maxPositions}`,
+  );
+}
+
+/** Builds a plan for a tokenised dataset. @throws WishboneError when a pair does not fit into a bin, or none is left */
+export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
+  return buildPlan(
+    {
+      pairs: dataset.pairs,
+      skipped: dataset.skipped.length,
+      truncated: dataset.truncated,
+      shape: dataset.model.config,
+      sha256: dataset.sha256,
+      datasetFile: dataset.file,
+    },
+    options,
+    work,
+  );
+}
+
+/** A plan in numbers. */
+export interface PlanSummary {
+  readonly form: DatasetForm;
+  readonly sharing: PlanOptions['sharing'];
+  /** Different pairs trained on. */
+  readonly pairs: number;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly bins: number;
+  /** Tokens of all sequences of all epochs, each counted whole. */
+  readonly naiveTokens: number;
+  /** Tokens of all bins. */
+  readonly planTokens: number;
+  /** naiveTokens / planTokens */
+  readonly tokenRatio: number;
+  /** Required FLOPs of the naive plan over those of this one. */
+  readonly flopsRatio: number;
+  /** Mean fraction of the capacity that a bin uses. */
+  readonly fill: number;
+  /** Pairs left out because `max_length` leaves a side without a response token. */
+  readonly skipped: number;
+  /** Lines of the first of them, at most 100. */
+  readonly skippedLines: readonly number[];
+  /** Pairs of which a side was cut to `max_length`. */
+  readonly truncated: number;
+  /** Weights of the model. */
+  readonly parameters: number;
+}
+
+export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
+  const { counts, capacity, epochs, sharing } = plan.metadata;
+  const bins = binCount(plan);
+  return {
+    form: dataset.form,
+    sharing,
+    pairs: counts.pairs,
+    epochs,
+    steps: stepCount(plan),
+    bins,
+    naiveTokens: counts.naive_tokens,
+    planTokens: counts.plan_tokens,
+    tokenRatio: counts.naive_tokens / counts.plan_tokens,
+    flopsRatio: naiveFlops(dataset.pairs, dataset.model.config, epochs) / totalFlops(plan),
+    fill: counts.plan_tokens / (bins * capacity),
+    skipped: counts.skipped,
+    skippedLines: dataset.skipped.slice(0, 100).map(({ line }) => line),
+    truncated: counts.truncated,
+    parameters: dataset.model.parameters,
+  };
+}
+
+/** A plan and its summary, from files. */
+export async function preparePlan(
+  request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
+  work: WorkOptions = {},
+): Promise<{ dataset: TokenisedDataset; plan: Plan; summary: PlanSummary }> {
+  const dataset = await tokeniseDataset({ ...request, maxLength: request.plan.max_length }, work);
+  const plan = await planFor(dataset, request.plan, work);
+  return { dataset, plan, summary: summarise(dataset, plan) };
+}
+
+/** What a run is made of. */
+export interface RunRequest {
+  readonly dataset: string;
+  readonly model: string;
+  readonly name?: string | undefined;
+  readonly plan: PlanOptions;
+  readonly training: TrainingOptions;
+  readonly runner: RunnerOptions;
+  /** The folder that holds runs; made when it is not there. */
+  readonly runsFolder: string;
+}
+
+/**
+ * Reads the dataset, tokenises it, plans, and makes the run's folder with `run.json` and the plan. Nothing is written
+ * before the plan is complete, and nothing is left when it fails or is cancelled.
+ *
+ * @throws WishboneError for bad input, or when the folder cannot be written
+ */
+export async function prepareRun(
+  request: RunRequest,
+  work: WorkOptions = {},
+): Promise<{ folder: string; summary: PlanSummary }> {
+  const { dataset, plan, summary } = await preparePlan(request, work);
+  const config = newRunConfig({
+    name: request.name,
+    dataset: { path: dataset.file, sha256: dataset.sha256.dataset, format: dataset.form, pairs: summary.pairs },
+    model: { path: dataset.model.folder },
+    plan: request.plan,
+    training: request.training,
+    runner: request.runner,
+  });
+  const progress: Progress = { phase: 'write', done: 0, total: 0 };
+  work.onProgress?.(progress);
+  const folder = await createRunFolder(request.runsFolder, config, async (file) => {
+    await writePlan(file, plan).catch((error: unknown) => {
+      // The folder under construction is gone when anyone reads this: name the one that was asked for.
+      if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite) throw error;
+      throw new WishboneError(error.what, path.resolve(request.runsFolder), error.advice, error.exitCode);
+    });
+    work.signal?.throwIfAborted();
+  });
+  return { folder, summary };
+}

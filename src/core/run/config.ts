@@ -1,0 +1,338 @@
+import { WishboneError } from '../errors.js';
+
+/** How the plan is made: what is shared, how pairs become steps, how steps become bins. */
+export interface PlanOptions {
+  /** `none`: every response carries its own prompt (naive). `pair`: the pair's common prefix once. */
+  readonly sharing: Sharing;
+  /** Most tokens in one bin. */
+  readonly capacity: number;
+  /** Pairs in one optimizer step. */
+  readonly batch_size: number;
+  readonly epochs: number;
+  /** Decides the order of the pairs. */
+  readonly seed: number;
+  /** Most tokens of one sequence, prompt and response together. */
+  readonly max_length: number;
+}
+
+/** How the weights are trained. Names follow TRL's `DPOConfig` where a thing is the same. */
+export interface TrainingOptions {
+  readonly loss_type: 'sigmoid';
+  readonly beta: number;
+  readonly learning_rate: number;
+  readonly lr_scheduler_type: LearningRateSchedule;
+  /** Fraction of all steps spent on linear warm-up. */
+  readonly warmup_ratio: number;
+  readonly weight_decay: number;
+  readonly adam_beta1: number;
+  readonly adam_beta2: number;
+  readonly adam_epsilon: number;
+  readonly max_grad_norm: number;
+  /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
+  readonly reference: 'precompute' | 'in_step';
+  /** Steps between checkpoints; 0 means only the final one. */
+  readonly save_steps: number;
+  /** Checkpoints kept. */
+  readonly save_total_limit: number;
+}
+
+/** What carries the run out. */
+export interface RunnerOptions {
+  readonly backend: 'cpu';
+  /** 0 means all cores. */
+  readonly threads: number;
+}
+
+export type Sharing = 'none' | 'pair';
+export type LearningRateSchedule = 'constant' | 'linear' | 'cosine';
+
+/** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
+export interface DatasetReference {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: string;
+  readonly pairs: number;
+}
+
+/** `run.json`, version 1 (docs/formats.md): everything needed to repeat a run. */
+export interface RunConfig {
+  readonly format: 'wishbone-run';
+  readonly version: 1;
+  /** Also the name of the run's folder. */
+  readonly id: string;
+  readonly name: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  readonly dataset: DatasetReference;
+  readonly model: { readonly path: string };
+  readonly plan: PlanOptions;
+  readonly training: TrainingOptions;
+  readonly runner: RunnerOptions;
+}
+
+export const DEFAULT_PLAN: PlanOptions = {
+  sharing: 'pair',
+  capacity: 2048,
+  batch_size: 32,
+  epochs: 1,
+  seed: 42,
+  max_length: 1024,
+};
+
+/** TRL's defaults where TRL has the option. */
+export const DEFAULT_TRAINING: TrainingOptions = {
+  loss_type: 'sigmoid',
+  beta: 0.1,
+  learning_rate: 1e-6,
+  lr_scheduler_type: 'linear',
+  warmup_ratio: 0.1,
+  weight_decay: 0,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  adam_epsilon: 1e-8,
+  max_grad_norm: 1,
+  reference: 'precompute',
+  save_steps: 50,
+  save_total_limit: 2,
+};
+
+export const DEFAULT_RUNNER: RunnerOptions = { backend: 'cpu', threads: 0 };
+
+/** What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. */
+type Rule =
+  | {
+      readonly kind: 'number' | 'integer';
+      readonly min: number;
+      readonly max: number;
+      readonly open?: 'min' | 'max' | 'both';
+    }
+  | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
+  | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
+  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> };
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
+  sharing: { kind: 'choice', choices: ['none', 'pair'] },
+  capacity: { kind: 'integer', min: 16, max: 2 ** 20 },
+  batch_size: { kind: 'integer', min: 1, max: 65536 },
+  epochs: { kind: 'integer', min: 1, max: 1000 },
+  seed: { kind: 'integer', min: 0, max: MAX_INT32 },
+  max_length: { kind: 'integer', min: 4, max: 2 ** 20 },
+};
+
+const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
+  loss_type: { kind: 'choice', choices: ['sigmoid'] },
+  beta: { kind: 'number', min: 0, max: 1000, open: 'min' },
+  learning_rate: { kind: 'number', min: 0, max: 1 },
+  lr_scheduler_type: { kind: 'choice', choices: ['constant', 'linear', 'cosine'] },
+  warmup_ratio: { kind: 'number', min: 0, max: 1 },
+  weight_decay: { kind: 'number', min: 0, max: 10 },
+  adam_beta1: { kind: 'number', min: 0, max: 1, open: 'max' },
+  adam_beta2: { kind: 'number', min: 0, max: 1, open: 'max' },
+  adam_epsilon: { kind: 'number', min: 0, max: 1, open: 'min' },
+  max_grad_norm: { kind: 'number', min: 0, max: 1e9, open: 'min' },
+  reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
+  save_steps: { kind: 'integer', min: 0, max: MAX_INT32 },
+  save_total_limit: { kind: 'integer', min: 1, max: 10000 },
+};
+
+const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
+  backend: { kind: 'choice', choices: ['cpu'] },
+  threads: { kind: 'integer', min: 0, max: 4096 },
+};
+
+const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
+
+const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
+  format: { kind: 'choice', choices: ['wishbone-run'] },
+  version: { kind: 'choice', choices: [1] },
+  id: { kind: 'string', pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, expected: 'letters, digits, ".", "_" and "-"' },
+  name: { kind: 'string', pattern: /\S/, expected: 'a name that is not empty' },
+  created: {
+    kind: 'string',
+    pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
+    expected: 'a UTC time like 2026-01-02T15:04:05.000Z',
+  },
+  dataset: {
+    kind: 'object',
+    fields: {
+      path: ABSOLUTE_PATH,
+      sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+      format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+      pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    },
+  },
+  model: { kind: 'object', fields: { path: ABSOLUTE_PATH } },
+  plan: { kind: 'object', fields: PLAN_FIELDS },
+  training: { kind: 'object', fields: TRAINING_FIELDS },
+  runner: { kind: 'object', fields: RUNNER_FIELDS },
+};
+
+/** An option of a run by its path in `run.json`, for example `training.beta`. */
+export type OptionPath =
+  `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
+
+/**
+ * What is wrong with a value for an option, in words for a person, or undefined when it is good.
+ * The same rules as {@link parseRunConfig}, for dialogs and command-line flags.
+ */
+export function optionProblem(option: OptionPath, value: unknown): string | undefined {
+  const [group, name] = option.split('.') as [string, string];
+  const rule = { plan: PLAN_FIELDS, training: TRAINING_FIELDS, runner: RUNNER_FIELDS }[group] as
+    Readonly<Record<string, Rule>> | undefined;
+  const found = rule?.[name];
+  return found === undefined ? `there is no option "${option}"` : valueProblem(found, value);
+}
+
+/** The values an option may have when it is a choice, or undefined when it is a number. */
+export function optionChoices(option: OptionPath): readonly string[] | undefined {
+  const [group, name] = option.split('.') as [string, string];
+  const groups: Record<string, Readonly<Record<string, Rule>>> = {
+    plan: PLAN_FIELDS,
+    training: TRAINING_FIELDS,
+    runner: RUNNER_FIELDS,
+  };
+  const rule = groups[group]?.[name];
+  return rule?.kind === 'choice' ? rule.choices.map(String) : undefined;
+}
+
+/**
+ * Reads the text of a `run.json`. Strict: every key must be known and every value of the right type and in range.
+ *
+ * @param file named in errors; never opened
+ * @throws WishboneError naming the file and the field
+ */
+export function parseRunConfig(json: string, file: string): RunConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new WishboneError(
+      `not valid JSON: ${(error as Error).message}`,
+      file,
+      'repair the file, or launch the run again to get a new one',
+    );
+  }
+  checkFields(RUN_FIELDS, value, '', file);
+  return value as RunConfig;
+}
+
+/**
+ * Checks a config made in memory by the same rules as a file's.
+ *
+ * @throws WishboneError naming the field
+ */
+export function checkRunConfig(config: RunConfig, where = 'run config'): void {
+  checkFields(RUN_FIELDS, config, '', where);
+}
+
+function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, path: string, file: string): void {
+  const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
+  const where = path === '' ? file : `${file}, field ${path}`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new WishboneError(`expected an object, found ${describe(value)}`, where, 'see docs/formats.md for run.json');
+  }
+  const known = Object.keys(fields);
+  for (const name of Object.keys(value)) {
+    if (Object.hasOwn(fields, name)) continue;
+    const near = nearest(name, known);
+    throw new WishboneError(
+      `unknown field "${at(name)}"`,
+      `${file}, field ${at(name)}`,
+      near === undefined ? `remove it; known here: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
+    );
+  }
+  for (const [name, rule] of Object.entries(fields)) {
+    const field = (value as Record<string, unknown>)[name];
+    if (field === undefined) {
+      throw new WishboneError(
+        `field "${at(name)}" is missing`,
+        `${file}, field ${at(name)}`,
+        `add ${at(name)}: ${ruleText(rule)}`,
+      );
+    }
+    if (rule.kind === 'object') {
+      checkFields(rule.fields, field, at(name), file);
+      continue;
+    }
+    const problem = valueProblem(rule, field);
+    if (problem !== undefined) {
+      throw new WishboneError(
+        `${at(name)}: ${problem}`,
+        `${file}, field ${at(name)}`,
+        `set ${at(name)} to ${ruleText(rule)}`,
+      );
+    }
+  }
+}
+
+function valueProblem(rule: Rule, value: unknown): string | undefined {
+  const wrong = `expected ${ruleText(rule)}, found ${describe(value)}`;
+  switch (rule.kind) {
+    case 'choice':
+      return rule.choices.includes(value as string | number) ? undefined : wrong;
+    case 'string':
+      return typeof value === 'string' && (rule.pattern === undefined || rule.pattern.test(value)) ? undefined : wrong;
+    case 'object':
+      return typeof value === 'object' && value !== null ? undefined : wrong;
+    default: {
+      if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
+      if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
+      const low = rule.open === 'min' || rule.open === 'both' ? value > rule.min : value >= rule.min;
+      const high = rule.open === 'max' || rule.open === 'both' ? value < rule.max : value <= rule.max;
+      return low && high ? undefined : wrong;
+    }
+  }
+}
+
+function ruleText(rule: Rule): string {
+  switch (rule.kind) {
+    case 'choice':
+      return rule.choices.map((choice) => JSON.stringify(choice)).join(' or ');
+    case 'string':
+      return rule.expected ?? 'a text';
+    case 'object':
+      return `an object with ${Object.keys(rule.fields).join(', ')}`;
+    default: {
+      const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
+      const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;
+      const high = rule.open === 'max' || rule.open === 'both' ? `below ${rule.max}` : `at most ${rule.max}`;
+      return `${what} ${low} and ${high}`;
+    }
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** The known name most like the given one, when it is near enough to be a slip of the pen. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Infinity;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best !== undefined && bestDistance <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined;
+}
+
+/** Levenshtein distance, one row of the table at a time. Long names are cut: they are no slip of the pen. */
+function editDistance(a: string, b: string): number {
+  const from = a.slice(0, 64);
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = row[j - 1]! + (from[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,228 @@
+import { WishboneError } from '../errors.js';
+
+interface EventHead {
+  /** From 0, never repeated, goes on after a resume. */
+  readonly seq: number;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly time: string;
+}
+
+export const RUN_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
+export type RunPhase = (typeof RUN_PHASES)[number];
+
+export interface StartEvent extends EventHead {
+  readonly type: 'start';
+  readonly version: string;
+  readonly backend: string;
+  readonly device: string;
+  readonly threads: number;
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot. */
+  readonly pidStart: number;
+  readonly bootId: string;
+  readonly resumedFrom: number | null;
+  readonly steps: number;
+  readonly pairs: number;
+  readonly parameters: number;
+}
+
+export interface PhaseEvent extends EventHead {
+  readonly type: 'phase';
+  readonly phase: RunPhase;
+}
+
+export interface ProgressEvent extends EventHead {
+  readonly type: 'progress';
+  readonly phase: RunPhase;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface CeilingEvent extends EventHead {
+  readonly type: 'ceiling';
+  /** FLOP/s. */
+  readonly flops: number;
+}
+
+export interface StepEvent extends EventHead {
+  readonly type: 'step';
+  /** From 1. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly pairs: number;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly flops: number;
+  /** Fraction of the measured ceiling, or null when it is not known. */
+  readonly speedOfLight: number | null;
+  readonly loss: number | null;
+  readonly 'rewards/chosen': number | null;
+  readonly 'rewards/rejected': number | null;
+  readonly 'rewards/margins': number | null;
+  readonly 'rewards/accuracies': number | null;
+  readonly 'logps/chosen': number | null;
+  readonly 'logps/rejected': number | null;
+  readonly grad_norm: number | null;
+  readonly learning_rate: number | null;
+}
+
+export interface CheckpointEvent extends EventHead {
+  readonly type: 'checkpoint';
+  readonly step: number;
+  /** Relative to the run folder. */
+  readonly path: string;
+}
+
+export interface ExportEvent extends EventHead {
+  readonly type: 'export';
+  readonly path: string;
+}
+
+export interface FinishedEvent extends EventHead {
+  readonly type: 'finished';
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+export interface StoppedEvent extends EventHead {
+  readonly type: 'stopped';
+  readonly step: number;
+}
+
+export interface FailedEvent extends EventHead {
+  readonly type: 'failed';
+  readonly what: string;
+  readonly where: string;
+  readonly advice: string;
+  readonly exitCode: number;
+}
+
+/** One line of `events.jsonl` (docs/formats.md). Numbers that JSON cannot hold (NaN, infinity) are null. */
+export type RunEvent =
+  | StartEvent
+  | PhaseEvent
+  | ProgressEvent
+  | CeilingEvent
+  | StepEvent
+  | CheckpointEvent
+  | ExportEvent
+  | FinishedEvent
+  | StoppedEvent
+  | FailedEvent;
+
+type FieldKind = 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
+
+const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKind>>>> = {
+  start: {
+    version: 'text',
+    backend: 'text',
+    device: 'text',
+    threads: 'count',
+    pid: 'count',
+    pidStart: 'count',
+    bootId: 'text',
+    resumedFrom: 'step or null',
+    steps: 'count',
+    pairs: 'count',
+    parameters: 'count',
+  },
+  phase: { phase: 'phase' },
+  progress: { phase: 'phase', done: 'count', total: 'count' },
+  ceiling: { flops: 'number' },
+  step: {
+    step: 'count',
+    steps: 'count',
+    epoch: 'number',
+    pairs: 'count',
+    tokens: 'count',
+    seconds: 'number',
+    flops: 'number',
+    speedOfLight: 'metric',
+    loss: 'metric',
+    'rewards/chosen': 'metric',
+    'rewards/rejected': 'metric',
+    'rewards/margins': 'metric',
+    'rewards/accuracies': 'metric',
+    'logps/chosen': 'metric',
+    'logps/rejected': 'metric',
+    grad_norm: 'metric',
+    learning_rate: 'metric',
+  },
+  checkpoint: { step: 'count', path: 'text' },
+  export: { path: 'text' },
+  finished: { steps: 'count', seconds: 'number' },
+  stopped: { step: 'count' },
+  failed: { what: 'text', where: 'text', advice: 'text', exitCode: 'count' },
+};
+
+/**
+ * Reads one line of `events.jsonl`.
+ *
+ * Fields beyond the known ones are let through, so that a later runner may say more.
+ *
+ * @param where named in errors, for example `events.jsonl, line 7`
+ * @throws WishboneError when the line is not JSON, the type is unknown, or a field is missing or of the wrong type
+ */
+export function parseEvent(line: string, where: string): RunEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    throw bad(`not valid JSON: ${(error as Error).message}`, where);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad('not a JSON object', where);
+  const event = value as Record<string, unknown>;
+  const type = event['type'];
+  if (typeof type !== 'string' || !Object.hasOwn(FIELDS, type)) {
+    throw bad(`unknown event type ${JSON.stringify(type)}`, where);
+  }
+  if (!isCount(event['seq'])) throw bad('field "seq" is not a whole number', where);
+  if (typeof event['time'] !== 'string' || Number.isNaN(Date.parse(event['time'])))
+    throw bad('field "time" is not a time', where);
+  for (const [name, kind] of Object.entries(FIELDS[type as RunEvent['type']])) {
+    // Own fields only, so that a name like "constructor" in the table could never be met by the prototype.
+    const field = Object.hasOwn(event, name) ? event[name] : undefined;
+    if (!matches(kind, field)) throw bad(`field "${name}" of a ${type} event: expected ${KIND_TEXT[kind]}`, where);
+  }
+  return value as RunEvent;
+}
+
+const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
+  count: 'a whole number of at least 0',
+  number: 'a number',
+  metric: 'a number or null',
+  text: 'a text',
+  phase: RUN_PHASES.join(', '),
+  'step or null': 'a step or null',
+};
+
+function matches(kind: FieldKind, value: unknown): boolean {
+  switch (kind) {
+    case 'count':
+      return isCount(value);
+    case 'number':
+      return typeof value === 'number' && Number.isFinite(value);
+    case 'metric':
+      return value === null || (typeof value === 'number' && Number.isFinite(value));
+    case 'text':
+      return typeof value === 'string';
+    case 'phase':
+      return (RUN_PHASES as readonly unknown[]).includes(value);
+    case 'step or null':
+      return value === null || isCount(value);
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function bad(what: string, where: string): WishboneError {
+  return new WishboneError(what, where, 'the line is skipped; if the run looks wrong, see runner.log in its folder');
+}
+
+/** True for the events that end a run (until it is resumed). */
+export function isTerminal(event: RunEvent): event is FinishedEvent | StoppedEvent | FailedEvent {
+  return event.type === 'finished' || event.type === 'stopped' || event.type === 'failed';
+}

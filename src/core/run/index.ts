@@ -1,0 +1,47 @@
+export {
+  checkRunConfig,
+  type DatasetReference,
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  type LearningRateSchedule,
+  optionChoices,
+  type OptionPath,
+  optionProblem,
+  parseRunConfig,
+  type PlanOptions,
+  type RunConfig,
+  type RunnerOptions,
+  type Sharing,
+  type TrainingOptions,
+} from './config.js';
+export { type Preset, presetById, PRESETS } from './presets.js';
+export {
+  activeRuns,
+  createRunFolder,
+  listRuns,
+  LOG_FILE,
+  newRunConfig,
+  PLAN_FILE,
+  readRun,
+  type Run,
+  RUN_FILE,
+  type RunListing,
+  RUNS_FOLDER,
+  type RunSettings,
+} from './folder.js';
+export { checkDiskSpace, diskNeed } from './disk.js';
+export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StepEvent } from './events.js';
+export { EVENTS_FILE, followEvents, readEvents } from './event-reader.js';
+export { type Pace, RunHistory, STEP_COLUMNS, type StepColumn } from './history.js';
+export { isActive, isResumable, runState, type RunState, stateOf } from './state.js';
+export { type ProcessRecord, readProcessRecord } from './process-record.js';
+export {
+  exitText,
+  lastLogLines,
+  locateRunner,
+  parseRunnerError,
+  startRunner,
+  type StartOptions,
+  stopRunner,
+} from './runner.js';

@@ -1,0 +1,223 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { WishboneError } from '../errors.js';
+import { ChatTemplate } from './chat-template.js';
+
+/** The special tokens a chat template may name. */
+export const specialTokenNames = [
+  'bos_token',
+  'eos_token',
+  'unk_token',
+  'pad_token',
+  'sep_token',
+  'cls_token',
+  'mask_token',
+] as const;
+export type SpecialTokenName = (typeof specialTokenNames)[number];
+
+type Json = Record<string, unknown>;
+
+/** A model folder's own tokenizer and chat template. */
+export class ModelTokenizer {
+  private constructor(
+    private readonly folder: string,
+    private readonly tokenizer: HuggingFaceTokenizer,
+    private readonly template: ChatTemplate | undefined,
+    private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
+    /** The files the tokenizer was made of, for the plan's content hash. */
+    readonly contents: readonly string[],
+  ) {}
+
+  /**
+   * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat template from `chat_template.jinja` or the config.
+   *
+   * @throws WishboneError naming the file that is missing or damaged
+   */
+  static async load(folder: string): Promise<ModelTokenizer> {
+    const tokenizerFile = path.join(folder, 'tokenizer.json');
+    const configFile = path.join(folder, 'tokenizer_config.json');
+    const tokenizerText = await readText(tokenizerFile);
+    if (tokenizerText === undefined) {
+      throw new WishboneError(
+        'the model folder has no tokenizer.json',
+        tokenizerFile,
+        'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
+      );
+    }
+    const configText = await readText(configFile);
+    if (configText === undefined) {
+      throw new WishboneError(
+        'the model folder has no tokenizer_config.json',
+        configFile,
+        'copy it from where tokenizer.json came from; it names the special tokens',
+      );
+    }
+    const config = parse(configText, configFile);
+    const special = await readSpecialTokens(folder, config, configFile);
+    const jinjaFile = path.join(folder, 'chat_template.jinja');
+    const jinja = await readText(jinjaFile);
+    const [templateText, templateFile] =
+      jinja !== undefined ? [jinja, jinjaFile] : [configTemplate(config, configFile), configFile];
+    const template = templateText === undefined ? undefined : ChatTemplate.parse(templateText, templateFile);
+    const tokenizer = build(parse(tokenizerText, tokenizerFile), config, tokenizerFile);
+    return new ModelTokenizer(folder, tokenizer, template, special, [tokenizerText, configText, jinja ?? '']);
+  }
+
+  /**
+   * Token ids of a text.
+   *
+   * @param addSpecialTokens whether the tokenizer puts its own special tokens around it (BOS, for most)
+   */
+  encode(text: string, addSpecialTokens: boolean): number[] {
+    return this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+  }
+
+  /** The text that ends a response. @throws WishboneError when the model folder names none */
+  get eosToken(): string {
+    const eos = this.specialTokens.eos_token;
+    if (eos === undefined) {
+      throw new WishboneError(
+        'the tokenizer names no end-of-sequence token, so a response cannot end',
+        `${path.join(this.folder, 'tokenizer_config.json')}, field "eos_token"`,
+        'add "eos_token" with the token that ends a response',
+      );
+    }
+    return eos;
+  }
+
+  /** @throws WishboneError when the model folder has none */
+  get chatTemplate(): ChatTemplate {
+    if (!this.template) {
+      throw new WishboneError(
+        'the dataset holds messages, but the model has no chat template',
+        path.join(this.folder, 'tokenizer_config.json'),
+        'add chat_template.jinja to the model folder, or use a dataset with plain text prompts and responses',
+      );
+    }
+    return this.template;
+  }
+
+  /** Special tokens by name, as a chat template sees them. */
+  get specialTokenTexts(): Readonly<Partial<Record<SpecialTokenName, string>>> {
+    return this.specialTokens;
+  }
+
+  /** The token of an id, for messages to people. */
+  tokenText(id: number): string {
+    return this.tokenizer.id_to_token(id) ?? `#${id}`;
+  }
+}
+
+function build(json: Json, config: Json, file: string): HuggingFaceTokenizer {
+  const damaged = (why: string): WishboneError =>
+    new WishboneError(
+      `the tokenizer cannot be used: ${why}`,
+      file,
+      'save it again with a recent transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
+    );
+  const model = json['model'];
+  if (typeof model !== 'object' || model === null) throw damaged('field "model" is missing');
+  const vocab = (model as Json)['vocab'];
+  if (typeof vocab !== 'object' || vocab === null) throw damaged('field "model.vocab" is missing');
+  if (!Array.isArray(json['added_tokens'])) throw damaged('field "added_tokens" is missing');
+  try {
+    const tokenizer = new HuggingFaceTokenizer(json, config);
+    if (tokenizer.model instanceof BPE) tokenizer.model.cache = new WordCache() as unknown as BPE['cache'];
+    return tokenizer;
+  } catch (error) {
+    throw damaged(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * Remembers how words were split. The library's own cache keeps its entries in order of use, which costs more than
+ * splitting a common word again; this one forgets everything when it is full.
+ */
+class WordCache {
+  private readonly words = new Map<string, string[]>();
+
+  get(word: string): string[] | undefined {
+    return this.words.get(word);
+  }
+
+  put(word: string, tokens: string[]): void {
+    if (this.words.size >= 200_000) this.words.clear();
+    this.words.set(word, tokens);
+  }
+
+  clear(): void {
+    this.words.clear();
+  }
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new WishboneError(
+      `cannot read the file (${(error as Error).message})`,
+      file,
+      'check the file and its permissions',
+    );
+  }
+}
+
+function parse(text: string, file: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new WishboneError('not JSON', file, 'the file is damaged or cut off; copy it again');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new WishboneError('the file is not a JSON object', file, 'copy it again from where the model came from');
+  }
+  return value as Json;
+}
+
+/** `tokenizer_config.json` first, then `special_tokens_map.json`, which older models keep beside it. */
+async function readSpecialTokens(
+  folder: string,
+  config: Json,
+  configFile: string,
+): Promise<Partial<Record<SpecialTokenName, string>>> {
+  const mapFile = path.join(folder, 'special_tokens_map.json');
+  const mapText = await readText(mapFile);
+  const map = mapText === undefined ? {} : parse(mapText, mapFile);
+  const tokens: Partial<Record<SpecialTokenName, string>> = {};
+  for (const name of specialTokenNames) {
+    const [value, file] =
+      config[name] !== undefined && config[name] !== null ? [config[name], configFile] : [map[name], mapFile];
+    if (value === undefined || value === null) continue;
+    const text = typeof value === 'object' ? (value as Json)['content'] : value;
+    if (typeof text !== 'string' || text === '') {
+      throw new WishboneError(
+        `field "${name}" must be the token's text`,
+        `${file}, field "${name}"`,
+        'write the token as text',
+      );
+    }
+    tokens[name] = text;
+  }
+  return tokens;
+}
+
+function configTemplate(config: Json, file: string): string | undefined {
+  const value = config['chat_template'];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) {
+    const named = value.find(
+      (item): item is Json => typeof item === 'object' && item !== null && (item as Json)['name'] === 'default',
+    );
+    if (typeof named?.['template'] === 'string') return named['template'];
+  }
+  throw new WishboneError(
+    'field "chat_template" must be text, or a list with a template named "default"',
+    `${file}, field "chat_template"`,
+    'correct it, or put the template into chat_template.jinja',
+  );
+}

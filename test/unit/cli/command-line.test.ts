@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { text } from 'node:stream/consumers';
+import { build } from 'esbuild';
+import { readPlan } from '../../../src/core/plan/index.js';
+import { modelFolder } from '../model/support.js';
+
+const repository = path.resolve(import.meta.dirname, '../../..');
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'wishbone-command-line-'));
+  await build({
+    entryPoints: [path.join(repository, 'src/cli/main.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    outfile: path.join(folder, 'cli.js'),
+    logLevel: 'error',
+    mainFields: ['module', 'main'],
+    define: { 'import.meta.url': 'importMetaUrl' },
+    banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
+  });
+  const rows = Array.from({ length: 20 }, (_, i) => ({
+    prompt: `How do I keep bread ${i} fresh? `,
+    chosen: 'Freeze it.',
+    rejected: 'No.',
+  }));
+  await writeFile(path.join(folder, 'pairs.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+});
+after(() => rm(folder, { recursive: true }));
+
+async function wishbone(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['cli.js', ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  return {
+    code: child.exitCode ?? (await new Promise((done) => child.on('exit', done))),
+    stdout: stdout.trimEnd(),
+    stderr: stderr.trimEnd(),
+  };
+}
+
+function oneError(stderr: string): void {
+  assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: .+$/);
+}
+
+test('--version and --help', async () => {
+  const { version } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8')) as { version: string };
+  assert.deepEqual(await wishbone('--version'), { code: 0, stdout: version, stderr: '' });
+  for (const args of [['--help'], []]) {
+    const help = await wishbone(...args);
+    assert.equal(help.code, 0);
+    for (const command of ['plan', 'train', 'speedup']) assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
+  }
+  assert.match((await wishbone('train', '--help')).stdout, /--learning-rate/);
+});
+
+test('plan --json prints one object and writes a plan that agrees', async (t) => {
+  const model = await modelFolder(t);
+  await cp(path.join(repository, 'test/unit/tokenizer/fixture/gpt2-like'), model, { recursive: true });
+  const result = await wishbone(
+    'plan',
+    'pairs.jsonl',
+    '--model',
+    model,
+    '--batch-size',
+    '8',
+    '--max-length',
+    '256',
+    '--out',
+    'p.safetensors',
+    '--json',
+  );
+  assert.equal(result.code, 0, result.stderr);
+  assert.equal(result.stderr, '', 'no progress where there is no terminal');
+  const said = JSON.parse(result.stdout) as Record<string, number>;
+  const plan = await readPlan(path.join(folder, 'p.safetensors'));
+  assert.equal(said['pairs'], 20);
+  assert.equal(said['steps'], 3);
+  assert.equal(said['bins'], plan.binStart.length - 1);
+  assert.equal(said['planTokens'], plan.tokens.length);
+  assert.equal(said['naiveTokens'], plan.metadata.counts.naive_tokens);
+  assert.equal(said['tokenRatio'], said['naiveTokens']! / said['planTokens']!);
+  assert.equal(said['fill'], said['planTokens']! / (said['bins']! * 2048));
+  assert.ok(said['flopsRatio']! > 1);
+  assert.equal(said['skipped'], 0);
+  assert.equal(said['truncated'], 0);
+
+  const words = await wishbone(
+    'plan',
+    'pairs.jsonl',
+    '--model',
+    model,
+    '--max-length',
+    '256',
+    '--out',
+    'p.safetensors',
+  );
+  assert.match(words.stdout, /^token ratio +1\.\d\d/m);
+  const refused = await wishbone('plan', 'pairs.jsonl', '--model', model, '--out', 'pairs.jsonl');
+  assert.equal(refused.code, 5);
+  oneError(refused.stderr);
+  assert.match(refused.stderr, /no plan/);
+});
+
+test('errors are three lines and have their exit codes', async (t) => {
+  const model = await modelFolder(t);
+  const cases: readonly [number, RegExp, ...string[]][] = [
+    [3, /no such file/, 'plan', 'gone.jsonl', '--model', model],
+    [3, /no such model folder/, 'plan', 'pairs.jsonl', '--model', 'gone'],
+    [2, /shairng/, 'plan', 'pairs.jsonl', '--model', model, '--shairng', 'pair'],
+    [
+      2,
+      /'--capacity <number>' argument '3\.5' is invalid/,
+      'plan',
+      'pairs.jsonl',
+      '--model',
+      model,
+      '--capacity',
+      '3.5',
+    ],
+    [2, /--batch-size.*many/, 'plan', 'pairs.jsonl', '--model', model, '--batch-size', 'many'],
+    [2, /sharing.*tree/, 'plan', 'pairs.jsonl', '--model', model, '--sharing', 'tree'],
+    [2, /preset/, 'train', 'pairs.jsonl', '--model', model, '--preset', 'x'],
+    [2, /no dataset/, 'train', '--model', model],
+    [2, /no model/, 'train', 'pairs.jsonl'],
+    [2, /--beta do not go together/, 'train', '--resume', 'x', '--beta', '0.1'],
+    [3, /run\.json/, 'train', '--resume', 'gone'],
+    [2, /unknown command 'lpan'/, 'lpan'],
+    [2, /rounds/, 'speedup', 'pairs.jsonl', '--model', model, '--rounds', '0'],
+  ];
+  for (const [code, pattern, ...args] of cases) {
+    const result = await wishbone(...args);
+    assert.equal(result.code, code, `${args.join(' ')}: ${result.stderr}`);
+    oneError(result.stderr);
+    assert.match(result.stderr, pattern);
+    assert.equal(result.stdout, '');
+  }
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.startsWith('.')),
+    [],
+  );
+});

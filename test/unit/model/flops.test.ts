@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { forwardFlops } from '../../../src/core/model/index.js';
+
+const shape = { hiddenSize: 8, intermediateSize: 12, layers: 3, queryHeads: 4, kvHeads: 2, headDim: 2, vocabSize: 100 };
+
+/** Counts by walking over every matrix product of a forward pass: 2·rows·inner·columns each. */
+function counted(tokens: number, visiblePairs: number, readRows: number): number {
+  const product = (rows: number, inner: number, columns: number): number => 2 * rows * inner * columns;
+  let flops = 0;
+  for (let layer = 0; layer < 3; layer++) {
+    const rows = layer === 2 ? readRows : tokens;
+    flops += product(tokens, 8, 8) + product(tokens, 8, 4) + product(tokens, 8, 4);
+    for (let head = 0; head < 4; head++) flops += product(visiblePairs, 2, 1) + product(visiblePairs, 1, 2);
+    flops += product(rows, 8, 8) + product(rows, 8, 12) + product(rows, 8, 12) + product(rows, 12, 8);
+  }
+  return flops + product(readRows, 8, 100);
+}
+
+test('forward FLOPs are the matrix products of a forward pass', () => {
+  for (const [tokens, visiblePairs, readRows] of [
+    [10, 55, 4],
+    [1, 1, 1],
+    [300, 9000, 120],
+  ] as const) {
+    assert.equal(forwardFlops(shape, { tokens, visiblePairs, readRows }), counted(tokens, visiblePairs, readRows));
+  }
+});

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { WishboneError } from '../../../src/core/errors.js';
+import { inspectModel } from '../../../src/core/model/index.js';
+import { writeSafetensors } from '../../../src/core/safetensors.js';
+import { config, modelFolder, zeroWeights } from './support.js';
+
+const weights = 640 * 8 + 2 * (8 * 8 + 4 * 8 + 4 * 8 + 8 * 8 + 3 * 8 * 12 + 2 * 8) + 8;
+
+async function refused(folder: string): Promise<WishboneError> {
+  try {
+    await inspectModel(folder);
+  } catch (error) {
+    assert.ok(error instanceof WishboneError, String(error));
+    return error;
+  }
+  return assert.fail('the folder was accepted');
+}
+
+test('a whole folder: sizes, weights and types', async (t) => {
+  const folder = await modelFolder(t);
+  const info = await inspectModel(folder);
+  assert.equal(info.folder, folder);
+  assert.equal(info.parameters, weights);
+  assert.deepEqual(info.dtypes, ['F32']);
+  assert.deepEqual(info.files, ['model.safetensors']);
+  const { file, ...numbers } = info.config;
+  assert.equal(file, path.join(folder, 'config.json'));
+  assert.deepEqual(numbers, {
+    hiddenSize: 8,
+    intermediateSize: 12,
+    layers: 2,
+    queryHeads: 4,
+    kvHeads: 2,
+    headDim: 2,
+    vocabSize: 640,
+    maxPositions: 512,
+    tied: true,
+  });
+});
+
+test('shards: all are found, and none may be missing or lack what the index promises', async (t) => {
+  const folder = await modelFolder(t, { ...config, tie_word_embeddings: false });
+  await rm(path.join(folder, 'model.safetensors'));
+  const all = [...zeroWeights(false)];
+  const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+  const weightMap = Object.fromEntries(all.map(([name], index) => [name, names[index < 5 ? 0 : 1]]));
+  const writeIndex = (map: object): Promise<void> =>
+    writeFile(path.join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
+  await writeIndex(weightMap);
+  await writeSafetensors(path.join(folder, names[0]), { metadata: {}, tensors: new Map(all.slice(0, 5)) });
+  assert.match((await refused(folder)).where, /model-00002-of-00002/);
+  await writeSafetensors(path.join(folder, names[1]), { metadata: {}, tensors: new Map(all.slice(5)) });
+  const info = await inspectModel(folder);
+  assert.equal(info.parameters, weights + 640 * 8);
+  assert.deepEqual(info.files, names);
+
+  await writeSafetensors(path.join(folder, names[1]), { metadata: {}, tensors: new Map(all.slice(6)) });
+  assert.match((await refused(folder)).what, /index promises/);
+  await writeIndex({ 'model.norm.weight': '../elsewhere.safetensors' });
+  assert.match((await refused(folder)).what, /not a plain file name/);
+  await writeIndex([]);
+  assert.match((await refused(folder)).what, /weight_map/);
+});
+
+const configs: readonly [name: string, change: object, what: RegExp, field: string][] = [
+  ['another architecture', { architectures: ['MambaForCausalLM'] }, /MambaForCausalLM/, 'architectures'],
+  ['no architecture', { architectures: undefined }, /none/, 'architectures'],
+  ['another model type', { model_type: 'mistral' }, /mistral/, 'model_type'],
+  ['another activation', { hidden_act: 'gelu' }, /gelu/, 'hidden_act'],
+  ['biases', { attention_bias: true }, /biases/, 'attention_bias'],
+  ['quantisation', { quantization_config: {} }, /quantized/, 'quantization_config'],
+  ['another RoPE', { rope_scaling: { type: 'yarn' } }, /yarn/, 'rope_scaling.rope_type'],
+  ['a missing size', { hidden_size: undefined }, /missing/, 'hidden_size'],
+  ['a size that is text', { vocab_size: '640' }, /"640"/, 'vocab_size'],
+  ['a size of zero', { num_hidden_layers: 0 }, /above 0/, 'num_hidden_layers'],
+  ['heads that do not share evenly', { num_key_value_heads: 3 }, /evenly/, 'num_key_value_heads'],
+  ['an odd head', { head_dim: 3 }, /odd/, 'head_dim'],
+];
+
+for (const [name, change, what, field] of configs) {
+  test(`${name}: refused, naming the field`, async (t) => {
+    const folder = await modelFolder(t, { ...config, ...change });
+    const error = await refused(folder);
+    assert.match(error.what, what);
+    assert.equal(error.where, `${path.join(folder, 'config.json')}, field "${field}"`);
+  });
+}
+
+test('llama3 scaling and plain rope_parameters are accepted', async (t) => {
+  for (const rope of [
+    { rope_scaling: { rope_type: 'llama3', factor: 8 } },
+    { rope_parameters: { rope_type: 'default', rope_theta: 1e4 } },
+  ]) {
+    await inspectModel(await modelFolder(t, { ...config, ...rope }));
+  }
+});
+
+test('folders that are not whole', async (t) => {
+  assert.match((await refused('/nowhere/at/all')).what, /no such model folder/);
+  const lacking = async (name: string): Promise<WishboneError> => {
+    const folder = await modelFolder(t);
+    await rm(path.join(folder, name));
+    return refused(folder);
+  };
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']) {
+    const error = await lacking(name);
+    assert.ok(error.where.endsWith(`/${name}`), error.where);
+    assert.ok(error.what.includes(name));
+  }
+});
+
+test('weights that are cut off, missing, of another shape or type, or not of a Llama', async (t) => {
+  const folder = await modelFolder(t);
+  const file = path.join(folder, 'model.safetensors');
+  await truncate(file, 3000);
+  assert.match((await refused(folder)).where, /model\.safetensors/);
+  const norm = 'model.norm.weight';
+  const changed = async (change: (tensors: ReturnType<typeof zeroWeights>) => void): Promise<WishboneError> => {
+    const tensors = zeroWeights();
+    change(tensors);
+    await writeSafetensors(file, { metadata: {}, tensors });
+    return refused(folder);
+  };
+  assert.match((await changed((tensors) => tensors.delete(norm))).what, /missing/);
+  assert.match(
+    (await changed((tensors) => tensors.set(norm, { dtype: 'F32', shape: [4], data: new Float32Array(4) }))).what,
+    /\[4\].*\[8\]/,
+  );
+  assert.match(
+    (await changed((tensors) => tensors.set(norm, { dtype: 'I32', shape: [8], data: new Int32Array(8) }))).what,
+    /I32/,
+  );
+  assert.match(
+    (await changed((tensors) => tensors.set('other', { dtype: 'F32', shape: [1], data: new Float32Array(1) }))).what,
+    /does not belong/,
+  );
+});

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import fc from 'fast-check';
+
+import { WishboneError } from '../../../src/core/errors.js';
+import {
+  optionChoices,
+  optionProblem,
+  parseRunConfig,
+  presetById,
+  PRESETS,
+  type RunConfig,
+} from '../../../src/core/run/index.js';
+import { exampleConfig } from './support.js';
+
+const FILE = '/runs/x/run.json';
+
+function parse(change: (config: Record<string, any>) => void): RunConfig {
+  const config = structuredClone(exampleConfig()) as unknown as Record<string, any>;
+  change(config);
+  return parseRunConfig(JSON.stringify(config), FILE);
+}
+
+function failure(change: (config: Record<string, any>) => void): WishboneError {
+  try {
+    parse(change);
+  } catch (error) {
+    assert.ok(error instanceof WishboneError, String(error));
+    return error;
+  }
+  assert.fail('the config was accepted');
+}
+
+test('a config survives being written and read', () => {
+  const config = exampleConfig();
+  assert.deepEqual(parseRunConfig(JSON.stringify(config), FILE), config);
+});
+
+test('text that is not JSON names the file', () => {
+  assert.throws(
+    () => parseRunConfig('{', FILE),
+    (error) => error instanceof WishboneError && error.where === FILE,
+  );
+});
+
+test('an unknown key names the nearest known one', () => {
+  const slip = failure((config) => (config['training'].learning_rat = 1));
+  assert.equal(slip.where, `${FILE}, field training.learning_rat`);
+  assert.equal(slip.advice, 'did you mean "training.learning_rate"?');
+  const stranger = failure((config) => (config['plan'].zzzzzzzz = 1));
+  assert.match(stranger.advice, /known here: sharing, capacity/);
+});
+
+test('missing fields, wrong types and values out of range name the field', () => {
+  const cases: [string, (config: Record<string, any>) => void][] = [
+    ['plan', (config) => delete config['plan']],
+    ['plan', (config) => (config['plan'] = [1])],
+    ['dataset.sha256', (config) => (config['dataset'].sha256 = 'xyz')],
+    ['model.path', (config) => (config['model'].path = 'relative/model')],
+    ['plan.batch_size', (config) => (config['plan'].batch_size = 1.5)],
+    ['plan.batch_size', (config) => (config['plan'].batch_size = '8')],
+    ['plan.sharing', (config) => (config['plan'].sharing = 'tree-ish')],
+    ['training.beta', (config) => (config['training'].beta = 0)],
+    ['training.adam_beta2', (config) => (config['training'].adam_beta2 = 1)],
+    ['training.save_steps', (config) => (config['training'].save_steps = -1)],
+    ['runner.threads', (config) => delete config['runner'].threads],
+    ['version', (config) => (config['version'] = 2)],
+    ['id', (config) => (config['id'] = '../escape')],
+  ];
+  for (const [field, change] of cases) assert.equal(failure(change).where, `${FILE}, field ${field}`);
+});
+
+test('any JSON is either a config or a WishboneError', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      assert.throws(() => parseRunConfig(text, FILE), WishboneError);
+    }),
+  );
+});
+
+test('any one field replaced by anything is either accepted or a WishboneError that names it', () => {
+  const base = exampleConfig() as unknown as Record<string, any>;
+  const fields = Object.entries(base).flatMap(([name, value]) =>
+    typeof value === 'object' ? Object.keys(value).map((inner) => [name, inner]) : [[name]],
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...fields), fc.jsonValue(), ([outer, inner], value) => {
+      try {
+        parse((config) => {
+          if (inner === undefined) config[outer!] = value;
+          else config[outer!][inner] = value;
+        });
+      } catch (error) {
+        assert.ok(error instanceof WishboneError);
+        assert.ok(error.where.includes(inner === undefined ? outer! : `${outer}.${inner}`), error.where);
+      }
+    }),
+  );
+});
+
+test('every preset is a valid config', () => {
+  for (const preset of PRESETS) {
+    const config = parse((config) => {
+      config['plan'] = preset.plan;
+      config['training'] = preset.training;
+    });
+    assert.equal(config.plan.batch_size, preset.plan.batch_size);
+    assert.equal(presetById(preset.id), preset);
+  }
+  assert.equal(presetById('none such'), undefined);
+});
+
+test('options are judged one by one by the same rules', () => {
+  assert.equal(optionProblem('training.beta', 0.1), undefined);
+  assert.match(optionProblem('training.beta', 0)!, /above 0/);
+  assert.match(optionProblem('plan.capacity', NaN)!, /whole number/);
+  assert.match(optionProblem('plan.typo' as 'plan.seed', 1)!, /no option/);
+  assert.deepEqual(optionChoices('plan.sharing'), ['none', 'pair']);
+  assert.equal(optionChoices('training.beta'), undefined);
+});
