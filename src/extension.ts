@@ -1,0 +1,29 @@
+import * as vscode from 'vscode';
+
+import { Launcher } from './extension/launch/launch-run.js';
+import { notifyOfEnds } from './extension/notifications.js';
+import { openRun } from './extension/open-run.js';
+import { RunPanels } from './extension/panel/run-panel.js';
+import { Problems } from './extension/problems.js';
+import { RunActions } from './extension/runs/run-actions.js';
+import { RunStore } from './extension/runs/run-store.js';
+import { RunStatusBar } from './extension/status-bar.js';
+
+export function activate(context: vscode.ExtensionContext): void {
+  const problems = new Problems();
+  const store = new RunStore(problems);
+  const actions = new RunActions(store, problems);
+  const panels = new RunPanels(context.extensionUri, store, actions, problems);
+  const launcher = new Launcher(context, actions, panels, problems);
+  context.subscriptions.push(
+    problems,
+    store,
+    panels,
+    new RunStatusBar(store),
+    notifyOfEnds(store, actions, panels),
+    problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
+    problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
+  );
+  store.findActive();
+}

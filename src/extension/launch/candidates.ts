@@ -1,0 +1,56 @@
+import { access, open } from 'node:fs/promises';
+import path from 'node:path';
+import { gunzipSync, constants } from 'node:zlib';
+
+import { Dataset, type DatasetForm } from '../../core/dataset/index.js';
+
+const HEAD_BYTES = 64 * 1024;
+/** Fields that a preference file of any form has near its start. */
+const PREFERENCE_FIELDS = /"(chosen|rejected|preferred_output|non_preferred_output)"\s*:/;
+
+/** True for the names that preference files have. */
+export function mayBeDataset(file: string): boolean {
+  return /\.jsonl?(\.gz)?$/i.test(file);
+}
+
+/**
+ * The form of a preference file, told by its first row; undefined when it is not one. Reads little of the file, so that
+ * a workspace with many large JSON files can be looked through.
+ */
+export async function datasetForm(file: string): Promise<DatasetForm | undefined> {
+  try {
+    if (!PREFERENCE_FIELDS.test(await readHead(file))) return undefined;
+    const dataset = await Dataset.open(file);
+    for await (const _ of dataset.outcomes()) break;
+    return dataset.form;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The beginning of a file's text, gunzipped when it is gzip. */
+async function readHead(file: string): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const head = buffer.subarray(0, bytesRead);
+    const gzip = head[0] === 0x1f && head[1] === 0x8b;
+    // The end of the stream is missing; what is there is enough.
+    const plain = gzip
+      ? gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 16 * 1024 * 1024 })
+      : head;
+    return plain.toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** True when a folder looks like a Hugging Face model with its tokenizer. */
+export async function mayBeModel(folder: string): Promise<boolean> {
+  try {
+    await Promise.all(['config.json', 'tokenizer.json'].map((name) => access(path.join(folder, name))));
+    return true;
+  } catch {
+    return false;
+  }
+}

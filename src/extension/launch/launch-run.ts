@@ -1,0 +1,257 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import { inspectModel, type ModelInfo } from '../../core/model/index.js';
+import type { PlanSummary } from '../../core/prepare.js';
+import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
+import type { Progress } from '../../core/progress.js';
+import {
+  checkDiskSpace,
+  DEFAULT_RUNNER,
+  locateRunner,
+  type Preset,
+  PRESETS,
+  RUNS_FOLDER,
+} from '../../core/run/index.js';
+import { formatPercent, formatRatio, plural, sentence } from '../../format.js';
+import type { RunPanels } from '../panel/run-panel.js';
+import type { Problems } from '../problems.js';
+import type { RunActions } from '../runs/run-actions.js';
+import { ensureTrusted } from '../trust.js';
+import { datasetForm, mayBeDataset } from './candidates.js';
+import { pickDataset } from './pick-dataset.js';
+import { pickModel } from './pick-model.js';
+import { RecentPaths } from './recent.js';
+import { review } from './review.js';
+import type { LaunchOptions } from './settings.js';
+import { pickStep } from './steps.js';
+
+const TITLE = 'Launch Run';
+const OPEN_FOLDER = 'Open Folder…';
+const OPEN_RUN = 'Open Run';
+
+/** Everything that has been decided when a run is launched. */
+interface Decision {
+  readonly dataset: string;
+  readonly model: ModelInfo;
+  readonly options: LaunchOptions;
+  readonly runsFolder: string;
+}
+
+/** From nothing to a run at work: asks, checks, plans, starts, shows. */
+export class Launcher {
+  readonly #datasets: RecentPaths;
+  readonly #models: RecentPaths;
+
+  constructor(
+    context: vscode.ExtensionContext,
+    readonly actions: RunActions,
+    readonly panels: RunPanels,
+    readonly problems: Problems,
+  ) {
+    this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
+    this.#models = new RecentPaths(context.globalState, 'recentModels');
+  }
+
+  /** @param dataset a preference file to begin with (a path or an address), so that it is not asked for */
+  async launch(dataset?: unknown): Promise<void> {
+    if (!(await ensureTrusted()) || !(await ensureFolder())) return;
+    // Said before anything is asked: without it all answers would be in vain.
+    await locateRunner();
+    const decision = await this.#decide(givenPath(dataset));
+    if (decision === undefined) return;
+    await checkDiskSpace(decision.runsFolder, decision.model.parameters, decision.options.training);
+    await Promise.all([this.#datasets.add(decision.dataset), this.#models.add(decision.model.folder)]);
+    const prepared = await this.#prepare(decision);
+    if (prepared === undefined) return;
+    await this.#start(prepared.folder);
+    tellOfSkipped(prepared.summary, decision.dataset);
+  }
+
+  /** The four questions, with the way back. */
+  async #decide(given: string | undefined): Promise<Decision | undefined> {
+    const totalSteps = 4;
+    let dataset = given;
+    let model: ModelInfo | undefined;
+    let preset: Preset | undefined;
+    for (let step = dataset === undefined ? 1 : 2; ;) {
+      const position = { step, totalSteps, title: TITLE };
+      switch (step) {
+        case 1: {
+          const picked = await pickDataset(this.#datasets, position);
+          if (typeof picked === 'string') return undefined;
+          if (await this.#isDataset(picked.value)) {
+            dataset = picked.value;
+            step = 2;
+          }
+          break;
+        }
+        case 2: {
+          const picked = await pickModel(this.#models, position);
+          if (picked === 'cancel') return undefined;
+          if (picked === 'back') {
+            step = 1;
+            break;
+          }
+          model = await this.#inspect(picked.value);
+          if (model !== undefined) step = 3;
+          break;
+        }
+        case 3: {
+          const before = preset;
+          const picked = await pickStep<Preset>({
+            ...position,
+            back: true,
+            placeholder: 'Preset: what to begin from; every setting can be changed next',
+            active: (value) => value === before,
+            fill: (show) => show(PRESETS.map((value) => ({ label: value.label, detail: value.description, value }))),
+          });
+          if (picked === 'cancel') return undefined;
+          if (picked === 'back') {
+            step = 2;
+            break;
+          }
+          preset = picked.value;
+          step = 4;
+          break;
+        }
+        default: {
+          const begin = optionsFor(preset!, model!);
+          const reviewed = await review(dataset!, model!, preset!.label, begin, position);
+          if (reviewed === 'cancel') return undefined;
+          if (reviewed === 'back') {
+            step = 3;
+            break;
+          }
+          return { dataset: dataset!, model: model!, options: reviewed.value, runsFolder: runsFolderFor(dataset!) };
+        }
+      }
+    }
+  }
+
+  /** True when a chosen file can be what it should; else says what it should be. */
+  async #isDataset(file: string): Promise<boolean> {
+    if (!mayBeDataset(file) && (await datasetForm(file)) === undefined) {
+      const advice = 'choose a .jsonl or .json file of preference pairs, gzipped or not';
+      void this.problems.show(new WishboneError('the file holds no preference pairs', file, advice));
+      return false;
+    }
+    return true;
+  }
+
+  async #inspect(folder: string): Promise<ModelInfo | undefined> {
+    try {
+      return await inspectModel(folder);
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      void this.problems.show(error);
+      return undefined;
+    }
+  }
+
+  /** Plans in a worker, with progress and a way out; undefined when it was cancelled. */
+  async #prepare({
+    dataset,
+    model,
+    options,
+    runsFolder,
+  }: Decision): Promise<{ folder: string; summary: PlanSummary } | undefined> {
+    return vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: `Planning ${path.basename(dataset)}`,
+        cancellable: true,
+      },
+      async (progress, token) => {
+        const abort = new AbortController();
+        token.onCancellationRequested(() => abort.abort());
+        let reported = 0;
+        const onProgress = ({ phase, done, total }: Progress): void => {
+          const part = total > 0 ? done / total : undefined;
+          const percent = part === undefined ? 0 : 100 * part;
+          // Each phase fills the bar anew; VS Code's bar only goes forward, so later phases keep to the text.
+          const increment = Math.max(0, percent - reported);
+          reported += increment;
+          const text = PHASES[phase] ?? sentence(phase);
+          progress.report({ message: part === undefined ? text : `${text} ${formatPercent(part)}`, increment });
+        };
+        try {
+          return await prepareRunInWorker(
+            { dataset, model: model.folder, ...options, runsFolder },
+            { onProgress, signal: abort.signal },
+          );
+        } catch (error) {
+          if (abort.signal.aborted) return undefined;
+          throw error;
+        }
+      },
+    );
+  }
+
+  async #start(folder: string): Promise<void> {
+    try {
+      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
+        this.actions.start(folder, { resume: false }),
+      );
+    } catch (error) {
+      // The run is there, with its log: its panel can tell more than a message.
+      void this.problems
+        .show(error, OPEN_RUN)
+        .then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));
+      return;
+    }
+    await this.panels.show(folder);
+  }
+}
+
+const PHASES: Readonly<Record<string, string>> = {
+  tokenise: 'Reading and tokenising',
+  plan: 'Packing',
+  write: 'Writing the plan',
+};
+
+/** A preset's options as far as the model allows them. */
+function optionsFor({ plan, training }: Preset, { config }: ModelInfo): LaunchOptions {
+  return {
+    plan: { ...plan, max_length: Math.min(plan.max_length, config.maxPositions) },
+    training,
+    runner: DEFAULT_RUNNER,
+  };
+}
+
+/** A run lives in the workspace folder its dataset is in, or in the first one. */
+function runsFolderFor(dataset: string): string {
+  const own = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dataset));
+  const folder = own ?? vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file');
+  // `ensureFolder` has seen one; it may have been closed while the questions were asked.
+  return path.join(folder?.uri.fsPath ?? path.dirname(dataset), RUNS_FOLDER);
+}
+
+function givenPath(argument: unknown): string | undefined {
+  if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
+  return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
+}
+
+async function ensureFolder(): Promise<boolean> {
+  if (vscode.workspace.workspaceFolders?.some(({ uri }) => uri.scheme === 'file') === true) return true;
+  const choice = await vscode.window.showInformationMessage(
+    'Wishbone keeps runs in the folder that is open. Open one first.',
+    OPEN_FOLDER,
+  );
+  if (choice === OPEN_FOLDER) await vscode.commands.executeCommand('workbench.action.files.openFolder');
+  return false;
+}
+
+function tellOfSkipped({ skipped, truncated, pairs, tokenRatio }: PlanSummary, dataset: string): void {
+  if (skipped === 0 && truncated === 0) return;
+  const parts = [
+    ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out, because a response does not fit`] : []),
+    ...(truncated > 0 ? [`${plural(truncated, 'pair')} cut off`] : []),
+  ];
+  void vscode.window.showWarningMessage(
+    `${path.basename(dataset)}: ${parts.join('; ')} at the longest sequence. ` +
+      `${plural(pairs, 'pair')} in training, token ratio ${formatRatio(tokenRatio)}.`,
+  );
+}

@@ -1,0 +1,94 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { formDescriptions } from '../../core/dataset/index.js';
+import { datasetForm, mayBeDataset } from './candidates.js';
+import type { RecentPaths } from './recent.js';
+import { type Choice, pickStep, separator, type StepResult } from './steps.js';
+
+/** Never searched for datasets or models. */
+export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
+const MOST_FILES = 3000;
+
+const BROWSE = Symbol('browse');
+
+/** Asks for a preference file: the one in the editor, those used last, those of the workspace, or any other. */
+export async function pickDataset(
+  recent: RecentPaths,
+  step: { readonly step: number; readonly totalSteps: number; readonly title: string },
+): Promise<StepResult<string>> {
+  for (;;) {
+    const picked = await pickStep<string | typeof BROWSE>({
+      ...step,
+      placeholder: 'Preference file: .jsonl or .json, also gzipped',
+      fill: (show, signal) => fill(recent, show, signal),
+    });
+    if (typeof picked === 'string') return picked;
+    if (picked.value !== BROWSE) return { value: picked.value };
+    const browsed = await vscode.window.showOpenDialog({
+      title: 'Preference File',
+      openLabel: 'Choose',
+      filters: { 'Preference files': ['jsonl', 'json', 'gz'], 'All files': ['*'] },
+    });
+    if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
+  }
+}
+
+type Show = (choices: readonly Choice<string | typeof BROWSE>[]) => void;
+
+async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promise<void> {
+  const groups: { label: string; choices: Choice<string | typeof BROWSE>[] }[] = [
+    { label: 'in the editor', choices: [] },
+    { label: 'used last', choices: [] },
+    { label: 'in the workspace', choices: [] },
+  ];
+  const seen = new Set<string>();
+  const draw = (): void =>
+    show([
+      ...groups.flatMap(({ label, choices }) => (choices.length === 0 ? [] : [separator<string>(label), ...choices])),
+      separator('other'),
+      { label: '$(folder-opened) Browse…', value: BROWSE },
+    ]);
+  const add = async (group: number, file: string): Promise<void> => {
+    if (signal.aborted || seen.has(file)) return;
+    seen.add(file);
+    const form = await datasetForm(file);
+    if (form === undefined) return;
+    groups[group]!.choices.push({
+      label: `$(list-unordered) ${path.basename(file)}`,
+      description: placeOf(file),
+      detail: formDescriptions[form],
+      value: file,
+    });
+    draw();
+  };
+
+  draw();
+  const editor = vscode.window.activeTextEditor?.document.uri;
+  if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
+  for (const file of recent.all) if (await exists(file)) await add(1, file);
+  const found = await vscode.workspace.findFiles('**/*.{jsonl,json,jsonl.gz,json.gz}', EXCLUDED, MOST_FILES);
+  // Names that say what they are first; then the shallow ones, which are likelier meant.
+  const rank = ({ fsPath }: vscode.Uri): number =>
+    (/\.jsonl(\.gz)?$/.test(fsPath) ? 0 : 1) * 100 + fsPath.split(path.sep).length;
+  found.sort((a, b) => rank(a) - rank(b) || (a.fsPath < b.fsPath ? -1 : 1));
+  for (const { fsPath } of found) await add(2, fsPath);
+}
+
+/** The folder something is in, as people of this workspace would say it. */
+export function placeOf(file: string): string {
+  const folder = vscode.workspace.asRelativePath(path.dirname(file));
+  // Directly in the workspace folder: its path would only tell what is known.
+  return path.isAbsolute(folder) && vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file)) !== undefined
+    ? ''
+    : folder;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,82 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import { inspectModel } from '../../core/model/index.js';
+import { formatRate } from '../../format.js';
+import { mayBeModel } from './candidates.js';
+import { EXCLUDED, placeOf } from './pick-dataset.js';
+import type { RecentPaths } from './recent.js';
+import { type Choice, pickStep, separator, type StepResult } from './steps.js';
+
+const MOST_MODELS = 200;
+
+const BROWSE = Symbol('browse');
+
+/** Asks for a model folder: those used last, those of the workspace, or any other. */
+export async function pickModel(
+  recent: RecentPaths,
+  step: { readonly step: number; readonly totalSteps: number; readonly title: string },
+): Promise<StepResult<string>> {
+  for (;;) {
+    const picked = await pickStep<string | typeof BROWSE>({
+      ...step,
+      back: true,
+      placeholder: 'Model: a Hugging Face folder with config.json, safetensors and tokenizer.json',
+      fill: (show, signal) => fill(recent, show, signal),
+    });
+    if (typeof picked === 'string') return picked;
+    if (picked.value !== BROWSE) return { value: picked.value };
+    const browsed = await vscode.window.showOpenDialog({
+      title: 'Model Folder',
+      openLabel: 'Choose',
+      canSelectFiles: false,
+      canSelectFolders: true,
+    });
+    if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
+  }
+}
+
+type Show = (choices: readonly Choice<string | typeof BROWSE>[]) => void;
+
+async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promise<void> {
+  const used: Choice<string>[] = [];
+  const found: Choice<string>[] = [];
+  const seen = new Set<string>();
+  const draw = (): void =>
+    show([
+      ...(used.length === 0 ? [] : [separator<string>('used last'), ...used]),
+      ...(found.length === 0 ? [] : [separator<string>('in the workspace'), ...found]),
+      separator('other'),
+      { label: '$(folder-opened) Browse…', value: BROWSE },
+    ]);
+  const add = async (group: Choice<string>[], folder: string): Promise<void> => {
+    if (signal.aborted || seen.has(folder)) return;
+    seen.add(folder);
+    if (!(await mayBeModel(folder))) return;
+    group.push({
+      label: `$(symbol-class) ${path.basename(folder)}`,
+      description: placeOf(folder),
+      detail: await describe(folder),
+      value: folder,
+    });
+    draw();
+  };
+
+  draw();
+  for (const folder of recent.all) await add(used, folder);
+  const configs = await vscode.workspace.findFiles('**/config.json', EXCLUDED, MOST_MODELS);
+  const folders = configs.map(({ fsPath }) => path.dirname(fsPath)).sort();
+  for (const folder of folders) await add(found, folder);
+}
+
+/** What the folder holds, or why it cannot be trained: better said in the list than after it. */
+async function describe(folder: string): Promise<string> {
+  try {
+    const { parameters, dtypes, config } = await inspectModel(folder);
+    return `Llama, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
+  } catch (error) {
+    return `$(warning) ${error instanceof WishboneError ? error.what : 'cannot be read'}`;
+  }
+}

@@ -1,0 +1,20 @@
+import type * as vscode from 'vscode';
+
+const MOST = 8;
+
+/** Paths used last, newest first, kept by VS Code across windows. */
+export class RecentPaths {
+  constructor(
+    readonly memento: vscode.Memento,
+    readonly key: string,
+  ) {}
+
+  get all(): readonly string[] {
+    const stored = this.memento.get<unknown>(this.key);
+    return Array.isArray(stored) ? stored.filter((path): path is string => typeof path === 'string') : [];
+  }
+
+  async add(path: string): Promise<void> {
+    await this.memento.update(this.key, [path, ...this.all.filter((other) => other !== path)].slice(0, MOST));
+  }
+}

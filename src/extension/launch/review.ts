@@ -1,0 +1,97 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import type { ModelInfo } from '../../core/model/index.js';
+import { optionChoices, optionProblem } from '../../core/run/index.js';
+import { formatOption, formatRate, sentence } from '../../format.js';
+import {
+  KEY_SETTINGS,
+  type LaunchOptions,
+  MORE_SETTINGS,
+  parseNumber,
+  type Setting,
+  valueOf,
+  withValue,
+} from './settings.js';
+import { pickStep, separator, type StepResult } from './steps.js';
+
+const START = Symbol('start');
+
+/** Shows what is about to be launched and lets every setting be changed before it is. */
+export async function review(
+  dataset: string,
+  model: ModelInfo,
+  preset: string,
+  begin: LaunchOptions,
+  step: { readonly step: number; readonly totalSteps: number; readonly title: string },
+): Promise<StepResult<LaunchOptions>> {
+  let options = begin;
+  let last: Setting | undefined;
+  for (;;) {
+    const shown = options;
+    const setting = (setting: Setting) => ({
+      label: setting.label,
+      description: formatOption(valueOf(shown, setting.option)),
+      detail: setting.help,
+      value: setting,
+    });
+    const picked = await pickStep<Setting | typeof START>({
+      ...step,
+      back: true,
+      placeholder: 'Press Enter to start, or choose a setting to change',
+      active: (value) => value === (last ?? START),
+      fill: (show) =>
+        show([
+          {
+            label: '$(play) Start',
+            description: `${preset} · ${path.basename(dataset)} · ${path.basename(model.folder)}, ${formatRate(model.parameters)} parameters`,
+            value: START,
+          },
+          separator('settings'),
+          ...KEY_SETTINGS.map(setting),
+          separator('more settings'),
+          ...MORE_SETTINGS.map(setting),
+        ]),
+    });
+    if (typeof picked === 'string') return picked;
+    if (picked.value === START) return { value: options };
+    last = picked.value;
+    const value = await ask(picked.value, valueOf(options, picked.value.option), step.title);
+    if (value !== undefined) {
+      options = withValue(options, picked.value.option, value);
+      // With the change made, starting is next again.
+      last = undefined;
+    }
+  }
+}
+
+/** Asks for a new value; undefined leaves the old one. */
+async function ask(
+  { option, label, help }: Setting,
+  value: string | number,
+  title: string,
+): Promise<string | number | undefined> {
+  const choices = optionChoices(option);
+  if (choices !== undefined) {
+    const picked = await pickStep<string>({
+      title: `${title}: ${label}`,
+      placeholder: help,
+      back: true,
+      active: (choice) => choice === value,
+      fill: (show) => show(choices.map((choice) => ({ label: choice, value: choice }))),
+    });
+    return typeof picked === 'string' ? undefined : picked.value;
+  }
+  const typed = await vscode.window.showInputBox({
+    title: `${title}: ${label}`,
+    prompt: help,
+    value: formatOption(value),
+    ignoreFocusOut: true,
+    validateInput: (text) => {
+      const problem = optionProblem(option, parseNumber(text) ?? text);
+      return problem === undefined ? undefined : sentence(problem);
+    },
+  });
+  return typed === undefined ? undefined : parseNumber(typed);
+}

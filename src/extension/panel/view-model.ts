@@ -1,0 +1,127 @@
+import path from 'node:path';
+
+import type { RunConfig, RunHistory, StepColumn } from '../../core/run/index.js';
+import { formatOption } from '../../format.js';
+import {
+  type RunEnd,
+  type RunHeader,
+  type RunStatus,
+  SERIES,
+  type SeriesName,
+  type SeriesUpdate,
+} from '../../protocol.js';
+import type { LiveRun } from '../runs/live-run.js';
+
+/** What the panel needs of a run: how the run store's words become the protocol's. */
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash'>;
+
+export function headerOf(run: Pick<Watched, 'folder' | 'config'>, tokenRatio: number | null): RunHeader {
+  const { folder, config } = run;
+  const { id, name, dataset, model, plan } = config;
+  return {
+    folder,
+    id,
+    name,
+    datasetName: path.basename(dataset.path),
+    datasetPath: dataset.path,
+    pairs: dataset.pairs,
+    modelName: path.basename(model.path),
+    modelPath: model.path,
+    sharing: plan.sharing,
+    tokenRatio,
+    settings: settingsOf(config),
+  };
+}
+
+function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, string][] {
+  return [
+    ['Dataset format', dataset.format],
+    ['Pairs a step', formatOption(plan.batch_size)],
+    ['Epochs', formatOption(plan.epochs)],
+    ['Bin capacity', `${plan.capacity} tokens`],
+    ['Longest sequence', `${plan.max_length} tokens`],
+    ['Seed', formatOption(plan.seed)],
+    ['Loss', training.loss_type],
+    ['Beta', formatOption(training.beta)],
+    ['Learning rate', `${formatOption(training.learning_rate)}, ${training.lr_scheduler_type}`],
+    ['Warm-up', `${formatOption(training.warmup_ratio * 100)}% of the steps`],
+    ['Weight decay', formatOption(training.weight_decay)],
+    ['Gradient norm limit', formatOption(training.max_grad_norm)],
+    ['Reference', training.reference],
+    [
+      'Checkpoints',
+      training.save_steps === 0
+        ? 'at the end'
+        : `every ${training.save_steps} steps, ${training.save_total_limit} kept`,
+    ],
+    ['Backend', runner.threads === 0 ? runner.backend : `${runner.backend}, ${runner.threads} threads`],
+  ];
+}
+
+/** @param mayAct whether the workspace is trusted */
+export function statusOf(run: Watched, mayAct: boolean): RunStatus {
+  const { state, history } = run;
+  const { start, pace } = history;
+  return {
+    state,
+    phase: history.phase ?? null,
+    progress: history.progress ?? null,
+    step: history.step,
+    steps: history.totalSteps ?? null,
+    secondsLeft: pace?.secondsLeft ?? null,
+    pairsPerSecond: pace?.pairsPerSecond ?? null,
+    tokensPerSecond: pace?.tokensPerSecond ?? null,
+    speedOfLight: pace?.speedOfLight ?? null,
+    loss: history.latest('loss') ?? null,
+    margin: history.latest('rewards/margins') ?? null,
+    accuracy: history.latest('rewards/accuracies') ?? null,
+    device:
+      start === undefined ? null : `${start.device}, ${start.threads} ${start.threads === 1 ? 'thread' : 'threads'}`,
+    checkpoint: history.checkpoints.at(-1)?.step ?? null,
+    end: endOf(run),
+    mayAct,
+  };
+}
+
+function endOf(run: Watched): RunEnd | null {
+  const { state, history, crash } = run;
+  if (state === 'crashed')
+    return { kind: 'crashed', exit: crash?.exit ?? 'it ended without a word', log: crash?.log ?? [] };
+  const { terminal } = history;
+  // A run that was resumed keeps its old end until the new start is written.
+  if (terminal === undefined || terminal.type !== state) return null;
+  switch (terminal.type) {
+    case 'finished':
+      return { kind: 'finished', seconds: terminal.seconds, exportPath: exportFolder(run) ?? null };
+    case 'stopped':
+      return { kind: 'stopped', step: terminal.step };
+    case 'failed':
+      return { kind: 'failed', what: terminal.what, where: terminal.where, advice: terminal.advice };
+  }
+}
+
+/** Where the trained model is, or undefined when there is none. Never outside the run's folder. */
+export function exportFolder({ folder, history }: Pick<Watched, 'folder' | 'history'>): string | undefined {
+  if (history.exportPath === undefined) return undefined;
+  const absolute = path.resolve(folder, history.exportPath);
+  return absolute.startsWith(folder + path.sep) ? absolute : undefined;
+}
+
+const COLUMNS: Readonly<Record<SeriesName, StepColumn>> = {
+  loss: 'loss',
+  chosen: 'rewards/chosen',
+  rejected: 'rewards/rejected',
+  margins: 'rewards/margins',
+  accuracies: 'rewards/accuracies',
+};
+
+/** The rows from one on, as the panel takes them. */
+export function seriesFrom(history: RunHistory, from: number): SeriesUpdate {
+  return {
+    from,
+    step: Float64Array.from(history.steps.slice(from)),
+    columns: Object.fromEntries(
+      SERIES.map((name) => [name, Float64Array.from(history.columns[COLUMNS[name]].slice(from))]),
+    ) as Record<SeriesName, Float64Array>,
+  };
+}

@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../core/errors.js';
+import { errorLine, type Location, locations } from './error-text.js';
+
+/** Tells people of errors: a message without a dialog, the whole story in the output channel. */
+export class Problems implements vscode.Disposable {
+  readonly #channel = vscode.window.createOutputChannel('Wishbone', { log: true });
+
+  dispose(): void {
+    this.#channel.dispose();
+  }
+
+  /** Registers a command whose errors are shown here. */
+  command(id: string, run: (argument: unknown) => Promise<void>): vscode.Disposable {
+    return vscode.commands.registerCommand(id, async (argument: unknown) => {
+      try {
+        await run(argument);
+      } catch (error) {
+        // Not awaited: the message stays until it is read, the command is over now.
+        void this.show(error);
+      }
+    });
+  }
+
+  /** For what fails in the background, where a message would only disturb. */
+  log(error: unknown): void {
+    this.#channel.error(
+      error instanceof WishboneError ? error.format() : error instanceof Error ? error : String(error),
+    );
+  }
+
+  /**
+   * Shows an error with what can be done about it.
+   *
+   * @param actions labels of further buttons, in order
+   * @returns the button of `actions` that was pressed, or undefined
+   */
+  async show(error: unknown, ...actions: readonly string[]): Promise<string | undefined> {
+    this.log(error);
+    if (!(error instanceof WishboneError)) {
+      const message = error instanceof Error ? error.message : String(error);
+      const choice = await vscode.window.showErrorMessage(`Wishbone met a fault of its own: ${message}`, SHOW_DETAILS);
+      if (choice === SHOW_DETAILS) this.#channel.show();
+      return undefined;
+    }
+    const location = await findLocation(error.where);
+    const open =
+      location === undefined ? [] : [location.line === undefined ? 'Open File' : `Open File at Line ${location.line}`];
+    const text = errorLine(error, (where) => vscode.workspace.asRelativePath(where));
+    const choice = await vscode.window.showErrorMessage(`Wishbone: ${text}`, ...open, ...actions);
+    if (location !== undefined && choice === open[0]) await openLocation(location);
+    return choice !== undefined && actions.includes(choice) ? choice : undefined;
+  }
+}
+
+const SHOW_DETAILS = 'Show Details';
+
+async function findLocation(where: string): Promise<Location | undefined> {
+  for (const location of locations(where)) {
+    const isFile = await stat(location.file).then(
+      (info) => info.isFile(),
+      () => false,
+    );
+    if (isFile) return location;
+  }
+  return undefined;
+}
+
+async function openLocation({ file, line }: Location): Promise<void> {
+  const uri = vscode.Uri.file(file);
+  if (line === undefined) {
+    // Not always text: `vscode.open` finds the fitting editor.
+    await vscode.commands.executeCommand('vscode.open', uri);
+    return;
+  }
+  const position = new vscode.Position(line - 1, 0);
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(position, position), preview: false });
+}

@@ -1,0 +1,172 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+
+import {
+  exitText,
+  followEvents,
+  isActive,
+  lastLogLines,
+  LOG_FILE,
+  readProcessRecord,
+  readRun,
+  type RunConfig,
+  RUN_FILE,
+  RunHistory,
+  type RunState,
+  stateOf,
+} from '../../core/run/index.js';
+
+/** Events come in bursts; listeners are told once for those within this time. */
+const BATCH_MILLISECONDS = 40;
+/** How often a process that should live is looked for. */
+const LIVENESS_MILLISECONDS = 1000;
+/** Lines of the log kept for a run that crashed. */
+const LOG_LINES = 20;
+
+export interface RunChange {
+  /** First row of the history that is new or other; its length when no row is. */
+  readonly changedFrom: number;
+  /** The state before, when this change is one of state. */
+  readonly previous: RunState | undefined;
+}
+
+/** What is known of a process that ended without a word. */
+export interface Crash {
+  readonly exit: string;
+  readonly log: readonly string[];
+}
+
+/** A run being watched: its events as they come, and how it stands. Knows nothing of VS Code. */
+export class LiveRun {
+  readonly history = new RunHistory();
+  #state: RunState;
+  #crash: Crash | undefined;
+  #gone = false;
+  /** The newest event that listeners know of. */
+  #toldEvent: RunHistory['lastEvent'];
+  readonly #listeners = new Set<(change: RunChange) => void>();
+  readonly #end = new AbortController();
+  #batch: NodeJS.Timeout | undefined;
+  #liveness: NodeJS.Timeout | undefined;
+  #refreshing: Promise<void> | undefined;
+
+  private constructor(
+    readonly folder: string,
+    readonly config: RunConfig,
+    state: RunState,
+  ) {
+    this.#state = state;
+  }
+
+  /**
+   * Opens a run and has read its events so far when it returns.
+   *
+   * @throws WishboneError when the folder is no run or its log cannot be read
+   */
+  static async open(folder: string): Promise<LiveRun> {
+    const { folder: absolute, config } = await readRun(folder);
+    const run = new LiveRun(absolute, config, 'planned');
+    await run.#follow();
+    await run.refresh();
+    return run;
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** Set while the state is `crashed`. */
+  get crash(): Crash | undefined {
+    return this.#crash;
+  }
+
+  /** True once the run's folder was removed. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Calls back after every change. Returns the function that ends it. */
+  onChange(listener: (change: RunChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks at once at how the run stands; otherwise that happens with its events and every second. */
+  async refresh(): Promise<void> {
+    // One after the other, so that an earlier look never overwrites what a later one saw.
+    const next = (this.#refreshing ?? Promise.resolve()).then(() => this.#look());
+    this.#refreshing = next.catch(() => undefined);
+    await next;
+  }
+
+  dispose(): void {
+    this.#end.abort();
+    clearTimeout(this.#batch);
+    clearTimeout(this.#liveness);
+    this.#listeners.clear();
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#end;
+    await new Promise<void>((caughtUp, fail) => {
+      followEvents(
+        this.folder,
+        (events, reset) => {
+          if (reset) this.history.clear();
+          for (const event of events) this.history.add(event);
+          this.#batch ??= setTimeout(() => {
+            this.#batch = undefined;
+            void this.refresh().catch(() => undefined);
+          }, BATCH_MILLISECONDS);
+          // The first batch holds all that was there.
+          caughtUp();
+        },
+        signal,
+      ).then(caughtUp, fail);
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#end.signal.aborted) return;
+    const gone = await access(path.join(this.folder, RUN_FILE)).then(
+      () => false,
+      () => true,
+    );
+    const state = await stateOf(this.folder, this.history);
+    const crash = state === 'crashed' ? (this.#crash ?? (await this.#readCrash())) : undefined;
+    if (this.#end.signal.aborted) return;
+    const previous = state === this.#state ? undefined : this.#state;
+    const changedFrom = this.history.takeChangedFrom();
+    const changed =
+      previous !== undefined ||
+      gone !== this.#gone ||
+      this.history.lastEvent !== this.#toldEvent ||
+      changedFrom < this.history.steps.length;
+    this.#toldEvent = this.history.lastEvent;
+    this.#state = state;
+    this.#crash = crash;
+    this.#gone = gone;
+    clearTimeout(this.#liveness);
+    if (!gone) {
+      this.#liveness = setTimeout(
+        () => void this.refresh().catch(() => undefined),
+        isActive(state) ? LIVENESS_MILLISECONDS : 4 * LIVENESS_MILLISECONDS,
+      );
+      this.#liveness.unref();
+    }
+    if (changed) for (const listener of [...this.#listeners]) listener({ changedFrom, previous });
+  }
+
+  async #readCrash(): Promise<Crash> {
+    // Whoever started the process may need a moment to note how it ended.
+    let record = await readProcessRecord(this.folder);
+    for (let i = 0; i < 5 && record !== undefined && record.ended === undefined; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      record = await readProcessRecord(this.folder);
+    }
+    return {
+      exit: record?.ended === undefined ? 'it ended without a word' : exitText(record.ended),
+      log: await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES }),
+    };
+  }
+}

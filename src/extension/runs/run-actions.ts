@@ -1,0 +1,111 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import { LOG_FILE, startRunner, stopRunner } from '../../core/run/index.js';
+import type { Problems } from '../problems.js';
+import { ensureTrusted } from '../trust.js';
+import type { LiveRun } from './live-run.js';
+import type { RunStore } from './run-store.js';
+
+const END_NOW = 'End Now';
+
+/** What can be done with a run. */
+export class RunActions {
+  /** Runs whose start is under way: how that ends is told by whoever starts them. */
+  readonly starting = new Set<string>();
+
+  constructor(
+    readonly store: RunStore,
+    readonly problems: Problems,
+  ) {}
+
+  /**
+   * Starts the runner on a run, or resumes it.
+   *
+   * @throws WishboneError when it does not start
+   */
+  async start(folder: string, { resume }: { readonly resume: boolean }): Promise<void> {
+    this.starting.add(folder);
+    try {
+      await startRunner(folder, { resume });
+    } finally {
+      await this.store.notice(folder).catch((error: unknown) => this.problems.log(error));
+      this.starting.delete(folder);
+    }
+  }
+
+  /** Resumes a run, or starts one that never was. */
+  async resume(run: LiveRun): Promise<void> {
+    if (!(await ensureTrusted()) || this.starting.has(run.folder)) return;
+    await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` },
+      () => this.start(run.folder, { resume: run.state !== 'planned' }),
+    );
+  }
+
+  /**
+   * Asks a run to stop: the given one, the only one at work, or one that is picked. When it was asked already, offers
+   * to end it at once.
+   */
+  async stop(folder?: unknown): Promise<void> {
+    if (!(await ensureTrusted())) return;
+    const run = await this.#pickActive(folder);
+    if (run === undefined) return;
+    if (run.state === 'stopping') {
+      await this.#endNow(run);
+      return;
+    }
+    if (!(await stopRunner(run.folder))) {
+      void vscode.window.showInformationMessage(`Wishbone: ${run.config.name} has ended already.`);
+    }
+    await run.refresh();
+  }
+
+  async showLog(folder: string): Promise<void> {
+    const file = path.join(folder, LOG_FILE);
+    try {
+      await vscode.window.showTextDocument(vscode.Uri.file(file), { preview: true });
+    } catch {
+      throw new WishboneError('the run has no log yet', file, 'start the run first');
+    }
+  }
+
+  /** Shows a file or folder in the Explorer view when it is in the workspace, else in the system's file manager. */
+  async reveal(file: string): Promise<void> {
+    const uri = vscode.Uri.file(file);
+    const inWorkspace = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
+    await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', uri);
+  }
+
+  async #endNow(run: LiveRun): Promise<void> {
+    const choice = await vscode.window.showWarningMessage(
+      `${run.config.name} is finishing its step and will then write a checkpoint. ` +
+        'Ended now, it can be resumed from its last checkpoint only.',
+      END_NOW,
+    );
+    if (choice !== END_NOW) return;
+    await stopRunner(run.folder, { force: true });
+    await run.refresh();
+  }
+
+  async #pickActive(folder: unknown): Promise<LiveRun | undefined> {
+    const { active } = this.store;
+    if (typeof folder === 'string') return active.find((run) => run.folder === folder);
+    if (active.length === 0) {
+      void vscode.window.showInformationMessage('Wishbone: no run is at work in this workspace.');
+      return undefined;
+    }
+    if (active.length === 1) return active[0];
+    const picked = await vscode.window.showQuickPick(
+      active.map((run) => ({
+        label: `$(sync) ${run.config.name}`,
+        description: path.basename(run.config.dataset.path),
+        run,
+      })),
+      { title: 'Stop Run', placeHolder: 'Which run?' },
+    );
+    return picked?.run;
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+
+import { checkDiskSpace, DEFAULT_RUNNER, diskNeed, optionProblem, presetById } from '../../../src/core/run/index.js';
+import { WishboneError } from '../../../src/core/errors.js';
+import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/launch/candidates.js';
+import {
+  KEY_SETTINGS,
+  MORE_SETTINGS,
+  parseNumber,
+  valueOf,
+  withValue,
+} from '../../../src/extension/launch/settings.js';
+import { pageHtml } from '../../../src/extension/panel/html.js';
+import { readTokenRatio } from '../../../src/extension/panel/plan-counts.js';
+import { temporaryFolder } from '../run/support.js';
+
+test('names of preference files', () => {
+  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz']) assert.ok(mayBeDataset(name), name);
+  for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip']) assert.ok(!mayBeDataset(name), name);
+});
+
+test('preference files are told from other JSON by their first row', async (context) => {
+  const folder = await temporaryFolder(context);
+  const put = async (name: string, content: string | Buffer): Promise<string> => {
+    const file = path.join(folder, name);
+    await writeFile(file, content);
+    return file;
+  };
+  const row = `${JSON.stringify({ prompt: 'p', chosen: 'a', rejected: 'b' })}\n`;
+  assert.equal(await datasetForm(await put('a.jsonl', row + row)), 'trl-explicit');
+  assert.equal(await datasetForm(await put('a.json', `[${row},${row}]`)), 'trl-explicit');
+  assert.equal(await datasetForm(await put('a.jsonl.gz', gzipSync(row.repeat(50_000)))), 'trl-explicit');
+  assert.equal(await datasetForm(await put('package.json', '{"name":"x"}')), undefined);
+  assert.equal(await datasetForm(await put('broken.json', '{"chosen": ')), undefined);
+  assert.equal(await datasetForm(await put('empty.jsonl', '')), undefined);
+  assert.equal(await datasetForm(path.join(folder, 'nowhere.jsonl')), undefined);
+});
+
+test('model folders have a config and a tokenizer', async (context) => {
+  const folder = await temporaryFolder(context);
+  assert.equal(await mayBeModel(folder), false);
+  await writeFile(path.join(folder, 'config.json'), '{}');
+  assert.equal(await mayBeModel(folder), false);
+  await writeFile(path.join(folder, 'tokenizer.json'), '{}');
+  assert.equal(await mayBeModel(folder), true);
+});
+
+test('every setting names an option, and what is changed is only that', () => {
+  const { plan, training } = presetById('standard')!;
+  const options = { plan, training, runner: DEFAULT_RUNNER };
+  for (const { option } of [...KEY_SETTINGS, ...MORE_SETTINGS]) {
+    const value = valueOf(options, option);
+    assert.equal(optionProblem(option, value), undefined, option);
+    assert.deepEqual(withValue(options, option, value), options);
+  }
+  const changed = withValue(options, 'training.beta', 0.5);
+  assert.equal(changed.training.beta, 0.5);
+  assert.deepEqual({ ...changed.training, beta: 0.1 }, training);
+  assert.equal(options.training.beta, 0.1);
+});
+
+test('numbers as people type them', () => {
+  assert.equal(parseNumber(' 1e-6 '), 1e-6);
+  assert.equal(parseNumber('0'), 0);
+  assert.equal(parseNumber(''), undefined);
+  assert.equal(parseNumber('ten'), undefined);
+});
+
+test('the disk must have room for the checkpoints', async (context) => {
+  const { training } = presetById('standard')!;
+  const runs = path.join(await temporaryFolder(context), 'not', 'yet');
+  await checkDiskSpace(runs, 1000, training);
+  await assert.rejects(
+    checkDiskSpace(runs, 1e15, training),
+    (error) => error instanceof WishboneError && /the disk has .* free/.test(error.what),
+  );
+  // Weights and two moments, two checkpoints and one being written, and the export: 40 bytes a weight.
+  assert.equal(diskNeed(1e9, training) - diskNeed(0, training), 40e9);
+});
+
+test('the page allows nothing but its own script and styles', () => {
+  const html = pageHtml({
+    title: 'a <b> "c"',
+    cspSource: 'https://x',
+    script: 'https://x/run.js?"',
+    style: 'https://x/run.css',
+    nonce: 'n0nce',
+  });
+  const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(html)![1]!;
+  assert.equal(policy, "default-src 'none'; script-src 'nonce-n0nce'; style-src https://x 'nonce-n0nce'");
+  assert.ok(!html.includes('<b>') && !html.includes('?"'));
+  assert.equal(html.match(/<script/g)!.length, 1);
+});
+
+test('a plan that cannot be read has no ratio', async (context) => {
+  const folder = await temporaryFolder(context);
+  assert.equal(await readTokenRatio(folder), null);
+  await writeFile(path.join(folder, 'plan.safetensors'), 'not a plan');
+  assert.equal(await readTokenRatio(folder), null);
+  const header = Buffer.from(
+    JSON.stringify({ __metadata__: { wishbone: JSON.stringify({ counts: { naive_tokens: 300, plan_tokens: 200 } }) } }),
+  );
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  await writeFile(path.join(folder, 'plan.safetensors'), Buffer.concat([length, header]));
+  assert.equal(await readTokenRatio(folder), 1.5);
+});

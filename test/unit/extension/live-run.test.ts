@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { appendFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+
+import { WishboneError } from '../../../src/core/errors.js';
+import { createRunFolder, EVENTS_FILE, LOG_FILE, startRunner, stopRunner } from '../../../src/core/run/index.js';
+import { identify } from '../../../src/core/run/process-identity.js';
+import { LiveRun, type RunChange } from '../../../src/extension/runs/live-run.js';
+import { eventLine, exampleConfig, fakeRunner, startLine, stepLine, temporaryFolder, until } from '../run/support.js';
+
+async function newRun(context: TestContext): Promise<{ folder: string; tools: string }> {
+  const tools = await temporaryFolder(context);
+  return {
+    folder: await createRunFolder(path.join(tools, 'runs'), exampleConfig(), (file) => writeFile(file, 'plan')),
+    tools,
+  };
+}
+
+async function watched(context: TestContext, folder: string): Promise<{ run: LiveRun; changes: RunChange[] }> {
+  const run = await LiveRun.open(folder);
+  context.after(() => run.dispose());
+  const changes: RunChange[] = [];
+  run.onChange((change) => changes.push(change));
+  return { run, changes };
+}
+
+test('a finished run is read whole when it is opened', async (context) => {
+  const { folder } = await newRun(context);
+  await writeFile(
+    path.join(folder, EVENTS_FILE),
+    startLine() +
+      Array.from({ length: 3000 }, (_, i) => stepLine(i + 1)).join('') +
+      eventLine('finished', { steps: 3000, seconds: 9 }),
+  );
+  const { run } = await watched(context, folder);
+  assert.equal(run.state, 'finished');
+  assert.equal(run.history.steps.length, 3000);
+});
+
+test('what is no run cannot be opened', async (context) => {
+  await assert.rejects(LiveRun.open(await temporaryFolder(context)), WishboneError);
+});
+
+test('a run is watched from start to end, and each event is told within 250 ms', async (context) => {
+  const { folder, tools } = await newRun(context);
+  const { run, changes } = await watched(context, folder);
+  assert.equal(run.state, 'planned');
+  const runner = await fakeRunner(
+    tools,
+    `start(); process.on('SIGTERM', () => setTimeout(() => { event('stopped', { step: 2 }); process.exit(0); }, 300)); setInterval(() => {}, 1000);`,
+  );
+  const pid = await startRunner(folder, { runner });
+  context.after(() => {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  });
+  await until(() => run.state === 'running', 'it runs');
+
+  const log = path.join(folder, EVENTS_FILE);
+  const delays: number[] = [];
+  for (const step of [1, 2, 3, 4, 5]) {
+    const before = changes.length;
+    const began = performance.now();
+    await appendFile(log, stepLine(step));
+    await until(() => changes.slice(before).some(({ changedFrom }) => changedFrom === step - 1), 'the step is told');
+    assert.equal(run.history.step, step);
+    delays.push(performance.now() - began);
+  }
+  // The median: on a loaded machine any one of them may have to wait for a turn.
+  assert.ok(delays.sort((a, b) => a - b)[2]! < 250, `${delays.join(', ')} ms`);
+
+  await stopRunner(folder);
+  await run.refresh();
+  assert.equal(run.state, 'stopping');
+  await until(() => run.state === 'stopped', 'it has stopped');
+  const states = changes.flatMap(({ previous }) => (previous === undefined ? [] : [previous]));
+  assert.deepEqual(
+    states.filter((state) => state !== 'starting'),
+    ['planned', 'running', 'stopping'],
+  );
+});
+
+test('a burst of events is told in few changes, without losing a row', async (context) => {
+  const { folder } = await newRun(context);
+  const me = (await identify(process.pid))!;
+  const log = path.join(folder, EVENTS_FILE);
+  await writeFile(log, startLine({ ...me }));
+  const { run, changes } = await watched(context, folder);
+  for (let step = 1; step <= 200; step++) await appendFile(log, stepLine(step));
+  await until(() => run.history.steps.length === 200, 'all steps are there');
+  await run.refresh();
+  assert.ok(changes.length < 60, `${changes.length} changes`);
+  // Each change begins where the one before ended.
+  let known = 0;
+  for (const { changedFrom } of changes) {
+    assert.ok(changedFrom <= known || changedFrom <= run.history.steps.length);
+    known = Math.max(known, changedFrom);
+  }
+});
+
+test('a killed run is seen to have crashed, with how it ended and its last words', async (context) => {
+  const { folder, tools } = await newRun(context);
+  const runner = await fakeRunner(tools, `start(); console.error('memory is short'); setInterval(() => {}, 1000);`);
+  const pid = await startRunner(folder, { runner });
+  const { run } = await watched(context, folder);
+  assert.equal(run.state, 'running');
+  process.kill(pid, 'SIGKILL');
+  await until(() => run.state === 'crashed', 'it has crashed');
+  assert.deepEqual(run.crash, { exit: 'killed by SIGKILL', log: ['memory is short'] });
+});
+
+test('a crash that nobody saw is still a crash', async (context) => {
+  const { folder } = await newRun(context);
+  await writeFile(path.join(folder, EVENTS_FILE), startLine() + stepLine(1));
+  await writeFile(path.join(folder, LOG_FILE), 'one\ntwo\n');
+  const { run } = await watched(context, folder);
+  assert.equal(run.state, 'crashed');
+  assert.deepEqual(run.crash, { exit: 'it ended without a word', log: ['one', 'two'] });
+});
+
+test('a removed folder is noticed', async (context) => {
+  const { folder } = await newRun(context);
+  await writeFile(path.join(folder, EVENTS_FILE), startLine() + stepLine(1));
+  const { run, changes } = await watched(context, folder);
+  assert.equal(run.gone, false);
+  await rename(folder, `${folder}.away`);
+  await rm(`${folder}.away`, { recursive: true });
+  await until(() => run.gone && changes.length > 0, 'it is gone');
+  assert.deepEqual(run.history.steps, []);
+});

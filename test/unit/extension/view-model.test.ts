@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
+import { exportFolder, headerOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
+import { readHostMessage } from '../../../src/protocol.js';
+import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
+
+const folder = '/w/.wishbone/runs/x';
+
+function watched(state: RunState, ...lines: string[]) {
+  const history = new RunHistory();
+  for (const line of lines) history.add(parseEvent(line, 'test'));
+  return { folder, config: exampleConfig(), state, history, crash: undefined };
+}
+
+test('the header passes the check of the other side', () => {
+  const header = headerOf(watched('running'), 1.5);
+  assert.deepEqual(readHostMessage({ type: 'header', header }), { type: 'header', header });
+  assert.equal(header.datasetName, 'pairs.jsonl');
+  assert.ok(header.settings.some(([name, value]) => name === 'Learning rate' && value === '1e-6, linear'));
+});
+
+test('every state has a status that passes the check of the other side', () => {
+  const end = {
+    finished: eventLine('finished', { steps: 10, seconds: 5 }),
+    stopped: eventLine('stopped', { step: 4 }),
+    failed: eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 }),
+  };
+  for (const state of [
+    'planned',
+    'starting',
+    'running',
+    'stopping',
+    'finished',
+    'stopped',
+    'failed',
+    'crashed',
+  ] as const) {
+    const lines =
+      state === 'planned' ? [] : [startLine(), stepLine(1), ...(state in end ? [end[state as keyof typeof end]] : [])];
+    const status = statusOf(watched(state, ...lines), true);
+    assert.deepEqual(readHostMessage({ type: 'status', status }), { type: 'status', status });
+    assert.equal(status.end?.kind, ['finished', 'stopped', 'failed', 'crashed'].includes(state) ? state : undefined);
+  }
+});
+
+test('figures are those of the last step, NaN is no number', () => {
+  const status = statusOf(watched('running', startLine(), stepLine(2, { loss: null, speedOfLight: null })), false);
+  assert.deepEqual([status.loss, status.margin, status.accuracy, status.speedOfLight], [null, 0.04, 0.5, null]);
+  assert.deepEqual(
+    [status.step, status.steps, status.pairsPerSecond, status.secondsLeft, status.mayAct],
+    [2, 10, 16, 4, false],
+  );
+});
+
+test('an old end is not shown while the run is resumed', () => {
+  const stopped = watched('starting', startLine(), stepLine(1), eventLine('stopped', { step: 1 }));
+  assert.equal(statusOf(stopped, true).end, null);
+});
+
+test('an export outside the run folder is none', () => {
+  const withExport = (path: string) => exportFolder(watched('finished', startLine(), eventLine('export', { path })));
+  assert.equal(withExport('export'), `${folder}/export`);
+  assert.equal(withExport('../../../etc'), undefined);
+  assert.equal(withExport('/etc'), undefined);
+  assert.equal(exportFolder(watched('finished', startLine())), undefined);
+});
+
+test('rows are sent from where they changed', () => {
+  const { history } = watched('running', startLine(), stepLine(1), stepLine(2, { loss: null }), stepLine(3));
+  const update = seriesFrom(history, 1);
+  assert.deepEqual([...update.step], [2, 3]);
+  assert.deepEqual([...update.columns.loss], [NaN, 0.703125]);
+  assert.deepEqual(readHostMessage({ type: 'series', update }), { type: 'series', update });
+  assert.equal(seriesFrom(history, 3).step.length, 0);
+});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import type { RunStatus } from '../../../src/protocol.js';
+import { activityText, barFraction, chartSummary, progressText, timeText } from '../../../webview/run/words.js';
+
+const RUNNING: RunStatus = {
+  state: 'running',
+  phase: 'train',
+  progress: null,
+  step: 12,
+  steps: 48,
+  secondsLeft: 95,
+  pairsPerSecond: 1,
+  tokensPerSecond: 1,
+  speedOfLight: 0.5,
+  loss: 0.5,
+  margin: 0.1,
+  accuracy: 1,
+  device: null,
+  checkpoint: null,
+  end: null,
+  mayAct: true,
+};
+
+test('training: steps, time left and the bar', () => {
+  assert.deepEqual(
+    [progressText(RUNNING), timeText(RUNNING), barFraction(RUNNING)],
+    ['Step 12 of 48', '1 min 35 s left', 0.25],
+  );
+  assert.equal(activityText(RUNNING), 'Training');
+});
+
+test('a phase with bins shows these, one without shows that it works', () => {
+  const reference: RunStatus = { ...RUNNING, phase: 'reference', progress: { done: 3, total: 12 }, step: 0 };
+  assert.deepEqual(
+    [progressText(reference), timeText(reference), barFraction(reference)],
+    ['25% of 12 bins', '', 0.25],
+  );
+  assert.equal(activityText(reference), 'Reference log-probabilities');
+  assert.equal(barFraction({ ...RUNNING, phase: 'load', progress: null }), undefined);
+  assert.equal(barFraction({ ...RUNNING, phase: 'load', progress: { done: 0, total: 0 } }), undefined);
+  assert.equal(barFraction({ ...RUNNING, state: 'starting', phase: null, steps: null }), undefined);
+});
+
+test('ended runs', () => {
+  const finished: RunStatus = {
+    ...RUNNING,
+    state: 'finished',
+    phase: 'export',
+    step: 48,
+    end: { kind: 'finished', seconds: 61, exportPath: null },
+  };
+  assert.deepEqual(
+    [progressText(finished), timeText(finished), barFraction(finished)],
+    ['Step 48 of 48', 'took 1 min 01 s', 1],
+  );
+  const crashed: RunStatus = {
+    ...RUNNING,
+    state: 'crashed',
+    phase: 'reference',
+    progress: { done: 3, total: 12 },
+    step: 0,
+    end: { kind: 'crashed', exit: 'x', log: [] },
+  };
+  assert.deepEqual([progressText(crashed), timeText(crashed), barFraction(crashed)], ['Step 0 of 48', '', 0]);
+  assert.equal(activityText(crashed), '');
+  assert.deepEqual(
+    [
+      progressText({ ...RUNNING, state: 'planned', steps: null }),
+      barFraction({ ...RUNNING, state: 'planned', steps: null }),
+    ],
+    ['', 0],
+  );
+});
+
+test('a chart in words', () => {
+  const format = (value: number): string => value.toFixed(1);
+  assert.equal(chartSummary('Loss', [], [], format), 'Loss: no values yet');
+  assert.equal(chartSummary('Loss', [1], [NaN], format), 'Loss: no values yet');
+  assert.equal(chartSummary('Loss', [1, 2], [NaN, 0.5], format), 'Loss: 0.5 at step 2');
+  assert.equal(chartSummary('Loss', [1, 2, 3], [0.7, 0.6, NaN], format), 'Loss: from 0.7 at step 1 to 0.6 at step 2');
+});

@@ -1,0 +1,84 @@
+import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
+import type { PanelPhase, PanelState, RunStatus } from '../../src/protocol.js';
+
+export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
+  planned: 'Not started',
+  starting: 'Starting',
+  running: 'Running',
+  stopping: 'Stopping',
+  finished: 'Finished',
+  stopped: 'Stopped',
+  failed: 'Failed',
+  crashed: 'Crashed',
+};
+
+const PHASE_WORDS: Readonly<Record<PanelPhase, string>> = {
+  load: 'Loading the model',
+  ceiling: "Measuring this machine's speed",
+  reference: 'Reference log-probabilities',
+  train: 'Training',
+  export: 'Writing the trained model',
+};
+
+/** What the run does now, in a few words; the empty text when that is told elsewhere. */
+export function activityText(status: RunStatus): string {
+  switch (status.state) {
+    case 'starting':
+      return 'Starting the runner';
+    case 'running':
+      return status.phase === null ? 'Starting' : PHASE_WORDS[status.phase];
+    case 'stopping':
+      return 'Finishing the step, then writing a checkpoint';
+    default:
+      return '';
+  }
+}
+
+/** How far the bar is, 0 to 1, or undefined when that is not known. */
+export function barFraction(status: RunStatus): number | undefined {
+  const { state, phase, progress, step, steps } = status;
+  if (state === 'finished') return 1;
+  const active = state === 'running' || state === 'stopping';
+  if (active && phase !== 'train' && phase !== null) {
+    return progress !== null && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
+  }
+  if (state === 'starting') return undefined;
+  if (steps === null || steps === 0) return active ? undefined : 0;
+  return Math.min(1, step / steps);
+}
+
+/** The line beside the bar: steps, or bins of the phase. */
+export function progressText(status: RunStatus): string {
+  const { state, phase, progress, step, steps } = status;
+  if ((state === 'running' || state === 'stopping') && phase !== 'train' && progress !== null && progress.total > 0) {
+    return `${formatPercent(progress.done / progress.total)} of ${plural(progress.total, 'bin')}`;
+  }
+  if (steps === null) return '';
+  return `Step ${formatCount(step)} of ${formatCount(steps)}`;
+}
+
+/** The line at the bar's end: time left while training, how long it took at the end. */
+export function timeText(status: RunStatus): string {
+  if (status.end?.kind === 'finished') return `took ${formatDuration(status.end.seconds)}`;
+  if (status.state !== 'running' || status.phase !== 'train' || status.secondsLeft === null) return '';
+  return `${formatDuration(status.secondsLeft)} left`;
+}
+
+/** What a screen reader says of a chart. */
+export function chartSummary(
+  title: string,
+  steps: readonly number[],
+  values: readonly number[],
+  format: (value: number) => string,
+): string {
+  let first = 0;
+  while (first < values.length && Number.isNaN(values[first]!)) first++;
+  if (first === values.length) return `${title}: no values yet`;
+  let last = values.length - 1;
+  while (Number.isNaN(values[last]!)) last--;
+  if (first === last) return `${title}: ${format(values[first]!)} at step ${formatCount(steps[first]!)}`;
+  return (
+    `${title}: from ${format(values[first]!)} at step ${formatCount(steps[first]!)} ` +
+    `to ${format(values[last]!)} at step ${formatCount(steps[last]!)}`
+  );
+}
