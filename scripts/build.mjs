@@ -1,0 +1,83 @@
+// Bundles the TypeScript: extension host, command line, workers and webviews, into dist/.
+// `node scripts/build.mjs [--dev]`: --dev keeps names readable and writes source maps.
+import { existsSync } from 'node:fs';
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Failure, isScript, main, root } from './shell.mjs';
+
+const dist = join(root, 'dist');
+
+/** Bundles are CommonJS, where `import.meta.url` would be empty; this gives it the bundle's own URL. */
+const importMetaUrl = `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;`;
+
+const forNode = {
+  platform: 'node',
+  // VS Code 1.90 has Node 20.
+  target: 'node20',
+  format: 'cjs',
+  define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: importMetaUrl },
+  // Packages with both forms: the ES module one, which can be shaken.
+  mainFields: ['module', 'main'],
+};
+
+const forWebview = {
+  platform: 'browser',
+  // VS Code 1.90 has Chromium 122.
+  target: 'chrome122',
+  format: 'iife',
+};
+
+function source(path) {
+  if (!existsSync(join(root, path))) throw new Failure(`${path}: there is no such file; the build needs it.`);
+  return join(root, path);
+}
+
+async function entries() {
+  const workers = (await readdir(source('src/workers'))).filter((name) => name.endsWith('.ts')).sort();
+  const webviews = (await readdir(source('webview'), { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'webview', entry.name, 'main.ts')))
+    .map((entry) => entry.name)
+    .sort();
+  if (webviews.length === 0) throw new Failure('webview/*/main.ts: there is no such file; the build needs one.');
+  return [
+    // Only this one may import `vscode`: anywhere else it is an error.
+    { ...forNode, in: source('src/extension.ts'), out: 'extension', external: ['vscode'] },
+    { ...forNode, in: source('src/cli/main.ts'), out: 'cli', banner: { js: `#!/usr/bin/env node\n${importMetaUrl}` } },
+    ...workers.map((name) => ({ ...forNode, in: source(`src/workers/${name}`), out: `workers/${basename(name, '.ts')}` })),
+    ...webviews.map((name) => ({ ...forWebview, in: source(`webview/${name}/main.ts`), out: `webview/${name}` })),
+  ];
+}
+
+/** Builds everything into dist/, leaving dist/bin (the runner) alone. Throws Failure on any error or warning. */
+export async function build({ dev = false } = {}) {
+  // Not at the top of the file: setup may have to install it first.
+  const esbuild = await import('esbuild');
+  const bundles = await entries();
+  for (const old of existsSync(dist) ? await readdir(dist) : []) {
+    if (old !== 'bin') await rm(join(dist, old), { recursive: true, force: true });
+  }
+  let faults = 0;
+  await Promise.all(
+    bundles.map(async ({ in: input, out, ...options }) => {
+      const result = await esbuild
+        .build({
+          ...options,
+          entryPoints: [{ in: input, out }],
+          outdir: dist,
+          bundle: true,
+          minify: !dev,
+          sourcemap: dev ? 'linked' : false,
+          legalComments: 'linked',
+          logLevel: 'warning',
+          absWorkingDir: root,
+        })
+        .catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
+      faults += result.errors.length + result.warnings.length;
+    }),
+  );
+  if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
+  await chmod(join(dist, 'cli.js'), 0o755);
+}
+
+if (isScript(import.meta.url)) await main(() => build({ dev: process.argv.includes('--dev') }));

@@ -1,0 +1,29 @@
+// Builds everything and packs it with the runner into a platform-specific extension: wishbone-linux-x64-<version>.vsix.
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { setup } from './setup.mjs';
+import { Failure, isScript, main, root, run } from './shell.mjs';
+
+/** Packs what dist/ holds; resolves to the path of the .vsix. Throws Failure when the runner is missing. */
+export async function pack() {
+  const runner = join(root, 'dist/bin/wishbone-runner');
+  if (!existsSync(runner)) throw new Failure(`${runner} is missing: run npm run build:native first.`);
+  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const target = `linux-${process.arch}`;
+  const vsix = join(root, `${name}-${target}-${version}.vsix`);
+  // Bundles carry their dependencies, so node_modules stays out.
+  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--out', vsix];
+  await run(process.execPath, vsce, { quiet: true });
+  return vsix;
+}
+
+if (isScript(import.meta.url)) {
+  await main(async () => {
+    await setup();
+    await build();
+    await run(process.execPath, ['scripts/build-native.mjs']);
+    const vsix = await pack();
+    console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB`);
+  });
+}

@@ -1,0 +1,143 @@
+// Installs what is missing, builds, and runs the tests: `npm test [types] [unit] [native] [cli] [e2e]`, all by default.
+// Ends with one line, `N passed, N failed, N skipped`, summed over the suites; exit code 1 when anything failed.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { pack } from './package.mjs';
+import { setup } from './setup.mjs';
+import { Failure, headline, isScript, main, root, run } from './shell.mjs';
+import { installServer } from './vscode-server.mjs';
+
+const results = join(root, 'test-results');
+
+/** Runs a program with its output shown and kept; never rejects for an exit code. */
+function tee(program, args, env = process.env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const keep = (from, to) => from.on('data', (text) => { output += text; to.write(text); });
+    child.stdout.setEncoding('utf8');
+    child.stderr.setEncoding('utf8');
+    keep(child.stdout, process.stdout);
+    keep(child.stderr, process.stderr);
+    child.on('error', (error) => reject(new Failure(`cannot start ${program}: ${error.message}`)));
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
+  });
+}
+
+/** A suite that failed as a whole, or ran nothing, is a failed test: silence must not pass. */
+function judged({ passed, failed, skipped }, ok, what) {
+  if (failed === 0 && (!ok || passed === 0)) {
+    console.log(`${what}: ${ok ? 'no test ran' : 'ended with an error of its own'}`);
+    failed = 1;
+  }
+  return { passed, failed, skipped };
+}
+
+/** Counts in the closing lines of a TAP report by node:test. */
+export function countTap(tap) {
+  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(tap)?.[1] ?? 0);
+  return { passed: count('pass'), failed: count('fail') + count('cancelled'), skipped: count('skipped') + count('todo') };
+}
+
+/** Test cases in the closing lines of every doctest program that `ctest -V` ran, plus programs that never got there. */
+export function countDoctest(output) {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, skipped] of output.matchAll(
+    /\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped/g,
+  )) {
+    total.passed += Number(passed);
+    total.failed += Number(failed);
+    total.skipped += Number(skipped);
+  }
+  // A program that crashed has no closing lines; ctest still lists it.
+  const failedPrograms = Number(/(\d+) tests? failed out of/.exec(output)?.[1] ?? 0);
+  total.failed = Math.max(total.failed, failedPrograms);
+  return total;
+}
+
+function testFiles(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((name) => name.endsWith('.test.ts'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** node:test over every *.test.ts in a folder; one file after another when `serial`. */
+async function nodeTests(name, folder, { serial = false } = {}) {
+  const tap = join(results, `${name}.tap`);
+  const { ok } = await tee(process.execPath, [
+    ...['--import', 'tsx', '--test', `--test-concurrency=${serial ? 1 : availableParallelism()}`],
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    ...['--test-reporter=tap', `--test-reporter-destination=${tap}`],
+    ...testFiles(folder),
+  ]);
+  return judged(countTap(existsSync(tap) ? await readFile(tap, 'utf8') : ''), ok, name);
+}
+
+let bundled;
+let native;
+const needBundles = () => (bundled ??= build());
+const needRunner = () => (native ??= run(process.execPath, ['scripts/build-native.mjs']));
+
+const suites = {
+  async types() {
+    const { ok } = await tee(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']);
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  },
+  async unit() {
+    return nodeTests('unit', 'test/unit');
+  },
+  async native() {
+    await (native = run(process.execPath, ['scripts/build-native.mjs', '--tests']));
+    const { ok, output } = await tee('ctest', ['--test-dir', 'build/native', '-V']);
+    return judged(countDoctest(output), ok, 'native');
+  },
+  async cli() {
+    await needBundles();
+    await needRunner();
+    return nodeTests('cli', 'test/cli', { serial: true });
+  },
+  async e2e() {
+    await needBundles();
+    await needRunner();
+    await pack();
+    await installServer();
+    return nodeTests('e2e', 'test/e2e', { serial: true });
+  },
+};
+
+async function testAll(names) {
+  const wanted = names.length > 0 ? names : Object.keys(suites);
+  for (const name of wanted) {
+    if (!(name in suites)) throw new Failure(`${name}: no such suite. There are: ${Object.keys(suites).join(', ')}.`);
+  }
+  await mkdir(results, { recursive: true });
+  const e2e = wanted.includes('e2e');
+  await setup({ runner: wanted.some((name) => name !== 'types' && name !== 'unit'), server: e2e, browser: e2e });
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const lines = [];
+  for (const name of wanted) {
+    headline(name);
+    const begin = performance.now();
+    const counts = await suites[name]().catch((error) => {
+      // A suite that cannot be built fails; the others still run.
+      if (!(error instanceof Failure)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      return { passed: 0, failed: 1, skipped: 0 };
+    });
+    for (const key of Object.keys(total)) total[key] += counts[key];
+    const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+    lines.push(`${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds} s)`);
+  }
+  headline('summary');
+  console.log(lines.join('\n'));
+  console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  if (total.failed > 0) process.exitCode = 1;
+}
+
+if (isScript(import.meta.url)) await main(() => testAll(process.argv.slice(2)));

@@ -1,0 +1,116 @@
+// The runner against Hugging Face transformers, through the files of test/fixtures/hf (see the README there).
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { readEvents } from '../../src/core/run/event-reader.js';
+import { readSafetensors } from '../../src/core/safetensors.js';
+import { assertClose, floats, integers, relativeDistance } from './numbers.js';
+import { repository, runnerCommand, temporaryFolder } from './support.js';
+
+const fixtures = join(repository, 'test/fixtures/hf');
+const folders = readdirSync(fixtures, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const trainings = folders.filter((name) => name.startsWith('train-'));
+const models = folders.filter((name) => !name.startsWith('train-'));
+
+for (const name of models) {
+  const folder = join(fixtures, name);
+  const model = join(folder, 'model');
+
+  test(`${name}: logits as transformers computes them`, async (t) => {
+    const expected = await readSafetensors(join(folder, 'expected.safetensors'));
+    const out = join(await temporaryFolder(t), 'logits.safetensors');
+    const tokens = integers(expected, 'logits_tokens').join(',');
+    const result = await runnerCommand('logits', model, '--tokens', tokens, '--out', out);
+    assert.equal(result.code, 0, result.stderr);
+    assertClose(floats(await readSafetensors(out), 'logits'), floats(expected, 'logits'), 1e-4, 'logits');
+  });
+
+  for (const sharing of ['none', 'pair']) {
+    test(`${name}, sharing ${sharing}: log-probabilities and gradients as transformers computes them`, async (t) => {
+      const expected = await readSafetensors(join(folder, 'expected.safetensors'));
+      const out = join(await temporaryFolder(t), 'logps.safetensors');
+      const plan = join(folder, `plan-${sharing}.safetensors`);
+      const result = await runnerCommand('logps', model, plan, '--out', out, '--gradients');
+      assert.equal(result.code, 0, result.stderr);
+      const actual = await readSafetensors(out);
+      assertClose(floats(actual, 'logps'), floats(expected, 'logps'), 1e-5, 'logps');
+
+      const gradients = (file: typeof actual): string[] => [...file.tensors.keys()].filter((key) => key.startsWith('grad.')).sort();
+      assert.deepEqual(gradients(actual), gradients(expected));
+      for (const gradient of gradients(expected)) {
+        const distance = relativeDistance(floats(actual, gradient), floats(expected, gradient));
+        assert.ok(distance <= 1e-5, `${gradient}: relative distance ${distance}`);
+      }
+    });
+  }
+}
+
+const columns = {
+  loss: 'loss',
+  'rewards/chosen': 'rewards_chosen',
+  'rewards/rejected': 'rewards_rejected',
+  'rewards/margins': 'rewards_margins',
+  'logps/chosen': 'logps_chosen',
+  'logps/rejected': 'logps_rejected',
+  grad_norm: 'grad_norm',
+  learning_rate: 'learning_rate',
+} as const;
+
+for (const name of trainings) {
+  for (const sharing of ['none', 'pair'] as const) {
+    test(`${name}, sharing ${sharing}: 20 steps as transformers takes them, and the export holds the same model`, async (t) => {
+      const folder = join(fixtures, name);
+      const expected = await readSafetensors(join(folder, 'expected.safetensors'));
+      const run = join(await temporaryFolder(t), 'run');
+      await layOutRun(run, folder, sharing);
+      const result = await runnerCommand('train', run);
+      assert.equal(result.code, 0, result.stderr);
+
+      const steps = (await readEvents(run)).filter((event) => event.type === 'step');
+      assert.equal(steps.length, 20);
+      for (const [field, tensor] of Object.entries(columns)) {
+        const actual = steps.map((step) => step[field as keyof typeof columns] ?? NaN);
+        assertClose(actual, floats(expected, `step.${tensor}`), 1e-5, field);
+      }
+      // Before the first update that changes anything, both rewards are 0 but for rounding.
+      const accuracies = steps.slice(2).map((step) => step['rewards/accuracies'] ?? NaN);
+      assertClose(accuracies, floats(expected, 'step.rewards_accuracies').slice(2), 1e-6, 'rewards/accuracies');
+
+      const exported = await readSafetensors(join(run, 'export/model.safetensors'));
+      for (const key of expected.tensors.keys()) {
+        if (!key.startsWith('final.')) continue;
+        const distance = relativeDistance(floats(exported, key.slice('final.'.length)), floats(expected, key));
+        assert.ok(distance <= 1e-5, `${key}: relative distance ${distance}`);
+      }
+
+      const out = join(run, 'logits.safetensors');
+      const tokens = integers(expected, 'sequence_tokens').slice(0, integers(expected, 'sequence_start')[1]).join(',');
+      const logits = await runnerCommand('logits', join(run, 'export'), '--tokens', tokens, '--out', out);
+      assert.equal(logits.code, 0, logits.stderr);
+      assertClose(floats(await readSafetensors(out), 'logits'), floats(expected, 'final_logits'), 1e-4, 'final_logits');
+    });
+  }
+}
+
+/** A run folder as the planner leaves it, from the fixture's settings. */
+async function layOutRun(run: string, fixture: string, sharing: 'none' | 'pair'): Promise<void> {
+  const settings = JSON.parse(await readFile(join(fixture, 'training.json'), 'utf8')) as { model: string; training: object };
+  await mkdir(run);
+  await copyFile(join(fixture, `plan-${sharing}.safetensors`), join(run, 'plan.safetensors'));
+  const config = {
+    format: 'wishbone-run',
+    version: 1,
+    id: 'fixture',
+    name: 'fixture',
+    created: '2026-01-01T00:00:00.000Z',
+    dataset: { path: join(fixture, 'expected.safetensors'), sha256: '0'.repeat(64), format: 'trl-explicit', pairs: 32 },
+    model: { path: resolve(fixture, settings.model) },
+    plan: { sharing, capacity: 4096, batch_size: 8, epochs: 5, seed: 0, max_length: 1024 },
+    training: { ...settings.training, reference: 'precompute', save_steps: 0, save_total_limit: 2 },
+    runner: { backend: 'cpu', threads: 0 },
+  };
+  await writeFile(join(run, 'run.json'), JSON.stringify(config));
+}

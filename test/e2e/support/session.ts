@@ -1,0 +1,72 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { browserArguments, findBrowser } from '../../../scripts/browser.mjs';
+import { installExtension, type RunningServer, startServer } from '../../../scripts/vscode-server.mjs';
+import { runsIn } from './runs.js';
+import { Workbench } from './workbench.js';
+
+const repository = resolve(import.meta.dirname, '../../..');
+
+/** A fresh VS Code with the packaged extension installed, a workspace of its own, and a browser window on it. */
+export class Session {
+  private constructor(
+    readonly workspace: string,
+    readonly workbench: Workbench,
+    readonly url: string,
+    private readonly folder: string,
+    private readonly server: RunningServer,
+    private readonly browser: Browser,
+  ) {}
+
+  static async start(): Promise<Session> {
+    const folder = await mkdtemp(join(tmpdir(), 'wishbone-e2e-'));
+    const workspace = join(folder, 'workspace');
+    const folders = { data: join(folder, 'server'), extensions: join(folder, 'extensions') };
+    await makeWorkspace(workspace);
+    await installExtension(await packagedExtension(), folders);
+    const server = await startServer(folders);
+    const executablePath = findBrowser();
+    if (executablePath === undefined) throw new Error('no Chromium: run npm test, which installs one');
+    const browser = await chromium.launch({ executablePath, args: browserArguments });
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    const workbench = new Workbench(await context.newPage());
+    return new Session(workspace, workbench, server.address(workspace), folder, server, browser);
+  }
+
+  /** Changes the colour theme as a person would: in the workspace's settings. */
+  async theme(name: string): Promise<void> {
+    await writeSettings(this.workspace, name);
+  }
+
+  /** Ends the window, the server and whatever runs a failed test has left, and removes the folders. */
+  async stop(): Promise<void> {
+    await this.browser.close();
+    await this.server.stop();
+    for (const run of await runsIn(this.workspace)) await run.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function makeWorkspace(workspace: string): Promise<void> {
+  await mkdir(join(workspace, '.vscode'), { recursive: true });
+  const examples = join(repository, 'examples');
+  await cp(join(examples, 'tiny-llama'), join(workspace, 'tiny-llama'), { recursive: true });
+  const pairs = await readFile(join(examples, 'preferences.jsonl'), 'utf8');
+  await writeFile(join(workspace, 'preferences.jsonl'), pairs);
+  const [first] = pairs.split('\n');
+  await writeFile(join(workspace, 'bad.jsonl'), `${first}\n{"prompt": "Name a prime.", "chosen": "Seven.", "rejected": 9}\n`);
+  await writeSettings(workspace, 'Default Dark Modern');
+}
+
+function writeSettings(workspace: string, colorTheme: string): Promise<void> {
+  return writeFile(join(workspace, '.vscode/settings.json'), JSON.stringify({ 'workbench.colorTheme': colorTheme }));
+}
+
+async function packagedExtension(): Promise<string> {
+  const { name, version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8')) as Record<string, string>;
+  const vsix = `${name}-linux-${process.arch}-${version}.vsix`;
+  if (!(await readdir(repository)).includes(vsix)) throw new Error(`${vsix} is missing: npm run package`);
+  return join(repository, vsix);
+}

@@ -1,0 +1,131 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Frame, Locator, Page } from 'playwright-core';
+
+/** Waits are generous: a loaded machine is slow, not wrong. */
+export const patience = 300_000;
+
+const screenshots = join(import.meta.dirname, '../../../test-results/screenshots');
+
+/**
+ * Asks until the answer is neither undefined nor false; throws naming `what` when it never is. An error while asking is
+ * no answer: a frame may be replaced while it is asked.
+ */
+export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
+  const end = Date.now() + patience;
+  let fault: unknown;
+  while (Date.now() < end) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+      fault = undefined;
+    } catch (error) {
+      fault = error;
+    }
+    await sleep(200);
+  }
+  throw new Error(`waited ${patience / 1000} s in vain: ${what}`, { cause: fault });
+}
+
+/** A VS Code window in a browser page, used as a person would: keys, clicks, what is on the screen. */
+export class Workbench {
+  constructor(readonly page: Page) {
+    page.setDefaultTimeout(patience);
+  }
+
+  /** Opens the window on a folder, or loads it anew. */
+  async open(url: string): Promise<void> {
+    await this.page.goto(url);
+    await this.#ready();
+  }
+
+  /** As "Developer: Reload Window" does in a browser. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.#ready();
+  }
+
+  async #ready(): Promise<void> {
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
+    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
+  }
+
+  /** Runs a command from the palette by its full title, as soon as the palette knows it. */
+  async command(title: string): Promise<void> {
+    await until(`the palette offers ${title}`, async () => {
+      // Keys reach the workbench only once it has the focus; the heading over the side bar does nothing else.
+      await this.page.locator('.part.sidebar .composite.title .title-label').click();
+      await this.page.keyboard.press('F1');
+      await this.#input.waitFor();
+      await this.#input.fill(`>${title}`);
+      // The list is made once, when the palette opens: what an extension adds later is not in it.
+      return this.#row(title)
+        .waitFor({ timeout: 3000 })
+        .then(() => true)
+        .catch(() => this.page.keyboard.press('Escape').then(() => false));
+    });
+    await this.pick(title);
+  }
+
+  /** Chooses the entry of the open list whose label contains `label`. */
+  async pick(label: string): Promise<void> {
+    await this.#row(label).click();
+  }
+
+  #row(label: string): Locator {
+    return this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first();
+  }
+
+  /** Waits for the input box with this title, types into it and confirms. */
+  async type(title: string, text: string): Promise<void> {
+    await this.page.locator('.quick-input-title', { hasText: title }).waitFor();
+    await this.#input.fill(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  get #input(): Locator {
+    return this.page.locator('.quick-input-widget .quick-input-box input');
+  }
+
+  /** The text of every notification on screen. */
+  async notifications(): Promise<string[]> {
+    return this.page.locator('.notification-list-item-message').allInnerTexts();
+  }
+
+  async clearNotifications(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+  }
+
+  /** Text of the status bar. */
+  async statusBar(): Promise<string> {
+    return this.page.locator('.part.statusbar').innerText();
+  }
+
+  /** Titles of the open editor tabs. */
+  async tabs(): Promise<string[]> {
+    return this.page.locator('.tabs-container .tab .label-name').allInnerTexts();
+  }
+
+  /** The document of a webview: the innermost frame that holds an element matching `selector`. */
+  async webview(selector: string): Promise<Frame> {
+    return until(`a webview with ${selector}`, async () => {
+      for (const frame of this.page.frames()) {
+        if (!frame.url().includes('fake.html')) continue;
+        if ((await frame.locator(selector).count()) > 0) return frame;
+      }
+      return undefined;
+    });
+  }
+
+  /** Waits for the theme (`vs`, `vs-dark`, `hc-black`, `hc-light`) that the settings name. */
+  async themed(base: string): Promise<void> {
+    await this.page.locator(`.monaco-workbench.${base}`).first().waitFor();
+  }
+
+  /** Keeps a picture of the window in test-results/screenshots. */
+  async screenshot(name: string): Promise<void> {
+    mkdirSync(screenshots, { recursive: true });
+    await this.page.screenshot({ path: join(screenshots, `${name}.png`) });
+  }
+}
