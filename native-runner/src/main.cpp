@@ -42,6 +42,21 @@ void set_signals() {
     ::sigaction(SIGXFSZ, &action, nullptr);
 }
 
+/// The flags that choose a backend.
+void add_backend(CLI::App& command, wishbone::BackendChoice& choice) {
+    command.add_option("--backend", choice.name, "cpu, cuda, or auto: cuda where it works")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+        ->capture_default_str();
+    command.add_option("--threads", choice.threads, "Of the CPU backend; 0 means all cores")
+        ->check(CLI::Range(0, 4096))
+        ->capture_default_str();
+    command.add_option("--device", choice.cuda.device, "Index of the GPU")
+        ->check(CLI::Range(0, 1023))
+        ->capture_default_str();
+    command.add_option("--cublaslt", choice.cuda.cublaslt, "libcublasLt.so to load; searched for when not given");
+    command.add_flag("--deterministic", choice.cuda.deterministic, "On a GPU: the same bits from run to run");
+}
+
 void add_commands(CLI::App& app) {
     using namespace wishbone;
 
@@ -60,6 +75,7 @@ void add_commands(CLI::App& app) {
     logps->add_flag("--gradients", logps_arguments->gradients,
                     "Also the gradient of the first step's mean DPO loss");
     logps->add_option("--beta", logps_arguments->beta, "DPO's beta")->capture_default_str();
+    add_backend(*logps, logps_arguments->backend);
     logps->callback([=] { logps_command(*logps_arguments); });
 
     auto* logits = app.add_subcommand("logits", "Logits of one sequence");
@@ -69,6 +85,7 @@ void add_commands(CLI::App& app) {
         ->delimiter(',')
         ->required();
     logits->add_option("--out", logits_arguments->out, "Safetensors file to write")->required();
+    add_backend(*logits, logits_arguments->backend);
     logits->callback([=] { logits_command(*logits_arguments); });
 
     auto* speedup = app.add_subcommand("speedup", "Time shared against naive plan, step by step in turn");
@@ -80,9 +97,7 @@ void add_commands(CLI::App& app) {
     speedup->add_option("--rounds", speedup_arguments->rounds, "How often to do every step")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
-    speedup->add_option("--threads", speedup_arguments->threads, "0 means all cores")
-        ->check(CLI::Range(0, 4096))
-        ->capture_default_str();
+    add_backend(*speedup, speedup_arguments->backend);
     speedup->callback([=] { speedup_command(*speedup_arguments); });
 
     auto* info = app.add_subcommand("info", "Version, backends, devices");

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -13,8 +14,8 @@ namespace wishbone {
 /// Owns a block of device memory; freed through the deleter its backend set.
 using Buffer = std::shared_ptr<void>;
 
-/// What attention needs to know of one bin, prepared once per bin (tile lists, tree roots).
-/// Each backend derives its own.
+/// What attention needs to know of one bin, prepared once per bin (tile lists, tree roots) for heads of one
+/// shape. Each backend derives its own.
 class AttentionMask {
   public:
     virtual ~AttentionMask() = default;
@@ -37,6 +38,8 @@ struct HeadTargets {
 struct AdamW {
     float learning_rate, beta1, beta2, epsilon, weight_decay;
     std::int64_t step;  ///< from 1, for bias correction
+    /// Place of the first element among all parameters: with `step` the seed of stochastic rounding.
+    std::int64_t first_element;
 };
 
 /// One device. Model code is written once against this; every operation is one virtual call and may run
@@ -56,16 +59,18 @@ class Backend {
     virtual DType activation_dtype() const = 0;
 
     virtual Buffer allocate(std::size_t bytes) = 0;  ///< throws Error(out_of_memory)
-    virtual void upload(Tensor to, const void* from) = 0;
+    virtual void upload(Tensor to, const void* from) = 0;  ///< `from` may go when the call returns
     virtual void download(void* to, Tensor from) = 0;
     virtual void copy(Tensor to,
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both
     virtual void zero(Tensor x) = 0;
     virtual void synchronize() = 0;
 
-    /// `visible_until` and `position`: host arrays of length T (docs/architecture.md, "The mask").
+    /// `visible_until` and `position`: host arrays of length T (docs/architecture.md, "The mask"), which may
+    /// go when the call returns.
     virtual std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
-                                                        std::span<const std::int32_t> position) = 0;
+                                                        std::span<const std::int32_t> position,
+                                                        AttentionShape shape) = 0;
 
     /// out[t] = table[tokens[t]].
     virtual void embedding(Tensor out, Tensor table, Tensor tokens) = 0;
@@ -126,17 +131,45 @@ class Backend {
     /// Sum of squares, accumulated in double in a fixed order.
     virtual double sum_of_squares(Tensor x) = 0;
     virtual void scale(Tensor x, float factor) = 0;
-    /// Decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW. `grad` is multiplied by `grad_scale`
-    /// first.
-    virtual void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+    /// Decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW. `grad` (f32) is multiplied by
+    /// `grad_scale` first. Parameters that are not f32 are the rounded copy of `master` (f32), which is what
+    /// is updated; for f32 parameters `master` is empty. Moments are f32, or bf16 with stochastic rounding.
+    virtual void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                        const AdamW& options) = 0;
 
     /// Measured rate of a large matrix product in activation_dtype, FLOP/s: the ceiling speeds are compared
     /// with.
     virtual double measure_matmul_ceiling() = 0;
+
+    /// The most bytes of device memory this backend has held at once, its own workspaces included.
+    virtual std::size_t peak_memory() const = 0;
 };
 
 /// fp32 on OpenBLAS. `threads` 0 means all cores this process may run on.
 std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+struct CudaOptions {
+    int device = 0;
+    /// Attention's backward pass adds in a fixed order.
+    bool deterministic = false;
+    /// libcublasLt.so to load; empty: the usual places are searched.
+    std::string cublaslt;
+};
+
+/// bf16 on an NVIDIA GPU. Throws Error(bad_input), saying what is missing, when this runner was built without
+/// CUDA, or there is no driver, device or cuBLASLt that it can use.
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
+
+struct CudaDeviceInfo {
+    std::string name;         ///< "NVIDIA H100 80GB HBM3"
+    std::string capability;   ///< "9.0"
+    std::size_t memory = 0;   ///< bytes
+};
+/// What `make_cuda_backend` could use. `problem` says, for people, why there is nothing; it is empty otherwise.
+struct CudaInfo {
+    std::vector<CudaDeviceInfo> devices;
+    std::string problem;
+};
+CudaInfo cuda_info();
 
 }  // namespace wishbone

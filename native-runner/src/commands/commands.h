@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "backend/backend_choice.h"
+
 // One function a subcommand (docs/formats.md, "The runner's command line"). All throw Error.
 
 namespace wishbone {
@@ -18,6 +20,7 @@ struct LogpsArguments {
     std::filesystem::path model, plan, out;
     bool gradients = false;
     double beta = 0.1;
+    BackendChoice backend{"cpu", 0, {}};
 };
 /// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32.
 void logps_command(const LogpsArguments& arguments);
@@ -25,6 +28,7 @@ void logps_command(const LogpsArguments& arguments);
 struct LogitsArguments {
     std::filesystem::path model, out;
     std::vector<std::int32_t> tokens;
+    BackendChoice backend{"cpu", 0, {}};
 };
 /// Writes `logits` F32 [tokens, V].
 void logits_command(const LogitsArguments& arguments);
@@ -32,7 +36,7 @@ void logits_command(const LogitsArguments& arguments);
 struct SpeedupArguments {
     std::filesystem::path model, shared_plan, naive_plan;
     int rounds = 3;
-    int threads = 0;
+    BackendChoice backend;
 };
 /// Prints JSON lines.
 void speedup_command(const SpeedupArguments& arguments);

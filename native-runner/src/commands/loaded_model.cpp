@@ -5,9 +5,9 @@
 
 namespace wishbone {
 
-LoadedModel::LoadedModel(const std::filesystem::path& folder, int threads)
+LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend)
     : config_(read_model_config(folder)),
-      backend_(make_cpu_backend(threads)),
+      backend_(make_backend(backend)),
       // The files are checked before memory is asked for.
       parameters_([&] {
           const ModelWeights weights(folder, config_);

@@ -3,16 +3,16 @@
 #include <filesystem>
 #include <memory>
 
-#include "backend/backend.h"
+#include "backend/backend_choice.h"
 #include "model/llama.h"
 
 namespace wishbone {
 
-/// A model folder on the CPU backend, ready to run.
+/// A model folder on a backend, ready to run.
 class LoadedModel {
   public:
     /// Throws Error(bad_input) for anything wrong with the folder.
-    LoadedModel(const std::filesystem::path& folder, int threads);
+    LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend);
 
     Backend& backend() { return *backend_; }
     const LlamaConfig& config() const { return config_; }

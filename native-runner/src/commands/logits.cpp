@@ -8,7 +8,7 @@
 namespace wishbone {
 
 void logits_command(const LogitsArguments& arguments) {
-    LoadedModel model(arguments.model, 0);
+    LoadedModel model(arguments.model, arguments.backend);
     const LlamaConfig& config = model.config();
     const auto count = static_cast<std::int64_t>(arguments.tokens.size());
     if (count > config.max_position_embeddings)

@@ -11,7 +11,7 @@ namespace wishbone {
 
 void logps_command(const LogpsArguments& arguments) {
     const Plan plan = Plan::read(arguments.plan);
-    LoadedModel model(arguments.model, 0);
+    LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(plan, arguments.plan.string(), model.config());
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
@@ -32,7 +32,7 @@ void logps_command(const LogpsArguments& arguments) {
         TrainingOptions options;
         options.beta = arguments.beta;
         Trainer trainer(model.backend(), model.llama(), model.parameters(), options);
-        trainer.set_reference(std::vector<float>(static_cast<std::size_t>(plan.sequences()), 0.0f));
+        trainer.set_reference(std::vector<double>(static_cast<std::size_t>(plan.sequences()), 0.0));
         trainer.loss_and_gradient(plan, 0);
         for (const NamedTensor& parameter : trainer.gradients().named()) {
             const Tensor& tensor = parameter.tensor;

@@ -60,7 +60,7 @@ void speedup_command(const SpeedupArguments& arguments) {
     const Plan shared = Plan::read(arguments.shared_plan);
     const Plan naive = Plan::read(arguments.naive_plan);
     check_same_pairs(shared, naive, arguments);
-    LoadedModel model(arguments.model, arguments.threads);
+    LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(shared, arguments.shared_plan.string(), model.config());
     check_plan_fits(naive, arguments.naive_plan.string(), model.config());
 

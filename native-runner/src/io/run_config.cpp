@@ -63,6 +63,9 @@ TrainingOptions read_training(JsonFields fields) {
     options.reference = choose<ReferenceMode>(
         fields, "reference",
         {{"precompute", ReferenceMode::precompute}, {"in_step", ReferenceMode::in_step}});
+    if (fields.has("adam_moments"))
+        options.moments = choose<Moments>(fields, "adam_moments",
+                                          {{"float32", Moments::f32}, {"bfloat16", Moments::bf16}});
     options.save_steps = fields.integer("save_steps", 0, most);
     options.save_total_limit = fields.integer("save_total_limit", 0, most);
     fields.no_others();
@@ -89,8 +92,16 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     config.training = read_training(fields.object("training"));
     config.training_text = nlohmann::json(json["training"]).dump();
     JsonFields runner = fields.object("runner");
-    config.backend = runner.text("backend");
-    config.threads = static_cast<int>(runner.integer("threads", 0, 4096));
+    config.backend.name = choose<std::string>(
+        runner, "backend", {{"auto", "auto"}, {"cpu", "cpu"}, {"cuda", "cuda"}});
+    config.backend.threads = static_cast<int>(runner.integer("threads", 0, 4096));
+    config.backend.cuda.device = static_cast<int>(runner.integer("device", 0, 1023, 0));
+    config.backend.cuda.deterministic = runner.boolean("deterministic", false);
+    config.backend.cuda.cublaslt = runner.text("cublaslt", "");
+    if (runner.has("recompute"))
+        config.recompute = choose<Recompute>(
+            runner, "recompute",
+            {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});
     runner.no_others();
     fields.no_others();
     return config;

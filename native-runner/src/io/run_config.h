@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "backend/backend_choice.h"
+#include "model/recompute.h"
 #include "train/training_options.h"
 
 namespace wishbone {
@@ -14,8 +16,8 @@ struct RunConfig {
     TrainingOptions training;
     std::string
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
-    std::string backend;
-    int threads = 0;
+    BackendChoice backend;
+    Recompute recompute = Recompute::none;
 
     /// Throws Error(bad_input) naming the field.
     static RunConfig read(const std::filesystem::path& run_folder);

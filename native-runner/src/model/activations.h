@@ -43,6 +43,7 @@ struct Activations {
         Slot gate_up;            ///< [N, 2F]
     };
     std::vector<Layer> layers;
+    Layer recomputed;  ///< what `Recompute` does not keep: of the layer in progress
     Slot attention_rows, input_rows;    ///< last layer: [U, Hq·D], [U, H]
     Slot last, final_inv_rms, hidden;   ///< [U, H], f32 [U], [U, H]
     Slot kept_logits, head_lse, logps;  ///< [C, V], f32 [U], f32 [R]
@@ -51,7 +52,7 @@ struct Activations {
 /// Memory that nothing outlives an operation or two in, shared by forward and backward of all layers.
 struct Workspace {
     Slot normed;            ///< [T, H]
-    Slot narrow, narrow2;   ///< [T, H]
+    Slot narrow;            ///< [T, H]
     Slot wide, wide2;       ///< [N, F]
     Slot d_stream, d_rows;  ///< gradient of the residual stream: [T, H], [U, H]
     Slot d_attention, d_attention_rows, d_qkv;

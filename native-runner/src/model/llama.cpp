@@ -46,6 +46,7 @@ struct Llama::Impl {
     const DType dtype;
     const AttentionShape shape;
     const float eps;
+    const Recompute recompute;
     Activations kept, passing;  ///< of a forward pass that keeps, and of one that does not
     Workspace work;
     Buffer rope_memory;
@@ -53,13 +54,14 @@ struct Llama::Impl {
     std::int64_t rope_positions = 0;
     const DeviceBin* kept_bin = nullptr;
 
-    Impl(Backend& the_backend, LlamaConfig the_config)
+    Impl(Backend& the_backend, LlamaConfig the_config, Recompute the_recompute)
         : backend(the_backend),
           config(std::move(the_config)),
           dtype(backend.activation_dtype()),
           shape{config.query_heads, config.kv_heads, config.head_dim,
                 static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)))},
-          eps(static_cast<float>(config.rms_norm_eps)) {
+          eps(static_cast<float>(config.rms_norm_eps)),
+          recompute(the_recompute) {
         kept.layers.resize(static_cast<std::size_t>(config.layers));
         passing.layers.resize(1);  // every layer overwrites the one before
     }
@@ -131,16 +133,52 @@ struct Llama::Impl {
         bin->read_row = upload(read.rows);
         bin->head.row = upload(read.place);
         bin->head.token = upload(view.target_token);
-        bin->mask = backend.prepare_mask(view.visible_until, view.position);
-        backend.synchronize();  // the host arrays may go now
+        bin->mask = backend.prepare_mask(view.visible_until, view.position, shape);
         return bin;
+    }
+
+    /// A layer's results, of all `tokens` up to attention and of the `rows` that go on behind it.
+    struct LayerTensors {
+        Tensor input, attention_inv_rms, qkv, attention, lse, middle, mlp_inv_rms, gate_up;
+    };
+
+    LayerTensors tensors_of(Activations& activations, std::int64_t layer, std::int64_t tokens,
+                            std::int64_t rows) {
+        Activations::Layer& own = layer_of(activations, layer);
+        Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
+        Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
+        const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
+        return {
+            .input = activation(own.input, {tokens, config.hidden_size}),
+            .attention_inv_rms = statistic(attention.attention_inv_rms, {tokens}),
+            .qkv = activation(attention.qkv, {tokens, heads, shape.head_dim}),
+            .attention = activation(attention.attention, {tokens, shape.query_heads * shape.head_dim}),
+            .lse = statistic(attention.lse, {shape.query_heads, tokens}),
+            .middle = activation(attention.middle, {rows, config.hidden_size}),
+            .mlp_inv_rms = statistic(attention.mlp_inv_rms, {rows}),
+            .gate_up = activation(mlp.gate_up, {rows, 2 * config.intermediate_size}),
+        };
+    }
+
+    void attend(const Parameters::Layer& weights, const LayerTensors& layer, const Tensor& normed,
+                const DeviceBin& bin) {
+        backend.linear(flat(layer.qkv), normed, weights.qkv);
+        backend.rope(layer.qkv, rope_cos, rope_sin, bin.position, shape, false);
+        backend.attention(layer.attention, layer.lse, layer.qkv, *bin.mask, shape);
+    }
+
+    /// `stream` and `attention`: the rows that go on. `delta` is scratch.
+    void project_and_gate(const Parameters::Layer& weights, const LayerTensors& layer, const Tensor& stream,
+                          const Tensor& attention, const Tensor& delta) {
+        backend.linear(delta, attention, weights.attention_out);
+        const Tensor normed = activation(work.normed, {layer.middle.rows(), config.hidden_size});
+        backend.add_rmsnorm(layer.middle, normed, layer.mlp_inv_rms, stream, delta, weights.mlp_norm, eps);
+        backend.linear(layer.gate_up, normed, weights.gate_up);
     }
 
     /// Everything up to the head: returns the normed hidden states [rows, H] of the rows that are read.
     Tensor forward_hidden(const Parameters& parameters, DeviceBin& bin, Activations& activations) {
         const std::int64_t tokens = bin.tokens, hidden = config.hidden_size,
-                           feed_forward = config.intermediate_size;
-        const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads,
                            out_size = shape.query_heads * shape.head_dim;
 
         Tensor stream = activation(layer_of(activations, 0).input, {tokens, hidden});
@@ -148,41 +186,26 @@ struct Llama::Impl {
         Tensor delta;  // what the sublayer before adds to the stream
         for (std::int64_t i = 0; i < config.layers; ++i) {
             const Parameters::Layer& weights = parameters.layers[static_cast<std::size_t>(i)];
-            Activations::Layer& layer = layer_of(activations, i);
-            const bool last = i + 1 == config.layers;
+            const std::int64_t rows = i + 1 == config.layers ? bin.rows : tokens;
+            const LayerTensors layer = tensors_of(activations, i, tokens, rows);
 
-            Tensor normed = activation(work.normed, {tokens, hidden});
-            const Tensor input = delta ? activation(layer.input, {tokens, hidden}) : Tensor();
-            backend.add_rmsnorm(input, normed, statistic(layer.attention_inv_rms, {tokens}), stream, delta,
-                                weights.attention_norm, eps);
-            if (delta) stream = input;
-            const Tensor qkv = activation(layer.qkv, {tokens, heads, shape.head_dim});
-            backend.linear(flat(qkv), normed, weights.qkv);
-            backend.rope(qkv, rope_cos, rope_sin, bin.position, shape, false);
-            Tensor attention = activation(layer.attention, {tokens, out_size});
-            backend.attention(attention, statistic(layer.lse, {shape.query_heads, tokens}), qkv, *bin.mask,
-                              shape);
-
-            std::int64_t rows = tokens;
-            if (last) {
-                rows = bin.rows;
-                const Tensor all_attention = attention, all_stream = stream;
+            const Tensor normed = activation(work.normed, {tokens, hidden});
+            backend.add_rmsnorm(delta ? layer.input : Tensor(), normed, layer.attention_inv_rms, stream,
+                                delta, weights.attention_norm, eps);
+            stream = layer.input;
+            attend(weights, layer, normed, bin);
+            Tensor attention = layer.attention;
+            if (i + 1 == config.layers) {
                 attention = activation(activations.attention_rows, {rows, out_size});
-                backend.gather_rows(attention, all_attention, bin.read_row);
+                backend.gather_rows(attention, layer.attention, bin.read_row);
                 stream = activation(activations.input_rows, {rows, hidden});
-                backend.gather_rows(stream, all_stream, bin.read_row);
+                backend.gather_rows(stream, layer.input, bin.read_row);
             }
             delta = activation(work.narrow, {rows, hidden});
-            backend.linear(delta, attention, weights.attention_out);
-            const Tensor middle = activation(layer.middle, {rows, hidden});
-            normed = activation(work.normed, {rows, hidden});
-            backend.add_rmsnorm(middle, normed, statistic(layer.mlp_inv_rms, {rows}), stream, delta,
-                                weights.mlp_norm, eps);
-            stream = middle;
-            const Tensor gate_up = activation(layer.gate_up, {rows, 2 * feed_forward});
-            backend.linear(gate_up, normed, weights.gate_up);
-            const Tensor product = activation(work.wide, {rows, feed_forward});
-            backend.swiglu(product, gate_up);
+            project_and_gate(weights, layer, stream, attention, delta);
+            stream = layer.middle;
+            const Tensor product = activation(work.wide, {rows, config.intermediate_size});
+            backend.swiglu(product, layer.gate_up);
             backend.linear(delta, product, weights.down);
         }
         const Tensor last = activation(activations.last, {bin.rows, hidden});
@@ -190,6 +213,21 @@ struct Llama::Impl {
         backend.add_rmsnorm(last, normed, statistic(activations.final_inv_rms, {bin.rows}), stream, delta,
                             parameters.final_norm, eps);
         return normed;
+    }
+
+    /// Brings back what the forward pass did not keep of a layer. The last layer's results are still there.
+    void bring_back(const Parameters::Layer& weights, const LayerTensors& layer, const DeviceBin& bin) {
+        const Tensor normed = activation(work.normed, {bin.tokens, config.hidden_size});
+        if (recompute == Recompute::mlp) {
+            backend.add_rmsnorm({}, normed, layer.mlp_inv_rms, layer.middle, {}, weights.mlp_norm, eps);
+            backend.linear(layer.gate_up, normed, weights.gate_up);
+        } else if (recompute == Recompute::block) {
+            backend.add_rmsnorm({}, normed, layer.attention_inv_rms, layer.input, {}, weights.attention_norm,
+                                eps);
+            attend(weights, layer, normed, bin);
+            project_and_gate(weights, layer, layer.input, layer.attention,
+                             activation(work.narrow, {bin.tokens, config.hidden_size}));
+        }
     }
 
     /// [T, heads, D] as the matrix [T, heads · D].
@@ -246,27 +284,25 @@ struct Llama::Impl {
         for (std::int64_t i = config.layers - 1; i >= 0; --i) {
             const Parameters::Layer& weights = parameters.layers[static_cast<std::size_t>(i)];
             Parameters::Layer& d_weights = gradients.layers[static_cast<std::size_t>(i)];
-            Activations::Layer& layer = layer_of(kept, i);
+            const LayerTensors layer = tensors_of(kept, i, tokens, rows);
             const bool last = i + 1 == config.layers;
+            if (!last) bring_back(weights, layer, bin);
 
-            const Tensor gate_up = activation(layer.gate_up, {rows, 2 * feed_forward});
             const Tensor product = activation(work.wide, {rows, feed_forward});
             const Tensor d_product = activation(work.wide2, {rows, feed_forward});
             backend.linear_backward_input(d_product, d_stream, weights.down);
-            const Tensor d_gate_up = gate_up;
-            backend.swiglu_backward(d_gate_up, product, d_product, gate_up);
+            const Tensor d_gate_up = layer.gate_up;
+            backend.swiglu_backward(d_gate_up, product, d_product, layer.gate_up);
             backend.linear_backward_weight(d_weights.down, d_stream, product);
 
             d_normed = activation(work.narrow, {rows, hidden});
             backend.linear_backward_input(d_normed, d_gate_up, weights.gate_up);
             Tensor normed = activation(work.normed, {rows, hidden});
-            backend.rmsnorm_backward(d_stream, d_weights.mlp_norm, normed, d_normed,
-                                     activation(layer.middle, {rows, hidden}),
-                                     statistic(layer.mlp_inv_rms, {rows}), weights.mlp_norm);
+            backend.rmsnorm_backward(d_stream, d_weights.mlp_norm, normed, d_normed, layer.middle,
+                                     layer.mlp_inv_rms, weights.mlp_norm);
             backend.linear_backward_weight(d_weights.gate_up, d_gate_up, normed);
 
-            const Tensor attention = activation(layer.attention, {tokens, out_size});
-            Tensor d_attention = activation(work.d_attention, {tokens, out_size});
+            const Tensor d_attention = activation(work.d_attention, {tokens, out_size});
             if (last) {
                 // Only the rows that are read went on; the others get their gradient through attention alone.
                 const Tensor d_rows = activation(work.d_attention_rows, {rows, out_size});
@@ -282,21 +318,18 @@ struct Llama::Impl {
                 rows = tokens;
             } else {
                 backend.linear_backward_input(d_attention, d_stream, weights.attention_out);
-                backend.linear_backward_weight(d_weights.attention_out, d_stream, attention);
+                backend.linear_backward_weight(d_weights.attention_out, d_stream, layer.attention);
             }
 
-            const Tensor qkv = activation(layer.qkv, {tokens, heads, shape.head_dim});
             const Tensor d_qkv = activation(work.d_qkv, {tokens, heads, shape.head_dim});
-            backend.attention_backward(d_qkv, d_attention, attention,
-                                       statistic(layer.lse, {shape.query_heads, tokens}), qkv, *bin.mask,
+            backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, layer.qkv, *bin.mask,
                                        shape);
             backend.rope(d_qkv, rope_cos, rope_sin, bin.position, shape, true);
             d_normed = activation(work.narrow, {tokens, hidden});
             backend.linear_backward_input(d_normed, flat(d_qkv), weights.qkv);
             normed = activation(work.normed, {tokens, hidden});
-            backend.rmsnorm_backward(d_stream, d_weights.attention_norm, normed, d_normed,
-                                     activation(layer.input, {tokens, hidden}),
-                                     statistic(layer.attention_inv_rms, {tokens}), weights.attention_norm);
+            backend.rmsnorm_backward(d_stream, d_weights.attention_norm, normed, d_normed, layer.input,
+                                     layer.attention_inv_rms, weights.attention_norm);
             backend.linear_backward_weight(d_weights.qkv, flat(d_qkv), normed);
         }
         backend.embedding_backward(gradients.embedding, bin.token, d_stream);
@@ -327,8 +360,8 @@ struct Llama::Impl {
     }
 };
 
-Llama::Llama(Backend& backend, LlamaConfig config)
-    : impl_(std::make_unique<Impl>(backend, std::move(config))) {}
+Llama::Llama(Backend& backend, LlamaConfig config, Recompute recompute)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), recompute)) {}
 Llama::~Llama() = default;
 
 const LlamaConfig& Llama::config() const { return impl_->config; }

@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "io/plan.h"
 #include "model/config.h"
+#include "model/recompute.h"
 
 namespace wishbone {
 
@@ -51,7 +52,7 @@ struct Activations;
 /// The Llama architecture (GQA, RoPE, SwiGLU, RMSNorm), written once for all backends.
 class Llama {
   public:
-    Llama(Backend& backend, LlamaConfig config);
+    Llama(Backend& backend, LlamaConfig config, Recompute recompute = Recompute::none);
     ~Llama();
     Llama(const Llama&) = delete;
     Llama& operator=(const Llama&) = delete;

@@ -72,7 +72,7 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
-        write_parameters(folder.path() / weight_files[0], backend, {{"", &trainer.policy()}});
+        write_parameters(folder.path() / weight_files[0], backend, {{"", &trainer.master()}});
         write_parameters(folder.path() / weight_files[1], backend,
                          {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
         nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
@@ -115,7 +115,8 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_fol
 }
 
 void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
-    read_parameters(checkpoint.folder / weight_files[0], backend, {{"", &trainer.policy()}});
+    read_parameters(checkpoint.folder / weight_files[0], backend, {{"", &trainer.master()}});
+    trainer.master_changed();
     read_parameters(checkpoint.folder / weight_files[1], backend,
                     {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
     trainer.set_updates(checkpoint.state.step);

@@ -22,6 +22,8 @@ Tensor elements(const Parameters& parameters, std::int64_t begin, std::int64_t e
     return flat.slice(begin, end);
 }
 
+DType dtype_of(Moments moments) { return moments == Moments::f32 ? DType::f32 : DType::bf16; }
+
 Error not_finite(const char* what, std::int64_t step) {
     return bad_input(
         std::string("The ") + what + " is not a finite number", "step " + std::to_string(step + 1),
@@ -45,11 +47,13 @@ Trainer::Trainer(Backend& backend, Llama& llama, Parameters& policy, const Train
       llama_(llama),
       policy_(policy),
       options_(options),
+      master_(policy.flat().dtype == DType::f32
+                  ? std::nullopt
+                  : std::optional<Parameters>(std::in_place, backend, llama.config(), DType::f32)),
       gradients_(backend, llama.config(), DType::f32),
-      first_moment_(backend, llama.config(), DType::f32),
-      second_moment_(backend, llama.config(), DType::f32) {
-    for (const Parameters* zeroed : {&gradients_, &first_moment_, &second_moment_})
-        backend_.zero(zeroed->flat());
+      first_moment_(backend, llama.config(), dtype_of(options.moments)),
+      second_moment_(backend, llama.config(), dtype_of(options.moments)) {
+    if (master_) backend_.copy(master_->flat(), policy.flat());
     if (options_.reference == ReferenceMode::in_step) {
         reference_.emplace_back(backend, llama.config(), policy.flat().dtype);
         backend_.copy(reference_.front().flat(), policy.flat());
@@ -72,10 +76,10 @@ Trainer::Trainer(Backend& backend, Llama& llama, Parameters& policy, const Train
     groups_ = std::move(merged);
 }
 
-std::vector<float> Trainer::compute_reference(const Plan& plan, const BinProgress& progress,
-                                              const StopRequested& stop) {
+std::vector<double> Trainer::compute_reference(const Plan& plan, const BinProgress& progress,
+                                               const StopRequested& stop) {
     const auto& keys = plan.sequence_reference;
-    std::vector<float> by_key(index(*std::ranges::max_element(keys)) + 1, 0.0f);
+    std::vector<double> by_key(index(*std::ranges::max_element(keys)) + 1, 0.0);
     std::vector<bool> known(by_key.size(), false);
 
     std::vector<std::int64_t> bins;
@@ -102,7 +106,7 @@ std::vector<float> Trainer::compute_reference(const Plan& plan, const BinProgres
         const auto device = llama_.prepare(view);
         add_by_sequence(view, llama_.forward(policy_, *device, false), by_sequence);
         for (const std::int32_t sequence : new_sequences[i])
-            by_key[index(keys[index(sequence)])] = static_cast<float>(by_sequence[index(sequence)]);
+            by_key[index(keys[index(sequence)])] = by_sequence[index(sequence)];
         progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(bins.size()));
     }
     return by_key;
@@ -209,12 +213,18 @@ void Trainer::update(double learning_rate, double grad_norm) {
                              static_cast<float>(options_.adam_beta2),
                              static_cast<float>(options_.adam_epsilon),
                              group.decays ? static_cast<float>(options_.weight_decay) : 0.0f,
-                             updates_};
+                             updates_,
+                             group.begin};
         backend_.adamw(elements(policy_, group.begin, group.end),
+                       master_ ? elements(*master_, group.begin, group.end) : Tensor(),
                        elements(gradients_, group.begin, group.end),
                        elements(first_moment_, group.begin, group.end),
                        elements(second_moment_, group.begin, group.end), static_cast<float>(scale), adamw);
     }
+}
+
+void Trainer::master_changed() {
+    if (master_) backend_.copy(policy_.flat(), master_->flat());
 }
 
 void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span<double> by_sequence) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "backend/backend.h"
@@ -26,20 +27,21 @@ using StopRequested = std::function<bool()>;
 /// Told after each bin how many of how many are done.
 using BinProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-/// DPO on one model: policy, gradients, AdamW moments, reference. Knows nothing of files, events or plans
+/// DPO on one model: policy, its f32 master copy where the backend computes in less, gradients, AdamW moments,
+/// reference. Knows nothing of files, events or plans
 /// beyond the one it is handed, so that training, speed measurement and tests share it.
 class Trainer {
   public:
-    /// Gradients and moments are allocated and zeroed here. `policy` must outlive the trainer. With
+    /// Gradients, moments and the master copy are allocated here. `policy` must outlive the trainer. With
     /// ReferenceMode::in_step the policy is copied as reference now.
     Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options);
 
     /// Reference log-probabilities by key (`sequence_reference`), each key's sequence evaluated once with the
     /// policy as it is now. Bins without a new key are skipped. Returns nothing when stopped.
-    std::vector<float> compute_reference(const Plan& plan, const BinProgress& progress,
-                                         const StopRequested& stop);
+    std::vector<double> compute_reference(const Plan& plan, const BinProgress& progress,
+                                          const StopRequested& stop);
     /// For ReferenceMode::precompute, before the first step.
-    void set_reference(std::vector<float> logps_by_key) { reference_logps_ = std::move(logps_by_key); }
+    void set_reference(std::vector<double> logps_by_key) { reference_logps_ = std::move(logps_by_key); }
 
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
@@ -47,6 +49,10 @@ class Trainer {
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
 
     Parameters& policy() { return policy_; }
+    /// The weights in f32: the master copy, or the policy itself when that is f32. After writing to them call
+    /// `master_changed`.
+    Parameters& master() { return master_ ? *master_ : policy_; }
+    void master_changed();
     Parameters& gradients() { return gradients_; }
     Parameters& first_moment() { return first_moment_; }
     Parameters& second_moment() { return second_moment_; }
@@ -70,9 +76,10 @@ class Trainer {
     Llama& llama_;
     Parameters& policy_;
     TrainingOptions options_;
+    std::optional<Parameters> master_;
     Parameters gradients_, first_moment_, second_moment_;
     std::vector<Parameters> reference_;  ///< empty unless in-step
-    std::vector<float> reference_logps_;
+    std::vector<double> reference_logps_;
     std::vector<Group> groups_;
     std::int64_t updates_ = 0;
 };

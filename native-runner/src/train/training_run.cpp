@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -68,15 +69,15 @@ class TrainingRun {
   private:
     void read_inputs() {
         config_ = RunConfig::read(folder_);
-        if (config_.backend != "cpu")
-            throw bad_input("There is no backend \"" + config_.backend + "\" in this runner",
-                            (folder_ / "run.json").string() + ": runner.backend", "Use \"cpu\".");
         const std::filesystem::path plan_file = folder_ / "plan.safetensors";
         plan_ = Plan::read(plan_file);
         plan_sha256_ = sha256_of_file(plan_file);
         model_config_ = read_model_config(config_.model);
         check_plan_fits(*plan_, plan_file.string(), model_config_);
-        backend_ = make_cpu_backend(config_.threads);
+        backend_ = make_backend(config_.backend);
+        if (config_.training.moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
+            throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
+                            (folder_ / "run.json").string() + ": training.adam_moments", "Use \"float32\".");
     }
 
     void find_checkpoint() {
@@ -116,12 +117,14 @@ class TrainingRun {
         begin_phase("load");
         const bool in_step = config_.training.reference == ReferenceMode::in_step;
         const ModelWeights weights(config_.model, model_config_);
-        check_host_memory(parameters, in_step ? 5 : 4);
+        if (backend_->name() == "cpu") check_host_memory(parameters, in_step ? 5 : 4);
         policy_.emplace(*backend_, model_config_, backend_->activation_dtype());
         weights.load(*backend_, *policy_);
-        llama_.emplace(*backend_, model_config_);
+        llama_.emplace(*backend_, model_config_, config_.recompute);
         // The trainer copies an in-step reference from the policy, which is still the start model here.
         trainer_.emplace(*backend_, *llama_, *policy_, config_.training);
+        // A file may hold more digits than the policy's dtype.
+        if (&trainer_->master() != &*policy_) weights.load(*backend_, trainer_->master());
     }
 
     double measure_ceiling() {
@@ -135,7 +138,7 @@ class TrainingRun {
     bool prepare_reference() {
         if (config_.training.reference == ReferenceMode::precompute) {
             begin_phase("reference");
-            std::optional<std::vector<float>> logps = read_reference();
+            std::optional<std::vector<double>> logps = read_reference();
             if (!logps) {
                 logps = trainer_->compute_reference(*plan_, progress("reference"), StopSignals::requested);
                 if (StopSignals::requested()) return stopped_before_training();
@@ -156,7 +159,7 @@ class TrainingRun {
     std::filesystem::path reference_file() const { return folder_ / "reference.safetensors"; }
 
     /// Nothing when there is no file, or one for another plan.
-    std::optional<std::vector<float>> read_reference() const {
+    std::optional<std::vector<double>> read_reference() const {
         std::error_code error;
         if (!std::filesystem::exists(reference_file(), error)) return std::nullopt;
         const SafetensorsFile file(reference_file());
@@ -165,19 +168,19 @@ class TrainingRun {
         const FileTensor& logps = file.at("logps");
         std::int32_t last_key = 0;
         for (const std::int32_t key : plan_->sequence_reference) last_key = std::max(last_key, key);
-        if (logps.dtype != FileDType::f32 ||
+        if (logps.dtype != FileDType::f64 ||
             logps.shape != std::vector<std::int64_t>{last_key + std::int64_t{1}})
-            throw bad_input("Expected F32 with one value a key", reference_file().string() + ": logps",
+            throw bad_input("Expected F64 with one value a key", reference_file().string() + ": logps",
                             "Remove the file; it will be computed again from the start model.");
-        std::vector<float> values(static_cast<std::size_t>(logps.size()));
-        to_float(logps, values);
+        std::vector<double> values(static_cast<std::size_t>(logps.size()));
+        std::memcpy(values.data(), logps.data, logps.bytes);
         return values;
     }
 
-    void write_reference(const std::vector<float>& logps) const {
+    void write_reference(const std::vector<double>& logps) const {
         write_safetensors(reference_file(),
                           {{"logps",
-                            FileDType::f32,
+                            FileDType::f64,
                             {static_cast<std::int64_t>(logps.size())},
                             std::as_bytes(std::span(logps))}},
                           {{"format", "wishbone-reference"}, {"plan_sha256", plan_sha256_}});
@@ -246,7 +249,7 @@ class TrainingRun {
 
     void export_result() {
         begin_phase("export");
-        export_model(folder_ / "export", config_.model, *backend_, *policy_);
+        export_model(folder_ / "export", config_.model, *backend_, trainer_->master());
         events_.write("export", {{"path", "export"}});
     }
 

@@ -29,7 +29,7 @@ Result run(Device& device, const Values& qkv, const Values& d_out,
                        out_size = shape.query_heads * shape.head_dim;
     const std::vector<std::int32_t> position(
         visible_until.size());  // the mask does not need it without a window
-    const auto mask = device.backend->prepare_mask(visible_until, position);
+    const auto mask = device.backend->prepare_mask(visible_until, position, shape);
     const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim});
     const Tensor out = device.poisoned({tokens, out_size}),
                  lse = device.poisoned({shape.query_heads, tokens});
@@ -163,6 +163,6 @@ TEST_CASE("attention gives the same bits every time") {
 TEST_CASE("a mask that breaks its rule is refused") {
     Device device(make_cpu_backend(1));
     const std::vector<std::int32_t> position(3);
-    CHECK_THROWS(device.backend->prepare_mask(std::vector<std::int32_t>{3, 1, 3}, position));
-    CHECK_THROWS(device.backend->prepare_mask(std::vector<std::int32_t>{3, 3, 4}, position));
+    CHECK_THROWS(device.backend->prepare_mask(std::vector<std::int32_t>{3, 1, 3}, position, shape_of(1, 1, 8)));
+    CHECK_THROWS(device.backend->prepare_mask(std::vector<std::int32_t>{3, 3, 4}, position, shape_of(1, 1, 8)));
 }

@@ -240,9 +240,9 @@ TEST_CASE("AdamW follows its double implementation for several steps") {
     const Tensor tp = device.put(p, {70001}), tm = device.put(m, {70001}), tv = device.put(v, {70001});
     for (int step = 1; step <= 6; ++step) {
         const Values grad = random_values(random, size);
-        device.backend->adamw(tp, device.put(grad, {70001}), tm, tv, static_cast<float>(grad_scale),
+        device.backend->adamw(tp, {}, device.put(grad, {70001}), tm, tv, static_cast<float>(grad_scale),
                               {static_cast<float>(rate), static_cast<float>(beta1), static_cast<float>(beta2),
-                               static_cast<float>(epsilon), static_cast<float>(decay), step});
+                               static_cast<float>(epsilon), static_cast<float>(decay), step, 0});
         for (std::size_t i = 0; i < size; ++i) {
             const double g = grad[i] * grad_scale;
             p[i] -= rate * decay * p[i];

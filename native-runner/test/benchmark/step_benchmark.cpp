@@ -223,9 +223,9 @@ int main(int count, char** arguments) {
         }
         double start = clock();
         const double norm = std::sqrt(backend->sum_of_squares(gradients.flat()));
-        backend->adamw(parameters.flat(), gradients.flat(), m.flat(), v.flat(),
+        backend->adamw(parameters.flat(), {}, gradients.flat(), m.flat(), v.flat(),
                        norm > 1 ? static_cast<float>(1 / norm) : 1,
-                       {1e-6f, 0.9f, 0.999f, 1e-8f, 0.0f, round + 1});
+                       {1e-6f, 0.9f, 0.999f, 1e-8f, 0.0f, round + 1, 0});
         optimizer = clock() - start;
         const double total = clock() - begin;
         const auto by_operation = backend->seconds;

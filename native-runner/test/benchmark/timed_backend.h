@@ -39,8 +39,9 @@ class TimedBackend final : public Backend {
     }
     void synchronize() override { inner_->synchronize(); }
     std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
-                                                std::span<const std::int32_t> position) override {
-        return inner_->prepare_mask(visible_until, position);
+                                                std::span<const std::int32_t> position,
+                                                AttentionShape shape) override {
+        return inner_->prepare_mask(visible_until, position, shape);
     }
     void embedding(Tensor out, Tensor table, Tensor tokens) override {
         time("embedding", [&] { inner_->embedding(out, table, tokens); });
@@ -110,11 +111,12 @@ class TimedBackend final : public Backend {
     void scale(Tensor x, float factor) override {
         time("scale", [&] { inner_->scale(x, factor); });
     }
-    void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+    void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override {
-        time("adamw", [&] { inner_->adamw(parameters, grad, m, v, grad_scale, options); });
+        time("adamw", [&] { inner_->adamw(parameters, master, grad, m, v, grad_scale, options); });
     }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
+    std::size_t peak_memory() const override { return inner_->peak_memory(); }
 
   private:
     template <typename Operation>

@@ -327,7 +327,7 @@ TEST_CASE("train: bad input gives one clear error and a failed event") {
     };
     const std::vector<Case> cases = {
         {"is not known", [](auto&, Json& json) { json["training"]["loss"] = 1; }},
-        {"no backend \"cuda\"", [](auto&, Json& json) { json["runner"]["backend"] = "cuda"; }},
+        {"\"tpu\" is not supported", [](auto&, Json& json) { json["runner"]["backend"] = "tpu"; }},
         {"model folder does not exist", [](auto&, Json& json) { json["model"]["path"] = "/nowhere"; }},
         {"too few", [](auto& run, Json&) { write_file(run / "plan.safetensors", ""); }},
         {"vocabulary of 62",

@@ -46,7 +46,8 @@ TEST_CASE("run.json reads, and every mistake names its field") {
     CHECK(good.model == "/model");
     CHECK(good.training.learning_rate == 1e-3);
     CHECK(good.training.schedule == Schedule::linear);
-    CHECK(good.threads == 1);
+    CHECK(good.backend.threads == 1);
+    CHECK(good.recompute == Recompute::none);
 
     struct Case {
         const char* field;
@@ -57,6 +58,11 @@ TEST_CASE("run.json reads, and every mistake names its field") {
         {"version", [](Json& r) { r["version"] = 2; }},
         {"id", [](Json& r) { r.erase("id"); }},
         {"name", [](Json& r) { r["name"] = 3; }},
+        {"runner.backend", [](Json& r) { r["runner"]["backend"] = "tpu"; }},
+        {"runner.recompute", [](Json& r) { r["runner"]["recompute"] = "all"; }},
+        {"runner.deterministic", [](Json& r) { r["runner"]["deterministic"] = 1; }},
+        {"runner.device", [](Json& r) { r["runner"]["device"] = -1; }},
+        {"training.adam_moments", [](Json& r) { r["training"]["adam_moments"] = "float16"; }},
         {"extra", [](Json& r) { r["extra"] = 1; }},
         {"dataset", [](Json& r) { r["dataset"] = "pairs.jsonl"; }},
         {"dataset.pairs", [](Json& r) { r["dataset"]["pairs"] = -1; }},

@@ -29,13 +29,13 @@ LlamaConfig small_config(bool tied, std::int64_t layers = 2) {
 }
 
 struct Fixture {
-    Fixture(const LlamaConfig& the_config, unsigned seed)
+    Fixture(const LlamaConfig& the_config, unsigned seed, Recompute recompute = Recompute::none)
         : config(the_config),
           random(seed),
           backend(make_cpu_backend(2)),
           weights(random_weights(random, config)),
           parameters(backend, config, DType::f32),
-          model(backend, config) {
+          model(backend, config, recompute) {
         upload(backend, parameters, weights);
     }
 
@@ -190,6 +190,23 @@ TEST_CASE("bins of any size after one another, and passes that do not keep, leav
         fixture.model.backward(fixture.parameters, own, *prepared,
                                std::vector<float>(weight.begin(), weight.end()));
         CHECK(download(fixture.backend, own) == download(fixture.backend, alone_gradients));
+    }
+}
+
+TEST_CASE("what is computed again is the same to the last bit") {
+    for (const std::int64_t layers : {1, 3}) {
+        const LlamaConfig config = small_config(false, layers);
+        Fixture keeps(config, 31), mlp(config, 31, Recompute::mlp), block(config, 31, Recompute::block);
+        for (const int longest : {9, 3, 12}) {  // memory is used again by bins of other sizes
+            const RandomBin bin(keeps.random, {.longest_segment = longest, .vocabulary = 29});
+            const std::vector<double> weight = random_values(keeps.random, bin.shared.target_row.size());
+            const Fixture::Result expected = keeps.run(bin.shared, weight);
+            for (Fixture* fixture : {&mlp, &block}) {
+                const Fixture::Result result = fixture->run(bin.shared, weight);
+                CHECK(result.logps == expected.logps);
+                CHECK(result.gradients == expected.gradients);
+            }
+        }
     }
 }
 

@@ -30,8 +30,9 @@ class PoisoningBackend final : public Backend {
     void zero(Tensor x) override { inner_->zero(x); }
     void synchronize() override { inner_->synchronize(); }
     std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
-                                                std::span<const std::int32_t> position) override {
-        return inner_->prepare_mask(visible_until, position);
+                                                std::span<const std::int32_t> position,
+                                                AttentionShape shape) override {
+        return inner_->prepare_mask(visible_until, position, shape);
     }
     void embedding(Tensor out, Tensor table, Tensor tokens) override {
         inner_->embedding(out, table, tokens);
@@ -85,11 +86,12 @@ class PoisoningBackend final : public Backend {
     std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
     double sum_of_squares(Tensor x) override { return inner_->sum_of_squares(x); }
     void scale(Tensor x, float factor) override { inner_->scale(x, factor); }
-    void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+    void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override {
-        inner_->adamw(parameters, grad, m, v, grad_scale, options);
+        inner_->adamw(parameters, master, grad, m, v, grad_scale, options);
     }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
+    std::size_t peak_memory() const override { return inner_->peak_memory(); }
 
   private:
     std::unique_ptr<Backend> inner_;

@@ -66,7 +66,7 @@ TEST_CASE("shared, naive and split plans give the same loss, gradient and traini
 
     for (auto* run : {&shared, &naive, &split}) {
         const Plan& plan = run == &shared ? shared_plan : run == &naive ? naive_plan : split_plan;
-        run->trainer.set_reference(std::vector<float>(24, -20.0f));
+        run->trainer.set_reference(std::vector<double>(24, -20.0));
         const StepResult result = run->trainer.loss_and_gradient(plan, 0);
         CHECK(result.pairs == 4);
         CHECK(std::isfinite(result.mean.loss));
@@ -91,8 +91,8 @@ TEST_CASE("the step's gradient agrees with central differences of the loss") {
     TrainingOptions options = strong_options();
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    std::vector<float> reference = run.trainer.compute_reference(plan, silent, never);
-    for (std::size_t i = 0; i < reference.size(); ++i) reference[i] += static_cast<float>(i % 5) - 2.0f;
+    std::vector<double> reference = run.trainer.compute_reference(plan, silent, never);
+    for (std::size_t i = 0; i < reference.size(); ++i) reference[i] += static_cast<double>(i % 5) - 2.0;
     run.trainer.set_reference(reference);
     run.trainer.loss_and_gradient(plan, 1);
     const auto gradient = run.values(run.trainer.gradients());
@@ -153,7 +153,7 @@ TEST_CASE("metrics are means over the step's pairs") {
     const TrainingOptions options = strong_options();
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    const std::vector<float> reference(24, -17.0f);
+    const std::vector<double> reference(24, -17.0);
     run.trainer.set_reference(reference);
     const StepResult result = run.trainer.loss_and_gradient(plan, 2);
 
@@ -187,7 +187,7 @@ TEST_CASE("one update is torch's AdamW after clip_grad_norm_, decaying matrices 
     options.max_grad_norm = 0.05;
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    run.trainer.set_reference(std::vector<float>(24, -17.0f));
+    run.trainer.set_reference(std::vector<double>(24, -17.0));
     const double learning_rate = 1e-2;
 
     std::vector<float> before = run.values(run.policy);
@@ -222,8 +222,8 @@ TEST_CASE("a loss that is not finite throws and leaves the policy alone") {
     LoadedRun run(config, strong_options());
     const Plan plan = random_plan(Packing::shared);
     const auto before = run.values(run.policy);
-    std::vector<float> reference(24, -17.0f);
-    reference[0] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<double> reference(24, -17.0);
+    reference[0] = std::numeric_limits<double>::quiet_NaN();
     run.trainer.set_reference(reference);
     try {
         run.trainer.step(plan, 0, 1e-3);

@@ -66,10 +66,10 @@ void CpuBackend::scale(Tensor x, float factor) {
     });
 }
 
-void CpuBackend::adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+void CpuBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                        const AdamW& options) {
     const std::int64_t size = parameters.size();
-    require(parameters.dtype == DType::f32 && grad.dtype == DType::f32 && m.dtype == DType::f32 &&
+    require(parameters.dtype == DType::f32 && !master && grad.dtype == DType::f32 && m.dtype == DType::f32 &&
                 v.dtype == DType::f32 && grad.size() == size && m.size() == size && v.size() == size &&
                 options.step >= 1,
             "adamw");

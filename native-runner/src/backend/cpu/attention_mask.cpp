@@ -154,7 +154,8 @@ std::vector<CpuMask::Task> CpuMask::tasks(std::int64_t kv_heads, int threads) co
 }
 
 std::unique_ptr<AttentionMask> CpuBackend::prepare_mask(std::span<const std::int32_t> visible_until,
-                                                        std::span<const std::int32_t> position) {
+                                                        std::span<const std::int32_t> position,
+                                                        AttentionShape /*shape*/) {
     require(visible_until.size() == position.size(), "prepare_mask");
     return std::make_unique<CpuMask>(visible_until);
 }

@@ -55,7 +55,16 @@ std::string CpuBackend::device_name() const {
     return "CPU";
 }
 
-Buffer CpuBackend::allocate(std::size_t bytes) { return allocate_aligned(bytes); }
+Buffer CpuBackend::allocate(std::size_t bytes) {
+    Buffer memory = allocate_aligned(bytes);
+    const std::size_t now = memory_->now += bytes;
+    std::size_t peak = memory_->peak;
+    while (now > peak && !memory_->peak.compare_exchange_weak(peak, now)) {
+    }
+    // The outer owner gives the bytes back to the count, the inner one the memory itself.
+    void* const data = memory.get();
+    return Buffer(data, [memory = std::move(memory), use = memory_, bytes](void*) { use->now -= bytes; });
+}
 
 void CpuBackend::upload(Tensor to, const void* from) {
     if (to.size() > 0) std::memcpy(to.data, from, to.bytes());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,7 +33,8 @@ class CpuBackend final : public Backend {
     void synchronize() override {}
 
     std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
-                                                std::span<const std::int32_t> position) override;
+                                                std::span<const std::int32_t> position,
+                                                AttentionShape shape) override;
 
     void embedding(Tensor out, Tensor table, Tensor tokens) override;
     void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override;
@@ -68,12 +70,19 @@ class CpuBackend final : public Backend {
 
     double sum_of_squares(Tensor x) override;
     void scale(Tensor x, float factor) override;
-    void adamw(Tensor parameters, Tensor grad, Tensor m, Tensor v, float grad_scale,
+    void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override;
 
     double measure_matmul_ceiling() override;
+    std::size_t peak_memory() const override { return memory_->peak; }
 
   private:
+    /// Bytes of the buffers handed out; they may outlive the backend.
+    struct MemoryInUse {
+        std::atomic<std::size_t> now = 0, peak = 0;
+    };
+
+    std::shared_ptr<MemoryInUse> memory_ = std::make_shared<MemoryInUse>();
     ThreadPool pool_;
     std::vector<Scratch> thread_scratch_;  ///< one a thread
     Scratch shared_scratch_;
