@@ -1,9 +1,12 @@
 #include "io/model_weights.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "core/error.h"
+#include "core/sha256.h"
 #include "io/half.h"
 #include "io/json.h"
 #include "io/model_config.h"
@@ -119,6 +122,38 @@ void ModelWeights::load(Backend& backend, Parameters& parameters) const {
         to_float(*found->second, values);
         upload_floats(backend, parameter.tensor, values);
     }
+}
+
+std::string ModelWeights::content_sha256() const {
+    constexpr std::size_t piece = std::size_t{32} << 20;
+    struct Piece {
+        std::span<const std::byte> data;
+        std::string sha256;
+    };
+    std::vector<Piece> pieces;
+    Sha256 all;
+    const auto add = [&all](const std::string& text) { all.update(std::as_bytes(std::span(text))); };
+    for (const auto& [name, tensor] : tensors_) {
+        add(name + " " + tensor->dtype_name + " " + shown(tensor->shape) + "\n");
+        for (std::size_t begin = 0; begin < tensor->bytes; begin += piece)
+            pieces.push_back({{tensor->data + begin, std::min(piece, tensor->bytes - begin)}, {}});
+    }
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+        for (std::size_t i = next++; i < pieces.size(); i = next++) {
+            Sha256 hash;
+            hash.update(pieces[i].data);
+            pieces[i].sha256 = hash.hex();
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+        while (threads.size() + 1 < std::min(cores, pieces.size())) threads.emplace_back(work);
+        work();
+    }
+    for (const Piece& done : pieces) add(done.sha256);
+    return all.hex();
 }
 
 void upload_floats(Backend& backend, Tensor to, std::span<const float> from) {

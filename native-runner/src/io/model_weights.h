@@ -23,6 +23,9 @@ class ModelWeights {
     /// Converts and uploads all of them.
     void load(Backend& backend, Parameters& parameters) const;
 
+    /// Of names, dtypes, shapes and data of all tensors, however they are divided into files. Uses all cores.
+    std::string content_sha256() const;
+
   private:
     void open(const std::filesystem::path& folder);
     void check(const LlamaConfig& config) const;

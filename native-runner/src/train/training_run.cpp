@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -24,6 +23,7 @@
 #include "train/event_log.h"
 #include "train/memory_check.h"
 #include "train/process_identity.h"
+#include "train/reference_logps.h"
 #include "train/run_lock.h"
 #include "train/schedule.h"
 #include "train/stop_signals.h"
@@ -138,12 +138,8 @@ class TrainingRun {
     bool prepare_reference() {
         if (config_.training.reference == ReferenceMode::precompute) {
             begin_phase("reference");
-            std::optional<std::vector<double>> logps = read_reference();
-            if (!logps) {
-                logps = trainer_->compute_reference(*plan_, progress("reference"), StopSignals::requested);
-                if (StopSignals::requested()) return stopped_before_training();
-                write_reference(*logps);
-            }
+            std::optional<std::vector<double>> logps = reference_logps();
+            if (!logps) return stopped_before_training();
             trainer_->set_reference(std::move(*logps));
         }
         if (checkpoint_) load_checkpoint(*checkpoint_, *backend_, *trainer_);
@@ -156,34 +152,28 @@ class TrainingRun {
         return false;
     }
 
-    std::filesystem::path reference_file() const { return folder_ / "reference.safetensors"; }
-
-    /// Nothing when there is no file, or one for another plan.
-    std::optional<std::vector<double>> read_reference() const {
-        std::error_code error;
-        if (!std::filesystem::exists(reference_file(), error)) return std::nullopt;
-        const SafetensorsFile file(reference_file());
-        const auto made_for = file.metadata().find("plan_sha256");
-        if (made_for == file.metadata().end() || made_for->second != plan_sha256_) return std::nullopt;
-        const FileTensor& logps = file.at("logps");
-        std::int32_t last_key = 0;
-        for (const std::int32_t key : plan_->sequence_reference) last_key = std::max(last_key, key);
-        if (logps.dtype != FileDType::f64 ||
-            logps.shape != std::vector<std::int64_t>{last_key + std::int64_t{1}})
-            throw bad_input("Expected F64 with one value a key", reference_file().string() + ": logps",
-                            "Remove the file; it will be computed again from the start model.");
-        std::vector<double> values(static_cast<std::size_t>(logps.size()));
-        std::memcpy(values.data(), logps.data, logps.bytes);
-        return values;
+    /// From the run folder, the cache of all runs, or computed now. Nothing when stopped.
+    std::optional<std::vector<double>> reference_logps() {
+        const std::filesystem::path file = folder_ / "reference.safetensors";
+        const auto keys = static_cast<std::size_t>(std::ranges::max(plan_->sequence_reference)) + 1;
+        if (auto own = read_reference_logps(file, plan_sha256_, keys)) return own;
+        const ReferenceCache cache("plan " + plan_sha256_ + "\nweights " + weights_sha256() + "\nbackend " +
+                                   backend_->name() + " " + backend_->device_name() + " " +
+                                   std::to_string(backend_->threads()) + "\nversion " + version);
+        std::optional<std::vector<double>> logps = cache.find(keys);
+        if (!logps) {
+            logps = trainer_->compute_reference(*plan_, progress("reference"), StopSignals::requested);
+            if (StopSignals::requested()) return std::nullopt;
+            cache.store(*logps);
+        }
+        write_reference_logps(file, plan_sha256_, *logps);
+        return logps;
     }
 
-    void write_reference(const std::vector<double>& logps) const {
-        write_safetensors(reference_file(),
-                          {{"logps",
-                            FileDType::f64,
-                            {static_cast<std::int64_t>(logps.size())},
-                            std::as_bytes(std::span(logps))}},
-                          {{"format", "wishbone-reference"}, {"plan_sha256", plan_sha256_}});
+    /// Of everything the start model's function depends on.
+    std::string weights_sha256() const {
+        return ModelWeights(config_.model, model_config_).content_sha256() + " " +
+               sha256_of_file(config_.model / "config.json");
     }
 
     /// False when stopped.

@@ -282,6 +282,27 @@ TEST_CASE("train: a stop during the reference phase leaves a run that resumes fr
     CHECK(steps_done(run) == 1);
 }
 
+TEST_CASE("train: reference log-probabilities are computed once for all runs of one plan and model") {
+    const Workshop shop;
+    const auto computed = [&](const std::filesystem::path& run) {
+        REQUIRE(shop.train(run).exit_code == 0);
+        return has_event(run, "progress");
+    };
+    const auto first = shop.make_run("first"), second = shop.make_run("second");
+    CHECK(computed(first));
+    CHECK_FALSE(computed(second));
+    CHECK(read_file(first / "reference.safetensors") == read_file(second / "reference.safetensors"));
+    CHECK(exported(first) == exported(second));
+
+    for (const auto& entry : std::filesystem::directory_iterator(shop.folder / "cache" / "reference"))
+        std::filesystem::resize_file(entry.path(), 20);
+    CHECK(computed(shop.make_run("damaged")));
+    const auto other_plan = shop.make_run("plan", run_json(shop.model), 56);
+    CHECK(computed(other_plan));
+    write_random_model(shop.model, tiny_config(), 22);
+    CHECK(computed(shop.make_run("model")));
+}
+
 TEST_CASE("train: two runners do not work in one folder") {
     const Workshop shop;
     const auto run = shop.make_run("run", run_json(shop.model), 4000);

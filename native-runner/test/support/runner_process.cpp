@@ -27,6 +27,7 @@ RunnerProcess::RunnerProcess(const std::vector<std::string>& arguments,
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
+    const std::string cache = output_folder / "cache";
     pid_ = ::fork();
     if (pid_ < 0) throw std::runtime_error("fork failed");
     if (pid_ == 0) {
@@ -34,6 +35,7 @@ RunnerProcess::RunnerProcess(const std::vector<std::string>& arguments,
         const int err = ::open(err_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
         ::dup2(out, STDOUT_FILENO);
         ::dup2(err, STDERR_FILENO);
+        ::setenv("WISHBONE_CACHE", cache.c_str(), 1);  // nothing of the user's is read or written
         if (before_exec) before_exec();
         ::execv(argv[0], argv.data());
         ::_exit(127);
