@@ -100,6 +100,15 @@ void add_commands(CLI::App& app) {
     add_backend(*speedup, speedup_arguments->backend);
     speedup->callback([=] { speedup_command(*speedup_arguments); });
 
+    auto* memory = app.add_subcommand("plan-memory", "Memory that the run in a run folder will need at its peak");
+    auto memory_arguments = std::make_shared<PlanMemoryArguments>();
+    memory->add_option("run-folder", memory_arguments->run_folder, "Folder with run.json and plan.safetensors")
+        ->required();
+    memory->add_option("--backend", memory_arguments->backend, "Instead of the one run.json names")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    memory->add_flag("--json", memory_arguments->json, "For programs");
+    memory->callback([=] { plan_memory_command(*memory_arguments); });
+
     auto* info = app.add_subcommand("info", "Version, backends, devices");
     auto json = std::make_shared<bool>(false);
     info->add_flag("--json", *json, "For programs");

@@ -143,6 +143,8 @@ class Backend {
 
     /// The most bytes of device memory this backend has held at once, its own workspaces included.
     virtual std::size_t peak_memory() const = 0;
+    /// Bytes that could still be allocated now; 0 when nobody knows.
+    virtual std::size_t free_memory() const { return 0; }
 };
 
 /// fp32 on OpenBLAS. `threads` 0 means all cores this process may run on.

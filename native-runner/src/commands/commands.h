@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "backend/backend_choice.h"
@@ -40,6 +41,14 @@ struct SpeedupArguments {
 };
 /// Prints JSON lines.
 void speedup_command(const SpeedupArguments& arguments);
+
+struct PlanMemoryArguments {
+    std::filesystem::path run_folder;
+    std::string backend = "auto";
+    bool json = false;
+};
+/// Predicts the peak memory of a run before it starts. Needs no GPU.
+void plan_memory_command(const PlanMemoryArguments& arguments);
 
 /// Prints version, backends and devices, as JSON or for people.
 void info_command(bool json);

@@ -21,7 +21,7 @@
 #include "io/run_config.h"
 #include "train/checkpoint.h"
 #include "train/event_log.h"
-#include "train/memory_check.h"
+#include "train/memory_plan.h"
 #include "train/process_identity.h"
 #include "train/reference_logps.h"
 #include "train/run_lock.h"
@@ -59,7 +59,9 @@ class TrainingRun {
         const double ceiling = measure_ceiling();
         if (prepare_reference() && train(ceiling)) {
             export_result();
-            events_.write("finished", {{"steps", plan_->steps()}, {"seconds", total.seconds()}});
+            events_.write("finished", {{"steps", plan_->steps()},
+                                       {"seconds", total.seconds()},
+                                       {"peakMemory", backend_->peak_memory()}});
             events_.sync();
             std::fprintf(stderr, "finished: %lld steps in %.1f s\n", static_cast<long long>(plan_->steps()),
                          total.seconds());
@@ -115,9 +117,8 @@ class TrainingRun {
                        {"pairs", plan_->pairs()},
                        {"parameters", parameters}});
         begin_phase("load");
-        const bool in_step = config_.training.reference == ReferenceMode::in_step;
         const ModelWeights weights(config_.model, model_config_);
-        if (backend_->name() == "cpu") check_host_memory(parameters, in_step ? 5 : 4);
+        check_memory(*plan_, model_config_, {backend_->name(), config_.recompute, config_.training}, *backend_);
         policy_.emplace(*backend_, model_config_, backend_->activation_dtype());
         weights.load(*backend_, *policy_);
         llama_.emplace(*backend_, model_config_, config_.recompute);

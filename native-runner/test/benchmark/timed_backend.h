@@ -117,6 +117,7 @@ class TimedBackend final : public Backend {
     }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
     std::size_t peak_memory() const override { return inner_->peak_memory(); }
+    std::size_t free_memory() const override { return inner_->free_memory(); }
 
   private:
     template <typename Operation>

@@ -92,6 +92,7 @@ class PoisoningBackend final : public Backend {
     }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
     std::size_t peak_memory() const override { return inner_->peak_memory(); }
+    std::size_t free_memory() const override { return inner_->free_memory(); }
 
   private:
     std::unique_ptr<Backend> inner_;

@@ -66,6 +66,15 @@ Buffer CpuBackend::allocate(std::size_t bytes) {
     return Buffer(data, [memory = std::move(memory), use = memory_, bytes](void*) { use->now -= bytes; });
 }
 
+std::size_t CpuBackend::free_memory() const {
+    std::ifstream in("/proc/meminfo");
+    std::string name, unit;
+    std::size_t kibibytes = 0, available = 0;
+    while (in >> name >> kibibytes && std::getline(in, unit))
+        if (name == "MemAvailable:" || name == "SwapFree:") available += kibibytes * 1024;
+    return available;
+}
+
 void CpuBackend::upload(Tensor to, const void* from) {
     if (to.size() > 0) std::memcpy(to.data, from, to.bytes());
 }

@@ -75,6 +75,7 @@ class CpuBackend final : public Backend {
 
     double measure_matmul_ceiling() override;
     std::size_t peak_memory() const override { return memory_->peak; }
+    std::size_t free_memory() const override;
 
   private:
     /// Bytes of the buffers handed out; they may outlive the backend.

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "backend/backend.h"
+
+namespace wishbone {
+
+/// Computes nothing and has no memory: it counts what another backend would hold. The real model and trainer
+/// run on it, so that what they will need is known before anything is loaded. Downloads read as zero.
+class CountingBackend final : public Backend {
+  public:
+    /// `counted`: "cpu" or "cuda", whose own workspaces are counted too.
+    explicit CountingBackend(std::string counted);
+
+    std::string name() const override { return counted_; }
+    std::string device_name() const override { return "counting"; }
+    int threads() const override { return 1; }
+    DType activation_dtype() const override { return cuda_ ? DType::bf16 : DType::f32; }
+
+    Buffer allocate(std::size_t bytes) override;
+    void upload(Tensor, const void*) override {}
+    void download(void* to, Tensor from) override;
+    void copy(Tensor, Tensor) override {}
+    void zero(Tensor) override {}
+    void synchronize() override {}
+
+    std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
+                                                std::span<const std::int32_t> position,
+                                                AttentionShape shape) override;
+
+    void embedding(Tensor, Tensor, Tensor) override {}
+    void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override;
+    void add_rmsnorm(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, float) override {}
+    void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
+                          Tensor weight) override;
+    void linear(Tensor, Tensor, Tensor) override {}
+    void linear_backward_input(Tensor, Tensor, Tensor) override {}
+    void linear_backward_weight(Tensor, Tensor, Tensor) override {}
+    void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}
+    void attention(Tensor, Tensor, Tensor, const AttentionMask&, AttentionShape) override {}
+    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
+                            const AttentionMask& mask, AttentionShape shape) override;
+    void swiglu(Tensor, Tensor) override {}
+    void swiglu_backward(Tensor, Tensor, Tensor, Tensor) override {}
+    void gather_rows(Tensor, Tensor, Tensor) override {}
+    void scatter_add_rows(Tensor, Tensor, Tensor) override {}
+    void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
+                    HeadTargets targets) override;
+    void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
+                             Tensor lse, HeadTargets targets, Tensor weight) override;
+    std::size_t kept_logits_budget() const override;
+    double sum_of_squares(Tensor) override { return 1; }
+    void scale(Tensor, float) override {}
+    void adamw(Tensor, Tensor, Tensor, Tensor, Tensor, float, const AdamW&) override {}
+    double measure_matmul_ceiling() override { return 1; }
+
+    std::size_t peak_memory() const override { return use_->peak; }
+    std::size_t memory_in_use() const { return use_->now; }
+
+  private:
+    struct Use {
+        std::size_t now = 0, peak = 0;
+        std::uintptr_t next_address = 1 << 20;
+    };
+
+    /// One piece serves all operations, as large as the largest of them needs.
+    void workspace(std::size_t bytes);
+
+    std::string counted_;
+    bool cuda_;
+    std::shared_ptr<Use> use_ = std::make_shared<Use>();
+    Buffer workspace_, library_workspace_;
+    std::size_t workspace_bytes_ = 0;
+};
+
+}  // namespace wishbone

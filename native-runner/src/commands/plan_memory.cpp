@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "commands/commands.h"
+#include "io/model_config.h"
+#include "io/run_config.h"
+#include "train/memory_plan.h"
+#include "train/trainer.h"
+
+namespace wishbone {
+
+void plan_memory_command(const PlanMemoryArguments& arguments) {
+    const RunConfig config = RunConfig::read(arguments.run_folder);
+    const std::filesystem::path plan_file = arguments.run_folder / "plan.safetensors";
+    const Plan plan = Plan::read(plan_file);
+    const LlamaConfig model = read_model_config(config.model);
+    check_plan_fits(plan, plan_file.string(), model);
+
+    const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
+    const CudaInfo cuda = cuda_info();
+    const std::string backend = asked != "auto" ? asked : cuda.devices.empty() ? "cpu" : "cuda";
+    const MemorySettings settings = {backend, config.recompute, config.training};
+    const MemoryPlan memory = plan_memory(plan, model, settings);
+    const auto device = static_cast<std::size_t>(config.backend.cuda.device);
+    const std::size_t capacity =
+        backend == "cuda" && device < cuda.devices.size() ? cuda.devices[device].memory : 0;
+
+    if (arguments.json) {
+        nlohmann::ordered_json json = {{"backend", backend},
+                                       {"bytes", memory.total()},
+                                       {"weights", memory.weights},
+                                       {"optimizer", memory.optimizer},
+                                       {"activations", memory.activations},
+                                       {"context", memory.context}};
+        if (capacity > 0) {
+            json["deviceBytes"] = capacity;
+            json["fits"] = memory.total() <= capacity;
+            if (memory.total() > capacity) json["advice"] = memory_advice(plan, model, settings, capacity);
+        }
+        std::printf("%s\n", json.dump().c_str());
+        return;
+    }
+    std::printf("peak memory              %s on %s\n", gigabytes(memory.total()).c_str(), backend.c_str());
+    std::printf("  weights                %s\n", gigabytes(memory.weights).c_str());
+    std::printf("  gradients, optimizer   %s\n", gigabytes(memory.optimizer).c_str());
+    std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
+    if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
+    if (capacity == 0) return;
+    std::printf("device                   %s, %s\n", cuda.devices[device].name.c_str(), gigabytes(capacity).c_str());
+    if (memory.total() > capacity)
+        std::printf("does not fit             %s\n", memory_advice(plan, model, settings, capacity).c_str());
+}
+
+}  // namespace wishbone

@@ -1,0 +1,64 @@
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "support/loaded_run.h"
+#include "train/memory_plan.h"
+#include "train/trainer.h"
+
+using namespace wishbone;
+using namespace wishbone::test;
+
+namespace {
+
+const LlamaConfig config = tiny_config();
+const auto never = [] { return false; };
+const auto silent = [](std::int64_t, std::int64_t) {};
+
+Plan random_plan() {
+    return read_plan(
+        make_plan(random_pairs(40, config.vocab_size, 3), 8, 1, 120, Packing::shared, config.vocab_size));
+}
+
+/// Peak of a whole run on the CPU backend.
+std::size_t measured(const Plan& plan, const MemorySettings& settings) {
+    const auto backend = make_cpu_backend(1);
+    Parameters policy(*backend, config, DType::f32);
+    Llama llama(*backend, config, settings.recompute);
+    Trainer trainer(*backend, llama, policy, settings.training);
+    if (settings.training.reference == ReferenceMode::precompute)
+        trainer.set_reference(trainer.compute_reference(plan, silent, never));
+    for (std::int64_t s = 0; s < plan.steps(); ++s) trainer.step(plan, s, 1e-4);
+    return backend->peak_memory();
+}
+
+}  // namespace
+
+TEST_CASE("the predicted peak memory is what a run then takes") {
+    const Plan plan = random_plan();
+    std::size_t without = 0;
+    for (const ReferenceMode reference : {ReferenceMode::precompute, ReferenceMode::in_step})
+        for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+            MemorySettings settings{"cpu", recompute, {}};
+            settings.training.reference = reference;
+            const auto predicted = static_cast<double>(plan_memory(plan, config, settings).total());
+            CHECK(predicted == doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+            if (recompute == Recompute::none) without = static_cast<std::size_t>(predicted);
+            else CHECK(predicted < static_cast<double>(without));
+        }
+}
+
+TEST_CASE("advice names the first setting that makes a run fit") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cuda", Recompute::none, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    const auto needed = [&](Recompute recompute) {
+        MemorySettings changed = settings;
+        changed.recompute = recompute;
+        return plan_memory(plan, config, changed).total();
+    };
+    CHECK(needed(Recompute::block) <= needed(Recompute::mlp));
+    CHECK(needed(Recompute::mlp) <= needed(Recompute::none));
+    CHECK(memory_advice(plan, config, settings, needed(Recompute::mlp)).find("recompute \"mlp\"") !=
+          std::string::npos);
+    CHECK(memory_advice(plan, config, settings, 1000).find("smaller model") != std::string::npos);
+}
