@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findBrowser } from './browser.mjs';
+import { mayHaveToolkit } from './cuda-toolkit.mjs';
 import { Failure, isScript, main, read, root, run, which } from './shell.mjs';
 
 const header = (path) => () => ['/usr/include', '/usr/local/include'].some((folder) => existsSync(join(folder, path)));
@@ -24,6 +25,11 @@ const forRunner = [
   { name: 'nlohmann-json3-dev', present: header('nlohmann/json.hpp') },
   { name: 'libcli11-dev', present: header('CLI/CLI.hpp') },
   { name: 'doctest-dev', present: header('doctest/doctest.h') },
+];
+/** The CUDA toolkit itself is no system package: pip fetches it when the system has none (cuda-toolkit.mjs). */
+const forCuda = [
+  { name: 'python3', present: program('python3') },
+  { name: 'python3-pip', present: mayHaveToolkit },
 ];
 /** node-gyp, which builds the server's native modules, wants Python; the server searches files with ripgrep. */
 const forServer = [
@@ -80,10 +86,11 @@ function nodeModulesCurrent() {
 }
 
 /**
- * Installs what is missing: node_modules, what the runner is built with, and on request what a VS Code server needs and
- * a browser. Throws Failure with one line that says what to install by hand when it may not.
+ * Installs what is missing: node_modules, what the runner is built with, and on request what its CUDA backend is built
+ * with, what a VS Code server needs and a browser. Throws Failure with one line that says what to install by hand when
+ * it may not.
  */
-export async function setup({ runner = true, server = false, browser = false } = {}) {
+export async function setup({ runner = true, cuda = false, server = false, browser = false } = {}) {
   if (process.platform !== 'linux') throw new Failure(`Wishbone runs on Linux; this is ${process.platform}.`);
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new Failure(`Node 20 or newer is needed; this is ${process.versions.node}.`);
@@ -94,6 +101,7 @@ export async function setup({ runner = true, server = false, browser = false } =
   }
   await installSystemPackages([
     ...(runner ? forRunner : []),
+    ...(cuda ? forCuda : []),
     ...(server ? forServer : []),
     ...(browser ? forBrowser : []),
   ]);

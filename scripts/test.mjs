@@ -1,4 +1,4 @@
-// Installs what is missing, builds, and runs the tests: `npm test [types] [unit] [native] [cli] [e2e]`, all by default.
+// Installs what is missing, builds, and runs the tests: `npm test [types] [unit] [native] [cuda] [cli] [e2e]`, all by default.
 // Ends with one line, `N passed, N failed, N skipped`, summed over the suites; exit code 1 when anything failed.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { builtBackend } from './build-native.mjs';
 import { pack } from './package.mjs';
 import { setup } from './setup.mjs';
 import { Failure, headline, isScript, main, root, run } from './shell.mjs';
@@ -28,9 +29,12 @@ function tee(program, args, env = process.env) {
   });
 }
 
-/** A suite that failed as a whole, or ran nothing, is a failed test: silence must not pass. */
-function judged({ passed, failed, skipped }, ok, what) {
-  if (failed === 0 && (!ok || passed === 0)) {
+/**
+ * A suite that failed as a whole, or ran nothing, is a failed test: silence must not pass. `maySkip`: one that skipped
+ * everything has not been silent.
+ */
+function judged({ passed, failed, skipped }, ok, what, { maySkip = false } = {}) {
+  if (failed === 0 && (!ok || (passed === 0 && !(maySkip && skipped > 0)))) {
     console.log(`${what}: ${ok ? 'no test ran' : 'ended with an error of its own'}`);
     failed = 1;
   }
@@ -68,21 +72,31 @@ function testFiles(folder) {
 }
 
 /** node:test over every *.test.ts in a folder; one file after another when `serial`. */
-async function nodeTests(name, folder, { serial = false } = {}) {
+async function nodeTests(name, folder, { serial = false, env = {} } = {}) {
   const tap = join(results, `${name}.tap`);
-  const { ok } = await tee(process.execPath, [
+  const args = [
     ...['--import', 'tsx', '--test', `--test-concurrency=${serial ? 1 : availableParallelism()}`],
     ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
     ...['--test-reporter=tap', `--test-reporter-destination=${tap}`],
     ...testFiles(folder),
-  ]);
+  ];
+  const { ok } = await tee(process.execPath, args, { ...process.env, ...env });
   return judged(countTap(existsSync(tap) ? await readFile(tap, 'utf8') : ''), ok, name);
+}
+
+/** Counts of several suites as one. */
+function sum(counts) {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const count of counts) for (const key of Object.keys(total)) total[key] += count[key];
+  return total;
 }
 
 let bundled;
 let native;
 const needBundles = () => (bundled ??= build());
-const needRunner = () => (native ??= run(process.execPath, ['scripts/build-native.mjs']));
+// Tests want the same runner everywhere, so they build the one without CUDA, whatever dist/bin holds.
+const buildNative = (...args) => run(process.execPath, ['scripts/build-native.mjs', ...args]);
+const needRunner = () => (native ??= buildNative('--cpu'));
 
 const suites = {
   async types() {
@@ -93,9 +107,18 @@ const suites = {
     return nodeTests('unit', 'test/unit');
   },
   async native() {
-    await (native = run(process.execPath, ['scripts/build-native.mjs', '--tests']));
+    await (native = buildNative('--cpu', '--tests'));
     const { ok, output } = await tee('ctest', ['--test-dir', 'build/native', '-V']);
     return judged(countDoctest(output), ok, 'native');
+  },
+  async cuda() {
+    await needBundles();
+    await buildNative('--cuda', '--tests', '--in-place');
+    // Without a GPU the tests of kernels are skipped and counted as such; that the code compiles has been seen.
+    const { ok, output } = await tee('ctest', ['--test-dir', 'build/cuda', '-R', '^cuda$', '--no-tests=error', '-V']);
+    const kernels = judged(countDoctest(output), ok, 'cuda kernels', { maySkip: true });
+    const env = { WISHBONE_RUNNER: join(root, 'build/cuda/wishbone-runner') };
+    return sum([kernels, await nodeTests('cuda', 'test/cuda', { serial: true, env })]);
   },
   async cli() {
     await needBundles();
@@ -118,8 +141,10 @@ async function testAll(names) {
   }
   await mkdir(results, { recursive: true });
   const e2e = wanted.includes('e2e');
-  await setup({ runner: wanted.some((name) => name !== 'types' && name !== 'unit'), server: e2e, browser: e2e });
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const runner = wanted.some((name) => name !== 'types' && name !== 'unit');
+  await setup({ runner, cuda: wanted.includes('cuda'), server: e2e, browser: e2e });
+  const before = builtBackend();
+  const all = [];
   const lines = [];
   for (const name of wanted) {
     headline(name);
@@ -130,10 +155,13 @@ async function testAll(names) {
       process.stderr.write(`${error.message}\n`);
       return { passed: 0, failed: 1, skipped: 0 };
     });
-    for (const key of Object.keys(total)) total[key] += counts[key];
+    all.push(counts);
     const seconds = ((performance.now() - begin) / 1000).toFixed(0);
     lines.push(`${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds} s)`);
   }
+  // Whoever built the runner with CUDA gets it back.
+  if (before === 'cuda' && builtBackend() !== before) await buildNative('--cuda');
+  const total = sum(all);
   headline('summary');
   console.log(lines.join('\n'));
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -66,8 +66,9 @@ export function plural(count: number, noun: string): string {
 }
 
 /** An option's value as it is typed: `1e-6` rather than `0.000001`. */
-export function formatOption(value: string | number): string {
+export function formatOption(value: string | number | boolean): string {
   if (typeof value === 'string') return value;
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
 }
 

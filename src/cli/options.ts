@@ -1,11 +1,14 @@
+import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
   DEFAULT_TRAINING,
   optionChoices,
+  optionKind,
   optionProblem,
   type OptionPath,
+  type OptionValue,
   type PlanOptions,
   type RunnerOptions,
   type TrainingOptions,
@@ -31,15 +34,20 @@ const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
   adam_beta1: 'AdamW beta1',
   adam_beta2: 'AdamW beta2',
   adam_epsilon: 'AdamW epsilon',
-  max_grad_norm: 'gradients are clipped to this norm',
+  max_grad_norm: 'gradients are clipped to this norm; 0: not at all',
+  adam_moments: 'how AdamW keeps its moments; bfloat16: half the memory, on a GPU only',
   reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
   save_steps: 'steps between checkpoints; 0: only the last',
-  save_total_limit: 'checkpoints kept',
+  save_total_limit: 'checkpoints kept; 0: all',
 };
 
 const runnerHelp: Readonly<Record<keyof RunnerOptions, string>> = {
-  backend: 'what computes',
-  threads: 'threads of the runner; 0: all cores',
+  backend: 'what computes; auto: a GPU when the runner can use one, else the CPU',
+  threads: 'threads on the CPU; 0: all cores',
+  recompute: 'what of a layer is computed twice to save memory: nothing, its MLP, or all of it',
+  deterministic: 'equal runs give equal bits on a GPU too; slower there',
+  device: 'number of the GPU to use',
+  cublaslt: 'cuBLASLt library to use; without it the usual places are searched',
 };
 
 const groups = {
@@ -52,16 +60,20 @@ type Group = keyof typeof groups;
 /** Adds `--batch-size` and the like for options of a group. `showDefaults`: false where a preset decides them. */
 export function addOptions(command: Command, group: Group, names: readonly string[], showDefaults: boolean): void {
   const help = groups[group].help as Readonly<Record<string, string>>;
-  const defaults = groups[group].defaults as unknown as Readonly<Record<string, string | number>>;
+  const defaults = groups[group].defaults as unknown as Readonly<Record<string, OptionValue>>;
   for (const name of names) {
-    const path = `${group}.${name}` as OptionPath;
-    const choices = optionChoices(path);
-    const shown = choices ? choices.join('|') : typeof defaults[name] === 'number' ? 'number' : 'text';
-    const description = `${help[name] ?? ''}${showDefaults ? ` (default: ${String(defaults[name])})` : ''}`;
+    const option = `${group}.${name}` as OptionPath;
+    const kind = optionKind(option);
+    const flag = `--${name.replaceAll('_', '-')}`;
+    if (kind === 'flag') {
+      command.option(flag, help[name]);
+      continue;
+    }
+    const shown = kind === 'choice' ? optionChoices(option)!.join('|') : PATHS.has(option) ? 'file' : kind;
+    const byDefault = showDefaults && defaults[name] !== '' ? ` (default: ${String(defaults[name])})` : '';
+    const description = `${help[name] ?? ''}${byDefault}`;
     command.addOption(
-      new Option(`--${name.replaceAll('_', '-')} <${shown}>`, description).argParser((text: string) =>
-        parseOption(path, text, choices),
-      ),
+      new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text)),
     );
   }
 }
@@ -70,10 +82,14 @@ export const planOptionNames = Object.keys(planHelp) as (keyof PlanOptions)[];
 export const trainingOptionNames = Object.keys(trainingHelp) as (keyof TrainingOptions)[];
 export const runnerOptionNames = Object.keys(runnerHelp) as (keyof RunnerOptions)[];
 
-function parseOption(path: OptionPath, text: string, choices: readonly string[] | undefined): string | number {
-  const value = choices || text.trim() === '' ? text : Number(text);
+/** Options that name a file: relative to where the command is given. */
+const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt']);
+
+function parseOption(option: OptionPath, text: string): string | number {
+  const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
-  const problem = optionProblem(path, typeof value === 'number' && Number.isNaN(value) ? text : value);
+  const value = !Number.isNaN(number) ? number : PATHS.has(option) && text !== '' ? path.resolve(text) : text;
+  const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;
 }

@@ -24,7 +24,7 @@ export function addSpeedupCommand(program: Command): void {
     .option('--rounds <number>', 'times every step is measured', count, 3)
     .option('--json', 'print one JSON object');
   addOptions(command, 'plan', ['capacity', 'batch_size', 'seed', 'max_length'], true);
-  addOptions(command, 'runner', ['threads'], true);
+  addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(speedupCommand);
 }
 
@@ -38,7 +38,7 @@ async function speedupCommand(dataset: string, options: Options): Promise<void> 
         plan: resolvePlan(options),
         pairs: options.pairs,
         rounds: options.rounds,
-        threads: resolveRunner(options).threads,
+        runner: resolveRunner(options),
       },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
@@ -50,11 +50,9 @@ function speedupReport(result: SpeedupResult): string {
   const side = (seconds: number, pairsPerSecond: number, light: number): string =>
     `${seconds.toFixed(2)} s (median of ${result.rounds.length}), ${pairsPerSecond.toFixed(1)} pairs/s, ` +
     `${(100 * light).toFixed(0)} % of this machine's matrix product rate`;
+  const threads = result.threads > 1 ? `, ${result.threads} threads` : '';
   return columns([
-    [
-      'pairs',
-      `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}, ${result.threads} threads`,
-    ],
+    ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}${threads}`],
     ['shared', side(result.sharedSeconds, result.sharedPairsPerSecond, result.sharedSpeedOfLight)],
     ['naive', side(result.naiveSeconds, result.naivePairsPerSecond, result.naiveSpeedOfLight)],
     [

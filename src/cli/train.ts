@@ -252,6 +252,8 @@ async function finish(
         pairsPerSecond: pace?.pairsPerSecond,
         tokensPerSecond: pace?.tokensPerSecond,
         speedOfLight: pace?.speedOfLight,
+        backend: history.start?.backend,
+        device: history.start?.device,
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -264,6 +266,7 @@ async function finish(
     ...(history.steps.length > 0 ? metrics(history) : []),
   ];
   if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
+  if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
   if (terminal.type === 'stopped') rows.push(['stopped', `go on with: wishbone train --resume ${folder}`]);
   else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
   console.log(columns(rows));

@@ -6,7 +6,7 @@ import { ExitCode, WishboneError } from './errors.js';
 import { planFor, summarise, tokeniseDataset, type PlanSummary } from './prepare.js';
 import { writePlan } from './plan/index.js';
 import type { WorkOptions } from './progress.js';
-import type { PlanOptions } from './run/config.js';
+import type { PlanOptions, RunnerOptions } from './run/config.js';
 import { locateRunner, parseRunnerError } from './run/runner.js';
 
 /** What to measure. */
@@ -19,8 +19,8 @@ export interface SpeedupRequest {
   readonly pairs?: number | undefined;
   /** Times every step of both plans is done. */
   readonly rounds: number;
-  /** 0 means all cores. */
-  readonly threads: number;
+  /** `recompute` is not looked at. */
+  readonly runner: RunnerOptions;
 }
 
 /** What the runner prints at the end of `speedup` (docs/formats.md). */
@@ -85,13 +85,21 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
       naiveFile,
       '--rounds',
       String(request.rounds),
-      '--threads',
-      String(request.threads),
+      ...runnerFlags(request.runner),
     ];
     return judge(await runRunner(runner, args, work), summarise(dataset, shared));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** How the runner's commands are told what to run on (docs/formats.md). */
+export function runnerFlags({ backend, threads, deterministic, device, cublaslt }: RunnerOptions): string[] {
+  return [
+    ...['--backend', backend, '--threads', String(threads), '--device', String(device)],
+    ...(deterministic ? ['--deterministic'] : []),
+    ...(cublaslt === '' ? [] : ['--cublaslt', cublaslt]),
+  ];
 }
 
 async function runRunner(runner: string, args: readonly string[], work: WorkOptions): Promise<RunnerResult> {

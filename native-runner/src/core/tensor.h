@@ -47,10 +47,11 @@ struct Tensor {
         return part;
     }
 
+    /// Null for an empty tensor, which has no dtype of its own.
     template <typename T>
     T* as() const {
         static_assert(sizeof(T) == 2 || sizeof(T) == 4);
-        assert(sizeof(T) == size_of(dtype));
+        assert(data == nullptr || sizeof(T) == size_of(dtype));
         return static_cast<T*>(data);
     }
 };

@@ -27,20 +27,32 @@ export interface TrainingOptions {
   readonly adam_beta1: number;
   readonly adam_beta2: number;
   readonly adam_epsilon: number;
+  /** Gradients are scaled down to this norm; 0 means no clipping. */
   readonly max_grad_norm: number;
+  /** How AdamW's moments are kept. `bfloat16` is half the memory and rounds stochastically; on a GPU only. */
+  readonly adam_moments: 'float32' | 'bfloat16';
   /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
   readonly reference: 'precompute' | 'in_step';
   /** Steps between checkpoints; 0 means only the final one. */
   readonly save_steps: number;
-  /** Checkpoints kept. */
+  /** Checkpoints kept; 0 means all of them. */
   readonly save_total_limit: number;
 }
 
 /** What carries the run out. */
 export interface RunnerOptions {
-  readonly backend: 'cpu';
-  /** 0 means all cores. */
+  /** `auto`: CUDA where it works, else the CPU. The `start` event says which it was. */
+  readonly backend: 'auto' | 'cpu' | 'cuda';
+  /** CPU threads; 0 means all cores. */
   readonly threads: number;
+  /** What of a layer the backward pass computes again instead of keeping it: less memory, more work. */
+  readonly recompute: 'none' | 'mlp' | 'block';
+  /** Sums whose order is fixed, so that equal runs give equal bits on a GPU too; slower there. */
+  readonly deterministic: boolean;
+  /** Which GPU, as CUDA counts them. */
+  readonly device: number;
+  /** Absolute path of the cuBLASLt library to use; empty: the usual places are searched. */
+  readonly cublaslt: string;
 }
 
 export type Sharing = 'none' | 'pair';
@@ -91,15 +103,26 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
+  adam_moments: 'float32',
   reference: 'precompute',
   save_steps: 50,
   save_total_limit: 2,
 };
 
-export const DEFAULT_RUNNER: RunnerOptions = { backend: 'cpu', threads: 0 };
+export const DEFAULT_RUNNER: RunnerOptions = {
+  backend: 'auto',
+  threads: 0,
+  recompute: 'none',
+  deterministic: false,
+  device: 0,
+  cublaslt: '',
+};
 
-/** What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. */
-type Rule =
+/**
+ * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
+ * `absent` value came later than the format: in older files it is missing and means that.
+ */
+type Rule = { readonly absent?: OptionValue } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -108,7 +131,12 @@ type Rule =
     }
   | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
   | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
-  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> };
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
+);
+
+/** A value of an option of a run. */
+export type OptionValue = string | number | boolean;
 
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -131,15 +159,20 @@ const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   adam_beta1: { kind: 'number', min: 0, max: 1, open: 'max' },
   adam_beta2: { kind: 'number', min: 0, max: 1, open: 'max' },
   adam_epsilon: { kind: 'number', min: 0, max: 1, open: 'min' },
-  max_grad_norm: { kind: 'number', min: 0, max: 1e9, open: 'min' },
+  max_grad_norm: { kind: 'number', min: 0, max: 1e9 },
+  adam_moments: { kind: 'choice', choices: ['float32', 'bfloat16'], absent: 'float32' },
   reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
   save_steps: { kind: 'integer', min: 0, max: MAX_INT32 },
-  save_total_limit: { kind: 'integer', min: 1, max: 10000 },
+  save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };
 
 const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
-  backend: { kind: 'choice', choices: ['cpu'] },
+  backend: { kind: 'choice', choices: ['auto', 'cpu', 'cuda'] },
   threads: { kind: 'integer', min: 0, max: 4096 },
+  recompute: { kind: 'choice', choices: ['none', 'mlp', 'block'], absent: 'none' },
+  deterministic: { kind: 'flag', absent: false },
+  device: { kind: 'integer', min: 0, max: 1023, absent: 0 },
+  cublaslt: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
 };
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
@@ -178,27 +211,35 @@ export type OptionPath =
  * The same rules as {@link parseRunConfig}, for dialogs and command-line flags.
  */
 export function optionProblem(option: OptionPath, value: unknown): string | undefined {
-  const [group, name] = option.split('.') as [string, string];
-  const rule = { plan: PLAN_FIELDS, training: TRAINING_FIELDS, runner: RUNNER_FIELDS }[group] as
-    Readonly<Record<string, Rule>> | undefined;
-  const found = rule?.[name];
-  return found === undefined ? `there is no option "${option}"` : valueProblem(found, value);
+  const rule = ruleOf(option);
+  return rule === undefined ? `there is no option "${option}"` : valueProblem(rule, value);
 }
 
-/** The values an option may have when it is a choice, or undefined when it is a number. */
-export function optionChoices(option: OptionPath): readonly string[] | undefined {
+/** How the value of an option is written. */
+export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' {
+  const kind = ruleOf(option)?.kind;
+  return kind === 'choice' || kind === 'flag' ? kind : kind === 'string' ? 'text' : 'number';
+}
+
+function ruleOf(option: OptionPath): Rule | undefined {
   const [group, name] = option.split('.') as [string, string];
-  const groups: Record<string, Readonly<Record<string, Rule>>> = {
+  const groups: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     plan: PLAN_FIELDS,
     training: TRAINING_FIELDS,
     runner: RUNNER_FIELDS,
   };
-  const rule = groups[group]?.[name];
+  return groups[group]?.[name];
+}
+
+/** The values an option may have when it is a choice, or undefined when it is none. */
+export function optionChoices(option: OptionPath): readonly string[] | undefined {
+  const rule = ruleOf(option);
   return rule?.kind === 'choice' ? rule.choices.map(String) : undefined;
 }
 
 /**
  * Reads the text of a `run.json`. Strict: every key must be known and every value of the right type and in range.
+ * What an older Wishbone did not write yet gets the value it meant.
  *
  * @param file named in errors; never opened
  * @throws WishboneError naming the file and the field
@@ -215,7 +256,19 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  return value as RunConfig;
+  return completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+}
+
+/** The same value with what was absent. */
+function completed(
+  fields: Readonly<Record<string, Rule>>,
+  value: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const entries = Object.entries(fields).map(([name, rule]) => {
+    const field = value[name] ?? rule.absent;
+    return [name, rule.kind === 'object' ? completed(rule.fields, field as Record<string, unknown>) : field];
+  });
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
 /**
@@ -246,6 +299,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   for (const [name, rule] of Object.entries(fields)) {
     const field = (value as Record<string, unknown>)[name];
     if (field === undefined) {
+      if (rule.absent !== undefined) continue;
       throw new WishboneError(
         `field "${at(name)}" is missing`,
         `${file}, field ${at(name)}`,
@@ -274,6 +328,8 @@ function valueProblem(rule: Rule, value: unknown): string | undefined {
       return rule.choices.includes(value as string | number) ? undefined : wrong;
     case 'string':
       return typeof value === 'string' && (rule.pattern === undefined || rule.pattern.test(value)) ? undefined : wrong;
+    case 'flag':
+      return typeof value === 'boolean' ? undefined : wrong;
     case 'object':
       return typeof value === 'object' && value !== null ? undefined : wrong;
     default: {
@@ -292,6 +348,8 @@ function ruleText(rule: Rule): string {
       return rule.choices.map((choice) => JSON.stringify(choice)).join(' or ');
     case 'string':
       return rule.expected ?? 'a text';
+    case 'flag':
+      return 'true or false';
     case 'object':
       return `an object with ${Object.keys(rule.fields).join(', ')}`;
     default: {

@@ -6,8 +6,10 @@ export {
   DEFAULT_TRAINING,
   type LearningRateSchedule,
   optionChoices,
+  optionKind,
   type OptionPath,
   optionProblem,
+  type OptionValue,
   parseRunConfig,
   type PlanOptions,
   type RunConfig,
@@ -31,10 +33,11 @@ export {
   type RunSettings,
 } from './folder.js';
 export { checkDiskSpace, diskNeed } from './disk.js';
-export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StepEvent } from './events.js';
+export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StartEvent, type StepEvent } from './events.js';
 export { EVENTS_FILE, followEvents, readEvents } from './event-reader.js';
 export { type Pace, RunHistory, STEP_COLUMNS, type StepColumn } from './history.js';
 export { isActive, isResumable, runState, type RunState, stateOf } from './state.js';
+export { autoBackend, type BackendInfo, parseBackends, runnerBackends } from './runner-info.js';
 export { type ProcessRecord, readProcessRecord } from './process-record.js';
 export {
   exitText,

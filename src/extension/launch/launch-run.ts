@@ -13,6 +13,7 @@ import {
   locateRunner,
   type Preset,
   PRESETS,
+  runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
 import { formatPercent, formatRatio, plural, sentence } from '../../format.js';
@@ -73,6 +74,8 @@ export class Launcher {
   /** The four questions, with the way back. */
   async #decide(given: string | undefined): Promise<Decision | undefined> {
     const totalSteps = 4;
+    // Asked for early and needed last.
+    const backends = runnerBackends();
     let dataset = given;
     let model: ModelInfo | undefined;
     let preset: Preset | undefined;
@@ -119,7 +122,7 @@ export class Launcher {
         }
         default: {
           const begin = optionsFor(preset!, model!);
-          const reviewed = await review(dataset!, model!, preset!.label, begin, position);
+          const reviewed = await review(dataset!, model!, preset!.label, begin, await backends, position);
           if (reviewed === 'cancel') return undefined;
           if (reviewed === 'back') {
             step = 3;

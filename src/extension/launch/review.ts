@@ -3,13 +3,15 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import type { ModelInfo } from '../../core/model/index.js';
-import { optionChoices, optionProblem } from '../../core/run/index.js';
+import { type BackendInfo, optionProblem, type OptionValue } from '../../core/run/index.js';
 import { formatOption, formatRate, sentence } from '../../format.js';
 import {
+  backendText,
+  choicesOf,
   KEY_SETTINGS,
   type LaunchOptions,
   MORE_SETTINGS,
-  parseNumber,
+  parseTyped,
   type Setting,
   valueOf,
   withValue,
@@ -18,12 +20,17 @@ import { pickStep, separator, type StepResult } from './steps.js';
 
 const START = Symbol('start');
 
-/** Shows what is about to be launched and lets every setting be changed before it is. */
+/**
+ * Shows what is about to be launched and lets every setting be changed before it is.
+ *
+ * @param backends what the runner can run on; none when that is not known
+ */
 export async function review(
   dataset: string,
   model: ModelInfo,
   preset: string,
   begin: LaunchOptions,
+  backends: readonly BackendInfo[],
   step: { readonly step: number; readonly totalSteps: number; readonly title: string },
 ): Promise<StepResult<LaunchOptions>> {
   let options = begin;
@@ -32,7 +39,7 @@ export async function review(
     const shown = options;
     const setting = (setting: Setting) => ({
       label: setting.label,
-      description: formatOption(valueOf(shown, setting.option)),
+      description: settingText(shown, setting, backends),
       detail: setting.help,
       value: setting,
     });
@@ -57,7 +64,7 @@ export async function review(
     if (typeof picked === 'string') return picked;
     if (picked.value === START) return { value: options };
     last = picked.value;
-    const value = await ask(picked.value, valueOf(options, picked.value.option), step.title);
+    const value = await ask(picked.value, valueOf(options, picked.value.option), step.title, backends);
     if (value !== undefined) {
       options = withValue(options, picked.value.option, value);
       // With the change made, starting is next again.
@@ -66,20 +73,28 @@ export async function review(
   }
 }
 
+/** A setting's value; for the backend also what it comes to. */
+function settingText(options: LaunchOptions, { option }: Setting, backends: readonly BackendInfo[]): string {
+  const value = formatOption(valueOf(options, option));
+  const more = option === 'runner.backend' ? backendText(value, backends).description : undefined;
+  return more === undefined ? value : `${value}: ${more}`;
+}
+
 /** Asks for a new value; undefined leaves the old one. */
 async function ask(
   { option, label, help }: Setting,
-  value: string | number,
+  value: OptionValue,
   title: string,
-): Promise<string | number | undefined> {
-  const choices = optionChoices(option);
+  backends: readonly BackendInfo[],
+): Promise<OptionValue | undefined> {
+  const choices = choicesOf(option, backends);
   if (choices !== undefined) {
-    const picked = await pickStep<string>({
+    const picked = await pickStep<OptionValue>({
       title: `${title}: ${label}`,
       placeholder: help,
       back: true,
       active: (choice) => choice === value,
-      fill: (show) => show(choices.map((choice) => ({ label: choice, value: choice }))),
+      fill: (show) => show(choices),
     });
     return typeof picked === 'string' ? undefined : picked.value;
   }
@@ -89,9 +104,9 @@ async function ask(
     value: formatOption(value),
     ignoreFocusOut: true,
     validateInput: (text) => {
-      const problem = optionProblem(option, parseNumber(text) ?? text);
+      const problem = optionProblem(option, parseTyped(option, text));
       return problem === undefined ? undefined : sentence(problem);
     },
   });
-  return typed === undefined ? undefined : parseNumber(typed);
+  return typed === undefined ? undefined : parseTyped(option, typed);
 }

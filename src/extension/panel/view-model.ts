@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import type { RunConfig, RunHistory, StepColumn } from '../../core/run/index.js';
+import type { RunConfig, RunHistory, StartEvent, StepColumn } from '../../core/run/index.js';
 import { formatOption } from '../../format.js';
 import {
   type RunEnd,
@@ -55,7 +55,17 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
         : `every ${training.save_steps} steps, ${training.save_total_limit} kept`,
     ],
     ['Backend', runner.threads === 0 ? runner.backend : `${runner.backend}, ${runner.threads} threads`],
+    // Said where they are not what everybody has.
+    ...(runner.recompute === 'none' ? [] : [['Recompute', runner.recompute] as [string, string]]),
+    ...(runner.deterministic ? [['Deterministic', formatOption(true)] as [string, string]] : []),
+    ...(runner.device === 0 ? [] : [['GPU', formatOption(runner.device)] as [string, string]]),
+    ...(runner.cublaslt === '' ? [] : [['cuBLASLt', runner.cublaslt] as [string, string]]),
   ];
+}
+
+/** What a run runs on: how many threads is of interest only where they compute. */
+function deviceText({ backend, device, threads }: StartEvent): string {
+  return backend === 'cpu' ? `${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
 }
 
 /** @param mayAct whether the workspace is trusted */
@@ -75,8 +85,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     loss: history.latest('loss') ?? null,
     margin: history.latest('rewards/margins') ?? null,
     accuracy: history.latest('rewards/accuracies') ?? null,
-    device:
-      start === undefined ? null : `${start.device}, ${start.threads} ${start.threads === 1 ? 'thread' : 'threads'}`,
+    device: start === undefined ? null : deviceText(start),
     checkpoint: history.checkpoints.at(-1)?.step ?? null,
     end: endOf(run),
     mayAct,

@@ -8,9 +8,12 @@ import { checkDiskSpace, DEFAULT_RUNNER, diskNeed, optionProblem, presetById } f
 import { WishboneError } from '../../../src/core/errors.js';
 import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/launch/candidates.js';
 import {
+  backendText,
+  choicesOf,
   KEY_SETTINGS,
   MORE_SETTINGS,
   parseNumber,
+  parseTyped,
   valueOf,
   withValue,
 } from '../../../src/extension/launch/settings.js';
@@ -61,6 +64,34 @@ test('every setting names an option, and what is changed is only that', () => {
   assert.equal(changed.training.beta, 0.5);
   assert.deepEqual({ ...changed.training, beta: 0.1 }, training);
   assert.equal(options.training.beta, 0.1);
+});
+
+test('a choice of backend says what it comes to on this machine', () => {
+  const cpu = { name: 'cpu', available: true, devices: [{ name: 'a processor' }] };
+  const gpu = { name: 'cuda', available: true, devices: [{ name: 'GPU A' }, { name: 'GPU B' }] };
+  const none = { name: 'cuda', available: false, devices: [], problem: 'no driver' };
+  assert.deepEqual(choicesOf('runner.backend', [cpu, gpu]), [
+    { value: 'auto', label: 'auto', description: 'GPU A, GPU B' },
+    { value: 'cpu', label: 'cpu', description: 'a processor' },
+    { value: 'cuda', label: 'cuda', description: 'GPU A, GPU B' },
+  ]);
+  assert.equal(backendText('auto', [cpu, none]).description, 'a processor');
+  assert.equal(backendText('cuda', [cpu, none]).description, 'not available: no driver');
+  assert.deepEqual(backendText('auto', []), {}, 'the runner did not answer');
+  assert.deepEqual(choicesOf('runner.deterministic', []), [
+    { value: false, label: 'off' },
+    { value: true, label: 'on' },
+  ]);
+  assert.deepEqual(choicesOf('plan.sharing', [cpu])?.map(({ label }) => label), ['none', 'pair']);
+  assert.equal(choicesOf('training.beta', []), undefined);
+  assert.equal(choicesOf('runner.cublaslt', []), undefined);
+});
+
+test('what is typed is a number where one is wanted', () => {
+  assert.equal(parseTyped('training.beta', ' 0.5 '), 0.5);
+  assert.equal(parseTyped('training.beta', 'much'), 'much');
+  assert.equal(parseTyped('runner.cublaslt', ' /lib/x.so '), '/lib/x.so');
+  assert.equal(parseTyped('runner.cublaslt', ''), '');
 });
 
 test('numbers as people type them', () => {

@@ -21,6 +21,27 @@ test('the header passes the check of the other side', () => {
   assert.ok(header.settings.some(([name, value]) => name === 'Learning rate' && value === '1e-6, linear'));
 });
 
+test('runner settings are shown where they are not the usual ones', () => {
+  const run = watched('running');
+  const shown = (runner: object) => headerOf({ ...run, config: { ...run.config, runner: { ...run.config.runner, ...runner } } }, null).settings;
+  assert.deepEqual(shown({}).at(-1), ['Backend', 'auto']);
+  assert.deepEqual(shown({ backend: 'cuda', recompute: 'block', deterministic: true, device: 1 }).slice(-4), [
+    ['Backend', 'cuda'],
+    ['Recompute', 'block'],
+    ['Deterministic', 'on'],
+    ['GPU', '1'],
+  ]);
+  assert.deepEqual(shown({ cublaslt: '/lib/x' }).at(-1), ['cuBLASLt', '/lib/x']);
+});
+
+test('the device is the one that the runner took', () => {
+  const device = (fields: object) => statusOf(watched('running', startLine({ ...fields })), true).device;
+  assert.equal(device({}), 'a processor, 2 threads');
+  assert.equal(device({ threads: 1 }), 'a processor, 1 thread');
+  assert.equal(device({ backend: 'cuda', device: 'NVIDIA H100 80GB HBM3', threads: 1 }), 'NVIDIA H100 80GB HBM3');
+  assert.equal(statusOf(watched('planned'), true).device, null);
+});
+
 test('every state has a status that passes the check of the other side', () => {
   const end = {
     finished: eventLine('finished', { steps: 10, seconds: 5 }),

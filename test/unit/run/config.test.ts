@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import {
   optionChoices,
+  optionKind,
   optionProblem,
   parseRunConfig,
   presetById,
@@ -65,10 +66,30 @@ test('missing fields, wrong types and values out of range name the field', () =>
     ['training.adam_beta2', (config) => (config['training'].adam_beta2 = 1)],
     ['training.save_steps', (config) => (config['training'].save_steps = -1)],
     ['runner.threads', (config) => delete config['runner'].threads],
+    ['runner.backend', (config) => delete config['runner'].backend],
+    ['runner.backend', (config) => (config['runner'].backend = 'tpu')],
+    ['runner.recompute', (config) => (config['runner'].recompute = 'all')],
+    ['runner.deterministic', (config) => (config['runner'].deterministic = 1)],
+    ['runner.device', (config) => (config['runner'].device = -1)],
+    ['runner.cublaslt', (config) => (config['runner'].cublaslt = 'lib/libcublasLt.so')],
+    ['runner.recompute', (config) => (config['runner'].recompute = null)],
     ['version', (config) => (config['version'] = 2)],
     ['id', (config) => (config['id'] = '../escape')],
   ];
   for (const [field, change] of cases) assert.equal(failure(change).where, `${FILE}, field ${field}`);
+});
+
+test('a file from before there were GPUs says the same as then', () => {
+  const config = parse((config) => (config['runner'] = { backend: 'cpu', threads: 3 }));
+  assert.deepEqual(config.runner, {
+    backend: 'cpu',
+    threads: 3,
+    recompute: 'none',
+    deterministic: false,
+    device: 0,
+    cublaslt: '',
+  });
+  assert.deepEqual(config.training, exampleConfig().training);
 });
 
 test('any JSON is either a config or a WishboneError', () => {
@@ -118,4 +139,11 @@ test('options are judged one by one by the same rules', () => {
   assert.match(optionProblem('plan.typo' as 'plan.seed', 1)!, /no option/);
   assert.deepEqual(optionChoices('plan.sharing'), ['none', 'pair']);
   assert.equal(optionChoices('training.beta'), undefined);
+  assert.deepEqual(optionChoices('runner.backend'), ['auto', 'cpu', 'cuda']);
+  assert.equal(optionProblem('runner.deterministic', true), undefined);
+  assert.match(optionProblem('runner.deterministic', 'yes')!, /true or false/);
+  assert.equal(optionProblem('runner.cublaslt', '/usr/lib/libcublasLt.so.13'), undefined);
+  assert.equal(optionProblem('runner.cublaslt', ''), undefined);
+  const options = ['plan.sharing', 'plan.seed', 'training.beta', 'runner.deterministic', 'runner.cublaslt'] as const;
+  assert.deepEqual(options.map(optionKind), ['choice', 'number', 'number', 'flag', 'text']);
 });

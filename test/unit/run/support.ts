@@ -14,7 +14,8 @@ import {
 /** A folder that goes away with the test. */
 export async function temporaryFolder(context: TestContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-run-'));
-  context.after(() => rm(folder, { recursive: true, force: true }));
+  // Retried: how a runner ended is noted in its folder when it has ended, which may be just now.
+  context.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
   return folder;
 }
 

@@ -72,6 +72,7 @@ test('ticks, rates, percentages, counts, ratios, options', () => {
   assert.deepEqual([null, 5, 1234, 1_234_567].map(formatCount), ['–', '5', '1,234', '1,234,567']);
   assert.deepEqual([null, 1.536].map(formatRatio), ['–', '1.54×']);
   assert.deepEqual([1e-6, 5e-4, 0.1, 0, 2048, 'pair'].map(formatOption), ['1e-6', '5e-4', '0.1', '0', '2048', 'pair']);
+  assert.deepEqual([true, false].map(formatOption), ['on', 'off']);
   assert.deepEqual([plural(1, 'pair'), plural(2000, 'pair')], ['1 pair', '2,000 pairs']);
   assert.equal(sentence('the disk is full'), 'The disk is full');
 });
