@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace wishbone::cuda {
+
+/// How prefix-masked attention is cut into the work of thread blocks. Made on the host in one sweep over the
+/// tokens; knows nothing of CUDA.
+///
+/// The keys a token sees are its path: its ancestors from the root down, and itself. Tokens whose parent is
+/// their predecessor form runs, so that a path is a handful of runs however the bin is laid out.
+struct alignas(16) KeyRun {
+    std::int32_t begin;   ///< first token
+    std::int32_t depth;   ///< how many ancestors it has
+    std::int32_t parent;  ///< the run its parent lies in, -1 at a root
+    std::int32_t reserved;
+};
+
+/// One tile of rows. The `group` query heads of a KV head are stacked: row r is token r / group, head r %
+/// group of the group; a tile is `rows` consecutive rows. The keys that anyone in the tile sees, in order of
+/// their place: the ancestors of its first token, then its own tokens. So keys come without gaps, however far
+/// apart they lie in the bin, and those that every row sees come first.
+struct alignas(16) QueryTile {
+    std::int32_t row_begin;
+    std::int32_t ancestors;  ///< of the first token
+    std::int32_t full;       ///< how many keys, from the first on, are visible to every row
+    std::int32_t reserved;
+    KeyRun run;  ///< in which the last ancestor lies
+};
+
+/// One tile of keys, tokens [key_begin, key_begin + columns): all tokens from key_begin to query_end - 1 may
+/// see some of it, no others.
+struct alignas(8) KeyTile {
+    std::int32_t key_begin;
+    std::int32_t query_end;
+};
+
+struct AttentionTiles {
+    std::vector<KeyRun> runs;
+    std::vector<QueryTile> queries;  ///< in the order to start them: tree by tree, the costly ones first
+    std::vector<KeyTile> keys;       ///< likewise
+};
+
+/// Throws Error(internal) unless `visible_until` is a mask of prefix trees: k visible to q exactly when
+/// k <= q < visible_until[k], with k < visible_until[k] <= T, and any two of these ranges nested or disjoint.
+void check_prefix_mask(std::span<const std::int32_t> visible_until);
+
+/// Throws as check_prefix_mask.
+AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
+                                    std::int32_t rows, std::int32_t columns);
+
+}  // namespace wishbone::cuda

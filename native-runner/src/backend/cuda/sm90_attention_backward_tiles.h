@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace wishbone::cuda {
+
+/// How the backward pass over one bin is cut into work. Made on the host in one sweep over the tokens; knows
+/// nothing of CUDA.
+///
+/// Consecutive trees form groups (one tree, or several small ones). Each group has its own grid of query
+/// tiles, which starts at its first token. Key tiles start anywhere in a group: they follow the segments
+/// where that saves work. A key tile is seen by the query tiles from its own first token up to the last token
+/// that sees any of its keys, all of them in one group.
+struct BackwardTiles {
+    /// Tokens [begin, end) of one query tile.
+    struct Query {
+        std::int32_t begin, end;
+    };
+    /// One key tile of one KV head: what a thread block of the key pass works through at a time.
+    struct Item {
+        std::int32_t kv_head;
+        std::int32_t key_begin, key_end;  ///< tokens, at most `key_tile` of them
+        std::int32_t query_begin;         ///< first token of the first query tile that sees it
+        std::int32_t first_tile, tiles;   ///< the query tiles that see it
+        std::int32_t last_until[2];  ///< of either half of the tile: largest visible_until, 0 without keys
+    };
+    /// Keys of a step of the query pass, all of one key tile.
+    struct KeyBlock {
+        std::int32_t begin, end;
+        std::int32_t least_until, last_until;
+    };
+    /// Query tiles a thread block of the query pass works on together, and the key blocks of their group.
+    struct QueryBlock {
+        std::int32_t first_tile, tiles;
+        std::int32_t first_key_block, key_blocks;
+    };
+
+    std::vector<Query> queries;
+    std::vector<Item> items;  ///< in the order to start them
+    std::vector<KeyBlock> key_blocks;
+    std::vector<QueryBlock> query_blocks;  ///< in the order to start them, for every KV head
+};
+
+struct BackwardTileSizes {
+    std::int32_t query_tile;   ///< tokens
+    std::int32_t key_tile;     ///< tokens
+    std::int32_t key_block;    ///< tokens, divides key_tile
+    std::int32_t block_tiles;  ///< query tiles of a query block
+};
+
+/// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
+/// Throws Error(internal) where that does not hold. `processors`: how many items run at a time.
+BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+                                  const BackwardTileSizes& sizes, std::int32_t processors);
+
+}  // namespace wishbone::cuda

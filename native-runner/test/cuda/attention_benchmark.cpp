@@ -1,0 +1,197 @@
+// How fast attention is by itself: bins of 16,384 tokens of equal preference pairs (a prompt and two
+// responses), each kernel path, forward and backward. One JSON object a line. Rates count visible scores
+// only: forward 4 · Hq · D · (visible pairs), backward 2.5 times that, the same count as for any other
+// implementation.
+//   attention_benchmark            every path
+//   attention_benchmark portable   only the kernels that run on every GPU
+
+#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "backend/cuda/attention.h"
+#include "backend/cuda/check.h"
+
+namespace {
+
+using namespace wishbone;
+using namespace wishbone::cuda;
+
+constexpr int capacity = 16384;
+
+struct Free {
+    void operator()(void* memory) const { (void)cudaFree(memory); }
+};
+template <typename T>
+using DeviceArray = std::unique_ptr<T, Free>;
+
+template <typename T>
+DeviceArray<T> allocate(std::int64_t count) {
+    void* memory = nullptr;
+    check(cudaMalloc(&memory, static_cast<std::size_t>(count) * sizeof(T)), "cudaMalloc");
+    return DeviceArray<T>(static_cast<T*>(memory));
+}
+
+/// Sums of four uniform numbers, spread 1: near enough to normal, and quick to draw by the hundred million.
+DeviceArray<__nv_bfloat16> random_array(std::int64_t count, std::uint64_t seed) {
+    std::vector<__nv_bfloat16> values(static_cast<std::size_t>(count));
+    std::uint64_t state = seed * 0x9e3779b97f4a7c15u + 1;
+    for (__nv_bfloat16& value : values) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        float sum = 0;
+        for (int i = 0; i < 4; ++i) sum += static_cast<float>(state >> (16 * i) & 0xffff) / 65536.0f - 0.5f;
+        value = __float2bfloat16(sum * 1.7320508f);
+    }
+    DeviceArray<__nv_bfloat16> array = allocate<__nv_bfloat16>(count);
+    check(
+        cudaMemcpy(array.get(), values.data(), values.size() * sizeof(__nv_bfloat16), cudaMemcpyHostToDevice),
+        "cudaMemcpy");
+    return array;
+}
+
+struct Bin {
+    const char* name;
+    int prompt, chosen, rejected;
+
+    std::vector<std::int32_t> visible_until() const {
+        std::vector<std::int32_t> until;
+        for (std::int32_t begin = 0; begin + prompt + chosen + rejected <= capacity;) {
+            const std::int32_t end = begin + prompt + chosen + rejected;
+            until.insert(until.end(), static_cast<std::size_t>(prompt), end);
+            until.insert(until.end(), static_cast<std::size_t>(chosen), begin + prompt + chosen);
+            until.insert(until.end(), static_cast<std::size_t>(rejected), end);
+            begin = end;
+        }
+        // The rest is a pair of its own, so that every bin has the same length.
+        while (until.size() < capacity) until.push_back(capacity);
+        return until;
+    }
+};
+
+double visible_pairs(const std::vector<std::int32_t>& until) {
+    double pairs = 0;
+    for (std::size_t k = 0; k < until.size(); ++k) pairs += until[k] - static_cast<double>(k);
+    return pairs;
+}
+
+/// Median milliseconds of a call, on the device's clock.
+double time(cudaStream_t stream, const std::function<void()>& call) {
+    cudaEvent_t begin = nullptr, end = nullptr;
+    check(cudaEventCreate(&begin), "cudaEventCreate");
+    check(cudaEventCreate(&end), "cudaEventCreate");
+    for (int i = 0; i < 5; ++i) call();
+    std::vector<float> times(30);
+    for (float& each : times) {
+        check(cudaEventRecord(begin, stream), "cudaEventRecord");
+        call();
+        check(cudaEventRecord(end, stream), "cudaEventRecord");
+        check(cudaEventSynchronize(end), "attention");
+        check(cudaEventElapsedTime(&each, begin, end), "cudaEventElapsedTime");
+    }
+    check(cudaEventDestroy(begin), "cudaEventDestroy");
+    check(cudaEventDestroy(end), "cudaEventDestroy");
+    std::nth_element(times.begin(), times.begin() + 15, times.end());
+    return static_cast<double>(times[15]);
+}
+
+struct Arrays {
+    explicit Arrays(const AttentionShape& s)
+        : qkv(random_array(capacity * (s.query_heads + 2 * s.kv_heads) * s.head_dim, 1)),
+          d_out(random_array(capacity * s.query_heads * s.head_dim, 2)),
+          out(allocate<__nv_bfloat16>(capacity * s.query_heads * s.head_dim)),
+          d_qkv(allocate<__nv_bfloat16>(capacity * (s.query_heads + 2 * s.kv_heads) * s.head_dim)),
+          lse(allocate<float>(capacity * s.query_heads)) {}
+
+    DeviceArray<__nv_bfloat16> qkv, d_out, out, d_qkv;
+    DeviceArray<float> lse;
+};
+
+void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
+             const Bin& bin, AttentionPath path, bool deterministic) {
+    const std::vector<std::int32_t> until = bin.visible_until(), position(until.size());
+    const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
+    std::vector<double> prepare_times(9);
+    for (double& each : prepare_times) {
+        const auto begin = std::chrono::steady_clock::now();
+        const auto made = prepare();
+        each = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    }
+    std::nth_element(prepare_times.begin(), prepare_times.begin() + 4, prepare_times.end());
+    const auto mask = prepare();
+    // Preparing a bin must not wait for work that is still in the stream.
+    for (int i = 0; i < 8; ++i)
+        attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
+                          capacity, shape);
+    const auto busy_begin = std::chrono::steady_clock::now();
+    (void)prepare();
+    const double busy_prepare =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - busy_begin).count();
+    const DeviceArray<std::byte> workspace =
+        allocate<std::byte>(static_cast<std::int64_t>(std::max<std::size_t>(
+            attention_backward_workspace(device, *mask, capacity, shape, deterministic), 1)));
+    const double forward = time(stream, [&] {
+        attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
+                          capacity, shape);
+    });
+    const double backward = time(stream, [&] {
+        attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
+                           arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, workspace.get(),
+                           deterministic);
+    });
+    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(until);
+    std::printf(
+        "{\"kind\": \"attention\", \"path\": \"%s\", \"deterministic\": %s, \"heads\": \"%lld/%lld\", "
+        "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"fwd_tflops\": %.1f, "
+        "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
+        path == AttentionPath::portable ? "portable" : "automatic", deterministic ? "true" : "false",
+        static_cast<long long>(shape.query_heads), static_cast<long long>(shape.kv_heads),
+        static_cast<long long>(shape.head_dim), bin.name, forward, backward, flops / forward / 1e9,
+        2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+    std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    const bool only_portable = count > 1 && std::string_view(arguments[1]) == "portable";
+    try {
+        const Device device = use_device(0);
+        cudaStream_t stream = nullptr;
+        check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+        const Bin bins[] = {{"1024+512+512", 1024, 512, 512},
+                            {"350+300+300", 350, 300, 300},
+                            {"100+40+45", 100, 40, 45},
+                            {"causal", capacity, 0, 0}};
+        for (const auto& [query_heads, kv_heads, head_dim] :
+             {std::array{32, 8, 128}, std::array{32, 8, 64}, std::array{12, 2, 128}}) {
+            const AttentionShape shape{query_heads, kv_heads, head_dim,
+                                       1.0f / std::sqrt(static_cast<float>(head_dim))};
+            const Arrays arrays(shape);
+            for (const Bin& bin : bins) {
+                if (!only_portable) {
+                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic, false);
+                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic, true);
+                }
+                measure(device, stream, arrays, shape, bin, AttentionPath::portable, true);
+            }
+        }
+        check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+        return EXIT_SUCCESS;
+    } catch (const Error& error) {
+        std::fprintf(stderr, "%s\n%s\n", error.what(), error.advice().c_str());
+        return EXIT_FAILURE;
+    }
+}

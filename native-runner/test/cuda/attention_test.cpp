@@ -1,0 +1,431 @@
+#include "backend/cuda/attention.h"
+
+#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "backend/cuda/attention_tiles.h"
+#include "backend/cuda/check.h"
+#include "core/error.h"
+#include "cuda/gpu.h"
+#include "reference/differences.h"
+#include "reference/operations_reference.h"
+#include "reference/random_bin.h"
+
+using namespace wishbone;
+using namespace wishbone::reference;
+using cuda::AttentionPath;
+using cuda::check;
+
+// Inputs are numbers that bf16 holds, references are computed in double, outputs start as NaN with more NaN
+// behind them that must stay. Tolerances: bf16 rounds probabilities and results, each by 2^-9 at most.
+
+namespace {
+
+using Mask = std::vector<std::int32_t>;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+AttentionShape shape_of(std::int64_t query_heads, std::int64_t kv_heads, std::int64_t head_dim) {
+    return {query_heads, kv_heads, head_dim,
+            static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim)))};
+}
+
+std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 2 * shape.kv_heads; }
+
+/// Gradient of dot(d_out, attention(qkv)) by the chain rule, in double. `out` is what the forward pass gave:
+/// the gradient of a softmax needs sum(d_out · out), and where few keys are seen the rounding of `out` alone
+/// moves the result by a hundredth, which is no fault of the backward pass.
+Values attention_gradient(const Values& qkv, const Values& d_out, const Values& out,
+                          const Mask& visible_until, const AttentionShape& shape) {
+    const std::int64_t dim = shape.head_dim, row = heads_of(shape) * dim,
+                       group = shape.query_heads / shape.kv_heads;
+    const auto tokens = static_cast<std::int64_t>(visible_until.size());
+    const auto scale = static_cast<double>(shape.scale);
+    Values gradient(qkv.size(), 0.0), p(at(tokens)), dp(at(tokens));
+    for (std::int64_t head = 0; head < shape.query_heads; ++head)
+        for (std::int64_t q = 0; q < tokens; ++q) {
+            const auto query = at(q * row + head * dim),
+                       key_head = at((shape.query_heads + head / group) * dim),
+                       value_head = key_head + at(shape.kv_heads * dim),
+                       result = at((q * shape.query_heads + head) * dim);
+            const auto product = [&](const Values& a, std::size_t i, const Values& b, std::size_t j) {
+                double sum = 0;
+                for (std::size_t d = 0; d < at(dim); ++d) sum += a[i + d] * b[j + d];
+                return sum;
+            };
+            std::vector<std::int64_t> seen;
+            for (std::int64_t k = 0; k <= q; ++k)
+                if (q < visible_until[at(k)]) seen.push_back(k);
+            const double mean = product(d_out, result, out, result);
+            double largest = -INFINITY, sum = 0;
+            for (const std::int64_t k : seen) {
+                p[at(k)] = scale * product(qkv, query, qkv, at(k * row) + key_head);
+                largest = std::max(largest, p[at(k)]);
+            }
+            for (const std::int64_t k : seen) sum += p[at(k)] = std::exp(p[at(k)] - largest);
+            for (const std::int64_t k : seen) {
+                p[at(k)] /= sum;
+                dp[at(k)] = product(d_out, result, qkv, at(k * row) + value_head);
+            }
+            for (const std::int64_t k : seen) {
+                const double ds = scale * p[at(k)] * (dp[at(k)] - mean);
+                for (std::size_t d = 0; d < at(dim); ++d) {
+                    gradient[query + d] += ds * qkv[at(k * row) + key_head + d];
+                    gradient[at(k * row) + key_head + d] += ds * qkv[query + d];
+                    gradient[at(k * row) + value_head + d] += p[at(k)] * d_out[result + d];
+                }
+            }
+        }
+    return gradient;
+}
+
+/// Heads [first, first + count) of every row.
+Values heads(const Values& all, std::int64_t heads_in_row, std::int64_t first, std::int64_t count,
+             std::int64_t dim) {
+    Values part;
+    const auto rows = static_cast<std::int64_t>(all.size()) / (heads_in_row * dim);
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t i = first * dim; i < (first + count) * dim; ++i)
+            part.push_back(all[at(r * heads_in_row * dim + i)]);
+    return part;
+}
+
+class Stream {
+  public:
+    Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
+    ~Stream() { (void)cudaStreamDestroy(stream_); }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    operator cudaStream_t() const { return stream_; }
+
+  private:
+    cudaStream_t stream_ = nullptr;
+};
+
+/// Device memory full of NaN, with a strip behind that nobody may touch.
+template <typename T>
+class Poisoned {
+  public:
+    explicit Poisoned(std::int64_t count) : count_(at(count)) {
+        check(cudaMalloc(&memory_, bytes()), "cudaMalloc");
+        check(cudaMemset(memory_, 0xff, bytes()), "cudaMemset");
+    }
+    Poisoned(const std::vector<T>& values) : Poisoned(static_cast<std::int64_t>(values.size())) {
+        check(cudaMemcpy(memory_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
+    }
+    ~Poisoned() { (void)cudaFree(memory_); }
+    Poisoned(const Poisoned&) = delete;
+    Poisoned& operator=(const Poisoned&) = delete;
+
+    T* get() const { return static_cast<T*>(memory_); }
+    /// With the strip behind.
+    std::vector<T> all() const {
+        std::vector<T> values(count_ + behind);
+        check(cudaMemcpy(values.data(), memory_, bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+        return values;
+    }
+    std::vector<T> values() const {
+        std::vector<T> result = all();
+        result.resize(count_);
+        return result;
+    }
+    bool behind_is_untouched() const {
+        const std::vector<T> result = all();
+        const std::vector<unsigned char> ones(behind * sizeof(T), 0xff);
+        return std::memcmp(result.data() + count_, ones.data(), ones.size()) == 0;
+    }
+
+  private:
+    static constexpr std::size_t behind = 100000;
+    std::size_t bytes() const { return (count_ + behind) * sizeof(T); }
+
+    std::size_t count_;
+    void* memory_ = nullptr;
+};
+
+using Bits = std::vector<std::uint16_t>;
+
+Bits to_bits(const Values& values) {
+    Bits bits;
+    for (const double value : values) bits.push_back(float_to_bfloat16(static_cast<float>(value)));
+    return bits;
+}
+
+Values from_bits(const Bits& bits) {
+    Values values;
+    for (const std::uint16_t each : bits) values.push_back(static_cast<double>(bfloat16_to_float(each)));
+    return values;
+}
+
+struct Result {
+    Bits out, d_qkv;
+    std::vector<float> lse;
+    bool inside = false;  ///< nothing was written behind the outputs
+};
+
+struct Options {
+    AttentionPath path = AttentionPath::automatic;
+    bool deterministic = true;
+};
+
+Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, const AttentionShape& shape,
+           const Options& options) {
+    static const cuda::Device device = cuda::use_device(0);
+    const auto tokens = static_cast<std::int64_t>(visible_until.size());
+    const Stream stream;
+    const Poisoned<std::uint16_t> in(to_bits(qkv)), d_result(to_bits(d_out));
+    const Poisoned<std::uint16_t> out(tokens * shape.query_heads * shape.head_dim),
+        d_in(tokens * heads_of(shape) * shape.head_dim);
+    const Poisoned<float> lse(shape.query_heads * tokens);
+    const auto bf16 = [](const Poisoned<std::uint16_t>& array) {
+        return reinterpret_cast<__nv_bfloat16*>(array.get());
+    };
+    check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+    {
+        // The host's copy goes as soon as the mask is made.
+        auto until = std::make_unique<Mask>(visible_until);
+        const Mask position(visible_until.size());
+        const auto mask = cuda::make_attention_mask(device, stream, *until, position, shape, options.path);
+        std::ranges::fill(*until, -1);
+        until.reset();
+        const Poisoned<std::byte> workspace(static_cast<std::int64_t>(
+            cuda::attention_backward_workspace(device, *mask, tokens, shape, options.deterministic)));
+        cuda::attention_forward(device, stream, bf16(out), lse.get(), bf16(in), *mask, tokens, shape);
+        cuda::attention_backward(device, stream, bf16(d_in), bf16(d_result), bf16(out), lse.get(), bf16(in),
+                                 *mask, tokens, shape, workspace.get(), options.deterministic);
+        check(cudaStreamSynchronize(stream), "attention");
+        CHECK(workspace.behind_is_untouched());
+    }
+    return {out.values(), d_in.values(), lse.values(),
+            out.behind_is_untouched() && d_in.behind_is_untouched() && lse.behind_is_untouched()};
+}
+
+/// Error against the reference; where the reference is zero (a token that sees only itself has no gradient of
+/// queries and keys) against numbers of size 1.
+double error(const Values& values, const Values& expected) {
+    double size = 0, off = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const double difference = values[i] - expected[i];
+        size += expected[i] * expected[i];
+        off += difference * difference;
+    }
+    return std::sqrt(off) / std::max(std::sqrt(size), 0.05 * std::sqrt(static_cast<double>(values.size())));
+}
+
+void check_attention(const Mask& visible_until, const AttentionShape& shape, double spread = 1.0) {
+    const auto tokens = static_cast<std::int64_t>(visible_until.size());
+    std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
+    const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, spread),
+                 d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+    const Values out = attention(qkv, visible_until, shape), lse = attention_lse(qkv, visible_until, shape);
+    for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable})
+        for (const bool deterministic : {false, true}) {
+            CAPTURE(tokens);
+            CAPTURE(shape.query_heads);
+            CAPTURE(shape.kv_heads);
+            CAPTURE(shape.head_dim);
+            CAPTURE((path == AttentionPath::portable));
+            CAPTURE(deterministic);
+            const Result result = run(qkv, d_out, visible_until, shape, {path, deterministic});
+            CHECK(result.inside);
+            CHECK(error(from_bits(result.out), out) < 4e-3);
+            double worst = 0;
+            for (std::size_t i = 0; i < lse.size(); ++i)
+                worst = std::max(worst, std::abs(static_cast<double>(result.lse[i]) - lse[i]) /
+                                            std::max(1.0, std::abs(lse[i])));
+            CHECK(worst < 1e-4);
+            const Values d_qkv = from_bits(result.d_qkv),
+                         gradient =
+                             attention_gradient(qkv, d_out, from_bits(result.out), visible_until, shape);
+            const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
+                return heads(all, heads_of(shape), first, count, shape.head_dim);
+            };
+            const std::int64_t q = shape.query_heads, kv = shape.kv_heads;
+            CHECK(error(part(d_qkv, 0, q), part(gradient, 0, q)) < 6e-3);
+            CHECK(error(part(d_qkv, q, kv), part(gradient, q, kv)) < 6e-3);
+            CHECK(error(part(d_qkv, q + kv, kv), part(gradient, q + kv, kv)) < 6e-3);
+        }
+}
+
+Mask random_trees(unsigned seed, const RandomTrees& options) {
+    std::mt19937 random(seed);
+    return RandomBin(random, options).shared.visible_until;
+}
+
+/// `count` pairs, a prompt and two responses each.
+Mask pairs(int count, std::int32_t prompt, std::int32_t chosen, std::int32_t rejected) {
+    Mask until;
+    for (int i = 0; i < count; ++i) {
+        const auto begin = static_cast<std::int32_t>(until.size()), end = begin + prompt + chosen + rejected;
+        until.insert(until.end(), at(prompt), end);
+        until.insert(until.end(), at(chosen), begin + prompt + chosen);
+        until.insert(until.end(), at(rejected), end);
+    }
+    return until;
+}
+
+/// One to one, 4:1, 6:1 and all on one KV head; every head size.
+const std::vector<AttentionShape> shapes = {shape_of(2, 2, 64),  shape_of(8, 2, 64),   shape_of(16, 1, 64),
+                                            shape_of(2, 2, 96),  shape_of(6, 1, 96),   shape_of(1, 1, 128),
+                                            shape_of(4, 1, 128), shape_of(12, 2, 128), shape_of(2, 1, 256)};
+
+}  // namespace
+
+TEST_CASE("cuda attention: the gradient in double is the slope of the forward pass") {
+    std::mt19937 random(1);
+    const AttentionShape shape = shape_of(4, 2, 8);
+    const Mask until = random_trees(1, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 4});
+    Values qkv = random_values(random, until.size() * 8 * 8);
+    const Values d_out = random_values(random, until.size() * 4 * 8);
+    const auto loss = [&] { return dot(d_out, attention(qkv, until, shape)); };
+    CHECK(relative_difference(attention_gradient(qkv, d_out, attention(qkv, until, shape), until, shape),
+                              gradient(loss, qkv)) < 1e-6);
+}
+
+TEST_CASE("cuda attention: tile lists name every visible pair, and full tiles hold no other") {
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+        const Mask until =
+            random_trees(seed, {.trees = 6, .deepest = 6, .most_children = 3, .longest_segment = 9});
+        const auto tokens = static_cast<std::int32_t>(until.size());
+        const std::int32_t group = 1 + static_cast<std::int32_t>(seed % 7), rows = 16, columns = 8;
+        const cuda::AttentionTiles tiles = cuda::make_attention_tiles(until, group, rows, columns);
+        const auto sees = [&](std::int32_t q, std::int32_t k) { return k <= q && q < until[at(k)]; };
+        std::vector<int> covered(at(tokens) * at(group));
+        for (const cuda::QueryTile& tile : tiles.queries) {
+            const std::int32_t end = std::min(tile.row_begin + rows, tokens * group);
+            for (std::int32_t r = tile.row_begin; r < end; ++r) ++covered[at(r)];
+            const std::int32_t first = tile.row_begin / group, last = (end - 1) / group;
+            std::vector<bool> listed(at(tokens));
+            cuda::KeyRun run = tile.run;
+            for (std::int32_t place = tile.ancestors - 1; place >= 0; --place) {
+                while (place < run.depth) run = tiles.runs[at(run.parent)];
+                const std::int32_t key = run.begin + place - run.depth;
+                listed[at(key)] = true;
+                for (std::int32_t q = first; place < tile.full && q <= last; ++q) CHECK(sees(q, key));
+            }
+            for (std::int32_t k = first; k <= last; ++k) listed[at(k)] = true;
+            for (std::int32_t q = first; q <= last; ++q)
+                for (std::int32_t k = 0; k < tokens; ++k)
+                    if (sees(q, k)) CHECK(listed[at(k)]);
+        }
+        for (const int times : covered) CHECK(times == 1);
+        std::vector<int> keys(at(tokens));
+        for (const cuda::KeyTile& tile : tiles.keys)
+            for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k) {
+                ++keys[at(k)];
+                CHECK(until[at(k)] <= tile.query_end);
+            }
+        for (const int times : keys) CHECK(times == 1);
+    }
+    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{3, 1, 3}, 1, 16, 8), Error);
+    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{3, 3, 4}, 1, 16, 8), Error);
+    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{2, 3, 3}, 1, 16, 8), Error);
+}
+
+TEST_CASE("cuda attention: random trees of odd lengths" * doctest::skip(!test_gpu())) {
+    unsigned seed = 1;
+    for (const AttentionShape& shape : shapes) {
+        ++seed;
+        check_attention(
+            random_trees(seed, {.trees = 4, .deepest = 4, .most_children = 3, .longest_segment = 20}), shape);
+        check_attention(
+            random_trees(seed, {.trees = 8, .deepest = 8, .most_children = 2, .longest_segment = 2}), shape);
+        check_attention(
+            random_trees(seed, {.trees = 1, .deepest = 3, .most_children = 2, .longest_segment = 130}),
+            shape);
+    }
+}
+
+TEST_CASE("cuda attention: single tokens, plain sequences and preference pairs" *
+          doctest::skip(!test_gpu())) {
+    for (const AttentionShape& shape : shapes) {
+        check_attention({1}, shape);
+        check_attention({2, 2}, shape);
+        Mask singles;  // as padding is
+        for (std::int32_t i = 1; i <= 131; ++i) singles.push_back(i);
+        check_attention(singles, shape);
+        check_attention(Mask(129, 129), shape);
+        check_attention(pairs(2, 100, 40, 45), shape);
+        check_attention(pairs(9, 1, 1, 1), shape);
+    }
+}
+
+TEST_CASE("cuda attention: 64 branches from one prompt, and a branch at every token" *
+          doctest::skip(!test_gpu())) {
+    for (const AttentionShape& shape : shapes) {
+        Mask branches(37, 37 + 64 * 3);
+        for (std::int32_t b = 0; b < 64; ++b) branches.insert(branches.end(), 3, 37 + 3 * b + 3);
+        check_attention(branches, shape);
+        Mask comb;
+        for (std::int32_t i = 0; i < 90; ++i) comb.insert(comb.end(), {180, 2 * i + 2});
+        check_attention(comb, shape);
+    }
+}
+
+TEST_CASE("cuda attention: large scores" * doctest::skip(!test_gpu())) {
+    for (const AttentionShape& shape : {shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
+        // Scores of up to a hundred: softmax picks one key, and hidden scores are far above visible ones.
+        const auto tokens = std::int64_t{150};
+        const Mask until = pairs(1, 50, 50, 50);
+        std::mt19937 random(5);
+        Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, 4.0);
+        const Values d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+            const Result before = run(qkv, d_out, until, shape, {path, true});
+            CHECK(error(from_bits(before.out), attention(qkv, until, shape)) < 4e-3);
+            // The keys of the first branch are hidden from the second, however large they are.
+            Values large = qkv;
+            const auto row = heads_of(shape) * shape.head_dim;
+            for (auto i = at(50 * row); i < at(100 * row); ++i) large[i] *= 256;
+            const Result after = run(large, d_out, until, shape, {path, true});
+            const auto same = [&](std::int64_t from, std::int64_t to) {
+                const std::int64_t size = shape.query_heads * shape.head_dim;
+                return std::equal(before.out.begin() + from * size, before.out.begin() + to * size,
+                                  after.out.begin() + from * size);
+            };
+            CHECK(same(0, 50));
+            CHECK(same(100, 150));
+        }
+    }
+}
+
+TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(11);
+    const Mask until =
+        random_trees(3, {.trees = 12, .deepest = 4, .most_children = 3, .longest_segment = 60});
+    const auto tokens = static_cast<std::int64_t>(until.size());
+    for (const AttentionShape& shape : shapes) {
+        const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim),
+                     d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+            const Result first = run(qkv, d_out, until, shape, {path, true});
+            for (int i = 0; i < 3; ++i) {
+                const Result again = run(qkv, d_out, until, shape, {path, true});
+                CHECK(again.out == first.out);
+                CHECK(std::memcmp(again.lse.data(), first.lse.data(), first.lse.size() * sizeof(float)) == 0);
+                CHECK(again.d_qkv == first.d_qkv);
+            }
+        }
+    }
+}
+
+TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctest::skip(!test_gpu())) {
+    const cuda::Device device = cuda::use_device(0);
+    const Stream stream;
+    const Mask position(3);
+    const auto prepare = [&](const Mask& until, const AttentionShape& shape) {
+        return cuda::make_attention_mask(device, stream, until, position, shape);
+    };
+    CHECK_THROWS_AS(prepare({3, 3, 3}, shape_of(2, 1, 80)), Error);
+    CHECK_THROWS_AS(prepare({3, 3, 3}, shape_of(3, 2, 64)), Error);
+    CHECK_THROWS_AS(prepare({3, 1, 3}, shape_of(2, 1, 64)), Error);
+    const auto mask = prepare({3, 3, 3}, shape_of(2, 1, 64));
+    CHECK_THROWS_AS(cuda::attention_backward_workspace(device, *mask, 4, shape_of(2, 1, 64), true), Error);
+}
