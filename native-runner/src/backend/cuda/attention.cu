@@ -33,8 +33,9 @@ class Lists {
         if (!array.empty()) std::memcpy(image_.data() + place, array.data(), array.size_bytes());
         return place;
     }
-    /// The image may be dropped after the call: copies from pageable memory have been staged by the driver
-    /// when cudaMemcpyAsync returns.
+    /// Drops the image. CUDA stages copies from pageable memory, but its documentation ("API synchronization
+    /// behavior") does not promise for the asynchronous form that this has happened when the call returns; a
+    /// pinned block that outlives the copy would need no such trust.
     void upload() {
         if (image_.empty()) return;
         check(cudaMallocAsync(&memory_, image_.size(), stream_), "attention tile lists");

@@ -1,7 +1,7 @@
 #pragma once
 
-// Hopper's own instructions (sm_90a), each a thin wrapper: mbarrier, the bulk copy engine (TMA), wgmma and what
-// orders them. Names follow the PTX ISA, where each is specified. Shared-memory addresses are 32-bit, as
+// Hopper's own instructions (sm_90a), each a thin wrapper: mbarrier, the bulk copy engine (TMA), wgmma and
+// what orders them. Names follow the PTX ISA, where each is specified. Shared-memory addresses are 32-bit, as
 // `shared_address` gives them. Only for files compiled for sm_90a.
 
 #include <cuda.h>
@@ -16,10 +16,11 @@ namespace wishbone::cuda {
 
 // ---- Tensor maps (host) ----
 
-/// The map of a contiguous bf16 tensor [size2, size1, size0] from which boxes [box2, box1, box0] are copied to
-/// shared memory, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128). Places of a box outside the
-/// tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a row of
-/// size0 elements. Nothing links against libcuda: the encoder comes through the runtime. Throws Error(internal).
+/// The map of a contiguous bf16 tensor [size2, size1, size0] from which boxes [box2, box1, box0] are copied
+/// to shared memory, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128). Places of a box outside
+/// the tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a
+/// row of size0 elements. Nothing links against libcuda: the encoder comes through the runtime. Throws
+/// Error(internal).
 inline CUtensorMap encode_tensor_3d(const void* base, std::uint64_t size0, std::uint64_t size1,
                                     std::uint64_t size2, std::uint32_t box0, std::uint32_t box1,
                                     std::uint32_t box2) {
@@ -64,7 +65,8 @@ __device__ __forceinline__ void mbarrier_arrive(std::uint32_t barrier) {
 }
 /// Arrives, and makes the phase wait for `bytes` more from the copy engine.
 __device__ __forceinline__ void mbarrier_arrive_expect_tx(std::uint32_t barrier, int bytes) {
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+                 : "memory");
 }
 /// Waits until the phase of this parity is complete. A new barrier is in phase 0, so waiting for parity 1
 /// returns at once.
@@ -90,8 +92,8 @@ __device__ __forceinline__ void named_barrier_arrive(int id, int threads) {
     asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
-/// Ordinary writes to shared memory before it are seen by copy engine and matrix units after it (with a barrier
-/// in between when other threads start those).
+/// Ordinary writes to shared memory before it are seen by copy engine and matrix units after it (with a
+/// barrier in between when other threads start those).
 __device__ __forceinline__ void fence_proxy_async() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
@@ -117,12 +119,14 @@ enum class CachePolicy : std::uint64_t {
 __device__ __forceinline__ void prefetch_tensor_map(const CUtensorMap* map) {
     asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
-/// A box of the tensor, from element (x, y, z) (innermost first), to shared memory; its whole bytes, also those
-/// outside the tensor, count on the barrier. `to` is 1024-byte aligned where tiles are read by descriptors.
+/// A box of the tensor, from element (x, y, z) (innermost first), to shared memory; its whole bytes, also
+/// those outside the tensor, count on the barrier. `to` is 1024-byte aligned where tiles are read by
+/// descriptors.
 __device__ __forceinline__ void tma_load_3d(std::uint32_t to, const CUtensorMap* map, std::uint32_t barrier,
                                             int x, int y, int z) {
     asm volatile(
-        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], "
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, "
+        "%5}], "
         "[%2];" ::"r"(to),
         "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z)
         : "memory");
@@ -144,7 +148,8 @@ __device__ __forceinline__ void tma_load_2d(std::uint32_t to, const CUtensorMap*
         : "memory");
 }
 /// A box of shared memory to the tensor; asynchronous, see bulk_commit.
-__device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32_t from, int x, int y, int z) {
+__device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32_t from, int x, int y,
+                                             int z) {
     asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
                  "r"(from), "r"(x), "r"(y), "r"(z)
                  : "memory");
@@ -152,12 +157,14 @@ __device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32
 __device__ __forceinline__ void tma_reduce_add_3d(const CUtensorMap* map, std::uint32_t from, int x, int y,
                                                   int z) {
     asm volatile(
-        "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
+        "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(
+            map),
         "r"(from), "r"(x), "r"(y), "r"(z)
         : "memory");
 }
 /// `bytes` contiguous bytes; all three a multiple of 16.
-__device__ __forceinline__ void bulk_load(std::uint32_t to, const void* from, int bytes, std::uint32_t barrier) {
+__device__ __forceinline__ void bulk_load(std::uint32_t to, const void* from, int bytes,
+                                          std::uint32_t barrier) {
     asm volatile(
         "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
         "l"(from), "r"(bytes), "r"(barrier)
@@ -184,25 +191,28 @@ __device__ __forceinline__ void bulk_wait_read() {
 
 // ---- wgmma ----
 //
-// D[64, N] (+)= A[64, 16] B[N, 16]ᵀ by one warpgroup; bf16 operands, f32 accumulators. Thread t of the warpgroup
-// holds of D, with w = t / 32, r = t % 32 / 4, c = t % 4: d[4i + 2h + e] = D[16w + 8h + r][8i + 2c + e]. A in
-// registers has the same order, two elements a word: a[2i + h] = A[16w + 8h + r][8i + 2c .. + 1].
+// D[64, N] (+)= A[64, 16] B[N, 16]ᵀ by one warpgroup; bf16 operands, f32 accumulators. Thread t of the
+// warpgroup holds of D, with w = t / 32, r = t % 32 / 4, c = t % 4: d[4i + 2h + e] = D[16w + 8h + r][8i + 2c
+// + e]. A in registers has the same order, two elements a word: a[2i + h] = A[16w + 8h + r][8i + 2c .. + 1].
 //
 // Tiles in shared memory are rows of 64 elements (128 bytes) in the 128-byte swizzle, 1024-byte aligned, as
 // tma_load_3d leaves them; wider matrices are several such tiles.
 //   K-major (rows run along k; transpose bit 0): descriptor(tile + 32 · step, 0, 1024) for k step 0-3.
-//   MN-major (rows are k, running along m or n; transpose bit 1): descriptor(tile + 2048 · step, bytes from one
-//   64-wide tile to the next, 1024).
+//   MN-major (rows are k, running along m or n; transpose bit 1): descriptor(tile + 2048 · step, bytes from
+//   one 64-wide tile to the next, 1024).
 
 /// Describes an operand in shared memory in the 128-byte swizzle. `leading` and `stride` in bytes.
 __device__ __forceinline__ std::uint64_t descriptor(std::uint32_t address, int leading, int stride) {
-    return static_cast<std::uint64_t>((address & 0x3ffff) >> 4) | static_cast<std::uint64_t>(leading >> 4) << 16 |
-           static_cast<std::uint64_t>(stride >> 4) << 32 | std::uint64_t{1} << 62;
+    return static_cast<std::uint64_t>((address & 0x3ffff) >> 4) |
+           static_cast<std::uint64_t>(leading >> 4) << 16 | static_cast<std::uint64_t>(stride >> 4) << 32 |
+           std::uint64_t{1} << 62;
 }
 
 /// Before the first wgmma and whenever registers it uses (accumulators, A) were written since the last one.
 __device__ __forceinline__ void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-__device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void wgmma_commit() {
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
 /// Waits until all but the last `Groups` committed groups are done.
 template <int Groups>
 __device__ __forceinline__ void wgmma_wait() {
@@ -225,32 +235,31 @@ template <int N>
 struct Wgmma;
 
 // Accumulators as asm operands: their names in the text, and the constraints.
-#define WISHBONE_NAMES_8 \
-    "%0, %1, %2, %3, %4, %5, %6, %7"
+#define WISHBONE_NAMES_8 "%0, %1, %2, %3, %4, %5, %6, %7"
 #define WISHBONE_NAMES_16 \
-    WISHBONE_NAMES_8 \
+    WISHBONE_NAMES_8      \
     ", %8, %9, %10, %11, %12, %13, %14, %15"
 #define WISHBONE_NAMES_32 \
-    WISHBONE_NAMES_16 \
+    WISHBONE_NAMES_16     \
     ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define WISHBONE_NAMES_40 \
-    WISHBONE_NAMES_32 \
+    WISHBONE_NAMES_32     \
     ", %32, %33, %34, %35, %36, %37, %38, %39"
 #define WISHBONE_NAMES_48 \
-    WISHBONE_NAMES_40 \
+    WISHBONE_NAMES_40     \
     ", %40, %41, %42, %43, %44, %45, %46, %47"
 #define WISHBONE_NAMES_64 \
-    WISHBONE_NAMES_48 \
+    WISHBONE_NAMES_48     \
     ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define WISHBONE_NAMES_96 \
-    WISHBONE_NAMES_64 \
+#define WISHBONE_NAMES_96                                                              \
+    WISHBONE_NAMES_64                                                                  \
     ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79" \
     ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define WISHBONE_NAMES_128 \
-    WISHBONE_NAMES_96 \
+#define WISHBONE_NAMES_128                                                                         \
+    WISHBONE_NAMES_96                                                                              \
     ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111" \
     ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-#define WISHBONE_HELD_8(i)                                                                     \
+#define WISHBONE_HELD_8(i)                                                                      \
     "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), \
         "+f"(d[i + 6]), "+f"(d[i + 7])
 #define WISHBONE_HELD_16(i) WISHBONE_HELD_8(i), WISHBONE_HELD_8(i + 8)
@@ -262,28 +271,30 @@ struct Wgmma;
 #define WISHBONE_HELD_128(i) WISHBONE_HELD_64(i), WISHBONE_HELD_64(i + 64)
 
 // N, the number of accumulators H = N / 2, and the numbers H, H + 1, ... of the operands behind them.
-#define WISHBONE_WGMMA(N, H, o0, o1, o2, o3, o4, o5, o6)                                                       \
-    template <>                                                                                                \
-    struct Wgmma<N> {                                                                                          \
-        template <int TransposeA, int TransposeB>                                                              \
-        static __device__ __forceinline__ void ss(float (&d)[H], std::uint64_t a, std::uint64_t b,             \
-                                                  int accumulate) {                                            \
-            asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #o2 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
-                         "k16.f32.bf16.bf16 {" WISHBONE_NAMES_##H "}, %" #o0 ", %" #o1 ", p, 1, 1, %" #o3        \
-                         ", %" #o4 ";\n}"                                                                      \
-                         : WISHBONE_HELD_##H(0)                                                                \
-                         : "l"(a), "l"(b), "r"(accumulate), "n"(TransposeA), "n"(TransposeB));                 \
-        }                                                                                                      \
-        template <int TransposeB>                                                                              \
-        static __device__ __forceinline__ void rs(float (&d)[H], std::uint32_t a0, std::uint32_t a1,           \
-                                                  std::uint32_t a2, std::uint32_t a3, std::uint64_t b,         \
-                                                  int accumulate) {                                            \
-            asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #o5 ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
-                         "k16.f32.bf16.bf16 {" WISHBONE_NAMES_##H "}, {%" #o0 ", %" #o1 ", %" #o2 ", %" #o3      \
-                         "}, %" #o4 ", p, 1, 1, %" #o6 ";\n}"                                                   \
-                         : WISHBONE_HELD_##H(0)                                                                \
-                         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate), "n"(TransposeB));      \
-        }                                                                                                      \
+#define WISHBONE_WGMMA(N, H, o0, o1, o2, o3, o4, o5, o6)                                                    \
+    template <>                                                                                             \
+    struct Wgmma<N> {                                                                                       \
+        template <int TransposeA, int TransposeB>                                                           \
+        static __device__ __forceinline__ void ss(float (&d)[H], std::uint64_t a, std::uint64_t b,          \
+                                                  int accumulate) {                                         \
+            asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #o2                                           \
+                         ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N                                       \
+                         "k16.f32.bf16.bf16 {" WISHBONE_NAMES_##H "}, %" #o0 ", %" #o1 ", p, 1, 1, %" #o3   \
+                                                                  ", %" #o4 ";\n}"                          \
+                         : WISHBONE_HELD_##H(0)                                                             \
+                         : "l"(a), "l"(b), "r"(accumulate), "n"(TransposeA), "n"(TransposeB));              \
+        }                                                                                                   \
+        template <int TransposeB>                                                                           \
+        static __device__ __forceinline__ void rs(float (&d)[H], std::uint32_t a0, std::uint32_t a1,        \
+                                                  std::uint32_t a2, std::uint32_t a3, std::uint64_t b,      \
+                                                  int accumulate) {                                         \
+            asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #o5                                           \
+                         ", 0;\nwgmma.mma_async.sync.aligned.m64n" #N                                       \
+                         "k16.f32.bf16.bf16 {" WISHBONE_NAMES_##H "}, {%" #o0 ", %" #o1 ", %" #o2 ", %" #o3 \
+                                                                  "}, %" #o4 ", p, 1, 1, %" #o6 ";\n}"      \
+                         : WISHBONE_HELD_##H(0)                                                             \
+                         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "l"(b), "r"(accumulate), "n"(TransposeB));   \
+        }                                                                                                   \
     };
 WISHBONE_WGMMA(16, 8, 8, 9, 10, 11, 12, 13, 14)
 WISHBONE_WGMMA(32, 16, 16, 17, 18, 19, 20, 21, 22)
@@ -311,16 +322,18 @@ WISHBONE_WGMMA(256, 128, 128, 129, 130, 131, 132, 133, 134)
 #undef WISHBONE_NAMES_128
 #undef WISHBONE_HELD_128
 
-/// d = A Bᵀ (+ d where `accumulate` is not 0), one step of 16 along k, both operands by descriptor. N: 16, 32, 64,
-/// 80, 96, 128, 192 or 256.
+/// d = A Bᵀ (+ d where `accumulate` is not 0), one step of 16 along k, both operands by descriptor. N: 16,
+/// 32, 64, 80, 96, 128, 192 or 256.
 template <int N, int TransposeA, int TransposeB>
-__device__ __forceinline__ void wgmma_ss(float (&d)[N / 2], std::uint64_t a, std::uint64_t b, int accumulate) {
+__device__ __forceinline__ void wgmma_ss(float (&d)[N / 2], std::uint64_t a, std::uint64_t b,
+                                         int accumulate) {
     Wgmma<N>::template ss<TransposeA, TransposeB>(d, a, b, accumulate);
 }
 /// The same with A in registers.
 template <int N, int TransposeB>
-__device__ __forceinline__ void wgmma_rs(float (&d)[N / 2], std::uint32_t a0, std::uint32_t a1, std::uint32_t a2,
-                                         std::uint32_t a3, std::uint64_t b, int accumulate) {
+__device__ __forceinline__ void wgmma_rs(float (&d)[N / 2], std::uint32_t a0, std::uint32_t a1,
+                                         std::uint32_t a2, std::uint32_t a3, std::uint64_t b,
+                                         int accumulate) {
     Wgmma<N>::template rs<TransposeB>(d, a0, a1, a2, a3, b, accumulate);
 }
 

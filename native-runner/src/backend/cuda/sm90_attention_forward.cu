@@ -1,12 +1,13 @@
-// Prefix-masked attention, forward, for Hopper (sm_90a): TMA, wgmma, warp specialization. The mathematics is that
-// of FlashAttention (arXiv 2205.14135, 2307.08691, 2407.08608), the mask one integer a key (arXiv 2410.01359).
+// Prefix-masked attention, forward, for Hopper (sm_90a): TMA, wgmma, warp specialization. The mathematics is
+// that of FlashAttention (arXiv 2205.14135, 2307.08691, 2407.08608), the mask one integer a key (arXiv
+// 2410.01359).
 //
-// A query tile is 64 rows a computing warpgroup: the query heads of one KV head, next to each other in memory,
-// times a few tokens, so that short segments waste little. Its keys are gathered from the ranges of tokens it
-// sees (sm90_attention_tiles.h). Blocks stay on the device and take one item (query tile, KV head) after the
-// other. One thread of warpgroup 0 loads; in the others, the scores of the next key tile are computed while those
-// of the last are weighted, and warpgroups take turns at the matrix units, so that one computes exponentials
-// while another multiplies.
+// A query tile is 64 rows a computing warpgroup: the query heads of one KV head, next to each other in
+// memory, times a few tokens, so that short segments waste little. Its keys are gathered from the ranges of
+// tokens it sees (sm90_attention_tiles.h). Blocks stay on the device and take one item (query tile, KV head)
+// after the other. One thread of warpgroup 0 loads; in the others, the scores of the next key tile are
+// computed while those of the last are weighted, and warpgroups take turns at the matrix units, so that one
+// computes exponentials while another multiplies.
 
 #include <algorithm>
 #include <cstring>
@@ -24,14 +25,15 @@ constexpr int swizzle_width = 64;  ///< bf16 elements of a 128-byte row of a swi
 constexpr int first_turn = 1;      ///< named barriers of the warpgroups' turns
 constexpr float log2_e = 1.44269504088896341f;
 
-/// Sizes of one kernel. `Groups` computing warpgroups of 64 query rows; `Keys` of a key tile; the depth of the
-/// rings of query and of key and value tiles.
-template <int HeadDim, int Groups_, int Keys_, int QueryStages_, int Stages_, bool Turns_,
-          bool Across_ = true>
+/// Sizes of one kernel. `Groups` computing warpgroups of 64 query rows; `Keys` of a key tile; the depth of
+/// the rings of query and of key and value tiles.
+template <int HeadDim, int Groups_, int Keys_, int QueryStages_, int Stages_, bool Turns_, bool Lazy_ = true>
 struct Config {
-    static constexpr int D = HeadDim, Groups = Groups_, N = Keys_, QueryStages = QueryStages_, Stages = Stages_;
+    static constexpr int D = HeadDim, Groups = Groups_, N = Keys_, QueryStages = QueryStages_,
+                         Stages = Stages_;
     static constexpr bool Turns = Turns_;
-    static constexpr bool Across = Across_ && QueryStages > 1;  ///< items overlap
+    static constexpr bool Lazy = Lazy_;
+    static constexpr bool Across = QueryStages > 1;  ///< items overlap
     static constexpr int Chunks = (D + swizzle_width - 1) / swizzle_width;
     static constexpr int Slots = N / ForwardTiles::slot_keys;
     static_assert(Slots == 2 || Slots == 4);
@@ -106,11 +108,14 @@ __device__ __forceinline__ void transpose_quad(std::uint32_t (&w)[4]) {
 
 /// The online softmax of one thread's two rows.
 struct Softmax {
-    float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  ///< of raw scores; of this thread's columns
+    /// The raw score that exponents are relative to, near the largest so far; the sum over this thread's
+    /// columns.
+    float reference[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
 
-    /// s[4i + 2h + e], of row h, becomes exp(scale · (s - largest so far)). `shrink` is the factor for what earlier
-    /// key tiles left.
-    template <int Size>
+    /// s[4i + 2h + e], of row h, becomes exp(scale · (s - reference)). `shrink` is the factor for what
+    /// earlier key tiles left. `Lazy`: the reference stays, and the factor is 1, while no score exceeds it by
+    /// more than a factor of 2^8.
+    template <bool Lazy, int Size>
     __device__ __forceinline__ void step(float (&s)[Size], float (&shrink)[2], float scale_log2) {
 #pragma unroll
         for (int h = 0; h < 2; ++h) {
@@ -120,12 +125,12 @@ struct Softmax {
                 top[0] = fmaxf(top[0], s[i + 2 * h]), top[1] = fmaxf(top[1], s[i + 2 * h + 1]);
                 top[2] = fmaxf(top[2], s[i + 4 + 2 * h]), top[3] = fmaxf(top[3], s[i + 5 + 2 * h]);
             }
-            const float now =
-                fmaxf(largest[h], quad_max(fmaxf(fmaxf(top[0], top[1]), fmaxf(top[2], top[3]))));
+            float now = fmaxf(reference[h], quad_max(fmaxf(fmaxf(top[0], top[1]), fmaxf(top[2], top[3]))));
+            if (Lazy && (now - reference[h]) * scale_log2 <= 8.0f) now = reference[h];
             // A row that has seen only hidden keys so far keeps sums of 0.
             const float offset = now == -INFINITY ? 0.0f : now * scale_log2;
-            shrink[h] = exp2_fast(largest[h] * scale_log2 - offset);
-            largest[h] = now;
+            shrink[h] = exp2_fast(reference[h] * scale_log2 - offset);
+            reference[h] = now;
             float add[4] = {0, 0, 0, 0};
 #pragma unroll
             for (int i = 0; i < Size; i += 4) {
@@ -165,12 +170,6 @@ struct Kernel {
         int at[C::Slots];
         __device__ int place(int i) const { return at[i] >> 2; }
         __device__ bool masked(int i) const { return at[i] & ForwardTiles::masked; }
-        __device__ bool any_masked() const {
-            int all = 0;
-#pragma unroll
-            for (int i = 0; i < C::Slots; ++i) all |= at[i];
-            return all & ForwardTiles::masked;
-        }
         __device__ int used() const {
             int slots = 0;
 #pragma unroll
@@ -202,12 +201,13 @@ struct Kernel {
                 if (starts.place(i) != ForwardTiles::no_key)
 #pragma unroll
                     for (int d = 0; d < C::Chunks; ++d)
-                        tma_load_3d(to + d * (N * 128) + i * (ForwardTiles::slot_keys * 128), &slot_map, barrier,
-                                    d * swizzle_width, head, starts.place(i));
+                        tma_load_3d(to + d * (N * 128) + i * (ForwardTiles::slot_keys * 128), &slot_map,
+                                    barrier, d * swizzle_width, head, starts.place(i));
         }
     }
 
-    __device__ void load(const CUtensorMap& query_map, const CUtensorMap& slot_map, const CUtensorMap& tile_map) {
+    __device__ void load(const CUtensorMap& query_map, const CUtensorMap& slot_map,
+                         const CUtensorMap& tile_map) {
         const int query_bytes = C::Chunks * p.tile_tokens * p.group * 128;
         Ring query, keys, values;
         const auto load_values = [&](int key_stage, int head) {
@@ -241,7 +241,8 @@ struct Kernel {
 #pragma unroll
             for (int d = 0; d < C::Chunks; ++d)
                 tma_load_3d(base + C::Query + query.stage * C::QueryBytes + d * (C::Rows * 128), &query_map,
-                            query_full(query.stage), d * swizzle_width, item.kv_head * p.group, item.query_begin);
+                            query_full(query.stage), d * swizzle_width, item.kv_head * p.group,
+                            item.query_begin);
             query.next(QueryStages);
 
             const int key_head = p.query_heads + item.kv_head, value_head = key_head + p.kv_heads;
@@ -254,7 +255,8 @@ struct Kernel {
                 const std::uint32_t barrier = key_full(keys.stage);
                 mbarrier_arrive_expect_tx(barrier, now.used() * (ForwardTiles::slot_keys * C::Chunks * 128) +
                                                        now.limited() * (ForwardTiles::slot_keys * 4));
-                load_rows(base + C::Key + keys.stage * C::KeyBytes, slot_map, tile_map, now, barrier, key_head);
+                load_rows(base + C::Key + keys.stage * C::KeyBytes, slot_map, tile_map, now, barrier,
+                          key_head);
 #pragma unroll
                 for (int i = 0; i < C::Slots; ++i)
                     if (now.needs_until(i))
@@ -274,7 +276,8 @@ struct Kernel {
         *reinterpret_cast<int4*>(shared + C::Work + query.stage * 16) = make_int4(0, 0, 0, 0);
         mbarrier_arrive(query_full(query.stage));
         // The last block leaves the counters as it found them.
-        if (atomicAdd(p.counters + 1, 1) == static_cast<int>(gridDim.x) - 1) p.counters[0] = p.counters[1] = 0;
+        if (atomicAdd(p.counters + 1, 1) == static_cast<int>(gridDim.x) - 1)
+            p.counters[0] = p.counters[1] = 0;
     }
 
     __device__ void take_turn(int group) const {
@@ -285,7 +288,8 @@ struct Kernel {
     }
 
     /// Scores of 64 rows of queries with the keys of a tile, started.
-    __device__ __forceinline__ void start_scores(float (&s)[N / 2], std::uint32_t query, std::uint32_t key) const {
+    __device__ __forceinline__ void start_scores(float (&s)[N / 2], std::uint32_t query,
+                                                 std::uint32_t key) const {
 #pragma unroll
         for (int k = 0; k < D / 16; ++k)
             wgmma_ss<N, 0, 0>(s, descriptor(query + k / 4 * (C::Rows * 128) + k % 4 * 32, 0, 1024),
@@ -381,11 +385,11 @@ struct Kernel {
             wgmma_hold(s);
             before = softmax;
             if (fresh) softmax = Softmax{};
-            if (starts.any_masked()) hide(s, starts, keys.stage, query0, query1);
+            hide(s, starts, keys.stage, query0, query1);
             __syncwarp();
             if (lane == 0) mbarrier_arrive(key_empty(keys.stage));
             keys.next(Stages);
-            softmax.step(s, shrink, p.scale_log2);
+            softmax.template step<C::Lazy>(s, shrink, p.scale_log2);
             if (values_too) {
                 wgmma_wait<0>();
                 wgmma_hold(o);
@@ -409,8 +413,8 @@ struct Kernel {
             const std::int64_t h0 = work.z * p.group + head0, h1 = work.z * p.group + head1;
             const float sum0 = quad_sum(of.sum[0]), sum1 = quad_sum(of.sum[1]);
             if (lane % 4 == 0) {
-                if (valid0) p.lse[h0 * p.tokens + query0] = of.largest[0] * p.scale + __logf(sum0);
-                if (valid1) p.lse[h1 * p.tokens + query1] = of.largest[1] * p.scale + __logf(sum1);
+                if (valid0) p.lse[h0 * p.tokens + query0] = of.reference[0] * p.scale + __logf(sum0);
+                if (valid1) p.lse[h1 * p.tokens + query1] = of.reference[1] * p.scale + __logf(sum1);
             }
             store_row(p.out + (std::int64_t(query0) * p.query_heads + h0) * D, valid0, o, 0, 1.0f / sum0);
             store_row(p.out + (std::int64_t(query1) * p.query_heads + h1) * D, valid1, o, 1, 1.0f / sum1);
@@ -442,8 +446,9 @@ struct Kernel {
             while (true) {
                 if (--left > 0) {
                     advance(work, true, false, before);
+                    if (!C::Lazy || __any_sync(0xffffffffu, shrink[0] != 1.0f || shrink[1] != 1.0f))
 #pragma unroll
-                    for (int i = 0; i < D / 2; ++i) o[i] *= shrink[i / 2 % 2];
+                        for (int i = 0; i < D / 2; ++i) o[i] *= shrink[i / 2 % 2];
                     pack_probabilities();
                     continue;
                 }
@@ -468,8 +473,9 @@ struct Kernel {
 
 template <class C>
 __global__ void __launch_bounds__(C::Threads, 1)
-    forward_kernel(const __grid_constant__ CUtensorMap query_map, const __grid_constant__ CUtensorMap slot_map,
-                   const __grid_constant__ CUtensorMap tile_map, const __grid_constant__ Parameters p) {
+    forward_kernel(const __grid_constant__ CUtensorMap query_map,
+                   const __grid_constant__ CUtensorMap slot_map, const __grid_constant__ CUtensorMap tile_map,
+                   const __grid_constant__ Parameters p) {
     extern __shared__ std::uint8_t dynamic[];
     const std::uint32_t at = shared_address(dynamic), base = (at + 1023) / 1024 * 1024;
     std::uint8_t* const shared = dynamic + (base - at);
@@ -503,11 +509,12 @@ __global__ void __launch_bounds__(C::Threads, 1)
 }
 
 template <class C>
-void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse, const __nv_bfloat16* qkv,
-            const Sm90AttentionTiles& tiles, std::int64_t tokens, const AttentionShape& shape) {
+void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse,
+            const __nv_bfloat16* qkv, const Sm90AttentionTiles& tiles, std::int64_t tokens,
+            const AttentionShape& shape) {
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
     const int group = query_heads / kv_heads, tile_tokens = C::Rows / group;
-    require(tiles.query_tile() == tile_tokens && tiles.key_tile() == C::N, "attention");
+    require(tiles.query_tile() == tile_tokens, "attention");
     const auto map = [&](int heads, int rows) {
         return encode_tensor_3d(qkv, C::D, static_cast<std::uint64_t>(query_heads + 2 * kv_heads),
                                 static_cast<std::uint64_t>(tokens), swizzle_width,
@@ -530,47 +537,32 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float
                                 .scale_log2 = shape.scale * log2_e};
     check(cudaFuncSetAttribute(forward_kernel<C>, cudaFuncAttributeMaxDynamicSharedMemorySize, C::Allocated),
           "cudaFuncSetAttribute");
-    forward_kernel<C><<<std::min(device.multiprocessors, tiles.item_count()), C::Threads, C::Allocated, stream>>>(
-        map(group, tile_tokens), map(1, ForwardTiles::slot_keys), map(1, C::N), parameters);
+    forward_kernel<C>
+        <<<std::min(device.multiprocessors, tiles.item_count()), C::Threads, C::Allocated, stream>>>(
+            map(group, tile_tokens), map(1, ForwardTiles::slot_keys), map(1, C::N), parameters);
     check_launch("attention");
 }
 
-// The kernels of each head size: for long lists of keys, and for bins of short trees, where smaller key tiles
-// waste less and larger query tiles pay the cost of an item less often.
-template <int HeadDim>
-struct Configs {
-    using Long = Config<HeadDim, 2, 128, 2, 2, true>;
-    using Short = Config<HeadDim, 3, 64, 2, 3, true>;
-};
-template <>
-struct Configs<64> {
-    using Long = Config<64, 3, 128, 2, 3, true>;
-    using Short = Config<64, 3, 64, 2, 5, true>;
-};
-template <>
-struct Configs<256> {
-    using Long = Config<256, 2, 64, 1, 2, false>;
-    using Short = Long;
-};
+// The kernel of each head size.
+using Head64 = Config<64, 3, 128, 2, 2, true>;
+using Head96 = Config<96, 2, 128, 2, 2, true>;
+using Head128 = Config<128, 2, 128, 2, 2, true>;
+using Head256 = Config<256, 2, 64, 1, 2, false>;
 
-/// Keys a query sees on average, up to which lists are short.
-constexpr double short_list = 256;
-
-/// Calls `use` with a value of the configuration's type.
+/// Calls `use` with the configuration of a head size, a value of its type.
 template <class Use>
-void with_config(std::int64_t head_dim, bool short_lists, const Use& use) {
-    const auto choose = [&](auto configs) {
-        if (short_lists)
-            use(typename decltype(configs)::Short{});
-        else
-            use(typename decltype(configs)::Long{});
-    };
+void with_config(std::int64_t head_dim, const Use& use) {
     switch (head_dim) {
-        case 64: return choose(Configs<64>{});
-        case 96: return choose(Configs<96>{});
-        case 128: return choose(Configs<128>{});
-        case 256: return choose(Configs<256>{});
-        default: require(false, "attention");
+        case 64:
+            return use(Head64{});
+        case 96:
+            return use(Head96{});
+        case 128:
+            return use(Head128{});
+        case 256:
+            return use(Head256{});
+        default:
+            require(false, "attention");
     }
 }
 
@@ -586,11 +578,7 @@ Sm90AttentionTiles::Sm90AttentionTiles(const Device& /*device*/, cudaStream_t st
                                        std::span<const std::int32_t> visible_until, AttentionShape shape)
     : stream_(stream) {
     require(sm90_attention_forward_supports(shape), "prepare_mask");
-    double pairs = 0;
-    for (std::size_t k = 0; k < visible_until.size(); ++k) pairs += visible_until[k] - static_cast<double>(k);
-    short_lists_ = pairs <= short_list * static_cast<double>(visible_until.size());
-    with_config(shape.head_dim, short_lists_,
-                [&](auto config) { build(visible_until, shape, config.Rows, config.N); });
+    with_config(shape.head_dim, [&](auto config) { build(visible_until, shape, config.Rows, config.N); });
 }
 
 Sm90AttentionTiles::Sm90AttentionTiles(cudaStream_t stream, std::span<const std::int32_t> visible_until,
@@ -603,15 +591,13 @@ void Sm90AttentionTiles::build(std::span<const std::int32_t> visible_until, cons
                                std::int32_t query_rows, std::int32_t key_rows) {
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     query_tile_ = query_rows / group;
-    key_tile_ = key_rows;
-    const ForwardTiles tiles =
-        make_forward_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads), query_tile_,
-                           key_rows / ForwardTiles::slot_keys);
+    const ForwardTiles tiles = make_forward_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads),
+                                                  query_tile_, key_rows / ForwardTiles::slot_keys);
     item_count_ = static_cast<std::int32_t>(tiles.items.size());
     if (item_count_ == 0) return;
 
-    // One upload: items, slots, visible_until (four times, the copies shifted by 0 to 3 tokens, so that each slot
-    // begins at a multiple of 16 bytes in one; zeros behind), counters. Parts are 16-byte aligned.
+    // One upload: items, slots, visible_until (four times, the copies shifted by 0 to 3 tokens, so that each
+    // slot begins at a multiple of 16 bytes in one; zeros behind), counters. Parts are 16-byte aligned.
     const auto aligned = [](std::size_t bytes) { return (bytes + 15) / 16 * 16; };
     const std::size_t until_bytes = aligned(visible_until.size_bytes()) + ForwardTiles::slot_keys * 4;
     const std::size_t slots_at = aligned(tiles.items.size() * sizeof(tiles.items[0]));
@@ -647,7 +633,7 @@ void sm90_attention_forward(const Device& device, cudaStream_t stream, __nv_bflo
                             AttentionShape shape) {
     require(sm90_attention_forward_supports(shape), "attention");
     if (tokens == 0) return;
-    with_config(shape.head_dim, tiles.short_lists(), [&](auto config) {
+    with_config(shape.head_dim, [&](auto config) {
         launch<decltype(config)>(device, stream, out, lse, qkv, tiles, tokens, shape);
     });
 }

@@ -36,7 +36,8 @@ class Cutter {
           slots_per_tile_(slots_per_tile),
           slots_(slots) {
         if (visible_until.size() > std::size_t(ForwardTiles::most_tokens)) refuse();
-        // Least `until` of each slot that could be: minima of 2, 4, ... keys. Nobody sees what lies behind the bin.
+        // Least `until` of each slot that could be: minima of 2, 4, ... keys. Nobody sees what lies behind
+        // the bin.
         least_.assign(visible_until.begin(), visible_until.end());
         least_.resize(visible_until.size() + slot_keys, 0);
         for (std::size_t width = 1; width < std::size_t(slot_keys); width *= 2)
@@ -72,7 +73,9 @@ class Cutter {
     }
 
     std::int32_t until(std::int32_t k) const { return until_[static_cast<std::size_t>(k)]; }
-    std::int32_t key_tiles(std::int32_t slots) const { return (slots + slots_per_tile_ - 1) / slots_per_tile_; }
+    std::int32_t key_tiles(std::int32_t slots) const {
+        return (slots + slots_per_tile_ - 1) / slots_per_tile_;
+    }
 
     std::int32_t end_of_tree(std::int32_t begin) const {
         std::int32_t end = begin + 1;
@@ -174,11 +177,12 @@ ForwardTiles make_forward_tiles(std::span<const std::int32_t> visible_until, std
     std::vector<Tile> tiles = Cutter(visible_until, query_tile, slots_per_tile, out.slots).cut();
     if (tiles.empty()) return out;
 
-    // Tiles of one tree and head run at about the same time, so that its keys and values stay in the L2 cache;
-    // trees and the tiles in them start with the costly ones.
+    // Tiles of one tree and head run at about the same time, so that its keys and values stay in the L2
+    // cache; trees and the tiles in them start with the costly ones.
     std::vector<std::int64_t> work(static_cast<std::size_t>(tiles.back().tree) + 1, 0);
     std::int64_t total = 0;
-    for (const Tile& tile : tiles) work[static_cast<std::size_t>(tile.tree)] += tile.cost(), total += tile.cost();
+    for (const Tile& tile : tiles)
+        work[static_cast<std::size_t>(tile.tree)] += tile.cost(), total += tile.cost();
     std::stable_sort(tiles.begin(), tiles.end(),
                      [](const Tile& a, const Tile& b) { return a.key_tiles > b.key_tiles; });
     auto rest = tiles.end();
