@@ -1,0 +1,232 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "backend/cuda/attention_tiles.h"
+#include "backend/cuda/sm90_attention_backward_tiles.h"
+#include "backend/cuda/sm90_attention_tiles.h"
+#include "core/error.h"
+#include "reference/random_bin.h"
+
+// Tile lists are made on the host, so these tests need no GPU: every list is held against the mask's rule,
+// k <= q < visible_until[k], asked of every pair of tokens.
+
+using namespace wishbone;
+using namespace wishbone::cuda;
+
+namespace {
+
+using Until = std::vector<std::int32_t>;
+
+std::int32_t length(const Until& until) { return static_cast<std::int32_t>(until.size()); }
+
+bool visible(const Until& until, std::int32_t q, std::int32_t k) {
+    return k <= q && q < until[static_cast<std::size_t>(k)];
+}
+
+/// Pairs of the same lengths, one after the other.
+Until pairs(std::int32_t tokens, std::int32_t prompt, std::int32_t chosen, std::int32_t rejected) {
+    Until until;
+    while (length(until) < tokens) {
+        const std::int32_t begin = length(until), end = begin + prompt + chosen + rejected;
+        for (std::int32_t i = 0; i < end - begin && length(until) < tokens; ++i)
+            until.push_back(std::min(tokens, i < prompt || i >= prompt + chosen ? end : begin + prompt + chosen));
+    }
+    return until;
+}
+
+/// Masks of every kind: random trees, pairs, plain sequences, single tokens, 64 branches, a comb.
+std::vector<Until> masks() {
+    std::vector<Until> all = {pairs(1, 1, 0, 0),     pairs(700, 100, 40, 45), pairs(523, 61, 3, 1),
+                              pairs(257, 257, 0, 0), Until(130),              Until(213),
+                              Until(90)};
+    for (std::int32_t k = 0; k < 130; ++k) all[4][static_cast<std::size_t>(k)] = k + 1;
+    for (std::int32_t k = 0; k < 213; ++k)
+        all[5][static_cast<std::size_t>(k)] = k < 21 ? 213 : 21 + ((k - 21) / 3 + 1) * 3;
+    for (std::int32_t k = 0; k < 90; ++k) all[6][static_cast<std::size_t>(k)] = std::max(k + 1, 90 - k / 2);
+    std::mt19937 random(5);
+    for (int i = 0; i < 40; ++i) {
+        reference::RandomTrees options;
+        options.trees = 1 + i % 7;
+        options.deepest = 1 + i % 6;
+        options.longest_segment = 1 + (i * i) % 90;
+        all.push_back(reference::RandomBin(random, options).shared.visible_until);
+    }
+    return all;
+}
+
+void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slots_per_tile) {
+    constexpr std::int32_t kv_heads = 2;
+    const ForwardTiles tiles = make_forward_tiles(until, kv_heads, query_tile, slots_per_tile);
+    const std::int32_t tokens = length(until);
+    std::vector<int> seen(until.size() * kv_heads);
+    bool sizes = true, starts = true, unmasked = true, once = true, complete = true;
+    for (const ForwardTiles::Item& item : tiles.items) {
+        sizes &= item.query_begin < item.query_end && item.query_end - item.query_begin <= query_tile;
+        for (std::int32_t q = item.query_begin; q < item.query_end; ++q)
+            ++seen[static_cast<std::size_t>(q * kv_heads + item.kv_head)];
+        std::vector<int> covered(until.size() + ForwardTiles::slot_keys);
+        for (std::int32_t tile = 0; tile < item.key_tiles; ++tile) {
+            const std::int32_t* slots = tiles.slots.data() + item.first_slot + tile * slots_per_tile;
+            const bool contiguous = (slots[0] & ForwardTiles::contiguous) != 0;
+            for (std::int32_t i = 0; i < slots_per_tile; ++i) {
+                const std::int32_t begin = slots[i] >> 2;
+                const bool masked = (slots[i] & ForwardTiles::masked) != 0;
+                if (begin == ForwardTiles::no_key) {
+                    starts &= masked && !contiguous && i > 0;
+                    continue;
+                }
+                starts &= 0 <= begin && begin < tokens &&
+                          (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + ForwardTiles::slot_keys);
+                for (std::int32_t k = begin; k < begin + ForwardTiles::slot_keys; ++k) {
+                    ++covered[static_cast<std::size_t>(k)];
+                    for (std::int32_t q = item.query_begin; !masked && q < item.query_end; ++q)
+                        unmasked &= k < tokens && visible(until, q, k);
+                }
+            }
+        }
+        for (std::int32_t k = 0; k < tokens; ++k) {
+            once &= covered[static_cast<std::size_t>(k)] <= 1;
+            for (std::int32_t q = item.query_begin; q < item.query_end; ++q)
+                complete &= !visible(until, q, k) || covered[static_cast<std::size_t>(k)] == 1;
+        }
+    }
+    CHECK(sizes);
+    CHECK(starts);
+    CHECK(unmasked);
+    CHECK(once);
+    CHECK(complete);
+    CHECK(std::ranges::all_of(seen, [](int count) { return count == 1; }));
+}
+
+void check_backward(const Until& until, const BackwardTileSizes& sizes) {
+    constexpr std::int32_t kv_heads = 2;
+    const BackwardTiles tiles = make_backward_tiles(until, kv_heads, sizes, 132);
+    const std::int32_t tokens = length(until);
+    std::vector<std::int32_t> tile_of(until.size(), -1);
+    bool queries = true;
+    for (std::size_t t = 0; t < tiles.queries.size(); ++t) {
+        queries &= tiles.queries[t].end - tiles.queries[t].begin <= sizes.query_tile;
+        for (std::int32_t q = tiles.queries[t].begin; q < tiles.queries[t].end; ++q) {
+            queries &= tile_of[static_cast<std::size_t>(q)] < 0;
+            tile_of[static_cast<std::size_t>(q)] = static_cast<std::int32_t>(t);
+        }
+    }
+    CHECK(queries);
+    CHECK(std::ranges::all_of(tile_of, [](std::int32_t tile) { return tile >= 0; }));
+
+    std::vector<int> keys(until.size() * kv_heads);
+    bool seen = true;
+    for (const BackwardTiles::Item& item : tiles.items)
+        for (std::int32_t k = item.key_begin; k < item.key_end; ++k) {
+            ++keys[static_cast<std::size_t>(k * kv_heads + item.kv_head)];
+            for (std::int32_t q = k; q < until[static_cast<std::size_t>(k)]; ++q) {
+                const std::int32_t tile = tile_of[static_cast<std::size_t>(q)];
+                seen &= item.first_tile <= tile && tile < item.first_tile + item.tiles;
+            }
+        }
+    CHECK(seen);
+    CHECK(std::ranges::all_of(keys, [](int count) { return count == 1; }));
+
+    std::vector<int> in_block(tiles.queries.size());
+    bool complete = true, bounds = true;
+    for (const BackwardTiles::QueryBlock& block : tiles.query_blocks) {
+        std::vector<char> covered(until.size());
+        for (std::int32_t b = block.first_key_block; b < block.first_key_block + block.key_blocks; ++b) {
+            const BackwardTiles::KeyBlock& key_block = tiles.key_blocks[static_cast<std::size_t>(b)];
+            const auto [least, most] =
+                std::minmax_element(until.begin() + key_block.begin, until.begin() + key_block.end);
+            bounds &= key_block.least_until == *least && key_block.last_until == *most;
+            std::fill(covered.begin() + key_block.begin, covered.begin() + key_block.end, 1);
+        }
+        for (std::int32_t t = block.first_tile; t < block.first_tile + block.tiles; ++t) {
+            ++in_block[static_cast<std::size_t>(t)];
+            const BackwardTiles::Query& query = tiles.queries[static_cast<std::size_t>(t)];
+            for (std::int32_t q = query.begin; q < query.end; ++q)
+                for (std::int32_t k = 0; k <= q && k < tokens; ++k)
+                    complete &= !visible(until, q, k) || covered[static_cast<std::size_t>(k)];
+        }
+    }
+    CHECK(complete);
+    CHECK(bounds);
+    CHECK(std::ranges::all_of(in_block, [](int count) { return count == 1; }));
+}
+
+void check_portable(const Until& until, std::int32_t group, std::int32_t rows, std::int32_t columns) {
+    const AttentionTiles tiles = make_attention_tiles(until, group, rows, columns);
+    const std::int32_t tokens = length(until), all_rows = tokens * group;
+    std::vector<int> seen(static_cast<std::size_t>(all_rows));
+    bool ancestors = true, full = true;
+    for (const QueryTile& tile : tiles.queries) {
+        const std::int32_t row_end = std::min(tile.row_begin + rows, all_rows);
+        for (std::int32_t r = tile.row_begin; r < row_end; ++r) ++seen[static_cast<std::size_t>(r)];
+        const std::int32_t first = tile.row_begin / group, last = (row_end - 1) / group;
+        std::vector<std::int32_t> keys;
+        for (std::int32_t k = 0; k < first; ++k)
+            if (visible(until, first, k)) keys.push_back(k);
+        ancestors &= tile.ancestors == static_cast<std::int32_t>(keys.size());
+        for (std::int32_t k = first; k <= last; ++k) keys.push_back(k);
+        for (std::int32_t i = 0; i < tile.full; ++i)
+            for (std::int32_t q = first; q <= last; ++q)
+                full &= visible(until, q, keys[static_cast<std::size_t>(i)]);
+    }
+    CHECK(ancestors);
+    CHECK(full);
+    CHECK(std::ranges::all_of(seen, [](int count) { return count == 1; }));
+
+    std::vector<int> keys(until.size());
+    bool ends = true;
+    for (const KeyTile& tile : tiles.keys) {
+        std::int32_t last = 0;
+        for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k) {
+            ++keys[static_cast<std::size_t>(k)];
+            last = std::max(last, until[static_cast<std::size_t>(k)]);
+        }
+        ends &= tile.query_end == last;
+    }
+    CHECK(ends);
+    CHECK(std::ranges::all_of(keys, [](int count) { return count == 1; }));
+}
+
+}  // namespace
+
+TEST_CASE("cuda tiles: Hopper's forward lists") {
+    for (const Until& until : masks())
+        for (const std::int32_t query_tile : {1, 21, 32, 48, 128})
+            for (const std::int32_t slots : {2, 4}) {
+                CAPTURE(until.size());
+                CAPTURE(query_tile);
+                check_forward(until, query_tile, slots);
+            }
+}
+
+TEST_CASE("cuda tiles: Hopper's backward lists") {
+    for (const Until& until : masks())
+        for (const BackwardTileSizes& sizes :
+             {BackwardTileSizes{16, 128, 64, 1}, BackwardTileSizes{32, 128, 64, 2}, BackwardTileSizes{10, 128, 128, 1},
+              BackwardTileSizes{1, 64, 64, 2}}) {
+            CAPTURE(until.size());
+            CAPTURE(sizes.query_tile);
+            check_backward(until, sizes);
+        }
+}
+
+TEST_CASE("cuda tiles: lists of the portable kernels") {
+    for (const Until& until : masks())
+        for (const std::int32_t group : {1, 4, 6, 7})
+            for (const std::int32_t rows : {64, 128}) {
+                CAPTURE(until.size());
+                CAPTURE(group);
+                check_portable(until, group, rows, 64);
+            }
+}
+
+TEST_CASE("cuda tiles: what is no mask of prefix trees is refused") {
+    for (const Until& bad : {Until{3, 1, 3}, Until{3, 3, 4}, Until{0}, Until{2, 3, 3}}) {
+        CHECK_THROWS_AS(check_prefix_mask(bad), Error);
+        CHECK_THROWS_AS(make_attention_tiles(bad, 1, 64, 64), Error);
+    }
+    CHECK_THROWS_AS(make_forward_tiles(Until{3, 3, 4}, 1, 32, 4), Error);
+    CHECK_THROWS_AS(make_backward_tiles(Until{3, 3, 4}, 1, {16, 128, 64, 1}, 132), Error);
+}
