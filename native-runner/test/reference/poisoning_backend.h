@@ -1,101 +1,22 @@
 #pragma once
 
-#include <memory>
 #include <vector>
 
-#include "backend/backend.h"
+#include "support/forwarding_backend.h"
 
 namespace wishbone::reference {
 
-/// Passes everything on to another backend, but memory comes full of NaN, so that reading what nobody wrote
-/// shows.
-class PoisoningBackend final : public Backend {
+/// Memory comes full of NaN, so that reading what nobody wrote shows.
+class PoisoningBackend final : public test::ForwardingBackend {
   public:
-    explicit PoisoningBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+    using ForwardingBackend::ForwardingBackend;
 
     Buffer allocate(std::size_t bytes) override {
-        Buffer buffer = inner_->allocate(bytes);
+        Buffer buffer = ForwardingBackend::allocate(bytes);
         const std::vector<std::uint8_t> ones(bytes, 0xff);  // NaN in f32 and in bf16
-        inner_->upload(Tensor(buffer.get(), DType::i32, {static_cast<std::int64_t>(bytes / 4)}), ones.data());
+        upload(Tensor(buffer.get(), DType::i32, {static_cast<std::int64_t>(bytes / 4)}), ones.data());
         return buffer;
     }
-
-    std::string name() const override { return inner_->name(); }
-    std::string device_name() const override { return inner_->device_name(); }
-    int threads() const override { return inner_->threads(); }
-    DType activation_dtype() const override { return inner_->activation_dtype(); }
-    void upload(Tensor to, const void* from) override { inner_->upload(to, from); }
-    void download(void* to, Tensor from) override { inner_->download(to, from); }
-    void copy(Tensor to, Tensor from) override { inner_->copy(to, from); }
-    void zero(Tensor x) override { inner_->zero(x); }
-    void synchronize() override { inner_->synchronize(); }
-    std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
-                                                std::span<const std::int32_t> position,
-                                                AttentionShape shape) override {
-        return inner_->prepare_mask(visible_until, position, shape);
-    }
-    void embedding(Tensor out, Tensor table, Tensor tokens) override {
-        inner_->embedding(out, table, tokens);
-    }
-    void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override {
-        inner_->embedding_backward(d_table, tokens, d_out);
-    }
-    void add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
-                     float eps) override {
-        inner_->add_rmsnorm(sum, out, inv_rms, x, delta, weight, eps);
-    }
-    void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
-                          Tensor weight) override {
-        inner_->rmsnorm_backward(d_x, d_weight, out, d_out, x, inv_rms, weight);
-    }
-    void linear(Tensor out, Tensor x, Tensor w) override { inner_->linear(out, x, w); }
-    void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) override {
-        inner_->linear_backward_input(d_x, d_out, w);
-    }
-    void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override {
-        inner_->linear_backward_weight(d_w, d_out, x);
-    }
-    void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
-              bool inverse) override {
-        inner_->rope(qkv, cos, sin, position, shape, inverse);
-    }
-    void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
-                   AttentionShape shape) override {
-        inner_->attention(out, lse, qkv, mask, shape);
-    }
-    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                            const AttentionMask& mask, AttentionShape shape) override {
-        inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape);
-    }
-    void swiglu(Tensor out, Tensor gate_up) override { inner_->swiglu(out, gate_up); }
-    void swiglu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up) override {
-        inner_->swiglu_backward(d_gate_up, out, d_out, gate_up);
-    }
-    void gather_rows(Tensor out, Tensor x, Tensor rows) override { inner_->gather_rows(out, x, rows); }
-    void scatter_add_rows(Tensor x, Tensor from, Tensor rows) override {
-        inner_->scatter_add_rows(x, from, rows);
-    }
-    void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                    HeadTargets targets) override {
-        inner_->head_logps(logps, lse, kept_logits, hidden, head, targets);
-    }
-    void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
-                             Tensor lse, HeadTargets targets, Tensor weight) override {
-        inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight);
-    }
-    std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
-    double sum_of_squares(Tensor x) override { return inner_->sum_of_squares(x); }
-    void scale(Tensor x, float factor) override { inner_->scale(x, factor); }
-    void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
-               const AdamW& options) override {
-        inner_->adamw(parameters, master, grad, m, v, grad_scale, options);
-    }
-    double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
-    std::size_t peak_memory() const override { return inner_->peak_memory(); }
-    std::size_t free_memory() const override { return inner_->free_memory(); }
-
-  private:
-    std::unique_ptr<Backend> inner_;
 };
 
 }  // namespace wishbone::reference
