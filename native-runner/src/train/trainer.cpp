@@ -32,15 +32,22 @@ Error not_finite(const char* what, std::int64_t step) {
 
 }  // namespace
 
-/// Everything about the step in progress.
+/// Everything about the step in progress but what `SequenceValues` holds.
 struct Trainer::StepWork {
     const Plan& plan;
     std::int64_t step;
     Plan::Range bins, pairs;
-    std::vector<double> policy, reference;  ///< log-probability by sequence id
-    std::vector<double> coefficient;        ///< d loss / d log-probability by sequence id
     DpoSums sums;
 };
+
+/// The values of other steps' sequences stay what they were: a plan may have hundreds of thousands.
+void Trainer::SequenceValues::begin_step(const Plan& plan, const Plan::Range& pairs) {
+    const auto count = index(plan.sequences());
+    for (std::vector<double>* values : {&policy, &reference, &coefficient}) values->resize(count);
+    for (std::int64_t p = pairs.begin; p < pairs.end; ++p)
+        for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
+            policy[index(sequence)] = reference[index(sequence)] = coefficient[index(sequence)] = 0;
+}
 
 Trainer::Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options)
     : backend_(backend),
@@ -113,18 +120,13 @@ std::vector<double> Trainer::compute_reference(const Plan& plan, const BinProgre
 }
 
 StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
-    const auto sequences = index(plan.sequences());
-    StepWork work{plan,
-                  step,
-                  plan.bins_of_step(step),
-                  plan.pairs_of_step(step),
-                  std::vector<double>(sequences, 0.0),
-                  std::vector<double>(sequences, 0.0),
-                  std::vector<double>(sequences, 0.0),
-                  {}};
+    StepWork work{plan, step, plan.bins_of_step(step), plan.pairs_of_step(step), {}};
+    sequences_.begin_step(plan, work.pairs);
     if (options_.reference == ReferenceMode::precompute)
-        for (std::size_t q = 0; q < sequences; ++q)
-            work.reference[q] = reference_logps_.at(index(plan.sequence_reference[q]));
+        for (std::int64_t p = work.pairs.begin; p < work.pairs.end; ++p)
+            for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
+                sequences_.reference[index(sequence)] =
+                    reference_logps_.at(index(plan.sequence_reference[index(sequence)]));
 
     // A pair's loss needs both responses. When some pair lies in two bins, no bin's gradient can be computed
     // before every bin of the step has been evaluated once.
@@ -136,8 +138,8 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
         for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
             const BinView view = plan.bin(b);
             const auto device = llama_.prepare(view);
-            add_reference_logps(work, view, *device);
-            add_by_sequence(view, llama_.forward(policy_, *device, false), work.policy);
+            add_reference_logps(view, *device);
+            add_by_sequence(view, llama_.forward(policy_, *device, false), sequences_.policy);
         }
         evaluate_pairs(work, -1);
     }
@@ -148,15 +150,15 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
         const BinView view = plan.bin(b);
         const auto device = llama_.prepare(view);
-        if (pairs_are_whole) add_reference_logps(work, view, *device);
+        if (pairs_are_whole) add_reference_logps(view, *device);
         const std::vector<float> logps = llama_.forward(policy_, *device, true);
         if (pairs_are_whole) {
-            add_by_sequence(view, logps, work.policy);
+            add_by_sequence(view, logps, sequences_.policy);
             evaluate_pairs(work, b);
         }
         weight.resize(view.target_sequence.size());
         std::ranges::transform(view.target_sequence, weight.begin(), [&](std::int32_t sequence) {
-            return static_cast<float>(work.coefficient[index(sequence)]);
+            return static_cast<float>(sequences_.coefficient[index(sequence)]);
         });
         llama_.backward(policy_, gradients_, *device, weight);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
@@ -181,9 +183,9 @@ StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_ra
     return result;
 }
 
-void Trainer::add_reference_logps(StepWork& work, const BinView& view, DeviceBin& device) {
+void Trainer::add_reference_logps(const BinView& view, DeviceBin& device) {
     if (!reference_.empty())
-        add_by_sequence(view, llama_.forward(reference_.front(), device, false), work.reference);
+        add_by_sequence(view, llama_.forward(reference_.front(), device, false), sequences_.reference);
 }
 
 /// Losses and coefficients of the pairs in `bin`, or of all pairs of the step when -1.
@@ -193,11 +195,11 @@ void Trainer::evaluate_pairs(StepWork& work, std::int64_t bin) {
         const std::int32_t chosen = work.plan.pair_chosen[index(p)],
                            rejected = work.plan.pair_rejected[index(p)];
         if (bin >= 0 && work.plan.bin_of_sequence(chosen) != bin) continue;
-        const PairLogps logps = {work.policy[index(chosen)], work.policy[index(rejected)],
-                                 work.reference[index(chosen)], work.reference[index(rejected)]};
+        const PairLogps logps = {sequences_.policy[index(chosen)], sequences_.policy[index(rejected)],
+                                 sequences_.reference[index(chosen)], sequences_.reference[index(rejected)]};
         const double derivative = dpo_loss(logps, options_.beta, work.sums);
-        work.coefficient[index(chosen)] += derivative * share;
-        work.coefficient[index(rejected)] -= derivative * share;
+        sequences_.coefficient[index(chosen)] += derivative * share;
+        sequences_.coefficient[index(rejected)] -= derivative * share;
     }
     if (!std::isfinite(work.sums.loss)) throw not_finite("loss", work.step);
 }

@@ -67,9 +67,16 @@ class Trainer {
         bool decays;
     };
     struct StepWork;
+    /// By sequence id; only those of the step in progress mean anything.
+    struct SequenceValues {
+        std::vector<double> policy, reference;  ///< log-probability
+        std::vector<double> coefficient;        ///< d loss / d log-probability
+
+        void begin_step(const Plan& plan, const Plan::Range& pairs);
+    };
 
     void evaluate_pairs(StepWork& work, std::int64_t bin);
-    void add_reference_logps(StepWork& work, const BinView& view, DeviceBin& device);
+    void add_reference_logps(const BinView& view, DeviceBin& device);
     void update(double learning_rate, double grad_norm);
 
     Backend& backend_;
@@ -80,6 +87,7 @@ class Trainer {
     Parameters gradients_, first_moment_, second_moment_;
     std::vector<Parameters> reference_;  ///< empty unless in-step
     std::vector<double> reference_logps_;
+    SequenceValues sequences_;
     std::vector<Group> groups_;
     std::int64_t updates_ = 0;
 };
