@@ -48,7 +48,8 @@ struct AdamW {
 /// statistics (inverse RMS, log-sum-exp, logps) and gradients of parameters are f32.
 /// Outputs are overwritten unless the name of the argument says `accumulated`. Arguments share memory only
 /// where an operation allows it. Shapes that do not fit each other throw Error(internal). Results are the
-/// same bits from run to run for the same inputs and number of threads.
+/// same bits from run to run for the same inputs and number of threads (on a GPU between processes only when
+/// `CudaOptions::deterministic` is set).
 class Backend {
   public:
     virtual ~Backend() = default;
@@ -152,7 +153,8 @@ std::unique_ptr<Backend> make_cpu_backend(int threads);
 
 struct CudaOptions {
     int device = 0;
-    /// Attention's backward pass adds in a fixed order.
+    /// Matrix products take the library's first choice of algorithm instead of the one that is fastest when
+    /// timed, which may differ from process to process. All kernels of our own add in a fixed order anyway.
     bool deterministic = false;
     /// libcublasLt.so to load; empty: the usual places are searched.
     std::string cublaslt;
