@@ -16,7 +16,9 @@ import {
 import type { Preset } from '../core/run/presets.js';
 
 const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
-  sharing: "pair: compute a pair's common prefix once; none: every response with its own prompt",
+  sharing:
+    "pair: compute a pair's common prefix once; tree: every common prefix of a step once; none: every response with its " +
+    'own prompt',
   capacity: 'most tokens in one bin',
   batch_size: 'pairs in one optimizer step',
   epochs: 'times the whole dataset is trained on',

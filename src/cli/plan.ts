@@ -86,7 +86,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
     ['steps', grouped(plan.steps)],
     ['bins', `${grouped(plan.bins)}, ${(100 * plan.fill).toFixed(1)} % full`],
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
-    ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'pair' ? 'shared' : 'this plan'})`],
+    ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
     ['FLOPs ratio', plan.flopsRatio.toFixed(2)],
   ];
   if (plan.truncated > 0) rows.push(['cut to length', `${grouped(plan.truncated)} pairs`]);

@@ -8,7 +8,7 @@ import { exampleData, exampleModel, runnerCommand, temporaryFolder, wishbone } f
 
 const options = ['--capacity', '4096', '--batch-size', '12', '--seed', '7'];
 
-async function planExample(folder: string, sharing: 'none' | 'pair', ...more: string[]): Promise<string> {
+async function planExample(folder: string, sharing: 'none' | 'pair' | 'tree', ...more: string[]): Promise<string> {
   const file = join(folder, `${sharing}.safetensors`);
   const plan = await wishbone('plan', exampleData, '--model', exampleModel, '--sharing', sharing, '--out', file,
     '--json', ...options, ...more);
@@ -24,28 +24,30 @@ async function logps(plan: string): Promise<SafetensorsFile> {
   return readSafetensors(file);
 }
 
-test('the example data: shared log-probabilities and gradients equal the naive ones', async (t) => {
-  const folder = await temporaryFolder(t);
-  const shared = await logps(await planExample(folder, 'pair'));
-  const naive = await logps(await planExample(folder, 'none'));
+for (const sharing of ['pair', 'tree'] as const) {
+  test(`the example data: log-probabilities and gradients with sharing ${sharing} equal the naive ones`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const shared = await logps(await planExample(folder, sharing));
+    const naive = await logps(await planExample(folder, 'none'));
 
-  const sharedLogps = floats(shared, 'logps');
-  const naiveLogps = floats(naive, 'logps');
-  assert.ok(sharedLogps.length >= 192, 'two responses of at least 96 pairs');
-  sharedLogps.forEach((logp, sequence) => {
-    const expected = naiveLogps[sequence]!;
-    assert.ok(Number.isFinite(expected) && expected < 0);
-    const difference = Math.abs(logp - expected) / Math.abs(expected);
-    assert.ok(difference <= 1e-5, `sequence ${sequence}: ${logp} against ${expected}`);
+    const sharedLogps = floats(shared, 'logps');
+    const naiveLogps = floats(naive, 'logps');
+    assert.ok(sharedLogps.length >= 192, 'two responses of at least 96 pairs');
+    sharedLogps.forEach((logp, sequence) => {
+      const expected = naiveLogps[sequence]!;
+      assert.ok(Number.isFinite(expected) && expected < 0);
+      const difference = Math.abs(logp - expected) / Math.abs(expected);
+      assert.ok(difference <= 1e-5, `sequence ${sequence}: ${logp} against ${expected}`);
+    });
+
+    const gradients = [...naive.tensors.keys()].filter((name) => name.startsWith('grad.'));
+    assert.ok(gradients.length > 30, 'every parameter has a gradient');
+    for (const name of gradients) {
+      const distance = relativeDistance(floats(shared, name), floats(naive, name));
+      assert.ok(distance <= 1e-5, `${name}: relative distance ${distance}`);
+    }
   });
-
-  const gradients = [...naive.tensors.keys()].filter((name) => name.startsWith('grad.'));
-  assert.ok(gradients.length > 30, 'every parameter has a gradient');
-  for (const name of gradients) {
-    const distance = relativeDistance(floats(shared, name), floats(naive, name));
-    assert.ok(distance <= 1e-5, `${name}: relative distance ${distance}`);
-  }
-});
+}
 
 test('fifty steps of training: the loss curves of shared and naive agree to 1e-4', async (t) => {
   const folder = await temporaryFolder(t);

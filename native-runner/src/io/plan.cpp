@@ -237,7 +237,7 @@ void Plan::check_segments(const std::filesystem::path& file, const std::vector<s
             if (parent[g] < -1 || parent[g] >= static_cast<std::int32_t>(g - index(start[b])))
                 fail(file, "segment_parent", at(g) + "the parent is not an earlier segment of the bin");
             if (role[g] < 0 || role[g] > 3) fail(file, "segment_role", at(g) + "the role is not 0 to 3");
-            if (pair[g] < 0 || index(pair[g]) >= pair_chosen.size())
+            if (pair[g] < -1 || pair[g] >= static_cast<std::int32_t>(pair_chosen.size()))
                 fail(file, "segment_pair", at(g) + "there is no pair " + std::to_string(pair[g]));
         }
     }

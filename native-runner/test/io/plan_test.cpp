@@ -118,6 +118,7 @@ TEST_CASE("every broken invariant is refused, naming the tensor") {
         {"segment_parent", [](auto& p) { p.segment_parent[0] = -2; }},
         {"segment_role", [](auto& p) { p.segment_role[0] = 4; }},
         {"segment_pair", [](auto& p) { p.segment_pair[0] = 20; }},
+        {"segment_pair", [](auto& p) { p.segment_pair[0] = -2; }},
         {"metadata", [](auto& p) { p.metadata["format"] = "other"; }},
         {"metadata", [](auto& p) { p.metadata["version"] = 2; }},
         {"metadata", [](auto& p) { p.metadata["vocab_size"] = 0; }},
@@ -141,6 +142,14 @@ TEST_CASE("every broken invariant is refused, naming the tensor") {
             CHECK(error.where().starts_with(file.string() + ": " + cases[i].tensor));
         }
     }
+}
+
+TEST_CASE("a segment may belong to several pairs") {
+    const TemporaryFolder folder;
+    PlanColumns columns = good();
+    columns.segment_pair[0] = -1;
+    columns.write(folder / "plan");
+    CHECK(Plan::read(folder / "plan").pairs() == 20);
 }
 
 TEST_CASE("a plan needs its tensors and its metadata") {

@@ -4,10 +4,10 @@ import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
 import type { PlanOptions } from '../run/config.js';
 import type { TokenPair } from '../tokenizer/pair.js';
-import { pack } from './pack.js';
+import { arrange, toUnit, type Bin, type PlacedTree, type Unit } from './arrange.js';
 import type { Plan, PlanArrays } from './plan.js';
 import { Random } from './random.js';
-import { pairTree, sides, subtreeEnds, type PairTree, type Segment } from './tree.js';
+import { sides, type PrefixTree, type Segment, type Sequence } from './tree.js';
 
 /** What a plan is made of. */
 export interface PlanInput {
@@ -22,53 +22,43 @@ export interface PlanInput {
   readonly datasetFile: string;
 }
 
-/** A pair of the dataset, ready to be laid out. */
-interface Unit {
-  readonly pair: TokenPair;
-  readonly tree: PairTree;
-  /** For each segment of the tree, the index after its subtree. */
-  readonly subtreeEnds: readonly number[];
-  readonly targets: number;
-  /** Index among the dataset's usable pairs: the key of its sequences. */
-  readonly index: number;
-}
-
 /** A step's units, packed. */
 interface Step {
   readonly units: readonly Unit[];
-  /** Indices into `units`. */
-  readonly bins: readonly (readonly number[])[];
+  readonly bins: readonly Bin[];
 }
+
+/** The most that the plan's indices can count. */
+const most = 2 ** 31 - 1;
 
 /**
  * Lays out the whole training: per epoch the pairs in an order decided by the seed, `batch_size` of them a step (the
  * last step of an epoch takes what is left), each step's pairs packed into bins. Which pairs make a step depends on
  * neither sharing nor capacity.
  *
- * @throws WishboneError when there is no pair, a pair is longer than a bin, or the plan outgrows 32-bit indices
+ * @throws WishboneError when there is no pair, a pair (with sharing `tree` a sequence) is longer than a bin, or the plan
+ *   outgrows 32-bit indices
  */
 export async function buildPlan(input: PlanInput, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
   const pace = new Pace(work);
   const total = input.pairs.length * options.epochs;
   const units: Unit[] = [];
   for (const [index, pair] of input.pairs.entries()) {
-    units.push(toUnit(pair, index, options));
+    units.push(toUnit(pair, index, options.sharing));
     await pace.item(() => ({ phase: 'plan', done: 0, total }));
   }
   checkUnits(units, input, options);
 
   const steps: Step[] = [];
+  let tokens = 0;
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const order = new Random(options.seed, epoch).order(units.length);
     for (let at = 0; at < order.length; at += options.batch_size) {
       const stepUnits = Array.from(order.subarray(at, at + options.batch_size), (index) => units[index] as Unit);
-      steps.push({
-        units: stepUnits,
-        bins: pack(
-          stepUnits.map((unit) => unit.tree.tokens),
-          options.capacity,
-        ),
-      });
+      const bins = arrange(stepUnits, options);
+      steps.push({ units: stepUnits, bins });
+      tokens = bins.reduce((sum, bin) => sum + bin.tokens, tokens);
+      if (tokens > most) throw tooLarge('tokens', input);
       await pace.item(() => ({ phase: 'plan', done: 0, total }));
     }
   }
@@ -122,12 +112,6 @@ export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epoch
   return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
 }
 
-function toUnit(pair: TokenPair, index: number, options: PlanOptions): Unit {
-  const tree = pairTree(pair, options.sharing);
-  const targets = pair.chosen.length + pair.rejected.length - 2 * pair.promptLength;
-  return { pair, tree, subtreeEnds: subtreeEnds(tree.segments), targets, index };
-}
-
 function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptions): void {
   if (units.length === 0) {
     throw new WishboneError(
@@ -136,26 +120,31 @@ function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptio
       `raise max_length (it is ${options.max_length})`,
     );
   }
-  const longest = units.reduce((a, b) => (b.tree.tokens > a.tree.tokens ? b : a));
-  if (longest.tree.tokens > options.capacity) {
-    const tooLong = units.filter((unit) => unit.tree.tokens > options.capacity).length;
+  const longest = units.reduce((a, b) => (b.tokens > a.tokens ? b : a));
+  if (longest.tokens > options.capacity) {
+    const tooLong = units.filter((unit) => unit.tokens > options.capacity).length;
     const others = tooLong > 1 ? `; ${tooLong} pairs are too long, this one is the longest` : '';
+    // With sharing `tree` the sequences of a pair may lie in two bins.
+    const [what, safe] =
+      options.sharing === 'tree'
+        ? ['a sequence of the pair', options.capacity]
+        : ['the pair', Math.floor(options.capacity / 2)];
     throw new WishboneError(
-      `the pair needs ${longest.tree.tokens} tokens, but a bin holds ${options.capacity}${others}`,
+      `${what} needs ${longest.tokens} tokens, but a bin holds ${options.capacity}${others}`,
       `${input.datasetFile}:${longest.pair.line}`,
-      `set capacity to at least ${longest.tree.tokens}, or max_length (it is ${options.max_length}) to at most ` +
-        `${Math.floor(options.capacity / 2)}`,
+      `set capacity to at least ${longest.tokens}, or max_length (it is ${options.max_length}) to at most ${safe}`,
     );
   }
-  const tokens = units.reduce((sum, unit) => sum + unit.tree.tokens, 0) * options.epochs;
   const targets = units.reduce((sum, unit) => sum + unit.targets, 0) * options.epochs;
-  if (Math.max(tokens, targets) > 2 ** 31 - 1) {
-    throw new WishboneError(
-      `the plan would hold ${Math.max(tokens, targets)} tokens, more than 32-bit indices can count`,
-      input.datasetFile,
-      'train fewer epochs, or split the dataset',
-    );
-  }
+  if (targets > most) throw tooLarge('targets', input);
+}
+
+function tooLarge(what: string, input: PlanInput): WishboneError {
+  return new WishboneError(
+    `the plan would hold more ${what} than 32-bit indices can count`,
+    input.datasetFile,
+    'train fewer epochs, or split the dataset',
+  );
 }
 
 /** Fills the plan's arrays, step by step. */
@@ -177,12 +166,12 @@ class PlanWriter {
     options: PlanOptions,
     private readonly shape: LlamaShape,
   ) {
-    const sum = (value: (unit: Unit) => number): number =>
-      units.reduce((total, unit) => total + value(unit), 0) * options.epochs;
-    const bins = steps.reduce((total, step) => total + step.bins.length, 0);
-    const tokens = sum((unit) => unit.tree.tokens);
-    const targets = sum((unit) => unit.targets);
-    const segments = sum((unit) => unit.tree.segments.length);
+    const sum = (value: (bin: Bin) => number): number =>
+      steps.reduce((total, step) => step.bins.reduce((inStep, bin) => inStep + value(bin), total), 0);
+    const bins = sum(() => 1);
+    const tokens = sum((bin) => bin.tokens);
+    const segments = sum((bin) => bin.segments);
+    const targets = units.reduce((total, unit) => total + unit.targets, 0) * options.epochs;
     const pairs = units.length * options.epochs;
     this.arrays = {
       binFlops: new Float64Array(bins),
@@ -221,24 +210,23 @@ class PlanWriter {
       arrays.sequenceReference[2 * pair] = 2 * unit.index;
       arrays.sequenceReference[2 * pair + 1] = 2 * unit.index + 1;
     }
-    for (const bin of step.bins) {
-      this.bin(bin.map((index) => ({ unit: step.units[index] as Unit, pair: firstPair + index })));
-    }
+    for (const bin of step.bins) this.bin(bin, firstPair);
     this.steps++;
     arrays.stepBinStart[this.steps] = this.bins;
     arrays.stepPairStart[this.steps] = this.pairs;
   }
 
-  private bin(members: readonly { readonly unit: Unit; readonly pair: number }[]): void {
+  private bin(bin: Bin, stepPair: number): void {
     const { arrays } = this;
     const start = this.tokens;
     const firstSegment = this.segments;
     let visiblePairs = 0;
     let readRows = 0;
-    for (const { unit, pair } of members) {
-      const rows = this.tree(unit, pair, start, firstSegment);
-      sides.forEach((side, index) => {
-        readRows += this.sequence(unit, side, rows, 2 * pair + index);
+    for (const { tree, firstPair } of bin.trees()) {
+      const pair = stepPair + firstPair;
+      const rows = this.tree({ tree, firstPair: pair }, start, firstSegment);
+      tree.sequences.forEach((_, index) => {
+        readRows += this.sequence(tree, index, rows, pair);
       });
     }
     for (let k = start; k < this.tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
@@ -250,9 +238,9 @@ class PlanWriter {
   }
 
   /** Lays a tree out depth first. @returns the bin-local row at which each segment begins */
-  private tree(unit: Unit, pair: number, binStart: number, firstSegment: number): number[] {
+  private tree({ tree, firstPair }: PlacedTree, binStart: number, firstSegment: number): number[] {
     const { arrays } = this;
-    const { segments } = unit.tree;
+    const { segments } = tree;
     const treeSegment = this.segments - firstSegment;
     const rows: number[] = [];
     let row = this.tokens - binStart;
@@ -263,8 +251,8 @@ class PlanWriter {
     rows.push(row);
     segments.forEach((segment, index) => {
       const length = segment.end - segment.begin;
-      const visibleUntil = rows[unit.subtreeEnds[index] as number] as number;
-      arrays.tokens.set(unit.pair[segment.side].subarray(segment.begin, segment.end), this.tokens);
+      const visibleUntil = rows[segment.subtreeEnd] as number;
+      arrays.tokens.set(segment.source.subarray(segment.begin, segment.end), this.tokens);
       for (let i = 0; i < length; i++) arrays.position[this.tokens + i] = segment.begin + i;
       arrays.visibleUntil.fill(visibleUntil, this.tokens, this.tokens + length);
       this.tokens += length;
@@ -272,27 +260,28 @@ class PlanWriter {
       arrays.segmentEnd[this.segments] = (rows[index] as number) + length;
       arrays.segmentParent[this.segments] = segment.parent < 0 ? -1 : treeSegment + segment.parent;
       arrays.segmentRole[this.segments] = segment.role;
-      arrays.segmentPair[this.segments] = pair;
+      arrays.segmentPair[this.segments] = segment.pair < 0 ? -1 : firstPair + segment.pair;
       this.segments++;
     });
     return rows;
   }
 
   /** Lists a sequence's targets. @returns how many rows it is the first of its bin to read */
-  private sequence(unit: Unit, side: (typeof sides)[number], rows: readonly number[], sequence: number): number {
+  private sequence(tree: PrefixTree, index: number, rows: readonly number[], firstPair: number): number {
     const { arrays } = this;
-    const tokens = unit.pair[side];
+    const { tokens, promptLength, side, pair } = tree.sequences[index] as Sequence;
+    const id = 2 * (firstPair + pair) + sides.indexOf(side);
     let newRows = 0;
-    for (const index of unit.tree.paths[side]) {
-      const { begin, end } = unit.tree.segments[index] as Segment;
+    for (const segment of tree.paths[index] as readonly number[]) {
+      const { begin, end } = tree.segments[segment] as Segment;
       // The token at depth d scores the one at d + 1, which may lie in a child.
-      const first = Math.max(begin, unit.pair.promptLength - 1);
+      const first = Math.max(begin, promptLength - 1);
       const last = Math.min(end, tokens.length - 1);
       for (let depth = first; depth < last; depth++) {
-        const row = (rows[index] as number) + (depth - begin);
+        const row = (rows[segment] as number) + (depth - begin);
         arrays.targetRow[this.targets] = row;
         arrays.targetToken[this.targets] = tokens[depth + 1] as number;
-        arrays.targetSequence[this.targets] = sequence;
+        arrays.targetSequence[this.targets] = id;
         this.targets++;
         if (this.readBy[row] !== this.bins) {
           this.readBy[row] = this.bins;

@@ -158,7 +158,7 @@ class Checker {
       const role = segmentRole[i] as number;
       if (role < 0 || role > SegmentRole.common) this.fail('segmentRole', `there is no role ${role}`);
       const pair = segmentPair[i] as number;
-      if (pair < 0 || pair >= this.pairs) this.fail('segmentPair', `there is no pair ${pair}`);
+      if (pair < -1 || pair >= this.pairs) this.fail('segmentPair', `there is no pair ${pair}`);
     }
     if (covered !== length) this.fail('segmentEnd', `segments of bin ${bin} do not cover it`);
   }

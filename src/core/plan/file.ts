@@ -1,4 +1,5 @@
 import { WishboneError } from '../errors.js';
+import { optionProblem } from '../run/config.js';
 import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
 import { checkPlan } from './check.js';
 import { tensorNames, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
@@ -86,8 +87,10 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
       }
     } else if (rule === 'whole') {
       if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong('must be a whole number', field);
-    } else if (rule === 'sharing' ? value !== 'none' && value !== 'pair' : typeof value !== 'string') {
-      throw wrong(rule === 'sharing' ? 'must be "none" or "pair"' : 'must be text', field);
+    } else if (typeof value !== 'string') {
+      throw wrong('must be text', field);
+    } else if (rule === 'sharing' && optionProblem('plan.sharing', value) !== undefined) {
+      throw wrong('must be "none", "pair" or "tree"', field);
     }
   };
   check(json, metadataRules, '');

@@ -65,9 +65,9 @@ export interface PlanArrays {
   readonly segmentEnd: Int32Array;
   /** [G] segment index within the bin, -1 for a root */
   readonly segmentParent: Int32Array;
-  /** [G] 0 prompt, 1 chosen, 2 rejected, 3 common response prefix */
+  /** [G] 0 prompt, 1 chosen, 2 rejected, 3 several of these, by sequence */
   readonly segmentRole: Int32Array;
-  /** [G] pair the segment belongs to */
+  /** [G] pair whose sequences alone go through the segment, -1 when several pairs' do */
   readonly segmentPair: Int32Array;
 }
 

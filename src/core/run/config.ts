@@ -2,7 +2,10 @@ import { WishboneError } from '../errors.js';
 
 /** How the plan is made: what is shared, how pairs become steps, how steps become bins. */
 export interface PlanOptions {
-  /** `none`: every response carries its own prompt (naive). `pair`: the pair's common prefix once. */
+  /**
+   * `none`: every response carries its own prompt (naive). `pair`: the pair's common prefix once. `tree`: every common
+   * prefix of the sequences of one step once.
+   */
   readonly sharing: Sharing;
   /** Most tokens in one bin. */
   readonly capacity: number;
@@ -55,7 +58,7 @@ export interface RunnerOptions {
   readonly cublaslt: string;
 }
 
-export type Sharing = 'none' | 'pair';
+export type Sharing = 'none' | 'pair' | 'tree';
 export type LearningRateSchedule = 'constant' | 'linear' | 'cosine';
 
 /** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
@@ -141,7 +144,7 @@ export type OptionValue = string | number | boolean;
 const MAX_INT32 = 2 ** 31 - 1;
 
 const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
-  sharing: { kind: 'choice', choices: ['none', 'pair'] },
+  sharing: { kind: 'choice', choices: ['none', 'pair', 'tree'] },
   capacity: { kind: 'integer', min: 16, max: 2 ** 20 },
   batch_size: { kind: 'integer', min: 1, max: 65536 },
   epochs: { kind: 'integer', min: 1, max: 1000 },

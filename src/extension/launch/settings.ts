@@ -33,7 +33,7 @@ export const KEY_SETTINGS: readonly Setting[] = [
   {
     option: 'plan.sharing',
     label: 'Sharing',
-    help: 'pair: a common prompt is computed once; none: once for each response',
+    help: 'pair: a common prompt is computed once; tree: so is what pairs of a step share; none: nothing is',
   },
   { option: 'plan.capacity', label: 'Bin capacity', help: 'Most tokens in one forward pass; lower needs less memory' },
   { option: 'plan.max_length', label: 'Longest sequence', help: 'Tokens of prompt and response; the rest is cut off' },

@@ -124,7 +124,7 @@ test('errors are three lines and have their exit codes', async (t) => {
       '3.5',
     ],
     [2, /--batch-size.*many/, 'plan', 'pairs.jsonl', '--model', model, '--batch-size', 'many'],
-    [2, /sharing.*tree/, 'plan', 'pairs.jsonl', '--model', model, '--sharing', 'tree'],
+    [2, /sharing.*forest/, 'plan', 'pairs.jsonl', '--model', model, '--sharing', 'forest'],
     [2, /backend.*tpu/, 'train', 'pairs.jsonl', '--model', model, '--backend', 'tpu'],
     [2, /recompute.*all/, 'train', 'pairs.jsonl', '--model', model, '--recompute', 'all'],
     [2, /device.*whole number/, 'train', 'pairs.jsonl', '--model', model, '--device', 'first'],

@@ -82,7 +82,7 @@ test('a choice of backend says what it comes to on this machine', () => {
     { value: false, label: 'off' },
     { value: true, label: 'on' },
   ]);
-  assert.deepEqual(choicesOf('plan.sharing', [cpu])?.map(({ label }) => label), ['none', 'pair']);
+  assert.deepEqual(choicesOf('plan.sharing', [cpu])?.map(({ label }) => label), ['none', 'pair', 'tree']);
   assert.equal(choicesOf('training.beta', []), undefined);
   assert.equal(choicesOf('runner.cublaslt', []), undefined);
 });

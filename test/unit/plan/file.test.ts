@@ -114,6 +114,8 @@ const damages: readonly [name: string, pattern: RegExp, damage: (plan: Plan) => 
     ({ segmentBegin }) => ({ segmentBegin: with_(segmentBegin, 1, segmentBegin[1]! + 1) }),
   ],
   ['a parent that comes later', /has parent 1/, ({ segmentParent }) => ({ segmentParent: with_(segmentParent, 0, 1) })],
+  ['an unknown pair', /no pair 2/, ({ segmentPair }) => ({ segmentPair: with_(segmentPair, 0, 2) })],
+  ['a negative pair', /no pair -2/, ({ segmentPair }) => ({ segmentPair: with_(segmentPair, 0, -2) })],
   ['an unknown role', /no role 4/, ({ segmentRole }) => ({ segmentRole: with_(segmentRole, 0, 4) })],
 ];
 
@@ -157,6 +159,11 @@ test('reading checks what was written by others', async (t) => {
     tensors,
   });
   await assert.rejects(readPlan(file), /version 2/);
+  await writeSafetensors(file, {
+    metadata: { wishbone: metadata['wishbone']!.replace('"sharing":"pair"', '"sharing":"forest"') },
+    tensors,
+  });
+  await assert.rejects(readPlan(file), /"none", "pair" or "tree"/);
 });
 
 test('a failing write leaves the old file and nothing else', async (t) => {

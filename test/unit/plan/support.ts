@@ -32,13 +32,58 @@ export const tokenPair: fc.Arbitrary<Omit<TokenPair, 'row' | 'line'>> = fc
     promptLength: Math.max(1, prompt.length),
   }));
 
+/**
+ * A dataset's pairs. Many come from earlier ones: the same prompt again, a prompt that is the start of another's, a
+ * conversation that goes on after a response, the whole pair again.
+ */
 export const tokenPairs: fc.Arbitrary<TokenPair[]> = fc
-  .array(tokenPair, { minLength: 1, maxLength: 20 })
-  .map((pairs) => pairs.map((pair, index) => ({ ...pair, row: 2 * index, line: 2 * index + 1 })));
+  .array(
+    fc.record({
+      fresh: tokenPair,
+      kin: fc.option(
+        fc.record({ of: fc.nat(), how: fc.constantFrom('prompt', 'shorter', 'chosen', 'rejected', 'same') }),
+        { nil: undefined },
+      ),
+    }),
+    { minLength: 1, maxLength: 20 },
+  )
+  .map((drawn) => {
+    const pairs: TokenPair[] = [];
+    for (const [index, { fresh, kin }] of drawn.entries()) {
+      const other = kin === undefined ? undefined : pairs[kin.of % index];
+      const pair = other === undefined ? fresh : kinOf(other, fresh, kin?.how ?? 'same');
+      pairs.push({ ...pair, row: 2 * index, line: 2 * index + 1 });
+    }
+    return pairs;
+  });
+
+/** Tokens of the longest sequence: the least capacity for sharing `tree`. */
+export function longest(pairs: readonly TokenPair[]): number {
+  return Math.max(...pairs.flatMap(({ chosen, rejected }) => [chosen.length, rejected.length]));
+}
+
+/** Most tokens of a sequence of {@link tokenPairs}: what is longer is not made to go on. */
+const longestSequence = 50;
+
+function kinOf(other: TokenPair, fresh: Omit<TokenPair, 'row' | 'line'>, how: string): Omit<TokenPair, 'row' | 'line'> {
+  const prompts: Readonly<Record<string, Int32Array>> = {
+    prompt: other.chosen.subarray(0, other.promptLength),
+    shorter: other.chosen.subarray(0, Math.ceil(other.promptLength / 2)),
+    chosen: other.chosen,
+    rejected: other.rejected,
+  };
+  const prompt = prompts[how];
+  if (prompt === undefined) return other;
+  const whole = (side: 'chosen' | 'rejected'): Int32Array =>
+    Int32Array.from([...prompt, ...fresh[side].subarray(fresh.promptLength)]);
+  const pair = { chosen: whole('chosen'), rejected: whole('rejected'), promptLength: prompt.length };
+  return Math.max(pair.chosen.length, pair.rejected.length) > longestSequence ? fresh : pair;
+}
 
 export const planOptions: fc.Arbitrary<PlanOptions> = fc.record({
-  sharing: fc.constantFrom('none' as const, 'pair' as const),
-  capacity: fc.integer({ min: 52, max: 200 }),
+  sharing: fc.constantFrom('none' as const, 'pair' as const, 'tree' as const),
+  // With sharing `none` both sequences of a pair lie in one bin.
+  capacity: fc.integer({ min: 2 * longestSequence, max: 300 }),
   batch_size: fc.integer({ min: 1, max: 8 }),
   epochs: fc.integer({ min: 1, max: 3 }),
   seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),

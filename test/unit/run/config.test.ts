@@ -137,7 +137,7 @@ test('options are judged one by one by the same rules', () => {
   assert.match(optionProblem('training.beta', 0)!, /above 0/);
   assert.match(optionProblem('plan.capacity', NaN)!, /whole number/);
   assert.match(optionProblem('plan.typo' as 'plan.seed', 1)!, /no option/);
-  assert.deepEqual(optionChoices('plan.sharing'), ['none', 'pair']);
+  assert.deepEqual(optionChoices('plan.sharing'), ['none', 'pair', 'tree']);
   assert.equal(optionChoices('training.beta'), undefined);
   assert.deepEqual(optionChoices('runner.backend'), ['auto', 'cpu', 'cuda']);
   assert.equal(optionProblem('runner.deterministic', true), undefined);

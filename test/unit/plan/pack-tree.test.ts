@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { packTree } from '../../../src/core/plan/pack-tree.js';
+import { prefixTree, sides, type Sequence } from '../../../src/core/plan/tree.js';
+import { longest, tokenPairs } from './support.js';
+
+/** Tokens of a bin that holds these sequences of the tree. */
+function tokensOf(sequences: readonly Sequence[], bin: readonly number[]): number {
+  return prefixTree(bin.map((index) => sequences[index]!)).tokens;
+}
+
+/** `pairs` pairs with a prompt of `prompt` tokens in common and responses of `response` tokens with nothing in common. */
+function family(name: number, pairs: number, prompt: number, response: number): Sequence[][] {
+  return Array.from({ length: pairs }, (_, pair) =>
+    sides.map((side, index) => ({
+      tokens: Int32Array.from([
+        ...new Array<number>(prompt).fill(name),
+        ...new Array<number>(response).fill(1000 * name + 2 * pair + index),
+      ]),
+      promptLength: prompt,
+      side,
+      pair,
+    })),
+  );
+}
+
+/** The families' pairs in turn, numbered anew. */
+function mixed(...families: Sequence[][][]): Sequence[] {
+  const longest = Math.max(...families.map((pairs) => pairs.length));
+  const pairs = Array.from({ length: longest }, (_, at) => families.flatMap((members) => members.slice(at, at + 1))).flat();
+  return pairs.flatMap((sequences, pair) => sequences.map((sequence) => ({ ...sequence, pair })));
+}
+
+test('every sequence lies in one bin, no bin is over full, pairs that fit are whole, bins are in order', () => {
+  fc.assert(
+    fc.property(tokenPairs, fc.integer({ min: 0, max: 100 }), (pairs, more) => {
+      const capacity = longest(pairs) + more;
+      const sequences = pairs.flatMap((pair, index) =>
+        sides.map((side) => ({ tokens: pair[side], promptLength: pair.promptLength, side, pair: index })),
+      );
+      const bins = packTree(prefixTree(sequences), capacity);
+      assert.deepEqual(
+        bins.flat().sort((a, b) => a - b),
+        sequences.map((_, index) => index),
+      );
+      const firsts = bins.map((bin) => bin[0]!);
+      assert.deepEqual(
+        firsts,
+        [...firsts].sort((a, b) => a - b),
+      );
+      for (const bin of bins) {
+        assert.ok(tokensOf(sequences, bin) <= capacity);
+        assert.deepEqual(
+          bin,
+          [...bin].sort((a, b) => a - b),
+        );
+      }
+      pairs.forEach((_, pair) => {
+        const whole = bins.some((bin) => bin.includes(2 * pair) && bin.includes(2 * pair + 1));
+        assert.equal(whole, tokensOf(sequences, [2 * pair, 2 * pair + 1]) <= capacity);
+      });
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a tree that fits is one bin', () => {
+  assert.deepEqual(packTree(prefixTree(mixed(family(1, 3, 10, 5))), 40), [[0, 1, 2, 3, 4, 5]]);
+});
+
+test('families stay together, however the pairs are mixed', () => {
+  // Three families of 100 + 4 · 10 tokens, two bins of 280: two families in one, the third in the other.
+  const sequences = mixed(family(1, 2, 100, 10), family(2, 2, 100, 10), family(3, 2, 100, 10));
+  const bins = packTree(prefixTree(sequences), 280);
+  assert.equal(bins.length, 2);
+  assert.deepEqual(bins.map((bin) => tokensOf(sequences, bin)).sort(), [140, 280]);
+});
+
+test('a family that is too large repeats its prompt once a bin', () => {
+  // 30 pairs of 20 tokens after a prompt of 100: five a bin of 200.
+  const sequences = mixed(family(1, 30, 100, 10));
+  const bins = packTree(prefixTree(sequences), 200);
+  assert.deepEqual(
+    bins.map((bin) => tokensOf(sequences, bin)),
+    [200, 200, 200, 200, 200, 200],
+  );
+});
+
+test('a few tokens in common do not cost a bin', () => {
+  // All begin with the same token. Pairs of 61 and 41 tokens, one of each a bin of 101, in an order that bundles badly.
+  const stem = (pair: number, response: number): Sequence[] =>
+    sides.map((side, index) => ({
+      tokens: Int32Array.from([7, ...new Array<number>(response).fill(2 * pair + index + 100)]),
+      promptLength: 1,
+      side,
+      pair,
+    }));
+  const sequences = [30, 30, 30, 30, 20, 20, 20, 20].flatMap((response, pair) => stem(pair, response));
+  assert.equal(packTree(prefixTree(sequences), 101).length, 4);
+});
