@@ -1,8 +1,9 @@
+import { rowWhere } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { forwardFlops, type LlamaShape } from '../model/flops.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
-import type { PlanOptions } from '../run/config.js';
+import type { LayoutOptions } from '../run/config.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { pack } from './pack.js';
 import type { Plan, PlanArrays } from './plan.js';
@@ -47,7 +48,7 @@ interface Step {
  *
  * @throws WishboneError when there is no pair, a pair is longer than a bin, or the plan outgrows 32-bit indices
  */
-export async function buildPlan(input: PlanInput, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
+export async function buildPlan(input: PlanInput, options: LayoutOptions, work: WorkOptions = {}): Promise<Plan> {
   const pace = new Pace(work);
   const total = input.pairs.length * options.epochs;
   const units: Unit[] = [];
@@ -122,13 +123,13 @@ export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epoch
   return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
 }
 
-function toUnit(pair: TokenPair, index: number, options: PlanOptions): Unit {
+function toUnit(pair: TokenPair, index: number, options: LayoutOptions): Unit {
   const tree = pairTree(pair, options.sharing);
   const targets = pair.chosen.length + pair.rejected.length - 2 * pair.promptLength;
   return { pair, tree, subtreeEnds: subtreeEnds(tree.segments), targets, index };
 }
 
-function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptions): void {
+function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {
   if (units.length === 0) {
     throw new WishboneError(
       `no pair can be used: all ${input.skipped} are cut before their responses begin`,
@@ -142,7 +143,7 @@ function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptio
     const others = tooLong > 1 ? `; ${tooLong} pairs are too long, this one is the longest` : '';
     throw new WishboneError(
       `the pair needs ${longest.tree.tokens} tokens, but a bin holds ${options.capacity}${others}`,
-      `${input.datasetFile}:${longest.pair.line}`,
+      rowWhere(input.datasetFile, longest.pair),
       `set capacity to at least ${longest.tree.tokens}, or max_length (it is ${options.max_length}) to at most ` +
         `${Math.floor(options.capacity / 2)}`,
     );
@@ -174,7 +175,7 @@ class PlanWriter {
   constructor(
     units: readonly Unit[],
     steps: readonly Step[],
-    options: PlanOptions,
+    options: LayoutOptions,
     private readonly shape: LlamaShape,
   ) {
     const sum = (value: (unit: Unit) => number): number =>

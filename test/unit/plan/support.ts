@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LlamaShape } from '../../../src/core/model/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
-import type { PlanOptions } from '../../../src/core/run/config.js';
+import type { LayoutOptions } from '../../../src/core/run/config.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
 
 export const vocabSize = 6;
@@ -36,7 +36,7 @@ export const tokenPairs: fc.Arbitrary<TokenPair[]> = fc
   .array(tokenPair, { minLength: 1, maxLength: 20 })
   .map((pairs) => pairs.map((pair, index) => ({ ...pair, row: 2 * index, line: 2 * index + 1 })));
 
-export const planOptions: fc.Arbitrary<PlanOptions> = fc.record({
+export const planOptions: fc.Arbitrary<LayoutOptions> = fc.record({
   sharing: fc.constantFrom('none' as const, 'pair' as const),
   capacity: fc.integer({ min: 52, max: 200 }),
   batch_size: fc.integer({ min: 1, max: 8 }),
@@ -45,7 +45,7 @@ export const planOptions: fc.Arbitrary<PlanOptions> = fc.record({
   max_length: fc.constant(64),
 });
 
-export function planOf(pairs: readonly TokenPair[], options: PlanOptions): Promise<Plan> {
+export function planOf(pairs: readonly TokenPair[], options: LayoutOptions): Promise<Plan> {
   return buildPlan(
     { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
     options,
