@@ -110,6 +110,7 @@ const shareGptRoles: Readonly<Record<string, string>> = {
   system: 'system',
   observation: 'tool',
   tool: 'tool',
+  function_call: 'assistant',
 };
 
 function readShareGpt(reader: RowReader): MessagePair {
@@ -126,6 +127,7 @@ function readShareGpt(reader: RowReader): MessagePair {
       );
     }
     const text = reader.need(turnFields, 'value', `${path}.value`);
+    if (from === 'function_call') return { role, content: null, tool_calls: toolCalls(reader, text, `${path}.value`) };
     const content = filled ? reader.filledText(text, `${path}.value`) : reader.text(text, `${path}.value`);
     return { role, content };
   };
@@ -149,6 +151,23 @@ function readShareGpt(reader: RowReader): MessagePair {
     rejected: response('rejected'),
     ...reader.tools(fields['tools'], 'tools'),
   };
+}
+
+/** LLaMA-Factory's tool calls, the JSON text of one call or a list of them, as chat templates know them. */
+function toolCalls(reader: RowReader, value: unknown, path: string): unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(reader.filledText(value, path));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw reader.error(`field "${path}" is a tool call, but not JSON`, path, 'write {"name": …, "arguments": {…}}');
+  }
+  const calls = Array.isArray(parsed) ? reader.list(parsed, path) : [parsed];
+  return calls.map((call) => {
+    const fields = reader.object(call, path);
+    const name = reader.filledText(reader.need(fields, 'name', `${path}.name`), `${path}.name`);
+    return { type: 'function', function: { name, arguments: fields['arguments'] ?? {} } };
+  });
 }
 
 function readOpenAi(reader: RowReader): MessagePair {
