@@ -16,6 +16,9 @@ import {
 import type { Preset } from '../core/run/presets.js';
 
 const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
+  format: "what the dataset's rows are; auto: told by the first",
+  pairing: 'rows with several responses; all: each better one over each worse; best: the best over each other',
+  min_margin: 'least difference of two scores that makes a pair; equal scores never do',
   sharing:
     "pair: compute a pair's common prefix once; tree: every common prefix of a step once; none: every response with its " +
     'own prompt',
@@ -95,6 +98,9 @@ function parseOption(option: OptionPath, text: string): string | number {
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;
 }
+
+/** What every command says of its dataset argument. */
+export const datasetHelp = 'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet';
 
 /** A group's options: what was given, else the preset's, else the default. */
 export function resolvePlan(given: Readonly<Record<string, unknown>>, preset?: Preset): PlanOptions {

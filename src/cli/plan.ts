@@ -5,7 +5,7 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { preparePlan, type PlanSummary } from '../core/prepare.js';
 import { writePlan } from '../core/plan/index.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, planOptionNames, resolvePlan } from './options.js';
+import { addOptions, datasetHelp, planOptionNames, resolvePlan } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -19,7 +19,7 @@ export function addPlanCommand(program: Command): void {
     .command('plan')
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and says what training on it takes.')
-    .argument('<dataset>', 'preference file: .jsonl or .json, also gzipped')
+    .argument('<dataset>', datasetHelp)
     .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--json', 'print one JSON object');
@@ -89,13 +89,17 @@ export function planReport(plan: PlanSummary, out?: string): string {
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
     ['FLOPs ratio', plan.flopsRatio.toFixed(2)],
   ];
+  if (plan.droppedByMargin > 0) {
+    const margin = 'of equal rank or score, or closer than min-margin';
+    rows.push(['not made', `${grouped(plan.droppedByMargin)} pairs: ${margin}; ${grouped(plan.pairsMade)} made`]);
+  }
   if (plan.truncated > 0) rows.push(['cut to length', `${grouped(plan.truncated)} pairs`]);
   if (plan.skipped > 0) {
     const lines = plan.skippedLines.slice(0, 8).join(', ');
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push([
       'left out',
-      `${grouped(plan.skipped)} pairs: max-length ends before a response (lines ${lines}${more})`,
+      `${grouped(plan.skipped)} pairs: max-length ends before a response (at ${lines}${more})`,
     ]);
   }
   if (out !== undefined) rows.push(['written to', out]);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { measureSpeedup, type SpeedupResult } from '../core/speedup.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, resolvePlan, resolveRunner } from './options.js';
+import { addOptions, count, datasetHelp, resolvePlan, resolveRunner } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -18,12 +18,12 @@ export function addSpeedupCommand(program: Command): void {
     .description(
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
-    .argument('<dataset>', 'preference file: .jsonl or .json, also gzipped')
+    .argument('<dataset>', datasetHelp)
     .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
     .option('--json', 'print one JSON object');
-  addOptions(command, 'plan', ['capacity', 'batch_size', 'seed', 'max_length'], true);
+  addOptions(command, 'plan', ['format', 'pairing', 'min_margin', 'capacity', 'batch_size', 'seed', 'max_length'], true);
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(speedupCommand);
 }

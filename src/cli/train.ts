@@ -12,6 +12,7 @@ import { isActive, runState } from '../core/run/state.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
   addOptions,
+  datasetHelp,
   planOptionNames,
   resolvePlan,
   resolveRunner,
@@ -40,7 +41,7 @@ export function addTrainCommand(program: Command): void {
       'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
-    .argument('[dataset]', 'preference file: .jsonl or .json, also gzipped')
+    .argument('[dataset]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { Dataset, type DatasetForm, type RowPlace } from './dataset/index.js';
+import { Dataset, rowWhere, type DatasetForm, type PairCounts, type RowPlace } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
 import { inspectModel, type ModelInfo } from './model/index.js';
 import { Pace } from './pace.js';
@@ -16,6 +16,8 @@ export interface TokenisedDataset {
   readonly file: string;
   readonly form: DatasetForm;
   readonly pairs: readonly TokenPair[];
+  /** Pairs that the rows made, before any was skipped, and those they did not for want of a margin. */
+  readonly counts: PairCounts;
   /** Where the pairs stand that `max_length` leaves without a response. */
   readonly skipped: readonly RowPlace[];
   /** Pairs of which a side was cut to `max_length`. */
@@ -27,19 +29,20 @@ export interface TokenisedDataset {
 /**
  * Reads a preference file and tokenises it with the model folder's own tokenizer.
  *
- * @param request.maxLength most tokens of one sequence
+ * @param request.plan how rows are read and paired; `max_length` is the most tokens of one sequence
  * @throws WishboneError for the first thing that is wrong with the file or the folder
  */
 export async function tokeniseDataset(
-  request: { readonly dataset: string; readonly model: string; readonly maxLength: number },
+  request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
   work: WorkOptions = {},
 ): Promise<TokenisedDataset> {
   const file = path.resolve(request.dataset);
-  const dataset = await Dataset.open(file);
+  const { format, pairing, min_margin: minMargin, max_length: maxLength } = request.plan;
+  const dataset = await Dataset.open(file, { form: format === 'auto' ? undefined : format, pairing, minMargin });
   const model = await inspectModel(request.model);
   const tokenizer = await ModelTokenizer.load(model.folder);
   const { vocabSize } = model.config;
-  const pairTokenizer = new PairTokenizer(tokenizer, { maxLength: request.maxLength, file, vocabSize });
+  const pairTokenizer = new PairTokenizer(tokenizer, { maxLength, file, vocabSize });
   const pairs: TokenPair[] = [];
   const skipped: RowPlace[] = [];
   let truncated = 0;
@@ -56,7 +59,7 @@ export async function tokeniseDataset(
     await pace.item(() => ({ phase: 'tokenise', done: dataset.bytesRead, total: dataset.bytesTotal }));
   }
   work.signal?.throwIfAborted();
-  const { form, sha256 } = dataset;
+  const { form, sha256, counts } = dataset;
   if (form === undefined) throw new Error('a dataset with rows has a form');
   const tokenizerHash = createHash('sha256');
   for (const content of tokenizer.contents) tokenizerHash.update(content).update('\0');
@@ -64,6 +67,7 @@ export async function tokeniseDataset(
     file,
     form,
     pairs,
+    counts,
     skipped,
     truncated,
     sha256: { dataset: sha256, tokenizer: tokenizerHash.digest('hex') },
@@ -77,7 +81,7 @@ function checkPositions(pair: TokenPair, file: string, model: ModelInfo): void {
   if (longest <= maxPositions) return;
   throw new WishboneError(
     `the pair has a sequence of ${longest} tokens, but the model was made for ${maxPositions} positions`,
-    `${file}:${pair.line}`,
+    rowWhere(file, pair),
     `set max_length to at most ${maxPositions}`,
   );
 }
@@ -117,9 +121,13 @@ export interface PlanSummary {
   readonly flopsRatio: number;
   /** Mean fraction of the capacity that a bin uses. */
   readonly fill: number;
+  /** Pairs that the dataset's rows make; a row with several responses makes several. */
+  readonly pairsMade: number;
+  /** Pairs that they do not make, because their responses are of equal rank or score, or closer than `min_margin`. */
+  readonly droppedByMargin: number;
   /** Pairs left out because `max_length` leaves a side without a response token. */
   readonly skipped: number;
-  /** Lines of the first of them, at most 100. */
+  /** Lines of the first of them (in Parquet: rows, from 1), at most 100. */
   readonly skippedLines: readonly number[];
   /** Pairs of which a side was cut to `max_length`. */
   readonly truncated: number;
@@ -142,8 +150,10 @@ export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
     tokenRatio: counts.naive_tokens / counts.plan_tokens,
     flopsRatio: naiveFlops(dataset.pairs, dataset.model.config, epochs) / totalFlops(plan),
     fill: counts.plan_tokens / (bins * capacity),
+    pairsMade: dataset.counts.made,
+    droppedByMargin: dataset.counts.dropped,
     skipped: counts.skipped,
-    skippedLines: dataset.skipped.slice(0, 100).map(({ line }) => line),
+    skippedLines: dataset.skipped.slice(0, 100).map(({ row, line }) => line ?? row + 1),
     truncated: counts.truncated,
     parameters: dataset.model.parameters,
   };
@@ -154,7 +164,7 @@ export async function preparePlan(
   request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
   work: WorkOptions = {},
 ): Promise<{ dataset: TokenisedDataset; plan: Plan; summary: PlanSummary }> {
-  const dataset = await tokeniseDataset({ ...request, maxLength: request.plan.max_length }, work);
+  const dataset = await tokeniseDataset(request, work);
   const plan = await planFor(dataset, request.plan, work);
   return { dataset, plan, summary: summarise(dataset, plan) };
 }

@@ -66,7 +66,7 @@ export interface SpeedupResult extends RunnerResult {
  */
 export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions = {}): Promise<SpeedupResult> {
   const runner = await locateRunner();
-  const whole = await tokeniseDataset({ ...request, maxLength: request.plan.max_length }, work);
+  const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
   const options = { ...request.plan, epochs: 1 };
   const shared = await planFor(dataset, { ...options, sharing: 'pair' }, work);

@@ -24,6 +24,9 @@ void check_description(JsonFields& fields) {
     dataset.integer("pairs", 0, most);
     dataset.no_others();
     JsonFields plan = fields.object("plan");
+    plan.text("format", "auto");
+    plan.text("pairing", "all");
+    plan.number("min_margin", 0, 1e9, 0);
     plan.text("sharing");
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);

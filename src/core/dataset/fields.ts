@@ -19,18 +19,18 @@ export function isFields(value: unknown): value is Fields {
 }
 
 /**
- * One row being read: its fields, and errors that name file, line and field. A field path like
+ * One row being read: its fields, and errors that name file, line (or row) and field. A field path like
  * `conversations[2].value` is built by the callers.
  */
 export class RowReader {
   constructor(
-    readonly file: string,
-    readonly line: number,
+    /** Where the row stands. */
+    readonly where: string,
     readonly fields: Fields,
   ) {}
 
   error(what: string, field: string, advice: string): WishboneError {
-    return new WishboneError(what, `${this.file}:${this.line}, field "${field}"`, advice);
+    return new WishboneError(what, `${this.where}, field "${field}"`, advice);
   }
 
   /** The value of a field that must be there. */
@@ -69,6 +69,16 @@ export class RowReader {
     return text;
   }
 
+  /** A number, or text that says one: score columns are often text. */
+  number(value: unknown, path: string): number {
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) {
+      const found = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : kindOf(value);
+      throw this.error(`field "${path}" must be a number, not ${found}`, path, 'write a number, or remove the row');
+    }
+    return number;
+  }
+
   object(value: unknown, path: string): Fields {
     if (!isFields(value)) throw this.wrongType(value, path, 'an object');
     return value;
@@ -77,7 +87,7 @@ export class RowReader {
   list(value: unknown, path: string): readonly unknown[] {
     if (!Array.isArray(value)) throw this.wrongType(value, path, 'a list');
     if (value.length === 0)
-      throw this.error(`field "${path}" is an empty list`, path, 'give at least one message, or remove the row');
+      throw this.error(`field "${path}" is an empty list`, path, 'give at least one entry, or remove the row');
     return value;
   }
 

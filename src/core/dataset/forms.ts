@@ -1,6 +1,16 @@
 import { extractMessagePrompt, extractTextPrompt } from './extract-prompt.js';
 import { isFields, type Fields, type RowReader } from './fields.js';
-import type { DatasetForm, Message, MessagePair, TextPair } from './types.js';
+import { readRanked, readScored } from './judged.js';
+import type { PairingOptions } from './pairing.js';
+import { pairSides, type Response, type RowPairs } from './responses.js';
+import type { DatasetForm, Message, MessagePair } from './types.js';
+
+/** The columns that a form may use. */
+export const formColumns: readonly string[] = [
+  ...['prompt', 'chosen', 'rejected', 'tools', 'conversations', 'system'],
+  ...['input', 'preferred_output', 'non_preferred_output'],
+  ...['instruction', 'completions', 'responses', 'ranks', 'scores'],
+];
 
 /** The form a row is written in, or undefined when it is none that we know. */
 export function detectForm(fields: Fields): DatasetForm | undefined {
@@ -10,92 +20,85 @@ export function detectForm(fields: Fields): DatasetForm | undefined {
     if (!('prompt' in fields)) return 'trl-implicit';
     // Some sets repeat the prompt as text beside message lists that hold it; TRL ignores the text, and so do we.
     const repeated =
-      typeof fields['prompt'] === 'string' && Array.isArray(fields['chosen']) && Array.isArray(fields['rejected']);
+      typeof fields['prompt'] === 'string' && holdsMessages(fields['chosen']) && holdsMessages(fields['rejected']);
     return repeated ? 'trl-implicit' : 'trl-explicit';
   }
+  if (Array.isArray(fields['completions'])) return 'scored';
+  if ('responses' in fields) return 'ranks' in fields ? 'ranked' : 'scored';
   return 'prompt' in fields ? 'trl-explicit' : undefined;
 }
 
-/** Reads a row as the given form. @throws WishboneError naming file, line and field */
-export function readForm(form: DatasetForm, reader: RowReader): TextPair | MessagePair {
+/** A list of messages, or of message lists, not of texts. */
+function holdsMessages(value: unknown): boolean {
+  return Array.isArray(value) && !value.some((item) => typeof item === 'string');
+}
+
+/** Reads a row as the given form. @throws WishboneError naming file, line (or row) and field */
+export function readForm(form: DatasetForm, reader: RowReader, options: PairingOptions): RowPairs {
   switch (form) {
     case 'trl-explicit':
-      return readExplicit(reader);
+      return readExplicit(reader, options);
     case 'trl-implicit':
-      return readImplicit(reader);
+      return readImplicit(reader, options);
     case 'sharegpt':
-      return readShareGpt(reader);
+      return { pairs: [readShareGpt(reader)], dropped: 0 };
     case 'openai':
-      return readOpenAi(reader);
+      return { pairs: [readOpenAi(reader)], dropped: 0 };
+    case 'ranked':
+      return readRanked(reader, options);
+    case 'scored':
+      return readScored(reader, options);
   }
 }
 
-function readExplicit(reader: RowReader): TextPair | MessagePair {
+function readExplicit(reader: RowReader, options: PairingOptions): RowPairs {
   const { fields } = reader;
-  const prompt = reader.need(fields, 'prompt', 'prompt');
-  const chosen = reader.need(fields, 'chosen', 'chosen');
-  const rejected = reader.need(fields, 'rejected', 'rejected');
-  sameKind(reader, { prompt, chosen, rejected });
-  if (typeof prompt === 'string') {
-    return {
+  const value = reader.need(fields, 'prompt', 'prompt');
+  return pairSides(reader, options, { value }, true, {
+    text: (chosen, rejected) => ({
       kind: 'text',
-      prompt: reader.text(prompt, 'prompt'),
-      chosen: reader.filledText(chosen, 'chosen'),
-      rejected: reader.filledText(rejected, 'rejected'),
-    };
-  }
-  return {
-    kind: 'messages',
-    prompt: reader.messages(prompt, 'prompt', false),
-    chosen: reader.messages(chosen, 'chosen', true),
-    rejected: reader.messages(rejected, 'rejected', true),
-    ...reader.tools(fields['tools'], 'tools'),
-  };
+      prompt: reader.text(value, 'prompt'),
+      chosen: chosen.content,
+      rejected: rejected.content,
+    }),
+    messages: (chosen, rejected) => ({
+      kind: 'messages',
+      prompt: reader.messages(value, 'prompt', false),
+      chosen: chosen.content,
+      rejected: rejected.content,
+      ...reader.tools(fields['tools'], 'tools'),
+    }),
+  });
 }
 
-function readImplicit(reader: RowReader): TextPair | MessagePair {
-  const { fields } = reader;
-  const chosen = reader.need(fields, 'chosen', 'chosen');
-  const rejected = reader.need(fields, 'rejected', 'rejected');
-  sameKind(reader, { chosen, rejected });
-  if (typeof chosen === 'string') {
-    return {
-      kind: 'text',
-      ...extractTextPrompt(reader.filledText(chosen, 'chosen'), reader.filledText(rejected, 'rejected')),
-    };
-  }
-  const split = extractMessagePrompt(
-    reader.messages(chosen, 'chosen', false),
-    reader.messages(rejected, 'rejected', false),
-  );
+function readImplicit(reader: RowReader, options: PairingOptions): RowPairs {
+  return pairSides(reader, options, undefined, false, {
+    text: (chosen, rejected) => ({ kind: 'text', ...extractTextPrompt(chosen.content, rejected.content) }),
+    messages: (chosen, rejected) => splitMessages(reader, chosen, rejected),
+  });
+}
+
+function splitMessages(
+  reader: RowReader,
+  chosen: Response<readonly Message[]>,
+  rejected: Response<readonly Message[]>,
+): MessagePair {
+  const split = extractMessagePrompt(chosen.content, rejected.content);
   if (split.prompt.length === 0) {
     throw reader.error(
       'chosen and rejected have no message in common, so there is no prompt',
-      'chosen',
+      chosen.path,
       'begin both lists with the same messages, or add a field "prompt"',
     );
   }
-  for (const side of ['chosen', 'rejected'] as const) {
-    split[side].forEach((message, index) => {
-      const path = `${side}[${split.prompt.length + index}].content`;
+  for (const { content, path } of [chosen, rejected]) {
+    content.slice(split.prompt.length).forEach((message, index) => {
       if (message.content !== null && message.content.trim() === '' && !message['tool_calls']) {
-        throw reader.empty(path, message.content);
+        throw reader.empty(`${path}[${split.prompt.length + index}].content`, message.content);
       }
     });
   }
-  return { kind: 'messages', ...split, ...reader.tools(fields['tools'], 'tools') };
-}
-
-/** Text and message lists do not mix within a row: the first field decides. */
-function sameKind(reader: RowReader, values: Readonly<Record<string, unknown>>): void {
-  let wanted: string | undefined;
-  for (const [path, value] of Object.entries(values)) {
-    const kind = typeof value === 'string' ? 'text' : Array.isArray(value) ? 'a list of messages' : undefined;
-    wanted ??= kind;
-    if (kind === undefined || kind !== wanted) {
-      throw reader.wrongType(value, path, wanted ?? 'text or a list of messages');
-    }
-  }
+  return { kind: 'messages', ...split, ...reader.tools(reader.fields['tools'], 'tools') };
 }
 
 /** LLaMA-Factory's names for who speaks, and the roles chat templates know. */
@@ -107,6 +110,7 @@ const shareGptRoles: Readonly<Record<string, string>> = {
   system: 'system',
   observation: 'tool',
   tool: 'tool',
+  function_call: 'assistant',
 };
 
 function readShareGpt(reader: RowReader): MessagePair {
@@ -123,6 +127,7 @@ function readShareGpt(reader: RowReader): MessagePair {
       );
     }
     const text = reader.need(turnFields, 'value', `${path}.value`);
+    if (from === 'function_call') return { role, content: null, tool_calls: toolCalls(reader, text, `${path}.value`) };
     const content = filled ? reader.filledText(text, `${path}.value`) : reader.text(text, `${path}.value`);
     return { role, content };
   };
@@ -132,7 +137,7 @@ function readShareGpt(reader: RowReader): MessagePair {
     return reader.list(value, key).map((item, index) => turn(item, `${key}[${index}]`, true));
   };
   const conversations = reader
-    .list(fields['conversations'], 'conversations')
+    .list(reader.need(fields, 'conversations', 'conversations'), 'conversations')
     .map((item, index) => turn(item, `conversations[${index}]`, false));
   const system = fields['system'];
   const hasSystem = system !== undefined && system !== null && system !== '';
@@ -146,6 +151,23 @@ function readShareGpt(reader: RowReader): MessagePair {
     rejected: response('rejected'),
     ...reader.tools(fields['tools'], 'tools'),
   };
+}
+
+/** LLaMA-Factory's tool calls, the JSON text of one call or a list of them, as chat templates know them. */
+function toolCalls(reader: RowReader, value: unknown, path: string): unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(reader.filledText(value, path));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw reader.error(`field "${path}" is a tool call, but not JSON`, path, 'write {"name": …, "arguments": {…}}');
+  }
+  const calls = Array.isArray(parsed) ? reader.list(parsed, path) : [parsed];
+  return calls.map((call) => {
+    const fields = reader.object(call, path);
+    const name = reader.filledText(reader.need(fields, 'name', `${path}.name`), `${path}.name`);
+    return { type: 'function', function: { name, arguments: fields['arguments'] ?? {} } };
+  });
 }
 
 function readOpenAi(reader: RowReader): MessagePair {

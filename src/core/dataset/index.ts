@@ -1,6 +1,10 @@
-export { Dataset, type RowOutcome } from './read.js';
+export { Dataset, type ReadOptions, type RowOutcome } from './read.js';
+export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
 export {
+  datasetForms,
   formDescriptions,
+  rowName,
+  rowWhere,
   type DatasetForm,
   type Message,
   type MessagePair,

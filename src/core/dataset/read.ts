@@ -1,11 +1,18 @@
 import { WishboneError } from '../errors.js';
 import { isFields, kindOf, RowReader } from './fields.js';
-import { detectForm, readForm } from './forms.js';
+import { detectForm, formColumns, readForm } from './forms.js';
+import type { PairCounts, PairingOptions } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
-import { formDescriptions, type DatasetForm, type PairText, type RowPlace } from './types.js';
+import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
 
-/** What became of one row. */
+/** How a file is read. */
+export interface ReadOptions extends PairingOptions {
+  /** The form of every row; undefined: told by the first. */
+  readonly form?: DatasetForm | undefined;
+}
+
+/** A pair that a row makes (a row with several responses makes several, or none), or what is wrong with the row. */
 export type RowOutcome = RowPlace & ({ readonly pair: PairText } | { readonly error: WishboneError });
 
 /**
@@ -13,14 +20,18 @@ export type RowOutcome = RowPlace & ({ readonly pair: PairText } | { readonly er
  * wrong; `pairs` stops at the first.
  */
 export class Dataset {
-  private firstForm: { form: DatasetForm; kind: PairText['kind'] | undefined; line: number } | undefined;
+  private firstForm: { form: DatasetForm; kind: PairText['kind'] | undefined; name: string } | undefined;
   private rows = 0;
+  private pairCounts: PairCounts = { made: 0, dropped: 0 };
 
-  private constructor(private readonly source: ByteSource) {}
+  private constructor(
+    private readonly source: ByteSource,
+    private readonly options: ReadOptions,
+  ) {}
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
-  static async open(file: string): Promise<Dataset> {
-    return new Dataset(await ByteSource.open(file));
+  static async open(file: string, options: ReadOptions = { pairing: 'all', minMargin: 0 }): Promise<Dataset> {
+    return new Dataset(await ByteSource.open(file), options);
   }
 
   get file(): string {
@@ -30,6 +41,11 @@ export class Dataset {
   /** The form of the first row that has one; undefined until then. */
   get form(): DatasetForm | undefined {
     return this.firstForm?.form;
+  }
+
+  /** Of the rows read so far. */
+  get counts(): PairCounts {
+    return this.pairCounts;
   }
 
   /** SHA-256 (hex) of the file's bytes on disk, known after the last row. */
@@ -49,17 +65,24 @@ export class Dataset {
 
   /** Every row's pair or error. @throws WishboneError for faults of the file as a whole */
   async *outcomes(): AsyncGenerator<RowOutcome> {
-    for await (const row of readRows(this.source)) {
+    let failed = false;
+    for await (const row of readRows(this.source, { used: formColumns, needed: ['chosen', 'rejected'] })) {
       this.rows++;
       const { row: number, line } = row;
+      let pairs;
       try {
-        yield { row: number, line, pair: this.read(row) };
+        pairs = this.read(row);
       } catch (error) {
         if (!(error instanceof WishboneError)) throw error;
+        failed = true;
         yield { row: number, line, error };
+        continue;
       }
+      for (const pair of pairs) yield { row: number, line, pair };
     }
     if (this.rows === 0) throw emptyFile(this.file);
+    const { made, dropped } = this.pairCounts;
+    if (made === 0 && !failed) throw allDropped(this.file, dropped, this.options.minMargin);
   }
 
   /** Every row's pair. @throws WishboneError for the first bad row, or for the file */
@@ -70,13 +93,13 @@ export class Dataset {
     }
   }
 
-  private read(row: Row): PairText {
+  private read(row: Row): PairText[] {
     if ('error' in row) throw row.error;
-    const where = `${this.file}:${row.line}`;
+    const where = rowWhere(this.file, row);
     if (!isFields(row.value)) {
       throw new WishboneError(`a row must be an object, not ${kindOf(row.value)}`, where, 'write each pair as { … }');
     }
-    const form = detectForm(row.value);
+    const form = this.options.form ?? detectForm(row.value);
     if (form === undefined) {
       const keys = Object.keys(row.value)
         .slice(0, 8)
@@ -88,27 +111,39 @@ export class Dataset {
         `use one of: ${Object.values(formDescriptions).join('; ')}`,
       );
     }
-    const first = (this.firstForm ??= { form, kind: undefined, line: row.line });
-    const reader = new RowReader(this.file, row.line, row.value);
+    const first = (this.firstForm ??= { form, kind: undefined, name: rowName(row) });
+    const reader = new RowReader(where, row.value);
     if (form !== first.form) {
       // A row that only lost its prompt is better told so than that its form is another.
       if (first.form === 'trl-explicit' && form === 'trl-implicit') reader.need(row.value, 'prompt', 'prompt');
       throw new WishboneError(
-        `this row is ${formDescriptions[form]}, but line ${first.line} is ${formDescriptions[first.form]}`,
+        `this row is ${formDescriptions[form]}, but ${first.name} is ${formDescriptions[first.form]}`,
         where,
         'keep one form in a file; split the file in two',
       );
     }
-    const pair = readForm(form, reader);
-    first.kind ??= pair.kind;
-    if (pair.kind !== first.kind) {
+    const { pairs, dropped } = readForm(form, reader, this.options);
+    for (const { kind } of pairs) {
+      first.kind ??= kind;
+      if (kind === first.kind) continue;
       const name = (kind: PairText['kind']): string => (kind === 'text' ? 'plain text' : 'message lists');
       throw new WishboneError(
-        `this row is ${name(pair.kind)}, but line ${first.line} is ${name(first.kind)}`,
+        `this row is ${name(kind)}, but ${first.name} is ${name(first.kind)}`,
         where,
         'keep one form in a file; split the file in two',
       );
     }
-    return { ...pair, row: row.row, line: row.line };
+    const { made, dropped: before } = this.pairCounts;
+    this.pairCounts = { made: made + pairs.length, dropped: before + dropped };
+    return pairs.map((pair) => ({ ...pair, row: row.row, line: row.line }));
   }
+}
+
+function allDropped(file: string, dropped: number, minMargin: number): WishboneError {
+  return new WishboneError(
+    `no pair is left: all ${dropped} are of equally good responses` +
+      (minMargin > 0 ? `, or of scores less than ${minMargin} apart` : ''),
+    file,
+    minMargin > 0 ? 'lower min_margin' : 'give responses of different rank or score',
+  );
 }

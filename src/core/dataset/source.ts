@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WishboneError } from '../errors.js';
@@ -20,6 +20,8 @@ export class ByteSource {
   private constructor(
     readonly file: string,
     readonly size: number,
+    /** Told by the first bytes. Such a file is not read from start to end: its `chunks` mean nothing. */
+    readonly isParquet: boolean,
   ) {}
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
@@ -34,14 +36,14 @@ export class ByteSource {
       throw new WishboneError(
         'the dataset is a folder, not a file',
         file,
-        'give one .jsonl or .json file (or its .gz)',
+        'give one file: .jsonl, .json, .csv or .tsv (or its .gz), or .parquet',
       );
     }
     if (info.size === 0) throw emptyFile(file);
-    return new ByteSource(file, info.size);
+    return new ByteSource(file, info.size, (await firstBytes(file)) === 'PAR1');
   }
 
-  /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end. */
+  /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end, or `readThrough`. */
   get sha256(): string {
     if (this.digest === undefined) throw new Error('the file has not been read to its end');
     return this.digest;
@@ -63,6 +65,15 @@ export class ByteSource {
     }
   }
 
+  /** Reads the file for its hash alone, for readers that do not take it from start to end. */
+  async readThrough(): Promise<void> {
+    try {
+      for await (const _ of this.raw());
+    } catch (error) {
+      throw this.readable(error);
+    }
+  }
+
   private async *raw(): AsyncGenerator<Buffer> {
     for await (const chunk of createReadStream(this.file, { highWaterMark: 1 << 16 }) as AsyncIterable<Buffer>) {
       this.hash.update(chunk);
@@ -74,14 +85,12 @@ export class ByteSource {
 
   private refuseOtherKinds(head: Buffer): void {
     const wrong = (kind: string, advice: string): WishboneError =>
-      new WishboneError(`the file is ${kind}, not JSON text`, this.file, advice);
+      new WishboneError(`the file is ${kind}, not plain text`, this.file, advice);
     if (head.length >= 2 && ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff))) {
       throw wrong('UTF-16', 'save it as UTF-8');
     }
     const text = head.toString('latin1', 0, 4);
-    if (text === 'PAR1')
-      throw wrong('Parquet', 'write it as JSON lines, for example with datasets: ds.to_json("pairs.jsonl")');
-    if (text === 'PK\x03\x04') throw wrong('a zip archive', 'unpack it and give the .jsonl or .json file inside');
+    if (text === 'PK\x03\x04') throw wrong('a zip archive', 'unpack it and give the file inside');
     if (text.startsWith('\x28\xb5\x2f\xfd')) throw wrong('zstd-compressed', 'unpack it, or compress it with gzip');
   }
 
@@ -115,6 +124,21 @@ function cannotRead(file: string, error: unknown): WishboneError {
     return new WishboneError('no permission to read the file', file, 'give yourself read permission, or copy the file');
   }
   return new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its disk');
+}
+
+/** The file's first four bytes, one character each. */
+async function firstBytes(file: string): Promise<string> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+      return buffer.toString('latin1', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
 }
 
 async function readAtLeast(chunks: AsyncGenerator<Buffer>, bytes: number): Promise<Buffer> {

@@ -1,5 +1,6 @@
 /** The forms preference files come in. */
-export type DatasetForm = 'trl-explicit' | 'trl-implicit' | 'sharegpt' | 'openai';
+export const datasetForms = ['trl-explicit', 'trl-implicit', 'sharegpt', 'openai', 'ranked', 'scored'] as const;
+export type DatasetForm = (typeof datasetForms)[number];
 
 /** What each form looks like, for messages to people. */
 export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
@@ -7,6 +8,8 @@ export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
   'trl-implicit': 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
   sharegpt: 'ShareGPT preference (conversations, chosen, rejected)',
   openai: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
+  ranked: 'ranked responses (prompt, responses, ranks)',
+  scored: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
 };
 
 /** One chat message. Keys beyond role and content (name, tool_calls, …) go to the chat template as they are. */
@@ -38,8 +41,18 @@ export interface MessagePair {
 export interface RowPlace {
   /** 0-based number of the row; blank lines are not rows. */
   readonly row: number;
-  /** 1-based line on which the row begins. */
-  readonly line: number;
+  /** 1-based line on which the row begins; undefined in a file without lines (Parquet). */
+  readonly line: number | undefined;
+}
+
+/** A row's name for people: `line 12`, or `row 12` (from 1) in a file without lines. */
+export function rowName({ row, line }: RowPlace): string {
+  return line === undefined ? `row ${row + 1}` : `line ${line}`;
+}
+
+/** Where a row stands, as errors say it: `file:12`, or `file, row 12` in a file without lines. */
+export function rowWhere(file: string, place: RowPlace): string {
+  return place.line === undefined ? `${file}, ${rowName(place)}` : `${file}:${place.line}`;
 }
 
 /** One preference example as read from a file. */

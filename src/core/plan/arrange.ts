@@ -1,4 +1,4 @@
-import type { PlanOptions, Sharing } from '../run/config.js';
+import type { LayoutOptions, Sharing } from '../run/config.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { packTree } from './pack-tree.js';
 import { pack } from './pack.js';
@@ -46,7 +46,7 @@ export function toUnit(pair: TokenPair, index: number, sharing: Sharing): Unit {
 }
 
 /** Divides a step's pairs among bins and merges what the sharing allows. */
-export function arrange(units: readonly Unit[], options: PlanOptions): Bin[] {
+export function arrange(units: readonly Unit[], options: LayoutOptions): Bin[] {
   return options.sharing === 'tree' ? mergedBins(units, options.capacity) : pairBins(units, options.capacity);
 }
 

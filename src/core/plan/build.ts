@@ -1,8 +1,9 @@
+import { rowWhere } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { forwardFlops, type LlamaShape } from '../model/flops.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
-import type { PlanOptions } from '../run/config.js';
+import type { LayoutOptions } from '../run/config.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { arrange, toUnit, type Bin, type PlacedTree, type Unit } from './arrange.js';
 import type { Plan, PlanArrays } from './plan.js';
@@ -39,7 +40,7 @@ const most = 2 ** 31 - 1;
  * @throws WishboneError when there is no pair, a pair (with sharing `tree` a sequence) is longer than a bin, or the plan
  *   outgrows 32-bit indices
  */
-export async function buildPlan(input: PlanInput, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
+export async function buildPlan(input: PlanInput, options: LayoutOptions, work: WorkOptions = {}): Promise<Plan> {
   const pace = new Pace(work);
   const total = input.pairs.length * options.epochs;
   const units: Unit[] = [];
@@ -112,7 +113,7 @@ export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epoch
   return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
 }
 
-function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptions): void {
+function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {
   if (units.length === 0) {
     throw new WishboneError(
       `no pair can be used: all ${input.skipped} are cut before their responses begin`,
@@ -131,7 +132,7 @@ function checkUnits(units: readonly Unit[], input: PlanInput, options: PlanOptio
         : ['the pair', Math.floor(options.capacity / 2)];
     throw new WishboneError(
       `${what} needs ${longest.tokens} tokens, but a bin holds ${options.capacity}${others}`,
-      `${input.datasetFile}:${longest.pair.line}`,
+      rowWhere(input.datasetFile, longest.pair),
       `set capacity to at least ${longest.tokens}, or max_length (it is ${options.max_length}) to at most ${safe}`,
     );
   }
@@ -163,7 +164,7 @@ class PlanWriter {
   constructor(
     units: readonly Unit[],
     steps: readonly Step[],
-    options: PlanOptions,
+    options: LayoutOptions,
     private readonly shape: LlamaShape,
   ) {
     const sum = (value: (bin: Bin) => number): number =>

@@ -1,7 +1,7 @@
-import type { PlanOptions } from '../run/config.js';
+import type { LayoutOptions } from '../run/config.js';
 
 /** What a plan's metadata says (docs/formats.md, "Plan"). */
-export interface PlanMetadata extends PlanOptions {
+export interface PlanMetadata extends LayoutOptions {
   readonly format: 'wishbone-plan';
   readonly version: 1;
   readonly vocab_size: number;

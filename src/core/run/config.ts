@@ -1,7 +1,18 @@
+import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 
-/** How the plan is made: what is shared, how pairs become steps, how steps become bins. */
-export interface PlanOptions {
+/** How the plan is made: how rows become pairs, and how these are laid out. */
+export interface PlanOptions extends LayoutOptions {
+  /** What the dataset's rows are; `auto`: told by the first. */
+  readonly format: 'auto' | DatasetForm;
+  /** Of a row with several responses: `all` that differ, each better over each worse; `best`: the best over each other. */
+  readonly pairing: PairingOptions['pairing'];
+  /** Least difference of two scores that makes a pair; equal scores never make one. */
+  readonly min_margin: number;
+}
+
+/** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
+export interface LayoutOptions {
   /**
    * `none`: every response carries its own prompt (naive). `pair`: the pair's common prefix once. `tree`: every common
    * prefix of the sequences of one step once.
@@ -92,6 +103,9 @@ export const DEFAULT_PLAN: PlanOptions = {
   epochs: 1,
   seed: 42,
   max_length: 1024,
+  format: 'auto',
+  pairing: 'all',
+  min_margin: 0,
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -150,6 +164,9 @@ const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   epochs: { kind: 'integer', min: 1, max: 1000 },
   seed: { kind: 'integer', min: 0, max: MAX_INT32 },
   max_length: { kind: 'integer', min: 4, max: 2 ** 20 },
+  format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
+  pairing: { kind: 'choice', choices: pairings, absent: 'all' },
+  min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
 };
 
 const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {

@@ -1,4 +1,4 @@
-import type { MessagePair, PairText, RowPlace, TextPair } from '../dataset/index.js';
+import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { oneLine } from './chat-template.js';
 import type { ModelTokenizer } from './tokenizer.js';
@@ -111,7 +111,7 @@ export class PairTokenizer {
   }
 
   private where(place: RowPlace): string {
-    return `${this.options.file}:${place.line}`;
+    return rowWhere(this.options.file, place);
   }
 }
 

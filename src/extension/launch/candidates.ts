@@ -5,12 +5,13 @@ import { gunzipSync, constants } from 'node:zlib';
 import { Dataset, type DatasetForm } from '../../core/dataset/index.js';
 
 const HEAD_BYTES = 64 * 1024;
-/** Fields that a preference file of any form has near its start. */
-const PREFERENCE_FIELDS = /"(chosen|rejected|preferred_output|non_preferred_output)"\s*:/;
+/** Fields that a preference file of any form has near its start; in CSV and TSV they are columns of the header. */
+const PREFERENCE_FIELDS = /"(chosen|rejected|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
+const PREFERENCE_HEADER = /^[^\n]*\bchosen\b/;
 
 /** True for the names that preference files have. */
 export function mayBeDataset(file: string): boolean {
-  return /\.jsonl?(\.gz)?$/i.test(file);
+  return /\.((jsonl?|csv|tsv)(\.gz)?|parquet)$/i.test(file);
 }
 
 /**
@@ -19,13 +20,20 @@ export function mayBeDataset(file: string): boolean {
  */
 export async function datasetForm(file: string): Promise<DatasetForm | undefined> {
   try {
-    if (!PREFERENCE_FIELDS.test(await readHead(file))) return undefined;
+    if (!(await mayHoldPairs(file))) return undefined;
     const dataset = await Dataset.open(file);
     for await (const _ of dataset.outcomes()) break;
     return dataset.form;
   } catch {
     return undefined;
   }
+}
+
+async function mayHoldPairs(file: string): Promise<boolean> {
+  // Reading its first rows looks at the columns before anything else.
+  if (/\.parquet$/i.test(file)) return true;
+  const head = await readHead(file);
+  return (/\.[ct]sv(\.gz)?$/i.test(file) ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
 }
 
 /** The beginning of a file's text, gunzipped when it is gzip. */

@@ -137,7 +137,7 @@ export class Launcher {
   /** True when a chosen file can be what it should; else says what it should be. */
   async #isDataset(file: string): Promise<boolean> {
     if (!mayBeDataset(file) && (await datasetForm(file)) === undefined) {
-      const advice = 'choose a .jsonl or .json file of preference pairs, gzipped or not';
+      const advice = 'choose a .jsonl, .json, .csv, .tsv or .parquet file of preference pairs';
       void this.problems.show(new WishboneError('the file holds no preference pairs', file, advice));
       return false;
     }

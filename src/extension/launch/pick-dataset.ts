@@ -10,6 +10,7 @@ import { type Choice, pickStep, separator, type StepResult } from './steps.js';
 
 /** Never searched for datasets or models. */
 export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
+const DATASETS = '**/*.{jsonl,json,csv,tsv,jsonl.gz,json.gz,csv.gz,tsv.gz,parquet}';
 const MOST_FILES = 3000;
 
 const BROWSE = Symbol('browse');
@@ -22,7 +23,7 @@ export async function pickDataset(
   for (;;) {
     const picked = await pickStep<string | typeof BROWSE>({
       ...step,
-      placeholder: 'Preference file: .jsonl or .json, also gzipped',
+      placeholder: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet',
       fill: (show, signal) => fill(recent, show, signal),
     });
     if (typeof picked === 'string') return picked;
@@ -30,7 +31,7 @@ export async function pickDataset(
     const browsed = await vscode.window.showOpenDialog({
       title: 'Preference File',
       openLabel: 'Choose',
-      filters: { 'Preference files': ['jsonl', 'json', 'gz'], 'All files': ['*'] },
+      filters: { 'Preference files': ['jsonl', 'json', 'csv', 'tsv', 'parquet', 'gz'], 'All files': ['*'] },
     });
     if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
   }
@@ -69,7 +70,7 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
   const editor = vscode.window.activeTextEditor?.document.uri;
   if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
   for (const file of recent.all) if (await exists(file)) await add(1, file);
-  const found = await vscode.workspace.findFiles('**/*.{jsonl,json,jsonl.gz,json.gz}', EXCLUDED, MOST_FILES);
+  const found = await vscode.workspace.findFiles(DATASETS, EXCLUDED, MOST_FILES);
   // Names that say what they are first; then the shallow ones, which are likelier meant.
   const rank = ({ fsPath }: vscode.Uri): number =>
     (/\.jsonl(\.gz)?$/.test(fsPath) ? 0 : 1) * 100 + fsPath.split(path.sep).length;

@@ -56,6 +56,17 @@ export const MORE_SETTINGS: readonly Setting[] = [
   },
   { option: 'training.save_steps', label: 'Checkpoint every', help: 'Steps; 0: only at the end' },
   { option: 'training.save_total_limit', label: 'Checkpoints kept', help: 'Older ones are removed; 0: none is' },
+  { option: 'plan.format', label: 'Dataset format', help: "What the dataset's rows are; auto: told by the first" },
+  {
+    option: 'plan.pairing',
+    label: 'Pairing',
+    help: 'Rows with several responses. all: each better one over each worse; best: the best over each other',
+  },
+  {
+    option: 'plan.min_margin',
+    label: 'Least margin',
+    help: 'Least difference of two scores that makes a pair; equal scores never do',
+  },
   { option: 'plan.seed', label: 'Seed', help: 'Decides the order of the pairs' },
   { option: 'runner.backend', label: 'Backend', help: 'auto: a GPU when the runner can use one, else the CPU' },
   { option: 'runner.threads', label: 'Threads', help: 'On the CPU; 0: all cores' },

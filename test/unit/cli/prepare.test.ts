@@ -81,6 +81,21 @@ test('a run folder holds the config and a plan that says the same', async (t) =>
   assert.ok(summary.tokenRatio > 1 && summary.flopsRatio > 1 && summary.fill > 0 && summary.fill <= 1);
 });
 
+test('several responses: the options pair them, the summary counts them, the run says how', async (t) => {
+  const asked = await request(t, 0);
+  const row = { prompt: 'How do I keep bread fresh? ', responses: ['Freeze it.', 'Bag it.', 'No.'], scores: [5, 4.5, 1] };
+  await writeFile(asked.dataset, JSON.stringify(row));
+  const all = await prepareRun({ ...asked, plan: { ...asked.plan, min_margin: 1 } });
+  assert.deepEqual([all.summary.pairs, all.summary.pairsMade, all.summary.droppedByMargin], [2, 2, 1]);
+  const { config } = await readRun(all.folder);
+  assert.deepEqual([config.dataset.format, config.dataset.pairs, config.plan.min_margin], ['scored', 2, 1]);
+  const plan = await readPlan(path.join(all.folder, 'plan.safetensors'));
+  assert.deepEqual([...plan.pairRow], [0, 0]);
+  const best = await prepareRun({ ...asked, plan: { ...asked.plan, pairing: 'best' } });
+  assert.deepEqual([best.summary.pairs, best.summary.droppedByMargin], [2, 0]);
+  await assert.rejects(prepareRun({ ...asked, plan: { ...asked.plan, format: 'openai' } }), /missing field "input"/);
+});
+
 test('bad input leaves no run behind', async (t) => {
   const asked = await request(t, 3);
   await writeFile(asked.dataset, `${rows(3)}\n{"prompt": "x"}`);

@@ -132,7 +132,7 @@ test('rows of a JSON list have the line they begin on', async (t) => {
 
 test('a .json file may hold one object, or objects one after the other', async (t) => {
   const one = JSON.stringify(pair, null, 2);
-  const lines = async (text: string): Promise<number[]> =>
+  const lines = async (text: string): Promise<(number | undefined)[]> =>
     (await readPairs(await datasetFile(t, text, 'pairs.json'))).pairs.map(({ line }) => line);
   assert.deepEqual(await lines(one), [1]);
   assert.deepEqual(await lines(`${one}\n${one}\n`), [1, 6]);

@@ -22,8 +22,8 @@ import { readTokenRatio } from '../../../src/extension/panel/plan-counts.js';
 import { temporaryFolder } from '../run/support.js';
 
 test('names of preference files', () => {
-  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz']) assert.ok(mayBeDataset(name), name);
-  for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip']) assert.ok(!mayBeDataset(name), name);
+  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet']) assert.ok(mayBeDataset(name), name);
+  for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip', 'a.parquet.gz']) assert.ok(!mayBeDataset(name), name);
 });
 
 test('preference files are told from other JSON by their first row', async (context) => {
@@ -37,6 +37,12 @@ test('preference files are told from other JSON by their first row', async (cont
   assert.equal(await datasetForm(await put('a.jsonl', row + row)), 'trl-explicit');
   assert.equal(await datasetForm(await put('a.json', `[${row},${row}]`)), 'trl-explicit');
   assert.equal(await datasetForm(await put('a.jsonl.gz', gzipSync(row.repeat(50_000)))), 'trl-explicit');
+  assert.equal(await datasetForm(await put('a.csv', 'prompt,chosen,rejected\np,a,b\n')), 'trl-explicit');
+  assert.equal(await datasetForm(await put('a.tsv.gz', gzipSync('"chosen"\trejected\npa\tpb\n'))), 'trl-implicit');
+  assert.equal(await datasetForm(await put('other.csv', 'name,price\nchosen,1\n')), undefined);
+  const parquet = path.resolve(import.meta.dirname, '../../fixtures/datasets/good/trl-explicit-text.zstd.parquet');
+  assert.equal(await datasetForm(parquet), 'trl-explicit');
+  assert.equal(await datasetForm(path.join(parquet, '../../bad/no-known-columns.parquet')), undefined);
   assert.equal(await datasetForm(await put('package.json', '{"name":"x"}')), undefined);
   assert.equal(await datasetForm(await put('broken.json', '{"chosen": ')), undefined);
   assert.equal(await datasetForm(await put('empty.jsonl', '')), undefined);

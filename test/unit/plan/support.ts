@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { LlamaShape } from '../../../src/core/model/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
-import type { PlanOptions } from '../../../src/core/run/config.js';
+import type { LayoutOptions } from '../../../src/core/run/config.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
 
 export const vocabSize = 6;
@@ -80,7 +80,7 @@ function kinOf(other: TokenPair, fresh: Omit<TokenPair, 'row' | 'line'>, how: st
   return Math.max(pair.chosen.length, pair.rejected.length) > longestSequence ? fresh : pair;
 }
 
-export const planOptions: fc.Arbitrary<PlanOptions> = fc.record({
+export const planOptions: fc.Arbitrary<LayoutOptions> = fc.record({
   sharing: fc.constantFrom('none' as const, 'pair' as const, 'tree' as const),
   // With sharing `none` both sequences of a pair lie in one bin.
   capacity: fc.integer({ min: 2 * longestSequence, max: 300 }),
@@ -90,7 +90,7 @@ export const planOptions: fc.Arbitrary<PlanOptions> = fc.record({
   max_length: fc.constant(64),
 });
 
-export function planOf(pairs: readonly TokenPair[], options: PlanOptions): Promise<Plan> {
+export function planOf(pairs: readonly TokenPair[], options: LayoutOptions): Promise<Plan> {
   return buildPlan(
     { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
     options,

@@ -1,0 +1,171 @@
+import { isUtf8 } from 'node:buffer';
+import { WishboneError } from '../errors.js';
+import type { Row } from './rows.js';
+import type { ByteSource } from './source.js';
+
+/** Most bytes of one row: a quote that is never closed must not take in the rest of a large file. */
+const longestRow = 1 << 24;
+
+/** A row as csv-parse gives it. */
+interface ParsedRow {
+  readonly cells: readonly Buffer[];
+  /** Of the file so far: line ends (both halves of \r\n within a cell count) and blank lines between rows. */
+  readonly info: { readonly lines: number; readonly empty_lines: number };
+}
+
+/**
+ * The rows of a table in text (RFC 4180): a header, then a row for each record, every cell a text under its column's
+ * name. Streamed. A row with too few or too many cells, or one that is not UTF-8, is yielded as an error and the rows
+ * after it are read; after a fault of quoting nobody knows where the next row begins, so that ends the rows.
+ *
+ * @param needed columns that the header must have
+ * @throws WishboneError for a header without them or with one name twice, and for faults of the file as a whole
+ */
+export async function* csvRows(
+  source: ByteSource,
+  delimiter: ',' | '\t',
+  needed: readonly string[],
+): AsyncGenerator<Row> {
+  const { file } = source;
+  // Loaded when needed: most datasets are JSON.
+  const { parse } = await import('csv-parse');
+  let parsed: ParsedRow[] = [];
+  const parser = parse({
+    delimiter,
+    encoding: null,
+    max_record_size: longestRow,
+    // Rows are taken here, not from the stream: that would lose those just before a fault.
+    on_record: (cells: unknown, info) => {
+      // Bytes, because no encoding is given.
+      parsed.push({ cells: cells as Buffer[], info });
+      return null;
+    },
+    record_delimiter: ['\r\n', '\n'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+  });
+  // Told by the callbacks below as well; without a listener it would end the process.
+  parser.on('error', () => undefined).resume();
+  const write = (chunk: Buffer): Promise<unknown> => new Promise((done) => parser.write(chunk, done));
+  const end = (): Promise<unknown> => new Promise((done) => parser.end(done));
+
+  const chunks = source.chunks();
+  const lines = new LineCounter();
+  let header: readonly string[] | undefined;
+  let row = 0;
+  try {
+    for (let ended = false; !ended; ) {
+      const chunk = await chunks.next();
+      ended = chunk.done === true;
+      const error = await (chunk.done ? end() : write(chunk.value));
+      for (const { cells, info } of parsed) {
+        const line = lines.row(cells, info);
+        const where = `${file}:${line}`;
+        if (header === undefined) header = readHeader(cells, where, delimiter, needed);
+        else yield { row: row++, line, ...readCells(cells, header, where) };
+      }
+      parsed = [];
+      if (!error) continue;
+      const line = lines.next((error as Partial<ParsedRow['info']>).empty_lines);
+      yield { row, line, error: quotingFault(error, `${file}:${line}`, header ?? []) };
+      return;
+    }
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+/** Finds the line on which a row begins from what csv-parse counts. */
+class LineCounter {
+  /** The last line of the row before. */
+  private last = 0;
+  private blank = 0;
+  /** Carriage returns within cells, which csv-parse counts as lines of their own. */
+  private returns = 0;
+
+  row(cells: readonly Buffer[], info: ParsedRow['info']): number {
+    this.returns += count(cells, 0x0d);
+    this.last = info.lines - this.returns;
+    this.blank = info.empty_lines;
+    return this.last - count(cells, 0x0a);
+  }
+
+  /** The line of a row that never ended. @param blank blank lines so far */
+  next(blank = this.blank): number {
+    return this.last + 1 + (blank - this.blank);
+  }
+}
+
+function count(cells: readonly Buffer[], byte: number): number {
+  let sum = 0;
+  for (const cell of cells) {
+    for (let at = cell.indexOf(byte); at >= 0; at = cell.indexOf(byte, at + 1)) sum++;
+  }
+  return sum;
+}
+
+function readHeader(
+  record: readonly Buffer[],
+  where: string,
+  delimiter: ',' | '\t',
+  needed: readonly string[],
+): readonly string[] {
+  const names = record.map((cell) => cell.toString('utf8').trim());
+  const shown = names.slice(0, 8).map((name) => JSON.stringify(name));
+  for (const name of needed) {
+    if (names.includes(name)) continue;
+    const advice =
+      names.length === 1
+        ? `the header must name the columns, with ${delimiter === ',' ? 'a comma' : 'a tab'} between two`
+        : `name the columns prompt, chosen and rejected in the first line; it has ${shown.join(', ')}`;
+    throw new WishboneError(`the header has no column "${name}"`, where, advice);
+  }
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) {
+    throw new WishboneError(`the header has two columns "${twice}"`, where, 'rename or remove one of them');
+  }
+  return names;
+}
+
+function readCells(
+  record: readonly Buffer[],
+  header: readonly string[],
+  where: string,
+): { readonly value: unknown } | { readonly error: WishboneError } {
+  if (record.length !== header.length) {
+    const error = new WishboneError(
+      `the row has ${record.length} cells, but the header has ${header.length}`,
+      where,
+      'put cells that hold the delimiter, a quote or a line break in double quotes',
+    );
+    return { error };
+  }
+  const bad = record.findIndex((cell) => !isUtf8(cell));
+  if (bad >= 0) {
+    return { error: new WishboneError('not UTF-8', `${where}, field "${header[bad]}"`, 'save the file as UTF-8') };
+  }
+  return { value: Object.fromEntries(record.map((cell, index) => [header[index], cell.toString('utf8')])) };
+}
+
+/** What csv-parse found wrong in a row, for people. */
+function quotingFault(error: unknown, where: string, header: readonly string[]): WishboneError {
+  const { code, column } = error as { code?: string; column?: number };
+  const name = column === undefined ? undefined : header[column];
+  const fault = (what: string, advice: string): WishboneError =>
+    new WishboneError(what, name === undefined ? where : `${where}, field "${name}"`, advice);
+  switch (code) {
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return fault('something follows a closing quote', 'write a double quote inside a quoted cell as ""');
+    case 'INVALID_OPENING_QUOTE':
+      return fault(
+        'a double quote inside a cell that does not begin with one',
+        'put the whole cell in double quotes, and write the quote inside it as ""',
+      );
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return fault('a quoted cell is never closed', 'end the cell with a double quote');
+    case 'CSV_MAX_RECORD_SIZE':
+      return fault(`the row is longer than ${longestRow / 2 ** 20} MiB`, 'look for a double quote that is not closed');
+    default:
+      throw error;
+  }
+}

@@ -1,0 +1,239 @@
+import { isUtf8 } from 'node:buffer';
+import { WishboneError } from '../errors.js';
+import { findJsonFault, isJsonSpace } from './json-fault.js';
+import type { ByteSource } from './source.js';
+import type { Row } from './rows.js';
+
+/** Where a row of a text file stands. */
+interface LinePlace {
+  readonly row: number;
+  readonly line: number;
+}
+
+/** JSON as one document is read whole; V8 cannot hold longer text. */
+const longestText = 0x1fffffe8;
+
+/**
+ * The rows of JSON text in order. JSON lines are streamed; a JSON array, or objects written over several lines in a `.json`
+ * file, are read whole and taken apart row by row, so that every row keeps its line. A row that is not JSON is yielded
+ * as an error; JSON lines go on after it, a document ends there.
+ *
+ * @throws WishboneError for faults of the file as a whole
+ */
+export async function* jsonRows(source: ByteSource): AsyncGenerator<Row> {
+  const chunks = source.chunks();
+  try {
+    let head = Buffer.alloc(0);
+    let first = -1;
+    while (first < 0) {
+      const next = await chunks.next();
+      if (next.done) return;
+      head = Buffer.concat([head, next.value]);
+      first = head.findIndex((byte) => !isJsonSpace(byte));
+    }
+    const isJsonFile = /\.json(\.gz)?$/i.test(source.file);
+    const isDocument = head[first] === 0x5b || (isJsonFile && head[first] === 0x7b);
+    if (isDocument) yield* documentRows(source, await collect(source, head, chunks));
+    else yield* lineRows(source.file, head, chunks);
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+async function* lineRows(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Row> {
+  let row = 0;
+  let line = 0;
+  for await (const bytes of lines(file, head, chunks)) {
+    line++;
+    if (bytes.every(isJsonSpace)) continue;
+    yield parseLine(file, bytes, { row: row++, line });
+  }
+}
+
+async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  let pending = 0;
+  let chunk: Buffer | undefined = head;
+  while (chunk) {
+    let from = 0;
+    for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
+      parts.push(chunk.subarray(from, end));
+      yield parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      parts = [];
+      pending = 0;
+      from = end + 1;
+    }
+    if (from < chunk.length) {
+      parts.push(chunk.subarray(from));
+      pending += chunk.length - from;
+      if (pending > longestText) throw tooLong(file);
+    }
+    const next: IteratorResult<Buffer, unknown> = await chunks.next();
+    chunk = next.done ? undefined : next.value;
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
+function parseLine(file: string, bytes: Buffer, place: LinePlace): Row {
+  if (!isUtf8(bytes)) return { ...place, error: notUtf8(file, bytes, place.line) };
+  const text = bytes.toString('utf8');
+  try {
+    return { ...place, value: JSON.parse(text) as unknown };
+  } catch {
+    const fault = findJsonFault(text);
+    const what = typeof fault === 'number' ? 'something follows the JSON value on the same line' : fault.what;
+    const offset = typeof fault === 'number' ? fault : fault.offset;
+    return { ...place, error: notJson(file, what, place.line, columnOf(text, offset)) };
+  }
+}
+
+async function collect(source: ByteSource, head: Buffer, chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
+  source.documentShare = 0;
+  const parts = [head];
+  let size = head.length;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    size += chunk.length;
+    if (size > longestText) throw tooLong(source.file);
+  }
+  return Buffer.concat(parts, size);
+}
+
+function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
+  const { file } = source;
+  if (!isUtf8(bytes)) {
+    yield { row: 0, line: 1, error: notUtf8(file, bytes, 1) };
+    return;
+  }
+  const text = bytes.toString('utf8');
+  const lineAt = lineCounter(text);
+  const skipSpace = (at: number): number => {
+    while (isJsonSpace(text.charCodeAt(at))) at++;
+    return at;
+  };
+  const faultAt = (offset: number, what: string): WishboneError =>
+    notJson(file, what, lineAt(offset), columnOf(text, offset));
+  const found = (offset: number): string =>
+    offset >= text.length
+      ? 'the file ends'
+      : `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
+
+  let at = skipSpace(0);
+  const isArray = text[at] === '[';
+  if (isArray) at = skipSpace(at + 1);
+  if (isArray && text[at] === ']') return;
+  for (let row = 0; isArray || at < text.length; row++) {
+    const place = { row, line: lineAt(at) };
+    const end = valueEnd(text, at);
+    source.documentShare = end / text.length;
+    try {
+      yield { ...place, value: JSON.parse(text.slice(at, end)) as unknown };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      const fault = findJsonFault(text, at);
+      if (typeof fault === 'number') throw error;
+      yield { ...place, error: faultAt(fault.offset, fault.what) };
+      return;
+    }
+    at = skipSpace(end);
+    if (!isArray) continue;
+    if (text[at] === ']') break;
+    if (text[at] !== ',') {
+      yield { row: row + 1, line: lineAt(at), error: faultAt(at, `${found(at)} where "," or "]" should be`) };
+      return;
+    }
+    at = skipSpace(at + 1);
+  }
+  if (!isArray) return;
+  const rest = skipSpace(at + 1);
+  if (rest < text.length) {
+    yield { row: 0, line: lineAt(rest), error: faultAt(rest, `${found(rest)} after the end of the list`) };
+  }
+}
+
+/** Where the value that begins at `at` ends, judged by brackets and quotes alone. */
+function valueEnd(text: string, at: number): number {
+  let depth = 0;
+  for (let i = at; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case 0x22: // "
+        for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) {
+          if (text.charCodeAt(i) === 0x5c) i++;
+        }
+        if (depth === 0) return Math.min(i + 1, text.length);
+        break;
+      case 0x7b: // {
+      case 0x5b: // [
+        depth++;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        if (depth === 0) return i;
+        if (--depth === 0) return i + 1;
+        break;
+      case 0x2c: // ,
+        if (depth === 0) return i;
+        break;
+      default:
+    }
+  }
+  return text.length;
+}
+
+/** Line numbers (from 1) for offsets; fast for offsets that only grow. */
+function lineCounter(text: string): (offset: number) => number {
+  let line = 1;
+  let counted = 0;
+  return (offset) => {
+    if (offset < counted) {
+      line = 1;
+      counted = 0;
+    }
+    for (let at = text.indexOf('\n', counted); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
+      line++;
+      counted = at + 1;
+    }
+    return line;
+  };
+}
+
+/** 1-based column in characters. */
+function columnOf(text: string, offset: number): number {
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  return [...text.slice(offset > 0 ? lineStart : 0, offset)].length + 1;
+}
+
+function notJson(file: string, what: string, line: number, column: number): WishboneError {
+  return new WishboneError(
+    `not JSON: ${what}`,
+    `${file}:${line}:${column}`,
+    'correct the line; every row must be one JSON object',
+  );
+}
+
+/** `firstLine`: the line on which `bytes` begin. */
+function notUtf8(file: string, bytes: Buffer, firstLine: number): WishboneError {
+  const again = Buffer.from(bytes.toString('utf8'), 'utf8');
+  let bad = 0;
+  while (bad < bytes.length && bytes[bad] === again[bad]) bad++;
+  let line = firstLine;
+  let lineStart = 0;
+  for (let at = bytes.indexOf(0x0a); at >= 0 && at < bad; at = bytes.indexOf(0x0a, at + 1)) {
+    line++;
+    lineStart = at + 1;
+  }
+  const byte = (bytes[bad] ?? 0).toString(16).padStart(2, '0');
+  return new WishboneError(
+    `not UTF-8: byte 0x${byte} cannot stand here`,
+    `${file}:${line}, byte ${bad - lineStart + 1} of the line`,
+    'save the file as UTF-8',
+  );
+}
+
+function tooLong(file: string): WishboneError {
+  return new WishboneError(
+    'the file holds a JSON text of more than 512 MiB in one piece',
+    file,
+    'write it as JSON lines (.jsonl): one row a line',
+  );
+}

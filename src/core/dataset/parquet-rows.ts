@@ -1,0 +1,118 @@
+import { WishboneError } from '../errors.js';
+import type { Row } from './rows.js';
+import type { ByteSource } from './source.js';
+
+/** Most bytes of one row group, unpacked; more than one is never in memory. */
+const largestGroup = 2 ** 30;
+
+/** Stands for bytes that should be text and are not, until the row they belong to is known. */
+class NotText {}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The rows of a Parquet file, one row group in memory at a time. They have no lines; what a column holds is given as
+ * JSON would: whole numbers are numbers, and a field of a nested object that is null is left out, because there a
+ * Parquet file cannot leave anything out.
+ *
+ * @param used columns to read; others stay packed
+ * @throws WishboneError for a damaged file, for one without any of those columns, and for row groups that are too large
+ */
+export async function* parquetRows(source: ByteSource, used: readonly string[]): AsyncGenerator<Row> {
+  const { file } = source;
+  // Loaded when needed: most datasets are JSON.
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
+  const { compressors } = await import('hyparquet-compressors');
+  source.documentShare = 0;
+  const buffer = await asyncBufferFromFile(file);
+  const metadata = await parquetMetadataAsync(buffer).catch((error: unknown) => {
+    throw damaged(error, file);
+  });
+  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const columns = names.filter((name) => used.includes(name));
+  if (columns.length === 0) throw noColumns(names, file);
+  const total = Number(metadata.num_rows);
+  let row = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = row + Number(group.num_rows);
+    const where = `${file}, rows ${row + 1} to ${rowEnd}`;
+    const size = group.columns
+      .filter(({ meta_data: data }) => columns.includes(data?.path_in_schema[0] ?? ''))
+      .reduce((sum, { meta_data: data }) => sum + Number(data?.total_uncompressed_size ?? 0), 0);
+    if (size > largestGroup) {
+      throw new WishboneError(
+        `a row group holds ${(size / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`,
+        where,
+        'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
+      );
+    }
+    const values = await parquetReadObjects({
+      file: buffer,
+      metadata,
+      columns,
+      compressors,
+      rowStart: row,
+      rowEnd,
+      parsers: { stringFromBytes: decode },
+    }).catch((error: unknown) => {
+      throw damaged(error, where);
+    });
+    for (const value of values) {
+      source.documentShare = (row + 1) / total;
+      yield { row, line: undefined, ...readCells(value, `${file}, row ${row + 1}`) };
+      row++;
+    }
+  }
+  await source.readThrough();
+}
+
+function decode(bytes: Uint8Array): unknown {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return new NotText();
+  }
+}
+
+function readCells(
+  cells: Readonly<Record<string, unknown>>,
+  where: string,
+): { readonly value: unknown } | { readonly error: WishboneError } {
+  const value: Record<string, unknown> = {};
+  for (const [name, cell] of Object.entries(cells)) {
+    try {
+      value[name] = asJson(cell);
+    } catch (error) {
+      if (!(error instanceof NotText)) throw error;
+      return { error: new WishboneError('not UTF-8', `${where}, field "${name}"`, 'write the text as UTF-8') };
+    }
+  }
+  return { value };
+}
+
+function asJson(value: unknown): unknown {
+  if (value instanceof NotText) throw value;
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(asJson);
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
+  return Object.fromEntries(fields.map(([name, field]) => [name, asJson(field)]));
+}
+
+function noColumns(names: readonly string[], file: string): WishboneError {
+  const shown = names.slice(0, 8).map((name) => `"${name}"`);
+  return new WishboneError(
+    `no known form of preference pair has the columns ${shown.join(', ')}`,
+    file,
+    'name the columns prompt, chosen and rejected',
+  );
+}
+
+function damaged(error: unknown, where: string): WishboneError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new WishboneError(
+    `the Parquet data cannot be read (${why})`,
+    where,
+    'the file may be cut off or damaged; download or write it again',
+  );
+}
