@@ -79,7 +79,7 @@ function readImplicit(reader: RowReader): TextPair | MessagePair {
     split[side].forEach((message, index) => {
       const path = `${side}[${split.prompt.length + index}].content`;
       if (message.content !== null && message.content.trim() === '' && !message['tool_calls']) {
-        throw reader.empty(path, message.content);
+        reader.blank(path, message.content);
       }
     });
   }
