@@ -38,6 +38,32 @@ test('the only row of a file', async () => {
   assert.equal(text.slice(0, start) + text.slice(end), '[]');
 });
 
+test('trimming deletes the white space around a response and nothing else', async () => {
+  const message = { role: 'assistant', content: 'r' };
+  for (const [before, after] of [
+    [row('a'), row('a')],
+    [{ ...row('a'), chosen: ' c\n\t ' }, { ...row('a'), chosen: ' c' }],
+    [{ ...row('a'), rejected: 'é"\\ ' }, { ...row('a'), rejected: 'é"\\' }],
+    [
+      { chosen: 'Q: a  ', rejected: 'Q: b' },
+      { chosen: 'Q: a', rejected: 'Q: b' },
+    ],
+    [
+      { prompt: [{ role: 'user', content: ' q ' }], chosen: [{ ...message, content: '\n c ' }], rejected: [message] },
+      { prompt: [{ role: 'user', content: ' q ' }], chosen: [{ ...message, content: 'c' }], rejected: [message] },
+    ],
+  ]) {
+    const text = JSON.stringify(before);
+    const { problems } = await reportOf(text);
+    const deletions = problems.flatMap(({ trim }) => trim ?? []).reverse();
+    const trimmed = deletions.reduce(
+      (rest, { start, end }) => rest.slice(0, start.character) + rest.slice(end.character),
+      text,
+    );
+    assert.equal(trimmed, JSON.stringify(after));
+  }
+});
+
 test('a row as a line keeps every value as it was written', () => {
   const text = '{\r\n  "id": 12345678901234567890,\n\n  "chosen": "a\\n  b \\u00e9",\n  "rejected":\t"x"\n}';
   const line = rowAsLine(text);
