@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launch-run.js';
 import { notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
@@ -21,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
     panels,
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
+    startDiagnostics(context, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),

@@ -18,6 +18,23 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What kind of fault a field has: it is not there, of another type, blank, or its value is none that can be used. */
+export type FieldFault = 'missing' | 'type' | 'blank' | 'value';
+
+/** An error in one field of a row. */
+export class FieldError extends WishboneError {
+  constructor(
+    what: string,
+    where: string,
+    advice: string,
+    /** Path of the field within its row, such as `conversations[2].value`. */
+    readonly field: string,
+    readonly fault: FieldFault,
+  ) {
+    super(what, where, advice);
+  }
+}
+
 /**
  * One row being read: its fields, and errors that name file, line (or row) and field. A field path like
  * `conversations[2].value` is built by the callers.
@@ -29,8 +46,8 @@ export class RowReader {
     readonly fields: Fields,
   ) {}
 
-  error(what: string, field: string, advice: string): WishboneError {
-    return new WishboneError(what, `${this.where}, field "${field}"`, advice);
+  error(what: string, field: string, advice: string, fault: FieldFault = 'value'): FieldError {
+    return new FieldError(what, `${this.where}, field "${field}"`, advice, field, fault);
   }
 
   /** The value of a field that must be there. */
@@ -45,6 +62,7 @@ export class RowReader {
         `missing field "${path}"`,
         path,
         there === '' ? 'the object is empty; add the field' : `add it; the row has ${there}`,
+        'missing',
       );
     }
     return value;
@@ -65,7 +83,7 @@ export class RowReader {
   /** Text with more than white space in it. */
   filledText(value: unknown, path: string): string {
     const text = this.text(value, path);
-    if (text.trim() === '') throw this.empty(path, text);
+    if (text.trim() === '') this.blank(path, text);
     return text;
   }
 
@@ -77,6 +95,11 @@ export class RowReader {
       throw this.error(`field "${path}" must be a number, not ${found}`, path, 'write a number, or remove the row');
     }
     return number;
+  }
+
+  /** Called for a response or role without text. Reading ends here; whoever can go on with the row overrides it. */
+  blank(path: string, text: string): void {
+    throw this.empty(path, text);
   }
 
   object(value: unknown, path: string): Fields {
@@ -91,13 +114,13 @@ export class RowReader {
     return value;
   }
 
-  wrongType(value: unknown, path: string, wanted: string): WishboneError {
-    return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, `make it ${wanted}`);
+  wrongType(value: unknown, path: string, wanted: string): FieldError {
+    return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, `make it ${wanted}`, 'type');
   }
 
-  empty(path: string, text: string): WishboneError {
+  empty(path: string, text: string): FieldError {
     const what = text === '' ? 'is empty' : 'is empty: it holds only white space';
-    return this.error(`field "${path}" ${what}`, path, 'write the text, or remove the row');
+    return this.error(`field "${path}" ${what}`, path, 'write the text, or remove the row', 'blank');
   }
 
   /** Messages with `role` and `content`, as in TRL and OpenAI files. `filled`: a message must say something. */
@@ -113,7 +136,7 @@ export class RowReader {
       return { ...fields, role, content: null };
     const contentPath = `${path}.content`;
     const content = this.content(this.need(fields, 'content', contentPath), contentPath);
-    if (filled && !callsTools && content.trim() === '') throw this.empty(contentPath, content);
+    if (filled && !callsTools && content.trim() === '') this.blank(contentPath, content);
     return { ...fields, role, content };
   }
 

@@ -94,7 +94,7 @@ function splitMessages(
   for (const { content, path } of [chosen, rejected]) {
     content.slice(split.prompt.length).forEach((message, index) => {
       if (message.content !== null && message.content.trim() === '' && !message['tool_calls']) {
-        throw reader.empty(`${path}[${split.prompt.length + index}].content`, message.content);
+        reader.blank(`${path}[${split.prompt.length + index}].content`, message.content);
       }
     });
   }

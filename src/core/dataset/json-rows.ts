@@ -152,7 +152,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
 }
 
 /** Where the value that begins at `at` ends, judged by brackets and quotes alone. */
-function valueEnd(text: string, at: number): number {
+export function valueEnd(text: string, at: number): number {
   let depth = 0;
   for (let i = at; i < text.length; i++) {
     switch (text.charCodeAt(i)) {

@@ -1,0 +1,24 @@
+import type { CheckReport, Span } from './types.js';
+
+/**
+ * What to delete so that a row is gone and its file as well-formed as before: with the row goes the separator after it,
+ * or for the last row the one before it.
+ */
+export function rowDeletion({ rows }: Pick<CheckReport, 'rows'>, row: number): Span {
+  const span = rows[row] as Span;
+  const next = rows[row + 1];
+  if (next !== undefined) return { start: span.start, end: next.start };
+  return { start: rows[row - 1]?.end ?? span.start, end: span.end };
+}
+
+/** A row's JSON text on one line, its values written exactly as they were. */
+export function rowAsLine(text: string): string {
+  // JSON has no line breaks within strings, so what is around one is between values.
+  return text.replace(/[ \t\r]*\n[ \t\r\n]*/g, ' ');
+}
+
+/** The file that rejected rows of a preference file are moved to; undefined for such a file itself. */
+export function sideFileName(name: string): string | undefined {
+  const match = /^(.*?)(\.rejected)?\.jsonl?$/i.exec(name);
+  return match === null || match[2] !== undefined ? undefined : `${match[1]}.rejected.jsonl`;
+}

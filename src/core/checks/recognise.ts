@@ -1,0 +1,36 @@
+import { isFields } from '../dataset/fields.js';
+import { detectForm } from '../dataset/forms.js';
+import { sliceRows } from './slice.js';
+
+/** How much of a text is looked at: enough for a row or two of any preference file. */
+export const headLength = 64 * 1024;
+const mostRows = 5;
+/** Fields that every preference pair has one of; a prompt or a conversation alone is no preference. */
+const preferenceNames = ['chosen', 'rejected', 'preferred_output', 'non_preferred_output'];
+const preferenceField = new RegExp(`"(?:${preferenceNames.join('|')})"\\s*:`);
+
+/**
+ * Whether a text is that of a preference file, by its first rows. A row that is no JSON counts by the names in it, so
+ * that a file stays one while its first row is being typed.
+ *
+ * @param head the text, or at least its first `headLength` units
+ */
+export function isPreferenceText(head: string, isJsonFile: boolean): boolean {
+  const start = head.slice(0, headLength);
+  // Most JSON files end here, before anything is parsed.
+  if (!preferenceField.test(start)) return false;
+  return sliceRows(start, isJsonFile)
+    .rows.slice(0, mostRows)
+    .some((span) => isPreferenceRow(start.slice(span.start, span.end)));
+}
+
+function isPreferenceRow(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return (
+      isFields(value) && detectForm(value) !== undefined && preferenceNames.some((name) => Object.hasOwn(value, name))
+    );
+  } catch {
+    return preferenceField.test(text);
+  }
+}

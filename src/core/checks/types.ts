@@ -1,0 +1,82 @@
+import type { DatasetForm } from '../dataset/index.js';
+
+/**
+ * How much a problem matters: an error keeps a row from being trained on, a warning makes training worse, an
+ * information is worth knowing.
+ */
+export type Severity = 'error' | 'warning' | 'information';
+
+/** Every check, by the code that people see, with its severity. docs/diagnostics.md has a section for each. */
+export const checkSeverities = {
+  'malformed-row': 'error',
+  'unknown-form': 'error',
+  'mixed-forms': 'error',
+  'missing-field': 'error',
+  'wrong-type': 'error',
+  'bad-value': 'error',
+  'empty-response': 'error',
+  'equal-responses': 'warning',
+  'white-space-difference': 'warning',
+  duplicate: 'warning',
+  contradiction: 'warning',
+  'role-order': 'warning',
+  'template-token': 'warning',
+  mojibake: 'warning',
+  'outer-white-space': 'information',
+  'length-bias': 'information',
+} as const satisfies Readonly<Record<string, Severity>>;
+export type CheckName = keyof typeof checkSeverities;
+
+/** A place in a text: 0-based line and UTF-16 unit within it, as editors count. */
+export interface Position {
+  readonly line: number;
+  readonly character: number;
+}
+
+/** A half-open stretch of text. */
+export interface Range {
+  readonly start: Position;
+  readonly end: Position;
+}
+
+/** A half-open stretch of text as indices (UTF-16 units). */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a check found, told as errors are told: what is wrong, what to do about it. */
+export interface Finding {
+  readonly check: CheckName;
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** A problem within one row; spans are indices into the row's text. */
+export interface RowProblem extends Finding {
+  readonly span: Span;
+  /** White space that can be deleted to put the problem right. */
+  readonly trim?: readonly Span[];
+}
+
+/** A problem at its place in the whole text. */
+export interface Problem extends Finding {
+  readonly range: Range;
+  /** Index into the report's rows; undefined when the problem is not one row's, or the row's end is not known. */
+  readonly row: number | undefined;
+  /** The earlier row that this one repeats or contradicts. */
+  readonly earlier?: Range;
+  readonly trim?: readonly Range[];
+}
+
+/** Everything that is known about a preference file's text. */
+export interface CheckReport {
+  /** The form of the first row that has one. */
+  readonly form: DatasetForm | undefined;
+  /** Rows that can be trained on. */
+  readonly pairs: number;
+  /** Where each row's JSON begins and ends, as indices into the text. */
+  readonly rows: readonly Span[];
+  /** In the order of the text. */
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { fixesFor } from '../../../src/extension/diagnostics/fixes.js';
+import { LatestJob } from '../../../src/extension/diagnostics/latest-job.js';
+import { docsUrl, problemText, summaryDetails, summaryText } from '../../../src/extension/diagnostics/text.js';
+import { reportOf } from '../checks/support.js';
+import { jsonLines } from '../dataset/support.js';
+import { until } from '../run/support.js';
+
+const good = { prompt: 'p', chosen: 'c', rejected: 'r' };
+
+test('only the last of several wishes is worked on', async () => {
+  const begun: number[] = [];
+  let number = 0;
+  const job = new LatestJob(
+    async () => void begun.push(number),
+    (error) => assert.fail(String(error)),
+  );
+  for (number = 1; number <= 5; number++) job.schedule(20);
+  await until(() => begun.length > 0, 'it has begun');
+  await wait(60);
+  assert.deepEqual(begun, [6]);
+});
+
+test('work under way is told to end when it is asked for again, or no longer wanted', async () => {
+  const signals: AbortSignal[] = [];
+  const job = new LatestJob(
+    async (signal) => void signals.push(signal),
+    () => undefined,
+  );
+  job.schedule(0);
+  await until(() => signals.length === 1, 'the first has begun');
+  assert.equal(signals[0]!.aborted, false);
+  job.schedule(0);
+  assert.equal(signals[0]!.aborted, true);
+  await until(() => signals.length === 2, 'the second has begun');
+  job.schedule(5);
+  job.cancel();
+  await wait(30);
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true, true],
+  );
+});
+
+test('a failure is told, and the next time is not touched by it', async () => {
+  const errors: unknown[] = [];
+  let times = 0;
+  const job = new LatestJob(
+    async () => {
+      if (++times === 1) throw new Error('first');
+    },
+    (error) => errors.push(error),
+  );
+  job.schedule(0);
+  await until(() => errors.length === 1, 'it has failed');
+  job.schedule(0);
+  await until(() => times === 2, 'it was done again');
+  assert.equal(errors.length, 1);
+});
+
+test('a problem is told with what to do about it', async () => {
+  const { problems } = await reportOf(jsonLines({ ...good, rejected: '' }));
+  assert.equal(problemText(problems[0]!), 'Field "rejected" is empty. Write the text, or remove the row.');
+});
+
+test('codes link to their section in the repository of package.json', async () => {
+  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  const { repository } = JSON.parse(text) as { repository: unknown };
+  const url = 'https://github.com/wishbone/wishbone/blob/main/docs/diagnostics.md#duplicate';
+  assert.equal(docsUrl(repository, 'duplicate'), url);
+  assert.equal(docsUrl('git+https://github.com/wishbone/wishbone.git', 'duplicate'), url);
+  assert.equal(docsUrl(undefined, 'duplicate'), undefined);
+  assert.equal(docsUrl({ url: 'git@example.org:x/y' }, 'duplicate'), undefined);
+});
+
+test('the summary counts pairs and problems, not what is only worth knowing', async () => {
+  assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · no problems');
+  const report = await reportOf(jsonLines(good, good, good, { ...good, chosen: '' }));
+  assert.equal(summaryText(report), '3 pairs · 3 problems');
+  assert.equal(summaryDetails(report.problems), '2 × duplicate\n1 × empty-response');
+  assert.equal(summaryDetails([]), undefined);
+});
+
+test('fixes: rows are dropped or moved once, white space is only trimmed', async () => {
+  const text = jsonLines(good, { ...good, chosen: '</s>', rejected: '<eos> ' }, { ...good, chosen: 7 });
+  const report = await reportOf(text);
+  const fixes = (sideFile?: string, isMeant = () => true) =>
+    fixesFor(report, isMeant, sideFile).map(({ kind, title, row, problems }) => [kind, title, row, problems.length]);
+  assert.deepEqual(fixes('a.rejected.jsonl'), [
+    ['trim', 'Trim the response', 1, 1],
+    ['drop', 'Drop the row', 1, 2],
+    ['move', 'Move the row to a.rejected.jsonl', 1, 2],
+    ['drop', 'Drop the row', 2, 1],
+    ['move', 'Move the row to a.rejected.jsonl', 2, 1],
+  ]);
+  assert.deepEqual(
+    fixes().map(([kind]) => kind),
+    ['trim', 'drop', 'drop'],
+  );
+  assert.deepEqual(
+    fixes('a.rejected.jsonl', () => false),
+    [],
+  );
+});
+
+test('fixes: none for a fault after which rows cannot be told apart', async () => {
+  const report = await reportOf(`[${JSON.stringify(good)}, {"chosen": x}]`, 'pairs.json');
+  assert.equal(report.problems.length, 1);
+  assert.deepEqual(
+    fixesFor(report, () => true, 'side.rejected.jsonl'),
+    [],
+  );
+});
