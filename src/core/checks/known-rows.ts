@@ -5,8 +5,8 @@ import type { RowCheck } from './row.js';
  * edit leaves few between, and only those are looked up by their text.
  */
 export class KnownRows {
-  private begin = 0;
-  /** Rows from here on are the last ones of the version looked at; counted in both versions from the end. */
+  /** How many rows at the beginning, and at the end, are the same in both versions. */
+  private sameAtBegin = 0;
   private sameAtEnd = 0;
   private rowsNow = 0;
   private between = new Map<string, RowCheck>();
@@ -21,23 +21,23 @@ export class KnownRows {
   compare(rows: readonly string[]): void {
     const most = Math.min(this.checks.length, rows.length);
     const { texts, checks } = this;
-    this.begin = 0;
-    while (this.begin < most && texts[this.begin] === rows[this.begin]) this.begin++;
+    this.sameAtBegin = 0;
+    while (this.sameAtBegin < most && texts[this.sameAtBegin] === rows[this.sameAtBegin]) this.sameAtBegin++;
     this.sameAtEnd = 0;
-    const left = most - this.begin;
+    const left = most - this.sameAtBegin;
     while (this.sameAtEnd < left && texts[checks.length - 1 - this.sameAtEnd] === rows.at(-1 - this.sameAtEnd)) {
       this.sameAtEnd++;
     }
     this.rowsNow = rows.length;
     this.between = new Map();
-    for (let at = this.begin; at < checks.length - this.sameAtEnd; at++) {
+    for (let at = this.sameAtBegin; at < checks.length - this.sameAtEnd; at++) {
       this.between.set(texts[at] as string, checks[at] as RowCheck);
     }
   }
 
   /** What is known of the row with this number and text in the version that was compared. */
   find(row: number, text: string): RowCheck | undefined {
-    if (row < this.begin) return this.checks[row];
+    if (row < this.sameAtBegin) return this.checks[row];
     const fromEnd = this.rowsNow - row;
     if (fromEnd <= this.sameAtEnd) return this.checks[this.checks.length - fromEnd];
     return this.between.get(text);

@@ -11,7 +11,7 @@ export interface LengthBias {
   readonly pairs: number;
   /** Fraction of the pairs of unequal lengths in which chosen is the longer one; 0.5 when all are equal. */
   readonly chosenLonger: number;
-  /** Cohen's d of the lengths: difference of means over the pooled standard deviation, above 0 when chosen is longer. */
+  /** Cohen's d of the lengths: difference of means over pooled standard deviation, above 0 when chosen is longer. */
   readonly effect: number;
 }
 

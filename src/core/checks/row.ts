@@ -24,8 +24,8 @@ export interface PairFacts {
 }
 
 /**
- * What one row's text tells by itself, whatever other rows there are. Holds nothing of the text: a row cut from a file's
- * text would keep all of that version of the file in memory.
+ * What one row's text tells by itself, whatever other rows there are. Holds nothing of the text: a row cut from a
+ * file's text would keep all of that version of the file in memory.
  */
 export interface RowCheck {
   readonly form: DatasetForm | undefined;

@@ -14,8 +14,8 @@ const templateTokens =
 
 /**
  * UTF-8 that was read as Latin-1 or Windows-1252, as in "cafÃ©" and "donâ€™t", and the sign for what could not be
- * read at all. Two signs are asked for wherever one alone is a letter of some language: Ã ends words in capitals and may
- * well stand before a quotation mark.
+ * read at all. What one of them may be in some language is left out: Ã ends words in capitals and may well stand before
+ * a quotation mark, single Ð and Ñ are letters.
  */
 const mojibake = new RegExp(
   [

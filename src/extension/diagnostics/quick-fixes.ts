@@ -73,7 +73,11 @@ export class QuickFixes implements vscode.CodeActionProvider {
 }
 
 /** The edit of the document itself. */
-function editOf({ kind, row, problems }: Fix, document: vscode.TextDocument, report: CheckReport): vscode.WorkspaceEdit {
+function editOf(
+  { kind, row, problems }: Fix,
+  document: vscode.TextDocument,
+  report: CheckReport,
+): vscode.WorkspaceEdit {
   const edit = new vscode.WorkspaceEdit();
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));

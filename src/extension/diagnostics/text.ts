@@ -13,7 +13,8 @@ export function codeOf(check: Problem['check']): string {
 
 /** The section about a check, in the repository that package.json names; undefined when it names none. */
 export function docsUrl(repository: unknown, check: Problem['check']): string | undefined {
-  const url = typeof repository === 'object' && repository !== null ? (repository as { url?: unknown }).url : repository;
+  const isObject = typeof repository === 'object' && repository !== null;
+  const url = isObject ? (repository as { url?: unknown }).url : repository;
   if (typeof url !== 'string' || !/^(git\+)?https:\/\//.test(url)) return undefined;
   const page = url.replace(/^git\+/, '').replace(/\.git$/, '');
   return `${page}/blob/main/docs/diagnostics.md#${check}`;

@@ -5,6 +5,7 @@ import { checkSeverities } from '../../../src/core/checks/index.js';
 
 test('every check has its section in docs/diagnostics.md, with its severity, and no other has', async () => {
   const text = await readFile(new URL('../../../docs/diagnostics.md', import.meta.url), 'utf8');
-  const sections = [...text.matchAll(/^## (\S+)\n\n(\w+)/gm)].map(([, check, severity]) => [check, severity?.toLowerCase()]);
+  const headings = text.matchAll(/^## (\S+)\n\n(\w+)/gm);
+  const sections = [...headings].map(([, check, severity]) => [check, severity?.toLowerCase()]);
   assert.deepEqual(sections, Object.entries(checkSeverities));
 });

@@ -47,8 +47,10 @@ test('equal responses are no contradiction of themselves', async () => {
   );
 });
 
-const manyRows = (count: number, chosen: (i: number) => string, rejected: (i: number) => string) =>
-  jsonLines(...Array.from({ length: count }, (_, i) => ({ prompt: `p${i}`, chosen: chosen(i), rejected: rejected(i) })));
+function manyRows(count: number, chosen: (i: number) => string, rejected: (i: number) => string): string {
+  const row = (i: number) => ({ prompt: `p${i}`, chosen: chosen(i), rejected: rejected(i) });
+  return jsonLines(...Array.from({ length: count }, (_, i) => row(i)));
+}
 
 test('strong length bias is told on the first line', async () => {
   const text = manyRows(40, (i) => 'c'.repeat(20 + i), (i) => 'r'.repeat(i % 10 === 0 ? 80 : 1 + (i % 5)));
@@ -64,7 +66,8 @@ test('strong length bias is told on the first line', async () => {
 test("Cohen's d is the difference of means over the pooled deviation", async () => {
   // Chosen 3 or 5, rejected 1 or 3, half each: means differ by 2, both variances are 32/31.
   const text = manyRows(32, (i) => 'c'.repeat(i % 2 ? 3 : 5), (i) => 'r'.repeat(i % 2 ? 3 : 1));
-  assert.match((await reportOf(text)).problems[0]!.what, new RegExp(`100%.*d ${(2 / Math.sqrt(32 / 31)).toFixed(2)}\\)`));
+  const effect = (2 / Math.sqrt(32 / 31)).toFixed(2);
+  assert.match((await reportOf(text)).problems[0]!.what, new RegExp(`100%.*d ${effect}\\)`));
 });
 
 test('few pairs and balanced pairs have no length bias to tell of', async () => {

@@ -5,7 +5,14 @@ import { reportOf, told } from './support.js';
 
 const say = (role: string, content: string = role) => ({ role, content });
 /** Letters for roles: s(ystem), u(ser), a(ssistant), t(ool), d(eveloper), x (none that is known). */
-const roles: Readonly<Record<string, string>> = { s: 'system', u: 'user', a: 'assistant', t: 'tool', d: 'developer', x: 'critic' };
+const roles: Readonly<Record<string, string>> = {
+  s: 'system',
+  u: 'user',
+  a: 'assistant',
+  t: 'tool',
+  d: 'developer',
+  x: 'critic',
+};
 const messages = (letters: string) => [...letters].map((letter, index) => say(roles[letter]!, `${letter}${index}`));
 
 const row = (prompt: string, chosen: string, rejected = 'a') => ({
@@ -25,7 +32,8 @@ for (const [prompt, chosen] of [
   ['ux', 'a'],
   ['xx', 'x'],
 ] as const) {
-  test(`${prompt} then ${chosen} is in order`, async () => assert.deepEqual(await told(jsonLines(row(prompt, chosen))), []));
+  test(`${prompt} then ${chosen} is in order`, async () =>
+    assert.deepEqual(await told(jsonLines(row(prompt, chosen))), []));
 }
 
 for (const [prompt, chosen, what, index] of [

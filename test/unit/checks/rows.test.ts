@@ -123,7 +123,11 @@ const cases: readonly Case[] = [
   },
   {
     name: 'another form',
-    text: jsonLines(good, { conversations: [turn('human', 'x')], chosen: turn('gpt', 'a'), rejected: turn('gpt', 'b') }),
+    text: jsonLines(good, {
+      conversations: [turn('human', 'x')],
+      chosen: turn('gpt', 'a'),
+      rejected: turn('gpt', 'b'),
+    }),
     told: ['mixed-forms 2: {'],
   },
   {
