@@ -35,14 +35,19 @@ export function compareRows(rows: readonly ComparedRow[]): Comparison {
   let firstPair: { kind: PairFacts['kind']; line: number } | undefined;
   const byKey = new Map<string, number>();
   const pairs: PairFacts[] = [];
+  let count = 0;
   const problems = rows.map(({ check, text, line }, index): readonly ComparedProblem[] => {
     const { form, pair } = check;
     if (form === undefined) return check.problems;
     first ??= { form, line };
     if (form !== first.form) return [otherForm(check, form, first)];
+    count += check.pairs;
     if (pair === undefined) return check.problems;
     firstPair ??= { kind: pair.kind, line };
-    if (pair.kind !== firstPair.kind) return [otherKind(check, pair.kind, firstPair)];
+    if (pair.kind !== firstPair.kind) {
+      count -= check.pairs;
+      return [otherKind(check, pair.kind, firstPair)];
+    }
     pairs.push(pair);
     const found: ComparedProblem[] = [...check.problems];
     const same = byKey.get(pair.key);
@@ -54,7 +59,7 @@ export function compareRows(rows: readonly ComparedRow[]): Comparison {
     return found;
   });
   const bias = lengthBiasFinding(measureLengthBias(pairs));
-  return { form: first?.form, pairs: pairs.length, problems, ofFile: bias === undefined ? [] : [bias] };
+  return { form: first?.form, pairs: count, problems, ofFile: bias === undefined ? [] : [bias] };
 }
 
 function otherForm(check: RowCheck, form: DatasetForm, first: { form: DatasetForm; line: number }): ComparedProblem {

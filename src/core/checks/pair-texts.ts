@@ -40,7 +40,10 @@ export type PlacedPair =
       readonly rejected: Part<PlacedMessage>;
     };
 
-const fieldNames: Readonly<Record<DatasetForm, { prompt: string; chosen: string; rejected: string }>> = {
+/** The forms of one chosen and one rejected response. */
+export type PlacedForm = Exclude<DatasetForm, 'ranked' | 'scored'>;
+
+const fieldNames: Readonly<Record<PlacedForm, { prompt: string; chosen: string; rejected: string }>> = {
   'trl-explicit': { prompt: 'prompt', chosen: 'chosen', rejected: 'rejected' },
   // The prompt is what both begin with.
   'trl-implicit': { prompt: 'chosen', chosen: 'chosen', rejected: 'rejected' },
@@ -49,7 +52,7 @@ const fieldNames: Readonly<Record<DatasetForm, { prompt: string; chosen: string;
 };
 
 /** Says of every text of a pair where its row holds it. `fields`: the row the pair was read from. */
-export function placeTexts(form: DatasetForm, fields: Fields, pair: TextPair | MessagePair): PlacedPair {
+export function placeTexts(form: PlacedForm, fields: Fields, pair: TextPair | MessagePair): PlacedPair {
   const names = fieldNames[form];
   const isImplicit = form === 'trl-implicit';
   if (pair.kind === 'text') {

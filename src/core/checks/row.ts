@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
 import { detectForm, readForm } from '../dataset/forms.js';
-import { formDescriptions, type DatasetForm, type MessagePair, type TextPair } from '../dataset/index.js';
+import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
+import type { RowPairs } from '../dataset/responses.js';
 import { FieldLocator } from './locate.js';
-import { type PlacedMessage, type PlacedPair, type PlacedText, placeTexts } from './pair-texts.js';
+import { type PlacedForm, type PlacedMessage, type PlacedPair, type PlacedText, placeTexts } from './pair-texts.js';
 import { checkRoleOrder } from './role-order.js';
 import { findSuspicious } from './suspicious-text.js';
 import type { CheckName, RowProblem, Span } from './types.js';
@@ -29,7 +30,9 @@ export interface PairFacts {
  */
 export interface RowCheck {
   readonly form: DatasetForm | undefined;
-  /** Undefined when the row cannot be trained on. */
+  /** Pairs that the row makes: none when it cannot be trained on, several when it has several responses. */
+  readonly pairs: number;
+  /** Of a row of one chosen and one rejected response; undefined when it cannot be trained on. */
   readonly pair: PairFacts | undefined;
   readonly problems: readonly RowProblem[];
   readonly isJson: boolean;
@@ -40,7 +43,7 @@ export interface RowCheck {
 /** Checks the JSON text of one row. Never throws: what cannot be read is a problem. */
 export function checkRow(text: string): RowCheck {
   const opening = { start: 0, end: Math.min(1, text.length) };
-  const unread = { form: undefined, pair: undefined, isJson: true, opening };
+  const unread = { form: undefined, pairs: 0, pair: undefined, isJson: true, opening };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -82,7 +85,7 @@ class CheckingReader extends RowReader {
 
   constructor(fields: Fields) {
     // Errors are told by field; file and line are added by whoever knows them.
-    super('', 0, fields);
+    super('', fields);
   }
 
   override blank(path: string, text: string): void {
@@ -97,21 +100,34 @@ function checkPair(
   form: DatasetForm,
   fields: Fields,
   locator: FieldLocator,
-): { pair: PairFacts | undefined; problems: RowProblem[] } {
+): { pairs: number; pair: PairFacts | undefined; problems: RowProblem[] } {
   const reader = new CheckingReader(fields);
-  let read: TextPair | MessagePair;
+  let read: RowPairs;
   try {
-    read = readForm(form, reader);
+    read = readForm(form, reader, { pairing: 'all', minMargin: 0 });
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
-    return { pair: undefined, problems: [...reader.blanks, error].map((fault) => fieldProblem(fault, locator)) };
+    const faults = [...reader.blanks, error];
+    return { pairs: 0, pair: undefined, problems: faults.map((fault) => fieldProblem(fault, locator)) };
   }
-  const placed = placeTexts(form, fields, read);
   const problems = reader.blanks.map((fault) => fieldProblem(fault, locator));
+  const pairs = problems.length > 0 ? 0 : read.pairs.length;
+  const [only] = read.pairs;
+  // Of several responses the fields are checked, but they are not compared.
+  if (only === undefined || !isPlaced(form, fields)) return { pairs, pair: undefined, problems };
+  const placed = placeTexts(form, fields, only);
   if (problems.length === 0) problems.push(...compareResponses(placed, locator));
   problems.push(...checkRoles(placed, locator), ...checkTexts(placed, locator));
   problems.sort((a, b) => a.span.start - b.span.start);
-  return { pair: reader.blanks.length > 0 ? undefined : factsOf(placed), problems };
+  return { pairs, pair: pairs === 0 ? undefined : factsOf(placed), problems };
+}
+
+/** Whether the row has one chosen and one rejected response, in fields of those names. */
+function isPlaced(form: DatasetForm, fields: Fields): form is PlacedForm {
+  if (form === 'ranked' || form === 'scored') return false;
+  return [fields['chosen'], fields['rejected']].every(
+    (value) => !Array.isArray(value) || !value.some((item) => typeof item === 'string' || Array.isArray(item)),
+  );
 }
 
 function fieldProblem({ what, advice, field, fault }: FieldError, locator: FieldLocator): RowProblem {

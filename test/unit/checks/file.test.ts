@@ -119,13 +119,13 @@ test('objects one after another in a .json file', async () => {
 const fixtures = new URL('../../fixtures/datasets/', import.meta.url);
 for (const folder of ['good', 'bad']) {
   test(`fixtures: ${folder} for the reader is ${folder} for the checks, in the same line`, async () => {
-    const names = (await readdir(new URL(folder, fixtures))).filter((name) => !name.endsWith('.gz'));
+    const names = (await readdir(new URL(folder, fixtures))).filter((name) => /\.jsonl?$/.test(name));
     let compared = 0;
     for (const name of names) {
       const url = new URL(`${folder}/${name}`, fixtures);
       const text = (await readFile(url, 'utf8')).replace(/^\ufeff/, '');
-      // Faults of bytes are none of a text.
-      if (/latin-1|utf-16/.test(name) || text.trim() === '' || text.trim() === '[]') continue;
+      // Faults of bytes are none of a text; responses that are all tied make no pair, which is no row's fault.
+      if (/latin-1|utf-16|all-tied/.test(name) || text.trim() === '' || text.trim() === '[]') continue;
       const outcomes = await readOutcomes(url.pathname);
       const { problems, pairs } = await reportOf(text, name);
       const errors = problems.filter(({ check }) => checkSeverities[check] === 'error');
