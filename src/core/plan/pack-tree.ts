@@ -68,8 +68,8 @@ class TreePacking {
       let common = 0;
       for (const segment of unit.segments) if (heldBy[segment] === bundles.length) common += this.length(segment);
       if (last !== undefined && common >= leastCommon && last.tokens + unit.tokens - common <= this.capacity) {
-        last.sequences.push(...unit.sequences);
-        last.segments.push(...unit.segments.filter((segment) => heldBy[segment] !== bundles.length));
+        for (const sequence of unit.sequences) last.sequences.push(sequence);
+        for (const segment of unit.segments) if (heldBy[segment] !== bundles.length) last.segments.push(segment);
         last.tokens += unit.tokens - common;
       } else {
         bundles.push({ sequences: [...unit.sequences], segments: [...unit.segments], tokens: unit.tokens });
@@ -98,7 +98,7 @@ class TreePacking {
       const index = this.bestBin(bins, bundle, common, leastCommon);
       const bin = bins[index] ?? { sequences: [], segments: [], tokens: 0 };
       if (index === bins.length) bins.push(bin);
-      bin.sequences.push(...bundle.sequences);
+      for (const sequence of bundle.sequences) bin.sequences.push(sequence);
       bin.tokens += bundle.tokens - (common[index] as number);
       for (const segment of bundle.segments) {
         const holding = holders[segment] as number[];
