@@ -2,7 +2,7 @@
 // Ends with one line, `N passed, N failed, N skipped`, summed over the suites; exit code 1 when anything failed.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
@@ -140,6 +140,9 @@ async function testAll(names) {
     if (!(name in suites)) throw new Failure(`${name}: no such suite. There are: ${Object.keys(suites).join(', ')}.`);
   }
   await mkdir(results, { recursive: true });
+  // Runs of tests share no reference log-probabilities with earlier ones, nor with the user's own.
+  process.env.WISHBONE_CACHE = join(results, 'cache');
+  await rm(process.env.WISHBONE_CACHE, { recursive: true, force: true });
   const e2e = wanted.includes('e2e');
   const runner = wanted.some((name) => name !== 'types' && name !== 'unit');
   await setup({ runner, cuda: wanted.includes('cuda'), server: e2e, browser: e2e });

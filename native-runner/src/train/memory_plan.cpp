@@ -23,9 +23,11 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
     std::size_t tokens = 0, rows = 0, targets = 0;
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
-        const std::set<std::int32_t> read(bin.target_row.begin(), bin.target_row.end());
+        std::vector<bool> read(bin.tokens.size());
+        for (const std::int32_t row : bin.target_row) read[static_cast<std::size_t>(row)] = true;
+        const auto read_rows = static_cast<std::size_t>(std::ranges::count(read, true));
         if (bin.tokens.size() > tokens) tokens = bin.tokens.size(), by_tokens = b;
-        if (read.size() > rows) rows = read.size(), by_rows = b;
+        if (read_rows > rows) rows = read_rows, by_rows = b;
         if (bin.target_row.size() > targets) targets = bin.target_row.size(), by_targets = b;
     }
     return {by_tokens, by_rows, by_targets};

@@ -41,13 +41,12 @@ export function compareRows(rows: readonly ComparedRow[]): Comparison {
     if (form === undefined) return check.problems;
     first ??= { form, line };
     if (form !== first.form) return [otherForm(check, form, first)];
+    if (pair !== undefined) {
+      firstPair ??= { kind: pair.kind, line };
+      if (pair.kind !== firstPair.kind) return [otherKind(check, pair.kind, firstPair)];
+    }
     count += check.pairs;
     if (pair === undefined) return check.problems;
-    firstPair ??= { kind: pair.kind, line };
-    if (pair.kind !== firstPair.kind) {
-      count -= check.pairs;
-      return [otherKind(check, pair.kind, firstPair)];
-    }
     pairs.push(pair);
     const found: ComparedProblem[] = [...check.problems];
     const same = byKey.get(pair.key);

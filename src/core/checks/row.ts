@@ -3,7 +3,7 @@ import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset
 import { detectForm, readForm } from '../dataset/forms.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
-import type { RowPairs } from '../dataset/responses.js';
+import { holdsSeveral, type RowPairs } from '../dataset/responses.js';
 import { FieldLocator } from './locate.js';
 import { type PlacedForm, type PlacedMessage, type PlacedPair, type PlacedText, placeTexts } from './pair-texts.js';
 import { checkRoleOrder } from './role-order.js';
@@ -125,9 +125,7 @@ function checkPair(
 /** Whether the row has one chosen and one rejected response, in fields of those names. */
 function isPlaced(form: DatasetForm, fields: Fields): form is PlacedForm {
   if (form === 'ranked' || form === 'scored') return false;
-  return [fields['chosen'], fields['rejected']].every(
-    (value) => !Array.isArray(value) || !value.some((item) => typeof item === 'string' || Array.isArray(item)),
-  );
+  return !holdsSeveral(fields['chosen']) && !holdsSeveral(fields['rejected']);
 }
 
 function fieldProblem({ what, advice, field, fault }: FieldError, locator: FieldLocator): RowProblem {

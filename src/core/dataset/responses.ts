@@ -15,10 +15,16 @@ export interface Response<Content extends string | readonly Message[] = string |
   readonly path: string;
 }
 
-/** The one response of a field, or the several of a list of texts or of message lists. */
+/** Whether a field holds several responses, a list of texts or of message lists; one list of messages is one response. */
+export function holdsSeveral(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.some((item) => typeof item === 'string' || Array.isArray(item));
+}
+
+/** The one response of a field, or the several. */
 export function responseEntries(value: unknown, path: string): { readonly value: unknown; readonly path: string }[] {
-  const several = Array.isArray(value) && value.some((item) => typeof item === 'string' || Array.isArray(item));
-  return several ? value.map((item: unknown, index) => ({ value: item, path: `${path}[${index}]` })) : [{ value, path }];
+  return holdsSeveral(value)
+    ? value.map((item, index) => ({ value: item, path: `${path}[${index}]` }))
+    : [{ value, path }];
 }
 
 /**
