@@ -13,6 +13,7 @@ void logps_command(const LogpsArguments& arguments) {
     const Plan plan = Plan::read(arguments.plan);
     LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(plan, arguments.plan.string(), model.config());
+    model.llama().expect_length(plan.longest_position());
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
     for (std::int64_t b = 0; b < plan.bins(); ++b) {

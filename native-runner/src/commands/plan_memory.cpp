@@ -13,7 +13,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const RunConfig config = RunConfig::read(arguments.run_folder);
     const std::filesystem::path plan_file = arguments.run_folder / "plan.safetensors";
     const Plan plan = Plan::read(plan_file);
-    const LlamaConfig model = read_model_config(config.model);
+    const ModelConfig model = read_model_config(config.model);
     check_plan_fits(plan, plan_file.string(), model);
 
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;

@@ -34,6 +34,8 @@ class JsonFields {
     JsonFields object(const std::string& name);
     /// Absent and null are the same.
     bool has(const std::string& name);
+    /// Whether the field is there at all, if only as null.
+    bool present(const std::string& name);
     std::string text(const std::string& name, std::optional<std::string> otherwise = {});
     std::int64_t integer(const std::string& name, std::int64_t least, std::int64_t most,
                          std::optional<std::int64_t> otherwise = {});

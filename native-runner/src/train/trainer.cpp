@@ -49,7 +49,7 @@ void Trainer::SequenceValues::begin_step(const Plan& plan, const Plan::Range& pa
             policy[index(sequence)] = reference[index(sequence)] = coefficient[index(sequence)] = 0;
 }
 
-Trainer::Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options)
+Trainer::Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options)
     : backend_(backend),
       llama_(llama),
       policy_(policy),
@@ -234,15 +234,15 @@ void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span
         by_sequence[index(bin.target_sequence[r])] += static_cast<double>(logps[r]);
 }
 
-void check_plan_fits(const Plan& plan, const std::string& plan_file, const LlamaConfig& config) {
+void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config) {
     if (plan.vocab_size() > config.vocab_size)
         throw bad_input("The plan was made for a vocabulary of " + std::to_string(plan.vocab_size()) +
                             " tokens, the model has " + std::to_string(config.vocab_size),
                         plan_file, "Make the plan with this model's own tokenizer.");
-    if (plan.longest_position() > config.max_position_embeddings)
+    if (plan.longest_position() > config.longest_sequence())
         throw bad_input("The longest sequence has " + std::to_string(plan.longest_position()) +
-                            " tokens, the model takes at most " +
-                            std::to_string(config.max_position_embeddings) + " (max_position_embeddings)",
+                            " tokens, the model takes at most " + std::to_string(config.longest_sequence()) +
+                            " (max_position_embeddings)",
                         plan_file, "Make the plan with a smaller max_length.");
 }
 

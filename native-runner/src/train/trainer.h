@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 #include "io/plan.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 #include "train/dpo_loss.h"
 #include "train/training_options.h"
 
@@ -34,7 +34,7 @@ class Trainer {
   public:
     /// Gradients, moments and the master copy are allocated here. `policy` must outlive the trainer. With
     /// ReferenceMode::in_step the policy is copied as reference now.
-    Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options);
+    Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options);
 
     /// Reference log-probabilities by key (`sequence_reference`), each key's sequence evaluated once with the
     /// policy as it is now. Bins without a new key are skipped. Returns nothing when stopped.
@@ -80,7 +80,7 @@ class Trainer {
     void update(double learning_rate, double grad_norm);
 
     Backend& backend_;
-    Llama& llama_;
+    Transformer& llama_;
     Parameters& policy_;
     TrainingOptions options_;
     std::optional<Parameters> master_;
@@ -96,6 +96,6 @@ class Trainer {
 void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span<double> by_sequence);
 
 /// Throws Error(bad_input) when the plan has token ids or positions that the model has not.
-void check_plan_fits(const Plan& plan, const std::string& plan_file, const LlamaConfig& config);
+void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config);
 
 }  // namespace wishbone

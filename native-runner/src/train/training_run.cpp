@@ -19,6 +19,7 @@
 #include "io/model_export.h"
 #include "io/model_weights.h"
 #include "io/run_config.h"
+#include "model/rope_table.h"
 #include "train/checkpoint.h"
 #include "train/event_log.h"
 #include "train/memory_plan.h"
@@ -122,6 +123,7 @@ class TrainingRun {
         policy_.emplace(*backend_, model_config_, backend_->activation_dtype());
         weights.load(*backend_, *policy_);
         llama_.emplace(*backend_, model_config_, config_.recompute);
+        llama_->expect_length(plan_->longest_position());
         // The trainer copies an in-step reference from the policy, which is still the start model here.
         trainer_.emplace(*backend_, *llama_, *policy_, config_.training);
         // A file may hold more digits than the policy's dtype.
@@ -173,8 +175,10 @@ class TrainingRun {
 
     /// Of everything the start model's function depends on.
     std::string weights_sha256() const {
+        const bool by_length = std::ranges::any_of(model_config_.ropes, depends_on_length);
         return ModelWeights(config_.model, model_config_).content_sha256() + " " +
-               sha256_of_file(config_.model / "config.json");
+               sha256_of_file(config_.model / "config.json") +
+               (by_length ? " " + std::to_string(plan_->longest_position()) : "");
     }
 
     /// False when stopped.
@@ -260,11 +264,11 @@ class TrainingRun {
     RunConfig config_;
     std::optional<Plan> plan_;
     std::string plan_sha256_;
-    LlamaConfig model_config_;
+    ModelConfig model_config_;
     std::unique_ptr<Backend> backend_;
     std::optional<Checkpoint> checkpoint_;
     std::optional<Parameters> policy_;
-    std::optional<Llama> llama_;
+    std::optional<Transformer> llama_;
     std::optional<Trainer> trainer_;
 };
 

@@ -10,7 +10,7 @@ using namespace wishbone::test;
 
 namespace {
 
-const LlamaConfig config = tiny_config();
+const ModelConfig config = tiny_config();
 const auto never = [] { return false; };
 const auto silent = [](std::int64_t, std::int64_t) {};
 
@@ -23,7 +23,7 @@ Plan random_plan() {
 std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const auto backend = make_cpu_backend(1);
     Parameters policy(*backend, config, DType::f32);
-    Llama llama(*backend, config, settings.recompute);
+    Transformer llama(*backend, config, settings.recompute);
     Trainer trainer(*backend, llama, policy, settings.training);
     if (settings.training.reference == ReferenceMode::precompute)
         trainer.set_reference(trainer.compute_reference(plan, silent, never));

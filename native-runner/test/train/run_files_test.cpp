@@ -129,7 +129,7 @@ TEST_CASE("checkpoints: another model's are refused") {
     const TemporaryFolder folder;
     LoadedRun run(tiny_config(), {});
     write_checkpoint(folder.path(), {1, 0, "plan", "{}"}, *run.backend, run.trainer, 2);
-    LlamaConfig other = tiny_config();
+    ModelConfig other = tiny_config();
     other.intermediate_size = 40;
     LoadedRun different(other, {});
     CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *different.backend, different.trainer),

@@ -15,7 +15,7 @@ using namespace wishbone::test;
 
 namespace {
 
-const LlamaConfig config = tiny_config();
+const ModelConfig config = tiny_config();
 
 TrainingOptions strong_options() {
     TrainingOptions options;
@@ -265,7 +265,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
 
 TEST_CASE("a plan that does not fit the model is refused") {
     const Plan plan = random_plan(Packing::shared);
-    LlamaConfig small = config;
+    ModelConfig small = config;
     check_plan_fits(plan, "plan", small);
     small.vocab_size = config.vocab_size - 1;
     CHECK_THROWS_AS(check_plan_fits(plan, "plan", small), Error);

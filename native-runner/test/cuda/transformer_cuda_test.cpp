@@ -4,8 +4,9 @@
 #include <random>
 
 #include "cuda/gpu.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 #include "reference/differences.h"
+#include "reference/featured_models.h"
 #include "reference/poisoning_backend.h"
 #include "reference/random_bin.h"
 #include "reference/random_model.h"
@@ -21,12 +22,12 @@ namespace {
 
 struct Shape {
     const char* name;
-    LlamaConfig config;
+    ModelConfig config;
 };
 
-LlamaConfig config_of(std::int64_t hidden, std::int64_t query_heads, std::int64_t kv_heads,
+ModelConfig config_of(std::int64_t hidden, std::int64_t query_heads, std::int64_t kv_heads,
                       std::int64_t head_dim, bool tied, std::int64_t layers = 2) {
-    LlamaConfig config;
+    ModelConfig config;
     config.vocab_size = 203;  // not a multiple of 8
     config.hidden_size = hidden;
     config.intermediate_size = 2 * hidden + 64;
@@ -40,7 +41,7 @@ LlamaConfig config_of(std::int64_t hidden, std::int64_t query_heads, std::int64_
 }
 
 /// Weights that bf16 holds, small enough that rounding errors do not grow from layer to layer.
-Weights weights_of(std::mt19937& random, const LlamaConfig& config) {
+Weights weights_of(std::mt19937& random, const ModelConfig& config) {
     Weights weights = random_weights(random, config);
     const double shrink = std::sqrt(16.0 / static_cast<double>(config.hidden_size));
     for (auto& [name, values] : weights)
@@ -50,20 +51,21 @@ Weights weights_of(std::mt19937& random, const LlamaConfig& config) {
 }
 
 struct Model {
-    Model(std::unique_ptr<Backend> inner, const LlamaConfig& the_config, const Weights& weights)
+    Model(std::unique_ptr<Backend> inner, const ModelConfig& the_config, const Weights& weights)
         : backend(std::move(inner)),
           config(the_config),
           parameters(backend, config, backend.activation_dtype()),
           llama(backend, config) {
+        llama.expect_length(4096);
         const Parameters exact(backend, config, DType::f32);
         upload(backend, exact, weights);
         backend.copy(parameters.flat(), exact.flat());
     }
 
     PoisoningBackend backend;
-    LlamaConfig config;
+    ModelConfig config;
     Parameters parameters;
-    Llama llama;
+    Transformer llama;
 
     struct Result {
         std::vector<float> logps;
@@ -130,9 +132,37 @@ TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!test_gp
     }
 }
 
+TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as naive" *
+          doctest::skip(!test_gpu())) {
+    std::mt19937 random(14);
+    for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
+        CAPTURE(name);
+        const Weights weights = weights_of(random, config);
+        Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
+        for (const int longest : {9, 120}) {
+            CAPTURE(longest);
+            const RandomBin bin(random, {.trees = 3,
+                                         .deepest = 4,
+                                         .most_children = 3,
+                                         .longest_segment = longest,
+                                         .vocabulary = 203});
+            const std::vector<double> weight = random_values(random, bin.shared.target_row.size());
+            const Model::Result expected = cpu.run(bin.shared, weight);
+            for (const OwnedBin& owned : {bin.shared, bin.naive()}) {
+                const Model::Result result = cuda.run(owned, weight);
+                CHECK(spread(result.logps, expected.logps) < logps_close);
+                for (const auto& [parameter, gradient] : expected.gradients) {
+                    CAPTURE(parameter);
+                    CHECK(relative_difference(result.gradients.at(parameter), gradient) < gradients_close);
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("cuda: shared trees give the log-probabilities and gradients of naive pairing" *
           doctest::skip(!test_gpu())) {
-    const LlamaConfig config = config_of(256, 4, 2, 64, false, 3);
+    const ModelConfig config = config_of(256, 4, 2, 64, false, 3);
     std::mt19937 random(21);
     const Weights weights = weights_of(random, config);
     Model cuda(gpu(), config, weights);
@@ -153,7 +183,7 @@ TEST_CASE("cuda: shared trees give the log-probabilities and gradients of naive 
 
 TEST_CASE("cuda: bins after one another leave no trace, and everything is the same bits again" *
           doctest::skip(!test_gpu())) {
-    const LlamaConfig config = config_of(128, 4, 1, 64, true, 3);
+    const ModelConfig config = config_of(128, 4, 1, 64, true, 3);
     std::mt19937 random(31);
     const Weights weights = weights_of(random, config);
     Model cuda(gpu(true), config, weights);
@@ -180,7 +210,7 @@ TEST_CASE("cuda: bins after one another leave no trace, and everything is the sa
 }
 
 TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!test_gpu())) {
-    const LlamaConfig config = config_of(128, 2, 1, 64, false, 1);
+    const ModelConfig config = config_of(128, 2, 1, 64, false, 1);
     std::mt19937 random(41);
     const Weights weights = weights_of(random, config);
     Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
@@ -206,8 +236,8 @@ TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!t
 }
 
 TEST_CASE("cuda: logits agree with the CPU's" * doctest::skip(!test_gpu())) {
-    LlamaConfig config = config_of(256, 4, 4, 64, false, 2);
-    config.rope_scaling = Llama3RopeScaling{32.0, 1.0, 4.0, 128};
+    ModelConfig config = config_of(256, 4, 4, 64, false, 2);
+    config.ropes[0].scaling = Llama3RopeScaling{32.0, 1.0, 4.0, 128};
     std::mt19937 random(51);
     const Weights weights = weights_of(random, config);
     Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
