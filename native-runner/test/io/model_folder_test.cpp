@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -234,6 +235,36 @@ TEST_CASE("weights: wrong files are refused, naming file and tensor") {
     refuse("no weight_map", "index.json");
     std::filesystem::remove(index);
     refuse("no weights", "m");
+}
+
+TEST_CASE("an export of each family has its folder's tensors and config") {
+    const TemporaryFolder folder;
+    const std::filesystem::path fixtures = WISHBONE_TEST_FOLDER "/../../test/fixtures/hf";
+    int families = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(fixtures)) {
+        if (!entry.path().filename().string().starts_with("family-")) continue;
+        ++families;
+        CAPTURE(entry.path().filename().string());
+        const auto source = entry.path() / "model";
+        const ModelConfig config = read_model_config(source);
+        const auto backend = make_cpu_backend(1);
+        Parameters parameters(*backend, config, DType::f32);
+        ModelWeights(source, config).load(*backend, parameters);
+        export_model(folder / "export", source, *backend, parameters);
+        CHECK(Json::parse(read_file(folder / "export" / "config.json")) ==
+              Json::parse(read_file(source / "config.json")));
+        const SafetensorsFile before(source / "model.safetensors"),
+            after(folder / "export" / "model.safetensors");
+        REQUIRE(before.tensors().size() == after.tensors().size());
+        for (const auto& [name, tensor] : before.tensors()) {
+            CAPTURE(name);
+            const FileTensor& exported = after.at(name);
+            CHECK(exported.shape == tensor.shape);
+            REQUIRE(exported.bytes == tensor.bytes);
+            CHECK(std::memcmp(exported.data, tensor.data, tensor.bytes) == 0);
+        }
+    }
+    CHECK(families >= 13);
 }
 
 TEST_CASE("an exported model is a Hugging Face folder of the same model") {

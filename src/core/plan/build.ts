@@ -94,6 +94,12 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
   };
 }
 
+/** Visible pairs of one sequence by itself: a token sees those before it, the last `window` of them. */
+function pairsOf(length: number, window = length): number {
+  const short = Math.min(length, window);
+  return (short * (short + 1)) / 2 + (length - short) * window;
+}
+
 /**
  * Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt: what the
  * bins of a plan with sharing `none` cost together, however they are packed.
@@ -106,11 +112,16 @@ export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epoch
     for (const side of sides) {
       const { length } = pair[side];
       tokens += length;
-      visiblePairs += (length * (length + 1)) / 2;
+      visiblePairs += pairsOf(length);
       readRows += length - pair.promptLength;
     }
   }
-  return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
+  const pairsWithin = (window: number): number => {
+    let within = 0;
+    for (const pair of pairs) for (const side of sides) within += pairsOf(pair[side].length, window);
+    return within;
+  };
+  return epochs * forwardFlops(shape, { tokens, visiblePairs, pairsWithin, readRows });
 }
 
 function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {
@@ -231,7 +242,17 @@ class PlanWriter {
       });
     }
     for (let k = start; k < this.tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
-    arrays.binFlops[this.bins] = forwardFlops(this.shape, { tokens: this.tokens - start, visiblePairs, readRows });
+    const pairsWithin = (window: number): number => {
+      let pairs = 0;
+      for (let q = start; q < this.tokens; q++) pairs += Math.min((arrays.position[q] as number) + 1, window);
+      return pairs;
+    };
+    arrays.binFlops[this.bins] = forwardFlops(this.shape, {
+      tokens: this.tokens - start,
+      visiblePairs,
+      pairsWithin,
+      readRows,
+    });
     this.bins++;
     arrays.binStart[this.bins] = this.tokens;
     arrays.targetStart[this.bins] = this.targets;

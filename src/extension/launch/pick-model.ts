@@ -75,7 +75,7 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
 async function describe(folder: string): Promise<string> {
   try {
     const { parameters, dtypes, config } = await inspectModel(folder);
-    return `Llama, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
+    return `${config.family}, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
   } catch (error) {
     return `$(warning) ${error instanceof WishboneError ? error.what : 'cannot be read'}`;
   }

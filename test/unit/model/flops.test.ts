@@ -26,3 +26,16 @@ test('forward FLOPs are the matrix products of a forward pass', () => {
     assert.equal(forwardFlops(shape, { tokens, visiblePairs, readRows }), counted(tokens, visiblePairs, readRows));
   }
 });
+
+test('a sliding window leaves the pairs of its last positions, in the layers that have it', () => {
+  // One sequence of 10 tokens: 55 pairs, and with a window of 4 it is 1 + 2 + 3 + 7 · 4 = 34.
+  const pairsWithin = (window: number): number => {
+    let pairs = 0;
+    for (let position = 0; position < 10; position++) pairs += Math.min(position + 1, window);
+    return pairs;
+  };
+  const work = { tokens: 10, visiblePairs: 55, readRows: 4, pairsWithin };
+  const windowed = { ...shape, windows: [{ window: 4, layers: 2 }] };
+  const hidden = 4 * 4 * 2 * 2 * (55 - 34);
+  assert.equal(forwardFlops(windowed, work), forwardFlops(shape, work) - hidden);
+});

@@ -90,9 +90,10 @@ export const planOptions: fc.Arbitrary<LayoutOptions> = fc.record({
   max_length: fc.constant(64),
 });
 
-export function planOf(pairs: readonly TokenPair[], options: LayoutOptions): Promise<Plan> {
+export function planOf(pairs: readonly TokenPair[], options: LayoutOptions, windows?: LlamaShape['windows']): Promise<Plan> {
+  const own = windows ? { ...shape, windows } : shape;
   return buildPlan(
-    { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
+    { pairs, skipped: 0, truncated: 0, shape: own, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
     options,
   );
 }
