@@ -19,6 +19,20 @@ export interface BinWork {
   readonly readRows: number;
 }
 
+/** Floating-point operations by what they are spent on. A multiply and an add count as two. */
+export interface Flops {
+  /** Query, key and value projections. */
+  readonly qkv: number;
+  /** Scores and weighted sums. */
+  readonly attention: number;
+  /** The projection after attention. */
+  readonly out: number;
+  /** Gate, up and down. */
+  readonly mlp: number;
+  /** LM head. */
+  readonly head: number;
+}
+
 /**
  * Floating-point operations that one forward pass over a bin needs, whatever the implementation: a multiply and an add
  * count as two.
@@ -32,14 +46,34 @@ export interface BinWork {
  * Norms, RoPE, softmax and embedding look-ups are not counted (a few per mille), as is usual (Kaplan et al.,
  * arXiv 2001.08361, table 1). A training step costs three times the policy's forward pass plus one for the reference.
  */
+export function flopsByPart(shape: LlamaShape, work: BinWork): Flops {
+  const { qkv, out, mlp, head } = layerWeights(shape);
+  const rows = (shape.layers - 1) * work.tokens + work.readRows;
+  return {
+    qkv: 2 * qkv * shape.layers * work.tokens,
+    attention: 4 * shape.queryHeads * shape.headDim * shape.layers * work.visiblePairs,
+    out: 2 * out * rows,
+    mlp: 2 * mlp * rows,
+    head: 2 * head * work.readRows,
+  };
+}
+
+/** All parts of {@link flopsByPart} together. */
 export function forwardFlops(shape: LlamaShape, work: BinWork): number {
-  const attentionWidth = shape.queryHeads * shape.headDim;
-  const qkv = shape.hiddenSize * (attentionWidth + 2 * shape.kvHeads * shape.headDim);
-  const afterAttention = attentionWidth * shape.hiddenSize + 3 * shape.hiddenSize * shape.intermediateSize;
-  const head = shape.hiddenSize * shape.vocabSize;
-  const linear =
-    2 * qkv * shape.layers * work.tokens +
-    2 * afterAttention * ((shape.layers - 1) * work.tokens + work.readRows) +
-    2 * head * work.readRows;
-  return linear + 4 * attentionWidth * shape.layers * work.visiblePairs;
+  return sumFlops(flopsByPart(shape, work));
+}
+
+export function sumFlops({ qkv, attention, out, mlp, head }: Flops): number {
+  return qkv + attention + out + mlp + head;
+}
+
+/** Weights of a layer's matrices, and of the LM head, which is there once. */
+export function layerWeights(shape: LlamaShape): Omit<Flops, 'attention'> {
+  const queries = shape.queryHeads * shape.headDim;
+  return {
+    qkv: shape.hiddenSize * (queries + 2 * shape.kvHeads * shape.headDim),
+    out: queries * shape.hiddenSize,
+    mlp: 3 * shape.hiddenSize * shape.intermediateSize,
+    head: shape.hiddenSize * shape.vocabSize,
+  };
 }
