@@ -1,6 +1,6 @@
 import type { BinWork } from '../model/flops.js';
 import type { PlanArrays } from '../plan/plan.js';
-import { countCausalTiles, tileSize } from './tiles.js';
+import { causalTiles } from './tiles.js';
 import type { TimedWork } from './time.js';
 
 /** What a step's pairs take without sharing. */
@@ -14,7 +14,7 @@ export interface BaselineWork {
 }
 
 /** A sequence of a plan, whole: its prompt and its response. */
-interface SequenceLength {
+export interface SequenceLength {
   readonly tokens: number;
   readonly response: number;
 }
@@ -23,32 +23,33 @@ interface SequenceLength {
  * Naive pairing with packing: every sequence with its own prompt, in as few bins as their tokens fill. Tiles are those of
  * the sequences one behind the other.
  */
-export function naiveWork(plan: PlanArrays, step: number, capacity: number): BaselineWork {
-  const sequences = [...stepSequences(plan, step).values()];
+export function naiveWork(sequences: readonly SequenceLength[], capacity: number, tile: number): BaselineWork {
   const required = requiredWork(sequences);
-  const { full, partial } = countCausalTiles(sequences.map(({ tokens }) => tokens));
   const { tokens, readRows } = required;
-  return { bins: Math.ceil(tokens / capacity), required, computed: { tokens, readRows, tiles: full + partial } };
+  const tiles = causalTiles(
+    sequences.map((sequence) => sequence.tokens),
+    tile,
+  );
+  const computed = { tokens, readRows, computedPairs: tiles * tile ** 2 };
+  return { bins: Math.ceil(tokens / capacity), required, computed };
 }
 
 /**
  * Naive pairing without packing, as trainers do it with one pair a device: each pair a forward pass over two rows, the
  * shorter padded to the longer. The LM head is counted on response rows only, as everywhere here.
  */
-export function unpackedWork(plan: PlanArrays, step: number): BaselineWork {
-  const byId = stepSequences(plan, step);
-  const required = requiredWork([...byId.values()]);
-  const [begin, end] = [plan.stepPairStart[step] as number, plan.stepPairStart[step + 1] as number];
+export function unpackedWork(sequences: readonly SequenceLength[], tile: number): BaselineWork {
+  const required = requiredWork(sequences);
   let tokens = 0;
   let tiles = 0;
-  for (let pair = begin; pair < end; pair++) {
-    const ids = [plan.pairChosen[pair] as number, plan.pairRejected[pair] as number];
-    const longest = Math.max(...ids.map((id) => byId.get(id)?.tokens ?? 0));
-    const across = Math.ceil(longest / tileSize);
+  for (let chosen = 0; chosen < sequences.length; chosen += 2) {
+    const longest = Math.max(...sequences.slice(chosen, chosen + 2).map((sequence) => sequence.tokens));
+    const across = Math.ceil(longest / tile);
     tokens += 2 * longest;
     tiles += across * (across + 1);
   }
-  return { bins: end - begin, required, computed: { tokens, readRows: required.readRows, tiles } };
+  const computed = { tokens, readRows: required.readRows, computedPairs: tiles * tile ** 2 };
+  return { bins: sequences.length / 2, required, computed };
 }
 
 function requiredWork(sequences: readonly SequenceLength[]): BinWork {
@@ -61,10 +62,13 @@ function requiredWork(sequences: readonly SequenceLength[]): BinWork {
   return { tokens, readRows, visiblePairs };
 }
 
-/** The step's sequences by id: targets are ordered, so the last one of a sequence scores its last token. */
-function stepSequences(plan: PlanArrays, step: number): Map<number, SequenceLength> {
-  const { stepBinStart, binStart, targetStart, targetRow, targetSequence, position } = plan;
-  const sequences = new Map<number, SequenceLength>();
+/**
+ * The step's sequences as lengths, the two of each pair behind each other. Targets are ordered, so the last one of a
+ * sequence scores its last token.
+ */
+export function stepSequences(plan: PlanArrays, step: number): SequenceLength[] {
+  const { stepBinStart, stepPairStart, binStart, targetStart, targetRow, targetSequence, position } = plan;
+  const byId = new Map<number, SequenceLength>();
   for (let bin = stepBinStart[step] as number; bin < (stepBinStart[step + 1] as number); bin++) {
     const end = targetStart[bin + 1] as number;
     for (let first = targetStart[bin] as number; first < end;) {
@@ -72,8 +76,14 @@ function stepSequences(plan: PlanArrays, step: number): Map<number, SequenceLeng
       let next = first + 1;
       while (next < end && targetSequence[next] === id) next++;
       const lastRow = (binStart[bin] as number) + (targetRow[next - 1] as number);
-      sequences.set(id, { tokens: (position[lastRow] as number) + 2, response: next - first });
+      byId.set(id, { tokens: (position[lastRow] as number) + 2, response: next - first });
       first = next;
+    }
+  }
+  const sequences: SequenceLength[] = [];
+  for (let pair = stepPairStart[step] as number; pair < (stepPairStart[step + 1] as number); pair++) {
+    for (const ids of [plan.pairChosen, plan.pairRejected]) {
+      sequences.push(byId.get(ids[pair] as number) as SequenceLength);
     }
   }
   return sequences;

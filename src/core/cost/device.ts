@@ -1,3 +1,5 @@
+import { tileSize } from './tiles.js';
+
 /** Speed of attention kernels for one head size, in FLOP/s over tiles that are not skipped, masked scores included. */
 export interface AttentionSpeed {
   readonly headDim: number;
@@ -10,6 +12,8 @@ export interface DeviceSpeed {
   readonly name: string;
   /** FLOP/s of the model's matrix products. */
   readonly matmul: number;
+  /** Rows and columns of the tiles that attention skips or computes whole. */
+  readonly tile: number;
   /** By rising head size; between two of them the speed is interpolated. */
   readonly attention: readonly AttentionSpeed[];
   /** Bytes/s of passes that only move data. */
@@ -26,6 +30,7 @@ export interface DeviceSpeed {
 export const h200: DeviceSpeed = {
   name: 'NVIDIA H200',
   matmul: 660e12,
+  tile: tileSize,
   attention: [
     { headDim: 64, forward: 435e12, backward: 382e12 },
     { headDim: 128, forward: 631e12, backward: 463e12 },
@@ -35,16 +40,18 @@ export const h200: DeviceSpeed = {
 };
 
 /**
- * The CPU runner in fp32 on two cores, whose attention is about as fast as its matrix products.
+ * The CPU runner in fp32, whose speed follows the machine's: parts of a step of a 32M-parameter model on two cores of an AMD
+ * EPYC, naive, over the rate of a large matrix product there.
  *
- * @param ceiling rate of a large matrix product on the machine, FLOP/s (event `ceiling` of a run)
+ * @param ceiling that rate on the machine at hand, FLOP/s (event `ceiling` of a run)
  */
-export function cpu(ceiling = 204e9): DeviceSpeed {
+export function cpu(ceiling: number): DeviceSpeed {
   return {
     name: 'CPU',
-    matmul: 0.85 * ceiling,
-    attention: [{ headDim: 128, forward: 0.6 * ceiling, backward: 0.6 * ceiling }],
-    bandwidth: 10e9,
+    matmul: 0.91 * ceiling,
+    tile: 32,
+    attention: [{ headDim: 64, forward: 0.84 * ceiling, backward: 0.95 * ceiling }],
+    bandwidth: 0.19 * ceiling,
     elementBytes: 4,
   };
 }

@@ -1,7 +1,8 @@
 import { flopsByPart, sumFlops, type Flops, type LlamaShape } from '../model/flops.js';
 import { stepCount, type PlanArrays } from '../plan/plan.js';
-import { naiveWork, unpackedWork, type BaselineWork } from './baseline.js';
-import { countTiles, type TileCounts } from './tiles.js';
+import { naiveWork, stepSequences, unpackedWork, type BaselineWork } from './baseline.js';
+import { h200 } from './device.js';
+import { countTiles, tileSize, type TileCounts } from './tiles.js';
 import { binSeconds, stepSeconds, type Seconds, type TimeOptions } from './time.js';
 
 /** What a bin, or several of them, costs. */
@@ -68,24 +69,29 @@ export function binCost(plan: PlanArrays, bin: number, shape: LlamaShape, option
   let visiblePairs = 0;
   for (let row = 0; row < visibleUntil.length; row++) visiblePairs += (visibleUntil[row] as number) - row;
   const tiles = countTiles(visibleUntil);
+  const { tile } = options.device ?? h200;
+  const { full, partial } = tile === tileSize ? tiles : countTiles(visibleUntil, tile);
+  const computedPairs = (full + partial) * tile ** 2;
   const work = { tokens: visibleUntil.length, readRows: countReadRows(plan, bin), visiblePairs };
   return {
     bins: 1,
     ...work,
     tiles,
     flops: flopsByPart(shape, work),
-    seconds: binSeconds(shape, { ...work, tiles: tiles.full + tiles.partial }, options),
+    seconds: binSeconds(shape, { ...work, computedPairs }, options),
   };
 }
 
 /** What a step costs, and the same pairs without sharing. */
 export function stepCost(plan: CostedPlan, step: number, shape: LlamaShape, options: TimeOptions = {}): StepCost {
   const { capacity } = plan.metadata;
+  const { tile } = options.device ?? h200;
   const bins: Cost[] = [];
   for (let bin = plan.stepBinStart[step] as number; bin < (plan.stepBinStart[step + 1] as number); bin++) {
     bins.push(binCost(plan, bin, shape, options));
   }
   const cost = sumCosts(bins);
+  const sequences = stepSequences(plan, step);
   const times = bins.map(({ seconds }) => sumSeconds(seconds));
   const inBins = times.reduce((sum, time) => sum + time, 0);
   return withRatios({
@@ -93,8 +99,8 @@ export function stepCost(plan: CostedPlan, step: number, shape: LlamaShape, opti
     total: inBins + stepSeconds(shape, options.device),
     slowestOverMean: (times.reduce((most, time) => Math.max(most, time), 0) * times.length) / inBins,
     binsLowerBound: Math.ceil(cost.tokens / capacity),
-    naive: baselineCost(shape, naiveWork(plan, step, capacity), options),
-    unpacked: baselineCost(shape, unpackedWork(plan, step), options),
+    naive: baselineCost(shape, naiveWork(sequences, capacity, tile), options),
+    unpacked: baselineCost(shape, unpackedWork(sequences, tile), options),
   });
 }
 
@@ -139,8 +145,8 @@ function countReadRows(plan: PlanArrays, bin: number): number {
 function baselineCost(shape: LlamaShape, work: BaselineWork, options: TimeOptions): BaselineCost {
   const { bins, required, computed } = work;
   // Its bins are much alike: each is timed as their mean.
-  const { tokens, readRows, tiles } = computed;
-  const mean = { tokens: tokens / bins, readRows: readRows / bins, tiles: tiles / bins };
+  const { tokens, readRows, computedPairs } = computed;
+  const mean = { tokens: tokens / bins, readRows: readRows / bins, computedPairs: computedPairs / bins };
   const inBins = bins * sumSeconds(binSeconds(shape, mean, options));
   return {
     bins,

@@ -1,4 +1,4 @@
-/** Rows and columns of the tiles in which attention kernels work: the size of the GPU's (docs/benchmarks.md). */
+/** Rows and columns of the tiles in which the GPU's attention kernels work. */
 export const tileSize = 128;
 
 /**
@@ -48,28 +48,17 @@ export function countTiles(visibleUntil: Int32Array, tile = tileSize): TileCount
   return { skipped: (tiles * (tiles + 1)) / 2 - full - partial, full, partial };
 }
 
-/** The tiles of causal sequences that lie one behind the other in one row of tokens: naive pairing without its bins. */
-export function countCausalTiles(lengths: Iterable<number>, tile = tileSize): Pick<TileCounts, 'full' | 'partial'> {
-  let full = 0;
-  let partial = 0;
+/** Tiles not skipped of causal sequences that lie one behind the other: naive pairing in one endless bin. */
+export function causalTiles(lengths: Iterable<number>, tile = tileSize): number {
+  let tiles = 0;
   let start = 0;
   for (const length of lengths) {
-    const end = start + length;
-    // A tile of queries looks back to the start of the sequence that its first row belongs to. Every tile of the
-    // sequence but the first begins within it.
+    // A tile of queries looks back to where the sequence of its first row begins.
     const first = Math.floor(start / tile);
-    const last = Math.floor((end - 1) / tile);
-    const within = last - first;
-    // Tiles of keys before each of them, from the one where the sequence begins.
-    const seen = (within * (within + 1)) / 2;
-    // Whole when all of its rows and the keys' belong to the sequence.
-    const wholeRows = Math.floor(end / tile) - Math.ceil(start / tile);
-    const whole = Math.max(0, (wholeRows * (wholeRows - 1)) / 2);
-    full += whole;
-    partial += seen - whole;
-    start = end;
+    const before = Math.floor((start + length - 1) / tile) - first;
+    tiles += (before * (before + 1)) / 2;
+    start += length;
   }
   // Those on the diagonal.
-  partial += Math.ceil(start / tile);
-  return { full, partial };
+  return tiles + Math.ceil(start / tile);
 }

@@ -1,11 +1,10 @@
 import { flopsByPart, layerWeights, sumFlops, type BinWork, type LlamaShape } from '../model/flops.js';
 import { attentionSpeed, h200, type DeviceSpeed } from './device.js';
-import { tileSize } from './tiles.js';
 
 /** What of a bin decides how long it takes. */
 export interface TimedWork extends Omit<BinWork, 'visiblePairs'> {
-  /** Tiles of the mask that are computed, full or partial. */
-  readonly tiles: number;
+  /** (query, key) pairs of the tiles that are not skipped, seen or not. */
+  readonly computedPairs: number;
 }
 
 /** How often a bin goes through the model in one step. */
@@ -43,7 +42,7 @@ export interface TimeOptions {
  */
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
   const { device = h200, passes = dpoStep } = options;
-  const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.tiles * tileSize ** 2 });
+  const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
   const computing = (sumFlops({ ...linear, attention: 0 }) * (passes.forward + 2 * passes.backward)) / device.matmul;
   const streaming = (weights(shape) * weightBytes(device, passes)) / device.bandwidth;
   const speed = attentionSpeed(device, shape.headDim);
@@ -79,16 +78,16 @@ export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): A
   const of = (work: Partial<TimedWork>): number => {
     const { matmul, attention, memory } = binSeconds(
       shape,
-      { tokens: 0, readRows: 0, tiles: 0, ...work },
+      { tokens: 0, readRows: 0, computedPairs: 0, ...work },
       { ...options, device: { ...(options.device ?? h200), bandwidth: Infinity } },
     );
     return matmul + attention + memory;
   };
   const { device = h200, passes = dpoStep } = options;
-  const perVisiblePair = of({ tiles: 1 }) / tileSize ** 2;
+  const perVisiblePair = of({ computedPairs: 1 });
   const moving = (shape.layers * tokenElements(shape, passes) * device.elementBytes) / device.bandwidth;
   return {
-    perToken: of({ tokens: 1 }) + moving + tileSize * perVisiblePair,
+    perToken: of({ tokens: 1 }) + moving + device.tile * perVisiblePair,
     perReadRow: of({ readRows: 1 }),
     perVisiblePair,
   };
