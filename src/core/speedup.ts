@@ -87,7 +87,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
       String(request.rounds),
       ...runnerFlags(request.runner),
     ];
-    return judge(await runRunner(runner, args, work), summarise(dataset, shared));
+    return judge(await runRunner(runner, args, work), await summarise(dataset, shared, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -101,25 +101,6 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
   };
 }
 
-/**
- * Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt: what the
- * bins of a plan with sharing `none` cost together, however they are packed.
- */
-export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epochs: number): number {
-  let tokens = 0;
-  let visiblePairs = 0;
-  let readRows = 0;
-  for (const pair of pairs) {
-    for (const side of sides) {
-      const { length } = pair[side];
-      tokens += length;
-      visiblePairs += (length * (length + 1)) / 2;
-      readRows += length - pair.promptLength;
-    }
-  }
-  return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
-}
-
 function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {
   if (units.length === 0) {
     throw new WishboneError(

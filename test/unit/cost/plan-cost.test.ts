@@ -16,8 +16,8 @@ import {
 } from '../../../src/core/cost/index.js';
 import { attentionSpeed } from '../../../src/core/cost/device.js';
 import { sumFlops } from '../../../src/core/model/index.js';
-import { binCount, naiveFlops, stepCount, totalFlops } from '../../../src/core/plan/index.js';
-import { planOf, planOptions, shape, tokenPairs } from '../plan/support.js';
+import { binCount, stepCount, totalFlops } from '../../../src/core/plan/index.js';
+import { naiveFlops, planOf, planOptions, shape, tokenPairs } from '../plan/support.js';
 
 /** Llama-3.2-1B. */
 const llama = {
@@ -78,7 +78,7 @@ test('a plan costs what its bins cost; without sharing it costs what the naive p
         assert.equal(baseline.tokens, naive.tokens.length);
         assert.equal(baseline.visiblePairs, naiveCost.visiblePairs);
         assert.equal(baseline.readRows, naiveCost.readRows);
-        near(sumFlops(baseline.flops), naiveFlops(pairs, shape, options.epochs));
+        near(sumFlops(baseline.flops), naiveFlops(pairs, options.epochs));
       }
       near(cost.flopsRatio, totalFlops(naive) / totalFlops(plan));
       assert.equal(cost.unpacked.bins, plan.pairRow.length);

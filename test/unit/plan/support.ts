@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LlamaShape } from '../../../src/core/model/index.js';
+import { forwardFlops, type LlamaShape } from '../../../src/core/model/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
 import type { LayoutOptions } from '../../../src/core/run/config.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
@@ -95,4 +95,17 @@ export function planOf(pairs: readonly TokenPair[], options: LayoutOptions): Pro
     { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
     options,
   );
+}
+
+/** Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt. */
+export function naiveFlops(pairs: readonly TokenPair[], epochs: number): number {
+  let [tokens, visiblePairs, readRows] = [0, 0, 0];
+  for (const pair of pairs) {
+    for (const { length } of [pair.chosen, pair.rejected]) {
+      tokens += length;
+      visiblePairs += (length * (length + 1)) / 2;
+      readRows += length - pair.promptLength;
+    }
+  }
+  return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
 }
