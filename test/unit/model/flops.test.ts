@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forwardFlops } from '../../../src/core/model/index.js';
+import { flopsByPart, forwardFlops } from '../../../src/core/model/index.js';
 
 const shape = { hiddenSize: 8, intermediateSize: 12, layers: 3, queryHeads: 4, kvHeads: 2, headDim: 2, vocabSize: 100 };
 
@@ -38,4 +38,14 @@ test('a sliding window leaves the pairs of its last positions, in the layers tha
   const windowed = { ...shape, windows: [{ window: 4, layers: 2 }] };
   const hidden = 4 * 4 * 2 * 2 * (55 - 34);
   assert.equal(forwardFlops(windowed, work), forwardFlops(shape, work) - hidden);
+});
+
+test('FLOPs by part', () => {
+  assert.deepEqual(flopsByPart(shape, { tokens: 10, visiblePairs: 55, readRows: 4 }), {
+    qkv: 3 * 2 * 10 * 8 * (8 + 4 + 4),
+    attention: 3 * 4 * (2 * 55 * 2 + 2 * 55 * 2),
+    out: 2 * (10 + 10 + 4) * 8 * 8,
+    mlp: 2 * (10 + 10 + 4) * 3 * 8 * 12,
+    head: 2 * 4 * 8 * 100,
+  });
 });
