@@ -80,6 +80,10 @@ void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Te
     head_logps(targets.token, {}, kept_logits, hidden, head, targets);
 }
 
+void CountingBackend::head_log_sum_squares(Tensor, Tensor kept_logits, Tensor hidden, Tensor head, Tensor) {
+    head_logps({}, {}, kept_logits, hidden, head, {});
+}
+
 std::size_t CountingBackend::kept_logits_budget() const { return cuda_ ? cuda_kept_logits : cpu_kept_logits; }
 
 }  // namespace wishbone

@@ -56,7 +56,8 @@ struct Workspace {
     Slot wide, wide2;       ///< [N, F]
     Slot d_stream, d_rows;  ///< gradient of the residual stream: [T, H], [U, H]
     Slot d_attention, d_attention_rows, d_qkv;
-    Slot target_weight;  ///< f32 [R]
+    Slot target_weight;    ///< f32 [R]
+    Slot log_sum_squares;  ///< f32 [U]
 };
 
 }  // namespace wishbone

@@ -101,6 +101,9 @@ class ForwardingBackend : public Backend {
             inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight);
         });
     }
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse) override {
+        around("head", [&] { inner_->head_log_sum_squares(out, kept_logits, hidden, head, lse); });
+    }
     std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
     double sum_of_squares(Tensor x) override {
         double sum = 0;
@@ -109,6 +112,9 @@ class ForwardingBackend : public Backend {
     }
     void scale(Tensor x, float factor) override {
         around("optimizer", [&] { inner_->scale(x, factor); });
+    }
+    void mix(Tensor to, Tensor from, float share) override {
+        around("optimizer", [&] { inner_->mix(to, from, share); });
     }
     void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override {
