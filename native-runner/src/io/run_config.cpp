@@ -18,12 +18,15 @@ constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
 void check_description(JsonFields& fields) {
     fields.text("name");
     fields.text("created");
-    JsonFields dataset = fields.object("dataset");
-    dataset.text("path");
-    dataset.text("sha256");
-    dataset.text("format");
-    dataset.integer("pairs", 0, most);
-    dataset.no_others();
+    for (const char* name : {"dataset", "eval_dataset"}) {
+        if (name == std::string("eval_dataset") && !fields.has(name)) continue;
+        JsonFields dataset = fields.object(name);
+        dataset.text("path");
+        dataset.text("sha256");
+        dataset.text("format");
+        dataset.integer("pairs", 0, most);
+        dataset.no_others();
+    }
     JsonFields plan = fields.object("plan");
     plan.text("format", "auto");
     plan.text("pairing", "all");

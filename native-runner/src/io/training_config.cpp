@@ -35,8 +35,8 @@ std::vector<LossOptions::Term> read_terms(JsonFields& fields) {
     } else {
         terms.push_back({loss_type(names, where), 1});
     }
-    if (!fields.has("loss_weights")) return terms;
     const Json weights = fields.any("loss_weights");
+    if (weights.is_null() || weights == Json::array()) return terms;
     if (!weights.is_array() || weights.size() != terms.size() ||
         !std::ranges::all_of(weights, [](const Json& weight) { return weight.is_number(); }))
         throw bad_input("Expected a list of as many numbers as there are losses (" + std::to_string(terms.size()) + ")",
@@ -62,7 +62,8 @@ LossOptions read_loss(JsonFields& fields) {
                                    {"alpha_divergence", Divergence::alpha_divergence}},
                                   Divergence::reverse_kl);
     loss.f_alpha_divergence_coef = fields.number("f_alpha_divergence_coef", -1e3, 1e3, 0.5);
-    if (fields.has("ld_alpha")) loss.ld_alpha = fields.number("ld_alpha", 0, 1);
+    // 1 is what no weights are.
+    if (const double ld_alpha = fields.number("ld_alpha", 0, 1, 1); ld_alpha != 1) loss.ld_alpha = ld_alpha;
     loss.use_weighting = fields.boolean("use_weighting", false);
     loss.discopop_tau = fields.number("discopop_tau", 1e-9, 1e9, 0.05);
     loss.simpo_gamma = fields.number("simpo_gamma", -1e9, 1e9, 0.5);

@@ -209,7 +209,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
 }
 
 std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReference& reference,
-                                            const BinProgress& progress, const StopRequested& stop) {
+                                            const StopRequested& stop) {
     EvalResult result;
     result.sources.resize(plan.sources.size());
     for (std::int64_t step = 0; step < plan.steps(); ++step) {
@@ -218,7 +218,6 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
             if (stop()) return std::nullopt;
             const BinView view = plan.bin(b);
             forward_bin(work, view, *llama_.prepare(view), false);
-            progress(b + 1, plan.bins());
         }
         evaluate_pairs(work, -1);
         result.all.add(work.all);

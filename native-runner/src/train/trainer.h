@@ -86,7 +86,7 @@ class Trainer {
     /// The preference loss and its metrics over all pairs of a plan, each of its steps a batch of its own.
     /// `reference` is the plan's, for ReferenceMode::precompute. Nothing when stopped.
     std::optional<EvalResult> evaluate(const Plan& plan, const PlanReference& reference,
-                                       const BinProgress& progress, const StopRequested& stop);
+                                       const StopRequested& stop);
 
     Parameters& policy() { return policy_; }
     /// The weights in f32: the master copy, or the policy itself when that is f32. After writing to them call

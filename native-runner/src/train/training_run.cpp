@@ -267,8 +267,7 @@ class TrainingRun {
     /// Whether the model is the best so far. Nothing when stopped.
     std::optional<bool> evaluate(std::int64_t done) {
         const Stopwatch watch;
-        const auto result =
-            trainer_->evaluate(eval_->plan, eval_reference_, progress("eval"), StopSignals::requested);
+        const auto result = trainer_->evaluate(eval_->plan, eval_reference_, StopSignals::requested);
         if (!result) return std::nullopt;
         const PreferenceLoss& loss = trainer_->preference_loss();
         Fields fields = {{"step", done}, {"steps", steps()}, {"epoch", epoch_at(done)}, {"pairs", result->all.pairs},

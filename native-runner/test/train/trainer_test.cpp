@@ -312,7 +312,7 @@ TEST_CASE("every loss: shared, naive and divided plans give the same loss, metri
                 Plan first = plan;
                 first.step_bin_start.resize(2);
                 first.step_pair_start.resize(2);
-                const auto evaluated = run.trainer.evaluate(first, reference, silent, never);
+                const auto evaluated = run.trainer.evaluate(first, reference, never);
                 REQUIRE(evaluated);
                 CHECK(evaluated->all.pairs == 4);
                 CHECK(evaluated->all.mean().loss == doctest::Approx(expected.loss).epsilon(1e-5));
