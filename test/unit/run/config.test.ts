@@ -166,5 +166,5 @@ test('files of an older Wishbone get the value they meant', () => {
   const old = parse((config) => {
     for (const name of ['ld_alpha', 'loss_weights', 'eval_steps', 'parameter_groups']) delete config['training'][name];
   });
-  assert.deepEqual(old, exampleConfig());
+  assert.deepEqual(old.training, exampleConfig().training);
 });
