@@ -7,8 +7,9 @@ import { inspectModel, type Flops, type LlamaShape, type ModelInfo } from './mod
 import { Pace } from './pace.js';
 import { binCount, buildPlan, stepCount, writePlan, type Plan } from './plan/index.js';
 import type { Progress, WorkOptions } from './progress.js';
+import { checkTraining } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
-import { createRunFolder, newRunConfig } from './run/folder.js';
+import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
 import { ModelTokenizer, PairTokenizer, type TokenPair } from './tokenizer/index.js';
 
 /** A dataset tokenised for a model. */
@@ -211,6 +212,8 @@ export async function preparePlan(
 /** What a run is made of. */
 export interface RunRequest {
   readonly dataset: string;
+  /** Preference file to evaluate on every `training.eval_steps`. */
+  readonly evalDataset?: string | undefined;
   readonly model: string;
   readonly name?: string | undefined;
   readonly plan: PlanOptions;
@@ -230,10 +233,21 @@ export async function prepareRun(
   request: RunRequest,
   work: WorkOptions = {},
 ): Promise<{ folder: string; summary: PlanSummary }> {
+  checkTraining(request.training, request.evalDataset !== undefined);
   const { dataset, plan, summary } = await preparePlan(request, work);
+  const evaluation =
+    request.evalDataset === undefined
+      ? undefined
+      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
   const config = newRunConfig({
     name: request.name,
     dataset: { path: dataset.file, sha256: dataset.sha256.dataset, format: dataset.form, pairs: summary.pairs },
+    evalDataset: evaluation && {
+      path: evaluation.dataset.file,
+      sha256: evaluation.dataset.sha256.dataset,
+      format: evaluation.dataset.form,
+      pairs: evaluation.summary.pairs,
+    },
     model: { path: dataset.model.folder },
     plan: request.plan,
     training: request.training,
@@ -242,7 +256,11 @@ export async function prepareRun(
   const progress: Progress = { phase: 'write', done: 0, total: 0 };
   work.onProgress?.(progress);
   const folder = await createRunFolder(request.runsFolder, config, async (file) => {
-    await writePlan(file, plan).catch((error: unknown) => {
+    const writeAll = async (): Promise<void> => {
+      await writePlan(file, plan);
+      if (evaluation) await writePlan(path.join(path.dirname(file), EVAL_PLAN_FILE), evaluation.plan);
+    };
+    await writeAll().catch((error: unknown) => {
       // The folder under construction is gone when anyone reads this: name the one that was asked for.
       if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite) throw error;
       throw new WishboneError(error.what, path.resolve(request.runsFolder), error.advice, error.exitCode);

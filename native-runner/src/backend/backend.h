@@ -155,13 +155,19 @@ class Backend {
     virtual void head_logps_backward(Tensor d_hidden, Tensor d_head_accumulated, Tensor kept_logits,
                                      Tensor hidden, Tensor head, Tensor lse, HeadTargets targets,
                                      Tensor weight, float softcap) = 0;
-    /// How many bytes of logits are worth keeping between the two calls above.
+    /// out[u] = log of the sum of squared probabilities of row u (f32 [U]), given what `head_logps` left: `lse` and
+    /// `kept_logits`; logits that were not kept are computed again. For WPO (arXiv 2406.11827).
+    virtual void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                                      float softcap) = 0;
+    /// How many bytes of logits are worth keeping between `head_logps` and `head_logps_backward`.
     virtual std::size_t kept_logits_budget() const = 0;
 
     /// Sum of squares, accumulated in double in a fixed order.
     virtual double sum_of_squares(Tensor x) = 0;
     /// x *= factor; f32 or `activation_dtype()`.
     virtual void scale(Tensor x, float factor) = 0;
+    /// to = (1 - share) · to + share · from. `from` is f32, `to` f32 or activation_dtype().
+    virtual void mix(Tensor to_accumulated, Tensor from, float share) = 0;
     /// Decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW. `grad` (f32) is multiplied by
     /// `grad_scale` first. Parameters that are not f32 are the rounded copy of `master` (f32), which is what
     /// is updated; for f32 parameters `master` is empty. Moments are f32, or bf16 with stochastic rounding.

@@ -92,6 +92,11 @@ void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Te
     head_logps(targets.token, {}, kept_logits, hidden, head, targets, softcap);
 }
 
+void CountingBackend::head_log_sum_squares(Tensor, Tensor kept_logits, Tensor hidden, Tensor head, Tensor,
+                                           float) {
+    head_logps({}, {}, kept_logits, hidden, head, {}, 0);
+}
+
 std::size_t CountingBackend::kept_logits_budget() const { return cuda_ ? cuda_kept_logits : cpu_kept_logits; }
 
 }  // namespace wishbone

@@ -60,9 +60,12 @@ class CountingBackend final : public Backend {
                     HeadTargets targets, float softcap) override;
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
                              Tensor lse, HeadTargets targets, Tensor weight, float softcap) override;
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                              float softcap) override;
     std::size_t kept_logits_budget() const override;
     double sum_of_squares(Tensor) override { return 1; }
     void scale(Tensor, float) override {}
+    void mix(Tensor, Tensor, float) override {}
     void adamw(Tensor, Tensor, Tensor, Tensor, Tensor, float, const AdamW&) override {}
     double measure_matmul_ceiling() override { return 1; }
 

@@ -19,7 +19,10 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
     const CudaInfo cuda = cuda_info();
     const std::string backend = asked != "auto" ? asked : cuda.devices.empty() ? "cpu" : "cuda";
-    const MemorySettings settings = {backend, config.recompute, config.training};
+    const MemorySettings settings = {
+        backend, config.recompute, config.training,
+        config.training.reference_model.empty() ? std::nullopt
+                                                : std::optional(read_model_config(config.training.reference_model))};
     const MemoryPlan memory = plan_memory(plan, model, settings);
     const auto device = static_cast<std::size_t>(config.backend.cuda.device);
     const std::size_t capacity =

@@ -61,7 +61,8 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
-    Slot target_weight;  ///< f32 [R]
+    Slot target_weight;    ///< f32 [R]
+    Slot log_sum_squares;  ///< f32 [U]
 };
 
 }  // namespace wishbone

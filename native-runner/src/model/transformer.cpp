@@ -366,7 +366,8 @@ struct Transformer::Impl {
         return rows > 0 ? activation(kept.kept_logits, {rows, config.vocab_size}) : Tensor();
     }
 
-    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep) {
+    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+                               std::vector<float>* log_sum_squares) {
         if (keep) kept_bin = &bin;
         if (bin.targets == 0) return {};
         Activations& activations = keep ? kept : passing;
@@ -377,6 +378,19 @@ struct Transformer::Impl {
                            static_cast<float>(config.logit_softcap));
         std::vector<float> result(static_cast<std::size_t>(bin.targets));
         backend.download(result.data(), logps);
+        if (log_sum_squares != nullptr) {
+            const Tensor of_rows = statistic(work.log_sum_squares, {bin.rows});
+            backend.head_log_sum_squares(of_rows, keep ? kept_logits(bin) : Tensor(), hidden, parameters.head,
+                                         statistic(activations.head_lse, {bin.rows}),
+                                         static_cast<float>(config.logit_softcap));
+            std::vector<float> rows(static_cast<std::size_t>(bin.rows));
+            std::vector<std::int32_t> place(static_cast<std::size_t>(bin.targets));
+            backend.download(rows.data(), of_rows);
+            backend.download(place.data(), bin.head.row);
+            log_sum_squares->resize(place.size());
+            std::ranges::transform(place, log_sum_squares->begin(),
+                                   [&](std::int32_t row) { return rows[static_cast<std::size_t>(row)]; });
+        }
         return result;
     }
 
@@ -539,8 +553,9 @@ void Transformer::expect_length(std::int64_t longest) { impl_->expect_length(lon
 
 std::shared_ptr<DeviceBin> Transformer::prepare(const BinView& bin) { return impl_->prepare(bin); }
 
-std::vector<float> Transformer::forward(const Parameters& parameters, DeviceBin& bin, bool keep) {
-    return impl_->forward(parameters, bin, keep);
+std::vector<float> Transformer::forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+                                        std::vector<float>* log_sum_squares) {
+    return impl_->forward(parameters, bin, keep, log_sum_squares);
 }
 
 void Transformer::backward(const Parameters& parameters, Parameters& gradients, DeviceBin& bin,

@@ -37,8 +37,10 @@ class Transformer {
     std::shared_ptr<DeviceBin> prepare(const BinView& bin);
 
     /// Log-probability of each of the bin's targets, in the plan's order. With `keep`, activations stay for
-    /// one `backward` (they are overwritten by the next `forward` that keeps).
-    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep);
+    /// one `backward` (they are overwritten by the next `forward` that keeps). `log_sum_squares`, when asked
+    /// for, gets log sum p(.)² of each target's row.
+    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+                               std::vector<float>* log_sum_squares = nullptr);
 
     /// Adds the gradient of sum(weight[r] · logp[r]) over the bin's targets to `gradients` (f32).
     /// Must follow a keeping `forward` of the same bin.

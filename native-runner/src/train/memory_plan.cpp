@@ -45,9 +45,15 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     llama.expect_length(plan.longest_position());
     memory.weights = counter.memory_in_use() - workspaces;
     Trainer trainer(counter, llama, policy, settings.training);
-    const bool in_step = settings.training.reference == ReferenceMode::in_step;
-    memory.optimizer = counter.memory_in_use() - workspaces - (in_step ? 2 : 1) * memory.weights;
-    if (in_step) memory.weights *= 2;
+    const bool copied = trainer.reference_model() != nullptr;
+    memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
+    if (copied) memory.weights *= 2;
+    // Also with a precomputed reference: both models are there then.
+    std::optional<Parameters> other;
+    if (settings.reference_model) {
+        other.emplace(counter, *settings.reference_model, counter.activation_dtype());
+        memory.weights += other->flat().bytes();
+    }
 
     for (const std::int64_t b : largest_bins(plan)) {
         const BinView view = plan.bin(b);

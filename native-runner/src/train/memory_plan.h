@@ -25,6 +25,7 @@ struct MemorySettings {
     std::string backend;  ///< "cpu" or "cuda"
     Recompute recompute = Recompute::none;
     TrainingOptions training;
+    std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.

@@ -291,6 +291,44 @@ TEST_CASE("head over more rows than one chunk of logits holds") {
     }
 }
 
+TEST_CASE("head: log of the sum of squared probabilities, with logits kept or not") {
+    std::mt19937 random(12);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 9, width = 12, vocabulary = 1033;
+    const Values hidden = random_values(random, 9 * 12), head = random_values(random, 1033 * 12);
+    std::vector<std::int32_t> row, token;
+    for (std::int32_t i = 0; i < 9; ++i)
+        for (std::int32_t v = 0; v < 1033; ++v) row.push_back(i), token.push_back(v);
+    const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
+    const HeadTargets targets{device.put(std::vector<std::int32_t>{0}), device.put(std::vector<std::int32_t>{5})};
+    for (const float softcap : {0.0f, 3.0f}) {
+        CAPTURE(softcap);
+        const Values logps = head_logps(hidden, head, width, row, token, static_cast<double>(softcap));
+        Values expected(9, 0.0);
+        for (std::size_t r = 0; r < logps.size(); ++r)
+            expected[static_cast<std::size_t>(row[r])] += std::exp(2 * logps[r]);
+        for (double& value : expected) value = std::log(value);
+        for (const std::int64_t kept : {0, 4, 9}) {
+            const Tensor out = device.poisoned({rows}), lse = device.poisoned({rows}), logp = device.poisoned({1});
+            const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
+            device.backend->head_logps(logp, lse, logits, h, w, targets, softcap);
+            device.backend->head_log_sum_squares(out, logits, h, w, lse, softcap);
+            CHECK(relative_difference(device.get(out), expected) < 1e-6);
+        }
+    }
+}
+
+TEST_CASE("mix: a weighted mean in place") {
+    std::mt19937 random(13);
+    Device device(make_cpu_backend(2));
+    const Values a = random_values(random, 10001), b = random_values(random, 10001);
+    const Tensor to = device.put(a, {10001});
+    device.backend->mix(to, device.put(b, {10001}), 0.25f);
+    Values expected = a;
+    for (std::size_t i = 0; i < a.size(); ++i) expected[i] = 0.75 * a[i] + 0.25 * b[i];
+    CHECK(relative_difference(device.get(to), expected) < 1e-6);
+}
+
 TEST_CASE("sum of squares and scale") {
     std::mt19937 random(9);
     Device device(make_cpu_backend(2));

@@ -517,6 +517,55 @@ TEST_CASE("cuda: head over more rows than one chunk of logits holds" * doctest::
     }
 }
 
+TEST_CASE("cuda: head: log of the sum of squared probabilities, with logits kept or not" *
+          doctest::skip(!test_gpu())) {
+    std::mt19937 random(14);
+    for (const auto& [vocabulary, softcap] : {std::pair{std::int64_t{33}, 0.0f}, std::pair{std::int64_t{5003}, 0.0f},
+                                              std::pair{std::int64_t{5003}, 3.0f}}) {
+        CAPTURE(vocabulary);
+        CAPTURE(softcap);
+        const std::int64_t rows = 130, width = 64;
+        const Values hidden = random_bf16(random, rows * width), head = random_bf16(random, vocabulary * width, 0.2);
+        const Values logits = to_bf16(linear(hidden, head, width));
+        Values expected;
+        for (std::int64_t i = 0; i < rows; ++i) {
+            double sum = 0, squares = 0;
+            for (std::int64_t j = 0; j < vocabulary; ++j) {
+                const double z = logits[at(i * vocabulary + j)], cap = static_cast<double>(softcap);
+                const double e = std::exp(cap > 0 ? cap * std::tanh(z / cap) : z);
+                sum += e;
+                squares += e * e;
+            }
+            expected.push_back(std::log(squares) - 2 * std::log(sum));
+        }
+        for (const std::int64_t kept : {std::int64_t{0}, rows / 2, rows}) {
+            CAPTURE(kept);
+            Gpu gpu;
+            const HeadTargets targets{gpu.put(std::vector<std::int32_t>{0}), gpu.put(std::vector<std::int32_t>{5})};
+            const Tensor h = gpu.put(hidden, {rows, width}), w = gpu.put(head, {vocabulary, width});
+            const Tensor out = gpu.poisoned({rows}, DType::f32), lse = gpu.poisoned({rows}, DType::f32),
+                         logp = gpu.poisoned({1}, DType::f32);
+            const Tensor kept_logits = kept > 0 ? gpu.poisoned({kept, vocabulary}) : Tensor();
+            gpu.backend.head_logps(logp, lse, kept_logits, h, w, targets, softcap);
+            gpu.backend.head_log_sum_squares(out, kept_logits, h, w, lse, softcap);
+            CHECK(largest_error(gpu.get(out), expected, 1.0) < 4e-3);
+        }
+    }
+}
+
+TEST_CASE("cuda: mix: a weighted mean in place, in f32 and bf16" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(15);
+    Gpu gpu;
+    const Values a = random_bf16(random, 100001), b = random_values(random, 100001);
+    Values expected = a;
+    for (std::size_t i = 0; i < a.size(); ++i) expected[i] = 0.75 * a[i] + 0.25 * b[i];
+    const Tensor from = gpu.put_f32(b, {100001}), single = gpu.put_f32(a, {100001}), half = gpu.put(a, {100001});
+    gpu.backend.mix(single, from, 0.25f);
+    gpu.backend.mix(half, from, 0.25f);
+    CHECK(relative_difference(gpu.get(single), expected) < 1e-6);
+    CHECK(largest_error(gpu.get(half), expected, 1e-30) < bf16_rounding);
+}
+
 TEST_CASE("cuda: sum of squares and scale" * doctest::skip(!test_gpu())) {
     std::mt19937 random(11);
     Gpu gpu;

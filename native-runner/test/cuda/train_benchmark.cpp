@@ -249,24 +249,25 @@ class Stepper {
     void gradient(const Plan& plan, std::int64_t step) {
         const BinView view = plan.bin(step);
         const Plan::Range pairs = plan.pairs_of_step(step);
-        std::vector<double> policy(static_cast<std::size_t>(plan.sequences())), reference = policy,
-                                                                                coefficient = policy;
+        std::vector<SequenceState> states(static_cast<std::size_t>(plan.sequences()));
+        const LengthWeights lengths(std::nullopt);
         const auto bin = llama_.prepare(view);
-        add_by_sequence(view, llama_.forward(*reference_, *bin, false), reference);
-        add_by_sequence(view, llama_.forward(policy_, *bin, true), policy);
-        DpoSums sums;
+        add_reference(view, llama_.forward(*reference_, *bin, false), lengths, states);
+        add_policy(view, {llama_.forward(policy_, *bin, true), {}}, lengths, states);
+        const auto state = [&](const std::vector<std::int32_t>& side, std::int64_t pair) -> SequenceState& {
+            return states[static_cast<std::size_t>(side[static_cast<std::size_t>(pair)])];
+        };
+        std::vector<PairLogps> logps;
+        for (std::int64_t p = pairs.begin; p < pairs.end; ++p)
+            logps.push_back({state(plan.pair_chosen, p).logps, state(plan.pair_rejected, p).logps});
+        std::vector<PairGradient> gradients(logps.size());
+        PreferenceLoss(options_.loss).evaluate(logps, {pairs.end - pairs.begin, 1}, gradients);
         for (std::int64_t p = pairs.begin; p < pairs.end; ++p) {
-            const auto chosen = static_cast<std::size_t>(plan.pair_chosen[static_cast<std::size_t>(p)]),
-                       rejected = static_cast<std::size_t>(plan.pair_rejected[static_cast<std::size_t>(p)]);
-            const PairLogps logps = {policy[chosen], policy[rejected], reference[chosen],
-                                     reference[rejected]};
-            coefficient[chosen] =
-                dpo_loss(logps, options_.beta, sums) / static_cast<double>(pairs.end - pairs.begin);
-            coefficient[rejected] = -coefficient[chosen];
+            state(plan.pair_chosen, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].chosen;
+            state(plan.pair_rejected, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].rejected;
         }
         std::vector<float> weight;
-        for (const std::int32_t sequence : view.target_sequence)
-            weight.push_back(static_cast<float>(coefficient[static_cast<std::size_t>(sequence)]));
+        target_weights(view, lengths, states, weight);
         backend_.zero(gradients_->flat());
         llama_.backward(policy_, *gradients_, *bin, weight);
         if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))

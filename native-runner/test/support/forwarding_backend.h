@@ -124,6 +124,10 @@ class ForwardingBackend : public Backend {
                                        softcap);
         });
     }
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                              float softcap) override {
+        around("head", [&] { inner_->head_log_sum_squares(out, kept_logits, hidden, head, lse, softcap); });
+    }
     std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
     double sum_of_squares(Tensor x) override {
         double sum = 0;
@@ -132,6 +136,9 @@ class ForwardingBackend : public Backend {
     }
     void scale(Tensor x, float factor) override {
         around("optimizer", [&] { inner_->scale(x, factor); });
+    }
+    void mix(Tensor to, Tensor from, float share) override {
+        around("optimizer", [&] { inner_->mix(to, from, share); });
     }
     void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override {

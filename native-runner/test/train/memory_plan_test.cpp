@@ -25,8 +25,11 @@ std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     Parameters policy(*backend, config, DType::f32);
     Transformer llama(*backend, config, settings.recompute);
     Trainer trainer(*backend, llama, policy, settings.training);
-    if (settings.training.reference == ReferenceMode::precompute)
-        trainer.set_reference(trainer.compute_reference(plan, silent, never));
+    if (settings.training.reference == ReferenceMode::precompute) {
+        PlanReference reference(plan, std::nullopt);
+        trainer.compute_reference(plan, reference, silent, never);
+        trainer.set_reference(std::move(reference));
+    }
     for (std::int64_t s = 0; s < plan.steps(); ++s) trainer.step(plan, s, 1e-4);
     return backend->peak_memory();
 }

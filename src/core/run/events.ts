@@ -67,6 +67,26 @@ export interface StepEvent extends EventHead {
   readonly learning_rate: number | null;
 }
 
+/** Metrics of the eval set under TRL's names with `eval_` before each; other fields as in a step. */
+export interface EvalEvent extends EventHead {
+  readonly type: 'eval';
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly pairs: number;
+  readonly seconds: number;
+  readonly eval_loss: number | null;
+  readonly 'eval_rewards/chosen': number | null;
+  readonly 'eval_rewards/rejected': number | null;
+  readonly 'eval_rewards/margins': number | null;
+  readonly 'eval_rewards/accuracies': number | null;
+  readonly 'eval_logps/chosen': number | null;
+  readonly 'eval_logps/rejected': number | null;
+  /** The best so far by `metric_for_best_model`. */
+  readonly best: boolean;
+}
+
 export interface CheckpointEvent extends EventHead {
   readonly type: 'checkpoint';
   readonly step: number;
@@ -105,13 +125,14 @@ export type RunEvent =
   | ProgressEvent
   | CeilingEvent
   | StepEvent
+  | EvalEvent
   | CheckpointEvent
   | ExportEvent
   | FinishedEvent
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
+type FieldKind = 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
 
 const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKind>>>> = {
   start: {
@@ -148,6 +169,21 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
     'logps/rejected': 'metric',
     grad_norm: 'metric',
     learning_rate: 'metric',
+  },
+  eval: {
+    step: 'count',
+    steps: 'count',
+    epoch: 'number',
+    pairs: 'count',
+    seconds: 'number',
+    eval_loss: 'metric',
+    'eval_rewards/chosen': 'metric',
+    'eval_rewards/rejected': 'metric',
+    'eval_rewards/margins': 'metric',
+    'eval_rewards/accuracies': 'metric',
+    'eval_logps/chosen': 'metric',
+    'eval_logps/rejected': 'metric',
+    best: 'flag',
   },
   checkpoint: { step: 'count', path: 'text' },
   export: { path: 'text' },
@@ -189,6 +225,7 @@ export function parseEvent(line: string, where: string): RunEvent {
 }
 
 const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
+  flag: 'true or false',
   count: 'a whole number of at least 0',
   number: 'a number',
   metric: 'a number or null',
@@ -199,6 +236,8 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
 
 function matches(kind: FieldKind, value: unknown): boolean {
   switch (kind) {
+    case 'flag':
+      return typeof value === 'boolean';
     case 'count':
       return isCount(value);
     case 'number':

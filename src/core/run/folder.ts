@@ -20,6 +20,8 @@ import { isActive, runState, type RunState, stateOf } from './state.js';
 
 export const RUN_FILE = 'run.json';
 export const PLAN_FILE = 'plan.safetensors';
+/** The plan of what `eval_steps` evaluates on. */
+export const EVAL_PLAN_FILE = 'eval-plan.safetensors';
 export const LOG_FILE = 'runner.log';
 
 /** Where a workspace keeps its runs, relative to the workspace folder. */
@@ -34,6 +36,7 @@ const ABANDONED_MILLISECONDS = 24 * 3600 * 1000;
 export interface RunSettings {
   readonly name?: string | undefined;
   readonly dataset: DatasetReference;
+  readonly evalDataset?: DatasetReference | undefined;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
@@ -46,7 +49,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
   const stamp = created.slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   const id = `${stamp}-${WORDS[randomInt(WORDS.length)]!}`;
   const name = settings.name?.trim();
-  const { dataset, model, plan, training, runner } = settings;
+  const { dataset, evalDataset, model, plan, training, runner } = settings;
   return {
     format: 'wishbone-run',
     version: 1,
@@ -54,6 +57,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     name: name === undefined || name === '' ? id : name,
     created,
     dataset,
+    ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
     model,
     plan,
     training,
@@ -66,7 +70,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
  * with a run's name is always whole. An existing run is never overwritten: a taken id gets a number (`…-2`), and the
  * `run.json` then holds that id.
  *
- * @param writePlan writes the plan to the file it is given; when it fails, nothing is left behind
+ * @param writePlan writes the plan to the file it is given, and an eval plan beside it; when it fails, nothing is left behind
  * @returns the absolute path of the new folder
  * @throws WishboneError when the config is not valid or the folder cannot be written; what `writePlan` throws
  */

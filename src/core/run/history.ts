@@ -1,5 +1,6 @@
 import type {
   CheckpointEvent,
+  EvalEvent,
   FailedEvent,
   FinishedEvent,
   RunEvent,
@@ -64,6 +65,8 @@ export class RunHistory {
   ceilingFlops: number | undefined;
   /** Whole checkpoints, oldest first, latest of each step. */
   checkpoints: CheckpointEvent[] = [];
+  /** Evaluations, by rising step, the latest of each. */
+  evals: EvalEvent[] = [];
   exportPath: string | undefined;
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
@@ -96,6 +99,7 @@ export class RunHistory {
     this.progress = undefined;
     this.ceilingFlops = undefined;
     this.checkpoints = [];
+    this.evals = [];
     this.exportPath = undefined;
     this.terminal = undefined;
     this.lastEvent = undefined;
@@ -113,6 +117,7 @@ export class RunHistory {
         this.exportPath = undefined;
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
         this.checkpoints = this.checkpoints.filter(({ step }) => step <= (event.resumedFrom ?? 0));
+        this.evals = this.evals.filter(({ step }) => step <= (event.resumedFrom ?? 0));
         break;
       case 'phase':
         this.phase = event.phase;
@@ -129,6 +134,9 @@ export class RunHistory {
         this.phase = 'train';
         this.progress = undefined;
         this.#addStep(event);
+        break;
+      case 'eval':
+        this.evals = [...this.evals.filter(({ step }) => step < event.step), event];
         break;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ step }) => step < event.step), event];

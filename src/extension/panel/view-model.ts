@@ -41,7 +41,7 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ['Bin capacity', `${plan.capacity} tokens`],
     ['Longest sequence', `${plan.max_length} tokens`],
     ['Seed', formatOption(plan.seed)],
-    ['Loss', training.loss_type],
+    ['Loss', [training.loss_type].flat().join(' + ')],
     ['Beta', formatOption(training.beta)],
     ['Learning rate', `${formatOption(training.learning_rate)}, ${training.lr_scheduler_type}`],
     ['Warm-up', `${formatOption(training.warmup_ratio * 100)}% of the steps`],

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/cap_logits.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/require.h"
@@ -34,13 +35,6 @@ void scaled_softmax(std::int64_t width, float* logits, float lse, float factor) 
     for (std::int64_t i = 0; i < width; ++i) logits[i] = factor * exp_fast(logits[i] - lse);
 }
 
-WISHBONE_CLONES
-void cap_logits(std::int64_t width, float* logits, float cap) {
-    const float inverse = 1.0f / cap;
-#pragma omp simd
-    for (std::int64_t i = 0; i < width; ++i) logits[i] = cap * tanh_fast(logits[i] * inverse);
-}
-
 /// Derivative of a capped logit by the logit: 1 - tanh², where the tanh is capped / cap.
 WISHBONE_INLINE float cap_slope(float capped, float cap) {
     const float tangent = capped / cap;
@@ -72,6 +66,13 @@ bool fit(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, co
 }
 
 }  // namespace
+
+WISHBONE_CLONES
+void cap_logits(std::int64_t width, float* logits, float cap) {
+    const float inverse = 1.0f / cap;
+#pragma omp simd
+    for (std::int64_t i = 0; i < width; ++i) logits[i] = cap * tanh_fast(logits[i] * inverse);
+}
 
 std::size_t CpuBackend::kept_logits_budget() const { return std::size_t{512} << 20; }
 

@@ -90,10 +90,13 @@ class CudaBackend final : public Backend {
                     HeadTargets targets, float softcap) override;
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
                              Tensor lse, HeadTargets targets, Tensor weight, float softcap) override;
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                              float softcap) override;
     std::size_t kept_logits_budget() const override;
 
     double sum_of_squares(Tensor x) override;
     void scale(Tensor x, float factor) override;
+    void mix(Tensor to, Tensor from, float share) override;
     void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override;
 

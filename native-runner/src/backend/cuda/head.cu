@@ -4,6 +4,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/require.h"
 #include "backend/cuda/rows.h"
+#include "backend/cuda/softcap.h"
 #include "backend/cuda/vector.h"
 
 // Logits are rounded to bf16 once, and everything (log-sum-exp, log-probabilities, gradient) is computed in
@@ -15,34 +16,11 @@ namespace {
 
 constexpr int block_threads = 512;
 constexpr int N = bf16_vector;
-constexpr float log2_e = 1.44269504f, ln_2 = 0.693147181f;
+constexpr float ln_2 = 0.693147181f;
 
 /// Logits made at a time when they are not kept.
 constexpr std::int64_t chunk_bytes = std::int64_t{512} << 20;
 constexpr std::int64_t kept_bytes = std::int64_t{1} << 30;
-
-__device__ float exp2_fast(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
-
-/// A logit as the softmax sees it: cap · tanh(z / cap), or z itself.
-template <bool Capped>
-struct Cap {
-    float cap;
-
-    __device__ float tangent(float z) const {
-        return 1.0f - __fdividef(2.0f, 1.0f + exp2_fast(2.0f * log2_e / cap * z));
-    }
-    __device__ float operator()(float z) const { return Capped ? cap * tangent(z) : z; }
-    /// Derivative of the capped logit by z.
-    __device__ float slope(float z) const {
-        if (!Capped) return 1.0f;
-        const float t = tangent(z);
-        return 1.0f - t * t;
-    }
-};
 
 /// A sum of powers of two, scaled by the largest so that none overflows: sum · 2^most.
 struct PowerSum {
@@ -188,15 +166,6 @@ __global__ void __launch_bounds__(block_threads)
         if (is_first)
             row[mine] = __float2bfloat16_rn((sum - total * targets.probability[i]) * targets.slope[i]);
     }
-}
-
-/// Calls `use` with the cap of a call.
-template <typename Use>
-void with_cap(float softcap, const Use& use) {
-    if (softcap > 0)
-        use(Cap<true>{softcap});
-    else
-        use(Cap<false>{0});
 }
 
 /// Sizes of one call.
