@@ -1,3 +1,4 @@
+import '../ui/base.css';
 import './run.css';
 
 import { type PanelMessage, type PanelRequest, readHostMessage } from '../../src/protocol.js';

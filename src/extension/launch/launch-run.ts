@@ -6,7 +6,6 @@ import { WishboneError } from '../../core/errors.js';
 import { inspectModel, type ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
 import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
-import type { Progress } from '../../core/progress.js';
 import {
   checkDiskSpace,
   DEFAULT_RUNNER,
@@ -16,7 +15,8 @@ import {
   runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
-import { formatPercent, formatRatio, plural, sentence } from '../../format.js';
+import { formatRatio, plural } from '../../format.js';
+import { withPlanProgress } from '../plan-progress.js';
 import type { RunPanels } from '../panel/run-panel.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
@@ -161,35 +161,8 @@ export class Launcher {
     options,
     runsFolder,
   }: Decision): Promise<{ folder: string; summary: PlanSummary } | undefined> {
-    return vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: `Planning ${path.basename(dataset)}`,
-        cancellable: true,
-      },
-      async (progress, token) => {
-        const abort = new AbortController();
-        token.onCancellationRequested(() => abort.abort());
-        let reported = 0;
-        const onProgress = ({ phase, done, total }: Progress): void => {
-          const part = total > 0 ? done / total : undefined;
-          const percent = part === undefined ? 0 : 100 * part;
-          // Each phase fills the bar anew; VS Code's bar only goes forward, so later phases keep to the text.
-          const increment = Math.max(0, percent - reported);
-          reported += increment;
-          const text = PHASES[phase] ?? sentence(phase);
-          progress.report({ message: part === undefined ? text : `${text} ${formatPercent(part)}`, increment });
-        };
-        try {
-          return await prepareRunInWorker(
-            { dataset, model: model.folder, ...options, runsFolder },
-            { onProgress, signal: abort.signal },
-          );
-        } catch (error) {
-          if (abort.signal.aborted) return undefined;
-          throw error;
-        }
-      },
+    return withPlanProgress(dataset, (work) =>
+      prepareRunInWorker({ dataset, model: model.folder, ...options, runsFolder }, work),
     );
   }
 
@@ -208,12 +181,6 @@ export class Launcher {
     await this.panels.show(folder);
   }
 }
-
-const PHASES: Readonly<Record<string, string>> = {
-  tokenise: 'Reading and tokenising',
-  plan: 'Packing',
-  write: 'Writing the plan',
-};
 
 /** A preset's options as far as the model allows them. */
 function optionsFor({ plan, training }: Preset, { config }: ModelInfo): LaunchOptions {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
@@ -10,7 +9,7 @@ import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import type { RunStore, RunUse } from '../runs/run-store.js';
 import { manageTrust } from '../trust.js';
-import { pageHtml } from './html.js';
+import { loadPage, pageOptions } from './page.js';
 import { readTokenRatio } from './plan-counts.js';
 import { exportFolder, headerOf, seriesFrom, statusOf } from './view-model.js';
 
@@ -77,7 +76,7 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
   }
 
   get #options(): vscode.WebviewOptions {
-    return { enableScripts: true, localResourceRoots: [vscode.Uri.joinPath(this.extensionUri, 'dist', 'webview')] };
+    return pageOptions(this.extensionUri);
   }
 
   #attach(panel: vscode.WebviewPanel, folder: string | undefined, use: RunUse | undefined, reason = ''): void {
@@ -106,9 +105,6 @@ class RunPanel implements vscode.Disposable {
     readonly reason: string,
   ) {
     const { webview } = panel;
-    const asset = (name: string): string =>
-      webview.asWebviewUri(vscode.Uri.joinPath(panels.extensionUri, 'dist', 'webview', name)).toString();
-    panel.iconPath = vscode.Uri.joinPath(panels.extensionUri, 'media', 'icon.svg');
     this.#disposables.push(
       webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
       // A hidden page is thrown away and says `ready` when it comes back; until then there is nobody to write to.
@@ -124,13 +120,7 @@ class RunPanel implements vscode.Disposable {
       ),
     );
     if (use !== undefined) this.#disposables.push(use);
-    webview.html = pageHtml({
-      title: use?.run.config.name ?? 'Wishbone Run',
-      cspSource: webview.cspSource,
-      script: asset('run.js'),
-      style: asset('run.css'),
-      nonce: randomBytes(16).toString('hex'),
-    });
+    loadPage(panel, panels.extensionUri, 'run', use?.run.config.name ?? 'Wishbone Run');
   }
 
   reveal(): void {

@@ -121,6 +121,7 @@ test('the disk must have room for the checkpoints', async (context) => {
 
 test('the page allows nothing but its own script and styles', () => {
   const html = pageHtml({
+    view: 'run',
     title: 'a <b> "c"',
     cspSource: 'https://x',
     script: 'https://x/run.js?"',
