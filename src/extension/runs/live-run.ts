@@ -7,6 +7,7 @@ import {
   isActive,
   lastLogLines,
   LOG_FILE,
+  readLabels,
   readProcessRecord,
   readRun,
   type RunConfig,
@@ -39,6 +40,8 @@ export interface Crash {
 /** A run being watched: its events as they come, and how it stands. Knows nothing of VS Code. */
 export class LiveRun {
   readonly history = new RunHistory();
+  #config: RunConfig;
+  #tags: readonly string[];
   #state: RunState;
   #crash: Crash | undefined;
   #gone = false;
@@ -52,9 +55,12 @@ export class LiveRun {
 
   private constructor(
     readonly folder: string,
-    readonly config: RunConfig,
+    config: RunConfig,
+    tags: readonly string[],
     state: RunState,
   ) {
+    this.#config = config;
+    this.#tags = tags;
     this.#state = state;
   }
 
@@ -64,8 +70,8 @@ export class LiveRun {
    * @throws WishboneError when the folder is no run or its log cannot be read
    */
   static async open(folder: string): Promise<LiveRun> {
-    const { folder: absolute, config } = await readRun(folder);
-    const run = new LiveRun(absolute, config, 'planned');
+    const { folder: absolute, config, tags } = await readRun(folder);
+    const run = new LiveRun(absolute, config, tags, 'planned');
     await run.#follow();
     await run.refresh();
     return run;
@@ -73,6 +79,15 @@ export class LiveRun {
 
   get state(): RunState {
     return this.#state;
+  }
+
+  /** As in `run.json`, but with the name that the run was given since. */
+  get config(): RunConfig {
+    return this.#config;
+  }
+
+  get tags(): readonly string[] {
+    return this.#tags;
   }
 
   /** Set while the state is `crashed`. */
@@ -97,6 +112,15 @@ export class LiveRun {
     const next = (this.#refreshing ?? Promise.resolve()).then(() => this.#look());
     this.#refreshing = next.catch(() => undefined);
     await next;
+  }
+
+  /** Takes over the labels that were written to the run's folder, and tells of them. */
+  async relabel(): Promise<void> {
+    const { name = this.#config.name, tags } = await readLabels(this.folder);
+    if (name === this.#config.name && tags.join() === this.#tags.join()) return;
+    this.#config = { ...this.#config, name };
+    this.#tags = tags;
+    this.#tell({ changedFrom: this.history.steps.length, previous: undefined });
   }
 
   dispose(): void {
@@ -154,7 +178,11 @@ export class LiveRun {
       );
       this.#liveness.unref();
     }
-    if (changed) for (const listener of [...this.#listeners]) listener({ changedFrom, previous });
+    if (changed) this.#tell({ changedFrom, previous });
+  }
+
+  #tell(change: RunChange): void {
+    for (const listener of [...this.#listeners]) listener(change);
   }
 
   async #readCrash(): Promise<Crash> {
