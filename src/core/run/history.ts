@@ -182,6 +182,12 @@ export class RunHistory {
 
   #addStep(event: StepEvent): void {
     const row = this.#rowOf(event.step);
+    if (row === this.steps.length) {
+      this.steps.push(event.step);
+      for (const name of STEP_COLUMNS) this.columns[name].push(event[name] ?? NaN);
+      this.#changedFrom = Math.min(this.#changedFrom, row);
+      return;
+    }
     if (this.steps[row] !== event.step) {
       // Not at the end only when the log is out of order; then the row is opened where it belongs.
       this.steps.splice(row, 0, event.step);

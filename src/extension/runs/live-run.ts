@@ -135,14 +135,15 @@ export class LiveRun {
     await new Promise<void>((caughtUp, fail) => {
       followEvents(
         this.folder,
-        (events, reset) => {
+        (events, reset, more) => {
           if (reset) this.history.clear();
           for (const event of events) this.history.add(event);
+          if (more) return;
           this.#batch ??= setTimeout(() => {
             this.#batch = undefined;
             void this.refresh().catch(() => undefined);
           }, BATCH_MILLISECONDS);
-          // The first batch holds all that was there.
+          // What was there is read.
           caughtUp();
         },
         signal,
