@@ -32,6 +32,11 @@ export class EventParser {
     return this.#skipped;
   }
 
+  /** True after bytes that end in the middle of a line. */
+  get unfinished(): boolean {
+    return this.#restBytes > 0 || this.#dropping;
+  }
+
   get firstProblem(): WishboneError | undefined {
     return this.#firstProblem;
   }
@@ -103,19 +108,29 @@ export async function readEvents(folder: string): Promise<RunEvent[]> {
   return new AppendedReader(path.join(folder, EVENTS_FILE)).read();
 }
 
+/** What is to be known of an event log beside its events. */
+export interface LogState {
+  /** True while further batches of what is there already follow. */
+  readonly more: boolean;
+  /** Lines so far that could not be read. */
+  readonly skipped: number;
+  /** True when it ends in the middle of a line. */
+  readonly unfinished: boolean;
+}
+
 /**
  * Follows a run's events: what is there already as the first batch, which may be empty, then each batch as it is
  * appended.
  *
  * `reset` is true when the events so far no longer count (the first batch; the file was removed, replaced or cut) and
- * this batch begins again from the file's start. `more` is true while further batches of what is there already follow:
- * long logs are handed on piece by piece, so that their events need not be in memory together.
+ * this batch begins again from the file's start. Long logs are handed on piece by piece, so that their events need not
+ * be in memory together.
  *
  * @returns a promise that fulfils when `signal` aborts and rejects when the file cannot be read or the listener throws
  */
 export async function followEvents(
   folder: string,
-  listener: (events: readonly RunEvent[], reset: boolean, more: boolean) => void,
+  listener: (events: readonly RunEvent[], reset: boolean, log: LogState) => void,
   signal: AbortSignal,
 ): Promise<void> {
   if (signal.aborted) return;
@@ -131,13 +146,13 @@ export async function followEvents(
       let inParts = false;
       const batch = await reader.read((events) => {
         if (signal.aborted) return;
-        listener(events, reset, true);
+        listener(events, reset, { ...reader.state, more: true });
         inParts = true;
         reset = false;
       });
       if (signal.aborted) break;
       // An empty file is news too: to the new listener, and to one whose events are gone.
-      if (batch.length > 0 || reset || inParts) listener(batch, reset, false);
+      if (batch.length > 0 || reset || inParts) listener(batch, reset, reader.state);
       reset = false;
       await sleepUntil(changed, signal);
     }
@@ -183,6 +198,10 @@ class AppendedReader {
 
   constructor(readonly file: string) {
     this.#parser = new EventParser(file);
+  }
+
+  get state(): LogState {
+    return { more: false, skipped: this.#parser.skipped, unfinished: this.#parser.unfinished };
   }
 
   /** Looks at the file. True when it is not the file that was read before, or is shorter: reading begins again at 0. */

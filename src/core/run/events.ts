@@ -65,6 +65,16 @@ export interface StepEvent extends EventHead {
   readonly 'logps/rejected': number | null;
   readonly grad_norm: number | null;
   readonly learning_rate: number | null;
+  /** Most bytes of device memory held at once so far; older runners do not say. */
+  readonly memory?: number;
+}
+
+/** Figures of the evaluation split after a step, by TRL's names. */
+export interface EvalEvent extends EventHead {
+  readonly type: 'eval';
+  readonly step: number;
+  readonly eval_loss: number | null;
+  readonly [figure: `eval_${string}`]: number | null | undefined;
 }
 
 export interface CheckpointEvent extends EventHead {
@@ -83,6 +93,8 @@ export interface FinishedEvent extends EventHead {
   readonly type: 'finished';
   readonly steps: number;
   readonly seconds: number;
+  /** Bytes; older runners do not say. */
+  readonly peakMemory?: number;
 }
 
 export interface StoppedEvent extends EventHead {
@@ -105,6 +117,7 @@ export type RunEvent =
   | ProgressEvent
   | CeilingEvent
   | StepEvent
+  | EvalEvent
   | CheckpointEvent
   | ExportEvent
   | FinishedEvent
@@ -149,6 +162,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
     grad_norm: 'metric',
     learning_rate: 'metric',
   },
+  eval: { step: 'count', eval_loss: 'metric' },
   checkpoint: { step: 'count', path: 'text' },
   export: { path: 'text' },
   finished: { steps: 'count', seconds: 'number' },

@@ -2,10 +2,12 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import {
+  crashAdvice,
   exitText,
   followEvents,
   isActive,
   lastLogLines,
+  type LogState,
   LOG_FILE,
   readLabels,
   readProcessRecord,
@@ -34,6 +36,9 @@ export interface RunChange {
 /** What is known of a process that ended without a word. */
 export interface Crash {
   readonly exit: string;
+  /** What to do, likeliest first. */
+  readonly advice: readonly string[];
+  /** The last lines of the runner's log. */
   readonly log: readonly string[];
 }
 
@@ -45,6 +50,7 @@ export class LiveRun {
   #state: RunState;
   #crash: Crash | undefined;
   #gone = false;
+  #log: LogState = { more: false, skipped: 0, unfinished: false };
   /** The newest event that listeners know of. */
   #toldEvent: RunHistory['lastEvent'];
   readonly #listeners = new Set<(change: RunChange) => void>();
@@ -95,6 +101,11 @@ export class LiveRun {
     return this.#crash;
   }
 
+  /** How whole the run's event log is. */
+  get log(): LogState {
+    return this.#log;
+  }
+
   /** True once the run's folder was removed. */
   get gone(): boolean {
     return this.#gone;
@@ -135,10 +146,11 @@ export class LiveRun {
     await new Promise<void>((caughtUp, fail) => {
       followEvents(
         this.folder,
-        (events, reset, more) => {
+        (events, reset, log) => {
           if (reset) this.history.clear();
           for (const event of events) this.history.add(event);
-          if (more) return;
+          this.#log = log;
+          if (log.more) return;
           this.#batch ??= setTimeout(() => {
             this.#batch = undefined;
             void this.refresh().catch(() => undefined);
@@ -195,6 +207,7 @@ export class LiveRun {
     }
     return {
       exit: record?.ended === undefined ? 'it ended without a word' : exitText(record.ended),
+      advice: crashAdvice(record?.ended),
       log: await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES }),
     };
   }

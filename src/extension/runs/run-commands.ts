@@ -14,7 +14,7 @@ import {
   writeLabels,
 } from '../../core/run/index.js';
 import { plural, sentence } from '../../format.js';
-import type { RunPanels } from '../panel/run-panel.js';
+import type { RunPanels } from '../panel/run-panels.js';
 import { listingText } from '../run-text.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
@@ -56,6 +56,14 @@ export class RunCommands {
     await writeLabels(run.folder, { ...(await readLabels(run.folder)), tags: parseTags(text) });
   }
 
+  /** Several runs in one panel. */
+  async compare(item: unknown, selection: unknown): Promise<void> {
+    const chosen = foldersOf(item, selection);
+    const folders = chosen.length > 1 ? chosen : await this.#pickSeveral(chosen);
+    if (folders === undefined) return;
+    await this.panels.show(...folders);
+  }
+
   async resume(item: unknown): Promise<void> {
     const run = await this.#one(item, 'Resume Run', ({ state }) => isResumable(state) || state === 'planned');
     if (run === undefined || !(await ensureTrusted())) return;
@@ -71,6 +79,11 @@ export class RunCommands {
   async reveal(item: unknown): Promise<void> {
     const [folder = (await this.#one(undefined, 'Reveal Run Folder'))?.folder] = foldersOf(item, undefined);
     if (folder !== undefined) await this.actions.reveal(path.join(folder, 'run.json'));
+  }
+
+  /** A run for `wishbone.duplicateRun`. */
+  async toDuplicate(item: unknown): Promise<Listing | undefined> {
+    return this.#one(item, 'Duplicate Run with Changes');
   }
 
   async delete(item: unknown, selection: unknown): Promise<void> {
@@ -114,6 +127,20 @@ export class RunCommands {
       { title, placeHolder: 'Which run?', matchOnDescription: true, matchOnDetail: true },
     );
     return picked?.run;
+  }
+
+  async #pickSeveral(already: readonly string[]): Promise<string[] | undefined> {
+    const listings = (await this.catalog.all()).flatMap((run) => (run.problem === undefined ? [run] : []));
+    if (listings.length < 2) {
+      void vscode.window.showInformationMessage('Wishbone: there are fewer than two runs to compare in this workspace.');
+      return undefined;
+    }
+    const picked = await vscode.window.showQuickPick(
+      listings.map((run) => ({ ...listingText(run), folder: run.folder, picked: already.includes(run.folder) })),
+      { title: 'Compare Runs', placeHolder: 'Choose two or more', canPickMany: true, matchOnDescription: true },
+    );
+    if (picked === undefined || picked.length === 0) return undefined;
+    return picked.map(({ folder }) => folder);
   }
 }
 

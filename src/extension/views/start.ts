@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
-import type { RunPanels } from '../panel/run-panel.js';
+import type { Launcher } from '../launch/launch-run.js';
+import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
@@ -17,6 +18,7 @@ export function startViews(
   store: RunStore,
   actions: RunActions,
   panels: RunPanels,
+  launcher: Launcher,
   problems: Problems,
 ): vscode.Disposable {
   const catalog = new RunCatalog(store, problems);
@@ -30,6 +32,11 @@ export function startViews(
     devices,
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item) => runs.tag(item)),
+    problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
+    problems.command('wishbone.duplicateRun', async (item) => {
+      const run = await runs.toDuplicate(item);
+      if (run !== undefined) await launcher.duplicate(run.config);
+    }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
