@@ -224,7 +224,8 @@ class TrainingRun {
                        {"logps/chosen", mean.logps_chosen},
                        {"logps/rejected", mean.logps_rejected},
                        {"grad_norm", result.grad_norm},
-                       {"learning_rate", learning_rate}});
+                       {"learning_rate", learning_rate},
+                       {"memory", backend_->peak_memory()}});
         std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n",
                      static_cast<long long>(s + 1), static_cast<long long>(steps), mean.loss, mean.margins,
                      mean.accuracies, static_cast<double>(result.tokens) / seconds);
