@@ -23,12 +23,14 @@ const longestWait = 5000;
  * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
  * is the hash of its pair. What is found in the first rows is told at once, the rest as it comes.
  *
+ * @param mostRows ends after so many rows, as if the file did
  * @throws the error of the file system, or the signal's reason once it has aborted
  */
 export async function* checkFile(
   file: string,
   signal?: AbortSignal,
   around: Pick<Surroundings, 'prompts'> = {},
+  mostRows = Infinity,
 ): AsyncGenerator<FileReport> {
   const comparer = new RowComparer(around.prompts);
   const list = new ProblemList();
@@ -58,7 +60,7 @@ export async function* checkFile(
       });
       list.add(placeProblem(problem, rows, placed, (row) => startOf(comparer.lineOf(row))));
     }
-    rows++;
+    if (++rows >= mostRows) break;
     const now = performance.now();
     if (now >= reportAt) {
       yield report(false);
