@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type CheckName, checkSeverities, PreferenceChecker } from './checks/index.js';
+import { PreferenceChecker } from './checks/checker.js';
+import { type CheckName, checkSeverities } from './checks/index.js';
 import { Dataset, type DatasetForm } from './dataset/index.js';
 import { WishboneError } from './errors.js';
 import { Pace } from './pace.js';
@@ -54,9 +55,8 @@ async function checkedProblems(file: string, signal: AbortSignal | undefined): P
   if (!/\.jsonl?$/i.test(file) || (await stat(file)).size > MOST_CHECKED_BYTES) return undefined;
   const report = await new PreferenceChecker(/\.json$/i.test(file)).check(await readFile(file, 'utf8'), signal);
   signal?.throwIfAborted();
-  const counts = new Map<CheckName, number>();
-  for (const { check } of report?.problems ?? []) counts.set(check, (counts.get(check) ?? 0) + 1);
-  return [...counts].map(([check, count]) => ({ check, count })).sort((a, b) => b.count - a.count);
+  const counts = Object.entries(report?.counts ?? {}) as [CheckName, number][];
+  return counts.map(([check, count]) => ({ check, count })).sort((a, b) => b.count - a.count);
 }
 
 /** Problems that keep a row from training or make it worse; what is only worth knowing does not count. */
