@@ -312,6 +312,7 @@ class TrainingRun {
         fields.update(metric_fields(result.mean, trainer_->loss_of(s)));
         fields["grad_norm"] = result.grad_norm;
         fields["learning_rate"] = learning_rate;
+        fields["memory"] = backend_->peak_memory();
         if (s < options().sft_steps) fields["stage"] = "sft";
         if (!train_->plan.sources.empty()) fields["sources"] = source_fields(result.sources, train_->plan.sources);
         events_.write("step", fields);

@@ -5,8 +5,9 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel } from '../../core/model/index.js';
 import { formatRate } from '../../format.js';
+import { EXCLUDED } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
-import { EXCLUDED, placeOf } from './pick-dataset.js';
+import { placeOf } from './pick-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, pickStep, separator, type StepResult } from './steps.js';
 

@@ -1,12 +1,46 @@
-import { formatCount, formatDuration, sentence } from '../../src/format.js';
-import type { PanelRequest, RunEnd, RunStatus } from '../../src/protocol.js';
+import { formatCount, formatDuration, plural, sentence } from '../../src/format.js';
+import type { PanelRequest, RunEnd, RunStatus } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 
 type Ask = (request: PanelRequest) => void;
 
+/** All that is to be said about a run beside its figures: how it ended, what looks wrong, what to do. */
+export function notices(status: RunStatus, planProblem: string | null, ask: Ask): HTMLElement[] {
+  const parts: HTMLElement[] = [];
+  if (status.end !== null) parts.push(endNotice(status, status.end, ask));
+  for (const { what, advice } of status.warnings) {
+    parts.push(notice('warn', what, [element('p', {}, advice), ...advicesOf(status, ask)]));
+  }
+  if (planProblem !== null) {
+    parts.push(
+      notice('warn', planProblem, [
+        element('p', {}, 'The run can be looked at, but not started or resumed. Duplicate it: that plans it anew.'),
+        ...(status.mayAct ? [actions(duplicateButton(ask))] : []),
+      ]),
+    );
+  }
+  if (status.skippedLines > 0) {
+    const lines = plural(status.skippedLines, 'line');
+    const text = `${lines} of the event log could not be read, as after a crash in the middle of one. All others are shown.`;
+    parts.push(notice('plain', sentence(text), []));
+  }
+  return parts;
+}
+
+function advicesOf({ mayAct, state }: RunStatus, ask: Ask): HTMLElement[] {
+  if (!mayAct) return [];
+  const live = state === 'running';
+  const stop = createButton({ label: 'Stop', onClick: () => ask('stop') });
+  return [actions(...(live ? [stop] : []), duplicateButton(ask))];
+}
+
+function duplicateButton(ask: Ask): HTMLElement {
+  return createButton({ label: 'Duplicate with Changes…', onClick: () => ask('duplicate') });
+}
+
 /** How the run ended, and what can be done about it. */
-export function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
+function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
   switch (end.kind) {
     case 'finished':
       return notice(
@@ -32,6 +66,7 @@ export function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement
       ]);
     case 'crashed':
       return notice('bad', `The runner is gone: ${end.exit}`, [
+        ...(end.advice.length === 0 ? [] : [element('ul', {}, ...end.advice.map((text) => element('li', {}, `${text}.`)))]),
         element('p', {}, resumeText(status)),
         ...(end.log.length === 0
           ? [element('p', {}, 'It wrote nothing to its log.')]
@@ -50,7 +85,7 @@ function resumeText({ checkpoint }: RunStatus): string {
     : `Resuming goes on from the checkpoint at step ${formatCount(checkpoint)}.`;
 }
 
-function notice(kind: 'good' | 'bad' | 'plain', title: string, body: readonly Node[]): HTMLElement {
+function notice(kind: 'good' | 'bad' | 'warn' | 'plain', title: string, body: readonly Node[]): HTMLElement {
   return element('div', { class: `notice ${kind}` }, element('h2', {}, title), ...body);
 }
 
