@@ -55,6 +55,15 @@ const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
   adam_epsilon: 'AdamW epsilon',
   max_grad_norm: 'gradients are clipped to this norm; 0: not at all',
   adam_moments: 'how AdamW keeps its moments; bfloat16: half the memory, on a GPU only',
+  use_peft: 'train a LoRA adapter instead of all parameters',
+  lora_r: 'rank of the adapters',
+  lora_alpha: "an adapter's output is multiplied by alpha / rank",
+  use_rslora: 'multiply by alpha / sqrt(rank) instead',
+  lora_target_modules: 'linear layers with an adapter: names with commas between, all-linear, or a regular expression',
+  lora_rank_pattern: 'other ranks by name; in run.json only',
+  lora_alpha_pattern: 'other alphas by name; in run.json only',
+  adapter_name_or_path: 'PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
+  merge_adapter: 'export the whole model with the adapter merged into it',
   reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
   reference_model: 'Hugging Face folder of the reference; without it the start model',
   sync_ref_model: 'TR-DPO: the reference moves towards the policy; needs --reference in_step',
@@ -109,14 +118,18 @@ export function addOptions(command: Command, group: Group, names: readonly strin
 }
 
 export const planOptionNames = Object.keys(planHelp) as (keyof PlanOptions)[];
-/** Lists of objects have no flag. */
+/** Lists of objects and maps have no flag. */
 export const trainingOptionNames = (Object.keys(trainingHelp) as (keyof TrainingOptions)[]).filter(
-  (name) => name !== 'parameter_groups',
+  (name) => name !== 'parameter_groups' && optionKind(`training.${name}`) !== 'map',
 );
 export const runnerOptionNames = Object.keys(runnerHelp) as (keyof RunnerOptions)[];
 
 /** Options that name a file: relative to where the command is given. */
-const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
+const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>([
+  'runner.cublaslt',
+  'training.reference_model',
+  'training.adapter_name_or_path',
+]);
 
 function parseOption(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
   if (optionKind(option) === 'list') return parseList(option, text);
@@ -128,7 +141,19 @@ function parseOption(option: OptionPath, text: string): OptionValue | readonly O
   return value;
 }
 
+/** Names of layers: a regular expression is one text, whatever commas it has. */
+function parseTargets(text: string): string | readonly string[] {
+  if (text === 'all-linear' || /[*+?()[\]{}|\\^$]/.test(text)) return text;
+  return text.split(',').map((word) => word.trim());
+}
+
 function parseList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  if (option === 'training.lora_target_modules') {
+    const targets = parseTargets(text);
+    const problem = optionProblem(option, targets);
+    if (problem !== undefined) throw new InvalidArgumentError(problem);
+    return targets;
+  }
   const words = text.split(',').map((word) => word.trim());
   const value = optionChoices(option) ? words : words.map((word) => (word === '' ? word : Number(word)));
   const problem = optionProblem(option, value);
