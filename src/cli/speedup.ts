@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { measureSpeedup, type SpeedupResult } from '../core/speedup.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, datasetHelp, resolvePlan, resolveRunner } from './options.js';
+import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model: string;
   readonly pairs?: number;
   readonly rounds: number;
   readonly json?: boolean;
@@ -19,7 +18,7 @@ export function addSpeedupCommand(program: Command): void {
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
     .argument('<dataset>', datasetHelp)
-    .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
     .option('--json', 'print one JSON object');
@@ -29,17 +28,18 @@ export function addSpeedupCommand(program: Command): void {
   command.action(speedupCommand);
 }
 
-async function speedupCommand(dataset: string, options: Options): Promise<void> {
+async function speedupCommand(argument: string, options: Options): Promise<void> {
+  const { dataset, model, plan, runner } = await readWholeInput(argument, options);
   const status = new StatusLine();
   const result = await cancellable((signal) =>
     measureSpeedup(
       {
         dataset,
-        model: options.model,
-        plan: resolvePlan(options),
+        model,
+        plan,
         pairs: options.pairs,
         rounds: options.rounds,
-        runner: resolveRunner(options),
+        runner,
       },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),

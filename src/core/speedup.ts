@@ -13,7 +13,7 @@ import { locateRunner, parseRunnerError } from './run/runner.js';
 export interface SpeedupRequest {
   readonly dataset: string;
   readonly model: string;
-  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1. */
+  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1 and `max_steps` as 0. */
   readonly plan: PlanOptions;
   /** Use the dataset's first so many pairs; undefined means all. */
   readonly pairs?: number | undefined;
@@ -68,7 +68,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   const runner = await locateRunner();
   const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
-  const options = { ...request.plan, epochs: 1 };
+  const options = { ...request.plan, epochs: 1, max_steps: 0 };
   const sharing = options.sharing === 'none' ? 'pair' : options.sharing;
   const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
