@@ -39,10 +39,16 @@ export function addOptions(command: Command, group: Group, names: readonly strin
       command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
       continue;
     }
-    const shown =
-      kind === 'list' ? 'list' : kind === 'choice' ? optionChoices(option)!.join('|') : PATH_OPTIONS.has(option) ? 'file' : kind;
-    const byDefault = showDefaults && defaults[name] !== '' ? ` (default: ${String(defaults[name])})` : '';
-    const description = `${help[name] ?? ''}${byDefault}`;
+    const choices = kind === 'choice' ? optionChoices(option)!.join('|') : '';
+    // Many choices would leave no room for the words.
+    const many = choices.length > 24;
+    const shown = kind === 'choice' ? (many ? 'name' : choices) : PATH_OPTIONS.has(option) ? 'file' : kind;
+    const notes = [
+      ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
+      ...(kind === 'list' ? ['with commas between'] : []),
+      ...(showDefaults && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
+    ];
+    const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
     command.addOption(
       new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text)),
     );

@@ -1,4 +1,7 @@
 import {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
   PATH_OPTIONS,
   PLAN_FIELDS,
   RUNNER_FIELDS,
@@ -20,11 +23,27 @@ export const CONFIG_VERSION = 1;
 
 /** The parts of a run config that hold options of the same name and meaning as `run.json`'s. */
 export const SECTIONS = {
-  plan: { fields: PLAN_FIELDS, help: PLAN_HELP, about: 'how pairs are read, and laid out as steps and bins' },
-  training: { fields: TRAINING_FIELDS, help: TRAINING_HELP, about: 'loss, reference, optimizer, evaluation, checkpoints' },
-  runner: { fields: RUNNER_FIELDS, help: RUNNER_HELP, about: 'what carries the run out' },
+  plan: {
+    fields: PLAN_FIELDS,
+    help: PLAN_HELP,
+    defaults: DEFAULT_PLAN,
+    about: 'how pairs are read, and laid out as steps and bins',
+  },
+  training: {
+    fields: TRAINING_FIELDS,
+    help: TRAINING_HELP,
+    defaults: DEFAULT_TRAINING,
+    about: 'loss, reference, optimizer, evaluation, checkpoints',
+  },
+  runner: { fields: RUNNER_FIELDS, help: RUNNER_HELP, defaults: DEFAULT_RUNNER, about: 'what carries the run out' },
 } as const;
 export type SectionName = keyof typeof SECTIONS;
+
+/** The value of an option that neither the file nor a preset gives. */
+export function defaultOf(option: OptionPath): unknown {
+  const [section, name] = option.split('.') as [SectionName, string];
+  return (SECTIONS[section].defaults as unknown as Readonly<Record<string, unknown>>)[name];
+}
 
 /** Options of each section that a file gives; paths are absolute. */
 export interface Sections {

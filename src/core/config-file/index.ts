@@ -10,4 +10,5 @@ export {
   resolveConfig,
 } from './read.js';
 export { configSchema } from './schema.js';
+export { optionTables } from './tables.js';
 export { configText, type ConfigSettings } from './write.js';

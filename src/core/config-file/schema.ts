@@ -1,12 +1,10 @@
 import type { Rule } from '../run/config.js';
-import { LOSS_TYPES, DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../run/config.js';
+import { LOSS_TYPES, type OptionPath } from '../run/config.js';
 import { LOSS_HELP } from '../run/option-help.js';
-import { CONFIG_VERSION, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
+import { CONFIG_VERSION, defaultOf, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** A JSON schema, draft 7, with VS Code's additions for hovers and snippets. */
 export type Schema = Readonly<Record<string, unknown>>;
-
-const defaults = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER } as const;
 
 /**
  * The JSON schema of `*.wishbone.json`, made from the rules that a run config is read by (fields.ts, run/config.ts), so
@@ -15,11 +13,10 @@ const defaults = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAU
 export function configSchema(): Schema {
   const top = Object.entries(TOP_FIELDS).map(([name, { rule, help }]) => [name, { ...ofRule(rule), ...hover(help) }]);
   const sections = Object.entries(SECTIONS).map(([section, { fields, help, about }]) => {
-    const byDefault = defaults[section as keyof typeof defaults] as unknown as Readonly<Record<string, unknown>>;
     const texts = help as Readonly<Record<string, string>>;
     const options: [string, Schema][] = Object.entries(fields as Readonly<Record<string, Rule>>).map(([name, rule]) => [
       name,
-      { ...ofRule(rule), ...(name in byDefault ? { default: byDefault[name] } : {}), ...hover(texts[name] ?? '') },
+      { ...ofRule(rule), default: defaultOf(`${section}.${name}` as OptionPath), ...hover(texts[name] ?? '') },
     ]);
     for (const [theirs, ours] of Object.entries(SYNONYMS)) {
       const [group, name] = theirs.split('.') as [string, string];

@@ -18,8 +18,8 @@ export const PLAN_HELP: Readonly<Record<keyof PlanOptions, string>> = {
 };
 
 export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
-  loss_type: 'the preference loss; several with commas between',
-  loss_weights: 'one weight a loss, with commas between',
+  loss_type: 'the preference loss, or several whose weighted sum is trained',
+  loss_weights: 'one weight a loss; without them all count the same',
   label_smoothing: 'chance that a label is wrong; for robust, exo_pair, aot, aot_unpaired, simpo, cpo',
   f_divergence_type: 'how far policy and reference are apart',
   f_alpha_divergence_coef: 'alpha of alpha_divergence',

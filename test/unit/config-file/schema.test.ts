@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
-import { configProblems, configSchema, parseConfigFile, SECTIONS } from '../../../src/core/config-file/index.js';
+import { configProblems, configSchema, optionTables, parseConfigFile, SECTIONS, TOP_FIELDS } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, PRESETS } from '../../../src/core/run/index.js';
 
@@ -25,6 +25,22 @@ function reads(value: unknown): boolean {
 test('the schema in media/ is the one the rules give: `npm run schema` writes it', () => {
   const committed = readFileSync(path.join(repository, 'media/run-config.schema.json'), 'utf8');
   assert.equal(committed, `${JSON.stringify(configSchema(), undefined, 2)}\n`);
+});
+
+test('docs/run-config.md names every field and has the tables of options that the rules give', () => {
+  const docs = readFileSync(path.join(repository, 'docs/run-config.md'), 'utf8');
+  assert.ok(docs.includes(`\n${optionTables()}\n`), 'run `npm run schema`');
+  const named = docs.split('\n').filter((line) => line.startsWith('|'));
+  for (const name of [...Object.keys(TOP_FIELDS), ...Object.keys(SECTIONS)])
+    assert.ok(named.some((line) => line.split('|')[1]?.includes(`\`${name}\``)), name);
+  for (const [section, { fields }] of Object.entries(SECTIONS))
+    for (const name of Object.keys(fields)) assert.ok(optionTables().includes(`| \`${name}\``), `${section}.${name}`);
+});
+
+test('the example in docs/run-config.md is a config without a problem', () => {
+  const docs = readFileSync(path.join(repository, 'docs/run-config.md'), 'utf8');
+  const [, example] = /```jsonc\n([^]*?)```/.exec(docs) ?? [];
+  assert.deepEqual(configProblems(example ?? '', '/x/run.wishbone.json'), []);
 });
 
 test('the extension gives the schema to VS Code', () => {
