@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { startDiagnostics } from './extension/diagnostics/start.js';
-import { Launcher } from './extension/launch/launch-run.js';
+import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
@@ -22,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
     problems,
     store,
     panels,
+    launcher,
     followSettings(),
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
