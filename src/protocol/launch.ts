@@ -1,22 +1,7 @@
 /** The messages between the extension host and the launch form. Both sides check what they receive. */
 
+import { type FieldSpec, isField, isList, isTextMap, LONGEST_VALUE, type Texts } from './form.js';
 import { isNumber, isObject, isOneOf, isText } from './values.js';
-
-export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'losses'] as const;
-export type FieldKind = (typeof FIELD_KINDS)[number];
-
-/** One field of the form. Its value is text: of a flag `true` or `false`, of a list its items with commas between. */
-export interface FieldSpec {
-  /** `dataset`, `evalDataset`, `model`, `name`, or an option's path in `run.json`, such as `training.beta`. */
-  readonly id: string;
-  readonly label: string;
-  readonly help: string;
-  readonly kind: FieldKind;
-  /** Of a choice: its values. Of losses: their names. */
-  readonly choices: readonly { readonly value: string; readonly label: string }[];
-  /** Shown only when the section's further fields are. */
-  readonly more: boolean;
-}
 
 export interface SectionSpec {
   readonly title: string;
@@ -28,8 +13,6 @@ export interface FormSpec {
   readonly presets: readonly { readonly id: string; readonly label: string; readonly description: string }[];
   readonly sections: readonly SectionSpec[];
 }
-
-type Texts = Readonly<Record<string, string>>;
 
 /** How the form stands. Texts are by field. */
 export interface FormState {
@@ -87,9 +70,6 @@ export type LaunchMessage =
   | { readonly type: 'choose'; readonly field: string }
   | { readonly type: 'preset'; readonly id: string };
 
-/** Longer values are none of a person's. */
-const LONGEST_VALUE = 20_000;
-
 /** A message from a page, or undefined when it is not one. */
 export function readLaunchMessage(value: unknown): LaunchMessage | undefined {
   if (!isObject(value)) return undefined;
@@ -134,15 +114,6 @@ function isForm(value: unknown): value is FormSpec {
   );
 }
 
-function isField(value: Readonly<Record<string, unknown>>): boolean {
-  return (
-    ['id', 'label', 'help'].every((name) => isText(value[name])) &&
-    isOneOf(value['kind'], FIELD_KINDS) &&
-    typeof value['more'] === 'boolean' &&
-    isList(value['choices'], (each) => isText(each['value']) && isText(each['label']))
-  );
-}
-
 function isState(value: unknown): value is FormState {
   return (
     isObject(value) &&
@@ -174,12 +145,4 @@ function isForecast(value: unknown): value is ForecastView {
     default:
       return false;
   }
-}
-
-function isTextMap(value: unknown): value is Texts {
-  return isObject(value) && Object.values(value).every(isText);
-}
-
-function isList(value: unknown, fits: (each: Readonly<Record<string, unknown>>) => boolean): boolean {
-  return Array.isArray(value) && value.every((each) => isObject(each) && fits(each));
 }

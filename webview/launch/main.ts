@@ -1,4 +1,5 @@
 import '../ui/base.css';
+import '../ui/form.css';
 import './launch.css';
 
 import { type LaunchMessage, readLaunchHostMessage } from '../../src/protocol/launch.js';

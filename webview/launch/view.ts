@@ -1,7 +1,7 @@
 import type { ForecastView, FormSpec, FormState, LaunchMessage, SectionSpec } from '../../src/protocol/launch.js';
 import { createButton, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
-import { Field } from './field.js';
+import { Field } from '../ui/field.js';
 import { ForecastPane } from './forecast.js';
 
 type Values = Readonly<Record<string, string>>;

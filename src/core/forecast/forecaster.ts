@@ -113,10 +113,11 @@ export class Forecaster {
 
   async #plan(input: ForecastInput, device: ForecastDevice | undefined, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
-    const key = JSON.stringify([dataset, evalDataset, model, plan, device]);
+    // Written for the runner alone.
+    const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
+    const key = JSON.stringify([dataset, evalDataset, model, plan, device, planFile]);
     if (this.#planned?.key === key) return this.#planned.plan;
     this.#planned = undefined;
-    const planFile = await this.#scratch.planFile();
     const request = { dataset, evalDataset, model, plan, device, planFile };
     const made = await this.means.plan(request, {
       signal,

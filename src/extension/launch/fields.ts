@@ -9,7 +9,8 @@ import {
   type OptionPath,
 } from '../../core/run/index.js';
 import { sentence } from '../../format.js';
-import type { FieldSpec, SectionSpec } from '../../protocol/launch.js';
+import type { FieldSpec } from '../../protocol/form.js';
+import type { SectionSpec } from '../../protocol/launch.js';
 
 interface Field {
   readonly id: string;

@@ -1,22 +1,17 @@
 import { homedir } from 'node:os';
-import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { formDescriptions } from '../../core/dataset/index.js';
-import { WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
-import { inspectModel, type ModelInfo } from '../../core/model/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
-import { formatRate, sentence } from '../../format.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
 import { manageTrust } from '../trust.js';
-import { datasetForm } from './candidates.js';
 import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
+import { isPathField, lookAt, type Looked, PATH_FIELDS, type PathField, pathKind } from './look-at.js';
 
 /** What a form begins from. */
 export interface FormStart {
@@ -24,24 +19,6 @@ export interface FormStart {
   /** Id of the preset, or empty for another run's options. */
   readonly preset: string;
 }
-
-/** What is known of a file or folder that a field names. */
-interface Looked {
-  readonly path: string;
-  readonly problem?: string;
-  readonly note?: string;
-  readonly model?: ModelInfo;
-}
-
-/** Fields that name files, and how these are looked at. */
-const LOOKED_AT = {
-  dataset: lookAtDataset,
-  evalDataset: lookAtDataset,
-  model: lookAtModel,
-  'training.reference_model': lookAtModel,
-} as const;
-type PathField = keyof typeof LOOKED_AT;
-const PATH_FIELDS = Object.keys(LOOKED_AT) as PathField[];
 
 /** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
 export class LaunchForm implements vscode.Disposable {
@@ -132,8 +109,8 @@ export class LaunchForm implements vscode.Disposable {
   }
 
   async #choose(field: string): Promise<void> {
-    if (!PATH_FIELDS.includes(field as PathField)) return;
-    const chosen = await this.launcher.choosePath(LOOKED_AT[field as PathField] === lookAtModel ? 'model' : 'dataset');
+    if (!isPathField(field)) return;
+    const chosen = await this.launcher.choosePath(pathKind(field));
     if (chosen === undefined) return;
     await this.#set({ [field]: chosen });
     this.#send({ type: 'values', values: { [field]: chosen } });
@@ -169,7 +146,7 @@ export class LaunchForm implements vscode.Disposable {
   async #look(field: PathField): Promise<void> {
     const file = this.#path(field);
     if (this.#looked[field]?.path === file) return;
-    const looked = file === '' ? { path: file } : await LOOKED_AT[field](file);
+    const looked = await lookAt(field, file);
     // Typed on meanwhile.
     if (this.#disposed || this.#path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
@@ -282,29 +259,5 @@ export class LaunchForm implements vscode.Disposable {
 
   #send(message: LaunchHostMessage): void {
     if (this.#ready && !this.#disposed) void this.panel.webview.postMessage(message);
-  }
-}
-
-async function lookAtDataset(file: string): Promise<Looked> {
-  const isFile = await vscode.workspace.fs.stat(vscode.Uri.file(file)).then(
-    ({ type }) => (type & vscode.FileType.File) !== 0,
-    () => false,
-  );
-  if (!isFile) return { path: file, problem: 'There is no such file' };
-  const form = await datasetForm(file);
-  // A file whose first row is broken may still be one: planning says what is wrong with it, and where.
-  return form === undefined ? { path: file } : { path: file, note: formDescriptions[form] };
-}
-
-async function lookAtModel(folder: string): Promise<Looked> {
-  try {
-    const model = await inspectModel(folder);
-    const { parameters, dtypes, config } = model;
-    const note = `${config.family}, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
-    return { path: folder, note, model };
-  } catch (error) {
-    if (!(error instanceof WishboneError)) throw error;
-    const where = path.relative(folder, error.where);
-    return { path: folder, problem: `${sentence(error.what)}${where === '' || where.startsWith('..') ? '' : ` (${where})`}: ${error.advice}` };
   }
 }

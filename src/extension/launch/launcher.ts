@@ -73,10 +73,16 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   /** Opens a form. @param given a preference file to begin with: a path, an address, or an item of the Datasets view */
   async launch(given?: unknown): Promise<void> {
-    const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);
+    const { dataset, model } = await this.likelyPaths(given);
     const preset = PRESETS[0]!;
     const options = { ...preset, runner: DEFAULT_RUNNER };
     this.#open({ values: valuesOf({ dataset, model, options }), preset: preset.id });
+  }
+
+  /** What a form begins with: the file that was given, else the likeliest one; and a model. */
+  async likelyPaths(given: unknown): Promise<{ dataset: string | undefined; model: string | undefined }> {
+    const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);
+    return { dataset, model };
   }
 
   /** Opens a form with another run's settings, every one open to be changed. */

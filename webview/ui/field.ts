@@ -1,6 +1,6 @@
-import type { FieldSpec } from '../../src/protocol/launch.js';
-import { createButton, createCheckbox, createDropdown, createTextField } from '../ui/controls.js';
-import { element, setText } from '../ui/dom.js';
+import type { FieldSpec } from '../../src/protocol/form.js';
+import { createButton, createCheckbox, createDropdown, createTextField } from './controls.js';
+import { element, setText } from './dom.js';
 import { createLosses } from './losses.js';
 
 /** A control of any kind: its value is text, as the host takes it. */

@@ -1,5 +1,5 @@
-import { createButton, createDropdown, type ValueControl } from '../ui/controls.js';
-import { element } from '../ui/dom.js';
+import { createButton, createDropdown, type ValueControl } from './controls.js';
+import { element } from './dom.js';
 import type { FieldControl } from './field.js';
 
 type Choices = readonly { readonly value: string; readonly label: string }[];
