@@ -1,9 +1,10 @@
 import { WishboneError } from '../errors.js';
 import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
 
-const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
-const WITH_LABEL_SMOOTHING: readonly LossType[] = ['exo_pair', 'robust', 'aot', 'aot_unpaired', 'simpo', 'cpo'];
-const WITH_DIVERGENCE: readonly LossType[] = [
+/** Losses that look at the policy alone. */
+export const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
+export const WITH_LABEL_SMOOTHING: readonly LossType[] = ['exo_pair', 'robust', 'aot', 'aot_unpaired', 'simpo', 'cpo'];
+export const WITH_DIVERGENCE: readonly LossType[] = [
   'sigmoid',
   'sigmoid_norm',
   'hinge',
@@ -13,7 +14,7 @@ const WITH_DIVERGENCE: readonly LossType[] = [
   'discopop',
   'sft',
 ];
-const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
+export const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
 
 /**
  * Refuses options that are each good but contradict each other, before any work starts. The runner makes the same

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Command } from 'commander';
 import { addOptions, readInput, runnerOptionNames } from '../../../src/cli/options.js';
 import { checkRunConfig, DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/run/index.js';
-import { runnerFlags } from '../../../src/core/speedup.js';
+import { runnerFlags } from '../../../src/core/speedup/index.js';
 import { exampleConfig } from '../run/support.js';
 
 async function runnerOptions(...args: string[]): Promise<RunnerOptions> {
