@@ -6,6 +6,7 @@ import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
 import { Problems } from './extension/problems.js';
+import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
@@ -29,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     startDiagnostics(context, problems),
+    startRunConfigs(launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),

@@ -13,6 +13,8 @@ export interface ConfigProblem {
   readonly length: number;
   readonly what: string;
   readonly advice: string;
+  /** The JSON schema says so too: VS Code shows that by itself. */
+  readonly bySchema: boolean;
 }
 
 /** A run config's text, read and judged field by field. */
@@ -156,7 +158,8 @@ class Judge implements JudgedConfig {
     if (elsewhere !== undefined) advice = `it belongs into "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
-    this.report(field, key, `unknown field "${field}"`, advice);
+    // The schema refuses it too, but cannot say which one was meant.
+    this.report(field, key, `unknown field "${field}"`, advice, false);
   }
 
   private renameSynonyms(): void {
@@ -164,7 +167,7 @@ class Judge implements JudgedConfig {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them');
+        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them', false);
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);
@@ -178,7 +181,8 @@ class Judge implements JudgedConfig {
     { offset, length }: { readonly offset: number; readonly length: number },
     what: string,
     advice: string,
+    bySchema = true,
   ): void {
-    this.problems.push({ field, offset, length, what, advice });
+    this.problems.push({ field, offset, length, what, advice, bySchema });
   }
 }

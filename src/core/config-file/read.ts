@@ -73,7 +73,7 @@ export function configProblems(text: string, file: string): readonly ConfigProbl
     const field = error.where;
     const place = judged.places.get(field) ?? judged.places.get(field.split('.')[0] as string) ?? { offset: 0, length: 1 };
     const { what, advice } = error;
-    return [{ field, offset: place.offset, length: place.length, what, advice }];
+    return [{ field, offset: place.offset, length: place.length, what, advice, bySchema: false }];
   }
 }
 

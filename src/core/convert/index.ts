@@ -11,7 +11,7 @@ export { type ConversionNote } from './conversion.js';
 /** A YAML file as a run config. */
 export interface ConvertedConfig {
   readonly from: 'TRL' | 'LLaMA-Factory';
-  /** Of the `*.wishbone.json`: valid, with what was lost as comments at its beginning. */
+  /** Of the `*.wishbone.json`: valid, with what was lost or changed as comments at its beginning. */
   readonly text: string;
   /** Settings that are in it as they were. */
   readonly carried: number;
@@ -37,10 +37,14 @@ export function convertConfig(text: string, file: string, output: string, device
   convertRest(conversion, from === 'TRL' ? TRL_NAMES : LLAMA_FACTORY_NAMES);
   dropContradictions(conversion, output);
   const notes = conversion.notes.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-  const lost = notes.filter(({ kind }) => kind === 'lost');
+  const about = (kind: ConversionNote['kind'], title: string): string[] => {
+    const some = notes.filter((note) => note.kind === kind);
+    return some.length === 0 ? [] : [title, ...some.map((note) => `  ${noteText(note)}`)];
+  };
   const head = [
-    `From ${path.basename(file)} (${from}).${lost.length > 0 ? ' Not carried over:' : ''}`,
-    ...lost.map((note) => `  ${noteText(note)}`),
+    `From ${path.basename(file)} (${from}).`,
+    ...about('lost', 'Not carried over:'),
+    ...about('changed', 'Carried over, with a difference:'),
   ];
   const result = configText(conversion.result(), path.dirname(output), new Map([['', head]]));
   return { from, text: result, carried: conversion.carried, notes };

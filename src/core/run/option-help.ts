@@ -1,4 +1,4 @@
-import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
+import type { LossType, OptionPath, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
 
 // A line about each option: help of the command line, hovers in run configs.
 
@@ -88,3 +88,10 @@ export const LOSS_HELP: Readonly<Record<LossType, string>> = {
   orpo: 'ORPO: likelihood and odds ratio, 2403.07691; no reference',
   cpo: 'CPO: contrast and likelihood, 2401.08417; no reference',
 };
+
+/** The line about an option. */
+export function optionHelp(option: OptionPath): string {
+  const [section, name] = option.split('.') as ['plan' | 'training' | 'runner', string];
+  const texts: Readonly<Record<string, string>> = { plan: PLAN_HELP, training: TRAINING_HELP, runner: RUNNER_HELP }[section];
+  return texts[name] ?? '';
+}

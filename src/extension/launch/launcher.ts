@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
+import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
 import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
@@ -90,6 +91,15 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const { dataset, eval_dataset: evaluation, model } = config;
     const values = valuesOf({ dataset: dataset.path, evalDataset: evaluation?.path, model: model.path, options: config });
     this.#open({ values, preset: '' });
+  }
+
+  /** Opens a form with what a run config says. What it leaves out is its preset's, and the likeliest file and model. */
+  async launchConfig(config: ConfigFile): Promise<void> {
+    const { name, preset = 'standard', evalDataset } = config;
+    const likely = config.dataset !== undefined && config.model !== undefined ? undefined : await this.likelyPaths(config.dataset);
+    const { dataset = likely?.dataset, model = likely?.model } = config;
+    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
+    this.#open({ values: { ...values, name: name ?? '' }, preset });
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {

@@ -57,7 +57,7 @@ test('a TRL recipe: what it says, what it leaves to defaults, what is lost', () 
     '37 use_peft',
     '38 lora_r',
   ]);
-  assert.match(converted.text, /^\/\/ From trl-dpo.yaml \(TRL\). Not carried over:\n\/\/ {3}line 2, model_name_or_path/);
+  assert.match(converted.text, /^\/\/ From trl-dpo.yaml \(TRL\)\.\n\/\/ Not carried over:\n\/\/ {3}line 2, model_name_or_path/);
 });
 
 test('a TRL mixture with steps, warmup-stable-decay and a model folder', () => {
