@@ -1,4 +1,4 @@
-import { binCost, cpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
+import { binCost, cpu, gpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
 import { Pace } from '../pace.js';
 import { stepCount, writePlan, type Plan } from '../plan/index.js';
@@ -7,8 +7,10 @@ import type { WorkOptions } from '../progress.js';
 import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
 import { WITHOUT_REFERENCE } from '../run/conflicts.js';
 
-/** The device whose times are predicted; a CPU by its measured rate of matrix products, FLOP/s. */
-export type ForecastDevice = { readonly kind: 'gpu' } | { readonly kind: 'cpu'; readonly ceiling: number };
+/** The device whose times are predicted: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. */
+export type ForecastDevice =
+  | { readonly kind: 'gpu'; readonly name?: string | undefined }
+  | { readonly kind: 'cpu'; readonly ceiling: number };
 
 /** What a forecast is made from. Cloneable: a worker is started with it. */
 export interface PlanForecastRequest {
@@ -77,7 +79,8 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
 }
 
 function speedOf(device: ForecastDevice | undefined): DeviceSpeed {
-  return device?.kind === 'cpu' ? cpu(device.ceiling) : h200;
+  if (device === undefined) return h200;
+  return device.kind === 'cpu' ? cpu(device.ceiling) : gpu(device.name);
 }
 
 async function timesOf(
