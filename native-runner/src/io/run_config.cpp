@@ -35,7 +35,9 @@ void check_description(JsonFields& fields, RunConfig& config) {
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);
     plan.number("epochs", 0, 1e9);
-    config.seed = plan.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+    plan.integer("max_steps", 0, most, 0);
+    config.seed = plan.integer("seed", std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max());
     plan.integer("max_length", 1, most);
     plan.no_others();
 }
