@@ -1,6 +1,7 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { oneLine } from './chat-template.js';
+import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
 
 /** A pair as token ids. Both sequences begin with the same `promptLength` tokens, or differ in their first. */
@@ -30,6 +31,10 @@ export type TokenOutcome =
  * - `max_length` keeps the start of each sequence
  */
 export class PairTokenizer {
+  private readonly prompt = new TokenBuffer();
+  private readonly chosen = new TokenBuffer();
+  private readonly rejected = new TokenBuffer();
+
   constructor(
     private readonly tokenizer: ModelTokenizer,
     private readonly options: { readonly maxLength: number; readonly file: string; readonly vocabSize: number },
@@ -37,13 +42,15 @@ export class PairTokenizer {
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    const { prompt, chosen, rejected } = pair.kind === 'text' ? this.text(pair) : this.messages(pair);
+    if (pair.kind === 'text') this.text(pair);
+    else this.messages(pair);
+    const [prompt, chosen, rejected] = [this.prompt.view(), this.chosen.view(), this.rejected.view()];
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const promptLength = Math.max(1, common);
     const { maxLength } = this.options;
     const place = { row: pair.row, line: pair.line };
     if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) return { kind: 'skipped', place };
-    const tokens = (ids: readonly number[]): Int32Array => this.checked(ids.slice(0, maxLength), pair);
+    const tokens = (ids: Int32Array): Int32Array => this.checked(ids.slice(0, maxLength), pair);
     return {
       kind: 'pair',
       pair: { ...place, chosen: tokens(chosen), rejected: tokens(rejected), promptLength },
@@ -51,23 +58,17 @@ export class PairTokenizer {
     };
   }
 
-  private text(pair: TextPair): Renderings {
+  private text(pair: TextPair): void {
     const eos = this.tokenizer.eosToken;
-    const whole = (response: string): number[] =>
-      this.tokenizer.encode(pair.prompt + (response.endsWith(eos) ? response : response + eos), true);
-    return {
-      prompt: this.tokenizer.encode(pair.prompt, true),
-      chosen: whole(pair.chosen),
-      rejected: whole(pair.rejected),
-    };
+    const whole = (response: string): string => pair.prompt + (response.endsWith(eos) ? response : response + eos);
+    this.encode(pair.prompt, whole(pair.chosen), whole(pair.rejected), true);
   }
 
-  private messages(pair: MessagePair & RowPlace): Renderings {
+  private messages(pair: MessagePair & RowPlace): void {
     const template = this.tokenizer.chatTemplate;
-    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): number[] => {
-      let text;
+    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): string => {
       try {
-        text = template.render({
+        return template.render({
           messages,
           tools: pair.tools,
           addGenerationPrompt,
@@ -80,19 +81,29 @@ export class PairTokenizer {
           'change the messages to what the template expects (roles and their order), or the template',
         );
       }
-      return this.tokenizer.encode(text, false);
     };
-    return {
-      prompt: render(pair.prompt, true),
-      chosen: render([...pair.prompt, ...pair.chosen], false),
-      rejected: render([...pair.prompt, ...pair.rejected], false),
-    };
+    this.encode(
+      render(pair.prompt, true),
+      render([...pair.prompt, ...pair.chosen], false),
+      render([...pair.prompt, ...pair.rejected], false),
+      false,
+    );
   }
 
-  private checked(ids: readonly (number | undefined)[], place: RowPlace): Int32Array {
+  private encode(prompt: string, chosen: string, rejected: string, addSpecialTokens: boolean): void {
+    const encode = (text: string, buffer: TokenBuffer): void => {
+      buffer.length = 0;
+      this.tokenizer.encodeInto(text, addSpecialTokens, buffer);
+    };
+    encode(prompt, this.prompt);
+    encode(chosen, this.chosen);
+    encode(rejected, this.rejected);
+  }
+
+  private checked(ids: Int32Array, place: RowPlace): Int32Array {
     const { vocabSize } = this.options;
-    return Int32Array.from(ids, (id) => {
-      if (id === undefined) {
+    for (const id of ids) {
+      if (id < 0) {
         throw new WishboneError(
           'the tokenizer has no token for part of the text',
           this.where(place),
@@ -106,19 +117,13 @@ export class PairTokenizer {
           "the tokenizer does not belong to this model; use the model's own",
         );
       }
-      return id;
-    });
+    }
+    return ids;
   }
 
   private where(place: RowPlace): string {
     return rowWhere(this.options.file, place);
   }
-}
-
-interface Renderings {
-  readonly prompt: readonly number[];
-  readonly chosen: readonly number[];
-  readonly rejected: readonly number[];
 }
 
 /** Number of leading elements that two sequences share. */

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { WishboneError } from '../errors.js';
+import { ByteLevelEncoder } from './byte-level.js';
 import { ChatTemplate } from './chat-template.js';
+import { TokenBuffer } from './token-buffer.js';
 
 /** The special tokens a chat template may name. */
 export const specialTokenNames = [
@@ -20,9 +22,15 @@ type Json = Record<string, unknown>;
 
 /** A model folder's own tokenizer and chat template. */
 export class ModelTokenizer {
+  private readonly buffer = new TokenBuffer();
+  /** What the tokenizer puts around a text, once asked for. */
+  private frame: { readonly before: readonly number[]; readonly after: readonly number[] } | undefined;
+
   private constructor(
     private readonly folder: string,
     private readonly tokenizer: HuggingFaceTokenizer,
+    /** For tokenizers that have one, a faster way to the same ids. */
+    private readonly byteLevel: ByteLevelEncoder | undefined,
     private readonly template: ChatTemplate | undefined,
     private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
     /** The files the tokenizer was made of, for the plan's content hash. */
@@ -60,17 +68,35 @@ export class ModelTokenizer {
     const [templateText, templateFile] =
       jinja !== undefined ? [jinja, jinjaFile] : [configTemplate(config, configFile), configFile];
     const template = templateText === undefined ? undefined : ChatTemplate.parse(templateText, templateFile);
-    const tokenizer = build(parse(tokenizerText, tokenizerFile), config, tokenizerFile);
-    return new ModelTokenizer(folder, tokenizer, template, special, [tokenizerText, configText, jinja ?? '']);
+    const json = parse(tokenizerText, tokenizerFile);
+    const tokenizer = build(json, config, tokenizerFile);
+    const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
+    const contents = [tokenizerText, configText, jinja ?? ''];
+    return new ModelTokenizer(folder, tokenizer, byteLevel, template, special, contents);
   }
 
   /**
-   * Token ids of a text.
+   * Token ids of a text, -1 where the tokenizer has no token.
    *
    * @param addSpecialTokens whether the tokenizer puts its own special tokens around it (BOS, for most)
    */
   encode(text: string, addSpecialTokens: boolean): number[] {
-    return this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+    this.buffer.length = 0;
+    this.encodeInto(text, addSpecialTokens, this.buffer);
+    return Array.from(this.buffer.view());
+  }
+
+  /** The same, appended to a buffer. */
+  encodeInto(text: string, addSpecialTokens: boolean, into: TokenBuffer): void {
+    if (!this.byteLevel) {
+      const { ids } = this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+      for (const id of ids as (number | undefined)[]) into.push(id ?? -1);
+      return;
+    }
+    const { before, after } = (this.frame ??= frameOf(this.tokenizer));
+    if (addSpecialTokens) into.pushAll(before);
+    this.byteLevel.encode(text, into);
+    if (addSpecialTokens) into.pushAll(after);
   }
 
   /** The text that ends a response. @throws WishboneError when the model folder names none */
@@ -128,6 +154,15 @@ function build(json: Json, config: Json, file: string): HuggingFaceTokenizer {
   } catch (error) {
     throw damaged(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** The special tokens before and after a text: those around a token that stands for it. */
+function frameOf(tokenizer: HuggingFaceTokenizer): { before: readonly number[]; after: readonly number[] } {
+  const text = '\0text';
+  const tokens = tokenizer.post_processor?.([text], null, true).tokens ?? [text];
+  const at = tokens.indexOf(text);
+  const ids = (part: readonly string[]): number[] => part.map((token) => tokenizer.token_to_id(token) ?? -1);
+  return { before: ids(tokens.slice(0, at)), after: ids(tokens.slice(at + 1)) };
 }
 
 /**
