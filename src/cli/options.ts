@@ -13,6 +13,7 @@ import {
   type RunnerOptions,
   type TrainingOptions,
 } from '../core/run/config.js';
+import type { DatasetRequest } from '../core/tokenise/index.js';
 import type { Preset } from '../core/run/presets.js';
 
 const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
@@ -27,6 +28,8 @@ const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
   epochs: 'times the whole dataset is trained on',
   seed: 'decides the order of the pairs',
   max_length: 'most tokens of one sequence, prompt and response; the end is cut off',
+  max_prompt_length: 'most tokens of a prompt; its start is cut off; 0: no limit of its own',
+  eval_fraction: 'share of the pairs held out for evaluation; pairs with the same prompt stay together',
 };
 
 const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
@@ -100,7 +103,29 @@ function parseOption(option: OptionPath, text: string): string | number {
 }
 
 /** What every command says of its dataset argument. */
-export const datasetHelp = 'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet';
+export const datasetHelp = 'preference files: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; see docs/datasets.md';
+
+/** Adds what says more about the dataset than its name. */
+export function addDatasetOptions(command: Command): void {
+  command
+    .option('--eval-dataset <file>', 'pairs for evaluation; can be given several times', (file: string, before: string[] = []) => [
+      ...before,
+      file,
+    ])
+    .option('--no-cache', 'read, tokenise and plan anew, and keep nothing of it');
+}
+
+/** The dataset part of a request. */
+export function resolveDataset(
+  dataset: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+): Pick<DatasetRequest, 'dataset' | 'evalDataset' | 'cacheLimit'> {
+  return {
+    dataset,
+    evalDataset: given['evalDataset'] as readonly string[] | undefined,
+    ...(given['cache'] === false ? { cacheLimit: 0 } : {}),
+  };
+}
 
 /** A group's options: what was given, else the preset's, else the default. */
 export function resolvePlan(given: Readonly<Record<string, unknown>>, preset?: Preset): PlanOptions {

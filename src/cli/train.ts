@@ -11,9 +11,11 @@ import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { isActive, runState } from '../core/run/state.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
+  addDatasetOptions,
   addOptions,
   datasetHelp,
   planOptionNames,
+  resolveDataset,
   resolvePlan,
   resolveRunner,
   resolveTraining,
@@ -41,7 +43,7 @@ export function addTrainCommand(program: Command): void {
       'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
-    .argument('[dataset]', datasetHelp)
+    .argument('[dataset...]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(
@@ -51,13 +53,14 @@ export function addTrainCommand(program: Command): void {
     .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
+  addDatasetOptions(command);
   addOptions(command, 'plan', planOptionNames, false);
   addOptions(command, 'training', trainingOptionNames, false);
   addOptions(command, 'runner', runnerOptionNames, false);
   command.action(trainCommand);
 }
 
-async function trainCommand(dataset: string | undefined, options: Options, command: Command): Promise<void> {
+async function trainCommand(dataset: readonly string[], options: Options, command: Command): Promise<void> {
   const status = new StatusLine();
   const { folder, summary } =
     options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);
@@ -76,11 +79,11 @@ async function trainCommand(dataset: string | undefined, options: Options, comma
 }
 
 async function prepare(
-  dataset: string | undefined,
+  dataset: readonly string[],
   options: Options,
   status: StatusLine,
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  if (dataset === undefined)
+  if (dataset.length === 0)
     throw usage('no dataset was given', 'give a preference file, or --resume with a run folder');
   const { model } = options;
   if (model === undefined) throw usage('no model was given', 'add --model with a Hugging Face model folder');
@@ -90,7 +93,7 @@ async function prepare(
   const prepared = await cancellable((signal) =>
     prepareRun(
       {
-        dataset,
+        ...resolveDataset(dataset, options),
         model,
         name: options.name,
         plan: resolvePlan(options, preset),
@@ -106,14 +109,14 @@ async function prepare(
 }
 
 async function resumed(
-  dataset: string | undefined,
+  dataset: readonly string[],
   options: Options,
   command: Command,
 ): Promise<{ folder: string; summary: undefined }> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
-  const other = dataset !== undefined ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
+  const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined)
     throw usage(`--resume and ${other} do not go together`, 'a resumed run keeps what it was started with');
   const { folder } = await readRun(options.resume as string);

@@ -1,4 +1,5 @@
 export { Dataset, type ReadOptions, type RowOutcome } from './read.js';
+export { findSources, type DatasetSource } from './sources.js';
 export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
 export {
   datasetForms,

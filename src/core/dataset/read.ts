@@ -43,6 +43,11 @@ export class Dataset {
     return this.firstForm?.form;
   }
 
+  /** Rows read so far. */
+  get rowCount(): number {
+    return this.rows;
+  }
+
   /** Of the rows read so far. */
   get counts(): PairCounts {
     return this.pairCounts;

@@ -43,16 +43,20 @@ export interface RowPlace {
   readonly row: number;
   /** 1-based line on which the row begins; undefined in a file without lines (Parquet). */
   readonly line: number | undefined;
+  /** In a dataset of several files: the row's file, absolute, and its number there. `row` counts through all of them. */
+  readonly file?: string;
+  readonly rowInFile?: number;
 }
 
 /** A row's name for people: `line 12`, or `row 12` (from 1) in a file without lines. */
-export function rowName({ row, line }: RowPlace): string {
-  return line === undefined ? `row ${row + 1}` : `line ${line}`;
+export function rowName({ row, line, rowInFile = row }: RowPlace): string {
+  return line === undefined ? `row ${rowInFile + 1}` : `line ${line}`;
 }
 
 /** Where a row stands, as errors say it: `file:12`, or `file, row 12` in a file without lines. */
 export function rowWhere(file: string, place: RowPlace): string {
-  return place.line === undefined ? `${file}, ${rowName(place)}` : `${file}:${place.line}`;
+  const { file: own = file, line } = place;
+  return line === undefined ? `${own}, ${rowName(place)}` : `${own}:${line}`;
 }
 
 /** One preference example as read from a file. */

@@ -9,6 +9,10 @@ export interface PlanOptions extends LayoutOptions {
   readonly pairing: PairingOptions['pairing'];
   /** Least difference of two scores that makes a pair; equal scores never make one. */
   readonly min_margin: number;
+  /** Most tokens of the prompt, whose start is cut; 0: no limit of its own. */
+  readonly max_prompt_length: number;
+  /** Share of the pairs that is held out for evaluation. */
+  readonly eval_fraction: number;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -72,12 +76,30 @@ export interface RunnerOptions {
 export type Sharing = 'none' | 'pair' | 'tree';
 export type LearningRateSchedule = 'constant' | 'linear' | 'cosine';
 
-/** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
+/**
+ * Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes; of several files they are the first
+ * one's path and a hash of all.
+ */
 export interface DatasetReference {
   readonly path: string;
   readonly sha256: string;
   readonly format: string;
+  /** Pairs trained on in an epoch. */
   readonly pairs: number;
+  /** All files, unless there is one that is taken as it is. */
+  readonly files?: readonly DatasetFileReference[] | undefined;
+  /** The pairs held out for evaluation, where there are some; the files they come from when these are others. */
+  readonly evaluation?: { readonly pairs: number; readonly files: readonly DatasetFileReference[] } | undefined;
+}
+
+/** One file of a dataset. Rows are counted through the files in their order. */
+export interface DatasetFileReference {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: string;
+  readonly rows: number;
+  /** How often each of its pairs is taken in an epoch. */
+  readonly weight: number;
 }
 
 /** `run.json`, version 1 (docs/formats.md): everything needed to repeat a run. */
@@ -106,6 +128,8 @@ export const DEFAULT_PLAN: PlanOptions = {
   format: 'auto',
   pairing: 'all',
   min_margin: 0,
+  max_prompt_length: 0,
+  eval_fraction: 0,
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -137,9 +161,10 @@ export const DEFAULT_RUNNER: RunnerOptions = {
 
 /**
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
- * `absent` value came later than the format: in older files it is missing and means that.
+ * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
+ * in any.
  */
-type Rule = { readonly absent?: OptionValue } & (
+type Rule = { readonly absent?: OptionValue; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -150,6 +175,7 @@ type Rule = { readonly absent?: OptionValue } & (
   | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
   | { readonly kind: 'flag' }
   | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
+  | { readonly kind: 'list'; readonly fields: Readonly<Record<string, Rule>> }
 );
 
 /** A value of an option of a run. */
@@ -167,6 +193,8 @@ const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
   pairing: { kind: 'choice', choices: pairings, absent: 'all' },
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
+  max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
+  eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
 };
 
 const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
@@ -197,6 +225,14 @@ const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
 
+const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+  format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
+};
+
 const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   format: { kind: 'choice', choices: ['wishbone-run'] },
   version: { kind: 'choice', choices: [1] },
@@ -214,6 +250,15 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
       sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
       format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
       pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+      files: { kind: 'list', optional: true, fields: DATASET_FILE_FIELDS },
+      evaluation: {
+        kind: 'object',
+        optional: true,
+        fields: {
+          pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+          files: { kind: 'list', fields: DATASET_FILE_FIELDS },
+        },
+      },
     },
   },
   model: { kind: 'object', fields: { path: ABSOLUTE_PATH } },
@@ -284,10 +329,12 @@ function completed(
   fields: Readonly<Record<string, Rule>>,
   value: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const entries = Object.entries(fields).map(([name, rule]) => {
-    const field = value[name] ?? rule.absent;
-    return [name, rule.kind === 'object' ? completed(rule.fields, field as Record<string, unknown>) : field];
-  });
+  const entries = Object.entries(fields)
+    .filter(([name, rule]) => rule.optional !== true || value[name] !== undefined)
+    .map(([name, rule]) => {
+      const field = value[name] ?? rule.absent;
+      return [name, rule.kind === 'object' ? completed(rule.fields, field as Record<string, unknown>) : field];
+    });
   return Object.fromEntries(entries) as Record<string, unknown>;
 }
 
@@ -319,7 +366,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   for (const [name, rule] of Object.entries(fields)) {
     const field = (value as Record<string, unknown>)[name];
     if (field === undefined) {
-      if (rule.absent !== undefined) continue;
+      if (rule.absent !== undefined || rule.optional === true) continue;
       throw new WishboneError(
         `field "${at(name)}" is missing`,
         `${file}, field ${at(name)}`,
@@ -328,6 +375,10 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     }
     if (rule.kind === 'object') {
       checkFields(rule.fields, field, at(name), file);
+      continue;
+    }
+    if (rule.kind === 'list' && Array.isArray(field)) {
+      field.forEach((item, index) => checkFields(rule.fields, item, `${at(name)}[${index}]`, file));
       continue;
     }
     const problem = valueProblem(rule, field);
@@ -352,6 +403,8 @@ function valueProblem(rule: Rule, value: unknown): string | undefined {
       return typeof value === 'boolean' ? undefined : wrong;
     case 'object':
       return typeof value === 'object' && value !== null ? undefined : wrong;
+    case 'list':
+      return Array.isArray(value) ? undefined : wrong;
     default: {
       if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
       if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
@@ -372,6 +425,8 @@ function ruleText(rule: Rule): string {
       return 'true or false';
     case 'object':
       return `an object with ${Object.keys(rule.fields).join(', ')}`;
+    case 'list':
+      return `a list of objects with ${Object.keys(rule.fields).join(', ')}`;
     default: {
       const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
       const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;

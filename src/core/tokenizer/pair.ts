@@ -16,9 +16,28 @@ export interface TokenPair extends RowPlace {
 
 /** What became of a pair. */
 export type TokenOutcome =
-  | { readonly kind: 'pair'; readonly pair: TokenPair; readonly truncated: boolean }
+  | {
+      readonly kind: 'pair';
+      readonly pair: TokenPair;
+      /** Tokens that `max_length` cut off the ends of both sequences. */
+      readonly cut: number;
+      /** Tokens that `max_prompt_length` cut off the prompt's start. */
+      readonly promptCut: number;
+    }
   /** `max_length` leaves a side without a response token. */
   | { readonly kind: 'skipped'; readonly place: RowPlace };
+
+export interface PairTokenizerOptions {
+  /** Most tokens of one sequence. */
+  readonly maxLength: number;
+  /** Most tokens of the prompt; 0: no limit of its own. */
+  readonly maxPromptLength?: number | undefined;
+  /** Named in errors. */
+  readonly file: string;
+  readonly vocabSize: number;
+  /** Most positions the model was made for. */
+  readonly maxPositions?: number | undefined;
+}
 
 /**
  * Tokenises pairs as TRL's `DPOTrainer` does (version 1.x, `_prepare_dataset`):
@@ -28,6 +47,7 @@ export type TokenOutcome =
  * - messages: the chat template on the prompt (with generation prompt) and on prompt + response; no special tokens
  *   beyond those the template writes
  * - the response begins where the three token sequences part (docs/architecture.md, "Where the prompt ends")
+ * - `max_prompt_length` keeps the end of the prompt (as TRL did while it had it); a BOS token goes with the start
  * - `max_length` keeps the start of each sequence
  */
 export class PairTokenizer {
@@ -37,7 +57,7 @@ export class PairTokenizer {
 
   constructor(
     private readonly tokenizer: ModelTokenizer,
-    private readonly options: { readonly maxLength: number; readonly file: string; readonly vocabSize: number },
+    private readonly options: PairTokenizerOptions,
   ) {}
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
@@ -46,15 +66,20 @@ export class PairTokenizer {
     else this.messages(pair);
     const [prompt, chosen, rejected] = [this.prompt.view(), this.chosen.view(), this.rejected.view()];
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
-    const promptLength = Math.max(1, common);
-    const { maxLength } = this.options;
+    const wholePrompt = Math.max(1, common);
+    const { maxLength, maxPromptLength = 0 } = this.options;
+    const promptCut = maxPromptLength > 0 ? Math.max(0, wholePrompt - maxPromptLength) : 0;
+    const promptLength = wholePrompt - promptCut;
     const place = { row: pair.row, line: pair.line };
-    if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) return { kind: 'skipped', place };
-    const tokens = (ids: Int32Array): Int32Array => this.checked(ids.slice(0, maxLength), pair);
+    const shorter = Math.min(chosen.length, rejected.length) - promptCut;
+    if (Math.min(shorter, maxLength) <= promptLength) return { kind: 'skipped', place };
+    const tokens = (ids: Int32Array): Int32Array => this.checked(ids.slice(promptCut, promptCut + maxLength), pair);
+    const cut = (ids: Int32Array): number => Math.max(0, ids.length - promptCut - maxLength);
     return {
       kind: 'pair',
       pair: { ...place, chosen: tokens(chosen), rejected: tokens(rejected), promptLength },
-      truncated: chosen.length > maxLength || rejected.length > maxLength,
+      cut: cut(chosen) + cut(rejected),
+      promptCut,
     };
   }
 
@@ -101,7 +126,14 @@ export class PairTokenizer {
   }
 
   private checked(ids: Int32Array, place: RowPlace): Int32Array {
-    const { vocabSize } = this.options;
+    const { vocabSize, maxPositions = Infinity } = this.options;
+    if (ids.length > maxPositions) {
+      throw new WishboneError(
+        `the pair has a sequence of ${ids.length} tokens, but the model was made for ${maxPositions} positions`,
+        this.where(place),
+        `set max_length to at most ${maxPositions}`,
+      );
+    }
     for (const id of ids) {
       if (id < 0) {
         throw new WishboneError(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
@@ -33,8 +34,6 @@ export class ModelTokenizer {
     private readonly byteLevel: ByteLevelEncoder | undefined,
     private readonly template: ChatTemplate | undefined,
     private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
-    /** The files the tokenizer was made of, for the plan's content hash. */
-    readonly contents: readonly string[],
   ) {}
 
   /**
@@ -43,36 +42,17 @@ export class ModelTokenizer {
    * @throws WishboneError naming the file that is missing or damaged
    */
   static async load(folder: string): Promise<ModelTokenizer> {
-    const tokenizerFile = path.join(folder, 'tokenizer.json');
-    const configFile = path.join(folder, 'tokenizer_config.json');
-    const tokenizerText = await readText(tokenizerFile);
-    if (tokenizerText === undefined) {
-      throw new WishboneError(
-        'the model folder has no tokenizer.json',
-        tokenizerFile,
-        'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
-      );
-    }
-    const configText = await readText(configFile);
-    if (configText === undefined) {
-      throw new WishboneError(
-        'the model folder has no tokenizer_config.json',
-        configFile,
-        'copy it from where tokenizer.json came from; it names the special tokens',
-      );
-    }
-    const config = parse(configText, configFile);
-    const special = await readSpecialTokens(folder, config, configFile);
-    const jinjaFile = path.join(folder, 'chat_template.jinja');
-    const jinja = await readText(jinjaFile);
-    const [templateText, templateFile] =
-      jinja !== undefined ? [jinja, jinjaFile] : [configTemplate(config, configFile), configFile];
-    const template = templateText === undefined ? undefined : ChatTemplate.parse(templateText, templateFile);
-    const json = parse(tokenizerText, tokenizerFile);
+    const files = await readFiles(folder);
+    const { tokenizer: tokenizerFile, config: configFile, template: templateFile } = tokenizerFiles(folder);
+    const config = parse(files.config, configFile);
+    const special = readSpecialTokens(folder, config, files.specialTokens);
+    const template =
+      files.template !== undefined
+        ? ChatTemplate.parse(files.template, templateFile)
+        : configTemplate(config, configFile);
+    const json = parse(files.tokenizer, tokenizerFile);
     const tokenizer = build(json, config, tokenizerFile);
-    const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
-    const contents = [tokenizerText, configText, jinja ?? ''];
-    return new ModelTokenizer(folder, tokenizer, byteLevel, template, special, contents);
+    return new ModelTokenizer(folder, tokenizer, ByteLevelEncoder.of(tokenizer, json, config), template, special);
   }
 
   /**
@@ -186,6 +166,45 @@ class WordCache {
   }
 }
 
+/** SHA-256 (hex) of all that decides what a model folder's tokenizer and chat template make of a text. */
+export async function tokenizerHash(folder: string): Promise<string> {
+  const { tokenizer, config, template, specialTokens } = await readFiles(folder);
+  const hash = createHash('sha256');
+  for (const text of [tokenizer, config, template ?? '', specialTokens ?? '']) hash.update(text).update('\0');
+  return hash.digest('hex');
+}
+
+const tokenizerFiles = (folder: string) => ({
+  tokenizer: path.join(folder, 'tokenizer.json'),
+  config: path.join(folder, 'tokenizer_config.json'),
+  template: path.join(folder, 'chat_template.jinja'),
+  specialTokens: path.join(folder, 'special_tokens_map.json'),
+});
+
+/** @throws WishboneError when one that must be there is not, or one cannot be read */
+async function readFiles(folder: string): Promise<{
+  readonly tokenizer: string;
+  readonly config: string;
+  readonly template: string | undefined;
+  readonly specialTokens: string | undefined;
+}> {
+  const files = tokenizerFiles(folder);
+  const need = async (file: string, advice: string): Promise<string> => {
+    const text = await readText(file);
+    if (text === undefined) throw new WishboneError(`the model folder has no ${path.basename(file)}`, file, advice);
+    return text;
+  };
+  return {
+    tokenizer: await need(
+      files.tokenizer,
+      'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
+    ),
+    config: await need(files.config, 'copy it from where tokenizer.json came from; it names the special tokens'),
+    template: await readText(files.template),
+    specialTokens: await readText(files.specialTokens),
+  };
+}
+
 async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
@@ -214,13 +233,12 @@ function parse(text: string, file: string): Json {
 }
 
 /** `tokenizer_config.json` first, then `special_tokens_map.json`, which older models keep beside it. */
-async function readSpecialTokens(
+function readSpecialTokens(
   folder: string,
   config: Json,
-  configFile: string,
-): Promise<Partial<Record<SpecialTokenName, string>>> {
-  const mapFile = path.join(folder, 'special_tokens_map.json');
-  const mapText = await readText(mapFile);
+  mapText: string | undefined,
+): Partial<Record<SpecialTokenName, string>> {
+  const { config: configFile, specialTokens: mapFile } = tokenizerFiles(folder);
   const map = mapText === undefined ? {} : parse(mapText, mapFile);
   const tokens: Partial<Record<SpecialTokenName, string>> = {};
   for (const name of specialTokenNames) {
@@ -240,15 +258,15 @@ async function readSpecialTokens(
   return tokens;
 }
 
-function configTemplate(config: Json, file: string): string | undefined {
+function configTemplate(config: Json, file: string): ChatTemplate | undefined {
   const value = config['chat_template'];
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return ChatTemplate.parse(value, file);
   if (Array.isArray(value)) {
     const named = value.find(
       (item): item is Json => typeof item === 'object' && item !== null && (item as Json)['name'] === 'default',
     );
-    if (typeof named?.['template'] === 'string') return named['template'];
+    if (typeof named?.['template'] === 'string') return ChatTemplate.parse(named['template'], file);
   }
   throw new WishboneError(
     'field "chat_template" must be text, or a list with a template named "default"',

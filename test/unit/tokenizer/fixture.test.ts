@@ -56,7 +56,8 @@ for (const name of ['gpt2-like', 'llama3-like', 'llama2-like']) {
         assert.deepEqual([...outcome.pair.chosen], chosen.slice(0, maxLength), what);
         assert.deepEqual([...outcome.pair.rejected], rejected.slice(0, maxLength), what);
         assert.equal(outcome.pair.promptLength, Math.max(1, want.prompt_ids.length), what);
-        assert.equal(outcome.truncated, Math.max(chosen.length, rejected.length) > maxLength, what);
+        const cut = Math.max(0, chosen.length - maxLength) + Math.max(0, rejected.length - maxLength);
+        assert.equal(outcome.cut, cut, what);
         compared++;
       }
     }
