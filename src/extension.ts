@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launch-run.js';
 import { notifyOfEnds } from './extension/notifications.js';
@@ -25,6 +26,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startDiagnostics(context, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
   );
   store.findActive();

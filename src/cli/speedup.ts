@@ -18,7 +18,7 @@ export function addSpeedupCommand(program: Command): void {
     .description(
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
-    .argument('<dataset>', datasetHelp)
+    .argument('<dataset...>', datasetHelp)
     .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
@@ -28,7 +28,7 @@ export function addSpeedupCommand(program: Command): void {
   command.action(speedupCommand);
 }
 
-async function speedupCommand(dataset: string, options: Options): Promise<void> {
+async function speedupCommand(dataset: readonly string[], options: Options): Promise<void> {
   const status = new StatusLine();
   const result = await cancellable((signal) =>
     measureSpeedup(

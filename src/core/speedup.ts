@@ -11,7 +11,7 @@ import { locateRunner, parseRunnerError } from './run/runner.js';
 
 /** What to measure. */
 export interface SpeedupRequest {
-  readonly dataset: string;
+  readonly dataset: string | readonly string[];
   readonly model: string;
   /** `sharing` is not looked at, `epochs` is taken as 1. */
   readonly plan: PlanOptions;

@@ -16,10 +16,11 @@ import {
   runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
-import { formatPercent, formatRatio, plural, sentence } from '../../format.js';
+import { formatDuration, formatPercent, formatRatio, plural, sentence } from '../../format.js';
 import type { RunPanels } from '../panel/run-panel.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
+import { cacheLimitSetting } from '../cache.js';
 import { ensureTrusted } from '../trust.js';
 import { datasetForm, mayBeDataset } from './candidates.js';
 import { pickDataset } from './pick-dataset.js';
@@ -171,18 +172,20 @@ export class Launcher {
         const abort = new AbortController();
         token.onCancellationRequested(() => abort.abort());
         let reported = 0;
-        const onProgress = ({ phase, done, total }: Progress): void => {
+        const onProgress = ({ phase, done, total, secondsLeft }: Progress): void => {
           const part = total > 0 ? done / total : undefined;
           const percent = part === undefined ? 0 : 100 * part;
           // Each phase fills the bar anew; VS Code's bar only goes forward, so later phases keep to the text.
           const increment = Math.max(0, percent - reported);
           reported += increment;
           const text = PHASES[phase] ?? sentence(phase);
-          progress.report({ message: part === undefined ? text : `${text} ${formatPercent(part)}`, increment });
+          const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
+          const message = part === undefined ? text : `${text} ${formatPercent(part)}${left}`;
+          progress.report({ message, increment });
         };
         try {
           return await prepareRunInWorker(
-            { dataset, model: model.folder, ...options, runsFolder },
+            { dataset, model: model.folder, ...options, runsFolder, cacheLimit: cacheLimitSetting() },
             { onProgress, signal: abort.signal },
           );
         } catch (error) {
