@@ -6,6 +6,9 @@ const stride = 20;
 /** Seconds before the pace says anything about what is left. */
 const patience = 2;
 
+/** What long synchronous work calls every now and then, so that it can be followed and cancelled. */
+export type Pause = () => Promise<void>;
+
 /**
  * Keeps long synchronous work answerable: between items it lets other events in (a cancel message among them), reports
  * progress a few times a second, and rejects once the signal has aborted.

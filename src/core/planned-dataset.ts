@@ -19,6 +19,8 @@ export interface PlannedDataset {
   readonly summary: PlanSummary;
   /** What `run.json` says of the dataset. */
   readonly reference: DatasetReference;
+  /** The same of the pairs held out for evaluation; undefined when there are none. */
+  readonly evalReference: DatasetReference | undefined;
   readonly modelFolder: string;
   /** Writes the plan, replacing a file that is there. @throws WishboneError (exit code 5) when it cannot be written */
   write(file: string): Promise<void>;
@@ -30,6 +32,7 @@ export interface PlannedDataset {
 interface Facts {
   readonly summary: PlanSummary;
   readonly reference: DatasetReference;
+  readonly evalReference?: DatasetReference | undefined;
 }
 
 /**
@@ -50,7 +53,11 @@ export async function obtainPlan(
   const dataset = await tokeniseDataset(request, work, found);
   const plan = await planFor(dataset, request.plan, work);
   const evaluation = await evalPlanFor(dataset, request.plan, work);
-  const facts: Facts = { summary: summarise(dataset, plan), reference: referenceTo(dataset) };
+  const facts = {
+    summary: await summarise(dataset, plan, work),
+    reference: referenceTo(dataset),
+    evalReference: evalReferenceTo(dataset),
+  };
   const { cache, model } = found.context;
   const key = planKey(request, found);
   // A file that changed since it was hashed must not be found under its old content's name.
@@ -92,7 +99,7 @@ async function fromCache(
     return undefined;
   }
   const nothing = async (): Promise<void> => undefined;
-  const base = { ...facts, modelFolder: model.folder, write: nothing, writeEval: nothing };
+  const base = { evalReference: undefined, ...facts, modelFolder: model.folder, write: nothing, writeEval: nothing };
   if (!files) return base;
   const plan = await cache.find('plans', key, 'safetensors');
   const evaluation =
@@ -112,20 +119,19 @@ async function readFacts(file: string, { sources, evalSources }: FoundDataset): 
   } catch {
     return undefined;
   }
-  const { summary, reference } = facts;
-  const [first] = sources;
-  if (first === undefined || summary.files.length !== sources.length) return undefined;
+  const { summary, reference, evalReference } = facts;
+  if (summary.files.length !== sources.length) return undefined;
   const renamed = <File extends { readonly path: string }>(files: readonly File[], now: typeof sources): File[] =>
     files.map((old, index) => ({ ...old, path: now[index]?.path ?? old.path }));
-  const { files, evaluation } = reference;
+  const now = (reference: DatasetReference, now: typeof sources): DatasetReference => ({
+    ...reference,
+    path: now[0]?.path ?? reference.path,
+    ...(reference.files ? { files: renamed(reference.files, now) } : {}),
+  });
   return {
     summary: { ...summary, files: renamed(summary.files, sources) },
-    reference: {
-      ...reference,
-      path: first.path,
-      ...(files ? { files: renamed(files, sources) } : {}),
-      ...(evaluation ? { evaluation: { ...evaluation, files: renamed(evaluation.files, evalSources) } } : {}),
-    },
+    reference: now(reference, sources),
+    evalReference: evalReference && now(evalReference, evalSources.length > 0 ? evalSources : sources),
   };
 }
 
@@ -135,20 +141,26 @@ function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): stri
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-function referenceTo(dataset: TokenisedDataset): DatasetReference {
-  const { file, form, files, pairs, evalPairs, evalFiles, sha256 } = dataset;
-  const plain = files.length === 1 && files[0]?.weight === 1;
+function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {
+  return { path: file, sha256: sha256.dataset, format: form, pairs: pairs.length, ...fileList(files) };
+}
+
+function evalReferenceTo(dataset: TokenisedDataset): DatasetReference | undefined {
+  const { evalPairs, evalFiles, sha256 } = dataset;
+  if (evalPairs.length === 0) return undefined;
+  const [first] = evalFiles;
+  if (first === undefined) return { ...referenceTo(dataset), pairs: evalPairs.length };
+  const { path: file, form } = first;
+  return { path: file, sha256: sha256.evaluation, format: form, pairs: evalPairs.length, ...fileList(evalFiles) };
+}
+
+/** All files, unless there is one that is taken as it is. */
+function fileList(files: readonly DatasetFile[]): Pick<DatasetReference, 'files'> {
+  if (files.length === 1 && files[0]?.weight === 1) return {};
   const entry = ({ path: name, sha256: hash, form: format, rows, weight }: DatasetFile): DatasetFileReference => {
     return { path: name, sha256: hash, format, rows, weight };
   };
-  return {
-    path: file,
-    sha256: sha256.dataset,
-    format: form,
-    pairs: pairs.length,
-    ...(plain ? {} : { files: files.map(entry) }),
-    ...(evalPairs.length > 0 ? { evaluation: { pairs: evalPairs.length, files: evalFiles.map(entry) } } : {}),
-  };
+  return { files: files.map(entry) };
 }
 
 /** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */

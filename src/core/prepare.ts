@@ -1,11 +1,15 @@
 import path from 'node:path';
+import { stepCost, sumSteps, type StepCost, type TileCounts } from './cost/index.js';
 import type { DatasetForm } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
-import { binCount, buildPlan, naiveFlops, stepCount, totalFlops, type Plan } from './plan/index.js';
+import type { Flops, LlamaShape } from './model/index.js';
+import { Pace } from './pace.js';
+import { binCount, buildPlan, stepCount, type Plan } from './plan/index.js';
 import { obtainPlan } from './planned-dataset.js';
 import type { WorkOptions } from './progress.js';
+import { checkTraining } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
-import { createRunFolder, newRunConfig } from './run/folder.js';
+import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
 import { tokeniseDataset, type DatasetFile, type DatasetRequest, type TokenisedDataset } from './tokenise/index.js';
 
 export { tokeniseDataset, type DatasetRequest, type TokenisedDataset };
@@ -18,7 +22,7 @@ export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: W
       skipped: dataset.skipped.length,
       truncated: dataset.truncated,
       shape: dataset.model.config,
-      sha256: dataset.sha256,
+      sha256: { dataset: dataset.sha256.dataset, tokenizer: dataset.sha256.tokenizer },
       datasetFile: dataset.file,
     },
     options,
@@ -37,7 +41,9 @@ export async function evalPlanFor(
   work: WorkOptions = {},
 ): Promise<Plan | undefined> {
   if (dataset.evalPairs.length === 0) return undefined;
-  const held = { ...dataset, pairs: dataset.evalPairs, skipped: [], truncated: 0 };
+  const { evalPairs: pairs, evalFiles, sha256 } = dataset;
+  const file = evalFiles[0]?.path ?? dataset.file;
+  const held = { ...dataset, file, pairs, skipped: [], truncated: 0, sha256: { ...sha256, dataset: sha256.evaluation } };
   return planFor(held, { ...options, epochs: 1 }, work);
 }
 
@@ -60,6 +66,20 @@ export interface PlanSummary {
   readonly tokenRatio: number;
   /** Required FLOPs of the naive plan over those of this one. */
   readonly flopsRatio: number;
+  /** Fewest bins that could hold the tokens: over the steps, the sum of tokens over capacity, rounded up. */
+  readonly binsLowerBound: number;
+  /** Predicted time of a step's slowest bin over the mean of its bins, the mean over the steps. */
+  readonly slowestOverMean: number;
+  /** Predicted time of naive pairing with packing over this plan's, on the device of src/core/cost/device.ts. */
+  readonly predictedSpeedup: number;
+  /** Predicted time of naive pairing without packing over this plan's. */
+  readonly predictedSpeedupUnpacked: number;
+  /** Required FLOPs of one forward pass over the plan, by part. */
+  readonly flops: Flops;
+  /** (query, key) pairs that the masks let through. */
+  readonly attentionArea: number;
+  /** Tiles of 128 × 128 of the masks, at or below the diagonal. */
+  readonly tiles: TileCounts;
   /** Mean fraction of the capacity that a bin uses. */
   readonly fill: number;
   /** Pairs that the dataset's rows make; a row with several responses makes several. */
@@ -82,9 +102,14 @@ export interface PlanSummary {
   readonly parameters: number;
 }
 
-export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
+export async function summarise(
+  dataset: TokenisedDataset,
+  plan: Plan,
+  work: WorkOptions = {},
+): Promise<PlanSummary> {
   const { counts, capacity, epochs, sharing } = plan.metadata;
   const bins = binCount(plan);
+  const cost = await costOf(plan, dataset.model.config, work);
   return {
     form: dataset.form,
     files: dataset.files,
@@ -96,7 +121,14 @@ export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
     naiveTokens: counts.naive_tokens,
     planTokens: counts.plan_tokens,
     tokenRatio: counts.naive_tokens / counts.plan_tokens,
-    flopsRatio: naiveFlops(dataset.pairs, dataset.model.config, epochs) / totalFlops(plan),
+    flopsRatio: cost.flopsRatio,
+    binsLowerBound: cost.binsLowerBound,
+    slowestOverMean: cost.slowestOverMean,
+    predictedSpeedup: cost.predictedSpeedup,
+    predictedSpeedupUnpacked: cost.predictedSpeedupUnpacked,
+    flops: cost.flops,
+    attentionArea: cost.visiblePairs,
+    tiles: cost.tiles,
     fill: counts.plan_tokens / (bins * capacity),
     pairsMade: dataset.counts.made,
     droppedByMargin: dataset.counts.dropped,
@@ -111,6 +143,18 @@ export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
   };
 }
 
+/** `planCost` that can be followed and cancelled. */
+async function costOf(plan: Plan, shape: LlamaShape, work: WorkOptions): Promise<StepCost> {
+  const pace = new Pace(work);
+  const total = stepCount(plan);
+  const steps: StepCost[] = [];
+  for (let step = 0; step < total; step++) {
+    steps.push(stepCost(plan, step, shape));
+    await pace.item(() => ({ phase: 'plan', done: step, total }));
+  }
+  return sumSteps(steps);
+}
+
 /** A plan and its summary, from files. Tokens come from the cache, the plan is made. */
 export async function preparePlan(
   request: DatasetRequest,
@@ -118,7 +162,7 @@ export async function preparePlan(
 ): Promise<{ dataset: TokenisedDataset; plan: Plan; summary: PlanSummary }> {
   const dataset = await tokeniseDataset(request, work);
   const plan = await planFor(dataset, request.plan, work);
-  return { dataset, plan, summary: summarise(dataset, plan) };
+  return { dataset, plan, summary: await summarise(dataset, plan, work) };
 }
 
 /** What a run is made of. */
@@ -141,10 +185,13 @@ export async function prepareRun(
   request: RunRequest,
   work: WorkOptions = {},
 ): Promise<{ folder: string; summary: PlanSummary }> {
+  const { eval_fraction: fraction } = request.plan;
+  checkTraining(request.training, request.evalDataset !== undefined || fraction > 0);
   const planned = await obtainPlan(request, work, { files: true });
   const config = newRunConfig({
     name: request.name,
     dataset: planned.reference,
+    evalDataset: planned.evalReference,
     model: { path: planned.modelFolder },
     plan: request.plan,
     training: request.training,
@@ -164,6 +211,3 @@ export async function prepareRun(
   });
   return { folder, summary: planned.summary };
 }
-
-/** The plan of the pairs held out for evaluation, beside `plan.safetensors`; there only when there are some. */
-export const EVAL_PLAN_FILE = 'eval-plan.safetensors';

@@ -14,10 +14,10 @@ export class Problems implements vscode.Disposable {
   }
 
   /** Registers a command whose errors are shown here. */
-  command(id: string, run: (argument: unknown) => Promise<void>): vscode.Disposable {
-    return vscode.commands.registerCommand(id, async (argument: unknown) => {
+  command(id: string, run: (...given: unknown[]) => Promise<void>): vscode.Disposable {
+    return vscode.commands.registerCommand(id, async (...given: unknown[]) => {
       try {
-        await run(argument);
+        await run(...given);
       } catch (error) {
         // Not awaited: the message stays until it is read, the command is over now.
         void this.show(error);

@@ -6,6 +6,10 @@ export interface Theme {
   readonly blue: string;
   readonly green: string;
   readonly red: string;
+  readonly orange: string;
+  readonly purple: string;
+  readonly yellow: string;
+  readonly background: string;
   readonly tooltipBackground: string;
   readonly tooltipBorder: string;
   readonly font: string;
@@ -35,6 +39,10 @@ export function readTheme(): Theme {
     blue: color('--vscode-charts-blue', '--vscode-foreground'),
     green: color('--vscode-charts-green', '--vscode-foreground'),
     red: color('--vscode-charts-red', '--vscode-errorForeground'),
+    orange: color('--vscode-charts-orange', '--vscode-foreground'),
+    purple: color('--vscode-charts-purple', '--vscode-foreground'),
+    yellow: color('--vscode-charts-yellow', '--vscode-foreground'),
+    background: color('--vscode-editor-background'),
     tooltipBackground: color('--vscode-editorHoverWidget-background', '--vscode-editor-background'),
     tooltipBorder: color('--vscode-editorHoverWidget-border', '--vscode-contrastBorder'),
     font: color('--vscode-font-family'),

@@ -58,7 +58,8 @@ export interface TokenisedDataset {
   readonly truncated: number;
   /** All that was cut, of all files. */
   readonly cuts: TokenCounts;
-  readonly sha256: { readonly dataset: string; readonly tokenizer: string };
+  /** `evaluation`: of the files that the pairs held out come from. */
+  readonly sha256: { readonly dataset: string; readonly evaluation: string; readonly tokenizer: string };
   readonly model: ModelInfo;
 }
 
@@ -139,7 +140,11 @@ export async function tokeniseDataset(
     skipped,
     truncated: sums.truncated,
     cuts: sums,
-    sha256: { dataset: datasetHash(train), tokenizer: context.tokenizerHash },
+    sha256: {
+      dataset: datasetHash(train),
+      evaluation: datasetHash(evaluation.length > 0 ? evaluation : train),
+      tokenizer: context.tokenizerHash,
+    },
     model: context.model,
   };
 }

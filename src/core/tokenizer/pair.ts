@@ -62,9 +62,7 @@ export class PairTokenizer {
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    if (pair.kind === 'text') this.text(pair);
-    else this.messages(pair);
-    const [prompt, chosen, rejected] = [this.prompt.view(), this.chosen.view(), this.rejected.view()];
+    const [prompt, chosen, rejected] = this.encoded(pair);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const wholePrompt = Math.max(1, common);
     const { maxLength, maxPromptLength = 0 } = this.options;
@@ -81,6 +79,19 @@ export class PairTokenizer {
       cut: cut(chosen) + cut(rejected),
       promptCut,
     };
+  }
+
+  /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
+  renderings(pair: PairText): Renderings {
+    const [prompt, chosen, rejected] = this.encoded(pair).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    return { prompt, chosen, rejected };
+  }
+
+  /** Prompt, prompt + chosen, prompt + rejected: views that hold until the next pair. */
+  private encoded(pair: PairText): [Int32Array, Int32Array, Int32Array] {
+    if (pair.kind === 'text') this.text(pair);
+    else this.messages(pair);
+    return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
   }
 
   private text(pair: TextPair): void {
@@ -156,6 +167,13 @@ export class PairTokenizer {
   private where(place: RowPlace): string {
     return rowWhere(this.options.file, place);
   }
+}
+
+/** A pair's token ids: of the prompt alone, and of the prompt with each response. */
+export interface Renderings {
+  readonly prompt: Int32Array;
+  readonly chosen: Int32Array;
+  readonly rejected: Int32Array;
 }
 
 /** Number of leading elements that two sequences share. */

@@ -109,6 +109,11 @@ export class ModelTokenizer {
     return this.specialTokens;
   }
 
+  /** The text of some tokens, special ones included. Characters of which bytes are missing become U+FFFD. */
+  decode(ids: ArrayLike<number>): string {
+    return this.tokenizer.decode(Array.from(ids), { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  }
+
   /** The token of an id, for messages to people. */
   tokenText(id: number): string {
     return this.tokenizer.id_to_token(id) ?? `#${id}`;

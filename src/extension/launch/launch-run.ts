@@ -6,18 +6,20 @@ import { WishboneError } from '../../core/errors.js';
 import { inspectModel, type ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
 import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
-import type { Progress } from '../../core/progress.js';
 import {
   checkDiskSpace,
   DEFAULT_RUNNER,
   locateRunner,
   type Preset,
   PRESETS,
+  type RunConfig,
+  type RunnerOptions,
   runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
-import { formatDuration, formatPercent, formatRatio, plural, sentence } from '../../format.js';
-import type { RunPanels } from '../panel/run-panel.js';
+import { formatRatio, plural } from '../../format.js';
+import { withPlanProgress } from '../plan-progress.js';
+import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { cacheLimitSetting } from '../cache.js';
@@ -33,6 +35,9 @@ import { pickStep } from './steps.js';
 const TITLE = 'Launch Run';
 const OPEN_FOLDER = 'Open Folder…';
 const OPEN_RUN = 'Open Run';
+
+/** What settings begin from: a preset, or those of another run. */
+type Start = Pick<Preset, 'label' | 'plan' | 'training'> & { readonly runner?: RunnerOptions };
 
 /** Everything that has been decided when a run is launched. */
 interface Decision {
@@ -59,10 +64,19 @@ export class Launcher {
 
   /** @param dataset a preference file to begin with (a path or an address), so that it is not asked for */
   async launch(dataset?: unknown): Promise<void> {
+    await this.#launch(givenPath(dataset), undefined);
+  }
+
+  /** Launches a run like another one, with every setting open to be changed first. */
+  async duplicate(config: RunConfig): Promise<void> {
+    await this.#launch(config.dataset.path, config);
+  }
+
+  async #launch(dataset: string | undefined, like: RunConfig | undefined): Promise<void> {
     if (!(await ensureTrusted()) || !(await ensureFolder())) return;
     // Said before anything is asked: without it all answers would be in vain.
     await locateRunner();
-    const decision = await this.#decide(givenPath(dataset));
+    const decision = await this.#decide(dataset, like);
     if (decision === undefined) return;
     await checkDiskSpace(decision.runsFolder, decision.model.parameters, decision.options.training);
     await Promise.all([this.#datasets.add(decision.dataset), this.#models.add(decision.model.folder)]);
@@ -73,14 +87,15 @@ export class Launcher {
   }
 
   /** The four questions, with the way back. */
-  async #decide(given: string | undefined): Promise<Decision | undefined> {
+  async #decide(given: string | undefined, like: RunConfig | undefined): Promise<Decision | undefined> {
     const totalSteps = 4;
     // Asked for early and needed last.
     const backends = runnerBackends();
     let dataset = given;
-    let model: ModelInfo | undefined;
-    let preset: Preset | undefined;
-    for (let step = dataset === undefined ? 1 : 2; ;) {
+    let model = like === undefined ? undefined : await this.#inspect(like.model.path);
+    let preset: Start | undefined = like === undefined ? undefined : { label: `As ${like.name}`, ...like };
+    // A model that is gone is asked for.
+    for (let step = dataset === undefined ? 1 : model === undefined ? 2 : 4; ;) {
       const position = { step, totalSteps, title: TITLE };
       switch (step) {
         case 1: {
@@ -105,7 +120,7 @@ export class Launcher {
         }
         case 3: {
           const before = preset;
-          const picked = await pickStep<Preset>({
+          const picked = await pickStep<Start>({
             ...position,
             back: true,
             placeholder: 'Preset: what to begin from; every setting can be changed next',
@@ -162,37 +177,8 @@ export class Launcher {
     options,
     runsFolder,
   }: Decision): Promise<{ folder: string; summary: PlanSummary } | undefined> {
-    return vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: `Planning ${path.basename(dataset)}`,
-        cancellable: true,
-      },
-      async (progress, token) => {
-        const abort = new AbortController();
-        token.onCancellationRequested(() => abort.abort());
-        let reported = 0;
-        const onProgress = ({ phase, done, total, secondsLeft }: Progress): void => {
-          const part = total > 0 ? done / total : undefined;
-          const percent = part === undefined ? 0 : 100 * part;
-          // Each phase fills the bar anew; VS Code's bar only goes forward, so later phases keep to the text.
-          const increment = Math.max(0, percent - reported);
-          reported += increment;
-          const text = PHASES[phase] ?? sentence(phase);
-          const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
-          const message = part === undefined ? text : `${text} ${formatPercent(part)}${left}`;
-          progress.report({ message, increment });
-        };
-        try {
-          return await prepareRunInWorker(
-            { dataset, model: model.folder, ...options, runsFolder, cacheLimit: cacheLimitSetting() },
-            { onProgress, signal: abort.signal },
-          );
-        } catch (error) {
-          if (abort.signal.aborted) return undefined;
-          throw error;
-        }
-      },
+    return withPlanProgress(dataset, (work) =>
+      prepareRunInWorker({ dataset, model: model.folder, ...options, runsFolder, cacheLimit: cacheLimitSetting() }, work),
     );
   }
 
@@ -212,19 +198,9 @@ export class Launcher {
   }
 }
 
-const PHASES: Readonly<Record<string, string>> = {
-  tokenise: 'Reading and tokenising',
-  plan: 'Packing',
-  write: 'Writing the plan',
-};
-
 /** A preset's options as far as the model allows them. */
-function optionsFor({ plan, training }: Preset, { config }: ModelInfo): LaunchOptions {
-  return {
-    plan: { ...plan, max_length: Math.min(plan.max_length, config.maxPositions) },
-    training,
-    runner: DEFAULT_RUNNER,
-  };
+function optionsFor({ plan, training, runner = DEFAULT_RUNNER }: Start, { config }: ModelInfo): LaunchOptions {
+  return { plan: { ...plan, max_length: Math.min(plan.max_length, config.maxPositions) }, training, runner };
 }
 
 /** A run lives in the workspace folder its dataset is in, or in the first one. */
@@ -236,6 +212,8 @@ function runsFolderFor(dataset: string): string {
 }
 
 function givenPath(argument: unknown): string | undefined {
+  // The Datasets view gives its item.
+  if (typeof argument === 'object' && argument !== null && 'file' in argument) return givenPath(argument.file);
   if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
   return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }

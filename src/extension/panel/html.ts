@@ -1,5 +1,7 @@
 /** What the page of a panel is made of. Addresses are the webview's own, as text. */
 export interface PageParts {
+  /** Id of the page's main element, which its script fills. */
+  readonly view: string;
   readonly title: string;
   readonly cspSource: string;
   readonly script: string;
@@ -13,7 +15,7 @@ export interface PageParts {
  * nonce: the controls make one to see whether the browser knows `:focus-visible`, and read the nonce from the page.
  * Their other styles are constructed sheets, and Chart.js sets properties; the policy does not concern either.
  */
-export function pageHtml({ title, cspSource, script, style, nonce }: PageParts): string {
+export function pageHtml({ view, title, cspSource, script, style, nonce }: PageParts): string {
   const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src ${cspSource} 'nonce-${nonce}'`;
   return `<!DOCTYPE html>
 <html lang="en">
@@ -26,7 +28,7 @@ export function pageHtml({ title, cspSource, script, style, nonce }: PageParts):
 <title>${escape(title)}</title>
 </head>
 <body>
-<main id="run"></main>
+<main id="${escape(view)}"></main>
 <script nonce="${nonce}" src="${escape(script)}"></script>
 </body>
 </html>`;

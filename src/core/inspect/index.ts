@@ -1,0 +1,13 @@
+export type { BinView } from './bin-view.js';
+export type { Histogram } from './histogram.js';
+export type {
+  BinTotals,
+  DatasetState,
+  PackedSlice,
+  PackingOverview,
+  PathPiece,
+  PlanInfo,
+  PlanSide,
+} from './messages.js';
+export { PlanInspector } from './plan-inspector.js';
+export { type PlanSource, readPlanOptions, readPlanSource, sourceKey, sourceName } from './source.js';

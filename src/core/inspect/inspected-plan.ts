@@ -1,0 +1,182 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+
+import { Dataset } from '../dataset/index.js';
+import { WishboneError } from '../errors.js';
+import type { LlamaShape } from '../model/flops.js';
+import { inspectModel } from '../model/index.js';
+import { binCount, type Plan, readPlan } from '../plan/index.js';
+import { preparePlan } from '../prepare.js';
+import type { WorkOptions } from '../progress.js';
+import { PLAN_FILE, readRun } from '../run/index.js';
+import { ModelTokenizer } from '../tokenizer/index.js';
+import { type BinView, viewBin } from './bin-view.js';
+import { fileHash } from './file-hash.js';
+import { lengthHistogram } from './histogram.js';
+import type { DatasetState, PackedSlice, PackingOverview, PathPiece, PlanInfo, PlanSide } from './messages.js';
+import {
+  type PackedBins,
+  packedBins,
+  packedNaively,
+  roleTokens,
+  sequenceLengths,
+  type SequenceLengths,
+  sliceBins,
+} from './packed.js';
+import { PairOfSequence } from './sequences.js';
+import type { PlanSource } from './source.js';
+import { pathPieces, tokenText } from './texts.js';
+
+/** A plan being looked at: everything the views show comes from here. Nothing is written. */
+export class InspectedPlan {
+  readonly #owners: PairOfSequence;
+  #lastView: BinView | undefined;
+  #lengths: SequenceLengths | undefined;
+  readonly #packed = new Map<PlanSide, PackedBins>();
+
+  private constructor(
+    readonly info: PlanInfo,
+    readonly plan: Plan,
+    readonly shape: LlamaShape | undefined,
+    readonly tokenizer: ModelTokenizer | undefined,
+  ) {
+    this.#owners = new PairOfSequence(plan);
+  }
+
+  /**
+   * Reads the plan of a run, or makes one for a dataset. A model folder that is gone costs texts and FLOPs only.
+   *
+   * @throws WishboneError when there is no plan to look at
+   */
+  static async open(source: PlanSource, work: WorkOptions = {}): Promise<InspectedPlan> {
+    const { name, dataset, model, plan } = await planOf(source, work);
+    const [shape, noFlops] = await attempt(async () => (await inspectModel(model)).config);
+    const [tokenizer, noText] = await attempt(() => ModelTokenizer.load(model));
+    const { sharing, capacity, epochs, counts } = plan.metadata;
+    const info: PlanInfo = {
+      name,
+      dataset,
+      model,
+      sharing,
+      capacity,
+      epochs,
+      stepStart: plan.stepBinStart,
+      pairs: counts.pairs,
+      naiveTokens: counts.naive_tokens,
+      planTokens: counts.plan_tokens,
+      noFlops,
+      noText,
+    };
+    return new InspectedPlan(info, plan, shape, tokenizer);
+  }
+
+  async bin(bin: number): Promise<BinView> {
+    if (this.#lastView?.bin === bin) return this.#lastView;
+    if (bin < 0 || bin >= binCount(this.plan)) throw new RangeError(`there is no bin ${bin}`);
+    return (this.#lastView = await viewBin(this.plan, this.#owners, bin, this.shape));
+  }
+
+  async texts(bin: number, side: PlanSide, from: number, to: number): Promise<string[]> {
+    const { tokenizer } = this;
+    if (tokenizer === undefined) return [];
+    return Array.from((await this.bin(bin))[side].tokens.subarray(from, to), (id) => tokenText(tokenizer, id));
+  }
+
+  async path(bin: number, side: PlanSide, row: number): Promise<PathPiece[]> {
+    const layout = (await this.bin(bin))[side];
+    if (this.tokenizer === undefined || row < 0 || row >= layout.tokens.length) return [];
+    return pathPieces(layout, row, this.tokenizer);
+  }
+
+  async packing(): Promise<PackingOverview> {
+    const totals = async (side: PlanSide) => {
+      const bins = await this.#bins(side);
+      return { stepStart: bins.stepStart, roleTokens: roleTokens(bins) };
+    };
+    return {
+      shared: await totals('shared'),
+      naive: await totals('naive'),
+      histogram: lengthHistogram(this.plan, this.#sequenceLengths()),
+    };
+  }
+
+  async packed(side: PlanSide, from: number, to: number): Promise<PackedSlice> {
+    const bins = await this.#bins(side);
+    const last = Math.min(to, bins.segmentStart.length - 1);
+    const slice = sliceBins(bins, Math.min(from, last), last);
+    return {
+      ...slice,
+      segmentRow: slice.segmentPair.map((pair) => (pair < 0 ? -1 : this.plan.pairRow[pair]!)),
+    };
+  }
+
+  binOfRow(row: number): number {
+    const pair = this.plan.pairRow.indexOf(row);
+    if (pair < 0) return -1;
+    const chosen = this.plan.pairChosen[pair]!;
+    const target = this.plan.targetSequence.indexOf(chosen);
+    let bin = 0;
+    while (this.plan.targetStart[bin + 1]! <= target) bin++;
+    return bin;
+  }
+
+  /** @throws WishboneError when the dataset cannot be read up to the row */
+  async lineOfRow(row: number): Promise<number | null> {
+    const dataset = await Dataset.open(this.info.dataset);
+    for await (const outcome of dataset.outcomes()) if (outcome.row >= row) return outcome.line ?? null;
+    return null;
+  }
+
+  async datasetState(): Promise<DatasetState> {
+    const { dataset } = this.info;
+    const there = await access(dataset).then(
+      () => true,
+      () => false,
+    );
+    if (!there) return 'missing';
+    return (await fileHash(dataset)) === this.plan.metadata.sha256.dataset ? 'same' : 'changed';
+  }
+
+  #sequenceLengths(): SequenceLengths {
+    return (this.#lengths ??= sequenceLengths(this.plan));
+  }
+
+  async #bins(side: PlanSide): Promise<PackedBins> {
+    let bins = this.#packed.get(side);
+    if (bins === undefined) {
+      bins =
+        side === 'shared'
+          ? packedBins(this.plan)
+          : await packedNaively(this.plan, this.#owners, this.#sequenceLengths());
+      this.#packed.set(side, bins);
+    }
+    return bins;
+  }
+}
+
+async function planOf(
+  source: PlanSource,
+  work: WorkOptions,
+): Promise<{ name: string; dataset: string; model: string; plan: Plan }> {
+  if (source.kind === 'dataset') {
+    const { dataset, plan } = await preparePlan(source, work);
+    return { name: path.basename(dataset.file), dataset: dataset.file, model: dataset.model.folder, plan };
+  }
+  const { folder, config } = await readRun(source.folder);
+  return {
+    name: config.name,
+    dataset: config.dataset.path,
+    model: path.resolve(folder, config.model.path),
+    plan: await readPlan(path.join(folder, PLAN_FILE)),
+  };
+}
+
+/** What the work makes, or in words why it cannot. */
+async function attempt<T>(work: () => Promise<T>): Promise<[made: T, problem: null] | [made: undefined, problem: string]> {
+  try {
+    return [await work(), null];
+  } catch (error) {
+    if (error instanceof WishboneError) return [undefined, `${error.what} (${error.where})`];
+    throw error;
+  }
+}
