@@ -29,6 +29,7 @@ const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
   seed: 'decides the order of the pairs',
   max_length: 'most tokens of one sequence, prompt and response; the end is cut off',
   max_prompt_length: 'most tokens of a prompt; its start is cut off; 0: no limit of its own',
+  columns: "names that the files have for the form's fields: prompt=question,chosen=good,rejected=bad",
   eval_fraction: 'share of the pairs held out for evaluation; pairs with the same prompt stay together',
 };
 
@@ -140,7 +141,9 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 }
 
 /** What every command says of its dataset argument. */
-export const datasetHelp = 'preference files: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; see docs/datasets.md';
+export const datasetHelp =
+  'preference files (.jsonl, .json, .csv, .tsv, also gzipped, .parquet), wildcards, or dataset_info.json#name, ' +
+  'also with a weight: pairs.jsonl:0.5; see docs/datasets.md';
 
 /** Adds what says more about the dataset than its name. */
 export function addDatasetOptions(command: Command): void {

@@ -98,12 +98,17 @@ function fileRow({ path: file, form, pairs, weight }: PlanSummary['files'][numbe
   return [index === 0 ? 'files' : '', `${path.basename(file)}: ${grouped(pairs)} pairs (${form})${times}`];
 }
 
+function sourceRow({ name, pairs }: PlanSummary['sources'][number], index: number): [string, string] {
+  return [index === 0 ? 'sources' : '', `${name}: ${grouped(pairs)} pairs`];
+}
+
 /** A plan in words. */
 export function planReport(plan: PlanSummary, out?: string): string {
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
     ...(plan.files.length > 1 ? plan.files.map(fileRow) : []),
     ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
+    ...plan.sources.map(sourceRow),
     ['steps', grouped(plan.steps)],
     ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
     ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],

@@ -12,7 +12,7 @@ import { findDataset, tokeniseDataset, type DatasetFile, type DatasetRequest, ty
 import type { TokenisedDataset } from './tokenise/index.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const planVersion = 1;
+const planVersion = 2;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {

@@ -4,7 +4,7 @@ import type { DatasetForm } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
 import type { Flops, LlamaShape } from './model/index.js';
 import { Pace } from './pace.js';
-import { binCount, buildPlan, stepCount, type Plan } from './plan/index.js';
+import { binCount, buildPlan, noSource, stepCount, type Plan } from './plan/index.js';
 import { obtainPlan } from './planned-dataset.js';
 import type { WorkOptions } from './progress.js';
 import { checkTraining } from './run/conflicts.js';
@@ -52,6 +52,8 @@ export interface PlanSummary {
   /** Of the first file, when there are several. */
   readonly form: DatasetForm;
   readonly files: readonly DatasetFile[];
+  /** Where the pairs of an epoch come from; empty when that is one place. */
+  readonly sources: readonly { readonly name: string; readonly pairs: number }[];
   readonly sharing: PlanOptions['sharing'];
   /** Different pairs trained on. */
   readonly pairs: number;
@@ -113,6 +115,7 @@ export async function summarise(
   return {
     form: dataset.form,
     files: dataset.files,
+    sources: countSources(dataset, plan),
     sharing,
     pairs: counts.pairs,
     epochs,
@@ -141,6 +144,12 @@ export async function summarise(
     evalPairs: dataset.evalPairs.length,
     parameters: dataset.model.parameters,
   };
+}
+
+function countSources({ pairs }: TokenisedDataset, { metadata }: Plan): PlanSummary['sources'] {
+  const counts = new Map<string, number>();
+  for (const { source = noSource } of pairs) counts.set(source, (counts.get(source) ?? 0) + 1);
+  return (metadata.sources ?? []).map((name) => ({ name, pairs: counts.get(name) ?? 0 }));
 }
 
 /** `planCost` that can be followed and cancelled. */

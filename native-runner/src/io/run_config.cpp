@@ -34,6 +34,7 @@ void check_description(JsonFields& fields) {
     plan.number("min_margin", 0, 1e9, 0);
     plan.integer("max_prompt_length", 0, most, 0);
     plan.number("eval_fraction", 0, 1, 0);
+    plan.text("columns", "");
     plan.text("sharing");
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);

@@ -1,5 +1,14 @@
 /** The forms preference files come in. */
-export const datasetForms = ['trl-explicit', 'trl-implicit', 'sharegpt', 'openai', 'ranked', 'scored'] as const;
+export const datasetForms = [
+  'trl-explicit',
+  'trl-implicit',
+  'sharegpt',
+  'alpaca',
+  'llamafactory-v1',
+  'openai',
+  'ranked',
+  'scored',
+] as const;
 export type DatasetForm = (typeof datasetForms)[number];
 
 /** What each form looks like, for messages to people. */
@@ -7,6 +16,8 @@ export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
   'trl-explicit': 'TRL with explicit prompt (prompt, chosen, rejected)',
   'trl-implicit': 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
   sharegpt: 'ShareGPT preference (conversations, chosen, rejected)',
+  alpaca: 'Alpaca preference (instruction, input, chosen, rejected)',
+  'llamafactory-v1': 'LLaMA-Factory v1 (chosen_messages, rejected_messages)',
   openai: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
   ranked: 'ranked responses (prompt, responses, ranks)',
   scored: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
@@ -60,4 +71,8 @@ export function rowWhere(file: string, place: RowPlace): string {
 }
 
 /** One preference example as read from a file. */
-export type PairText = (TextPair | MessagePair) & RowPlace;
+export type PairText = (TextPair | MessagePair) &
+  RowPlace & {
+    /** What the row says of where it comes from, in a field `source`. */
+    readonly source?: string | undefined;
+  };

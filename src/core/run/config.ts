@@ -11,6 +11,8 @@ export interface PlanOptions extends LayoutOptions {
   readonly min_margin: number;
   /** Most tokens of the prompt, whose start is cut; 0: no limit of its own. */
   readonly max_prompt_length: number;
+  /** Names that the files have for the form's fields, as `prompt=question,chosen=good`; empty: the form's own. */
+  readonly columns: string;
   /** Share of the pairs that is held out for evaluation. */
   readonly eval_fraction: number;
 }
@@ -203,6 +205,7 @@ export const DEFAULT_PLAN: PlanOptions = {
   min_margin: 0,
   max_prompt_length: 0,
   eval_fraction: 0,
+  columns: '',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -293,6 +296,7 @@ const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
   max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
   eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
+  columns: { kind: 'string', absent: '' },
 };
 
 const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {

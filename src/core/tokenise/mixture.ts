@@ -23,17 +23,16 @@ export interface Mixture {
  *   they allow
  */
 export function mix(sources: readonly TokenisedSource[], seed: number, evalFraction: number): Mixture {
-  const files = sources.length > 1 ? sources.map(({ source }) => source.path) : [];
+  const several = sources.length > 1;
   const skipped: RowPlace[] = [];
   const perFile: TokenPair[][] = [];
   let firstRow = 0;
-  sources.forEach(({ store, rows }, index) => {
-    const file = files[index];
+  sources.forEach(({ source: { path: file, name }, store, rows }) => {
     const placed = <Place extends RowPlace>(place: Place): Place =>
-      file === undefined ? place : { ...place, row: firstRow + place.row, rowInFile: place.row, file };
+      several ? { ...place, row: firstRow + place.row, rowInFile: place.row, file } : place;
     const pairs: TokenPair[] = [];
     for (const outcome of store.outcomes()) {
-      if ('pair' in outcome) pairs.push(placed(outcome.pair));
+      if ('pair' in outcome) pairs.push(several ? { source: name, ...placed(outcome.pair) } : outcome.pair);
       else skipped.push(placed(outcome.skipped));
     }
     perFile.push(pairs);
@@ -42,7 +41,9 @@ export function mix(sources: readonly TokenisedSource[], seed: number, evalFract
   const held = evalFraction > 0 ? holdOut(perFile.flat(), seed, evalFraction) : new Set<TokenPair>();
   const pairs = perFile.flatMap((all, index) => {
     const left = held.size === 0 ? all : all.filter((pair) => !held.has(pair));
-    return weighted(left, sources[index]?.source.weight ?? 1, seed, index);
+    const { weight = 1, samples } = sources[index]?.source ?? {};
+    const once = samples === undefined || left.length === 0 ? 1 : samples / left.length;
+    return weighted(left, weight * once, seed, index);
   });
   return { pairs, evalPairs: perFile.flat().filter((pair) => held.has(pair)), skipped };
 }

@@ -4,8 +4,9 @@ import type { TokenOutcome, TokenPair } from '../tokenizer/index.js';
 
 /** Numbers kept of each outcome; `meta` holds them one after another. */
 const fields = 8;
-/** Their order; `line` is -1 in a file without lines, `chosen` and `rejected` are lengths, 0 for a skipped pair. */
-const Field = { row: 0, line: 1, promptLength: 2, chosen: 3, rejected: 4, cut: 5, promptCut: 6 } as const;
+/** Their order; `line` is -1 in a file without lines, `chosen` and `rejected` are lengths, 0 for a skipped pair;
+ * `source` is an index of the batch's sources, -1 without one. */
+const Field = { row: 0, line: 1, promptLength: 2, chosen: 3, rejected: 4, cut: 5, promptCut: 6, source: 7 } as const;
 
 /** Some outcomes in a form that moves between threads without a copy. */
 export interface TokenBatch {
@@ -13,6 +14,8 @@ export interface TokenBatch {
   readonly tokens: Int32Array;
   /** [8 N] what is known of each of the N outcomes */
   readonly meta: Int32Array;
+  /** What rows say of where they come from, each once. */
+  readonly sources: readonly string[];
 }
 
 /** What became of a file's pairs. */
@@ -35,14 +38,17 @@ export function packBatch(outcomes: readonly TokenOutcome[]): TokenBatch {
   }
   const tokens = new Int32Array(length);
   const meta = new Int32Array(fields * outcomes.length);
+  const sources = new Map<string, number>();
   let at = 0;
   outcomes.forEach((outcome, index) => {
     const own = meta.subarray(fields * index, fields * (index + 1));
     const place = outcome.kind === 'pair' ? outcome.pair : outcome.place;
     own[Field.row] = place.row;
     own[Field.line] = place.line ?? -1;
+    own[Field.source] = -1;
     if (outcome.kind === 'skipped') return;
-    const { chosen, rejected, promptLength } = outcome.pair;
+    const { chosen, rejected, promptLength, source } = outcome.pair;
+    if (source !== undefined) own[Field.source] = sources.get(source) ?? sources.set(source, sources.size).size - 1;
     tokens.set(chosen, at);
     tokens.set(rejected, at + chosen.length);
     at += chosen.length + rejected.length;
@@ -52,7 +58,7 @@ export function packBatch(outcomes: readonly TokenOutcome[]): TokenBatch {
     own[Field.cut] = outcome.cut;
     own[Field.promptCut] = outcome.promptCut;
   });
-  return { tokens, meta };
+  return { tokens, meta, sources: [...sources.keys()] };
 }
 
 /** The tokens of a file's pairs, four bytes each, in the order of the file. */
@@ -81,7 +87,7 @@ export class TokenStore {
 
   /** Every pair, or the place of one that was skipped. The sequences are views. */
   *outcomes(): Generator<{ readonly pair: TokenPair } | { readonly skipped: { row: number; line: number | undefined } }> {
-    for (const { tokens, meta } of this.batches) {
+    for (const { tokens, meta, sources } of this.batches) {
       let begin = 0;
       for (let at = 0; at < meta.length; at += fields) {
         const row = meta[at + Field.row] as number;
@@ -95,7 +101,8 @@ export class TokenStore {
         }
         const promptLength = meta[at + Field.promptLength] as number;
         const [chosen, rejected] = [tokens.subarray(begin, middle), tokens.subarray(middle, end)];
-        yield { pair: { row, line, chosen, rejected, promptLength } };
+        const source = sources[meta[at + Field.source] as number];
+        yield { pair: { row, line, chosen, rejected, promptLength, ...(source === undefined ? {} : { source }) } };
         begin = end;
       }
     }
@@ -108,7 +115,8 @@ export class TokenStore {
       tensors.set(`tokens.${index}`, { dtype: 'I32', shape: [tokens.length], data: tokens });
       tensors.set(`meta.${index}`, { dtype: 'I32', shape: [meta.length], data: meta });
     });
-    await writeSafetensors(file, { metadata: { about }, tensors });
+    const sources = JSON.stringify(this.batches.map((batch) => batch.sources));
+    await writeSafetensors(file, { metadata: { about, sources }, tensors });
   }
 
   /**
@@ -119,15 +127,25 @@ export class TokenStore {
   static async load(file: string): Promise<{ store: TokenStore; about: string }> {
     const { metadata, tensors } = await readSafetensors(file);
     const store = new TokenStore();
+    const sources = sourceLists(metadata['sources']);
     for (let index = 0; tensors.has(`meta.${index}`); index++) {
       const [tokens, meta] = [tensors.get(`tokens.${index}`)?.data, tensors.get(`meta.${index}`)?.data];
       if (!(tokens instanceof Int32Array) || !(meta instanceof Int32Array) || !fits(tokens, meta)) {
         throw new WishboneError('the tokens do not fit together', file, 'remove the file; it is made again');
       }
-      store.add({ tokens, meta });
+      store.add({ tokens, meta, sources: sources[index] ?? [] });
     }
     return { store, about: metadata['about'] ?? '' };
   }
+}
+
+/** @throws SyntaxError when the text is none of ours */
+function sourceLists(text = '[]'): string[][] {
+  const lists: unknown = JSON.parse(text);
+  const isList = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((name) => typeof name === 'string');
+  if (!Array.isArray(lists) || !lists.every(isList)) throw new SyntaxError('sources are not lists of texts');
+  return lists;
 }
 
 function fits(tokens: Int32Array, meta: Int32Array): boolean {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DatasetForm, DatasetSource, PairCounts, RowPlace } from '../dataset/index.js';
-import { findSources } from '../dataset/index.js';
+import { findSources, parseColumns } from '../dataset/index.js';
 import { DiskCache } from '../disk-cache.js';
 import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../progress.js';
@@ -80,8 +80,9 @@ export interface FoundDataset {
  * @throws WishboneError when one is not there or the model folder is not one we can use
  */
 export async function findDataset(request: DatasetRequest, signal?: AbortSignal): Promise<FoundDataset> {
-  const sources = await findSources(request.dataset);
-  const evalSources = request.evalDataset === undefined ? [] : await findSources(request.evalDataset);
+  const columns = parseColumns(request.plan.columns);
+  const sources = await findSources(request.dataset, columns);
+  const evalSources = request.evalDataset === undefined ? [] : await findSources(request.evalDataset, columns);
   const model = await inspectModel(request.model);
   const context: SourceContext = {
     model,
@@ -93,7 +94,10 @@ export async function findDataset(request: DatasetRequest, signal?: AbortSignal)
   const hashes = await hashSources(sources, signal);
   const evalHashes = await hashSources(evalSources, signal);
   const keys = (files: readonly DatasetSource[], of: readonly string[]): unknown[] =>
-    files.map((source, index) => [tokensKey(source, of[index] as string, context), source.weight]);
+    files.map((source, index) => [
+      tokensKey(source, of[index] as string, context),
+      ...[source.weight, source.samples ?? null, source.name],
+    ]);
   const { seed, eval_fraction: evalFraction } = request.plan;
   const all = [keys(sources, hashes), keys(evalSources, evalHashes), seed, evalFraction];
   const key = createHash('sha256').update(JSON.stringify(all)).digest('hex');
@@ -150,7 +154,9 @@ export async function tokeniseDataset(
 }
 
 function described({ source, sha256, form, rows, store }: TokenisedSource): DatasetFile {
-  return { ...source, sha256, form, rows, pairs: store.counts.pairs };
+  const { pairs } = store.counts;
+  const { weight, samples } = source;
+  return { ...source, weight: samples === undefined ? weight : (weight * samples) / pairs, sha256, form, rows, pairs };
 }
 
 /** The file's own hash, or one of all files with their weights. */

@@ -10,7 +10,7 @@ import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const tokensVersion = 1;
+const tokensVersion = 2;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {
@@ -42,11 +42,12 @@ export interface SourceContext {
  */
 export function tokensKey(source: DatasetSource, sha256: string, { model, tokenizerHash, plan }: SourceContext): string {
   const { vocabSize, maxPositions } = model.config;
-  const { path: file, weight: _, ...reading } = source;
+  const { form, columns, tags } = source;
+  const file = source.path;
   const kind = /\.(jsonl?|[ct]sv|parquet)(\.gz)?$/i.exec(file)?.[0].toLowerCase() ?? '';
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
   const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions };
-  const all = ['tokens', tokensVersion, sha256, kind, reading, tokenizerHash, parts];
+  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags }, tokenizerHash, parts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
@@ -67,7 +68,8 @@ export async function tokeniseSource(
   const found = await fromCache(cache, key);
   if (found) return { source, ...found };
   const { format, pairing, min_margin: minMargin } = plan;
-  const options: ReadOptions = { form: format === 'auto' ? undefined : format, pairing, minMargin };
+  const form = format === 'auto' ? source.form : format;
+  const options: ReadOptions = { form, pairing, minMargin, columns: source.columns, tags: source.tags };
   const dataset = await Dataset.open(source.path, options);
   const task = {
     folder: model.folder,
@@ -80,9 +82,9 @@ export async function tokeniseSource(
     },
   };
   const store = await tokeniseFile(dataset, task, work, context.threads);
-  const { form } = dataset;
-  if (form === undefined) throw new Error('a dataset with rows has a form');
-  const facts: SourceFacts = { sha256: dataset.sha256, form, rows: dataset.rowCount, counts: dataset.counts };
+  if (dataset.form === undefined) throw new Error('a dataset with rows has a form');
+  const { rowCount: rows, counts } = dataset;
+  const facts: SourceFacts = { sha256: dataset.sha256, form: dataset.form, rows, counts };
   // A file that changed between hashing and reading: what was read counts, and is not kept under the other's key.
   if (facts.sha256 === sha256) {
     await cache.put('tokens', key, 'safetensors', (file) => store.save(file, JSON.stringify(facts)));

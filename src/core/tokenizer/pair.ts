@@ -12,6 +12,8 @@ export interface TokenPair extends RowPlace {
   readonly rejected: Int32Array;
   /** Tokens [0, promptLength) are context, the others are scored. At least 1: nothing predicts the first token. */
   readonly promptLength: number;
+  /** Where the pair comes from, a name that metrics are also given for. */
+  readonly source?: string | undefined;
 }
 
 /** What became of a pair. */
@@ -75,7 +77,13 @@ export class PairTokenizer {
     const cut = (ids: Int32Array): number => Math.max(0, ids.length - promptCut - maxLength);
     return {
       kind: 'pair',
-      pair: { ...place, chosen: tokens(chosen), rejected: tokens(rejected), promptLength },
+      pair: {
+        ...place,
+        chosen: tokens(chosen),
+        rejected: tokens(rejected),
+        promptLength,
+        ...(pair.source === undefined ? {} : { source: pair.source }),
+      },
       cut: cut(chosen) + cut(rejected),
       promptCut,
     };
