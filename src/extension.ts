@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
@@ -35,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
   );
   store.findActive();

@@ -20,6 +20,7 @@ import {
 import { runInWorker } from '../../core/worker-task.js';
 import { formatRatio, plural } from '../../format.js';
 import { readLaunchState } from '../../protocol/launch.js';
+import { cacheLimitSetting } from '../cache.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
 import { pageOptions } from '../panel/page.js';
 import type { RunPanels } from '../panel/run-panels.js';
@@ -123,7 +124,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
     await Promise.all([this.#datasets.add(dataset), this.#models.add(model.folder)]);
-    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder };
+    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
     const prepared = await withPlanProgress(dataset, (work) => prepareRunInWorker(request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
@@ -141,7 +142,8 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   forecastMeans(): ForecastMeans {
     const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
     return {
-      plan: (request, work) => runInWorker<PlanForecastRequest, PlanForecast>('forecast', request, work),
+      plan: (request, work) =>
+        runInWorker<PlanForecastRequest, PlanForecast>('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
       backends: () => this.backends(),
       paces,
       mayAskRunner: () => vscode.workspace.isTrusted,
