@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 
+import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
 import { Problems } from './extension/problems.js';
+import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
@@ -31,10 +33,12 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     startDiagnostics(context, problems),
+    startRunConfigs(launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
   );
   store.findActive();

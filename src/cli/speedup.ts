@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { measureSpeedup, saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, datasetHelp, resolvePlan, resolveRunner } from './options.js';
+import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model: string;
   readonly pairs?: number;
   readonly rounds: number;
   readonly history: string | false;
@@ -19,8 +18,8 @@ export function addSpeedupCommand(program: Command): void {
     .description(
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
-    .argument('<dataset>', datasetHelp)
-    .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
+    .argument('<dataset...>', datasetHelp)
+    .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
     .option('--history <folder>', 'where measurements are kept; the speedup panel reads them', SPEEDUPS_FOLDER)
@@ -32,16 +31,10 @@ export function addSpeedupCommand(program: Command): void {
   command.action(speedupCommand);
 }
 
-async function speedupCommand(dataset: string, options: Options): Promise<void> {
+async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
+  const { dataset, model, plan, runner } = await readWholeInput(files, options);
   const status = new StatusLine();
-  const request = {
-    dataset,
-    model: options.model,
-    plan: resolvePlan(options),
-    pairs: options.pairs,
-    rounds: options.rounds,
-    runner: resolveRunner(options),
-  };
+  const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
     measureSpeedup(request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());

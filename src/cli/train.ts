@@ -1,22 +1,23 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { prepareRun, type PlanSummary } from '../core/prepare.js';
+import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
 import { readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { RunHistory } from '../core/run/history.js';
-import { presetById, PRESETS } from '../core/run/presets.js';
+import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { isActive, runState } from '../core/run/state.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
+  addDatasetOptions,
   addOptions,
   datasetHelp,
   planOptionNames,
-  resolvePlan,
-  resolveRunner,
-  resolveTraining,
+  readWholeInput,
   runnerOptionNames,
   trainingOptionNames,
 } from './options.js';
@@ -24,12 +25,7 @@ import { planReport } from './plan.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model?: string;
-  readonly evalDataset?: string;
   readonly resume?: string;
-  readonly preset: string;
-  readonly name?: string;
-  readonly runs: string;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
@@ -42,24 +38,24 @@ export function addTrainCommand(program: Command): void {
       'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
-    .argument('[dataset]', datasetHelp)
+    .argument('[dataset...]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
-    .option('--eval-dataset <file>', 'preference file to evaluate on; with --eval-steps')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(
-      new Option('--preset <name>', 'options to begin from').choices(PRESETS.map(({ id }) => id)).default('standard'),
+      new Option('--preset <name>', 'options to begin from (default: standard)').choices(PRESETS.map(({ id }) => id)),
     )
     .option('--name <text>', "the run's name")
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
+    .option('--runs <folder>', `where runs are kept (default: ${RUNS_FOLDER})`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
+  addDatasetOptions(command);
   addOptions(command, 'plan', planOptionNames, false);
   addOptions(command, 'training', trainingOptionNames, false);
   addOptions(command, 'runner', runnerOptionNames, false);
   command.action(trainCommand);
 }
 
-async function trainCommand(dataset: string | undefined, options: Options, command: Command): Promise<void> {
+async function trainCommand(dataset: readonly string[], options: Options, command: Command): Promise<void> {
   const status = new StatusLine();
   const { folder, summary } =
     options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);
@@ -78,29 +74,17 @@ async function trainCommand(dataset: string | undefined, options: Options, comma
 }
 
 async function prepare(
-  dataset: string | undefined,
+  files: readonly string[],
   options: Options,
   status: StatusLine,
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  if (dataset === undefined)
-    throw usage('no dataset was given', 'give a preference file, or --resume with a run folder');
-  const { model } = options;
-  if (model === undefined) throw usage('no model was given', 'add --model with a Hugging Face model folder');
+  const { config, runs, ...input } = await readWholeInput(files, options);
+  locating(config, () => checkOptions(input, input.evalDataset !== undefined || input.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
-  const preset = presetById(options.preset);
   const prepared = await cancellable((signal) =>
     prepareRun(
-      {
-        dataset,
-        evalDataset: options.evalDataset,
-        model,
-        name: options.name,
-        plan: resolvePlan(options, preset),
-        training: resolveTraining(options, preset),
-        runner: resolveRunner(options),
-        runsFolder: options.runs,
-      },
+      { ...input, runsFolder: runs ?? RUNS_FOLDER },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
@@ -109,14 +93,14 @@ async function prepare(
 }
 
 async function resumed(
-  dataset: string | undefined,
+  dataset: readonly string[],
   options: Options,
   command: Command,
 ): Promise<{ folder: string; summary: undefined }> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
-  const other = dataset !== undefined ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
+  const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined)
     throw usage(`--resume and ${other} do not go together`, 'a resumed run keeps what it was started with');
   const { folder } = await readRun(options.resume as string);

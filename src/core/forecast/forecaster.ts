@@ -1,5 +1,6 @@
 import path from 'node:path';
 
+import { gpu } from '../cost/index.js';
 import { WishboneError } from '../errors.js';
 import type { Progress, WorkOptions } from '../progress.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
@@ -98,7 +99,7 @@ export class Forecaster {
       signal.throwIfAborted();
       const [backends, paces] = await Promise.all([this.means.backends(), this.means.paces()]);
       const backend = input.runner.backend === 'auto' ? autoBackend(backends) : input.runner.backend;
-      const device = deviceOf(backend, paces);
+      const device = deviceOf(backend, backends, input.runner.device, paces);
       const plan = await this.#plan(input, device, signal);
       const time = timeOf(input, plan, backend, device, paces);
       const done = (memory: MemoryForecast | WishboneError | undefined): void => {
@@ -150,8 +151,13 @@ export class Forecaster {
   }
 }
 
-function deviceOf(backend: string, paces: readonly EarlierPace[]): ForecastDevice | undefined {
-  if (backend === 'cuda') return { kind: 'gpu' };
+function deviceOf(
+  backend: string,
+  backends: readonly BackendInfo[],
+  index: number,
+  paces: readonly EarlierPace[],
+): ForecastDevice | undefined {
+  if (backend === 'cuda') return { kind: 'gpu', name: backends.find(({ name }) => name === 'cuda')?.devices[index]?.name };
   const ceiling = paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling;
   return ceiling === undefined ? undefined : { kind: 'cpu', ceiling };
 }
@@ -172,6 +178,6 @@ function timeOf(
     return { seconds: same.secondsPerToken * summary.planTokens, source: `at the pace of ${same.run}` };
   }
   if (seconds === undefined) return undefined;
-  const source = device?.kind === 'cpu' ? 'by the cost model, for this CPU' : 'by the cost model, for an NVIDIA H200';
+  const source = `by the cost model, for ${device?.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
   return { seconds: predictedSeconds(seconds, input), source };
 }

@@ -1,4 +1,4 @@
-import { binCost, cpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
+import { binCost, cpu, gpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
 import { Pace } from '../pace.js';
 import { stepCount, writePlan, type Plan } from '../plan/index.js';
@@ -7,8 +7,10 @@ import type { WorkOptions } from '../progress.js';
 import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
 import { WITHOUT_REFERENCE } from '../run/conflicts.js';
 
-/** The device whose times are predicted; a CPU by its measured rate of matrix products, FLOP/s. */
-export type ForecastDevice = { readonly kind: 'gpu' } | { readonly kind: 'cpu'; readonly ceiling: number };
+/** The device whose times are predicted: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. */
+export type ForecastDevice =
+  | { readonly kind: 'gpu'; readonly name?: string | undefined }
+  | { readonly kind: 'cpu'; readonly ceiling: number };
 
 /** What a forecast is made from. Cloneable: a worker is started with it. */
 export interface PlanForecastRequest {
@@ -19,6 +21,8 @@ export interface PlanForecastRequest {
   readonly plan: PlanOptions;
   /** Undefined: how fast this machine is, is not known. */
   readonly device?: ForecastDevice | undefined;
+  /** Most bytes that the cache may keep. */
+  readonly cacheLimit?: number | undefined;
   /** Where the plan is written, so that the runner can say how much memory it needs. */
   readonly planFile?: string | undefined;
 }
@@ -57,10 +61,6 @@ export interface SlowestBin {
  */
 export async function forecastPlan(request: PlanForecastRequest, work: WorkOptions = {}): Promise<PlanForecast> {
   const { dataset, plan, summary } = await preparePlan(request, work);
-  const evaluation =
-    request.evalDataset === undefined
-      ? undefined
-      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
   const times = await timesOf(plan, dataset.model.config, speedOf(request.device), work);
   if (request.planFile !== undefined) {
     work.onProgress?.({ phase: 'write', done: 0, total: 0 });
@@ -70,14 +70,15 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
   return {
     summary,
     datasetSha256: dataset.sha256.dataset,
-    evalPairs: evaluation?.summary.pairs,
+    evalPairs: summary.evalPairs > 0 ? summary.evalPairs : undefined,
     seconds: request.device === undefined ? undefined : times.seconds,
     slowest: times.slowest,
   };
 }
 
 function speedOf(device: ForecastDevice | undefined): DeviceSpeed {
-  return device?.kind === 'cpu' ? cpu(device.ceiling) : h200;
+  if (device === undefined) return h200;
+  return device.kind === 'cpu' ? cpu(device.ceiling) : gpu(device.name);
 }
 
 async function timesOf(

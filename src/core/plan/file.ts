@@ -18,6 +18,8 @@ export async function writePlan(file: string, plan: Plan): Promise<void> {
     const data = plan[name];
     tensors.set(tensorNames[name], { dtype: data instanceof Float64Array ? 'F64' : 'I32', shape: [data.length], data });
   }
+  const { pairSource } = plan;
+  if (pairSource) tensors.set('pair_source', { dtype: 'I32', shape: [pairSource.length], data: pairSource });
   await writeSafetensors(file, { metadata: { wishbone: JSON.stringify(plan.metadata) }, tensors });
 }
 
@@ -42,21 +44,26 @@ export async function readPlan(file: string): Promise<Plan> {
     }
     arrays[name] = tensor.data;
   }
-  const plan = { metadata: parsed, ...(arrays as unknown as PlanArrays) };
+  const pairSource = tensors.get('pair_source')?.data;
+  const plan = {
+    metadata: parsed,
+    ...(arrays as unknown as PlanArrays),
+    ...(pairSource instanceof Int32Array ? { pairSource } : {}),
+  };
   checkPlan(plan, file);
   return plan;
 }
 
-type Rule = 'text' | 'whole' | 'sharing' | { readonly [key: string]: Rule };
+type Rule = 'text' | 'whole' | 'number' | 'sharing' | { readonly [key: string]: Rule };
 
 const whole = 'whole';
-const metadataRules: { readonly [key in keyof PlanMetadata]: Rule } = {
+const metadataRules: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' | 'sources'>]: Rule } = {
   format: 'text',
   version: whole,
   sharing: 'sharing',
   capacity: whole,
   batch_size: whole,
-  epochs: whole,
+  epochs: 'number',
   seed: whole,
   max_length: whole,
   vocab_size: whole,
@@ -87,6 +94,8 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
       }
     } else if (rule === 'whole') {
       if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong('must be a whole number', field);
+    } else if (rule === 'number') {
+      if (typeof value !== 'number' || !(value > 0)) throw wrong('must be a number above 0', field);
     } else if (typeof value !== 'string') {
       throw wrong('must be text', field);
     } else if (rule === 'sharing' && optionProblem('plan.sharing', value) !== undefined) {
@@ -95,6 +104,10 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
   };
   check(json, metadataRules, '');
   const metadata = json as PlanMetadata;
+  const sources: unknown = metadata.sources ?? [];
+  if (!Array.isArray(sources) || !sources.every((name) => typeof name === 'string')) {
+    throw wrong('must be a list of texts', 'sources');
+  }
   if (metadata.format !== 'wishbone-plan') throw wrong('this is no Wishbone plan', 'format');
   if (metadata.version !== 1)
     throw wrong(`version ${String(metadata.version)} is not known to this Wishbone`, 'version');

@@ -1,14 +1,22 @@
 import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
+import { nearestName } from '../nearest-name.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
+  readonly max_steps: number;
   /** What the dataset's rows are; `auto`: told by the first. */
   readonly format: 'auto' | DatasetForm;
   /** Of a row with several responses: `all` that differ, each better over each worse; `best`: the best over each other. */
   readonly pairing: PairingOptions['pairing'];
   /** Least difference of two scores that makes a pair; equal scores never make one. */
   readonly min_margin: number;
+  /** Most tokens of the prompt, whose start is cut; 0: no limit of its own. */
+  readonly max_prompt_length: number;
+  /** Names that the files have for the form's fields, as `prompt=question,chosen=good`; empty: the form's own. */
+  readonly columns: string;
+  /** Share of the pairs that is held out for evaluation. */
+  readonly eval_fraction: number;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -23,6 +31,8 @@ export interface LayoutOptions {
   /** Pairs in one optimizer step. */
   readonly batch_size: number;
   readonly epochs: number;
+  /** Above 0: optimizer steps in all, however many epochs that is; 0 or absent: as `epochs` says. */
+  readonly max_steps?: number;
   /** Decides the order of the pairs. */
   readonly seed: number;
   /** Most tokens of one sequence, prompt and response together. */
@@ -145,12 +155,28 @@ export interface ParameterGroup {
   readonly weight_decay?: number;
 }
 
-/** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
+/**
+ * Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes; of several files they are the first
+ * one's path and a hash of all.
+ */
 export interface DatasetReference {
   readonly path: string;
   readonly sha256: string;
   readonly format: string;
+  /** Pairs trained on in an epoch, or evaluated on. */
   readonly pairs: number;
+  /** All files, unless there is one that is taken as it is. */
+  readonly files?: readonly DatasetFileReference[] | undefined;
+}
+
+/** One file of a dataset. Rows are counted through the files in their order. */
+export interface DatasetFileReference {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: string;
+  readonly rows: number;
+  /** How often each of its pairs is taken in an epoch. */
+  readonly weight: number;
 }
 
 /** `run.json`, version 1 (docs/formats.md): everything needed to repeat a run. */
@@ -163,7 +189,7 @@ export interface RunConfig {
   /** ISO 8601, UTC. */
   readonly created: string;
   readonly dataset: DatasetReference;
-  /** What `eval_steps` evaluates on. */
+  /** What `eval_steps` evaluates on: a dataset of its own, or the share of the other one that is held out. */
   readonly eval_dataset?: DatasetReference;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
@@ -176,11 +202,15 @@ export const DEFAULT_PLAN: PlanOptions = {
   capacity: 2048,
   batch_size: 32,
   epochs: 1,
+  max_steps: 0,
   seed: 42,
   max_length: 1024,
   format: 'auto',
   pairing: 'all',
   min_margin: 0,
+  max_prompt_length: 0,
+  eval_fraction: 0,
+  columns: '',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -236,9 +266,10 @@ export const DEFAULT_RUNNER: RunnerOptions = {
 
 /**
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
- * `absent` value came later than the format: in older files it is missing and means that.
+ * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
+ * in any.
  */
-type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
+export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -258,19 +289,23 @@ export type OptionValue = string | number | boolean;
 
 const MAX_INT32 = 2 ** 31 - 1;
 
-const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
+export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   sharing: { kind: 'choice', choices: ['none', 'pair', 'tree'] },
   capacity: { kind: 'integer', min: 16, max: 2 ** 20 },
   batch_size: { kind: 'integer', min: 1, max: 65536 },
   epochs: { kind: 'integer', min: 1, max: 1000 },
+  max_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
   seed: { kind: 'integer', min: 0, max: MAX_INT32 },
   max_length: { kind: 'integer', min: 4, max: 2 ** 20 },
   format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
   pairing: { kind: 'choice', choices: pairings, absent: 'all' },
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
+  max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
+  eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
+  columns: { kind: 'string', absent: '' },
 };
 
-const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
+export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   loss_type: { kind: 'list', item: { kind: 'choice', choices: LOSS_TYPES }, orItem: true },
   loss_weights: { kind: 'list', item: { kind: 'number', min: 0, max: 1e6 }, absent: [] },
   beta: { kind: 'number', min: 0, max: 1000, open: 'min' },
@@ -326,7 +361,7 @@ const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };
 
-const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
+export const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
   backend: { kind: 'choice', choices: ['auto', 'cpu', 'cuda'] },
   threads: { kind: 'integer', min: 0, max: 4096 },
   recompute: { kind: 'choice', choices: ['none', 'mlp', 'block'], absent: 'none' },
@@ -337,6 +372,14 @@ const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
 
+const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+  format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
+};
+
 const DATASET = {
   kind: 'object',
   fields: {
@@ -344,6 +387,7 @@ const DATASET = {
     sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
     format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
 
@@ -368,6 +412,9 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
 /** An option of a run by its path in `run.json`, for example `training.beta`. */
 export type OptionPath =
   `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
+
+/** Options that name a file or folder: absolute in `run.json`, elsewhere relative to where they are given. */
+export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
 
 /**
  * What is wrong with a value for an option, in words for a person, or undefined when it is good.
@@ -455,7 +502,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   const known = Object.keys(fields);
   for (const name of Object.keys(value)) {
     if (Object.hasOwn(fields, name)) continue;
-    const near = nearest(name, known);
+    const near = nearestName(name, known);
     throw new WishboneError(
       `unknown field "${at(name)}"`,
       `${file}, field ${at(name)}`,
@@ -492,7 +539,8 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   }
 }
 
-function valueProblem(rule: Rule, value: unknown): string | undefined {
+/** What is wrong with a value, in words for a person, or undefined when the rule allows it. */
+export function valueProblem(rule: Rule, value: unknown): string | undefined {
   const wrong = `expected ${ruleText(rule)}, found ${describe(value)}`;
   switch (rule.kind) {
     case 'choice':
@@ -518,7 +566,8 @@ function valueProblem(rule: Rule, value: unknown): string | undefined {
   }
 }
 
-function ruleText(rule: Rule): string {
+/** What a rule allows, to follow "expected". */
+export function ruleText(rule: Rule): string {
   switch (rule.kind) {
     case 'choice':
       return rule.choices.map((choice) => JSON.stringify(choice)).join(' or ');
@@ -545,30 +594,4 @@ function describe(value: unknown): string {
   if (typeof value === 'object') return 'an object';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
-
-/** The known name most like the given one, when it is near enough to be a slip of the pen. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Infinity;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best !== undefined && bestDistance <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined;
-}
-
-/** Levenshtein distance, one row of the table at a time. Long names are cut: they are no slip of the pen. */
-function editDistance(a: string, b: string): number {
-  const from = a.slice(0, 64);
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = row[j - 1]! + (from[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

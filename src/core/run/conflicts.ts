@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import type { LossType, TrainingOptions } from './config.js';
+import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
 
 /** Losses that look at the policy alone. */
 export const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
@@ -122,5 +122,38 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     'sft_steps',
     'the whole run is supervised already',
     'leave sft_steps out, or add a preference loss',
+  );
+}
+
+/**
+ * The same, and what the parts of a run say against each other.
+ *
+ * @throws WishboneError naming the option
+ */
+export function checkOptions(
+  { plan, training, runner }: { readonly plan: PlanOptions; readonly training: TrainingOptions; readonly runner: RunnerOptions },
+  evaluates: boolean,
+): void {
+  checkTraining(training, evaluates);
+  const refuse = (when: boolean, option: string, what: string, advice: string): void => {
+    if (when) throw new WishboneError(what, option, advice);
+  };
+  refuse(
+    training.adam_moments === 'bfloat16' && runner.backend === 'cpu',
+    'training.adam_moments',
+    'bfloat16 moments need a GPU, but the backend is "cpu"',
+    'set adam_moments to "float32", or backend to "cuda"',
+  );
+  refuse(
+    plan.max_steps > 0 && training.sft_steps >= plan.max_steps,
+    'training.sft_steps',
+    `all ${plan.max_steps} steps of the run are supervised ones`,
+    'raise max_steps, or lower sft_steps',
+  );
+  refuse(
+    plan.max_steps > 0 && training.num_decay_steps + training.warmup_steps > plan.max_steps,
+    'training.num_decay_steps',
+    `warm-up and decay take ${training.warmup_steps + training.num_decay_steps} steps, but the run has ${plan.max_steps}`,
+    'raise max_steps, or lower warmup_steps or num_decay_steps',
   );
 }

@@ -6,16 +6,16 @@ import { ExitCode, WishboneError } from '../errors.js';
 import { planFor, summarise, tokeniseDataset, type PlanSummary } from '../prepare.js';
 import { writePlan } from '../plan/index.js';
 import type { WorkOptions } from '../progress.js';
-import { cpu, h200, planCost } from '../cost/index.js';
+import { cpu, gpu, planCost } from '../cost/index.js';
 import type { PlanOptions, RunnerOptions } from '../run/config.js';
 import { locateRunner, parseRunnerError } from '../run/runner.js';
 import { autoBackend, runnerBackends } from '../run/runner-info.js';
 
 /** What to measure. */
 export interface SpeedupRequest {
-  readonly dataset: string;
+  readonly dataset: string | readonly string[];
   readonly model: string;
-  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1. */
+  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1 and `max_steps` as 0. */
   readonly plan: PlanOptions;
   /** Use the dataset's first so many pairs; undefined means all. */
   readonly pairs?: number | undefined;
@@ -84,7 +84,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   const runner = request.program ?? (await locateRunner());
   const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
-  const options = { ...request.plan, epochs: 1 };
+  const options = { ...request.plan, epochs: 1, max_steps: 0 };
   const sharing = options.sharing === 'none' ? 'pair' : options.sharing;
   const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
@@ -106,7 +106,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
     ];
     const measured = await runRunner(runner, args, work);
     const backend = request.runner.backend === 'auto' ? autoBackend(await runnerBackends(runner)) : request.runner.backend;
-    const device = backend === 'cpu' ? cpu(measured.ceilingFlops) : h200;
+    const device = backend === 'cpu' ? cpu(measured.ceilingFlops) : gpu(measured.device);
     const { predictedSpeedup } = planCost(shared, dataset.model.config, { device });
     return judge(measured, await summarise(dataset, shared, work), predictedSpeedup);
   } finally {

@@ -8,6 +8,7 @@ import {
   optionKind,
   type OptionPath,
 } from '../../core/run/index.js';
+import { optionHelp } from '../../core/run/option-help.js';
 import { sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import type { SectionSpec } from '../../protocol/launch.js';
@@ -87,6 +88,7 @@ const SECTIONS: readonly Section[] = [
     fields: [
       { id: 'training.learning_rate', label: 'Learning rate', help: 'The highest, reached after warm-up' },
       { id: 'plan.epochs', label: 'Epochs', help: 'Times every pair is trained on' },
+      { id: 'plan.max_steps', label: 'Steps', help: 'In all, however many epochs that is; 0: as the epochs say', more: true },
       { id: 'plan.batch_size', label: 'Batch size', help: 'Pairs in one optimizer step' },
       { id: 'training.lr_scheduler_type', label: 'Schedule', help: 'How the learning rate falls after warm-up' },
       { id: 'training.num_decay_steps', label: 'Decay steps', help: 'Of warmup_stable_decay: steps of the fall at the end' },
@@ -183,7 +185,7 @@ export const OPTION_PATHS: readonly OptionPath[] = Object.entries(DEFAULTS).flat
 export function formSections(backends: readonly BackendInfo[]): SectionSpec[] {
   const described = new Set(SECTIONS.flatMap(({ fields }) => fields.map(({ id }) => id)));
   const others = OPTION_PATHS.filter((option) => !described.has(option) && !WITH_LOSSES.has(option));
-  const more = others.map((option) => ({ id: option, label: ownName(option), help: `${option} of run.json` }));
+  const more = others.map((option) => ({ id: option, label: ownName(option), help: sentence(optionHelp(option)) }));
   const sections = more.length === 0 ? SECTIONS : [...SECTIONS, { title: 'More', fields: more }];
   return sections.map(({ title, fields }) => ({ title, fields: fields.map((field) => specOf(field, backends)) }));
 }

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
+import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
 import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
@@ -20,6 +21,7 @@ import {
 import { runInWorker } from '../../core/worker-task.js';
 import { formatRatio, plural } from '../../format.js';
 import { readLaunchState } from '../../protocol/launch.js';
+import { cacheLimitSetting } from '../cache.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
 import { errorLine } from '../error-text.js';
 import { pageOptions } from '../panel/page.js';
@@ -105,6 +107,15 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     this.#open({ values, preset: '' });
   }
 
+  /** Opens a form with what a run config says. What it leaves out is its preset's, and the likeliest file and model. */
+  async launchConfig(config: ConfigFile): Promise<void> {
+    const { name, preset = 'standard', evalDataset } = config;
+    const likely = config.dataset !== undefined && config.model !== undefined ? undefined : await this.likelyPaths(config.dataset);
+    const { dataset = likely?.dataset, model = likely?.model } = config;
+    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
+    this.#open({ values: { ...values, name: name ?? '' }, preset });
+  }
+
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = pageOptions(this.extensionUri);
     const kept = readLaunchState(state);
@@ -126,7 +137,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
     await Promise.all([this.#datasets.add(dataset), this.#models.add(model.folder)]);
-    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder };
+    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
     const prepared = await withPlanProgress(dataset, (work) => prepareRunInWorker(request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
@@ -155,7 +166,8 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   forecastMeans(): ForecastMeans {
     const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
     return {
-      plan: (request, work) => runInWorker<PlanForecastRequest, PlanForecast>('forecast', request, work),
+      plan: (request, work) =>
+        runInWorker<PlanForecastRequest, PlanForecast>('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
       backends: () => this.backends(),
       paces,
       mayAskRunner: () => vscode.workspace.isTrusted,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 
@@ -21,24 +21,23 @@ import {
 } from '../../../src/core/run/index.js';
 import { identify, isAlive } from '../../../src/core/run/process-identity.js';
 import { writeProcessRecord } from '../../../src/core/run/process-record.js';
-import { eventLine, exampleConfig, fakeRunner, startLine, stepLine, temporaryFolder, until } from './support.js';
+import {
+  eventLine,
+  exampleConfig,
+  fakeRunner,
+  LAST_STEP,
+  startLine,
+  STEADY,
+  stepLine,
+  temporaryFolder,
+  until,
+} from './support.js';
 
 async function newRun(context: TestContext): Promise<{ folder: string; tools: string }> {
   const tools = await temporaryFolder(context);
   const runs = path.join(tools, 'runs');
   return { folder: await createRunFolder(runs, exampleConfig(), (file) => writeFile(file, 'plan')), tools };
 }
-
-/** Runs until SIGTERM, then does as the real one does; a second SIGTERM ends it at once. */
-const STEADY = `
-start({ resumedFrom: flags.includes('--resume') ? 3 : null });
-console.log('at work');
-let asked = 0;
-process.on('SIGTERM', () => {
-  if (++asked > 1) process.exit(130);
-  setTimeout(() => { event('stopped', { step: 1 }); process.exit(0); }, 400);
-});
-setInterval(() => {}, 1000);`;
 
 function endWithTest(context: TestContext, pid: number): void {
   context.after(() => {
@@ -88,8 +87,11 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
   );
   await assert.rejects(startRunner(folder, { runner }), /at work on this run already/);
 
+  const lastStep = path.join(folder, LAST_STEP);
+  await writeFile(lastStep, '');
   assert.equal(await stopRunner(folder), true);
   assert.equal(await runState(folder), 'stopping');
+  await rm(lastStep);
   await until(async () => (await runState(folder)) === 'stopped', 'it has stopped');
   await until(async () => (await readProcessRecord(folder))?.ended?.exitCode === 0, 'its exit is on record');
   assert.equal(await stopRunner(folder), false);
@@ -102,7 +104,14 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
     starts.map((event) => event.type === 'start' && event.resumedFrom),
     [null, 3],
   );
+  await writeFile(lastStep, '');
+  const { length } = await readFile(path.join(folder, LOG_FILE));
   await stopRunner(folder);
+  // Two signals that come before the first is heard are one.
+  await until(
+    async () => (await readFile(path.join(folder, LOG_FILE))).includes('asked to stop', length),
+    'it has heard that it should stop',
+  );
   assert.equal(await stopRunner(folder, { force: true }), true);
   await until(async () => (await runState(folder)) === 'crashed', 'it has ended');
   await until(async () => (await readProcessRecord(folder))?.ended?.exitCode === 130, 'its exit is on record');
