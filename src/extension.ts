@@ -17,6 +17,8 @@ import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {
   const problems = new Problems();
+  // First: others ask what it has set.
+  const settings = followSettings();
   const store = new RunStore(problems);
   const actions = new RunActions(store, problems);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
@@ -26,7 +28,7 @@ export function activate(context: vscode.ExtensionContext): void {
     store,
     panels,
     launcher,
-    followSettings(),
+    settings,
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
