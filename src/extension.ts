@@ -5,6 +5,7 @@ import { Launcher } from './extension/launch/launch-run.js';
 import { notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panel.js';
+import { startPlanViews } from './extension/plans/start.js';
 import { Problems } from './extension/problems.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
@@ -23,6 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     startDiagnostics(context, problems),
+    startPlanViews(context, store, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),

@@ -6,9 +6,15 @@ export interface Theme {
   readonly blue: string;
   readonly green: string;
   readonly red: string;
+  readonly purple: string;
+  readonly orange: string;
+  readonly background: string;
+  readonly focus: string;
   readonly tooltipBackground: string;
   readonly tooltipBorder: string;
   readonly font: string;
+  /** For tokens: all characters are equally wide. */
+  readonly editorFont: string;
   readonly fontSize: number;
   readonly highContrast: boolean;
 }
@@ -22,7 +28,7 @@ export function readTheme(): Theme {
     }
     return 'currentcolor';
   };
-  const highContrast = document.body.classList.contains('vscode-high-contrast');
+  const highContrast = document.body.className.includes('vscode-high-contrast');
   return {
     foreground: color('--vscode-foreground'),
     muted: highContrast ? color('--vscode-foreground') : color('--vscode-descriptionForeground', '--vscode-foreground'),
@@ -35,9 +41,14 @@ export function readTheme(): Theme {
     blue: color('--vscode-charts-blue', '--vscode-foreground'),
     green: color('--vscode-charts-green', '--vscode-foreground'),
     red: color('--vscode-charts-red', '--vscode-errorForeground'),
+    purple: color('--vscode-charts-purple', '--vscode-foreground'),
+    orange: color('--vscode-charts-orange', '--vscode-foreground'),
+    background: color('--vscode-editor-background'),
+    focus: color('--vscode-focusBorder', '--vscode-foreground'),
     tooltipBackground: color('--vscode-editorHoverWidget-background', '--vscode-editor-background'),
     tooltipBorder: color('--vscode-editorHoverWidget-border', '--vscode-contrastBorder'),
     font: color('--vscode-font-family'),
+    editorFont: color('--vscode-editor-font-family', '--vscode-font-family'),
     fontSize: Number.parseFloat(style.getPropertyValue('--vscode-font-size')) || 13,
     highContrast,
   };

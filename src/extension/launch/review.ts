@@ -64,7 +64,7 @@ export async function review(
     if (typeof picked === 'string') return picked;
     if (picked.value === START) return { value: options };
     last = picked.value;
-    const value = await ask(picked.value, valueOf(options, picked.value.option), step.title, backends);
+    const value = await askSetting(picked.value, valueOf(options, picked.value.option), step.title, backends);
     if (value !== undefined) {
       options = withValue(options, picked.value.option, value);
       // With the change made, starting is next again.
@@ -81,7 +81,7 @@ function settingText(options: LaunchOptions, { option }: Setting, backends: read
 }
 
 /** Asks for a new value; undefined leaves the old one. */
-async function ask(
+export async function askSetting(
   { option, label, help }: Setting,
   value: OptionValue,
   title: string,

@@ -1,0 +1,211 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import { type PlanSource, readPlanOptions } from '../../core/inspect/index.js';
+import { inspectModel } from '../../core/model/index.js';
+import {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  listRuns,
+  type PlanOptions,
+  RUN_FILE,
+} from '../../core/run/index.js';
+import { formatCount } from '../../format.js';
+import { pickDataset } from '../launch/pick-dataset.js';
+import { pickModel } from '../launch/pick-model.js';
+import { RecentPaths } from '../launch/recent.js';
+import { askSetting } from '../launch/review.js';
+import { KEY_SETTINGS, MORE_SETTINGS, type Setting, valueOf, withValue } from '../launch/settings.js';
+import { type Choice, pickStep, separator, type StepResult } from '../launch/steps.js';
+import type { Problems } from '../problems.js';
+import { listingText } from '../run-text.js';
+import type { RunStore } from '../runs/run-store.js';
+
+/** How a dataset was planned last. */
+interface Remembered {
+  readonly model: string;
+  readonly plan: PlanOptions;
+}
+
+const REMEMBERED = 'inspectedPlan';
+const DATASET = Symbol('dataset');
+const OTHER = Symbol('other');
+const SHOW = Symbol('show');
+
+/** Finds out which plan somebody wants to see. */
+export class PlanChooser {
+  readonly #datasets: RecentPaths;
+  readonly #models: RecentPaths;
+
+  constructor(
+    readonly context: vscode.ExtensionContext,
+    readonly store: RunStore,
+    readonly problems: Problems,
+  ) {
+    this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
+    this.#models = new RecentPaths(context.globalState, 'recentModels');
+  }
+
+  /**
+   * @param given a preference file or a run's folder (a path or an address); without one it is asked for
+   * @param title of the questions
+   * @returns undefined when the questions were left unanswered
+   */
+  async choose(given: unknown, title: string): Promise<PlanSource | undefined> {
+    const place = givenPath(given);
+    if (place !== undefined) {
+      if (await isRun(place)) return { kind: 'run', folder: place };
+      const last = await this.#remembered();
+      if (last !== undefined) return { kind: 'dataset', dataset: place, ...last };
+      return this.#planFor(place, title);
+    }
+    for (;;) {
+      const picked = await this.#pickSource(title);
+      if (typeof picked === 'string') return undefined;
+      if (typeof picked.value === 'string') return { kind: 'run', folder: picked.value };
+      const dataset = await pickDataset(this.#datasets, { title, step: 1, totalSteps: 3 });
+      if (dataset === 'cancel') return undefined;
+      if (dataset === 'back') continue;
+      await this.#datasets.add(dataset.value);
+      return this.#planFor(dataset.value, title);
+    }
+  }
+
+  /** The runs of the workspace, or a preference file. */
+  #pickSource(title: string): Promise<StepResult<string | typeof DATASET>> {
+    return pickStep<string | typeof DATASET>({
+      title,
+      placeholder: 'The plan of a run, or one that is made for a preference file',
+      fill: async (show) => {
+        const file: Choice<typeof DATASET>[] = [
+          { label: '$(list-unordered) Preference file…', detail: 'Plans it without starting a run', value: DATASET },
+        ];
+        show(file);
+        const lists = await Promise.all(this.store.runsFolders.map((folder) => listRuns(folder)));
+        const runs = lists.flat().flatMap((run): Choice<string>[] => {
+          return run.problem === undefined ? [{ ...listingText(run), value: run.folder }] : [];
+        });
+        if (runs.length > 0) show([...file, separator('runs, newest first'), ...runs]);
+      },
+    });
+  }
+
+  async #planFor(dataset: string, title: string): Promise<PlanSource | undefined> {
+    const last = await this.#remembered();
+    if (last !== undefined) {
+      const picked = await pickStep<typeof SHOW | typeof OTHER>({
+        title,
+        placeholder: `How ${path.basename(dataset)} is planned`,
+        fill: (show) =>
+          show([
+            { label: '$(history) As last time', description: describe(last), value: SHOW },
+            { label: '$(settings-gear) Another model or other settings…', value: OTHER },
+          ]),
+      });
+      if (typeof picked === 'string') return undefined;
+      if (picked.value === SHOW) return { kind: 'dataset', dataset, ...last };
+    }
+    let model: string | undefined;
+    let plan = last?.plan ?? DEFAULT_PLAN;
+    for (;;) {
+      if (model === undefined) {
+        const picked = await pickModel(this.#models, { title, step: 2, totalSteps: 3 });
+        if (typeof picked === 'string') return undefined;
+        const longest = await this.#longestOf(picked.value);
+        if (longest === undefined) continue;
+        model = picked.value;
+        plan = { ...plan, max_length: Math.min(plan.max_length, longest) };
+      }
+      const reviewed = await reviewPlan(plan, title);
+      if (reviewed === 'cancel') return undefined;
+      if (reviewed === 'back') {
+        model = undefined;
+        continue;
+      }
+      await this.#models.add(model);
+      const chosen: Remembered = { model, plan: reviewed.value };
+      await this.context.workspaceState.update(REMEMBERED, chosen);
+      return { kind: 'dataset', dataset, ...chosen };
+    }
+  }
+
+  /** Positions of a model; undefined when it is none that we know, which has been said then. */
+  async #longestOf(folder: string): Promise<number | undefined> {
+    try {
+      return (await inspectModel(folder)).config.maxPositions;
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      void this.problems.show(error);
+      return undefined;
+    }
+  }
+
+  async #remembered(): Promise<Remembered | undefined> {
+    const kept = this.context.workspaceState.get<Partial<Remembered>>(REMEMBERED);
+    const plan = readPlanOptions(kept?.plan);
+    const model = kept?.model;
+    if (plan === undefined || typeof model !== 'string') return undefined;
+    const there = await stat(model).then(
+      (info) => info.isDirectory(),
+      () => false,
+    );
+    return there ? { model, plan } : undefined;
+  }
+}
+
+/** Shows how a plan is made and lets every setting be changed before it is. */
+async function reviewPlan(begin: PlanOptions, title: string): Promise<StepResult<PlanOptions>> {
+  let options = { plan: begin, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER };
+  let last: Setting | undefined;
+  for (;;) {
+    const shown = options;
+    const choice = (setting: Setting): Choice<Setting> => ({
+      label: setting.label,
+      description: String(valueOf(shown, setting.option)),
+      detail: setting.help,
+      value: setting,
+    });
+    const settings = [...KEY_SETTINGS, ...MORE_SETTINGS].filter(({ option }) => option.startsWith('plan.'));
+    const picked = await pickStep<Setting | typeof SHOW>({
+      title,
+      step: 3,
+      totalSteps: 3,
+      back: true,
+      placeholder: 'Press Enter to plan, or choose a setting to change',
+      active: (value) => value === (last ?? SHOW),
+      fill: (show) => show([{ label: '$(eye) Show', value: SHOW }, separator('settings'), ...settings.map(choice)]),
+    });
+    if (typeof picked === 'string') return picked;
+    if (picked.value === SHOW) return { value: options.plan };
+    last = picked.value;
+    const value = await askSetting(last, valueOf(options, last.option), title, []);
+    if (value === undefined) continue;
+    options = { ...options, plan: withValue(options, last.option, value).plan };
+    last = undefined;
+  }
+}
+
+function describe({ model, plan }: Remembered): string {
+  return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs a step`;
+}
+
+function givenPath(argument: unknown): string | undefined {
+  if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
+  return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
+}
+
+/** True for a folder that is or was a run; what is wrong with it is for the panel to say. */
+async function isRun(place: string): Promise<boolean> {
+  const info = await stat(place).catch(() => undefined);
+  if (info?.isDirectory() === true) return true;
+  if (info !== undefined) return false;
+  return stat(path.join(place, RUN_FILE)).then(
+    () => true,
+    // Gone: preference files have an ending, runs have none.
+    () => path.extname(place) === '',
+  );
+}
