@@ -55,6 +55,19 @@ export function formatCount(value: number | null | undefined): string {
   return minus(String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ','));
 }
 
+/** Bytes as memory is sold: `512 MiB`, `79.2 GiB`. */
+export function formatBytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined || !Number.isFinite(bytes) || bytes < 0) return UNKNOWN;
+  if (bytes < 1024) return `${Math.round(bytes)} B`;
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1023.5 && unit < 3) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value >= 99.95 ? value.toFixed(0) : value.toFixed(1)} ${['KiB', 'MiB', 'GiB', 'TiB'][unit]!}`;
+}
+
 /** A ratio such as naive over shared tokens: `1.54×`. */
 export function formatRatio(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? UNKNOWN : `${value.toFixed(2)}×`;

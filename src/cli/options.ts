@@ -30,11 +30,25 @@ const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
 };
 
 const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
-  loss_type: 'the preference loss',
+  loss_type: 'the preference loss; several with commas between',
+  loss_weights: 'one weight a loss, with commas between',
+  label_smoothing: 'chance that a label is wrong; for robust, exo_pair, aot, aot_unpaired, simpo, cpo',
+  f_divergence_type: 'how far policy and reference are apart',
+  f_alpha_divergence_coef: 'alpha of alpha_divergence',
+  ld_alpha: 'LD-DPO: weight of tokens beyond the length of the shorter response; 1: as the others',
+  use_weighting: 'WPO: weight pairs by how likely the policy is to write them',
+  discopop_tau: 'temperature of discopop',
+  simpo_gamma: 'reward margin of simpo',
+  cpo_alpha: 'weight of the negative log-likelihood in cpo',
   beta: 'how strongly the trained model is held to the start model',
   learning_rate: 'highest learning rate',
   lr_scheduler_type: 'how the learning rate falls after warm-up',
   warmup_ratio: 'fraction of the steps with a rising learning rate',
+  warmup_steps: 'steps with a rising learning rate; above 0 they count instead of the ratio',
+  num_decay_steps: 'warmup_stable_decay: steps of the fall at the end',
+  decay_type: 'warmup_stable_decay: shape of the fall',
+  min_lr_ratio: 'warmup_stable_decay: where the fall ends, as a fraction of the learning rate',
+  parameter_groups: 'other learning rates and weight decay by parameter name; in run.json only',
   weight_decay: 'AdamW weight decay',
   adam_beta1: 'AdamW beta1',
   adam_beta2: 'AdamW beta2',
@@ -42,6 +56,16 @@ const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
   max_grad_norm: 'gradients are clipped to this norm; 0: not at all',
   adam_moments: 'how AdamW keeps its moments; bfloat16: half the memory, on a GPU only',
   reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
+  reference_model: 'Hugging Face folder of the reference; without it the start model',
+  sync_ref_model: 'TR-DPO: the reference moves towards the policy; needs --reference in_step',
+  ref_model_mixup_alpha: 'TR-DPO: how far it moves',
+  ref_model_sync_steps: 'TR-DPO: steps between its moves',
+  sft_steps: 'steps on the chosen responses alone before preference training',
+  eval_steps: 'steps between evaluations; 0: none',
+  load_best_model_at_end: 'export the model of the best evaluation',
+  metric_for_best_model: 'what the best evaluation is judged by',
+  early_stopping_patience: 'evaluations without a better one after which training stops; 0: never',
+  early_stopping_threshold: 'a better one counts when it is better by more than this',
   save_steps: 'steps between checkpoints; 0: only the last',
   save_total_limit: 'checkpoints kept; 0: all',
 };
@@ -74,7 +98,8 @@ export function addOptions(command: Command, group: Group, names: readonly strin
       command.option(flag, help[name]);
       continue;
     }
-    const shown = kind === 'choice' ? optionChoices(option)!.join('|') : PATHS.has(option) ? 'file' : kind;
+    const shown =
+      kind === 'list' ? 'list' : kind === 'choice' ? optionChoices(option)!.join('|') : PATHS.has(option) ? 'file' : kind;
     const byDefault = showDefaults && defaults[name] !== '' ? ` (default: ${String(defaults[name])})` : '';
     const description = `${help[name] ?? ''}${byDefault}`;
     command.addOption(
@@ -84,19 +109,31 @@ export function addOptions(command: Command, group: Group, names: readonly strin
 }
 
 export const planOptionNames = Object.keys(planHelp) as (keyof PlanOptions)[];
-export const trainingOptionNames = Object.keys(trainingHelp) as (keyof TrainingOptions)[];
+/** Lists of objects have no flag. */
+export const trainingOptionNames = (Object.keys(trainingHelp) as (keyof TrainingOptions)[]).filter(
+  (name) => name !== 'parameter_groups',
+);
 export const runnerOptionNames = Object.keys(runnerHelp) as (keyof RunnerOptions)[];
 
 /** Options that name a file: relative to where the command is given. */
-const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt']);
+const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
 
-function parseOption(option: OptionPath, text: string): string | number {
+function parseOption(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  if (optionKind(option) === 'list') return parseList(option, text);
   const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
   const value = !Number.isNaN(number) ? number : PATHS.has(option) && text !== '' ? path.resolve(text) : text;
   const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;
+}
+
+function parseList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  const words = text.split(',').map((word) => word.trim());
+  const value = optionChoices(option) ? words : words.map((word) => (word === '' ? word : Number(word)));
+  const problem = optionProblem(option, value);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return optionChoices(option) && value.length === 1 ? value[0]! : value;
 }
 
 /** What every command says of its dataset argument. */

@@ -81,13 +81,20 @@ async function refuseOtherFile(file: string): Promise<void> {
 
 /** A plan in words. */
 export function planReport(plan: PlanSummary, out?: string): string {
+  const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
     ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
     ['steps', grouped(plan.steps)],
-    ['bins', `${grouped(plan.bins)}, ${(100 * plan.fill).toFixed(1)} % full`],
+    ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
+    ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
     ['FLOPs ratio', plan.flopsRatio.toFixed(2)],
+    [
+      'predicted',
+      `${plan.predictedSpeedup.toFixed(2)}× naive pairing, ${plan.predictedSpeedupUnpacked.toFixed(2)}× without packing`,
+    ],
+    ['attention', `${percent(skipped / (skipped + full + partial))} of the tiles skipped`],
   ];
   if (plan.droppedByMargin > 0) {
     const margin = 'of equal rank or score, or closer than min-margin';
@@ -104,4 +111,8 @@ export function planReport(plan: PlanSummary, out?: string): string {
   }
   if (out !== undefined) rows.push(['written to', out]);
   return columns(rows);
+}
+
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
 }

@@ -23,7 +23,8 @@ export function addSpeedupCommand(program: Command): void {
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
     .option('--json', 'print one JSON object');
-  addOptions(command, 'plan', ['format', 'pairing', 'min_margin', 'capacity', 'batch_size', 'seed', 'max_length'], true);
+  const plan = ['format', 'pairing', 'min_margin', 'sharing', 'capacity', 'batch_size', 'seed', 'max_length'];
+  addOptions(command, 'plan', plan, true);
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(speedupCommand);
 }

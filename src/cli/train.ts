@@ -25,6 +25,7 @@ import { clock, columns, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
   readonly model?: string;
+  readonly evalDataset?: string;
   readonly resume?: string;
   readonly preset: string;
   readonly name?: string;
@@ -43,6 +44,7 @@ export function addTrainCommand(program: Command): void {
     )
     .argument('[dataset]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('--eval-dataset <file>', 'preference file to evaluate on; with --eval-steps')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(
       new Option('--preset <name>', 'options to begin from').choices(PRESETS.map(({ id }) => id)).default('standard'),
@@ -91,6 +93,7 @@ async function prepare(
     prepareRun(
       {
         dataset,
+        evalDataset: options.evalDataset,
         model,
         name: options.name,
         plan: resolvePlan(options, preset),

@@ -4,6 +4,9 @@ import type { Progress, WorkOptions } from './progress.js';
 /** Milliseconds of work between two looks at the event loop. */
 const stride = 20;
 
+/** What long synchronous work calls every now and then, so that it can be followed and cancelled. */
+export type Pause = () => Promise<void>;
+
 /**
  * Keeps long synchronous work answerable: between items it lets other events in (a cancel message among them), reports
  * progress a few times a second, and rejects once the signal has aborted.

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { stepCost, sumSteps, type StepCost, type TileCounts } from './cost/index.js';
 import { Dataset, rowWhere, type DatasetForm, type PairCounts, type RowPlace } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
-import { inspectModel, type ModelInfo } from './model/index.js';
+import { inspectModel, type Flops, type LlamaShape, type ModelInfo } from './model/index.js';
 import { Pace } from './pace.js';
-import { binCount, buildPlan, naiveFlops, stepCount, totalFlops, writePlan, type Plan } from './plan/index.js';
+import { binCount, buildPlan, stepCount, writePlan, type Plan } from './plan/index.js';
 import type { Progress, WorkOptions } from './progress.js';
+import { checkTraining } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
-import { createRunFolder, newRunConfig } from './run/folder.js';
+import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
 import { ModelTokenizer, PairTokenizer, type TokenPair } from './tokenizer/index.js';
 
 /** A dataset tokenised for a model. */
@@ -119,6 +121,20 @@ export interface PlanSummary {
   readonly tokenRatio: number;
   /** Required FLOPs of the naive plan over those of this one. */
   readonly flopsRatio: number;
+  /** Fewest bins that could hold the tokens: over the steps, the sum of tokens over capacity, rounded up. */
+  readonly binsLowerBound: number;
+  /** Predicted time of a step's slowest bin over the mean of its bins, the mean over the steps. */
+  readonly slowestOverMean: number;
+  /** Predicted time of naive pairing with packing over this plan's, on the device of src/core/cost/device.ts. */
+  readonly predictedSpeedup: number;
+  /** Predicted time of naive pairing without packing over this plan's. */
+  readonly predictedSpeedupUnpacked: number;
+  /** Required FLOPs of one forward pass over the plan, by part. */
+  readonly flops: Flops;
+  /** (query, key) pairs that the masks let through. */
+  readonly attentionArea: number;
+  /** Tiles of 128 × 128 of the masks, at or below the diagonal. */
+  readonly tiles: TileCounts;
   /** Mean fraction of the capacity that a bin uses. */
   readonly fill: number;
   /** Pairs that the dataset's rows make; a row with several responses makes several. */
@@ -135,9 +151,14 @@ export interface PlanSummary {
   readonly parameters: number;
 }
 
-export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
+export async function summarise(
+  dataset: TokenisedDataset,
+  plan: Plan,
+  work: WorkOptions = {},
+): Promise<PlanSummary> {
   const { counts, capacity, epochs, sharing } = plan.metadata;
   const bins = binCount(plan);
+  const cost = await costOf(plan, dataset.model.config, work);
   return {
     form: dataset.form,
     sharing,
@@ -148,7 +169,14 @@ export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
     naiveTokens: counts.naive_tokens,
     planTokens: counts.plan_tokens,
     tokenRatio: counts.naive_tokens / counts.plan_tokens,
-    flopsRatio: naiveFlops(dataset.pairs, dataset.model.config, epochs) / totalFlops(plan),
+    flopsRatio: cost.flopsRatio,
+    binsLowerBound: cost.binsLowerBound,
+    slowestOverMean: cost.slowestOverMean,
+    predictedSpeedup: cost.predictedSpeedup,
+    predictedSpeedupUnpacked: cost.predictedSpeedupUnpacked,
+    flops: cost.flops,
+    attentionArea: cost.visiblePairs,
+    tiles: cost.tiles,
     fill: counts.plan_tokens / (bins * capacity),
     pairsMade: dataset.counts.made,
     droppedByMargin: dataset.counts.dropped,
@@ -159,6 +187,18 @@ export function summarise(dataset: TokenisedDataset, plan: Plan): PlanSummary {
   };
 }
 
+/** `planCost` that can be followed and cancelled. */
+async function costOf(plan: Plan, shape: LlamaShape, work: WorkOptions): Promise<StepCost> {
+  const pace = new Pace(work);
+  const total = stepCount(plan);
+  const steps: StepCost[] = [];
+  for (let step = 0; step < total; step++) {
+    steps.push(stepCost(plan, step, shape));
+    await pace.item(() => ({ phase: 'plan', done: step, total }));
+  }
+  return sumSteps(steps);
+}
+
 /** A plan and its summary, from files. */
 export async function preparePlan(
   request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
@@ -166,12 +206,14 @@ export async function preparePlan(
 ): Promise<{ dataset: TokenisedDataset; plan: Plan; summary: PlanSummary }> {
   const dataset = await tokeniseDataset(request, work);
   const plan = await planFor(dataset, request.plan, work);
-  return { dataset, plan, summary: summarise(dataset, plan) };
+  return { dataset, plan, summary: await summarise(dataset, plan, work) };
 }
 
 /** What a run is made of. */
 export interface RunRequest {
   readonly dataset: string;
+  /** Preference file to evaluate on every `training.eval_steps`. */
+  readonly evalDataset?: string | undefined;
   readonly model: string;
   readonly name?: string | undefined;
   readonly plan: PlanOptions;
@@ -191,10 +233,21 @@ export async function prepareRun(
   request: RunRequest,
   work: WorkOptions = {},
 ): Promise<{ folder: string; summary: PlanSummary }> {
+  checkTraining(request.training, request.evalDataset !== undefined);
   const { dataset, plan, summary } = await preparePlan(request, work);
+  const evaluation =
+    request.evalDataset === undefined
+      ? undefined
+      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
   const config = newRunConfig({
     name: request.name,
     dataset: { path: dataset.file, sha256: dataset.sha256.dataset, format: dataset.form, pairs: summary.pairs },
+    evalDataset: evaluation && {
+      path: evaluation.dataset.file,
+      sha256: evaluation.dataset.sha256.dataset,
+      format: evaluation.dataset.form,
+      pairs: evaluation.summary.pairs,
+    },
     model: { path: dataset.model.folder },
     plan: request.plan,
     training: request.training,
@@ -203,7 +256,11 @@ export async function prepareRun(
   const progress: Progress = { phase: 'write', done: 0, total: 0 };
   work.onProgress?.(progress);
   const folder = await createRunFolder(request.runsFolder, config, async (file) => {
-    await writePlan(file, plan).catch((error: unknown) => {
+    const writeAll = async (): Promise<void> => {
+      await writePlan(file, plan);
+      if (evaluation) await writePlan(path.join(path.dirname(file), EVAL_PLAN_FILE), evaluation.plan);
+    };
+    await writeAll().catch((error: unknown) => {
       // The folder under construction is gone when anyone reads this: name the one that was asked for.
       if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite) throw error;
       throw new WishboneError(error.what, path.resolve(request.runsFolder), error.advice, error.exitCode);

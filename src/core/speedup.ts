@@ -13,7 +13,7 @@ import { locateRunner, parseRunnerError } from './run/runner.js';
 export interface SpeedupRequest {
   readonly dataset: string;
   readonly model: string;
-  /** `sharing` is not looked at, `epochs` is taken as 1. */
+  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1. */
   readonly plan: PlanOptions;
   /** Use the dataset's first so many pairs; undefined means all. */
   readonly pairs?: number | undefined;
@@ -69,7 +69,8 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
   const options = { ...request.plan, epochs: 1 };
-  const shared = await planFor(dataset, { ...options, sharing: 'pair' }, work);
+  const sharing = options.sharing === 'none' ? 'pair' : options.sharing;
+  const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
 
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-speedup-'));
@@ -87,7 +88,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
       String(request.rounds),
       ...runnerFlags(request.runner),
     ];
-    return judge(await runRunner(runner, args, work), summarise(dataset, shared));
+    return judge(await runRunner(runner, args, work), await summarise(dataset, shared, work));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

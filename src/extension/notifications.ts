@@ -1,17 +1,20 @@
 import * as vscode from 'vscode';
 
-import { isActive } from '../core/run/index.js';
+import { type Divergence, divergences, isActive } from '../core/run/index.js';
 import { formatDuration, formatMetric, sentence } from '../format.js';
-import type { RunPanels } from './panel/run-panel.js';
+import type { RunPanels } from './panel/run-panels.js';
 import { exportFolder } from './panel/view-model.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
 import type { RunStore } from './runs/run-store.js';
+import { setting } from './settings.js';
 
 const OPEN = 'Open Run';
 const LOG = 'Show Log';
 const RESUME = 'Resume';
 const MODEL = 'Reveal Model';
+const STOP = 'Stop Run';
+const DUPLICATE = 'Duplicate with Changes…';
 
 /** Tells of every run that ends while this window watches it. */
 export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPanels): vscode.Disposable {
@@ -19,6 +22,8 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
     if (change.previous === undefined || !isActive(change.previous) || isActive(run.state) || run.gone) return;
     // Whoever starts a run tells of a start that fails.
     if (actions.starting.has(run.folder)) return;
+    const isGood = run.state === 'finished' || run.state === 'stopped';
+    if (isGood && !setting('notifications.runEnds', true)) return;
     void (async () => {
       try {
         await act(await tell(run), run, actions, panels);
@@ -27,6 +32,32 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
       }
     })();
   });
+}
+
+/** Tells of every run that seems to diverge while this window watches it; of each sign once. */
+export function notifyOfDivergence(store: RunStore, actions: RunActions, panels: RunPanels): vscode.Disposable {
+  const told = new WeakMap<LiveRun, Set<Divergence['kind']>>();
+  return store.onDidChange(({ run }) => {
+    // What happened before the window was opened is for the run's panel to say.
+    if (run.state !== 'running' || run.history.phase !== 'train') return;
+    const before = told.get(run);
+    const known = before ?? new Set();
+    told.set(run, known);
+    for (const sign of divergences(run.history)) {
+      if (known.has(sign.kind)) continue;
+      known.add(sign.kind);
+      if (before === undefined || !setting('notifications.divergence', true)) continue;
+      void warn(run, sign, actions, panels).catch((error: unknown) => actions.problems.show(error));
+    }
+  });
+}
+
+async function warn(run: LiveRun, { what, advice }: Divergence, actions: RunActions, panels: RunPanels): Promise<void> {
+  const text = `${run.config.name}: ${what}. ${sentence(advice)}.`;
+  const choice = await vscode.window.showWarningMessage(text, OPEN, STOP, DUPLICATE);
+  if (choice === STOP) await actions.stop(run.folder);
+  else if (choice === DUPLICATE) await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder);
+  else await act(choice, run, actions, panels);
 }
 
 function tell(run: LiveRun): Thenable<string | undefined> {

@@ -72,6 +72,43 @@ export function statusRows({ config, state, history }: Watched): [name: string, 
   return rows;
 }
 
+/** A run in the Runs view: what stands beside its name. */
+export function runDescription(listing: RunListing): string {
+  if (listing.problem !== undefined) return 'cannot be read';
+  const { state, step, steps, margin, accuracy, secondsLeft, tags } = listing;
+  const parts: string[] = [];
+  const counted = steps === undefined ? undefined : `${formatCount(step)}/${formatCount(steps)}`;
+  if (state === 'running' && steps !== undefined && steps > 0) {
+    parts.push(formatPercent(step / steps));
+    if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
+  } else if (state !== 'finished') {
+    parts.push(STATE_NAMES[state], ...(counted === undefined || state === 'planned' ? [] : [counted]));
+  }
+  if (accuracy !== undefined) parts.push(`accuracy ${formatPercent(accuracy)}`);
+  if (state === 'finished' && margin !== undefined) parts.push(`margin ${formatMetric(margin)}`);
+  parts.push(...tags.map((tag) => `#${tag}`));
+  return parts.join(' · ');
+}
+
+/** A run in the Runs view, told in full: rows of name and value. */
+export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name: string, value: string][] {
+  const { config, state, step, steps, loss, margin, accuracy, secondsLeft, tags, folder } = listing;
+  const rows: [string, string][] = [['State', STATE_NAMES[state]]];
+  if (steps !== undefined) rows.push(['Step', `${formatCount(step)} of ${formatCount(steps)}`]);
+  if (secondsLeft !== undefined && state === 'running') rows.push(['Time left', formatDuration(secondsLeft)]);
+  if (loss !== undefined) rows.push(['Loss', formatMetric(loss)]);
+  if (margin !== undefined) rows.push(['Margin', formatMetric(margin)]);
+  if (accuracy !== undefined) rows.push(['Accuracy', formatPercent(accuracy)]);
+  rows.push(
+    ['Dataset', `${path.basename(config.dataset.path)}, ${plural(config.dataset.pairs, 'pair')}`],
+    ['Model', path.basename(config.model.path)],
+    ['Sharing', config.plan.sharing],
+  );
+  if (tags.length > 0) rows.push(['Tags', tags.join(', ')]);
+  rows.push(['Started', config.created.slice(0, 16).replace('T', ' ') + ' UTC'], ['Folder', folder]);
+  return rows;
+}
+
 /** A run in a list to pick from: label, description and detail. */
 export function listingText(listing: RunListing): { label: string; description: string; detail: string } {
   if (listing.problem !== undefined) {

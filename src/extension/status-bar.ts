@@ -5,6 +5,7 @@ import { plural } from '../format.js';
 import { statusRows, statusText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunStore } from './runs/run-store.js';
+import { tooltipTable } from './views/tooltip.js';
 
 /** How long the end of a run stays in the status bar. */
 const END_MILLISECONDS = 60_000;
@@ -64,14 +65,7 @@ export class RunStatusBar implements vscode.Disposable {
 
 function tooltip(runs: readonly LiveRun[]): vscode.MarkdownString {
   const text = new vscode.MarkdownString();
-  for (const run of runs) {
-    text.appendMarkdown('**').appendText(run.config.name).appendMarkdown('**\n\n|  |  |\n|--|--|\n');
-    for (const [name, value] of statusRows(run)) {
-      // A bar in a file's name would end the table's cell.
-      text.appendMarkdown(`| ${name} | `).appendText(value.replaceAll('|', '/')).appendMarkdown(' |\n');
-    }
-    text.appendMarkdown('\n');
-  }
+  for (const run of runs) text.appendMarkdown(`${tooltipTable(run.config.name, statusRows(run)).value}\n`);
   text.appendMarkdown(runs.length > 1 ? 'Click to choose a run.' : 'Click to open the run.');
   return text;
 }

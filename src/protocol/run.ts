@@ -3,7 +3,18 @@
  * webview is a browser page, the panel because a panel may be older than the host that talks to it.
  */
 
-import { isCount, isFloats, isNumber, isNumberOrNull, isObject, isOneOf, isText } from './values.js';
+import {
+  isBytes,
+  isCount,
+  isFloats,
+  isNumber,
+  isNumberOrNull,
+  isObject,
+  isOneOf,
+  isSingles,
+  isText,
+  isTexts,
+} from './values.js';
 
 /** How a run stands (see `RunState` of the run store). */
 export const PANEL_STATES = [
@@ -36,6 +47,8 @@ export interface RunHeader {
   readonly sharing: string;
   /** Tokens of the naive plan over those of this one; null when the plan cannot be read. */
   readonly tokenRatio: number | null;
+  /** Why the run cannot be started from its plan, or null when it can. */
+  readonly planProblem: string | null;
   /** What the run was told, in reading order: label and value. */
   readonly settings: readonly (readonly [label: string, value: string])[];
 }
@@ -45,7 +58,13 @@ export type RunEnd =
   | { readonly kind: 'finished'; readonly seconds: number; readonly exportPath: string | null }
   | { readonly kind: 'stopped'; readonly step: number }
   | { readonly kind: 'failed'; readonly what: string; readonly where: string; readonly advice: string }
-  | { readonly kind: 'crashed'; readonly exit: string; readonly log: readonly string[] };
+  | {
+      readonly kind: 'crashed';
+      readonly exit: string;
+      /** What to do, likeliest first. */
+      readonly advice: readonly string[];
+      readonly log: readonly string[];
+    };
 
 export interface RunStatus {
   readonly state: PanelState;
@@ -68,11 +87,30 @@ export interface RunStatus {
   /** Newest step that a resume would go on from; null when it would begin again. */
   readonly checkpoint: number | null;
   readonly end: RunEnd | null;
+  readonly warnings: readonly RunWarning[];
+  /** Lines of the event log that could not be read. */
+  readonly skippedLines: number;
   /** False in a workspace that is not trusted: then the panel only shows. */
   readonly mayAct: boolean;
 }
 
-export const SERIES = ['loss', 'chosen', 'rejected', 'margins', 'accuracies'] as const;
+/** What is known of every step, by the names of the event log. */
+export const SERIES = [
+  'loss',
+  'rewards/chosen',
+  'rewards/rejected',
+  'rewards/margins',
+  'rewards/accuracies',
+  'logps/chosen',
+  'logps/rejected',
+  'grad_norm',
+  'learning_rate',
+  'pairs',
+  'tokens',
+  'seconds',
+  'speedOfLight',
+  'memory',
+] as const;
 export type SeriesName = (typeof SERIES)[number];
 
 /** Rows from `from` on, in place of those the panel has. NaN where the runner had no number. */
@@ -81,17 +119,56 @@ export interface SeriesUpdate {
   /** Rising step numbers. */
   readonly step: Float64Array;
   /** Each as long as `step`. */
-  readonly columns: Readonly<Record<SeriesName, Float64Array>>;
+  readonly columns: Readonly<Record<SeriesName, Float32Array>>;
 }
 
+/** Figures of the evaluation split, by the name of the training figure they stand beside. */
+export const EVAL_SERIES = [
+  'loss',
+  'rewards/chosen',
+  'rewards/rejected',
+  'rewards/margins',
+  'rewards/accuracies',
+  'logps/chosen',
+  'logps/rejected',
+] as const satisfies readonly SeriesName[];
+export type EvalSeriesName = (typeof EVAL_SERIES)[number];
+
+/** All evaluations so far: there are few. */
+export interface EvalSeries {
+  readonly step: Float64Array;
+  readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
+}
+
+/** A sign that a run goes wrong. */
+export interface RunWarning {
+  readonly kind: 'not-finite' | 'collapse' | 'saturation';
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** A setting that is not the same in all runs of the panel. */
+export interface Difference {
+  /** As in `run.json`, such as `training.beta`. */
+  readonly setting: string;
+  /** One a run. */
+  readonly values: readonly string[];
+}
+
+/** `run` says which run of the panel is meant: its place in the order they were opened in. */
 export type HostMessage =
-  | { readonly type: 'header'; readonly header: RunHeader }
-  | { readonly type: 'status'; readonly status: RunStatus }
-  | { readonly type: 'series'; readonly update: SeriesUpdate }
+  | { readonly type: 'header'; readonly run: number; readonly header: RunHeader }
+  | { readonly type: 'status'; readonly run: number; readonly status: RunStatus }
+  | { readonly type: 'series'; readonly run: number; readonly update: SeriesUpdate }
+  | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
+  /** How many runs the panel shows, and what differs between them. */
+  | { readonly type: 'runs'; readonly count: number; readonly differences: readonly Difference[] }
+  /** The last lines of the first run's log. */
+  | { readonly type: 'log'; readonly lines: readonly string[] }
   /** There is no run to show. */
   | { readonly type: 'empty'; readonly reason: string };
 
-/** What the panel may ask for. The host knows which run it means. */
+/** What the panel may ask for without saying more. The host knows which runs it means. */
 export const PANEL_REQUESTS = [
   'ready',
   'stop',
@@ -99,37 +176,71 @@ export const PANEL_REQUESTS = [
   'reveal',
   'reveal-export',
   'show-log',
+  'follow-log',
+  'leave-log',
   'launch',
   'open-run',
+  'add-run',
+  'duplicate',
+  'save-csv',
   'manage-trust',
 ] as const;
 export type PanelRequest = (typeof PANEL_REQUESTS)[number];
-export interface PanelMessage {
-  readonly type: PanelRequest;
-}
+export type PanelMessage =
+  | { readonly type: PanelRequest }
+  | { readonly type: 'remove-run'; readonly run: number }
+  | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
+
+/** Larger pictures are none of ours. */
+const MOST_PNG_BYTES = 64 * 1024 * 1024;
 
 /** A message from a panel, or undefined when it is not one. */
 export function readPanelMessage(value: unknown): PanelMessage | undefined {
-  return isObject(value) && isOneOf(value['type'], PANEL_REQUESTS) ? { type: value['type'] } : undefined;
+  if (!isObject(value)) return undefined;
+  const { type, run, name, png } = value;
+  if (isOneOf(type, PANEL_REQUESTS)) return { type };
+  if (type === 'remove-run') return isCount(run) ? { type, run } : undefined;
+  if (type === 'save-image') return isText(name) && isPng(png) ? { type, name, png } : undefined;
+  return undefined;
 }
 
-/** What the panel keeps over a reload of the window, or undefined when it is not that. */
-export function readPanelState(value: unknown): { readonly folder: string } | undefined {
-  return isObject(value) && typeof value['folder'] === 'string' && value['folder'].startsWith('/')
-    ? { folder: value['folder'] }
-    : undefined;
+/** Whether a value is a picture as a panel makes them. */
+export function isPng(value: unknown): value is Uint8Array {
+  if (!isBytes(value) || value.length > MOST_PNG_BYTES) return false;
+  return [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => value[i] === byte);
+}
+
+/** What the panel keeps over a reload of the window: its runs' folders, the first first. Undefined when it is not that. */
+export function readPanelState(value: unknown): { readonly folders: readonly string[] } | undefined {
+  if (!isObject(value)) return undefined;
+  // Panels of before there were several runs in one keep `folder`.
+  const folders = isText(value['folder']) ? [value['folder']] : value['folders'];
+  if (!isTexts(folders) || folders.length === 0) return undefined;
+  return folders.every((folder) => folder.startsWith('/')) ? { folders } : undefined;
 }
 
 /** A message from the host, or undefined when it is not one. */
 export function readHostMessage(value: unknown): HostMessage | undefined {
   if (!isObject(value)) return undefined;
+  const { run } = value;
   switch (value['type']) {
     case 'header':
-      return isHeader(value['header']) ? { type: 'header', header: value['header'] } : undefined;
+      return isCount(run) && isHeader(value['header']) ? { type: 'header', run, header: value['header'] } : undefined;
     case 'status':
-      return isStatus(value['status']) ? { type: 'status', status: value['status'] } : undefined;
+      return isCount(run) && isStatus(value['status']) ? { type: 'status', run, status: value['status'] } : undefined;
     case 'series':
-      return isSeriesUpdate(value['update']) ? { type: 'series', update: value['update'] } : undefined;
+      return isCount(run) && isSeriesUpdate(value['update'])
+        ? { type: 'series', run, update: value['update'] }
+        : undefined;
+    case 'evals':
+      return isCount(run) && isEvalSeries(value['evals']) ? { type: 'evals', run, evals: value['evals'] } : undefined;
+    case 'runs': {
+      const { count, differences } = value;
+      if (!isCount(count) || !Array.isArray(differences)) return undefined;
+      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences } : undefined;
+    }
+    case 'log':
+      return isTexts(value['lines']) ? { type: 'log', lines: value['lines'] } : undefined;
     case 'empty':
       return isText(value['reason']) ? { type: 'empty', reason: value['reason'] } : undefined;
     default:
@@ -145,6 +256,7 @@ function isHeader(value: unknown): value is RunHeader {
     ) &&
     isCount(value['pairs']) &&
     isNumberOrNull(value['tokenRatio']) &&
+    (value['planProblem'] === null || isText(value['planProblem'])) &&
     Array.isArray(value['settings']) &&
     value['settings'].every((row: unknown) => Array.isArray(row) && row.length === 2 && row.every(isText))
   );
@@ -164,6 +276,9 @@ function isStatus(value: unknown): value is RunStatus {
     (value['device'] === null || isText(value['device'])) &&
     (value['checkpoint'] === null || isCount(value['checkpoint'])) &&
     (value['end'] === null || isEnd(value['end'])) &&
+    Array.isArray(value['warnings']) &&
+    value['warnings'].every(isWarning) &&
+    isCount(value['skippedLines']) &&
     typeof value['mayAct'] === 'boolean'
   );
 }
@@ -182,14 +297,40 @@ function isEnd(value: unknown): value is RunEnd {
     case 'failed':
       return isText(value['what']) && isText(value['where']) && isText(value['advice']);
     case 'crashed':
-      return isText(value['exit']) && Array.isArray(value['log']) && value['log'].every(isText);
+      return isText(value['exit']) && isTexts(value['advice']) && isTexts(value['log']);
     default:
       return false;
   }
 }
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {
-  if (!isObject(value) || !isCount(value['from']) || !isFloats(value['step'])) return false;
+  return isObject(value) && isCount(value['from']) && hasColumns(value, SERIES);
+}
+
+function isEvalSeries(value: unknown): value is EvalSeries {
+  return isObject(value) && hasColumns(value, EVAL_SERIES);
+}
+
+function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
   const { step, columns } = value;
-  return isObject(columns) && SERIES.every((name) => isFloats(columns[name]) && columns[name].length === step.length);
+  if (!isFloats(step) || !isObject(columns)) return false;
+  return names.every((name) => {
+    const column = columns[name];
+    return isSingles(column) && column.length === step.length;
+  });
+}
+
+function isWarning(value: unknown): value is RunWarning {
+  return (
+    isObject(value) &&
+    isOneOf(value['kind'], ['not-finite', 'collapse', 'saturation']) &&
+    isText(value['what']) &&
+    isText(value['advice'])
+  );
+}
+
+function isDifference(value: unknown, runs: number): value is Difference {
+  return (
+    isObject(value) && isText(value['setting']) && isTexts(value['values']) && value['values'].length === runs
+  );
 }

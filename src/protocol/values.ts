@@ -7,6 +7,18 @@ export function isFloats(value: unknown): value is Float64Array {
   return Object.prototype.toString.call(value) === '[object Float64Array]';
 }
 
+export function isSingles(value: unknown): value is Float32Array {
+  return Object.prototype.toString.call(value) === '[object Float32Array]';
+}
+
+export function isBytes(value: unknown): value is Uint8Array {
+  return Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+export function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
 export function isIntegers(value: unknown): value is Int32Array {
   return Object.prototype.toString.call(value) === '[object Int32Array]';
 }

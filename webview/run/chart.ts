@@ -1,109 +1,172 @@
 import {
   Chart,
   type ChartConfiguration,
-  type ChartDataset,
   LinearScale,
   LineController,
   LineElement,
+  LogarithmicScale,
   PointElement,
-  Tooltip,
 } from 'chart.js';
 
-import type { SeriesName } from '../../src/protocol.js';
-import { formatCount, formatTick } from '../../src/format.js';
-import { element } from '../ui/dom.js';
+import { formatCount, formatDuration, formatRate, formatTick } from '../../src/format.js';
+import { element, setText } from '../ui/dom.js';
 import { type Theme, withAlpha } from '../ui/theme.js';
-import { decimate, type Point, smoothingWindow, trailingMean } from './decimate.js';
-import type { SeriesStore } from './series.js';
+import type { ChartOptions } from './charts.js';
+import type { Point } from './decimate.js';
+import { type Drawing, Line } from './line.js';
+import type { ChartRun } from './runs.js';
+import type { Axis } from './series.js';
 import { chartSummary } from './words.js';
 
 // Only what line charts need, so that the bundle leaves the rest out.
-Chart.register(LineController, LineElement, PointElement, LinearScale, Tooltip);
+Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale);
 
-/** More points than a panel is wide in pixels show nothing more. */
-const MOST_POINTS = 1200;
+/** How a place on an axis reads. */
+export const AXIS_FORMATS: Readonly<Record<Axis, (value: number) => string>> = {
+  step: (value) => formatCount(value),
+  time: (value) => formatDuration(value),
+  tokens: (value) => formatRate(value),
+};
 
-export interface Curve {
-  readonly series: SeriesName;
-  readonly label: string;
-  readonly color: (theme: Theme) => string;
-  /** Tells curves apart without colour. */
-  readonly style?: 'dashed' | 'dotted';
+interface Key {
+  readonly line: Line;
+  readonly button: HTMLElement;
+  readonly value: HTMLElement;
 }
 
-const DASHES = { dashed: [7, 3], dotted: [2, 2] } as const;
-
-export interface ChartOptions {
-  readonly title: string;
-  readonly curves: readonly Curve[];
-  readonly format: (value: number) => string;
-  /** How values stand at the axis; by default as plain numbers. */
-  readonly formatTick?: (value: number) => string;
-  /** Fixed ends of the vertical axis. */
-  readonly range?: readonly [min: number, max: number];
-}
-
-type Line = ChartDataset<'line', Point[]>;
-
-/** One titled line chart over the steps: each curve as it is, thin, and its trailing mean, thick. */
+/** One titled chart: a line for every curve of every run; each as it is, thin, and its trailing mean, thick. */
 export class RunChart {
   readonly root: HTMLElement;
-  readonly #options: ChartOptions;
-  readonly #canvas: HTMLCanvasElement;
-  readonly #keys: HTMLElement[];
+  /** What takes keys and the pointer. */
+  readonly plot: HTMLElement;
+  readonly options: ChartOptions;
+  readonly #canvas = element('canvas', { 'aria-hidden': 'true' });
+  readonly #crosshair = element('div', { class: 'crosshair', hidden: '' });
+  readonly #keyArea = element('div', { class: 'keys' });
   readonly #chart: Chart<'line', Point[]>;
-  readonly #store: SeriesStore;
+  readonly #onToggle: () => void;
+  #keys: Key[] = [];
+  #lines: Line[] = [];
+  #drawing: Drawing | undefined;
 
-  constructor(options: ChartOptions, store: SeriesStore, theme: Theme) {
-    this.#options = options;
-    this.#store = store;
-    this.#canvas = element('canvas', { role: 'img' });
-    this.#keys = options.curves.map(({ label, style = '' }) =>
-      element('span', { class: 'key' }, element('span', { class: `swatch ${style}` }), label),
+  /** @param onToggle called when a line was hidden or shown, so that the chart is drawn again */
+  constructor(options: ChartOptions, onToggle: () => void) {
+    this.options = options;
+    this.#onToggle = onToggle;
+    this.plot = element(
+      'div',
+      // It takes keys of its own, which a screen reader must let through.
+      { class: 'canvas', tabindex: '0', role: 'application', 'aria-roledescription': 'chart' },
+      this.#canvas,
+      this.#crosshair,
     );
-    const heading = element('div', { class: 'chart-heading' }, element('h2', {}, options.title));
-    // A single curve is named by the title.
-    if (options.curves.length > 1) heading.append(...this.#keys);
     this.root = element(
       'section',
-      { class: options.curves.length > 1 ? 'chart wide' : 'chart' },
-      heading,
-      element('div', { class: 'canvas' }, this.#canvas),
+      { class: 'chart' },
+      element('div', { class: 'chart-heading' }, element('h2', {}, options.title), this.#keyArea),
+      this.plot,
     );
-    this.#chart = new Chart(this.#canvas, this.#configuration());
-    this.setTheme(theme);
-    this.draw();
+    this.#chart = new Chart(this.#canvas, configuration(options));
   }
 
-  /** Draws the store as it is now. */
-  draw(): void {
-    const { step, columns } = this.#store;
-    const window = smoothingWindow(step.length);
-    this.#options.curves.forEach(({ series }, i) => {
-      const [raw, mean] = this.#linesOf(i);
-      raw.data = window > 1 ? decimate(step, columns[series], MOST_POINTS) : [];
-      mean.data = decimate(step, trailingMean(columns[series], window), MOST_POINTS);
-      // A line of one point is invisible.
-      mean.pointRadius = step.length === 1 ? 3 : 0;
-    });
-    const x = this.#chart.options.scales!['x']!;
-    x.min = 1;
-    x.max = Math.max(2, step.at(-1) ?? 2);
-    this.#chart.update('none');
-    const summary = this.#options.curves.map(({ series, label }) =>
-      chartSummary(label, step, columns[series], this.#options.format),
+  /** Takes over which runs there are. */
+  setRuns(runs: readonly ChartRun[], theme: Theme): void {
+    const hidden = new Set(this.#lines.filter((line) => line.hidden).map((line) => line.label));
+    this.#lines = runs.flatMap((run, place) =>
+      this.options.curves.flatMap((curve) =>
+        [false, ...(curve.evaluation !== undefined && run.evals !== undefined ? [true] : [])].map(
+          (isEval) => new Line(curve, run, place, isEval, this.options, runs.length > 1),
+        ),
+      ),
     );
-    this.#canvas.setAttribute('aria-label', `${this.#options.title}. ${summary.join('. ')}`);
+    for (const line of this.#lines) line.hidden = hidden.has(line.label);
+    this.#chart.data.datasets = this.#lines.flatMap(({ datasets }) => datasets);
+    this.#keys = this.#lines.map((line) => this.#key(line));
+    this.#keyArea.replaceChildren(...this.#keys.map(({ button }) => button));
+    this.setTheme(theme);
+  }
+
+  /** True when some line has a number. */
+  get hasData(): boolean {
+    return this.#lines.some(({ hasData }) => hasData);
+  }
+
+  get canvas(): HTMLCanvasElement {
+    return this.#canvas;
+  }
+
+  /** Label and colour of every line that is drawn. */
+  legend(theme: Theme): { readonly label: string; readonly color: string; readonly style: string | undefined }[] {
+    return this.#lines.flatMap((line) =>
+      line.hidden || !line.run.visible || !line.hasData
+        ? []
+        : [{ label: line.label, color: line.color(theme), style: line.curve.style }],
+    );
+  }
+
+  draw(drawing: Drawing): void {
+    const logarithmic = drawing.logarithmic && this.options.mayBeLogarithmic === true;
+    this.#drawing = { ...drawing, logarithmic };
+    for (const line of this.#lines) line.draw(this.#drawing);
+    const { x, y } = this.#chart.options.scales! as { x: NonNullable<unknown>; y: NonNullable<unknown> };
+    Object.assign(x, { min: drawing.shown[0], max: drawing.shown[1] });
+    Object.assign(x, { ticks: { ...(x as { ticks: object }).ticks, callback: axisTick(drawing.axis) } });
+    Object.assign(y, { type: logarithmic ? 'logarithmic' : 'linear' });
+    this.#chart.update('none');
+    const steps = this.#lines[0]?.run.series;
+    const summary = this.#lines
+      .filter(({ isEval }) => !isEval)
+      .map((line) =>
+        chartSummary(line.label, steps?.steps ?? [], line.run.series.curve(line.curve.series), this.options.format),
+      );
+    this.plot.setAttribute('aria-label', `${this.options.title}. ${summary.join('. ')}`);
+    for (const { line, button } of this.#keys) button.hidden = !line.hasData && this.hasData;
+  }
+
+  /** Shows the line that marks a place of the axis, and the values there; without one, the latest values. */
+  setCrosshair(x: number | undefined): void {
+    const drawing = this.#drawing;
+    const { chartArea, scales } = this.#chart;
+    const isIn = x !== undefined && drawing !== undefined && x >= drawing.shown[0] && x <= drawing.shown[1];
+    this.#crosshair.hidden = !isIn;
+    if (isIn && chartArea !== undefined) {
+      const left = scales['x']!.getPixelForValue(x);
+      this.#crosshair.style.transform = `translateX(${left}px)`;
+      this.#crosshair.style.top = `${chartArea.top}px`;
+      this.#crosshair.style.height = `${chartArea.bottom - chartArea.top}px`;
+    }
+    for (const { line, value } of this.#keys) {
+      setText(value, this.options.format(line.valueAt(drawing?.axis ?? 'step', isIn ? x : undefined)));
+    }
+  }
+
+  /** The values at a place, as a screen reader should say them. */
+  valuesText(x: number): string {
+    const axis = this.#drawing?.axis ?? 'step';
+    return this.#lines
+      .filter((line) => !line.hidden && line.run.visible && line.hasData)
+      .map((line) => `${line.label}: ${this.options.format(line.valueAt(axis, x))}`)
+      .join(', ');
+  }
+
+  /** The place of the axis under a pixel of the canvas, and how wide the drawn area is. */
+  placeOf(clientX: number): { readonly x: number; readonly part: number } {
+    const { left } = this.#canvas.getBoundingClientRect();
+    const { chartArea, scales } = this.#chart;
+    const scale = scales['x']!;
+    const pixel = clientX - left;
+    const width = Math.max(1, (chartArea?.right ?? 1) - (chartArea?.left ?? 0));
+    return { x: scale.getValueForPixel(pixel) ?? 0, part: (pixel - (chartArea?.left ?? 0)) / width };
+  }
+
+  /** Width of the drawn area in pixels. */
+  get width(): number {
+    return Math.max(1, (this.#chart.chartArea?.right ?? 1) - (this.#chart.chartArea?.left ?? 0));
   }
 
   setTheme(theme: Theme): void {
-    this.#options.curves.forEach(({ color }, i) => {
-      const [raw, mean] = this.#linesOf(i);
-      raw.borderColor = withAlpha(color(theme), theme.highContrast ? 0.6 : 0.35);
-      mean.borderColor = color(theme);
-      mean.pointBackgroundColor = color(theme);
-      this.#keys[i]!.style.setProperty('--key-color', color(theme));
-    });
+    for (const line of this.#lines) line.setTheme(theme);
+    for (const { line, button } of this.#keys) button.style.setProperty('--key-color', line.color(theme));
     const font = { family: theme.font, size: Math.max(10, theme.fontSize - 2) };
     for (const axis of ['x', 'y']) {
       const scale = this.#chart.options.scales![axis]!;
@@ -111,96 +174,51 @@ export class RunChart {
       scale.grid = { ...scale.grid, color: withAlpha(theme.grid, theme.highContrast ? 0.5 : 0.2) };
       scale.border = { display: true, color: withAlpha(theme.grid, theme.highContrast ? 1 : 0.5) };
     }
-    const tooltip = this.#chart.options.plugins!.tooltip!;
-    Object.assign(tooltip, {
-      backgroundColor: theme.tooltipBackground,
-      borderColor: theme.tooltipBorder,
-      titleColor: theme.foreground,
-      bodyColor: theme.foreground,
-      titleFont: { ...font, weight: 'bold' },
-      bodyFont: font,
-    });
     this.#chart.update('none');
   }
 
-  #linesOf(curve: number): [raw: Line, mean: Line] {
-    return [this.#chart.data.datasets[2 * curve]! as Line, this.#chart.data.datasets[2 * curve + 1]! as Line];
-  }
-
-  #configuration(): ChartConfiguration<'line', Point[]> {
-    const { curves, range, formatTick: tick = formatTick } = this.#options;
-    const line: Omit<Line, 'data'> = { pointRadius: 0, pointHoverRadius: 0, borderJoinStyle: 'round', spanGaps: false };
-    return {
-      type: 'line',
-      data: {
-        datasets: curves.flatMap(({ label, style }): Line[] => [
-          { ...line, label, data: [], borderWidth: 1 },
-          {
-            ...line,
-            label,
-            data: [],
-            borderWidth: 2,
-            ...(style === undefined ? {} : { borderDash: [...DASHES[style]] }),
-          },
-        ]),
-      },
-      options: {
-        animation: false,
-        responsive: true,
-        maintainAspectRatio: false,
-        parsing: false,
-        normalized: true,
-        interaction: { mode: 'nearest', axis: 'x', intersect: false },
-        scales: {
-          x: {
-            type: 'linear',
-            ticks: {
-              precision: 0,
-              maxRotation: 0,
-              autoSkipPadding: 16,
-              callback: (value) => formatCount(Number(value)),
-            },
-          },
-          y: {
-            type: 'linear',
-            ...(range === undefined ? {} : { min: range[0], max: range[1] }),
-            ticks: { maxTicksLimit: 6, callback: (value) => tick(Number(value)) },
-          },
-        },
-        plugins: {
-          tooltip: {
-            displayColors: false,
-            borderWidth: 1,
-            cornerRadius: 3,
-            padding: 8,
-            // One item stands for all: its text is looked up in the full series, not in the drawn points.
-            filter: (_item, index) => index === 0,
-            callbacks: {
-              title: ([item]) => (item === undefined ? '' : `Step ${formatCount(Math.round(item.parsed.x ?? 0))}`),
-              label: (item) => this.#valuesAt(Math.round(item.parsed.x ?? 0)),
-            },
-          },
-        },
-      },
-    };
-  }
-
-  #valuesAt(step: number): string[] {
-    const row = rowOf(this.#store.step, step);
-    return this.#options.curves.map(
-      ({ series, label }) => `${label}: ${this.#options.format(this.#store.columns[series][row] ?? NaN)}`,
+  #key(line: Line): Key {
+    const value = element('span', { class: 'value' });
+    const button = element(
+      'button',
+      { class: 'key', type: 'button', 'aria-pressed': String(!line.hidden), title: 'Show or hide this line' },
+      element('span', { class: `swatch ${line.isEval ? 'eval' : (line.curve.style ?? '')}` }),
+      element('span', { class: 'label' }, line.label),
+      value,
     );
+    button.addEventListener('click', () => {
+      line.hidden = !line.hidden;
+      button.setAttribute('aria-pressed', String(!line.hidden));
+      this.#onToggle();
+    });
+    return { line, button, value };
   }
 }
 
-/** Row of a step in a rising column; of the next one above it when it is not there. */
-function rowOf(steps: readonly number[], step: number): number {
-  let low = 0;
-  let high = steps.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (steps[middle]! < step) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function axisTick(axis: Axis): (value: string | number) => string {
+  return (value) => AXIS_FORMATS[axis](Number(value));
+}
+
+function configuration({ range, formatTick: tick = formatTick }: ChartOptions): ChartConfiguration<'line', Point[]> {
+  return {
+    type: 'line',
+    data: { datasets: [] },
+    options: {
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      parsing: false,
+      normalized: true,
+      // Pointer and keys are ours.
+      events: [],
+      scales: {
+        x: { type: 'linear', ticks: { maxRotation: 0, autoSkipPadding: 16, maxTicksLimit: 7 } },
+        y: {
+          type: 'linear',
+          ...(range === undefined ? {} : { min: range[0], max: range[1] }),
+          ticks: { maxTicksLimit: 5, callback: (value) => tick(Number(value)) },
+        },
+      },
+    },
+  };
 }

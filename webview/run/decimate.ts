@@ -8,63 +8,55 @@ export interface Point {
  * their order, so that no spike is lost; first and last always. NaN becomes a gap where a whole stretch has no number.
  *
  * @param x rising; same length as `y`
+ * @param begin first row, `end` the one after the last; by default all
+ * @param drawable which values may be drawn; others count as NaN
  */
-export function decimate(x: ArrayLike<number>, y: ArrayLike<number>, limit: number): Point[] {
+export function decimate(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  limit: number,
+  begin = 0,
+  end = Math.min(x.length, y.length),
+  drawable: (value: number) => boolean = isNumber,
+): Point[] {
   const points: Point[] = [];
-  const length = Math.min(x.length, y.length);
+  const add = (row: number): void => void points.push({ x: x[row]!, y: drawable(y[row]!) ? y[row]! : NaN });
+  const length = end - begin;
   if (length <= limit) {
-    for (let i = 0; i < length; i++) points.push({ x: x[i]!, y: y[i]! });
+    for (let row = begin; row < end; row++) add(row);
     return points;
   }
   const stretches = Math.max(1, Math.floor((limit - 2) / 2));
-  points.push({ x: x[0]!, y: y[0]! });
+  add(begin);
   // First and last stand alone, so the stretches divide what is between them.
   const inner = length - 2;
   for (let s = 0; s < stretches; s++) {
-    const begin = 1 + Math.floor((s * inner) / stretches);
-    const end = 1 + Math.floor(((s + 1) * inner) / stretches);
+    const from = begin + 1 + Math.floor((s * inner) / stretches);
+    const to = begin + 1 + Math.floor(((s + 1) * inner) / stretches);
     let low = -1;
     let high = -1;
-    for (let i = begin; i < end; i++) {
-      if (Number.isNaN(y[i]!)) continue;
-      if (low < 0 || y[i]! < y[low]!) low = i;
-      if (high < 0 || y[i]! > y[high]!) high = i;
+    for (let row = from; row < to; row++) {
+      const value = y[row]!;
+      if (!drawable(value)) continue;
+      if (low < 0 || value < y[low]!) low = row;
+      if (high < 0 || value > y[high]!) high = row;
     }
     if (low < 0) {
-      if (begin < end) points.push({ x: x[begin]!, y: NaN });
+      if (from < to) points.push({ x: x[from]!, y: NaN });
       continue;
     }
-    const [first, second] = low < high ? [low, high] : [high, low];
-    points.push({ x: x[first]!, y: y[first]! });
-    if (second !== first) points.push({ x: x[second]!, y: y[second]! });
+    add(Math.min(low, high));
+    if (low !== high) add(Math.max(low, high));
   }
-  points.push({ x: x[length - 1]!, y: y[length - 1]! });
+  add(end - 1);
   return points;
 }
 
-/** Mean of each value and those before it, at most `window` of them; NaN values are left out. Same length as given. */
-export function trailingMean(values: ArrayLike<number>, window: number): Float64Array {
-  const means = new Float64Array(values.length);
-  let sum = 0;
-  let count = 0;
-  for (let i = 0; i < values.length; i++) {
-    const entering = values[i]!;
-    if (!Number.isNaN(entering)) {
-      sum += entering;
-      count++;
-    }
-    const leaving = i >= window ? values[i - window]! : NaN;
-    if (!Number.isNaN(leaving)) {
-      sum -= leaving;
-      count--;
-    }
-    means[i] = count === 0 ? NaN : sum / count;
-  }
-  return means;
+function isNumber(value: number): boolean {
+  return !Number.isNaN(value);
 }
 
-/** Steps that the smooth line averages over: about a twentieth of the curve, so that it follows and yet calms. */
-export function smoothingWindow(rows: number): number {
-  // A mean of fewer than three hides more than it shows.
-  return rows < 60 ? 1 : Math.min(500, Math.round(rows / 20));
+/** What a logarithmic axis can show. */
+export function isPositive(value: number): boolean {
+  return value > 0;
 }

@@ -1,31 +1,41 @@
 import '../ui/base.css';
 import './run.css';
 
-import { type PanelMessage, type PanelRequest, readHostMessage } from '../../src/protocol.js';
+import { type PanelMessage, readHostMessage } from '../../src/protocol/run.js';
 import { registerControls } from '../ui/controls.js';
 import { RunView } from './view.js';
 
 declare function acquireVsCodeApi(): { postMessage(message: PanelMessage): void; setState(state: unknown): void };
 
 const host = acquireVsCodeApi();
-const ask = (type: PanelRequest): void => host.postMessage({ type });
 
 registerControls();
-const view = new RunView(document.getElementById('run')!, ask);
+const view = new RunView(document.getElementById('run')!, (message) => host.postMessage(message));
 
 window.addEventListener('message', ({ data }) => {
   const message = readHostMessage(data);
   switch (message?.type) {
-    case 'header':
-      // Kept by VS Code over a reload of the window: it is how the host finds the run for this panel again.
-      host.setState({ folder: message.header.folder });
-      view.setHeader(message.header);
+    case 'runs':
+      view.setRuns(message);
       break;
+    case 'header': {
+      view.setHeader(message);
+      const { folders } = view;
+      // Kept by VS Code over a reload of the window: it is how the host finds the runs for this panel again.
+      if (folders.length > 0) host.setState({ folders });
+      break;
+    }
     case 'status':
-      view.setStatus(message.status);
+      view.setStatus(message);
       break;
     case 'series':
-      if (!view.setSeries(message.update)) ask('ready');
+      if (!view.setSeries(message)) host.postMessage({ type: 'ready' });
+      break;
+    case 'evals':
+      view.setEvals(message);
+      break;
+    case 'log':
+      view.showLog(message);
       break;
     case 'empty':
       view.showEmpty(message.reason);
@@ -33,4 +43,4 @@ window.addEventListener('message', ({ data }) => {
   }
 });
 
-ask('ready');
+host.postMessage({ type: 'ready' });

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
-import type { PanelPhase, PanelState, RunStatus } from '../../src/protocol.js';
+import type { PanelPhase, PanelState, RunStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
@@ -67,8 +67,8 @@ export function timeText(status: RunStatus): string {
 /** What a screen reader says of a chart. */
 export function chartSummary(
   title: string,
-  steps: readonly number[],
-  values: readonly number[],
+  steps: ArrayLike<number>,
+  values: ArrayLike<number>,
   format: (value: number) => string,
 ): string {
   let first = 0;

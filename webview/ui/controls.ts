@@ -1,11 +1,26 @@
-import { provideVSCodeDesignSystem, vsCodeButton, vsCodeProgressRing } from '@vscode/webview-ui-toolkit';
+import {
+  provideVSCodeDesignSystem,
+  vsCodeButton,
+  vsCodeCheckbox,
+  vsCodeDropdown,
+  vsCodeOption,
+  vsCodeProgressRing,
+  vsCodeTextField,
+} from '@vscode/webview-ui-toolkit';
 
 /**
  * The controls of all panels. The only module that knows the toolkit they come from: it is archived upstream, and this
  * is what has to change when it is replaced.
  */
 export function registerControls(): void {
-  provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeProgressRing());
+  provideVSCodeDesignSystem().register(
+    vsCodeButton(),
+    vsCodeCheckbox(),
+    vsCodeDropdown(),
+    vsCodeOption(),
+    vsCodeProgressRing(),
+    vsCodeTextField(),
+  );
 }
 
 export interface ButtonOptions {
@@ -33,4 +48,80 @@ export function createSpinner(): HTMLElement {
   const ring = document.createElement('vscode-progress-ring');
   ring.setAttribute('aria-hidden', 'true');
   return ring;
+}
+
+/** A control whose value is text. */
+export interface ValueControl {
+  readonly root: HTMLElement;
+  value: string;
+}
+
+export interface DropdownOptions {
+  /** What a screen reader calls it. */
+  readonly label: string;
+  readonly choices: readonly { readonly value: string; readonly label: string }[];
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+export function createDropdown({ label, choices, value, onChange }: DropdownOptions): ValueControl {
+  const root = document.createElement('vscode-dropdown') as HTMLElement & { value: string };
+  root.setAttribute('aria-label', label);
+  for (const choice of choices) {
+    const option = document.createElement('vscode-option') as HTMLElement & { value: string };
+    option.setAttribute('value', choice.value);
+    option.textContent = choice.label;
+    if (choice.value === value) option.setAttribute('selected', '');
+    root.append(option);
+  }
+  root.addEventListener('change', () => onChange(root.value));
+  return {
+    root,
+    get value() {
+      return root.value;
+    },
+    set value(next) {
+      root.value = next;
+    },
+  };
+}
+
+export interface TextFieldOptions {
+  readonly label: string;
+  readonly value: string;
+  readonly placeholder?: string;
+  /** Called while typing. */
+  readonly onInput: (value: string) => void;
+}
+
+export function createTextField({ label, value, placeholder, onInput }: TextFieldOptions): ValueControl {
+  const root = document.createElement('vscode-text-field') as HTMLElement & { value: string };
+  root.setAttribute('aria-label', label);
+  root.setAttribute('spellcheck', 'false');
+  if (placeholder !== undefined) root.setAttribute('placeholder', placeholder);
+  root.setAttribute('value', value);
+  root.addEventListener('input', () => onInput(root.value));
+  return {
+    root,
+    get value() {
+      return root.value;
+    },
+    set value(next) {
+      root.value = next;
+    },
+  };
+}
+
+export interface CheckboxOptions {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+}
+
+export function createCheckbox({ label, checked, onChange }: CheckboxOptions): HTMLElement & { checked: boolean } {
+  const root = document.createElement('vscode-checkbox') as HTMLElement & { checked: boolean };
+  root.textContent = label;
+  root.toggleAttribute('checked', checked);
+  root.addEventListener('change', () => onChange(root.checked));
+  return root;
 }

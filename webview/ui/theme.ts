@@ -6,8 +6,9 @@ export interface Theme {
   readonly blue: string;
   readonly green: string;
   readonly red: string;
-  readonly purple: string;
   readonly orange: string;
+  readonly purple: string;
+  readonly yellow: string;
   readonly background: string;
   readonly focus: string;
   readonly tooltipBackground: string;
@@ -41,8 +42,9 @@ export function readTheme(): Theme {
     blue: color('--vscode-charts-blue', '--vscode-foreground'),
     green: color('--vscode-charts-green', '--vscode-foreground'),
     red: color('--vscode-charts-red', '--vscode-errorForeground'),
-    purple: color('--vscode-charts-purple', '--vscode-foreground'),
     orange: color('--vscode-charts-orange', '--vscode-foreground'),
+    purple: color('--vscode-charts-purple', '--vscode-foreground'),
+    yellow: color('--vscode-charts-yellow', '--vscode-foreground'),
     background: color('--vscode-editor-background'),
     focus: color('--vscode-focusBorder', '--vscode-foreground'),
     tooltipBackground: color('--vscode-editorHoverWidget-background', '--vscode-editor-background'),

@@ -26,7 +26,19 @@ struct AttentionShape {
     std::int64_t kv_heads = 0;
     std::int64_t head_dim = 0;
     float scale = 0;  ///< multiplies q·k before the softmax, normally 1/sqrt(head_dim)
+    /// Scores s become softcap · tanh(s / softcap) before the mask (Gemma 2, arXiv 2408.00118); 0: they stay.
+    float softcap = 0;
+    /// A query sees only keys fewer than this many positions before it; 0: all.
+    std::int64_t window = 0;
 };
+
+/// y = x / sqrt(mean(x²) + eps) · (offset + weight): Gemma stores weights less one.
+struct RmsNorm {
+    float eps = 0;
+    float offset = 0;
+};
+
+enum class Activation { silu, gelu_tanh };
 
 /// The tokens the LM head scores. `row_count` rows of hidden states are read; several targets may read one
 /// row.
@@ -77,15 +89,26 @@ class Backend {
     virtual void embedding(Tensor out, Tensor table, Tensor tokens) = 0;
     virtual void embedding_backward(Tensor d_table_accumulated, Tensor tokens, Tensor d_out) = 0;
 
-    /// sum = x + delta; inv_rms[t] = 1/sqrt(mean(sum[t]²) + eps); out = sum · inv_rms · weight.
+    /// sum = x + delta. `sum` may be either of them.
+    virtual void add(Tensor sum, Tensor x, Tensor delta) = 0;
+    /// sum = x + delta; inv_rms[t] = 1/sqrt(mean(sum[t]²) + eps); out = sum · inv_rms · (offset + weight).
     /// Without `delta` (empty tensor) sum is x itself and `sum` must be empty. `sum` may be `x`.
     virtual void add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
-                             float eps) = 0;
+                             RmsNorm norm) = 0;
     /// d_x += gradient through the norm, where x is the normed input (`sum` above). `out` is computed again
     /// on the way, for the weight gradient of the linear layer behind the norm, so that no forward pass has
     /// to keep it.
     virtual void rmsnorm_backward(Tensor d_x_accumulated, Tensor d_weight_accumulated, Tensor out,
-                                  Tensor d_out, Tensor x, Tensor inv_rms, Tensor weight) = 0;
+                                  Tensor d_out, Tensor x, Tensor inv_rms, Tensor weight, RmsNorm norm) = 0;
+    /// Norms the query and key heads of `qkv` [T, Hq + 2·Hkv, D] to `out`, of the same shape; value heads are
+    /// copied. Weights of D elements: each head is normed by itself, all with the same weight (Qwen3). Weights
+    /// [Hq·D] and [Hkv·D]: all query heads of a token together, and all key heads (OLMo 2).
+    virtual void qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight, AttentionShape shape,
+                         RmsNorm norm) = 0;
+    /// Turns `d_qkv`, the gradient of `out` above, into that of `qkv`, in place.
+    virtual void qk_norm_backward(Tensor d_qkv, Tensor d_query_weight_accumulated,
+                                  Tensor d_key_weight_accumulated, Tensor qkv, Tensor query_weight,
+                                  Tensor key_weight, AttentionShape shape, RmsNorm norm) = 0;
 
     /// out [M,N] = x [M,K] · w[N,K]ᵀ.
     virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
@@ -93,10 +116,14 @@ class Backend {
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] += d_outᵀ · x.
     virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
+    /// x[m] += bias, x [M,N].
+    virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
+    /// d_bias [N] += sum over the rows of d_out [M,N].
+    virtual void bias_backward(Tensor d_bias_accumulated, Tensor d_out) = 0;
 
     /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place, halves convention as in Hugging
-    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, D/2]. `inverse` rotates back (the
-    /// backward pass).
+    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, R/2]; the first R <= D elements of a head
+    /// are rotated, the others stay. `inverse` applies the transpose (the backward pass).
     virtual void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
                       bool inverse) = 0;
 
@@ -106,32 +133,41 @@ class Backend {
     virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
                                     const AttentionMask& mask, AttentionShape shape) = 0;
 
-    /// gate_up [N, 2F] holds gate then up; out [N, F] = silu(gate) · up.
-    virtual void swiglu(Tensor out, Tensor gate_up) = 0;
+    /// gate_up [N, 2F] holds gate then up; out [N, F] = activation(gate) · up (arXiv 2002.05202).
+    virtual void glu(Tensor out, Tensor gate_up, Activation activation) = 0;
     /// `out` is computed again on the way, as in rmsnorm_backward. `d_gate_up` may be `gate_up`.
-    virtual void swiglu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up) = 0;
+    virtual void glu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up,
+                              Activation activation) = 0;
 
     /// out[i] = x[rows[i]]; rows are distinct and ascending.
     virtual void gather_rows(Tensor out, Tensor x, Tensor rows) = 0;
     /// x[rows[i]] += from[i]; rows are distinct and ascending.
     virtual void scatter_add_rows(Tensor x_accumulated, Tensor from, Tensor rows) = 0;
 
-    /// logps[r] = log softmax(hidden[target.row[r]] · headᵀ)[target.token[r]]; lse f32 [U].
+    /// logps[r] = log softmax(hidden[target.row[r]] · headᵀ)[target.token[r]]; lse f32 [U]. With a `softcap`
+    /// other than 0 logits z become softcap · tanh(z / softcap) first.
     /// The V-wide logits are worked through in chunks of rows. Those of the first C rows are left in
     /// `kept_logits` [C, V], 0 <= C <= U, for the backward pass (empty tensor: none).
     virtual void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                            HeadTargets targets) = 0;
+                            HeadTargets targets, float softcap) = 0;
     /// Given weight[r] = dLoss/dlogps[r] (f32 [R]). Logits that were not kept are computed again; kept ones
     /// are destroyed.
     virtual void head_logps_backward(Tensor d_hidden, Tensor d_head_accumulated, Tensor kept_logits,
                                      Tensor hidden, Tensor head, Tensor lse, HeadTargets targets,
-                                     Tensor weight) = 0;
-    /// How many bytes of logits are worth keeping between the two calls above.
+                                     Tensor weight, float softcap) = 0;
+    /// out[u] = log of the sum of squared probabilities of row u (f32 [U]), given what `head_logps` left: `lse` and
+    /// `kept_logits`; logits that were not kept are computed again. For WPO (arXiv 2406.11827).
+    virtual void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                                      float softcap) = 0;
+    /// How many bytes of logits are worth keeping between `head_logps` and `head_logps_backward`.
     virtual std::size_t kept_logits_budget() const = 0;
 
     /// Sum of squares, accumulated in double in a fixed order.
     virtual double sum_of_squares(Tensor x) = 0;
+    /// x *= factor; f32 or `activation_dtype()`.
     virtual void scale(Tensor x, float factor) = 0;
+    /// to = (1 - share) · to + share · from. `from` is f32, `to` f32 or activation_dtype().
+    virtual void mix(Tensor to_accumulated, Tensor from, float share) = 0;
     /// Decoupled weight decay (arXiv 1711.05101), as torch.optim.AdamW. `grad` (f32) is multiplied by
     /// `grad_scale` first. Parameters that are not f32 are the rounded copy of `master` (f32), which is what
     /// is updated; for f32 parameters `master` is empty. Moments are f32, or bf16 with stochastic rounding.

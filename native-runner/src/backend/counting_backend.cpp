@@ -59,8 +59,19 @@ void CountingBackend::embedding_backward(Tensor, Tensor tokens, Tensor d_out) {
     if (cuda_) workspace(bytes_of(tokens.size(), 8) + d_out.bytes() / 8);
 }
 
-void CountingBackend::rmsnorm_backward(Tensor, Tensor d_weight, Tensor, Tensor, Tensor, Tensor, Tensor) {
+void CountingBackend::rmsnorm_backward(Tensor, Tensor d_weight, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) {
     if (cuda_) workspace(bytes_of(d_weight.size(), 4) * 1024);
+}
+
+void CountingBackend::qk_norm_backward(Tensor, Tensor d_query_weight, Tensor, Tensor qkv, Tensor, Tensor,
+                                       AttentionShape shape, RmsNorm) {
+    // Inverse RMS of every head, sums of 256 pieces.
+    if (cuda_)
+        workspace(bytes_of(qkv.rows() * (shape.query_heads + shape.kv_heads) + 256 * d_query_weight.size(), 4));
+}
+
+void CountingBackend::bias_backward(Tensor d_bias, Tensor) {
+    if (cuda_) workspace(bytes_of(d_bias.size(), 4) * 256);
 }
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, const AttentionMask&,
@@ -69,15 +80,21 @@ void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Ten
     if (cuda_) workspace(2 * lse.bytes());
 }
 
-void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets) {
+void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets,
+                                 float) {
     if (!cuda_) return;
     const std::int64_t rest = hidden.rows() - (kept_logits ? kept_logits.rows() : 0);
     workspace(std::min(bytes_of(rest * head.rows(), 2), cuda_logits_chunk));
 }
 
 void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, Tensor,
-                                          HeadTargets targets, Tensor) {
-    head_logps(targets.token, {}, kept_logits, hidden, head, targets);
+                                          HeadTargets targets, Tensor, float softcap) {
+    head_logps(targets.token, {}, kept_logits, hidden, head, targets, softcap);
+}
+
+void CountingBackend::head_log_sum_squares(Tensor, Tensor kept_logits, Tensor hidden, Tensor head, Tensor,
+                                           float) {
+    head_logps({}, {}, kept_logits, hidden, head, {}, 0);
 }
 
 std::size_t CountingBackend::kept_logits_budget() const { return cuda_ ? cuda_kept_logits : cpu_kept_logits; }

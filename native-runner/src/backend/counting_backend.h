@@ -35,27 +35,37 @@ class CountingBackend final : public Backend {
 
     void embedding(Tensor, Tensor, Tensor) override {}
     void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override;
-    void add_rmsnorm(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, float) override {}
+    void add(Tensor, Tensor, Tensor) override {}
+    void add_rmsnorm(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) override {}
     void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
-                          Tensor weight) override;
+                          Tensor weight, RmsNorm norm) override;
+    void qk_norm(Tensor, Tensor, Tensor, Tensor, AttentionShape, RmsNorm) override {}
+    void qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_key_weight, Tensor qkv,
+                          Tensor query_weight, Tensor key_weight, AttentionShape shape,
+                          RmsNorm norm) override;
     void linear(Tensor, Tensor, Tensor) override {}
     void linear_backward_input(Tensor, Tensor, Tensor) override {}
     void linear_backward_weight(Tensor, Tensor, Tensor) override {}
+    void add_bias(Tensor, Tensor) override {}
+    void bias_backward(Tensor d_bias, Tensor d_out) override;
     void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}
     void attention(Tensor, Tensor, Tensor, const AttentionMask&, AttentionShape) override {}
     void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
                             const AttentionMask& mask, AttentionShape shape) override;
-    void swiglu(Tensor, Tensor) override {}
-    void swiglu_backward(Tensor, Tensor, Tensor, Tensor) override {}
+    void glu(Tensor, Tensor, Activation) override {}
+    void glu_backward(Tensor, Tensor, Tensor, Tensor, Activation) override {}
     void gather_rows(Tensor, Tensor, Tensor) override {}
     void scatter_add_rows(Tensor, Tensor, Tensor) override {}
     void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                    HeadTargets targets) override;
+                    HeadTargets targets, float softcap) override;
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
-                             Tensor lse, HeadTargets targets, Tensor weight) override;
+                             Tensor lse, HeadTargets targets, Tensor weight, float softcap) override;
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                              float softcap) override;
     std::size_t kept_logits_budget() const override;
     double sum_of_squares(Tensor) override { return 1; }
     void scale(Tensor, float) override {}
+    void mix(Tensor, Tensor, float) override {}
     void adamw(Tensor, Tensor, Tensor, Tensor, Tensor, float, const AdamW&) override {}
     double measure_matmul_ceiling() override { return 1; }
 

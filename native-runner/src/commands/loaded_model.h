@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "backend/backend_choice.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 
 namespace wishbone {
 
@@ -15,15 +15,15 @@ class LoadedModel {
     LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend);
 
     Backend& backend() { return *backend_; }
-    const LlamaConfig& config() const { return config_; }
+    const ModelConfig& config() const { return config_; }
     Parameters& parameters() { return parameters_; }
-    Llama& llama() { return llama_; }
+    Transformer& llama() { return llama_; }
 
   private:
-    LlamaConfig config_;
+    ModelConfig config_;
     std::unique_ptr<Backend> backend_;
     Parameters parameters_;
-    Llama llama_;
+    Transformer llama_;
 };
 
 }  // namespace wishbone

@@ -9,11 +9,11 @@ namespace wishbone {
 
 void logits_command(const LogitsArguments& arguments) {
     LoadedModel model(arguments.model, arguments.backend);
-    const LlamaConfig& config = model.config();
+    const ModelConfig& config = model.config();
     const auto count = static_cast<std::int64_t>(arguments.tokens.size());
-    if (count > config.max_position_embeddings)
+    if (count > config.longest_sequence())
         throw bad_input("There are " + std::to_string(count) + " tokens, the model takes at most " +
-                            std::to_string(config.max_position_embeddings) + " (max_position_embeddings)",
+                            std::to_string(config.longest_sequence()) + " (max_position_embeddings)",
                         "--tokens", "Give fewer tokens.");
     for (const std::int32_t token : arguments.tokens)
         if (token < 0 || token >= config.vocab_size)

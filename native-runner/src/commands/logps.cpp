@@ -13,6 +13,7 @@ void logps_command(const LogpsArguments& arguments) {
     const Plan plan = Plan::read(arguments.plan);
     LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(plan, arguments.plan.string(), model.config());
+    model.llama().expect_length(plan.longest_position());
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
@@ -30,9 +31,11 @@ void logps_command(const LogpsArguments& arguments) {
     std::deque<std::vector<float>> gradients;
     if (arguments.gradients) {
         TrainingOptions options;
-        options.beta = arguments.beta;
+        options.loss.beta = arguments.beta;
         Trainer trainer(model.backend(), model.llama(), model.parameters(), options);
-        trainer.set_reference(std::vector<double>(static_cast<std::size_t>(plan.sequences()), 0.0));
+        PlanReference reference(plan, std::nullopt);
+        reference.logps.assign(reference.keys(), 0.0);
+        trainer.set_reference(std::move(reference));
         trainer.loss_and_gradient(plan, 0);
         for (const NamedTensor& parameter : trainer.gradients().named()) {
             const Tensor& tensor = parameter.tensor;

@@ -13,13 +13,16 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const RunConfig config = RunConfig::read(arguments.run_folder);
     const std::filesystem::path plan_file = arguments.run_folder / "plan.safetensors";
     const Plan plan = Plan::read(plan_file);
-    const LlamaConfig model = read_model_config(config.model);
+    const ModelConfig model = read_model_config(config.model);
     check_plan_fits(plan, plan_file.string(), model);
 
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
     const CudaInfo cuda = cuda_info();
     const std::string backend = asked != "auto" ? asked : cuda.devices.empty() ? "cpu" : "cuda";
-    const MemorySettings settings = {backend, config.recompute, config.training};
+    const MemorySettings settings = {
+        backend, config.recompute, config.training,
+        config.training.reference_model.empty() ? std::nullopt
+                                                : std::optional(read_model_config(config.training.reference_model))};
     const MemoryPlan memory = plan_memory(plan, model, settings);
     const auto device = static_cast<std::size_t>(config.backend.cuda.device);
     const std::size_t capacity =

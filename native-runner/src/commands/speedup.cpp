@@ -63,6 +63,7 @@ void speedup_command(const SpeedupArguments& arguments) {
     LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(shared, arguments.shared_plan.string(), model.config());
     check_plan_fits(naive, arguments.naive_plan.string(), model.config());
+    model.llama().expect_length(std::max(shared.longest_position(), naive.longest_position()));
 
     TrainingOptions options;
     options.reference = ReferenceMode::in_step;

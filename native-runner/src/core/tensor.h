@@ -41,8 +41,9 @@ struct Tensor {
     Tensor slice(std::int64_t begin, std::int64_t end) const {
         assert(0 <= begin && begin <= end && end <= shape[0]);
         Tensor part = *this;
-        part.data =
-            static_cast<std::byte*>(data) + static_cast<std::size_t>(begin * row_size()) * size_of(dtype);
+        if (data != nullptr)
+            part.data =
+                static_cast<std::byte*>(data) + static_cast<std::size_t>(begin * row_size()) * size_of(dtype);
         part.shape[0] = end - begin;
         return part;
     }

@@ -124,6 +124,11 @@ JsonFields JsonFields::object(const std::string& name) {
 
 bool JsonFields::has(const std::string& name) { return find(name) != nullptr; }
 
+bool JsonFields::present(const std::string& name) {
+    asked_.insert(name);
+    return object_->contains(name);
+}
+
 std::string JsonFields::text(const std::string& name, std::optional<std::string> otherwise) {
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;

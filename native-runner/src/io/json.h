@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 
@@ -34,11 +36,30 @@ class JsonFields {
     JsonFields object(const std::string& name);
     /// Absent and null are the same.
     bool has(const std::string& name);
+    /// Whether the field is there at all, if only as null.
+    bool present(const std::string& name);
     std::string text(const std::string& name, std::optional<std::string> otherwise = {});
     std::int64_t integer(const std::string& name, std::int64_t least, std::int64_t most,
                          std::optional<std::int64_t> otherwise = {});
     double number(const std::string& name, double least, double most, std::optional<double> otherwise = {});
     bool boolean(const std::string& name, std::optional<bool> otherwise = {});
+    /// One of some words, as what it stands for.
+    template <typename Choice>
+    Choice choice(const std::string& name, const std::vector<std::pair<std::string, Choice>>& choices) {
+        const std::string word = text(name);
+        std::string known;
+        for (const auto& [candidate, meaning] : choices) {
+            if (candidate == word) return meaning;
+            known += (known.empty() ? "\"" : ", \"") + candidate + "\"";
+        }
+        throw bad_input("\"" + word + "\" is not supported", where(name), "Use one of " + known + ".");
+    }
+    /// The same, where the field may be absent.
+    template <typename Choice>
+    Choice choice(const std::string& name, const std::vector<std::pair<std::string, Choice>>& choices,
+                  Choice otherwise) {
+        return has(name) ? choice(name, choices) : otherwise;
+    }
     /// A field of any type; null when absent.
     const nlohmann::ordered_json& any(const std::string& name);
 

@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 #include "io/safetensors.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 
 namespace wishbone {
 

@@ -9,7 +9,6 @@
 #include "core/sha256.h"
 #include "io/half.h"
 #include "io/json.h"
-#include "io/model_config.h"
 
 namespace wishbone {
 
@@ -23,13 +22,13 @@ std::string shown(const std::vector<std::int64_t>& shape) {
     return text + "]";
 }
 
-bool ignored(const std::string& name, const LlamaConfig& config) {
+bool ignored(const std::string& name, const ModelConfig& config) {
     return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
 }
 
 }  // namespace
 
-ModelWeights::ModelWeights(const std::filesystem::path& folder, const LlamaConfig& config) {
+ModelWeights::ModelWeights(const std::filesystem::path& folder, const ModelConfig& config) {
     open(folder);
     check(config);
 }
@@ -82,7 +81,7 @@ void ModelWeights::open(const std::filesystem::path& folder) {
     }
 }
 
-void ModelWeights::check(const LlamaConfig& config) const {
+void ModelWeights::check(const ModelConfig& config) const {
     std::set<std::string> expected;
     for (const auto& [name, shape] : parameter_shapes(config)) {
         expected.insert(name);

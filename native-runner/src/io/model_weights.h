@@ -8,7 +8,7 @@
 #include "backend/backend.h"
 #include "io/safetensors.h"
 #include "model/config.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 
 namespace wishbone {
 
@@ -18,7 +18,7 @@ namespace wishbone {
 /// `lm_head.weight` and old `rotary_emb.inv_freq` are ignored.
 class ModelWeights {
   public:
-    ModelWeights(const std::filesystem::path& folder, const LlamaConfig& config);
+    ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
 
     /// Converts and uploads all of them.
     void load(Backend& backend, Parameters& parameters) const;
@@ -28,7 +28,7 @@ class ModelWeights {
 
   private:
     void open(const std::filesystem::path& folder);
-    void check(const LlamaConfig& config) const;
+    void check(const ModelConfig& config) const;
 
     std::vector<SafetensorsFile> files_;
     std::map<std::string, const FileTensor*> tensors_;

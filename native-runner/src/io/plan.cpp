@@ -115,6 +115,12 @@ Plan Plan::read(const std::filesystem::path& file) {
     if (plan.epochs_ <= 0)
         throw bad_input("The number of epochs is not above 0", fields.where("epochs"), remake);
 
+    if (fields.has("sources"))
+        for (const auto& name : fields.any("sources")) {
+            if (!name.is_string()) throw bad_input("Expected a list of texts", fields.where("sources"), remake);
+            plan.sources.push_back(name.get<std::string>());
+        }
+
     plan.step_bin_start = read_i32(tensors, "step_bin_start");
     plan.step_pair_start = read_i32(tensors, "step_pair_start");
     plan.bin_start = read_i32(tensors, "bin_start");
@@ -130,6 +136,7 @@ Plan Plan::read(const std::filesystem::path& file) {
     plan.pair_rejected = read_i32(tensors, "pair_rejected");
     plan.pair_row = read_i32(tensors, "pair_row");
     plan.sequence_reference = read_i32(tensors, "sequence_reference");
+    if (!plan.sources.empty()) plan.pair_source = read_i32(tensors, "pair_source");
 
     const std::size_t bins = plan.bin_flops.size(), length = plan.token.size(),
                       targets = plan.target_row.size(), pairs = plan.pair_chosen.size();
@@ -149,6 +156,7 @@ Plan Plan::read(const std::filesystem::path& file) {
     check_size(file, "target_sequence", plan.target_sequence.size(), targets);
     check_size(file, "pair_rejected", plan.pair_rejected.size(), pairs);
     check_size(file, "pair_row", plan.pair_row.size(), pairs);
+    check_size(file, "pair_source", plan.pair_source.size(), plan.sources.empty() ? 0 : pairs);
     plan.check_contents(file);
     plan.check_segments(file, read_i32(tensors, "segment_start"), read_i32(tensors, "segment_begin"),
                         read_i32(tensors, "segment_end"), read_i32(tensors, "segment_parent"),
@@ -206,6 +214,8 @@ void Plan::check_contents(const std::filesystem::path& file) {
         for (std::int64_t p = step_pairs.begin; p < step_pairs.end; ++p) {
             const auto pair = static_cast<std::size_t>(p);
             if (pair_row[pair] < 0) fail(file, "pair_row", at(pair) + "negative");
+            if (!sources.empty() && (pair_source[pair] < 0 || index(pair_source[pair]) >= sources.size()))
+                fail(file, "pair_source", at(pair) + "there is no source " + std::to_string(pair_source[pair]));
             for (const auto& [name, sequence] : {std::pair("pair_chosen", pair_chosen[pair]),
                                                  std::pair("pair_rejected", pair_rejected[pair])}) {
                 if (sequence < 0 || sequence >= sequence_count)

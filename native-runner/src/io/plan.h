@@ -41,6 +41,8 @@ class Plan {
     std::vector<std::int32_t> step_bin_start, step_pair_start, bin_start, token, position, visible_until,
         target_start, target_row, target_token, target_sequence, pair_chosen, pair_rejected, pair_row,
         sequence_reference;
+    std::vector<std::int32_t> pair_source;  ///< index into `sources`; empty when the plan names none
+    std::vector<std::string> sources;       ///< what the pairs come from, for metrics
     std::vector<double> bin_flops;
     std::string metadata;  ///< the JSON text under the key `wishbone`
 

@@ -30,17 +30,20 @@ class Slot {
 };
 
 /// What a forward pass leaves behind. T tokens, N rows that go on behind attention (T, in the last layer the
-/// U rows that a target reads), H hidden size, F feed-forward size. Outputs of the norms and of SwiGLU are
-/// not kept: their backward passes make them again on the way.
+/// U rows that a target reads), H hidden size, F feed-forward size. Outputs of the norms before a sublayer and
+/// of the gated unit are not kept: their backward passes make them again on the way. Where queries and keys
+/// are normed, what was there before is kept, and norm and rotation are done again.
 struct Activations {
     struct Layer {
         Slot input;              ///< [T, H], the residual stream before attention
         Slot attention_inv_rms;  ///< f32 [T]
-        Slot qkv;                ///< [T, Hq + 2·Hkv, D], rotated
+        Slot qkv;                ///< [T, Hq + 2·Hkv, D], rotated unless queries and keys are normed first
         Slot attention, lse;     ///< [T, Hq·D], f32 [Hq, T]
+        Slot attention_out, attention_out_inv_rms;  ///< [N, H], f32 [N]: where a norm follows
         Slot middle;             ///< [N, H], the residual stream before the MLP
         Slot mlp_inv_rms;        ///< f32 [N]
         Slot gate_up;            ///< [N, 2F]
+        Slot mlp_out, mlp_out_inv_rms;  ///< [N, H], f32 [N]: where a norm follows
     };
     std::vector<Layer> layers;
     Layer recomputed;  ///< what `Recompute` does not keep: of the layer in progress
@@ -55,8 +58,11 @@ struct Workspace {
     Slot narrow;            ///< [T, H]
     Slot wide, wide2;       ///< [N, F]
     Slot d_stream, d_rows;  ///< gradient of the residual stream: [T, H], [U, H]
+    Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
+    Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
-    Slot target_weight;  ///< f32 [R]
+    Slot target_weight;    ///< f32 [R]
+    Slot log_sum_squares;  ///< f32 [U]
 };
 
 }  // namespace wishbone

@@ -1,10 +1,10 @@
-#include "model/llama.h"
+#include "model/parameters.h"
 
 namespace wishbone {
-namespace {
 
-/// Hands out consecutive pieces of one allocation; first without memory, to learn how much is needed.
-class Cutter {
+/// Hands out consecutive pieces of one allocation; without memory, to learn names, shapes and how much is
+/// needed.
+class Parameters::Cutter {
   public:
     Cutter(void* memory, DType dtype) : memory_(memory), dtype_(dtype) {}
 
@@ -26,60 +26,107 @@ class Cutter {
     std::size_t used_ = 0;
 };
 
-}  // namespace
-
-Parameters::Parameters(Backend& backend, const LlamaConfig& config, DType dtype) {
+void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
     const std::int64_t hidden = config.hidden_size, feed_forward = config.intermediate_size;
     const std::int64_t query_rows = config.query_heads * config.head_dim,
                        kv_rows = config.kv_heads * config.head_dim;
-
-    const auto cut = [&](Cutter& cutter) {
-        embedding = cutter.take({config.vocab_size, hidden});
-        layers.clear();
-        for (std::int64_t i = 0; i < config.layers; ++i) {
-            Layer layer;
-            layer.attention_norm = cutter.take({hidden});
-            layer.qkv = cutter.take({query_rows + 2 * kv_rows, hidden});
-            layer.attention_out = cutter.take({hidden, query_rows});
-            layer.mlp_norm = cutter.take({hidden});
-            layer.gate_up = cutter.take({2 * feed_forward, hidden});
-            layer.down = cutter.take({hidden, feed_forward});
-            layers.push_back(layer);
-        }
-        final_norm = cutter.take({hidden});
-        head = config.tie_word_embeddings ? embedding : cutter.take({config.vocab_size, hidden});
+    const auto name = [this](const std::string& text, const Tensor& tensor) {
+        named_.push_back({text, tensor, tensor.rank == 2});
     };
+    const auto linear = [&](std::int64_t outputs, std::int64_t inputs, bool bias) {
+        return Linear{cutter.take({outputs, inputs}), bias ? cutter.take({outputs}) : Tensor()};
+    };
+    // A linear layer, or the rows [begin, end) of one, under a name of its own.
+    const auto name_rows = [&](const std::string& text, const Linear& layer, std::int64_t begin,
+                               std::int64_t end) {
+        name(text + ".weight", layer.weight.slice(begin, end));
+        if (layer.bias.rank > 0) name(text + ".bias", layer.bias.slice(begin, end));
+    };
+    const auto name_all = [&](const std::string& text, const Linear& layer) {
+        name_rows(text, layer, 0, layer.weight.rows());
+    };
+
+    embedding = cutter.take({config.vocab_size, hidden});
+    name("model.embed_tokens.weight", embedding);
+    for (std::int64_t i = 0; i < config.layers; ++i) {
+        const std::string prefix = "model.layers." + std::to_string(i) + ".",
+                          attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+        const auto norm = [&](const std::string& text) {
+            if (text.empty()) return Tensor();
+            const Tensor weight = cutter.take({hidden});
+            name(prefix + text + ".weight", weight);
+            return weight;
+        };
+        Layer layer;
+        layer.before_attention = norm(config.norms.before_attention);
+        layer.qkv = linear(query_rows + 2 * kv_rows, hidden, config.qkv_bias);
+        if (config.fused_projections) {
+            name_all(attention + "qkv_proj", layer.qkv);
+        } else {
+            const std::int64_t keys = query_rows, values = keys + kv_rows, end = values + kv_rows;
+            name_rows(attention + "q_proj", layer.qkv, 0, keys);
+            name_rows(attention + "k_proj", layer.qkv, keys, values);
+            name_rows(attention + "v_proj", layer.qkv, values, end);
+        }
+        if (config.qk_norm != QkNorm::none) {
+            const bool heads = config.qk_norm == QkNorm::head;
+            layer.query_norm = cutter.take({heads ? config.head_dim : query_rows});
+            layer.key_norm = cutter.take({heads ? config.head_dim : kv_rows});
+            name(attention + "q_norm.weight", layer.query_norm);
+            name(attention + "k_norm.weight", layer.key_norm);
+        }
+        layer.attention_out = linear(hidden, query_rows, config.attention_out_bias);
+        name_all(attention + "o_proj", layer.attention_out);
+        layer.after_attention = norm(config.norms.after_attention);
+        layer.before_mlp = norm(config.norms.before_mlp);
+        layer.gate_up = linear(2 * feed_forward, hidden, config.mlp_bias);
+        if (config.fused_projections) {
+            name_all(mlp + "gate_up_proj", layer.gate_up);
+        } else {
+            name_rows(mlp + "gate_proj", layer.gate_up, 0, feed_forward);
+            name_rows(mlp + "up_proj", layer.gate_up, feed_forward, 2 * feed_forward);
+        }
+        layer.down = linear(hidden, feed_forward, config.mlp_bias);
+        name_all(mlp + "down_proj", layer.down);
+        layer.after_mlp = norm(config.norms.after_mlp);
+        layers.push_back(layer);
+    }
+    final_norm = cutter.take({hidden});
+    name("model.norm.weight", final_norm);
+    head = embedding;
+    if (config.tie_word_embeddings) return;
+    head = cutter.take({config.vocab_size, hidden});
+    name("lm_head.weight", head);
+}
+
+Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype) {
     Cutter measure(nullptr, dtype);
-    cut(measure);
+    Parameters().cut(config, measure);
     buffer_ = backend.allocate(measure.used() * size_of(dtype));
     flat_ = Tensor(buffer_.get(), dtype, {static_cast<std::int64_t>(measure.used())});
     backend.zero(flat_);
     Cutter cutter(buffer_.get(), dtype);
-    cut(cutter);
+    cut(config, cutter);
+}
 
-    const auto matrix = [this](const std::string& name, Tensor tensor) {
-        named_.push_back({name, tensor, true});
-    };
-    const auto norm = [this](const std::string& name, Tensor tensor) {
-        named_.push_back({name, tensor, false});
-    };
-    matrix("model.embed_tokens.weight", embedding);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-        const std::string prefix = "model.layers." + std::to_string(i) + ".";
-        const Layer& layer = layers[i];
-        matrix(prefix + "self_attn.q_proj.weight", layer.qkv.slice(0, query_rows));
-        matrix(prefix + "self_attn.k_proj.weight", layer.qkv.slice(query_rows, query_rows + kv_rows));
-        matrix(prefix + "self_attn.v_proj.weight",
-               layer.qkv.slice(query_rows + kv_rows, query_rows + 2 * kv_rows));
-        matrix(prefix + "self_attn.o_proj.weight", layer.attention_out);
-        matrix(prefix + "mlp.gate_proj.weight", layer.gate_up.slice(0, feed_forward));
-        matrix(prefix + "mlp.up_proj.weight", layer.gate_up.slice(feed_forward, 2 * feed_forward));
-        matrix(prefix + "mlp.down_proj.weight", layer.down);
-        norm(prefix + "input_layernorm.weight", layer.attention_norm);
-        norm(prefix + "post_attention_layernorm.weight", layer.mlp_norm);
+std::vector<ParameterShape> parameter_shapes(const ModelConfig& config) {
+    Parameters::Cutter cutter(nullptr, DType::f32);
+    Parameters without_memory;
+    without_memory.cut(config, cutter);
+    std::vector<ParameterShape> shapes;
+    for (const auto& [name, tensor, decays] : without_memory.named())
+        shapes.push_back({name, {tensor.shape.begin(), tensor.shape.begin() + tensor.rank}});
+    return shapes;
+}
+
+std::int64_t parameter_count(const ModelConfig& config) {
+    std::int64_t count = 0;
+    for (const ParameterShape& parameter : parameter_shapes(config)) {
+        std::int64_t size = 1;
+        for (const std::int64_t dim : parameter.shape) size *= dim;
+        count += size;
     }
-    norm("model.norm.weight", final_norm);
-    if (!config.tie_word_embeddings) matrix("lm_head.weight", head);
+    return count;
 }
 
 }  // namespace wishbone

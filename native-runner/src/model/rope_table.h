@@ -7,14 +7,26 @@
 
 namespace wishbone {
 
-/// Angular frequencies of RoPE, radians a position, [head_dim / 2]: theta^(-2i / head_dim) (arXiv 2104.09864,
-/// eq. 15), slowed down for long wavelengths as Llama 3.1 does when the config asks for it.
-std::vector<double> rope_frequencies(const LlamaConfig& config);
+/// Elements of a head that are rotated.
+std::int64_t rotated_elements(const ModelConfig& config, const Rope& rope);
 
-/// cos and sin of position · frequency, each [positions, head_dim / 2].
+/// Angular frequencies, radians a position, [rotated / 2]: theta^(-2i / rotated) (arXiv 2104.09864, eq. 15),
+/// changed as the scaling says. `longest`: length of the longest sequence, on which dynamic scaling and
+/// LongRoPE depend; one for all sequences of a run, so that a token that sequences share is rotated alike in
+/// all of them.
+std::vector<double> rope_frequencies(const ModelConfig& config, const Rope& rope, std::int64_t longest);
+
+/// What cos and sin are multiplied by.
+double rope_attention_factor(const Rope& rope);
+
+/// Whether frequencies depend on `longest`.
+bool depends_on_length(const Rope& rope);
+
+/// cos and sin of position · frequency, times the attention factor; each [positions, rotated / 2].
 struct RopeTable {
     std::vector<float> cos, sin;
 };
-RopeTable rope_table(const LlamaConfig& config, std::int64_t positions);
+RopeTable rope_table(const ModelConfig& config, const Rope& rope, std::int64_t longest,
+                     std::int64_t positions);
 
 }  // namespace wishbone

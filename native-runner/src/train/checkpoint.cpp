@@ -17,7 +17,15 @@ namespace wishbone {
 
 namespace {
 
-constexpr const char* weight_files[] = {"model.safetensors", "optimizer.safetensors"};
+constexpr const char* model_file = "model.safetensors";
+constexpr const char* optimizer_file = "optimizer.safetensors";
+constexpr const char* reference_file = "reference.safetensors";
+
+/// The reference is no longer a model that some folder holds.
+bool reference_has_moved(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
+    const bool taken_after_sft = options.sft_steps > 0 && options.reference_model.empty() && step > options.sft_steps;
+    return trainer.reference_model() != nullptr && (options.sync_ref_model || taken_after_sft);
+}
 
 std::string name_of(std::int64_t step) {
     char name[40];
@@ -54,8 +62,10 @@ CheckpointState read_state(const std::filesystem::path& folder) {
     state.next_seq = fields.integer("next_seq", 0, most);
     state.plan_sha256 = fields.text("plan_sha256");
     state.training = nlohmann::json(fields.any("training")).dump();
+    if (fields.has("eval")) state.best = BestModel::from_json(fields.object("eval"));
     JsonFields bytes = fields.object("bytes");
-    for (const char* name : weight_files) {
+    for (const char* name : {model_file, optimizer_file, reference_file}) {
+        if (name == reference_file && !bytes.has(name)) continue;
         std::error_code error;
         const auto found = std::filesystem::file_size(folder / name, error);
         if (error || static_cast<std::int64_t>(found) != bytes.integer(name, 0, most))
@@ -68,13 +78,19 @@ CheckpointState read_state(const std::filesystem::path& folder) {
 }  // namespace
 
 std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
-                             Backend& backend, Trainer& trainer, std::int64_t total_limit) {
+                             Backend& backend, Trainer& trainer, const TrainingOptions& options) {
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
-        write_parameters(folder.path() / weight_files[0], backend, {{"", &trainer.master()}});
-        write_parameters(folder.path() / weight_files[1], backend,
+        std::vector<const char*> written = {model_file, optimizer_file};
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        write_parameters(folder.path() / optimizer_file, backend,
                          {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+        if (reference_has_moved(trainer, options, state.step)) {
+            write_parameters(folder.path() / reference_file, backend,
+                             {{"", &trainer.reference_model()->parameters()}});
+            written.push_back(reference_file);
+        }
         nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
                                        {"version", 1},
                                        {"step", state.step},
@@ -83,7 +99,8 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
                                        {"training", nullptr},
                                        {"bytes", nlohmann::json::object()}};
         json["training"] = nlohmann::ordered_json::parse(state.training);
-        for (const char* name : weight_files)
+        if (options.eval_steps > 0) json["eval"] = state.best.to_json();
+        for (const char* name : written)
             json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
         write_text(folder.path() / "state.json", json.dump(2) + "\n");
         folder.commit();
@@ -91,7 +108,8 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
     std::int64_t kept = 0;
     for (const auto& [step, path] : list(checkpoints)) {
         // A step beyond this one is left from before a resume that went further back.
-        if (step <= state.step && (total_limit == 0 || ++kept <= total_limit)) continue;
+        if (step <= state.step && (options.save_total_limit == 0 || ++kept <= options.save_total_limit)) continue;
+        if (options.load_best_model_at_end && step == state.best.step()) continue;
         std::error_code error;
         std::filesystem::remove_all(path, error);
         if (error)
@@ -114,11 +132,23 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_fol
     return std::nullopt;
 }
 
-void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
-    read_parameters(checkpoint.folder / weight_files[0], backend, {{"", &trainer.master()}});
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {
+    const std::filesystem::path file = run_folder / "checkpoints" / name_of(step) / model_file;
+    if (!std::filesystem::exists(file))
+        throw bad_input("The checkpoint of the best evaluation is gone", file.string(),
+                        "Restore it, or set training.load_best_model_at_end to false in a new run.");
+    read_parameters(file, backend, {{"", &trainer.master()}});
     trainer.master_changed();
-    read_parameters(checkpoint.folder / weight_files[1], backend,
+}
+
+void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
+    read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.master()}});
+    trainer.master_changed();
+    read_parameters(checkpoint.folder / optimizer_file, backend,
                     {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+    if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
+        read_parameters(checkpoint.folder / reference_file, backend,
+                        {{"", &trainer.reference_model()->parameters()}});
     trainer.set_updates(checkpoint.state.step);
 }
 

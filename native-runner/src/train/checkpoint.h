@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "train/best_model.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -15,6 +16,7 @@ struct CheckpointState {
     std::int64_t next_seq = 0;  ///< of the event log, at least
     std::string plan_sha256;
     std::string training;  ///< RunConfig::training_text
+    BestModel best = {};
 };
 
 struct Checkpoint {
@@ -23,15 +25,19 @@ struct Checkpoint {
 };
 
 /// Writes `checkpoints/step-<6 digits>/` of the run folder: model.safetensors, optimizer.safetensors (moments
-/// `exp_avg.*` and `exp_avg_sq.*`), state.json. It appears whole or not at all. Then removes the oldest so
-/// that `total_limit` stay (0: all). Returns the path relative to the run folder.
+/// `exp_avg.*` and `exp_avg_sq.*`), reference.safetensors when the reference is no model that a file holds
+/// already, state.json. It appears whole or not at all. Then removes the oldest so that `save_total_limit` stay
+/// (0: all), not counting the best one where that is exported. Returns the path relative to the run folder.
 std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
-                             Backend& backend, Trainer& trainer, std::int64_t total_limit);
+                             Backend& backend, Trainer& trainer, const TrainingOptions& options);
 
 /// The newest whole checkpoint. Damaged ones are named on stderr and passed over.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder);
 
-/// Loads weights, moments and the number of updates.
+/// Loads the weights alone from the checkpoint of that step. Throws Error(bad_input) when it is gone.
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer);
+
+/// Loads weights, moments, the number of updates, and the reference that the checkpoint holds.
 void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer);
 
 }  // namespace wishbone

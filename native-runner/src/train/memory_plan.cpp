@@ -35,18 +35,25 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
 
 }  // namespace
 
-MemoryPlan plan_memory(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings) {
+MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
     CountingBackend counter(settings.backend);
     MemoryPlan memory;
     memory.context = settings.backend == "cuda" ? cuda_context : 0;
     const std::size_t workspaces = counter.memory_in_use();
     Parameters policy(counter, config, counter.activation_dtype());
-    Llama llama(counter, config, settings.recompute);
+    Transformer llama(counter, config, settings.recompute);
+    llama.expect_length(plan.longest_position());
     memory.weights = counter.memory_in_use() - workspaces;
     Trainer trainer(counter, llama, policy, settings.training);
-    const bool in_step = settings.training.reference == ReferenceMode::in_step;
-    memory.optimizer = counter.memory_in_use() - workspaces - (in_step ? 2 : 1) * memory.weights;
-    if (in_step) memory.weights *= 2;
+    const bool copied = trainer.reference_model() != nullptr;
+    memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
+    if (copied) memory.weights *= 2;
+    // Also with a precomputed reference: both models are there then.
+    std::optional<Parameters> other;
+    if (settings.reference_model) {
+        other.emplace(counter, *settings.reference_model, counter.activation_dtype());
+        memory.weights += other->flat().bytes();
+    }
 
     for (const std::int64_t b : largest_bins(plan)) {
         const BinView view = plan.bin(b);
@@ -59,7 +66,7 @@ MemoryPlan plan_memory(const Plan& plan, const LlamaConfig& config, const Memory
     return memory;
 }
 
-std::string memory_advice(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings,
+std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available) {
     struct Change {
         const char* text;
@@ -110,7 +117,7 @@ std::string memory_advice(const Plan& plan, const LlamaConfig& config, const Mem
     return "Use a smaller model, a plan with a smaller capacity, or a device with more memory.";
 }
 
-void check_memory(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings,
+void check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                   const Backend& backend) {
     const std::size_t available = backend.free_memory();
     const MemoryPlan memory = plan_memory(plan, config, settings);

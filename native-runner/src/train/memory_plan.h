@@ -25,19 +25,20 @@ struct MemorySettings {
     std::string backend;  ///< "cpu" or "cuda"
     Recompute recompute = Recompute::none;
     TrainingOptions training;
+    std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.
-MemoryPlan plan_memory(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings);
+MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings);
 
 /// The first of the settings below that makes the plan fit, and what it needs then, as a sentence of advice:
 /// recompute "mlp", "block", a precomputed reference, bfloat16 moments (on a GPU). When none is enough: a
 /// smaller model or bin capacity.
-std::string memory_advice(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings,
+std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available);
 
 /// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free.
-void check_memory(const Plan& plan, const LlamaConfig& config, const MemorySettings& settings,
+void check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                   const Backend& backend);
 
 /// 12.3 GB, decimal as on a card's label.

@@ -24,6 +24,12 @@ Tensor elements(const Parameters& parameters, std::int64_t begin, std::int64_t e
 
 DType dtype_of(Moments moments) { return moments == Moments::f32 ? DType::f32 : DType::bf16; }
 
+LossOptions sft_alone() {
+    LossOptions options;
+    options.terms = {{LossType::sft, 1}};
+    return options;
+}
+
 Error not_finite(const char* what, std::int64_t step) {
     return bad_input(
         std::string("The ") + what + " is not a finite number", "step " + std::to_string(step + 1),
@@ -32,63 +38,53 @@ Error not_finite(const char* what, std::int64_t step) {
 
 }  // namespace
 
-/// Everything about the step in progress but what `SequenceValues` holds.
-struct Trainer::StepWork {
-    const Plan& plan;
-    std::int64_t step;
-    Plan::Range bins, pairs;
-    DpoSums sums;
-};
-
-/// The values of other steps' sequences stay what they were: a plan may have hundreds of thousands.
-void Trainer::SequenceValues::begin_step(const Plan& plan, const Plan::Range& pairs) {
-    const auto count = index(plan.sequences());
-    for (std::vector<double>* values : {&policy, &reference, &coefficient}) values->resize(count);
-    for (std::int64_t p = pairs.begin; p < pairs.end; ++p)
-        for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
-            policy[index(sequence)] = reference[index(sequence)] = coefficient[index(sequence)] = 0;
+void PairMetrics::add(const PairMetrics& other) {
+    pairs += other.pairs;
+    sum += other.sum;
 }
 
-Trainer::Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options)
+/// Everything about the step in progress but what `sequences_` holds.
+struct Trainer::StepWork {
+    const Plan& plan;
+    const PreferenceLoss& loss;
+    const PlanReference& reference;
+    std::int64_t step;
+    Plan::Range bins, pairs;
+    StepSize size;
+    /// The gradient of a pair can be had from its bin alone.
+    bool bins_are_independent = true;
+    PairMetrics all;
+    std::vector<PairMetrics> sources;
+};
+
+Trainer::Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options)
     : backend_(backend),
       llama_(llama),
       policy_(policy),
       options_(options),
+      preference_(options.loss),
+      warm_up_(sft_alone()),
+      lengths_(options.loss.ld_alpha),
       master_(policy.flat().dtype == DType::f32
                   ? std::nullopt
                   : std::optional<Parameters>(std::in_place, backend, llama.config(), DType::f32)),
       gradients_(backend, llama.config(), DType::f32),
       first_moment_(backend, llama.config(), dtype_of(options.moments)),
-      second_moment_(backend, llama.config(), dtype_of(options.moments)) {
+      second_moment_(backend, llama.config(), dtype_of(options.moments)),
+      groups_(optimizer_groups(policy, options)) {
     if (master_) backend_.copy(master_->flat(), policy.flat());
-    if (options_.reference == ReferenceMode::in_step) {
-        reference_.emplace_back(backend, llama.config(), policy.flat().dtype);
-        backend_.copy(reference_.front().flat(), policy.flat());
-    }
-
-    const auto* base = static_cast<const std::byte*>(policy.flat().data);
-    const auto element = static_cast<std::ptrdiff_t>(size_of(policy.flat().dtype));
-    for (const NamedTensor& parameter : policy.named()) {
-        const std::int64_t begin = (static_cast<const std::byte*>(parameter.tensor.data) - base) / element;
-        groups_.push_back({begin, begin + parameter.tensor.size(), parameter.decays});
-    }
-    std::ranges::sort(groups_, {}, &Group::begin);
-    std::vector<Group> merged;
-    for (const Group& group : groups_) {
-        if (!merged.empty() && merged.back().end == group.begin && merged.back().decays == group.decays)
-            merged.back().end = group.end;
-        else
-            merged.push_back(group);
-    }
-    groups_ = std::move(merged);
+    if (options_.reference == ReferenceMode::in_step && options_.reference_model.empty() && needs_reference())
+        reference_ = std::make_unique<ReferenceModel>(backend, llama, policy);
 }
 
-std::vector<double> Trainer::compute_reference(const Plan& plan, const BinProgress& progress,
-                                               const StopRequested& stop) {
-    const auto& keys = plan.sequence_reference;
-    std::vector<double> by_key(index(*std::ranges::max_element(keys)) + 1, 0.0);
-    std::vector<bool> known(by_key.size(), false);
+void Trainer::take_reference() {
+    if (reference_ && options_.reference_model.empty())
+        backend_.copy(reference_->parameters().flat(), policy_.flat());
+}
 
+bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
+                                const StopRequested& stop, ReferenceModel* model) {
+    std::vector<bool> known(reference.keys(), false);
     std::vector<std::int64_t> bins;
     std::vector<std::vector<std::int32_t>> new_sequences;
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
@@ -97,7 +93,7 @@ std::vector<double> Trainer::compute_reference(const Plan& plan, const BinProgre
         for (const std::int32_t sequence : plan.bin(b).target_sequence) {
             if (sequence == last) continue;
             last = sequence;
-            const std::size_t key = index(keys[index(sequence)]);
+            const std::size_t key = reference.key(sequence);
             if (!known[key]) fresh.push_back(sequence);
             known[key] = true;
         }
@@ -106,40 +102,82 @@ std::vector<double> Trainer::compute_reference(const Plan& plan, const BinProgre
         new_sequences.push_back(std::move(fresh));
     }
 
-    std::vector<double> by_sequence(index(plan.sequences()), 0.0);
+    const std::vector<std::int32_t> counts = lengths_.on() ? target_counts(plan) : std::vector<std::int32_t>();
+    std::vector<SequenceState> sequences(index(plan.sequences()));
+    for (std::size_t p = 0; lengths_.on() && p < plan.pair_chosen.size(); ++p) {
+        const auto chosen = index(plan.pair_chosen[p]), rejected = index(plan.pair_rejected[p]);
+        sequences[chosen].shared_tokens = sequences[rejected].shared_tokens =
+            std::min(counts[chosen], counts[rejected]);
+    }
+    reference.logps.assign(reference.keys(), 0.0);
     for (std::size_t i = 0; i < bins.size(); ++i) {
-        if (stop()) return {};
+        if (stop()) return false;
         const BinView view = plan.bin(bins[i]);
-        const auto device = llama_.prepare(view);
-        add_by_sequence(view, llama_.forward(policy_, *device, false), by_sequence);
+        Transformer& llama = model ? model->llama() : llama_;
+        const auto device = llama.prepare(view);
+        add_reference(view, llama.forward(model ? model->parameters() : policy_, *device, false), lengths_,
+                      sequences);
         for (const std::int32_t sequence : new_sequences[i])
-            by_key[index(keys[index(sequence)])] = by_sequence[index(sequence)];
+            reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
         progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(bins.size()));
     }
-    return by_key;
+    return true;
+}
+
+/// Clears the states of the step's sequences and learns what the losses must know before anything is computed.
+Trainer::StepWork Trainer::begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
+                                 const PlanReference& reference) {
+    StepWork work{plan, loss, reference, step, plan.bins_of_step(step), plan.pairs_of_step(step), {}, true, {}, {}};
+    work.sources.resize(plan.sources.size());
+    if (sequences_.size() < index(plan.sequences())) sequences_.resize(index(plan.sequences()));
+    const auto [begin, end] = work.pairs;
+    for (std::int64_t p = begin; p < end; ++p)
+        for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
+            sequences_[index(sequence)] = {};
+    for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b)
+        for (const std::int32_t sequence : plan.bin(b).target_sequence) sequences_[index(sequence)].logps.tokens += 1;
+
+    work.size.pairs = end - begin;
+    bool pairs_are_whole = true;
+    const bool reads_reference = loss.needs_reference() && !reference_;
+    for (std::int64_t p = begin; p < end; ++p) {
+        const std::int32_t chosen = plan.pair_chosen[index(p)], rejected = plan.pair_rejected[index(p)];
+        SequenceState &a = sequences_[index(chosen)], &b = sequences_[index(rejected)];
+        a.shared_tokens = b.shared_tokens = static_cast<std::int32_t>(std::min(a.logps.tokens, b.logps.tokens));
+        if (reads_reference) {
+            a.logps.reference = reference.logp(chosen);
+            b.logps.reference = reference.logp(rejected);
+        }
+        work.size.chosen_tokens += static_cast<std::int64_t>(a.logps.tokens);
+        pairs_are_whole &= plan.bin_of_sequence(chosen) == plan.bin_of_sequence(rejected);
+    }
+    const bool one_bin = work.bins.end - work.bins.begin == 1;
+    work.bins_are_independent = pairs_are_whole && (one_bin || !loss.needs_step());
+    return work;
+}
+
+/// Log-probabilities of a bin's sequences under the policy and an in-step reference.
+void Trainer::forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep) {
+    if (work.loss.needs_reference() && reference_) {
+        // A model of another shape prepares the bin for itself.
+        Transformer& llama = reference_->llama();
+        const auto own = &llama == &llama_ ? nullptr : llama.prepare(view);
+        add_reference(view, llama.forward(reference_->parameters(), own ? *own : bin, false), lengths_, sequences_);
+    }
+    TargetLogps values;
+    values.logps = llama_.forward(policy_, bin, keep,
+                                  work.loss.options().use_weighting ? &values.log_sum_squares : nullptr);
+    add_policy(view, values, lengths_, sequences_);
 }
 
 StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
-    StepWork work{plan, step, plan.bins_of_step(step), plan.pairs_of_step(step), {}};
-    sequences_.begin_step(plan, work.pairs);
-    if (options_.reference == ReferenceMode::precompute)
-        for (std::int64_t p = work.pairs.begin; p < work.pairs.end; ++p)
-            for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
-                sequences_.reference[index(sequence)] =
-                    reference_logps_.at(index(plan.sequence_reference[index(sequence)]));
-
-    // A pair's loss needs both responses. When some pair lies in two bins, no bin's gradient can be computed
+    StepWork work = begin(plan, step, loss_of(step), reference_logps_);
+    // Where a pair lies in two bins, or the loss looks at the whole step, no bin's gradient can be computed
     // before every bin of the step has been evaluated once.
-    bool pairs_are_whole = true;
-    for (std::int64_t p = work.pairs.begin; p < work.pairs.end; ++p)
-        pairs_are_whole &= plan.bin_of_sequence(plan.pair_chosen[index(p)]) ==
-                           plan.bin_of_sequence(plan.pair_rejected[index(p)]);
-    if (!pairs_are_whole) {
+    if (!work.bins_are_independent) {
         for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
             const BinView view = plan.bin(b);
-            const auto device = llama_.prepare(view);
-            add_reference_logps(view, *device);
-            add_by_sequence(view, llama_.forward(policy_, *device, false), sequences_.policy);
+            forward_bin(work, view, *llama_.prepare(view), false);
         }
         evaluate_pairs(work, -1);
     }
@@ -150,58 +188,78 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
         const BinView view = plan.bin(b);
         const auto device = llama_.prepare(view);
-        if (pairs_are_whole) add_reference_logps(view, *device);
-        const std::vector<float> logps = llama_.forward(policy_, *device, true);
-        if (pairs_are_whole) {
-            add_by_sequence(view, logps, sequences_.policy);
+        if (work.bins_are_independent) {
+            forward_bin(work, view, *device, true);
             evaluate_pairs(work, b);
+        } else {
+            llama_.forward(policy_, *device, true);
         }
-        weight.resize(view.target_sequence.size());
-        std::ranges::transform(view.target_sequence, weight.begin(), [&](std::int32_t sequence) {
-            return static_cast<float>(sequences_.coefficient[index(sequence)]);
-        });
+        target_weights(view, lengths_, sequences_, weight);
         llama_.backward(policy_, gradients_, *device, weight);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
-        result.flops += view.flops * (reference_.empty() ? 3 : 4);
+        result.flops += view.flops * (work.loss.needs_reference() && reference_ ? 4 : 3);
     }
 
-    result.pairs = work.pairs.end - work.pairs.begin;
-    const double share = 1.0 / static_cast<double>(result.pairs);
-    for (double DpoSums::* metric :
-         {&DpoSums::loss, &DpoSums::rewards_chosen, &DpoSums::rewards_rejected, &DpoSums::margins,
-          &DpoSums::accuracies, &DpoSums::logps_chosen, &DpoSums::logps_rejected})
-        result.mean.*metric = work.sums.*metric * share;
+    result.pairs = work.size.pairs;
+    result.mean = work.all.mean();
+    result.sources = std::move(work.sources);
     result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients_.flat()));
     if (!std::isfinite(result.grad_norm)) throw not_finite("gradient", step);
     return result;
 }
 
+std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReference& reference,
+                                            const StopRequested& stop) {
+    EvalResult result;
+    result.sources.resize(plan.sources.size());
+    for (std::int64_t step = 0; step < plan.steps(); ++step) {
+        StepWork work = begin(plan, step, preference_, reference);
+        for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
+            if (stop()) return std::nullopt;
+            const BinView view = plan.bin(b);
+            forward_bin(work, view, *llama_.prepare(view), false);
+        }
+        evaluate_pairs(work, -1);
+        result.all.add(work.all);
+        for (std::size_t i = 0; i < result.sources.size(); ++i) result.sources[i].add(work.sources[i]);
+    }
+    return result;
+}
+
 StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_rate) {
-    const StepResult result = loss_and_gradient(plan, step);
+    StepResult result = loss_and_gradient(plan, step);
     update(learning_rate, result.grad_norm);
+    if (options_.sync_ref_model && updates_ % options_.ref_model_sync_steps == 0) follow_policy();
     backend_.synchronize();
     return result;
 }
 
-void Trainer::add_reference_logps(const BinView& view, DeviceBin& device) {
-    if (!reference_.empty())
-        add_by_sequence(view, llama_.forward(reference_.front(), device, false), sequences_.reference);
-}
-
-/// Losses and coefficients of the pairs in `bin`, or of all pairs of the step when -1.
+/// Losses and gradients of the pairs in `bin`, or of all pairs of the step when -1.
 void Trainer::evaluate_pairs(StepWork& work, std::int64_t bin) {
-    const double share = 1.0 / static_cast<double>(work.pairs.end - work.pairs.begin);
+    const Plan& plan = work.plan;
+    std::vector<std::size_t> which;
+    std::vector<PairLogps> logps;
     for (std::int64_t p = work.pairs.begin; p < work.pairs.end; ++p) {
-        const std::int32_t chosen = work.plan.pair_chosen[index(p)],
-                           rejected = work.plan.pair_rejected[index(p)];
-        if (bin >= 0 && work.plan.bin_of_sequence(chosen) != bin) continue;
-        const PairLogps logps = {sequences_.policy[index(chosen)], sequences_.policy[index(rejected)],
-                                 sequences_.reference[index(chosen)], sequences_.reference[index(rejected)]};
-        const double derivative = dpo_loss(logps, options_.beta, work.sums);
-        sequences_.coefficient[index(chosen)] += derivative * share;
-        sequences_.coefficient[index(rejected)] -= derivative * share;
+        const std::int32_t chosen = plan.pair_chosen[index(p)], rejected = plan.pair_rejected[index(p)];
+        if (bin >= 0 && plan.bin_of_sequence(chosen) != bin) continue;
+        which.push_back(index(p));
+        logps.push_back({sequences_[index(chosen)].logps, sequences_[index(rejected)].logps});
     }
-    if (!std::isfinite(work.sums.loss)) throw not_finite("loss", work.step);
+    std::vector<PairGradient> gradients(logps.size());
+    std::vector<PreferenceMetrics> each(work.sources.empty() ? 0 : logps.size());
+    const PreferenceMetrics sum = work.loss.evaluate(logps, work.size, gradients, each);
+    work.all.add({static_cast<std::int64_t>(logps.size()), sum});
+    for (std::size_t i = 0; i < each.size(); ++i) work.sources[index(plan.pair_source[which[i]])].add({1, each[i]});
+    for (std::size_t i = 0; i < which.size(); ++i) {
+        const auto add = [&](std::int32_t sequence, const ResponseGradient& gradient) {
+            ResponseGradient& own = sequences_[index(sequence)].gradient;
+            own.logp += gradient.logp;
+            own.plain += gradient.plain;
+        };
+        add(plan.pair_chosen[which[i]], gradients[i].chosen);
+        add(plan.pair_rejected[which[i]], gradients[i].rejected);
+    }
+    if (!std::isfinite(work.all.sum.loss)) throw not_finite("loss", work.step);
 }
 
 void Trainer::update(double learning_rate, double grad_norm) {
@@ -209,12 +267,12 @@ void Trainer::update(double learning_rate, double grad_norm) {
     if (options_.max_grad_norm > 0)
         scale = std::min(1.0, options_.max_grad_norm / (grad_norm + clip_epsilon));
     ++updates_;
-    for (const Group& group : groups_) {
-        const AdamW adamw = {static_cast<float>(learning_rate),
+    for (const OptimizerGroup& group : groups_) {
+        const AdamW adamw = {static_cast<float>(learning_rate * group.learning_rate_factor),
                              static_cast<float>(options_.adam_beta1),
                              static_cast<float>(options_.adam_beta2),
                              static_cast<float>(options_.adam_epsilon),
-                             group.decays ? static_cast<float>(options_.weight_decay) : 0.0f,
+                             static_cast<float>(group.weight_decay),
                              updates_,
                              group.begin};
         backend_.adamw(elements(policy_, group.begin, group.end),
@@ -225,24 +283,26 @@ void Trainer::update(double learning_rate, double grad_norm) {
     }
 }
 
+/// TR-DPO (arXiv 2404.09656): the reference moves towards the policy.
+void Trainer::follow_policy() {
+    if (reference_)
+        backend_.mix(reference_->parameters().flat(), master().flat(),
+                     static_cast<float>(options_.ref_model_mixup_alpha));
+}
+
 void Trainer::master_changed() {
     if (master_) backend_.copy(policy_.flat(), master_->flat());
 }
 
-void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span<double> by_sequence) {
-    for (std::size_t r = 0; r < logps.size(); ++r)
-        by_sequence[index(bin.target_sequence[r])] += static_cast<double>(logps[r]);
-}
-
-void check_plan_fits(const Plan& plan, const std::string& plan_file, const LlamaConfig& config) {
+void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config) {
     if (plan.vocab_size() > config.vocab_size)
         throw bad_input("The plan was made for a vocabulary of " + std::to_string(plan.vocab_size()) +
                             " tokens, the model has " + std::to_string(config.vocab_size),
                         plan_file, "Make the plan with this model's own tokenizer.");
-    if (plan.longest_position() > config.max_position_embeddings)
+    if (plan.longest_position() > config.longest_sequence())
         throw bad_input("The longest sequence has " + std::to_string(plan.longest_position()) +
-                            " tokens, the model takes at most " +
-                            std::to_string(config.max_position_embeddings) + " (max_position_embeddings)",
+                            " tokens, the model takes at most " + std::to_string(config.longest_sequence()) +
+                            " (max_position_embeddings)",
                         plan_file, "Make the plan with a smaller max_length.");
 }
 

@@ -2,24 +2,45 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "backend/backend.h"
 #include "io/plan.h"
-#include "model/llama.h"
-#include "train/dpo_loss.h"
+#include "model/transformer.h"
+#include "train/loss/preference_loss.h"
+#include "train/loss/sequence_logps.h"
+#include "train/optimizer_groups.h"
+#include "train/plan_reference.h"
+#include "train/reference_model.h"
 #include "train/training_options.h"
 
 namespace wishbone {
 
+/// Metrics of a number of pairs.
+struct PairMetrics {
+    std::int64_t pairs = 0;
+    PreferenceMetrics sum;
+
+    PreferenceMetrics mean() const { return sum.scaled(pairs > 0 ? 1.0 / static_cast<double>(pairs) : 0.0); }
+    void add(const PairMetrics& other);
+};
+
 /// What one optimizer step did. Metrics are means over the step's pairs.
 struct StepResult {
-    DpoSums mean;
-    double grad_norm = 0;  ///< before clipping
+    PreferenceMetrics mean;
+    std::vector<PairMetrics> sources;  ///< by the plan's source; empty when it names none
+    double grad_norm = 0;              ///< before clipping
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
     double flops = 0;  ///< required: forward + twice that for backward, + one forward of an in-step reference
+};
+
+/// Metrics of a whole plan without training.
+struct EvalResult {
+    PairMetrics all;
+    std::vector<PairMetrics> sources;
 };
 
 /// Asked between bins; true ends the work early.
@@ -27,26 +48,45 @@ using StopRequested = std::function<bool()>;
 /// Told after each bin how many of how many are done.
 using BinProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
-/// DPO on one model: policy, its f32 master copy where the backend computes in less, gradients, AdamW moments,
-/// reference. Knows nothing of files, events or plans
-/// beyond the one it is handed, so that training, speed measurement and tests share it.
+/// Preference training of one model: policy, its f32 master copy where the backend computes in less, gradients,
+/// AdamW moments, reference. Knows nothing of files, events or plans beyond the one it is handed, so that
+/// training, speed measurement and tests share it.
 class Trainer {
   public:
     /// Gradients, moments and the master copy are allocated here. `policy` must outlive the trainer. With
-    /// ReferenceMode::in_step the policy is copied as reference now.
-    Trainer(Backend& backend, Llama& llama, Parameters& policy, const TrainingOptions& options);
+    /// ReferenceMode::in_step the policy is copied as reference now, unless the options name another model.
+    Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options);
 
-    /// Reference log-probabilities by key (`sequence_reference`), each key's sequence evaluated once with the
-    /// policy as it is now. Bins without a new key are skipped. Returns nothing when stopped.
-    std::vector<double> compute_reference(const Plan& plan, const BinProgress& progress,
-                                          const StopRequested& stop);
-    /// For ReferenceMode::precompute, before the first step.
-    void set_reference(std::vector<double> logps_by_key) { reference_logps_ = std::move(logps_by_key); }
+    /// The loss of preference steps reads reference log-probabilities.
+    bool needs_reference() const { return preference_.needs_reference(); }
+    /// Of the steps after `sft_steps`.
+    const PreferenceLoss& preference_loss() const { return preference_; }
+    const PreferenceLoss& loss_of(std::int64_t step) const {
+        return step < options_.sft_steps ? warm_up_ : preference_;
+    }
+
+    /// An in-step reference other than the start model.
+    void set_reference_model(std::unique_ptr<ReferenceModel> model) { reference_ = std::move(model); }
+    /// The in-step reference, or null.
+    ReferenceModel* reference_model() { return reference_.get(); }
+    /// After `sft_steps`: what they led to becomes the start model. Only for an in-step reference of the options.
+    void take_reference();
+
+    /// Fills `reference.logps`, each key's sequence evaluated once with `model`, or with the policy as it is now.
+    /// Bins without a new key are skipped. False when stopped.
+    bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
+                           const StopRequested& stop, ReferenceModel* model = nullptr);
+    /// For ReferenceMode::precompute, before the first step that needs it.
+    void set_reference(PlanReference reference) { reference_logps_ = std::move(reference); }
 
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
     /// Loss and its gradient (in `gradients()`, from zero) without an update.
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
+    /// The preference loss and its metrics over all pairs of a plan, each of its steps a batch of its own.
+    /// `reference` is the plan's, for ReferenceMode::precompute. Nothing when stopped.
+    std::optional<EvalResult> evaluate(const Plan& plan, const PlanReference& reference,
+                                       const StopRequested& stop);
 
     Parameters& policy() { return policy_; }
     /// The weights in f32: the master copy, or the policy itself when that is f32. After writing to them call
@@ -61,41 +101,32 @@ class Trainer {
     void set_updates(std::int64_t updates) { updates_ = updates; }
 
   private:
-    /// Runs of parameters that lie side by side and all decay or all do not, as ranges of the flat vector.
-    struct Group {
-        std::int64_t begin, end;
-        bool decays;
-    };
     struct StepWork;
-    /// By sequence id; only those of the step in progress mean anything.
-    struct SequenceValues {
-        std::vector<double> policy, reference;  ///< log-probability
-        std::vector<double> coefficient;        ///< d loss / d log-probability
 
-        void begin_step(const Plan& plan, const Plan::Range& pairs);
-    };
-
+    StepWork begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
+                   const PlanReference& reference);
+    void forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep);
     void evaluate_pairs(StepWork& work, std::int64_t bin);
-    void add_reference_logps(const BinView& view, DeviceBin& device);
     void update(double learning_rate, double grad_norm);
+    void follow_policy();
 
     Backend& backend_;
-    Llama& llama_;
+    Transformer& llama_;
     Parameters& policy_;
     TrainingOptions options_;
+    PreferenceLoss preference_, warm_up_;
+    LengthWeights lengths_;
     std::optional<Parameters> master_;
     Parameters gradients_, first_moment_, second_moment_;
-    std::vector<Parameters> reference_;  ///< empty unless in-step
-    std::vector<double> reference_logps_;
-    SequenceValues sequences_;
-    std::vector<Group> groups_;
+    std::unique_ptr<ReferenceModel> reference_;
+    PlanReference reference_logps_;
+    /// By sequence id; only those of the step in progress mean anything: a plan may have hundreds of thousands.
+    std::vector<SequenceState> sequences_;
+    std::vector<OptimizerGroup> groups_;
     std::int64_t updates_ = 0;
 };
 
-/// Sums the log-probabilities of a bin's targets by sequence id.
-void add_by_sequence(const BinView& bin, std::span<const float> logps, std::span<double> by_sequence);
-
 /// Throws Error(bad_input) when the plan has token ids or positions that the model has not.
-void check_plan_fits(const Plan& plan, const std::string& plan_file, const LlamaConfig& config);
+void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config);
 
 }  // namespace wishbone

@@ -1,29 +1,63 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
+
+#include "train/loss/loss_options.h"
 
 namespace wishbone {
 
-enum class Schedule { constant, linear, cosine };
+enum class Schedule { constant, linear, cosine, warmup_stable_decay };
+/// Shape of the fall at the end of warmup_stable_decay, as transformers' get_wsd_schedule names them.
+enum class DecayType { linear, cosine, one_minus_sqrt };
 enum class ReferenceMode { precompute, in_step };
 
 /// AdamW's moments: bf16 halves their memory, rounded stochastically so that small updates are not lost.
 enum class Moments { f32, bf16 };
 
+/// Other optimizer settings for the parameters whose Hugging Face names match. `*` stands for any text.
+struct ParameterGroup {
+    std::string pattern;
+    std::optional<double> learning_rate;  ///< highest; follows the run's schedule
+    std::optional<double> weight_decay;
+};
+
 /// What `training` in run.json says; names and meanings follow TRL's DPOConfig.
 struct TrainingOptions {
-    double beta = 0.1;
+    LossOptions loss;
     double learning_rate = 1e-6;
     Schedule schedule = Schedule::linear;
     double warmup_ratio = 0.1;
+    std::int64_t warmup_steps = 0;  ///< above 0 it counts instead of the ratio
+    std::int64_t decay_steps = 0;   ///< warmup_stable_decay: steps of the fall
+    DecayType decay_type = DecayType::cosine;
+    double min_lr_ratio = 0;  ///< warmup_stable_decay: where the fall ends, as a fraction of learning_rate
     double weight_decay = 0.0;
     double adam_beta1 = 0.9;
     double adam_beta2 = 0.999;
     double adam_epsilon = 1e-8;
-    double max_grad_norm = 1.0;  ///< 0 means no clipping
-    ReferenceMode reference = ReferenceMode::precompute;
+    std::vector<ParameterGroup> parameter_groups;  ///< the first that matches counts
+    double max_grad_norm = 1.0;                    ///< 0 means no clipping
     Moments moments = Moments::f32;
+
+    ReferenceMode reference = ReferenceMode::precompute;
+    std::filesystem::path reference_model;  ///< empty: the start model
+    bool sync_ref_model = false;            ///< TR-DPO: the reference follows the policy
+    double ref_model_mixup_alpha = 0.6;
+    std::int64_t ref_model_sync_steps = 512;
+    /// The first steps train on the chosen responses alone (loss "sft"); what they lead to is the start model.
+    std::int64_t sft_steps = 0;
+
+    std::int64_t eval_steps = 0;  ///< 0 means no evaluation
+    bool load_best_model_at_end = false;
+    std::string metric_for_best_model = "eval_loss";
+    bool greater_is_better = false;
+    std::int64_t early_stopping_patience = 0;  ///< evaluations without a better one; 0: never
+    double early_stopping_threshold = 0;
+
     std::int64_t save_steps = 50;       ///< 0 means only a final checkpoint
     std::int64_t save_total_limit = 2;  ///< 0 means all are kept
 };

@@ -19,12 +19,14 @@
 #include "io/model_export.h"
 #include "io/model_weights.h"
 #include "io/run_config.h"
+#include "train/best_model.h"
 #include "train/checkpoint.h"
 #include "train/event_log.h"
 #include "train/memory_plan.h"
 #include "train/process_identity.h"
-#include "train/reference_logps.h"
 #include "train/run_lock.h"
+#include "train/run_metrics.h"
+#include "train/run_reference.h"
 #include "train/schedule.h"
 #include "train/stop_signals.h"
 #include "train/trainer.h"
@@ -59,27 +61,58 @@ class TrainingRun {
         const double ceiling = measure_ceiling();
         if (prepare_reference() && train(ceiling)) {
             export_result();
-            events_.write("finished", {{"steps", plan_->steps()},
+            const std::int64_t done = trainer_->updates();
+            events_.write("finished", {{"steps", done},
                                        {"seconds", total.seconds()},
                                        {"peakMemory", backend_->peak_memory()}});
             events_.sync();
-            std::fprintf(stderr, "finished: %lld steps in %.1f s\n", static_cast<long long>(plan_->steps()),
-                         total.seconds());
+            std::fprintf(stderr, "finished: %lld steps in %.1f s\n", static_cast<long long>(done), total.seconds());
         }
     }
 
   private:
     void read_inputs() {
         config_ = RunConfig::read(folder_);
-        const std::filesystem::path plan_file = folder_ / "plan.safetensors";
-        plan_ = Plan::read(plan_file);
-        plan_sha256_ = sha256_of_file(plan_file);
         model_config_ = read_model_config(config_.model);
-        check_plan_fits(*plan_, plan_file.string(), model_config_);
+        train_ = read_plan("plan.safetensors", "reference.safetensors");
+        if (options().eval_steps > 0) {
+            if (!std::filesystem::exists(folder_ / "eval-plan.safetensors"))
+                throw bad_input("There is nothing to evaluate on",
+                                (folder_ / "eval-plan.safetensors").string(),
+                                "Start the run with an eval dataset, or set training.eval_steps to 0.");
+            eval_ = read_plan("eval-plan.safetensors", "eval-reference.safetensors");
+        }
+        check_schedule_fits(steps(), options(), run_json());
         backend_ = make_backend(config_.backend);
-        if (config_.training.moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
+        if (options().moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
             throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
-                            (folder_ / "run.json").string() + ": training.adam_moments", "Use \"float32\".");
+                            run_json() + ": training.adam_moments", "Use \"float32\".");
+        check_reference_model();
+    }
+
+    RunPlan read_plan(const char* name, const char* reference) const {
+        const std::filesystem::path file = folder_ / name;
+        RunPlan read = {Plan::read(file), sha256_of_file(file), folder_ / reference};
+        check_plan_fits(read.plan, file.string(), model_config_);
+        return read;
+    }
+
+    void check_reference_model() {
+        const std::filesystem::path& folder = options().reference_model;
+        if (folder.empty()) return;
+        reference_config_ = read_model_config(folder);
+        const std::string where = run_json() + ": training.reference_model";
+        for (const RunPlan* of : {&*train_, eval_ ? &*eval_ : &*train_}) check_plan_fits(of->plan, where, *reference_config_);
+        if (options().sync_ref_model && !same_shape(*reference_config_, model_config_))
+            throw bad_input("A reference of another shape cannot follow the policy", where,
+                            "Set sync_ref_model to false, or use a reference of the same shape.");
+    }
+
+    static bool same_shape(const ModelConfig& a, const ModelConfig& b) {
+        return a.vocab_size == b.vocab_size && a.hidden_size == b.hidden_size &&
+               a.intermediate_size == b.intermediate_size && a.layers == b.layers &&
+               a.query_heads == b.query_heads && a.kv_heads == b.kv_heads && a.head_dim == b.head_dim &&
+               a.tie_word_embeddings == b.tie_word_embeddings;
     }
 
     void find_checkpoint() {
@@ -89,16 +122,18 @@ class TrainingRun {
         if (!checkpoint_) return;
         const CheckpointState& state = checkpoint_->state;
         const char* advice = "Restore the files of the run as they were, or start a new run.";
-        if (state.plan_sha256 != plan_sha256_)
+        if (state.plan_sha256 != train_->sha256)
             throw bad_input("The plan is not the one the checkpoint was trained with",
                             (folder_ / "plan.safetensors").string(), advice);
         if (state.training != config_.training_text)
             throw bad_input("The training settings are not those the checkpoint was trained with",
-                            (folder_ / "run.json").string() + ": training", advice);
-        if (state.step > plan_->steps())
+                            run_json() + ": training", advice);
+        if (state.step > steps())
             throw bad_input("The checkpoint is of a later step than the plan has",
                             checkpoint_->folder.string(), advice);
         events_.raise_next_seq(state.next_seq);
+        best_ = state.best;
+        saved_ = state.step;
     }
 
     void open_model() {
@@ -113,19 +148,22 @@ class TrainingRun {
                        {"pidStart", self.start},
                        {"bootId", self.boot_id},
                        {"resumedFrom", checkpoint_ ? Fields(checkpoint_->state.step) : Fields(nullptr)},
-                       {"steps", plan_->steps()},
-                       {"pairs", plan_->pairs()},
+                       {"steps", steps()},
+                       {"pairs", train_->plan.pairs()},
                        {"parameters", parameters}});
         begin_phase("load");
         const ModelWeights weights(config_.model, model_config_);
-        check_memory(*plan_, model_config_, {backend_->name(), config_.recompute, config_.training}, *backend_);
+        check_memory(train_->plan, model_config_,
+                     {backend_->name(), config_.recompute, options(), reference_config_}, *backend_);
         policy_.emplace(*backend_, model_config_, backend_->activation_dtype());
         weights.load(*backend_, *policy_);
         llama_.emplace(*backend_, model_config_, config_.recompute);
+        llama_->expect_length(longest());
         // The trainer copies an in-step reference from the policy, which is still the start model here.
-        trainer_.emplace(*backend_, *llama_, *policy_, config_.training);
+        trainer_.emplace(*backend_, *llama_, *policy_, options());
         // A file may hold more digits than the policy's dtype.
         if (&trainer_->master() != &*policy_) weights.load(*backend_, trainer_->master());
+        reference_.emplace(config_, model_config_, longest(), *backend_, *trainer_);
     }
 
     double measure_ceiling() {
@@ -135,113 +173,171 @@ class TrainingRun {
         return flops;
     }
 
-    /// False when stopped.
+    /// Everything about the reference that can be had before the first step. False when stopped.
     bool prepare_reference() {
-        if (config_.training.reference == ReferenceMode::precompute) {
-            begin_phase("reference");
-            std::optional<std::vector<double>> logps = reference_logps();
-            if (!logps) return stopped_before_training();
-            trainer_->set_reference(std::move(*logps));
+        if (trainer_->needs_reference()) {
+            if (options().reference == ReferenceMode::in_step) {
+                if (!options().reference_model.empty())
+                    trainer_->set_reference_model(
+                        std::make_unique<ReferenceModel>(*backend_, options().reference_model, longest()));
+            } else if (!starts_after_sft()) {
+                begin_phase("reference");
+                if (!set_reference([&](const RunPlan& of) {
+                        return reference_->of_start_model(of, progress("reference"), StopSignals::requested);
+                    }))
+                    return stopped_before_training();
+            }
         }
         if (checkpoint_) load_checkpoint(*checkpoint_, *backend_, *trainer_);
+        if (reference_is_precomputed() && starts_after_sft() && trainer_->updates() > options().sft_steps)
+            set_reference([&](const RunPlan& of) { return reference_->kept(of); });
         return true;
     }
 
-    bool stopped_before_training() {
-        events_.write("stopped", {{"step", trainer_->updates()}});
+    bool reference_is_precomputed() const {
+        return trainer_->needs_reference() && options().reference == ReferenceMode::precompute;
+    }
+    /// The reference is what `sft_steps` lead to.
+    bool starts_after_sft() const { return options().sft_steps > 0 && options().reference_model.empty(); }
+
+    template <typename Source>
+    bool set_reference(Source source) {
+        std::optional<PlanReference> of_train = source(*train_);
+        if (!of_train) return false;
+        trainer_->set_reference(std::move(*of_train));
+        if (eval_) {
+            std::optional<PlanReference> of_eval = source(*eval_);
+            if (!of_eval) return false;
+            eval_reference_ = std::move(*of_eval);
+        }
+        return true;
+    }
+
+    /// When the supervised steps are over, what they led to becomes the reference. False when stopped.
+    bool pass_from_sft(std::int64_t done) {
+        if (!starts_after_sft() || done != options().sft_steps || !trainer_->needs_reference()) return true;
+        trainer_->take_reference();
+        if (!reference_is_precomputed()) return true;
+        begin_phase("reference");
+        const bool whole = set_reference([&](const RunPlan& of) {
+            return reference_->of_policy(of, progress("reference"), StopSignals::requested);
+        });
+        if (whole) begin_phase("train");
+        return whole;
+    }
+
+    bool stopped_before_training() { return stopped(trainer_->updates()); }
+
+    bool stopped(std::int64_t step) {
+        events_.write("stopped", {{"step", step}});
         events_.sync();
         return false;
     }
 
-    /// From the run folder, the cache of all runs, or computed now. Nothing when stopped.
-    std::optional<std::vector<double>> reference_logps() {
-        const std::filesystem::path file = folder_ / "reference.safetensors";
-        const auto keys = static_cast<std::size_t>(std::ranges::max(plan_->sequence_reference)) + 1;
-        if (auto own = read_reference_logps(file, plan_sha256_, keys)) return own;
-        const ReferenceCache cache("plan " + plan_sha256_ + "\nweights " + weights_sha256() + "\nbackend " +
-                                   backend_->name() + " " + backend_->device_name() + " " +
-                                   std::to_string(backend_->threads()) + "\nversion " + version);
-        std::optional<std::vector<double>> logps = cache.find(keys);
-        if (!logps) {
-            logps = trainer_->compute_reference(*plan_, progress("reference"), StopSignals::requested);
-            if (StopSignals::requested()) return std::nullopt;
-            cache.store(*logps);
-        }
-        write_reference_logps(file, plan_sha256_, *logps);
-        return logps;
-    }
-
-    /// Of everything the start model's function depends on.
-    std::string weights_sha256() const {
-        return ModelWeights(config_.model, model_config_).content_sha256() + " " +
-               sha256_of_file(config_.model / "config.json");
+    /// Stops with a checkpoint of what was done.
+    bool stop_at(std::int64_t done) {
+        if (done > 0 && saved_ != done) save(done);
+        return stopped(done);
     }
 
     /// False when stopped.
     bool train(double ceiling) {
         begin_phase("train");
-        const std::int64_t steps = plan_->steps(), begin = trainer_->updates();
-        std::int64_t saved = checkpoint_ ? checkpoint_->state.step : -1;
-        for (std::int64_t s = begin; s < steps; ++s) {
-            if (StopSignals::requested()) {
-                if (s == 0) return stopped_before_training();
-                if (saved != s) save(s);
-                events_.write("stopped", {{"step", s}});
-                events_.sync();
-                return false;
+        for (std::int64_t done = trainer_->updates();; ++done) {
+            if (!pass_from_sft(done)) return stop_at(done);
+            bool is_best = false;
+            if (eval_is_due(done)) {
+                const std::optional<bool> better = evaluate(done);
+                if (!better) return stop_at(done);
+                is_best = *better && options().load_best_model_at_end;
             }
-            do_step(s, ceiling);
-            const std::int64_t done = s + 1, every = config_.training.save_steps;
-            if (done == steps || (every > 0 && done % every == 0)) {
-                save(done);
-                saved = done;
-            }
+            const bool over = done == steps() || best_.should_stop(options());
+            const std::int64_t every = options().save_steps;
+            if (done > 0 && saved_ != done && (over || is_best || (every > 0 && done % every == 0))) save(done);
+            if (over) return true;
+            if (StopSignals::requested()) return stop_at(done);
+            do_step(done, ceiling);
         }
-        return true;
+    }
+
+    bool eval_is_due(std::int64_t done) const {
+        return eval_ && done > options().sft_steps && best_.last_step() != done &&
+               (done == steps() || done % options().eval_steps == 0);
+    }
+
+    /// Whether the model is the best so far. Nothing when stopped.
+    std::optional<bool> evaluate(std::int64_t done) {
+        const Stopwatch watch;
+        const auto result = trainer_->evaluate(eval_->plan, eval_reference_, StopSignals::requested);
+        if (!result) return std::nullopt;
+        const PreferenceLoss& loss = trainer_->preference_loss();
+        Fields fields = {{"step", done}, {"steps", steps()}, {"epoch", epoch_at(done)}, {"pairs", result->all.pairs},
+                         {"seconds", watch.seconds()}};
+        const Fields metrics = metric_fields(result->all.mean(), loss, "eval_");
+        fields.update(metrics);
+        if (!eval_->plan.sources.empty()) fields["sources"] = source_fields(result->sources, eval_->plan.sources);
+        const auto metric = metrics.find(options().metric_for_best_model);
+        if (metric == metrics.end())
+            throw bad_input("There is no metric \"" + options().metric_for_best_model + "\" in an evaluation",
+                            run_json() + ": training.metric_for_best_model",
+                            "Use eval_loss, eval_rewards/accuracies or eval_rewards/margins.");
+        const bool better = best_.add(done, metric->get<double>(), options());
+        fields["best"] = better;
+        events_.write("eval", fields);
+        std::fprintf(stderr, "eval after step %lld  loss %.4f  accuracy %.2f%s\n", static_cast<long long>(done),
+                     result->all.mean().loss, result->all.mean().accuracies, better ? "  (best)" : "");
+        if (best_.should_stop(options()) && done < steps())
+            std::fprintf(stderr, "early stopping: no better evaluation since step %lld\n",
+                         static_cast<long long>(best_.step().value_or(0)));
+        return better;
+    }
+
+    double epoch_at(std::int64_t done) const {
+        return train_->plan.epochs() * static_cast<double>(done) / static_cast<double>(steps());
     }
 
     void do_step(std::int64_t s, double ceiling) {
-        const std::int64_t steps = plan_->steps();
-        const double learning_rate = learning_rate_at(s, steps, config_.training);
+        const double learning_rate = learning_rate_at(s, steps(), options());
         const Stopwatch watch;
-        const StepResult result = trainer_->step(*plan_, s, learning_rate);
+        const StepResult result = trainer_->step(train_->plan, s, learning_rate);
         const double seconds = watch.seconds();
-        const DpoSums& mean = result.mean;
-        events_.write("step",
-                      {{"step", s + 1},
-                       {"steps", steps},
-                       {"epoch", plan_->epochs() * static_cast<double>(s + 1) / static_cast<double>(steps)},
-                       {"pairs", result.pairs},
-                       {"tokens", result.tokens},
-                       {"seconds", seconds},
-                       {"flops", result.flops},
-                       {"speedOfLight", result.flops / seconds / ceiling},
-                       {"loss", mean.loss},
-                       {"rewards/chosen", mean.rewards_chosen},
-                       {"rewards/rejected", mean.rewards_rejected},
-                       {"rewards/margins", mean.margins},
-                       {"rewards/accuracies", mean.accuracies},
-                       {"logps/chosen", mean.logps_chosen},
-                       {"logps/rejected", mean.logps_rejected},
-                       {"grad_norm", result.grad_norm},
-                       {"learning_rate", learning_rate}});
+        Fields fields = {{"step", s + 1},
+                         {"steps", steps()},
+                         {"epoch", epoch_at(s + 1)},
+                         {"pairs", result.pairs},
+                         {"tokens", result.tokens},
+                         {"seconds", seconds},
+                         {"flops", result.flops},
+                         {"speedOfLight", result.flops / seconds / ceiling}};
+        fields.update(metric_fields(result.mean, trainer_->loss_of(s)));
+        fields["grad_norm"] = result.grad_norm;
+        fields["learning_rate"] = learning_rate;
+        fields["memory"] = backend_->peak_memory();
+        if (s < options().sft_steps) fields["stage"] = "sft";
+        if (!train_->plan.sources.empty()) fields["sources"] = source_fields(result.sources, train_->plan.sources);
+        events_.write("step", fields);
         std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n",
-                     static_cast<long long>(s + 1), static_cast<long long>(steps), mean.loss, mean.margins,
-                     mean.accuracies, static_cast<double>(result.tokens) / seconds);
+                     static_cast<long long>(s + 1), static_cast<long long>(steps()), result.mean.loss,
+                     result.mean.margins, result.mean.accuracies, static_cast<double>(result.tokens) / seconds);
     }
 
     void save(std::int64_t step) {
-        const CheckpointState state = {step, events_.next_seq(), plan_sha256_, config_.training_text};
-        const std::string path =
-            write_checkpoint(folder_, state, *backend_, *trainer_, config_.training.save_total_limit);
+        const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
+        const std::string path = write_checkpoint(folder_, state, *backend_, *trainer_, options());
+        saved_ = step;
         events_.write("checkpoint", {{"step", step}, {"path", path}});
         events_.sync();
     }
 
     void export_result() {
         begin_phase("export");
+        Fields fields = {{"path", "export"}};
+        if (options().load_best_model_at_end && best_.step() && *best_.step() != trainer_->updates()) {
+            load_weights(folder_, *best_.step(), *backend_, *trainer_);
+            fields["step"] = *best_.step();
+        }
         export_model(folder_ / "export", config_.model, *backend_, trainer_->master());
-        events_.write("export", {{"path", "export"}});
+        events_.write("export", fields);
     }
 
     void begin_phase(const char* phase) {
@@ -255,17 +351,30 @@ class TrainingRun {
         };
     }
 
+    /// Of all sequences of the run: evaluating must not change how positions rotate.
+    std::int64_t longest() const {
+        const std::int32_t of_eval = eval_ ? eval_->plan.longest_position() : 0;
+        return std::max(train_->plan.longest_position(), of_eval);
+    }
+    const TrainingOptions& options() const { return config_.training; }
+    std::int64_t steps() const { return train_->plan.steps(); }
+    std::string run_json() const { return (folder_ / "run.json").string(); }
+
     std::filesystem::path folder_;
     EventLog& events_;
     RunConfig config_;
-    std::optional<Plan> plan_;
-    std::string plan_sha256_;
-    LlamaConfig model_config_;
+    ModelConfig model_config_;
+    std::optional<RunPlan> train_, eval_;
     std::unique_ptr<Backend> backend_;
+    std::optional<ModelConfig> reference_config_;  ///< of `reference_model`
     std::optional<Checkpoint> checkpoint_;
+    BestModel best_;
+    std::int64_t saved_ = -1;  ///< step of the newest checkpoint
     std::optional<Parameters> policy_;
-    std::optional<Llama> llama_;
+    std::optional<Transformer> llama_;
     std::optional<Trainer> trainer_;
+    std::optional<RunReference> reference_;
+    PlanReference eval_reference_;
 };
 
 /// The caller gets the original error even when the log cannot be written.

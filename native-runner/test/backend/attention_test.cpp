@@ -23,12 +23,12 @@ struct Result {
 };
 
 Result run(Device& device, const Values& qkv, const Values& d_out,
-           const std::vector<std::int32_t>& visible_until, const AttentionShape& shape) {
+           const std::vector<std::int32_t>& visible_until, const AttentionShape& shape,
+           std::vector<std::int32_t> position = {}) {
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads,
                        out_size = shape.query_heads * shape.head_dim;
-    const std::vector<std::int32_t> position(
-        visible_until.size());  // the mask does not need it without a window
+    position.resize(visible_until.size());  // the mask does not need it without a window
     const auto mask = device.backend->prepare_mask(visible_until, position, shape);
     const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim});
     const Tensor out = device.poisoned({tokens, out_size}),
@@ -42,7 +42,9 @@ Result run(Device& device, const Values& qkv, const Values& d_out,
 
 /// Forward against the reference, backward against slopes of the reference in double.
 void check(const std::vector<std::int32_t>& visible_until, const AttentionShape& shape, int threads,
-           bool every_element) {
+           bool every_element, const std::vector<std::int32_t>& position = {}) {
+    CAPTURE(shape.window);
+    CAPTURE(shape.softcap);
     CAPTURE(shape.query_heads);
     CAPTURE(shape.kv_heads);
     CAPTURE(shape.head_dim);
@@ -56,11 +58,11 @@ void check(const std::vector<std::int32_t>& visible_until, const AttentionShape&
     const Values d_out = random_values(
         random, visible_until.size() * static_cast<std::size_t>(shape.query_heads * shape.head_dim));
     Device device(make_cpu_backend(threads));
-    const Result result = run(device, qkv, d_out, visible_until, shape);
-    CHECK(relative_difference(result.out, attention(qkv, visible_until, shape)) < 2e-6);
-    CHECK(relative_difference(result.lse, attention_lse(qkv, visible_until, shape)) < 2e-6);
+    const Result result = run(device, qkv, d_out, visible_until, shape, position);
+    CHECK(relative_difference(result.out, attention(qkv, visible_until, shape, position)) < 2e-6);
+    CHECK(relative_difference(result.lse, attention_lse(qkv, visible_until, shape, position)) < 2e-6);
 
-    const auto loss = [&] { return dot(d_out, attention(qkv, visible_until, shape)); };
+    const auto loss = [&] { return dot(d_out, attention(qkv, visible_until, shape, position)); };
     if (every_element) {
         CHECK(relative_difference(result.d_qkv, gradient(loss, qkv)) < 1e-5);
     } else {
@@ -111,6 +113,23 @@ TEST_CASE("attention of plain sequences, padding and single tokens") {
     for (std::int32_t i = 70; i < 90; ++i) mixed.push_back(i + 1);
     mixed.insert(mixed.end(), 130, 220);
     check(mixed, shape_of(2, 1, 32), 2, false);
+}
+
+TEST_CASE("attention with sliding windows and capped scores") {
+    AttentionShape shape = shape_of(4, 2, 10);
+    for (const std::int64_t window : {0, 1, 3, 40})
+        for (const float softcap : {0.0f, 2.0f}) {
+            shape.window = window;
+            shape.softcap = softcap;
+            std::mt19937 random(static_cast<unsigned>(window));
+            const RandomBin few(random,
+                                {.trees = 2, .deepest = 4, .most_children = 2, .longest_segment = 4});
+            check(few.shared.visible_until, shape, 2, true, few.shared.position);
+            const RandomBin many(random,
+                                 {.trees = 3, .deepest = 5, .most_children = 2, .longest_segment = 60});
+            for (const int threads : {1, 5})
+                check(many.shared.visible_until, shape, threads, false, many.shared.position);
+        }
 }
 
 TEST_CASE("one long tree is cut between threads without a trace") {

@@ -47,7 +47,8 @@ TEST_CASE("add_rmsnorm and its gradient") {
     for (const std::int64_t width : {5, 64, 131}) {
         const std::int64_t rows = 71;
         const std::size_t size = static_cast<std::size_t>(rows * width);
-        const double eps = 1e-5;
+        const double eps = 1e-5, offset = width == 64 ? 1 : 0;
+        const RmsNorm norm{static_cast<float>(eps), static_cast<float>(offset)};
         const Values x = random_values(random, size), delta = random_values(random, size),
                      d_out = random_values(random, size);
         Values weight = random_values(random, static_cast<std::size_t>(width)), sum_expected(size);
@@ -57,12 +58,12 @@ TEST_CASE("add_rmsnorm and its gradient") {
         const Tensor sum = device.poisoned({rows, width}), out = device.poisoned({rows, width}),
                      inv_rms = device.poisoned({rows}), w = device.put(weight, {width});
         device.backend->add_rmsnorm(sum, out, inv_rms, device.put(x, {rows, width}),
-                                    device.put(delta, {rows, width}), w, static_cast<float>(eps));
+                                    device.put(delta, {rows, width}), w, norm);
         CHECK(device.get(sum) == sum_expected);
-        CHECK(relative_difference(device.get(out), rmsnorm(sum_expected, weight, eps)) < 1e-6);
+        CHECK(relative_difference(device.get(out), rmsnorm(sum_expected, weight, eps, offset)) < 1e-6);
 
         const Tensor out_alone = device.poisoned({rows, width}), inv_alone = device.poisoned({rows});
-        device.backend->add_rmsnorm({}, out_alone, inv_alone, sum, {}, w, static_cast<float>(eps));
+        device.backend->add_rmsnorm({}, out_alone, inv_alone, sum, {}, w, norm);
         CHECK(relative_difference(device.get(out_alone), device.get(out)) < 1e-6);
         CHECK(relative_difference(device.get(inv_alone), device.get(inv_rms)) < 1e-6);
 
@@ -70,9 +71,10 @@ TEST_CASE("add_rmsnorm and its gradient") {
                      d_w_before = random_values(random, static_cast<std::size_t>(width));
         const Tensor d_x = device.put(d_x_before, {rows, width}), d_w = device.put(d_w_before, {width}),
                      again = device.poisoned({rows, width});
-        device.backend->rmsnorm_backward(d_x, d_w, again, device.put(d_out, {rows, width}), sum, inv_rms, w);
+        device.backend->rmsnorm_backward(d_x, d_w, again, device.put(d_out, {rows, width}), sum, inv_rms, w,
+                                         norm);
         Values input = sum_expected;
-        const auto loss = [&] { return dot(d_out, rmsnorm(input, weight, eps)); };
+        const auto loss = [&] { return dot(d_out, rmsnorm(input, weight, eps, offset)); };
         CHECK(relative_difference(device.get(again), device.get(out)) < 1e-6);
         CHECK(relative_difference(device.get(d_w), plus(d_w_before, gradient(loss, weight))) < 1e-5);
         if (width < 100)
@@ -100,6 +102,67 @@ TEST_CASE("linear and its gradients") {
     CHECK_THROWS(device.backend->linear(out, tw, tx));
 }
 
+TEST_CASE("biases and sums") {
+    std::mt19937 random(13);
+    Device device(make_cpu_backend(2));
+    const Values x = random_values(random, 7 * 11), y = random_values(random, 7 * 11),
+                 bias = random_values(random, 11), before = random_values(random, 11);
+    const Tensor tx = device.put(x, {7, 11}), ty = device.put(y, {7, 11}), sum = device.poisoned({7, 11}),
+                 d_bias = device.put(before, {11});
+    device.backend->add(sum, tx, ty);
+    CHECK(relative_difference(device.get(sum), plus(x, y)) < 1e-7);
+    device.backend->add(tx, tx, ty);  // in place
+    CHECK(device.get(tx) == device.get(sum));
+    device.backend->bias_backward(d_bias, ty);
+    device.backend->add_bias(ty, device.put(bias, {11}));
+    Values biased = y, d_expected = before;
+    for (std::size_t i = 0; i < biased.size(); ++i) biased[i] += bias[i % 11], d_expected[i % 11] += y[i];
+    CHECK(relative_difference(device.get(ty), biased) < 1e-7);
+    CHECK(relative_difference(device.get(d_bias), d_expected) < 1e-6);
+}
+
+TEST_CASE("norms of queries and keys and their gradients") {
+    std::mt19937 random(14);
+    Device device(make_cpu_backend(3));
+    const AttentionShape shape{4, 2, 6, 1.0f};
+    for (const bool together : {false, true}) {
+        const double offset = together ? 0 : 1;
+        const RmsNorm norm{1e-5f, static_cast<float>(offset)};
+        const std::int64_t tokens = 9, query_size = together ? 24 : 6, key_size = together ? 12 : 6;
+        Values qkv = random_values(random, 9 * 48),
+               query = random_values(random, static_cast<std::size_t>(query_size)),
+               key = random_values(random, static_cast<std::size_t>(key_size));
+        const Values d_out = random_values(random, 9 * 48),
+                     d_query_before = random_values(random, query.size()),
+                     d_key_before = random_values(random, key.size());
+        const Tensor in = device.put(qkv, {tokens, 8, 6}), out = device.poisoned({tokens, 8, 6}),
+                     q = device.put(query, {query_size}), k = device.put(key, {key_size}),
+                     d = device.put(d_out, {tokens, 8, 6}), d_q = device.put(d_query_before, {query_size}),
+                     d_k = device.put(d_key_before, {key_size});
+        device.backend->qk_norm(out, in, q, k, shape, norm);
+        device.backend->qk_norm_backward(d, d_q, d_k, in, q, k, shape, norm);
+        const auto forward = [&] { return qk_norm(qkv, query, key, shape, 1e-5, offset); };
+        const auto loss = [&] { return dot(d_out, forward()); };
+        CHECK(relative_difference(device.get(out), forward()) < 1e-6);
+        CHECK(relative_difference(device.get(d), gradient(loss, qkv)) < 1e-5);
+        CHECK(relative_difference(device.get(d_q), plus(d_query_before, gradient(loss, query))) < 1e-5);
+        CHECK(relative_difference(device.get(d_k), plus(d_key_before, gradient(loss, key))) < 1e-5);
+    }
+}
+
+TEST_CASE("rope turns a part of the head") {
+    std::mt19937 random(15);
+    Device device(make_cpu_backend(2));
+    const AttentionShape shape{2, 1, 10, 1.0f};
+    const std::vector<std::int32_t> position{0, 3, 1};
+    const Values cos = random_values(random, 4 * 3), sin = random_values(random, 4 * 3),
+                 qkv = random_values(random, 3 * 4 * 10);
+    const Tensor x = device.put(qkv, {3, 4, 10});
+    device.backend->rope(x, device.put(cos, {4, 3}), device.put(sin, {4, 3}), device.put(position), shape,
+                         false);
+    CHECK(relative_difference(device.get(x), rope(qkv, cos, sin, position, shape, 6)) < 1e-6);
+}
+
 TEST_CASE("rope turns and turns back") {
     std::mt19937 random(4);
     Device device(make_cpu_backend(2));
@@ -120,25 +183,27 @@ TEST_CASE("rope turns and turns back") {
     CHECK(relative_difference(device.get(x), qkv) < 1e-6);
 }
 
-TEST_CASE("swiglu and its gradient, also far from zero") {
-    std::mt19937 random(5);
-    Device device(make_cpu_backend(2));
-    const std::int64_t rows = 40, width = 21;
-    Values gate_up = random_values(random, 40 * 42, 3.0);
-    gate_up[0] = 95, gate_up[1] = -95, gate_up[2] = 0, gate_up[3] = -88, gate_up[4] = 88;
-    const Values d_out = random_values(random, 40 * 21);
-    const Tensor in = device.put(gate_up, {rows, 2 * width}), out = device.poisoned({rows, width}),
-                 d_in = device.poisoned({rows, 2 * width}), again = device.poisoned({rows, width}),
-                 d = device.put(d_out, {rows, width});
-    device.backend->swiglu(out, in);
-    device.backend->swiglu_backward(d_in, again, d, in);
-    const auto loss = [&] { return dot(d_out, swiglu(gate_up, width)); };
-    const Values expected = gradient(loss, gate_up);
-    CHECK(relative_difference(device.get(out), swiglu(gate_up, width)) < 1e-6);
-    CHECK(relative_difference(device.get(again), swiglu(gate_up, width)) < 1e-6);
-    CHECK(relative_difference(device.get(d_in), expected) < 1e-6);
-    device.backend->swiglu_backward(in, again, d, in);  // in place
-    CHECK(device.get(in) == device.get(d_in));
+TEST_CASE("gated units and their gradients, also far from zero") {
+    for (const Activation activation : {Activation::silu, Activation::gelu_tanh}) {
+        std::mt19937 random(5);
+        Device device(make_cpu_backend(2));
+        const std::int64_t rows = 40, width = 21;
+        Values gate_up = random_values(random, 40 * 42, 3.0);
+        gate_up[0] = 95, gate_up[1] = -95, gate_up[2] = 0, gate_up[3] = -88, gate_up[4] = 88;
+        const Values d_out = random_values(random, 40 * 21);
+        const Tensor in = device.put(gate_up, {rows, 2 * width}), out = device.poisoned({rows, width}),
+                     d_in = device.poisoned({rows, 2 * width}), again = device.poisoned({rows, width}),
+                     d = device.put(d_out, {rows, width});
+        device.backend->glu(out, in, activation);
+        device.backend->glu_backward(d_in, again, d, in, activation);
+        const auto loss = [&] { return dot(d_out, glu(gate_up, width, activation)); };
+        const Values expected = gradient(loss, gate_up);
+        CHECK(relative_difference(device.get(out), glu(gate_up, width, activation)) < 1e-6);
+        CHECK(relative_difference(device.get(again), glu(gate_up, width, activation)) < 1e-6);
+        CHECK(relative_difference(device.get(d_in), expected) < 1e-6);
+        device.backend->glu_backward(in, again, d, in, activation);  // in place
+        CHECK(device.get(in) == device.get(d_in));
+    }
 }
 
 TEST_CASE("rows are gathered and scattered back") {
@@ -171,20 +236,25 @@ TEST_CASE("head: several targets a row, logits kept, kept in part and computed a
     const Values weight = random_values(random, row.size()), d_head_before = random_values(random, 33 * 12);
     const HeadTargets targets{device.put(row), device.put(token)};
     const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
-    const auto loss = [&] { return dot(weight, head_logps(hidden, head, width, row, token)); };
-    const Values d_hidden_expected = gradient(loss, hidden), d_head_expected = gradient(loss, head);
-    for (const std::int64_t kept : {0, 4, 9}) {
-        CAPTURE(kept);
-        const Tensor logps = device.poisoned({count}), lse = device.poisoned({rows}),
-                     d_hidden = device.poisoned({rows, width}),
-                     d_head = device.put(d_head_before, {vocabulary, width});
-        const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
-        device.backend->head_logps(logps, lse, logits, h, w, targets);
-        CHECK(relative_difference(device.get(logps), head_logps(hidden, head, width, row, token)) < 1e-6);
-        device.backend->head_logps_backward(d_hidden, d_head, logits, h, w, lse, targets,
-                                            device.put(weight, {count}));
-        CHECK(relative_difference(device.get(d_hidden), d_hidden_expected) < 1e-5);
-        CHECK(relative_difference(device.get(d_head), plus(d_head_before, d_head_expected)) < 1e-5);
+    for (const float softcap : {0.0f, 3.0f}) {
+        const auto loss = [&] {
+            return dot(weight, head_logps(hidden, head, width, row, token, static_cast<double>(softcap)));
+        };
+        const Values d_hidden_expected = gradient(loss, hidden), d_head_expected = gradient(loss, head);
+        for (const std::int64_t kept : {0, 4, 9}) {
+            CAPTURE(kept);
+            const Tensor logps = device.poisoned({count}), lse = device.poisoned({rows}),
+                         d_hidden = device.poisoned({rows, width}),
+                         d_head = device.put(d_head_before, {vocabulary, width});
+            const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
+            device.backend->head_logps(logps, lse, logits, h, w, targets, softcap);
+            CHECK(relative_difference(device.get(logps), head_logps(hidden, head, width, row, token,
+                                                                    static_cast<double>(softcap))) < 1e-6);
+            device.backend->head_logps_backward(d_hidden, d_head, logits, h, w, lse, targets,
+                                                device.put(weight, {count}), softcap);
+            CHECK(relative_difference(device.get(d_hidden), d_hidden_expected) < 1e-5);
+            CHECK(relative_difference(device.get(d_head), plus(d_head_before, d_head_expected)) < 1e-5);
+        }
     }
 }
 
@@ -192,6 +262,7 @@ TEST_CASE("head over more rows than one chunk of logits holds") {
     std::mt19937 random(8);
     Device device(make_cpu_backend(2));
     const std::int64_t rows = 150, width = 4, vocabulary = 70000;  // a chunk has 64 rows here
+    constexpr float softcap = 0;
     Values hidden = random_values(random, 150 * 4), head = random_values(random, 70000 * 4);
     std::vector<std::int32_t> row, token;
     for (std::int32_t i = 0; i < 150; ++i) {
@@ -207,10 +278,10 @@ TEST_CASE("head over more rows than one chunk of logits holds") {
                      d_hidden = device.poisoned({rows, width}),
                      d_head = device.put(Values(70000 * 4, 0.0), {vocabulary, width});
         const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
-        device.backend->head_logps(logps, lse, logits, h, w, targets);
+        device.backend->head_logps(logps, lse, logits, h, w, targets, softcap);
         CHECK(relative_difference(device.get(logps), head_logps(hidden, head, width, row, token)) < 1e-6);
         device.backend->head_logps_backward(d_hidden, d_head, logits, h, w, lse, targets,
-                                            device.put(weight, {150}));
+                                            device.put(weight, {150}), softcap);
         const Values along_hidden = random_values(random, hidden.size()),
                      along_head = random_values(random, head.size());
         const double hidden_slope = slope(loss, hidden, along_hidden),
@@ -218,6 +289,44 @@ TEST_CASE("head over more rows than one chunk of logits holds") {
         CHECK(dot(device.get(d_hidden), along_hidden) == doctest::Approx(hidden_slope).epsilon(1e-4));
         CHECK(dot(device.get(d_head), along_head) == doctest::Approx(head_slope).epsilon(1e-4));
     }
+}
+
+TEST_CASE("head: log of the sum of squared probabilities, with logits kept or not") {
+    std::mt19937 random(12);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 9, width = 12, vocabulary = 1033;
+    const Values hidden = random_values(random, 9 * 12), head = random_values(random, 1033 * 12);
+    std::vector<std::int32_t> row, token;
+    for (std::int32_t i = 0; i < 9; ++i)
+        for (std::int32_t v = 0; v < 1033; ++v) row.push_back(i), token.push_back(v);
+    const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
+    const HeadTargets targets{device.put(std::vector<std::int32_t>{0}), device.put(std::vector<std::int32_t>{5})};
+    for (const float softcap : {0.0f, 3.0f}) {
+        CAPTURE(softcap);
+        const Values logps = head_logps(hidden, head, width, row, token, static_cast<double>(softcap));
+        Values expected(9, 0.0);
+        for (std::size_t r = 0; r < logps.size(); ++r)
+            expected[static_cast<std::size_t>(row[r])] += std::exp(2 * logps[r]);
+        for (double& value : expected) value = std::log(value);
+        for (const std::int64_t kept : {0, 4, 9}) {
+            const Tensor out = device.poisoned({rows}), lse = device.poisoned({rows}), logp = device.poisoned({1});
+            const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
+            device.backend->head_logps(logp, lse, logits, h, w, targets, softcap);
+            device.backend->head_log_sum_squares(out, logits, h, w, lse, softcap);
+            CHECK(relative_difference(device.get(out), expected) < 1e-6);
+        }
+    }
+}
+
+TEST_CASE("mix: a weighted mean in place") {
+    std::mt19937 random(13);
+    Device device(make_cpu_backend(2));
+    const Values a = random_values(random, 10001), b = random_values(random, 10001);
+    const Tensor to = device.put(a, {10001});
+    device.backend->mix(to, device.put(b, {10001}), 0.25f);
+    Values expected = a;
+    for (std::size_t i = 0; i < a.size(); ++i) expected[i] = 0.75 * a[i] + 0.25 * b[i];
+    CHECK(relative_difference(device.get(to), expected) < 1e-6);
 }
 
 TEST_CASE("sum of squares and scale") {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "benchmark/timed_backend.h"
-#include "model/llama.h"
+#include "model/transformer.h"
 
 using namespace wishbone;
 
@@ -100,7 +100,7 @@ std::vector<Bin> make_bins(std::size_t count, bool shared, std::int32_t vocabula
     }
 }
 
-double forward_flops(const LlamaConfig& config, const Bin& bin) {
+double forward_flops(const ModelConfig& config, const Bin& bin) {
     const auto tokens = static_cast<double>(bin.tokens.size());
     const auto rows =
         static_cast<double>(std::set<std::int32_t>(bin.target_row.begin(), bin.target_row.end()).size());
@@ -116,8 +116,8 @@ double forward_flops(const LlamaConfig& config, const Bin& bin) {
            layers * 4 * query * visible;
 }
 
-LlamaConfig model_config(const std::string& name) {
-    LlamaConfig config;
+ModelConfig model_config(const std::string& name) {
+    ModelConfig config;
     if (name == "30m") {
         config.vocab_size = 8192;
         config.hidden_size = 512;
@@ -169,7 +169,7 @@ double median(std::vector<double> values) {
 
 int main(int count, char** arguments) {
     const auto argument = [&](int i, const char* otherwise) { return i < count ? arguments[i] : otherwise; };
-    const LlamaConfig config = model_config(argument(1, "30m"));
+    const ModelConfig config = model_config(argument(1, "30m"));
     const bool shared = std::strcmp(argument(2, "shared"), "naive") != 0;
     const auto bin_count = static_cast<std::size_t>(std::max(1, std::atoi(argument(3, "8"))));
     const int rounds = std::max(1, std::atoi(argument(4, "3")));
@@ -194,7 +194,7 @@ int main(int count, char** arguments) {
         backend->upload(named.tensor, values.data());
     }
     backend->copy(reference.flat(), parameters.flat());
-    Llama model(*backend, config);
+    Transformer model(*backend, config);
     std::printf("%s on %d threads, %.1fM parameters, %zu bins of %.0f tokens, %s\n",
                 backend->device_name().c_str(), backend->threads(),
                 static_cast<double>(parameters.flat().size()) / 1e6, bins.size(),

@@ -395,7 +395,7 @@ TEST_CASE("train: a run that failed before it began may be begun again") {
 
 TEST_CASE("train: a model beyond the memory is refused before work starts") {
     const Workshop shop;
-    LlamaConfig config = tiny_config();
+    ModelConfig config = tiny_config();
     config.vocab_size = 1 << 20;
     config.hidden_size = 1 << 20;
     const auto model = shop.folder / "large";

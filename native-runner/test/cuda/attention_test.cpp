@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "backend/attention_window.h"
 #include "backend/cuda/attention_tiles.h"
 #include "backend/cuda/check.h"
 #include "core/error.h"
@@ -43,12 +44,12 @@ std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 
 /// the gradient of a softmax needs sum(d_out · out), and where few keys are seen the rounding of `out` alone
 /// moves the result by a hundredth, which is no fault of the backward pass.
 Values attention_gradient(const Values& qkv, const Values& d_out, const Values& out,
-                          const Mask& visible_until, const AttentionShape& shape) {
+                          const Mask& visible_until, const AttentionShape& shape, const Mask& position) {
     const std::int64_t dim = shape.head_dim, row = heads_of(shape) * dim,
                        group = shape.query_heads / shape.kv_heads;
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
-    const auto scale = static_cast<double>(shape.scale);
-    Values gradient(qkv.size(), 0.0), p(at(tokens)), dp(at(tokens));
+    const auto scale = static_cast<double>(shape.scale), cap = static_cast<double>(shape.softcap);
+    Values gradient(qkv.size(), 0.0), p(at(tokens)), dp(at(tokens)), slope(at(tokens), 1.0);
     for (std::int64_t head = 0; head < shape.query_heads; ++head)
         for (std::int64_t q = 0; q < tokens; ++q) {
             const auto query = at(q * row + head * dim),
@@ -62,11 +63,18 @@ Values attention_gradient(const Values& qkv, const Values& d_out, const Values& 
             };
             std::vector<std::int64_t> seen;
             for (std::int64_t k = 0; k <= q; ++k)
-                if (q < visible_until[at(k)]) seen.push_back(k);
+                if (q < visible_until[at(k)] &&
+                    (shape.window == 0 || position[at(q)] - position[at(k)] < shape.window))
+                    seen.push_back(k);
             const double mean = product(d_out, result, out, result);
             double largest = -INFINITY, sum = 0;
             for (const std::int64_t k : seen) {
                 p[at(k)] = scale * product(qkv, query, qkv, at(k * row) + key_head);
+                if (cap > 0) {
+                    const double tangent = std::tanh(p[at(k)] / cap);
+                    slope[at(k)] = 1 - tangent * tangent;
+                    p[at(k)] = cap * tangent;
+                }
                 largest = std::max(largest, p[at(k)]);
             }
             for (const std::int64_t k : seen) sum += p[at(k)] = std::exp(p[at(k)] - largest);
@@ -75,7 +83,7 @@ Values attention_gradient(const Values& qkv, const Values& d_out, const Values& 
                 dp[at(k)] = product(d_out, result, qkv, at(k * row) + value_head);
             }
             for (const std::int64_t k : seen) {
-                const double ds = scale * p[at(k)] * (dp[at(k)] - mean);
+                const double ds = scale * p[at(k)] * (dp[at(k)] - mean) * slope[at(k)];
                 for (std::size_t d = 0; d < at(dim); ++d) {
                     gradient[query + d] += ds * qkv[at(k * row) + key_head + d];
                     gradient[at(k * row) + key_head + d] += ds * qkv[query + d];
@@ -95,6 +103,17 @@ Values heads(const Values& all, std::int64_t heads_in_row, std::int64_t first, s
         for (std::int64_t i = first * dim; i < (first + count) * dim; ++i)
             part.push_back(all[at(r * heads_in_row * dim + i)]);
     return part;
+}
+
+/// How many ancestors each token has: its position.
+Mask depths(const Mask& visible_until) {
+    Mask depth, path;
+    for (std::int32_t q = 0; q < static_cast<std::int32_t>(visible_until.size()); ++q) {
+        while (!path.empty() && visible_until[at(path.back())] <= q) path.pop_back();
+        depth.push_back(static_cast<std::int32_t>(path.size()));
+        path.push_back(q);
+    }
+    return depth;
 }
 
 class Stream {
@@ -191,7 +210,7 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
     {
         // The host's copy goes as soon as the mask is made.
         auto until = std::make_unique<Mask>(visible_until);
-        const Mask position(visible_until.size());
+        const Mask position = depths(visible_until);
         const auto mask = cuda::make_attention_mask(device, stream, *until, position, shape, options.path);
         std::ranges::fill(*until, -1);
         until.reset();
@@ -224,13 +243,17 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
     std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
     const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, spread),
                  d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
-    const Values out = attention(qkv, visible_until, shape), lse = attention_lse(qkv, visible_until, shape);
+    const Mask position = depths(visible_until);
+    const Values out = attention(qkv, visible_until, shape, position),
+                 lse = attention_lse(qkv, visible_until, shape, position);
     for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable})
         for (const bool deterministic : {false, true}) {
             CAPTURE(tokens);
             CAPTURE(shape.query_heads);
             CAPTURE(shape.kv_heads);
             CAPTURE(shape.head_dim);
+            CAPTURE(shape.window);
+            CAPTURE(shape.softcap);
             CAPTURE((path == AttentionPath::portable));
             CAPTURE(deterministic);
             const Result result = run(qkv, d_out, visible_until, shape, {path, deterministic});
@@ -242,8 +265,8 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
                                             std::max(1.0, std::abs(lse[i])));
             CHECK(worst < 1e-4);
             const Values d_qkv = from_bits(result.d_qkv),
-                         gradient =
-                             attention_gradient(qkv, d_out, from_bits(result.out), visible_until, shape);
+                         gradient = attention_gradient(qkv, d_out, from_bits(result.out), visible_until,
+                                                       shape, position);
             const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
                 return heads(all, heads_of(shape), first, count, shape.head_dim);
             };
@@ -280,13 +303,57 @@ const std::vector<AttentionShape> shapes = {shape_of(2, 2, 64),  shape_of(8, 2, 
 
 TEST_CASE("cuda attention: the gradient in double is the slope of the forward pass") {
     std::mt19937 random(1);
-    const AttentionShape shape = shape_of(4, 2, 8);
+    AttentionShape shape = shape_of(4, 2, 8);
     const Mask until = random_trees(1, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 4});
+    const Mask position = depths(until);
     Values qkv = random_values(random, until.size() * 8 * 8);
     const Values d_out = random_values(random, until.size() * 4 * 8);
-    const auto loss = [&] { return dot(d_out, attention(qkv, until, shape)); };
-    CHECK(relative_difference(attention_gradient(qkv, d_out, attention(qkv, until, shape), until, shape),
-                              gradient(loss, qkv)) < 1e-6);
+    for (const bool extended : {false, true}) {
+        shape.window = extended ? 3 : 0;
+        shape.softcap = extended ? 2 : 0;
+        const auto forward = [&] { return attention(qkv, until, shape, position); };
+        const auto loss = [&] { return dot(d_out, forward()); };
+        CHECK(relative_difference(attention_gradient(qkv, d_out, forward(), until, shape, position),
+                                  gradient(loss, qkv)) < 1e-6);
+    }
+}
+
+TEST_CASE("cuda attention: windows leave tiles that hold every visible pair, and full ones no other") {
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+        const Mask until =
+            random_trees(seed, {.trees = 6, .deepest = 6, .most_children = 3, .longest_segment = 9});
+        const Mask position = depths(until);
+        const auto tokens = static_cast<std::int32_t>(until.size());
+        const std::int32_t group = 1 + static_cast<std::int32_t>(seed % 7), rows = 16, columns = 8,
+                           window = 1 + static_cast<std::int32_t>(seed % 12);
+        const auto sees = [&](std::int32_t q, std::int32_t k) {
+            return k <= q && q < until[at(k)] && position[at(q)] - position[at(k)] < window;
+        };
+        const Mask first_seen = first_seen_tokens(until, position, window);
+        for (std::int32_t q = 0; q < tokens; ++q)
+            for (std::int32_t k = 0; k <= q; ++k)
+                CHECK(sees(q, k) == (q < until[at(k)] && first_seen[at(q)] <= k));
+        const cuda::AttentionTiles tiles =
+            cuda::make_attention_tiles(until, group, rows, columns, first_seen);
+        REQUIRE(tiles.windows.size() == tiles.queries.size());
+        for (std::size_t i = 0; i < tiles.queries.size(); ++i) {
+            const cuda::QueryTile& tile = tiles.queries[i];
+            const std::int32_t end = std::min(tile.row_begin + rows, tokens * group);
+            const std::int32_t first = tile.row_begin / group, last = (end - 1) / group;
+            Mask keys;  // by place
+            for (std::int32_t k = 0; k < first; ++k)
+                if (first < until[at(k)]) keys.push_back(k);
+            for (std::int32_t k = first; k <= last; ++k) keys.push_back(k);
+            for (std::int32_t place = 0; place < static_cast<std::int32_t>(keys.size()); ++place)
+                for (std::int32_t q = first; q <= last; ++q) {
+                    if (place < tiles.windows[i].first) CHECK_FALSE(sees(q, keys[at(place)]));
+                    if (place >= tiles.windows[i].full && place < tile.full) CHECK(sees(q, keys[at(place)]));
+                }
+        }
+        for (const cuda::KeyTile& tile : tiles.keys)
+            for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k)
+                for (std::int32_t q = tile.query_end; q < tokens; ++q) CHECK_FALSE(sees(q, k));
+    }
 }
 
 TEST_CASE("cuda attention: tile lists name every visible pair, and full tiles hold no other") {
@@ -428,4 +495,20 @@ TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctes
     CHECK_THROWS_AS(prepare({3, 1, 3}, shape_of(2, 1, 64)), Error);
     const auto mask = prepare({3, 3, 3}, shape_of(2, 1, 64));
     CHECK_THROWS_AS(cuda::attention_backward_workspace(device, *mask, 4, shape_of(2, 1, 64), true), Error);
+}
+
+TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!test_gpu())) {
+    const Mask plain(300, 300);
+    const Mask small = random_trees(71, {.trees = 6, .deepest = 4, .most_children = 3, .longest_segment = 9}),
+               large =
+                   random_trees(72, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 90});
+    for (const std::int64_t head_dim : {64, 96, 128, 256})
+        for (const std::int64_t window : {0, 1, 7, 64, 100})
+            for (const float softcap : {0.0f, 3.0f}) {
+                if (window == 0 && softcap == 0) continue;
+                AttentionShape shape = shape_of(head_dim > 128 ? 2 : 4, head_dim == 96 ? 4 : 2, head_dim);
+                shape.window = window;
+                shape.softcap = softcap;
+                for (const Mask* mask : {&plain, &small, &large}) check_attention(*mask, shape);
+            }
 }

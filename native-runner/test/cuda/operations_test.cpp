@@ -157,6 +157,7 @@ TEST_CASE("cuda: embedding and its gradient, with repeated tokens" * doctest::sk
 TEST_CASE("cuda: add_rmsnorm and its gradient" * doctest::skip(!test_gpu())) {
     std::mt19937 random(3);
     const double eps = 1e-5;
+    const RmsNorm norm{static_cast<float>(eps), 0};
     for (const std::int64_t rows : {1, 7, 129, 1000})
         for (const std::int64_t width : {5, 64, 131, 896, 2048, 3072, 4096, 8192, 12288, 40000}) {
             if (rows * width > 4'000'000) continue;
@@ -171,18 +172,17 @@ TEST_CASE("cuda: add_rmsnorm and its gradient" * doctest::skip(!test_gpu())) {
                          td = gpu.put(delta, {rows, width});
             const Tensor sum = gpu.poisoned({rows, width}), out = gpu.poisoned({rows, width}),
                          inv_rms = gpu.poisoned({rows}, DType::f32);
-            gpu.backend.add_rmsnorm(sum, out, inv_rms, tx, td, w, static_cast<float>(eps));
+            gpu.backend.add_rmsnorm(sum, out, inv_rms, tx, td, w, norm);
             CHECK(gpu.get(sum) == sum_expected);
             const Values normed = rmsnorm(sum_expected, weight, eps);
             CHECK(largest_error(gpu.get(out), normed, 1e-6) < bf16_rounding);
 
             const Tensor out_alone = gpu.poisoned({rows, width}),
                          inv_alone = gpu.poisoned({rows}, DType::f32);
-            gpu.backend.add_rmsnorm({}, out_alone, inv_alone, sum, {}, w, static_cast<float>(eps));
+            gpu.backend.add_rmsnorm({}, out_alone, inv_alone, sum, {}, w, norm);
             CHECK(gpu.get(out_alone) == gpu.get(out));
             CHECK(gpu.get(inv_alone) == gpu.get(inv_rms));
-            gpu.backend.add_rmsnorm(tx, out_alone, inv_alone, tx, td, w,
-                                    static_cast<float>(eps));  // in place
+            gpu.backend.add_rmsnorm(tx, out_alone, inv_alone, tx, td, w, norm);  // in place
             CHECK(gpu.get(tx) == sum_expected);
             CHECK(gpu.get(out_alone) == gpu.get(out));
 
@@ -208,12 +208,12 @@ TEST_CASE("cuda: add_rmsnorm and its gradient" * doctest::skip(!test_gpu())) {
             }
             const Tensor d = gpu.put(d_out, {rows, width}), d_x = gpu.put(d_x_before, {rows, width}),
                          d_w = gpu.put_f32(d_w_before, {width}), again = gpu.poisoned({rows, width});
-            gpu.backend.rmsnorm_backward(d_x, d_w, again, d, sum, inv_rms, w);
+            gpu.backend.rmsnorm_backward(d_x, d_w, again, d, sum, inv_rms, w, norm);
             CHECK(gpu.get(again) == gpu.get(out));
             CHECK(relative_difference(gpu.get(d_w), d_w_expected) < 2e-6);
             CHECK(largest_error(gpu.get(d_x), d_x_expected, 2e-3) < bf16_rounding);
             const Tensor d_x2 = gpu.put(d_x_before, {rows, width}), d_w2 = gpu.put_f32(d_w_before, {width});
-            gpu.backend.rmsnorm_backward(d_x2, d_w2, again, d, sum, inv_rms, w);
+            gpu.backend.rmsnorm_backward(d_x2, d_w2, again, d, sum, inv_rms, w, norm);
             CHECK(gpu.get(d_x2) == gpu.get(d_x));
             CHECK(gpu.get(d_w2) == gpu.get(d_w));
         }
@@ -336,6 +336,7 @@ TEST_CASE("cuda: rope turns and turns back" * doctest::skip(!test_gpu())) {
 
 TEST_CASE("cuda: swiglu and its gradient, also far from zero" * doctest::skip(!test_gpu())) {
     std::mt19937 random(7);
+    const Activation activation = Activation::silu;
     for (const std::int64_t rows : {1, 7, 129, 1000})
         for (const std::int64_t width : {5, 21, 64, 2816}) {
             if (rows * width > 500'000) continue;
@@ -348,8 +349,8 @@ TEST_CASE("cuda: swiglu and its gradient, also far from zero" * doctest::skip(!t
             const Tensor in = gpu.put(gate_up, {rows, 2 * width}), out = gpu.poisoned({rows, width}),
                          d_in = gpu.poisoned({rows, 2 * width}), again = gpu.poisoned({rows, width}),
                          d = gpu.put(d_out, {rows, width});
-            gpu.backend.swiglu(out, in);
-            gpu.backend.swiglu_backward(d_in, again, d, in);
+            gpu.backend.glu(out, in, activation);
+            gpu.backend.glu_backward(d_in, again, d, in, activation);
             Values d_expected(gate_up.size());
             for (std::int64_t t = 0; t < rows; ++t)
                 for (std::int64_t i = 0; i < width; ++i) {
@@ -358,12 +359,12 @@ TEST_CASE("cuda: swiglu and its gradient, also far from zero" * doctest::skip(!t
                     d_expected[gate] = dy * gate_up[up] * s * (1 + gate_up[gate] * (1 - s));
                     d_expected[up] = dy * gate_up[gate] * s;
                 }
-            const Values expected = swiglu(gate_up, width);
+            const Values expected = glu(gate_up, width, activation);
             CHECK(largest_error(gpu.get(out), expected, 1e-5) < bf16_rounding);
             CHECK(gpu.get(again) == gpu.get(out));
             // Where the gate's slope crosses zero its terms cancel.
             CHECK(largest_error(gpu.get(d_in), d_expected, 1e-4) < bf16_rounding);
-            gpu.backend.swiglu_backward(in, again, d, in);  // in place
+            gpu.backend.glu_backward(in, again, d, in, activation);  // in place
             CHECK(gpu.get(in) == gpu.get(d_in));
             CHECK(gpu.get(again) == gpu.get(out));
         }
@@ -459,13 +460,13 @@ TEST_CASE("cuda: head: several targets a row, logits kept, kept in part and comp
                              d_hidden = gpu.poisoned({rows, width}),
                              d_head = gpu.put_f32(d_head_before, {vocabulary, width});
                 const Tensor kept_logits = kept > 0 ? gpu.poisoned({kept, vocabulary}) : Tensor();
-                gpu.backend.head_logps(logps, normaliser, kept_logits, h, w, targets);
+                gpu.backend.head_logps(logps, normaliser, kept_logits, h, w, targets, 0);
                 // A product that lies half way between two bf16 may be rounded the other way.
                 CHECK(largest_error(gpu.get(logps), logps_expected, 1.0) < 4e-3);
                 CHECK(relative_difference(gpu.get(logps), logps_expected) < 1e-4);
                 CHECK(largest_error(gpu.get(normaliser), lse, 1.0) < 1e-4);
                 gpu.backend.head_logps_backward(d_hidden, d_head, kept_logits, h, w, normaliser, targets,
-                                                gpu.put_f32(weight, {count}));
+                                                gpu.put_f32(weight, {count}), 0);
                 CHECK(relative_difference(gpu.get(d_hidden), d_hidden_expected) < 3e-3);
                 Values change = gpu.get(d_head), expected_change = d_head_expected;
                 for (std::size_t i = 0; i < change.size(); ++i) {
@@ -494,9 +495,9 @@ TEST_CASE("cuda: head over more rows than one chunk of logits holds" * doctest::
                  c_d_hidden = cpu.poisoned({rows, width}),
                  c_d_head = cpu.put(Values(head.size(), 0.0), {vocabulary, width});
     const HeadTargets c_targets{cpu.put(row), cpu.put(token)};
-    cpu.backend->head_logps(c_logps, c_lse, {}, ch, cw, c_targets);
+    cpu.backend->head_logps(c_logps, c_lse, {}, ch, cw, c_targets, 0);
     cpu.backend->head_logps_backward(c_d_hidden, c_d_head, {}, ch, cw, c_lse, c_targets,
-                                     cpu.put(weight, {rows}));
+                                     cpu.put(weight, {rows}), 0);
     for (const std::int64_t kept : {0, 100, 150}) {
         CAPTURE(kept);
         Gpu gpu;
@@ -506,14 +507,63 @@ TEST_CASE("cuda: head over more rows than one chunk of logits holds" * doctest::
                      d_hidden = gpu.poisoned({rows, width}),
                      d_head = gpu.put_f32(Values(head.size(), 0.0), {vocabulary, width});
         const Tensor kept_logits = kept > 0 ? gpu.poisoned({kept, vocabulary}) : Tensor();
-        gpu.backend.head_logps(logps, lse, kept_logits, h, w, targets);
+        gpu.backend.head_logps(logps, lse, kept_logits, h, w, targets, 0);
         CHECK(relative_difference(gpu.get(logps), cpu.get(c_logps)) < 1e-3);
         CHECK(relative_difference(gpu.get(lse), cpu.get(c_lse)) < 1e-4);
         gpu.backend.head_logps_backward(d_hidden, d_head, kept_logits, h, w, lse, targets,
-                                        gpu.put_f32(weight, {rows}));
+                                        gpu.put_f32(weight, {rows}), 0);
         CHECK(relative_difference(gpu.get(d_hidden), cpu.get(c_d_hidden)) < 6e-3);
         CHECK(relative_difference(gpu.get(d_head), cpu.get(c_d_head)) < 6e-3);
     }
+}
+
+TEST_CASE("cuda: head: log of the sum of squared probabilities, with logits kept or not" *
+          doctest::skip(!test_gpu())) {
+    std::mt19937 random(14);
+    for (const auto& [vocabulary, softcap] : {std::pair{std::int64_t{33}, 0.0f}, std::pair{std::int64_t{5003}, 0.0f},
+                                              std::pair{std::int64_t{5003}, 3.0f}}) {
+        CAPTURE(vocabulary);
+        CAPTURE(softcap);
+        const std::int64_t rows = 130, width = 64;
+        const Values hidden = random_bf16(random, rows * width), head = random_bf16(random, vocabulary * width, 0.2);
+        const Values logits = to_bf16(linear(hidden, head, width));
+        Values expected;
+        for (std::int64_t i = 0; i < rows; ++i) {
+            double sum = 0, squares = 0;
+            for (std::int64_t j = 0; j < vocabulary; ++j) {
+                const double z = logits[at(i * vocabulary + j)], cap = static_cast<double>(softcap);
+                const double e = std::exp(cap > 0 ? cap * std::tanh(z / cap) : z);
+                sum += e;
+                squares += e * e;
+            }
+            expected.push_back(std::log(squares) - 2 * std::log(sum));
+        }
+        for (const std::int64_t kept : {std::int64_t{0}, rows / 2, rows}) {
+            CAPTURE(kept);
+            Gpu gpu;
+            const HeadTargets targets{gpu.put(std::vector<std::int32_t>{0}), gpu.put(std::vector<std::int32_t>{5})};
+            const Tensor h = gpu.put(hidden, {rows, width}), w = gpu.put(head, {vocabulary, width});
+            const Tensor out = gpu.poisoned({rows}, DType::f32), lse = gpu.poisoned({rows}, DType::f32),
+                         logp = gpu.poisoned({1}, DType::f32);
+            const Tensor kept_logits = kept > 0 ? gpu.poisoned({kept, vocabulary}) : Tensor();
+            gpu.backend.head_logps(logp, lse, kept_logits, h, w, targets, softcap);
+            gpu.backend.head_log_sum_squares(out, kept_logits, h, w, lse, softcap);
+            CHECK(largest_error(gpu.get(out), expected, 1.0) < 4e-3);
+        }
+    }
+}
+
+TEST_CASE("cuda: mix: a weighted mean in place, in f32 and bf16" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(15);
+    Gpu gpu;
+    const Values a = random_bf16(random, 100001), b = random_values(random, 100001);
+    Values expected = a;
+    for (std::size_t i = 0; i < a.size(); ++i) expected[i] = 0.75 * a[i] + 0.25 * b[i];
+    const Tensor from = gpu.put_f32(b, {100001}), single = gpu.put_f32(a, {100001}), half = gpu.put(a, {100001});
+    gpu.backend.mix(single, from, 0.25f);
+    gpu.backend.mix(half, from, 0.25f);
+    CHECK(relative_difference(gpu.get(single), expected) < 1e-6);
+    CHECK(largest_error(gpu.get(half), expected, 1e-30) < bf16_rounding);
 }
 
 TEST_CASE("cuda: sum of squares and scale" * doctest::skip(!test_gpu())) {
@@ -615,6 +665,187 @@ TEST_CASE("cuda: bf16 moments are rounded without bias, and the same way again" 
     }
 }
 
+// What families beside Llama need, against the CPU backend on the same numbers.
+
+TEST_CASE("cuda: norms with an offset" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(61);
+    const RmsNorm norm{1e-5f, 1};
+    for (const std::int64_t width : {37, 256, 2304}) {
+        CAPTURE(width);
+        Gpu gpu;
+        Device cpu(make_cpu_backend(2));
+        const std::int64_t rows = 67;
+        const Values x = random_bf16(random, rows * width), weight = random_bf16(random, width, 0.3),
+                     d_out = random_bf16(random, rows * width), before = random_bf16(random, rows * width);
+        const auto run = [&](auto& device, Tensor tx, Tensor w, Tensor d, Tensor d_x, Tensor d_w, Tensor out,
+                             Tensor inv_rms, Tensor again) {
+            device.add_rmsnorm({}, out, inv_rms, tx, {}, w, norm);
+            device.rmsnorm_backward(d_x, d_w, again, d, tx, inv_rms, w, norm);
+        };
+        const Tensor out = gpu.poisoned({rows, width}), d_x = gpu.put(before, {rows, width}),
+                     d_w = gpu.put_f32(Values(at(width), 0.0), {width}), again = gpu.poisoned({rows, width});
+        run(gpu.backend, gpu.put(x, {rows, width}), gpu.put(weight, {width}), gpu.put(d_out, {rows, width}),
+            d_x, d_w, out, gpu.poisoned({rows}, DType::f32), again);
+        const Tensor c_out = cpu.poisoned({rows, width}), c_d_x = cpu.put(before, {rows, width}),
+                     c_d_w = cpu.put(Values(at(width), 0.0), {width});
+        run(*cpu.backend, cpu.put(x, {rows, width}), cpu.put(weight, {width}), cpu.put(d_out, {rows, width}),
+            c_d_x, c_d_w, c_out, cpu.poisoned({rows}), cpu.poisoned({rows, width}));
+        CHECK(largest_error(gpu.get(out), cpu.get(c_out), 1e-5) < bf16_rounding);
+        CHECK(gpu.get(again) == gpu.get(out));
+        CHECK(largest_error(gpu.get(d_x), cpu.get(c_d_x), 2e-3) < bf16_rounding);
+        CHECK(relative_difference(gpu.get(d_w), cpu.get(c_d_w)) < 1e-5);
+    }
+}
+
+TEST_CASE("cuda: sums, biases and scaled activations" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(62);
+    for (const std::int64_t rows : {1, 9, 1000})
+        for (const std::int64_t width : {5, 64, 1536}) {
+            CAPTURE(rows);
+            CAPTURE(width);
+            Gpu gpu;
+            const Values x = random_bf16(random, rows * width), y = random_bf16(random, rows * width),
+                         bias = random_bf16(random, width), before = random_values(random, at(width));
+            Values biased = x, scaled = x, d_expected = before;
+            for (std::size_t i = 0; i < x.size(); ++i) {
+                biased[i] += bias[i % at(width)];
+                scaled[i] *= 7.5;
+                d_expected[i % at(width)] += y[i];
+            }
+            const Tensor tx = gpu.put(x, {rows, width}), ty = gpu.put(y, {rows, width}),
+                         sum = gpu.poisoned({rows, width}), d_bias = gpu.put_f32(before, {width});
+            gpu.backend.add(sum, tx, ty);
+            CHECK(gpu.get(sum) == to_bf16(plus(x, y)));
+            gpu.backend.add(sum, sum, ty);  // in place
+            CHECK(gpu.get(sum) == to_bf16(plus(to_bf16(plus(x, y)), y)));
+            gpu.backend.bias_backward(d_bias, ty);
+            CHECK(relative_difference(gpu.get(d_bias), d_expected) < 2e-6);
+            gpu.backend.add_bias(tx, gpu.put(bias, {width}));
+            CHECK(gpu.get(tx) == to_bf16(biased));
+            const Tensor again = gpu.put(x, {rows, width});
+            gpu.backend.scale(again, 7.5f);
+            CHECK(gpu.get(again) == to_bf16(scaled));
+        }
+}
+
+TEST_CASE("cuda: norms of queries and keys and their gradients" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(63);
+    for (const std::int64_t dim : {16, 128, 256})
+        for (const bool together : {false, true})
+            for (const std::int64_t tokens : {1, 9, 700}) {
+                CAPTURE(dim);
+                CAPTURE(together);
+                CAPTURE(tokens);
+                Gpu gpu;
+                Device cpu(make_cpu_backend(2));
+                const AttentionShape shape{4, 2, dim, 1.0f};
+                const RmsNorm norm{1e-5f, together ? 0.0f : 1.0f};
+                const std::int64_t heads = 8, size = tokens * heads * dim, q_size = together ? 4 * dim : dim,
+                                   k_size = together ? 2 * dim : dim;
+                const Values qkv = random_bf16(random, size), d_out = random_bf16(random, size),
+                             query = random_bf16(random, q_size, 0.5), key = random_bf16(random, k_size, 0.5),
+                             d_q_before = random_values(random, at(q_size)),
+                             d_k_before = random_values(random, at(k_size));
+                const Tensor out = gpu.poisoned({tokens, heads, dim}),
+                             in = gpu.put(qkv, {tokens, heads, dim}), q = gpu.put(query, {q_size}),
+                             k = gpu.put(key, {k_size}), d = gpu.put(d_out, {tokens, heads, dim}),
+                             d_q = gpu.put_f32(d_q_before, {q_size}), d_k = gpu.put_f32(d_k_before, {k_size});
+                gpu.backend.qk_norm(out, in, q, k, shape, norm);
+                gpu.backend.qk_norm_backward(d, d_q, d_k, in, q, k, shape, norm);
+                const Tensor c_out = cpu.poisoned({tokens, heads, dim}),
+                             c_in = cpu.put(qkv, {tokens, heads, dim}), c_q = cpu.put(query, {q_size}),
+                             c_k = cpu.put(key, {k_size}), c_d = cpu.put(d_out, {tokens, heads, dim}),
+                             c_d_q = cpu.put(d_q_before, {q_size}), c_d_k = cpu.put(d_k_before, {k_size});
+                cpu.backend->qk_norm(c_out, c_in, c_q, c_k, shape, norm);
+                cpu.backend->qk_norm_backward(c_d, c_d_q, c_d_k, c_in, c_q, c_k, shape, norm);
+                CHECK(largest_error(gpu.get(out), cpu.get(c_out), 1e-5) < bf16_rounding);
+                CHECK(largest_error(gpu.get(d), cpu.get(c_d), 2e-3) < bf16_rounding);
+                CHECK(relative_difference(gpu.get(d_q), cpu.get(c_d_q)) < 1e-5);
+                CHECK(relative_difference(gpu.get(d_k), cpu.get(c_d_k)) < 1e-5);
+            }
+}
+
+TEST_CASE("cuda: rope turns a part of the head" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(64);
+    const std::vector<std::int32_t> position{0, 3, 1, 7};
+    for (const std::int64_t dim : {10, 96, 128})
+        for (const std::int64_t rotated : {std::int64_t{6}, dim / 16 * 8}) {
+            if (rotated == 0 || rotated > dim) continue;
+            CAPTURE(dim);
+            CAPTURE(rotated);
+            Gpu gpu;
+            const AttentionShape shape{2, 1, dim, 1.0f};
+            const Values cos = random_bf16(random, 8 * rotated / 2),
+                         sin = random_bf16(random, 8 * rotated / 2), qkv = random_bf16(random, 4 * 4 * dim);
+            const Tensor x = gpu.put(qkv, {4, 4, dim});
+            gpu.backend.rope(x, gpu.put_f32(cos, {8, rotated / 2}), gpu.put_f32(sin, {8, rotated / 2}),
+                             gpu.put(position), shape, false);
+            CHECK(largest_error(gpu.get(x), rope(qkv, cos, sin, position, shape, rotated), 1e-3) <
+                  bf16_rounding);
+        }
+}
+
+TEST_CASE("cuda: geglu and its gradient, also far from zero" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(65);
+    for (const std::int64_t width : {21, 64, 2816}) {
+        CAPTURE(width);
+        Gpu gpu;
+        Device cpu(make_cpu_backend(2));
+        const std::int64_t rows = 33;
+        Values gate_up = random_bf16(random, rows * 2 * width, 2.0);
+        gate_up[0] = 95, gate_up[1] = -95, gate_up[2] = 0, gate_up[3] = -88, gate_up[4] = 88;
+        const Values d_out = random_bf16(random, rows * width);
+        const Tensor in = gpu.put(gate_up, {rows, 2 * width}), out = gpu.poisoned({rows, width}),
+                     d_in = gpu.poisoned({rows, 2 * width}), again = gpu.poisoned({rows, width});
+        gpu.backend.glu(out, in, Activation::gelu_tanh);
+        gpu.backend.glu_backward(d_in, again, gpu.put(d_out, {rows, width}), in, Activation::gelu_tanh);
+        const Tensor c_in = cpu.put(gate_up, {rows, 2 * width}), c_out = cpu.poisoned({rows, width}),
+                     c_d_in = cpu.poisoned({rows, 2 * width});
+        cpu.backend->glu_backward(c_d_in, c_out, cpu.put(d_out, {rows, width}), c_in, Activation::gelu_tanh);
+        CHECK(largest_error(gpu.get(out), cpu.get(c_out), 1e-4) < bf16_rounding);
+        CHECK(gpu.get(again) == gpu.get(out));
+        CHECK(largest_error(gpu.get(d_in), cpu.get(c_d_in), 1e-3) < bf16_rounding);
+    }
+}
+
+TEST_CASE("cuda: head with capped logits" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(66);
+    const std::int64_t rows = 70, width = 64, vocabulary = 1003;
+    const Values hidden = random_bf16(random, rows * width),
+                 head = random_bf16(random, vocabulary * width, 0.2);
+    std::vector<std::int32_t> row, token;
+    for (std::int32_t i = 0; i < 90; ++i) {
+        row.push_back(i * 7 % 70);
+        token.push_back(i % 3 == 0 ? 5 : i * 37 % 1003);
+    }
+    const Values weight = random_values(random, row.size()),
+                 before = random_values(random, at(vocabulary * width));
+    Device cpu(make_cpu_backend(2));
+    const HeadTargets c_targets{cpu.put(row), cpu.put(token)};
+    const Tensor ch = cpu.put(hidden, {rows, width}), cw = cpu.put(head, {vocabulary, width}),
+                 c_logps = cpu.poisoned({90}), c_lse = cpu.poisoned({rows}),
+                 c_d = cpu.poisoned({rows, width}), c_d_head = cpu.put(before, {vocabulary, width});
+    cpu.backend->head_logps(c_logps, c_lse, {}, ch, cw, c_targets, 2.0f);
+    cpu.backend->head_logps_backward(c_d, c_d_head, {}, ch, cw, c_lse, c_targets, cpu.put(weight, {90}),
+                                     2.0f);
+    for (const std::int64_t kept : {0, 35, 70}) {
+        CAPTURE(kept);
+        Gpu gpu;
+        const HeadTargets targets{gpu.put(row), gpu.put(token)};
+        const Tensor h = gpu.put(hidden, {rows, width}), w = gpu.put(head, {vocabulary, width}),
+                     logps = gpu.poisoned({90}, DType::f32), lse = gpu.poisoned({rows}, DType::f32),
+                     d = gpu.poisoned({rows, width}), d_head = gpu.put_f32(before, {vocabulary, width});
+        const Tensor logits = kept > 0 ? gpu.poisoned({kept, vocabulary}) : Tensor();
+        gpu.backend.head_logps(logps, lse, logits, h, w, targets, 2.0f);
+        CHECK(largest_error(gpu.get(logps), cpu.get(c_logps), 1.0) < 4e-3);
+        CHECK(largest_error(gpu.get(lse), cpu.get(c_lse), 1.0) < 1e-3);
+        gpu.backend.head_logps_backward(d, d_head, logits, h, w, lse, targets, gpu.put_f32(weight, {90}),
+                                        2.0f);
+        CHECK(relative_difference(gpu.get(d), cpu.get(c_d)) < 6e-3);
+        CHECK(relative_difference(gpu.get(d_head), cpu.get(c_d_head)) < 6e-3);
+    }
+}
+
 TEST_CASE("cuda: operations on nothing do nothing" * doctest::skip(!test_gpu())) {
     Gpu gpu;
     const std::vector<std::int32_t> none;
@@ -623,8 +854,8 @@ TEST_CASE("cuda: operations on nothing do nothing" * doctest::skip(!test_gpu()))
                  d_w = gpu.put_f32(Values(64, 3.0), {64}), d_table = gpu.put_f32(Values(640, 3.0), {10, 64});
     gpu.backend.embedding(empty, table, rows);
     gpu.backend.embedding_backward(d_table, rows, empty);
-    gpu.backend.add_rmsnorm({}, empty, stat, empty, {}, w, 1e-5f);
-    gpu.backend.rmsnorm_backward(empty, d_w, empty, empty, empty, stat, w);
+    gpu.backend.add_rmsnorm({}, empty, stat, empty, {}, w, {1e-5f, 0});
+    gpu.backend.rmsnorm_backward(empty, d_w, empty, empty, empty, stat, w, {1e-5f, 0});
     gpu.backend.linear_backward_weight(d_table, gpu.put({}, {0, 10}), empty);
     gpu.backend.gather_rows(empty, table, rows);
     gpu.backend.scatter_add_rows(table, empty, rows);

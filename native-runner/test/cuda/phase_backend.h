@@ -18,7 +18,7 @@ namespace wishbone {
 /// an empty operation takes this way is subtracted from each.
 class PhaseBackend final : public test::ForwardingBackend {
   public:
-    PhaseBackend(std::unique_ptr<Backend> inner, const LlamaConfig& config)
+    PhaseBackend(std::unique_ptr<Backend> inner, const ModelConfig& config)
         : ForwardingBackend(std::move(inner)), config_(config) {}
 
     bool timed = false;
@@ -65,7 +65,7 @@ class PhaseBackend final : public test::ForwardingBackend {
         ++phase.operations;
     }
 
-    LlamaConfig config_;
+    ModelConfig config_;
     std::map<std::string, Phase> phases_;
     double overhead_ = 0;
 };

@@ -43,7 +43,7 @@ constexpr int capacity = 16384;
 constexpr double learning_rate = 1e-6;
 
 struct Model {
-    LlamaConfig config;
+    ModelConfig config;
     /// Whether the step ends with AdamW unless told otherwise; the 8B's optimizer state would not fit.
     bool trains;
     Recompute recompute;
@@ -52,7 +52,7 @@ struct Model {
 /// The shapes of scripts/gpu/workload.py; `tiny` is for a try on the CPU.
 Model model_of(const std::string& name) {
     Model model{{}, true, Recompute::none};
-    LlamaConfig& config = model.config;
+    ModelConfig& config = model.config;
     config.max_position_embeddings = 131072;
     config.tie_word_embeddings = true;
     const auto size = [&](std::int64_t layers, std::int64_t hidden, std::int64_t heads, std::int64_t kv_heads,
@@ -67,13 +67,13 @@ Model model_of(const std::string& name) {
     };
     if (name == "llama-1b") {
         size(16, 2048, 32, 8, 64, 8192, 128256);
-        config.rope_theta = 500000.0;
+        config.ropes[0].theta = 500000.0;
     } else if (name == "qwen-1.5b") {
         size(28, 1536, 12, 2, 128, 8960, 151936);
-        config.rope_theta = 1000000.0;
+        config.ropes[0].theta = 1000000.0;
     } else if (name == "llama-8b") {
         size(32, 4096, 32, 8, 128, 14336, 128256);
-        config.rope_theta = 500000.0;
+        config.ropes[0].theta = 500000.0;
         config.tie_word_embeddings = false;
         model.trains = false;
         model.recompute = Recompute::block;
@@ -144,7 +144,7 @@ Work work_of(const BinView& bin) {
 }
 
 /// Required FLOPs of a forward pass by phase, as src/core/model/flops.ts counts them.
-std::map<std::string, double> forward_flops(const LlamaConfig& config, const Work& work) {
+std::map<std::string, double> forward_flops(const ModelConfig& config, const Work& work) {
     const auto hidden = static_cast<double>(config.hidden_size), layers = static_cast<double>(config.layers);
     const auto query = static_cast<double>(config.query_heads * config.head_dim),
                keys = static_cast<double>(config.kv_heads * config.head_dim),
@@ -159,7 +159,7 @@ std::map<std::string, double> forward_flops(const LlamaConfig& config, const Wor
 }
 
 /// The same for a whole step: reference and policy forward, and backward, which is twice a forward.
-std::map<std::string, double> step_flops(const LlamaConfig& config, const Work& work) {
+std::map<std::string, double> step_flops(const ModelConfig& config, const Work& work) {
     std::map<std::string, double> flops;
     for (const auto& [phase, forward] : forward_flops(config, work)) {
         flops[phase] = 2 * forward;
@@ -181,7 +181,7 @@ double sum(const std::map<std::string, double>& values) {
 
 /// The set as a plan with a step for each full bin.
 Plan read_plan(const std::string& lengths_file, const std::string& set, bool shared,
-               const LlamaConfig& config) {
+               const ModelConfig& config) {
     const Json lengths = parse_json(read_text(lengths_file), lengths_file);
     if (!lengths.contains(set))
         throw bad_input("There is no set \"" + set + "\"", lengths_file, "Take one of its keys.");
@@ -220,7 +220,7 @@ Plan read_plan(const std::string& lengths_file, const std::string& set, bool sha
 /// Trains, or where the optimizer state would not fit does all of a step but the update.
 class Stepper {
   public:
-    Stepper(Backend& backend, Llama& llama, Parameters& policy, bool optimizer, Moments moments)
+    Stepper(Backend& backend, Transformer& llama, Parameters& policy, bool optimizer, Moments moments)
         : backend_(backend), llama_(llama), policy_(policy) {
         options_.reference = ReferenceMode::in_step;
         options_.moments = moments;
@@ -249,24 +249,25 @@ class Stepper {
     void gradient(const Plan& plan, std::int64_t step) {
         const BinView view = plan.bin(step);
         const Plan::Range pairs = plan.pairs_of_step(step);
-        std::vector<double> policy(static_cast<std::size_t>(plan.sequences())), reference = policy,
-                                                                                coefficient = policy;
+        std::vector<SequenceState> states(static_cast<std::size_t>(plan.sequences()));
+        const LengthWeights lengths(std::nullopt);
         const auto bin = llama_.prepare(view);
-        add_by_sequence(view, llama_.forward(*reference_, *bin, false), reference);
-        add_by_sequence(view, llama_.forward(policy_, *bin, true), policy);
-        DpoSums sums;
+        add_reference(view, llama_.forward(*reference_, *bin, false), lengths, states);
+        add_policy(view, {llama_.forward(policy_, *bin, true), {}}, lengths, states);
+        const auto state = [&](const std::vector<std::int32_t>& side, std::int64_t pair) -> SequenceState& {
+            return states[static_cast<std::size_t>(side[static_cast<std::size_t>(pair)])];
+        };
+        std::vector<PairLogps> logps;
+        for (std::int64_t p = pairs.begin; p < pairs.end; ++p)
+            logps.push_back({state(plan.pair_chosen, p).logps, state(plan.pair_rejected, p).logps});
+        std::vector<PairGradient> gradients(logps.size());
+        PreferenceLoss(options_.loss).evaluate(logps, {pairs.end - pairs.begin, 1}, gradients);
         for (std::int64_t p = pairs.begin; p < pairs.end; ++p) {
-            const auto chosen = static_cast<std::size_t>(plan.pair_chosen[static_cast<std::size_t>(p)]),
-                       rejected = static_cast<std::size_t>(plan.pair_rejected[static_cast<std::size_t>(p)]);
-            const PairLogps logps = {policy[chosen], policy[rejected], reference[chosen],
-                                     reference[rejected]};
-            coefficient[chosen] =
-                dpo_loss(logps, options_.beta, sums) / static_cast<double>(pairs.end - pairs.begin);
-            coefficient[rejected] = -coefficient[chosen];
+            state(plan.pair_chosen, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].chosen;
+            state(plan.pair_rejected, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].rejected;
         }
         std::vector<float> weight;
-        for (const std::int32_t sequence : view.target_sequence)
-            weight.push_back(static_cast<float>(coefficient[static_cast<std::size_t>(sequence)]));
+        target_weights(view, lengths, states, weight);
         backend_.zero(gradients_->flat());
         llama_.backward(policy_, *gradients_, *bin, weight);
         if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
@@ -275,7 +276,7 @@ class Stepper {
     }
 
     Backend& backend_;
-    Llama& llama_;
+    Transformer& llama_;
     Parameters& policy_;
     TrainingOptions options_;
     std::optional<Trainer> trainer_;
@@ -331,7 +332,7 @@ Options parse(int count, char** arguments) {
     return options;
 }
 
-void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, const LlamaConfig& config,
+void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, const ModelConfig& config,
              Recompute recompute, double ceiling, const std::string& set, const std::string& sharing,
              const Json& common) {
     const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
@@ -423,7 +424,7 @@ void run(const Options& options) {
     if (!options.recompute.empty()) model.recompute = recompute_of(options.recompute);
     if (options.no_optimizer) model.trains = false;
     PhaseBackend backend(make_backend(options.backend), model.config);
-    Llama llama(backend, model.config, model.recompute);
+    Transformer llama(backend, model.config, model.recompute);
     Parameters policy(backend, model.config, backend.activation_dtype());
     upload_random_weights(backend, policy);
     const double ceiling = backend.measure_matmul_ceiling();

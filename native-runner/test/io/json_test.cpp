@@ -70,7 +70,7 @@ TEST_CASE("run.json reads, and every mistake names its field") {
         {"model.path", [](Json& r) { r["model"].erase("path"); }},
         {"plan.capacity", [](Json& r) { r["plan"]["capacity"] = 0; }},
         {"training", [](Json& r) { r.erase("training"); }},
-        {"training.loss_type", [](Json& r) { r["training"]["loss_type"] = "ipo"; }},
+        {"training.loss_type", [](Json& r) { r["training"]["loss_type"] = "dpo"; }},
         {"training.beta", [](Json& r) { r["training"]["beta"] = 0; }},
         {"training.learning_rate", [](Json& r) { r["training"]["learning_rate"] = "1e-6"; }},
         {"training.lr_scheduler_type", [](Json& r) { r["training"]["lr_scheduler_type"] = "polynomial"; }},

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 std::vector<float> load(const std::filesystem::path& folder) {
-    const LlamaConfig config = read_model_config(folder);
+    const ModelConfig config = read_model_config(folder);
     const auto backend = make_cpu_backend(1);
     Parameters parameters(*backend, config, DType::f32);
     ModelWeights(folder, config).load(*backend, parameters);
@@ -57,14 +58,14 @@ TEST_CASE("config.json: defaults and both spellings of RoPE") {
         write_file(folder / "config.json", json.dump());
         return read_model_config(folder.path());
     };
-    LlamaConfig config = read();
+    ModelConfig config = read();
     CHECK(config.kv_heads == 4);
     CHECK(config.head_dim == 16);
     CHECK(config.max_position_embeddings == 2048);
     CHECK(config.rms_norm_eps == 1e-6);
-    CHECK(config.rope_theta == 10000);
+    CHECK(config.ropes[0].theta == 10000);
     CHECK_FALSE(config.tie_word_embeddings);
-    CHECK_FALSE(config.rope_scaling);
+    CHECK(std::holds_alternative<std::monostate>(config.ropes[0].scaling));
 
     json["head_dim"] = nullptr;
     json["rope_theta"] = 500000.0;
@@ -75,9 +76,9 @@ TEST_CASE("config.json: defaults and both spellings of RoPE") {
                             {"original_max_position_embeddings", 8192}};
     config = read();
     CHECK(config.head_dim == 16);
-    CHECK(config.rope_theta == 500000);
-    REQUIRE(config.rope_scaling);
-    CHECK(config.rope_scaling->high_freq_factor == 4);
+    CHECK(config.ropes[0].theta == 500000);
+    REQUIRE(std::holds_alternative<Llama3RopeScaling>(config.ropes[0].scaling));
+    CHECK(std::get<Llama3RopeScaling>(config.ropes[0].scaling).high_freq_factor == 4);
 
     Json parameters = json["rope_scaling"];
     parameters["rope_theta"] = 70000;
@@ -85,13 +86,13 @@ TEST_CASE("config.json: defaults and both spellings of RoPE") {
     json.erase("rope_scaling");
     json["rope_parameters"] = parameters;
     config = read();
-    CHECK(config.rope_theta == 70000);
-    CHECK(config.rope_scaling->original_max_position_embeddings == 8192);
+    CHECK(config.ropes[0].theta == 70000);
+    CHECK(std::get<Llama3RopeScaling>(config.ropes[0].scaling).original_max_position_embeddings == 8192);
 
     json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 20000.0}};
     config = read();
-    CHECK(config.rope_theta == 20000);
-    CHECK_FALSE(config.rope_scaling);
+    CHECK(config.ropes[0].theta == 20000);
+    CHECK(std::holds_alternative<std::monostate>(config.ropes[0].scaling));
 }
 
 TEST_CASE("config.json: what the runner does not compute is refused, naming the field") {
@@ -100,21 +101,24 @@ TEST_CASE("config.json: what the runner does not compute is refused, naming the 
         std::function<void(Json&)> spoil;
     };
     const std::vector<Case> cases = {
-        {"architectures", [](Json& c) { c["architectures"] = {"MistralForCausalLM"}; }},
+        {"architectures", [](Json& c) { c["architectures"] = {"GPTNeoXForCausalLM"}; }},
         {"architectures", [](Json& c) { c.erase("architectures"); }},
         {"architectures", [](Json& c) { c["architectures"] = "LlamaForCausalLM"; }},
         {"model_type", [](Json& c) { c["model_type"] = "qwen2"; }},
         {"hidden_act", [](Json& c) { c["hidden_act"] = "gelu"; }},
-        {"attention_bias", [](Json& c) { c["attention_bias"] = true; }},
-        {"mlp_bias", [](Json& c) { c["mlp_bias"] = true; }},
         {"mlp_bias", [](Json& c) { c["mlp_bias"] = 0; }},
         {"quantization_config", [](Json& c) { c["quantization_config"] = {{"bits", 4}}; }},
-        {"rope_scaling.type", [](Json& c) { c["rope_scaling"] = {{"type", "linear"}, {"factor", 2}}; }},
-        {"rope_scaling.rope_type", [](Json& c) { c["rope_scaling"] = {{"rope_type", "yarn"}}; }},
+        {"rope_scaling.type", [](Json& c) { c["rope_scaling"] = {{"type", "proportional"}, {"factor", 2}}; }},
+        {"rope_scaling.factor", [](Json& c) { c["rope_scaling"] = {{"rope_type", "yarn"}}; }},
+        {"rope_scaling.long_factor",
+         [](Json& c) {
+             c["rope_scaling"] = {
+                 {"rope_type", "longrope"}, {"short_factor", {1, 1, 1, 1}}, {"long_factor", {1}}};
+         }},
         {"rope_scaling.factor", [](Json& c) { c["rope_scaling"] = {{"rope_type", "llama3"}}; }},
         {"rope_scaling", [](Json& c) { c["rope_scaling"] = "llama3"; }},
         {"rope_parameters.partial_rotary_factor",
-         [](Json& c) { c["rope_parameters"] = {{"partial_rotary_factor", 0.5}}; }},
+         [](Json& c) { c["rope_parameters"] = {{"partial_rotary_factor", 0.4}}; }},
         {"vocab_size", [](Json& c) { c.erase("vocab_size"); }},
         {"vocab_size", [](Json& c) { c["vocab_size"] = 0; }},
         {"vocab_size", [](Json& c) { c["vocab_size"] = 18446744073709551615ull; }},
@@ -148,7 +152,7 @@ TEST_CASE("config.json: what the runner does not compute is refused, naming the 
 TEST_CASE("weights: dtypes, shards, heads") {
     const TemporaryFolder folder;
     for (const bool tied : {true, false}) {
-        const LlamaConfig config = tiny_config(tied);
+        const ModelConfig config = tiny_config(tied);
         write_random_model(folder / "f32", config, 7);
         const std::vector<float> expected = load(folder / "f32");
         CHECK(static_cast<std::int64_t>(expected.size()) == parameter_count(config));
@@ -178,7 +182,7 @@ TEST_CASE("weights: a tied model may carry its head all the same") {
 
 TEST_CASE("weights: wrong files are refused, naming file and tensor") {
     const TemporaryFolder folder;
-    const LlamaConfig config = tiny_config();
+    const ModelConfig config = tiny_config();
     const auto model = folder / "m";
     const auto refuse = [&](const std::string& what, const std::string& where) {
         const Error error = error_of([&] { load(model); });
@@ -233,10 +237,40 @@ TEST_CASE("weights: wrong files are refused, naming file and tensor") {
     refuse("no weights", "m");
 }
 
+TEST_CASE("an export of each family has its folder's tensors and config") {
+    const TemporaryFolder folder;
+    const std::filesystem::path fixtures = WISHBONE_TEST_FOLDER "/../../test/fixtures/hf";
+    int families = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(fixtures)) {
+        if (!entry.path().filename().string().starts_with("family-")) continue;
+        ++families;
+        CAPTURE(entry.path().filename().string());
+        const auto source = entry.path() / "model";
+        const ModelConfig config = read_model_config(source);
+        const auto backend = make_cpu_backend(1);
+        Parameters parameters(*backend, config, DType::f32);
+        ModelWeights(source, config).load(*backend, parameters);
+        export_model(folder / "export", source, *backend, parameters);
+        CHECK(Json::parse(read_file(folder / "export" / "config.json")) ==
+              Json::parse(read_file(source / "config.json")));
+        const SafetensorsFile before(source / "model.safetensors"),
+            after(folder / "export" / "model.safetensors");
+        REQUIRE(before.tensors().size() == after.tensors().size());
+        for (const auto& [name, tensor] : before.tensors()) {
+            CAPTURE(name);
+            const FileTensor& exported = after.at(name);
+            CHECK(exported.shape == tensor.shape);
+            REQUIRE(exported.bytes == tensor.bytes);
+            CHECK(std::memcmp(exported.data, tensor.data, tensor.bytes) == 0);
+        }
+    }
+    CHECK(families >= 13);
+}
+
 TEST_CASE("an exported model is a Hugging Face folder of the same model") {
     const TemporaryFolder folder;
     for (const bool tied : {true, false}) {
-        const LlamaConfig config = tiny_config(tied);
+        const ModelConfig config = tiny_config(tied);
         const auto source = folder / "source";
         write_random_model(source, config, 11, FileDType::bf16);
         write_file(source / "chat_template.jinja", "{{ messages }}");

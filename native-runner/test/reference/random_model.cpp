@@ -6,16 +6,18 @@
 
 namespace wishbone::reference {
 
-Weights random_weights(std::mt19937& random, const LlamaConfig& config) {
+Weights random_weights(std::mt19937& random, const ModelConfig& config) {
     Weights weights;
     for (const auto& [name, shape] : parameter_shapes(config)) {
         std::size_t size = 1;
         for (const std::int64_t dim : shape) size *= static_cast<std::size_t>(dim);
-        const bool norm = shape.size() == 1;
+        const bool bias = name.ends_with(".bias"), norm = shape.size() == 1 && !bias;
         // Large enough that attention and softmax are far from uniform and every gradient is felt.
         std::vector<double> values = random_values(random, size, norm ? 0.2 : 0.3);
         if (norm)
-            for (double& value : values) value = static_cast<double>(static_cast<float>(1.0 + value));
+            for (double& value : values)
+                value = static_cast<double>(
+                    static_cast<float>((config.norm_weights_less_one ? 0.0 : 1.0) + value));
         weights[name] = values;
     }
     return weights;

@@ -2,13 +2,13 @@
 
 #include <random>
 
-#include "model/llama.h"
-#include "reference/llama_reference.h"
+#include "model/transformer.h"
+#include "reference/transformer_reference.h"
 
 namespace wishbone::reference {
 
-/// Random weights that a float holds exactly: matrices around 0, norms around 1.
-Weights random_weights(std::mt19937& random, const LlamaConfig& config);
+/// Random weights that a float holds exactly: matrices and biases around 0, norms around 1.
+Weights random_weights(std::mt19937& random, const ModelConfig& config);
 
 /// The same numbers on a backend. Throws std::out_of_range when the two sides differ in names.
 void upload(Backend& backend, const Parameters& parameters, const Weights& weights);

@@ -47,14 +47,28 @@ class ForwardingBackend : public Backend {
     void embedding_backward(Tensor d_table, Tensor tokens, Tensor d_out) override {
         around("embedding backward", [&] { inner_->embedding_backward(d_table, tokens, d_out); });
     }
+    void add(Tensor sum, Tensor x, Tensor delta) override {
+        around("norms", [&] { inner_->add(sum, x, delta); });
+    }
     void add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
-                     float eps) override {
-        around("norms", [&] { inner_->add_rmsnorm(sum, out, inv_rms, x, delta, weight, eps); });
+                     RmsNorm norm) override {
+        around("norms", [&] { inner_->add_rmsnorm(sum, out, inv_rms, x, delta, weight, norm); });
     }
     void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
-                          Tensor weight) override {
+                          Tensor weight, RmsNorm norm) override {
         around("norms backward",
-             [&] { inner_->rmsnorm_backward(d_x, d_weight, out, d_out, x, inv_rms, weight); });
+             [&] { inner_->rmsnorm_backward(d_x, d_weight, out, d_out, x, inv_rms, weight, norm); });
+    }
+    void qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight, AttentionShape shape,
+                 RmsNorm norm) override {
+        around("norms", [&] { inner_->qk_norm(out, qkv, query_weight, key_weight, shape, norm); });
+    }
+    void qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_key_weight, Tensor qkv,
+                          Tensor query_weight, Tensor key_weight, AttentionShape shape, RmsNorm norm) override {
+        around("norms backward", [&] {
+            inner_->qk_norm_backward(d_qkv, d_query_weight, d_key_weight, qkv, query_weight, key_weight, shape,
+                                     norm);
+        });
     }
     void linear(Tensor out, Tensor x, Tensor w) override {
         around(linear_name(w), [&] { inner_->linear(out, x, w); });
@@ -64,6 +78,12 @@ class ForwardingBackend : public Backend {
     }
     void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override {
         around(linear_name(d_w) + " backward, weight", [&] { inner_->linear_backward_weight(d_w, d_out, x); });
+    }
+    void add_bias(Tensor x, Tensor bias) override {
+        around("biases", [&] { inner_->add_bias(x, bias); });
+    }
+    void bias_backward(Tensor d_bias, Tensor d_out) override {
+        around("biases backward", [&] { inner_->bias_backward(d_bias, d_out); });
     }
     void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
               bool inverse) override {
@@ -79,11 +99,13 @@ class ForwardingBackend : public Backend {
         around("attention backward",
              [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape); });
     }
-    void swiglu(Tensor out, Tensor gate_up) override {
-        around("swiglu", [&] { inner_->swiglu(out, gate_up); });
+    void glu(Tensor out, Tensor gate_up, Activation activation) override {
+        around("gated units", [&] { inner_->glu(out, gate_up, activation); });
     }
-    void swiglu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up) override {
-        around("swiglu backward", [&] { inner_->swiglu_backward(d_gate_up, out, d_out, gate_up); });
+    void glu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up,
+                      Activation activation) override {
+        around("gated units backward",
+               [&] { inner_->glu_backward(d_gate_up, out, d_out, gate_up, activation); });
     }
     void gather_rows(Tensor out, Tensor x, Tensor rows) override {
         around("rows", [&] { inner_->gather_rows(out, x, rows); });
@@ -92,14 +114,19 @@ class ForwardingBackend : public Backend {
         around("rows", [&] { inner_->scatter_add_rows(x, from, rows); });
     }
     void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                    HeadTargets targets) override {
-        around("head", [&] { inner_->head_logps(logps, lse, kept_logits, hidden, head, targets); });
+                    HeadTargets targets, float softcap) override {
+        around("head", [&] { inner_->head_logps(logps, lse, kept_logits, hidden, head, targets, softcap); });
     }
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
-                             Tensor lse, HeadTargets targets, Tensor weight) override {
+                             Tensor lse, HeadTargets targets, Tensor weight, float softcap) override {
         around("head backward", [&] {
-            inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight);
+            inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight,
+                                       softcap);
         });
+    }
+    void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
+                              float softcap) override {
+        around("head", [&] { inner_->head_log_sum_squares(out, kept_logits, hidden, head, lse, softcap); });
     }
     std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
     double sum_of_squares(Tensor x) override {
@@ -109,6 +136,9 @@ class ForwardingBackend : public Backend {
     }
     void scale(Tensor x, float factor) override {
         around("optimizer", [&] { inner_->scale(x, factor); });
+    }
+    void mix(Tensor to, Tensor from, float share) override {
+        around("optimizer", [&] { inner_->mix(to, from, share); });
     }
     void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                const AdamW& options) override {

@@ -15,7 +15,7 @@ namespace wishbone::test {
 
 /// A random tiny model on the CPU backend with a trainer, in this process.
 struct LoadedRun {
-    LoadedRun(const LlamaConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
+    LoadedRun(const ModelConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
               int threads = 1)
         : backend(make_cpu_backend(threads)),
           policy(*backend, config, DType::f32),
@@ -34,11 +34,11 @@ struct LoadedRun {
 
     std::unique_ptr<Backend> backend;
     Parameters policy;
-    Llama llama;
+    Transformer llama;
     Trainer trainer;
 
   private:
-    void load(const LlamaConfig& config, std::uint32_t seed) {
+    void load(const ModelConfig& config, std::uint32_t seed) {
         const TemporaryFolder folder;
         write_random_model(folder.path(), config, seed);
         ModelWeights(folder.path(), config).load(*backend, policy);

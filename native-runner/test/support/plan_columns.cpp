@@ -151,8 +151,7 @@ PlanColumns make_plan(const std::vector<TokenPair>& pairs, int batch_size, int e
 
 void PlanColumns::write(const std::filesystem::path& file) const {
     const FileDType i32 = FileDType::i32;
-    write_safetensors(file,
-                      {column("step_bin_start", i32, step_bin_start),
+    std::vector<OutTensor> tensors = {column("step_bin_start", i32, step_bin_start),
                        column("step_pair_start", i32, step_pair_start),
                        column("bin_start", i32, bin_start),
                        column("bin_flops", FileDType::f64, bin_flops),
@@ -172,8 +171,9 @@ void PlanColumns::write(const std::filesystem::path& file) const {
                        column("segment_end", i32, segment_end),
                        column("segment_parent", i32, segment_parent),
                        column("segment_role", i32, segment_role),
-                       column("segment_pair", i32, segment_pair)},
-                      {{"wishbone", metadata.dump()}});
+                       column("segment_pair", i32, segment_pair)};
+    if (metadata.contains("sources")) tensors.push_back(column("pair_source", i32, pair_source));
+    write_safetensors(file, tensors, {{"wishbone", metadata.dump()}});
 }
 
 }  // namespace wishbone::test

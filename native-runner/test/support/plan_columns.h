@@ -22,6 +22,7 @@ struct PlanColumns {
         visible_until, target_start{0}, target_row, target_token, target_sequence, pair_chosen, pair_rejected,
         pair_row, sequence_reference, segment_start{0}, segment_begin, segment_end, segment_parent,
         segment_role, segment_pair;
+    std::vector<std::int32_t> pair_source;  ///< written when the metadata name sources
     std::vector<double> bin_flops;
     nlohmann::ordered_json metadata;
 

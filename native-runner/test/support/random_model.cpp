@@ -7,13 +7,13 @@
 #include <string>
 
 #include "io/half.h"
-#include "io/model_config.h"
+#include "model/parameters.h"
 #include "support/files.h"
 
 namespace wishbone::test {
 
-LlamaConfig tiny_config(bool tied) {
-    LlamaConfig config;
+ModelConfig tiny_config(bool tied) {
+    ModelConfig config;
     config.vocab_size = 61;
     config.hidden_size = 32;
     config.intermediate_size = 48;
@@ -23,12 +23,12 @@ LlamaConfig tiny_config(bool tied) {
     config.head_dim = 8;
     config.max_position_embeddings = 128;
     config.rms_norm_eps = 1e-5;
-    config.rope_theta = 10000;
+    config.ropes[0].theta = 10000;
     config.tie_word_embeddings = tied;
     return config;
 }
 
-nlohmann::ordered_json config_json(const LlamaConfig& config) {
+nlohmann::ordered_json config_json(const ModelConfig& config) {
     return {{"architectures", {"LlamaForCausalLM"}},
             {"model_type", "llama"},
             {"vocab_size", config.vocab_size},
@@ -41,7 +41,7 @@ nlohmann::ordered_json config_json(const LlamaConfig& config) {
             {"hidden_act", "silu"},
             {"max_position_embeddings", config.max_position_embeddings},
             {"rms_norm_eps", config.rms_norm_eps},
-            {"rope_theta", config.rope_theta},
+            {"rope_theta", config.ropes[0].theta},
             {"rope_scaling", nullptr},
             {"attention_bias", false},
             {"mlp_bias", false},
@@ -85,7 +85,7 @@ void write_raw_safetensors(const std::filesystem::path& file, const nlohmann::or
     write_file(file, bytes + text + std::string(data));
 }
 
-void write_random_model(const std::filesystem::path& folder, const LlamaConfig& config, std::uint32_t seed,
+void write_random_model(const std::filesystem::path& folder, const ModelConfig& config, std::uint32_t seed,
                         FileDType dtype, int shards) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0.0f, 0.05f);

@@ -10,14 +10,14 @@
 namespace wishbone::test {
 
 /// A Llama small enough for tests: GQA, several layers.
-LlamaConfig tiny_config(bool tied = true);
+ModelConfig tiny_config(bool tied = true);
 
 /// `config.json` as transformers would write it.
-nlohmann::ordered_json config_json(const LlamaConfig& config);
+nlohmann::ordered_json config_json(const ModelConfig& config);
 
 /// A Hugging Face folder with normally distributed weights (standard deviation 0.05, norms around 1), the
 /// same for the same seed. `dtype` F32, F16 or BF16; several `shards` are written with an index.
-void write_random_model(const std::filesystem::path& folder, const LlamaConfig& config, std::uint32_t seed,
+void write_random_model(const std::filesystem::path& folder, const ModelConfig& config, std::uint32_t seed,
                         FileDType dtype = FileDType::f32, int shards = 1);
 
 /// Writes a safetensors file without the runner's own writer.

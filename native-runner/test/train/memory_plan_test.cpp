@@ -10,7 +10,7 @@ using namespace wishbone::test;
 
 namespace {
 
-const LlamaConfig config = tiny_config();
+const ModelConfig config = tiny_config();
 const auto never = [] { return false; };
 const auto silent = [](std::int64_t, std::int64_t) {};
 
@@ -23,10 +23,13 @@ Plan random_plan() {
 std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const auto backend = make_cpu_backend(1);
     Parameters policy(*backend, config, DType::f32);
-    Llama llama(*backend, config, settings.recompute);
+    Transformer llama(*backend, config, settings.recompute);
     Trainer trainer(*backend, llama, policy, settings.training);
-    if (settings.training.reference == ReferenceMode::precompute)
-        trainer.set_reference(trainer.compute_reference(plan, silent, never));
+    if (settings.training.reference == ReferenceMode::precompute) {
+        PlanReference reference(plan, std::nullopt);
+        trainer.compute_reference(plan, reference, silent, never);
+        trainer.set_reference(std::move(reference));
+    }
     for (std::int64_t s = 0; s < plan.steps(); ++s) trainer.step(plan, s, 1e-4);
     return backend->peak_memory();
 }

@@ -92,7 +92,9 @@ TEST_CASE("checkpoints: the limit, damaged ones, replaced ones") {
     const TemporaryFolder folder;
     LoadedRun run(tiny_config(), {});
     const auto save = [&](std::int64_t step, std::int64_t limit) {
-        return write_checkpoint(folder.path(), {step, 0, "plan", "{}"}, *run.backend, run.trainer, limit);
+        TrainingOptions options;
+        options.save_total_limit = limit;
+        return write_checkpoint(folder.path(), {step, 0, "plan", "{}"}, *run.backend, run.trainer, options);
     };
     CHECK_FALSE(newest_checkpoint(folder.path()));
     CHECK(save(5, 2) == "checkpoints/step-000005");
@@ -125,11 +127,52 @@ TEST_CASE("checkpoints: the limit, damaged ones, replaced ones") {
     CHECK(names_containing(folder.path(), "tmp").empty());
 }
 
+TEST_CASE("checkpoints: the best one stays beyond the limit where it is to be exported") {
+    const TemporaryFolder folder;
+    TrainingOptions options;
+    options.save_total_limit = 1;
+    options.eval_steps = 1;
+    options.load_best_model_at_end = true;
+    LoadedRun run(tiny_config(), options);
+    BestModel best;
+    best.add(2, 0.5, options);
+    for (const std::int64_t step : {1, 2, 3, 4}) {
+        best.add(step + 10, 0.6, options);
+        write_checkpoint(folder.path(), {step, 0, "plan", "{}", best}, *run.backend, run.trainer, options);
+    }
+    CHECK(names_containing(folder / "checkpoints", "step-").size() == 2);
+    CHECK(std::filesystem::exists(folder / "checkpoints/step-000002/state.json"));
+    const BestModel kept = newest_checkpoint(folder.path())->state.best;
+    CHECK(kept.step() == 2);
+    CHECK(kept.metric() == 0.5);
+    CHECK(kept.last_step() == 14);
+    CHECK(kept.to_json() == best.to_json());
+}
+
+TEST_CASE("best model: patience and threshold as in transformers' EarlyStoppingCallback") {
+    TrainingOptions options;
+    options.early_stopping_patience = 2;
+    options.early_stopping_threshold = 0.05;
+    BestModel best;
+    CHECK(best.add(1, 0.60, options));
+    CHECK(best.add(2, 0.58, options));  // better, but by too little
+    CHECK_FALSE(best.should_stop(options));
+    CHECK(best.add(3, 0.50, options));
+    CHECK_FALSE(best.add(4, 0.55, options));
+    CHECK_FALSE(best.should_stop(options));
+    CHECK_FALSE(best.add(5, 0.50, options));
+    CHECK(best.should_stop(options));
+    CHECK(best.step() == 3);
+    options.greater_is_better = true;
+    CHECK(best.add(6, 0.7, options));
+    CHECK_FALSE(best.should_stop(options));
+}
+
 TEST_CASE("checkpoints: another model's are refused") {
     const TemporaryFolder folder;
     LoadedRun run(tiny_config(), {});
-    write_checkpoint(folder.path(), {1, 0, "plan", "{}"}, *run.backend, run.trainer, 2);
-    LlamaConfig other = tiny_config();
+    write_checkpoint(folder.path(), {1, 0, "plan", "{}"}, *run.backend, run.trainer, {});
+    ModelConfig other = tiny_config();
     other.intermediate_size = 40;
     LoadedRun different(other, {});
     CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *different.backend, different.trainer),

@@ -15,11 +15,11 @@ using namespace wishbone::test;
 
 namespace {
 
-const LlamaConfig config = tiny_config();
+const ModelConfig config = tiny_config();
 
 TrainingOptions strong_options() {
     TrainingOptions options;
-    options.beta = 0.2;
+    options.loss.beta = 0.2;
     options.learning_rate = 3e-3;
     options.weight_decay = 0.05;
     options.schedule = Schedule::cosine;
@@ -31,8 +31,21 @@ Plan random_plan(Packing packing, int epochs = 1) {
         make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, 80, packing, config.vocab_size));
 }
 
+/// Every key has the same reference log-probability.
+PlanReference flat_reference(const Plan& plan, double logp) {
+    PlanReference reference(plan, std::nullopt);
+    reference.logps.assign(reference.keys(), logp);
+    return reference;
+}
+
 const auto never = [] { return false; };
 const auto silent = [](std::int64_t, std::int64_t) {};
+
+PlanReference start_reference(Trainer& trainer, const Plan& plan, std::optional<double> ld_alpha = {}) {
+    PlanReference reference(plan, ld_alpha);
+    REQUIRE(trainer.compute_reference(plan, reference, silent, never));
+    return reference;
+}
 
 /// Largest difference relative to the largest value.
 double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -48,7 +61,7 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
 std::vector<double> losses(LoadedRun& run, const Plan& plan, const TrainingOptions& options) {
     std::vector<double> all;
     if (options.reference == ReferenceMode::precompute)
-        run.trainer.set_reference(run.trainer.compute_reference(plan, silent, never));
+        run.trainer.set_reference(start_reference(run.trainer, plan));
     for (std::int64_t s = 0; s < plan.steps(); ++s)
         all.push_back(run.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options)).mean.loss);
     return all;
@@ -66,7 +79,7 @@ TEST_CASE("shared, naive and split plans give the same loss, gradient and traini
 
     for (auto* run : {&shared, &naive, &split}) {
         const Plan& plan = run == &shared ? shared_plan : run == &naive ? naive_plan : split_plan;
-        run->trainer.set_reference(std::vector<double>(24, -20.0));
+        run->trainer.set_reference(flat_reference(plan, -20));
         const StepResult result = run->trainer.loss_and_gradient(plan, 0);
         CHECK(result.pairs == 4);
         CHECK(std::isfinite(result.mean.loss));
@@ -91,8 +104,9 @@ TEST_CASE("the step's gradient agrees with central differences of the loss") {
     TrainingOptions options = strong_options();
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    std::vector<double> reference = run.trainer.compute_reference(plan, silent, never);
-    for (std::size_t i = 0; i < reference.size(); ++i) reference[i] += static_cast<double>(i % 5) - 2.0;
+    PlanReference reference = start_reference(run.trainer, plan);
+    for (std::size_t i = 0; i < reference.logps.size(); ++i)
+        reference.logps[i] += static_cast<double>(i % 5) - 2.0;
     run.trainer.set_reference(reference);
     run.trainer.loss_and_gradient(plan, 1);
     const auto gradient = run.values(run.trainer.gradients());
@@ -137,24 +151,24 @@ TEST_CASE("the reference visits each key once and stops when asked") {
     const Plan once = random_plan(Packing::shared, 1), thrice = random_plan(Packing::shared, 3);
     std::int64_t visited = 0, total = 0;
     const auto count = [&](std::int64_t done, std::int64_t of) { visited = done, total = of; };
-    const auto a = run.trainer.compute_reference(once, count, never);
+    PlanReference a(once, std::nullopt), b(thrice, std::nullopt);
+    CHECK(run.trainer.compute_reference(once, a, count, never));
     CHECK(visited == once.bins());
-    const auto b = run.trainer.compute_reference(thrice, count, never);
+    CHECK(run.trainer.compute_reference(thrice, b, count, never));
     CHECK(visited == once.bins());
     CHECK(total == once.bins());
-    CHECK(a == b);
-    CHECK(a.size() == 24);
-    for (const float logp : a) CHECK(logp < 0);
+    CHECK(a.logps == b.logps);
+    CHECK(a.logps.size() == 24);
+    for (const double logp : a.logps) CHECK(logp < 0);
     visited = 0;
-    CHECK(run.trainer.compute_reference(once, count, [&] { return visited == 2; }).empty());
+    CHECK_FALSE(run.trainer.compute_reference(once, a, count, [&] { return visited == 2; }));
 }
 
 TEST_CASE("metrics are means over the step's pairs") {
     const TrainingOptions options = strong_options();
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    const std::vector<double> reference(24, -17.0);
-    run.trainer.set_reference(reference);
+    run.trainer.set_reference(flat_reference(plan, -17));
     const StepResult result = run.trainer.loss_and_gradient(plan, 2);
 
     std::vector<double> logps(24, 0.0);
@@ -164,7 +178,7 @@ TEST_CASE("metrics are means over the step's pairs") {
     }
     double loss = 0, chosen = 0, rejected = 0, accuracy = 0;
     for (std::size_t p = 8; p < 12; ++p) {
-        const double c = options.beta * (logps[2 * p] + 17), r = options.beta * (logps[2 * p + 1] + 17);
+        const double c = options.loss.beta * (logps[2 * p] + 17), r = options.loss.beta * (logps[2 * p + 1] + 17);
         loss += std::log(1 + std::exp(r - c)) / 4;
         chosen += c / 4;
         rejected += r / 4;
@@ -175,7 +189,7 @@ TEST_CASE("metrics are means over the step's pairs") {
     CHECK(result.mean.rewards_rejected == doctest::Approx(rejected).epsilon(1e-6));
     CHECK(result.mean.margins == doctest::Approx(chosen - rejected).epsilon(1e-6));
     CHECK(result.mean.accuracies == accuracy);
-    CHECK(result.mean.logps_chosen == doctest::Approx(chosen / options.beta - 17).epsilon(1e-6));
+    CHECK(result.mean.logps_chosen == doctest::Approx(chosen / options.loss.beta - 17).epsilon(1e-6));
     double squares = 0;
     for (const float g : run.values(run.trainer.gradients())) squares += static_cast<double>(g) * g;
     CHECK(result.grad_norm == doctest::Approx(std::sqrt(squares)).epsilon(1e-6));
@@ -187,7 +201,7 @@ TEST_CASE("one update is torch's AdamW after clip_grad_norm_, decaying matrices 
     options.max_grad_norm = 0.05;
     LoadedRun run(config, options);
     const Plan plan = random_plan(Packing::shared);
-    run.trainer.set_reference(std::vector<double>(24, -17.0));
+    run.trainer.set_reference(flat_reference(plan, -17));
     const double learning_rate = 1e-2;
 
     std::vector<float> before = run.values(run.policy);
@@ -222,8 +236,8 @@ TEST_CASE("a loss that is not finite throws and leaves the policy alone") {
     LoadedRun run(config, strong_options());
     const Plan plan = random_plan(Packing::shared);
     const auto before = run.values(run.policy);
-    std::vector<double> reference(24, -17.0);
-    reference[0] = std::numeric_limits<double>::quiet_NaN();
+    PlanReference reference = flat_reference(plan, -17);
+    reference.logps[0] = std::numeric_limits<double>::quiet_NaN();
     run.trainer.set_reference(reference);
     try {
         run.trainer.step(plan, 0, 1e-3);
@@ -241,7 +255,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         const TrainingOptions options = strong_options();
         const Plan plan = random_plan(packing, 2);
         LoadedRun whole(config, options), first(config, options), second(config, options, 1234);
-        const auto reference = whole.trainer.compute_reference(plan, silent, never);
+        const PlanReference reference = start_reference(whole.trainer, plan);
         const TemporaryFolder folder;
         for (auto* run : {&whole, &first, &second}) run->trainer.set_reference(reference);
         const auto step = [&](LoadedRun& run, std::int64_t s) {
@@ -249,7 +263,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         };
         for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
         for (std::int64_t s = 0; s < 3; ++s) step(first, s);
-        write_checkpoint(folder.path(), {3, 17, "plan", "{\"beta\":0.1}"}, *first.backend, first.trainer, 2);
+        write_checkpoint(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
         const auto checkpoint = newest_checkpoint(folder.path());
         REQUIRE(checkpoint);
         CHECK(checkpoint->state.step == 3);
@@ -263,9 +277,154 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
     }
 }
 
+TEST_CASE("every loss: shared, naive and divided plans give the same loss, metrics and gradient") {
+    const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared), random_plan(Packing::split)};
+    for (const LossTraits& loss : all_losses())
+        for (const bool more : {false, true}) {
+            CAPTURE(loss.name);
+            TrainingOptions options = strong_options();
+            options.loss.terms = {{loss.type, 1}};
+            if (loss.takes_label_smoothing) options.loss.label_smoothing = 0.1;
+            if (more && loss.needs_reference) options.loss.ld_alpha = 0.4;
+            if (more && loss.takes_weighting) options.loss.use_weighting = true;
+            if (more && loss.takes_divergence) options.loss.f_divergence_type = Divergence::js_divergence;
+            std::vector<float> gradient;
+            PreferenceMetrics expected;
+            for (const Plan& plan : plans) {
+                LoadedRun run(config, options);
+                PlanReference reference = start_reference(run.trainer, plan, options.loss.ld_alpha);
+                // By content, which is the same in all plans.
+                for (std::size_t q = 0; q < plan.sequence_reference.size(); ++q)
+                    reference.logps[reference.key(static_cast<std::int32_t>(q))] =
+                        -15 - static_cast<double>(plan.sequence_reference[q] * 7 % 11);
+                run.trainer.set_reference(reference);
+                const StepResult result = run.trainer.loss_and_gradient(plan, 0);
+                const auto own = run.values(run.trainer.gradients());
+                if (gradient.empty()) {
+                    gradient = own;
+                    expected = result.mean;
+                }
+                CHECK(result.mean.loss == doctest::Approx(expected.loss).epsilon(1e-5));
+                CHECK(result.mean.margins == doctest::Approx(expected.margins).epsilon(1e-4));
+                CHECK(result.mean.nll_loss == doctest::Approx(expected.nll_loss).epsilon(1e-5));
+                CHECK(relative_difference(gradient, own) < 2e-5);
+                // Evaluation sees the same without a gradient.
+                Plan first = plan;
+                first.step_bin_start.resize(2);
+                first.step_pair_start.resize(2);
+                const auto evaluated = run.trainer.evaluate(first, reference, never);
+                REQUIRE(evaluated);
+                CHECK(evaluated->all.pairs == 4);
+                CHECK(evaluated->all.mean().loss == doctest::Approx(expected.loss).epsilon(1e-5));
+            }
+        }
+}
+
+TEST_CASE("LD-DPO's reference depends on the pair, whichever way it is computed") {
+    TrainingOptions before = strong_options(), inside = strong_options();
+    before.loss.ld_alpha = inside.loss.ld_alpha = 0.3;
+    inside.reference = ReferenceMode::in_step;
+    LoadedRun a(config, before), b(config, inside);
+    const Plan plan = random_plan(Packing::shared, 2);
+    a.trainer.set_reference(start_reference(a.trainer, plan, 0.3));
+    for (std::int64_t s = 0; s < plan.steps(); ++s) {
+        const double one = a.trainer.step(plan, s, 1e-3).mean.loss, other = b.trainer.step(plan, s, 1e-3).mean.loss;
+        CHECK(one == doctest::Approx(other).epsilon(1e-5));
+        if (s == 0) CHECK(one == doctest::Approx(std::log(2.0)).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("losses without a reference keep none") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    options.loss.terms = {{LossType::simpo, 1}};
+    LoadedRun run(config, options);
+    CHECK_FALSE(run.trainer.needs_reference());
+    CHECK(run.trainer.reference_model() == nullptr);
+    const Plan plan = random_plan(Packing::shared);
+    const StepResult result = run.trainer.step(plan, 0, 1e-3);
+    CHECK(std::isfinite(result.mean.loss));
+    CHECK(result.mean.rewards_chosen == doctest::Approx(0.2 * result.mean.logps_chosen));
+}
+
+TEST_CASE("TR-DPO: the reference moves towards the policy every few steps") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    options.sync_ref_model = true;
+    options.ref_model_sync_steps = 2;
+    options.ref_model_mixup_alpha = 0.25;
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared);
+    const auto start = run.values(run.policy);
+    const auto reference = [&] { return run.values(run.trainer.reference_model()->parameters()); };
+    run.trainer.step(plan, 0, 1e-2);
+    CHECK(reference() == start);
+    run.trainer.step(plan, 1, 1e-2);
+    const auto policy = run.values(run.policy), moved = reference();
+    for (std::size_t i = 0; i < start.size(); ++i)
+        CHECK(moved[i] == doctest::Approx(0.75 * start[i] + 0.25 * policy[i]).epsilon(1e-5));
+}
+
+TEST_CASE("sft_steps train on the chosen responses; then their result is the reference") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    options.sft_steps = 2;
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared, 2);
+    const StepResult first = run.trainer.step(plan, 0, 5e-3);
+    CHECK(first.mean.loss == first.mean.nll_loss);
+    CHECK(run.trainer.step(plan, 3, 0).pairs == 4);  // any step of the plan may follow
+    const double later = run.trainer.loss_and_gradient(plan, 0).mean.loss;
+    CHECK(later < first.mean.loss);
+    run.trainer.take_reference();
+    CHECK(run.trainer.loss_and_gradient(plan, 2).mean.loss == doctest::Approx(std::log(2.0)).epsilon(1e-5));
+}
+
+TEST_CASE("parameter groups: learning rates and weight decay by name") {
+    CHECK(matches("*", "anything"));
+    CHECK(matches("*.q_proj.*", "model.layers.0.self_attn.q_proj.weight"));
+    CHECK(matches("model.*norm*", "model.layers.1.input_layernorm.weight"));
+    CHECK_FALSE(matches("*.q_proj", "model.layers.0.self_attn.q_proj.weight"));
+    CHECK_FALSE(matches("", "a"));
+
+    TrainingOptions options = strong_options();
+    options.parameter_groups = {{"model.embed_tokens.*", 0.0, std::nullopt}, {"*norm*", std::nullopt, 0.5}};
+    LoadedRun run(config, options);
+    const Plan plan = random_plan(Packing::shared);
+    run.trainer.set_reference(flat_reference(plan, -17));
+    std::vector<float> embedding(static_cast<std::size_t>(run.policy.embedding.size())), after = embedding;
+    download_floats(*run.backend, embedding, run.policy.embedding);
+    const auto before = run.values(run.policy);
+    run.trainer.step(plan, 0, 1e-2);
+    download_floats(*run.backend, after, run.policy.embedding);
+    CHECK(after == embedding);
+    CHECK(run.values(run.policy) != before);
+    for (const OptimizerGroup& group : optimizer_groups(run.policy, options))
+        CHECK((group.learning_rate_factor == 0 || group.learning_rate_factor == 1));
+    options.parameter_groups = {{"*.absent.*", 1e-3, std::nullopt}};
+    CHECK_THROWS_AS(optimizer_groups(run.policy, options), Error);
+}
+
+TEST_CASE("metrics by source add up to those of the step") {
+    PlanColumns columns = make_plan(random_pairs(12, config.vocab_size, 3), 4, 1, 80, Packing::shared, config.vocab_size);
+    columns.metadata["sources"] = {"one", "two", "none"};
+    for (std::size_t p = 0; p < columns.pair_row.size(); ++p) columns.pair_source.push_back(p % 4 == 0 ? 1 : 0);
+    const Plan plan = read_plan(columns);
+    LoadedRun run(config, strong_options());
+    run.trainer.set_reference(flat_reference(plan, -17));
+    const StepResult result = run.trainer.loss_and_gradient(plan, 1);
+    REQUIRE(result.sources.size() == 3);
+    CHECK(result.sources[0].pairs == 3);
+    CHECK(result.sources[1].pairs == 1);
+    CHECK(result.sources[2].pairs == 0);
+    CHECK((result.sources[0].sum.loss + result.sources[1].sum.loss) / 4 == doctest::Approx(result.mean.loss));
+    columns.pair_source[2] = 3;
+    CHECK_THROWS_AS(read_plan(columns), Error);
+}
+
 TEST_CASE("a plan that does not fit the model is refused") {
     const Plan plan = random_plan(Packing::shared);
-    LlamaConfig small = config;
+    ModelConfig small = config;
     check_plan_fits(plan, "plan", small);
     small.vocab_size = config.vocab_size - 1;
     CHECK_THROWS_AS(check_plan_fits(plan, "plan", small), Error);

@@ -1,14 +1,34 @@
-import { compareRows, type ComparedRow } from './compare-rows.js';
+import { RowComparer, type ComparedProblem } from './compare-rows.js';
 import { KnownRows } from './known-rows.js';
+import type { PromptIndex } from './leakage.js';
 import { LineIndex } from './line-index.js';
+import { ProblemList } from './problem-list.js';
 import { checkRow, type RowCheck } from './row.js';
 import { type Slices, sliceRows } from './slice.js';
-import type { CheckReport, Problem, Span } from './types.js';
+import type { CheckReport, Problem, RowProblem, Span } from './types.js';
 
 /** How long the event loop waits for checks at a time, in milliseconds. */
-const sliceOfTime = 15;
+export const sliceOfTime = 15;
 /** Rows between two looks at the clock. */
 const rowsPerLook = 16;
+
+/** What is known about a text from elsewhere. */
+export interface Surroundings {
+  /** Rows, as they read, whose bytes in the file are no UTF-8. */
+  readonly badBytes?: ReadonlySet<string> | undefined;
+  /** Prompts of files that none of these rows may share one with. */
+  readonly prompts?: readonly PromptIndex[] | undefined;
+  /** What tokenising a row has found. */
+  readonly tokens?: ((check: RowCheck) => readonly RowProblem[]) | undefined;
+}
+
+/** The rows of one version of a text, as far as they were checked. */
+export interface CheckedRows {
+  readonly text: string;
+  readonly slices: Slices;
+  readonly texts: readonly string[];
+  readonly checks: readonly RowCheck[];
+}
 
 /**
  * Checks a text again and again while it is edited. What a row's text comes to is kept, so that an edit costs the
@@ -25,7 +45,13 @@ export class PreferenceChecker {
    * @param signal ends the work early
    * @returns undefined when `signal` ended it
    */
-  async check(text: string, signal?: AbortSignal): Promise<CheckReport | undefined> {
+  async check(text: string, signal?: AbortSignal, around: Surroundings = {}): Promise<CheckReport | undefined> {
+    const rows = await this.rows(text, signal);
+    return rows === undefined ? undefined : reportOn(rows, around);
+  }
+
+  /** Checks each row by itself; `reportOn` compares them. */
+  async rows(text: string, signal?: AbortSignal): Promise<CheckedRows | undefined> {
     const slices = sliceRows(text, this.isJsonFile);
     const texts = slices.rows.map(({ start, end }) => text.slice(start, end));
     this.known.compare(texts);
@@ -46,40 +72,37 @@ export class PreferenceChecker {
     }
     // Only what the text holds now is kept.
     this.known = new KnownRows(texts, checks);
-    return report(text, slices, texts, checks);
+    return { text, slices, texts, checks };
   }
 }
 
-function report(text: string, slices: Slices, texts: readonly string[], checks: readonly RowCheck[]): CheckReport {
+/** Compares the rows of a text and puts everything found in its place. */
+export function reportOn({ text, slices, texts, checks }: CheckedRows, around: Surroundings = {}): CheckReport {
   const lines = new LineIndex(text);
-  const rows = checks.map((check, index): ComparedRow => {
-    const span = slices.rows[index] as Span;
-    return { check, text: texts[index] as string, span, line: lines.position(span.start).line };
-  });
-  const { form, pairs, problems: byRow, ofFile } = compareRows(rows);
-  const problems = ofFile.map((finding): Problem => {
-    return { ...finding, range: lines.range(lines.lineSpan(rows[0]?.span.start ?? 0, text)), row: undefined };
-  });
-  byRow.forEach((found, row) => {
-    const { span, check } = rows[row] as ComparedRow;
-    const placed = ({ start, end }: Span) => lines.range({ start: span.start + start, end: span.start + end });
+  const comparer = new RowComparer(around.prompts);
+  const list = new ProblemList(Infinity);
+  const spans = slices.rows;
+  checks.forEach((check, row) => {
+    const rowText = texts[row] as string;
+    const span = spans[row] as Span;
+    const found = comparer.add({
+      check,
+      text: rowText,
+      line: lines.position(span.start).line,
+      more: [...badBytes(rowText, around.badBytes), ...(around.tokens?.(check) ?? [])],
+    });
     // Where a malformed row ends is a guess when rows are not lines.
     const isWhole = check.isJson || slices.onOwnLines;
-    for (const { check: name, what, advice, span: at, trim, earlier } of found) {
-      problems.push({
-        check: name,
-        what,
-        advice,
-        range: placed(at),
-        row: isWhole ? row : undefined,
-        ...(earlier === undefined ? {} : { earlier: lines.range((rows[earlier] as ComparedRow).span) }),
-        ...(trim === undefined ? {} : { trim: trim.map(placed) }),
-      });
+    for (const problem of found) {
+      const placed = ({ start, end }: Span) => lines.range({ start: span.start + start, end: span.start + end });
+      list.add(placeProblem(problem, isWhole ? row : undefined, placed, (index) => lines.range(spans[index] as Span)));
     }
   });
-  const endsEarly = checks.length < slices.rows.length || checks.at(-1)?.isJson === false;
+  const endsEarly = checks.length < spans.length || checks.at(-1)?.isJson === false;
+  const first = lines.range(lines.lineSpan(spans[0]?.start ?? 0, text));
+  const ofFile = comparer.findings.map((finding): Problem => ({ ...finding, range: first, row: undefined }));
   if (slices.fault !== undefined && !(endsEarly && !slices.onOwnLines)) {
-    problems.push({
+    ofFile.push({
       check: 'malformed-row',
       what: `not JSON: ${slices.fault.what}`,
       advice: 'correct it; nothing after it can be read',
@@ -87,5 +110,42 @@ function report(text: string, slices: Slices, texts: readonly string[], checks: 
       row: undefined,
     });
   }
-  return { form, pairs, rows: rows.map(({ span }) => span), problems };
+  for (const problem of ofFile) list.add(problem);
+  const { form, pairs, sources } = comparer;
+  const { problems, counts } = list;
+  return { form, pairs, sources, counts, rows: spans.slice(0, checks.length), onOwnLines: slices.onOwnLines, problems };
+}
+
+/** A row's problem at its place in the file. */
+export function placeProblem(
+  { check, what, advice, span, trim, earlier, other }: ComparedProblem,
+  row: number | undefined,
+  placed: (span: Span) => Problem['range'],
+  rangeOfRow: (row: number) => Problem['range'],
+): Problem {
+  return {
+    check,
+    what,
+    advice,
+    range: placed(span),
+    row,
+    ...(earlier === undefined ? {} : { earlier: rangeOfRow(earlier) }),
+    ...(other === undefined ? {} : { other }),
+    ...(trim === undefined ? {} : { trim: trim.map(placed) }),
+  };
+}
+
+function badBytes(text: string, bad: ReadonlySet<string> | undefined): RowProblem[] {
+  return bad?.has(text) === true ? [invalidUtf8(text)] : [];
+}
+
+/** The problem of a row that reads as `text` because its bytes are no UTF-8. */
+export function invalidUtf8(text: string): RowProblem {
+  const at = Math.max(0, text.indexOf('\ufffd'));
+  return {
+    check: 'invalid-utf8',
+    what: 'the bytes of this row in the file are no UTF-8',
+    advice: 'convert the file to UTF-8 from the encoding it has; saving it here keeps U+FFFD for what could not be read',
+    span: { start: at, end: Math.min(at + 1, text.length) },
+  };
 }

@@ -1,64 +1,150 @@
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
-import { lengthBiasFinding, measureLengthBias } from './length-bias.js';
+import type { PromptIndex } from './leakage.js';
+import { LengthBias } from './length-bias.js';
 import { FieldLocator } from './locate.js';
-import type { PairFacts, RowCheck } from './row.js';
-import type { Finding, RowProblem, Span } from './types.js';
+import type { PairFacts } from './pair-facts.js';
+import type { RowCheck } from './row.js';
+import { SourceBalance } from './source-balance.js';
+import type { Finding, OtherPlace, RowProblem, SourceCount, Span } from './types.js';
 
 /** A row as comparing sees it. */
 export interface ComparedRow {
   readonly check: RowCheck;
   readonly text: string;
-  /** Indices into the whole text. */
-  readonly span: Span;
   /** 0-based line on which the row begins. */
   readonly line: number;
+  /** Problems that are told by more than the row's own text. */
+  readonly more?: readonly RowProblem[];
 }
 
 /** A problem of one row, told by looking at the others. */
 export interface ComparedProblem extends RowProblem {
-  /** Index of the earlier row it is about. */
+  /** Number of the earlier row it is about. */
   readonly earlier?: number;
+  /** The place in another file it is about. */
+  readonly other?: OtherPlace;
 }
 
-/** What comparing a file's rows comes to. */
-export interface Comparison {
-  readonly form: DatasetForm | undefined;
-  readonly pairs: number;
-  /** By row, in order: its own problems or, where it does not fit the file, that. */
-  readonly problems: readonly (readonly ComparedProblem[])[];
-  readonly ofFile: readonly Finding[];
-}
+/**
+ * Compares the rows of a file as they come: one form and kind, no pair twice, none against another, no prompt of a file
+ * that the model is judged by, no bias of the whole.
+ */
+export class RowComparer {
+  private readonly byKey = new Map<string, number>();
+  private readonly lines: number[] = [];
+  private readonly bias = new LengthBias();
+  private readonly balance = new SourceBalance();
+  private firstKind: { kind: RowCheck['kind']; line: number } | undefined;
+  private first: { form: DatasetForm; line: number } | undefined;
+  /** Pairs of the rows so far that can be trained on. */
+  pairs = 0;
 
-/** Compares all rows of a file: one form and kind, no pair twice, none against another, no length bias. */
-export function compareRows(rows: readonly ComparedRow[]): Comparison {
-  let first: { form: DatasetForm; line: number } | undefined;
-  let firstPair: { kind: PairFacts['kind']; line: number } | undefined;
-  const byKey = new Map<string, number>();
-  const pairs: PairFacts[] = [];
-  let count = 0;
-  const problems = rows.map(({ check, text, line }, index): readonly ComparedProblem[] => {
-    const { form, pair } = check;
-    if (form === undefined) return check.problems;
-    first ??= { form, line };
-    if (form !== first.form) return [otherForm(check, form, first)];
-    if (pair !== undefined) {
-      firstPair ??= { kind: pair.kind, line };
-      if (pair.kind !== firstPair.kind) return [otherKind(check, pair.kind, firstPair)];
+  /** @param prompts those of files that no row may share one with */
+  constructor(private readonly prompts: readonly PromptIndex[] = []) {}
+
+  get form(): DatasetForm | undefined {
+    return this.first?.form;
+  }
+
+  /** 0-based line on which a row that was added begins. */
+  lineOf(row: number): number {
+    return this.lines[row] as number;
+  }
+
+  /** The next row's problems: its own or, where it does not fit the file, that. */
+  add({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
+    const row = this.lines.push(line) - 1;
+    const { form, facts, kind } = check;
+    const own = more.length === 0 ? check.problems : [...check.problems, ...more];
+    if (form === undefined) return own;
+    this.first ??= { form, line };
+    if (form !== this.first.form) return [otherForm(check, form, this.first)];
+    if (kind !== undefined) {
+      this.firstKind ??= { kind, line };
+      if (kind !== this.firstKind.kind) return [otherKind(check, kind, this.firstKind)];
     }
-    count += check.pairs;
-    if (pair === undefined) return check.problems;
-    pairs.push(pair);
-    const found: ComparedProblem[] = [...check.problems];
-    const same = byKey.get(pair.key);
-    // A pair of equal responses is its own opposite; that is told already.
-    const opposite = pair.key === pair.oppositeKey ? undefined : byKey.get(pair.oppositeKey);
-    if (same !== undefined) found.unshift(duplicate(text, same, rows[same] as ComparedRow));
-    else byKey.set(pair.key, index);
-    if (opposite !== undefined) found.push(contradiction(text, pair, opposite, rows[opposite] as ComparedRow));
+    this.pairs += check.pairs;
+    const [lead] = facts;
+    if (lead === undefined) return own;
+    const earlier = facts.map((fact) => this.byKey.get(keyOf(fact)) ?? row);
+    const found: ComparedProblem[] = [...own];
+    if (earlier.every((index) => index < row)) found.unshift(this.duplicate(text, earlier[0] as number));
+    const opposite = this.opposite(facts, row);
+    if (opposite !== undefined) found.push(this.contradiction(text, opposite.fact, opposite.row));
+    found.push(...this.leaks(text, lead));
+    for (const fact of facts) {
+      if (!this.byKey.has(keyOf(fact))) this.byKey.set(keyOf(fact), row);
+      this.bias.add(fact.chosenLength, fact.rejectedLength);
+      this.balance.add(check.source, fact);
+    }
     return found;
-  });
-  const bias = lengthBiasFinding(measureLengthBias(pairs));
-  return { form: first?.form, pairs: count, problems, ofFile: bias === undefined ? [] : [bias] };
+  }
+
+  /** What the rows so far tell together. */
+  get findings(): Finding[] {
+    const { finding } = this.bias;
+    return [...(finding === undefined ? [] : [finding]), ...this.balance.findings(this.bias)];
+  }
+
+  get sources(): SourceCount[] {
+    return this.balance.counts;
+  }
+
+  private opposite(facts: readonly PairFacts[], row: number): { fact: PairFacts; row: number } | undefined {
+    for (const fact of facts) {
+      // A pair of equal responses is its own opposite; that is told already.
+      if (fact.chosen === fact.rejected) continue;
+      const found = this.byKey.get(keyOf({ ...fact, chosen: fact.rejected, rejected: fact.chosen }));
+      if (found !== undefined && found < row) return { fact, row: found };
+    }
+    return undefined;
+  }
+
+  private duplicate(text: string, earlier: number): ComparedProblem {
+    return {
+      check: 'duplicate',
+      what: `the same pair as in line ${this.lineOf(earlier) + 1}`,
+      advice: 'remove the row, unless the pair is to count twice',
+      span: { start: 0, end: text.length },
+      earlier,
+    };
+  }
+
+  private contradiction(text: string, { chosenPath }: PairFacts, earlier: number): ComparedProblem {
+    return {
+      check: 'contradiction',
+      what: `line ${this.lineOf(earlier) + 1} prefers these two responses the other way round`,
+      advice: 'decide for one of them and remove the other row',
+      span: valueSpan(text, chosenPath),
+      earlier,
+    };
+  }
+
+  private leaks(text: string, { question, promptPath }: PairFacts): ComparedProblem[] {
+    if (question === undefined) return [];
+    for (const { file, name, role, lines } of this.prompts) {
+      const line = lines.get(question);
+      if (line === undefined) continue;
+      return [
+        {
+          check: 'prompt-leakage',
+          what: `the prompt is in line ${line + 1} of ${name} too, which is ${role === 'eval' ? 'for evaluation' : 'trained on'}`,
+          advice: 'keep each prompt on one side; remove the row here or there',
+          span: valueSpan(text, promptPath),
+          other: { file, line },
+        },
+      ];
+    }
+    return [];
+  }
+}
+
+function keyOf({ prompt, chosen, rejected }: Pick<PairFacts, 'prompt' | 'chosen' | 'rejected'>): string {
+  return prompt + chosen + rejected;
+}
+
+function valueSpan(text: string, path: string): Span {
+  return new FieldLocator(text).value(path);
 }
 
 function otherForm(check: RowCheck, form: DatasetForm, first: { form: DatasetForm; line: number }): ComparedProblem {
@@ -77,39 +163,14 @@ function otherForm(check: RowCheck, form: DatasetForm, first: { form: DatasetFor
 
 function otherKind(
   check: RowCheck,
-  kind: PairFacts['kind'],
-  first: { kind: PairFacts['kind']; line: number },
+  kind: RowCheck['kind'],
+  first: { kind: RowCheck['kind']; line: number },
 ): ComparedProblem {
-  const name = (of: PairFacts['kind']): string => (of === 'text' ? 'plain text' : 'message lists');
+  const name = (of: RowCheck['kind']): string => (of === 'text' ? 'plain text' : 'message lists');
   return {
     check: 'mixed-forms',
     what: `this row is ${name(kind)}, but line ${first.line + 1} is ${name(first.kind)}`,
     advice: 'keep one form in a file; split the file in two',
     span: check.opening,
-  };
-}
-
-function duplicate(text: string, earlier: number, { line }: ComparedRow): ComparedProblem {
-  return {
-    check: 'duplicate',
-    what: `the same pair as in line ${line + 1}`,
-    advice: 'remove the row, unless the pair is to count twice',
-    span: { start: 0, end: text.length },
-    earlier,
-  };
-}
-
-function contradiction(
-  text: string,
-  { chosenPath }: PairFacts,
-  earlier: number,
-  { line }: ComparedRow,
-): ComparedProblem {
-  return {
-    check: 'contradiction',
-    what: `line ${line + 1} prefers these two responses the other way round`,
-    advice: 'decide for one of them and remove the other row',
-    span: new FieldLocator(text).value(chosenPath),
-    earlier,
   };
 }

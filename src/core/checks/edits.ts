@@ -1,14 +1,16 @@
-import type { CheckReport, Span } from './types.js';
+import type { Span } from './types.js';
 
 /**
  * What to delete so that a row is gone and its file as well-formed as before: with the row goes the separator after it,
  * or for the last row the one before it.
+ *
+ * @param spanOf where a row's JSON begins and ends; undefined for one that is not there
  */
-export function rowDeletion({ rows }: Pick<CheckReport, 'rows'>, row: number): Span {
-  const span = rows[row] as Span;
-  const next = rows[row + 1];
+export function rowDeletion(spanOf: (row: number) => Span | undefined, row: number): Span {
+  const span = spanOf(row) as Span;
+  const next = spanOf(row + 1);
   if (next !== undefined) return { start: span.start, end: next.start };
-  return { start: rows[row - 1]?.end ?? span.start, end: span.end };
+  return { start: spanOf(row - 1)?.end ?? span.start, end: span.end };
 }
 
 /** A row's JSON text on one line, its values written exactly as they were. */

@@ -1,13 +1,19 @@
-export { PreferenceChecker } from './checker.js';
 export { rowAsLine, rowDeletion, sideFileName } from './edits.js';
+export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';
+export { rowCharacters, type RowCharacters } from './row-characters.js';
+export type { PairTokens, RowTokens } from './row-tokens.js';
+export type { CheckOptions, DocumentReport, TokenSums, Trouble } from './service/messages.js';
+export { CheckWorker, errorOf } from './service/worker.js';
 export {
   checkSeverities,
   type CheckName,
-  type CheckReport,
+  type FileSummary,
   type Position,
   type Problem,
+  type ProblemCounts,
   type Range,
   type Severity,
+  type SourceCount,
   type Span,
 } from './types.js';

@@ -1,54 +1,74 @@
 import type { Finding } from './types.js';
 
 /** Fewer pairs than this say nothing about the rest. */
-const leastPairs = 30;
+export const leastPairs = 30;
 /** Cohen's "medium" effect. */
 const strongEffect = 0.5;
 const strongShare = 0.75;
 
-/** How response lengths differ between chosen and rejected. */
-export interface LengthBias {
-  readonly pairs: number;
+/** How response lengths differ between chosen and rejected, counted pair by pair. Lengths are UTF-16 units. */
+export class LengthBias {
+  private readonly chosen = new Spread();
+  private readonly rejected = new Spread();
+  private longer = 0;
+  private unequal = 0;
+  pairs = 0;
+
+  add(chosenLength: number, rejectedLength: number): void {
+    this.pairs++;
+    this.chosen.add(chosenLength);
+    this.rejected.add(rejectedLength);
+    if (chosenLength === rejectedLength) return;
+    this.unequal++;
+    if (chosenLength > rejectedLength) this.longer++;
+  }
+
   /** Fraction of the pairs of unequal lengths in which chosen is the longer one; 0.5 when all are equal. */
-  readonly chosenLonger: number;
+  get chosenLonger(): number {
+    return this.unequal === 0 ? 0.5 : this.longer / this.unequal;
+  }
+
   /** Cohen's d of the lengths: difference of means over pooled standard deviation, above 0 when chosen is longer. */
-  readonly effect: number;
+  get effect(): number {
+    const difference = this.chosen.mean - this.rejected.mean;
+    return difference === 0 ? 0 : difference / Math.sqrt((this.chosen.variance + this.rejected.variance) / 2);
+  }
+
+  /** Whether there are pairs enough to say so, and length alone tells much of which response is chosen. */
+  get isStrong(): boolean {
+    const share = Math.max(this.chosenLonger, 1 - this.chosenLonger);
+    return this.pairs >= leastPairs && (Math.abs(this.effect) >= strongEffect || share >= strongShare);
+  }
+
+  /** The bias as a finding, when it is strong. */
+  get finding(): Finding | undefined {
+    if (!this.isStrong) return undefined;
+    const { chosenLonger, effect } = this;
+    const [side, share] = chosenLonger >= 0.5 ? ['chosen', chosenLonger] : ['rejected', 1 - chosenLonger];
+    return {
+      check: 'length-bias',
+      what:
+        `length bias: the ${side} response is the longer one in ${Math.round(share * 100)}% of the pairs ` +
+        `(Cohen's d ${effect.toFixed(2)})`,
+      advice: 'the model may learn length instead of quality; balance the pairs, or use a length-normalised loss',
+    };
+  }
 }
 
-/** Measures length bias. Lengths are UTF-16 units. */
-export function measureLengthBias(
-  pairs: readonly { readonly chosenLength: number; readonly rejectedLength: number }[],
-): LengthBias {
-  const chosen = spread(pairs.map(({ chosenLength }) => chosenLength));
-  const rejected = spread(pairs.map(({ rejectedLength }) => rejectedLength));
-  const pooled = Math.sqrt((chosen.variance + rejected.variance) / 2);
-  const difference = chosen.mean - rejected.mean;
-  const unequal = pairs.filter(({ chosenLength, rejectedLength }) => chosenLength !== rejectedLength);
-  const longer = unequal.filter(({ chosenLength, rejectedLength }) => chosenLength > rejectedLength);
-  return {
-    pairs: pairs.length,
-    chosenLonger: unequal.length === 0 ? 0.5 : longer.length / unequal.length,
-    effect: difference === 0 ? 0 : difference / pooled,
-  };
-}
+/** Mean and sample variance of numbers that come one by one (Welford's method). */
+class Spread {
+  private count = 0;
+  private squares = 0;
+  mean = 0;
 
-/** The bias as a finding, when it is strong. */
-export function lengthBiasFinding({ pairs, chosenLonger, effect }: LengthBias): Finding | undefined {
-  const isStrong = Math.abs(effect) >= strongEffect || Math.max(chosenLonger, 1 - chosenLonger) >= strongShare;
-  if (pairs < leastPairs || !isStrong) return undefined;
-  const [side, share] = chosenLonger >= 0.5 ? ['chosen', chosenLonger] : ['rejected', 1 - chosenLonger];
-  return {
-    check: 'length-bias',
-    what:
-      `length bias: the ${side} response is the longer one in ${Math.round(share * 100)}% of the pairs ` +
-      `(Cohen's d ${effect.toFixed(2)})`,
-    advice: 'the model may learn length instead of quality; balance the pairs, or use a length-normalised loss',
-  };
-}
+  add(value: number): void {
+    this.count++;
+    const before = value - this.mean;
+    this.mean += before / this.count;
+    this.squares += before * (value - this.mean);
+  }
 
-/** Mean and sample variance. */
-function spread(values: readonly number[]): { mean: number; variance: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, variance: squares / Math.max(1, values.length - 1) };
+  get variance(): number {
+    return this.squares / Math.max(1, this.count - 1);
+  }
 }

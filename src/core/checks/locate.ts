@@ -70,7 +70,8 @@ function parseWithPlaces(text: string): Node | undefined {
   }
 }
 
-function stepsOf(path: string): (string | number)[] {
+/** The field names and list indices that a path goes through. */
+export function stepsOf(path: string): (string | number)[] {
   return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, name, index]) => name ?? Number(index));
 }
 

@@ -1,28 +1,16 @@
-import { createHash } from 'node:crypto';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
 import { detectForm, readForm } from '../dataset/forms.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
-import { holdsSeveral, type RowPairs } from '../dataset/responses.js';
+import type { RowPairs } from '../dataset/responses.js';
 import { FieldLocator } from './locate.js';
-import { type PlacedForm, type PlacedMessage, type PlacedPair, type PlacedText, placeTexts } from './pair-texts.js';
-import { checkRoleOrder } from './role-order.js';
-import { findSuspicious } from './suspicious-text.js';
-import type { CheckName, RowProblem, Span } from './types.js';
+import { checkParts, compareResponses } from './pair-checks.js';
+import { factsOf, sourceOf, type PairFacts } from './pair-facts.js';
+import { placeTexts } from './pair-texts.js';
+import type { RowProblem, Span } from './types.js';
 
-/** What other rows are compared by. */
-export interface PairFacts {
-  readonly kind: 'text' | 'messages';
-  /** Hash of prompt, chosen and rejected. */
-  readonly key: string;
-  /** The key of the row that would prefer the other response. */
-  readonly oppositeKey: string;
-  /** Characters (UTF-16 units) of each response. */
-  readonly chosenLength: number;
-  readonly rejectedLength: number;
-  /** Path of the field that holds the chosen response. */
-  readonly chosenPath: string;
-}
+/** Of a row with more pairs than this, the others are not compared. */
+const mostPairs = 256;
 
 /**
  * What one row's text tells by itself, whatever other rows there are. Holds nothing of the text: a row cut from a
@@ -32,8 +20,11 @@ export interface RowCheck {
   readonly form: DatasetForm | undefined;
   /** Pairs that the row makes: none when it cannot be trained on, several when it has several responses. */
   readonly pairs: number;
-  /** Of a row of one chosen and one rejected response; undefined when it cannot be trained on. */
-  readonly pair: PairFacts | undefined;
+  /** What other rows are compared by; none when the row cannot be trained on. */
+  readonly facts: readonly PairFacts[];
+  readonly kind: 'text' | 'messages' | undefined;
+  /** What the row says of where it comes from. */
+  readonly source: string | undefined;
   readonly problems: readonly RowProblem[];
   readonly isJson: boolean;
   /** The row's opening bracket, which stands for the row where no field does. */
@@ -43,7 +34,7 @@ export interface RowCheck {
 /** Checks the JSON text of one row. Never throws: what cannot be read is a problem. */
 export function checkRow(text: string): RowCheck {
   const opening = { start: 0, end: Math.min(1, text.length) };
-  const unread = { form: undefined, pairs: 0, pair: undefined, isJson: true, opening };
+  const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, isJson: true, opening };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -96,36 +87,33 @@ class CheckingReader extends RowReader {
   }
 }
 
-function checkPair(
-  form: DatasetForm,
-  fields: Fields,
-  locator: FieldLocator,
-): { pairs: number; pair: PairFacts | undefined; problems: RowProblem[] } {
+function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Omit<RowCheck, 'form' | 'isJson' | 'opening'> {
   const reader = new CheckingReader(fields);
+  const none = { pairs: 0, facts: [], kind: undefined, source: undefined };
   let read: RowPairs;
   try {
     read = readForm(form, reader, { pairing: 'all', minMargin: 0 });
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     const faults = [...reader.blanks, error];
-    return { pairs: 0, pair: undefined, problems: faults.map((fault) => fieldProblem(fault, locator)) };
+    return { ...none, problems: faults.map((fault) => fieldProblem(fault, locator)) };
   }
   const problems = reader.blanks.map((fault) => fieldProblem(fault, locator));
-  const pairs = problems.length > 0 ? 0 : read.pairs.length;
-  const [only] = read.pairs;
-  // Of several responses the fields are checked, but they are not compared.
-  if (only === undefined || !isPlaced(form, fields)) return { pairs, pair: undefined, problems };
-  const placed = placeTexts(form, fields, only);
-  if (problems.length === 0) problems.push(...compareResponses(placed, locator));
-  problems.push(...checkRoles(placed, locator), ...checkTexts(placed, locator));
+  const isUsable = problems.length === 0;
+  const placed = read.pairs
+    .slice(0, mostPairs)
+    .flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index]) ?? []);
+  if (isUsable) problems.push(...compareResponses(placed, locator));
+  problems.push(...checkParts(placed, locator));
   problems.sort((a, b) => a.span.start - b.span.start);
-  return { pairs, pair: pairs === 0 ? undefined : factsOf(placed), problems };
-}
-
-/** Whether the row has one chosen and one rejected response, in fields of those names. */
-function isPlaced(form: DatasetForm, fields: Fields): form is PlacedForm {
-  if (form === 'ranked' || form === 'scored') return false;
-  return !holdsSeveral(fields['chosen']) && !holdsSeveral(fields['rejected']);
+  if (!isUsable) return { ...none, problems };
+  return {
+    pairs: read.pairs.length,
+    facts: placed.map((pair) => factsOf(pair, fields)),
+    kind: read.pairs[0]?.kind,
+    source: sourceOf(fields),
+    problems,
+  };
 }
 
 function fieldProblem({ what, advice, field, fault }: FieldError, locator: FieldLocator): RowProblem {
@@ -133,103 +121,4 @@ function fieldProblem({ what, advice, field, fault }: FieldError, locator: Field
   const checks = { type: 'wrong-type', value: 'bad-value', blank: 'empty-response' } as const;
   const check = field.endsWith('.role') ? 'bad-value' : checks[fault];
   return { check, what, advice, span: locator.value(field) };
-}
-
-function compareResponses({ chosen, rejected }: PlacedPair, locator: FieldLocator): RowProblem[] {
-  const key = (part: { readonly texts: readonly PlacedText[] }): string => JSON.stringify(part.texts.map(contentOf));
-  const problem = (check: CheckName, what: string, advice: string): RowProblem[] => [
-    { check, what, advice, span: locator.value(rejected.path) },
-  ];
-  const [one, other] = [key(chosen), key(rejected)];
-  if (one === other) {
-    const advice = 'there is nothing to prefer; correct one of them, or remove the row';
-    return problem('equal-responses', 'chosen and rejected are equal', advice);
-  }
-  const solid = (part: { readonly texts: readonly PlacedText[] }): string =>
-    JSON.stringify(part.texts.map((placed) => contentOf(placed).map((text) => text.replace(/\s+/gu, ''))));
-  if (solid(chosen) !== solid(rejected)) return [];
-  const advice = 'the model would learn to lay text out, not to answer; correct one of them, or remove the row';
-  return problem('white-space-difference', 'chosen and rejected differ only in white space', advice);
-}
-
-/** What makes a text or message what it is, apart from its place. */
-function contentOf(placed: PlacedText | PlacedMessage): string[] {
-  return 'role' in placed ? [placed.role, placed.extra, placed.text] : [placed.text];
-}
-
-function checkRoles(placed: PlacedPair, locator: FieldLocator): RowProblem[] {
-  if (placed.kind === 'text') return [];
-  return checkRoleOrder(placed.prompt.texts, [placed.chosen.texts, placed.rejected.texts]).map(
-    ({ message, what, advice }) => ({ check: 'role-order', what, advice, span: locator.value(message.rolePath) }),
-  );
-}
-
-function checkTexts({ kind, prompt, chosen, rejected }: PlacedPair, locator: FieldLocator): RowProblem[] {
-  const problems: RowProblem[] = [];
-  for (const { text, path, offset } of [...prompt.texts, ...chosen.texts, ...rejected.texts]) {
-    for (const { check, at, length, count } of findSuspicious(text)) {
-      const span = locator.within(path, offset + at, offset + at + length);
-      const more = count > 1 ? `, and ${count - 1} more in this text` : '';
-      problems.push({ check, ...suspicionWords(check, text.slice(at, at + length), more), span });
-    }
-  }
-  for (const { texts } of [chosen, rejected]) {
-    for (const [index, placed] of texts.entries()) {
-      problems.push(...outerWhiteSpace(placed, kind === 'messages', index === texts.length - 1, locator));
-    }
-  }
-  return problems;
-}
-
-function suspicionWords(check: 'template-token' | 'mojibake', found: string, more: string) {
-  if (check === 'template-token') {
-    return {
-      what: `${JSON.stringify(found)} looks like a token of a chat template${more}`,
-      advice: 'remove it: the chat template of the model adds its own',
-    };
-  }
-  return {
-    what: `${JSON.stringify(found)} looks like text in the wrong encoding${more}`,
-    advice: 'read the source again as UTF-8',
-  };
-}
-
-/**
- * White space around a response. In plain text only at the end: there the space before a response parts it from its
- * prompt.
- */
-function outerWhiteSpace(
-  { text, path, offset }: PlacedText,
-  isMessage: boolean,
-  isLast: boolean,
-  locator: FieldLocator,
-): RowProblem[] {
-  if (!isLast || text.trim() === '') return [];
-  const leading = isMessage ? text.length - text.trimStart().length : 0;
-  const solidEnd = text.trimEnd().length;
-  const trim = [
-    ...(leading > 0 ? [locator.within(path, offset, offset + leading)] : []),
-    ...(solidEnd < text.length ? [locator.within(path, offset + solidEnd, offset + text.length)] : []),
-  ];
-  const [first] = trim;
-  if (first === undefined) return [];
-  const where = trim.length === 2 ? 'begins and ends' : leading > 0 ? 'begins' : 'ends';
-  const what = `the response ${where} with white space`;
-  return [{ check: 'outer-white-space', what, advice: 'trim it, unless the model is to write it', span: first, trim }];
-}
-
-function factsOf({ kind, prompt, chosen, rejected }: PlacedPair): PairFacts {
-  const parts = [prompt, chosen, rejected].map(({ texts }) => JSON.stringify(texts.map(contentOf)));
-  const [promptPart, chosenPart, rejectedPart] = parts as [string, string, string];
-  const hash = (one: string, other: string): string =>
-    createHash('sha1').update(promptPart).update('\n').update(one).update('\n').update(other).digest('base64');
-  const length = (texts: readonly PlacedText[]): number => texts.reduce((sum, { text }) => sum + text.length, 0);
-  return {
-    kind,
-    key: hash(chosenPart, rejectedPart),
-    oppositeKey: hash(rejectedPart, chosenPart),
-    chosenLength: length(chosen.texts),
-    rejectedLength: length(rejected.texts),
-    chosenPath: chosen.path,
-  };
 }

@@ -9,12 +9,15 @@ export type Severity = 'error' | 'warning' | 'information';
 /** Every check, by the code that people see, with its severity. docs/diagnostics.md has a section for each. */
 export const checkSeverities = {
   'malformed-row': 'error',
+  'invalid-utf8': 'error',
   'unknown-form': 'error',
   'mixed-forms': 'error',
   'missing-field': 'error',
   'wrong-type': 'error',
   'bad-value': 'error',
   'empty-response': 'error',
+  'template-refusal': 'error',
+  'skipped-pair': 'error',
   'equal-responses': 'warning',
   'white-space-difference': 'warning',
   duplicate: 'warning',
@@ -22,8 +25,14 @@ export const checkSeverities = {
   'role-order': 'warning',
   'template-token': 'warning',
   mojibake: 'warning',
+  'over-length': 'warning',
+  'no-common-prefix': 'warning',
+  'prompt-leakage': 'warning',
+  'boundary-merge': 'information',
   'outer-white-space': 'information',
   'length-bias': 'information',
+  'source-balance': 'information',
+  'more-problems': 'information',
 } as const satisfies Readonly<Record<string, Severity>>;
 export type CheckName = keyof typeof checkSeverities;
 
@@ -59,6 +68,14 @@ export interface RowProblem extends Finding {
   readonly trim?: readonly Span[];
 }
 
+/** A place in another file. */
+export interface OtherPlace {
+  /** Absolute path. */
+  readonly file: string;
+  /** 0-based. */
+  readonly line: number;
+}
+
 /** A problem at its place in the whole text. */
 export interface Problem extends Finding {
   readonly range: Range;
@@ -66,17 +83,39 @@ export interface Problem extends Finding {
   readonly row: number | undefined;
   /** The earlier row that this one repeats or contradicts. */
   readonly earlier?: Range;
+  /** Where another file has what this row should not have. */
+  readonly other?: OtherPlace;
   readonly trim?: readonly Range[];
 }
 
-/** Everything that is known about a preference file's text. */
-export interface CheckReport {
+/** How many problems each check has found. */
+export type ProblemCounts = Readonly<Partial<Record<CheckName, number>>>;
+
+/** Pairs of one source, by the label its rows carry. */
+export interface SourceCount {
+  readonly name: string;
+  readonly pairs: number;
+  /** Fraction of its pairs of unequal lengths in which chosen is the longer response. */
+  readonly chosenLonger: number;
+}
+
+/** What is known of a preference file as a whole. */
+export interface FileSummary {
   /** The form of the first row that has one. */
   readonly form: DatasetForm | undefined;
-  /** Rows that can be trained on. */
+  /** Pairs that can be trained on. */
   readonly pairs: number;
+  /** Of all problems, whether they are listed or not. */
+  readonly counts: ProblemCounts;
+  readonly sources: readonly SourceCount[];
+}
+
+/** Everything that is known about a preference file's text. */
+export interface CheckReport extends FileSummary {
   /** Where each row's JSON begins and ends, as indices into the text. */
   readonly rows: readonly Span[];
+  /** False when rows are parts of one JSON text. */
+  readonly onOwnLines: boolean;
   /** In the order of the text. */
   readonly problems: readonly Problem[];
 }

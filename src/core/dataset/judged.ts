@@ -80,7 +80,12 @@ function pairJudged(reader: RowReader, judged: readonly Judged[], options: Pairi
     options,
   );
   const make = pairMaker(reader);
-  return { pairs: pairs.map(([better, worse]) => make(judged[better] as Judged, judged[worse] as Judged)), dropped };
+  const both = pairs.map(([better, worse]) => [judged[better] as Judged, judged[worse] as Judged] as const);
+  return {
+    pairs: both.map(([chosen, rejected]) => make(chosen, rejected)),
+    dropped,
+    places: both.map(([chosen, rejected]) => ({ chosen: chosen.path, rejected: rejected.path })),
+  };
 }
 
 /**

@@ -25,10 +25,11 @@ export async function* parquetRows(source: ByteSource, used: readonly string[]):
   const { compressors } = await import('hyparquet-compressors');
   source.documentShare = 0;
   const buffer = await asyncBufferFromFile(file);
-  const metadata = await parquetMetadataAsync(buffer).catch((error: unknown) => {
-    throw damaged(error, file);
-  });
-  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const [metadata, names] = await parquetMetadataAsync(buffer)
+    .then((found) => [found, parquetSchema(found).children.map(({ element }) => element.name)] as const)
+    .catch((error: unknown) => {
+      throw damaged(error, file);
+    });
   const columns = names.filter((name) => used.includes(name));
   if (columns.length === 0) throw noColumns(names, file);
   const total = Number(metadata.num_rows);
@@ -37,7 +38,8 @@ export async function* parquetRows(source: ByteSource, used: readonly string[]):
     const rowEnd = row + Number(group.num_rows);
     const where = `${file}, rows ${row + 1} to ${rowEnd}`;
     const size = group.columns
-      .filter(({ meta_data: data }) => columns.includes(data?.path_in_schema[0] ?? ''))
+      // Damaged metadata may lack any field, whatever the types say; what is missed here, reading the group finds.
+      .filter(({ meta_data: data }) => columns.includes((data?.path_in_schema as string[] | undefined)?.[0] ?? ''))
       .reduce((sum, { meta_data: data }) => sum + Number(data?.total_uncompressed_size ?? 0), 0);
     if (size > largestGroup) {
       throw new WishboneError(

@@ -7,6 +7,14 @@ export interface RowPairs {
   readonly pairs: readonly (TextPair | MessagePair)[];
   /** Pairs that a margin too small has left out. */
   readonly dropped: number;
+  /** For each pair, the fields its responses stand in; absent where a form has but one place for each. */
+  readonly places?: readonly ResponsePlaces[];
+}
+
+/** Paths of the fields that hold a pair's two responses. */
+export interface ResponsePlaces {
+  readonly chosen: string;
+  readonly rejected: string;
 }
 
 /** A response, whole texts and whole message lists included, and the field it stands in. */
@@ -52,15 +60,16 @@ export function pairSides(
   const rejected = responseEntries(reader.need(fields, 'rejected', 'rejected'), 'rejected');
   const kind = sameKind(reader, [...(prompt ? [{ ...prompt, path: 'prompt' }] : []), ...chosen, ...rejected]);
   const { pairs, dropped } = pairLists(chosen.length, rejected.length, options);
+  const places = combine(pairs, chosen, rejected, (better, worse) => ({ chosen: better.path, rejected: worse.path }));
   if (kind === 'text') {
     const read = ({ value, path }: Entry): Response<string> => ({ content: reader.filledText(value, path), path });
-    return { pairs: combine(pairs, chosen.map(read), rejected.map(read), make.text), dropped };
+    return { pairs: combine(pairs, chosen.map(read), rejected.map(read), make.text), dropped, places };
   }
   const read = ({ value, path }: Entry): Response<Message[]> => ({
     content: reader.messages(value, path, filled),
     path,
   });
-  return { pairs: combine(pairs, chosen.map(read), rejected.map(read), make.messages), dropped };
+  return { pairs: combine(pairs, chosen.map(read), rejected.map(read), make.messages), dropped, places };
 }
 
 type Entry = ReturnType<typeof responseEntries>[number];

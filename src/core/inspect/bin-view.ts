@@ -20,11 +20,16 @@ export interface BinView {
  * @param shape the model's; undefined when it is not known
  * @throws WishboneError when the plan's segments and targets do not belong together
  */
-export function viewBin(plan: Plan, owners: PairOfSequence, bin: number, shape: LlamaShape | undefined): BinView {
+export async function viewBin(
+  plan: Plan,
+  owners: PairOfSequence,
+  bin: number,
+  shape: LlamaShape | undefined,
+): Promise<BinView> {
   const shared = layoutOfBin(plan, bin);
   const sequences = sequencesOf(plan, owners, bin);
   const rowOfPair = (pair: number): number => (pair < 0 ? -1 : plan.pairRow[pair]!);
-  const naive = layOutNaively(sequences, shared, { capacity: plan.metadata.capacity, rowOfPair });
+  const naive = await layOutNaively(sequences, shared, { capacity: plan.metadata.capacity, rowOfPair });
   const targets = plan.targetRow.subarray(plan.targetStart[bin], plan.targetStart[bin + 1]);
   const flops = (layout: MaskLayout, readRows: number): number =>
     shape === undefined

@@ -70,40 +70,38 @@ export class InspectedPlan {
     return new InspectedPlan(info, plan, shape, tokenizer);
   }
 
-  bin(bin: number): BinView {
-    if (this.#lastView?.bin !== bin) {
-      if (bin < 0 || bin >= binCount(this.plan)) throw new RangeError(`there is no bin ${bin}`);
-      this.#lastView = viewBin(this.plan, this.#owners, bin, this.shape);
-    }
-    return this.#lastView;
+  async bin(bin: number): Promise<BinView> {
+    if (this.#lastView?.bin === bin) return this.#lastView;
+    if (bin < 0 || bin >= binCount(this.plan)) throw new RangeError(`there is no bin ${bin}`);
+    return (this.#lastView = await viewBin(this.plan, this.#owners, bin, this.shape));
   }
 
-  texts(bin: number, side: PlanSide, from: number, to: number): string[] {
+  async texts(bin: number, side: PlanSide, from: number, to: number): Promise<string[]> {
     const { tokenizer } = this;
     if (tokenizer === undefined) return [];
-    return Array.from(this.bin(bin)[side].tokens.subarray(from, to), (id) => tokenText(tokenizer, id));
+    return Array.from((await this.bin(bin))[side].tokens.subarray(from, to), (id) => tokenText(tokenizer, id));
   }
 
-  path(bin: number, side: PlanSide, row: number): PathPiece[] {
-    const layout = this.bin(bin)[side];
+  async path(bin: number, side: PlanSide, row: number): Promise<PathPiece[]> {
+    const layout = (await this.bin(bin))[side];
     if (this.tokenizer === undefined || row < 0 || row >= layout.tokens.length) return [];
     return pathPieces(layout, row, this.tokenizer);
   }
 
-  packing(): PackingOverview {
-    const totals = (side: PlanSide) => {
-      const bins = this.#bins(side);
+  async packing(): Promise<PackingOverview> {
+    const totals = async (side: PlanSide) => {
+      const bins = await this.#bins(side);
       return { stepStart: bins.stepStart, roleTokens: roleTokens(bins) };
     };
     return {
-      shared: totals('shared'),
-      naive: totals('naive'),
+      shared: await totals('shared'),
+      naive: await totals('naive'),
       histogram: lengthHistogram(this.plan, this.#sequenceLengths()),
     };
   }
 
-  packed(side: PlanSide, from: number, to: number): PackedSlice {
-    const bins = this.#bins(side);
+  async packed(side: PlanSide, from: number, to: number): Promise<PackedSlice> {
+    const bins = await this.#bins(side);
     const last = Math.min(to, bins.segmentStart.length - 1);
     const slice = sliceBins(bins, Math.min(from, last), last);
     return {
@@ -143,13 +141,13 @@ export class InspectedPlan {
     return (this.#lengths ??= sequenceLengths(this.plan));
   }
 
-  #bins(side: PlanSide): PackedBins {
+  async #bins(side: PlanSide): Promise<PackedBins> {
     let bins = this.#packed.get(side);
     if (bins === undefined) {
       bins =
         side === 'shared'
           ? packedBins(this.plan)
-          : packedNaively(this.plan, this.#owners, this.#sequenceLengths());
+          : await packedNaively(this.plan, this.#owners, this.#sequenceLengths());
       this.#packed.set(side, bins);
     }
     return bins;

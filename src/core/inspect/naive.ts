@@ -10,11 +10,11 @@ export interface SequenceSize {
 
 /**
  * Divides sequences among bins as naive pairing does: both sequences of a pair in one bin where they fit, each with its
- * own prompt, packed like any plan's.
+ * own prompt, packed into as few bins as a plan's.
  *
  * @returns for each bin the indices of its sequences, in order
  */
-export function packNaively(sequences: readonly SequenceSize[], capacity: number): number[][] {
+export async function packNaively(sequences: readonly SequenceSize[], capacity: number): Promise<number[][]> {
   const byPair = new Map<number, number[]>();
   for (const [index, { pair }] of sequences.entries()) {
     const members = byPair.get(pair);
@@ -27,7 +27,9 @@ export function packNaively(sequences: readonly SequenceSize[], capacity: number
   const units = [...byPair.values()].flatMap((members) =>
     length(members) <= capacity ? [members] : members.map((index) => [index]),
   );
-  return pack(units.map(length), capacity).map((bin) => bin.flatMap((unit) => units[unit]!));
+  const sized = units.map((members) => ({ tokens: length(members), time: 0 }));
+  const bins = await pack(sized, capacity, () => Promise.resolve());
+  return bins.map((bin) => bin.flatMap((unit) => units[unit]!));
 }
 
 export interface NaiveLayout {
@@ -37,12 +39,12 @@ export interface NaiveLayout {
 }
 
 /** The same sequences without sharing: every one its own tree, in as many bins as they need, one block a bin. */
-export function layOutNaively(
+export async function layOutNaively(
   sequences: readonly PlannedSequence[],
   shared: MaskLayout,
   { capacity, rowOfPair }: { readonly capacity: number; readonly rowOfPair: (pair: number) => number },
-): NaiveLayout {
-  const bins = packNaively(
+): Promise<NaiveLayout> {
+  const bins = await packNaively(
     sequences.map(({ pair, rows }) => ({ pair, tokens: rows.length })),
     capacity,
   );

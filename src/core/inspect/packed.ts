@@ -52,14 +52,18 @@ export function sequenceLengths(plan: Plan): SequenceLengths {
 }
 
 /** The same steps without sharing: every sequence with its own prompt, packed into bins of the same capacity. */
-export function packedNaively(plan: Plan, owners: PairOfSequence, lengths: SequenceLengths): PackedBins {
+export async function packedNaively(
+  plan: Plan,
+  owners: PairOfSequence,
+  lengths: SequenceLengths,
+): Promise<PackedBins> {
   const stepStart = new Int32Array(stepCount(plan) + 1);
   const segmentStart = [0];
   const [length, role, pair]: [number[], number[], number[]] = [[], [], []];
   for (let step = 0; step < stepCount(plan); step++) {
     const sequences = sequencesOfStep(plan, step);
     const sizes = sequences.map((sequence) => ({ pair: owners.pair(sequence), tokens: lengths.whole[sequence]! }));
-    for (const bin of packNaively(sizes, plan.metadata.capacity)) {
+    for (const bin of await packNaively(sizes, plan.metadata.capacity)) {
       for (const index of bin) {
         const sequence = sequences[index]!;
         const prompt = lengths.prompt[sequence]!;

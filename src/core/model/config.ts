@@ -1,20 +1,18 @@
-import { readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { WishboneError } from '../errors.js';
-import type { LlamaShape } from './flops.js';
+import { families, plain, type Family, type Features } from './families.js';
+import { readFields, reader, type Fields, type Reader } from './fields.js';
+import type { LlamaShape, SlidingWindow } from './flops.js';
 
-/** The part of a Hugging Face Llama `config.json` that matters here. */
-export interface LlamaConfig extends LlamaShape {
+/** The part of a Hugging Face `config.json` that matters here. */
+export interface ModelConfig extends LlamaShape {
   readonly file: string;
-  /** Longest sequence the model was made for. */
+  /** `model_type`, e.g. `qwen3`. */
+  readonly family: string;
+  readonly features: Features;
+  /** Longest sequence the model takes. */
   readonly maxPositions: number;
   /** Whether the LM head is the embedding. */
   readonly tied: boolean;
 }
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const mostPerField = 2 ** 31 - 1;
 
 /**
  * Reads and judges a model folder's `config.json`: what is not computed by Wishbone is refused here, with the field
@@ -22,164 +20,193 @@ const mostPerField = 2 ** 31 - 1;
  *
  * @throws WishboneError naming the file and the field
  */
-export async function readLlamaConfig(folder: string): Promise<LlamaConfig> {
-  const file = path.join(folder, 'config.json');
-  const json = await readConfig(folder, file);
-  refuseOthers(json, file);
-  const size = (name: string, fallback?: number): number => {
-    const value = json[name] ?? fallback;
-    if (value === undefined)
-      throw bad(file, name, `field "${name}" is missing`, 'copy config.json again from where the model came from');
-    if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > mostPerField) {
-      throw bad(
-        file,
-        name,
-        `field "${name}" must be a whole number above 0, not ${JSON.stringify(value)}`,
-        'correct config.json',
-      );
-    }
-    return value as number;
+export async function readModelConfig(folder: string): Promise<ModelConfig> {
+  const { file, json } = await readFields(folder);
+  const read = reader(json, file);
+  const family = familyOf(json, read);
+  if (json['quantization_config'] !== undefined && json['quantization_config'] !== null) {
+    throw read.bad('quantization_config', 'quantized models cannot be trained', 'use the model in fp32, fp16 or bf16');
+  }
+  checkActivation(json, family, read);
+  if (read.flag('use_bidirectional_attention')) {
+    throw read.bad(
+      'use_bidirectional_attention',
+      'attention in both directions is not supported',
+      'use a causal model',
+    );
+  }
+  const layers = read.size('num_hidden_layers');
+  const maxPositions = read.size('max_position_embeddings', family.maxPositions);
+  const windows = readWindows(json, family, layers, read);
+  return {
+    file,
+    family: family.modelType,
+    ...readHeads(family, json, read),
+    features: { ...plain, ...family.features(json, read) },
+    intermediateSize: read.size('intermediate_size'),
+    layers,
+    vocabSize: read.size('vocab_size'),
+    maxPositions: Math.max(maxPositions, stretchedPositions(json, maxPositions, read)),
+    tied: read.flag('tie_word_embeddings', family.tied),
+    ...(windows.length > 0 ? { windows } : {}),
   };
-  const hiddenSize = size('hidden_size');
-  const queryHeads = size('num_attention_heads');
-  const kvHeads = size('num_key_value_heads', queryHeads);
+}
+
+function familyOf(json: Fields, read: Reader): Family {
+  const architectures = json['architectures'];
+  const family = families.find(
+    ({ architecture }) =>
+      Array.isArray(architectures) && architectures.length === 1 && architectures[0] === architecture,
+  );
+  if (!family) {
+    const found = architectures === undefined ? 'none' : JSON.stringify(architectures);
+    throw read.bad(
+      'architectures',
+      `the model's architecture is not supported: ${found}`,
+      `use a model of one of these: ${families.map(({ architecture }) => architecture).join(', ')}`,
+    );
+  }
+  const type = json['model_type'] ?? family.modelType;
+  if (type !== family.modelType) {
+    throw read.bad(
+      'model_type',
+      `model_type ${JSON.stringify(type)} does not go with ${family.architecture}`,
+      `use a model with model_type "${family.modelType}"`,
+    );
+  }
+  return family;
+}
+
+function checkActivation(json: Fields, family: Family, read: Reader): void {
+  const field = family.activationField ?? 'hidden_act';
+  const activation = json[field] ?? family.activation ?? 'silu';
+  if (!['silu', 'swish', 'gelu_pytorch_tanh'].includes(activation as string)) {
+    throw read.bad(
+      field,
+      `${field} ${JSON.stringify(activation)} is not supported`,
+      `use a model with ${field} "silu" or "gelu_pytorch_tanh"`,
+    );
+  }
+}
+
+function readHeads(
+  family: Family,
+  json: Fields,
+  read: Reader,
+): Pick<ModelConfig, 'hiddenSize' | 'queryHeads' | 'kvHeads' | 'headDim'> {
+  const hiddenSize = read.size('hidden_size');
+  const queryHeads = read.size('num_attention_heads');
+  const kvHeads = read.size('num_key_value_heads', queryHeads);
   if (queryHeads % kvHeads !== 0) {
-    throw bad(
-      file,
+    throw read.bad(
       'num_key_value_heads',
       `${queryHeads} query heads cannot share ${kvHeads} key-value heads evenly`,
       'correct config.json',
     );
   }
-  if ((json['head_dim'] ?? null) === null && hiddenSize % queryHeads !== 0) {
-    throw bad(
-      file,
+  const given = json['head_dim'] ?? family.headDim ?? null;
+  if (given === null && hiddenSize % queryHeads !== 0) {
+    throw read.bad(
       'hidden_size',
       `hidden_size ${hiddenSize} is not a multiple of ${queryHeads} heads`,
       'correct it, or add head_dim',
     );
   }
-  const headDim = size('head_dim', hiddenSize / queryHeads);
+  const headDim = read.size('head_dim', family.headDim ?? hiddenSize / queryHeads);
   if (headDim % 2 !== 0)
-    throw bad(file, 'head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
-  return {
-    file,
-    hiddenSize,
-    queryHeads,
-    kvHeads,
-    headDim,
-    intermediateSize: size('intermediate_size'),
-    layers: size('num_hidden_layers'),
-    vocabSize: size('vocab_size'),
-    maxPositions: size('max_position_embeddings', 2048),
-    tied: flag(json, 'tie_word_embeddings', file),
-  };
+    throw read.bad('head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
+  return { hiddenSize, queryHeads, kvHeads, headDim };
 }
 
-async function readConfig(folder: string, file: string): Promise<Fields> {
-  const info = await stat(folder).catch(() => undefined);
-  if (!info) throw new WishboneError('no such model folder', folder, 'check the path');
-  if (!info.isDirectory())
-    throw new WishboneError('the model is a file, not a folder', folder, 'give the folder that holds config.json');
-  let text;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new WishboneError('the model folder has no config.json', file, 'give a Hugging Face model folder');
+/** Each window once, with the number of its layers. */
+function readWindows(json: Fields, family: Family, layers: number, read: Reader): SlidingWindow[] {
+  if (!family.window) return [];
+  const { size, slides } = family.window(json, read);
+  const types = json['layer_types'] ?? undefined;
+  if (types !== undefined && !(Array.isArray(types) && types.length === layers)) {
+    throw read.bad('layer_types', `layer_types must name a type for each of the ${layers} layers`, 'correct config.json');
+  }
+  let sliding = 0;
+  for (let layer = 0; layer < layers; layer++) {
+    const type: unknown = types?.[layer] ?? (size > 0 && slides(layer) ? 'sliding_attention' : 'full_attention');
+    if (type === 'sliding_attention') sliding++;
+    else if (type !== 'full_attention') {
+      throw read.bad(
+        'layer_types',
+        `the layer type ${JSON.stringify(type)} is not supported`,
+        'use a model whose layers are "full_attention" or "sliding_attention"',
+      );
     }
-    throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check its permissions');
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new WishboneError('config.json is not JSON', file, 'copy it again from where the model came from');
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new WishboneError('config.json is not a JSON object', file, 'copy it again from where the model came from');
-  }
-  return json as Fields;
+  if (sliding > 0 && size === 0)
+    throw read.bad('sliding_window', 'layers have a sliding window, but none is given', 'correct config.json');
+  return sliding > 0 ? [{ window: size, layers: sliding }] : [];
 }
 
-function refuseOthers(json: Fields, file: string): void {
-  const architectures = json['architectures'];
-  const isLlama = Array.isArray(architectures) && architectures.length === 1 && architectures[0] === 'LlamaForCausalLM';
-  if (!isLlama) {
-    const found = architectures === undefined ? 'none' : JSON.stringify(architectures);
-    throw bad(
-      file,
-      'architectures',
-      `the model's architecture is not supported: ${found}`,
-      'use a model whose "architectures" is ["LlamaForCausalLM"]: the only one supported',
-    );
-  }
-  const only = (name: string, value: string): void => {
-    const found = json[name];
-    if (found !== undefined && found !== null && found !== value) {
-      throw bad(file, name, `${name} ${JSON.stringify(found)} is not supported`, `use a model with ${name} "${value}"`);
-    }
-  };
-  only('model_type', 'llama');
-  only('hidden_act', 'silu');
-  for (const bias of ['attention_bias', 'mlp_bias']) {
-    if (flag(json, bias, file))
-      throw bad(file, bias, 'layers with biases are not supported', 'use a model without them');
-  }
-  if (json['quantization_config'] !== undefined && json['quantization_config'] !== null) {
-    throw bad(file, 'quantization_config', 'quantized models cannot be trained', 'use the model in fp32, fp16 or bf16');
-  }
-  refuseOtherRope(json, file);
-}
+const ropeTypes = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'su', 'llama3'];
 
-/** `rope_parameters` is transformers 5's name for `rope_scaling`. */
-function refuseOtherRope(json: Fields, file: string): void {
-  const name =
-    json['rope_parameters'] !== undefined && json['rope_parameters'] !== null ? 'rope_parameters' : 'rope_scaling';
+/** Positions that RoPE scaling stretches the model to, 0 without. `rope_parameters` is transformers 5's name. */
+function stretchedPositions(json: Fields, maxPositions: number, read: Reader): number {
+  const present = (fields: Fields, key: string): boolean => fields[key] !== undefined && fields[key] !== null;
+  const name = present(json, 'rope_parameters') ? 'rope_parameters' : 'rope_scaling';
+  if (!present(json, name)) return 0;
   const rope = json[name];
-  if (rope === undefined || rope === null) return;
   if (typeof rope !== 'object' || Array.isArray(rope))
-    throw bad(file, name, `field "${name}" must be an object`, 'correct config.json');
-  const { rope_type: type, type: oldType } = rope as Fields;
-  const kind = type ?? oldType ?? 'default';
-  if (kind !== 'default' && kind !== 'llama3') {
-    throw bad(
-      file,
-      `${name}.rope_type`,
-      `RoPE scaling ${JSON.stringify(kind)} is not supported`,
-      'use a model with "default" or "llama3"',
-    );
+    throw read.bad(name, `field "${name}" must be an object`, 'correct config.json');
+  const all = rope as Fields;
+  // Gemma 3 has an object for each kind of layer.
+  const nested = ['full_attention', 'sliding_attention'].filter((key) => present(all, key));
+  const parts = nested.length > 0 ? nested.map((key) => [`${name}.${key}`, all[key]] as const) : [[name, all] as const];
+  let longest = 0;
+  for (const [where, part] of parts) {
+    const fields = part as Fields;
+    const kind = fields['rope_type'] ?? fields['type'] ?? 'default';
+    if (!ropeTypes.includes(kind as string)) {
+      throw read.bad(
+        `${where}.rope_type`,
+        `RoPE scaling ${JSON.stringify(kind)} is not supported`,
+        `use a model with one of ${ropeTypes.map((type) => `"${type}"`).join(', ')}`,
+      );
+    }
+    if (kind !== 'dynamic' && kind !== 'yarn') continue;
+    const factor = fields['factor'];
+    if (typeof factor !== 'number' || !(factor >= 1))
+      throw read.bad(`${where}.factor`, `RoPE scaling "${kind}" needs a factor of 1 or more`, 'correct config.json');
+    const original = kind === 'yarn' ? (fields['original_max_position_embeddings'] ?? maxPositions) : maxPositions;
+    longest = Math.max(longest, Math.trunc(factor * (original as number)));
   }
-}
-
-function flag(json: Fields, name: string, file: string): boolean {
-  const value = json[name] ?? false;
-  if (typeof value !== 'boolean')
-    throw bad(file, name, `field "${name}" must be true or false, not ${JSON.stringify(value)}`, 'correct config.json');
-  return value;
-}
-
-function bad(file: string, field: string, what: string, advice: string): WishboneError {
-  return new WishboneError(what, `${file}, field "${field}"`, advice);
+  return longest;
 }
 
 /** Every weight of the model under its Hugging Face name, with its shape. */
-export function* parameterShapes(config: LlamaConfig): Generator<readonly [name: string, shape: readonly number[]]> {
-  const { hiddenSize, intermediateSize, vocabSize } = config;
+export function* parameterShapes(config: ModelConfig): Generator<readonly [name: string, shape: readonly number[]]> {
+  const { hiddenSize, intermediateSize, vocabSize, features } = config;
   const queries = config.queryHeads * config.headDim;
   const keys = config.kvHeads * config.headDim;
   yield ['model.embed_tokens.weight', [vocabSize, hiddenSize]];
   for (let layer = 0; layer < config.layers; layer++) {
     const prefix = `model.layers.${layer}`;
-    yield [`${prefix}.self_attn.q_proj.weight`, [queries, hiddenSize]];
-    yield [`${prefix}.self_attn.k_proj.weight`, [keys, hiddenSize]];
-    yield [`${prefix}.self_attn.v_proj.weight`, [keys, hiddenSize]];
-    yield [`${prefix}.self_attn.o_proj.weight`, [hiddenSize, queries]];
-    yield [`${prefix}.mlp.gate_proj.weight`, [intermediateSize, hiddenSize]];
-    yield [`${prefix}.mlp.up_proj.weight`, [intermediateSize, hiddenSize]];
-    yield [`${prefix}.mlp.down_proj.weight`, [hiddenSize, intermediateSize]];
-    yield [`${prefix}.input_layernorm.weight`, [hiddenSize]];
-    yield [`${prefix}.post_attention_layernorm.weight`, [hiddenSize]];
+    const linear = function* (name: string, outputs: number, inputs: number, bias: boolean) {
+      yield [`${prefix}.${name}.weight`, [outputs, inputs]] as const;
+      if (bias) yield [`${prefix}.${name}.bias`, [outputs]] as const;
+    };
+    if (features.fused) {
+      yield* linear('self_attn.qkv_proj', queries + 2 * keys, hiddenSize, features.qkvBias);
+      yield* linear('mlp.gate_up_proj', 2 * intermediateSize, hiddenSize, features.mlpBias);
+    } else {
+      yield* linear('self_attn.q_proj', queries, hiddenSize, features.qkvBias);
+      yield* linear('self_attn.k_proj', keys, hiddenSize, features.qkvBias);
+      yield* linear('self_attn.v_proj', keys, hiddenSize, features.qkvBias);
+      yield* linear('mlp.gate_proj', intermediateSize, hiddenSize, features.mlpBias);
+      yield* linear('mlp.up_proj', intermediateSize, hiddenSize, features.mlpBias);
+    }
+    yield* linear('self_attn.o_proj', hiddenSize, queries, features.outBias);
+    yield* linear('mlp.down_proj', hiddenSize, intermediateSize, features.mlpBias);
+    if (features.qkNorm !== 'none') {
+      yield [`${prefix}.self_attn.q_norm.weight`, [features.qkNorm === 'head' ? config.headDim : queries]];
+      yield [`${prefix}.self_attn.k_norm.weight`, [features.qkNorm === 'head' ? config.headDim : keys]];
+    }
+    for (const norm of Object.values(features.norms)) yield [`${prefix}.${norm as string}.weight`, [hiddenSize]];
   }
   yield ['model.norm.weight', [hiddenSize]];
   if (!config.tied) yield ['lm_head.weight', [vocabSize, hiddenSize]];

@@ -1,4 +1,4 @@
-/** The numbers of a Llama `config.json` that decide what a forward pass costs. */
+/** The numbers of a `config.json` that decide what a forward pass costs. */
 export interface LlamaShape {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -7,6 +7,14 @@ export interface LlamaShape {
   readonly kvHeads: number;
   readonly headDim: number;
   readonly vocabSize: number;
+  /** Layers whose queries see only their last `window` positions; absent: there are none. */
+  readonly windows?: readonly SlidingWindow[];
+}
+
+export interface SlidingWindow {
+  readonly window: number;
+  /** How many layers have it. */
+  readonly layers: number;
 }
 
 /** What of a bin decides the cost of a forward pass over it. */
@@ -15,8 +23,27 @@ export interface BinWork {
   readonly tokens: number;
   /** (query, key) pairs the mask lets through: the sum over keys k of `visible_until[k] - k`. */
   readonly visiblePairs: number;
+  /**
+   * The pairs that a sliding window leaves: the sum over queries of the lesser of `position + 1` and `window`. Where it
+   * is not given, windows count as if they hid nothing.
+   */
+  readonly pairsWithin?: (window: number) => number;
   /** Different rows that targets read. */
   readonly readRows: number;
+}
+
+/** Floating-point operations by what they are spent on. A multiply and an add count as two. */
+export interface Flops {
+  /** Query, key and value projections. */
+  readonly qkv: number;
+  /** Scores and weighted sums. */
+  readonly attention: number;
+  /** The projection after attention. */
+  readonly out: number;
+  /** Gate, up and down. */
+  readonly mlp: number;
+  /** LM head. */
+  readonly head: number;
 }
 
 /**
@@ -29,17 +56,44 @@ export interface BinWork {
  * - Attention of one layer: 4·heads·head_dim for each visible (query, key) pair, half for the scores and half for the
  *   weighted sum.
  *
- * Norms, RoPE, softmax and embedding look-ups are not counted (a few per mille), as is usual (Kaplan et al.,
+ * Norms, biases, RoPE, softmax and embedding look-ups are not counted (a few per mille), as is usual (Kaplan et al.,
  * arXiv 2001.08361, table 1). A training step costs three times the policy's forward pass plus one for the reference.
  */
+export function flopsByPart(shape: LlamaShape, work: BinWork): Flops {
+  const { qkv, out, mlp, head } = layerWeights(shape);
+  const rows = (shape.layers - 1) * work.tokens + work.readRows;
+  return {
+    qkv: 2 * qkv * shape.layers * work.tokens,
+    attention: 4 * shape.queryHeads * shape.headDim * pairsOfLayers(shape, work),
+    out: 2 * out * rows,
+    mlp: 2 * mlp * rows,
+    head: 2 * head * work.readRows,
+  };
+}
+
+/** Visible pairs of all layers together. */
+function pairsOfLayers(shape: LlamaShape, { visiblePairs, pairsWithin = () => visiblePairs }: BinWork): number {
+  const windows = shape.windows ?? [];
+  const full = windows.reduce((layers, window) => layers - window.layers, shape.layers);
+  return windows.reduce((pairs, { window, layers }) => pairs + layers * pairsWithin(window), full * visiblePairs);
+}
+
+/** All parts of {@link flopsByPart} together. */
 export function forwardFlops(shape: LlamaShape, work: BinWork): number {
-  const attentionWidth = shape.queryHeads * shape.headDim;
-  const qkv = shape.hiddenSize * (attentionWidth + 2 * shape.kvHeads * shape.headDim);
-  const afterAttention = attentionWidth * shape.hiddenSize + 3 * shape.hiddenSize * shape.intermediateSize;
-  const head = shape.hiddenSize * shape.vocabSize;
-  const linear =
-    2 * qkv * shape.layers * work.tokens +
-    2 * afterAttention * ((shape.layers - 1) * work.tokens + work.readRows) +
-    2 * head * work.readRows;
-  return linear + 4 * attentionWidth * shape.layers * work.visiblePairs;
+  return sumFlops(flopsByPart(shape, work));
+}
+
+export function sumFlops({ qkv, attention, out, mlp, head }: Flops): number {
+  return qkv + attention + out + mlp + head;
+}
+
+/** Weights of a layer's matrices, and of the LM head, which is there once. */
+export function layerWeights(shape: LlamaShape): Omit<Flops, 'attention'> {
+  const queries = shape.queryHeads * shape.headDim;
+  return {
+    qkv: shape.hiddenSize * (queries + 2 * shape.kvHeads * shape.headDim),
+    out: queries * shape.hiddenSize,
+    mlp: 3 * shape.hiddenSize * shape.intermediateSize,
+    head: shape.hiddenSize * shape.vocabSize,
+  };
 }

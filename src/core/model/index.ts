@@ -1,3 +1,12 @@
-export { forwardFlops, type BinWork, type LlamaShape } from './flops.js';
+export {
+  flopsByPart,
+  forwardFlops,
+  layerWeights,
+  sumFlops,
+  type BinWork,
+  type Flops,
+  type LlamaShape,
+  type SlidingWindow,
+} from './flops.js';
 export { inspectModel, type ModelInfo } from './inspect.js';
-export type { LlamaConfig } from './config.js';
+export type { ModelConfig } from './config.js';

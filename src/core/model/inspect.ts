@@ -2,13 +2,13 @@ import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { readSafetensorsHeader, type TensorInfo } from '../safetensors.js';
-import { parameterShapes, readLlamaConfig, type LlamaConfig } from './config.js';
+import { parameterShapes, readModelConfig, type ModelConfig } from './config.js';
 
 /** What a model folder holds, judged without reading a weight. */
 export interface ModelInfo {
   /** Absolute. */
   readonly folder: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Weights, each counted once (a tied head is the embedding). */
   readonly parameters: number;
   /** The types the weights are stored in, most elements first. */
@@ -27,7 +27,7 @@ const again = 'download or save the model again';
  */
 export async function inspectModel(folder: string): Promise<ModelInfo> {
   const absolute = path.resolve(folder);
-  const config = await readLlamaConfig(absolute);
+  const config = await readModelConfig(absolute);
   const weights = await findWeights(absolute);
   const stored = checkWeights(config, weights);
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
@@ -116,7 +116,7 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
 
 const weightTypes: readonly string[] = ['F32', 'F16', 'BF16'];
 
-function checkWeights(config: LlamaConfig, weights: Weights): TensorInfo[] {
+function checkWeights(config: ModelConfig, weights: Weights): TensorInfo[] {
   const expected = new Set<string>();
   const stored: TensorInfo[] = [];
   for (const [name, shape] of parameterShapes(config)) {

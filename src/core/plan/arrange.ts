@@ -1,16 +1,22 @@
+import type { AdditiveTime } from '../cost/time.js';
+import type { Pause } from '../pace.js';
 import type { LayoutOptions, Sharing } from '../run/config.js';
 import type { TokenPair } from '../tokenizer/pair.js';
+import { balance, nothingShared, type Load } from './balance.js';
 import { packTree } from './pack-tree.js';
-import { pack } from './pack.js';
-import { prefixTree, sides, type PrefixTree, type Sequence, type Side } from './tree.js';
+import { pack, spread } from './pack.js';
+import { prefixTree, sides, TreeBuilder, type PrefixTree, type Sequence, type Side } from './tree.js';
+import { segmentTimes, treeTime } from './work.js';
 
 /** A pair of the dataset, ready to be laid out. */
-export interface Unit {
+export interface Unit extends Load {
   readonly pair: TokenPair;
   /** Its own trees, their sequences those of pair 0. None with sharing `tree`: a step's pairs have theirs in common. */
   readonly trees: readonly PrefixTree[];
   /** Least tokens that have to lie in one bin. */
   readonly tokens: number;
+  /** Predicted time of its own trees. */
+  readonly time: number;
   readonly targets: number;
   /** Index among the dataset's usable pairs: the key of its sequences. */
   readonly index: number;
@@ -31,7 +37,8 @@ export interface Bin {
   readonly trees: () => readonly PlacedTree[];
 }
 
-export function toUnit(pair: TokenPair, index: number, sharing: Sharing): Unit {
+/** @param time how trees are timed; none with sharing `tree` */
+export function toUnit(pair: TokenPair, index: number, sharing: Sharing, time: AdditiveTime): Unit {
   const trees = pairTrees(pair, sharing);
   return {
     pair,
@@ -40,14 +47,28 @@ export function toUnit(pair: TokenPair, index: number, sharing: Sharing): Unit {
       sharing === 'tree'
         ? Math.max(pair.chosen.length, pair.rejected.length)
         : trees.reduce((sum, tree) => sum + tree.tokens, 0),
+    time: trees.reduce((sum, tree) => sum + treeTime(tree, time), 0),
+    shared: [],
     targets: pair.chosen.length + pair.rejected.length - 2 * pair.promptLength,
     index,
   };
 }
 
-/** Divides a step's pairs among bins and merges what the sharing allows. */
-export function arrange(units: readonly Unit[], options: LayoutOptions): Bin[] {
-  return options.sharing === 'tree' ? mergedBins(units, options.capacity) : pairBins(units, options.capacity);
+/**
+ * Divides a step's pairs among as few bins as best fit decreasing finds, of about the same predicted time, and merges what
+ * the sharing allows.
+ *
+ * @param pause is called every now and then
+ */
+export async function arrange(
+  units: readonly Unit[],
+  options: LayoutOptions,
+  time: AdditiveTime,
+  pause: Pause,
+): Promise<Bin[]> {
+  return options.sharing === 'tree'
+    ? mergedBins(units, options.capacity, time, pause)
+    : pairBins(units, options.capacity, pause);
 }
 
 function pairTrees(pair: TokenPair, sharing: Sharing): PrefixTree[] {
@@ -67,12 +88,17 @@ function sequenceOf(source: TokenPair, side: Side, pair: number): Sequence {
 }
 
 /** Every pair with its own trees. */
-function pairBins(units: readonly Unit[], capacity: number): Bin[] {
-  const packed = pack(
-    units.map((unit) => unit.tokens),
-    capacity,
-  );
-  return packed.map((members) => {
+async function pairBins(
+  units: readonly Unit[],
+  capacity: number,
+  pause: Pause,
+): Promise<Bin[]> {
+  const fewest = await pack(units, capacity, pause);
+  const start = (await spread(units, capacity, fewest.length, pause)) ?? fewest;
+  const balanced = await balance(start, units, nothingShared, capacity, pause);
+  for (const members of balanced) members.sort((a, b) => a - b);
+  balanced.sort((a, b) => (a[0] as number) - (b[0] as number));
+  return balanced.map((members) => {
     const placed = members.flatMap((index) =>
       (units[index] as Unit).trees.map((tree) => ({ tree, firstPair: index })),
     );
@@ -85,11 +111,25 @@ function pairBins(units: readonly Unit[], capacity: number): Bin[] {
 }
 
 /** One tree a bin, of all its sequences. */
-function mergedBins(units: readonly Unit[], capacity: number): Bin[] {
+async function mergedBins(
+  units: readonly Unit[],
+  capacity: number,
+  time: AdditiveTime,
+  pause: Pause,
+): Promise<Bin[]> {
   const sequences = units.flatMap(({ pair }, index) => sides.map((side) => sequenceOf(pair, side, index)));
-  return packTree(prefixTree(sequences), capacity).map((members) => {
+  const builder = new TreeBuilder();
+  for (const sequence of sequences) {
+    builder.add(sequence);
+    await pause();
+  }
+  const tree = builder.finish();
+  const bins: Bin[] = [];
+  for (const members of await packTree(tree, segmentTimes(tree, time), capacity, pause)) {
     const make = (): PrefixTree => prefixTree(members.map((index) => sequences[index] as Sequence));
     const { tokens, segments } = make();
-    return { tokens, segments: segments.length, trees: () => [{ tree: make(), firstPair: 0 }] };
-  });
+    bins.push({ tokens, segments: segments.length, trees: () => [{ tree: make(), firstPair: 0 }] });
+    await pause();
+  }
+  return bins;
 }

@@ -1,3 +1,4 @@
+import { additiveSeconds } from '../cost/index.js';
 import { rowWhere } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { forwardFlops, type LlamaShape } from '../model/flops.js';
@@ -43,10 +44,12 @@ const most = 2 ** 31 - 1;
 export async function buildPlan(input: PlanInput, options: LayoutOptions, work: WorkOptions = {}): Promise<Plan> {
   const pace = new Pace(work);
   const total = input.pairs.length * options.epochs;
+  const pause = (): Promise<void> => pace.item(() => ({ phase: 'plan', done: 0, total }));
+  const time = additiveSeconds(input.shape);
   const units: Unit[] = [];
   for (const [index, pair] of input.pairs.entries()) {
-    units.push(toUnit(pair, index, options.sharing));
-    await pace.item(() => ({ phase: 'plan', done: 0, total }));
+    units.push(toUnit(pair, index, options.sharing, time));
+    await pause();
   }
   checkUnits(units, input, options);
 
@@ -56,18 +59,22 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
     const order = new Random(options.seed, epoch).order(units.length);
     for (let at = 0; at < order.length; at += options.batch_size) {
       const stepUnits = Array.from(order.subarray(at, at + options.batch_size), (index) => units[index] as Unit);
-      const bins = arrange(stepUnits, options);
+      const bins = await arrange(stepUnits, options, time, pause);
       steps.push({ units: stepUnits, bins });
       tokens = bins.reduce((sum, bin) => sum + bin.tokens, tokens);
       if (tokens > most) throw tooLarge('tokens', input);
-      await pace.item(() => ({ phase: 'plan', done: 0, total }));
+      await pause();
     }
   }
 
   const writer = new PlanWriter(units, steps, options, input.shape);
   for (const step of steps) {
-    writer.step(step);
-    await pace.item(() => ({ phase: 'plan', done: writer.pairs, total }));
+    const firstPair = writer.beginStep(step);
+    for (const bin of step.bins) {
+      writer.bin(bin, firstPair);
+      await pace.item(() => ({ phase: 'plan', done: writer.pairs, total }));
+    }
+    writer.endStep();
   }
   const naive = units.reduce((sum, { pair }) => sum + pair.chosen.length + pair.rejected.length, 0);
   return {
@@ -92,25 +99,6 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
       },
     },
   };
-}
-
-/**
- * Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt: what the
- * bins of a plan with sharing `none` cost together, however they are packed.
- */
-export function naiveFlops(pairs: readonly TokenPair[], shape: LlamaShape, epochs: number): number {
-  let tokens = 0;
-  let visiblePairs = 0;
-  let readRows = 0;
-  for (const pair of pairs) {
-    for (const side of sides) {
-      const { length } = pair[side];
-      tokens += length;
-      visiblePairs += (length * (length + 1)) / 2;
-      readRows += length - pair.promptLength;
-    }
-  }
-  return epochs * forwardFlops(shape, { tokens, visiblePairs, readRows });
 }
 
 function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {
@@ -200,7 +188,8 @@ class PlanWriter {
     this.readBy = new Int32Array(options.capacity).fill(-1);
   }
 
-  step(step: Step): void {
+  /** @returns the step's first pair */
+  beginStep(step: Step): number {
     const { arrays } = this;
     const firstPair = this.pairs;
     for (const unit of step.units) {
@@ -211,13 +200,17 @@ class PlanWriter {
       arrays.sequenceReference[2 * pair] = 2 * unit.index;
       arrays.sequenceReference[2 * pair + 1] = 2 * unit.index + 1;
     }
-    for (const bin of step.bins) this.bin(bin, firstPair);
+    return firstPair;
+  }
+
+  endStep(): void {
+    const { arrays } = this;
     this.steps++;
     arrays.stepBinStart[this.steps] = this.bins;
     arrays.stepPairStart[this.steps] = this.pairs;
   }
 
-  private bin(bin: Bin, stepPair: number): void {
+  bin(bin: Bin, stepPair: number): void {
     const { arrays } = this;
     const start = this.tokens;
     const firstSegment = this.segments;
@@ -231,7 +224,17 @@ class PlanWriter {
       });
     }
     for (let k = start; k < this.tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
-    arrays.binFlops[this.bins] = forwardFlops(this.shape, { tokens: this.tokens - start, visiblePairs, readRows });
+    const pairsWithin = (window: number): number => {
+      let pairs = 0;
+      for (let q = start; q < this.tokens; q++) pairs += Math.min((arrays.position[q] as number) + 1, window);
+      return pairs;
+    };
+    arrays.binFlops[this.bins] = forwardFlops(this.shape, {
+      tokens: this.tokens - start,
+      visiblePairs,
+      pairsWithin,
+      readRows,
+    });
     this.bins++;
     arrays.binStart[this.bins] = this.tokens;
     arrays.targetStart[this.bins] = this.targets;

@@ -1,13 +1,32 @@
+import type { Pause } from '../pace.js';
+import { balance, type Load } from './balance.js';
+import { longestFirst, spreadParts } from './pack.js';
 import type { PrefixTree } from './tree.js';
 
-/** Sequences that go into one bin together, and what of the tree they need. */
-interface Bundle {
+/** What lies in one bin whatever happens: a pair, or a sequence of one that does not fit into a bin. */
+interface Unit extends Load {
   /** Indices into the tree's sequences. */
-  readonly sequences: number[];
-  /** The segments of their paths, each once. */
-  readonly segments: number[];
-  /** Sum of the segments' lengths. */
+  readonly sequences: readonly number[];
+  /** All its tokens. */
+  readonly whole: number;
+}
+
+/** Units that are placed together, and the shared segments that they need. */
+interface Bundle {
+  readonly units: number[];
+  readonly shared: number[];
   tokens: number;
+  /** About: what units share is counted for each. */
+  time: number;
+}
+
+/** A bin that is being filled. */
+interface Bin {
+  readonly units: number[];
+  /** The shared segments that it holds. */
+  readonly held: Set<number>;
+  tokens: number;
+  time: number;
 }
 
 /**
@@ -16,46 +35,74 @@ interface Bundle {
  */
 const leastCommons = [1, 16, 64, 256, Infinity];
 
+/** Bins of about the same time may cost this much more than the cheapest. */
+const mostSpreadCost = 1.0005;
+
+/** Which bin is taken of those that have equally much in common with a bundle. */
+const fullest = ({ tokens }: Bin): number => tokens;
+const fastest = ({ time }: Bin): number => -time;
+
 /** One bin more is accepted when it saves this fraction of a bin's tokens. */
 const binWorth = 1 / 16;
 
 /**
  * Divides the sequences of a tree among bins of at most `capacity` tokens, each holding the paths its sequences need,
- * so that few tokens are held twice. The sequences of a pair stay together unless they do not fit into one bin.
+ * so that few tokens are held twice and the bins take about the same time. The sequences of a pair stay together unless
+ * they do not fit into one bin.
  *
  * Greedy: pairs are bundled in the tree's order while each has at least `leastCommon` tokens in common with those
  * before it and the bundle fits; the bundles are placed best fit decreasing, where it is counted only once what a bin already
  * holds. This is done for several values of `leastCommon`; the division with the fewest tokens wins, a bin counting as
- * 1/16 of its capacity. Deterministic. No sequence may be longer than the capacity.
+ * 1/16 of its capacity. It is done again with the first of the bundles spread over the bins by time, when that costs next to
+ * nothing ({@link spreadParts}). Then pairs are exchanged until the bins are balanced ({@link balance}). Deterministic. No sequence
+ * may be longer than the capacity.
  *
+ * @param times predicted time of each segment
  * @returns the bins, each a list of indices into the tree's sequences in rising order, ordered by their first sequence
  */
-export function packTree(tree: PrefixTree, capacity: number): number[][] {
+export async function packTree(
+  tree: PrefixTree,
+  times: Float64Array,
+  capacity: number,
+  pause: Pause,
+): Promise<number[][]> {
   if (tree.tokens <= capacity) return [tree.sequences.map((_, sequence) => sequence)];
-  const packing = new TreePacking(tree, capacity);
-  let best: readonly Bundle[] | undefined;
+  const packing = new TreePacking(tree, times, capacity, pause);
+  let best: { readonly bins: readonly Bin[]; readonly leastCommon: number } | undefined;
   let bestCost = Infinity;
   for (const leastCommon of leastCommons) {
-    const bins = packing.place(packing.bundle(leastCommon), leastCommon);
-    const cost = bins.reduce((sum, bin) => sum + bin.tokens, bins.length * capacity * binWorth);
-    if (cost < bestCost) [best, bestCost] = [bins, cost];
+    const bins = await packing.place(packing.bundle(leastCommon), leastCommon);
+    const cost = costOf(bins, capacity);
+    if (cost < bestCost) [best, bestCost] = [{ bins, leastCommon }, cost];
   }
-  const packed = (best ?? []).map((bin) => bin.sequences.sort((a, b) => a - b));
+  if (best === undefined) throw new RangeError('a tree has sequences');
+  const packed = await packing.balance(await packing.spread(best.bins, best.leastCommon));
+  for (const bin of packed) bin.sort((a, b) => a - b);
   return packed.sort((a, b) => (a[0] as number) - (b[0] as number));
+}
+
+function costOf(bins: readonly Bin[], capacity: number): number {
+  return bins.reduce((sum, bin) => sum + bin.tokens, bins.length * capacity * binWorth);
 }
 
 class TreePacking {
   private readonly lengths: Int32Array;
-  /** What has to be placed, in the tree's order: neighbours have the most in common. */
-  private readonly units: readonly Bundle[];
+  /** For each segment, how many units need it. */
+  private readonly users: Int32Array;
+  /** In the tree's order: neighbours have the most in common. */
+  private readonly units: readonly Unit[];
 
   constructor(
     private readonly tree: PrefixTree,
+    private readonly times: Float64Array,
     private readonly capacity: number,
+    private readonly pause: Pause,
   ) {
     this.lengths = Int32Array.from(tree.segments, ({ begin, end }) => end - begin);
-    const leaf = ({ sequences }: Bundle): number => tree.paths[sequences[0] as number]?.at(-1) ?? 0;
-    this.units = this.pairs().sort((a, b) => leaf(a) - leaf(b));
+    const groups = this.groups();
+    this.users = new Int32Array(this.lengths.length);
+    for (const { segments } of groups) for (const segment of segments) this.users[segment] = (this.users[segment] as number) + 1;
+    this.units = groups.map(({ sequences, segments }) => this.unit(sequences, segments));
   }
 
   /** Joins units that follow each other while they fit and have enough in common. */
@@ -63,18 +110,19 @@ class TreePacking {
     const bundles: Bundle[] = [];
     /** For each segment, how many bundles there were when it was last taken into one: the last has it when all. */
     const heldBy = new Int32Array(this.lengths.length);
-    for (const unit of this.units) {
+    for (const [index, unit] of this.units.entries()) {
       const last = bundles.at(-1);
       let common = 0;
-      for (const segment of unit.segments) if (heldBy[segment] === bundles.length) common += this.length(segment);
-      if (last !== undefined && common >= leastCommon && last.tokens + unit.tokens - common <= this.capacity) {
-        for (const sequence of unit.sequences) last.sequences.push(sequence);
-        for (const segment of unit.segments) if (heldBy[segment] !== bundles.length) last.segments.push(segment);
-        last.tokens += unit.tokens - common;
+      for (const segment of unit.shared) if (heldBy[segment] === bundles.length) common += this.length(segment);
+      if (last !== undefined && common >= leastCommon && last.tokens + unit.whole - common <= this.capacity) {
+        last.units.push(index);
+        for (const segment of unit.shared) if (heldBy[segment] !== bundles.length) last.shared.push(segment);
+        last.tokens += unit.whole - common;
+        last.time += unit.time;
       } else {
-        bundles.push({ sequences: [...unit.sequences], segments: [...unit.segments], tokens: unit.tokens });
+        bundles.push({ units: [index], shared: [...unit.shared], tokens: unit.whole, time: unit.time });
       }
-      for (const segment of unit.segments) heldBy[segment] = bundles.length;
+      for (const segment of unit.shared) heldBy[segment] = bundles.length;
     }
     return bundles;
   }
@@ -82,67 +130,131 @@ class TreePacking {
   /**
    * Best fit decreasing: the bundle with the most tokens first, each into the bin with which it has the most in common
    * (less than `leastCommon` counts as nothing), of those into the fullest with room.
+   *
+   * @param spread `part` of all tokens go into the fastest of `count` bins instead of the fullest
    */
-  place(bundles: readonly Bundle[], leastCommon: number): Bundle[] {
-    const bins: Bundle[] = [];
+  async place(bundles: readonly Bundle[], leastCommon: number, spread = { count: 0, part: 0 }): Promise<Bin[]> {
+    const open = (): Bin => ({ units: [], held: new Set(), tokens: 0, time: 0 });
+    const bins = Array.from({ length: spread.count }, open);
+    let toSpread = spread.part * bundles.reduce((sum, { tokens }) => sum + tokens, 0);
     /** For each segment, the bins that hold it. */
-    const holders: number[][] = Array.from(this.lengths, () => []);
-    const common = new Int32Array(bundles.length);
-    const longestFirst = bundles.map((bundle, order) => ({ bundle, order }));
-    longestFirst.sort((a, b) => b.bundle.tokens - a.bundle.tokens || a.order - b.order);
-    for (const { bundle } of longestFirst) {
-      common.fill(0, 0, bins.length);
-      for (const segment of bundle.segments) {
-        for (const bin of holders[segment] as number[]) common[bin] = (common[bin] as number) + this.length(segment);
+    const holders: (number[] | undefined)[] = new Array<undefined>(this.lengths.length);
+    const common = new Int32Array(bundles.length + spread.count);
+    for (const order of longestFirst(bundles)) {
+      const bundle = bundles[order] as Bundle;
+      const holdersOf = bundle.shared.map((segment) => (holders[segment] ??= []));
+      // What every bin holds need not be added bin by bin.
+      let everywhere = 0;
+      holdersOf.forEach((holding, at) => {
+        if (holding.length === bins.length) everywhere += this.length(bundle.shared[at] as number);
+      });
+      common.fill(everywhere, 0, bins.length);
+      holdersOf.forEach((holding, at) => {
+        if (holding.length === bins.length) return;
+        const length = this.length(bundle.shared[at] as number);
+        for (const bin of holding) common[bin] = (common[bin] as number) + length;
+      });
+      const prefer = toSpread > 0 ? fastest : fullest;
+      const index = this.bestBin(bins, bundle, common, leastCommon, prefer);
+      if (index === bins.length) {
+        bins.push(open());
+        common[index] = 0;
       }
-      const index = this.bestBin(bins, bundle, common, leastCommon);
-      const bin = bins[index] ?? { sequences: [], segments: [], tokens: 0 };
-      if (index === bins.length) bins.push(bin);
-      for (const sequence of bundle.sequences) bin.sequences.push(sequence);
+      const bin = bins[index] as Bin;
       bin.tokens += bundle.tokens - (common[index] as number);
-      for (const segment of bundle.segments) {
-        const holding = holders[segment] as number[];
-        if (!holding.includes(index)) holding.push(index);
-      }
+      bin.time += bundle.time;
+      toSpread -= bundle.tokens;
+      for (const unit of bundle.units) bin.units.push(unit);
+      bundle.shared.forEach((segment, at) => {
+        if (bin.held.has(segment)) return;
+        bin.held.add(segment);
+        (holdersOf[at] as number[]).push(index);
+      });
+      await this.pause();
+    }
+    return bins;
+  }
+
+  /** Exchanges units among the bins. @returns for each bin its sequences */
+  async balance(bins: readonly Bin[]): Promise<number[][]> {
+    const units = bins.map((bin) => bin.units);
+    const shared = { tokens: this.lengths, time: this.times };
+    const balanced = await balance(units, this.units, shared, this.capacity, this.pause);
+    return balanced.map((bin) => bin.flatMap((unit) => (this.units[unit] as Unit).sequences));
+  }
+
+  /** Places the bundles once more so that bins take about the same time. @returns the given bins when that costs more */
+  async spread(bins: readonly Bin[], leastCommon: number): Promise<readonly Bin[]> {
+    const bundles = this.bundle(leastCommon);
+    const most = costOf(bins, this.capacity) * mostSpreadCost;
+    for (const part of spreadParts) {
+      const spread = await this.place(bundles, leastCommon, { count: bins.length, part });
+      const whole = spread.length === bins.length && spread.every(({ units }) => units.length > 0);
+      if (whole && costOf(spread, this.capacity) <= most) return spread;
     }
     return bins;
   }
 
   /** @returns the number of bins when none has room */
-  private bestBin(bins: readonly Bundle[], bundle: Bundle, common: Int32Array, leastCommon: number): number {
+  private bestBin(
+    bins: readonly Bin[],
+    bundle: Bundle,
+    common: Int32Array,
+    leastCommon: number,
+    prefer: (bin: Bin) => number,
+  ): number {
     let best = bins.length;
     let bestCommon = -1;
-    let bestTokens = -1;
-    for (const [index, bin] of bins.entries()) {
+    let bestValue = -Infinity;
+    for (let index = 0; index < bins.length; index++) {
+      const bin = bins[index] as Bin;
       const shared = common[index] as number;
       if (bin.tokens + bundle.tokens - shared > this.capacity) continue;
       const counted = shared >= leastCommon ? shared : 0;
-      if (counted > bestCommon || (counted === bestCommon && bin.tokens > bestTokens)) {
+      const value = prefer(bin);
+      if (counted > bestCommon || (counted === bestCommon && value > bestValue)) {
         best = index;
         bestCommon = counted;
-        bestTokens = bin.tokens;
+        bestValue = value;
       }
     }
     return best;
   }
 
-  /** Each pair a bundle, or each of its sequences when the pair does not fit into a bin. */
-  private pairs(): Bundle[] {
+  /** The pairs, or each of their sequences when the pair does not fit into a bin, with their segments in the tree's order. */
+  private groups(): { readonly sequences: readonly number[]; readonly segments: readonly number[] }[] {
     const byPair = new Map<number, number[]>();
     for (const [index, { pair }] of this.tree.sequences.entries()) {
       const sequences = byPair.get(pair);
       if (sequences === undefined) byPair.set(pair, [index]);
       else sequences.push(index);
     }
-    return [...byPair.values()].flatMap((sequences) => {
-      const whole = this.bundleOf(sequences);
-      return whole.tokens <= this.capacity ? [whole] : sequences.map((sequence) => this.bundleOf([sequence]));
+    const groupOf = (sequences: readonly number[]): { sequences: readonly number[]; segments: readonly number[] } => {
+      const segments = new Set<number>();
+      for (const sequence of sequences) for (const segment of this.tree.paths[sequence] ?? []) segments.add(segment);
+      return { sequences, segments: [...segments] };
+    };
+    const tokens = (segments: readonly number[]): number =>
+      segments.reduce((sum, segment) => sum + this.length(segment), 0);
+    const groups = [...byPair.values()].flatMap((sequences) => {
+      const whole = groupOf(sequences);
+      return tokens(whole.segments) <= this.capacity ? [whole] : sequences.map((sequence) => groupOf([sequence]));
     });
+    const leaf = ({ sequences }: { readonly sequences: readonly number[] }): number =>
+      this.tree.paths[sequences[0] as number]?.at(-1) ?? 0;
+    return groups.sort((a, b) => leaf(a) - leaf(b));
   }
 
-  private bundleOf(sequences: number[]): Bundle {
-    const segments = [...new Set(sequences.flatMap((sequence) => this.tree.paths[sequence] as number[]))];
-    return { sequences, segments, tokens: segments.reduce((sum, segment) => sum + this.length(segment), 0) };
+  private unit(sequences: readonly number[], segments: readonly number[]): Unit {
+    const shared = segments.filter((segment) => (this.users[segment] as number) > 1);
+    let [whole, tokens, time] = [0, 0, 0];
+    for (const segment of segments) {
+      whole += this.length(segment);
+      if ((this.users[segment] as number) > 1) continue;
+      tokens += this.length(segment);
+      time += this.times[segment] as number;
+    }
+    return { sequences, whole, tokens, time, shared };
   }
 
   private length(segment: number): number {

@@ -51,10 +51,26 @@ export interface PrefixTree {
  * some sequence's prompt or response ends. Children are in the order in which the sequences first need them.
  */
 export function prefixTree(sequences: readonly Sequence[]): PrefixTree {
-  const root = new Node(new Int32Array(0), 0, 0);
-  for (const sequence of sequences) insert(root, sequence);
-  const { segments, tokens } = flatten(root);
-  return { sequences, segments, tokens, paths: sequences.map((sequence) => pathOf(root, sequence)) };
+  const builder = new TreeBuilder();
+  for (const sequence of sequences) builder.add(sequence);
+  return builder.finish();
+}
+
+/** {@link prefixTree} sequence by sequence, for callers that pause between them. */
+export class TreeBuilder {
+  private readonly root = new Node(new Int32Array(0), 0, 0);
+  private readonly sequences: Sequence[] = [];
+
+  add(sequence: Sequence): void {
+    insert(this.root, sequence);
+    this.sequences.push(sequence);
+  }
+
+  finish(): PrefixTree {
+    const { root, sequences } = this;
+    const { segments, tokens } = flatten(root);
+    return { sequences, segments, tokens, paths: sequences.map((sequence) => pathOf(root, sequence)) };
+  }
 }
 
 /** What the sequences through a node take its tokens for, as bits. */

@@ -31,12 +31,34 @@ export interface LayoutOptions {
 
 /** How the weights are trained. Names follow TRL's `DPOConfig` where a thing is the same. */
 export interface TrainingOptions {
-  readonly loss_type: 'sigmoid';
+  /** One loss, or several whose weighted sum is trained (docs/methods.md). */
+  readonly loss_type: LossType | readonly LossType[];
+  /** One number a loss; empty: all 1. */
+  readonly loss_weights: readonly number[];
   readonly beta: number;
+  /** Chance that a label is wrong; for the losses that take it. */
+  readonly label_smoothing: number;
+  readonly f_divergence_type: 'reverse_kl' | 'forward_kl' | 'js_divergence' | 'alpha_divergence';
+  readonly f_alpha_divergence_coef: number;
+  /** LD-DPO: weight of a response's tokens beyond the length of the shorter one; 1: as the others. */
+  readonly ld_alpha: number;
+  /** WPO: pairs weighted by how likely the policy is to write them. */
+  readonly use_weighting: boolean;
+  readonly discopop_tau: number;
+  /** Reward margin of `simpo`. */
+  readonly simpo_gamma: number;
+  /** Weight of the negative log-likelihood in `cpo`. */
+  readonly cpo_alpha: number;
   readonly learning_rate: number;
   readonly lr_scheduler_type: LearningRateSchedule;
   /** Fraction of all steps spent on linear warm-up. */
   readonly warmup_ratio: number;
+  /** Above 0 it counts instead of `warmup_ratio`. */
+  readonly warmup_steps: number;
+  /** Of `warmup_stable_decay`: steps of the fall at the end, its shape, and where it ends (fraction of the rate). */
+  readonly num_decay_steps: number;
+  readonly decay_type: 'linear' | 'cosine' | '1-sqrt';
+  readonly min_lr_ratio: number;
   readonly weight_decay: number;
   readonly adam_beta1: number;
   readonly adam_beta2: number;
@@ -45,8 +67,27 @@ export interface TrainingOptions {
   readonly max_grad_norm: number;
   /** How AdamW's moments are kept. `bfloat16` is half the memory and rounds stochastically; on a GPU only. */
   readonly adam_moments: 'float32' | 'bfloat16';
+  /** Other settings for parameters whose Hugging Face names match; `*` stands for any text. The first match counts. */
+  readonly parameter_groups: readonly ParameterGroup[];
   /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
   readonly reference: 'precompute' | 'in_step';
+  /** Model folder of the reference; empty: the start model. */
+  readonly reference_model: string;
+  /** TR-DPO: the reference moves towards the policy. */
+  readonly sync_ref_model: boolean;
+  readonly ref_model_mixup_alpha: number;
+  readonly ref_model_sync_steps: number;
+  /** Steps at the beginning that train on the chosen responses alone; what they lead to is the reference. */
+  readonly sft_steps: number;
+  /** Steps between evaluations; 0: none. */
+  readonly eval_steps: number;
+  /** The exported model is that of the best evaluation. */
+  readonly load_best_model_at_end: boolean;
+  readonly metric_for_best_model: EvalMetric;
+  /** Evaluations without a better one after which training stops; 0: never. */
+  readonly early_stopping_patience: number;
+  /** A better one counts when it is better by more than this. */
+  readonly early_stopping_threshold: number;
   /** Steps between checkpoints; 0 means only the final one. */
   readonly save_steps: number;
   /** Checkpoints kept; 0 means all of them. */
@@ -70,7 +111,39 @@ export interface RunnerOptions {
 }
 
 export type Sharing = 'none' | 'pair' | 'tree';
-export type LearningRateSchedule = 'constant' | 'linear' | 'cosine';
+export type LearningRateSchedule = 'constant' | 'linear' | 'cosine' | 'warmup_stable_decay';
+
+/** In the runner's order (native-runner/src/train/loss/loss_options.h). */
+export const LOSS_TYPES = [
+  'sigmoid',
+  'hinge',
+  'ipo',
+  'exo_pair',
+  'nca_pair',
+  'robust',
+  'bco_pair',
+  'sppo_hard',
+  'aot',
+  'aot_unpaired',
+  'apo_zero',
+  'apo_down',
+  'discopop',
+  'sft',
+  'sigmoid_norm',
+  'simpo',
+  'orpo',
+  'cpo',
+] as const;
+export type LossType = (typeof LOSS_TYPES)[number];
+
+export const EVAL_METRICS = ['eval_loss', 'eval_rewards/accuracies', 'eval_rewards/margins', 'eval_rewards/chosen'] as const;
+export type EvalMetric = (typeof EVAL_METRICS)[number];
+
+export interface ParameterGroup {
+  readonly pattern: string;
+  readonly learning_rate?: number;
+  readonly weight_decay?: number;
+}
 
 /** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
 export interface DatasetReference {
@@ -90,6 +163,8 @@ export interface RunConfig {
   /** ISO 8601, UTC. */
   readonly created: string;
   readonly dataset: DatasetReference;
+  /** What `eval_steps` evaluates on. */
+  readonly eval_dataset?: DatasetReference;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
@@ -111,17 +186,41 @@ export const DEFAULT_PLAN: PlanOptions = {
 /** TRL's defaults where TRL has the option. */
 export const DEFAULT_TRAINING: TrainingOptions = {
   loss_type: 'sigmoid',
+  loss_weights: [],
   beta: 0.1,
+  label_smoothing: 0,
+  f_divergence_type: 'reverse_kl',
+  f_alpha_divergence_coef: 0.5,
+  ld_alpha: 1,
+  use_weighting: false,
+  discopop_tau: 0.05,
+  simpo_gamma: 0.5,
+  cpo_alpha: 1,
   learning_rate: 1e-6,
   lr_scheduler_type: 'linear',
   warmup_ratio: 0.1,
+  warmup_steps: 0,
+  num_decay_steps: 0,
+  decay_type: 'cosine',
+  min_lr_ratio: 0,
   weight_decay: 0,
   adam_beta1: 0.9,
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
   adam_moments: 'float32',
+  parameter_groups: [],
   reference: 'precompute',
+  reference_model: '',
+  sync_ref_model: false,
+  ref_model_mixup_alpha: 0.6,
+  ref_model_sync_steps: 512,
+  sft_steps: 0,
+  eval_steps: 0,
+  load_best_model_at_end: false,
+  metric_for_best_model: 'eval_loss',
+  early_stopping_patience: 0,
+  early_stopping_threshold: 0,
   save_steps: 50,
   save_total_limit: 2,
 };
@@ -139,7 +238,7 @@ export const DEFAULT_RUNNER: RunnerOptions = {
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
  * `absent` value came later than the format: in older files it is missing and means that.
  */
-type Rule = { readonly absent?: OptionValue } & (
+type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -149,6 +248,8 @@ type Rule = { readonly absent?: OptionValue } & (
   | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
   | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
   | { readonly kind: 'flag' }
+  /** `orItem`: an item may stand for a list of one. */
+  | { readonly kind: 'list'; readonly item: Rule; readonly orItem?: true }
   | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
 );
 
@@ -170,18 +271,57 @@ const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
 };
 
 const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
-  loss_type: { kind: 'choice', choices: ['sigmoid'] },
+  loss_type: { kind: 'list', item: { kind: 'choice', choices: LOSS_TYPES }, orItem: true },
+  loss_weights: { kind: 'list', item: { kind: 'number', min: 0, max: 1e6 }, absent: [] },
   beta: { kind: 'number', min: 0, max: 1000, open: 'min' },
+  label_smoothing: { kind: 'number', min: 0, max: 1, open: 'max', absent: 0 },
+  f_divergence_type: {
+    kind: 'choice',
+    choices: ['reverse_kl', 'forward_kl', 'js_divergence', 'alpha_divergence'],
+    absent: 'reverse_kl',
+  },
+  f_alpha_divergence_coef: { kind: 'number', min: -1000, max: 1000, absent: 0.5 },
+  ld_alpha: { kind: 'number', min: 0, max: 1, absent: 1 },
+  use_weighting: { kind: 'flag', absent: false },
+  discopop_tau: { kind: 'number', min: 0, max: 1e9, open: 'min', absent: 0.05 },
+  simpo_gamma: { kind: 'number', min: -1e9, max: 1e9, absent: 0.5 },
+  cpo_alpha: { kind: 'number', min: 0, max: 1e9, absent: 1 },
   learning_rate: { kind: 'number', min: 0, max: 1 },
-  lr_scheduler_type: { kind: 'choice', choices: ['constant', 'linear', 'cosine'] },
+  lr_scheduler_type: { kind: 'choice', choices: ['constant', 'linear', 'cosine', 'warmup_stable_decay'] },
   warmup_ratio: { kind: 'number', min: 0, max: 1 },
+  warmup_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  num_decay_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  decay_type: { kind: 'choice', choices: ['linear', 'cosine', '1-sqrt'], absent: 'cosine' },
+  min_lr_ratio: { kind: 'number', min: 0, max: 1, absent: 0 },
   weight_decay: { kind: 'number', min: 0, max: 10 },
   adam_beta1: { kind: 'number', min: 0, max: 1, open: 'max' },
   adam_beta2: { kind: 'number', min: 0, max: 1, open: 'max' },
   adam_epsilon: { kind: 'number', min: 0, max: 1, open: 'min' },
   max_grad_norm: { kind: 'number', min: 0, max: 1e9 },
   adam_moments: { kind: 'choice', choices: ['float32', 'bfloat16'], absent: 'float32' },
+  parameter_groups: {
+    kind: 'list',
+    item: {
+      kind: 'object',
+      fields: {
+        pattern: { kind: 'string', pattern: /\S/, expected: 'a pattern of parameter names' },
+        learning_rate: { kind: 'number', min: 0, max: 1, optional: true },
+        weight_decay: { kind: 'number', min: 0, max: 10, optional: true },
+      },
+    },
+    absent: [],
+  },
   reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
+  reference_model: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
+  sync_ref_model: { kind: 'flag', absent: false },
+  ref_model_mixup_alpha: { kind: 'number', min: 0, max: 1, absent: 0.6 },
+  ref_model_sync_steps: { kind: 'integer', min: 1, max: MAX_INT32, absent: 512 },
+  sft_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  eval_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  load_best_model_at_end: { kind: 'flag', absent: false },
+  metric_for_best_model: { kind: 'choice', choices: EVAL_METRICS, absent: 'eval_loss' },
+  early_stopping_patience: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  early_stopping_threshold: { kind: 'number', min: 0, max: 1e9, absent: 0 },
   save_steps: { kind: 'integer', min: 0, max: MAX_INT32 },
   save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };
@@ -197,6 +337,16 @@ const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
 
+const DATASET = {
+  kind: 'object',
+  fields: {
+    path: ABSOLUTE_PATH,
+    sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+    format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+    pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+  },
+} as const satisfies Rule;
+
 const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   format: { kind: 'choice', choices: ['wishbone-run'] },
   version: { kind: 'choice', choices: [1] },
@@ -207,15 +357,8 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
     pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
     expected: 'a UTC time like 2026-01-02T15:04:05.000Z',
   },
-  dataset: {
-    kind: 'object',
-    fields: {
-      path: ABSOLUTE_PATH,
-      sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
-      format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
-      pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
-    },
-  },
+  dataset: DATASET,
+  eval_dataset: { ...DATASET, optional: true },
   model: { kind: 'object', fields: { path: ABSOLUTE_PATH } },
   plan: { kind: 'object', fields: PLAN_FIELDS },
   training: { kind: 'object', fields: TRAINING_FIELDS },
@@ -236,8 +379,9 @@ export function optionProblem(option: OptionPath, value: unknown): string | unde
 }
 
 /** How the value of an option is written. */
-export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' {
+export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' {
   const kind = ruleOf(option)?.kind;
+  if (kind === 'list') return 'list';
   return kind === 'choice' || kind === 'flag' ? kind : kind === 'string' ? 'text' : 'number';
 }
 
@@ -254,7 +398,8 @@ function ruleOf(option: OptionPath): Rule | undefined {
 /** The values an option may have when it is a choice, or undefined when it is none. */
 export function optionChoices(option: OptionPath): readonly string[] | undefined {
   const rule = ruleOf(option);
-  return rule?.kind === 'choice' ? rule.choices.map(String) : undefined;
+  const one = rule?.kind === 'list' && rule.orItem ? rule.item : rule;
+  return one?.kind === 'choice' ? one.choices.map(String) : undefined;
 }
 
 /**
@@ -284,9 +429,10 @@ function completed(
   fields: Readonly<Record<string, Rule>>,
   value: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const entries = Object.entries(fields).map(([name, rule]) => {
+  const entries = Object.entries(fields).flatMap(([name, rule]) => {
     const field = value[name] ?? rule.absent;
-    return [name, rule.kind === 'object' ? completed(rule.fields, field as Record<string, unknown>) : field];
+    if (field === undefined) return [];
+    return [[name, rule.kind === 'object' ? completed(rule.fields, field as Record<string, unknown>) : field]];
   });
   return Object.fromEntries(entries) as Record<string, unknown>;
 }
@@ -319,7 +465,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   for (const [name, rule] of Object.entries(fields)) {
     const field = (value as Record<string, unknown>)[name];
     if (field === undefined) {
-      if (rule.absent !== undefined) continue;
+      if (rule.absent !== undefined || rule.optional) continue;
       throw new WishboneError(
         `field "${at(name)}" is missing`,
         `${file}, field ${at(name)}`,
@@ -328,6 +474,11 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     }
     if (rule.kind === 'object') {
       checkFields(rule.fields, field, at(name), file);
+      continue;
+    }
+    if (rule.kind === 'list' && rule.item.kind === 'object' && Array.isArray(field)) {
+      const { fields: ofItem } = rule.item;
+      field.forEach((item, index) => checkFields(ofItem, item, `${at(name)}.${index}`, file));
       continue;
     }
     const problem = valueProblem(rule, field);
@@ -350,6 +501,11 @@ function valueProblem(rule: Rule, value: unknown): string | undefined {
       return typeof value === 'string' && (rule.pattern === undefined || rule.pattern.test(value)) ? undefined : wrong;
     case 'flag':
       return typeof value === 'boolean' ? undefined : wrong;
+    case 'list': {
+      const items: readonly unknown[] | undefined = Array.isArray(value) ? value : rule.orItem ? [value] : undefined;
+      if (items === undefined || (rule.orItem && items.length === 0)) return wrong;
+      return items.map((item) => valueProblem(rule.item, item)).find((problem) => problem !== undefined);
+    }
     case 'object':
       return typeof value === 'object' && value !== null ? undefined : wrong;
     default: {
@@ -370,6 +526,8 @@ function ruleText(rule: Rule): string {
       return rule.expected ?? 'a text';
     case 'flag':
       return 'true or false';
+    case 'list':
+      return rule.orItem ? `${ruleText(rule.item)}, or a list of these` : `a list, each ${ruleText(rule.item)}`;
     case 'object':
       return `an object with ${Object.keys(rule.fields).join(', ')}`;
     default: {

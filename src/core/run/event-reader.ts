@@ -32,6 +32,11 @@ export class EventParser {
     return this.#skipped;
   }
 
+  /** True after bytes that end in the middle of a line. */
+  get unfinished(): boolean {
+    return this.#restBytes > 0 || this.#dropping;
+  }
+
   get firstProblem(): WishboneError | undefined {
     return this.#firstProblem;
   }
@@ -43,8 +48,12 @@ export class EventParser {
     for (;;) {
       const end = bytes.indexOf(0x0a, begin);
       if (end < 0) break;
-      this.#keep(bytes.subarray(begin, end));
-      this.#finishLine(events);
+      if (this.#restBytes === 0 && !this.#dropping && end - begin <= LONGEST_LINE) {
+        this.#finishLine(bytes.toString('utf8', begin, end), events);
+      } else {
+        this.#keep(bytes.subarray(begin, end));
+        this.#finishRest(events);
+      }
       begin = end + 1;
     }
     // Copied: the caller's buffer is used again for the next read.
@@ -64,17 +73,23 @@ export class EventParser {
     this.#restBytes += part.length;
   }
 
-  #finishLine(events: RunEvent[]): void {
-    this.#line++;
-    const text = Buffer.concat(this.#rest).toString('utf8');
-    const dropped = this.#dropping;
+  #finishRest(events: RunEvent[]): void {
+    const text = this.#dropping ? undefined : Buffer.concat(this.#rest).toString('utf8');
     this.#rest = [];
     this.#restBytes = 0;
     this.#dropping = false;
-    if (!dropped && text.trim() === '') return;
+    this.#finishLine(text, events);
+  }
+
+  /** @param text undefined for a line that was too long to be kept */
+  #finishLine(text: string | undefined, events: RunEvent[]): void {
+    this.#line++;
+    if (text?.trim() === '') return;
     const where = `${this.file}, line ${this.#line}`;
     try {
-      if (dropped) throw new WishboneError('the line is too long for an event', where, 'the line is skipped');
+      if (text === undefined) {
+        throw new WishboneError('the line is too long for an event', where, 'the line is skipped');
+      }
       events.push(parseEvent(text, where));
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;
@@ -93,18 +108,29 @@ export async function readEvents(folder: string): Promise<RunEvent[]> {
   return new AppendedReader(path.join(folder, EVENTS_FILE)).read();
 }
 
+/** What is to be known of an event log beside its events. */
+export interface LogState {
+  /** True while further batches of what is there already follow. */
+  readonly more: boolean;
+  /** Lines so far that could not be read. */
+  readonly skipped: number;
+  /** True when it ends in the middle of a line. */
+  readonly unfinished: boolean;
+}
+
 /**
  * Follows a run's events: what is there already as the first batch, which may be empty, then each batch as it is
  * appended.
  *
  * `reset` is true when the events so far no longer count (the first batch; the file was removed, replaced or cut) and
- * this batch begins again from the file's start.
+ * this batch begins again from the file's start. Long logs are handed on piece by piece, so that their events need not
+ * be in memory together.
  *
  * @returns a promise that fulfils when `signal` aborts and rejects when the file cannot be read or the listener throws
  */
 export async function followEvents(
   folder: string,
-  listener: (events: readonly RunEvent[], reset: boolean) => void,
+  listener: (events: readonly RunEvent[], reset: boolean, log: LogState) => void,
   signal: AbortSignal,
 ): Promise<void> {
   if (signal.aborted) return;
@@ -117,10 +143,16 @@ export async function followEvents(
       // Armed before the file is looked at: a change in between must not be slept through.
       const changed = new Promise<void>((resolve) => (wake = resolve));
       if (await reader.startedOver()) reset = true;
-      const batch = await reader.read();
+      let inParts = false;
+      const batch = await reader.read((events) => {
+        if (signal.aborted) return;
+        listener(events, reset, { ...reader.state, more: true });
+        inParts = true;
+        reset = false;
+      });
       if (signal.aborted) break;
       // An empty file is news too: to the new listener, and to one whose events are gone.
-      if (batch.length > 0 || reset) listener(batch, reset);
+      if (batch.length > 0 || reset || inParts) listener(batch, reset, reader.state);
       reset = false;
       await sleepUntil(changed, signal);
     }
@@ -168,6 +200,10 @@ class AppendedReader {
     this.#parser = new EventParser(file);
   }
 
+  get state(): LogState {
+    return { more: false, skipped: this.#parser.skipped, unfinished: this.#parser.unfinished };
+  }
+
   /** Looks at the file. True when it is not the file that was read before, or is shorter: reading begins again at 0. */
   async startedOver(): Promise<boolean> {
     const info = await this.#look();
@@ -183,9 +219,13 @@ class AppendedReader {
     return over;
   }
 
-  /** The events of all lines completed since the last call. */
-  async read(): Promise<RunEvent[]> {
-    const events: RunEvent[] = [];
+  /**
+   * The events of all lines completed since the last call.
+   *
+   * @param onPart takes those of a long stretch of the file when more of it follows; they are not returned then
+   */
+  async read(onPart?: (events: readonly RunEvent[]) => void): Promise<RunEvent[]> {
+    let events: RunEvent[] = [];
     if (this.#inode === undefined) await this.startedOver();
     if (this.#inode === undefined || this.#size === this.#offset) return events;
     let handle: FileHandle;
@@ -200,6 +240,10 @@ class AppendedReader {
       for (;;) {
         const { bytesRead } = await handle.read(chunk, 0, chunk.length, this.#offset);
         if (bytesRead === 0) break;
+        if (onPart !== undefined && events.length > 0) {
+          onPart(events);
+          events = [];
+        }
         this.#offset += bytesRead;
         for (const event of this.#parser.push(chunk.subarray(0, bytesRead))) events.push(event);
       }

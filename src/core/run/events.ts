@@ -65,6 +65,28 @@ export interface StepEvent extends EventHead {
   readonly 'logps/rejected': number | null;
   readonly grad_norm: number | null;
   readonly learning_rate: number | null;
+  /** Most bytes of device memory held at once so far; older runners do not say. */
+  readonly memory?: number;
+}
+
+/** Metrics of the eval set under TRL's names with `eval_` before each; other fields as in a step. */
+export interface EvalEvent extends EventHead {
+  readonly type: 'eval';
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly pairs: number;
+  readonly seconds: number;
+  readonly eval_loss: number | null;
+  readonly 'eval_rewards/chosen': number | null;
+  readonly 'eval_rewards/rejected': number | null;
+  readonly 'eval_rewards/margins': number | null;
+  readonly 'eval_rewards/accuracies': number | null;
+  readonly 'eval_logps/chosen': number | null;
+  readonly 'eval_logps/rejected': number | null;
+  /** The best so far by `metric_for_best_model`. */
+  readonly best: boolean;
 }
 
 export interface CheckpointEvent extends EventHead {
@@ -83,6 +105,8 @@ export interface FinishedEvent extends EventHead {
   readonly type: 'finished';
   readonly steps: number;
   readonly seconds: number;
+  /** Bytes; older runners do not say. */
+  readonly peakMemory?: number;
 }
 
 export interface StoppedEvent extends EventHead {
@@ -105,13 +129,14 @@ export type RunEvent =
   | ProgressEvent
   | CeilingEvent
   | StepEvent
+  | EvalEvent
   | CheckpointEvent
   | ExportEvent
   | FinishedEvent
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
+type FieldKind = 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
 
 const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKind>>>> = {
   start: {
@@ -149,12 +174,30 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
     grad_norm: 'metric',
     learning_rate: 'metric',
   },
+  eval: {
+    step: 'count',
+    steps: 'count',
+    epoch: 'number',
+    pairs: 'count',
+    seconds: 'number',
+    eval_loss: 'metric',
+    'eval_rewards/chosen': 'metric',
+    'eval_rewards/rejected': 'metric',
+    'eval_rewards/margins': 'metric',
+    'eval_rewards/accuracies': 'metric',
+    'eval_logps/chosen': 'metric',
+    'eval_logps/rejected': 'metric',
+    best: 'flag',
+  },
   checkpoint: { step: 'count', path: 'text' },
   export: { path: 'text' },
   finished: { steps: 'count', seconds: 'number' },
   stopped: { step: 'count' },
   failed: { what: 'text', where: 'text', advice: 'text', exitCode: 'count' },
 };
+
+/** The same as lists: logs have many lines. */
+const FIELD_LISTS = new Map(Object.entries(FIELDS).map(([type, fields]) => [type, Object.entries(fields)]));
 
 /**
  * Reads one line of `events.jsonl`.
@@ -178,9 +221,9 @@ export function parseEvent(line: string, where: string): RunEvent {
     throw bad(`unknown event type ${JSON.stringify(type)}`, where);
   }
   if (!isCount(event['seq'])) throw bad('field "seq" is not a whole number', where);
-  if (typeof event['time'] !== 'string' || Number.isNaN(Date.parse(event['time'])))
+  if (typeof event['time'] !== 'string' || !isTime(event['time']))
     throw bad('field "time" is not a time', where);
-  for (const [name, kind] of Object.entries(FIELDS[type as RunEvent['type']])) {
+  for (const [name, kind] of FIELD_LISTS.get(type)!) {
     // Own fields only, so that a name like "constructor" in the table could never be met by the prototype.
     const field = Object.hasOwn(event, name) ? event[name] : undefined;
     if (!matches(kind, field)) throw bad(`field "${name}" of a ${type} event: expected ${KIND_TEXT[kind]}`, where);
@@ -189,6 +232,7 @@ export function parseEvent(line: string, where: string): RunEvent {
 }
 
 const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
+  flag: 'true or false',
   count: 'a whole number of at least 0',
   number: 'a number',
   metric: 'a number or null',
@@ -199,6 +243,8 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
 
 function matches(kind: FieldKind, value: unknown): boolean {
   switch (kind) {
+    case 'flag':
+      return typeof value === 'boolean';
     case 'count':
       return isCount(value);
     case 'number':
@@ -212,6 +258,11 @@ function matches(kind: FieldKind, value: unknown): boolean {
     case 'step or null':
       return value === null || isCount(value);
   }
+}
+
+/** The form that the runner writes is told by its look, which is many times as fast. */
+function isTime(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(text) || !Number.isNaN(Date.parse(text));
 }
 
 function isCount(value: unknown): value is number {

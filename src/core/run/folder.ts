@@ -12,14 +12,17 @@ import {
   checkRunConfig,
   parseRunConfig,
 } from './config.js';
-import { readEvents } from './event-reader.js';
+import { readEventEnds } from './event-ends.js';
 import { RunHistory } from './history.js';
+import { readLabels } from './labels.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
 
 export const RUN_FILE = 'run.json';
 export const PLAN_FILE = 'plan.safetensors';
+/** The plan of what `eval_steps` evaluates on. */
+export const EVAL_PLAN_FILE = 'eval-plan.safetensors';
 export const LOG_FILE = 'runner.log';
 
 /** Where a workspace keeps its runs, relative to the workspace folder. */
@@ -34,6 +37,7 @@ const ABANDONED_MILLISECONDS = 24 * 3600 * 1000;
 export interface RunSettings {
   readonly name?: string | undefined;
   readonly dataset: DatasetReference;
+  readonly evalDataset?: DatasetReference | undefined;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
@@ -46,7 +50,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
   const stamp = created.slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   const id = `${stamp}-${WORDS[randomInt(WORDS.length)]!}`;
   const name = settings.name?.trim();
-  const { dataset, model, plan, training, runner } = settings;
+  const { dataset, evalDataset, model, plan, training, runner } = settings;
   return {
     format: 'wishbone-run',
     version: 1,
@@ -54,6 +58,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     name: name === undefined || name === '' ? id : name,
     created,
     dataset,
+    ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
     model,
     plan,
     training,
@@ -66,7 +71,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
  * with a run's name is always whole. An existing run is never overwritten: a taken id gets a number (`…-2`), and the
  * `run.json` then holds that id.
  *
- * @param writePlan writes the plan to the file it is given; when it fails, nothing is left behind
+ * @param writePlan writes the plan to the file it is given, and an eval plan beside it; when it fails, nothing is left behind
  * @returns the absolute path of the new folder
  * @throws WishboneError when the config is not valid or the folder cannot be written; what `writePlan` throws
  */
@@ -169,11 +174,13 @@ async function removeAbandoned(runs: string): Promise<void> {
 export interface Run {
   /** Absolute path. */
   readonly folder: string;
+  /** As in `run.json`, but with the name that the run was given since. */
   readonly config: RunConfig;
+  readonly tags: readonly string[];
 }
 
 /**
- * Reads a run folder's `run.json`.
+ * Reads a run folder's `run.json` and its labels.
  *
  * @throws WishboneError naming file and field when it is missing or broken
  */
@@ -191,7 +198,9 @@ export async function readRun(folder: string): Promise<Run> {
       missing ? 'name a folder under .wishbone/runs' : 'check that the file may be read',
     );
   }
-  return { folder: path.dirname(file), config: parseRunConfig(text, file) };
+  const config = parseRunConfig(text, file);
+  const { name = config.name, tags } = await readLabels(path.dirname(file));
+  return { folder: path.dirname(file), config: { ...config, name }, tags };
 }
 
 /** One line of a list of runs: a readable run, or a folder with what is wrong with it. */
@@ -199,10 +208,16 @@ export type RunListing =
   | {
       readonly folder: string;
       readonly config: RunConfig;
+      readonly tags: readonly string[];
       readonly state: RunState;
       readonly step: number;
       readonly steps: number | undefined;
+      /** Of the last step. */
       readonly loss: number | undefined;
+      readonly margin: number | undefined;
+      readonly accuracy: number | undefined;
+      /** Known of a run that is followed. */
+      readonly secondsLeft?: number;
       readonly problem?: undefined;
     }
   | { readonly folder: string; readonly problem: WishboneError };
@@ -210,8 +225,7 @@ export type RunListing =
 /** All runs of a folder, newest first, broken ones last. A folder that does not exist has none. */
 export async function listRuns(runsFolder: string): Promise<RunListing[]> {
   const listings: RunListing[] = [];
-  // One after the other: logs can be long, and one in memory at a time is enough.
-  for (const folder of await runFolders(path.resolve(runsFolder))) listings.push(await listing(folder));
+  for (const folder of await runFolders(path.resolve(runsFolder))) listings.push(await listRun(folder));
   const created = (run: RunListing): string => (run.problem === undefined ? run.config.created : '');
   return listings.sort((a, b) => compare(created(b), created(a)) || compare(b.folder, a.folder));
 }
@@ -247,13 +261,23 @@ async function runFolders(runs: string): Promise<string[]> {
   }
 }
 
-async function listing(folder: string): Promise<RunListing> {
+/** One run as a list shows it. Reads the ends of its log only, so that long logs are no slower to list. */
+export async function listRun(folder: string): Promise<RunListing> {
   try {
-    const { config } = await readRun(folder);
+    const { config, tags } = await readRun(folder);
     const history = new RunHistory();
-    for (const event of await readEvents(folder)) history.add(event);
-    const state = await stateOf(folder, history);
-    return { folder, config, state, step: history.step, steps: history.totalSteps, loss: history.latest('loss') };
+    for (const event of await readEventEnds(folder)) history.add(event);
+    return {
+      folder,
+      config,
+      tags,
+      state: await stateOf(folder, history),
+      step: history.step,
+      steps: history.totalSteps,
+      loss: history.latest('loss'),
+      margin: history.latest('rewards/margins'),
+      accuracy: history.latest('rewards/accuracies'),
+    };
   } catch (error) {
     if (error instanceof WishboneError) return { folder, problem: error };
     return { folder, problem: new WishboneError(`cannot read the run: ${String(error)}`, folder, 'check the folder') };

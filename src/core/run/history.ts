@@ -1,5 +1,6 @@
 import type {
   CheckpointEvent,
+  EvalEvent,
   FailedEvent,
   FinishedEvent,
   RunEvent,
@@ -26,8 +27,24 @@ export const STEP_COLUMNS = [
   'logps/rejected',
   'grad_norm',
   'learning_rate',
+  'memory',
 ] as const satisfies readonly (keyof StepEvent)[];
 export type StepColumn = (typeof STEP_COLUMNS)[number];
+
+/** Figures kept for every evaluation, by the names of their counterparts in training. */
+export const EVAL_COLUMNS = [
+  'loss',
+  'rewards/chosen',
+  'rewards/rejected',
+  'rewards/margins',
+  'rewards/accuracies',
+  'logps/chosen',
+  'logps/rejected',
+] as const satisfies readonly StepColumn[];
+export type EvalColumn = (typeof EVAL_COLUMNS)[number];
+
+/** One evaluation. A figure that the runner did not say, or could not express, is NaN. */
+export type EvalRow = { readonly step: number } & Readonly<Record<EvalColumn, number>>;
 
 /** Recent steps that speed is judged by. */
 const RECENT_STEPS = 20;
@@ -64,6 +81,8 @@ export class RunHistory {
   ceilingFlops: number | undefined;
   /** Whole checkpoints, oldest first, latest of each step. */
   checkpoints: CheckpointEvent[] = [];
+  /** Oldest first, one a step. */
+  evals: readonly EvalRow[] = [];
   exportPath: string | undefined;
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
@@ -96,6 +115,7 @@ export class RunHistory {
     this.progress = undefined;
     this.ceilingFlops = undefined;
     this.checkpoints = [];
+    this.evals = [];
     this.exportPath = undefined;
     this.terminal = undefined;
     this.lastEvent = undefined;
@@ -113,6 +133,7 @@ export class RunHistory {
         this.exportPath = undefined;
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
         this.checkpoints = this.checkpoints.filter(({ step }) => step <= (event.resumedFrom ?? 0));
+        this.evals = this.evals.filter(({ step }) => step <= (event.resumedFrom ?? 0));
         break;
       case 'phase':
         this.phase = event.phase;
@@ -129,6 +150,9 @@ export class RunHistory {
         this.phase = 'train';
         this.progress = undefined;
         this.#addStep(event);
+        break;
+      case 'eval':
+        this.evals = [...this.evals.filter(({ step }) => step < event.step), evalRow(event)];
         break;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ step }) => step < event.step), event];
@@ -182,6 +206,12 @@ export class RunHistory {
 
   #addStep(event: StepEvent): void {
     const row = this.#rowOf(event.step);
+    if (row === this.steps.length) {
+      this.steps.push(event.step);
+      for (const name of STEP_COLUMNS) this.columns[name].push(event[name] ?? NaN);
+      this.#changedFrom = Math.min(this.#changedFrom, row);
+      return;
+    }
     if (this.steps[row] !== event.step) {
       // Not at the end only when the log is out of order; then the row is opened where it belongs.
       this.steps.splice(row, 0, event.step);
@@ -211,4 +241,15 @@ export class RunHistory {
     for (const name of STEP_COLUMNS) this.columns[name].length = row;
     this.#changedFrom = Math.min(this.#changedFrom, row);
   }
+}
+
+function evalRow(event: EvalEvent): EvalRow {
+  const figure = (name: EvalColumn): number => {
+    const value: unknown = event[`eval_${name}`];
+    return typeof value === 'number' ? value : NaN;
+  };
+  return {
+    step: event.step,
+    ...(Object.fromEntries(EVAL_COLUMNS.map((name) => [name, figure(name)])) as Record<EvalColumn, number>),
+  };
 }

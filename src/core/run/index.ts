@@ -21,6 +21,7 @@ export { type Preset, presetById, PRESETS } from './presets.js';
 export {
   activeRuns,
   createRunFolder,
+  listRun,
   listRuns,
   LOG_FILE,
   newRunConfig,
@@ -32,12 +33,17 @@ export {
   RUNS_FOLDER,
   type RunSettings,
 } from './folder.js';
+export { LABELS_FILE, nameProblem, parseTags, readLabels, type RunLabels, tagsProblem, writeLabels } from './labels.js';
 export { checkDiskSpace, diskNeed } from './disk.js';
 export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StartEvent, type StepEvent } from './events.js';
-export { EVENTS_FILE, followEvents, readEvents } from './event-reader.js';
-export { type Pace, RunHistory, STEP_COLUMNS, type StepColumn } from './history.js';
+export { EVENTS_FILE, followEvents, type LogState, readEvents } from './event-reader.js';
+export { EVAL_COLUMNS, type EvalColumn, type EvalRow, type Pace, RunHistory, STEP_COLUMNS, type StepColumn } from './history.js';
+export { type CsvRun, historyCsv } from './csv.js';
+export { type Divergence, divergences } from './divergence.js';
+export { type ConfigDifference, configDifferences } from './config-diff.js';
+export { crashAdvice, type Ended } from './crash-advice.js';
 export { isActive, isResumable, runState, type RunState, stateOf } from './state.js';
-export { autoBackend, type BackendInfo, parseBackends, runnerBackends } from './runner-info.js';
+export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
 export { type ProcessRecord, readProcessRecord } from './process-record.js';
 export {
   exitText,
@@ -47,4 +53,5 @@ export {
   startRunner,
   type StartOptions,
   stopRunner,
+  useRunner,
 } from './runner.js';

@@ -1,10 +1,22 @@
+import { ExitCode, WishboneError } from '../errors.js';
 import { locateRunner } from './runner.js';
+
+/** One thing that the runner can compute on; its place in the list is its number. */
+export interface DeviceInfo {
+  readonly name: string;
+  /** Hardware threads, of a CPU. */
+  readonly threads?: number;
+  /** Bytes, of a GPU. */
+  readonly memory?: number;
+  /** Compute capability of a GPU, such as `9.0`. */
+  readonly capability?: string;
+}
 
 /** What one backend of the runner finds on this machine (docs/formats.md, `info --json`). */
 export interface BackendInfo {
   readonly name: string;
   readonly available: boolean;
-  readonly devices: readonly { readonly name: string }[];
+  readonly devices: readonly DeviceInfo[];
   /** Why it is not available. */
   readonly problem?: string;
 }
@@ -17,13 +29,29 @@ const PATIENCE_MILLISECONDS = 20_000;
  * run itself needs it.
  */
 export async function runnerBackends(runner?: string): Promise<readonly BackendInfo[]> {
+  return askBackends(runner).catch(() => []);
+}
+
+/**
+ * {@link runnerBackends} for whoever wants to know why there are none.
+ *
+ * @throws WishboneError when there is no runner, or it does not answer as it should
+ */
+export async function askBackends(runner?: string): Promise<readonly BackendInfo[]> {
+  const program = runner ?? (await locateRunner());
+  // Loaded when first needed, as in runner.ts.
+  const { execa } = await import('execa');
+  const advice = 'run it with `info --json` in a terminal to see what it says; if it was not built here, build it';
+  const { stdout, failed, shortMessage } = await execa(program, ['info', '--json'], {
+    stdin: 'ignore',
+    timeout: PATIENCE_MILLISECONDS,
+    reject: false,
+  });
+  if (failed) throw new WishboneError(`the runner does not answer: ${shortMessage}`, program, advice, ExitCode.internal);
   try {
-    const { execa } = await import('execa');
-    const program = runner ?? (await locateRunner());
-    const { stdout } = await execa(program, ['info', '--json'], { stdin: 'ignore', timeout: PATIENCE_MILLISECONDS });
     return parseBackends(stdout);
   } catch {
-    return [];
+    throw new WishboneError('the runner printed what is not JSON', program, advice, ExitCode.internal);
   }
 }
 
@@ -40,8 +68,20 @@ function isBackend(value: unknown): value is BackendInfo {
     typeof name === 'string' &&
     typeof available === 'boolean' &&
     Array.isArray(devices) &&
-    devices.every((device: unknown) => typeof (device as { name?: unknown } | null)?.name === 'string') &&
+    devices.every(isDevice) &&
     (problem === undefined || typeof problem === 'string')
+  );
+}
+
+function isDevice(value: unknown): value is DeviceInfo {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, threads, memory, capability } = value as Readonly<Record<string, unknown>>;
+  const countOrNone = (count: unknown): boolean => count === undefined || Number.isSafeInteger(count);
+  return (
+    typeof name === 'string' &&
+    countOrNone(threads) &&
+    countOrNone(memory) &&
+    (capability === undefined || typeof capability === 'string')
   );
 }
 

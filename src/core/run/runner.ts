@@ -23,12 +23,23 @@ export interface StartOptions {
   readonly runner?: string;
 }
 
+let chosenRunner = '';
+
+/** Has {@link locateRunner} find this runner from now on; empty: as if none was chosen. */
+export function useRunner(file: string): void {
+  chosenRunner = file;
+}
+
 /**
- * The path of the native runner: `WISHBONE_RUNNER` when set, else the one that was built or packaged with this code.
+ * The path of the native runner: the one of {@link useRunner}, then `WISHBONE_RUNNER` when set, else the one that was built or packaged with this code.
  *
  * @throws WishboneError when there is none or it may not be executed
  */
 export async function locateRunner(): Promise<string> {
+  if (chosenRunner !== '') {
+    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: correct or empty it');
+    return chosenRunner;
+  }
   const named = process.env['WISHBONE_RUNNER'];
   if (named !== undefined && named !== '') {
     const file = path.resolve(named);

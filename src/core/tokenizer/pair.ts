@@ -37,7 +37,7 @@ export class PairTokenizer {
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    const { prompt, chosen, rejected } = pair.kind === 'text' ? this.text(pair) : this.messages(pair);
+    const { prompt, chosen, rejected } = this.renderings(pair);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const promptLength = Math.max(1, common);
     const { maxLength } = this.options;
@@ -49,6 +49,11 @@ export class PairTokenizer {
       pair: { ...place, chosen: tokens(chosen), rejected: tokens(rejected), promptLength },
       truncated: chosen.length > maxLength || rejected.length > maxLength,
     };
+  }
+
+  /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
+  renderings(pair: PairText): Renderings {
+    return pair.kind === 'text' ? this.text(pair) : this.messages(pair);
   }
 
   private text(pair: TextPair): Renderings {
@@ -115,7 +120,8 @@ export class PairTokenizer {
   }
 }
 
-interface Renderings {
+/** A pair's token ids: of the prompt alone, and of the prompt with each response. */
+export interface Renderings {
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
   readonly rejected: readonly number[];

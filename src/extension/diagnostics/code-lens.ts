@@ -1,36 +1,46 @@
+import path from 'node:path';
+
 import * as vscode from 'vscode';
 
-import { formatCount } from '../../format.js';
+import { errorOf } from '../../core/checks/index.js';
+import { sentence } from '../../format.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
-import { MOST_CHARACTERS } from './documents.js';
-import { summaryDetails, summaryText } from './text.js';
+import { summaryDetails, summaryText, tokenText } from './text.js';
 
-/** Above the first line of a preference file: what it holds, and a way to train on it. */
+/** Above the first line of a preference file: what it holds, and ways to train on it and to look at its masks. */
 export class SummaryLenses implements vscode.CodeLensProvider {
   readonly onDidChangeCodeLenses: vscode.Event<void>;
 
   constructor(readonly diagnostics: DatasetDiagnostics) {
-    this.onDidChangeCodeLenses = diagnostics.onDidChange;
+    const changed = new vscode.EventEmitter<void>();
+    diagnostics.onDidChange(() => changed.fire());
+    this.onDidChangeCodeLenses = changed.event;
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
-    const state = this.diagnostics.stateOf(document);
-    if (state.kind === 'other') return [];
-    const line = new vscode.Range(0, 0, 0, 0);
-    const summary =
-      state.kind === 'large'
-        ? // Without a command it is plain text.
-          { title: `not checked: more than ${formatCount(MOST_CHARACTERS)} characters`, command: '' }
-        : {
-            title: summaryText(state.report),
-            tooltip: summaryDetails(state.report.problems) ?? 'Show the Problems view',
-            command: 'workbench.actions.view.problems',
-          };
-    const launch = { title: '$(play) Launch Run…', command: 'wishbone.launchRun', arguments: [document.uri] };
+    const state = this.diagnostics.stateOf(document.uri);
+    if (state.kind !== 'checked') return [];
+    const { report, options } = state;
+    const lens = (title: string, command: string, more: Partial<vscode.Command> = {}): vscode.CodeLens =>
+      new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, ...more });
+    const tooltip = summaryDetails(report) ?? 'Show the Problems view';
+    const model = options.model === undefined ? undefined : path.basename(options.model);
+    const trouble = report.modelTrouble && errorOf(report.modelTrouble);
+    const onFile = { arguments: [document.uri] };
     return [
-      new vscode.CodeLens(line, summary),
+      lens(summaryText(report), 'workbench.actions.view.problems', { tooltip }),
+      lens(
+        trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`,
+        'wishbone.chooseTokenModel',
+        { tooltip: trouble?.format() ?? 'Choose the model whose tokenizer counts' },
+      ),
       // A run reads the file, and what was never saved is none.
-      ...(document.isUntitled ? [] : [new vscode.CodeLens(line, launch)]),
+      ...(document.isUntitled
+        ? []
+        : [
+            lens('$(play) Launch Run…', 'wishbone.launchRun', onFile),
+            lens('$(inspect) Inspect Masks', 'wishbone.inspectMasks', onFile),
+          ]),
     ];
   }
 }

@@ -1,61 +1,67 @@
 import * as vscode from 'vscode';
 
-import {
-  type CheckReport,
-  checkSeverities,
-  headLength,
-  isPreferenceText,
-  PreferenceChecker,
-  type Problem,
-  type Severity,
-} from '../../core/checks/index.js';
+import { CheckWorker, type Problem, type RowTokens } from '../../core/checks/index.js';
 import type { Problems } from '../problems.js';
 import { SummaryLenses } from './code-lens.js';
-import { isJsonFile, isWanted, lengthOf, mayBePreferences, MOST_CHARACTERS, rangeOf, SELECTOR } from './documents.js';
-import { LatestJob } from './latest-job.js';
+import { SELECTOR } from './documents.js';
+import { type FileState, OTHER } from './file-state.js';
+import { LargeFiles } from './large-files.js';
+import { ModelChoice } from './model-choice.js';
+import { OpenDocuments } from './open-documents.js';
 import { QuickFixes } from './quick-fixes.js';
-import { codeOf, docsUrl, problemText } from './text.js';
+import { RowHints } from './row-hints.js';
+import { RowHovers } from './row-hovers.js';
+import { DatasetStatusBar } from './status-bar.js';
+import { diagnosticOf } from './vscode-diagnostic.js';
 
-/** How long typing must rest before a document is checked again. */
-const REST_MILLISECONDS = 300;
-
-/** What is known of a document: nothing for one that is no preference file. */
-export type DocumentState =
-  | { readonly kind: 'other' }
-  | { readonly kind: 'large' }
-  | { readonly kind: 'checked'; readonly report: CheckReport; readonly version: number };
-
-interface Watched {
-  readonly document: vscode.TextDocument;
-  readonly checker: PreferenceChecker;
-  readonly job: LatestJob;
-  state: DocumentState;
-}
-
-/** Checks preference files while they are open in the editor. */
+/** Checks preference files while they are open in the editor, and shows what is known about them. */
 export class DatasetDiagnostics implements vscode.Disposable {
   readonly #collection = vscode.languages.createDiagnosticCollection('wishbone');
-  readonly #watched = new Map<vscode.TextDocument, Watched>();
-  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #states = new Map<string, { readonly state: FileState; readonly problems: readonly Problem[] }>();
+  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly #worker: CheckWorker;
+  readonly #documents: OpenDocuments;
+  readonly #files: LargeFiles;
   readonly #subscriptions: vscode.Disposable;
-  /** Fires when the state of a document may be another. */
+  #ids = 0;
+  /** Fires when the state of a document is another. */
   readonly onDidChange = this.#changed.event;
 
   constructor(
-    readonly extension: vscode.Extension<unknown>,
+    readonly context: vscode.ExtensionContext,
     readonly problems: Problems,
   ) {
+    const models = new ModelChoice(context);
+    this.#worker = new CheckWorker({
+      onReport: (id, report) => this.#documents.report(id, report),
+      onOutOfStep: (id) => this.#documents.outOfStep(id),
+      onFileReport: (id, report) => this.#files.report(id, report),
+      onFileTrouble: (id, error) => this.#files.trouble(id, error),
+      onFault: (error, hasEnded) => {
+        problems.log(error);
+        if (!hasEnded) return;
+        this.#documents.sendAgain();
+        this.#files.sendAgain();
+      },
+    });
+    const listener = {
+      onState: (uri: vscode.Uri, state: FileState) => this.#tell(uri, state),
+      onError: (error: unknown) => problems.log(error),
+    };
+    const nextId = (): number => ++this.#ids;
+    this.#documents = new OpenDocuments(this.#worker, models, nextId, listener);
+    this.#files = new LargeFiles(this.#worker, models, nextId, listener);
     this.#subscriptions = vscode.Disposable.from(
-      vscode.workspace.onDidOpenTextDocument((document) => this.#look(document, 0)),
-      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
-        // Without changes it is only the mark of unsaved ones that came or went.
-        if (contentChanges.length > 0) this.#look(document, REST_MILLISECONDS);
-      }),
-      vscode.workspace.onDidCloseTextDocument((document) => this.#forget(document)),
+      models,
+      this.#documents,
+      this.#files,
+      new DatasetStatusBar(this),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('wishbone.diagnostics')) this.#lookAtAll();
       }),
       vscode.languages.registerCodeLensProvider(SELECTOR, new SummaryLenses(this)),
+      vscode.languages.registerHoverProvider(SELECTOR, new RowHovers(this)),
+      vscode.languages.registerInlayHintsProvider(SELECTOR, new RowHints(this)),
       vscode.languages.registerCodeActionsProvider(SELECTOR, new QuickFixes(this), QuickFixes.metadata),
     );
     this.#lookAtAll();
@@ -63,91 +69,43 @@ export class DatasetDiagnostics implements vscode.Disposable {
 
   dispose(): void {
     this.#subscriptions.dispose();
-    for (const { job } of this.#watched.values()) job.cancel();
-    this.#watched.clear();
     this.#collection.dispose();
     this.#changed.dispose();
+    void this.#worker.dispose();
   }
 
-  stateOf(document: vscode.TextDocument): DocumentState {
-    return this.#watched.get(document)?.state ?? { kind: 'other' };
+  stateOf(uri: vscode.Uri): FileState {
+    return this.#states.get(uri.toString())?.state ?? OTHER;
+  }
+
+  /**
+   * The tokens of rows, by their JSON text; undefined for a row that cannot be trained on.
+   *
+   * @throws WishboneError when the model folder cannot be used
+   */
+  tokens(model: string, maxLength: number, rows: readonly string[]): Promise<readonly (RowTokens | undefined)[]> {
+    return this.#worker.tokens(model, maxLength, rows);
   }
 
   #lookAtAll(): void {
-    for (const document of vscode.workspace.textDocuments) this.#look(document, 0);
+    this.#documents.lookAtAll();
+    this.#files.look();
   }
 
-  #look(document: vscode.TextDocument, milliseconds: number): void {
-    if (!mayBePreferences(document)) return;
-    if (isWanted(document)) this.#watch(document).job.schedule(milliseconds);
-    else this.#forget(document);
-  }
-
-  #watch(document: vscode.TextDocument): Watched {
-    const known = this.#watched.get(document);
-    if (known !== undefined) return known;
-    const watched: Watched = {
-      document,
-      checker: new PreferenceChecker(isJsonFile(document)),
-      job: new LatestJob(
-        (signal) => this.#check(watched, signal),
-        (error) => this.problems.log(error),
-      ),
-      state: { kind: 'other' },
-    };
-    this.#watched.set(document, watched);
-    return watched;
-  }
-
-  #forget(document: vscode.TextDocument): void {
-    const watched = this.#watched.get(document);
-    if (watched === undefined) return;
-    watched.job.cancel();
-    this.#watched.delete(document);
-    this.#collection.delete(document.uri);
-    this.#changed.fire();
-  }
-
-  async #check(watched: Watched, signal: AbortSignal): Promise<void> {
-    const { document, checker } = watched;
-    const { version } = document;
-    const head = document.getText(new vscode.Range(new vscode.Position(0, 0), document.positionAt(headLength)));
-    if (!isPreferenceText(head, isJsonFile(document))) return this.#tell(watched, { kind: 'other' });
-    if (lengthOf(document) > MOST_CHARACTERS) return this.#tell(watched, { kind: 'large' });
-    const report = await checker.check(document.getText(), signal);
-    if (report !== undefined && !signal.aborted) this.#tell(watched, { kind: 'checked', report, version });
-  }
-
-  #tell(watched: Watched, state: DocumentState): void {
-    const { uri } = watched.document;
-    const isNews = watched.state.kind !== 'other' || state.kind !== 'other';
-    watched.state = state;
-    if (!isNews) return;
-    const found = state.kind === 'checked' ? state.report.problems : [];
-    this.#collection.set(
-      uri,
-      found.map((problem) => this.#diagnostic(uri, problem)),
-    );
-    this.#changed.fire();
-  }
-
-  #diagnostic(uri: vscode.Uri, problem: Problem): vscode.Diagnostic {
-    const { check, range, earlier } = problem;
-    const severity = severities[checkSeverities[check]];
-    const diagnostic = new vscode.Diagnostic(rangeOf(range), problemText(problem), severity);
-    const docs = docsUrl((this.extension.packageJSON as { repository?: unknown }).repository, check);
-    diagnostic.source = 'Wishbone';
-    diagnostic.code = docs === undefined ? codeOf(check) : { value: codeOf(check), target: vscode.Uri.parse(docs) };
-    if (earlier !== undefined) {
-      const location = new vscode.Location(uri, rangeOf(earlier));
-      diagnostic.relatedInformation = [new vscode.DiagnosticRelatedInformation(location, 'the earlier row')];
+  #tell(uri: vscode.Uri, state: FileState): void {
+    const key = uri.toString();
+    const known = this.#states.get(key)?.problems ?? [];
+    const problems = (state.kind === 'checked' || state.kind === 'large' ? state.report?.problems : undefined) ?? [];
+    if (state.kind === 'other') this.#states.delete(key);
+    else this.#states.set(key, { state, problems });
+    // While tokens are counted reports come that tell of nothing new.
+    if (JSON.stringify(known) !== JSON.stringify(problems)) {
+      const { repository } = this.context.extension.packageJSON as { repository?: unknown };
+      this.#collection.set(
+        uri,
+        problems.map((problem) => diagnosticOf(uri, problem, repository)),
+      );
     }
-    return diagnostic;
+    this.#changed.fire(uri);
   }
 }
-
-const severities: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
-  error: vscode.DiagnosticSeverity.Error,
-  warning: vscode.DiagnosticSeverity.Warning,
-  information: vscode.DiagnosticSeverity.Information,
-};

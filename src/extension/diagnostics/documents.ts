@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
 
-import type { Range, Span } from '../../core/checks/index.js';
+import type { DocumentReport, Range, Span } from '../../core/checks/index.js';
 
-/** VS Code gives up on larger files by itself at 50 MB; long before that every edit would cost too much. */
-export const MOST_CHARACTERS = 20_000_000;
+/** Bytes of a file beyond which VS Code may keep its text to the window: extensions never see such a document. */
+export const LARGE_BYTES = 50 * 2 ** 20;
 
 /** Where preference files are shown and what is offered for them. */
 export const SELECTOR: vscode.DocumentSelector = [
@@ -17,18 +17,36 @@ export function mayBePreferences(document: vscode.TextDocument): boolean {
   return vscode.languages.match(SELECTOR, document) > 0;
 }
 
+/** The file that a tab shows as text, when it may be a preference file by its name. */
+export function fileOfTab({ input }: vscode.Tab): vscode.Uri | undefined {
+  if (!(input instanceof vscode.TabInputText) || input.uri.scheme !== 'file') return undefined;
+  return /\.jsonl?$/i.test(input.uri.path) ? input.uri : undefined;
+}
+
 /** True when a document is read as `.json` files are. */
 export function isJsonFile({ fileName, isUntitled, languageId }: vscode.TextDocument): boolean {
   return isUntitled ? languageId === 'json' : /\.json$/i.test(fileName);
 }
 
 /** Whether the settings want a document to be checked. */
-export function isWanted(document: vscode.TextDocument): boolean {
-  const settings = vscode.workspace.getConfiguration('wishbone.diagnostics', document.uri);
+export function isWanted(uri: vscode.Uri): boolean {
+  const settings = vscode.workspace.getConfiguration('wishbone.diagnostics', uri);
   if (!settings.get<boolean>('enable', true)) return false;
-  const exclude = settings.get<unknown>('exclude');
-  const patterns = Array.isArray(exclude) ? exclude.filter((pattern) => typeof pattern === 'string') : [];
-  return !patterns.some((pattern) => vscode.languages.match({ pattern }, document) > 0);
+  // A document that was never saved has no path that a pattern could mean.
+  if (uri.scheme === 'untitled') return true;
+  const matches = (name: string): boolean =>
+    patternsOf(settings.get(name)).some((pattern) => vscode.languages.match({ pattern }, asDocument(uri)) > 0);
+  return matches('include') && !matches('exclude');
+}
+
+/** What is matched of a document; VS Code matches patterns with documents alone, and a large file has none. */
+function asDocument(uri: vscode.Uri): vscode.TextDocument {
+  return { uri, fileName: uri.fsPath, languageId: '' } as vscode.TextDocument;
+}
+
+/** A setting's list of glob patterns, without what a person may have written that is none. */
+export function patternsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((pattern) => typeof pattern === 'string') : [];
 }
 
 /** Length of a document in characters, without making a copy of it. */
@@ -44,4 +62,23 @@ export function rangeOf({ start, end }: Range): vscode.Range {
 /** The range of a stretch of a document's text. */
 export function rangeAt(document: vscode.TextDocument, { start, end }: Span): vscode.Range {
   return new vscode.Range(document.positionAt(start), document.positionAt(end));
+}
+
+/** Where a row's JSON begins and ends; undefined for a row that is not there. */
+export function rowSpan({ rows }: Pick<DocumentReport, 'rows'>, row: number): Span | undefined {
+  const [start, end] = [rows[2 * row], rows[2 * row + 1]];
+  return start === undefined || end === undefined ? undefined : { start, end };
+}
+
+/** Number of the row that a place in the text is in; undefined between rows. */
+export function rowAt(report: Pick<DocumentReport, 'rows'>, offset: number): number | undefined {
+  let low = 0;
+  let high = report.rows.length / 2 - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((report.rows[2 * middle] as number) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  const span = rowSpan(report, low);
+  return span !== undefined && span.start <= offset && offset <= span.end ? low : undefined;
 }

@@ -1,4 +1,4 @@
-import type { CheckReport, Problem } from '../../core/checks/index.js';
+import { checkSeverities, type Problem } from '../../core/checks/index.js';
 
 /** Something that can be done about problems of one row. */
 export interface Fix {
@@ -15,7 +15,7 @@ export interface Fix {
  * @param sideFile name of the file that rows can be moved to; undefined when there can be none
  */
 export function fixesFor(
-  { problems }: Pick<CheckReport, 'problems'>,
+  { problems }: { readonly problems: readonly Problem[] },
   isMeant: (problem: Problem) => boolean,
   sideFile: string | undefined,
 ): Fix[] {
@@ -27,8 +27,8 @@ export function fixesFor(
   );
   const byRow = new Map<number, Problem[]>();
   for (const problem of meant) {
-    // White space is no reason to part with a row.
-    if (problem.row === undefined || problem.trim !== undefined) continue;
+    // What is only worth knowing is no reason to part with a row.
+    if (problem.row === undefined || checkSeverities[problem.check] === 'information') continue;
     byRow.set(problem.row, [...(byRow.get(problem.row) ?? []), problem]);
   }
   return [

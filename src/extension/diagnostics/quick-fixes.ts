@@ -2,9 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { type CheckReport, type Problem, rowAsLine, rowDeletion, sideFileName } from '../../core/checks/index.js';
+import { type DocumentReport, type Problem, rowAsLine, rowDeletion, sideFileName } from '../../core/checks/index.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
-import { rangeAt, rangeOf } from './documents.js';
+import { rangeAt, rangeOf, rowSpan } from './documents.js';
 import { type Fix, fixesFor } from './fixes.js';
 import { codeOf } from './text.js';
 
@@ -13,7 +13,7 @@ class RowMove extends vscode.CodeAction {
   constructor(
     readonly fix: Fix,
     readonly document: vscode.TextDocument,
-    readonly report: CheckReport,
+    readonly report: DocumentReport,
     readonly sideFile: string,
   ) {
     super(fix.title, vscode.CodeActionKind.QuickFix);
@@ -33,9 +33,9 @@ export class QuickFixes implements vscode.CodeActionProvider {
     _range: vscode.Range,
     context: vscode.CodeActionContext,
   ): vscode.CodeAction[] {
-    const state = this.diagnostics.stateOf(document);
+    const state = this.diagnostics.stateOf(document.uri);
     // Places of an older version are no longer where they were.
-    if (state.kind !== 'checked' || state.version !== document.version) return [];
+    if (state.kind !== 'checked' || state.report.version !== document.version) return [];
     const { report } = state;
     const find = (problem: Problem): vscode.Diagnostic | undefined =>
       context.diagnostics.find((diagnostic) => isAbout(diagnostic, problem));
@@ -55,7 +55,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
   async resolveCodeAction(action: vscode.CodeAction): Promise<vscode.CodeAction> {
     if (!(action instanceof RowMove)) return action;
     const { fix, document, report, sideFile } = action;
-    const span = report.rows[fix.row]!;
+    const span = rowSpan(report, fix.row)!;
     const row = rowAsLine(document.getText(rangeAt(document, span)));
     const edit = editOf(fix, document, report);
     const target = vscode.Uri.joinPath(document.uri, '..', sideFile);
@@ -76,13 +76,13 @@ export class QuickFixes implements vscode.CodeActionProvider {
 function editOf(
   { kind, row, problems }: Fix,
   document: vscode.TextDocument,
-  report: CheckReport,
+  report: DocumentReport,
 ): vscode.WorkspaceEdit {
   const edit = new vscode.WorkspaceEdit();
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));
   } else {
-    edit.delete(document.uri, rangeAt(document, rowDeletion(report, row)));
+    edit.delete(document.uri, rangeAt(document, rowDeletion((index) => rowSpan(report, index), row)));
   }
   return edit;
 }

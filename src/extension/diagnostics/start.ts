@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 
 import type { Problems } from '../problems.js';
-import { mayBePreferences } from './documents.js';
+import { fileOfTab, mayBePreferences } from './documents.js';
+import { chooseTokenModel } from './model-choice.js';
 
 /** Loads the checks when the first document is open that may be a preference file; most windows never see one. */
 export function startDiagnostics(context: vscode.ExtensionContext, problems: Problems): vscode.Disposable {
@@ -10,13 +11,22 @@ export function startDiagnostics(context: vscode.ExtensionContext, problems: Pro
   let isDisposed = false;
   const load = async (): Promise<void> => {
     const { DatasetDiagnostics } = await import('./dataset-diagnostics.js');
-    if (!isDisposed) disposables.push(new DatasetDiagnostics(context.extension, problems));
+    if (!isDisposed) disposables.push(new DatasetDiagnostics(context, problems));
   };
-  const look = (document: vscode.TextDocument): void => {
-    if (loaded === undefined && mayBePreferences(document)) loaded = load().catch((error) => problems.log(error));
+  const look = (): void => {
+    if (loaded !== undefined) return;
+    const isOpen =
+      vscode.workspace.textDocuments.some(mayBePreferences) ||
+      // A large file has a tab, but no document.
+      vscode.window.tabGroups.all.some(({ tabs }) => tabs.some((tab) => fileOfTab(tab) !== undefined));
+    if (isOpen) loaded = load().catch((error) => problems.log(error));
   };
-  disposables.push(vscode.workspace.onDidOpenTextDocument(look));
-  vscode.workspace.textDocuments.forEach(look);
+  disposables.push(
+    problems.command('wishbone.chooseTokenModel', () => chooseTokenModel(context)),
+    vscode.workspace.onDidOpenTextDocument(look),
+    vscode.window.tabGroups.onDidChangeTabs(look),
+  );
+  look();
   return new vscode.Disposable(() => {
     isDisposed = true;
     vscode.Disposable.from(...disposables).dispose();

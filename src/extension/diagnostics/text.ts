@@ -1,5 +1,5 @@
-import { type CheckReport, checkSeverities, type Problem } from '../../core/checks/index.js';
-import { plural, sentence } from '../../format.js';
+import { checkSeverities, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
+import { formatCount, formatPercent, plural, sentence } from '../../format.js';
 
 /** A problem as one line. */
 export function problemText({ what, advice }: Pick<Problem, 'what' | 'advice'>): string {
@@ -20,16 +20,62 @@ export function docsUrl(repository: unknown, check: Problem['check']): string | 
   return `${page}/blob/main/docs/diagnostics.md#${check}`;
 }
 
-/** The summary above the first line. What is only worth knowing is not counted as a problem. */
-export function summaryText({ pairs, problems }: Pick<CheckReport, 'pairs' | 'problems'>): string {
-  const count = problems.filter(({ check }) => checkSeverities[check] !== 'information').length;
-  return `${plural(pairs, 'pair')} · ${count === 0 ? 'no problems' : plural(count, 'problem')}`;
+type Summary = Pick<FileSummary, 'pairs' | 'counts'>;
+
+/** Problems of a file. What is only worth knowing is none. */
+export function problemCount({ counts }: Pick<FileSummary, 'counts'>, ...of: readonly Severity[]): number {
+  const wanted = of.length > 0 ? of : (['error', 'warning'] as const);
+  return entries(counts).reduce((sum, [check, count]) => sum + (wanted.includes(checkSeverities[check]) ? count : 0), 0);
 }
 
-/** How many problems of which kind, most frequent first, one a line; undefined when there are none. */
-export function summaryDetails(problems: readonly Pick<Problem, 'check'>[]): string | undefined {
-  const counts = new Map<string, number>();
-  for (const { check } of problems) counts.set(check, (counts.get(check) ?? 0) + 1);
-  const lines = [...counts].sort(([, a], [, b]) => b - a).map(([check, count]) => `${count} × ${check}`);
-  return lines.length === 0 ? undefined : lines.join('\n');
+/** The summary above the first line. */
+export function summaryText(summary: Summary): string {
+  const count = problemCount(summary);
+  return `${plural(summary.pairs, 'pair')} · ${count === 0 ? 'no problems' : plural(count, 'problem')}`;
+}
+
+/** The same for the status bar, with icons. */
+export function statusLabel(summary: Summary): string {
+  const [errors, warnings] = [problemCount(summary, 'error'), problemCount(summary, 'warning')];
+  const parts = [
+    `$(list-unordered) ${plural(summary.pairs, 'pair')}`,
+    ...(errors > 0 ? [`$(error) ${formatCount(errors)}`] : []),
+    ...(warnings > 0 ? [`$(warning) ${formatCount(warnings)}`] : []),
+    ...(errors + warnings === 0 ? ['$(check)'] : []),
+  ];
+  return parts.join(' ');
+}
+
+/** What the tokens come to, or what they need. `model`: the name of its folder. */
+export function tokenText(tokens: DocumentReport['tokens'], model: string | undefined): string {
+  if (model === undefined) return 'Choose a model to count tokens';
+  if (tokens === undefined) return `${model}: loading`;
+  const { done, total, sums } = tokens;
+  if (done < total) return `${model}: counting tokens, ${formatPercent(done / total)}`;
+  const { naiveTokens, sharedTokens, flops } = sums;
+  if (naiveTokens === 0) return `${model}: no tokens`;
+  const saved = flops === undefined ? 1 - sharedTokens / naiveTokens : 1 - flops.shared / flops.naive;
+  return (
+    `${model}: ${formatCount(naiveTokens)} tokens, ${formatCount(sharedTokens)} shared ` +
+    `(saves ${formatPercent(saved)}${flops === undefined ? '' : ' of FLOPs'})`
+  );
+}
+
+const mostSources = 10;
+
+/** How many problems of which kind and how many pairs of which source, most frequent first; undefined for neither. */
+export function summaryDetails({ counts, sources }: Pick<FileSummary, 'counts' | 'sources'>): string | undefined {
+  const problems = entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([check, count]) => `${formatCount(count)} × ${check}`);
+  const bySource = sources
+    .slice(0, mostSources)
+    .map(({ name, pairs, chosenLonger }) => `${name}: ${plural(pairs, 'pair')}, chosen longer in ${formatPercent(chosenLonger)}`);
+  if (sources.length > mostSources) bySource.push(`and ${plural(sources.length - mostSources, 'source')} more`);
+  const blocks = [problems, bySource].filter((block) => block.length > 0).map((block) => block.join('\n'));
+  return blocks.length === 0 ? undefined : blocks.join('\n\n');
+}
+
+function entries(counts: FileSummary['counts']): [Problem['check'], number][] {
+  return Object.entries(counts) as [Problem['check'], number][];
 }

@@ -12,12 +12,14 @@ import {
   locateRunner,
   type Preset,
   PRESETS,
+  type RunConfig,
+  type RunnerOptions,
   runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
 import { formatRatio, plural } from '../../format.js';
 import { withPlanProgress } from '../plan-progress.js';
-import type { RunPanels } from '../panel/run-panel.js';
+import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { ensureTrusted } from '../trust.js';
@@ -32,6 +34,9 @@ import { pickStep } from './steps.js';
 const TITLE = 'Launch Run';
 const OPEN_FOLDER = 'Open Folder…';
 const OPEN_RUN = 'Open Run';
+
+/** What settings begin from: a preset, or those of another run. */
+type Start = Pick<Preset, 'label' | 'plan' | 'training'> & { readonly runner?: RunnerOptions };
 
 /** Everything that has been decided when a run is launched. */
 interface Decision {
@@ -58,10 +63,19 @@ export class Launcher {
 
   /** @param dataset a preference file to begin with (a path or an address), so that it is not asked for */
   async launch(dataset?: unknown): Promise<void> {
+    await this.#launch(givenPath(dataset), undefined);
+  }
+
+  /** Launches a run like another one, with every setting open to be changed first. */
+  async duplicate(config: RunConfig): Promise<void> {
+    await this.#launch(config.dataset.path, config);
+  }
+
+  async #launch(dataset: string | undefined, like: RunConfig | undefined): Promise<void> {
     if (!(await ensureTrusted()) || !(await ensureFolder())) return;
     // Said before anything is asked: without it all answers would be in vain.
     await locateRunner();
-    const decision = await this.#decide(givenPath(dataset));
+    const decision = await this.#decide(dataset, like);
     if (decision === undefined) return;
     await checkDiskSpace(decision.runsFolder, decision.model.parameters, decision.options.training);
     await Promise.all([this.#datasets.add(decision.dataset), this.#models.add(decision.model.folder)]);
@@ -72,14 +86,15 @@ export class Launcher {
   }
 
   /** The four questions, with the way back. */
-  async #decide(given: string | undefined): Promise<Decision | undefined> {
+  async #decide(given: string | undefined, like: RunConfig | undefined): Promise<Decision | undefined> {
     const totalSteps = 4;
     // Asked for early and needed last.
     const backends = runnerBackends();
     let dataset = given;
-    let model: ModelInfo | undefined;
-    let preset: Preset | undefined;
-    for (let step = dataset === undefined ? 1 : 2; ;) {
+    let model = like === undefined ? undefined : await this.#inspect(like.model.path);
+    let preset: Start | undefined = like === undefined ? undefined : { label: `As ${like.name}`, ...like };
+    // A model that is gone is asked for.
+    for (let step = dataset === undefined ? 1 : model === undefined ? 2 : 4; ;) {
       const position = { step, totalSteps, title: TITLE };
       switch (step) {
         case 1: {
@@ -104,7 +119,7 @@ export class Launcher {
         }
         case 3: {
           const before = preset;
-          const picked = await pickStep<Preset>({
+          const picked = await pickStep<Start>({
             ...position,
             back: true,
             placeholder: 'Preset: what to begin from; every setting can be changed next',
@@ -183,12 +198,8 @@ export class Launcher {
 }
 
 /** A preset's options as far as the model allows them. */
-function optionsFor({ plan, training }: Preset, { config }: ModelInfo): LaunchOptions {
-  return {
-    plan: { ...plan, max_length: Math.min(plan.max_length, config.maxPositions) },
-    training,
-    runner: DEFAULT_RUNNER,
-  };
+function optionsFor({ plan, training, runner = DEFAULT_RUNNER }: Start, { config }: ModelInfo): LaunchOptions {
+  return { plan: { ...plan, max_length: Math.min(plan.max_length, config.maxPositions) }, training, runner };
 }
 
 /** A run lives in the workspace folder its dataset is in, or in the first one. */
@@ -200,6 +211,8 @@ function runsFolderFor(dataset: string): string {
 }
 
 function givenPath(argument: unknown): string | undefined {
+  // The Datasets view gives its item.
+  if (typeof argument === 'object' && argument !== null && 'file' in argument) return givenPath(argument.file);
   if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
   return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }

@@ -4,14 +4,10 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { formDescriptions } from '../../core/dataset/index.js';
+import { datasetCandidates } from '../datasets/find-datasets.js';
 import { datasetForm, mayBeDataset } from './candidates.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, pickStep, separator, type StepResult } from './steps.js';
-
-/** Never searched for datasets or models. */
-export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
-const DATASETS = '**/*.{jsonl,json,csv,tsv,jsonl.gz,json.gz,csv.gz,tsv.gz,parquet}';
-const MOST_FILES = 3000;
 
 const BROWSE = Symbol('browse');
 
@@ -70,12 +66,7 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
   const editor = vscode.window.activeTextEditor?.document.uri;
   if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
   for (const file of recent.all) if (await exists(file)) await add(1, file);
-  const found = await vscode.workspace.findFiles(DATASETS, EXCLUDED, MOST_FILES);
-  // Names that say what they are first; then the shallow ones, which are likelier meant.
-  const rank = ({ fsPath }: vscode.Uri): number =>
-    (/\.jsonl(\.gz)?$/.test(fsPath) ? 0 : 1) * 100 + fsPath.split(path.sep).length;
-  found.sort((a, b) => rank(a) - rank(b) || (a.fsPath < b.fsPath ? -1 : 1));
-  for (const { fsPath } of found) await add(2, fsPath);
+  for (const file of await datasetCandidates()) await add(2, file);
 }
 
 /** The folder something is in, as people of this workspace would say it. */

@@ -5,8 +5,9 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel } from '../../core/model/index.js';
 import { formatRate } from '../../format.js';
+import { EXCLUDED } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
-import { EXCLUDED, placeOf } from './pick-dataset.js';
+import { placeOf } from './pick-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, pickStep, separator, type StepResult } from './steps.js';
 
@@ -75,7 +76,7 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
 async function describe(folder: string): Promise<string> {
   try {
     const { parameters, dtypes, config } = await inspectModel(folder);
-    return `Llama, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
+    return `${config.family}, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;
   } catch (error) {
     return `$(warning) ${error instanceof WishboneError ? error.what : 'cannot be read'}`;
   }

@@ -2,146 +2,105 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { WishboneError } from '../../core/errors.js';
-import { sentence } from '../../format.js';
-import { type HostMessage, type PanelRequest, readPanelMessage, readPanelState } from '../../protocol.js';
-import type { Problems } from '../problems.js';
-import type { RunActions } from '../runs/run-actions.js';
-import type { RunStore, RunUse } from '../runs/run-store.js';
+import { configDifferences, historyCsv, lastLogLines, listRuns, LOG_FILE } from '../../core/run/index.js';
+import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessage } from '../../protocol/run.js';
+import { listingText } from '../run-text.js';
+import type { RunUse } from '../runs/run-store.js';
 import { manageTrust } from '../trust.js';
-import { loadPage, pageOptions } from './page.js';
-import { readTokenRatio } from './plan-counts.js';
-import { exportFolder, headerOf, seriesFrom, statusOf } from './view-model.js';
+import { loadPage } from './page.js';
+import { readPlanFacts } from './plan-facts.js';
+import type { RunPanels } from './run-panels.js';
+import { fileName, saveAs } from './save-as.js';
+import { evalsOf, exportFolder, headerOf, seriesFrom, statusOf } from './view-model.js';
 
-const VIEW_TYPE = 'wishbone.run';
+/** Lines of the log that the panel shows. */
+const LOG_LINES = 200;
+const LOG_MILLISECONDS = 500;
 
-/** The run panels of this window, one a run; those open when the window was closed come back with it. */
-export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializer {
-  readonly #panels = new Map<string, RunPanel>();
-  readonly #registration: vscode.Disposable;
-
-  constructor(
-    readonly extensionUri: vscode.Uri,
-    readonly store: RunStore,
-    readonly actions: RunActions,
-    readonly problems: Problems,
-  ) {
-    this.#registration = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
-  }
-
-  dispose(): void {
-    this.#registration.dispose();
-    for (const panel of this.#panels.values()) panel.dispose();
-  }
-
-  /**
-   * Brings up a run's panel.
-   *
-   * @throws WishboneError when the folder is no run
-   */
-  async show(folder: string): Promise<void> {
-    const key = path.resolve(folder);
-    const open = this.#panels.get(key);
-    if (open !== undefined) {
-      open.reveal();
-      return;
-    }
-    const use = await this.store.use(key);
-    const panel = vscode.window.createWebviewPanel(
-      VIEW_TYPE,
-      use.run.config.name,
-      vscode.ViewColumn.Active,
-      this.#options,
-    );
-    this.#attach(panel, key, use);
-  }
-
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    panel.webview.options = this.#options;
-    const folder = readPanelState(state)?.folder;
-    if (folder === undefined) {
-      this.#attach(panel, undefined, undefined, 'This panel does not know which run it showed.');
-      return;
-    }
-    try {
-      this.#attach(panel, path.resolve(folder), await this.store.use(folder));
-    } catch (error) {
-      if (!(error instanceof WishboneError)) this.problems.log(error);
-      const reason =
-        error instanceof WishboneError
-          ? `${sentence(error.what)}: ${error.where}`
-          : `The run in ${folder} cannot be read.`;
-      this.#attach(panel, undefined, undefined, reason);
-    }
-  }
-
-  get #options(): vscode.WebviewOptions {
-    return pageOptions(this.extensionUri);
-  }
-
-  #attach(panel: vscode.WebviewPanel, folder: string | undefined, use: RunUse | undefined, reason = ''): void {
-    const attached = new RunPanel(panel, this, use, reason);
-    if (folder !== undefined) this.#panels.set(folder, attached);
-    panel.onDidDispose(() => {
-      if (folder !== undefined && this.#panels.get(folder) === attached) this.#panels.delete(folder);
-      attached.dispose();
-    });
-  }
+/** A run of a panel, and what of it the page has. */
+interface Shown {
+  readonly use: RunUse;
+  readonly subscription: vscode.Disposable;
+  /** First row the page does not have as it is now. */
+  unsentFrom: number;
+  /** Rows the page has. */
+  sentRows: number;
+  sentEvals: readonly unknown[] | undefined;
+  sentName: string;
 }
 
-/** One panel. Sends nothing until its page says it is ready, and then only what is new. */
-class RunPanel implements vscode.Disposable {
+/** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
+export class RunPanel implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[] = [];
+  #shown: Shown[] = [];
   #ready = false;
-  /** First row the page does not have as it is now. */
-  #unsentFrom = 0;
-  /** Rows the page has. */
-  #sentRows = 0;
+  #logTimer: NodeJS.Timeout | undefined;
+  #sentLog = '';
 
   constructor(
     readonly panel: vscode.WebviewPanel,
     readonly panels: RunPanels,
-    readonly use: RunUse | undefined,
+    uses: readonly RunUse[],
     readonly reason: string,
   ) {
-    const { webview } = panel;
     this.#disposables.push(
-      webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
+      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
       // A hidden page is thrown away and says `ready` when it comes back; until then there is nobody to write to.
       panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.#ready = false;
+        if (!panel.visible) this.#rest();
       }),
-      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#sendStatus()),
-      new vscode.Disposable(
-        use?.run.onChange(({ changedFrom }) => {
-          this.#unsentFrom = Math.min(this.#unsentFrom, changedFrom);
-          this.#sendNews();
-        }) ?? (() => undefined),
-      ),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#shown.forEach((_, run) => this.#sendStatus(run))),
     );
-    if (use !== undefined) this.#disposables.push(use);
-    loadPage(panel, panels.extensionUri, 'run', use?.run.config.name ?? 'Wishbone Run');
+    for (const use of uses) this.#add(use);
+    this.#title();
+    loadPage(panel, panels.extensionUri, 'run', panel.title);
   }
 
-  reveal(): void {
-    this.panel.reveal();
+  get folders(): string[] {
+    return this.#shown.map(({ use }) => use.run.folder);
   }
 
   dispose(): void {
-    this.#ready = false;
+    this.#rest();
+    for (const { use, subscription } of this.#shown) {
+      subscription.dispose();
+      use.dispose();
+    }
+    this.#shown = [];
     for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+  }
+
+  #add(use: RunUse): void {
+    const shown: Shown = {
+      use,
+      subscription: new vscode.Disposable(
+        use.run.onChange(({ changedFrom }) => {
+          shown.unsentFrom = Math.min(shown.unsentFrom, changedFrom);
+          this.#sendNews(shown);
+        }),
+      ),
+      unsentFrom: 0,
+      sentRows: 0,
+      sentEvals: undefined,
+      sentName: '',
+    };
+    this.#shown.push(shown);
+  }
+
+  #title(): void {
+    const [first, ...others] = this.#shown.map(({ use }) => use.run.config.name);
+    this.panel.title = first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `${first} +${others.length}`;
   }
 
   #receive(value: unknown): void {
     const message = readPanelMessage(value);
     if (message === undefined) return;
-    this.#answer(message.type).catch((error: unknown) => this.panels.problems.show(error));
+    this.#answer(message).catch((error: unknown) => this.panels.problems.show(error));
   }
 
-  async #answer(request: PanelRequest): Promise<void> {
-    const { actions, store } = this.panels;
-    const run = this.use?.run;
-    switch (request) {
+  async #answer(message: PanelMessage): Promise<void> {
+    const [first] = this.#shown;
+    switch (message.type) {
       case 'ready':
         return this.#sendAll();
       case 'launch':
@@ -150,8 +109,20 @@ class RunPanel implements vscode.Disposable {
         return void (await vscode.commands.executeCommand('wishbone.openRun'));
       case 'manage-trust':
         return manageTrust();
+      case 'add-run':
+        return this.#pickAnother();
+      case 'remove-run':
+        return this.#remove(message.run);
+      case 'save-image': {
+        const folder = first === undefined ? undefined : path.dirname(path.dirname(path.dirname(first.use.run.folder)));
+        return saveAs(folder ?? '/', `${fileName(message.name)}.png`, { 'PNG picture': ['png'] }, () => message.png);
+      }
     }
-    if (run === undefined) return;
+    if (first !== undefined) await this.#answerFor(message.type, first.use);
+  }
+
+  async #answerFor(request: PanelRequest, { run }: RunUse): Promise<void> {
+    const { actions, store } = this.panels;
     switch (request) {
       case 'stop':
         // The store may not have met it yet, just after a reload.
@@ -165,47 +136,148 @@ class RunPanel implements vscode.Disposable {
         return actions.reveal(exportFolder(run) ?? run.folder);
       case 'show-log':
         return actions.showLog(run.folder);
+      case 'duplicate':
+        return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
+      case 'follow-log':
+        return this.#followLog();
+      case 'leave-log':
+        clearInterval(this.#logTimer);
+        this.#logTimer = undefined;
+        return;
+      case 'save-csv': {
+        const runs = this.#shown.map(({ use }) => ({ name: use.run.config.name, history: use.run.history }));
+        const folder = path.dirname(path.dirname(path.dirname(run.folder)));
+        return saveAs(folder, `${fileName(this.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
+      }
     }
+  }
+
+  async #pickAnother(): Promise<void> {
+    const shown = this.folders;
+    const lists = Promise.all(this.panels.store.runsFolders.map((folder) => listRuns(folder)));
+    const items = lists.then((found) =>
+      found
+        .flat()
+        .flatMap((run) => (run.problem !== undefined || shown.includes(run.folder) ? [] : [run]))
+        .map((run) => ({ ...listingText(run), folder: run.folder })),
+    );
+    if ((await items).length === 0) {
+      void vscode.window.showInformationMessage('Wishbone: there is no other run in this workspace.');
+      return;
+    }
+    const picked = await vscode.window.showQuickPick(items, {
+      title: 'Add Run to Compare',
+      placeHolder: 'Shown in the same charts',
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
+    if (picked === undefined) return;
+    this.#add(await this.panels.store.use(picked.folder));
+    this.#title();
+    await this.#sendAll();
+  }
+
+  /** The first run stays: it is whose panel this is. */
+  async #remove(run: number): Promise<void> {
+    const shown = run === 0 ? undefined : this.#shown[run];
+    if (shown === undefined) return;
+    this.#shown.splice(run, 1);
+    shown.subscription.dispose();
+    shown.use.dispose();
+    this.#title();
+    await this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
-    const run = this.use?.run;
-    if (run === undefined || run.gone) {
-      this.#send({ type: 'empty', reason: run === undefined ? this.reason : `Its folder is gone: ${run.folder}` });
-      return;
-    }
-    const header = headerOf(run, await readTokenRatio(run.folder));
+    const [first] = this.#shown;
+    if (first === undefined || first.use.run.gone) return this.#sendEmpty();
+    const shown = [...this.#shown];
+    const facts = await Promise.all(shown.map(({ use }) => readPlanFacts(use.run.folder)));
+    // Runs were added or removed meanwhile: whoever did that sends all again.
+    if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
     this.#ready = true;
-    this.#send({ type: 'header', header });
-    this.#unsentFrom = 0;
-    this.#sendStatus();
-    this.#sendRows();
+    const differences = configDifferences(shown.map(({ use }) => use.run.config));
+    this.#send({ type: 'runs', count: shown.length, differences });
+    shown.forEach(({ use }, run) => {
+      this.#send({ type: 'header', run, header: headerOf(use.run, facts[run]!) });
+    });
+    shown.forEach((each, run) => {
+      each.unsentFrom = 0;
+      each.sentEvals = undefined;
+      each.sentName = each.use.run.config.name;
+      this.#sendStatus(run);
+      this.#sendRows(run);
+    });
   }
 
-  #sendNews(): void {
-    const run = this.use?.run;
-    if (!this.#ready || run === undefined) return;
-    if (run.gone) {
-      this.#ready = false;
-      this.#send({ type: 'empty', reason: `Its folder is gone: ${run.folder}` });
+  #sendEmpty(): void {
+    const run = this.#shown[0]?.use.run;
+    const reason =
+      run === undefined
+        ? this.reason
+        : `The folder of ${run.config.name} was deleted or moved away while this panel was open: ${run.folder}`;
+    this.#send({ type: 'empty', reason });
+  }
+
+  #sendNews(shown: Shown): void {
+    const index = this.#shown.indexOf(shown);
+    if (!this.#ready || index < 0) return;
+    const { run } = shown.use;
+    if (run.gone && index === 0) {
+      this.#rest();
+      this.#sendEmpty();
       return;
     }
-    this.#sendStatus();
-    if (this.#unsentFrom < run.history.steps.length || run.history.steps.length < this.#sentRows) this.#sendRows();
+    if (run.config.name !== shown.sentName) {
+      // Renamed: rare enough to tell everything again.
+      this.#title();
+      void this.#sendAll();
+      return;
+    }
+    this.#sendStatus(index);
+    const rows = run.history.steps.length;
+    if (shown.unsentFrom < rows || rows < shown.sentRows || run.history.evals !== shown.sentEvals) this.#sendRows(index);
   }
 
-  #sendRows(): void {
-    const run = this.use?.run;
-    if (run === undefined) return;
-    this.#send({ type: 'series', update: seriesFrom(run.history, this.#unsentFrom) });
-    this.#sentRows = run.history.steps.length;
-    this.#unsentFrom = this.#sentRows;
+  #sendRows(index: number): void {
+    const shown = this.#shown[index]!;
+    const { history } = shown.use.run;
+    if (history.evals !== shown.sentEvals) {
+      shown.sentEvals = history.evals;
+      this.#send({ type: 'evals', run: index, evals: evalsOf(history) });
+    }
+    this.#send({ type: 'series', run: index, update: seriesFrom(history, shown.unsentFrom) });
+    shown.sentRows = history.steps.length;
+    shown.unsentFrom = shown.sentRows;
   }
 
-  #sendStatus(): void {
-    const run = this.use?.run;
-    if (this.#ready && run !== undefined)
-      this.#send({ type: 'status', status: statusOf(run, vscode.workspace.isTrusted) });
+  #sendStatus(index: number): void {
+    const run = this.#shown[index]?.use.run;
+    if (!this.#ready || run === undefined) return;
+    this.#send({ type: 'status', run: index, status: statusOf(run, vscode.workspace.isTrusted) });
+  }
+
+  #followLog(): void {
+    clearInterval(this.#logTimer);
+    this.#sentLog = '\0';
+    const look = async (): Promise<void> => {
+      const run = this.#shown[0]?.use.run;
+      if (run === undefined) return;
+      const lines = await lastLogLines(path.join(run.folder, LOG_FILE), { count: LOG_LINES });
+      const text = lines.join('\n');
+      if (text === this.#sentLog || this.#logTimer === undefined) return;
+      this.#sentLog = text;
+      this.#send({ type: 'log', lines });
+    };
+    this.#logTimer = setInterval(() => void look(), LOG_MILLISECONDS);
+    void look();
+  }
+
+  /** Nobody looks. */
+  #rest(): void {
+    this.#ready = false;
+    clearInterval(this.#logTimer);
+    this.#logTimer = undefined;
   }
 
   #send(message: HostMessage): void {

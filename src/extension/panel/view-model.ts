@@ -1,21 +1,29 @@
 import path from 'node:path';
 
-import type { RunConfig, RunHistory, StartEvent, StepColumn } from '../../core/run/index.js';
-import { formatOption } from '../../format.js';
+import { divergences, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
+import { formatOption, sentence } from '../../format.js';
 import {
+  EVAL_SERIES,
+  type EvalSeries,
+  type EvalSeriesName,
   type RunEnd,
   type RunHeader,
   type RunStatus,
+  type RunWarning,
   SERIES,
   type SeriesName,
   type SeriesUpdate,
-} from '../../protocol.js';
+} from '../../protocol/run.js';
 import type { LiveRun } from '../runs/live-run.js';
+import type { PlanFacts } from './plan-facts.js';
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log'>;
 
-export function headerOf(run: Pick<Watched, 'folder' | 'config'>, tokenRatio: number | null): RunHeader {
+export function headerOf(
+  run: Pick<Watched, 'folder' | 'config'>,
+  { tokenRatio, problem: planProblem }: PlanFacts,
+): RunHeader {
   const { folder, config } = run;
   const { id, name, dataset, model, plan } = config;
   return {
@@ -29,6 +37,7 @@ export function headerOf(run: Pick<Watched, 'folder' | 'config'>, tokenRatio: nu
     modelPath: model.path,
     sharing: plan.sharing,
     tokenRatio,
+    planProblem,
     settings: settingsOf(config),
   };
 }
@@ -41,7 +50,7 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ['Bin capacity', `${plan.capacity} tokens`],
     ['Longest sequence', `${plan.max_length} tokens`],
     ['Seed', formatOption(plan.seed)],
-    ['Loss', training.loss_type],
+    ['Loss', [training.loss_type].flat().join(' + ')],
     ['Beta', formatOption(training.beta)],
     ['Learning rate', `${formatOption(training.learning_rate)}, ${training.lr_scheduler_type}`],
     ['Warm-up', `${formatOption(training.warmup_ratio * 100)}% of the steps`],
@@ -88,14 +97,31 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     device: start === undefined ? null : deviceText(start),
     checkpoint: history.checkpoints.at(-1)?.step ?? null,
     end: endOf(run),
+    warnings: warningsOf(run),
+    skippedLines: run.log.skipped + (run.log.unfinished && run.state === 'crashed' ? 1 : 0),
     mayAct,
   };
+}
+
+/** Signs that a run goes wrong; none for one that was given up already for a reason of its own. */
+function warningsOf({ state, history }: Watched): RunWarning[] {
+  if (state === 'failed') return [];
+  return divergences(history).map(({ kind, what, advice }) => ({
+    kind,
+    what: `${sentence(what)}.`,
+    advice: `${sentence(advice)}.`,
+  }));
 }
 
 function endOf(run: Watched): RunEnd | null {
   const { state, history, crash } = run;
   if (state === 'crashed')
-    return { kind: 'crashed', exit: crash?.exit ?? 'it ended without a word', log: crash?.log ?? [] };
+    return {
+      kind: 'crashed',
+      exit: crash?.exit ?? 'it ended without a word',
+      advice: crash?.advice ?? [],
+      log: crash?.log ?? [],
+    };
   const { terminal } = history;
   // A run that was resumed keeps its old end until the new start is written.
   if (terminal === undefined || terminal.type !== state) return null;
@@ -116,21 +142,23 @@ export function exportFolder({ folder, history }: Pick<Watched, 'folder' | 'hist
   return absolute.startsWith(folder + path.sep) ? absolute : undefined;
 }
 
-const COLUMNS: Readonly<Record<SeriesName, StepColumn>> = {
-  loss: 'loss',
-  chosen: 'rewards/chosen',
-  rejected: 'rewards/rejected',
-  margins: 'rewards/margins',
-  accuracies: 'rewards/accuracies',
-};
-
 /** The rows from one on, as the panel takes them. */
 export function seriesFrom(history: RunHistory, from: number): SeriesUpdate {
   return {
     from,
     step: Float64Array.from(history.steps.slice(from)),
     columns: Object.fromEntries(
-      SERIES.map((name) => [name, Float64Array.from(history.columns[COLUMNS[name]].slice(from))]),
-    ) as Record<SeriesName, Float64Array>,
+      SERIES.map((name) => [name, Float32Array.from(history.columns[name].slice(from))]),
+    ) as Record<SeriesName, Float32Array>,
+  };
+}
+
+/** All evaluations, as the panel takes them. */
+export function evalsOf({ evals }: Pick<RunHistory, 'evals'>): EvalSeries {
+  return {
+    step: Float64Array.from(evals, ({ step }) => step),
+    columns: Object.fromEntries(
+      EVAL_SERIES.map((name) => [name, Float32Array.from(evals, (row) => row[name])]),
+    ) as Record<EvalSeriesName, Float32Array>,
   };
 }

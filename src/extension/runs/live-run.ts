@@ -2,11 +2,14 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import {
+  crashAdvice,
   exitText,
   followEvents,
   isActive,
   lastLogLines,
+  type LogState,
   LOG_FILE,
+  readLabels,
   readProcessRecord,
   readRun,
   type RunConfig,
@@ -33,15 +36,21 @@ export interface RunChange {
 /** What is known of a process that ended without a word. */
 export interface Crash {
   readonly exit: string;
+  /** What to do, likeliest first. */
+  readonly advice: readonly string[];
+  /** The last lines of the runner's log. */
   readonly log: readonly string[];
 }
 
 /** A run being watched: its events as they come, and how it stands. Knows nothing of VS Code. */
 export class LiveRun {
   readonly history = new RunHistory();
+  #config: RunConfig;
+  #tags: readonly string[];
   #state: RunState;
   #crash: Crash | undefined;
   #gone = false;
+  #log: LogState = { more: false, skipped: 0, unfinished: false };
   /** The newest event that listeners know of. */
   #toldEvent: RunHistory['lastEvent'];
   readonly #listeners = new Set<(change: RunChange) => void>();
@@ -52,9 +61,12 @@ export class LiveRun {
 
   private constructor(
     readonly folder: string,
-    readonly config: RunConfig,
+    config: RunConfig,
+    tags: readonly string[],
     state: RunState,
   ) {
+    this.#config = config;
+    this.#tags = tags;
     this.#state = state;
   }
 
@@ -64,8 +76,8 @@ export class LiveRun {
    * @throws WishboneError when the folder is no run or its log cannot be read
    */
   static async open(folder: string): Promise<LiveRun> {
-    const { folder: absolute, config } = await readRun(folder);
-    const run = new LiveRun(absolute, config, 'planned');
+    const { folder: absolute, config, tags } = await readRun(folder);
+    const run = new LiveRun(absolute, config, tags, 'planned');
     await run.#follow();
     await run.refresh();
     return run;
@@ -75,9 +87,23 @@ export class LiveRun {
     return this.#state;
   }
 
+  /** As in `run.json`, but with the name that the run was given since. */
+  get config(): RunConfig {
+    return this.#config;
+  }
+
+  get tags(): readonly string[] {
+    return this.#tags;
+  }
+
   /** Set while the state is `crashed`. */
   get crash(): Crash | undefined {
     return this.#crash;
+  }
+
+  /** How whole the run's event log is. */
+  get log(): LogState {
+    return this.#log;
   }
 
   /** True once the run's folder was removed. */
@@ -99,6 +125,15 @@ export class LiveRun {
     await next;
   }
 
+  /** Takes over the labels that were written to the run's folder, and tells of them. */
+  async relabel(): Promise<void> {
+    const { name = this.#config.name, tags } = await readLabels(this.folder);
+    if (name === this.#config.name && tags.join() === this.#tags.join()) return;
+    this.#config = { ...this.#config, name };
+    this.#tags = tags;
+    this.#tell({ changedFrom: this.history.steps.length, previous: undefined });
+  }
+
   dispose(): void {
     this.#end.abort();
     clearTimeout(this.#batch);
@@ -111,14 +146,16 @@ export class LiveRun {
     await new Promise<void>((caughtUp, fail) => {
       followEvents(
         this.folder,
-        (events, reset) => {
+        (events, reset, log) => {
           if (reset) this.history.clear();
           for (const event of events) this.history.add(event);
+          this.#log = log;
+          if (log.more) return;
           this.#batch ??= setTimeout(() => {
             this.#batch = undefined;
             void this.refresh().catch(() => undefined);
           }, BATCH_MILLISECONDS);
-          // The first batch holds all that was there.
+          // What was there is read.
           caughtUp();
         },
         signal,
@@ -154,7 +191,11 @@ export class LiveRun {
       );
       this.#liveness.unref();
     }
-    if (changed) for (const listener of [...this.#listeners]) listener({ changedFrom, previous });
+    if (changed) this.#tell({ changedFrom, previous });
+  }
+
+  #tell(change: RunChange): void {
+    for (const listener of [...this.#listeners]) listener(change);
   }
 
   async #readCrash(): Promise<Crash> {
@@ -166,6 +207,7 @@ export class LiveRun {
     }
     return {
       exit: record?.ended === undefined ? 'it ended without a word' : exitText(record.ended),
+      advice: crashAdvice(record?.ended),
       log: await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES }),
     };
   }

@@ -119,6 +119,11 @@ export class RunStore implements vscode.Disposable {
     }
   }
 
+  /** Takes over new labels of a run, when it is watched. */
+  async relabel(folder: string): Promise<void> {
+    await this.#entries.get(path.resolve(folder))?.run?.relabel();
+  }
+
   #onChange(entry: Entry, run: LiveRun, change: RunChange): void {
     const active = isActive(run.state) && !run.gone;
     if (active && !entry.kept) {

@@ -45,7 +45,8 @@ export class Session {
     await this.browser.close();
     await this.server.stop();
     for (const run of await runsIn(this.workspace)) await run.kill();
-    await rm(this.folder, { recursive: true, force: true });
+    // The server may still be writing its last words.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 

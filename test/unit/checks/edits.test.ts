@@ -13,7 +13,7 @@ test('a row goes with its separator: JSON lines', async () => {
       const text = lines.join(newline) + end;
       const report = await reportOf(text);
       for (const index of [0, 1, 2]) {
-        const { start, end: to } = rowDeletion(report, index);
+        const { start, end: to } = rowDeletion((row) => report.rows[row], index);
         const expected = lines.filter((_, i) => i !== index).join(newline) + end;
         assert.equal(text.slice(0, start) + text.slice(to), expected);
       }
@@ -26,7 +26,7 @@ test('a row goes with its separator: a list', async () => {
   const text = JSON.stringify(all, null, 2);
   const report = await reportOf(text, 'pairs.json');
   for (const index of [0, 1, 2]) {
-    const { start, end } = rowDeletion(report, index);
+    const { start, end } = rowDeletion((row) => report.rows[row], index);
     const expected = JSON.stringify(all.filter((_, i) => i !== index), null, 2);
     assert.equal(text.slice(0, start) + text.slice(end), expected);
   }
@@ -34,7 +34,8 @@ test('a row goes with its separator: a list', async () => {
 
 test('the only row of a file', async () => {
   const text = JSON.stringify([row('a')]);
-  const { start, end } = rowDeletion(await reportOf(text, 'pairs.json'), 0);
+  const { rows } = await reportOf(text, 'pairs.json');
+  const { start, end } = rowDeletion((row) => rows[row], 0);
   assert.equal(text.slice(0, start) + text.slice(end), '[]');
 });
 

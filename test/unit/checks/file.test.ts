@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkSeverities, PreferenceChecker } from '../../../src/core/checks/index.js';
+import { PreferenceChecker } from '../../../src/core/checks/checker.js';
+import { checkSeverities } from '../../../src/core/checks/types.js';
 import { jsonLines, readOutcomes } from '../dataset/support.js';
 import { reportOf, tell, textAt, told } from './support.js';
 

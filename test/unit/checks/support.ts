@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type CheckReport, PreferenceChecker, type Problem, type Range } from '../../../src/core/checks/index.js';
+import { PreferenceChecker } from '../../../src/core/checks/checker.js';
+import type { CheckReport, Problem, Range } from '../../../src/core/checks/types.js';
 
 /** What a fresh checker says of a text. */
 export async function reportOf(text: string, name = 'pairs.jsonl'): Promise<CheckReport> {

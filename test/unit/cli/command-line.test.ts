@@ -87,6 +87,9 @@ test('plan --json prints one object and writes a plan that agrees', async (t) =>
   assert.equal(said['tokenRatio'], said['naiveTokens']! / said['planTokens']!);
   assert.equal(said['fill'], said['planTokens']! / (said['bins']! * 2048));
   assert.ok(said['flopsRatio']! > 1);
+  assert.ok(said['predictedSpeedup']! > 0 && said['predictedSpeedupUnpacked']! > 0);
+  assert.ok(said['binsLowerBound']! >= said['steps']! && said['binsLowerBound']! <= said['bins']!);
+  assert.ok(said['slowestOverMean']! >= 1);
   assert.equal(said['skipped'], 0);
   assert.equal(said['truncated'], 0);
 

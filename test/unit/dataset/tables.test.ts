@@ -155,6 +155,7 @@ test('Parquet of any bytes is read, or a WishboneError', async (t) => {
       const file = await datasetFile(t, changed, 'pairs.parquet');
       await readOutcomes(file).catch((error: unknown) => assert.equal((error as Error).name, 'WishboneError'));
     }),
-    { numRuns: 200 },
+    // The example changes the list of a column's path to something else.
+    { numRuns: 200, examples: [[836, 16]] },
   );
 });

@@ -5,7 +5,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { fixesFor } from '../../../src/extension/diagnostics/fixes.js';
 import { LatestJob } from '../../../src/extension/diagnostics/latest-job.js';
-import { docsUrl, problemText, summaryDetails, summaryText } from '../../../src/extension/diagnostics/text.js';
+import { characterHint, hintText, tokenTable } from '../../../src/extension/diagnostics/row-text.js';
+import {
+  docsUrl,
+  problemText,
+  statusLabel,
+  summaryDetails,
+  summaryText,
+  tokenText,
+} from '../../../src/extension/diagnostics/text.js';
 import { reportOf } from '../checks/support.js';
 import { jsonLines } from '../dataset/support.js';
 import { until } from '../run/support.js';
@@ -81,8 +89,12 @@ test('the summary counts pairs and problems, not what is only worth knowing', as
   assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · no problems');
   const report = await reportOf(jsonLines(good, good, good, { ...good, chosen: '' }));
   assert.equal(summaryText(report), '3 pairs · 3 problems');
-  assert.equal(summaryDetails(report.problems), '2 × duplicate\n1 × empty-response');
-  assert.equal(summaryDetails([]), undefined);
+  assert.equal(summaryDetails(report), '2 × duplicate\n1 × empty-response');
+  const sources = [{ name: 'hh', pairs: 1200, chosenLonger: 0.52 }];
+  assert.equal(summaryDetails({ counts: { mojibake: 1 }, sources }), '1 × mojibake\n\nhh: 1,200 pairs, chosen longer in 52%');
+  assert.equal(summaryDetails({ counts: {}, sources: [] }), undefined);
+  assert.equal(statusLabel(report), '$(list-unordered) 3 pairs $(error) 1 $(warning) 2');
+  assert.equal(statusLabel({ pairs: 1, counts: { 'length-bias': 1 } }), '$(list-unordered) 1 pair $(check)');
 });
 
 test('fixes: rows are dropped or moved once, white space is only trimmed', async () => {
@@ -114,4 +126,40 @@ test('fixes: none for a fault after which rows cannot be told apart', async () =
     fixesFor(report, () => true, 'side.rejected.jsonl'),
     [],
   );
+});
+
+const pair = {
+  prompt: 512,
+  chosen: 640,
+  rejected: 608,
+  shared: 512,
+  naiveTokens: 1248,
+  sharedTokens: 736,
+  flops: { naive: 1000, shared: 600 },
+  cut: { chosen: 0, rejected: 12 },
+};
+
+test('the hint of a row: its split, and what sharing saves', () => {
+  const row = { pairs: [pair], problems: [] };
+  assert.equal(hintText(row), '512 + 128 | 96 · saves 40%');
+  assert.equal(hintText({ ...row, pairs: [{ ...pair, flops: undefined }] }), '512 + 128 | 96 · saves 41%');
+  assert.equal(hintText({ ...row, pairs: [pair, pair] }), '2 pairs · saves 40%');
+  assert.equal(hintText({ ...row, pairs: [] }), undefined);
+  assert.equal(characterHint({ prompt: 1200, chosen: 3, rejected: 4, pairs: 1 }), '1,200 + 3 | 4 characters');
+});
+
+test('the table of a row says what is cut off, and names tokens and FLOPs', () => {
+  const table = tokenTable({ pairs: [pair], problems: [] });
+  assert.match(table, /^\| rejected \| 96 \(12 cut off\) \|$/m);
+  assert.match(table, /^\| shared prefix \| 512 \|$/m);
+  assert.match(table, /\*\*41%\*\* of the tokens and \*\*40%\*\* of the FLOPs/);
+  assert.match(tokenTable({ pairs: Array(9).fill(pair), problems: [] }), /and 3 pairs more/);
+});
+
+test('what the tokens of a file come to, and what they wait for', () => {
+  const sums = { pairs: 2, naiveTokens: 2496, sharedTokens: 1472, flops: { naive: 10, shared: 6 } };
+  assert.equal(tokenText(undefined, undefined), 'Choose a model to count tokens');
+  assert.equal(tokenText(undefined, 'tiny'), 'tiny: loading');
+  assert.equal(tokenText({ done: 1, total: 4, sums }, 'tiny'), 'tiny: counting tokens, 25%');
+  assert.equal(tokenText({ done: 4, total: 4, sums }, 'tiny'), 'tiny: 2,496 tokens, 1,472 shared (saves 40% of FLOPs)');
 });

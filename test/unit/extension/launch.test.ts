@@ -18,7 +18,7 @@ import {
   withValue,
 } from '../../../src/extension/launch/settings.js';
 import { pageHtml } from '../../../src/extension/panel/html.js';
-import { readTokenRatio } from '../../../src/extension/panel/plan-counts.js';
+import { readPlanFacts } from '../../../src/extension/panel/plan-facts.js';
 import { temporaryFolder } from '../run/support.js';
 
 test('names of preference files', () => {
@@ -134,16 +134,21 @@ test('the page allows nothing but its own script and styles', () => {
   assert.equal(html.match(/<script/g)!.length, 1);
 });
 
-test('a plan that cannot be read has no ratio', async (context) => {
+test('a plan says its ratio, or why it cannot be used', async (context) => {
   const folder = await temporaryFolder(context);
-  assert.equal(await readTokenRatio(folder), null);
-  await writeFile(path.join(folder, 'plan.safetensors'), 'not a plan');
-  assert.equal(await readTokenRatio(folder), null);
-  const header = Buffer.from(
-    JSON.stringify({ __metadata__: { wishbone: JSON.stringify({ counts: { naive_tokens: 300, plan_tokens: 200 } }) } }),
-  );
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  await writeFile(path.join(folder, 'plan.safetensors'), Buffer.concat([length, header]));
-  assert.equal(await readTokenRatio(folder), 1.5);
+  const file = path.join(folder, 'plan.safetensors');
+  assert.match((await readPlanFacts(folder)).problem!, /missing/);
+  await writeFile(file, 'not a plan');
+  assert.match((await readPlanFacts(folder)).problem!, /cannot be read/);
+  const plan = async (version: number): Promise<void> => {
+    const wishbone = JSON.stringify({ version, counts: { naive_tokens: 300, plan_tokens: 200 } });
+    const header = Buffer.from(JSON.stringify({ __metadata__: { wishbone } }));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await writeFile(file, Buffer.concat([length, header]));
+  };
+  await plan(1);
+  assert.deepEqual(await readPlanFacts(folder), { tokenRatio: 1.5, problem: null });
+  await plan(0);
+  assert.match((await readPlanFacts(folder)).problem!, /version 0/);
 });

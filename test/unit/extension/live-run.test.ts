@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { createRunFolder, EVENTS_FILE, LOG_FILE, startRunner, stopRunner } from '../../../src/core/run/index.js';
+import { createRunFolder, EVENTS_FILE, LOG_FILE, startRunner, stopRunner, writeLabels } from '../../../src/core/run/index.js';
 import { identify } from '../../../src/core/run/process-identity.js';
 import { LiveRun, type RunChange } from '../../../src/extension/runs/live-run.js';
 import { eventLine, exampleConfig, fakeRunner, startLine, stepLine, temporaryFolder, until } from '../run/support.js';
@@ -110,7 +110,9 @@ test('a killed run is seen to have crashed, with how it ended and its last words
   assert.equal(run.state, 'running');
   process.kill(pid, 'SIGKILL');
   await until(() => run.state === 'crashed', 'it has crashed');
-  assert.deepEqual(run.crash, { exit: 'killed by SIGKILL', log: ['memory is short'] });
+  const { advice, ...crash } = run.crash!;
+  assert.deepEqual(crash, { exit: 'killed by SIGKILL', log: ['memory is short'] });
+  assert.match(advice.join(' '), /memory/);
 });
 
 test('a crash that nobody saw is still a crash', async (context) => {
@@ -119,7 +121,9 @@ test('a crash that nobody saw is still a crash', async (context) => {
   await writeFile(path.join(folder, LOG_FILE), 'one\ntwo\n');
   const { run } = await watched(context, folder);
   assert.equal(run.state, 'crashed');
-  assert.deepEqual(run.crash, { exit: 'it ended without a word', log: ['one', 'two'] });
+  const { advice, ...crash } = run.crash!;
+  assert.deepEqual(crash, { exit: 'it ended without a word', log: ['one', 'two'] });
+  assert.match(advice.join(' '), /Resume/);
 });
 
 test('a removed folder is noticed', async (context) => {
@@ -131,4 +135,22 @@ test('a removed folder is noticed', async (context) => {
   await rm(`${folder}.away`, { recursive: true });
   await until(() => run.gone && changes.length > 0, 'it is gone');
   assert.deepEqual(run.history.steps, []);
+});
+
+test('a name and tags that are given to a run are taken over', async (context) => {
+  const { folder } = await newRun(context);
+  const { run, changes } = await watched(context, folder);
+  await writeLabels(folder, { name: 'renamed', tags: ['a'] });
+  await run.relabel();
+  assert.deepEqual([run.config.name, run.tags, changes.length], ['renamed', ['a'], 1]);
+  await run.relabel();
+  assert.equal(changes.length, 1, 'nothing is told when nothing changed');
+});
+
+test('a log that ends in the middle of a line is read up to there', async (context) => {
+  const { folder } = await newRun(context);
+  await writeFile(path.join(folder, EVENTS_FILE), `${startLine()}{"seq": 3, "ti\n${stepLine(1)}{"seq": 9, "ty`);
+  const { run } = await watched(context, folder);
+  assert.equal(run.history.step, 1);
+  assert.deepEqual(run.log, { more: false, skipped: 1, unfinished: true });
 });

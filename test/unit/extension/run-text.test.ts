@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
-import { listingText, statusRows, statusText } from '../../../src/extension/run-text.js';
+import { listingText, runDescription, runRows, statusRows, statusText } from '../../../src/extension/run-text.js';
 import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
 function watched(state: RunState, ...lines: string[]) {
@@ -40,11 +40,25 @@ test('the tooltip has figures once there are some', () => {
 
 test('a run in a list, and one that cannot be read', () => {
   const { config } = watched('planned');
-  assert.deepEqual(listingText({ folder: '/r/x', config, state: 'running', step: 4, steps: 10, loss: 0.66 }), {
+  const listing = { folder: '/r/x', config, tags: [], step: 4, steps: 10, loss: 0.66, margin: 0.2, accuracy: 0.75 } as const;
+  assert.deepEqual(listingText({ ...listing, state: 'running' }), {
     label: '$(sync) example',
     description: 'running · step 4 of 10 · loss 0.6600',
     detail: 'pairs.jsonl (96 pairs) · tiny',
   });
   const problem = new WishboneError('not a run folder', '/r/x/run.json', 'a');
   assert.equal(listingText({ folder: '/r/x', problem }).label, '$(question) x');
+});
+
+test('a run in the Runs view', () => {
+  const { config } = watched('planned');
+  const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, loss: 0.66, margin: 0.2, accuracy: 0.75 } as const;
+  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '40% · 3 min 20 s left · accuracy 75%');
+  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), 'stopped · 40/100 · accuracy 75% · #a · #b');
+  assert.equal(runDescription({ ...listing, state: 'finished' }), 'accuracy 75% · margin 0.2000');
+  const planned = { ...listing, state: 'planned', step: 0, steps: undefined, accuracy: undefined } as const;
+  assert.equal(runDescription(planned), 'not started');
+  assert.equal(runDescription({ folder: '/r/x', problem: new WishboneError('w', 'x', 'a') }), 'cannot be read');
+  const rows = new Map(runRows({ ...listing, state: 'running', tags: ['a'], secondsLeft: 60 }));
+  assert.deepEqual([rows.get('Step'), rows.get('Time left'), rows.get('Tags')], ['40 of 100', '1 min', 'a']);
 });

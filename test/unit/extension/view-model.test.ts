@@ -2,28 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
-import { exportFolder, headerOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
-import { readHostMessage } from '../../../src/protocol.js';
-import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
+import { evalsOf, exportFolder, headerOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
+import { readHostMessage } from '../../../src/protocol/run.js';
+import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
 const folder = '/w/.wishbone/runs/x';
 
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { folder, config: exampleConfig(), state, history, crash: undefined };
+  return { folder, config: exampleConfig(), state, history, crash: undefined, log: { more: false, skipped: 0, unfinished: false } };
 }
 
 test('the header passes the check of the other side', () => {
-  const header = headerOf(watched('running'), 1.5);
-  assert.deepEqual(readHostMessage({ type: 'header', header }), { type: 'header', header });
+  const header = headerOf(watched('running'), { tokenRatio: 1.5, problem: null });
+  assert.deepEqual(readHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
   assert.equal(header.datasetName, 'pairs.jsonl');
   assert.ok(header.settings.some(([name, value]) => name === 'Learning rate' && value === '1e-6, linear'));
 });
 
 test('runner settings are shown where they are not the usual ones', () => {
   const run = watched('running');
-  const shown = (runner: object) => headerOf({ ...run, config: { ...run.config, runner: { ...run.config.runner, ...runner } } }, null).settings;
+  const shown = (runner: object) => headerOf({ ...run, config: { ...run.config, runner: { ...run.config.runner, ...runner } } }, { tokenRatio: null, problem: null }).settings;
   assert.deepEqual(shown({}).at(-1), ['Backend', 'auto']);
   assert.deepEqual(shown({ backend: 'cuda', recompute: 'block', deterministic: true, device: 1 }).slice(-4), [
     ['Backend', 'cuda'],
@@ -61,7 +61,7 @@ test('every state has a status that passes the check of the other side', () => {
     const lines =
       state === 'planned' ? [] : [startLine(), stepLine(1), ...(state in end ? [end[state as keyof typeof end]] : [])];
     const status = statusOf(watched(state, ...lines), true);
-    assert.deepEqual(readHostMessage({ type: 'status', status }), { type: 'status', status });
+    assert.deepEqual(readHostMessage({ type: 'status', run: 1, status }), { type: 'status', run: 1, status });
     assert.equal(status.end?.kind, ['finished', 'stopped', 'failed', 'crashed'].includes(state) ? state : undefined);
   }
 });
@@ -93,6 +93,24 @@ test('rows are sent from where they changed', () => {
   const update = seriesFrom(history, 1);
   assert.deepEqual([...update.step], [2, 3]);
   assert.deepEqual([...update.columns.loss], [NaN, 0.703125]);
-  assert.deepEqual(readHostMessage({ type: 'series', update }), { type: 'series', update });
+  assert.deepEqual(readHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
   assert.equal(seriesFrom(history, 3).step.length, 0);
+});
+
+test('evaluations stand beside the step they followed', () => {
+  const evaluation = (step: number, loss: number) => evalLine(step, { eval_loss: loss, 'eval_logps/chosen': null });
+  const { history } = watched('running', startLine(), stepLine(1), evaluation(1, 0.7), stepLine(2), evaluation(2, 0.6));
+  const evals = evalsOf(history);
+  assert.deepEqual([...evals.step], [1, 2]);
+  assert.deepEqual([...evals.columns.loss], [Math.fround(0.7), Math.fround(0.6)]);
+  assert.deepEqual([...evals.columns['logps/chosen']], [NaN, NaN]);
+  assert.deepEqual(readHostMessage({ type: 'evals', run: 0, evals }), { type: 'evals', run: 0, evals });
+});
+
+test('lines that could not be read are counted; a line under way is none of them', () => {
+  const count = (state: RunState, log: object) =>
+    statusOf({ ...watched(state, startLine()), log: { more: false, skipped: 0, unfinished: false, ...log } }, true).skippedLines;
+  assert.equal(count('running', { unfinished: true }), 0);
+  assert.equal(count('crashed', { unfinished: true }), 1);
+  assert.equal(count('running', { skipped: 2 }), 2);
 });

@@ -36,11 +36,11 @@ test('a plan made for a dataset shows its bins with texts, paths, rows and lines
   assert.equal(plan.info.pairs, rows.length);
   assert.equal(plan.info.noText, null);
   const bin = plan.binOfRow(7);
-  const { shared, flops } = plan.bin(bin);
+  const { shared, flops } = await plan.bin(bin);
   assert.ok(flops !== null && flops.naive > flops.shared);
   const segment = shared.segmentRow.findIndex((row, index) => row === 7 && shared.segmentRole[index] === 1);
   const row = shared.segmentBegin[segment]!;
-  const pieces = plan.path(bin, 'shared', row);
+  const pieces = await plan.path(bin, 'shared', row);
   const text = pieces.map((piece) => piece.text).join('');
   assert.equal(pieces.filter(({ part }) => part === 'token').length, 1);
   assert.ok(text.includes(said('prompt')), text);
@@ -48,7 +48,7 @@ test('a plan made for a dataset shows its bins with texts, paths, rows and lines
   assert.ok(!text.includes(said('rejected')), text);
   // Texts of single tokens, one after the other, are the text of the whole.
   const end = shared.segmentEnd[segment]!;
-  const tokens = plan.texts(bin, 'shared', row, end).join('');
+  const tokens = (await plan.texts(bin, 'shared', row, end)).join('');
   assert.ok(tokens.trim().startsWith(said('chosen').slice(0, 20)), tokens);
   assert.equal(await plan.lineOfRow(7), 8);
   assert.equal(plan.binOfRow(100_000), -1);
@@ -57,13 +57,13 @@ test('a plan made for a dataset shows its bins with texts, paths, rows and lines
 
 test('packing covers every bin, and slices say whose pairs they hold', async () => {
   const plan = await open();
-  const { shared, naive } = plan.packing();
+  const { shared, naive } = await plan.packing();
   assert.equal(shared.roleTokens.reduce((a, b) => a + b, 0), plan.info.planTokens);
   assert.equal(naive.roleTokens.reduce((a, b) => a + b, 0), plan.info.naiveTokens);
-  const slice = plan.packed('naive', 1, 3);
+  const slice = await plan.packed('naive', 1, 3);
   assert.equal(slice.segmentStart.length, 3);
   assert.ok(slice.segmentRow.every((row) => row >= 0 && row < plan.info.pairs));
-  assert.equal(plan.packed('shared', 10_000, 20_000).segmentLength.length, 0);
+  assert.equal((await plan.packed('shared', 10_000, 20_000)).segmentLength.length, 0);
 });
 
 test('a run shows its own plan; what became of dataset and model is told', async () => {
@@ -80,7 +80,7 @@ test('a run shows its own plan; what became of dataset and model is told', async
   });
   const plan = await InspectedPlan.open({ kind: 'run', folder: run });
   assert.equal(plan.info.name, 'tried');
-  assert.deepEqual(plan.bin(0).shared, (await open()).bin(0).shared);
+  assert.deepEqual((await plan.bin(0)).shared, (await (await open()).bin(0)).shared);
   assert.equal(await plan.datasetState(), 'same');
   await writeFile(dataset, `${await readFile(dataset, 'utf8')}\n`);
   assert.equal(await plan.datasetState(), 'changed');
@@ -91,8 +91,8 @@ test('a run shows its own plan; what became of dataset and model is told', async
   await rm(runModel, { recursive: true });
   const bare = await InspectedPlan.open({ kind: 'run', folder: run });
   assert.match(bare.info.noText ?? '', /tokenizer/);
-  assert.equal(bare.bin(0).flops, null);
-  assert.deepEqual(bare.texts(0, 'shared', 0, 5), []);
+  assert.equal((await bare.bin(0)).flops, null);
+  assert.deepEqual(await bare.texts(0, 'shared', 0, 5), []);
 
   await writeFile(join(run, 'plan.safetensors'), 'short');
   await assert.rejects(InspectedPlan.open({ kind: 'run', folder: run }), WishboneError);

@@ -20,19 +20,19 @@ test('naive bins hold every sequence of their step once, with its own prompt, wi
   await fc.assert(
     fc.asyncProperty(tokenPairs, planOptions, async (pairs, options) => {
       const plan = await planOf(pairs, options);
-      const naive = packedNaively(plan, new PairOfSequence(plan), sequenceLengths(plan));
+      const naive = await packedNaively(plan, new PairOfSequence(plan), sequenceLengths(plan));
       const none = await planOf(pairs, { ...options, sharing: 'none' });
       assert.equal(naive.stepStart.length, stepCount(plan) + 1);
       assert.equal(
         naive.segmentLength.reduce((sum, length) => sum + length, 0),
         plan.metadata.counts.naive_tokens,
       );
-      // The plan that `sharing: none` makes has the same bins: packing is the same code.
+      // The plan that `sharing: none` makes has as many bins, but balances them.
       assert.deepEqual([...naive.stepStart], [...none.stepBinStart]);
-      for (let bin = 0; bin < binCount(none); bin++) {
+      for (let bin = 0; bin + 1 < naive.segmentStart.length; bin++) {
         let tokens = 0;
         for (let at = naive.segmentStart[bin]!; at < naive.segmentStart[bin + 1]!; at++) tokens += naive.segmentLength[at]!;
-        assert.equal(tokens, none.binStart[bin + 1]! - none.binStart[bin]!);
+        assert.ok(0 < tokens && tokens <= options.capacity);
       }
     }),
   );
@@ -83,8 +83,8 @@ test('lengths and their histogram are those of the pairs, each pair once', async
   );
 });
 
-test('a pair that does not fit into a naive bin is divided', () => {
-  const bins = packNaively(
+test('a pair that does not fit into a naive bin is divided', async () => {
+  const bins = await packNaively(
     [
       { pair: 0, tokens: 6 },
       { pair: 0, tokens: 5 },

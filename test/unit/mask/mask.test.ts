@@ -26,9 +26,8 @@ import { onPath, segmentsByRow, visibleMatrix } from './support.js';
 const layouts: fc.Arbitrary<Promise<MaskLayout[]>> = fc.tuple(tokenPairs, planOptions).map(async ([pairs, options]) => {
   const plan = await planOf(pairs, options);
   const owners = new PairOfSequence(plan);
-  return Array.from({ length: binCount(plan) }, (_, bin) => viewBin(plan, owners, bin, shape)).flatMap(
-    ({ shared, naive }) => [shared, naive],
-  );
+  const views = await Promise.all(Array.from({ length: binCount(plan) }, (_, bin) => viewBin(plan, owners, bin, shape)));
+  return views.flatMap(({ shared, naive }) => [shared, naive]);
 });
 
 async function each(check: (layout: MaskLayout) => void, numRuns = 60): Promise<void> {
@@ -169,7 +168,7 @@ test('the naive layout holds the same tokens on the same paths, each sequence by
       const plan = await planOf(pairs, options);
       const owners = new PairOfSequence(plan);
       for (let bin = 0; bin < binCount(plan); bin++) {
-        const { shared, naive, sharedRow, flops } = viewBin(plan, owners, bin, shape);
+        const { shared, naive, sharedRow, flops } = await viewBin(plan, owners, bin, shape);
         assert.equal(flops!.shared, plan.binFlops[bin]);
         assert.ok(flops!.naive >= flops!.shared * (1 - 1e-12));
         const segments = segmentsByRow(naive);

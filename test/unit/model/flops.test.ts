@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forwardFlops } from '../../../src/core/model/index.js';
+import { flopsByPart, forwardFlops } from '../../../src/core/model/index.js';
 
 const shape = { hiddenSize: 8, intermediateSize: 12, layers: 3, queryHeads: 4, kvHeads: 2, headDim: 2, vocabSize: 100 };
 
@@ -25,4 +25,27 @@ test('forward FLOPs are the matrix products of a forward pass', () => {
   ] as const) {
     assert.equal(forwardFlops(shape, { tokens, visiblePairs, readRows }), counted(tokens, visiblePairs, readRows));
   }
+});
+
+test('a sliding window leaves the pairs of its last positions, in the layers that have it', () => {
+  // One sequence of 10 tokens: 55 pairs, and with a window of 4 it is 1 + 2 + 3 + 7 · 4 = 34.
+  const pairsWithin = (window: number): number => {
+    let pairs = 0;
+    for (let position = 0; position < 10; position++) pairs += Math.min(position + 1, window);
+    return pairs;
+  };
+  const work = { tokens: 10, visiblePairs: 55, readRows: 4, pairsWithin };
+  const windowed = { ...shape, windows: [{ window: 4, layers: 2 }] };
+  const hidden = 4 * 4 * 2 * 2 * (55 - 34);
+  assert.equal(forwardFlops(windowed, work), forwardFlops(shape, work) - hidden);
+});
+
+test('FLOPs by part', () => {
+  assert.deepEqual(flopsByPart(shape, { tokens: 10, visiblePairs: 55, readRows: 4 }), {
+    qkv: 3 * 2 * 10 * 8 * (8 + 4 + 4),
+    attention: 3 * 4 * (2 * 55 * 2 + 2 * 55 * 2),
+    out: 2 * (10 + 10 + 4) * 8 * 8,
+    mlp: 2 * (10 + 10 + 4) * 3 * 8 * 12,
+    head: 2 * 4 * 8 * 100,
+  });
 });

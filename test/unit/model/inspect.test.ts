@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { rm, truncate, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { copyFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
+import { readModelConfig, type ModelConfig } from '../../../src/core/model/config.js';
+import { plain } from '../../../src/core/model/families.js';
 import { inspectModel } from '../../../src/core/model/index.js';
 import { writeSafetensors } from '../../../src/core/safetensors.js';
 import { config, modelFolder, zeroWeights } from './support.js';
@@ -36,6 +39,8 @@ test('a whole folder: sizes, weights and types', async (t) => {
     kvHeads: 2,
     headDim: 2,
     vocabSize: 640,
+    family: 'llama',
+    features: plain,
     maxPositions: 512,
     tied: true,
   });
@@ -70,9 +75,9 @@ const configs: readonly [name: string, change: object, what: RegExp, field: stri
   ['no architecture', { architectures: undefined }, /none/, 'architectures'],
   ['another model type', { model_type: 'mistral' }, /mistral/, 'model_type'],
   ['another activation', { hidden_act: 'gelu' }, /gelu/, 'hidden_act'],
-  ['biases', { attention_bias: true }, /biases/, 'attention_bias'],
+  ['biases that are no flag', { attention_bias: 'yes' }, /true or false/, 'attention_bias'],
   ['quantisation', { quantization_config: {} }, /quantized/, 'quantization_config'],
-  ['another RoPE', { rope_scaling: { type: 'yarn' } }, /yarn/, 'rope_scaling.rope_type'],
+  ['another RoPE', { rope_scaling: { type: 'proportional' } }, /proportional/, 'rope_scaling.rope_type'],
   ['a missing size', { hidden_size: undefined }, /missing/, 'hidden_size'],
   ['a size that is text', { vocab_size: '640' }, /"640"/, 'vocab_size'],
   ['a size of zero', { num_hidden_layers: 0 }, /above 0/, 'num_hidden_layers'],
@@ -96,6 +101,29 @@ test('llama3 scaling and plain rope_parameters are accepted', async (t) => {
   ]) {
     await inspectModel(await modelFolder(t, { ...config, ...rope }));
   }
+});
+
+const fixtures = path.resolve(import.meta.dirname, '../../fixtures/hf');
+for (const name of readdirSync(fixtures).filter((entry) => entry.startsWith('family-'))) {
+  test(`${name}: its folder is whole`, async (t) => {
+    const folder = await modelFolder(t);
+    for (const file of ['config.json', 'model.safetensors'])
+      await copyFile(path.join(fixtures, name, 'model', file), path.join(folder, file));
+    const { config: read } = await inspectModel(folder);
+    const json = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8')) as { model_type: string };
+    assert.equal(read.family, json.model_type);
+  });
+}
+
+test('windows: which layers have one, and how far RoPE scaling stretches', async () => {
+  const of = (name: string): Promise<ModelConfig> => readModelConfig(path.join(fixtures, `family-${name}`, 'model'));
+  assert.deepEqual((await of('mistral')).windows, [{ window: 9, layers: 2 }]);
+  assert.equal((await of('qwen2')).windows, undefined);
+  assert.deepEqual((await of('qwen2-window')).windows, [{ window: 7, layers: 1 }]);
+  assert.deepEqual((await of('gemma2')).windows, [{ window: 9, layers: 1 }]);
+  assert.deepEqual((await of('gemma3')).windows, [{ window: 9, layers: 2 }]);
+  assert.equal((await of('rope-dynamic')).maxPositions, 96);
+  assert.equal((await of('rope-yarn')).maxPositions, 64);
 });
 
 test('folders that are not whole', async (t) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { parameterShapes } from '../../../src/core/model/config.js';
+import { plain } from '../../../src/core/model/families.js';
 import { writeSafetensors, type Tensor } from '../../../src/core/safetensors.js';
 
 export const config: Readonly<Record<string, unknown>> = {
@@ -30,6 +31,8 @@ export function zeroWeights(tied = true): Map<string, Tensor> {
     kvHeads: 2,
     headDim: 2,
     vocabSize: 640,
+    family: 'llama',
+    features: plain,
     maxPositions: 512,
     tied,
   });

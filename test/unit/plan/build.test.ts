@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { forwardFlops } from '../../../src/core/model/index.js';
-import { binCount, checkPlan, naiveFlops, stepCount, totalFlops, type Plan } from '../../../src/core/plan/index.js';
-import { planOf, planOptions, shape, tokenPairs } from './support.js';
+import { binCount, checkPlan, stepCount, totalFlops, type Plan } from '../../../src/core/plan/index.js';
+import { naiveFlops, planOf, planOptions, shape, tokenPairs } from './support.js';
 
 const one = { sharing: 'pair', capacity: 64, batch_size: 4, epochs: 1, seed: 1, max_length: 64 } as const;
 
@@ -116,6 +116,24 @@ test('equal reference keys mean equal sequences with equal prompts', async () =>
   );
 });
 
+test('FLOPs of layers with a window are those of the pairs it leaves', async () => {
+  await fc.assert(
+    fc.asyncProperty(tokenPairs, planOptions, fc.integer({ min: 1, max: 9 }), async (pairs, options, window) => {
+      const windows = [{ window, layers: 2 }];
+      const plan = await planOf(pairs, options, windows);
+      const plain = await planOf(pairs, options);
+      for (let bin = 0; bin < binCount(plan); bin++) {
+        const tokens = plan.binStart[bin + 1]! - plan.binStart[bin]!;
+        let hidden = 0;
+        for (let q = 0; q < tokens; q++) hidden += Math.max(0, pathOf(plan, bin, q).length - window);
+        assert.equal(plan.binFlops[bin], plain.binFlops[bin]! - 4 * shape.queryHeads * shape.headDim * 2 * hidden);
+      }
+      const naive = naiveFlops(pairs, options.epochs, { ...shape, windows });
+      if (options.sharing === 'none') assert.ok(Math.abs(totalFlops(plan) - naive) <= 1e-12 * naive);
+    }),
+  );
+});
+
 test('bins keep to the capacity; their FLOPs are those of their tokens, mask and target rows', async () => {
   await fc.assert(
     fc.asyncProperty(tokenPairs, planOptions, async (pairs, options) => {
@@ -128,7 +146,7 @@ test('bins keep to the capacity; their FLOPs are those of their tokens, mask and
         const readRows = new Set(plan.targetRow.subarray(plan.targetStart[bin]!, plan.targetStart[bin + 1]!)).size;
         assert.equal(plan.binFlops[bin], forwardFlops(shape, { tokens: end - start, visiblePairs, readRows }));
       }
-      const naive = naiveFlops(pairs, shape, options.epochs);
+      const naive = naiveFlops(pairs, options.epochs);
       if (options.sharing === 'none') assert.ok(Math.abs(totalFlops(plan) - naive) <= 1e-12 * naive);
       else assert.ok(totalFlops(plan) <= naive * (1 + 1e-12));
     }),

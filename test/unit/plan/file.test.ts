@@ -180,3 +180,59 @@ test('a failing write leaves the old file and nothing else', async (t) => {
     return true;
   });
 });
+
+test('plan files with bytes changed, cut off or added are read as plans that hold, or refused with one clear error', async (t) => {
+  const file = path.join(await scratch(t), 'plan.safetensors');
+  let [refused, read] = [0, 0];
+  await fc.assert(
+    fc.asyncProperty(
+      tokenPairs,
+      planOptions,
+      fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.nat(255) }), { maxLength: 4 }),
+      fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.double({ min: 0, max: 1.2, noNaN: true })),
+      async (pairs, options, changes, length) => {
+        await writePlan(file, await planOf(pairs, options));
+        const whole = await readFile(file);
+        const bytes = Buffer.alloc(Math.floor(whole.length * length));
+        whole.copy(bytes);
+        for (const { at, byte } of changes) bytes[Math.floor(at * (bytes.length - 1))] = byte;
+        await writeFile(file, bytes);
+        try {
+          checkPlan(await readPlan(file), file);
+          read++;
+        } catch (error) {
+          assert.ok(error instanceof WishboneError, String((error as Error).stack));
+          assert.ok(error.where.startsWith(file) && error.what !== '' && error.advice !== '');
+          refused++;
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+  assert.ok(refused > 10 && read > 0, `${refused} refused, ${read} read`);
+});
+
+test('plans with numbers changed anywhere are refused with one clear error, or hold all that is promised', () =>
+  fc.assert(
+    fc.asyncProperty(
+      tokenPairs,
+      planOptions,
+      fc.nat(),
+      fc.nat(),
+      fc.oneof(fc.integer({ min: -2, max: 60 }), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })),
+      async (pairs, options, which, at, value) => {
+        const plan = await planOf(pairs, options);
+        const { metadata, ...arrays } = plan;
+        const names = Object.keys(arrays) as (keyof PlanArrays)[];
+        const name = names[which % names.length]!;
+        const changed = arrays[name].slice();
+        if (changed.length > 0) changed[at % changed.length] = value;
+        try {
+          checkPlan({ ...plan, [name]: changed }, 'some.safetensors');
+        } catch (error) {
+          assert.ok(error instanceof WishboneError, String((error as Error).stack));
+        }
+      },
+    ),
+    { numRuns: 500 },
+  ));

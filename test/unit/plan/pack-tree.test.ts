@@ -3,7 +3,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { packTree } from '../../../src/core/plan/pack-tree.js';
 import { prefixTree, sides, type Sequence } from '../../../src/core/plan/tree.js';
+import { segmentTimes } from '../../../src/core/plan/work.js';
 import { longest, tokenPairs } from './support.js';
+
+/** Packs the sequences' tree, its segments timed by their tokens and a little attention. */
+function packed(sequences: readonly Sequence[], capacity: number): Promise<number[][]> {
+  const tree = prefixTree(sequences);
+  const times = segmentTimes(tree, { perToken: 1, perReadRow: 0.5, perVisiblePair: 0.001 });
+  return packTree(tree, times, capacity, () => Promise.resolve());
+}
 
 /** Tokens of a bin that holds these sequences of the tree. */
 function tokensOf(sequences: readonly Sequence[], bin: readonly number[]): number {
@@ -32,14 +40,14 @@ function mixed(...families: Sequence[][][]): Sequence[] {
   return pairs.flatMap((sequences, pair) => sequences.map((sequence) => ({ ...sequence, pair })));
 }
 
-test('every sequence lies in one bin, no bin is over full, pairs that fit are whole, bins are in order', () => {
-  fc.assert(
-    fc.property(tokenPairs, fc.integer({ min: 0, max: 100 }), (pairs, more) => {
+test('every sequence lies in one bin, no bin is over full, pairs that fit are whole, bins are in order', async () => {
+  await fc.assert(
+    fc.asyncProperty(tokenPairs, fc.integer({ min: 0, max: 100 }), async (pairs, more) => {
       const capacity = longest(pairs) + more;
       const sequences = pairs.flatMap((pair, index) =>
         sides.map((side) => ({ tokens: pair[side], promptLength: pair.promptLength, side, pair: index })),
       );
-      const bins = packTree(prefixTree(sequences), capacity);
+      const bins = await packed(sequences, capacity);
       assert.deepEqual(
         bins.flat().sort((a, b) => a - b),
         sequences.map((_, index) => index),
@@ -65,29 +73,29 @@ test('every sequence lies in one bin, no bin is over full, pairs that fit are wh
   );
 });
 
-test('a tree that fits is one bin', () => {
-  assert.deepEqual(packTree(prefixTree(mixed(family(1, 3, 10, 5))), 40), [[0, 1, 2, 3, 4, 5]]);
+test('a tree that fits is one bin', async () => {
+  assert.deepEqual(await packed(mixed(family(1, 3, 10, 5)), 40), [[0, 1, 2, 3, 4, 5]]);
 });
 
-test('families stay together, however the pairs are mixed', () => {
+test('families stay together, however the pairs are mixed', async () => {
   // Three families of 100 + 4 · 10 tokens, two bins of 280: two families in one, the third in the other.
   const sequences = mixed(family(1, 2, 100, 10), family(2, 2, 100, 10), family(3, 2, 100, 10));
-  const bins = packTree(prefixTree(sequences), 280);
+  const bins = await packed(sequences, 280);
   assert.equal(bins.length, 2);
   assert.deepEqual(bins.map((bin) => tokensOf(sequences, bin)).sort(), [140, 280]);
 });
 
-test('a family that is too large repeats its prompt once a bin', () => {
+test('a family that is too large repeats its prompt once a bin', async () => {
   // 30 pairs of 20 tokens after a prompt of 100: five a bin of 200.
   const sequences = mixed(family(1, 30, 100, 10));
-  const bins = packTree(prefixTree(sequences), 200);
+  const bins = await packed(sequences, 200);
   assert.deepEqual(
     bins.map((bin) => tokensOf(sequences, bin)),
     [200, 200, 200, 200, 200, 200],
   );
 });
 
-test('a few tokens in common do not cost a bin', () => {
+test('a few tokens in common do not cost a bin', async () => {
   // All begin with the same token. Pairs of 61 and 41 tokens, one of each a bin of 101, in an order that bundles badly.
   const stem = (pair: number, response: number): Sequence[] =>
     sides.map((side, index) => ({
@@ -97,5 +105,5 @@ test('a few tokens in common do not cost a bin', () => {
       pair,
     }));
   const sequences = [30, 30, 30, 30, 20, 20, 20, 20].flatMap((response, pair) => stem(pair, response));
-  assert.equal(packTree(prefixTree(sequences), 101).length, 4);
+  assert.equal((await packed(sequences, 101)).length, 4);
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { LlamaShape } from '../../../src/core/model/index.js';
+import { forwardFlops, type LlamaShape } from '../../../src/core/model/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
 import type { LayoutOptions } from '../../../src/core/run/config.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
@@ -90,9 +90,30 @@ export const planOptions: fc.Arbitrary<LayoutOptions> = fc.record({
   max_length: fc.constant(64),
 });
 
-export function planOf(pairs: readonly TokenPair[], options: LayoutOptions): Promise<Plan> {
+export function planOf(pairs: readonly TokenPair[], options: LayoutOptions, windows?: LlamaShape['windows']): Promise<Plan> {
+  const own = windows ? { ...shape, windows } : shape;
   return buildPlan(
-    { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
+    { pairs, skipped: 0, truncated: 0, shape: own, sha256: { dataset: 'd', tokenizer: 't' }, datasetFile: 'pairs.jsonl' },
     options,
   );
+}
+
+/** Required FLOPs of one forward pass over all sequences of all epochs when each carries its own prompt. */
+export function naiveFlops(pairs: readonly TokenPair[], epochs: number, of: LlamaShape = shape): number {
+  let [tokens, visiblePairs, readRows] = [0, 0, 0];
+  const lengths: number[] = [];
+  for (const pair of pairs) {
+    for (const { length } of [pair.chosen, pair.rejected]) {
+      tokens += length;
+      visiblePairs += (length * (length + 1)) / 2;
+      lengths.push(length);
+      readRows += length - pair.promptLength;
+    }
+  }
+  const pairsWithin = (window: number): number => {
+    let pairs = 0;
+    for (const length of lengths) for (let at = 0; at < length; at++) pairs += Math.min(at + 1, window);
+    return pairs;
+  };
+  return epochs * forwardFlops(of, { tokens, visiblePairs, pairsWithin, readRows });
 }

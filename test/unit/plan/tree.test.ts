@@ -209,3 +209,37 @@ test('thousands of sequences that extend each other make one deep tree', async (
   assert.equal(plan.tokens.length, 4001);
   assert.deepEqual(new Set(plan.visibleUntil), new Set([4001]));
 });
+
+test('losses over a response\'s length: with every sharing a sequence has as many targets as its response has tokens', async () => {
+  await fc.assert(
+    fc.asyncProperty(tokenPairs, planOptions, async (pairs, options) => {
+      // Each token scored by its own value, as a log-probability that depends on what it follows: sum and mean by sequence.
+      const scores = async (sharing: 'none' | 'pair' | 'tree'): Promise<Map<string, number>> => {
+        const plan = await planOf(pairs, { ...options, sharing });
+        const sums = new Map<number, { sum: number; count: number }>();
+        for (let bin = 0; bin < binCount(plan); bin++) {
+          for (let i = plan.targetStart[bin]!; i < plan.targetStart[bin + 1]!; i++) {
+            const row = plan.binStart[bin]! + plan.targetRow[i]!;
+            const known = sums.get(plan.targetSequence[i]!) ?? { sum: 0, count: 0 };
+            known.sum += 1 + plan.targetToken[i]! + 10 * plan.tokens[row]! + 100 * plan.position[row]!;
+            known.count++;
+            sums.set(plan.targetSequence[i]!, known);
+          }
+        }
+        return new Map(
+          [...plan.pairRow].flatMap((_, pair) =>
+            ([['chosen', plan.pairChosen], ['rejected', plan.pairRejected]] as const).map(([side, ids]) => {
+              const { sum, count } = sums.get(ids[pair]!)!;
+              const source = pairs.find(({ row }) => row === plan.pairRow[pair])!;
+              assert.equal(count, source[side].length - source.promptLength);
+              return [`${pair} ${side}`, sum / count] as const;
+            }),
+          ),
+        );
+      };
+      const naive = await scores('none');
+      assert.deepEqual(await scores('pair'), naive);
+      assert.deepEqual(await scores('tree'), naive);
+    }),
+  );
+});

@@ -147,3 +147,24 @@ test('options are judged one by one by the same rules', () => {
   const options = ['plan.sharing', 'plan.seed', 'training.beta', 'runner.deterministic', 'runner.cublaslt'] as const;
   assert.deepEqual(options.map(optionKind), ['choice', 'number', 'number', 'flag', 'text']);
 });
+
+test('losses may be a list with weights; what is no loss is named', () => {
+  const { training } = parse((config) => {
+    config['training'].loss_type = ['sigmoid', 'sft'];
+    config['training'].loss_weights = [1, 0.5];
+    config['training'].parameter_groups = [{ pattern: 'lm_head.*', learning_rate: 1e-7 }];
+  });
+  assert.deepEqual(training.loss_type, ['sigmoid', 'sft']);
+  const slip = failure((config) => (config['training'].loss_type = ['sigmoit']));
+  assert.equal(slip.where, `${FILE}, field training.loss_type`);
+  assert.match(slip.what, /"sigmoid" or "hinge".*found "sigmoit"/);
+  const group = failure((config) => (config['training'].parameter_groups = [{ patern: '*' }]));
+  assert.equal(group.advice, 'did you mean "training.parameter_groups.0.pattern"?');
+});
+
+test('files of an older Wishbone get the value they meant', () => {
+  const old = parse((config) => {
+    for (const name of ['ld_alpha', 'loss_weights', 'eval_steps', 'parameter_groups']) delete config['training'][name];
+  });
+  assert.deepEqual(old.training, exampleConfig().training);
+});

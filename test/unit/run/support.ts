@@ -80,6 +80,26 @@ export function stepLine(step: number, fields: Record<string, unknown> = {}): st
   });
 }
 
+/** An evaluation after `step` steps. */
+export function evalLine(step: number, fields: Record<string, unknown> = {}): string {
+  return eventLine('eval', {
+    step,
+    steps: 10,
+    epoch: step / 10,
+    pairs: 4,
+    seconds: 0.1,
+    eval_loss: 0.75 - step / 64,
+    'eval_rewards/chosen': step / 100,
+    'eval_rewards/rejected': -step / 100,
+    'eval_rewards/margins': step / 50,
+    'eval_rewards/accuracies': 0.5,
+    'eval_logps/chosen': -100,
+    'eval_logps/rejected': -120,
+    best: true,
+    ...fields,
+  });
+}
+
 /** A runner made of a few lines of Node; `events` is a helper that appends an event with the right head. */
 export async function fakeRunner(folder: string, body: string): Promise<string> {
   const file = path.join(folder, 'fake-runner');

@@ -28,7 +28,7 @@ test('shapes cover every visible cell of a part once, and nothing else', async (
       const plan = await planOf(pairs, options);
       const owners = new PairOfSequence(plan);
       for (let bin = 0; bin < binCount(plan); bin++) {
-        const view = viewBin(plan, owners, bin, shape);
+        const view = await viewBin(plan, owners, bin, shape);
         for (const layout of [view.shared, view.naive]) {
           const rows = layout.tokens.length;
           const range = (x: number, y: number): [number, number] =>

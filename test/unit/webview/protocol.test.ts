@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { PANEL_REQUESTS, readHostMessage, readPanelMessage, readPanelState } from '../../../src/protocol.js';
+import { PANEL_REQUESTS, readHostMessage, readPanelMessage, readPanelState, SERIES } from '../../../src/protocol/run.js';
 
 test('requests of a panel are those on the list and nothing else', () => {
   for (const type of PANEL_REQUESTS) assert.deepEqual(readPanelMessage({ type, more: 1 }), { type });
@@ -12,29 +12,45 @@ test('requests of a panel are those on the list and nothing else', () => {
   }
 });
 
-test('a panel state is an absolute folder', () => {
-  assert.deepEqual(readPanelState({ folder: '/a' }), { folder: '/a' });
-  for (const value of [undefined, {}, { folder: 'a' }, { folder: 1 }, []])
+test('a picture is a picture, and a run a number', () => {
+  const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 1);
+  assert.deepEqual(readPanelMessage({ type: 'save-image', name: 'x', png }), { type: 'save-image', name: 'x', png });
+  assert.equal(readPanelMessage({ type: 'save-image', name: 'x', png: png.slice(1) }), undefined);
+  assert.equal(readPanelMessage({ type: 'save-image', name: 1, png }), undefined);
+  assert.deepEqual(readPanelMessage({ type: 'remove-run', run: 1 }), { type: 'remove-run', run: 1 });
+  assert.equal(readPanelMessage({ type: 'remove-run', run: -1 }), undefined);
+});
+
+test('a panel state is absolute folders', () => {
+  assert.deepEqual(readPanelState({ folders: ['/a', '/b'] }), { folders: ['/a', '/b'] });
+  assert.deepEqual(readPanelState({ folder: '/a' }), { folders: ['/a'] }, 'as older panels keep it');
+  for (const value of [undefined, {}, { folder: 'a' }, { folders: [] }, { folders: ['/a', 'b'] }, { folder: 1 }, []])
     assert.equal(readPanelState(value), undefined);
 });
 
 test('series must be whole', () => {
-  const columns = { loss: 1, chosen: 1, rejected: 1, margins: 1, accuracies: 1 };
-  const of = (length: number) =>
-    Object.fromEntries(Object.keys(columns).map((name) => [name, new Float64Array(length)]));
-  const message = (update: unknown) => readHostMessage({ type: 'series', update });
-  assert.ok(message({ from: 0, step: new Float64Array(2), columns: of(2) }));
-  assert.equal(message({ from: 0, step: new Float64Array(2), columns: of(3) }), undefined);
-  assert.equal(message({ from: -1, step: new Float64Array(2), columns: of(2) }), undefined);
+  const of = (length: number) => Object.fromEntries(SERIES.map((name) => [name, new Float32Array(length)]));
+  const message = (update: unknown, run: unknown = 0) => readHostMessage({ type: 'series', run, update });
+  const step = new Float64Array(2);
+  assert.ok(message({ from: 0, step, columns: of(2) }));
+  assert.equal(message({ from: 0, step, columns: of(2) }, null), undefined);
+  assert.equal(message({ from: 0, step, columns: of(3) }), undefined);
+  assert.equal(message({ from: -1, step, columns: of(2) }), undefined);
   assert.equal(message({ from: 0, step: [1, 2], columns: of(2) }), undefined);
-  assert.equal(message({ from: 0, step: new Float64Array(2), columns: { ...of(2), loss: undefined } }), undefined);
+  assert.equal(message({ from: 0, step, columns: { ...of(2), loss: undefined } }), undefined);
+});
+
+test('differences have a value for every run', () => {
+  const message = (values: unknown) => readHostMessage({ type: 'runs', count: 2, differences: [{ setting: 'x', values }] });
+  assert.ok(message(['1', '2']));
+  for (const bad of [['1'], [1, 2], undefined]) assert.equal(message(bad), undefined);
 });
 
 test('anything else from outside is refused, and nothing throws', () => {
   fc.assert(
-    fc.property(fc.anything(), fc.constantFrom('header', 'status', 'series', 'empty', 'other'), (value, type) => {
+    fc.property(fc.anything(), fc.constantFrom('header', 'status', 'series', 'evals', 'runs', 'log', 'empty', 'other'), (value, type) => {
       assert.equal(readHostMessage(value), undefined);
-      assert.equal(readHostMessage({ type, header: value, status: value, update: value }), undefined);
+      assert.equal(readHostMessage({ type, run: value, header: value, status: value, update: value }), undefined);
       assert.equal(readPanelMessage(value), undefined);
       assert.equal(readPanelState(value), undefined);
     }),

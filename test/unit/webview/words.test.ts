@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type { RunStatus } from '../../../src/protocol.js';
+import type { RunStatus } from '../../../src/protocol/run.js';
 import { activityText, barFraction, chartSummary, progressText, timeText } from '../../../webview/run/words.js';
 
 const RUNNING: RunStatus = {
@@ -20,6 +20,8 @@ const RUNNING: RunStatus = {
   device: null,
   checkpoint: null,
   end: null,
+  warnings: [],
+  skippedLines: 0,
   mayAct: true,
 };
 
@@ -61,7 +63,7 @@ test('ended runs', () => {
     phase: 'reference',
     progress: { done: 3, total: 12 },
     step: 0,
-    end: { kind: 'crashed', exit: 'x', log: [] },
+    end: { kind: 'crashed', exit: 'x', advice: [], log: [] },
   };
   assert.deepEqual([progressText(crashed), timeText(crashed), barFraction(crashed)], ['Step 0 of 48', '', 0]);
   assert.equal(activityText(crashed), '');

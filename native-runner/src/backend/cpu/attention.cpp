@@ -52,7 +52,7 @@ void online_softmax(std::int64_t rows, float* scores, std::int64_t stride, std::
 struct Forward {
     const CpuMask& mask;
     const HeadLayout layout;
-    const float scale;
+    const float scale, softcap;
     const std::int64_t tokens;
     const float* qkv;
     float* out;
@@ -123,6 +123,7 @@ struct Forward {
                                      .c = to,
                                      .c_row = width,
                                      .accumulate = false});
+                        if (softcap > 0) cap_scores(to, width, rows, key.columns, softcap);
                         mask.hide(to, width, heads, query, key);
                     }
                     online_softmax(rows, scores, width, width, largest, total, sums, padded, first);
@@ -164,8 +165,8 @@ void CpuBackend::attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMa
                 is_f32(out, {tokens, shape.query_heads * shape.head_dim}) &&
                 is_f32(lse, {shape.query_heads, tokens}),
             "attention");
-    const Forward forward{*cpu_mask,       HeadLayout(shape), shape.scale,    tokens,
-                          qkv.as<float>(), out.as<float>(),   lse.as<float>()};
+    const Forward forward{*cpu_mask, HeadLayout(shape), shape.scale,     shape.softcap,
+                          tokens,    qkv.as<float>(),   out.as<float>(), lse.as<float>()};
     const std::vector<CpuMask::Task> tasks = cpu_mask->tasks(shape.kv_heads, threads());
     pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int thread) {
         forward.run(tasks[static_cast<std::size_t>(i)], thread_scratch_[static_cast<std::size_t>(thread)]);

@@ -31,6 +31,26 @@ void softmax_backward(std::int64_t rows, std::int64_t width, float* scores, floa
     }
 }
 
+/// The same where scores were capped: d_p := p (d_p - delta) (1 - tanh²), the tanh being score / cap. Hidden
+/// scores are far outside, but their p is 0.
+WISHBONE_CLONES
+void capped_softmax_backward(std::int64_t rows, std::int64_t width, float* scores, float* d_p,
+                             const float* lse, const float* delta, float cap) {
+    const float inverse = 1.0f / cap;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        float* row = scores + i * width;
+        float* d_row = d_p + i * width;
+        const float normaliser = lse[i], offset = delta[i];
+#pragma omp simd
+        for (std::int64_t j = 0; j < width; ++j) {
+            const float p = exp_fast(row[j] - normaliser);
+            const float tangent = row[j] < -cap ? -1.0f : row[j] * inverse;
+            row[j] = p;
+            d_row[j] = p * (d_row[j] - offset) * (1.0f - tangent * tangent);
+        }
+    }
+}
+
 /// to[i] = the dot product of rows i of a and b, both `stride` apart.
 WISHBONE_CLONES
 void row_dots(std::int64_t rows, std::int64_t size, float* to, const float* a, const float* b,
@@ -46,7 +66,7 @@ void row_dots(std::int64_t rows, std::int64_t size, float* to, const float* a, c
 }
 
 WISHBONE_CLONES
-void add(std::int64_t size, float* to, const float* from) {
+void add_floats(std::int64_t size, float* to, const float* from) {
 #pragma omp simd
     for (std::int64_t i = 0; i < size; ++i) to[i] += from[i];
 }
@@ -54,7 +74,7 @@ void add(std::int64_t size, float* to, const float* from) {
 struct Backward {
     const CpuMask& mask;
     const HeadLayout layout;
-    const float scale;
+    const float scale, softcap;
     const std::int64_t tokens;
     const float* qkv;
     const float* out;
@@ -168,13 +188,17 @@ struct Backward {
                                        .c_row = width,
                                        .accumulate = false};
                         tile_matmul(job);
+                        if (softcap > 0) cap_scores(scores + offset, width, rows, key.columns, softcap);
                         mask.hide(scores + offset, width, heads, query, key);
                         job.a = d_outs;
                         job.b = value_columns + key.column * dim;
                         job.c = d_scores + offset;
                         tile_matmul(job);
                     }
-                    softmax_backward(rows, width, scores, d_scores, normaliser, delta);
+                    if (softcap > 0)
+                        capped_softmax_backward(rows, width, scores, d_scores, normaliser, delta, softcap);
+                    else
+                        softmax_backward(rows, width, scores, d_scores, normaliser, delta);
                     TileMatmul job{.m = width,
                                    .n = padded,
                                    .k = rows,
@@ -226,9 +250,9 @@ void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tens
                 is_f32(d_qkv, {tokens, heads, shape.head_dim}) && is_f32(out, {tokens, out_size}) &&
                 is_f32(d_out, {tokens, out_size}) && is_f32(lse, {shape.query_heads, tokens}),
             "attention_backward");
-    const Backward backward{*cpu_mask,       HeadLayout(shape), shape.scale,
-                            tokens,          qkv.as<float>(),   out.as<float>(),
-                            lse.as<float>(), d_out.as<float>(), d_qkv.as<float>()};
+    const Backward backward{
+        *cpu_mask,       HeadLayout(shape), shape.scale,     shape.softcap,     tokens,
+        qkv.as<float>(), out.as<float>(),   lse.as<float>(), d_out.as<float>(), d_qkv.as<float>()};
     const std::vector<CpuMask::Task> tasks = cpu_mask->tasks(shape.kv_heads, threads());
 
     // Parts of a cut tree sum into their own memory, which is added up in the order of the parts afterwards.
@@ -259,7 +283,7 @@ void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tens
         for (std::int32_t part = 1; part < first.parts; ++part)
             for (std::size_t i = 0; i < tasks.size(); ++i)
                 if (tasks[i].tree == first.tree && tasks[i].kv_head == first.kv_head && tasks[i].part == part)
-                    add(size, sum, partial + partial_at[i]);
+                    add_floats(size, sum, partial + partial_at[i]);
         backward.store_keys(first, sum, sum + size / 2);
     });
 }

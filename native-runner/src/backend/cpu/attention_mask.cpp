@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/attention_window.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/require.h"
 #include "backend/cpu/vector_math.h"
@@ -26,10 +27,20 @@ void hide_rows(float* scores, std::int64_t stride, std::int32_t query_begin, std
     }
 }
 
+/// Of keys before the window.
+WISHBONE_CLONES
+void hide_unseen(float* scores, std::int64_t stride, std::int32_t queries, const std::int32_t* first_seen,
+                 std::int32_t key_begin, std::int32_t keys) {
+    for (std::int32_t q = 0; q < queries; ++q, scores += stride) {
+        const std::int32_t unseen = std::min(first_seen[q] - key_begin, keys);
+        for (std::int32_t i = 0; i < unseen; ++i) scores[i] = hidden_score;
+    }
+}
+
 }  // namespace
 
-CpuMask::CpuMask(std::span<const std::int32_t> visible_until)
-    : visible_until(visible_until.begin(), visible_until.end()) {
+CpuMask::CpuMask(std::span<const std::int32_t> visible_until, std::vector<std::int32_t> first_seen)
+    : visible_until(visible_until.begin(), visible_until.end()), first_seen(std::move(first_seen)) {
     const auto length = static_cast<std::int32_t>(visible_until.size());
     for (std::int32_t begin = 0; begin < length;) {
         std::int32_t end = begin + 1;
@@ -60,12 +71,21 @@ void CpuMask::cut_tree(std::int32_t begin, std::int32_t end) {
             const std::int32_t to = std::min(from + size, run_end);
             const auto [least, greatest] =
                 std::minmax_element(visible_until.begin() + from, visible_until.begin() + to);
+            std::int32_t first = 0, last = 0;
+            if (!first_seen.empty()) {
+                const auto [oldest, newest] =
+                    std::minmax_element(first_seen.begin() + from, first_seen.begin() + to);
+                first = *oldest;
+                last = *newest;
+            }
             tiles.push_back({.begin = from,
                              .end = to,
                              .column = tree.columns,
                              .columns = round_up(to - from, lanes),
                              .first_until = *least,
                              .last_until = *greatest,
+                             .first_seen = first,
+                             .last_seen = last,
                              .strip_begin = 0,
                              .strip_end = 0});
             tree.columns += tiles.back().columns;
@@ -79,7 +99,7 @@ void CpuMask::cut_tree(std::int32_t begin, std::int32_t end) {
         bool open = false;
         for (std::int32_t j = tree.tile_begin; j <= i; ++j) {
             const Tile& key = tiles[static_cast<std::size_t>(j)];
-            if (key.last_until <= query.begin) {
+            if (key.last_until <= query.begin || key.end <= query.first_seen) {
                 open = false;
                 continue;
             }
@@ -102,9 +122,14 @@ void CpuMask::hide(float* scores, std::int64_t stride, std::int64_t heads, const
             std::fill_n(row, padding, hidden_score);
     }
     if (sees_all(query, key)) return;
-    for (std::int64_t head = 0; head < heads; ++head)
-        hide_rows(scores + head * query.tokens() * stride, stride, query.begin, query.end, key.begin,
-                  key.tokens(), visible_until.data() + key.begin);
+    for (std::int64_t head = 0; head < heads; ++head) {
+        float* const block = scores + head * query.tokens() * stride;
+        hide_rows(block, stride, query.begin, query.end, key.begin, key.tokens(),
+                  visible_until.data() + key.begin);
+        if (key.begin < query.last_seen)
+            hide_unseen(block, stride, query.tokens(), first_seen.data() + query.begin, key.begin,
+                        key.tokens());
+    }
 }
 
 std::int64_t CpuMask::cost(const Tile& query) const {
@@ -155,9 +180,11 @@ std::vector<CpuMask::Task> CpuMask::tasks(std::int64_t kv_heads, int threads) co
 
 std::unique_ptr<AttentionMask> CpuBackend::prepare_mask(std::span<const std::int32_t> visible_until,
                                                         std::span<const std::int32_t> position,
-                                                        AttentionShape /*shape*/) {
-    require(visible_until.size() == position.size(), "prepare_mask");
-    return std::make_unique<CpuMask>(visible_until);
+                                                        AttentionShape shape) {
+    require(visible_until.size() == position.size() && shape.window >= 0, "prepare_mask");
+    std::vector<std::int32_t> first_seen;
+    if (shape.window > 0) first_seen = first_seen_tokens(visible_until, position, shape.window);
+    return std::make_unique<CpuMask>(visible_until, std::move(first_seen));
 }
 
 }  // namespace wishbone::cpu

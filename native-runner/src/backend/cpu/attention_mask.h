@@ -15,6 +15,7 @@ struct Tile {
     std::int32_t begin, end;  ///< tokens of the bin
     std::int32_t column, columns;
     std::int32_t first_until, last_until;  ///< least and greatest `visible_until` of its tokens
+    std::int32_t first_seen, last_seen;    ///< least and greatest `first_seen` of its tokens, as queries
     std::int32_t strip_begin, strip_end;   ///< its strips, as a query tile
 
     std::int32_t tokens() const { return end - begin; }
@@ -32,25 +33,26 @@ struct Tree {
     std::int32_t columns;               ///< of all its tiles
 };
 
-/// The mask `k <= q < visible_until[k]` cut into tiles: pairs of tiles that see nothing of each other are
-/// left out, and tiles end where segments do (if those are not very short), so that few pairs are seen in
-/// part only.
+/// The mask `first_seen[q] <= k <= q < visible_until[k]` cut into tiles: pairs of tiles that see nothing of
+/// each other are left out, and tiles end where segments do (if those are not very short), so that few pairs
+/// are seen in part only.
 class CpuMask final : public AttentionMask {
   public:
     static constexpr std::int32_t lanes = 16;
     static constexpr std::int32_t tile_tokens = 32;
     static constexpr std::int32_t strip_columns = 256;
 
-    explicit CpuMask(std::span<const std::int32_t> visible_until);
+    /// `first_seen`: see backend/attention_window.h; empty without a window.
+    CpuMask(std::span<const std::int32_t> visible_until, std::vector<std::int32_t> first_seen);
 
-    std::vector<std::int32_t> visible_until;
+    std::vector<std::int32_t> visible_until, first_seen;
     std::vector<Tree> trees;
     std::vector<Tile> tiles;
     std::vector<Strip> strips;
 
     /// Whether every token of `key` is visible to every token of `query`.
     static bool sees_all(const Tile& query, const Tile& key) {
-        return key.end <= query.begin && key.first_until >= query.end;
+        return key.end <= query.begin && key.first_until >= query.end && key.begin >= query.last_seen;
     }
 
     std::int32_t first_column(const Strip& strip) const {

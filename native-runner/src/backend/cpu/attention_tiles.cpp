@@ -54,4 +54,14 @@ void pack_columns(float* columns, std::int64_t stride, const float* from, std::i
             std::fill(columns + d * stride + count, columns + (d + 1) * stride, 0.0f);
 }
 
+WISHBONE_CLONES
+void cap_scores(float* scores, std::int64_t stride, std::int64_t rows, std::int64_t columns, float cap) {
+    const float inverse = 1.0f / cap;
+    for (std::int64_t i = 0; i < rows; ++i) {
+        float* row = scores + i * stride;
+#pragma omp simd
+        for (std::int64_t j = 0; j < columns; ++j) row[j] = cap * tanh_fast(row[j] * inverse);
+    }
+}
+
 }  // namespace wishbone::cpu

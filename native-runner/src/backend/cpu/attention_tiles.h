@@ -32,4 +32,7 @@ void unpack_rows(float* to, std::int64_t to_stride, const float* rows, std::int6
 void pack_columns(float* columns, std::int64_t stride, const float* from, std::int64_t from_stride,
                   std::int64_t count, std::int64_t head_dim);
 
+/// Rows of scores become cap · tanh(score / cap).
+void cap_scores(float* scores, std::int64_t stride, std::int64_t rows, std::int64_t columns, float cap);
+
 }  // namespace wishbone::cpu

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/cpu/cap_logits.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/require.h"
@@ -34,6 +35,20 @@ void scaled_softmax(std::int64_t width, float* logits, float lse, float factor) 
     for (std::int64_t i = 0; i < width; ++i) logits[i] = factor * exp_fast(logits[i] - lse);
 }
 
+/// Derivative of a capped logit by the logit: 1 - tanh², where the tanh is capped / cap.
+WISHBONE_INLINE float cap_slope(float capped, float cap) {
+    const float tangent = capped / cap;
+    return 1.0f - tangent * tangent;
+}
+
+/// logits := factor · softmax(logits) · cap_slope(logits).
+WISHBONE_CLONES
+void scaled_softmax_capped(std::int64_t width, float* logits, float lse, float factor, float cap) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < width; ++i)
+        logits[i] = factor * exp_fast(logits[i] - lse) * cap_slope(logits[i], cap);
+}
+
 /// Rows of logits made at a time: about 16 MiB stays in a last-level cache, and enough rows keep the product
 /// efficient.
 std::int64_t rows_of_chunk(std::int64_t vocabulary) {
@@ -52,10 +67,17 @@ bool fit(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, co
 
 }  // namespace
 
+WISHBONE_CLONES
+void cap_logits(std::int64_t width, float* logits, float cap) {
+    const float inverse = 1.0f / cap;
+#pragma omp simd
+    for (std::int64_t i = 0; i < width; ++i) logits[i] = cap * tanh_fast(logits[i] * inverse);
+}
+
 std::size_t CpuBackend::kept_logits_budget() const { return std::size_t{512} << 20; }
 
 void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                            HeadTargets targets) {
+                            HeadTargets targets, float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) && is_f32(logps, {targets.row.shape[0]}),
             "head_logps");
     const std::int64_t rows = hidden.shape[0], width = hidden.shape[1], vocabulary = head.shape[0];
@@ -74,8 +96,10 @@ void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor
              head.as<float>(), logits, false);
         auto* normaliser = lse.as<float>();
         pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
-            for (std::int64_t i = from; i < to; ++i)
+            for (std::int64_t i = from; i < to; ++i) {
+                if (softcap > 0) cap_logits(vocabulary, logits + i * vocabulary, softcap);
                 normaliser[begin + i] = log_sum_exp(vocabulary, logits + i * vocabulary);
+            }
         });
         for (std::int64_t r = 0; r < count; ++r)
             if (begin <= row[r] && row[r] < end)
@@ -85,7 +109,8 @@ void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor
 }
 
 void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
-                                     Tensor head, Tensor lse, HeadTargets targets, Tensor weight) {
+                                     Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
+                                     float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) &&
                 is_f32(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
                 is_f32(d_head, {head.shape[0], head.shape[1]}) && is_f32(weight, {targets.row.shape[0]}),
@@ -98,9 +123,12 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
     const std::size_t chunk_size =
         kept < rows ? static_cast<std::size_t>(std::min(chunk, rows - kept) * vocabulary) : 0;
     const auto row_count = static_cast<std::size_t>(rows);
-    shared_scratch_.reserve(Scratch::padded(chunk_size) + Scratch::padded(row_count));
+    const auto target_count = static_cast<std::size_t>(count);
+    shared_scratch_.reserve(Scratch::padded(chunk_size) + Scratch::padded(row_count) +
+                            Scratch::padded(target_count));
     float* scratch = shared_scratch_.take(chunk_size);
     float* row_weight = shared_scratch_.take(row_count);
+    float* target_weight = shared_scratch_.take(target_count);
     // d logits = weight · (one-hot - softmax), summed over the targets of a row.
     std::fill_n(row_weight, row_count, 0.0f);
     for (std::int64_t r = 0; r < count; ++r) row_weight[row[r]] += weight.as<float>()[r];
@@ -111,15 +139,29 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
         const float* input = hidden.as<float>() + begin * width;
         if (!keep)
             gemm(pool_, false, true, end - begin, vocabulary, width, input, head.as<float>(), logits, false);
-        const auto* normaliser = lse.as<float>();
-        pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
-            for (std::int64_t i = from; i < to; ++i)
-                scaled_softmax(vocabulary, logits + i * vocabulary, normaliser[begin + i],
-                               -row_weight[begin + i]);
-        });
+        if (!keep && softcap > 0)
+            pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
+                for (std::int64_t i = from; i < to; ++i)
+                    cap_logits(vocabulary, logits + i * vocabulary, softcap);
+            });
+        const auto place = [&](std::int64_t r) { return (row[r] - begin) * vocabulary + token[r]; };
         for (std::int64_t r = 0; r < count; ++r)
             if (begin <= row[r] && row[r] < end)
-                logits[(row[r] - begin) * vocabulary + token[r]] += weight.as<float>()[r];
+                target_weight[r] =
+                    weight.as<float>()[r] * (softcap > 0 ? cap_slope(logits[place(r)], softcap) : 1.0f);
+        const auto* normaliser = lse.as<float>();
+        pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
+            for (std::int64_t i = from; i < to; ++i) {
+                float* const own = logits + i * vocabulary;
+                const float factor = -row_weight[begin + i];
+                if (softcap > 0)
+                    scaled_softmax_capped(vocabulary, own, normaliser[begin + i], factor, softcap);
+                else
+                    scaled_softmax(vocabulary, own, normaliser[begin + i], factor);
+            }
+        });
+        for (std::int64_t r = 0; r < count; ++r)
+            if (begin <= row[r] && row[r] < end) logits[place(r)] += target_weight[r];
         gemm(pool_, false, false, end - begin, width, vocabulary, logits, head.as<float>(),
              d_hidden.as<float>() + begin * width, false);
         gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(), true);

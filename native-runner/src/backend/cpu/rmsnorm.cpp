@@ -10,7 +10,7 @@ namespace {
 
 WISHBONE_CLONES
 void forward_rows(std::int64_t rows, std::int64_t width, float* sum, float* out, float* inv_rms,
-                  const float* x, const float* delta, const float* weight, float eps) {
+                  const float* x, const float* delta, const float* weight, RmsNorm norm) {
     for (std::int64_t t = 0; t < rows; ++t) {
         float squares = 0;
         const float* in = x + t * width;
@@ -28,11 +28,11 @@ void forward_rows(std::int64_t rows, std::int64_t width, float* sum, float* out,
 #pragma omp simd reduction(+ : squares)
             for (std::int64_t i = 0; i < width; ++i) squares += in[i] * in[i];
         }
-        const float inverse = 1.0f / std::sqrt(squares / static_cast<float>(width) + eps);
+        const float inverse = 1.0f / std::sqrt(squares / static_cast<float>(width) + norm.eps);
         inv_rms[t] = inverse;
         float* normed = out + t * width;
 #pragma omp simd
-        for (std::int64_t i = 0; i < width; ++i) normed[i] = in[i] * inverse * weight[i];
+        for (std::int64_t i = 0; i < width; ++i) normed[i] = in[i] * inverse * (norm.offset + weight[i]);
     }
 }
 
@@ -40,7 +40,8 @@ void forward_rows(std::int64_t rows, std::int64_t width, float* sum, float* out,
 // of dy x r.
 WISHBONE_CLONES
 void backward_rows(std::int64_t rows, std::int64_t width, float* d_x, float* d_weight, float* out,
-                   const float* d_out, const float* x, const float* inv_rms, const float* weight) {
+                   const float* d_out, const float* x, const float* inv_rms, const float* weight,
+                   float offset) {
     for (std::int64_t t = 0; t < rows; ++t) {
         const float* dy = d_out + t * width;
         const float* in = x + t * width;
@@ -49,14 +50,14 @@ void backward_rows(std::int64_t rows, std::int64_t width, float* d_x, float* d_w
         const float r = inv_rms[t];
         float dot = 0;
 #pragma omp simd reduction(+ : dot)
-        for (std::int64_t i = 0; i < width; ++i) dot += weight[i] * dy[i] * in[i];
+        for (std::int64_t i = 0; i < width; ++i) dot += (offset + weight[i]) * dy[i] * in[i];
         const float pull = dot * r * r * r / static_cast<float>(width);
 #pragma omp simd
         for (std::int64_t i = 0; i < width; ++i) {
-            const float unit = in[i] * r;
-            dx[i] += r * weight[i] * dy[i] - in[i] * pull;
+            const float unit = in[i] * r, w = offset + weight[i];
+            dx[i] += r * w * dy[i] - in[i] * pull;
             d_weight[i] += dy[i] * unit;
-            normed[i] = unit * weight[i];
+            normed[i] = unit * w;
         }
     }
 }
@@ -64,7 +65,7 @@ void backward_rows(std::int64_t rows, std::int64_t width, float* d_x, float* d_w
 }  // namespace
 
 void CpuBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
-                             float eps) {
+                             RmsNorm norm) {
     const std::int64_t rows = out.shape[0], width = out.shape[1];
     require(is_f32(x, {rows, width}) && is_f32(out, {rows, width}) && is_f32(inv_rms, {rows}) &&
                 is_f32(weight, {width}) &&
@@ -74,12 +75,12 @@ void CpuBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, T
         const std::int64_t offset = begin * width;
         forward_rows(end - begin, width, delta ? sum.as<float>() + offset : nullptr, out.as<float>() + offset,
                      inv_rms.as<float>() + begin, x.as<float>() + offset,
-                     delta ? delta.as<float>() + offset : nullptr, weight.as<float>(), eps);
+                     delta ? delta.as<float>() + offset : nullptr, weight.as<float>(), norm);
     });
 }
 
 void CpuBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x,
-                                  Tensor inv_rms, Tensor weight) {
+                                  Tensor inv_rms, Tensor weight, RmsNorm norm) {
     const std::int64_t rows = d_x.shape[0], width = d_x.shape[1];
     require(is_f32(d_x, {rows, width}) && is_f32(d_weight, {width}) && is_f32(out, {rows, width}) &&
                 is_f32(d_out, {rows, width}) && is_f32(x, {rows, width}) && is_f32(inv_rms, {rows}) &&
@@ -97,7 +98,7 @@ void CpuBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tenso
         std::fill_n(part, width, 0.0f);
         backward_rows(end - begin, width, d_x.as<float>() + offset, part, out.as<float>() + offset,
                       d_out.as<float>() + offset, x.as<float>() + offset, inv_rms.as<float>() + begin,
-                      weight.as<float>());
+                      weight.as<float>(), norm.offset);
     });
     auto* total = d_weight.as<float>();
     for (std::int64_t piece = 0; piece < pieces; ++piece) {

@@ -6,13 +6,14 @@ namespace wishbone::cpu {
 namespace {
 
 WISHBONE_CLONES
-void rotate_rows(std::int64_t rows, float* qkv, std::int64_t row_size, std::int64_t heads, std::int64_t half,
-                 const float* cos, const float* sin, const std::int32_t* position, float direction) {
+void rotate_rows(std::int64_t rows, float* qkv, std::int64_t row_size, std::int64_t heads,
+                 std::int64_t head_dim, std::int64_t half, const float* cos, const float* sin,
+                 const std::int32_t* position, float direction) {
     for (std::int64_t t = 0; t < rows; ++t) {
         const float* c = cos + position[t] * half;
         const float* s = sin + position[t] * half;
         for (std::int64_t head = 0; head < heads; ++head) {
-            float* low = qkv + t * row_size + head * 2 * half;
+            float* low = qkv + t * row_size + head * head_dim;
             float* high = low + half;
 #pragma omp simd
             for (std::int64_t i = 0; i < half; ++i) {
@@ -28,16 +29,16 @@ void rotate_rows(std::int64_t rows, float* qkv, std::int64_t row_size, std::int6
 
 void CpuBackend::rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
                       bool inverse) {
-    const std::int64_t rows = qkv.shape[0], half = shape.head_dim / 2;
+    const std::int64_t rows = qkv.shape[0], half = cos.shape[1];
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-    require(shape.head_dim % 2 == 0 && is_f32(qkv, {rows, heads, shape.head_dim}) &&
+    require(2 * half <= shape.head_dim && is_f32(qkv, {rows, heads, shape.head_dim}) &&
                 is_i32(position, {rows}) && is_f32(cos, {cos.shape[0], half}) &&
                 is_f32(sin, {cos.shape[0], half}),
             "rope");
     pool_.run_rows(rows, heads * shape.head_dim, [&](std::int64_t begin, std::int64_t end) {
         rotate_rows(end - begin, qkv.as<float>() + begin * heads * shape.head_dim, heads * shape.head_dim,
-                    shape.query_heads + shape.kv_heads, half, cos.as<float>(), sin.as<float>(),
-                    position.as<std::int32_t>() + begin, inverse ? -1.0f : 1.0f);
+                    shape.query_heads + shape.kv_heads, shape.head_dim, half, cos.as<float>(),
+                    sin.as<float>(), position.as<std::int32_t>() + begin, inverse ? -1.0f : 1.0f);
     });
 }
 

@@ -34,4 +34,16 @@ void CpuBackend::scatter_add_rows(Tensor x, Tensor from, Tensor rows) {
     });
 }
 
+void CpuBackend::add(Tensor sum, Tensor x, Tensor delta) {
+    require(x.rank == 2 && is_f32(x, {x.shape[0], x.shape[1]}) && is_f32(sum, {x.shape[0], x.shape[1]}) &&
+                is_f32(delta, {x.shape[0], x.shape[1]}),
+            "add");
+    const std::int64_t width = x.shape[1];
+    pool_.run_rows(x.shape[0], width, [&](std::int64_t begin, std::int64_t end) {
+        float* to = sum.as<float>();
+        const float *a = x.as<float>(), *b = delta.as<float>();
+        for (std::int64_t i = begin * width; i < end * width; ++i) to[i] = a[i] + b[i];
+    });
+}
+
 }  // namespace wishbone::cpu

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/attention_window.h"
 #include "backend/cuda/attention.h"
 #include "backend/cuda/attention_tiles.h"
 #include "backend/cuda/check.h"
@@ -57,18 +58,22 @@ class Lists {
 /// What the portable kernels work from.
 class MmaLists {
   public:
-    MmaLists(cudaStream_t stream, std::span<const std::int32_t> visible_until, const AttentionShape& shape)
+    MmaLists(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+             std::span<const std::int32_t> first_seen, const AttentionShape& shape)
         : shape_(shape), tokens_(static_cast<std::int32_t>(visible_until.size())), lists_(stream) {
         const MmaTileSizes sizes = mma_tile_sizes(shape.head_dim);
         const AttentionTiles tiles =
             make_attention_tiles(visible_until, static_cast<std::int32_t>(shape.query_heads / shape.kv_heads),
-                                 sizes.rows, sizes.keys);
+                                 sizes.rows, sizes.keys, first_seen);
         query_tile_count_ = static_cast<std::int32_t>(tiles.queries.size());
         key_tile_count_ = static_cast<std::int32_t>(tiles.keys.size());
         visible_until_ = lists_.add(visible_until);
         runs_ = lists_.add(std::span<const KeyRun>(tiles.runs));
         queries_ = lists_.add(std::span<const QueryTile>(tiles.queries));
         keys_ = lists_.add(std::span<const KeyTile>(tiles.keys));
+        windowed_ = !first_seen.empty();
+        first_seen_ = lists_.add(first_seen);
+        windows_ = lists_.add(std::span<const QueryWindow>(tiles.windows));
         lists_.upload();
     }
 
@@ -84,14 +89,18 @@ class MmaLists {
                 .query_heads = static_cast<std::int32_t>(shape_.query_heads),
                 .kv_heads = static_cast<std::int32_t>(shape_.kv_heads),
                 .head_dim = static_cast<std::int32_t>(shape_.head_dim),
-                .scale = scale};
+                .scale = scale,
+                .softcap = shape_.softcap,
+                .first_seen = windowed_ ? lists_.at<std::int32_t>(first_seen_) : nullptr,
+                .windows = windowed_ ? lists_.at<QueryWindow>(windows_) : nullptr};
     }
 
   private:
     AttentionShape shape_;
     std::int32_t tokens_;
     Lists lists_;
-    std::size_t visible_until_ = 0, runs_ = 0, queries_ = 0, keys_ = 0;
+    std::size_t visible_until_ = 0, runs_ = 0, queries_ = 0, keys_ = 0, first_seen_ = 0, windows_ = 0;
+    bool windowed_ = false;
     std::int32_t query_tile_count_ = 0, key_tile_count_ = 0;
 };
 
@@ -100,13 +109,15 @@ class MmaLists {
 class CudaAttentionMask final : public AttentionMask {
   public:
     CudaAttentionMask(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
-                      const AttentionShape& shape, AttentionPath path)
+                      std::span<const std::int32_t> position, const AttentionShape& shape, AttentionPath path)
         : device_(device),
           stream_(stream),
           shape_(shape),
           visible_until_(visible_until.begin(), visible_until.end()) {
-        // Hopper's own instructions are in no other architecture.
-        const bool hopper = path == AttentionPath::automatic && device.capability == 90;
+        if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
+        // Hopper's own instructions are in no other architecture. Its kernels know neither windows nor caps.
+        const bool hopper = path == AttentionPath::automatic && device.capability == 90 &&
+                            shape.window == 0 && shape.softcap == 0;
         sm90_forward_ = hopper && sm90_attention_forward_supports(shape);
         sm90_backward_ = hopper && sm90_attention_backward_supports(shape);
         // Always made here, so that a mask that breaks its rule is refused here.
@@ -121,14 +132,15 @@ class CudaAttentionMask final : public AttentionMask {
     bool made_for(std::int64_t tokens, const AttentionShape& shape) const {
         return tokens == static_cast<std::int64_t>(visible_until_.size()) &&
                shape.query_heads == shape_.query_heads && shape.kv_heads == shape_.kv_heads &&
-               shape.head_dim == shape_.head_dim;
+               shape.head_dim == shape_.head_dim && shape.window == shape_.window &&
+               shape.softcap == shape_.softcap;
     }
 
     bool sm90_forward() const { return sm90_forward_; }
     bool sm90_backward() const { return sm90_backward_; }
 
     const MmaLists& mma() const {
-        if (!mma_) mma_ = std::make_unique<MmaLists>(stream_, visible_until_, shape_);
+        if (!mma_) mma_ = std::make_unique<MmaLists>(stream_, visible_until_, first_seen_, shape_);
         return *mma_;
     }
     const Sm90AttentionTiles& sm90_forward_tiles() const {
@@ -148,7 +160,7 @@ class CudaAttentionMask final : public AttentionMask {
     Device device_;
     cudaStream_t stream_;
     AttentionShape shape_;
-    std::vector<std::int32_t> visible_until_;
+    std::vector<std::int32_t> visible_until_, first_seen_;
     bool sm90_forward_ = false, sm90_backward_ = false;
     mutable std::unique_ptr<MmaLists> mma_;
     mutable std::unique_ptr<Sm90AttentionTiles> sm90_forward_tiles_;
@@ -169,7 +181,8 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
                                                    std::span<const std::int32_t> position,
                                                    AttentionShape shape, AttentionPath path) {
     require(visible_until.size() == position.size() && shape.query_heads > 0 && shape.kv_heads > 0 &&
-                shape.query_heads % shape.kv_heads == 0 && shape.scale > 0 &&
+                shape.query_heads % shape.kv_heads == 0 && shape.scale > 0 && shape.softcap >= 0 &&
+                shape.window >= 0 &&
                 // Rows of one KV head are counted in 32 bits.
                 static_cast<std::int64_t>(visible_until.size()) * (shape.query_heads / shape.kv_heads) <
                     (1 << 30),
@@ -178,7 +191,7 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
         throw bad_input(
             "Attention heads of size " + std::to_string(shape.head_dim) + " are not supported on CUDA",
             "model", "Head sizes 64, 96, 128 and 256 are; others run on the CPU backend.");
-    return std::make_unique<CudaAttentionMask>(device, stream, visible_until, shape, path);
+    return std::make_unique<CudaAttentionMask>(device, stream, visible_until, position, shape, path);
 }
 
 std::size_t attention_backward_workspace(const Device& /*device*/, const AttentionMask& mask,

@@ -79,11 +79,17 @@ void order(std::vector<Tile>& tiles, const std::vector<std::int32_t>& tree,
 void check_prefix_mask(std::span<const std::int32_t> visible_until) { (void)Paths(visible_until); }
 
 AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
-                                    std::int32_t rows, std::int32_t columns) {
+                                    std::int32_t rows, std::int32_t columns,
+                                    std::span<const std::int32_t> first_seen) {
     const auto tokens = static_cast<std::int32_t>(visible_until.size());
     Paths paths(visible_until);
     AttentionTiles tiles;
 
+    struct WindowedTile {
+        QueryTile tile;
+        QueryWindow window;
+    };
+    std::vector<WindowedTile> queries;
     std::vector<std::int32_t> tree;
     std::vector<std::int64_t> cost;
     const std::int64_t all_rows = std::int64_t{tokens} * group;
@@ -96,20 +102,39 @@ AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until,
         std::int32_t all_see = above;
         while (all_see >= 0 && visible_until[index(all_see)] <= last) all_see = paths.parent[index(all_see)];
         const std::int32_t ancestors = paths.depth[index(first)];
-        tiles.queries.push_back({static_cast<std::int32_t>(row), ancestors,
-                                 all_see < 0 ? 0 : paths.depth[index(all_see)] + 1, 0,
-                                 above < 0 ? KeyRun{} : paths.runs[index(paths.run[index(above)])]});
+        QueryWindow window{0, 0};
+        if (!first_seen.empty()) {
+            // Places of the oldest tokens that rows see: among the ancestors, or among the tile's own tokens.
+            window.first = ancestors + last - first;
+            for (std::int32_t q = first; q <= last; ++q) {
+                const std::int32_t oldest = first_seen[index(q)];
+                const std::int32_t place =
+                    oldest < first ? paths.depth[index(oldest)] : ancestors + oldest - first;
+                window.first = std::min(window.first, place);
+                window.full = std::max(window.full, place);
+            }
+        }
+        queries.push_back(
+            {{static_cast<std::int32_t>(row), ancestors, all_see < 0 ? 0 : paths.depth[index(all_see)] + 1, 0,
+              above < 0 ? KeyRun{} : paths.runs[index(paths.run[index(above)])]},
+             window});
         tree.push_back(paths.root[index(first)]);
-        cost.push_back(ancestors + last - first + 1);
+        cost.push_back(ancestors + last - first + 1 - window.first);
     }
-    order(tiles.queries, tree, cost);
+    order(queries, tree, cost);
+    for (const WindowedTile& query : queries) {
+        tiles.queries.push_back(query.tile);
+        if (!first_seen.empty()) tiles.windows.push_back(query.window);
+    }
 
     tree.clear();
     cost.clear();
     for (std::int32_t begin = 0; begin < tokens; begin += columns) {
         const std::int32_t end = std::min(begin + columns, tokens);
-        const std::int32_t query_end =
+        std::int32_t query_end =
             *std::max_element(visible_until.begin() + begin, visible_until.begin() + end);
+        // Queries at the end may have left the tile behind their windows.
+        while (!first_seen.empty() && query_end > end && first_seen[index(query_end - 1)] >= end) --query_end;
         tiles.keys.push_back({begin, query_end});
         tree.push_back(paths.root[index(begin)]);
         cost.push_back(query_end - begin);

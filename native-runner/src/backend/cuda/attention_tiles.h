@@ -37,18 +37,27 @@ struct alignas(8) KeyTile {
     std::int32_t query_end;
 };
 
+/// What a sliding window leaves of a QueryTile's keys, in places.
+struct alignas(8) QueryWindow {
+    std::int32_t first;  ///< keys before it nobody in the tile sees
+    std::int32_t full;   ///< of those the mask shows every row, the window does so from here on
+};
+
 struct AttentionTiles {
     std::vector<KeyRun> runs;
-    std::vector<QueryTile> queries;  ///< in the order to start them: tree by tree, the costly ones first
-    std::vector<KeyTile> keys;       ///< likewise
+    std::vector<QueryTile> queries;    ///< in the order to start them: tree by tree, the costly ones first
+    std::vector<QueryWindow> windows;  ///< of each query tile; empty without a window
+    std::vector<KeyTile> keys;         ///< likewise
 };
 
 /// Throws Error(internal) unless `visible_until` is a mask of prefix trees: k visible to q exactly when
 /// k <= q < visible_until[k], with k < visible_until[k] <= T, and any two of these ranges nested or disjoint.
 void check_prefix_mask(std::span<const std::int32_t> visible_until);
 
-/// Throws as check_prefix_mask.
+/// `first_seen`: of each token the first it sees (backend/attention_window.h), empty without a window. Throws
+/// as check_prefix_mask.
 AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
-                                    std::int32_t rows, std::int32_t columns);
+                                    std::int32_t rows, std::int32_t columns,
+                                    std::span<const std::int32_t> first_seen = {});
 
 }  // namespace wishbone::cuda

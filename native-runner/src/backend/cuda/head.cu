@@ -4,6 +4,7 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/require.h"
 #include "backend/cuda/rows.h"
+#include "backend/cuda/softcap.h"
 #include "backend/cuda/vector.h"
 
 // Logits are rounded to bf16 once, and everything (log-sum-exp, log-probabilities, gradient) is computed in
@@ -15,17 +16,11 @@ namespace {
 
 constexpr int block_threads = 512;
 constexpr int N = bf16_vector;
-constexpr float log2_e = 1.44269504f, ln_2 = 0.693147181f;
+constexpr float ln_2 = 0.693147181f;
 
 /// Logits made at a time when they are not kept.
 constexpr std::int64_t chunk_bytes = std::int64_t{512} << 20;
 constexpr std::int64_t kept_bytes = std::int64_t{1} << 30;
-
-__device__ float exp2_fast(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
 
 /// A sum of powers of two, scaled by the largest so that none overflows: sum · 2^most.
 struct PowerSum {
@@ -40,8 +35,9 @@ struct PowerSum {
 };
 
 /// lse[row] of logits [rows, ld], a block a row.
+template <bool Capped>
 __global__ void __launch_bounds__(block_threads)
-    log_sum_exp_kernel(float* lse, const bf16* logits, int vocabulary, std::int64_t ld) {
+    log_sum_exp_kernel(float* lse, const bf16* logits, int vocabulary, std::int64_t ld, Cap<Capped> cap) {
     constexpr int at_once = 4;  // vectors under way
     const bf16* row = logits + blockIdx.x * ld;
     const int whole = vocabulary / N, lane = static_cast<int>(threadIdx.x);
@@ -59,7 +55,7 @@ __global__ void __launch_bounds__(block_threads)
                 float x[N];
                 packed[i].unpack(x);
 #pragma unroll
-                for (int j = 0; j < N; ++j) largest = fmaxf(largest, x[j]);
+                for (int j = 0; j < N; ++j) largest = fmaxf(largest, cap(x[j]));
             }
         PowerSum part{largest * log2_e, 0};
 #pragma unroll
@@ -68,11 +64,12 @@ __global__ void __launch_bounds__(block_threads)
                 float x[N];
                 packed[i].unpack(x);
 #pragma unroll
-                for (int j = 0; j < N; ++j) part.sum += exp2_fast(fmaf(x[j], log2_e, -part.most));
+                for (int j = 0; j < N; ++j) part.sum += exp2_fast(fmaf(cap(x[j]), log2_e, -part.most));
             }
         own.add(part);
     }
-    if (const int at = whole * N + lane; at < vocabulary) own.add({__bfloat162float(row[at]) * log2_e, 1.0f});
+    if (const int at = whole * N + lane; at < vocabulary)
+        own.add({cap(__bfloat162float(row[at])) * log2_e, 1.0f});
 
     __shared__ float2 parts[block_threads / 32];
     const auto over_lanes = [](PowerSum value) {
@@ -96,12 +93,13 @@ __global__ void __launch_bounds__(block_threads)
 }
 
 /// Log-probabilities of the targets whose rows are [begin, end); `logits` are those of row `begin` and on.
+template <bool Capped>
 __global__ void target_logps_kernel(float* logps, const float* lse, const bf16* logits,
                                     const std::int32_t* row, const std::int32_t* token, std::int64_t targets,
-                                    std::int64_t begin, std::int64_t end, std::int64_t ld) {
+                                    std::int64_t begin, std::int64_t end, std::int64_t ld, Cap<Capped> cap) {
     const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (i >= targets || row[i] < begin || row[i] >= end) return;
-    logps[i] = __bfloat162float(logits[(row[i] - begin) * ld + token[i]]) - lse[row[i]];
+    logps[i] = cap(__bfloat162float(logits[(row[i] - begin) * ld + token[i]])) - lse[row[i]];
 }
 
 /// start[r] = how many targets have a row before r, for r from 0 to `rows`; `order` sorts targets by row.
@@ -113,17 +111,19 @@ __global__ void row_starts(std::int32_t* start, const std::int32_t* order, const
     for (std::int64_t r = before + 1; r <= here; ++r) start[r] = static_cast<std::int32_t>(i);
 }
 
-/// Targets by row, and for the gradient kernel one number each.
+/// Targets by row, and for the gradient kernel two numbers each.
 struct TargetsByRow {
     std::int32_t *start, *order;
-    float* probability;
+    float *probability, *slope;
 };
 
 /// logits := sum over the row's targets of weight · (one-hot - softmax), a block a row. Rows count from
 /// `begin`.
+template <bool Capped>
 __global__ void __launch_bounds__(block_threads)
     logits_gradient_kernel(bf16* logits, const float* lse, TargetsByRow targets, const std::int32_t* token,
-                           const float* weight, std::int64_t begin, int vocabulary, std::int64_t ld) {
+                           const float* weight, std::int64_t begin, int vocabulary, std::int64_t ld,
+                           Cap<Capped> cap) {
     bf16* row = logits + blockIdx.x * ld;
     const std::int64_t whose = begin + blockIdx.x;
     const int first = targets.start[whose], last = targets.start[whose + 1];
@@ -132,22 +132,26 @@ __global__ void __launch_bounds__(block_threads)
     float total = 0;
     for (int i = first; i < last; ++i) total += weight[targets.order[i]];
     // The targets' own logits are read before they are written over.
-    for (int i = first + lane; i < last; i += block_threads)
-        targets.probability[i] =
-            exp2_fast(fmaf(__bfloat162float(row[token[targets.order[i]]]), log2_e, -normaliser));
+    for (int i = first + lane; i < last; i += block_threads) {
+        const float z = __bfloat162float(row[token[targets.order[i]]]);
+        targets.probability[i] = exp2_fast(fmaf(cap(z), log2_e, -normaliser));
+        targets.slope[i] = cap.slope(z);
+    }
     __syncthreads();
+    const auto gradient = [&](float z) {
+        return -total * exp2_fast(fmaf(cap(z), log2_e, -normaliser)) * cap.slope(z);
+    };
     const int whole = vocabulary / N;
 #pragma unroll 4
     for (int at = lane; at < whole; at += block_threads) {
         float x[N];
         Packed<N>::load(row + at * N).unpack(x);
 #pragma unroll
-        for (int j = 0; j < N; ++j) x[j] = -total * exp2_fast(fmaf(x[j], log2_e, -normaliser));
+        for (int j = 0; j < N; ++j) x[j] = gradient(x[j]);
         Packed<N>::pack(x).store(row + at * N);
     }
     if (const int at = whole * N + lane; at < vocabulary)
-        row[at] =
-            __float2bfloat16_rn(-total * exp2_fast(fmaf(__bfloat162float(row[at]), log2_e, -normaliser)));
+        row[at] = __float2bfloat16_rn(gradient(__bfloat162float(row[at])));
     __syncthreads();
     // Targets of one row may share a token (a prefix common to several responses): the first writes for all.
     for (int i = first + lane; i < last; i += block_threads) {
@@ -159,7 +163,8 @@ __global__ void __launch_bounds__(block_threads)
                 is_first = j >= i;
                 sum += weight[targets.order[j]];
             }
-        if (is_first) row[mine] = __float2bfloat16_rn(sum - total * targets.probability[i]);
+        if (is_first)
+            row[mine] = __float2bfloat16_rn((sum - total * targets.probability[i]) * targets.slope[i]);
     }
 }
 
@@ -228,7 +233,7 @@ bool fit(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, co
 std::size_t CudaBackend::kept_logits_budget() const { return static_cast<std::size_t>(kept_bytes); }
 
 void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
-                             HeadTargets targets) {
+                             HeadTargets targets, float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) && is_f32(logps, {targets.row.shape[0]}),
             "head_logps");
     const Head h(kept_logits, hidden, head, targets);
@@ -240,21 +245,23 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
         const std::int64_t end = keep ? h.kept : std::min(begin + h.chunk, h.rows);
         bf16* const logits = keep ? kept_logits.as<bf16>() : scratch;
         matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), hidden.as<bf16>() + begin * h.width);
-        log_sum_exp_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
-            lse.as<float>() + begin, logits, static_cast<int>(h.vocabulary), h.ld);
-        check_launch("log_sum_exp");
-        if (h.targets > 0) {
+        with_cap(softcap, [&](auto cap) {
+            log_sum_exp_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
+                lse.as<float>() + begin, logits, static_cast<int>(h.vocabulary), h.ld, cap);
+            check_launch("log_sum_exp");
+            if (h.targets == 0) return;
             target_logps_kernel<<<static_cast<unsigned>(divide_up(h.targets, 256)), 256, 0, stream_.get()>>>(
                 logps.as<float>(), lse.as<float>(), logits, targets.row.as<std::int32_t>(),
-                targets.token.as<std::int32_t>(), h.targets, begin, end, h.ld);
+                targets.token.as<std::int32_t>(), h.targets, begin, end, h.ld, cap);
             check_launch("target_logps");
-        }
+        });
         begin = end;
     }
 }
 
 void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
-                                      Tensor head, Tensor lse, HeadTargets targets, Tensor weight) {
+                                      Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
+                                      float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) &&
                 is_bf16(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
                 is_f32(d_head, {head.shape[0], head.shape[1]}) && is_f32(weight, {targets.row.shape[0]}),
@@ -269,7 +276,7 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
     bf16* scratch = nullptr;
     const auto share_out = [&](Pieces pieces) {
         by_row = {pieces.take<std::int32_t>(h.rows + 1), pieces.take<std::int32_t>(h.targets),
-                  pieces.take<float>(h.targets)};
+                  pieces.take<float>(h.targets), pieces.take<float>(h.targets)};
         rank = pieces.take<std::int32_t>(h.targets);
         scratch = pieces.take<bf16>(reuse ? 0 : std::min(chunk, h.rows - h.kept) * h.ld);
         return pieces.used();
@@ -288,10 +295,12 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
         bf16* const logits = keep || reuse ? kept_logits.as<bf16>() : scratch;
         const bf16* const input = hidden.as<bf16>() + begin * h.width;
         if (!keep) matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), input);
-        logits_gradient_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
-            logits, lse.as<float>(), by_row, token, weight.as<float>(), begin, static_cast<int>(h.vocabulary),
-            h.ld);
-        check_launch("logits_gradient");
+        with_cap(softcap, [&](auto cap) {
+            logits_gradient_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
+                logits, lse.as<float>(), by_row, token, weight.as<float>(), begin,
+                static_cast<int>(h.vocabulary), h.ld, cap);
+            check_launch("logits_gradient");
+        });
         matmul_.run(h.d_hidden(end - begin), d_hidden.as<bf16>() + begin * h.width, head.as<bf16>(), logits);
         matmul_.run(h.d_head(end - begin), d_head.data, input, logits);
         begin = end;

@@ -32,6 +32,12 @@ struct MmaAttention {
     std::int32_t query_tile_count, key_tile_count;
     std::int32_t tokens, query_heads, kv_heads, head_dim;
     float scale;
+    float softcap = 0;                         ///< 0: none
+    const std::int32_t* first_seen = nullptr;  ///< [T]; null without a window
+    const QueryWindow* windows = nullptr;      ///< of each query tile; null without a window
+
+    /// Whether scores are capped or a window hides keys, for which there are kernels of their own.
+    bool extended() const { return softcap > 0 || first_seen != nullptr; }
 };
 
 /// out bf16 [T, Hq·D], lse f32 [Hq, T].

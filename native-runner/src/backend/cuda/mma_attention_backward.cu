@@ -40,6 +40,7 @@ struct Arguments {
     Divider group;
     int tokens, query_heads, kv_heads;
     float scale, scale_log2;
+    Extension extension;
 };
 
 // ---- 1. row statistics ----
@@ -91,11 +92,12 @@ struct KeySizes {
     static constexpr int chunks = rows / 16 / blocks;  ///< of 16 rows, worked on at a time
     static constexpr int key_bytes = columns * head_dim * 2, row_bytes = rows * head_dim * 2;
     static constexpr int rows_at = 2 * key_bytes, statistics_at = rows_at + stages * 2 * row_bytes,
-                         tokens_at = statistics_at + stages * rows * 8,
-                         shared_bytes = tokens_at + stages * rows * 4;
+                         tokens_at = statistics_at + stages * rows * 8, oldest_at = tokens_at + stages * rows * 4,
+                         shared_bytes = oldest_at, extended_bytes = oldest_at + stages * rows * 4;
 };
 
-template <int head_dim>
+/// `Extended`: with a window or a cap.
+template <int head_dim, bool Extended>
 __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 1 : 2)
     key_kernel(const Arguments a) {
     using S = KeySizes<head_dim>;
@@ -109,6 +111,9 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
     };
     const auto tokens_of = [&](int stage) {
         return reinterpret_cast<int*>(shared + S::tokens_at) + stage * S::rows;
+    };
+    const auto oldest_of = [&](int stage) {
+        return reinterpret_cast<int*>(shared + S::oldest_at) + stage * S::rows;
     };
 
     const int thread = static_cast<int>(threadIdx.x), lane = thread % 32, warp = thread / 32 / S::parts,
@@ -141,6 +146,8 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
             copy_async_8(shared_address(statistics_of(stage) + thread),
                          statistics + (valid ? row + thread : 0), valid);
             tokens_of(stage)[thread] = valid ? packed.token(row + thread) : INT_MAX;
+            if (Extended)
+                oldest_of(stage)[thread] = valid ? a.extension.oldest(packed.token(row + thread)) : INT_MAX;
         }
         commit_copies();
     };
@@ -223,6 +230,7 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
         };
 
         Scores p = {};
+        float slope[Extended ? S::blocks : 1][Extended ? 2 * S::chunks : 1][4];  // of capped scores
         product(p, key_lane, queries);
         const int lane_row =
             first_row + 2 * (lane % 4);  // this lane's columns are rows lane_row + 8 c and the next
@@ -230,18 +238,30 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
         for (int c = 0; c < 2 * S::chunks; ++c) {
             const float4 two = *reinterpret_cast<const float4*>(statistics_of(stage) + lane_row + 8 * c);
             const float lse[2] = {two.x, two.z};
-            int token[2] = {};
+            int token[2] = {}, oldest[2] = {};
             if (masked) {
                 const int2 pair = *reinterpret_cast<const int2*>(tokens_of(stage) + lane_row + 8 * c);
                 token[0] = pair.x;
                 token[1] = pair.y;
+                if (Extended) {
+                    const int2 seen = *reinterpret_cast<const int2*>(oldest_of(stage) + lane_row + 8 * c);
+                    oldest[0] = seen.x;
+                    oldest[1] = seen.y;
+                }
             }
 #pragma unroll
             for (int b = 0; b < S::blocks; ++b) {
 #pragma unroll
                 for (int i = 0; i < 4; ++i) {
+                    if (Extended && a.extension.capped()) {
+                        const float tangent = a.extension.tangent(p[b][c][i]);
+                        slope[Extended ? b : 0][Extended ? c : 0][i] = 1 - tangent * tangent;
+                        p[b][c][i] = a.extension.outward * tangent;
+                    }
                     p[b][c][i] = exp2(p[b][c][i] * a.scale_log2 - lse[i % 2]);
-                    if (masked && !key[2 * b + i / 2].visible(token[i % 2])) p[b][c][i] = 0;
+                    if (masked && (!key[2 * b + i / 2].visible(token[i % 2]) ||
+                                   (Extended && key[2 * b + i / 2].begin < oldest[i % 2])))
+                        p[b][c][i] = 0;
                 }
             }
         }
@@ -255,7 +275,11 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
 #pragma unroll
             for (int b = 0; b < S::blocks; ++b)
 #pragma unroll
-                for (int i = 0; i < 4; ++i) ds[b][c][i] = p[b][c][i] * (ds[b][c][i] - delta[i % 2]);
+                for (int i = 0; i < 4; ++i) {
+                    ds[b][c][i] = p[b][c][i] * (ds[b][c][i] - delta[i % 2]);
+                    if (Extended && a.extension.capped())
+                        ds[b][c][i] *= slope[Extended ? b : 0][Extended ? c : 0][i];
+                }
         }
         add(d_key, ds, queries);
     };
@@ -268,7 +292,19 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
         for (int r = 0; r < S::rows; r += 16 * S::chunks) {
             const int first = packed.token(row + r),
                       last = packed.token(min(row + r + 16 * S::chunks, all_rows) - 1);
-            if (first >= warp_key_end - 1 && last < least_end) {
+            // Whether the window of no row, and of every row, ends before this warp's keys.
+            bool all_in = true, none_in = false;
+            if (Extended && a.extension.first_seen != nullptr) {
+                int newest = 0, oldest = INT_MAX;
+                for (int i = lane; i < 16 * S::chunks; i += 32) {
+                    newest = max(newest, oldest_of(stage)[r + i]);
+                    oldest = min(oldest, oldest_of(stage)[r + i]);
+                }
+                all_in = __reduce_max_sync(~0u, newest) <= warp_key;
+                none_in = __reduce_min_sync(~0u, oldest) >= warp_key_end;
+            }
+            if (none_in) continue;
+            if (first >= warp_key_end - 1 && last < least_end && all_in) {
                 work_on_rows(std::false_type{}, stage, r, ~0u);
             } else if (last >= warp_key && first < last_end) {
                 unsigned seen = 0;
@@ -331,7 +367,7 @@ struct QuerySizes {
                          shared_bytes = slots_at + slots * columns * static_cast<int>(sizeof(Key));
 };
 
-template <int head_dim>
+template <int head_dim, bool Extended>
 __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel(const Arguments a) {
     using S = QuerySizes<head_dim>;
     using Matrix = SharedMatrix<head_dim>;
@@ -376,6 +412,9 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
         commit_copies();
     };
 
+    const QueryWindow window =
+        Extended && a.extension.windows != nullptr ? a.extension.windows[item] : QueryWindow{0, 0};
+    const int lowest = Extended ? window.first / S::columns : 0;
     int j = (list.size() - 1) / S::columns;
     if (thread < S::columns) {
         slot_of(j)[thread].begin = list.at(j * S::columns + thread);
@@ -390,11 +429,13 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
     // This lane's rows: warp_row + 16 b + 8 h, at [2 b + h].
     const int warp_row = warp * 16 * S::blocks;
     int token[2 * S::blocks];
+    int oldest[Extended ? 2 * S::blocks : 1];
     Statistics statistics[2 * S::blocks];
 #pragma unroll
     for (int i = 0; i < 2 * S::blocks; ++i) {
         const int row = row_of(warp_row + 8 * i + lane / 4);
         token[i] = packed.token(row);
+        if (Extended) oldest[Extended ? i : 0] = a.extension.oldest(token[i]);
         statistics[i] = a.statistics[static_cast<std::int64_t>(packed.kv_head) * all_rows + row];
     }
     const int first_token = packed.token(row_of(warp_row)),
@@ -409,7 +450,7 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
         constexpr bool masked = decltype(masked_tile)::value;
         wait_for_copies<0>();
         __syncthreads();
-        if (S::stages == 2 && j > 0) gather(j - 1);
+        if (S::stages == 2 && j > lowest) gather(j - 1);
         const bool more = thread < S::columns && j > 1;
         Key next = Key::none();
         if (more) next = Key::of(list.at((j - 2) * S::columns + thread), a.visible_until);
@@ -454,9 +495,18 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
 #pragma unroll
                     for (int i = 0; i < 4; ++i) {
                         const Statistics& row = statistics[2 * b + i / 2];
+                        float slope = 1;
+                        if (Extended && a.extension.capped()) {
+                            const float tangent = a.extension.tangent(p[b][c][i]);
+                            slope = 1 - tangent * tangent;
+                            p[b][c][i] = a.extension.outward * tangent;
+                        }
                         float weight = exp2(p[b][c][i] * a.scale_log2 - row.lse_log2);
-                        if (masked && !key[i % 2].visible(token[2 * b + i / 2])) weight = 0;
+                        if (masked && (!key[i % 2].visible(token[2 * b + i / 2]) ||
+                                       (Extended && key[i % 2].begin < oldest[Extended ? 2 * b + i / 2 : 0])))
+                            weight = 0;
                         ds[b][c][i] = weight * (ds[b][c][i] - row.delta);
+                        if (Extended) ds[b][c][i] *= slope;
                     }
                 }
             }
@@ -480,13 +530,15 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
             }
         }
         if (more) slot_of(j - 2)[thread] = next;
-        if (S::stages == 1 && j > 0) {
+        if (S::stages == 1 && j > lowest) {
             __syncthreads();
             gather(j - 1);
         }
     };
-    for (; j >= 0 && (j + 1) * S::columns > tile.full; --j) work_on_tile(std::true_type{});
-    for (; j >= 0; --j) work_on_tile(std::false_type{});
+    for (; j >= lowest && (j + 1) * S::columns > tile.full; --j) work_on_tile(std::true_type{});
+    for (; j >= lowest && (!Extended || j * S::columns >= window.full); --j) work_on_tile(std::false_type{});
+    if (Extended)
+        for (; j >= lowest; --j) work_on_tile(std::true_type{});
 
     // Each warp puts its rows where its queries were, to store them in whole chunks.
     __syncwarp();
@@ -516,13 +568,14 @@ void allow_shared_memory(Kernel kernel, int bytes) {
           "cudaFuncSetAttribute");
 }
 
-template <int head_dim>
+template <int head_dim, bool Extended>
 void launch(cudaStream_t stream, const Arguments& a, int query_tiles, int key_tiles) {
     using K = KeySizes<head_dim>;
     using Q = QuerySizes<head_dim>;
-    static_assert(K::shared_bytes <= 99 * 1024 && Q::shared_bytes <= 99 * 1024);
-    allow_shared_memory(key_kernel<head_dim>, K::shared_bytes);
-    allow_shared_memory(query_kernel<head_dim>, Q::shared_bytes);
+    constexpr int key_bytes = Extended ? K::extended_bytes : K::shared_bytes;
+    static_assert(key_bytes <= 99 * 1024 && Q::shared_bytes <= 99 * 1024);
+    allow_shared_memory(key_kernel<head_dim, Extended>, key_bytes);
+    allow_shared_memory(query_kernel<head_dim, Extended>, Q::shared_bytes);
 
     constexpr int rows_a_block = statistics_threads / (head_dim % 64 == 0 ? 8 : 4);
     const int rows = a.tokens * a.group.divisor();
@@ -530,10 +583,10 @@ void launch(cudaStream_t stream, const Arguments& a, int query_tiles, int key_ti
                                        static_cast<unsigned>(a.kv_heads)),
                                   statistics_threads, 0, stream>>>(a);
     check_launch("mma_attention_backward, row statistics");
-    key_kernel<head_dim>
-        <<<static_cast<unsigned>(key_tiles * a.kv_heads), K::threads, K::shared_bytes, stream>>>(a);
+    key_kernel<head_dim, Extended>
+        <<<static_cast<unsigned>(key_tiles * a.kv_heads), K::threads, key_bytes, stream>>>(a);
     check_launch("mma_attention_backward, keys");
-    query_kernel<head_dim>
+    query_kernel<head_dim, Extended>
         <<<static_cast<unsigned>(query_tiles * a.kv_heads), Q::threads, Q::shared_bytes, stream>>>(a);
     check_launch("mma_attention_backward, queries");
 }
@@ -562,17 +615,23 @@ void mma_attention_backward(cudaStream_t stream, const MmaAttention& a, __nv_bfl
                               a.query_heads,
                               a.kv_heads,
                               a.scale,
-                              a.scale * log2_e};
-    switch (a.head_dim) {
-        case 64:
-            return launch<64>(stream, arguments, a.query_tile_count, a.key_tile_count);
-        case 96:
-            return launch<96>(stream, arguments, a.query_tile_count, a.key_tile_count);
-        case 128:
-            return launch<128>(stream, arguments, a.query_tile_count, a.key_tile_count);
-        default:
-            return launch<256>(stream, arguments, a.query_tile_count, a.key_tile_count);
-    }
+                              a.scale * log2_e,
+                              Extension::of(a)};
+    const auto run = [&](auto extended) {
+        constexpr bool Extended = decltype(extended)::value;
+        switch (a.head_dim) {
+            case 64:
+                return launch<64, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
+            case 96:
+                return launch<96, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
+            case 128:
+                return launch<128, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
+            default:
+                return launch<256, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
+        }
+    };
+    if (a.extended()) return run(std::true_type{});
+    run(std::false_type{});
 }
 
 }  // namespace wishbone::cuda

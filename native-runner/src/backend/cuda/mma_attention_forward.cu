@@ -29,6 +29,7 @@ struct Arguments {
     Divider group;
     int tokens, query_heads, kv_heads;
     float scale_log2;
+    Extension extension;
 };
 
 template <int head_dim>
@@ -47,7 +48,8 @@ struct Sizes {
         query_bytes + 2 * key_bytes + 2 * columns * static_cast<int>(sizeof(Key));
 };
 
-template <int head_dim>
+/// `Extended`: with a window or a cap.
+template <int head_dim, bool Extended>
 __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(const Arguments a) {
     using S = Sizes<head_dim>;
     using Matrix = SharedMatrix<head_dim>;
@@ -81,6 +83,9 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
         });
     };
 
+    const QueryWindow window =
+        Extended && a.extension.windows != nullptr ? a.extension.windows[item] : QueryWindow{0, 0};
+    const int lowest = Extended ? window.first / S::columns : 0;
     int j = (list.size() - 1) / S::columns;
     const int newest = thread < S::columns ? list.at(j * S::columns + thread) : INT_MAX;
     if (thread < S::columns) keys_of(j)[thread].begin = newest;
@@ -94,10 +99,12 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
     // This lane's rows: warp_row + 16 b + 8 h, at [2 b + h].
     const int warp_row = warp * 16 * S::blocks;
     int token[2 * S::blocks];
+    int oldest[Extended ? 2 * S::blocks : 1];
     float largest[2 * S::blocks], sum[2 * S::blocks];
 #pragma unroll
     for (int i = 0; i < 2 * S::blocks; ++i) {
         token[i] = packed.token(min(tile.row_begin + warp_row + 8 * i + lane / 4, last_row));
+        if (Extended) oldest[Extended ? i : 0] = a.extension.oldest(token[i]);
         largest[i] = -INFINITY;
         sum[i] = 0;
     }
@@ -136,7 +143,7 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
         }
         first = false;
         Key next = Key::none();
-        if (thread < S::columns && j > 0)
+        if (thread < S::columns && j > lowest)
             next = Key::of(list.at((j - 1) * S::columns + thread), a.visible_until);
         const unsigned seen =
             masked ? seen_chunks<S::chunks>(tile_keys, first_token, last_token, lane) : (1u << S::chunks) - 1;
@@ -168,13 +175,22 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
                 }
             }
         }
-        if (thread < S::columns && j > 0) keys_of(j - 1)[thread] = next;
+        if (thread < S::columns && j > lowest) keys_of(j - 1)[thread] = next;
         wait_for_copies<0>();
         __syncthreads();  // the values have come, and nobody needs these keys any more
-        if (j > 0) gather(keys, key_base, keys_of(j - 1));
+        if (j > lowest) gather(keys, key_base, keys_of(j - 1));
         commit_copies();
         if (masked && seen == 0) return;
 
+        if (Extended && a.extension.capped()) {
+#pragma unroll
+            for (int b = 0; b < S::blocks; ++b)
+#pragma unroll
+                for (int c = 0; c < 2 * S::chunks; ++c)
+#pragma unroll
+                    for (int i = 0; i < 4; ++i)
+                        scores[b][c][i] = a.extension.outward * a.extension.tangent(scores[b][c][i]);
+        }
         if (masked) {
 #pragma unroll
             for (int c = 0; c < 2 * S::chunks; ++c) {
@@ -183,8 +199,12 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
                     const Key key = tile_keys[8 * c + 2 * (lane % 4) + i];
 #pragma unroll
                     for (int b = 0; b < S::blocks; ++b) {
-                        if (!key.visible(token[2 * b])) scores[b][c][i] = -INFINITY;
-                        if (!key.visible(token[2 * b + 1])) scores[b][c][2 + i] = -INFINITY;
+                        if (!key.visible(token[2 * b]) ||
+                            (Extended && key.begin < oldest[Extended ? 2 * b : 0]))
+                            scores[b][c][i] = -INFINITY;
+                        if (!key.visible(token[2 * b + 1]) ||
+                            (Extended && key.begin < oldest[Extended ? 2 * b + 1 : 0]))
+                            scores[b][c][2 + i] = -INFINITY;
                     }
                 }
             }
@@ -239,8 +259,10 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
         }
     };
 
-    for (; j >= 0 && (j + 1) * S::columns > tile.full; --j) work_on_tile(std::true_type{});
-    for (; j >= 0; --j) work_on_tile(std::false_type{});
+    for (; j >= lowest && (j + 1) * S::columns > tile.full; --j) work_on_tile(std::true_type{});
+    for (; j >= lowest && (!Extended || j * S::columns >= window.full); --j) work_on_tile(std::false_type{});
+    if (Extended)
+        for (; j >= lowest; --j) work_on_tile(std::true_type{});
 
     // Each warp puts its rows where its queries were, to store them in whole chunks.
     __syncwarp();
@@ -272,14 +294,14 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
     }
 }
 
-template <int head_dim>
+template <int head_dim, bool Extended>
 void launch(cudaStream_t stream, const Arguments& a, int tiles) {
     constexpr int bytes = Sizes<head_dim>::shared_bytes;
     static_assert(bytes <= 99 * 1024);
-    check(
-        cudaFuncSetAttribute(attention_kernel<head_dim>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
-        "cudaFuncSetAttribute");
-    attention_kernel<head_dim>
+    check(cudaFuncSetAttribute(attention_kernel<head_dim, Extended>,
+                               cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+          "cudaFuncSetAttribute");
+    attention_kernel<head_dim, Extended>
         <<<static_cast<unsigned>(tiles * a.kv_heads), Sizes<head_dim>::threads, bytes, stream>>>(a);
     check_launch("mma_attention_forward");
 }
@@ -297,17 +319,23 @@ void mma_attention_forward(cudaStream_t stream, const MmaAttention& a, __nv_bflo
                               a.tokens,
                               a.query_heads,
                               a.kv_heads,
-                              a.scale * log2_e};
-    switch (a.head_dim) {
-        case 64:
-            return launch<64>(stream, arguments, a.query_tile_count);
-        case 96:
-            return launch<96>(stream, arguments, a.query_tile_count);
-        case 128:
-            return launch<128>(stream, arguments, a.query_tile_count);
-        default:
-            return launch<256>(stream, arguments, a.query_tile_count);
-    }
+                              a.scale * log2_e,
+                              Extension::of(a)};
+    const auto run = [&](auto extended) {
+        constexpr bool Extended = decltype(extended)::value;
+        switch (a.head_dim) {
+            case 64:
+                return launch<64, Extended>(stream, arguments, a.query_tile_count);
+            case 96:
+                return launch<96, Extended>(stream, arguments, a.query_tile_count);
+            case 128:
+                return launch<128, Extended>(stream, arguments, a.query_tile_count);
+            default:
+                return launch<256, Extended>(stream, arguments, a.query_tile_count);
+        }
+    };
+    if (a.extended()) return run(std::true_type{});
+    run(std::false_type{});
 }
 
 }  // namespace wishbone::cuda

@@ -4,6 +4,7 @@
 
 #include "backend/cuda/attention_tiles.h"
 #include "backend/cuda/mma.h"
+#include "backend/cuda/mma_attention.h"
 
 /// Pieces that the kernels of mma_attention_forward.cu and mma_attention_backward.cu share.
 namespace wishbone::cuda::mma {
@@ -19,6 +20,25 @@ struct __align__(8) Key {
     __device__ static Key of(int token, const int* visible_until) {
         return {token, token == INT_MAX ? 0 : visible_until[token]};
     }
+};
+
+/// What the kernels for sliding windows and capped scores need beside the others' arguments.
+struct Extension {
+    const int* first_seen;       ///< null: no window
+    const QueryWindow* windows;  ///< of each query tile
+    float inward, outward;       ///< scale / cap and cap / scale; 0: no cap
+
+    static Extension of(const MmaAttention& a) {
+        return {a.first_seen, a.windows, a.softcap > 0 ? a.scale / a.softcap : 0,
+                a.softcap > 0 ? a.softcap / a.scale : 0};
+    }
+    __device__ bool capped() const { return outward > 0; }
+    /// tanh(scale · score / cap); `outward` times that is the capped score, still to be scaled.
+    __device__ float tangent(float score) const {
+        return 1 - __fdividef(2.0f, 1 + exp2(2 * 1.4426950408889634f * inward * score));
+    }
+    /// The first token that one sees.
+    __device__ int oldest(int token) const { return first_seen == nullptr ? 0 : first_seen[token]; }
 };
 
 /// The keys of a query tile (see QueryTile), `columns` at a time. One thread asks for one place of each key

@@ -66,6 +66,12 @@ __global__ void __launch_bounds__(block_threads)
     }
 }
 
+__global__ void __launch_bounds__(block_threads)
+    scale_bf16_kernel(bf16* x, float factor, std::int64_t count) {
+    const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * block_threads + threadIdx.x;
+    if (i < count) x[i] = __float2bfloat16_rn(factor * __bfloat162float(x[i]));
+}
+
 }  // namespace
 
 double CudaBackend::sum_of_squares(Tensor x) {
@@ -88,9 +94,14 @@ double CudaBackend::sum_of_squares(Tensor x) {
 }
 
 void CudaBackend::scale(Tensor x, float factor) {
-    require(x.dtype == DType::f32, "scale");
+    require(x.dtype == DType::f32 || x.dtype == DType::bf16, "scale");
     const std::int64_t count = x.size();
     if (count == 0) return;
+    if (x.dtype == DType::bf16) {
+        scale_bf16_kernel<<<static_cast<unsigned>(divide_up(count, block_threads)), block_threads, 0,
+                            stream_.get()>>>(x.as<bf16>(), factor, count);
+        return check_launch("scale");
+    }
     const bool aligned = vectorised(8, {x.data});
     const std::int64_t items = aligned ? count / 4 + count % 4 : count;
     scale_kernel<<<static_cast<unsigned>(divide_up(items, block_threads)), block_threads, 0, stream_.get()>>>(

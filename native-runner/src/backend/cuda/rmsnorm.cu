@@ -4,6 +4,7 @@
 
 #include "backend/cuda/check.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/partials.h"
 #include "backend/cuda/require.h"
 #include "backend/cuda/vector.h"
 
@@ -31,7 +32,7 @@ __device__ float sum_over_row(float value, float* parts) {
 
 template <int Vectors>
 __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const bf16* x, const bf16* delta,
-                                   const bf16* weight, std::int64_t rows, int width, float eps) {
+                                   const bf16* weight, std::int64_t rows, int width, RmsNorm norm) {
     __shared__ float parts[32];
     const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
     const std::int64_t offset = row * width;
@@ -64,7 +65,7 @@ __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const b
                 for (int j = 0; j < N; ++j) squares += value[v][j] * value[v][j];
             }
     }
-    const float inverse = rsqrtf(sum_over_row(squares, parts) / static_cast<float>(width) + eps);
+    const float inverse = rsqrtf(sum_over_row(squares, parts) / static_cast<float>(width) + norm.eps);
     if (row >= rows) return;
     if (threadIdx.x == 0) inv_rms[row] = inverse;
 #pragma unroll
@@ -73,14 +74,14 @@ __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const b
             float w[N];
             Packed<N>::load(weight + first + v * stride).unpack(w);
 #pragma unroll
-            for (int j = 0; j < N; ++j) value[v][j] *= inverse * w[j];
+            for (int j = 0; j < N; ++j) value[v][j] *= inverse * (norm.offset + w[j]);
             Packed<N>::pack(value[v]).store(out + offset + first + v * stride);
         }
 }
 
 /// Any length, a block a row.
 __global__ void add_rmsnorm_any(bf16* sum, bf16* out, float* inv_rms, const bf16* x, const bf16* delta,
-                                const bf16* weight, int width, float eps) {
+                                const bf16* weight, int width, RmsNorm norm) {
     __shared__ float parts[32];
     const std::int64_t offset = static_cast<std::int64_t>(blockIdx.x) * width;
     const auto at = [&](int i) {
@@ -92,12 +93,13 @@ __global__ void add_rmsnorm_any(bf16* sum, bf16* out, float* inv_rms, const bf16
     float squares = 0;
     for (int i = static_cast<int>(threadIdx.x); i < width; i += static_cast<int>(blockDim.x))
         squares += at(i) * at(i);
-    const float inverse = rsqrtf(sum_over_row(squares, parts) / static_cast<float>(width) + eps);
+    const float inverse = rsqrtf(sum_over_row(squares, parts) / static_cast<float>(width) + norm.eps);
     if (threadIdx.x == 0) inv_rms[blockIdx.x] = inverse;
     for (int i = static_cast<int>(threadIdx.x); i < width; i += static_cast<int>(blockDim.x)) {
         const float value = at(i);
         if (delta != nullptr) sum[offset + i] = __float2bfloat16_rn(value);
-        out[offset + i] = __float2bfloat16_rn(value * (inverse * __bfloat162float(weight[i])));
+        out[offset + i] =
+            __float2bfloat16_rn(value * (inverse * (norm.offset + __bfloat162float(weight[i]))));
     }
 }
 
@@ -107,21 +109,22 @@ __global__ void add_rmsnorm_any(bf16* sum, bf16* out, float* inv_rms, const bf16
 template <int Vectors>
 __global__ void __launch_bounds__(512)
     rmsnorm_backward_kernel(bf16* d_x, float* partial, bf16* out, const bf16* d_out, const bf16* x,
-                            const float* inv_rms, const bf16* weight, std::int64_t rows, int width) {
+                            const float* inv_rms, const bf16* weight, std::int64_t rows, int width,
+                            float offset) {
     __shared__ float parts[2][32];  // in turn, so that one barrier a row is enough
     const int stride = static_cast<int>(blockDim.x) * N, first = static_cast<int>(threadIdx.x) * N;
     float d_weight[Vectors][N] = {};
     Packed<N> packed_weight[Vectors], next_x[Vectors], next_dy[Vectors], next_dx[Vectors];
     float next_r = 0;
     const auto fetch = [&](std::int64_t row) {
-        const std::int64_t offset = row * width + first;
+        const std::int64_t place = row * width + first;
         next_r = inv_rms[row];
 #pragma unroll
         for (int v = 0; v < Vectors; ++v)
             if (first + v * stride < width) {
-                next_x[v] = Packed<N>::load(x + offset + v * stride);
-                next_dy[v] = Packed<N>::load(d_out + offset + v * stride);
-                next_dx[v] = Packed<N>::load(d_x + offset + v * stride);
+                next_x[v] = Packed<N>::load(x + place + v * stride);
+                next_dy[v] = Packed<N>::load(d_out + place + v * stride);
+                next_dx[v] = Packed<N>::load(d_x + place + v * stride);
             }
     };
 #pragma unroll
@@ -130,7 +133,7 @@ __global__ void __launch_bounds__(512)
     fetch(blockIdx.x);
     int turn = 0;
     for (std::int64_t row = blockIdx.x; row < rows; row += gridDim.x, turn ^= 1) {
-        const std::int64_t offset = row * width + first;
+        const std::int64_t place = row * width + first;
         const float r = next_r;
         Packed<N> packed_x[Vectors], packed_dy[Vectors], packed_dx[Vectors];
 #pragma unroll
@@ -149,7 +152,7 @@ __global__ void __launch_bounds__(512)
                 packed_dy[v].unpack(dy);
                 packed_weight[v].unpack(w);
 #pragma unroll
-                for (int j = 0; j < N; ++j) dot += w[j] * dy[j] * in[j];
+                for (int j = 0; j < N; ++j) dot += (offset + w[j]) * dy[j] * in[j];
             }
         const float pull = sum_over_row(dot, parts[turn]) * r * r * r / static_cast<float>(width);
 #pragma unroll
@@ -162,13 +165,13 @@ __global__ void __launch_bounds__(512)
                 packed_dx[v].unpack(dx);
 #pragma unroll
                 for (int j = 0; j < N; ++j) {
-                    const float unit = in[j] * r;
-                    dx[j] += r * w[j] * dy[j] - in[j] * pull;
+                    const float unit = in[j] * r, weight_j = offset + w[j];
+                    dx[j] += r * weight_j * dy[j] - in[j] * pull;
                     d_weight[v][j] += dy[j] * unit;
-                    normed[j] = in[j] * (r * w[j]);
+                    normed[j] = in[j] * (r * weight_j);
                 }
-                Packed<N>::pack(dx).store(d_x + offset + v * stride);
-                Packed<N>::pack(normed).store(out + offset + v * stride);
+                Packed<N>::pack(dx).store(d_x + place + v * stride);
+                Packed<N>::pack(normed).store(out + place + v * stride);
             }
     }
 #pragma unroll
@@ -182,33 +185,34 @@ __global__ void __launch_bounds__(512)
 }
 
 __global__ void rmsnorm_backward_any(bf16* d_x, float* partial, bf16* out, const bf16* d_out, const bf16* x,
-                                     const float* inv_rms, const bf16* weight, std::int64_t rows, int width) {
+                                     const float* inv_rms, const bf16* weight, std::int64_t rows, int width,
+                                     float offset) {
     __shared__ float parts[2][32];
     float* d_weight = partial + static_cast<std::int64_t>(blockIdx.x) * width;
     const int first = static_cast<int>(threadIdx.x), stride = static_cast<int>(blockDim.x);
     for (int i = first; i < width; i += stride) d_weight[i] = 0;
     int turn = 0;
     for (std::int64_t row = blockIdx.x; row < rows; row += gridDim.x, turn ^= 1) {
-        const std::int64_t offset = row * width;
+        const std::int64_t place = row * width;
         const float r = inv_rms[row];
         float dot = 0;
         for (int i = first; i < width; i += stride)
-            dot += __bfloat162float(weight[i]) * __bfloat162float(d_out[offset + i]) *
-                   __bfloat162float(x[offset + i]);
+            dot += (offset + __bfloat162float(weight[i])) * __bfloat162float(d_out[place + i]) *
+                   __bfloat162float(x[place + i]);
         const float pull = sum_over_row(dot, parts[turn]) * r * r * r / static_cast<float>(width);
         for (int i = first; i < width; i += stride) {
-            const float in = __bfloat162float(x[offset + i]), dy = __bfloat162float(d_out[offset + i]),
-                        w = __bfloat162float(weight[i]);
-            d_x[offset + i] = __float2bfloat16_rn(__bfloat162float(d_x[offset + i]) + r * w * dy - in * pull);
+            const float in = __bfloat162float(x[place + i]), dy = __bfloat162float(d_out[place + i]),
+                        w = offset + __bfloat162float(weight[i]);
+            d_x[place + i] = __float2bfloat16_rn(__bfloat162float(d_x[place + i]) + r * w * dy - in * pull);
             d_weight[i] += dy * (in * r);
-            out[offset + i] = __float2bfloat16_rn(in * (r * w));
+            out[place + i] = __float2bfloat16_rn(in * (r * w));
         }
     }
 }
 
 /// d_weight[i] += sum over partial[., i], rows of it in a fixed order. A block has 32 columns.
 __global__ void __launch_bounds__(1024)
-    add_partials(float* d_weight, const float* partial, int count, int width) {
+    add_partials_kernel(float* d_weight, const float* partial, int count, int width) {
     __shared__ float sums[32][33];
     const int column = static_cast<int>(blockIdx.x * 32 + threadIdx.x);
     float sum = 0;
@@ -240,8 +244,14 @@ void with_vectors(int vectors, Run run) {
 
 }  // namespace
 
+void add_partials(cudaStream_t stream, float* sums, const float* partial, int count, std::int64_t width) {
+    add_partials_kernel<<<static_cast<unsigned>(divide_up(width, 32)), dim3(32, 32), 0, stream>>>(
+        sums, partial, count, static_cast<int>(width));
+    check_launch("add_partials");
+}
+
 void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
-                              float eps) {
+                              RmsNorm norm) {
     const std::int64_t rows = out.shape[0], width = out.shape[1];
     require(is_bf16(x, {rows, width}) && is_bf16(out, {rows, width}) && is_f32(inv_rms, {rows}) &&
                 is_bf16(weight, {width}) && width < (1 << 30) &&
@@ -255,7 +265,7 @@ void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, 
     if (!vectorised(width, {sum.data, out.data, x.data, delta.data, weight.data}) ||
         vectors > 1024 * most_vectors) {
         add_rmsnorm_any<<<static_cast<unsigned>(rows), 256, 0, stream_.get()>>>(
-            to, out.as<bf16>(), inv_rms.as<float>(), x.as<bf16>(), change, weight.as<bf16>(), length, eps);
+            to, out.as<bf16>(), inv_rms.as<float>(), x.as<bf16>(), change, weight.as<bf16>(), length, norm);
         return check_launch("add_rmsnorm");
     }
     const auto threads =
@@ -265,13 +275,13 @@ void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, 
     with_vectors(static_cast<int>(divide_up(vectors, threads)), [&](auto count) {
         add_rmsnorm_kernel<count><<<grid, block, 0, stream_.get()>>>(to, out.as<bf16>(), inv_rms.as<float>(),
                                                                      x.as<bf16>(), change, weight.as<bf16>(),
-                                                                     rows, length, eps);
+                                                                     rows, length, norm);
     });
     check_launch("add_rmsnorm");
 }
 
 void CudaBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x,
-                                   Tensor inv_rms, Tensor weight) {
+                                   Tensor inv_rms, Tensor weight, RmsNorm norm) {
     const std::int64_t rows = d_x.shape[0], width = d_x.shape[1];
     require(is_bf16(d_x, {rows, width}) && is_f32(d_weight, {width}) && is_bf16(out, {rows, width}) &&
                 is_bf16(d_out, {rows, width}) && is_bf16(x, {rows, width}) && is_f32(inv_rms, {rows}) &&
@@ -295,16 +305,14 @@ void CudaBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tens
         with_vectors(static_cast<int>(each), [&](auto count) {
             rmsnorm_backward_kernel<count><<<static_cast<unsigned>(blocks), threads, 0, stream_.get()>>>(
                 d_x.as<bf16>(), partial, out.as<bf16>(), d_out.as<bf16>(), x.as<bf16>(), inv_rms.as<float>(),
-                weight.as<bf16>(), rows, length);
+                weight.as<bf16>(), rows, length, norm.offset);
         });
     else
         rmsnorm_backward_any<<<static_cast<unsigned>(blocks), threads, 0, stream_.get()>>>(
             d_x.as<bf16>(), partial, out.as<bf16>(), d_out.as<bf16>(), x.as<bf16>(), inv_rms.as<float>(),
-            weight.as<bf16>(), rows, length);
+            weight.as<bf16>(), rows, length, norm.offset);
     check_launch("rmsnorm_backward");
-    add_partials<<<static_cast<unsigned>(divide_up(width, 32)), dim3(32, 32), 0, stream_.get()>>>(
-        d_weight.as<float>(), partial, blocks, length);
-    check_launch("add_partials");
+    add_partials(stream_.get(), d_weight.as<float>(), partial, blocks, length);
 }
 
 }  // namespace wishbone::cuda

@@ -1,0 +1,29 @@
+#include <cmath>
+
+#include "model/families/family.h"
+#include "model/families/gemma_fields.h"
+#include "model/families/layer_fields.h"
+
+namespace wishbone {
+
+/// Every second layer has a window; scores and logits are capped (arXiv 2408.00118).
+const Family gemma2 = {
+    .architecture = "Gemma2ForCausalLM",
+    .model_type = "gemma2",
+    .defaults =
+        [](ModelConfig& config) {
+            gemma_defaults(config);
+            config.max_position_embeddings = 8192;
+            config.attention_softcap = 50;
+            config.logit_softcap = 30;
+        },
+    .read =
+        [](JsonFields& fields, ModelConfig& config) {
+            read_gemma_fields(fields, config);
+            const std::int64_t window = fields.integer("sliding_window", 1, 1 << 30, 4096);
+            read_windows(fields, config, window, [](std::int64_t layer) { return layer % 2 == 0; });
+        },
+    .activation_field = "hidden_activation",
+};
+
+}  // namespace wishbone

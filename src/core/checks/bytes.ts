@@ -1,0 +1,16 @@
+import { isUtf8 } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
+import { fileLines } from './file-lines.js';
+
+/**
+ * The rows of a file whose bytes are no UTF-8, as a decoder reads them. For a file that is not JSON lines these are its
+ * lines.
+ *
+ * @throws the error of the file system
+ */
+export async function rowsOfBadBytes(file: string): Promise<ReadonlySet<string>> {
+  const bad = new Set<string>();
+  if (isUtf8(await readFile(file))) return bad;
+  for await (const line of fileLines(file)) if (!line.isUtf8) bad.add(line.text);
+  return bad;
+}

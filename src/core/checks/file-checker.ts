@@ -1,0 +1,80 @@
+import { placeProblem, invalidUtf8, sliceOfTime, type Surroundings } from './checker.js';
+import { RowComparer } from './compare-rows.js';
+import { fileLines } from './file-lines.js';
+import { ProblemList } from './problem-list.js';
+import { checkRow } from './row.js';
+import type { FileSummary, Problem, Span } from './types.js';
+
+/** How far the check of a file has come, and what it has found. */
+export interface FileReport extends FileSummary {
+  /** The weightiest, in the order of the file; with one on the first line that says how many others there are. */
+  readonly problems: readonly Problem[];
+  readonly rows: number;
+  /** Bytes of the file worked through. */
+  readonly bytes: number;
+  readonly isDone: boolean;
+}
+
+/** Milliseconds until the first report, and at most between two; in between every one waits longer than the last. */
+const firstReport = 50;
+const longestWait = 5000;
+
+/**
+ * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
+ * is the hash of its pair. What is found in the first rows is told at once, the rest as it comes.
+ *
+ * @param mostRows ends after so many rows, as if the file did
+ * @throws the error of the file system, or the signal's reason once it has aborted
+ */
+export async function* checkFile(
+  file: string,
+  signal?: AbortSignal,
+  around: Pick<Surroundings, 'prompts'> = {},
+  mostRows = Infinity,
+): AsyncGenerator<FileReport> {
+  const comparer = new RowComparer(around.prompts);
+  const list = new ProblemList();
+  let rows = 0;
+  let bytes = 0;
+  const report = (isDone: boolean): FileReport => {
+    const { form, pairs, sources, findings } = comparer;
+    // What all rows tell together may be another thing after each: it is no part of the list.
+    const start = { line: 0, character: 0 };
+    const ofFile = findings.map((finding): Problem => {
+      return { ...finding, range: { start, end: { line: 0, character: 1 } }, row: undefined };
+    });
+    const { more, problems, counts } = list;
+    return { form, pairs, sources, counts, rows, bytes, isDone, problems: [...(more ? [more] : []), ...ofFile, ...problems] };
+  };
+  let wait = firstReport;
+  let reportAt = performance.now() + wait;
+  let pauseAt = performance.now() + sliceOfTime;
+  for await (const { text, line, indent, isUtf8, end } of fileLines(file, signal)) {
+    const check = checkRow(text);
+    const found = comparer.add({ check, text, line, more: isUtf8 ? [] : [invalidUtf8(text)] });
+    bytes = end;
+    for (const problem of found) {
+      const placed = (span: Span): Problem['range'] => ({
+        start: { line, character: indent + span.start },
+        end: { line, character: indent + span.end },
+      });
+      list.add(placeProblem(problem, rows, placed, (row) => startOf(comparer.lineOf(row))));
+    }
+    if (++rows >= mostRows) break;
+    const now = performance.now();
+    if (now >= reportAt) {
+      yield report(false);
+      wait = Math.min(2 * wait, longestWait);
+      reportAt = performance.now() + wait;
+    }
+    if (now < pauseAt) continue;
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+    pauseAt = performance.now() + sliceOfTime;
+  }
+  yield report(true);
+}
+
+function startOf(line: number): Problem['range'] {
+  return { start: { line, character: 0 }, end: { line, character: 0 } };
+}

@@ -1,0 +1,57 @@
+import { checkSeverities, type CheckName, type Problem, type ProblemCounts, type Severity } from './types.js';
+
+/** VS Code lists a thousand problems of one file and no more; one place is left for the word on those left out. */
+export const mostProblems = 999;
+
+const order: readonly Severity[] = ['error', 'warning', 'information'];
+
+/** The weightiest problems of a file, the first of each severity, and a count of all. */
+export class ProblemList {
+  private readonly bySeverity: Readonly<Record<Severity, Problem[]>> = { error: [], warning: [], information: [] };
+  private readonly countByCheck: Partial<Record<CheckName, number>> = {};
+  private listed = 0;
+  private all = 0;
+
+  constructor(private readonly most = mostProblems) {}
+
+  /** @returns whether the list has changed */
+  add(problem: Problem): boolean {
+    const severity = checkSeverities[problem.check];
+    this.countByCheck[problem.check] = (this.countByCheck[problem.check] ?? 0) + 1;
+    this.all++;
+    if (this.listed === this.most) {
+      const lighter = order.slice(order.indexOf(severity) + 1).filter((other) => this.bySeverity[other].length > 0);
+      const last = lighter.at(-1);
+      if (last === undefined) return false;
+      this.bySeverity[last].pop();
+      this.listed--;
+    }
+    this.bySeverity[severity].push(problem);
+    this.listed++;
+    return true;
+  }
+
+  get counts(): ProblemCounts {
+    return { ...this.countByCheck };
+  }
+
+  /** In the order of the text, which is that of adding within one line. */
+  get problems(): Problem[] {
+    const all = order.flatMap((severity) => this.bySeverity[severity]);
+    return all.sort((a, b) => a.range.start.line - b.range.start.line || a.range.start.character - b.range.start.character);
+  }
+
+  /** The word on problems that are not listed, for the first line; undefined when all are. */
+  get more(): Problem | undefined {
+    const left = this.all - this.listed;
+    if (left === 0) return undefined;
+    const start = { line: 0, character: 0 };
+    return {
+      check: 'more-problems',
+      what: `${left.toLocaleString('en-US')} more problems are not listed`,
+      advice: 'put the listed ones right first; the summary counts all',
+      range: { start, end: { line: 0, character: 1 } },
+      row: undefined,
+    };
+  }
+}

@@ -1,0 +1,31 @@
+import { FieldError, isFields, RowReader, type Fields } from '../dataset/fields.js';
+import { detectForm, readForm } from '../dataset/forms.js';
+import type { DatasetForm, MessagePair, TextPair } from '../dataset/index.js';
+import type { ResponsePlaces } from '../dataset/responses.js';
+
+/** The pairs that a row makes. */
+export interface ReadRow {
+  readonly form: DatasetForm;
+  readonly fields: Fields;
+  readonly pairs: readonly (TextPair | MessagePair)[];
+  readonly places: readonly ResponsePlaces[] | undefined;
+}
+
+/** Reads the JSON text of one row; undefined when it cannot be trained on. */
+export function readRow(text: string): ReadRow | undefined {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const form = isFields(fields) ? detectForm(fields) : undefined;
+  if (!isFields(fields) || form === undefined) return undefined;
+  try {
+    const { pairs, places } = readForm(form, new RowReader('', fields), { pairing: 'all', minMargin: 0 });
+    return { form, fields, pairs, places };
+  } catch (error) {
+    if (error instanceof FieldError) return undefined;
+    throw error;
+  }
+}

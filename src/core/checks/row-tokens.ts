@@ -1,0 +1,165 @@
+import type { MessagePair, TextPair } from '../dataset/index.js';
+import { WishboneError } from '../errors.js';
+import { inspectModel } from '../model/index.js';
+import { commonPrefix, ModelTokenizer, PairTokenizer } from '../tokenizer/index.js';
+import { FieldLocator } from './locate.js';
+import { type ModelShape, type PairCost, pairCost, type PairLengths } from './pair-cost.js';
+import { placeTexts } from './pair-texts.js';
+import { readRow } from './row-pairs.js';
+import type { CheckName, RowProblem } from './types.js';
+
+/** A pair in tokens, cut to the longest sequence, and what it costs. */
+export interface PairTokens extends PairLengths, PairCost {
+  /** Tokens that are cut off at the end of each sequence. */
+  readonly cut: { readonly chosen: number; readonly rejected: number };
+}
+
+/** A row in tokens: a pair, or the several it makes. Pairs that would be skipped are left out. */
+export interface RowTokens {
+  readonly pairs: readonly PairTokens[];
+  readonly problems: readonly RowProblem[];
+}
+
+/** Of a row with more pairs than this, the others are not tokenised. */
+const mostPairs = 16;
+const uncut = 2 ** 31 - 1;
+
+/** Tokenises rows as a run would, with the tokenizer of a model folder. */
+export class RowTokenizer {
+  private readonly pairTokenizer: PairTokenizer;
+
+  private constructor(
+    readonly folder: string,
+    private readonly tokenizer: ModelTokenizer,
+    /** Undefined when the model's architecture is none that can be trained: its tokens can still be counted. */
+    private readonly shape: ModelShape | undefined,
+    /** Longest sequence the model was made for. */
+    readonly maxPositions: number | undefined,
+  ) {
+    this.pairTokenizer = new PairTokenizer(tokenizer, { maxLength: uncut, file: '', vocabSize: uncut });
+  }
+
+  /** @throws WishboneError naming the file that is missing or damaged */
+  static async load(folder: string): Promise<RowTokenizer> {
+    const tokenizer = await ModelTokenizer.load(folder);
+    const model = await inspectModel(folder).catch((error: unknown) => {
+      if (error instanceof WishboneError) return undefined;
+      throw error;
+    });
+    return new RowTokenizer(folder, tokenizer, model?.config, model?.config.maxPositions);
+  }
+
+  /**
+   * @param text JSON text of a row
+   * @param maxLength most tokens of a sequence
+   * @returns undefined for a row that cannot be trained on
+   * @throws WishboneError when the model folder lacks what rows of this kind need
+   */
+  row(text: string, maxLength: number): RowTokens | undefined {
+    const read = readRow(text);
+    if (read === undefined) return undefined;
+    const locator = new FieldLocator(text);
+    const pairs: PairTokens[] = [];
+    const problems = new Map<string, RowProblem>();
+    for (const [index, pair] of read.pairs.slice(0, mostPairs).entries()) {
+      const placed = placeTexts(read.form, read.fields, pair, read.places?.[index]);
+      const where = {
+        prompt: placed?.prompt.path ?? '',
+        chosen: placed?.chosen.path ?? '',
+        rejected: placed?.rejected.path ?? '',
+      };
+      const { tokens, found } = this.pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
+      if (tokens !== undefined) pairs.push(tokens);
+      for (const { side, ...finding } of found) {
+        const span = where[side] === '' ? { start: 0, end: Math.min(1, text.length) } : locator.value(where[side]);
+        problems.set(`${finding.check} ${span.start}`, { ...finding, span });
+      }
+    }
+    return { pairs, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
+  }
+
+  private pair(
+    pair: TextPair | MessagePair,
+    maxLength: number,
+    isCutFromResponses: boolean,
+  ): { tokens: PairTokens | undefined; found: Found[] } {
+    // Without these no row of the kind can be tokenised: an error of the folder.
+    if (pair.kind === 'messages') void this.tokenizer.chatTemplate;
+    else void this.tokenizer.eosToken;
+    let sequences;
+    try {
+      sequences = this.pairTokenizer.renderings({ ...pair, row: 0, line: 1 });
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      const { what, advice } = error;
+      return { tokens: undefined, found: [{ check: 'template-refusal', side: 'prompt', what, advice }] };
+    }
+    const { prompt, chosen, rejected } = sequences;
+    const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
+    const promptLength = Math.max(1, common);
+    const found: Found[] = [];
+    const shared = commonPrefix(chosen, rejected);
+    if (shared === 0) found.push(noCommonPrefix);
+    // Where a prompt ends that is cut from two texts is nobody's fault.
+    else if (common < prompt.length && !isCutFromResponses) found.push(boundaryMerge(prompt.length - common, pair.kind));
+    if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) {
+      return { tokens: undefined, found: [...found, skippedPair(promptLength, maxLength)] };
+    }
+    const cut = { chosen: Math.max(0, chosen.length - maxLength), rejected: Math.max(0, rejected.length - maxLength) };
+    for (const side of ['chosen', 'rejected'] as const) {
+      if (cut[side] > 0) found.push(overLength(side, sequences[side].length, cut[side], maxLength));
+    }
+    const lengths = {
+      prompt: promptLength,
+      chosen: chosen.length - cut.chosen,
+      rejected: rejected.length - cut.rejected,
+      shared: Math.min(shared, maxLength),
+    };
+    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.shape) }, found };
+  }
+}
+
+interface Found {
+  readonly check: CheckName;
+  readonly side: 'prompt' | 'chosen' | 'rejected';
+  readonly what: string;
+  readonly advice: string;
+}
+
+const noCommonPrefix: Found = {
+  check: 'no-common-prefix',
+  side: 'rejected',
+  what: 'chosen and rejected differ in their first token, so they share no prompt',
+  advice: 'give the prompt a field of its own, or begin both texts with it',
+};
+
+function boundaryMerge(count: number, kind: 'text' | 'messages'): Found {
+  const tokens = count === 1 ? 'token of the prompt changes' : `${count} tokens of the prompt change`;
+  return {
+    check: 'boundary-merge',
+    side: 'prompt',
+    what: `the last ${tokens} when a response follows, and ${count === 1 ? 'is' : 'are'} scored with it`,
+    advice:
+      kind === 'text'
+        ? 'end the prompt where a word ends; a space belongs to the response'
+        : 'the chat template writes the end of the prompt otherwise before a response; see its generation prompt',
+  };
+}
+
+function skippedPair(promptLength: number, maxLength: number): Found {
+  return {
+    check: 'skipped-pair',
+    side: 'prompt',
+    what: `the prompt has ${promptLength} tokens, so max_length ${maxLength} leaves no token of a response: the pair is skipped`,
+    advice: 'shorten the prompt, or raise max_length',
+  };
+}
+
+function overLength(side: 'chosen' | 'rejected', length: number, cut: number, maxLength: number): Found {
+  return {
+    check: 'over-length',
+    side,
+    what: `prompt and response have ${length} tokens: ${cut} are cut off at max_length ${maxLength}`,
+    advice: 'shorten the text, or raise max_length',
+  };
+}

@@ -1,0 +1,188 @@
+import { rowsOfBadBytes } from '../bytes.js';
+import { type CheckedRows, PreferenceChecker, reportOn, sliceOfTime, type Surroundings } from '../checker.js';
+import type { PromptIndex } from '../leakage.js';
+import { ProblemList } from '../problem-list.js';
+import type { Finding } from '../types.js';
+import type { CheckOptions, DocumentReport, TextEdit, Trouble } from './messages.js';
+import type { OtherFiles } from './other-files.js';
+import { type TokenizerShelf, TokenSource, troubleOf } from './token-source.js';
+
+/** Milliseconds between reports while tokens are counted: the first soon, every one after a longer wait. */
+const firstReport = 500;
+const longestWait = 8000;
+
+const noFile = (error: unknown): void => {
+  // A file that is gone has no bytes to look at; the document is still there.
+  if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+};
+
+/** A document that is open: its text, and what is known about it. */
+export class CheckedDocument {
+  private readonly checker: PreferenceChecker;
+  private abort = new AbortController();
+  private badBytes: ReadonlySet<string> = new Set();
+  /** Version of the text that is on disk, as far as it is known. */
+  private savedVersion: number;
+  private looksAtBytes = true;
+  private prompts: readonly PromptIndex[] = [];
+  private tokens: TokenSource | undefined;
+
+  constructor(
+    private text: string,
+    private version: number,
+    private readonly file: string | undefined,
+    isJsonFile: boolean,
+    private options: CheckOptions,
+    private readonly shared: { readonly tokenizers: TokenizerShelf; readonly others: OtherFiles },
+    private readonly send: (report: DocumentReport) => void,
+  ) {
+    this.checker = new PreferenceChecker(isJsonFile);
+    this.savedVersion = version;
+  }
+
+  /** UTF-16 units of the text. */
+  get length(): number {
+    return this.text.length;
+  }
+
+  edit(version: number, edits: readonly TextEdit[]): void {
+    this.version = version;
+    for (const { offset, length, text } of edits) {
+      this.text = this.text.slice(0, offset) + text + this.text.slice(offset + length);
+    }
+  }
+
+  /** Takes other options; a check has to be asked for. */
+  setOptions(options: CheckOptions): void {
+    this.options = options;
+  }
+
+  saved(): void {
+    this.savedVersion = this.version;
+    this.looksAtBytes = true;
+  }
+
+  close(): void {
+    this.abort.abort();
+  }
+
+  /**
+   * Checks the text as it is now, and ends the check before. Reports once with what the text itself tells, and again
+   * with what other files and the tokenizer tell.
+   */
+  async check(): Promise<void> {
+    this.abort.abort();
+    const { signal } = (this.abort = new AbortController());
+    const { text, version } = this;
+    const rows = await this.checker.rows(text, signal);
+    if (rows === undefined) return;
+    let trouble: Trouble | undefined;
+    const report = (): void => this.report(rows, version, trouble);
+    report();
+    const isNews = await this.lookAround();
+    if (signal.aborted) return;
+    if (isNews) report();
+    try {
+      await this.countTokens(rows, signal, report);
+    } catch (error) {
+      trouble = troubleOf(error);
+      this.tokens = undefined;
+      if (!signal.aborted) report();
+    }
+  }
+
+  /** Looks at the file's bytes and at other files. @returns whether there is something new */
+  private async lookAround(): Promise<boolean> {
+    const { file } = this;
+    if (file === undefined) return false;
+    let isNews = false;
+    if (this.looksAtBytes) {
+      this.looksAtBytes = false;
+      const before = this.badBytes;
+      await rowsOfBadBytes(file).then((found) => (this.badBytes = found), noFile);
+      isNews = before.size > 0 || this.badBytes.size > 0;
+    }
+    const prompts = await this.shared.others.prompts(file, this.options.evalFiles);
+    isNews ||= prompts.length !== this.prompts.length || prompts.some((index, at) => index !== this.prompts[at]);
+    this.prompts = prompts;
+    return isNews;
+  }
+
+  private async countTokens({ texts, checks }: CheckedRows, signal: AbortSignal, report: () => void): Promise<void> {
+    const { model, maxLength } = this.options;
+    if (model === undefined) {
+      const had = this.tokens !== undefined;
+      this.tokens = undefined;
+      if (had) report();
+      return;
+    }
+    const tokenizer = await this.shared.tokenizers.load(model);
+    if (signal.aborted) return;
+    const longest = Math.min(maxLength, tokenizer.maxPositions ?? Infinity);
+    if (this.tokens?.tokenizer !== tokenizer || this.tokens.maxLength !== longest) {
+      this.tokens = new TokenSource(tokenizer, longest);
+    }
+    const { tokens } = this;
+    let wait = firstReport;
+    let reportAt = performance.now() + wait;
+    let pauseAt = performance.now() + sliceOfTime;
+    for (const [index, check] of checks.entries()) {
+      if (!tokens.add(check, texts[index] as string)) continue;
+      const now = performance.now();
+      if (now < pauseAt) continue;
+      await new Promise(setImmediate);
+      if (signal.aborted) return;
+      if (now >= reportAt) {
+        report();
+        wait = Math.min(2 * wait, longestWait);
+        reportAt = performance.now() + wait;
+      }
+      pauseAt = performance.now() + sliceOfTime;
+    }
+    report();
+  }
+
+  private report(rows: CheckedRows, version: number, modelTrouble: Trouble | undefined): void {
+    const { tokens, prompts, badBytes } = this;
+    const around: Surroundings = { prompts, badBytes, tokens: (check) => tokens?.known(check)?.problems ?? [] };
+    const found = reportOn(rows, around);
+    const list = new ProblemList();
+    const encoding = this.otherEncoding(rows);
+    if (encoding !== undefined) {
+      const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } };
+      list.add({ ...encoding, range, row: undefined });
+    }
+    for (const problem of found.problems) list.add(problem);
+    const { form, pairs, sources, onOwnLines } = found;
+    const { more, problems, counts } = list;
+    this.send({
+      version,
+      form,
+      pairs,
+      sources,
+      onOwnLines,
+      counts,
+      problems: more === undefined ? problems : [more, ...problems],
+      rows: Uint32Array.from(found.rows.flatMap(({ start, end }) => [start, end])),
+      tokens: tokens && {
+        done: rows.checks.filter((check) => tokens.has(check)).length,
+        total: rows.checks.length,
+        sums: tokens.sums(rows.checks),
+      },
+      modelTrouble,
+    });
+  }
+
+  /** The file's bytes are no UTF-8, but its rows read otherwise here: it was opened with another encoding. */
+  private otherEncoding({ texts }: CheckedRows): Finding | undefined {
+    const { badBytes } = this;
+    if (badBytes.size === 0 || this.version !== this.savedVersion || texts.some((text) => badBytes.has(text))) {
+      return undefined;
+    }
+    return {
+      check: 'invalid-utf8',
+      what: `the bytes of ${badBytes.size === 1 ? 'one line' : `${badBytes.size} lines`} of the file are no UTF-8, as a run reads it`,
+      advice: 'save it with the encoding UTF-8 (the encoding is at the right of the status bar)',
+    };
+  }
+}

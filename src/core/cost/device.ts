@@ -1,0 +1,74 @@
+import { tileSize } from './tiles.js';
+
+/** Speed of attention kernels for one head size, in FLOP/s over tiles that are not skipped, masked scores included. */
+export interface AttentionSpeed {
+  readonly headDim: number;
+  readonly forward: number;
+  readonly backward: number;
+}
+
+/** What the predicted time of a bin depends on. Measured, not promised: docs/benchmarks.md, "Cost model". */
+export interface DeviceSpeed {
+  readonly name: string;
+  /** FLOP/s of the model's matrix products. */
+  readonly matmul: number;
+  /** Rows and columns of the tiles that attention skips or computes whole. */
+  readonly tile: number;
+  /** By rising head size; between two of them the speed is interpolated. */
+  readonly attention: readonly AttentionSpeed[];
+  /** Bytes/s of passes that only move data. */
+  readonly bandwidth: number;
+  /** Bytes of a weight or an activation. */
+  readonly elementBytes: number;
+}
+
+/**
+ * The CUDA runner on an NVIDIA H200 in bf16. Matrix products: 137.5 TFLOP in the 208 ms that the phases of a step of
+ * Llama-3.2-1B take. Attention: medians of the kernels alone on trees of three sizes, whose speeds over tiles agree within a
+ * quarter. Bandwidth: 0.87 of the copy rate, what norms, SwiGLU, RoPE and AdamW reach together.
+ */
+export const h200: DeviceSpeed = {
+  name: 'NVIDIA H200',
+  matmul: 660e12,
+  tile: tileSize,
+  attention: [
+    { headDim: 64, forward: 435e12, backward: 382e12 },
+    { headDim: 128, forward: 631e12, backward: 463e12 },
+  ],
+  bandwidth: 3.7e12,
+  elementBytes: 2,
+};
+
+/**
+ * The CPU runner in fp32, whose speed follows the machine's: parts of a step of a 32M-parameter model on two cores of an AMD
+ * EPYC, naive, over the rate of a large matrix product there.
+ *
+ * @param ceiling that rate on the machine at hand, FLOP/s (event `ceiling` of a run)
+ */
+export function cpu(ceiling: number): DeviceSpeed {
+  return {
+    name: 'CPU',
+    matmul: 0.91 * ceiling,
+    tile: 32,
+    attention: [{ headDim: 64, forward: 0.84 * ceiling, backward: 0.95 * ceiling }],
+    bandwidth: 0.19 * ceiling,
+    elementBytes: 4,
+  };
+}
+
+/** The attention speed of a head size. Smaller heads than any known leave more of a kernel idle: in proportion. */
+export function attentionSpeed(device: DeviceSpeed, headDim: number): AttentionSpeed {
+  const known = device.attention;
+  const above = known.findIndex((speed) => speed.headDim >= headDim);
+  const upper = known[above] ?? (known.at(-1) as AttentionSpeed);
+  const lower = known[above - 1];
+  if (above < 0 || upper.headDim === headDim) return { ...upper, headDim };
+  const from = lower ?? { headDim: 0, forward: 0, backward: 0 };
+  const share = (headDim - from.headDim) / (upper.headDim - from.headDim);
+  const between = (a: number, b: number): number => a + share * (b - a);
+  return {
+    headDim,
+    forward: between(from.forward, upper.forward),
+    backward: between(from.backward, upper.backward),
+  };
+}

@@ -1,0 +1,23 @@
+export { cpu, h200, type DeviceSpeed } from './device.js';
+export {
+  binCost,
+  planCost,
+  stepCost,
+  sumSeconds,
+  sumSteps,
+  type BaselineCost,
+  type Cost,
+  type CostedPlan,
+  type StepCost,
+} from './plan-cost.js';
+export { countTiles, tileSize, type TileCounts } from './tiles.js';
+export {
+  additiveSeconds,
+  binSeconds,
+  dpoStep,
+  stepSeconds,
+  type AdditiveTime,
+  type Passes,
+  type Seconds,
+  type TimeOptions,
+} from './time.js';

@@ -1,0 +1,111 @@
+import { flopsByPart, layerWeights, sumFlops, type BinWork, type LlamaShape } from '../model/flops.js';
+import { attentionSpeed, h200, type DeviceSpeed } from './device.js';
+
+/** What of a bin decides how long it takes. */
+export interface TimedWork extends Omit<BinWork, 'visiblePairs'> {
+  /** (query, key) pairs of the tiles that are not skipped, seen or not. */
+  readonly computedPairs: number;
+}
+
+/** How often a bin goes through the model in one step. */
+export interface Passes {
+  /** Policy and reference; recompute `block` adds one, a reference computed beforehand takes one away. */
+  readonly forward: number;
+  readonly backward: number;
+}
+
+/** A DPO step with the reference inside it. */
+export const dpoStep: Passes = { forward: 2, backward: 1 };
+
+/** Predicted seconds by what limits them. */
+export interface Seconds {
+  readonly matmul: number;
+  readonly attention: number;
+  /** Passes that only move data. */
+  readonly memory: number;
+}
+
+export interface TimeOptions {
+  readonly device?: DeviceSpeed | undefined;
+  readonly passes?: Passes | undefined;
+}
+
+/**
+ * Predicted time of one bin in a step, without what a step does once ({@link stepSeconds}).
+ *
+ * - Matrix products: their FLOPs (a backward pass has twice those of a forward pass) at the device's rate, but no less than
+ *   the time to read the weights in each pass and to add to the f32 gradients: short bins are bound by that.
+ * - Attention: tiles that are not skipped, computed whole, at the rate for the head size; a backward pass has 5 products
+ *   a tile where the forward pass has 2.
+ * - Norms, SwiGLU and RoPE, which only move data. Elements a token and layer, with hidden size d, intermediate size F and
+ *   head size D: forward 8d + 3F + 2(Hq + Hkv)D, backward 10d + 6F + 2(Hq + Hkv)D.
+ */
+export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
+  const { device = h200, passes = dpoStep } = options;
+  const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
+  const computing = (sumFlops({ ...linear, attention: 0 }) * (passes.forward + 2 * passes.backward)) / device.matmul;
+  const streaming = (weights(shape) * weightBytes(device, passes)) / device.bandwidth;
+  const speed = attentionSpeed(device, shape.headDim);
+  const bytes = work.tokens * shape.layers * tokenElements(shape, passes) * device.elementBytes;
+  return {
+    matmul: Math.max(computing, streaming),
+    attention: (attention * passes.forward) / speed.forward + (2.5 * attention * passes.backward) / speed.backward,
+    memory: bytes / device.bandwidth,
+  };
+}
+
+/**
+ * Predicted time of what a step does once, whatever its bins: AdamW on f32 master weights and moments (30 bytes a
+ * parameter), the gradients' norm (4) and their zeroing (4).
+ */
+export function stepSeconds(shape: LlamaShape, device: DeviceSpeed = h200): number {
+  return (38 * weights(shape)) / device.bandwidth;
+}
+
+/** A bin's time as a sum over its tokens, rows and visible pairs. */
+export interface AdditiveTime {
+  readonly perToken: number;
+  readonly perReadRow: number;
+  readonly perVisiblePair: number;
+}
+
+/**
+ * {@link binSeconds} for work whose tiles are not known because it has not been laid out: a tree has about as many scores in
+ * partial tiles that are computed for nothing as a tile has rows, for each of its tokens (the tile on the diagonal and the
+ * one where the sequence begins are half empty).
+ */
+export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): AdditiveTime {
+  const of = (work: Partial<TimedWork>): number => {
+    const { matmul, attention, memory } = binSeconds(
+      shape,
+      { tokens: 0, readRows: 0, computedPairs: 0, ...work },
+      { ...options, device: { ...(options.device ?? h200), bandwidth: Infinity } },
+    );
+    return matmul + attention + memory;
+  };
+  const { device = h200, passes = dpoStep } = options;
+  const perVisiblePair = of({ computedPairs: 1 });
+  const moving = (shape.layers * tokenElements(shape, passes) * device.elementBytes) / device.bandwidth;
+  return {
+    perToken: of({ tokens: 1 }) + moving + device.tile * perVisiblePair,
+    perReadRow: of({ readRows: 1 }),
+    perVisiblePair,
+  };
+}
+
+/** Weights of the model's matrices: all but a few per mille of its parameters. */
+function weights(shape: LlamaShape): number {
+  const { qkv, out, mlp, head } = layerWeights(shape);
+  return shape.layers * (qkv + out + mlp) + head;
+}
+
+/** Bytes a bin moves for each weight: read in each pass, and its f32 gradient read and written. */
+function weightBytes(device: DeviceSpeed, passes: Passes): number {
+  return device.elementBytes * (passes.forward + passes.backward) + 8 * passes.backward;
+}
+
+function tokenElements(shape: LlamaShape, { forward, backward }: Passes): number {
+  const { hiddenSize: d, intermediateSize: f } = shape;
+  const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
+  return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads);
+}

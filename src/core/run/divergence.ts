@@ -1,0 +1,75 @@
+import type { RunHistory, StepColumn } from './history.js';
+
+/** A sign that a run goes wrong. */
+export interface Divergence {
+  readonly kind: 'not-finite' | 'collapse' | 'saturation';
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** Steps that a judgement needs on each side: fewer say more of the pairs in them than of the run. */
+const WINDOW = 20;
+/** Chosen responses may become somewhat less likely in any DPO run; this many nats and this part of them is no longer that. */
+const COLLAPSE_NATS = 30;
+const COLLAPSE_PART = 0.5;
+/** All pairs are told apart, and the loss is this part of what it began with. */
+const SATURATED_ACCURACY = 0.995;
+const SATURATED_LOSS_PART = 0.02;
+
+type Columns = Pick<RunHistory, 'steps' | 'columns'>;
+
+/** What looks wrong with a run by its latest steps; nothing when all is well. Looks at a few rows only. */
+export function divergences(history: Columns): Divergence[] {
+  return [notFinite(history), collapse(history), saturation(history)].flatMap((found) => found ?? []);
+}
+
+function notFinite({ steps, columns }: Columns): Divergence | undefined {
+  const last = steps.length - 1;
+  if (last < 0 || !Number.isNaN(columns.loss[last]!)) return undefined;
+  let first = last;
+  while (first > 0 && Number.isNaN(columns.loss[first - 1]!)) first--;
+  return {
+    kind: 'not-finite',
+    what: `the loss is no number since step ${steps[first]!}`,
+    advice: 'what follows trains nothing: stop it, and start again with a lower learning rate or longer warm-up',
+  };
+}
+
+function collapse({ steps, columns }: Columns): Divergence | undefined {
+  if (steps.length < 2 * WINDOW) return undefined;
+  const begin = mean(columns['logps/chosen'], 0, WINDOW);
+  const now = mean(columns['logps/chosen'], steps.length - WINDOW, steps.length);
+  const lost = begin - now;
+  if (!(lost > COLLAPSE_NATS && lost > COLLAPSE_PART * Math.abs(begin))) return undefined;
+  return {
+    kind: 'collapse',
+    what: `chosen responses become unlikely: their log-probability fell from ${begin.toFixed(0)} to ${now.toFixed(0)}`,
+    advice: 'the model may be losing its language: lower the learning rate, raise beta, or add an SFT term to the loss',
+  };
+}
+
+function saturation({ steps, columns }: Columns): Divergence | undefined {
+  if (steps.length < 3 * WINDOW) return undefined;
+  const recent = (name: StepColumn): number => mean(columns[name], steps.length - 2 * WINDOW, steps.length);
+  const begin = mean(columns.loss, 0, WINDOW);
+  if (!(recent('rewards/accuracies') >= SATURATED_ACCURACY)) return undefined;
+  if (!(recent('loss') < SATURATED_LOSS_PART * begin)) return undefined;
+  return {
+    kind: 'saturation',
+    what: `nothing is left to learn: every pair is told apart, with a margin of ${recent('rewards/margins').toFixed(1)}`,
+    advice: 'further steps only widen margins: stop here and keep the checkpoint, or take fewer epochs or a higher beta',
+  };
+}
+
+/** Of the values that are numbers; NaN when there is none. */
+function mean(values: readonly number[], from: number, to: number): number {
+  let sum = 0;
+  let count = 0;
+  for (let i = from; i < to; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    sum += value;
+    count++;
+  }
+  return count === 0 ? NaN : sum / count;
+}

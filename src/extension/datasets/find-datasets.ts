@@ -1,0 +1,35 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import type { DatasetForm } from '../../core/dataset/index.js';
+import { datasetForm } from '../launch/candidates.js';
+
+/** Never searched for datasets or models. */
+export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
+export const DATASETS = '**/*.{jsonl,json,csv,tsv,jsonl.gz,json.gz,csv.gz,tsv.gz,parquet}';
+const MOST_FILES = 3000;
+
+/**
+ * The workspace's files that may be preference files, likeliest first: names that say what they are, then the shallow
+ * ones, which are likelier meant.
+ */
+export async function datasetCandidates(): Promise<string[]> {
+  const found = await vscode.workspace.findFiles(DATASETS, EXCLUDED, MOST_FILES);
+  const rank = (file: string): number => (/\.jsonl(\.gz)?$/.test(file) ? 0 : 1) * 100 + file.split(path.sep).length;
+  return found
+    .filter(({ scheme }) => scheme === 'file')
+    .map(({ fsPath }) => fsPath)
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/** The workspace's preference files, one after the other as they are recognised. */
+export async function* findDatasets(
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly file: string; readonly form: DatasetForm }> {
+  for (const file of await datasetCandidates()) {
+    if (signal.aborted) return;
+    const form = await datasetForm(file);
+    if (form !== undefined) yield { file, form };
+  }
+}

@@ -1,0 +1,86 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { mayBeModel } from '../launch/candidates.js';
+import { EXCLUDED } from '../datasets/find-datasets.js';
+import { pickModel } from '../launch/pick-model.js';
+import { RecentPaths } from '../launch/recent.js';
+
+const SECTION = 'wishbone.diagnostics';
+/** Value of the setting that turns counting off. */
+const NONE = 'none';
+/** Where the launcher keeps the models it was given. */
+const RECENT = 'recentModels';
+const MOST_CONFIGS = 50;
+
+/** The model whose tokenizer counts: the one of the settings, else the one used last, else the only one there is. */
+export class ModelChoice implements vscode.Disposable {
+  readonly #recent: RecentPaths;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly #watcher = vscode.workspace.createFileSystemWatcher('**/tokenizer.json', false, true, false);
+  readonly #subscriptions: vscode.Disposable;
+  #inWorkspace: Promise<string | undefined> | undefined;
+  /** Fires when another model may count. */
+  readonly onDidChange = this.#changed.event;
+
+  constructor({ globalState }: vscode.ExtensionContext) {
+    this.#recent = new RecentPaths(globalState, RECENT);
+    const forget = (): void => {
+      this.#inWorkspace = undefined;
+      this.#changed.fire();
+    };
+    this.#subscriptions = vscode.Disposable.from(
+      this.#changed,
+      this.#watcher,
+      this.#watcher.onDidCreate(forget),
+      this.#watcher.onDidDelete(forget),
+      vscode.workspace.onDidChangeWorkspaceFolders(forget),
+    );
+  }
+
+  dispose(): void {
+    this.#subscriptions.dispose();
+  }
+
+  /** Absolute path of the model folder for a document; undefined when there is none, or none is wanted. */
+  async folderFor(uri: vscode.Uri): Promise<string | undefined> {
+    const setting = vscode.workspace.getConfiguration(SECTION, uri).get<unknown>('model');
+    if (setting === NONE) return undefined;
+    if (typeof setting === 'string' && setting !== '') return absolute(setting, uri);
+    for (const folder of this.#recent.all) if (await mayBeModel(folder)) return folder;
+    return (this.#inWorkspace ??= onlyModel());
+  }
+}
+
+/** Asks for a model folder and keeps it in the workspace's settings. */
+export async function chooseTokenModel({ globalState }: vscode.ExtensionContext): Promise<void> {
+  const title = 'Model for Token Counts';
+  const picked = await pickModel(new RecentPaths(globalState, RECENT), { step: 1, totalSteps: 1, title });
+  if (typeof picked === 'string') return;
+  const { workspaceFolders } = vscode.workspace;
+  const target =
+    workspaceFolders === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
+  // A relative path counts from the folder of the document, which need not be this one when there are several.
+  const folder = workspaceFolders?.length === 1 ? workspaceFolders[0]?.uri.fsPath : undefined;
+  const inside = folder === undefined ? '' : path.relative(folder, picked.value);
+  const value = inside === '' || inside.startsWith('..') ? picked.value : inside;
+  await vscode.workspace.getConfiguration(SECTION).update('model', value, target);
+}
+
+function absolute(setting: string, uri: vscode.Uri): string {
+  if (path.isAbsolute(setting)) return setting;
+  const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0];
+  return path.resolve(folder?.uri.fsPath ?? path.dirname(uri.fsPath), setting);
+}
+
+/** The model folder of the workspace, when it has exactly one. */
+async function onlyModel(): Promise<string | undefined> {
+  const configs = await vscode.workspace.findFiles('**/config.json', EXCLUDED, MOST_CONFIGS);
+  const models: string[] = [];
+  for (const { fsPath } of configs) {
+    const folder = path.dirname(fsPath);
+    if (await mayBeModel(folder)) models.push(folder);
+  }
+  return models.length === 1 ? models[0] : undefined;
+}

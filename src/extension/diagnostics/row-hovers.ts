@@ -1,0 +1,61 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { rowCharacters } from '../../core/checks/index.js';
+import { WishboneError } from '../../core/errors.js';
+import type { DatasetDiagnostics } from './dataset-diagnostics.js';
+import { characterTable, tokenTable } from './row-text.js';
+import { rowUnder } from './rows.js';
+
+const CHOOSE = 'wishbone.chooseTokenModel';
+const INSPECT = 'wishbone.inspectMasks';
+
+/** Over a row: its tokens, what sharing saves, and the way to its bin. */
+export class RowHovers implements vscode.HoverProvider {
+  constructor(readonly diagnostics: DatasetDiagnostics) {}
+
+  async provideHover(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.Hover | undefined> {
+    const state = this.diagnostics.stateOf(document.uri);
+    if (state.kind !== 'checked') return undefined;
+    const row = rowUnder(document, state.report, position);
+    if (row === undefined) return undefined;
+    const { model, maxLength } = state.options;
+    const text = new vscode.MarkdownString();
+    text.isTrusted = { enabledCommands: [CHOOSE, INSPECT] };
+    let counted = false;
+    if (model !== undefined) {
+      try {
+        const [tokens] = await this.diagnostics.tokens(model, maxLength, [row.text]);
+        if (tokens === undefined || tokens.pairs.length === 0) return undefined;
+        text.appendMarkdown(`${tokenTable(tokens)}\n\n`);
+        counted = true;
+      } catch (error) {
+        if (!(error instanceof WishboneError)) throw error;
+        text.appendText(`Tokens cannot be counted: ${error.what}.`).appendMarkdown('\n\n');
+      }
+    }
+    if (!counted) {
+      const characters = rowCharacters(row.text);
+      if (characters === undefined) return undefined;
+      text.appendMarkdown(`${characterTable(characters)}\n\n`);
+    }
+    if (token.isCancellationRequested) return undefined;
+    if (row.number !== undefined && document.uri.scheme === 'file') {
+      text.appendMarkdown(`[The bin of this row](${link(INSPECT, document.uri.toJSON(), row.number)}) · `);
+    }
+    text.appendMarkdown(`[${model === undefined ? 'Choose a model to count tokens' : 'Model'}](${link(CHOOSE)})`);
+    if (model !== undefined) text.appendText(`: ${path.basename(model)}`);
+    // Without a range: all of a row would be shaded.
+    return new vscode.Hover(text);
+  }
+}
+
+function link(command: string, ...argument: readonly unknown[]): string {
+  return `command:${command}?${encodeURIComponent(JSON.stringify(argument))}`;
+}
+

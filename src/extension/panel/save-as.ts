@@ -1,0 +1,27 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+const OPEN = 'Open';
+
+/** Asks where to, and writes. Nothing is overwritten without VS Code's own question. */
+export async function saveAs(
+  folder: string,
+  name: string,
+  filters: Readonly<Record<string, string[]>>,
+  contents: () => Uint8Array,
+): Promise<void> {
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: vscode.Uri.file(path.join(folder, name)),
+    filters,
+  });
+  if (target === undefined) return;
+  await vscode.workspace.fs.writeFile(target, contents());
+  const choice = await vscode.window.showInformationMessage(`Saved ${path.basename(target.fsPath)}.`, OPEN);
+  if (choice === OPEN) await vscode.commands.executeCommand('vscode.open', target);
+}
+
+/** A name as the name of a file. */
+export function fileName(name: string): string {
+  return name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '') || 'run';
+}

@@ -1,0 +1,192 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import {
+  isActive,
+  isResumable,
+  nameProblem,
+  parseTags,
+  readLabels,
+  type RunListing,
+  tagsProblem,
+  writeLabels,
+} from '../../core/run/index.js';
+import { plural, sentence } from '../../format.js';
+import type { RunPanels } from '../panel/run-panels.js';
+import { listingText } from '../run-text.js';
+import { ensureTrusted } from '../trust.js';
+import type { RunActions } from './run-actions.js';
+import type { RunCatalog } from './run-catalog.js';
+
+type Listing = Exclude<RunListing, { problem: Error }>;
+
+/** What can be done with runs from their view and the palette. Each takes the view's items, or asks which run. */
+export class RunCommands {
+  constructor(
+    readonly catalog: RunCatalog,
+    readonly actions: RunActions,
+    readonly panels: RunPanels,
+  ) {}
+
+  async rename(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Rename Run');
+    if (run === undefined) return;
+    const name = await vscode.window.showInputBox({
+      title: 'Rename Run',
+      prompt: 'The name it is shown by; its folder keeps its own',
+      value: run.config.name,
+      validateInput: (text) => sentenceOrNone(nameProblem(text)),
+    });
+    if (name === undefined) return;
+    await writeLabels(run.folder, { ...(await readLabels(run.folder)), name: name.trim() });
+  }
+
+  async tag(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Tag Run');
+    if (run === undefined) return;
+    const text = await vscode.window.showInputBox({
+      title: 'Tag Run',
+      prompt: 'Tags, parted by spaces; empty for none',
+      value: run.tags.join(' '),
+      validateInput: (typed) => sentenceOrNone(tagsProblem(parseTags(typed))),
+    });
+    if (text === undefined) return;
+    await writeLabels(run.folder, { ...(await readLabels(run.folder)), tags: parseTags(text) });
+  }
+
+  /** Several runs in one panel. */
+  async compare(item: unknown, selection: unknown): Promise<void> {
+    const chosen = foldersOf(item, selection);
+    const folders = chosen.length > 1 ? chosen : await this.#pickSeveral(chosen);
+    if (folders === undefined) return;
+    await this.panels.show(...folders);
+  }
+
+  async resume(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Resume Run', ({ state }) => isResumable(state) || state === 'planned');
+    if (run === undefined || !(await ensureTrusted())) return;
+    const use = await this.actions.store.use(run.folder);
+    try {
+      await this.actions.resume(use.run);
+    } finally {
+      use.dispose();
+    }
+    await this.panels.show(run.folder);
+  }
+
+  async reveal(item: unknown): Promise<void> {
+    const [folder = (await this.#one(undefined, 'Reveal Run Folder'))?.folder] = foldersOf(item, undefined);
+    if (folder !== undefined) await this.actions.reveal(path.join(folder, 'run.json'));
+  }
+
+  /** A run for `wishbone.duplicateRun`. */
+  async toDuplicate(item: unknown): Promise<Listing | undefined> {
+    return this.#one(item, 'Duplicate Run with Changes');
+  }
+
+  async delete(item: unknown, selection: unknown): Promise<void> {
+    let folders = foldersOf(item, selection);
+    if (folders.length === 0) {
+      const picked = await this.#one(undefined, 'Delete Run', ({ state }) => !isActive(state));
+      if (picked === undefined) return;
+      folders = [picked.folder];
+    }
+    const listings = (await this.catalog.all()).filter(({ folder }) => folders.includes(folder));
+    const active = listings.find((run) => run.problem === undefined && isActive(run.state));
+    if (active !== undefined && active.problem === undefined) {
+      throw new WishboneError(`${active.config.name} is at work`, active.folder, 'stop it first, then delete it');
+    }
+    if (listings.length === 0 || !(await confirmed(listings))) return;
+    for (const { folder } of listings) await remove(folder);
+    await this.catalog.refresh();
+  }
+
+  /** The run of an item, or one that is picked among those that `fits`; broken ones are not offered. */
+  async #one(
+    item: unknown,
+    title: string,
+    fits: (run: Listing) => boolean = () => true,
+  ): Promise<Listing | undefined> {
+    const listings = await this.catalog.all();
+    const readable = listings.flatMap((run) => (run.problem === undefined ? [run] : []));
+    const [folder] = foldersOf(item, undefined);
+    if (folder !== undefined) {
+      const run = listings.find((listing) => listing.folder === folder);
+      if (run?.problem !== undefined) throw run.problem;
+      return run;
+    }
+    const offered = readable.filter(fits);
+    if (offered.length === 0) {
+      void vscode.window.showInformationMessage(`Wishbone: there is no run for “${title}” in this workspace.`);
+      return undefined;
+    }
+    const picked = await vscode.window.showQuickPick(
+      offered.map((run) => ({ ...listingText(run), run })),
+      { title, placeHolder: 'Which run?', matchOnDescription: true, matchOnDetail: true },
+    );
+    return picked?.run;
+  }
+
+  async #pickSeveral(already: readonly string[]): Promise<string[] | undefined> {
+    const listings = (await this.catalog.all()).flatMap((run) => (run.problem === undefined ? [run] : []));
+    if (listings.length < 2) {
+      void vscode.window.showInformationMessage('Wishbone: there are fewer than two runs to compare in this workspace.');
+      return undefined;
+    }
+    const picked = await vscode.window.showQuickPick(
+      listings.map((run) => ({ ...listingText(run), folder: run.folder, picked: already.includes(run.folder) })),
+      { title: 'Compare Runs', placeHolder: 'Choose two or more', canPickMany: true, matchOnDescription: true },
+    );
+    if (picked === undefined || picked.length === 0) return undefined;
+    return picked.map(({ folder }) => folder);
+  }
+}
+
+function sentenceOrNone(problem: string | undefined): string | undefined {
+  return problem === undefined ? undefined : sentence(problem);
+}
+
+/** The run folders among the view's items: the one that a command was chosen on, and those selected with it. */
+export function foldersOf(item: unknown, selection: unknown): string[] {
+  const items: unknown[] = Array.isArray(selection) && selection.length > 0 ? selection : [item];
+  return items.flatMap((each) => {
+    if (typeof each === 'string') return [each];
+    if (typeof each !== 'object' || each === null) return [];
+    const { folder, runs } = each as { folder?: unknown; runs?: unknown };
+    if (typeof folder === 'string') return [folder];
+    // A dataset's group stands for its runs.
+    return Array.isArray(runs) ? foldersOf(undefined, runs) : [];
+  });
+}
+
+async function confirmed(listings: readonly RunListing[]): Promise<boolean> {
+  const [first] = listings;
+  const name = first!.problem === undefined ? first!.config.name : path.basename(first!.folder);
+  const what = listings.length === 1 ? name : plural(listings.length, 'run');
+  const choice = await vscode.window.showWarningMessage(
+    `Delete ${what}?`,
+    { modal: true, detail: 'Its checkpoints, its trained model and its log go with it. They are moved to the trash.' },
+    MOVE,
+  );
+  return choice === MOVE;
+}
+
+const MOVE = 'Move to Trash';
+const FOR_GOOD = 'Delete Permanently';
+
+async function remove(folder: string): Promise<void> {
+  const uri = vscode.Uri.file(folder);
+  try {
+    await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: true });
+  } catch {
+    // Remote machines have no trash.
+    const choice = await vscode.window.showWarningMessage(
+      `${path.basename(folder)} cannot be moved to the trash.`,
+      { modal: true, detail: 'Delete it permanently? This cannot be undone.' },
+      FOR_GOOD,
+    );
+    if (choice === FOR_GOOD) await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: false });
+  }
+}

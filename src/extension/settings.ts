@@ -1,0 +1,18 @@
+import * as vscode from 'vscode';
+
+import { useRunner } from '../core/run/index.js';
+
+/** A setting of ours, or what it is when somebody wrote something else there. */
+export function setting<T extends string | boolean>(name: string, otherwise: T): T {
+  const value = vscode.workspace.getConfiguration('wishbone').get<unknown>(name);
+  return typeof value === typeof otherwise ? (value as T) : otherwise;
+}
+
+/** Hands the settings on that the core wants to know, now and when they change. */
+export function followSettings(): vscode.Disposable {
+  const apply = (): void => useRunner(setting('runner.path', '').trim());
+  apply();
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration('wishbone.runner')) apply();
+  });
+}

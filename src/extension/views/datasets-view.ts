@@ -1,0 +1,174 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
+import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
+import { WishboneError } from '../../core/errors.js';
+import { runInWorker } from '../../core/worker-task.js';
+import { datasetForm, mayBeDataset } from '../launch/candidates.js';
+import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
+import { placeOf } from '../launch/pick-dataset.js';
+import type { Problems } from '../problems.js';
+import { datasetDescription, datasetFacts } from './dataset-text.js';
+
+/** How long changes of files must rest before the list is looked through again. */
+const REST_MILLISECONDS = 500;
+
+export interface DatasetNode {
+  readonly kind: 'dataset';
+  readonly file: string;
+  form: DatasetForm;
+  /** Size and time of the file that `summary` is of. */
+  version: string;
+  summary: DatasetSummary | WishboneError | undefined;
+}
+
+interface FactNode {
+  readonly kind: 'fact';
+  readonly label: string;
+  readonly description: string;
+  readonly icon: string;
+}
+
+type Node = DatasetNode | FactNode;
+
+/** The Datasets view: the workspace's preference files with what is in them. Looks for them when it is first shown. */
+export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<Node | undefined>();
+  readonly #disposables: vscode.Disposable[] = [this.#changed];
+  readonly #nodes = new Map<string, DatasetNode>();
+  readonly tree: vscode.TreeView<Node>;
+  readonly onDidChangeTreeData = this.#changed.event;
+  #search: AbortController | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  #rest: NodeJS.Timeout | undefined;
+
+  constructor(readonly problems: Problems) {
+    this.tree = vscode.window.createTreeView<Node>('wishbone.datasets', { treeDataProvider: this });
+    this.#disposables.push(this.tree);
+  }
+
+  dispose(): void {
+    this.#search?.abort();
+    clearTimeout(this.#rest);
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (node?.kind === 'dataset') return factsOf(node);
+    if (node !== undefined) return [];
+    if (this.#search === undefined) await this.refresh();
+    return [...this.#nodes.values()];
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    return node.kind === 'dataset' ? datasetItem(node) : factItem(node);
+  }
+
+  /** Looks through the workspace again; files that have not changed keep their summaries. */
+  async refresh(): Promise<void> {
+    this.#watch();
+    this.#search?.abort();
+    const search = new AbortController();
+    this.#search = search;
+    const before = new Map(this.#nodes);
+    const found = new Set<string>();
+    for await (const { file, form } of findDatasets(search.signal)) {
+      found.add(file);
+      const version = await versionOf(file);
+      const known = before.get(file);
+      const node: DatasetNode = known ?? { kind: 'dataset', file, form, version, summary: undefined };
+      if (node.version !== version) node.summary = undefined;
+      node.form = form;
+      node.version = version;
+      this.#nodes.set(file, node);
+      if (node.summary === undefined) this.#summarise(node, search.signal);
+    }
+    if (search.signal.aborted) return;
+    for (const file of before.keys()) if (!found.has(file)) this.#nodes.delete(file);
+    this.#changed.fire(undefined);
+  }
+
+  /** One file after the other: each takes a thread. */
+  #summarise(node: DatasetNode, signal: AbortSignal): void {
+    this.#reading = this.#reading.then(async () => {
+      if (signal.aborted) return;
+      try {
+        node.summary = await runInWorker<string, DatasetSummary>('summarise-dataset', node.file, { signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof WishboneError)) this.problems.log(error);
+        node.summary =
+          error instanceof WishboneError
+            ? error
+            : new WishboneError('the file cannot be read', node.file, 'see the Wishbone output channel');
+      }
+      this.#changed.fire(node);
+    });
+  }
+
+  #watch(): void {
+    if (this.#disposables.length > 2) return;
+    const watcher = vscode.workspace.createFileSystemWatcher(DATASETS);
+    const look = ({ fsPath }: vscode.Uri): void => {
+      if (!mayBeDataset(fsPath) || /\/(node_modules|\.git|\.wishbone)\//.test(fsPath)) return;
+      clearTimeout(this.#rest);
+      this.#rest = setTimeout(() => {
+        void this.#lookAgain(fsPath).catch((error: unknown) => this.problems.log(error));
+      }, REST_MILLISECONDS);
+    };
+    this.#disposables.push(
+      watcher,
+      watcher.onDidCreate(look),
+      watcher.onDidChange(look),
+      watcher.onDidDelete(look),
+      vscode.workspace.onDidChangeWorkspaceFolders(() => void this.refresh()),
+    );
+  }
+
+  /** Most JSON files that change are no preference files: then nothing is searched. */
+  async #lookAgain(file: string): Promise<void> {
+    if (this.#nodes.has(file) || (await datasetForm(file)) !== undefined) await this.refresh();
+  }
+}
+
+async function versionOf(file: string): Promise<string> {
+  return stat(file).then(
+    ({ size, mtimeMs }) => `${size} ${mtimeMs}`,
+    () => '',
+  );
+}
+
+function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(path.basename(file), vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = `dataset:${file}`;
+  item.resourceUri = vscode.Uri.file(file);
+  item.description = [datasetDescription(summary), placeOf(file)].filter((text) => text !== '').join(' · ');
+  const bad = summary instanceof WishboneError || (summary !== undefined && problemCount(summary) > 0);
+  item.iconPath =
+    summary === undefined
+      ? new vscode.ThemeIcon('loading~spin')
+      : new vscode.ThemeIcon(
+          bad ? 'warning' : 'database',
+          bad ? new vscode.ThemeColor('list.warningForeground') : undefined,
+        );
+  item.tooltip = `${file}\n${formDescriptions[form]}`;
+  item.accessibilityInformation = { label: `${path.basename(file)}, ${datasetDescription(summary)}` };
+  item.contextValue = 'dataset';
+  item.command = { command: 'vscode.open', title: 'Open', arguments: [vscode.Uri.file(file)] };
+  return item;
+}
+
+function factsOf({ form, summary }: DatasetNode): FactNode[] {
+  return datasetFacts(form, summary).map((fact) => ({ kind: 'fact', ...fact }));
+}
+
+function factItem({ label, description, icon }: FactNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(label);
+  item.description = description;
+  item.tooltip = `${label}: ${description}`;
+  item.iconPath = new vscode.ThemeIcon(icon);
+  return item;
+}

@@ -1,0 +1,52 @@
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../core/errors.js';
+import { askBackends } from '../../core/run/index.js';
+import { sentence } from '../../format.js';
+import type { Problems } from '../problems.js';
+import { type DeviceRow, deviceRows } from './device-text.js';
+
+/** The Devices view: what the runner can compute on. Asks it when the view is first shown. */
+export class DevicesView implements vscode.TreeDataProvider<DeviceRow>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #tree: vscode.TreeView<DeviceRow>;
+  #rows: Promise<DeviceRow[]> | undefined;
+  readonly onDidChangeTreeData = this.#changed.event;
+
+  constructor(readonly problems: Problems) {
+    this.#tree = vscode.window.createTreeView<DeviceRow>('wishbone.devices', { treeDataProvider: this });
+  }
+
+  dispose(): void {
+    this.#tree.dispose();
+    this.#changed.dispose();
+  }
+
+  getChildren(row?: DeviceRow): Promise<DeviceRow[]> | DeviceRow[] {
+    return row === undefined ? (this.#rows ??= this.#ask()) : [];
+  }
+
+  getTreeItem({ label, description, icon, available }: DeviceRow): vscode.TreeItem {
+    const item = new vscode.TreeItem(label);
+    item.description = description;
+    item.tooltip = `${label}\n${description}`;
+    item.iconPath = new vscode.ThemeIcon(icon, available ? undefined : new vscode.ThemeColor('disabledForeground'));
+    item.contextValue = available ? 'device' : 'device.none';
+    return item;
+  }
+
+  refresh(): void {
+    this.#rows = undefined;
+    this.#changed.fire(undefined);
+  }
+
+  async #ask(): Promise<DeviceRow[]> {
+    try {
+      return deviceRows(await askBackends());
+    } catch (error) {
+      this.problems.log(error);
+      if (!(error instanceof WishboneError)) throw error;
+      return [{ label: sentence(error.what), description: error.advice, icon: 'error', available: false }];
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
+import { plural } from '../../format.js';
+import { runDescription, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
+import type { RunCatalog } from '../runs/run-catalog.js';
+import { tooltipTable } from './tooltip.js';
+
+/** How often a run that goes is drawn anew at most. */
+const REDRAW_MILLISECONDS = 500;
+
+export interface DatasetGroup {
+  readonly kind: 'group';
+  /** Absolute path of the dataset; empty for runs that cannot be read. */
+  readonly dataset: string;
+  readonly runs: RunNode[];
+}
+
+export interface RunNode {
+  readonly kind: 'run';
+  readonly folder: string;
+  listing: RunListing;
+}
+
+export type RunsViewNode = DatasetGroup | RunNode;
+
+const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
+  running: 'charts.blue',
+  starting: 'charts.blue',
+  stopping: 'charts.blue',
+  finished: 'charts.green',
+  failed: 'charts.red',
+  crashed: 'charts.red',
+};
+
+/** The Runs view: the workspace's runs, those of one dataset together, newest first. */
+export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<RunsViewNode | undefined>();
+  readonly #disposables: vscode.Disposable[] = [this.#changed];
+  readonly #nodes = new Map<string, RunNode>();
+  readonly #stale = new Set<RunNode>();
+  #redraw: NodeJS.Timeout | undefined;
+  readonly tree: vscode.TreeView<RunsViewNode>;
+  readonly onDidChangeTreeData = this.#changed.event;
+
+  constructor(readonly catalog: RunCatalog) {
+    this.tree = vscode.window.createTreeView<RunsViewNode>('wishbone.runs', {
+      treeDataProvider: this,
+      canSelectMany: true,
+      showCollapseAll: true,
+    });
+    this.#disposables.push(
+      this.tree,
+      catalog.onDidChange((listing) => this.#onChange(listing)),
+    );
+  }
+
+  dispose(): void {
+    clearTimeout(this.#redraw);
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  async getChildren(node?: RunsViewNode): Promise<RunsViewNode[]> {
+    if (node?.kind === 'group') return node.runs;
+    if (node !== undefined) return [];
+    const groups = new Map<string, DatasetGroup>();
+    const listings = await this.catalog.all();
+    const nodes = listings.map((listing): RunNode => {
+      const known = this.#nodes.get(listing.folder);
+      if (known !== undefined) known.listing = listing;
+      return known ?? { kind: 'run', folder: listing.folder, listing };
+    });
+    this.#nodes.clear();
+    for (const run of nodes) {
+      this.#nodes.set(run.folder, run);
+      const dataset = run.listing.problem === undefined ? run.listing.config.dataset.path : '';
+      const group = groups.get(dataset) ?? { kind: 'group', dataset, runs: [] };
+      groups.set(dataset, group);
+      group.runs.push(run);
+    }
+    return [...groups.values()];
+  }
+
+  getTreeItem(node: RunsViewNode): vscode.TreeItem {
+    return node.kind === 'group' ? groupItem(node) : runItem(node);
+  }
+
+  getParent(): undefined {
+    return undefined;
+  }
+
+  #onChange(listing: RunListing | undefined): void {
+    const node = listing === undefined ? undefined : this.#nodes.get(listing.folder);
+    if (listing === undefined || node === undefined) {
+      this.#changed.fire(undefined);
+      return;
+    }
+    node.listing = listing;
+    this.#stale.add(node);
+    this.#redraw ??= setTimeout(() => {
+      this.#redraw = undefined;
+      for (const stale of this.#stale) this.#changed.fire(stale);
+      this.#stale.clear();
+    }, REDRAW_MILLISECONDS);
+  }
+}
+
+function groupItem({ dataset, runs }: DatasetGroup): vscode.TreeItem {
+  const name = dataset === '' ? 'Cannot be read' : path.basename(dataset);
+  const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = `group:${dataset}`;
+  item.description = plural(runs.length, 'run');
+  item.iconPath = new vscode.ThemeIcon(dataset === '' ? 'question' : 'database');
+  item.contextValue = dataset === '' ? 'group.broken' : 'group';
+  if (dataset !== '') item.tooltip = dataset;
+  return item;
+}
+
+function runItem({ folder, listing }: RunNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    listing.problem === undefined ? listing.config.name : path.basename(folder),
+    vscode.TreeItemCollapsibleState.None,
+  );
+  item.id = `run:${folder}`;
+  item.description = runDescription(listing);
+  if (listing.problem !== undefined) {
+    item.iconPath = new vscode.ThemeIcon('question');
+    item.tooltip = `${listing.problem.what}\n${listing.problem.where}`;
+    item.contextValue = 'run.broken';
+    return item;
+  }
+  const { state } = listing;
+  const color = STATE_COLORS[state];
+  const icon = /\$\((.*)\)/.exec(STATE_ICONS[state])![1]!;
+  item.iconPath = new vscode.ThemeIcon(icon, color === undefined ? undefined : new vscode.ThemeColor(color));
+  item.tooltip = tooltipTable(listing.config.name, runRows(listing));
+  item.accessibilityInformation = { label: `${listing.config.name}, ${STATE_NAMES[state]}, ${item.description}` };
+  item.contextValue = `run.${isActive(state) ? 'active' : isResumable(state) || state === 'planned' ? 'resumable' : 'ended'}`;
+  item.command = { command: 'wishbone.openRun', title: 'Open Run', arguments: [folder] };
+  return item;
+}

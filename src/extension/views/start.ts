@@ -1,0 +1,50 @@
+import * as vscode from 'vscode';
+
+import type { Launcher } from '../launch/launch-run.js';
+import type { RunPanels } from '../panel/run-panels.js';
+import type { Problems } from '../problems.js';
+import type { RunActions } from '../runs/run-actions.js';
+import { RunCatalog } from '../runs/run-catalog.js';
+import { RunCommands } from '../runs/run-commands.js';
+import type { RunStore } from '../runs/run-store.js';
+import { DatasetsView } from './datasets-view.js';
+import { DevicesView } from './devices-view.js';
+import { RunsView } from './runs-view.js';
+
+const WALKTHROUGH = 'wishbone.wishbone#start';
+
+/** The view container: Runs, Datasets, Devices, and what can be done from there. Idle until a view is shown. */
+export function startViews(
+  store: RunStore,
+  actions: RunActions,
+  panels: RunPanels,
+  launcher: Launcher,
+  problems: Problems,
+): vscode.Disposable {
+  const catalog = new RunCatalog(store, problems);
+  const runs = new RunCommands(catalog, actions, panels);
+  const datasets = new DatasetsView(problems);
+  const devices = new DevicesView(problems);
+  return vscode.Disposable.from(
+    catalog,
+    new RunsView(catalog),
+    datasets,
+    devices,
+    problems.command('wishbone.renameRun', (item) => runs.rename(item)),
+    problems.command('wishbone.tagRun', (item) => runs.tag(item)),
+    problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
+    problems.command('wishbone.duplicateRun', async (item) => {
+      const run = await runs.toDuplicate(item);
+      if (run !== undefined) await launcher.duplicate(run.config);
+    }),
+    problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
+    problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
+    problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
+    problems.command('wishbone.refreshRuns', () => catalog.refresh()),
+    problems.command('wishbone.refreshDatasets', () => datasets.refresh()),
+    problems.command('wishbone.refreshDevices', async () => devices.refresh()),
+    problems.command('wishbone.getStarted', async () => {
+      await vscode.commands.executeCommand('workbench.action.openWalkthrough', WALKTHROUGH, false);
+    }),
+  );
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createRunFolder, EVENTS_FILE, newRunConfig, PRESETS, DEFAULT_RUNNER, readLabels } from '../../src/core/run/index.js';
+import { eventLine, startLine, stepLine } from '../unit/run/support.js';
+import { Session } from './support/session.js';
+import { until, type Workbench } from './support/workbench.js';
+
+let session: Session;
+let workbench: Workbench;
+let folders: string[];
+
+before(async () => {
+  session = await Session.start();
+  workbench = session.workbench;
+  folders = [await finishedRun('first', 1e-5), await finishedRun('second', 2e-5)];
+  await workbench.open(session.url);
+});
+
+after(async () => {
+  await workbench?.screenshot('views-last').catch(() => undefined);
+  await session?.stop();
+});
+
+/** A run of the example data as the runner leaves one, with this learning rate. */
+async function finishedRun(name: string, learningRate: number): Promise<string> {
+  const { plan, training } = PRESETS[0]!;
+  const config = newRunConfig({
+    name,
+    dataset: { path: join(session.workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120 },
+    model: { path: join(session.workspace, 'tiny-llama') },
+    plan,
+    training: { ...training, learning_rate: learningRate },
+    runner: DEFAULT_RUNNER,
+  });
+  const folder = await createRunFolder(join(session.workspace, '.wishbone/runs'), config, (file) => writeFile(file, ''));
+  const steps = Array.from({ length: 80 }, (_, i) => stepLine(i + 1, { steps: 80, learning_rate: learningRate })).join('');
+  await writeFile(join(folder, EVENTS_FILE), startLine({ steps: 80 }) + steps + eventLine('finished', { steps: 80, seconds: 9 }));
+  return folder;
+}
+
+/** The rows of the views in the side bar, as text. */
+function rows(): Promise<string[]> {
+  return workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts();
+}
+
+function shows(what: RegExp): Promise<true> {
+  return until(`the view shows ${what.source}`, async () => (await rows()).some((row) => what.test(row.replaceAll('\n', ' '))));
+}
+
+test('the view lists runs by dataset, preference files with their problems, and devices', async () => {
+  await workbench.command('Wishbone: Focus on Runs View');
+  await shows(/preferences\.jsonl.*2 runs/);
+  await shows(/first.*accuracy 50%/);
+  await shows(/preferences\.jsonl.*120 pairs/);
+  await shows(/bad\.jsonl.*1 problem/);
+  await shows(/CPU · \d+ thread/);
+  await shows(/No GPU|GPU/);
+  await workbench.screenshot('views-dark');
+});
+
+test('a run is renamed from the palette, and the view follows', async () => {
+  await workbench.command('Wishbone: Rename Run…');
+  await workbench.pick('first');
+  await workbench.type('Rename Run', 'baseline');
+  await shows(/baseline/);
+  assert.equal((await readLabels(folders[0]!)).name, 'baseline');
+});
+
+test('two runs are compared in one panel, with what differs between them', async () => {
+  await workbench.command('Wishbone: Compare Runs…');
+  for (const name of ['baseline', 'second']) await workbench.pick(name);
+  await workbench.page.keyboard.press('Enter');
+  const frame = await workbench.webview('main#run .differences table');
+  assert.deepEqual(await frame.locator('.differences tbody th').allInnerTexts(), ['training.learning_rate']);
+  assert.deepEqual((await frame.locator('.chips .label').allInnerTexts()).sort(), ['baseline', 'second']);
+  await until('both are drawn', async () => (await frame.locator('.chart').first().locator('.key').count()) === 2);
+  // With keys alone: the crosshair says what is there.
+  await frame.locator('.canvas').first().focus();
+  await workbench.page.keyboard.press('ArrowLeft');
+  await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
+  await workbench.screenshot('compare-dark');
+});

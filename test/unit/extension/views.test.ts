@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { WishboneError } from '../../../src/core/errors.js';
+import { parseBackends } from '../../../src/core/run/index.js';
+import { datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
+import { deviceRows } from '../../../src/extension/views/device-text.js';
+
+test('GPUs come first, with their memory; the CPU with its threads', () => {
+  const backends = parseBackends(
+    JSON.stringify({
+      backends: [
+        { name: 'cpu', available: true, devices: [{ name: 'AMD EPYC', threads: 16 }] },
+        {
+          name: 'cuda',
+          available: true,
+          devices: [
+            { name: 'NVIDIA H100', capability: '9.0', memory: 85017493504 },
+            { name: 'NVIDIA L4', capability: '8.9', memory: 24 * 2 ** 30 },
+          ],
+        },
+      ],
+    }),
+  );
+  assert.deepEqual(
+    deviceRows(backends).map(({ label, description }) => [label, description]),
+    [
+      ['NVIDIA H100', 'GPU 0 · 79.2 GiB · compute capability 9.0'],
+      ['NVIDIA L4', 'GPU 1 · 24.0 GiB · compute capability 8.9'],
+      ['AMD EPYC', 'CPU · 16 threads'],
+    ],
+  );
+});
+
+test('where there is no GPU, the list says why', () => {
+  const cuda = { name: 'cuda', available: false, devices: [], problem: 'no driver was found' };
+  assert.deepEqual(deviceRows([cuda]), [
+    { label: 'No GPU', description: 'no driver was found', icon: 'circle-slash', available: false },
+  ]);
+});
+
+test('a dataset with its summary, its problems, or what keeps it from being read', () => {
+  const summary = {
+    form: 'trl-explicit',
+    pairs: 2000,
+    badRows: 1,
+    firstBad: 'field "rejected" is missing',
+    problems: [
+      { check: 'duplicate', count: 3 },
+      { check: 'missing-field', count: 1 },
+      { check: 'length-bias', count: 1 },
+    ],
+  } as const;
+  assert.equal(datasetDescription(undefined), 'reading…');
+  assert.equal(datasetDescription(summary), '2,000 pairs · 4 problems', 'what is only worth knowing is none');
+  assert.equal(datasetDescription({ ...summary, badRows: 0, problems: [] }), '2,000 pairs');
+  assert.equal(datasetDescription({ ...summary, problems: undefined }), '2,000 pairs · 1 problem');
+  assert.equal(datasetDescription(new WishboneError('the file is empty', 'f', 'fill it')), 'the file is empty');
+  assert.deepEqual(
+    datasetFacts('trl-explicit', summary).map(({ label }) => label),
+    ['Form', 'Pairs', '1 row cannot be trained on', 'duplicate', 'missing-field', 'length-bias'],
+  );
+  assert.deepEqual(
+    datasetFacts('trl-explicit', { ...summary, badRows: 0, problems: [] }).map(({ label }) => label),
+    ['Form', 'Pairs', 'Problems'],
+  );
+});

@@ -1,0 +1,131 @@
+import type { ChartDataset } from 'chart.js';
+
+import { type Theme, withAlpha } from '../ui/theme.js';
+import type { ChartOptions, Curve } from './charts.js';
+import { decimate, isPositive, type Point } from './decimate.js';
+import { type ChartRun, runColor } from './runs.js';
+import { type Axis, nearestRow, rowOf } from './series.js';
+import type { Stretch } from './viewport.js';
+
+/** More points than a panel is wide in pixels show nothing more. */
+const MOST_POINTS = 1200;
+
+const DASHES = { dashed: [7, 3], dotted: [2, 2] } as const;
+
+export type LineData = ChartDataset<'line', Point[]>;
+
+/** How lines are drawn at the moment. */
+export interface Drawing {
+  readonly axis: Axis;
+  readonly shown: Stretch;
+  /** Rows that the thick line averages over. */
+  readonly window: (rows: number) => number;
+  readonly logarithmic: boolean;
+}
+
+/** One line of a chart: a curve of a run, in training or in evaluation, with what Chart.js draws of it. */
+export class Line {
+  readonly datasets: LineData[];
+  hidden = false;
+
+  constructor(
+    readonly curve: Curve,
+    readonly run: ChartRun,
+    readonly place: number,
+    readonly isEval: boolean,
+    readonly options: ChartOptions,
+    readonly several: boolean,
+  ) {
+    const base: LineData = {
+      data: [],
+      pointRadius: 0,
+      pointHoverRadius: 0,
+      borderJoinStyle: 'round',
+      spanGaps: false,
+      ...(curve.style === undefined ? {} : { borderDash: [...DASHES[curve.style]] }),
+    };
+    this.datasets = isEval
+      ? [{ ...base, borderWidth: 1.5, pointRadius: 3, pointStyle: 'circle', spanGaps: true }]
+      : [
+          { ...base, borderWidth: 1, borderDash: [] },
+          { ...base, borderWidth: 2 },
+        ];
+  }
+
+  /** What the key says, apart from the value. */
+  get label(): string {
+    const { curves } = this.options;
+    const parts = [...(this.several ? [this.run.name] : []), ...(curves.length > 1 || !this.several ? [this.curve.label] : [])];
+    return `${parts.join(' · ')}${this.isEval ? ' (eval)' : ''}`;
+  }
+
+  /** True when it has a number somewhere. */
+  get hasData(): boolean {
+    if (!this.isEval) return this.run.series.has(this.curve.series);
+    const column = this.run.evals?.columns[this.curve.evaluation!];
+    return column?.some((value) => !Number.isNaN(value)) ?? false;
+  }
+
+  color(theme: Theme): string {
+    return this.several ? runColor(theme, this.place) : this.curve.color(theme);
+  }
+
+  setTheme(theme: Theme): void {
+    const color = this.color(theme);
+    this.datasets.forEach((dataset, i) => {
+      const isThin = !this.isEval && i === 0;
+      dataset.borderColor = isThin ? withAlpha(color, theme.highContrast ? 0.6 : this.several ? 0.2 : 0.35) : color;
+      dataset.pointBackgroundColor = this.isEval ? theme.background : color;
+      dataset.pointBorderColor = color;
+    });
+  }
+
+  draw(drawing: Drawing): void {
+    const { series } = this.run;
+    const hidden = this.hidden || !this.run.visible;
+    for (const dataset of this.datasets) dataset.hidden = hidden;
+    if (hidden) return;
+    if (this.isEval) {
+      this.datasets[0]!.data = this.#evalPoints(drawing);
+      return;
+    }
+    const x = series.axis(drawing.axis);
+    const window = drawing.window(series.length);
+    // One row more on each side, so that lines run out of the picture instead of ending in it.
+    const begin = Math.max(0, rowOf(x, drawing.shown[0]) - 1);
+    const end = Math.min(series.length, rowOf(x, drawing.shown[1]) + 2);
+    const drawable = drawing.logarithmic ? isPositive : undefined;
+    const [raw, mean] = this.datasets as [LineData, LineData];
+    raw.data =
+      window > 1 ? decimate(x, series.curve(this.curve.series), MOST_POINTS, begin, end, drawable) : [];
+    mean.data = decimate(x, series.smoothed(this.curve.series, window), MOST_POINTS, begin, end, drawable);
+    // A line of one point is invisible.
+    mean.pointRadius = end - begin === 1 ? 3 : 0;
+  }
+
+  /** Its value at a place of the axis, or its last; NaN when there is none. */
+  valueAt(axis: Axis, x: number | undefined): number {
+    const { series, evals } = this.run;
+    if (this.isEval) {
+      if (evals === undefined) return NaN;
+      const column = evals.columns[this.curve.evaluation!];
+      if (x === undefined) return column.at(-1) ?? NaN;
+      return column[nearestRow(this.#evalPlaces(axis), x)] ?? NaN;
+    }
+    const curve = series.curve(this.curve.series);
+    if (x !== undefined) return curve[nearestRow(series.axis(axis), x)] ?? NaN;
+    return curve.at(-1) ?? NaN;
+  }
+
+  #evalPlaces(axis: Axis): number[] {
+    const { series, evals } = this.run;
+    const x = series.axis(axis);
+    return Array.from(evals?.step ?? [], (step) => (axis === 'step' ? step : (x[nearestRow(series.steps, step)] ?? 0)));
+  }
+
+  #evalPoints({ axis, logarithmic }: Drawing): Point[] {
+    const column = this.run.evals?.columns[this.curve.evaluation!] ?? [];
+    const places = this.#evalPlaces(axis);
+    return decimate(places, column, MOST_POINTS, 0, places.length, logarithmic ? isPositive : undefined);
+  }
+}

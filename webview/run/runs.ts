@@ -1,0 +1,21 @@
+import type { EvalSeries } from '../../src/protocol/run.js';
+import type { Theme } from '../ui/theme.js';
+import { RunSeries } from './series.js';
+
+/** A run as the charts know it. */
+export interface ChartRun {
+  name: string;
+  readonly series: RunSeries;
+  evals: EvalSeries | undefined;
+  /** False while its lines are hidden in every chart. */
+  visible: boolean;
+}
+
+export function newChartRun(): ChartRun {
+  return { name: '', series: new RunSeries(), evals: undefined, visible: true };
+}
+
+/** A run's colour in a panel with several, by its place. */
+export function runColor({ blue, orange, green, purple, red, yellow }: Theme, run: number): string {
+  return [blue, orange, green, purple, red, yellow][run % 6]!;
+}
