@@ -1,5 +1,6 @@
 /** The messages between the extension host and the mask inspector. Both sides check what they receive. */
 
+import type { BinCost, BinView, PathPiece } from '../core/inspect/index.js';
 import { MASK_ROLES, type MaskLayout } from '../core/mask/layout.js';
 import {
   isStarts,
@@ -10,7 +11,7 @@ import {
   readPlanHostMessage,
   readPlanPanelMessage,
 } from './plan.js';
-import { isCount, isIntegers, isNumber, isObject, isOneOf, isText } from './values.js';
+import { isBytes, isCount, isIntegers, isNumber, isObject, isOneOf, isText } from './values.js';
 
 /** One bin: as it is, and its sequences without sharing. */
 export interface BinMessage {
@@ -21,20 +22,12 @@ export interface BinMessage {
   readonly naive: MaskLayout;
   /** [N of naive] row of `shared` that holds the same token of the same path */
   readonly sharedRow: Int32Array;
-  readonly flops: { readonly shared: number; readonly naive: number } | null;
+  readonly cost: BinView['cost'];
   /** Row of the dataset to bring into view; null for none. */
   readonly focus: number | null;
 }
 
-export const PATH_PARTS = ['before', 'token', 'after'] as const;
-
-export interface PathPiece {
-  /** Index into `MASK_ROLES`. */
-  readonly role: number;
-  readonly text: string;
-  /** `before` the token on its path, the `token` itself, `after` it in its segment. */
-  readonly part: (typeof PATH_PARTS)[number];
-}
+const PATH_PARTS = ['before', 'token', 'after'] as const;
 
 export type MaskHostMessage =
   | PlanHostMessage
@@ -96,7 +89,7 @@ export function readMaskPanelMessage(value: unknown): MaskPanelMessage | undefin
     case 'packing':
       return { type };
     case 'save':
-      return isOneOf(format, ['svg', 'png']) && isText(name) && /^[\w.-]{1,100}$/.test(name) && isBytes(data)
+      return isOneOf(format, ['svg', 'png']) && isText(name) && isBytes(data) && data.length > 0 && data.length <= MOST_PICTURE
         ? { type, format, name, data }
         : undefined;
     default:
@@ -127,13 +120,18 @@ export function readMaskHostMessage(value: unknown): MaskHostMessage | undefined
 }
 
 function readBin(value: Readonly<Record<string, unknown>>): BinMessage | undefined {
-  const { bin, shared, naive, sharedRow, flops, focus } = value;
+  const { bin, shared, naive, sharedRow, cost, focus } = value;
   if (!isCount(bin) || !isLayout(shared) || !isLayout(naive) || !isIntegers(sharedRow)) return undefined;
   const rows = shared.tokens.length;
   if (sharedRow.length !== naive.tokens.length || !sharedRow.every((row) => row >= 0 && row < rows)) return undefined;
   if (focus !== null && !isCount(focus)) return undefined;
-  if (flops !== null && !(isObject(flops) && isNumber(flops['shared']) && isNumber(flops['naive']))) return undefined;
-  return { type: 'bin', bin, shared, naive, sharedRow, flops: flops as BinMessage['flops'], focus };
+  if (cost === null) return { type: 'bin', bin, shared, naive, sharedRow, cost, focus };
+  if (!isObject(cost) || !isCost(cost['shared']) || !isCost(cost['naive'])) return undefined;
+  return { type: 'bin', bin, shared, naive, sharedRow, cost: { shared: cost['shared'], naive: cost['naive'] }, focus };
+}
+
+function isCost(value: unknown): value is BinCost {
+  return isObject(value) && isNumber(value['flops']) && isNumber(value['seconds']);
 }
 
 /** Everything the page computes with stays inside its arrays when this holds. */
@@ -168,13 +166,5 @@ function isPiece(value: unknown): value is PathPiece {
     value['role'] < MASK_ROLES.length &&
     isText(value['text']) &&
     isOneOf(value['part'], PATH_PARTS)
-  );
-}
-
-function isBytes(value: unknown): value is Uint8Array {
-  return (
-    Object.prototype.toString.call(value) === '[object Uint8Array]' &&
-    (value as Uint8Array).byteLength > 0 &&
-    (value as Uint8Array).byteLength <= MOST_PICTURE
   );
 }

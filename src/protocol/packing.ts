@@ -1,5 +1,6 @@
 /** The messages between the extension host and the packing view. Both sides check what they receive. */
 
+import type { BinTotals, Histogram, PackingOverview, PlanCost } from '../core/inspect/index.js';
 import { MASK_ROLES } from '../core/mask/layout.js';
 import {
   isStarts,
@@ -12,23 +13,7 @@ import {
 } from './plan.js';
 import { isCount, isIntegers, isNumber, isObject, isOneOf } from './values.js';
 
-export interface BinTotals {
-  /** [S+1] bins of step s */
-  readonly stepStart: Int32Array;
-  /** [4·B] tokens of each bin by role, the roles of bin 0 first */
-  readonly roleTokens: Int32Array;
-}
-
 export const LENGTH_KINDS = ['prompt', 'chosen', 'rejected'] as const;
-export type LengthKind = (typeof LENGTH_KINDS)[number];
-
-/** How often lengths in tokens occur: class i holds lengths `[i·width, (i+1)·width)`. */
-export interface Histogram {
-  readonly width: number;
-  readonly counts: Readonly<Record<LengthKind, Int32Array>>;
-  readonly medians: Readonly<Record<LengthKind, number>>;
-  readonly longest: Readonly<Record<LengthKind, number>>;
-}
 
 /** The segments of bins `[from, to)` of one side. Sizes: B bins, G segments. */
 export interface BinsMessage {
@@ -47,11 +32,8 @@ export interface BinsMessage {
   readonly segmentRow: Int32Array;
 }
 
-export interface OverviewMessage {
+export interface OverviewMessage extends PackingOverview {
   readonly type: 'overview';
-  readonly shared: BinTotals;
-  readonly naive: BinTotals;
-  readonly histogram: Histogram;
   /** Bin of the plan to bring into view; null for none. */
   readonly focus: number | null;
 }
@@ -91,15 +73,16 @@ export function readPackingPanelMessage(value: unknown): PackingPanelMessage | u
 /** A message to a packing view, or undefined when it is not one. */
 export function readPackingHostMessage(value: unknown): PackingHostMessage | undefined {
   if (!isObject(value)) return undefined;
-  const { type, shared, naive, histogram, focus, bin } = value;
+  const { type, shared, naive, histogram, cost, focus, bin } = value;
   switch (type) {
     case 'overview':
       return isTotals(shared) &&
         isTotals(naive) &&
         shared.stepStart.length === naive.stepStart.length &&
         isHistogram(histogram) &&
+        (cost === null || isCost(cost)) &&
         (focus === null || isCount(focus))
-        ? { type, shared, naive, histogram, focus }
+        ? { type, shared, naive, histogram, cost, focus }
         : undefined;
     case 'bins':
       return readBins(value);
@@ -118,6 +101,13 @@ function isTotals(value: unknown): value is BinTotals {
     isIntegers(roleTokens) &&
     roleTokens.length === MASK_ROLES.length * stepStart.at(-1)! &&
     roleTokens.every((tokens) => tokens >= 0)
+  );
+}
+
+function isCost(value: unknown): value is PlanCost {
+  return (
+    isObject(value) &&
+    ['binsLowerBound', 'flopsRatio', 'predictedSpeedup', 'predictedSpeedupUnpacked'].every((name) => isNumber(value[name]))
   );
 }
 

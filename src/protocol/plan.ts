@@ -1,9 +1,10 @@
 /** What the mask inspector and the packing view have in common: a plan that is opened, shown and left. */
 
+import type { PlanSide } from '../core/inspect/index.js';
 import { isCount, isIntegers, isObject, isOneOf, isText } from './values.js';
 
-export const PLAN_SIDES = ['shared', 'naive'] as const;
-export type PlanSide = (typeof PLAN_SIDES)[number];
+export type { PlanSide };
+export const PLAN_SIDES = ['shared', 'naive'] as const satisfies readonly PlanSide[];
 
 export interface PlanHeader {
   /** JSON of where the plan comes from: kept by the page, so that the host finds the plan again after a reload. */

@@ -1,6 +1,7 @@
 export { cpu, h200, type DeviceSpeed } from './device.js';
 export {
   binCost,
+  naiveBinCost,
   planCost,
   stepCost,
   sumSeconds,

@@ -18,6 +18,7 @@ import {
   RUNS_FOLDER,
 } from '../../core/run/index.js';
 import { formatRatio, plural } from '../../format.js';
+import { givenPath } from '../given-path.js';
 import { withPlanProgress } from '../plan-progress.js';
 import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -208,13 +209,6 @@ function runsFolderFor(dataset: string): string {
   const folder = own ?? vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file');
   // `ensureFolder` has seen one; it may have been closed while the questions were asked.
   return path.join(folder?.uri.fsPath ?? path.dirname(dataset), RUNS_FOLDER);
-}
-
-function givenPath(argument: unknown): string | undefined {
-  // The Datasets view gives its item.
-  if (typeof argument === 'object' && argument !== null && 'file' in argument) return givenPath(argument.file);
-  if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
-  return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }
 
 async function ensureFolder(): Promise<boolean> {

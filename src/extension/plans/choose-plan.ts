@@ -15,6 +15,7 @@ import {
   RUN_FILE,
 } from '../../core/run/index.js';
 import { formatCount } from '../../format.js';
+import { givenPath } from '../given-path.js';
 import { pickDataset } from '../launch/pick-dataset.js';
 import { pickModel } from '../launch/pick-model.js';
 import { RecentPaths } from '../launch/recent.js';
@@ -191,11 +192,6 @@ async function reviewPlan(begin: PlanOptions, title: string): Promise<StepResult
 
 function describe({ model, plan }: Remembered): string {
   return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs a step`;
-}
-
-function givenPath(argument: unknown): string | undefined {
-  if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
-  return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }
 
 /** True for a folder that is or was a run; what is wrong with it is for the panel to say. */

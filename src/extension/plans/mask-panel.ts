@@ -1,10 +1,10 @@
 import path from 'node:path';
 
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
-import { WishboneError } from '../../core/errors.js';
 import type { PlanSource } from '../../core/inspect/index.js';
-import { type MaskHostMessage, type MaskPanelMessage, readMaskPanelMessage } from '../../protocol/mask.js';
+import { type MaskHostMessage, readMaskPanelMessage } from '../../protocol/mask.js';
+import { fileName, saveAs } from '../panel/save-as.js';
 import { PlanPanel } from './plan-panel.js';
 import type { Aim, PlanPanelContext } from './plan-panels.js';
 import type { PlanUse } from './plan-sessions.js';
@@ -67,8 +67,11 @@ export class MaskPanel extends PlanPanel {
       case 'packing':
         if (this.source !== undefined) this.showPacking(this.source, this.#bin < 0 ? {} : { bin: this.#bin });
         return;
-      case 'save':
-        return savePicture(message);
+      case 'save': {
+        const folder = path.dirname(use?.info.dataset ?? '');
+        const filters = message.format === 'svg' ? { 'SVG picture': ['svg'] } : { 'PNG picture': ['png'] };
+        return saveAs(folder, `${fileName(message.name)}.${message.format}`, filters, () => message.data);
+      }
       default:
         return this.answer(message);
     }
@@ -109,25 +112,4 @@ export class MaskPanel extends PlanPanel {
   #send(message: MaskHostMessage): void {
     this.send(message);
   }
-}
-
-/** Asks where a picture goes, and writes it. */
-async function savePicture({ format, name, data }: Extract<MaskPanelMessage, { type: 'save' }>): Promise<void> {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const target = await vscode.window.showSaveDialog({
-    title: 'Save Picture',
-    ...(folder === undefined ? {} : { defaultUri: vscode.Uri.joinPath(folder, name) }),
-    filters: format === 'svg' ? { SVG: ['svg'] } : { PNG: ['png'] },
-  });
-  if (target === undefined) return;
-  try {
-    await vscode.workspace.fs.writeFile(target, data);
-  } catch (error) {
-    throw new WishboneError(
-      `the picture cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-      target.fsPath,
-      'choose another place',
-    );
-  }
-  void vscode.window.showInformationMessage(`Saved ${path.basename(target.fsPath)}.`);
 }
