@@ -3,7 +3,7 @@ import { readTheme, type Theme } from '../ui/theme.js';
 import { Minimap, MINIMAP_MARGIN, MINIMAP_SIZE } from './minimap.js';
 import { paintMask } from './painter.js';
 import { type MaskModel, RULER_LEFT, RULER_TOP, type Scene } from './scene.js';
-import { CanvasSurface, SvgSurface } from './surface.js';
+import { CanvasSurface } from './surface.js';
 import { type Cell, cellAt, clamp, type Extent, fitScale, panBy, reveal, type Viewport, zoomAt } from './viewport.js';
 
 /** A step of the wheel is about 100. */
@@ -20,6 +20,8 @@ export interface MaskCanvasOptions {
   /** The view was moved or zoomed by hand. */
   readonly onView: () => void;
   readonly onKey: (event: KeyboardEvent) => void;
+  /** There is more or less room than before. */
+  readonly onResize: () => void;
 }
 
 /** A mask that can be moved and zoomed. Draws at most once a frame. */
@@ -129,29 +131,8 @@ export class MaskCanvas {
     });
   }
 
-  /** The picture as it is seen, as an SVG file. */
-  toSvg(): string {
-    const surface = new SvgSurface(this.#width, this.#height);
-    const scene = this.#scene();
-    if (scene !== undefined) paintMask(surface, scene);
-    return surface.toString();
-  }
-
-  /** The same as a PNG file with twice the pixels. */
-  async toPng(): Promise<Blob> {
-    const canvas = document.createElement('canvas');
-    canvas.width = 2 * this.#width;
-    canvas.height = 2 * this.#height;
-    const context = canvas.getContext('2d', { alpha: false })!;
-    context.scale(2, 2);
-    const scene = this.#scene();
-    if (scene !== undefined) paintMask(new CanvasSurface(context), scene);
-    return new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob === null ? reject(new Error('the picture is too large')) : resolve(blob)), 'image/png'),
-    );
-  }
-
-  #scene(): Scene | undefined {
+  /** What is seen now; undefined before there is a mask. */
+  get scene(): Scene | undefined {
     if (this.#model === undefined) return undefined;
     return {
       model: this.#model,
@@ -165,7 +146,7 @@ export class MaskCanvas {
   }
 
   #draw(): void {
-    const scene = this.#scene();
+    const { scene } = this;
     if (scene === undefined || this.#width === 0) return;
     const ratio = window.devicePixelRatio;
     const context = this.#context;
@@ -179,21 +160,17 @@ export class MaskCanvas {
 
   #resize(): void {
     const { clientWidth, clientHeight } = this.root;
-    if (clientWidth === this.#width && clientHeight === this.#height) return;
-    const whole = this.#view.scale <= this.smallest * 1.001;
+    // Nothing while it is hidden: what was seen stays as it was.
+    if (clientWidth === 0 || (clientWidth === this.#width && clientHeight === this.#height)) return;
     this.#width = clientWidth;
     this.#height = clientHeight;
     const ratio = window.devicePixelRatio;
     this.root.width = Math.round(clientWidth * ratio);
     this.root.height = Math.round(clientHeight * ratio);
-    // What was seen whole stays whole.
-    this.onResize?.(whole);
+    this.#options.onResize();
     // Drawn at once: setting the size has emptied the canvas.
     this.#draw();
   }
-
-  /** Set by whoever keeps two masks at one scale. */
-  onResize: ((whole: boolean) => void) | undefined;
 
   #place({ offsetX, offsetY }: MouseEvent): [x: number, y: number] {
     return [offsetX - RULER_LEFT, offsetY - RULER_TOP];

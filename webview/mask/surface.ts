@@ -20,6 +20,8 @@ export interface Surface {
   text(text: string, x: number, y: number, style: TextStyle): void;
   /** Paints within a rectangle only. */
   clipped(x: number, y: number, width: number, height: number, paint: () => void): void;
+  /** Paints with another origin. */
+  moved(x: number, y: number, paint: () => void): void;
 }
 
 export class CanvasSurface implements Surface {
@@ -80,6 +82,14 @@ export class CanvasSurface implements Surface {
     paint();
     context.restore();
   }
+
+  moved(x: number, y: number, paint: () => void): void {
+    const { context } = this;
+    context.save();
+    context.translate(x, y);
+    paint();
+    context.restore();
+  }
 }
 
 /** Writes an SVG file. */
@@ -123,6 +133,12 @@ export class SvgSurface implements Surface {
   clipped(x: number, y: number, width: number, height: number, paint: () => void): void {
     const id = `clip-${this.#clips++}`;
     this.#parts.push(`<clipPath id="${id}"><rect ${box(x, y, width, height)}/></clipPath><g clip-path="url(#${id})">`);
+    paint();
+    this.#parts.push('</g>');
+  }
+
+  moved(x: number, y: number, paint: () => void): void {
+    this.#parts.push(`<g transform="translate(${short(x)} ${short(y)})">`);
     paint();
     this.#parts.push('</g>');
   }

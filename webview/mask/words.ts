@@ -1,3 +1,4 @@
+import type { BinView } from '../../src/core/inspect/index.js';
 import {
   causalCells,
   type Explanation,
@@ -8,7 +9,8 @@ import {
   type TileMap,
   visibleCells,
 } from '../../src/core/mask/index.js';
-import { formatCount, formatPercent, formatRate, formatRatio, UNKNOWN } from '../../src/format.js';
+import { formatCount, formatPercent, formatRate, formatRatio } from '../../src/format.js';
+import type { PlanSide } from '../../src/protocol/plan.js';
 import { visibleText } from './scene.js';
 
 /** One token for people. */
@@ -74,14 +76,14 @@ export interface Figure {
 
 /** What a bin comes to. */
 export function figuresOf(
-  sides: Readonly<Record<'shared' | 'naive', { readonly layout: MaskLayout; readonly tiles: TileMap }>>,
-  flops: { readonly shared: number; readonly naive: number } | null,
+  sides: Readonly<Record<PlanSide, { readonly layout: MaskLayout; readonly tiles: TileMap }>>,
+  cost: BinView['cost'],
 ): Figure[] {
-  const both = (label: string, title: string, value: (side: (typeof sides)['shared']) => string): Figure => ({
+  const both = (label: string, title: string, value: (side: (typeof sides)['shared'], name: PlanSide) => string): Figure => ({
     label,
     title,
-    shared: value(sides.shared),
-    naive: value(sides.naive),
+    shared: value(sides.shared, 'shared'),
+    naive: value(sides.naive, 'naive'),
   });
   const below = ({ full, partial, skipped }: TileMap): number => full + partial + skipped;
   const computed = ({ full, partial, tile }: TileMap): number => (full + partial) * tile * tile;
@@ -95,28 +97,22 @@ export function figuresOf(
       'Of the 128 × 128 tiles on and below the diagonal',
       ({ tiles }) => `${formatPercent(tiles.skipped / below(tiles))} of ${formatCount(below(tiles))}`,
     ),
-    both('Tiles computed', 'Full tiles and partial ones', ({ tiles }) =>
-      `${formatCount(tiles.full)} full, ${formatCount(tiles.partial)} partial`,
-    ),
+    both('Full tiles', 'Computed without a mask', ({ tiles }) => formatCount(tiles.full)),
+    both('Partial tiles', 'Computed, then masked cell by cell', ({ tiles }) => formatCount(tiles.partial)),
     both('Tile use', 'Visible cells of those in computed tiles', ({ layout, tiles }) =>
       formatPercent(visibleCells(layout) / computed(tiles)),
     ),
-    {
-      label: 'FLOPs',
-      title: 'Required for one forward pass over these sequences',
-      shared: flops === null ? UNKNOWN : formatRate(flops.shared),
-      naive: flops === null ? UNKNOWN : formatRate(flops.naive),
-    },
+    both('FLOPs', 'Required for one forward pass over these sequences', (_, side) => formatRate(cost?.[side].flops)),
   ];
 }
 
 /** What sharing saves on a bin. */
-export function savingWords(
-  tokens: { readonly shared: number; readonly naive: number },
-  flops: { readonly shared: number; readonly naive: number } | null,
-): string {
+export function savingWords(tokens: Readonly<Record<PlanSide, number>>, cost: BinView['cost']): string {
   const saved = `Sharing saves ${formatPercent(1 - tokens.shared / tokens.naive)} of the tokens`;
-  return flops === null
-    ? `${saved}.`
-    : `${saved} and ${formatPercent(1 - flops.shared / flops.naive)} of the FLOPs (${formatRatio(flops.naive / flops.shared)}).`;
+  if (cost === null) return `${saved}.`;
+  const { shared, naive } = cost;
+  return (
+    `${saved} and ${formatPercent(1 - shared.flops / naive.flops)} of the FLOPs; ` +
+    `predicted speedup of this bin: ${formatRatio(naive.seconds / shared.seconds)}.`
+  );
 }
