@@ -51,8 +51,8 @@ export const MOST_BINS = 512;
 export type PackingPanelMessage =
   | PlanPanelMessage
   | { readonly type: 'bins'; readonly side: PlanSide; readonly from: number; readonly to: number }
-  /** Shows a bin of the plan in the mask inspector. */
-  | { readonly type: 'mask'; readonly bin: number; readonly row: number | null };
+  /** Shows a bin of the plan in the mask inspector; without one, that of a row. */
+  | { readonly type: 'mask'; readonly bin: number | null; readonly row: number | null };
 
 /** A message from a packing view, or undefined when it is not one. */
 export function readPackingPanelMessage(value: unknown): PackingPanelMessage | undefined {
@@ -64,7 +64,8 @@ export function readPackingPanelMessage(value: unknown): PackingPanelMessage | u
         ? { type, side, from, to }
         : undefined;
     case 'mask':
-      return isCount(bin) && (row === null || isCount(row)) ? { type, bin, row } : undefined;
+      if ((bin !== null && !isCount(bin)) || (row !== null && !isCount(row))) return undefined;
+      return bin === null && row === null ? undefined : { type, bin, row };
     default:
       return readPlanPanelMessage(value);
   }

@@ -1,15 +1,11 @@
 import { element } from '../ui/dom.js';
 import { readTheme, type Theme } from '../ui/theme.js';
+import { wheelPan, wheelZoom } from '../ui/wheel.js';
 import { Minimap, MINIMAP_MARGIN, MINIMAP_SIZE } from './minimap.js';
 import { paintMask } from './painter.js';
 import { type MaskModel, RULER_LEFT, RULER_TOP, type Scene } from './scene.js';
 import { CanvasSurface } from './surface.js';
 import { type Cell, cellAt, clamp, type Extent, fitScale, panBy, reveal, type Viewport, zoomAt } from './viewport.js';
-
-/** A step of the wheel is about 100. */
-const WHEEL_ZOOM = 0.0018;
-/** A pinch comes as a wheel with Ctrl and small steps. */
-const PINCH_ZOOM = 0.012;
 
 export interface MaskCanvasOptions {
   readonly label: string;
@@ -184,13 +180,9 @@ export class MaskCanvas {
   #onWheel(event: WheelEvent): void {
     event.preventDefault();
     const [x, y] = this.#place(event);
-    if (event.shiftKey && !event.ctrlKey) {
-      this.pan(event.deltaX === 0 ? event.deltaY : event.deltaX, 0);
-      return;
-    }
-    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 33 : 1;
-    const factor = Math.exp(-event.deltaY * lines * (event.ctrlKey ? PINCH_ZOOM : WHEEL_ZOOM));
-    this.#zoomAt(factor, Math.max(0, x), Math.max(0, y));
+    const across = wheelPan(event);
+    if (across !== 0) this.pan(across, 0);
+    else this.#zoomAt(wheelZoom(event), Math.max(0, x), Math.max(0, y));
   }
 
   #onHover(event: PointerEvent): void {

@@ -1,6 +1,7 @@
 import { segmentAt } from '../../src/core/mask/index.js';
 import type { BinMessage } from '../../src/protocol/mask.js';
 import { PLAN_SIDES, type PlanSide } from '../../src/protocol/plan.js';
+import { SIDE_TITLES } from '../plan/figures.js';
 import { element } from '../ui/dom.js';
 import type { Theme } from '../ui/theme.js';
 import { Counterparts } from './counterparts.js';
@@ -9,8 +10,6 @@ import { moved } from './moves.js';
 import { type MaskModel, modelOf, type Scene, TEXT_SCALE } from './scene.js';
 import type { ShownSides } from './toolbar.js';
 import { type Cell, showRange, type Viewport } from './viewport.js';
-
-export const SIDE_TITLES: Readonly<Record<PlanSide, string>> = { shared: 'Shared', naive: 'Naive' };
 
 /** A cell of one of the two masks. */
 export interface Place {

@@ -31,6 +31,6 @@ export class PathStrip {
         return made;
       }),
     );
-    if (token !== undefined) this.#text.scrollTop = token.offsetTop - this.#text.offsetTop - this.#text.clientHeight / 2;
+    if (token !== undefined) this.#text.scrollTop = token.offsetTop - this.#text.clientHeight / 2;
   }
 }

@@ -30,7 +30,7 @@ export interface Scene {
 
 /** CSS pixels left of and above the plot, for the rulers. */
 export const RULER_LEFT = 92;
-export const RULER_TOP = 72;
+export const RULER_TOP = 64;
 
 /** From this scale on, tokens are wide enough for their text. */
 export const TEXT_SCALE = 12;

@@ -1,7 +1,7 @@
 import { formatCount } from '../../src/format.js';
 import type { PlanHeader } from '../../src/protocol/plan.js';
 import { lastAtMost } from '../../src/core/mask/index.js';
-import { createButton, createCheckbox, createDropdown, createNumberField, setDisabled } from '../ui/controls.js';
+import { createButton, createCheckbox, createDropdown, createNumberField, labelled, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
 export const SHOWN_SIDES = ['both', 'shared', 'naive'] as const;
@@ -16,8 +16,6 @@ export interface ToolbarActions {
   readonly showTiles: (shown: boolean) => void;
   readonly zoom: (factor: number) => void;
   readonly fit: () => void;
-  readonly copy: (format: 'png' | 'svg') => void;
-  readonly showPacking: () => void;
 }
 
 const SIDE_NAMES: Readonly<Record<ShownSides, string>> = { both: 'Side by side', shared: 'Shared', naive: 'Naive' };
@@ -81,13 +79,6 @@ export class MaskToolbar {
         labelled('−', 'Zoom out (−)', () => actions.zoom(0.5)),
         createButton({ label: 'Fit', title: 'Show everything (0)', onClick: actions.fit }),
       ),
-      element(
-        'div',
-        { class: 'actions end' },
-        createButton({ label: 'Copy PNG', title: 'Copy what is seen as a picture', onClick: () => actions.copy('png') }),
-        createButton({ label: 'Copy SVG', title: 'Copy what is seen as SVG', onClick: () => actions.copy('svg') }),
-        createButton({ label: 'Packing', title: 'Show all bins of this plan', onClick: actions.showPacking }),
-      ),
     );
   }
 
@@ -118,11 +109,4 @@ export class MaskToolbar {
   #stepAt(): number {
     return lastAtMost(this.#stepStart, this.#shown);
   }
-}
-
-/** A button whose label is a sign: its words are for screen readers and the pointer. */
-function labelled(sign: string, words: string, onClick: () => void): HTMLElement {
-  const button = createButton({ label: sign, title: words, onClick });
-  button.setAttribute('aria-label', words.replace(/ \(.*\)$/, ''));
-  return button;
 }

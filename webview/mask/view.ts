@@ -1,17 +1,16 @@
-import { explain } from '../../src/core/mask/index.js';
-import { tileAt } from '../../src/core/mask/index.js';
+import { explain, tileAt } from '../../src/core/mask/index.js';
 import { formatCount } from '../../src/format.js';
 import type { BinMessage, MaskHostMessage, MaskPanelMessage } from '../../src/protocol/mask.js';
-import type { PlanHeader, PlanSide } from '../../src/protocol/plan.js';
+import { type PlanHeader, PLAN_SIDES, type PlanSide } from '../../src/protocol/plan.js';
 import { planFacts } from '../plan/facts.js';
+import { FigureTable, SIDE_TITLES } from '../plan/figures.js';
+import { createLegend } from '../plan/legend.js';
 import { PlanNotice, PlanStates } from '../plan/states.js';
 import { createButton } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import type { Host } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
-import { FigureTable } from './figures.js';
-import { createLegend } from './legend.js';
-import { MaskPair, type Place, SIDE_TITLES } from './mask-pair.js';
+import { MaskPair, type Place } from './mask-pair.js';
 import { KEYS } from './moves.js';
 import { PathStrip } from './path-strip.js';
 import { copyPicture, type Picture, toPng, toSvg } from './pictures.js';
@@ -32,7 +31,7 @@ export class MaskView {
   readonly #name = element('h1');
   readonly #facts = element('div', { class: 'facts' });
   readonly #toolbar: MaskToolbar;
-  readonly #figures = new FigureTable();
+  readonly #figures = new FigureTable('This bin, shared and naive', PLAN_SIDES);
   readonly #saving = element('p', { class: 'saving' });
   readonly #masks: MaskPair;
   readonly #verdict = element('strong');
@@ -64,8 +63,6 @@ export class MaskView {
       showTiles: (shown) => this.#masks.setTiles(shown),
       zoom: (factor) => this.#masks.zoom(factor),
       fit: () => this.#masks.fit(),
-      copy: (format) => void this.#copy(format),
-      showPacking: () => host.post({ type: 'packing' }),
     });
     this.#row = createButton({
       label: 'Open Row',
@@ -76,12 +73,30 @@ export class MaskView {
       },
     });
     this.#content.append(
-      element('header', {}, element('div', { class: 'title' }, this.#name, this.#facts)),
+      element(
+        'header',
+        {},
+        element('div', { class: 'title' }, this.#name, this.#facts),
+        element(
+          'div',
+          { class: 'actions' },
+          createButton({ label: 'Copy PNG', title: 'Copy what is seen as a picture', onClick: () => void this.#copy('png') }),
+          createButton({ label: 'Copy SVG', title: 'Copy what is seen as SVG', onClick: () => void this.#copy('svg') }),
+          createButton({
+            label: 'Packing',
+            title: 'Show all bins of this plan',
+            onClick: () => host.post({ type: 'packing' }),
+          }),
+        ),
+      ),
       this.#notice.root,
       this.#toolbar.root,
       element('div', { class: 'sums' }, this.#figures.root, this.#saving),
       this.#masks.root,
-      createLegend(),
+      createLegend([
+        ['skipped', 'hidden'],
+        ['partial', 'hidden, but computed: its tile is partial'],
+      ]),
       element(
         'section',
         { class: 'cell', 'aria-label': 'The cell' },

@@ -11,6 +11,7 @@ import {
 } from '../../src/core/mask/index.js';
 import { formatCount, formatPercent, formatRate, formatRatio } from '../../src/format.js';
 import type { PlanSide } from '../../src/protocol/plan.js';
+import type { Figure } from '../plan/figures.js';
 import { visibleText } from './scene.js';
 
 /** One token for people. */
@@ -65,14 +66,6 @@ export const TILE_WORDS: Readonly<Record<TileKind, string>> = {
   [TileKind.partial]: 'partial: computed, then masked cell by cell',
   [TileKind.full]: 'full: computed without a mask',
 };
-
-/** A figure of both layouts, as text. */
-export interface Figure {
-  readonly label: string;
-  readonly title: string;
-  readonly shared: string;
-  readonly naive: string;
-}
 
 /** What a bin comes to. */
 export function figuresOf(

@@ -39,6 +39,13 @@ export function createButton({ label, appearance = 'secondary', title, onClick }
   return button;
 }
 
+/** A button whose label is a sign: its words are for screen readers and the pointer. */
+export function labelled(sign: string, words: string, onClick: () => void): HTMLElement {
+  const button = createButton({ label: sign, title: words, onClick });
+  button.setAttribute('aria-label', words.replace(/ \(.*\)$/, ''));
+  return button;
+}
+
 export function setDisabled(button: HTMLElement, disabled: boolean): void {
   button.toggleAttribute('disabled', disabled);
 }

@@ -48,7 +48,7 @@ export class PackingPanel extends PlanPanel {
       }
       case 'mask':
         if (this.source !== undefined)
-          this.showMask(this.source, { bin: message.bin, ...(message.row === null ? {} : { row: message.row }) });
+          this.showMask(this.source, { bin: message.bin ?? undefined, row: message.row ?? undefined });
         return;
       default:
         return this.answer(message);
