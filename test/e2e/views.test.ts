@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createRunFolder, EVENTS_FILE, newRunConfig, PRESETS, DEFAULT_RUNNER, readLabels } from '../../src/core/run/index.js';
+import { createRunFolder, EVENTS_FILE, LOG_FILE, newRunConfig, PRESETS, DEFAULT_RUNNER, readLabels } from '../../src/core/run/index.js';
 import { eventLine, startLine, stepLine } from '../unit/run/support.js';
+import { assertAccessible } from './support/accessible.js';
+import { assertConfined } from './support/confined.js';
 import { Session } from './support/session.js';
+import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
 
 let session: Session;
@@ -80,5 +83,38 @@ test('two runs are compared in one panel, with what differs between them', async
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');
   await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
-  await workbench.screenshot('compare-dark');
+  await inEveryTheme(session, 'compare', () => workbench.webview('main#run .differences table'));
+  await assertConfined(frame, 'run');
+});
+
+test('a run whose runner is gone says so with its last words, though its log ends in mid-line', async () => {
+  const folder = await finishedRun('broken-off', 3e-5);
+  const start = startLine({ steps: 80 });
+  const steps = Array.from({ length: 20 }, (_, i) => stepLine(i + 1, { steps: 80 })).join('');
+  await writeFile(join(folder, EVENTS_FILE), start + steps + stepLine(21, { steps: 80 }).slice(0, 40));
+  await writeFile(join(folder, LOG_FILE), 'reading the model\nout of memory: 8.2 GiB asked for\n');
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('broken-off');
+  const frame = await workbench.webview('main#run .notice.bad');
+  const notice = await frame.locator('.notice-area').innerText();
+  assert.match(notice, /runner is gone/);
+  assert.match(notice, /8\.2 GiB asked for/);
+  assert.match(notice, /Resuming goes on|begins again/);
+  assert.match(await frame.locator('.progress-line').innerText(), /Step 20 of 80/);
+  await assertAccessible(frame, 'a crashed run');
+  await workbench.screenshot('run-crashed');
+});
+
+test('a run whose folder is deleted under its panel leaves a page that says so', async () => {
+  const folder = await finishedRun('short-lived', 4e-5);
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('short-lived');
+  await workbench.webview('main#run .figures');
+  await rm(folder, { recursive: true });
+  const frame = await workbench.webview('main#run h1:has-text("No run to show")');
+  assert.match(await frame.locator('.empty').innerText(), /short-lived was deleted or moved away/);
+  await assertAccessible(frame, 'a run that is gone');
+  await workbench.screenshot('run-gone');
 });

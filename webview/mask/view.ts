@@ -8,6 +8,7 @@ import { createLegend } from '../plan/legend.js';
 import { PlanNotice, PlanStates } from '../plan/states.js';
 import { createButton } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
+import { markFirstPaint } from '../ui/first-paint.js';
 import type { Host } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { MaskPair, type Place } from './mask-pair.js';
@@ -148,6 +149,7 @@ export class MaskView {
     this.#plan = plan;
     setText(this.#name, plan.name);
     this.#name.title = plan.datasetPath;
+    this.#host.keep({ source: plan.source, bin: this.#bin?.bin ?? 0 });
     this.#facts.replaceChildren(...planFacts(plan));
     this.#toolbar.setPlan(plan);
     if (plan.noText !== null) this.#path.clear(`Tokens cannot be shown as text: ${plan.noText}.`);
@@ -170,6 +172,7 @@ export class MaskView {
     setText(this.#saving, savingWords(rows, cost) + (why === null ? '' : ` FLOPs cannot be counted: ${why}.`));
     this.#host.keep({ source: this.#plan?.source ?? '', bin });
     setText(this.#said, '');
+    markFirstPaint();
   }
 
   #reveal(content: boolean): void {

@@ -6,6 +6,7 @@ import { createLegend } from '../plan/legend.js';
 import { PlanNotice, PlanStates } from '../plan/states.js';
 import { createButton, createDropdown, labelled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
+import { markFirstPaint } from '../ui/first-paint.js';
 import type { Host } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { LengthHistograms } from './histogram.js';
@@ -152,6 +153,7 @@ export class PackingView {
     this.#histograms.show(overview.histogram);
     this.#stacks.setPlan(totals, plan.capacity, this.#segments);
     if (overview.focus !== null) this.#stacks.choose({ side: 'shared', bin: overview.focus, segment: undefined });
+    markFirstPaint();
   }
 
   #reveal(content: boolean): void {

@@ -11,6 +11,7 @@ import { progressText } from '../plan-progress.js';
 import { openRow } from './open-row.js';
 import type { Aim, PlanPanelContext } from './plan-panels.js';
 import type { PlanUse } from './plan-sessions.js';
+import { watchPath } from './watch-path.js';
 
 /** How far a panel is with its plan. */
 type State =
@@ -23,6 +24,8 @@ export abstract class PlanPanel implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[] = [];
   #abort = new AbortController();
   #ready = false;
+  /** On what the plan was made of, while it is shown. */
+  #watches: vscode.Disposable[] = [];
   #state: State = { kind: 'opening', message: { type: 'opening', text: 'Opening the plan', fraction: null } };
 
   constructor(
@@ -37,9 +40,6 @@ export abstract class PlanPanel implements vscode.Disposable {
       // A hidden page is thrown away and says `ready` when it comes back.
       panel.onDidChangeViewState(() => {
         if (!panel.visible) this.#ready = false;
-      }),
-      vscode.workspace.onDidSaveTextDocument(({ uri }) => {
-        if (uri.fsPath === this.use?.info.dataset) void this.#lookAround();
       }),
     );
     void this.#open();
@@ -119,6 +119,7 @@ export abstract class PlanPanel implements vscode.Disposable {
         return;
       }
       this.#become({ kind: 'open', use });
+      this.#watch(use);
     } catch (error) {
       if (abort !== this.#abort) return;
       this.#become({ kind: 'empty', message: abort.signal.aborted ? CANCELLED : this.#failure(error) });
@@ -166,7 +167,14 @@ export abstract class PlanPanel implements vscode.Disposable {
     else send(`${name} has changed since this plan was made.`, true);
   }
 
+  #watch({ info }: PlanUse): void {
+    const look = (): void => void this.#lookAround().catch((error: unknown) => void this.context.problems.show(error));
+    const paths = [info.dataset, ...(this.source?.kind === 'run' ? [this.source.folder] : [])];
+    this.#watches = paths.map((watched) => watchPath(watched, look));
+  }
+
   #leave(): void {
+    for (const watch of this.#watches.splice(0)) watch.dispose();
     if (this.#state.kind === 'open') this.#state.use.dispose();
   }
 }

@@ -35,6 +35,10 @@ export class Session {
     return new Session(workspace, workbench, server.address(workspace), folder, server, browser);
   }
 
+  get browserVersion(): string {
+    return this.browser.version();
+  }
+
   /** Changes the colour theme as a person would: in the workspace's settings. */
   async theme(name: string): Promise<void> {
     await writeSettings(this.workspace, name);
