@@ -79,7 +79,7 @@ export const TOP_FIELDS = {
   model: { rule: { ...PATH, optional: true }, help: 'Hugging Face model folder', path: true },
   dataset: {
     rule: { ...PATH, optional: true },
-    help: 'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet',
+    help: 'preference file (.jsonl, .json, .csv or .tsv, also gzipped, or .parquet), wildcard, or dataset_info.json#name, also with a weight',
     path: true,
   },
   eval_dataset: {

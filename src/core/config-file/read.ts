@@ -66,7 +66,8 @@ export function configProblems(text: string, file: string): readonly ConfigProbl
   if (judged.problems.length > 0) return judged.problems;
   const config = configOf(judged, text, file);
   try {
-    checkOptions(resolveConfig(config), config.evalDataset !== undefined);
+    const options = resolveConfig(config);
+    checkOptions(options, config.evalDataset !== undefined || options.plan.eval_fraction > 0);
     return [];
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;

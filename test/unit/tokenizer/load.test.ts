@@ -133,10 +133,11 @@ test('max_length cuts the end, counts it, and skips what loses a whole response'
   const tokenizer = await ModelTokenizer.load(await copyOf(t));
   const long: PairText = { ...text, prompt: 'one two three', chosen: ' four', rejected: ' five six seven eight' };
   const whole = new PairTokenizer(tokenizer, options).tokenize(long);
-  assert.ok(whole.kind === 'pair' && !whole.truncated);
+  assert.ok(whole.kind === 'pair' && whole.cut === 0);
   const { promptLength, rejected } = whole.pair;
   const cut = new PairTokenizer(tokenizer, { ...options, maxLength: rejected.length - 1 }).tokenize(long);
-  assert.ok(cut.kind === 'pair' && cut.truncated);
+  assert.ok(cut.kind === 'pair');
+  assert.equal(cut.cut, 1);
   assert.deepEqual([...cut.pair.rejected], [...rejected.slice(0, -1)]);
   assert.deepEqual(new PairTokenizer(tokenizer, { ...options, maxLength: promptLength }).tokenize(long), {
     kind: 'skipped',
