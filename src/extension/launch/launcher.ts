@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { WishboneError } from '../../core/errors.js';
 import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
 import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
@@ -22,6 +23,7 @@ import { formatRatio, plural } from '../../format.js';
 import { readLaunchState } from '../../protocol/launch.js';
 import { cacheLimitSetting } from '../cache.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
+import { errorLine } from '../error-text.js';
 import { pageOptions } from '../panel/page.js';
 import type { RunPanels } from '../panel/run-panels.js';
 import { withPlanProgress } from '../plan-progress.js';
@@ -52,7 +54,10 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   readonly #datasets: RecentPaths;
   readonly #models: RecentPaths;
   readonly #forms = new Set<LaunchForm>();
-  readonly #registration = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
+  readonly #disposables: vscode.Disposable[] = [vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this)];
+  readonly #runnerChanged = new vscode.EventEmitter<void>();
+  /** Another runner was chosen. */
+  readonly onDidChangeRunner = this.#runnerChanged.event;
   #backends: Promise<readonly BackendInfo[]> | undefined;
 
   constructor(
@@ -63,6 +68,14 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   ) {
     this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
     this.#models = new RecentPaths(context.globalState, 'recentModels');
+    this.#disposables.push(
+      this.#runnerChanged,
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (!event.affectsConfiguration('wishbone.runner')) return;
+        this.#backends = undefined;
+        this.#runnerChanged.fire();
+      }),
+    );
   }
 
   get extensionUri(): vscode.Uri {
@@ -70,7 +83,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   }
 
   dispose(): void {
-    this.#registration.dispose();
+    for (const disposable of this.#disposables) disposable.dispose();
     for (const form of this.#forms) form.dispose();
   }
 
@@ -139,6 +152,17 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const backends = await (this.#backends ??= runnerBackends());
     if (backends.length === 0) this.#backends = undefined;
     return backends;
+  }
+
+  /** Why there is no runner to start, as one line; empty when there is one. */
+  async runnerFault(): Promise<string> {
+    try {
+      await locateRunner();
+      return '';
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      return errorLine(error);
+    }
   }
 
   forecastMeans(): ForecastMeans {
