@@ -1,16 +1,18 @@
 import * as vscode from 'vscode';
 
 import { startDiagnostics } from './extension/diagnostics/start.js';
-import { Launcher } from './extension/launch/launch-run.js';
+import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
 import { startPlanViews } from './extension/plans/start.js';
 import { Problems } from './extension/problems.js';
+import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
 import { RunStatusBar } from './extension/status-bar.js';
+import { startSpeedup } from './extension/speedup/start.js';
 import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {
@@ -23,12 +25,15 @@ export function activate(context: vscode.ExtensionContext): void {
     problems,
     store,
     panels,
+    launcher,
     followSettings(),
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
+    startRunConfigs(launcher, problems),
+    startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),

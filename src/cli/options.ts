@@ -7,82 +7,21 @@ import {
   optionChoices,
   optionKind,
   optionProblem,
+  PATH_OPTIONS,
   type OptionPath,
   type OptionValue,
   type PlanOptions,
   type RunnerOptions,
   type TrainingOptions,
 } from '../core/run/config.js';
-import type { Preset } from '../core/run/presets.js';
-
-const planHelp: Readonly<Record<keyof PlanOptions, string>> = {
-  format: "what the dataset's rows are; auto: told by the first",
-  pairing: 'rows with several responses; all: each better one over each worse; best: the best over each other',
-  min_margin: 'least difference of two scores that makes a pair; equal scores never do',
-  sharing:
-    "pair: compute a pair's common prefix once; tree: every common prefix of a step once; none: every response with its " +
-    'own prompt',
-  capacity: 'most tokens in one bin',
-  batch_size: 'pairs in one optimizer step',
-  epochs: 'times the whole dataset is trained on',
-  seed: 'decides the order of the pairs',
-  max_length: 'most tokens of one sequence, prompt and response; the end is cut off',
-};
-
-const trainingHelp: Readonly<Record<keyof TrainingOptions, string>> = {
-  loss_type: 'the preference loss; several with commas between',
-  loss_weights: 'one weight a loss, with commas between',
-  label_smoothing: 'chance that a label is wrong; for robust, exo_pair, aot, aot_unpaired, simpo, cpo',
-  f_divergence_type: 'how far policy and reference are apart',
-  f_alpha_divergence_coef: 'alpha of alpha_divergence',
-  ld_alpha: 'LD-DPO: weight of tokens beyond the length of the shorter response; 1: as the others',
-  use_weighting: 'WPO: weight pairs by how likely the policy is to write them',
-  discopop_tau: 'temperature of discopop',
-  simpo_gamma: 'reward margin of simpo',
-  cpo_alpha: 'weight of the negative log-likelihood in cpo',
-  beta: 'how strongly the trained model is held to the start model',
-  learning_rate: 'highest learning rate',
-  lr_scheduler_type: 'how the learning rate falls after warm-up',
-  warmup_ratio: 'fraction of the steps with a rising learning rate',
-  warmup_steps: 'steps with a rising learning rate; above 0 they count instead of the ratio',
-  num_decay_steps: 'warmup_stable_decay: steps of the fall at the end',
-  decay_type: 'warmup_stable_decay: shape of the fall',
-  min_lr_ratio: 'warmup_stable_decay: where the fall ends, as a fraction of the learning rate',
-  parameter_groups: 'other learning rates and weight decay by parameter name; in run.json only',
-  weight_decay: 'AdamW weight decay',
-  adam_beta1: 'AdamW beta1',
-  adam_beta2: 'AdamW beta2',
-  adam_epsilon: 'AdamW epsilon',
-  max_grad_norm: 'gradients are clipped to this norm; 0: not at all',
-  adam_moments: 'how AdamW keeps its moments; bfloat16: half the memory, on a GPU only',
-  reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
-  reference_model: 'Hugging Face folder of the reference; without it the start model',
-  sync_ref_model: 'TR-DPO: the reference moves towards the policy; needs --reference in_step',
-  ref_model_mixup_alpha: 'TR-DPO: how far it moves',
-  ref_model_sync_steps: 'TR-DPO: steps between its moves',
-  sft_steps: 'steps on the chosen responses alone before preference training',
-  eval_steps: 'steps between evaluations; 0: none',
-  load_best_model_at_end: 'export the model of the best evaluation',
-  metric_for_best_model: 'what the best evaluation is judged by',
-  early_stopping_patience: 'evaluations without a better one after which training stops; 0: never',
-  early_stopping_threshold: 'a better one counts when it is better by more than this',
-  save_steps: 'steps between checkpoints; 0: only the last',
-  save_total_limit: 'checkpoints kept; 0: all',
-};
-
-const runnerHelp: Readonly<Record<keyof RunnerOptions, string>> = {
-  backend: 'what computes; auto: a GPU when the runner can use one, else the CPU',
-  threads: 'threads on the CPU; 0: all cores',
-  recompute: 'what of a layer is computed twice to save memory: nothing, its MLP, or all of it',
-  deterministic: 'equal runs give equal bits on a GPU too; slower there',
-  device: 'number of the GPU to use',
-  cublaslt: 'cuBLASLt library to use; without it the usual places are searched',
-};
+import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
+import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
+import { ExitCode, WishboneError } from '../core/errors.js';
 
 const groups = {
-  plan: { help: planHelp, defaults: DEFAULT_PLAN },
-  training: { help: trainingHelp, defaults: DEFAULT_TRAINING },
-  runner: { help: runnerHelp, defaults: DEFAULT_RUNNER },
+  plan: { help: PLAN_HELP, defaults: DEFAULT_PLAN },
+  training: { help: TRAINING_HELP, defaults: DEFAULT_TRAINING },
+  runner: { help: RUNNER_HELP, defaults: DEFAULT_RUNNER },
 } as const;
 type Group = keyof typeof groups;
 
@@ -96,33 +35,38 @@ export function addOptions(command: Command, group: Group, names: readonly strin
     const flag = `--${name.replaceAll('_', '-')}`;
     if (kind === 'flag') {
       command.option(flag, help[name]);
+      // For what a run config turns on.
+      command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
       continue;
     }
-    const shown =
-      kind === 'list' ? 'list' : kind === 'choice' ? optionChoices(option)!.join('|') : PATHS.has(option) ? 'file' : kind;
-    const byDefault = showDefaults && defaults[name] !== '' ? ` (default: ${String(defaults[name])})` : '';
-    const description = `${help[name] ?? ''}${byDefault}`;
+    const choices = kind === 'choice' ? optionChoices(option)!.join('|') : '';
+    // Many choices would leave no room for the words.
+    const many = choices.length > 24;
+    const shown = kind === 'choice' ? (many ? 'name' : choices) : PATH_OPTIONS.has(option) ? 'file' : kind;
+    const notes = [
+      ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
+      ...(kind === 'list' ? ['with commas between'] : []),
+      ...(showDefaults && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
+    ];
+    const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
     command.addOption(
       new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text)),
     );
   }
 }
 
-export const planOptionNames = Object.keys(planHelp) as (keyof PlanOptions)[];
+export const planOptionNames = Object.keys(PLAN_HELP) as (keyof PlanOptions)[];
 /** Lists of objects have no flag. */
-export const trainingOptionNames = (Object.keys(trainingHelp) as (keyof TrainingOptions)[]).filter(
+export const trainingOptionNames = (Object.keys(TRAINING_HELP) as (keyof TrainingOptions)[]).filter(
   (name) => name !== 'parameter_groups',
 );
-export const runnerOptionNames = Object.keys(runnerHelp) as (keyof RunnerOptions)[];
-
-/** Options that name a file: relative to where the command is given. */
-const PATHS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
+export const runnerOptionNames = Object.keys(RUNNER_HELP) as (keyof RunnerOptions)[];
 
 function parseOption(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
   if (optionKind(option) === 'list') return parseList(option, text);
   const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
-  const value = !Number.isNaN(number) ? number : PATHS.has(option) && text !== '' ? path.resolve(text) : text;
+  const value = !Number.isNaN(number) ? number : PATH_OPTIONS.has(option) && text !== '' ? path.resolve(text) : text;
   const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;
@@ -137,19 +81,65 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 }
 
 /** What every command says of its dataset argument. */
-export const datasetHelp = 'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet';
+export const datasetHelp =
+  'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; or a run config, *.wishbone.json, whose ' +
+  'values flags override';
 
-/** A group's options: what was given, else the preset's, else the default. */
-export function resolvePlan(given: Readonly<Record<string, unknown>>, preset?: Preset): PlanOptions {
-  return resolve({ ...DEFAULT_PLAN, ...preset?.plan }, given);
+/** What a command works on: flags, a run config, or both. */
+export interface CommandInput {
+  /** Undefined when neither names one. */
+  readonly dataset: string | undefined;
+  readonly evalDataset: string | undefined;
+  readonly model: string | undefined;
+  readonly name: string | undefined;
+  readonly runs: string | undefined;
+  /** Each option as the flag says, else the run config, else its preset, else the default. */
+  readonly plan: PlanOptions;
+  readonly training: TrainingOptions;
+  readonly runner: RunnerOptions;
+  /** The run config, when there is one. */
+  readonly config: ConfigFile | undefined;
 }
 
-export function resolveTraining(given: Readonly<Record<string, unknown>>, preset?: Preset): TrainingOptions {
-  return resolve({ ...DEFAULT_TRAINING, ...preset?.training }, given);
+/**
+ * Reads a command's dataset argument and flags.
+ *
+ * @throws WishboneError when the argument is a run config with something wrong in it
+ */
+export async function readInput(
+  argument: string | undefined,
+  given: Readonly<Record<string, unknown>>,
+): Promise<CommandInput> {
+  const config = argument !== undefined && isConfigFile(argument) ? await readConfigFile(argument) : undefined;
+  const text = (name: string): string | undefined => given[name] as string | undefined;
+  const base = resolveConfig({ ...config, preset: text('preset') ?? config?.preset });
+  return {
+    dataset: config === undefined ? argument : config.dataset,
+    evalDataset: text('evalDataset') ?? config?.evalDataset,
+    model: text('model') ?? config?.model,
+    name: text('name') ?? config?.name,
+    runs: text('runs') ?? config?.runs,
+    plan: resolve(base.plan, given),
+    training: resolve(base.training, given),
+    runner: resolve(base.runner, given),
+    config,
+  };
 }
 
-export function resolveRunner(given: Readonly<Record<string, unknown>>): RunnerOptions {
-  return resolve(DEFAULT_RUNNER, given);
+/** The same for commands that cannot do without a dataset and a model. @throws WishboneError saying what is missing */
+export async function readWholeInput(
+  argument: string | undefined,
+  given: Readonly<Record<string, unknown>>,
+): Promise<CommandInput & { readonly dataset: string; readonly model: string }> {
+  const input = await readInput(argument, given);
+  const { dataset, model, config } = input;
+  const missing = (what: string, field: string, advice: string): WishboneError =>
+    config === undefined
+      ? new WishboneError(`no ${what} was given`, 'the command line', advice, ExitCode.usage)
+      : new WishboneError(`the run config names no ${what}`, config.file, `add "${field}" to it`);
+  if (dataset === undefined) throw missing('dataset', 'dataset', 'give a preference file or a run config');
+  if (model === undefined) throw missing('model', 'model', 'add --model with a Hugging Face model folder');
+  return { ...input, dataset, model };
 }
 
 function resolve<T extends object>(base: T, given: Readonly<Record<string, unknown>>): T {

@@ -5,11 +5,10 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { preparePlan, type PlanSummary } from '../core/prepare.js';
 import { writePlan } from '../core/plan/index.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, datasetHelp, planOptionNames, resolvePlan } from './options.js';
+import { addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -20,14 +19,15 @@ export function addPlanCommand(program: Command): void {
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and says what training on it takes.')
     .argument('<dataset>', datasetHelp)
-    .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--json', 'print one JSON object');
   addOptions(command, 'plan', planOptionNames, true);
   command.action(planCommand);
 }
 
-async function planCommand(dataset: string, options: Options): Promise<void> {
+async function planCommand(argument: string, options: Options): Promise<void> {
+  const { dataset, model, plan } = await readWholeInput(argument, options);
   const status = new StatusLine();
   const out = options.out === undefined ? undefined : path.resolve(options.out);
   if (out !== undefined) await refuseOtherFile(out);
@@ -37,7 +37,7 @@ async function planCommand(dataset: string, options: Options): Promise<void> {
         signal,
         onProgress: (progress: Parameters<typeof progressText>[0]) => status.show(progressText(progress)),
       };
-      const prepared = await preparePlan({ dataset, model: options.model, plan: resolvePlan(options) }, work);
+      const prepared = await preparePlan({ dataset, model, plan }, work);
       if (out !== undefined) await writePlan(out, prepared.plan);
       return prepared.summary;
     } finally {
@@ -83,7 +83,7 @@ async function refuseOtherFile(file: string): Promise<void> {
 export function planReport(plan: PlanSummary, out?: string): string {
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
-    ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
+    ['pairs', `${grouped(plan.pairs)}${plan.epochs === 1 ? '' : ` × ${Number(plan.epochs.toFixed(2))} epochs`} (${plan.form})`],
     ['steps', grouped(plan.steps)],
     ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
     ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],

@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { measureSpeedup, type SpeedupResult } from '../core/speedup.js';
+import { measureSpeedup, saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, datasetHelp, resolvePlan, resolveRunner } from './options.js';
+import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model: string;
   readonly pairs?: number;
   readonly rounds: number;
+  readonly history: string | false;
   readonly json?: boolean;
 }
 
@@ -19,9 +19,11 @@ export function addSpeedupCommand(program: Command): void {
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
     .argument('<dataset>', datasetHelp)
-    .requiredOption('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
+    .option('--history <folder>', 'where measurements are kept; the speedup panel reads them', SPEEDUPS_FOLDER)
+    .option('--no-history', 'keep nothing')
     .option('--json', 'print one JSON object');
   const plan = ['format', 'pairing', 'min_margin', 'sharing', 'capacity', 'batch_size', 'seed', 'max_length'];
   addOptions(command, 'plan', plan, true);
@@ -29,21 +31,14 @@ export function addSpeedupCommand(program: Command): void {
   command.action(speedupCommand);
 }
 
-async function speedupCommand(dataset: string, options: Options): Promise<void> {
+async function speedupCommand(argument: string, options: Options): Promise<void> {
+  const { dataset, model, plan, runner } = await readWholeInput(argument, options);
   const status = new StatusLine();
+  const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
-    measureSpeedup(
-      {
-        dataset,
-        model: options.model,
-        plan: resolvePlan(options),
-        pairs: options.pairs,
-        rounds: options.rounds,
-        runner: resolveRunner(options),
-      },
-      { signal, onProgress: (progress) => status.show(progressText(progress)) },
-    ),
+    measureSpeedup(request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());
+  if (options.history !== false) await saveSpeedup(options.history, speedupRecord(request, result));
   console.log(options.json ? JSON.stringify(result) : speedupReport(result));
 }
 
@@ -60,6 +55,7 @@ function speedupReport(result: SpeedupResult): string {
       'measured ratio',
       `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`,
     ],
+    ['predicted ratio', `${result.predictedRatio.toFixed(3)} by the cost model`],
     [
       'FLOPs ratio',
       `${result.flopsRatio.toFixed(3)}: ${(100 * (result.ratio / result.flopsRatio)).toFixed(0)} % of it reached`,
@@ -68,5 +64,15 @@ function speedupReport(result: SpeedupResult): string {
       'token ratio',
       `${result.tokenRatio.toFixed(3)} (${grouped(result.naiveTokens)} / ${grouped(result.sharedTokens)} tokens)`,
     ],
+    ...phaseRows(result),
   ]);
+}
+
+/** Where the time of the first steps goes, shared against naive. */
+function phaseRows({ phases }: SpeedupResult): [string, string][] {
+  if (phases === undefined) return [];
+  return (['reference', 'forward', 'backward'] as const).map((phase) => {
+    const [shared, naive] = [phases.shared[phase], phases.naive[phase]];
+    return [phase, `${shared.toFixed(2)} s shared, ${naive.toFixed(2)} s naive: ${(naive / shared).toFixed(3)}`];
+  });
 }

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { prepareRun, type PlanSummary } from '../core/prepare.js';
+import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
 import { readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { RunHistory } from '../core/run/history.js';
-import { presetById, PRESETS } from '../core/run/presets.js';
+import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { isActive, runState } from '../core/run/state.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
@@ -14,9 +16,7 @@ import {
   addOptions,
   datasetHelp,
   planOptionNames,
-  resolvePlan,
-  resolveRunner,
-  resolveTraining,
+  readWholeInput,
   runnerOptionNames,
   trainingOptionNames,
 } from './options.js';
@@ -24,12 +24,7 @@ import { planReport } from './plan.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
-  readonly model?: string;
-  readonly evalDataset?: string;
   readonly resume?: string;
-  readonly preset: string;
-  readonly name?: string;
-  readonly runs: string;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
@@ -47,10 +42,10 @@ export function addTrainCommand(program: Command): void {
     .option('--eval-dataset <file>', 'preference file to evaluate on; with --eval-steps')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(
-      new Option('--preset <name>', 'options to begin from').choices(PRESETS.map(({ id }) => id)).default('standard'),
+      new Option('--preset <name>', 'options to begin from (default: standard)').choices(PRESETS.map(({ id }) => id)),
     )
     .option('--name <text>', "the run's name")
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
+    .option('--runs <folder>', `where runs are kept (default: ${RUNS_FOLDER})`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
   addOptions(command, 'plan', planOptionNames, false);
@@ -78,29 +73,17 @@ async function trainCommand(dataset: string | undefined, options: Options, comma
 }
 
 async function prepare(
-  dataset: string | undefined,
+  argument: string | undefined,
   options: Options,
   status: StatusLine,
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  if (dataset === undefined)
-    throw usage('no dataset was given', 'give a preference file, or --resume with a run folder');
-  const { model } = options;
-  if (model === undefined) throw usage('no model was given', 'add --model with a Hugging Face model folder');
+  const { dataset, evalDataset, model, name, runs, plan, training, runner, config } = await readWholeInput(argument, options);
+  locating(config, () => checkOptions({ plan, training, runner }, evalDataset !== undefined));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
-  const preset = presetById(options.preset);
   const prepared = await cancellable((signal) =>
     prepareRun(
-      {
-        dataset,
-        evalDataset: options.evalDataset,
-        model,
-        name: options.name,
-        plan: resolvePlan(options, preset),
-        training: resolveTraining(options, preset),
-        runner: resolveRunner(options),
-        runsFolder: options.runs,
-      },
+      { dataset, evalDataset, model, name, plan, training, runner, runsFolder: runs ?? RUNS_FOLDER },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());

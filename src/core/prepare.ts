@@ -5,9 +5,10 @@ import { Dataset, rowWhere, type DatasetForm, type PairCounts, type RowPlace } f
 import { ExitCode, WishboneError } from './errors.js';
 import { inspectModel, type Flops, type LlamaShape, type ModelInfo } from './model/index.js';
 import { Pace } from './pace.js';
+import { checkInputs } from './preflight.js';
 import { binCount, buildPlan, stepCount, writePlan, type Plan } from './plan/index.js';
 import type { Progress, WorkOptions } from './progress.js';
-import { checkTraining } from './run/conflicts.js';
+import { checkOptions } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
 import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
 import { ModelTokenizer, PairTokenizer, type TokenPair } from './tokenizer/index.js';
@@ -110,6 +111,7 @@ export interface PlanSummary {
   readonly sharing: PlanOptions['sharing'];
   /** Different pairs trained on. */
   readonly pairs: number;
+  /** Times the dataset is gone through; a fraction when `max_steps` ends within one. */
   readonly epochs: number;
   readonly steps: number;
   readonly bins: number;
@@ -224,8 +226,8 @@ export interface RunRequest {
 }
 
 /**
- * Reads the dataset, tokenises it, plans, and makes the run's folder with `run.json` and the plan. Nothing is written
- * before the plan is complete, and nothing is left when it fails or is cancelled.
+ * Reads the dataset, tokenises it, plans, and makes the run's folder with `run.json` and the plan. Options and models are
+ * checked before anything is read. Nothing is written before the plan is complete, and nothing is left when it fails or is cancelled.
  *
  * @throws WishboneError for bad input, or when the folder cannot be written
  */
@@ -233,12 +235,13 @@ export async function prepareRun(
   request: RunRequest,
   work: WorkOptions = {},
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  checkTraining(request.training, request.evalDataset !== undefined);
+  checkOptions(request, request.evalDataset !== undefined);
+  await checkInputs(request);
   const { dataset, plan, summary } = await preparePlan(request, work);
   const evaluation =
     request.evalDataset === undefined
       ? undefined
-      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
+      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1, max_steps: 0 } }, work);
   const config = newRunConfig({
     name: request.name,
     dataset: { path: dataset.file, sha256: dataset.sha256.dataset, format: dataset.form, pairs: summary.pairs },

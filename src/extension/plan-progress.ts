@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import type { Progress, WorkOptions } from '../core/progress.js';
-import { formatPercent, sentence } from '../format.js';
+import { progressText } from './plan-progress-text.js';
 
 /**
  * Makes a plan with its progress in a notification that has a way out.
@@ -40,15 +40,3 @@ export async function withPlanProgress<T>(
     },
   );
 }
-
-/** What planning is at, and how far. */
-export function progressText({ phase, done, total }: Progress): string {
-  const text = PHASES[phase] ?? sentence(phase);
-  return total > 0 ? `${text} ${formatPercent(done / total)}` : text;
-}
-
-const PHASES: Readonly<Record<string, string>> = {
-  tokenise: 'Reading and tokenising',
-  plan: 'Packing',
-  write: 'Writing the plan',
-};

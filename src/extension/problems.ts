@@ -54,6 +54,12 @@ export class Problems implements vscode.Disposable {
     if (location !== undefined && choice === open[0]) await openLocation(location);
     return choice !== undefined && actions.includes(choice) ? choice : undefined;
   }
+
+  /** Opens the file that an error names, at its line. */
+  async open(error: unknown): Promise<void> {
+    const location = error instanceof WishboneError ? await findLocation(error.where) : undefined;
+    if (location !== undefined) await openLocation(location);
+  }
 }
 
 const SHOW_DETAILS = 'Show Details';

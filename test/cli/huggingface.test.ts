@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { readEvents } from '../../src/core/run/event-reader.js';
 import { readSafetensors } from '../../src/core/safetensors.js';
+import { layOutRun } from './fixture-run.js';
 import { assertClose, floats, integers, relativeDistance } from './numbers.js';
 import { repository, runnerCommand, temporaryFolder } from './support.js';
 
@@ -65,7 +66,8 @@ for (const name of trainings) {
       const folder = join(fixtures, name);
       const expected = await readSafetensors(join(folder, 'expected.safetensors'));
       const run = join(await temporaryFolder(t), 'run');
-      await layOutRun(run, folder, sharing);
+      const settings = JSON.parse(await readFile(join(folder, 'training.json'), 'utf8')) as { model: string; training: object };
+      await layOutRun(run, join(folder, `plan-${sharing}.safetensors`), resolve(folder, settings.model), settings.training);
       const result = await runnerCommand('train', run);
       assert.equal(result.code, 0, result.stderr);
 
@@ -92,24 +94,4 @@ for (const name of trainings) {
       assertClose(floats(await readSafetensors(out), 'logits'), floats(expected, 'final_logits'), 1e-4, 'final_logits');
     });
   }
-}
-
-/** A run folder as the planner leaves it, from the fixture's settings. */
-async function layOutRun(run: string, fixture: string, sharing: 'none' | 'pair'): Promise<void> {
-  const settings = JSON.parse(await readFile(join(fixture, 'training.json'), 'utf8')) as { model: string; training: object };
-  await mkdir(run);
-  await copyFile(join(fixture, `plan-${sharing}.safetensors`), join(run, 'plan.safetensors'));
-  const config = {
-    format: 'wishbone-run',
-    version: 1,
-    id: 'fixture',
-    name: 'fixture',
-    created: '2026-01-01T00:00:00.000Z',
-    dataset: { path: join(fixture, 'expected.safetensors'), sha256: '0'.repeat(64), format: 'trl-explicit', pairs: 32 },
-    model: { path: resolve(fixture, settings.model) },
-    plan: { sharing, capacity: 4096, batch_size: 8, epochs: 5, seed: 0, max_length: 1024 },
-    training: { ...settings.training, reference: 'precompute', save_steps: 0, save_total_limit: 2 },
-    runner: { backend: 'cpu', threads: 0 },
-  };
-  await writeFile(join(run, 'run.json'), JSON.stringify(config));
 }

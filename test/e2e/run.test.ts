@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before } from 'node:test';
+import { LaunchForm } from './support/form.js';
 import { RunPanel } from './support/panel.js';
 import { type RunOnDisk, runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
@@ -13,6 +14,7 @@ const step = oneAfterAnother();
 let session: Session;
 let workbench: Workbench;
 let panel: RunPanel;
+let form: LaunchForm;
 /** The run that is launched, reloaded over, stopped, opened again and resumed. */
 let run: RunOnDisk;
 
@@ -20,6 +22,7 @@ before(async () => {
   session = await Session.start();
   workbench = session.workbench;
   panel = new RunPanel(workbench);
+  form = new LaunchForm(workbench);
   await workbench.open(session.url);
 });
 
@@ -31,13 +34,15 @@ after(async () => {
 
 /** "Launch Run…" from the palette to the start, with the quick preset and so many epochs. */
 async function launch(dataset: string, epochs: number): Promise<void> {
-  await workbench.command('Wishbone: Launch Run…');
-  await workbench.pick(dataset);
-  await workbench.pick('tiny-llama');
-  await workbench.pick('Quick check');
-  await workbench.pick('Epochs');
-  await workbench.type('Launch Run: Epochs', String(epochs));
-  await workbench.pick('Start');
+  await fill(dataset, epochs);
+  await form.figures();
+  await form.start();
+}
+
+async function fill(dataset: string, epochs: number): Promise<void> {
+  await form.open();
+  await form.type('dataset', dataset);
+  await form.type('plan.epochs', String(epochs));
 }
 
 function present(path: string): Promise<boolean> {
@@ -54,18 +59,19 @@ async function newRun(known: readonly RunOnDisk[]): Promise<RunOnDisk> {
   );
 }
 
-step('a file with a wrong field gives one message that says where, and leaves no run', async () => {
-  await launch('bad.jsonl', 1);
-  // Once the progress of planning has faded, it is the only one.
-  const message = await until('one message', async () => {
-    const shown = await workbench.notifications();
-    return shown.length === 1 && !shown[0]?.startsWith('Planning') && shown[0];
-  });
-  assert.match(message, /\bbad\.jsonl:2\b/);
-  assert.match(message, /\brejected\b/);
-  assert.doesNotMatch(message, /\.js:\d+/, 'a stack trace');
+step('a file with a wrong field is said to be wrong, with its place, and leaves no run', async () => {
+  await fill('bad.jsonl', 1);
+  const frame = await form.frame();
+  const fault = frame.locator('.forecast-fault');
+  await until('the fault is shown', async () => /\bbad\.jsonl:2\b/.test((await fault.textContent()) ?? ''));
+  const text = (await fault.textContent()) ?? '';
+  assert.match(text, /\brejected\b/);
+  assert.doesNotMatch(text, /\.js:\d+/, 'a stack trace');
+  assert.match(await form.reason(), /plan cannot be made/);
   assert.deepEqual(await readdir(join(session.workspace, '.wishbone/runs')).catch(() => []), []);
-  await workbench.clearNotifications();
+  await fault.locator('vscode-button', { hasText: 'Open File' }).click();
+  await until('the file is open', async () => (await workbench.tabs()).includes('bad.jsonl'));
+  await workbench.command('View: Close All Editors');
 });
 
 step('a run launched from the palette learns, and the panel shows it live', async () => {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -45,6 +46,42 @@ double timed_step(Trainer& trainer, const Plan& plan, std::int64_t step, double 
     const auto start = std::chrono::steady_clock::now();
     trainer.step(plan, step, learning_rate);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Steps that are done once more to see where their time goes.
+constexpr std::int64_t most_phase_steps = 4;
+
+/// Seconds of a plan's first steps by phase: each pass over a step's bins by itself, and what is left of the whole step.
+/// Of two times the shorter: what else the machine does only ever adds.
+Json timed_phases(LoadedModel& model, Trainer& trainer, const Plan& plan, double learning_rate) {
+    Transformer& llama = model.llama();
+    const auto seconds = [&](auto&& work) {
+        double shortest = std::numeric_limits<double>::infinity();
+        for (int turn = 0; turn < 2; ++turn) {
+            const auto start = std::chrono::steady_clock::now();
+            work();
+            model.backend().synchronize();
+            shortest = std::min(shortest,
+                                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        }
+        return shortest;
+    };
+    double reference = 0, forward = 0, whole = 0;
+    for (std::int64_t s = 0; s < std::min(plan.steps(), most_phase_steps); ++s) {
+        const auto [begin, end] = plan.bins_of_step(s);
+        const auto pass = [&, begin = begin, end = end](bool keep) {
+            for (std::int64_t b = begin; b < end; ++b) {
+                const BinView view = plan.bin(b);
+                llama.forward(model.parameters(), *llama.prepare(view), keep);
+            }
+        };
+        reference += seconds([&] { pass(false); });
+        forward += seconds([&] { pass(true); });
+        whole += seconds([&] { trainer.step(plan, s, learning_rate); });
+    }
+    return {{"reference", reference},
+            {"forward", forward},
+            {"backward", std::max(0.0, whole - reference - forward)}};
 }
 
 /// Required FLOPs of one round: reference forward, policy forward, and backward, which is twice a forward.
@@ -92,8 +129,12 @@ void speedup_command(const SpeedupArguments& arguments) {
         }
         rounds.push_back({{"sharedSeconds", shared_seconds}, {"naiveSeconds", naive_seconds}});
     }
+    const double learning_rate = learning_rate_at(0, steps, options);
+    const Json phases = {{"shared", timed_phases(model, trainer, shared, learning_rate)},
+                         {"naive", timed_phases(model, trainer, naive, learning_rate)}};
     print_line({{"type", "result"},
                 {"rounds", rounds},
+                {"phases", phases},
                 {"sharedFlops", round_flops(shared)},
                 {"naiveFlops", round_flops(naive)},
                 {"sharedTokens", shared.tokens()},

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/file_descriptor.h"
+#include "core/nearest_name.h"
 
 namespace wishbone {
 
@@ -180,9 +181,12 @@ const Json& JsonFields::any(const std::string& name) {
 
 void JsonFields::no_others() const {
     for (const auto& [name, value] : object_->items())
-        if (!asked_.contains(name))
+        if (!asked_.contains(name)) {
+            const std::string near = nearest_name(name, asked_);
             throw bad_input("The field \"" + name + "\" is not known", where(name),
-                            "Remove it, or check its spelling against docs/formats.md.");
+                            near.empty() ? "Remove it, or check its spelling against docs/formats.md."
+                                         : "Did you mean \"" + near + "\"?");
+        }
 }
 
 }  // namespace wishbone

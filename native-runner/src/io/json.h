@@ -63,7 +63,7 @@ class JsonFields {
     /// A field of any type; null when absent.
     const nlohmann::ordered_json& any(const std::string& name);
 
-    /// Throws for a field that no getter has asked for.
+    /// Throws for a field that no getter has asked for, and names the nearest one that was.
     void no_others() const;
     /// `file: path.name`, for messages.
     std::string where(const std::string& name) const;

@@ -35,6 +35,7 @@ void check_description(JsonFields& fields) {
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);
     plan.number("epochs", 0, 1e9);
+    plan.integer("max_steps", 0, most, 0);
     plan.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
     plan.integer("max_length", 1, most);
     plan.no_others();

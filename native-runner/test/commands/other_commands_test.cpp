@@ -180,6 +180,12 @@ TEST_CASE("speedup: progress and result lines") {
     CHECK(last["ceilingFlops"].get<double>() > 1e8);
     CHECK(last["threads"] == 1);
     CHECK(last["device"].is_string());
+    for (const char* plan : {"shared", "naive"}) {
+        const Json& phases = last["phases"][plan];
+        CHECK(phases["reference"].get<double>() > 0);
+        CHECK(phases["forward"].get<double>() > 0);
+        CHECK(phases["backward"].get<double>() >= 0);
+    }
 }
 
 TEST_CASE("bad input is exit code 3, and nothing is written") {

@@ -129,7 +129,8 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
                                           "logps/chosen",
                                           "logps/rejected",
                                           "grad_norm",
-                                          "learning_rate"};
+                                          "learning_rate",
+                                          "memory"};
     for (std::size_t i = 0; i < steps.size(); ++i) {
         std::set<std::string> found;
         for (const auto& [name, value] : steps[i].items()) found.insert(name);
@@ -137,6 +138,7 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
         CHECK(steps[i]["step"] == i + 1);
         CHECK(steps[i]["pairs"] == 4);
         CHECK(steps[i]["speedOfLight"].get<double>() > 0);
+        CHECK(steps[i]["memory"].get<double>() > 0);
     }
     CHECK(steps[0]["loss"].get<double>() == doctest::Approx(0.693147).epsilon(1e-5));
     CHECK(steps[0]["learning_rate"] == 0);

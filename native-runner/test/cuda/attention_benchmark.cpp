@@ -2,8 +2,9 @@
 // responses), each kernel path, forward and backward. One JSON object a line. Rates count visible scores
 // only: forward 4 · Hq · D · (visible pairs), backward 2.5 times that, the same count as for any other
 // implementation.
-//   attention_benchmark            every path
-//   attention_benchmark portable   only the kernels that run on every GPU
+//   attention_benchmark             every path
+//   attention_benchmark automatic   only the kernels this GPU would take
+//   attention_benchmark portable    only those that run on every GPU
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
@@ -166,7 +167,7 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
 }  // namespace
 
 int main(int count, char** arguments) {
-    const bool only_portable = count > 1 && std::string_view(arguments[1]) == "portable";
+    const std::string_view only = count > 1 ? arguments[1] : "";
     try {
         const Device device = use_device(0);
         cudaStream_t stream = nullptr;
@@ -181,11 +182,10 @@ int main(int count, char** arguments) {
                                        1.0f / std::sqrt(static_cast<float>(head_dim))};
             const Arrays arrays(shape);
             for (const Bin& bin : bins) {
-                if (!only_portable) {
+                if (only != "portable")
                     measure(device, stream, arrays, shape, bin, AttentionPath::automatic, false);
-                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic, true);
-                }
-                measure(device, stream, arrays, shape, bin, AttentionPath::portable, true);
+                if (only != "automatic")
+                    measure(device, stream, arrays, shape, bin, AttentionPath::portable, true);
             }
         }
         check(cudaStreamDestroy(stream), "cudaStreamDestroy");

@@ -151,6 +151,11 @@ void check_backward(const Until& until, const BackwardTileSizes& sizes) {
     CHECK(complete);
     CHECK(bounds);
     CHECK(std::ranges::all_of(in_block, [](int count) { return count == 1; }));
+
+    std::vector<int> started(tiles.query_blocks.size() * kv_heads);
+    for (const BackwardTiles::QueryItem& item : tiles.query_items)
+        ++started.at(static_cast<std::size_t>(item.block * kv_heads + item.kv_head));
+    CHECK(std::ranges::all_of(started, [](int count) { return count == 1; }));
 }
 
 void check_portable(const Until& until, std::int32_t group, std::int32_t rows, std::int32_t columns) {

@@ -109,3 +109,23 @@ TEST_CASE("JSON from outside: limits hold") {
     CHECK_THROWS_AS(read_text(folder.path()), Error);
     CHECK_THROWS_AS(read_text("/dev/zero"), Error);
 }
+
+TEST_CASE("JSON from outside: an unknown field names the nearest known one") {
+    const auto advice = [](const char* name) {
+        const nlohmann::ordered_json object = {{name, 1}};
+        JsonFields fields(object, "run.json", "training");
+        fields.has("learning_rate");
+        fields.has("beta");
+        try {
+            fields.no_others();
+        } catch (const Error& error) {
+            CHECK(error.where() == std::string("run.json: training.") + name);
+            return error.advice();
+        }
+        return std::string();
+    };
+    CHECK(advice("learning_rat") == "Did you mean \"learning_rate\"?");
+    CHECK(advice("Betta") == "Did you mean \"beta\"?");
+    CHECK(advice("zzzzzzzz") == "Remove it, or check its spelling against docs/formats.md.");
+    CHECK(advice("beta").empty());
+}

@@ -1,4 +1,4 @@
-export { cpu, h200, type DeviceSpeed } from './device.js';
+export { cpu, gpu, h200, type DeviceSpeed } from './device.js';
 export {
   binCost,
   naiveBinCost,

@@ -21,16 +21,19 @@ const again = 'download or save the model again';
 
 /**
  * Inspects a Hugging Face model folder: `config.json` is one we can train, all weights are there with the shapes it
- * says (every shard's header is checked against its file), and there is a tokenizer.
+ * says (every shard's header is checked against its file), and there is a tokenizer where one is `wanted`.
  *
  * @throws WishboneError naming the file and the field or tensor
  */
-export async function inspectModel(folder: string): Promise<ModelInfo> {
+export async function inspectModel(
+  folder: string,
+  wanted: { readonly tokenizer: boolean } = { tokenizer: true },
+): Promise<ModelInfo> {
   const absolute = path.resolve(folder);
   const config = await readModelConfig(absolute);
   const weights = await findWeights(absolute);
   const stored = checkWeights(config, weights);
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+  for (const name of wanted.tokenizer ? ['tokenizer.json', 'tokenizer_config.json'] : []) {
     const file = path.join(absolute, name);
     await access(file).catch(() => {
       throw new WishboneError(

@@ -18,7 +18,7 @@ export interface Unit extends Load {
   /** Predicted time of its own trees. */
   readonly time: number;
   readonly targets: number;
-  /** Index among the dataset's usable pairs: the key of its sequences. */
+  /** Index among the dataset's usable pairs. */
   readonly index: number;
 }
 

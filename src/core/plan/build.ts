@@ -36,14 +36,15 @@ const most = 2 ** 31 - 1;
 /**
  * Lays out the whole training: per epoch the pairs in an order decided by the seed, `batch_size` of them a step (the
  * last step of an epoch takes what is left), each step's pairs packed into bins. Which pairs make a step depends on
- * neither sharing nor capacity.
+ * neither sharing nor capacity. With `max_steps` there are as many epochs as it takes, the last one cut off, as
+ * transformers' Trainer does.
  *
  * @throws WishboneError when there is no pair, a pair (with sharing `tree` a sequence) is longer than a bin, or the plan
  *   outgrows 32-bit indices
  */
 export async function buildPlan(input: PlanInput, options: LayoutOptions, work: WorkOptions = {}): Promise<Plan> {
   const pace = new Pace(work);
-  const total = input.pairs.length * options.epochs;
+  const total = pairsLaidOut(input.pairs.length, options);
   const pause = (): Promise<void> => pace.item(() => ({ phase: 'plan', done: 0, total }));
   const time = additiveSeconds(input.shape);
   const units: Unit[] = [];
@@ -55,19 +56,23 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
 
   const steps: Step[] = [];
   let tokens = 0;
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
+  let targets = 0;
+  for (let epoch = 0, pairs = 0; pairs < total; epoch++) {
     const order = new Random(options.seed, epoch).order(units.length);
-    for (let at = 0; at < order.length; at += options.batch_size) {
+    for (let at = 0; at < order.length && pairs < total; at += options.batch_size) {
       const stepUnits = Array.from(order.subarray(at, at + options.batch_size), (index) => units[index] as Unit);
       const bins = await arrange(stepUnits, options, time, pause);
       steps.push({ units: stepUnits, bins });
+      pairs += stepUnits.length;
       tokens = bins.reduce((sum, bin) => sum + bin.tokens, tokens);
       if (tokens > most) throw tooLarge('tokens', input);
+      targets = stepUnits.reduce((sum, unit) => sum + unit.targets, targets);
+      if (targets > most) throw tooLarge('targets', input);
       await pause();
     }
   }
 
-  const writer = new PlanWriter(units, steps, options, input.shape);
+  const writer = new PlanWriter(steps, options, input.shape);
   for (const step of steps) {
     const firstPair = writer.beginStep(step);
     for (const bin of step.bins) {
@@ -76,7 +81,9 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
     }
     writer.endStep();
   }
-  const naive = units.reduce((sum, { pair }) => sum + pair.chosen.length + pair.rejected.length, 0);
+  let naive = 0;
+  for (const { units: laidOut } of steps)
+    for (const { pair } of laidOut) naive += pair.chosen.length + pair.rejected.length;
   return {
     ...writer.arrays,
     metadata: {
@@ -85,7 +92,7 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
       sharing: options.sharing,
       capacity: options.capacity,
       batch_size: options.batch_size,
-      epochs: options.epochs,
+      epochs: total / units.length,
       seed: options.seed,
       max_length: options.max_length,
       vocab_size: input.shape.vocabSize,
@@ -94,7 +101,7 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
         pairs: units.length,
         skipped: input.skipped,
         truncated: input.truncated,
-        naive_tokens: naive * options.epochs,
+        naive_tokens: naive,
         plan_tokens: writer.arrays.tokens.length,
       },
     },
@@ -124,15 +131,21 @@ function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOpt
       `set capacity to at least ${longest.tokens}, or max_length (it is ${options.max_length}) to at most ${safe}`,
     );
   }
-  const targets = units.reduce((sum, unit) => sum + unit.targets, 0) * options.epochs;
-  if (targets > most) throw tooLarge('targets', input);
+}
+
+/** Pairs of all steps; one of a later epoch counts again. */
+function pairsLaidOut(pairs: number, { epochs, max_steps: maxSteps = 0, batch_size: batch }: LayoutOptions): number {
+  if (maxSteps === 0) return pairs * epochs;
+  const stepsAnEpoch = Math.ceil(pairs / batch);
+  const whole = Math.floor(maxSteps / stepsAnEpoch);
+  return whole * pairs + (maxSteps - whole * stepsAnEpoch) * batch;
 }
 
 function tooLarge(what: string, input: PlanInput): WishboneError {
   return new WishboneError(
     `the plan would hold more ${what} than 32-bit indices can count`,
     input.datasetFile,
-    'train fewer epochs, or split the dataset',
+    'train fewer epochs or steps, or split the dataset',
   );
 }
 
@@ -148,9 +161,10 @@ class PlanWriter {
   private segments = 0;
   /** For each row of the bin at hand, the last bin whose target read it, to count different rows. */
   private readonly readBy: Int32Array;
+  /** Counts the pairs that are trained on, in dataset order, by their index. */
+  private readonly keys: ReadonlyMap<number, number>;
 
   constructor(
-    units: readonly Unit[],
     steps: readonly Step[],
     options: LayoutOptions,
     private readonly shape: LlamaShape,
@@ -160,8 +174,10 @@ class PlanWriter {
     const bins = sum(() => 1);
     const tokens = sum((bin) => bin.tokens);
     const segments = sum((bin) => bin.segments);
-    const targets = units.reduce((total, unit) => total + unit.targets, 0) * options.epochs;
-    const pairs = units.length * options.epochs;
+    const ofUnits = (value: (unit: Unit) => number): number =>
+      steps.reduce((total, step) => step.units.reduce((inStep, unit) => inStep + value(unit), total), 0);
+    const targets = ofUnits((unit) => unit.targets);
+    const pairs = ofUnits(() => 1);
     this.arrays = {
       binFlops: new Float64Array(bins),
       stepBinStart: new Int32Array(steps.length + 1),
@@ -186,6 +202,8 @@ class PlanWriter {
       segmentPair: new Int32Array(segments),
     };
     this.readBy = new Int32Array(options.capacity).fill(-1);
+    const used = new Set(steps.flatMap((step) => step.units.map(({ index }) => index)));
+    this.keys = new Map([...used].sort((a, b) => a - b).map((index, key) => [index, key]));
   }
 
   /** @returns the step's first pair */
@@ -197,8 +215,9 @@ class PlanWriter {
       arrays.pairChosen[pair] = 2 * pair;
       arrays.pairRejected[pair] = 2 * pair + 1;
       arrays.pairRow[pair] = unit.pair.row;
-      arrays.sequenceReference[2 * pair] = 2 * unit.index;
-      arrays.sequenceReference[2 * pair + 1] = 2 * unit.index + 1;
+      const key = this.keys.get(unit.index) as number;
+      arrays.sequenceReference[2 * pair] = 2 * key;
+      arrays.sequenceReference[2 * pair + 1] = 2 * key + 1;
     }
     return firstPair;
   }

@@ -47,7 +47,7 @@ export async function readPlan(file: string): Promise<Plan> {
   return plan;
 }
 
-type Rule = 'text' | 'whole' | 'sharing' | { readonly [key: string]: Rule };
+type Rule = 'text' | 'whole' | 'number' | 'sharing' | { readonly [key: string]: Rule };
 
 const whole = 'whole';
 const metadataRules: { readonly [key in keyof PlanMetadata]: Rule } = {
@@ -56,7 +56,7 @@ const metadataRules: { readonly [key in keyof PlanMetadata]: Rule } = {
   sharing: 'sharing',
   capacity: whole,
   batch_size: whole,
-  epochs: whole,
+  epochs: 'number',
   seed: whole,
   max_length: whole,
   vocab_size: whole,
@@ -92,6 +92,8 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
       }
     } else if (rule === 'whole') {
       if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong('must be a whole number', field);
+    } else if (rule === 'number') {
+      if (typeof value !== 'number' || !(value > 0)) throw wrong('must be a number above 0', field);
     } else if (typeof value !== 'string') {
       throw wrong('must be text', field);
     } else if (rule === 'sharing' && optionProblem('plan.sharing', value) !== undefined) {

@@ -1,8 +1,10 @@
 import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
+import { nearestName } from '../nearest-name.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
+  readonly max_steps: number;
   /** What the dataset's rows are; `auto`: told by the first. */
   readonly format: 'auto' | DatasetForm;
   /** Of a row with several responses: `all` that differ, each better over each worse; `best`: the best over each other. */
@@ -23,6 +25,8 @@ export interface LayoutOptions {
   /** Pairs in one optimizer step. */
   readonly batch_size: number;
   readonly epochs: number;
+  /** Above 0: optimizer steps in all, however many epochs that is; 0 or absent: as `epochs` says. */
+  readonly max_steps?: number;
   /** Decides the order of the pairs. */
   readonly seed: number;
   /** Most tokens of one sequence, prompt and response together. */
@@ -176,6 +180,7 @@ export const DEFAULT_PLAN: PlanOptions = {
   capacity: 2048,
   batch_size: 32,
   epochs: 1,
+  max_steps: 0,
   seed: 42,
   max_length: 1024,
   format: 'auto',
@@ -238,7 +243,7 @@ export const DEFAULT_RUNNER: RunnerOptions = {
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
  * `absent` value came later than the format: in older files it is missing and means that.
  */
-type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
+export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -258,11 +263,12 @@ export type OptionValue = string | number | boolean;
 
 const MAX_INT32 = 2 ** 31 - 1;
 
-const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
+export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   sharing: { kind: 'choice', choices: ['none', 'pair', 'tree'] },
   capacity: { kind: 'integer', min: 16, max: 2 ** 20 },
   batch_size: { kind: 'integer', min: 1, max: 65536 },
   epochs: { kind: 'integer', min: 1, max: 1000 },
+  max_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
   seed: { kind: 'integer', min: 0, max: MAX_INT32 },
   max_length: { kind: 'integer', min: 4, max: 2 ** 20 },
   format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
@@ -270,7 +276,7 @@ const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
 };
 
-const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
+export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   loss_type: { kind: 'list', item: { kind: 'choice', choices: LOSS_TYPES }, orItem: true },
   loss_weights: { kind: 'list', item: { kind: 'number', min: 0, max: 1e6 }, absent: [] },
   beta: { kind: 'number', min: 0, max: 1000, open: 'min' },
@@ -326,7 +332,7 @@ const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };
 
-const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
+export const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
   backend: { kind: 'choice', choices: ['auto', 'cpu', 'cuda'] },
   threads: { kind: 'integer', min: 0, max: 4096 },
   recompute: { kind: 'choice', choices: ['none', 'mlp', 'block'], absent: 'none' },
@@ -368,6 +374,9 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
 /** An option of a run by its path in `run.json`, for example `training.beta`. */
 export type OptionPath =
   `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
+
+/** Options that name a file or folder: absolute in `run.json`, elsewhere relative to where they are given. */
+export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
 
 /**
  * What is wrong with a value for an option, in words for a person, or undefined when it is good.
@@ -455,7 +464,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   const known = Object.keys(fields);
   for (const name of Object.keys(value)) {
     if (Object.hasOwn(fields, name)) continue;
-    const near = nearest(name, known);
+    const near = nearestName(name, known);
     throw new WishboneError(
       `unknown field "${at(name)}"`,
       `${file}, field ${at(name)}`,
@@ -492,7 +501,8 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
   }
 }
 
-function valueProblem(rule: Rule, value: unknown): string | undefined {
+/** What is wrong with a value, in words for a person, or undefined when the rule allows it. */
+export function valueProblem(rule: Rule, value: unknown): string | undefined {
   const wrong = `expected ${ruleText(rule)}, found ${describe(value)}`;
   switch (rule.kind) {
     case 'choice':
@@ -518,7 +528,8 @@ function valueProblem(rule: Rule, value: unknown): string | undefined {
   }
 }
 
-function ruleText(rule: Rule): string {
+/** What a rule allows, to follow "expected". */
+export function ruleText(rule: Rule): string {
   switch (rule.kind) {
     case 'choice':
       return rule.choices.map((choice) => JSON.stringify(choice)).join(' or ');
@@ -545,30 +556,4 @@ function describe(value: unknown): string {
   if (typeof value === 'object') return 'an object';
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
-
-/** The known name most like the given one, when it is near enough to be a slip of the pen. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Infinity;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best !== undefined && bestDistance <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined;
-}
-
-/** Levenshtein distance, one row of the table at a time. Long names are cut: they are no slip of the pen. */
-function editDistance(a: string, b: string): number {
-  const from = a.slice(0, 64);
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = row[j - 1]! + (from[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,9 +1,10 @@
 import { WishboneError } from '../errors.js';
-import type { LossType, TrainingOptions } from './config.js';
+import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
 
-const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
-const WITH_LABEL_SMOOTHING: readonly LossType[] = ['exo_pair', 'robust', 'aot', 'aot_unpaired', 'simpo', 'cpo'];
-const WITH_DIVERGENCE: readonly LossType[] = [
+/** Losses that look at the policy alone. */
+export const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
+export const WITH_LABEL_SMOOTHING: readonly LossType[] = ['exo_pair', 'robust', 'aot', 'aot_unpaired', 'simpo', 'cpo'];
+export const WITH_DIVERGENCE: readonly LossType[] = [
   'sigmoid',
   'sigmoid_norm',
   'hinge',
@@ -13,7 +14,7 @@ const WITH_DIVERGENCE: readonly LossType[] = [
   'discopop',
   'sft',
 ];
-const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
+export const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
 
 /**
  * Refuses options that are each good but contradict each other, before any work starts. The runner makes the same
@@ -121,5 +122,38 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     'sft_steps',
     'the whole run is supervised already',
     'leave sft_steps out, or add a preference loss',
+  );
+}
+
+/**
+ * The same, and what the parts of a run say against each other.
+ *
+ * @throws WishboneError naming the option
+ */
+export function checkOptions(
+  { plan, training, runner }: { readonly plan: PlanOptions; readonly training: TrainingOptions; readonly runner: RunnerOptions },
+  evaluates: boolean,
+): void {
+  checkTraining(training, evaluates);
+  const refuse = (when: boolean, option: string, what: string, advice: string): void => {
+    if (when) throw new WishboneError(what, option, advice);
+  };
+  refuse(
+    training.adam_moments === 'bfloat16' && runner.backend === 'cpu',
+    'training.adam_moments',
+    'bfloat16 moments need a GPU, but the backend is "cpu"',
+    'set adam_moments to "float32", or backend to "cuda"',
+  );
+  refuse(
+    plan.max_steps > 0 && training.sft_steps >= plan.max_steps,
+    'training.sft_steps',
+    `all ${plan.max_steps} steps of the run are supervised ones`,
+    'raise max_steps, or lower sft_steps',
+  );
+  refuse(
+    plan.max_steps > 0 && training.num_decay_steps + training.warmup_steps > plan.max_steps,
+    'training.num_decay_steps',
+    `warm-up and decay take ${training.warmup_steps + training.num_decay_steps} steps, but the run has ${plan.max_steps}`,
+    'raise max_steps, or lower warmup_steps or num_decay_steps',
   );
 }

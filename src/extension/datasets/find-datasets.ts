@@ -33,3 +33,14 @@ export async function* findDatasets(
     if (form !== undefined) yield { file, form };
   }
 }
+
+/** The only preference file of the workspace, or undefined when there is none or there are several. */
+export async function onlyDataset(): Promise<string | undefined> {
+  const search = new AbortController();
+  const found: string[] = [];
+  for await (const { file } of findDatasets(search.signal)) {
+    found.push(file);
+    if (found.length > 1) search.abort();
+  }
+  return found.length === 1 ? found[0] : undefined;
+}

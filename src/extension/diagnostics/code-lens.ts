@@ -34,12 +34,12 @@ export class SummaryLenses implements vscode.CodeLensProvider {
         'wishbone.chooseTokenModel',
         { tooltip: trouble?.format() ?? 'Choose the model whose tokenizer counts' },
       ),
-      // A run reads the file, and what was never saved is none.
+      // A run reads the file, and what was never saved is none. A common space after an icon is not drawn.
       ...(document.isUntitled
         ? []
         : [
-            lens('$(play) Launch Run…', 'wishbone.launchRun', onFile),
-            lens('$(inspect) Inspect Masks', 'wishbone.inspectMasks', onFile),
+            lens('$(play)\u00a0Launch Run…', 'wishbone.launchRun', onFile),
+            lens('$(inspect)\u00a0Inspect Masks', 'wishbone.inspectMasks', onFile),
           ]),
     ];
   }

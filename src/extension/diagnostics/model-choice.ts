@@ -3,8 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { mayBeModel } from '../launch/candidates.js';
-import { EXCLUDED } from '../datasets/find-datasets.js';
-import { pickModel } from '../launch/pick-model.js';
+import { onlyModel, pickModel } from '../launch/pick-model.js';
 import { RecentPaths } from '../launch/recent.js';
 
 const SECTION = 'wishbone.diagnostics';
@@ -12,7 +11,6 @@ const SECTION = 'wishbone.diagnostics';
 const NONE = 'none';
 /** Where the launcher keeps the models it was given. */
 const RECENT = 'recentModels';
-const MOST_CONFIGS = 50;
 
 /** The model whose tokenizer counts: the one of the settings, else the one used last, else the only one there is. */
 export class ModelChoice implements vscode.Disposable {
@@ -56,7 +54,7 @@ export class ModelChoice implements vscode.Disposable {
 /** Asks for a model folder and keeps it in the workspace's settings. */
 export async function chooseTokenModel({ globalState }: vscode.ExtensionContext): Promise<void> {
   const title = 'Model for Token Counts';
-  const picked = await pickModel(new RecentPaths(globalState, RECENT), { step: 1, totalSteps: 1, title });
+  const picked = await pickModel(new RecentPaths(globalState, RECENT), title);
   if (typeof picked === 'string') return;
   const { workspaceFolders } = vscode.workspace;
   const target =
@@ -72,15 +70,4 @@ function absolute(setting: string, uri: vscode.Uri): string {
   if (path.isAbsolute(setting)) return setting;
   const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0];
   return path.resolve(folder?.uri.fsPath ?? path.dirname(uri.fsPath), setting);
-}
-
-/** The model folder of the workspace, when it has exactly one. */
-async function onlyModel(): Promise<string | undefined> {
-  const configs = await vscode.workspace.findFiles('**/config.json', EXCLUDED, MOST_CONFIGS);
-  const models: string[] = [];
-  for (const { fsPath } of configs) {
-    const folder = path.dirname(fsPath);
-    if (await mayBeModel(folder)) models.push(folder);
-  }
-  return models.length === 1 ? models[0] : undefined;
 }

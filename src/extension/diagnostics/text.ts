@@ -56,7 +56,7 @@ export function tokenText(tokens: DocumentReport['tokens'], model: string | unde
   if (naiveTokens === 0) return `${model}: no tokens`;
   const saved = flops === undefined ? 1 - sharedTokens / naiveTokens : 1 - flops.shared / flops.naive;
   return (
-    `${model}: ${formatCount(naiveTokens)} tokens, ${formatCount(sharedTokens)} shared ` +
+    `${model}: ${formatCount(naiveTokens)} tokens, ${formatCount(sharedTokens)} with sharing ` +
     `(saves ${formatPercent(saved)}${flops === undefined ? '' : ' of FLOPs'})`
   );
 }

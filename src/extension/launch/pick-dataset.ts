@@ -7,18 +7,15 @@ import { formDescriptions } from '../../core/dataset/index.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
 import { datasetForm, mayBeDataset } from './candidates.js';
 import type { RecentPaths } from './recent.js';
-import { type Choice, pickStep, separator, type StepResult } from './steps.js';
+import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
 
 const BROWSE = Symbol('browse');
 
 /** Asks for a preference file: the one in the editor, those used last, those of the workspace, or any other. */
-export async function pickDataset(
-  recent: RecentPaths,
-  step: { readonly step: number; readonly totalSteps: number; readonly title: string },
-): Promise<StepResult<string>> {
+export async function pickDataset(recent: RecentPaths, title = 'Dataset'): Promise<Picked<string>> {
   for (;;) {
-    const picked = await pickStep<string | typeof BROWSE>({
-      ...step,
+    const picked = await pickFrom<string | typeof BROWSE>({
+      title,
       placeholder: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet',
       fill: (show, signal) => fill(recent, show, signal),
     });

@@ -9,21 +9,17 @@ import { EXCLUDED } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
 import { placeOf } from './pick-dataset.js';
 import type { RecentPaths } from './recent.js';
-import { type Choice, pickStep, separator, type StepResult } from './steps.js';
+import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
 
 const MOST_MODELS = 200;
 
 const BROWSE = Symbol('browse');
 
 /** Asks for a model folder: those used last, those of the workspace, or any other. */
-export async function pickModel(
-  recent: RecentPaths,
-  step: { readonly step: number; readonly totalSteps: number; readonly title: string },
-): Promise<StepResult<string>> {
+export async function pickModel(recent: RecentPaths, title = 'Model'): Promise<Picked<string>> {
   for (;;) {
-    const picked = await pickStep<string | typeof BROWSE>({
-      ...step,
-      back: true,
+    const picked = await pickFrom<string | typeof BROWSE>({
+      title,
       placeholder: 'Model: a Hugging Face folder with config.json, safetensors and tokenizer.json',
       fill: (show, signal) => fill(recent, show, signal),
     });
@@ -67,9 +63,20 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
 
   draw();
   for (const folder of recent.all) await add(used, folder);
+  for (const folder of await modelCandidates()) await add(found, folder);
+}
+
+/** The workspace's folders that may hold a model. */
+async function modelCandidates(): Promise<string[]> {
   const configs = await vscode.workspace.findFiles('**/config.json', EXCLUDED, MOST_MODELS);
-  const folders = configs.map(({ fsPath }) => path.dirname(fsPath)).sort();
-  for (const folder of folders) await add(found, folder);
+  return configs.map(({ fsPath }) => path.dirname(fsPath)).sort();
+}
+
+/** The only model folder of the workspace, or undefined when there is none or there are several. */
+export async function onlyModel(): Promise<string | undefined> {
+  const found: string[] = [];
+  for (const folder of await modelCandidates()) if (await mayBeModel(folder)) found.push(folder);
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** What the folder holds, or why it cannot be trained: better said in the list than after it. */

@@ -46,7 +46,7 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
   return [
     ['Dataset format', dataset.format],
     ['Pairs a step', formatOption(plan.batch_size)],
-    ['Epochs', formatOption(plan.epochs)],
+    plan.max_steps > 0 ? ['Steps', formatOption(plan.max_steps)] : ['Epochs', formatOption(plan.epochs)],
     ['Bin capacity', `${plan.capacity} tokens`],
     ['Longest sequence', `${plan.max_length} tokens`],
     ['Seed', formatOption(plan.seed)],

@@ -6,25 +6,17 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../core/errors.js';
 import { type PlanSource, readPlanOptions } from '../../core/inspect/index.js';
 import { inspectModel } from '../../core/model/index.js';
-import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
-  listRuns,
-  type PlanOptions,
-  RUN_FILE,
-} from '../../core/run/index.js';
+import { DEFAULT_PLAN, listRuns, type PlanOptions, RUN_FILE } from '../../core/run/index.js';
 import { formatCount } from '../../format.js';
 import { givenPath } from '../given-path.js';
 import { pickDataset } from '../launch/pick-dataset.js';
+import { type Choice, pickFrom, type Picked, separator } from '../launch/pick-list.js';
 import { pickModel } from '../launch/pick-model.js';
 import { RecentPaths } from '../launch/recent.js';
-import { askSetting } from '../launch/review.js';
-import { KEY_SETTINGS, MORE_SETTINGS, type Setting, valueOf, withValue } from '../launch/settings.js';
-import { type Choice, pickStep, separator, type StepResult } from '../launch/steps.js';
 import type { Problems } from '../problems.js';
 import { listingText } from '../run-text.js';
 import type { RunStore } from '../runs/run-store.js';
+import { reviewPlan } from './review-plan.js';
 
 /** How a dataset was planned last. */
 interface Remembered {
@@ -64,21 +56,18 @@ export class PlanChooser {
       if (last !== undefined) return { kind: 'dataset', dataset: place, ...last };
       return this.#planFor(place, title);
     }
-    for (;;) {
-      const picked = await this.#pickSource(title);
-      if (typeof picked === 'string') return undefined;
-      if (typeof picked.value === 'string') return { kind: 'run', folder: picked.value };
-      const dataset = await pickDataset(this.#datasets, { title, step: 1, totalSteps: 3 });
-      if (dataset === 'cancel') return undefined;
-      if (dataset === 'back') continue;
-      await this.#datasets.add(dataset.value);
-      return this.#planFor(dataset.value, title);
-    }
+    const picked = await this.#pickSource(title);
+    if (picked === 'cancel') return undefined;
+    if (typeof picked.value === 'string') return { kind: 'run', folder: picked.value };
+    const dataset = await pickDataset(this.#datasets, title);
+    if (dataset === 'cancel') return undefined;
+    await this.#datasets.add(dataset.value);
+    return this.#planFor(dataset.value, title);
   }
 
   /** The runs of the workspace, or a preference file. */
-  #pickSource(title: string): Promise<StepResult<string | typeof DATASET>> {
-    return pickStep<string | typeof DATASET>({
+  #pickSource(title: string): Promise<Picked<string | typeof DATASET>> {
+    return pickFrom<string | typeof DATASET>({
       title,
       placeholder: 'The plan of a run, or one that is made for a preference file',
       fill: async (show) => {
@@ -98,7 +87,7 @@ export class PlanChooser {
   async #planFor(dataset: string, title: string): Promise<PlanSource | undefined> {
     const last = await this.#remembered();
     if (last !== undefined) {
-      const picked = await pickStep<typeof SHOW | typeof OTHER>({
+      const picked = await pickFrom<typeof SHOW | typeof OTHER>({
         title,
         placeholder: `How ${path.basename(dataset)} is planned`,
         fill: (show) =>
@@ -107,31 +96,20 @@ export class PlanChooser {
             { label: '$(settings-gear) Another model or other settings…', value: OTHER },
           ]),
       });
-      if (typeof picked === 'string') return undefined;
+      if (picked === 'cancel') return undefined;
       if (picked.value === SHOW) return { kind: 'dataset', dataset, ...last };
     }
-    let model: string | undefined;
-    let plan = last?.plan ?? DEFAULT_PLAN;
-    for (;;) {
-      if (model === undefined) {
-        const picked = await pickModel(this.#models, { title, step: 2, totalSteps: 3 });
-        if (typeof picked === 'string') return undefined;
-        const longest = await this.#longestOf(picked.value);
-        if (longest === undefined) continue;
-        model = picked.value;
-        plan = { ...plan, max_length: Math.min(plan.max_length, longest) };
-      }
-      const reviewed = await reviewPlan(plan, title);
-      if (reviewed === 'cancel') return undefined;
-      if (reviewed === 'back') {
-        model = undefined;
-        continue;
-      }
-      await this.#models.add(model);
-      const chosen: Remembered = { model, plan: reviewed.value };
-      await this.context.workspaceState.update(REMEMBERED, chosen);
-      return { kind: 'dataset', dataset, ...chosen };
-    }
+    const model = await pickModel(this.#models, title);
+    if (model === 'cancel') return undefined;
+    const longest = await this.#longestOf(model.value);
+    if (longest === undefined) return undefined;
+    const begin = last?.plan ?? DEFAULT_PLAN;
+    const plan = await reviewPlan({ ...begin, max_length: Math.min(begin.max_length, longest) }, title);
+    if (plan === undefined) return undefined;
+    await this.#models.add(model.value);
+    const chosen: Remembered = { model: model.value, plan };
+    await this.context.workspaceState.update(REMEMBERED, chosen);
+    return { kind: 'dataset', dataset, ...chosen };
   }
 
   /** Positions of a model; undefined when it is none that we know, which has been said then. */
@@ -155,38 +133,6 @@ export class PlanChooser {
       () => false,
     );
     return there ? { model, plan } : undefined;
-  }
-}
-
-/** Shows how a plan is made and lets every setting be changed before it is. */
-async function reviewPlan(begin: PlanOptions, title: string): Promise<StepResult<PlanOptions>> {
-  let options = { plan: begin, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER };
-  let last: Setting | undefined;
-  for (;;) {
-    const shown = options;
-    const choice = (setting: Setting): Choice<Setting> => ({
-      label: setting.label,
-      description: String(valueOf(shown, setting.option)),
-      detail: setting.help,
-      value: setting,
-    });
-    const settings = [...KEY_SETTINGS, ...MORE_SETTINGS].filter(({ option }) => option.startsWith('plan.'));
-    const picked = await pickStep<Setting | typeof SHOW>({
-      title,
-      step: 3,
-      totalSteps: 3,
-      back: true,
-      placeholder: 'Press Enter to plan, or choose a setting to change',
-      active: (value) => value === (last ?? SHOW),
-      fill: (show) => show([{ label: '$(eye) Show', value: SHOW }, separator('settings'), ...settings.map(choice)]),
-    });
-    if (typeof picked === 'string') return picked;
-    if (picked.value === SHOW) return { value: options.plan };
-    last = picked.value;
-    const value = await askSetting(last, valueOf(options, last.option), title, []);
-    if (value === undefined) continue;
-    options = { ...options, plan: withValue(options, last.option, value).plan };
-    last = undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { WishboneError } from '../../core/errors.js';
 import type { PlanInfo, PlanSource } from '../../core/inspect/index.js';
 import { sentence } from '../../format.js';
 import type { PlanHeader, PlanHostMessage, PlanPanelMessage } from '../../protocol/plan.js';
-import { progressText } from '../plan-progress.js';
+import { progressText } from '../plan-progress-text.js';
 import { openRow } from './open-row.js';
 import type { Aim, PlanPanelContext } from './plan-panels.js';
 import type { PlanUse } from './plan-sessions.js';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../launch/launch-run.js';
+import type { Launcher } from '../launch/launcher.js';
 import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';

@@ -54,7 +54,7 @@ test('--version and --help', async () => {
   for (const args of [['--help'], []]) {
     const help = await wishbone(...args);
     assert.equal(help.code, 0);
-    for (const command of ['plan', 'train', 'speedup']) assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
+    for (const command of ['plan', 'train', 'speedup', 'convert']) assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   }
   assert.match((await wishbone('train', '--help')).stdout, /--learning-rate/);
 });
@@ -150,4 +150,35 @@ test('errors are three lines and have their exit codes', async (t) => {
     (await readdir(folder)).filter((name) => name.startsWith('.')),
     [],
   );
+});
+
+test('convert writes a run config, says what was not carried over, and replaces nothing unasked', async () => {
+  await writeFile(path.join(folder, 'dpo.yaml'), 'dataset_name: pairs.jsonl\nbeta: 0.2\noptim: sgd\nlearning_rat: 1\n');
+  const first = await wishbone('convert', 'dpo.yaml');
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /^2 settings of dpo.yaml \(TRL\) carried over as they are$/m);
+  assert.match(first.stdout, /^not carried over:\n {2}line 3, optim: "sgd": the optimizer is AdamW.*\n {2}line 4, learning_rat: 1: .*did you mean "learning_rate"/m);
+  const out = path.join(folder, 'dpo.wishbone.json');
+  assert.match(await readFile(out, 'utf8'), /"beta": 0.2/);
+
+  await writeFile(out, 'mine');
+  const second = await wishbone('convert', 'dpo.yaml');
+  assert.equal(second.code, 5);
+  oneError(second.stderr);
+  assert.equal(await readFile(out, 'utf8'), 'mine');
+  const forced = await wishbone('convert', 'dpo.yaml', '--force', '--devices', '4', '--json');
+  assert.equal(forced.code, 0, forced.stderr);
+  const { from, carried, notes } = JSON.parse(forced.stdout) as { from: string; carried: number; notes: { name: string; kind: string }[] };
+  assert.deepEqual([from, carried], ['TRL', 2]);
+  assert.deepEqual(notes.filter(({ kind }) => kind === 'lost').map(({ name }) => name), ['optim', 'learning_rat']);
+  assert.match(await readFile(out, 'utf8'), /"batch_size": 32/);
+  const config = await wishbone('plan', 'dpo.wishbone.json', '--model', 'nowhere');
+  oneError(config.stderr);
+  assert.match(config.stderr, /nowhere/);
+
+  for (const [args, code] of [[['none.yaml'], 3], [['dpo.yaml', '--out', 'x.json'], 2], [['pairs.jsonl'], 3]] as const) {
+    const refused = await wishbone('convert', ...args);
+    assert.equal(refused.code, code, refused.stderr);
+    oneError(refused.stderr);
+  }
 });

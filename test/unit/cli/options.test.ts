@@ -2,26 +2,26 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { addOptions, resolveRunner, runnerOptionNames } from '../../../src/cli/options.js';
+import { addOptions, readInput, runnerOptionNames } from '../../../src/cli/options.js';
 import { checkRunConfig, DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/run/index.js';
-import { runnerFlags } from '../../../src/core/speedup.js';
+import { runnerFlags } from '../../../src/core/speedup/index.js';
 import { exampleConfig } from '../run/support.js';
 
-function runnerOptions(...args: string[]): RunnerOptions {
+async function runnerOptions(...args: string[]): Promise<RunnerOptions> {
   const command = new Command().exitOverride();
   addOptions(command, 'runner', runnerOptionNames, false);
   command.parse(args, { from: 'user' });
-  return resolveRunner(command.opts());
+  return (await readInput(undefined, command.opts())).runner;
 }
 
-test('runner options: what is not given is the default', () => {
-  assert.deepEqual(runnerOptions(), DEFAULT_RUNNER);
+test('runner options: what is not given is the default', async () => {
+  assert.deepEqual(await runnerOptions(), DEFAULT_RUNNER);
   assert.equal(DEFAULT_RUNNER.backend, 'auto');
 });
 
-test('runner options: choices, numbers, flags and paths', () => {
+test('runner options: choices, numbers, flags and paths', async () => {
   const given = ['--backend', 'cuda', '--threads', '4', '--recompute', 'block', '--device', '1'];
-  const options = runnerOptions(...given, '--deterministic', '--cublaslt', 'lib/libcublasLt.so.13');
+  const options = await runnerOptions(...given, '--deterministic', '--cublaslt', 'lib/libcublasLt.so.13');
   assert.deepEqual(options, {
     backend: 'cuda',
     threads: 4,

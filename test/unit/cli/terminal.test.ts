@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clock, columns, grouped, progressText } from '../../../src/cli/terminal.js';
-import { median } from '../../../src/core/speedup.js';
+import { median } from '../../../src/core/speedup/index.js';
 
 test('times, counts, columns and progress as people read them', () => {
   assert.deepEqual([0.4, 65, 3599.6, 3723].map(clock), ['0:00', '1:05', '1:00:00', '1:02:03']);

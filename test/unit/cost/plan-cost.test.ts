@@ -7,6 +7,7 @@ import {
   binSeconds,
   countTiles,
   cpu,
+  gpu,
   h200,
   planCost,
   stepCost,
@@ -168,4 +169,10 @@ test('attention speed by head size: known, between two, below and above all', ()
   assert.equal(attentionSpeed(h200, 96).forward, (435e12 + 631e12) / 2);
   assert.equal(attentionSpeed(h200, 32).backward, 382e12 / 2);
   assert.equal(attentionSpeed(h200, 256).forward, 631e12);
+});
+
+test('a GPU is known by its name; one that was never measured counts as an H200, and says so', () => {
+  assert.equal(gpu('NVIDIA H100 80GB HBM3').name, 'NVIDIA H100');
+  assert.equal(gpu('NVIDIA H200').name, 'NVIDIA H200');
+  assert.equal(gpu('NVIDIA GeForce RTX 4090').name, 'NVIDIA H200');
 });

@@ -161,5 +161,5 @@ test('what the tokens of a file come to, and what they wait for', () => {
   assert.equal(tokenText(undefined, undefined), 'Choose a model to count tokens');
   assert.equal(tokenText(undefined, 'tiny'), 'tiny: loading');
   assert.equal(tokenText({ done: 1, total: 4, sums }, 'tiny'), 'tiny: counting tokens, 25%');
-  assert.equal(tokenText({ done: 4, total: 4, sums }, 'tiny'), 'tiny: 2,496 tokens, 1,472 shared (saves 40% of FLOPs)');
+  assert.equal(tokenText({ done: 4, total: 4, sums }, 'tiny'), 'tiny: 2,496 tokens, 1,472 with sharing (saves 40% of FLOPs)');
 });

@@ -4,19 +4,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import { checkDiskSpace, DEFAULT_RUNNER, diskNeed, optionProblem, presetById } from '../../../src/core/run/index.js';
+import { checkDiskSpace, diskNeed, presetById } from '../../../src/core/run/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/launch/candidates.js';
-import {
-  backendText,
-  choicesOf,
-  KEY_SETTINGS,
-  MORE_SETTINGS,
-  parseNumber,
-  parseTyped,
-  valueOf,
-  withValue,
-} from '../../../src/extension/launch/settings.js';
+import { backendLabel } from '../../../src/extension/launch/fields.js';
 import { pageHtml } from '../../../src/extension/panel/html.js';
 import { readPlanFacts } from '../../../src/extension/panel/plan-facts.js';
 import { temporaryFolder } from '../run/support.js';
@@ -58,53 +49,14 @@ test('model folders have a config and a tokenizer', async (context) => {
   assert.equal(await mayBeModel(folder), true);
 });
 
-test('every setting names an option, and what is changed is only that', () => {
-  const { plan, training } = presetById('standard')!;
-  const options = { plan, training, runner: DEFAULT_RUNNER };
-  for (const { option } of [...KEY_SETTINGS, ...MORE_SETTINGS]) {
-    const value = valueOf(options, option);
-    assert.equal(optionProblem(option, value), undefined, option);
-    assert.deepEqual(withValue(options, option, value), options);
-  }
-  const changed = withValue(options, 'training.beta', 0.5);
-  assert.equal(changed.training.beta, 0.5);
-  assert.deepEqual({ ...changed.training, beta: 0.1 }, training);
-  assert.equal(options.training.beta, 0.1);
-});
-
 test('a choice of backend says what it comes to on this machine', () => {
   const cpu = { name: 'cpu', available: true, devices: [{ name: 'a processor' }] };
   const gpu = { name: 'cuda', available: true, devices: [{ name: 'GPU A' }, { name: 'GPU B' }] };
   const none = { name: 'cuda', available: false, devices: [], problem: 'no driver' };
-  assert.deepEqual(choicesOf('runner.backend', [cpu, gpu]), [
-    { value: 'auto', label: 'auto', description: 'GPU A, GPU B' },
-    { value: 'cpu', label: 'cpu', description: 'a processor' },
-    { value: 'cuda', label: 'cuda', description: 'GPU A, GPU B' },
-  ]);
-  assert.equal(backendText('auto', [cpu, none]).description, 'a processor');
-  assert.equal(backendText('cuda', [cpu, none]).description, 'not available: no driver');
-  assert.deepEqual(backendText('auto', []), {}, 'the runner did not answer');
-  assert.deepEqual(choicesOf('runner.deterministic', []), [
-    { value: false, label: 'off' },
-    { value: true, label: 'on' },
-  ]);
-  assert.deepEqual(choicesOf('plan.sharing', [cpu])?.map(({ label }) => label), ['none', 'pair', 'tree']);
-  assert.equal(choicesOf('training.beta', []), undefined);
-  assert.equal(choicesOf('runner.cublaslt', []), undefined);
-});
-
-test('what is typed is a number where one is wanted', () => {
-  assert.equal(parseTyped('training.beta', ' 0.5 '), 0.5);
-  assert.equal(parseTyped('training.beta', 'much'), 'much');
-  assert.equal(parseTyped('runner.cublaslt', ' /lib/x.so '), '/lib/x.so');
-  assert.equal(parseTyped('runner.cublaslt', ''), '');
-});
-
-test('numbers as people type them', () => {
-  assert.equal(parseNumber(' 1e-6 '), 1e-6);
-  assert.equal(parseNumber('0'), 0);
-  assert.equal(parseNumber(''), undefined);
-  assert.equal(parseNumber('ten'), undefined);
+  const labels = (...backends: (typeof cpu)[]): string[] => ['auto', 'cpu', 'cuda'].map((choice) => backendLabel(choice, backends));
+  assert.deepEqual(labels(cpu, gpu), ['auto: GPU A, GPU B', 'cpu: a processor', 'cuda: GPU A, GPU B']);
+  assert.deepEqual(labels(cpu, none), ['auto: a processor', 'cpu: a processor', 'cuda: not available']);
+  assert.deepEqual(labels(), ['auto', 'cpu', 'cuda'], 'the runner did not answer');
 });
 
 test('the disk must have room for the checkpoints', async (context) => {

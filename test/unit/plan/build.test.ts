@@ -197,6 +197,28 @@ test('a pair longer than a bin is one error that says what to set', async () => 
   assert.equal((await planOf([long], one)).tokens.length, 40);
 });
 
+test('max_steps: as many epochs as it takes, the last one cut off', async () => {
+  await fc.assert(
+    fc.asyncProperty(tokenPairs, planOptions, fc.integer({ min: 1, max: 12 }), async (pairs, options, steps) => {
+      const plan = await planOf(pairs, { ...options, max_steps: steps });
+      checkPlan(plan, 'plan');
+      assert.equal(stepCount(plan), steps);
+      const whole = await planOf(pairs, { ...options, epochs: 12 });
+      const count = plan.pairRow.length;
+      assert.deepEqual(plan.pairRow, whole.pairRow.subarray(0, count), 'the same pairs in the same order');
+      assert.deepEqual(plan.tokens, whole.tokens.subarray(0, plan.tokens.length));
+      assert.deepEqual(plan.targetToken, whole.targetToken.subarray(0, plan.targetToken.length));
+      assert.equal(plan.metadata.epochs, count / pairs.length);
+      const naive = [...plan.pairRow].map((row) => pairs.find((pair) => pair.row === row)!);
+      assert.equal(
+        plan.metadata.counts.naive_tokens,
+        naive.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0),
+      );
+    }),
+    { numRuns: 50 },
+  );
+});
+
 test('no usable pair is an error', async () => {
   await assert.rejects(planOf([], one), /no pair can be used/);
 });

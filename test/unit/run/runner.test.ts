@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 
@@ -29,15 +29,22 @@ async function newRun(context: TestContext): Promise<{ folder: string; tools: st
   return { folder: await createRunFolder(runs, exampleConfig(), (file) => writeFile(file, 'plan')), tools };
 }
 
+/** While a file of this name lies beside the run, a step that was asked to be the last one is under way. */
+const LAST_STEP = 'last-step';
+
 /** Runs until SIGTERM, then does as the real one does; a second SIGTERM ends it at once. */
 const STEADY = `
-start({ resumedFrom: flags.includes('--resume') ? 3 : null });
-console.log('at work');
 let asked = 0;
 process.on('SIGTERM', () => {
   if (++asked > 1) process.exit(130);
-  setTimeout(() => { event('stopped', { step: 1 }); process.exit(0); }, 400);
+  setInterval(() => {
+    if (fs.existsSync(path.join(folder, '${LAST_STEP}'))) return;
+    event('stopped', { step: 1 });
+    process.exit(0);
+  }, 10);
 });
+start({ resumedFrom: flags.includes('--resume') ? 3 : null });
+console.log('at work');
 setInterval(() => {}, 1000);`;
 
 function endWithTest(context: TestContext, pid: number): void {
@@ -88,8 +95,11 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
   );
   await assert.rejects(startRunner(folder, { runner }), /at work on this run already/);
 
+  const lastStep = path.join(folder, LAST_STEP);
+  await writeFile(lastStep, '');
   assert.equal(await stopRunner(folder), true);
   assert.equal(await runState(folder), 'stopping');
+  await rm(lastStep);
   await until(async () => (await runState(folder)) === 'stopped', 'it has stopped');
   await until(async () => (await readProcessRecord(folder))?.ended?.exitCode === 0, 'its exit is on record');
   assert.equal(await stopRunner(folder), false);
@@ -102,6 +112,7 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
     starts.map((event) => event.type === 'start' && event.resumedFrom),
     [null, 3],
   );
+  await writeFile(lastStep, '');
   await stopRunner(folder);
   assert.equal(await stopRunner(folder, { force: true }), true);
   await until(async () => (await runState(folder)) === 'crashed', 'it has ended');

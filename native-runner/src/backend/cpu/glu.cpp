@@ -14,12 +14,12 @@ WISHBONE_INLINE Gate silu(float x) {
     return {value, s + value * (1.0f - s)};
 }
 
-/// The tanh form of GELU (arXiv 1606.08415): x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
+/// The tanh form of GELU (arXiv 1606.08415): x/2 · (1 + tanh(y)) = x · sigmoid(2y), y = √(2/π) (x + 0.044715
+/// x³). With the sigmoid nothing cancels where the tanh is near -1.
 WISHBONE_INLINE Gate gelu_tanh(float x) {
-    constexpr float a = 0.797884561f, b = 0.044715f;
-    const float t = tanh_fast(a * (x + b * x * x * x));
-    return {0.5f * x * (1.0f + t),
-            0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * a * (1.0f + 3.0f * b * x * x)};
+    constexpr float a = 1.59576912f, b = 0.044715f;  // 2√(2/π)
+    const float s = sigmoid_fast(a * (x + b * x * x * x));
+    return {x * s, s + x * s * (1.0f - s) * a * (1.0f + 3.0f * b * x * x)};
 }
 
 template <Gate (*gate_of)(float)>

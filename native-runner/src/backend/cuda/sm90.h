@@ -16,14 +16,9 @@ namespace wishbone::cuda {
 
 // ---- Tensor maps (host) ----
 
-/// The map of a contiguous bf16 tensor [size2, size1, size0] from which boxes [box2, box1, box0] are copied
-/// to shared memory, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128). Places of a box outside
-/// the tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a
-/// row of size0 elements. Nothing links against libcuda: the encoder comes through the runtime. Throws
+/// cuTensorMapEncodeTiled; nothing links against libcuda: it comes through the runtime. Throws
 /// Error(internal).
-inline CUtensorMap encode_tensor_3d(const void* base, std::uint64_t size0, std::uint64_t size1,
-                                    std::uint64_t size2, std::uint32_t box0, std::uint32_t box1,
-                                    std::uint32_t box2) {
+inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
     static const auto encode = [] {
         void* function = nullptr;
         cudaDriverEntryPointQueryResult result{};
@@ -34,15 +29,40 @@ inline CUtensorMap encode_tensor_3d(const void* base, std::uint64_t size0, std::
               "cuTensorMapEncodeTiled");
         return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(function);
     }();
+    return encode;
+}
+
+/// The map of a contiguous bf16 tensor [size2, size1, size0] from which boxes [box2, box1, box0] are copied
+/// to shared memory, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128). Places of a box outside
+/// the tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a
+/// row of size0 elements. Throws Error(internal).
+inline CUtensorMap encode_tensor_3d(const void* base, std::uint64_t size0, std::uint64_t size1,
+                                    std::uint64_t size2, std::uint32_t box0, std::uint32_t box1,
+                                    std::uint32_t box2) {
     const cuuint64_t sizes[3] = {size0, size1, size2};
     const cuuint64_t strides[2] = {size0 * sizeof(__nv_bfloat16), size0 * size1 * sizeof(__nv_bfloat16)};
     const cuuint32_t box[3] = {box0, box1, box2};
     const cuuint32_t element_strides[3] = {1, 1, 1};
     CUtensorMap map;
-    const CUresult result =
-        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(base), sizes, strides, box,
-               element_strides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    const CUresult result = tensor_map_encoder()(
+        &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(base), sizes, strides, box,
+        element_strides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    check(result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue, "cuTensorMapEncodeTiled");
+    return map;
+}
+
+/// The map of a vector of `size` 4-byte words, read `box` (a multiple of 4, at most 256) at a time from any
+/// multiple of 4 (others are an illegal instruction); words outside it are read as zero. `base` is 16-byte
+/// aligned. Throws Error(internal).
+inline CUtensorMap encode_words(const void* base, std::uint64_t size, std::uint32_t box) {
+    const cuuint64_t sizes[1] = {size}, no_strides[1] = {16};  // not read, but may not be null
+    const cuuint32_t element_stride = 1;
+    CUtensorMap map;
+    const CUresult result = tensor_map_encoder()(
+        &map, CU_TENSOR_MAP_DATA_TYPE_INT32, 1, const_cast<void*>(base), sizes, no_strides, &box,
+        &element_stride, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_NONE,
+        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     check(result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue, "cuTensorMapEncodeTiled");
     return map;
 }
@@ -62,6 +82,19 @@ __device__ __forceinline__ void mbarrier_fence_init() {
 }
 __device__ __forceinline__ void mbarrier_arrive(std::uint32_t barrier) {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+/// Arrivals of `warp_arrive`. One would do: it is ordered behind what the warp's other lanes did. But
+/// racecheck of CUDA 13.0 knows a barrier's arrivals by thread only, so for it every lane arrives
+/// (-DWISHBONE_RACECHECK).
+#ifdef WISHBONE_RACECHECK
+constexpr int warp_arrivals = 32;
+#else
+constexpr int warp_arrivals = 1;
+#endif
+/// A whole warp is done with what it did before.
+__device__ __forceinline__ void warp_arrive(std::uint32_t barrier) {
+    __syncwarp();
+    if (threadIdx.x % 32 < warp_arrivals) mbarrier_arrive(barrier);
 }
 /// Arrives, and makes the phase wait for `bytes` more from the copy engine.
 __device__ __forceinline__ void mbarrier_arrive_expect_tx(std::uint32_t barrier, int bytes) {
@@ -110,15 +143,6 @@ __device__ __forceinline__ void register_dealloc() {
 
 // ---- Bulk copies ----
 
-/// How long the L2 cache is to keep what a copy reads (the policy words of createpolicy).
-enum class CachePolicy : std::uint64_t {
-    evict_first = 0x12F0000000000000,
-    evict_last = 0x14F0000000000000,
-};
-
-__device__ __forceinline__ void prefetch_tensor_map(const CUtensorMap* map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
 /// A box of the tensor, from element (x, y, z) (innermost first), to shared memory; its whole bytes, also
 /// those outside the tensor, count on the barrier. `to` is 1024-byte aligned where tiles are read by
 /// descriptors.
@@ -131,62 +155,14 @@ __device__ __forceinline__ void tma_load_3d(std::uint32_t to, const CUtensorMap*
         "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z)
         : "memory");
 }
-__device__ __forceinline__ void tma_load_3d(std::uint32_t to, const CUtensorMap* map, std::uint32_t barrier,
-                                            int x, int y, int z, CachePolicy policy) {
+/// The box of words from word x on, a multiple of 4; `to` is 128-byte aligned.
+__device__ __forceinline__ void tma_load_1d(std::uint32_t to, const CUtensorMap* map, std::uint32_t barrier,
+                                            int x) {
     asm volatile(
-        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], "
-        "[%1, {%3, %4, %5}], [%2], %6;" ::"r"(to),
-        "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z), "l"(static_cast<std::uint64_t>(policy))
-        : "memory");
-}
-__device__ __forceinline__ void tma_load_2d(std::uint32_t to, const CUtensorMap* map, std::uint32_t barrier,
-                                            int x, int y) {
-    asm volatile(
-        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], "
+        "cp.async.bulk.tensor.1d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3}], "
         "[%2];" ::"r"(to),
-        "l"(map), "r"(barrier), "r"(x), "r"(y)
+        "l"(map), "r"(barrier), "r"(x)
         : "memory");
-}
-/// A box of shared memory to the tensor; asynchronous, see bulk_commit.
-__device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32_t from, int x, int y,
-                                             int z) {
-    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(map),
-                 "r"(from), "r"(x), "r"(y), "r"(z)
-                 : "memory");
-}
-__device__ __forceinline__ void tma_reduce_add_3d(const CUtensorMap* map, std::uint32_t from, int x, int y,
-                                                  int z) {
-    asm volatile(
-        "cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(
-            map),
-        "r"(from), "r"(x), "r"(y), "r"(z)
-        : "memory");
-}
-/// `bytes` contiguous bytes; all three a multiple of 16.
-__device__ __forceinline__ void bulk_load(std::uint32_t to, const void* from, int bytes,
-                                          std::uint32_t barrier) {
-    asm volatile(
-        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
-        "l"(from), "r"(bytes), "r"(barrier)
-        : "memory");
-}
-/// to[i] += from[i], f32, atomic by element.
-__device__ __forceinline__ void bulk_reduce_add_f32(float* to, std::uint32_t from, int bytes) {
-    asm volatile("cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 [%0], [%1], %2;" ::"l"(to),
-                 "r"(from), "r"(bytes)
-                 : "memory");
-}
-/// Stores and reductions this thread started since the last commit become one group.
-__device__ __forceinline__ void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
-/// Waits until all but the last `Groups` groups of this thread are done.
-template <int Groups>
-__device__ __forceinline__ void bulk_wait() {
-    asm volatile("cp.async.bulk.wait_group %0;" ::"n"(Groups) : "memory");
-}
-/// The same, but only until they have read their shared memory.
-template <int Groups>
-__device__ __forceinline__ void bulk_wait_read() {
-    asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Groups) : "memory");
 }
 
 // ---- wgmma ----

@@ -14,12 +14,12 @@
 // S and dP are computed twice, seven products instead of five. One kernel for all five must bring dS through
 // shared memory, have its warpgroups meet every step, and add dQ atomically to f32 sums that are cleared
 // before and converted after. Measured on an H200 (16,384 tokens, 32/8 heads of size 128, trees 1024+512+512)
-// that took 1.87 ms, two kernels of the same make 1.70 ms.
+// that took 1.87 ms, two kernels of the same make 1.70 ms (and 1.32 ms as they are now, on an H100).
 //
 // A query tile is M rows: the query heads of the KV head, next to each other in memory, times M / group
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
-// 0 loads, warpgroups 1 and 2 compute and never wait for each other; all left factors of the sums come from
-// registers.
+// 0 loads, warpgroups 1 and 2 compute and take turns at starting products; all left factors of the sums come
+// from registers.
 
 #include <algorithm>
 #include <cstring>
@@ -36,9 +36,19 @@ namespace {
 constexpr int key_tile = 128;    ///< keys of an item of key_gradient_kernel
 constexpr int block_rows = 128;  ///< rows of a block of query_gradient_kernel
 constexpr int consumer_threads = 256;
+constexpr int consumer_arrivals = consumer_threads / 32 * warp_arrivals;
 constexpr int threads = 128 + consumer_threads;
 constexpr int swizzle_width = 64;  ///< bf16 elements of a 128-byte row of a swizzled tile
 constexpr float log2_e = 1.44269504088896341f;
+
+/// The two computing warpgroups take turns at starting products, so that one computes exponentials while the
+/// other multiplies. Both take as many: also for steps that they skip.
+__device__ __forceinline__ void take_turn(int warpgroup) {
+    named_barrier_sync(1 + warpgroup, consumer_threads);
+}
+__device__ __forceinline__ void give_turn(int warpgroup) {
+    named_barrier_arrive(2 - warpgroup, consumer_threads);
+}
 
 /// Rows of the query tiles, by head size.
 constexpr int query_rows(std::int64_t head_dim) { return head_dim == 64 ? 128 : 64; }
@@ -50,6 +60,7 @@ struct Parameters {
     const BackwardTiles::Item* items;
     const BackwardTiles::Query* queries;
     const BackwardTiles::QueryBlock* query_blocks;
+    const BackwardTiles::QueryItem* query_items;
     const BackwardTiles::KeyBlock* key_blocks;
     const std::int32_t* until;
     const float* lse;
@@ -58,8 +69,8 @@ struct Parameters {
     /// delta = Σ dO·O.
     float* stats;
     __nv_bfloat16* d_qkv;
-    int* next;  ///< item, query block
-    std::int32_t item_count, query_block_count, query_tiles;
+    int* next;  ///< item, query item
+    std::int32_t item_count, query_item_count, query_tiles;
     std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;
     float scale, scale_log2;
 };
@@ -166,7 +177,7 @@ struct KeyKernel {
     __device__ std::uint32_t row_empty(int stage) const { return query_full(stage + 2 * Stages); }
 
     __device__ void load(const CUtensorMap& query_map, const CUtensorMap& d_out_map,
-                         const CUtensorMap& key_map) {
+                         const CUtensorMap& key_map, const CUtensorMap& stats_map) {
         const int row_bytes = p.tile_tokens * p.group * D * 2;
         int stage = 0, round = 0;
         int index = atomicAdd(p.next, 1);
@@ -179,18 +190,18 @@ struct KeyKernel {
             }
             const BackwardTiles::Item item = p.items[index];
             const int head = item.kv_head * p.group;
-            const float* stats =
-                p.stats + (std::int64_t(item.kv_head) * p.query_tiles + item.first_tile) * 2 * M;
+            const int stats = (item.kv_head * p.query_tiles + item.first_tile) * 2 * M;
             for (int j = 0; j < item.tiles; ++j) {
-                const int token = item.query_begin + j * p.tile_tokens;
+                // From the last tile down: all items of a segment and those above it start at the same one.
+                const int tile = item.tiles - 1 - j, token = item.query_begin + tile * p.tile_tokens;
                 mbarrier_wait(row_empty(stage), round ^ 1);
                 mbarrier_arrive_expect_tx(query_full(stage), row_bytes + L::stat_bytes);
 #pragma unroll
                 for (int d = 0; d < D; d += swizzle_width)
                     tma_load_3d(base + L::query + stage * L::row_bytes + d * M * 2, &query_map,
                                 query_full(stage), d, head, token);
-                bulk_load(base + L::stats + stage * L::stat_bytes, stats + std::int64_t(j) * 2 * M,
-                          L::stat_bytes, query_full(stage));
+                tma_load_1d(base + L::stats + stage * L::stat_bytes, &stats_map, query_full(stage),
+                            stats + tile * 2 * M);
                 if (j == 0) {
                     // The first queries of an item are loaded while the keys of the one before are in use.
                     mbarrier_wait(key_empty(), (n & 1) ^ 1);
@@ -210,7 +221,8 @@ struct KeyKernel {
                 for (int d = 0; d < D; d += swizzle_width)
                     tma_load_3d(base + L::d_out + stage * L::row_bytes + d * M * 2, &d_out_map,
                                 d_out_full(stage), d, head, token);
-                if (j == 0) index = atomicAdd(p.next, 1);
+                // Not earlier: who has taken an item cannot leave it to a block that is done before.
+                if (j == item.tiles - 1) index = atomicAdd(p.next, 1);
                 if (++stage == Stages) stage = 0, round ^= 1;
             }
         }
@@ -246,10 +258,13 @@ struct KeyKernel {
             for (; tiles > 0; --tiles) {
                 mbarrier_wait(query_full(stage), round);
                 mbarrier_wait(d_out_full(stage), round);
-                if (lane == 0) mbarrier_arrive(row_empty(stage));
+                take_turn(half);
+                give_turn(half);
+                warp_arrive(row_empty(stage));
                 if (++stage == Stages) stage = 0, round ^= 1;
             }
         };
+        if (half == 1) give_turn(half);
         for (int n = 0;; ++n) {
             mbarrier_wait(key_full(), n & 1);
             const auto& item = *reinterpret_cast<const BackwardTiles::Item*>(shared + L::item);
@@ -268,14 +283,14 @@ struct KeyKernel {
             int begin = half == 0 ? 0 : (item.key_begin + 64 - item.query_begin) / p.tile_tokens;
             int end = (last_until - item.query_begin + p.tile_tokens - 1) / p.tile_tokens;
             if (last_until == 0) begin = end = 0;
-            int first = item.query_begin + begin * p.tile_tokens;
-            pass(begin);
+            int first = item.query_begin + (end - 1) * p.tile_tokens;
+            pass(tiles - end);
 
             float dk[D / 2], dv[D / 2];
 #pragma unroll
             for (int i = 0; i < D / 2; ++i) dk[i] = dv[i] = 0;
             int previous = -1;
-            for (int j = begin; j < end; ++j, first += p.tile_tokens) {
+            for (int j = begin; j < end; ++j, first -= p.tile_tokens) {
                 const std::uint32_t query = base + L::query + stage * L::row_bytes;
                 const std::uint32_t d_out = base + L::d_out + stage * L::row_bytes;
                 const float* const stats =
@@ -283,15 +298,17 @@ struct KeyKernel {
 
                 float s[M / 2], dp[M / 2];
                 mbarrier_wait(query_full(stage), round);
+                take_turn(half);
                 wgmma_fence();
                 multiply_rows(s, keys, query);
                 wgmma_commit();
                 wgmma_wait<1>();  // dK of the tile before
-                if (lane == 0 && previous >= 0) mbarrier_arrive(row_empty(previous));
+                if (previous >= 0) warp_arrive(row_empty(previous));
                 mbarrier_wait(d_out_full(stage), round);
                 wgmma_fence();
                 multiply_rows(dp, values, d_out);
                 wgmma_commit();
+                give_turn(half);
 
                 wgmma_wait<1>();
                 wgmma_hold(s);
@@ -345,10 +362,8 @@ struct KeyKernel {
                 if (++stage == Stages) stage = 0, round ^= 1;
             }
             wgmma_wait<0>();
-            if (lane == 0) {
-                if (previous >= 0) mbarrier_arrive(row_empty(previous));
-                mbarrier_arrive(key_empty());
-            }
+            if (previous >= 0) warp_arrive(row_empty(previous));
+            warp_arrive(key_empty());
             wgmma_hold(dk);
             wgmma_hold(dv);
             const std::int64_t stride = std::int64_t(p.query_heads + 2 * p.kv_heads) * D;
@@ -357,7 +372,7 @@ struct KeyKernel {
             store_row<true, D / 8>(to + 8 * stride, key1 < key_end, dk, p.scale);
             store_row<false, D / 8>(to + p.kv_heads * D, key0 < key_end, dv, 1.0f);
             store_row<true, D / 8>(to + p.kv_heads * D + 8 * stride, key1 < key_end, dv, 1.0f);
-            pass(tiles - end);
+            pass(begin);
         }
     }
 };
@@ -366,7 +381,8 @@ template <int D, int M, int Stages>
 __global__ void __launch_bounds__(threads, 1)
     key_gradient_kernel(const __grid_constant__ CUtensorMap query_map,
                         const __grid_constant__ CUtensorMap d_out_map,
-                        const __grid_constant__ CUtensorMap key_map, const __grid_constant__ Parameters p) {
+                        const __grid_constant__ CUtensorMap key_map,
+                        const __grid_constant__ CUtensorMap stats_map, const __grid_constant__ Parameters p) {
     using L = KeyLayout<D, M, Stages>;
     extern __shared__ std::uint8_t dynamic[];
     const std::uint32_t at = shared_address(dynamic), base = (at + 1023) / 1024 * 1024;
@@ -375,11 +391,11 @@ __global__ void __launch_bounds__(threads, 1)
 
     if (threadIdx.x == 0) {
         mbarrier_init(kernel.key_full(), 1);
-        mbarrier_init(kernel.key_empty(), consumer_threads / 32);
+        mbarrier_init(kernel.key_empty(), consumer_arrivals);
         for (int i = 0; i < Stages; ++i) {
             mbarrier_init(kernel.query_full(i), 1);
             mbarrier_init(kernel.d_out_full(i), 1);
-            mbarrier_init(kernel.row_empty(i), consumer_threads / 32);
+            mbarrier_init(kernel.row_empty(i), consumer_arrivals);
         }
         mbarrier_fence_init();
     }
@@ -392,12 +408,21 @@ __global__ void __launch_bounds__(threads, 1)
     __syncthreads();
     if (threadIdx.x < 128) {
         register_dealloc<24>();
-        if (threadIdx.x == 0) kernel.load(query_map, d_out_map, key_map);
+        if (threadIdx.x == 0) kernel.load(query_map, d_out_map, key_map, stats_map);
     } else {
         register_alloc<240>();
         kernel.compute();
     }
 }
+
+/// What query_gradient_kernel knows of the rows of a block.
+template <int M>
+struct Rows {
+    int first_tile;  ///< -1: there are no more blocks
+    int kv_head;
+    BackwardTiles::Query tiles[block_rows / M];  ///< empty ones behind the last
+    float lse[block_rows];                       ///< · log2(e); +inf for rows that are none
+};
 
 /// Shared memory of query_gradient_kernel.
 template <int D, int M, int N, int Stages>
@@ -412,8 +437,8 @@ struct QueryLayout {
     static constexpr int key = out + block_bytes;
     static constexpr int value = key + Stages * key_bytes;
     static constexpr int key_blocks = value + Stages * key_bytes;  ///< BackwardTiles::KeyBlock of each stage
-    static constexpr int block = key_blocks + Stages * static_cast<int>(sizeof(BackwardTiles::KeyBlock));
-    static constexpr int barriers = block + 16;
+    static constexpr int rows = key_blocks + Stages * static_cast<int>(sizeof(BackwardTiles::KeyBlock));
+    static constexpr int barriers = rows + static_cast<int>(sizeof(Rows<M>));
     static constexpr int bytes = barriers + 8 * (2 + 2 * Stages);
     static constexpr int allocated = bytes + 1024;
 };
@@ -431,81 +456,128 @@ struct QueryKernel {
     __device__ std::uint32_t rows_empty() const { return base + L::barriers + 8; }
     __device__ std::uint32_t key_full(int stage) const { return base + L::barriers + 16 + 8 * stage; }
     __device__ std::uint32_t key_empty(int stage) const { return key_full(stage + Stages); }
-    /// Query block (-1: no more) and KV head the rows in shared memory are of.
-    __device__ int2& block_slot() const { return *reinterpret_cast<int2*>(shared + L::block); }
+    /// Of the rows in shared memory.
+    __device__ Rows<M>& rows() const { return *reinterpret_cast<Rows<M>*>(shared + L::rows); }
     __device__ BackwardTiles::KeyBlock& key_slot(int stage) const {
         return reinterpret_cast<BackwardTiles::KeyBlock*>(shared + L::key_blocks)[stage];
     }
 
-    /// By one whole warp.
+    static constexpr int parts = block_rows / M;
+
+    /// What the loading warp knows of a block; lane l has `lse` of rows l, l + 32, ...
+    struct Work {
+        int kv_head = 0;
+        BackwardTiles::QueryBlock block{-1, 0, 0, 0};
+        BackwardTiles::Query tiles[parts]{};
+        float lse[block_rows / 32]{};
+
+        __device__ int first() const { return tiles[0].begin; }
+        __device__ int end() const { return parts == 1 ? tiles[0].end : max(tiles[0].end, tiles[parts - 1].end); }
+    };
+
+    /// The next block to work on; `block.first_tile` -1: there is none. By one whole warp, as what follows.
+    __device__ Work take() const {
+        Work work;
+        const int lane = threadIdx.x;
+        int index = lane == 0 ? atomicAdd(p.next + 1, 1) : 0;
+        index = __shfl_sync(0xffffffffu, index, 0);
+        if (index >= p.query_item_count) return work;
+        const BackwardTiles::QueryItem item = p.query_items[index];
+        work.kv_head = item.kv_head;
+        work.block = p.query_blocks[item.block];
+#pragma unroll
+        for (int i = 0; i < parts; ++i)
+            if (i < work.block.tiles) work.tiles[i] = p.queries[work.block.first_tile + i];
+#pragma unroll
+        for (int i = 0; i < block_rows / 32; ++i) {
+            const int row = (32 * i + lane) % M, head = item.kv_head * p.group + row % p.group;
+            const BackwardTiles::Query tile = work.tiles[32 * i / M];
+            work.lse[i] = is_query(tile, row, p.group)
+                              ? log2_e * p.lse[std::int64_t(head) * p.tokens + tile.begin + row / p.group]
+                              : INFINITY;
+        }
+        return work;
+    }
+
+    /// Loads the rows of the n-th block as soon as those before it are taken.
+    __device__ void load_rows(const Work& work, int n, const CUtensorMap& query_map, const CUtensorMap& d_out_map,
+                              const CUtensorMap& out_map) const {
+        const int lane = threadIdx.x;
+        mbarrier_wait(rows_empty(), (n & 1) ^ 1);
+#pragma unroll
+        for (int i = 0; i < block_rows / 32; ++i) rows().lse[32 * i + lane] = work.lse[i];
+        __syncwarp();
+        if (lane != 0) {
+            if (lane < warp_arrivals) mbarrier_arrive(rows_full());
+            return;
+        }
+        rows().first_tile = work.block.first_tile;
+        rows().kv_head = work.kv_head;
+#pragma unroll
+        for (int i = 0; i < parts; ++i) rows().tiles[i] = work.tiles[i];
+        const int row_bytes = p.tile_tokens * p.group * D * 2;
+        mbarrier_arrive_expect_tx(rows_full(), 3 * work.block.tiles * row_bytes);
+        for (int i = 0; i < work.block.tiles; ++i)
+#pragma unroll
+            for (int d = 0; d < D; d += swizzle_width) {
+                const std::uint32_t to = base + i * L::row_bytes + d * M * 2;
+                const int token = work.first() + i * p.tile_tokens, head = work.kv_head * p.group;
+                tma_load_3d(to + L::query, &query_map, rows_full(), d, head, token);
+                tma_load_3d(to + L::d_out, &d_out_map, rows_full(), d, head, token);
+                tma_load_3d(to + L::out, &out_map, rows_full(), d, head, token);
+            }
+    }
+
+    __device__ void load_keys(const BackwardTiles::KeyBlock& keys, int stage, int round, int kv_head,
+                              const CUtensorMap& key_map) const {
+        mbarrier_wait(key_empty(stage), round ^ 1);
+        key_slot(stage) = keys;
+        mbarrier_arrive_expect_tx(key_full(stage), 2 * L::key_bytes);
+#pragma unroll
+        for (int d = 0; d < D; d += swizzle_width) {
+            const std::uint32_t to = base + stage * L::key_bytes + d * N * 2;
+            tma_load_3d(to + L::key, &key_map, key_full(stage), d, p.query_heads + kv_head, keys.begin);
+            tma_load_3d(to + L::value, &key_map, key_full(stage), d, p.query_heads + p.kv_heads + kv_head,
+                        keys.begin);
+        }
+    }
+
     __device__ void load(const CUtensorMap& query_map, const CUtensorMap& d_out_map,
                          const CUtensorMap& out_map, const CUtensorMap& key_map) {
         const int lane = threadIdx.x;
-        const int row_bytes = p.tile_tokens * p.group * D * 2;
         int stage = 0, round = 0;
-        for (int n = 0;; ++n) {
-            int index = 0;
-            if (lane == 0) {
-                index = atomicAdd(p.next + 1, 1);
-                mbarrier_wait(rows_empty(), (n & 1) ^ 1);
-            }
-            index = __shfl_sync(0xffffffffu, index, 0);
-            if (index >= p.query_block_count * p.kv_heads) {
-                if (lane == 0) {
-                    block_slot() = make_int2(-1, 0);
-                    mbarrier_arrive(rows_full());
-                }
-                return;
-            }
-            const int block_index = index / p.kv_heads, kv_head = index % p.kv_heads;
-            const BackwardTiles::QueryBlock block = p.query_blocks[block_index];
-            const int first = p.queries[block.first_tile].begin;
-            const int end = p.queries[block.first_tile + block.tiles - 1].end;
-            if (lane == 0) {
-                block_slot() = make_int2(block_index, kv_head);
-                mbarrier_arrive_expect_tx(rows_full(), 3 * block.tiles * row_bytes);
-                for (int i = 0; i < block.tiles; ++i)
-#pragma unroll
-                    for (int d = 0; d < D; d += swizzle_width) {
-                        const std::uint32_t to = base + i * L::row_bytes + d * M * 2;
-                        const int token = first + i * p.tile_tokens, head = kv_head * p.group;
-                        tma_load_3d(to + L::query, &query_map, rows_full(), d, head, token);
-                        tma_load_3d(to + L::d_out, &d_out_map, rows_full(), d, head, token);
-                        tma_load_3d(to + L::out, &out_map, rows_full(), d, head, token);
-                    }
-            }
-            const BackwardTiles::KeyBlock* const list = p.key_blocks + block.first_key_block;
-            for (int from = 0; from < block.key_blocks; from += 32) {
+        const auto next_stage = [&] {
+            if (++stage == Stages) stage = 0, round ^= 1;
+        };
+        Work work = take();
+        load_rows(work, 0, query_map, d_out_map, out_map);
+        for (int n = 1; work.block.first_tile >= 0; ++n) {
+            const int first = work.first(), end = work.end(), kv_head = work.kv_head;
+            const int key_blocks = work.block.key_blocks;
+            const BackwardTiles::KeyBlock* const list = p.key_blocks + work.block.first_key_block;
+            // What is next is looked up now and loaded when this block's rows are taken: not when its keys are
+            // all under way, which would be too late for so many rows.
+            work = take();
+            int loaded = 0;
+            for (int from = 0; from < key_blocks; from += 32) {
                 bool visible = false;
-                if (from + lane < block.key_blocks) {
+                if (from + lane < key_blocks) {
                     const BackwardTiles::KeyBlock mine = list[from + lane];
                     visible = mine.begin < end && mine.last_until > first;
                 }
-                unsigned seen = __ballot_sync(0xffffffffu, visible);
-                if (lane == 0)
-                    for (; seen != 0; seen &= seen - 1) {
-                        const BackwardTiles::KeyBlock keys = list[from + __ffs(seen) - 1];
-                        mbarrier_wait(key_empty(stage), round ^ 1);
-                        key_slot(stage) = keys;
-                        mbarrier_arrive_expect_tx(key_full(stage), 2 * L::key_bytes);
-#pragma unroll
-                        for (int d = 0; d < D; d += swizzle_width) {
-                            const std::uint32_t to = base + stage * L::key_bytes + d * N * 2;
-                            tma_load_3d(to + L::key, &key_map, key_full(stage), d, p.query_heads + kv_head,
-                                        keys.begin);
-                            tma_load_3d(to + L::value, &key_map, key_full(stage), d,
-                                        p.query_heads + p.kv_heads + kv_head, keys.begin);
-                        }
-                        if (++stage == Stages) stage = 0, round ^= 1;
-                    }
-                __syncwarp();
+                for (unsigned seen = __ballot_sync(0xffffffffu, visible); seen != 0; seen &= seen - 1) {
+                    if (loaded++ == Stages) load_rows(work, n, query_map, d_out_map, out_map);
+                    if (lane == 0) load_keys(list[from + __ffs(seen) - 1], stage, round, kv_head, key_map);
+                    next_stage();
+                }
             }
+            if (loaded <= Stages) load_rows(work, n, query_map, d_out_map, out_map);
             if (lane == 0) {
                 mbarrier_wait(key_empty(stage), round ^ 1);
                 key_slot(stage).begin = -1;
                 mbarrier_arrive(key_full(stage));
-                if (++stage == Stages) stage = 0, round ^= 1;
             }
+            next_stage();
         }
     }
 
@@ -535,14 +607,16 @@ struct QueryKernel {
         const int row = (one_tile ? half * 64 : 0) + warp * 16 + lane / 4;
         const std::uint32_t offset = one_tile ? half * 64 * 128 : half * L::row_bytes;
         int stage = 0, round = 0;
+        if (half == 1) give_turn(half);
         for (int n = 0;; ++n) {
             mbarrier_wait(rows_full(), n & 1);
-            const int2 slot = block_slot();
-            if (slot.x < 0) return;
-            const int first_tile = p.query_blocks[slot.x].first_tile;
-            const bool active = part < p.query_blocks[slot.x].tiles;
+            const int first_tile = rows().first_tile, kv_head = rows().kv_head;
+            if (first_tile < 0) return;
+            const BackwardTiles::Query tile = rows().tiles[part];
+            const bool active = tile.begin < tile.end;
             std::uint32_t query[D / 4], d_out[D / 4];
-            float lse[2], delta[2] = {};
+            const float lse[2] = {rows().lse[part * M + row], rows().lse[part * M + row + 8]};
+            float delta[2] = {};
 #pragma unroll
             for (int step = 0; step < D / 16; ++step) {
                 std::uint32_t out[4];
@@ -554,26 +628,17 @@ struct QueryKernel {
                     delta[i % 2] += low_half(d_out[4 * step + i]) * low_half(out[i]) +
                                     high_half(d_out[4 * step + i]) * high_half(out[i]);
             }
-            __syncwarp();
-            if (lane == 0) mbarrier_arrive(rows_empty());
+            warp_arrive(rows_empty());
 
-            const BackwardTiles::Query tile =
-                active ? p.queries[first_tile + part] : BackwardTiles::Query{0, 0};
             float* const stats =
-                p.stats + (std::int64_t(slot.y) * p.query_tiles + first_tile + part) * 2 * M + row;
+                p.stats + (std::int64_t(kv_head) * p.query_tiles + first_tile + part) * 2 * M + row;
             int token[2];
 #pragma unroll
             for (int k = 0; k < 2; ++k) {
-                const bool valid = is_query(tile, row + 8 * k, p.group);
                 token[k] = tile.begin + (row + 8 * k) / p.group;
                 delta[k] += __shfl_xor_sync(0xffffffffu, delta[k], 1);
                 delta[k] += __shfl_xor_sync(0xffffffffu, delta[k], 2);
-                if (!valid) delta[k] = 0;
-                lse[k] = INFINITY;
-                if (valid)
-                    lse[k] =
-                        log2_e *
-                        p.lse[std::int64_t(slot.y * p.group + (row + 8 * k) % p.group) * p.tokens + token[k]];
+                if (!is_query(tile, row + 8 * k, p.group)) delta[k] = 0;
                 if (active && c == 0) {
                     stats[8 * k] = lse[k];
                     stats[M + 8 * k] = delta[k];
@@ -592,13 +657,15 @@ struct QueryKernel {
                     const std::uint32_t keys = base + L::key + stage * L::key_bytes;
                     const std::uint32_t values = base + L::value + stage * L::key_bytes;
                     float s[N / 2], dp[N / 2];
+                    take_turn(half);
                     wgmma_fence();
                     multiply_rows(s, query, keys);
                     wgmma_commit();
                     wgmma_wait<1>();  // dQ of the step before
-                    if (lane == 0 && previous >= 0) mbarrier_arrive(key_empty(previous));
+                    if (previous >= 0) warp_arrive(key_empty(previous));
                     multiply_rows(dp, d_out, values);
                     wgmma_commit();
+                    give_turn(half);
                     wgmma_wait<1>();
                     wgmma_hold(s);
                     if (block.end - block.begin < N || tile.begin < block.end - 1 ||
@@ -634,18 +701,17 @@ struct QueryKernel {
                     continue;
                 }
                 // The end, or keys that only the queries of the other warpgroup see.
+                take_turn(half);
+                give_turn(half);
                 wgmma_wait<0>();
-                __syncwarp();
-                if (lane == 0) {
-                    if (previous >= 0) mbarrier_arrive(key_empty(previous));
-                    mbarrier_arrive(key_empty(stage));
-                }
+                if (previous >= 0) warp_arrive(key_empty(previous));
+                warp_arrive(key_empty(stage));
                 previous = -1;
                 if (end) break;
             }
             if (++stage == Stages) stage = 0, round ^= 1;
             wgmma_hold(dq);
-            const int heads = p.query_heads + 2 * p.kv_heads, head = slot.y * p.group;
+            const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
             store_row<false, D / 8>(p.d_qkv + row_offset<D>(tile, row, p.group, head, heads),
                                     is_query(tile, row, p.group), dq, p.scale);
             store_row<true, D / 8>(p.d_qkv + row_offset<D>(tile, row + 8, p.group, head, heads),
@@ -665,20 +731,20 @@ __global__ void __launch_bounds__(threads, 1)
     QueryKernel<D, M, N, Stages> kernel{p, base, dynamic + (base - at)};
 
     if (threadIdx.x == 0) {
-        mbarrier_init(kernel.rows_full(), 1);
-        mbarrier_init(kernel.rows_empty(), consumer_threads / 32);
+        mbarrier_init(kernel.rows_full(), warp_arrivals);
+        mbarrier_init(kernel.rows_empty(), consumer_arrivals);
         for (int i = 0; i < Stages; ++i) {
             mbarrier_init(kernel.key_full(i), 1);
-            mbarrier_init(kernel.key_empty(i), consumer_threads / 32);
+            mbarrier_init(kernel.key_empty(i), consumer_arrivals);
         }
         mbarrier_fence_init();
     }
     __syncthreads();
     if (threadIdx.x < 128) {
-        register_dealloc<24>();
+        register_dealloc<40>();
         if (threadIdx.x < 32) kernel.load(query_map, d_out_map, out_map, key_map);
     } else {
-        register_alloc<240>();
+        register_alloc<232>();
         kernel.compute();
     }
 }
@@ -715,6 +781,8 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     const CUtensorMap d_out_map =
         encode_tensor_3d(d_out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
+    const CUtensorMap stats_map =
+        encode_words(stats, static_cast<std::uint64_t>(mask.query_tiles()) * kv_heads * 2 * M, 2 * M);
     const CUtensorMap out_map =
         encode_tensor_3d(out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
@@ -722,6 +790,7 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     const Parameters parameters{.items = mask.item_list(),
                                 .queries = mask.query_list(),
                                 .query_blocks = mask.query_block_list(),
+                                .query_items = mask.query_item_list(),
                                 .key_blocks = mask.key_block_list(),
                                 .until = mask.visible_until(),
                                 .lse = lse,
@@ -729,7 +798,7 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .d_qkv = d_qkv,
                                 .next = next,
                                 .item_count = mask.items(),
-                                .query_block_count = mask.query_blocks(),
+                                .query_item_count = mask.query_items(),
                                 .query_tiles = mask.query_tiles(),
                                 .tokens = static_cast<std::int32_t>(tokens),
                                 .query_heads = query_heads,
@@ -745,9 +814,9 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
         check_launch("attention backward");
     };
     run(query_gradient_kernel<D, M, N, QueryStages>, QueryLayout<D, M, N, QueryStages>::allocated,
-        mask.query_blocks() * kv_heads, query_map, d_out_map, out_map, block_map, parameters);
+        mask.query_items(), query_map, d_out_map, out_map, block_map, parameters);
     run(key_gradient_kernel<D, M, Stages>, KeyLayout<D, M, Stages>::allocated, mask.items(), query_map,
-        d_out_map, tile_map, parameters);
+        d_out_map, tile_map, stats_map, parameters);
 }
 
 }  // namespace
@@ -776,7 +845,7 @@ Sm90AttentionBackwardMask::Sm90AttentionBackwardMask(cudaStream_t stream,
                                                     processors);
     query_tiles_ = static_cast<std::int32_t>(tiles.queries.size());
     items_ = static_cast<std::int32_t>(tiles.items.size());
-    query_blocks_ = static_cast<std::int32_t>(tiles.query_blocks.size());
+    query_items_ = static_cast<std::int32_t>(tiles.query_items.size());
 
     std::vector<std::byte> image;
     const auto append = [&image](const void* from, std::size_t bytes) {
@@ -791,6 +860,8 @@ Sm90AttentionBackwardMask::Sm90AttentionBackwardMask(cudaStream_t stream,
         append(tiles.key_blocks.data(), tiles.key_blocks.size() * sizeof(tiles.key_blocks[0]));
     const std::size_t query_blocks =
         append(tiles.query_blocks.data(), tiles.query_blocks.size() * sizeof(tiles.query_blocks[0]));
+    const std::size_t query_items =
+        append(tiles.query_items.data(), tiles.query_items.size() * sizeof(tiles.query_items[0]));
     const std::size_t until = append(visible_until.data(), visible_until.size_bytes());
     if (image.empty()) return;
     check(cudaMallocAsync(&memory_, image.size(), stream), "attention tile lists");
@@ -799,6 +870,7 @@ Sm90AttentionBackwardMask::Sm90AttentionBackwardMask(cudaStream_t stream,
     query_list_ = reinterpret_cast<const BackwardTiles::Query*>(memory + queries);
     key_block_list_ = reinterpret_cast<const BackwardTiles::KeyBlock*>(memory + key_blocks);
     query_block_list_ = reinterpret_cast<const BackwardTiles::QueryBlock*>(memory + query_blocks);
+    query_item_list_ = reinterpret_cast<const BackwardTiles::QueryItem*>(memory + query_items);
     until_ = reinterpret_cast<const std::int32_t*>(memory + until);
     const cudaError_t copied =
         cudaMemcpyAsync(memory_, image.data(), image.size(), cudaMemcpyHostToDevice, stream);

@@ -31,23 +31,25 @@ class Sm90AttentionBackwardMask {
 
     std::int32_t query_tiles() const { return query_tiles_; }
     std::int32_t items() const { return items_; }
-    std::int32_t query_blocks() const { return query_blocks_; }
+    std::int32_t query_items() const { return query_items_; }
     // In device memory:
     const std::int32_t* visible_until() const { return until_; }  ///< [T]
     const BackwardTiles::Query* query_list() const { return query_list_; }
     const BackwardTiles::Item* item_list() const { return item_list_; }
     const BackwardTiles::KeyBlock* key_block_list() const { return key_block_list_; }
     const BackwardTiles::QueryBlock* query_block_list() const { return query_block_list_; }
+    const BackwardTiles::QueryItem* query_item_list() const { return query_item_list_; }
 
   private:
     cudaStream_t stream_;
     void* memory_ = nullptr;
-    std::int32_t query_tiles_ = 0, items_ = 0, query_blocks_ = 0;
+    std::int32_t query_tiles_ = 0, items_ = 0, query_items_ = 0;
     const std::int32_t* until_ = nullptr;
     const BackwardTiles::Query* query_list_ = nullptr;
     const BackwardTiles::Item* item_list_ = nullptr;
     const BackwardTiles::KeyBlock* key_block_list_ = nullptr;
     const BackwardTiles::QueryBlock* query_block_list_ = nullptr;
+    const BackwardTiles::QueryItem* query_item_list_ = nullptr;
 };
 
 /// Bytes of device memory sm90_attention_backward works in: row statistics, 8 bytes a token and query head.

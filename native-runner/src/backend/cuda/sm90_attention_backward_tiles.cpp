@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
+#include <utility>
 
 #include "core/error.h"
 
@@ -19,6 +19,23 @@ constexpr std::int32_t least_cut = 16;
 // What a key tile costs beside its query tiles (loading keys and values, storing their gradients), in query
 // tiles.
 constexpr std::int32_t tile_cost = 3;
+
+// What a query block costs beside its key blocks (loading rows, storing their gradient), in key blocks.
+constexpr std::int32_t block_cost = 3;
+
+/// Puts the last of a list longest first, enough of them that all processors end at about the same time. Those
+/// before keep their order, which is that of the memory they read.
+template <typename Item, typename Cost>
+void longest_first_at_the_end(std::vector<Item>& list, std::int32_t processors, const Cost& cost) {
+    std::int64_t longest = 0, sum = 0;
+    auto tail = list.end();
+    while (tail != list.begin() && sum * 4 < std::int64_t{5} * processors * longest + 1) {
+        --tail;
+        longest = std::max<std::int64_t>(longest, cost(*tail));
+        sum += cost(*tail);
+    }
+    std::stable_sort(tail, list.end(), [&](const Item& a, const Item& b) { return cost(a) > cost(b); });
+}
 
 struct Cutter {
     std::span<const std::int32_t> until;
@@ -85,9 +102,13 @@ BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, s
         return *std::max_element(visible_until.begin() + begin, visible_until.begin() + end);
     };
     Cutter cutter(visible_until, sizes.query_tile, sizes.key_tile);
-    std::vector<std::vector<BackwardTiles::Item>> groups;  // the items of each, for KV head 0
-    std::vector<std::int64_t> work;                        // of each group
-    std::vector<std::int32_t> block_steps;                 // of each query block
+    struct Group {
+        std::vector<BackwardTiles::Item> items;  ///< for KV head 0
+        std::vector<std::int32_t> blocks;        ///< query blocks
+        std::int64_t work = 0;                   ///< of the items
+    };
+    std::vector<Group> groups;
+    std::vector<std::int32_t> block_steps;  // of each query block
 
     for (std::int32_t begin = 0; begin < length;) {
         std::int32_t end = begin, tree_end = begin;
@@ -137,51 +158,43 @@ BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, s
         }
         std::stable_sort(list.begin(), list.end(),
                          [](const auto& a, const auto& b) { return a.tiles > b.tiles; });
-        groups.push_back(std::move(list));
-        work.push_back(sum);
+        Group& group = groups.emplace_back();
+        group.items = std::move(list);
+        group.work = sum;
 
         const auto key_blocks = static_cast<std::int32_t>(out.key_blocks.size()) - first_key_block;
         std::int32_t seen = 0;
         for (std::int32_t tile = 0; tile < tiles; tile += sizes.block_tiles) {
             seen += steps[std::size_t(tile / sizes.block_tiles)];
             block_steps.push_back(seen);
+            group.blocks.push_back(static_cast<std::int32_t>(out.query_blocks.size()));
             out.query_blocks.push_back(
                 {first_tile + tile, std::min(sizes.block_tiles, tiles - tile), first_key_block, key_blocks});
         }
         begin = end;
     }
 
-    // Items of one group and head start one after another, so that their queries are read from the L2 cache.
-    // But the last of all go longest first, enough of them that all processors end at about the same time.
-    std::vector<std::size_t> order(groups.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return work[a] > work[b]; });
-    for (const std::size_t g : order)
-        for (std::int32_t head = 0; head < kv_heads; ++head)
-            for (BackwardTiles::Item item : groups[g]) {
+    // What one group and head read stays in the L2 cache when its items, and its query blocks, start one after
+    // another: all its key tiles go through its queries from the last one down, all its query blocks through
+    // its keys from the first one up.
+    std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.work > b.work; });
+    const auto steps_of = [&](std::int32_t block) { return block_steps[std::size_t(block)]; };
+    for (Group& group : groups) {
+        std::stable_sort(group.blocks.begin(), group.blocks.end(),
+                         [&](std::int32_t a, std::int32_t b) { return steps_of(a) > steps_of(b); });
+        for (std::int32_t head = 0; head < kv_heads; ++head) {
+            for (BackwardTiles::Item item : group.items) {
                 item.kv_head = head;
                 out.items.push_back(item);
             }
-    std::int32_t longest = 0;
-    std::int64_t sum = 0;
-    auto tail = out.items.end();
-    while (tail != out.items.begin() && sum * 4 < std::int64_t{5} * processors * longest + 1) {
-        --tail;
-        longest = std::max(longest, tail->tiles);
-        sum += tail->tiles + tile_cost;
+            for (const std::int32_t block : group.blocks) out.query_items.push_back({block, head});
+        }
     }
-    std::stable_sort(tail, out.items.end(), [](const auto& a, const auto& b) { return a.tiles > b.tiles; });
-
-    // Keys are few enough to stay in the cache: all query blocks go longest first.
-    std::vector<std::size_t> blocks(out.query_blocks.size());
-    std::iota(blocks.begin(), blocks.end(), std::size_t{0});
-    std::stable_sort(blocks.begin(), blocks.end(),
-                     [&](std::size_t a, std::size_t b) { return block_steps[a] > block_steps[b]; });
-    std::vector<BackwardTiles::QueryBlock> sorted;
-    sorted.reserve(blocks.size());
-    for (const std::size_t b : blocks) sorted.push_back(out.query_blocks[b]);
-    out.query_blocks = std::move(sorted);
+    longest_first_at_the_end(out.items, processors,
+                             [](const BackwardTiles::Item& item) { return item.tiles + tile_cost; });
+    longest_first_at_the_end(out.query_items, processors, [&](const BackwardTiles::QueryItem& item) {
+        return steps_of(item.block) + block_cost;
+    });
     return out;
 }
 

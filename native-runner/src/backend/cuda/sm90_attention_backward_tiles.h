@@ -36,11 +36,16 @@ struct BackwardTiles {
         std::int32_t first_tile, tiles;
         std::int32_t first_key_block, key_blocks;
     };
+    /// A query block of one KV head: what a thread block of the query pass works through at a time.
+    struct QueryItem {
+        std::int32_t block, kv_head;
+    };
 
     std::vector<Query> queries;
     std::vector<Item> items;  ///< in the order to start them
     std::vector<KeyBlock> key_blocks;
-    std::vector<QueryBlock> query_blocks;  ///< in the order to start them, for every KV head
+    std::vector<QueryBlock> query_blocks;
+    std::vector<QueryItem> query_items;  ///< in the order to start them
 };
 
 struct BackwardTileSizes {

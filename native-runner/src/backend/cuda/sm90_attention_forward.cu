@@ -61,7 +61,6 @@ struct Config {
 struct Parameters {
     const ForwardTiles::Item* items;
     const std::int32_t* slots;
-    const std::int32_t* until;
     int* counters;  ///< items handed out, blocks that are done
     __nv_bfloat16* out;
     float* lse;
@@ -207,7 +206,7 @@ struct Kernel {
     }
 
     __device__ void load(const CUtensorMap& query_map, const CUtensorMap& slot_map,
-                         const CUtensorMap& tile_map) {
+                         const CUtensorMap& tile_map, const CUtensorMap& until_map) {
         const int query_bytes = C::Chunks * p.tile_tokens * p.group * 128;
         Ring query, keys, values;
         const auto load_values = [&](int key_stage, int head) {
@@ -260,9 +259,9 @@ struct Kernel {
 #pragma unroll
                 for (int i = 0; i < C::Slots; ++i)
                     if (now.needs_until(i))
-                        bulk_load(base + C::Until + (keys.stage * N + i * ForwardTiles::slot_keys) * 4,
-                                  p.until + now.place(i) % 4 * p.until_stride + now.place(i) / 4 * 4,
-                                  ForwardTiles::slot_keys * 4, barrier);
+                        tma_load_1d(base + C::Until + (keys.stage * N + i * ForwardTiles::slot_keys) * 4,
+                                    &until_map, barrier,
+                                    now.place(i) % 4 * p.until_stride + now.place(i) / 4 * 4);
                 // Values are needed one key tile later than keys.
                 if (j > 0) load_values(last, value_head);
                 last = keys.stage;
@@ -386,15 +385,14 @@ struct Kernel {
             before = softmax;
             if (fresh) softmax = Softmax{};
             hide(s, starts, keys.stage, query0, query1);
-            __syncwarp();
-            if (lane == 0) mbarrier_arrive(key_empty(keys.stage));
+            warp_arrive(key_empty(keys.stage));
             keys.next(Stages);
             softmax.template step<C::Lazy>(s, shrink, p.scale_log2);
             if (values_too) {
                 wgmma_wait<0>();
                 wgmma_hold(o);
                 wgmma_hold(probability);
-                if (lane == 0) mbarrier_arrive(value_empty(values.stage));
+                warp_arrive(value_empty(values.stage));
                 values.next(Stages);
             }
         };
@@ -420,8 +418,7 @@ struct Kernel {
             store_row(p.out + (std::int64_t(query1) * p.query_heads + h1) * D, valid1, o, 1, 1.0f / sum1);
         };
         const auto free_query = [&] {
-            __syncwarp();
-            if (lane == 0) mbarrier_arrive(query_empty(query.stage));
+            warp_arrive(query_empty(query.stage));
             query.next(QueryStages);
         };
         const auto finish_output = [&] {
@@ -431,7 +428,7 @@ struct Kernel {
             wgmma_wait<0>();
             wgmma_hold(o);
             wgmma_hold(probability);
-            if (lane == 0) mbarrier_arrive(value_empty(values.stage));
+            warp_arrive(value_empty(values.stage));
             values.next(Stages);
         };
 
@@ -475,7 +472,7 @@ template <class C>
 __global__ void __launch_bounds__(C::Threads, 1)
     forward_kernel(const __grid_constant__ CUtensorMap query_map,
                    const __grid_constant__ CUtensorMap slot_map, const __grid_constant__ CUtensorMap tile_map,
-                   const __grid_constant__ Parameters p) {
+                   const __grid_constant__ CUtensorMap until_map, const __grid_constant__ Parameters p) {
     extern __shared__ std::uint8_t dynamic[];
     const std::uint32_t at = shared_address(dynamic), base = (at + 1023) / 1024 * 1024;
     std::uint8_t* const shared = dynamic + (base - at);
@@ -488,20 +485,20 @@ __global__ void __launch_bounds__(C::Threads, 1)
     if (threadIdx.x == 0) {
         for (int i = 0; i < C::QueryStages; ++i) {
             mbarrier_init(kernel.query_full(i), 1);
-            mbarrier_init(kernel.query_empty(i), 4 * C::Groups);
+            mbarrier_init(kernel.query_empty(i), 4 * C::Groups * warp_arrivals);
         }
         for (int i = 0; i < C::Stages; ++i) {
             mbarrier_init(kernel.key_full(i), 1);
             mbarrier_init(kernel.value_full(i), 1);
-            mbarrier_init(kernel.key_empty(i), 4 * C::Groups);
-            mbarrier_init(kernel.value_empty(i), 4 * C::Groups);
+            mbarrier_init(kernel.key_empty(i), 4 * C::Groups * warp_arrivals);
+            mbarrier_init(kernel.value_empty(i), 4 * C::Groups * warp_arrivals);
         }
         mbarrier_fence_init();
     }
     __syncthreads();
     if (threadIdx.x < 128) {
         register_dealloc<C::LoadRegisters>();
-        if (threadIdx.x == 0) kernel.load(query_map, slot_map, tile_map);
+        if (threadIdx.x == 0) kernel.load(query_map, slot_map, tile_map, until_map);
     } else {
         register_alloc<C::ComputeRegisters>();
         kernel.compute();
@@ -522,7 +519,6 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float
     };
     const Parameters parameters{.items = tiles.items(),
                                 .slots = tiles.slots(),
-                                .until = tiles.visible_until(),
                                 .counters = tiles.counters(),
                                 .out = out,
                                 .lse = lse,
@@ -539,7 +535,10 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float
           "cudaFuncSetAttribute");
     forward_kernel<C>
         <<<std::min(device.multiprocessors, tiles.item_count()), C::Threads, C::Allocated, stream>>>(
-            map(group, tile_tokens), map(1, ForwardTiles::slot_keys), map(1, C::N), parameters);
+            map(group, tile_tokens), map(1, ForwardTiles::slot_keys), map(1, C::N),
+            encode_words(tiles.visible_until(), 4 * static_cast<std::uint64_t>(tiles.until_stride()),
+                         ForwardTiles::slot_keys),
+            parameters);
     check_launch("attention");
 }
 

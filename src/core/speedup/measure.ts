@@ -2,18 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { ExitCode, WishboneError } from './errors.js';
-import { planFor, summarise, tokeniseDataset, type PlanSummary } from './prepare.js';
-import { writePlan } from './plan/index.js';
-import type { WorkOptions } from './progress.js';
-import type { PlanOptions, RunnerOptions } from './run/config.js';
-import { locateRunner, parseRunnerError } from './run/runner.js';
+import { ExitCode, WishboneError } from '../errors.js';
+import { planFor, summarise, tokeniseDataset, type PlanSummary } from '../prepare.js';
+import { writePlan } from '../plan/index.js';
+import type { WorkOptions } from '../progress.js';
+import { cpu, gpu, planCost } from '../cost/index.js';
+import type { PlanOptions, RunnerOptions } from '../run/config.js';
+import { locateRunner, parseRunnerError } from '../run/runner.js';
+import { autoBackend, runnerBackends } from '../run/runner-info.js';
 
 /** What to measure. */
 export interface SpeedupRequest {
   readonly dataset: string;
   readonly model: string;
-  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1. */
+  /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1 and `max_steps` as 0. */
   readonly plan: PlanOptions;
   /** Use the dataset's first so many pairs; undefined means all. */
   readonly pairs?: number | undefined;
@@ -21,10 +23,20 @@ export interface SpeedupRequest {
   readonly rounds: number;
   /** `recompute` is not looked at. */
   readonly runner: RunnerOptions;
+  /** The runner's path, for threads that do not know the settings; by default it is located. */
+  readonly program?: string | undefined;
+}
+
+/** Seconds of a plan's first steps by phase. */
+export interface PhaseSeconds {
+  readonly reference: number;
+  readonly forward: number;
+  /** With clipping and AdamW. */
+  readonly backward: number;
 }
 
 /** What the runner prints at the end of `speedup` (docs/formats.md). */
-interface RunnerResult {
+export interface RunnerResult {
   readonly rounds: readonly { readonly sharedSeconds: number; readonly naiveSeconds: number }[];
   readonly sharedFlops: number;
   readonly naiveFlops: number;
@@ -35,6 +47,8 @@ interface RunnerResult {
   readonly ceilingFlops: number;
   readonly device: string;
   readonly threads: number;
+  /** Of the first few steps of each plan; older runners do not say. */
+  readonly phases?: { readonly shared: PhaseSeconds; readonly naive: PhaseSeconds };
 }
 
 /** Shared against naive, on this machine. */
@@ -50,6 +64,8 @@ export interface SpeedupResult extends RunnerResult {
   readonly tokenRatio: number;
   /** Required FLOPs, naive over shared: what a perfect implementation would reach. */
   readonly flopsRatio: number;
+  /** What the cost model says of the time's ratio on the kind of device that was measured. */
+  readonly predictedRatio: number;
   /** Required FLOPs over time, as a fraction of the machine's measured matrix product rate. */
   readonly sharedSpeedOfLight: number;
   readonly naiveSpeedOfLight: number;
@@ -65,10 +81,10 @@ export interface SpeedupResult extends RunnerResult {
  * @throws WishboneError for bad input, or with the runner's own error
  */
 export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions = {}): Promise<SpeedupResult> {
-  const runner = await locateRunner();
+  const runner = request.program ?? (await locateRunner());
   const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
-  const options = { ...request.plan, epochs: 1 };
+  const options = { ...request.plan, epochs: 1, max_steps: 0 };
   const sharing = options.sharing === 'none' ? 'pair' : options.sharing;
   const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
@@ -88,7 +104,11 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
       String(request.rounds),
       ...runnerFlags(request.runner),
     ];
-    return judge(await runRunner(runner, args, work), await summarise(dataset, shared, work));
+    const measured = await runRunner(runner, args, work);
+    const backend = request.runner.backend === 'auto' ? autoBackend(await runnerBackends(runner)) : request.runner.backend;
+    const device = backend === 'cpu' ? cpu(measured.ceilingFlops) : gpu(measured.device);
+    const { predictedSpeedup } = planCost(shared, dataset.model.config, { device });
+    return judge(measured, await summarise(dataset, shared, work), predictedSpeedup);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -120,7 +140,8 @@ async function runRunner(runner: string, args: readonly string[], work: WorkOpti
       const { round, step, steps, rounds } = message;
       work.onProgress?.({ phase: 'measure', done: (round - 1) * steps + step, total: rounds * steps });
     } else {
-      result = message;
+      const { type: _, ...rest } = message;
+      result = rest;
     }
   }
   const ended = await subprocess;
@@ -169,34 +190,25 @@ function runnerFailure(
   );
 }
 
-function judge(measured: RunnerResult, plan: PlanSummary): SpeedupResult {
-  const { rounds, sharedFlops, naiveFlops, sharedTokens, naiveTokens, pairs, steps, ceilingFlops, device, threads } =
-    measured;
+function judge(measured: RunnerResult, plan: PlanSummary, predictedRatio: number): SpeedupResult {
+  const { rounds, sharedFlops, naiveFlops, sharedTokens, naiveTokens, pairs, ceilingFlops } = measured;
   const sharedSeconds = median(rounds.map((round) => round.sharedSeconds));
   const naiveSeconds = median(rounds.map((round) => round.naiveSeconds));
   const ratios = rounds.map((round) => round.naiveSeconds / round.sharedSeconds);
   return {
+    ...measured,
     ratio: naiveSeconds / sharedSeconds,
     ratioMin: Math.min(...ratios),
     ratioMax: Math.max(...ratios),
     tokenRatio: naiveTokens / sharedTokens,
     flopsRatio: naiveFlops / sharedFlops,
+    predictedRatio,
     sharedSeconds,
     naiveSeconds,
     sharedPairsPerSecond: pairs / sharedSeconds,
     naivePairsPerSecond: pairs / naiveSeconds,
     sharedSpeedOfLight: sharedFlops / sharedSeconds / ceilingFlops,
     naiveSpeedOfLight: naiveFlops / naiveSeconds / ceilingFlops,
-    sharedFlops,
-    naiveFlops,
-    sharedTokens,
-    naiveTokens,
-    pairs,
-    steps,
-    ceilingFlops,
-    device,
-    threads,
-    rounds,
     plan,
   };
 }

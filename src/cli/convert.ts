@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { writeFileAtomically } from '../core/atomic-file.js';
+import { CONFIG_SUFFIX, isConfigFile } from '../core/config-file/index.js';
+import { convertConfig, convertedName, noteText, type ConversionNote } from '../core/convert/index.js';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { count } from './options.js';
+
+interface Options {
+  readonly out?: string;
+  readonly devices: number;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+export function addConvertCommand(program: Command): void {
+  program
+    .command('convert')
+    .summary('make a run config of a TRL or LLaMA-Factory YAML')
+    .description(
+      'Reads a DPO training config of TRL or LLaMA-Factory, writes a *.wishbone.json, and says line by line what it could\n' +
+        'not carry over.',
+    )
+    .argument('<yaml>', 'training config of TRL (DPOConfig and script arguments) or LLaMA-Factory (stage: dpo)')
+    .option('-o, --out <file>', 'the file to write (default: the same name with .wishbone.json)')
+    .option('--devices <number>', 'devices the YAML was written for: its batch size is per device', count, 1)
+    .option('--force', 'replace a file that is there')
+    .option('--json', 'print one JSON object')
+    .action(convertCommand);
+}
+
+async function convertCommand(argument: string, options: Options): Promise<void> {
+  const file = path.resolve(argument);
+  const out = path.resolve(options.out ?? convertedName(file));
+  if (!isConfigFile(out)) {
+    const what = `the name of a run config ends with ${CONFIG_SUFFIX}`;
+    throw new WishboneError(what, out, `name a file like x${CONFIG_SUFFIX} with --out`, ExitCode.usage);
+  }
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
+    throw new WishboneError(what, file, 'check the path, and that you may read it');
+  });
+  const converted = convertConfig(text, file, out, options.devices);
+  if (!options.force && existsSync(out)) {
+    throw new WishboneError('there is a file of this name', out, 'add --force, or name another with --out', ExitCode.cannotWrite);
+  }
+  await writeFileAtomically(out, async (handle) => void (await handle.writeFile(converted.text)));
+  const { from, carried, notes } = converted;
+  if (options.json) {
+    console.log(JSON.stringify({ out, from, carried, notes }));
+    return;
+  }
+  const lines = [`${carried} settings of ${path.basename(file)} (${from}) carried over as they are`];
+  const titles: readonly (readonly [ConversionNote['kind'], string])[] = [
+    ['changed', 'carried over, with a difference:'],
+    ['lost', 'not carried over:'],
+    ['needless', 'not needed here:'],
+  ];
+  for (const [kind, title] of titles) {
+    const some = notes.filter((note) => note.kind === kind);
+    if (some.length > 0) lines.push(title, ...some.map((note) => `  ${noteText(note)}`));
+  }
+  console.log([...lines, `written to ${out}`].join('\n'));
+}

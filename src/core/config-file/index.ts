@@ -1,0 +1,14 @@
+export { CONFIG_SUFFIX, CONFIG_VERSION, type SectionName, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
+export { type ConfigProblem } from './problems.js';
+export {
+  type ConfigFile,
+  configProblems,
+  isConfigFile,
+  locating,
+  parseConfigFile,
+  readConfigFile,
+  resolveConfig,
+} from './read.js';
+export { configSchema } from './schema.js';
+export { optionTables } from './tables.js';
+export { configText, type ConfigSettings } from './write.js';

@@ -1,0 +1,47 @@
+import { PATH_OPTIONS, type OptionPath, type Rule } from '../run/config.js';
+import { defaultOf, SECTIONS, SYNONYMS } from './fields.js';
+
+/**
+ * The options of each section as Markdown tables, from the same rules as the schema. `npm run schema` writes them into
+ * docs/run-config.md.
+ */
+export function optionTables(): string {
+  const tables = Object.entries(SECTIONS).map(([section, { fields, help, about }]) => {
+    const texts = help as Readonly<Record<string, string>>;
+    const rows = Object.entries(fields as Readonly<Record<string, Rule>>).map(([name, rule]) => {
+      const option = `${section}.${name}` as OptionPath;
+      const theirs = Object.entries(SYNONYMS).find(([, ours]) => ours === option)?.[0];
+      const named = `\`${name}\`${theirs === undefined ? '' : ` (or \`${theirs.split('.')[1]}\`)`}`;
+      return [named, code(defaultOf(option)), PATH_OPTIONS.has(option) ? 'path' : values(rule), texts[name] ?? ''];
+    });
+    const lines = [['option', 'default', 'values', 'meaning'], ['---', '---', '---', '---'], ...rows];
+    const cells = (row: readonly string[]): string => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+    return [`### \`${section}\`: ${about}`, '', ...lines.map(cells)].join('\n');
+  });
+  return tables.join('\n\n');
+}
+
+const code = (value: unknown): string => (value === undefined || value === '' ? '' : `\`${JSON.stringify(value)}\``);
+
+function values(rule: Rule): string {
+  switch (rule.kind) {
+    case 'choice':
+      return rule.choices.map((choice) => `\`${choice}\``).join(', ');
+    case 'flag':
+      return '`true`, `false`';
+    case 'string':
+      return rule.expected ?? 'text';
+    case 'list':
+      return rule.orItem ? `one or a list of ${values(rule.item)}` : `list of ${values(rule.item)}`;
+    case 'object':
+      return `objects with ${Object.entries(rule.fields).map(([name, field]) => `\`${name}\` (${values(field)})`).join(', ')}`;
+    default: {
+      const { kind, min, max, open } = rule;
+      const low = open === 'min' || open === 'both' ? `above ${min}` : `${min}`;
+      const high = open === 'max' || open === 'both' ? `below ${max}` : `${max}`;
+      const what = kind === 'integer' ? 'whole number' : 'number';
+      // A bound that nobody meets would only be noise.
+      return max < 1e9 ? `${what}, ${low} to ${high}` : min > -1e9 ? `${what}, ${/^above/.test(low) ? low : `from ${low}`}` : what;
+    }
+  }
+}

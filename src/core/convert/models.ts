@@ -1,0 +1,20 @@
+import type { Conversion } from './conversion.js';
+
+/** Carries over the names of models: folders here, which may be names on the Hugging Face Hub there. */
+export function convertModel(conversion: Conversion, name: string, target: 'model' | 'training.reference_model'): void {
+  const text = conversion.takeText(name);
+  if (text === undefined) return;
+  const found = conversion.find(text);
+  if (found !== undefined) conversion.set(target, found, name);
+  else
+    conversion.lost(name, `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`);
+}
+
+/** The same of a data file. */
+export function convertDataset(conversion: Conversion, name: string, target: 'dataset' | 'eval_dataset'): void {
+  const text = conversion.takeText(name);
+  if (text === undefined) return;
+  const found = /\.(jsonl|json|csv|tsv|parquet)(\.gz)?$/i.test(text) ? conversion.find(text) : undefined;
+  if (found !== undefined) conversion.set(target, found, name);
+  else conversion.lost(name, `there is no such file here: download the dataset, and name its file as ${target}`);
+}

@@ -1,0 +1,125 @@
+import { EVAL_METRICS } from '../run/config.js';
+import type { Conversion } from './conversion.js';
+
+/** transformers' `TrainingArguments` where its default is not Wishbone's. */
+const DEFAULTS = { epochs: 3, batch: 8, saveSteps: 500 };
+
+/**
+ * What TRL's and LLaMA-Factory's configs have in common: the settings of transformers' `TrainingArguments`.
+ *
+ * @param defaultRate learning rate when the file names none
+ */
+export function convertTrainingArguments(conversion: Conversion, defaultRate: number): void {
+  batch(conversion);
+  length(conversion);
+  schedule(conversion, defaultRate);
+  optimizer(conversion);
+  evaluation(conversion);
+  checkpoints(conversion);
+  device(conversion);
+  conversion.carry('seed', 'plan.seed');
+  conversion.carry('max_grad_norm', 'training.max_grad_norm');
+  const name = conversion.takeText('run_name');
+  if (name !== undefined) conversion.set('name', name, 'run_name');
+}
+
+/** The pairs of an optimizer step are one number here: a step accumulates over its bins anyway. */
+function batch(conversion: Conversion): void {
+  const name = 'per_device_train_batch_size';
+  const each = conversion.takeNumber(name) ?? DEFAULTS.batch;
+  const accumulation = conversion.takeNumber('gradient_accumulation_steps') ?? 1;
+  const { devices } = conversion;
+  conversion.set('plan.batch_size', each * accumulation * devices, name);
+  conversion.changed(
+    name,
+    `plan.batch_size ${each * accumulation * devices}: ${each} a device × ${accumulation} accumulated × ${devices} ` +
+      `device${devices === 1 ? '' : 's'}${devices === 1 ? ' (--devices says how many)' : ''}`,
+  );
+}
+
+function length(conversion: Conversion): void {
+  const steps = conversion.takeNumber('max_steps');
+  const epochs = conversion.takeNumber('num_train_epochs') ?? DEFAULTS.epochs;
+  if (steps !== undefined && steps > 0) conversion.set('plan.max_steps', steps, 'max_steps');
+  else if (Number.isInteger(epochs)) conversion.set('plan.epochs', epochs, 'num_train_epochs');
+  else conversion.lost('num_train_epochs', 'epochs are whole here; plan.max_steps can end a run within one');
+}
+
+function schedule(conversion: Conversion, defaultRate: number): void {
+  const rate = conversion.takeNumber('learning_rate') ?? defaultRate;
+  conversion.set('training.learning_rate', rate, 'learning_rate');
+  const type = conversion.take('lr_scheduler_type') ?? 'linear';
+  let ratio = conversion.takeNumber('warmup_ratio') ?? 0;
+  let steps = conversion.takeNumber('warmup_steps') ?? 0;
+  // transformers 5 takes a fraction as `warmup_steps`.
+  if (steps > 0 && steps < 1) [ratio, steps] = [steps, 0];
+  if (type === 'constant') {
+    // transformers has no warm-up there, whatever is asked for.
+    [ratio, steps] = [0, 0];
+    conversion.set('training.lr_scheduler_type', 'constant', 'lr_scheduler_type');
+  } else if (type === 'constant_with_warmup') {
+    conversion.set('training.lr_scheduler_type', 'constant', 'lr_scheduler_type');
+  } else conversion.set('training.lr_scheduler_type', type, 'lr_scheduler_type');
+  conversion.set('training.warmup_ratio', ratio, 'warmup_ratio');
+  if (steps > 0) conversion.set('training.warmup_steps', steps, 'warmup_steps');
+  const kwargs = conversion.take('lr_scheduler_kwargs');
+  if (kwargs === undefined) return;
+  if (typeof kwargs !== 'object' || kwargs === null || Array.isArray(kwargs))
+    return conversion.lost('lr_scheduler_kwargs', 'it is no list of settings');
+  for (const [name, value] of Object.entries(kwargs)) {
+    const known = ['num_decay_steps', 'decay_type', 'min_lr_ratio'].find((option) => option === name);
+    if (type === 'warmup_stable_decay' && known !== undefined)
+      conversion.set(`training.${known as 'decay_type'}`, value, 'lr_scheduler_kwargs');
+    else conversion.lost('lr_scheduler_kwargs', `${name} has no counterpart`);
+  }
+}
+
+function optimizer(conversion: Conversion): void {
+  for (const name of ['weight_decay', 'adam_beta1', 'adam_beta2', 'adam_epsilon'] as const)
+    conversion.carry(name, `training.${name}`);
+  const optim = conversion.take('optim');
+  if (optim !== undefined && !/^adamw_(torch|torch_fused|hf)$/.test(String(optim)))
+    conversion.lost('optim', 'the optimizer is AdamW (adamw_torch); training.adam_moments "bfloat16" halves its memory');
+}
+
+function evaluation(conversion: Conversion): void {
+  const strategy = conversion.take('eval_strategy') ?? conversion.take('evaluation_strategy');
+  const name = conversion.has('eval_strategy') ? 'eval_strategy' : 'evaluation_strategy';
+  const steps = conversion.takeNumber('eval_steps');
+  const asked = strategy === 'steps' || strategy === 'epoch';
+  if (strategy === 'epoch') conversion.lost(name, 'evaluation is every so many steps: set training.eval_steps');
+  else if (asked && steps !== undefined && steps < 1)
+    conversion.lost('eval_steps', 'a fraction of the run; give a number of steps');
+  else if (asked && steps !== undefined) conversion.set('training.eval_steps', steps, 'eval_steps');
+  else if (asked) conversion.lost(name, 'it names no eval_steps; set training.eval_steps');
+  else if (strategy !== undefined && strategy !== 'no') conversion.lost(name, 'there is no such strategy');
+  conversion.carry('load_best_model_at_end', 'training.load_best_model_at_end');
+  const metric = conversion.take('metric_for_best_model');
+  if (metric !== undefined) {
+    const ours = EVAL_METRICS.find((known) => known === metric || known === `eval_${String(metric)}`);
+    if (ours === undefined) conversion.lost('metric_for_best_model', `known here: ${EVAL_METRICS.join(', ')}`);
+    else conversion.set('training.metric_for_best_model', ours, 'metric_for_best_model');
+  }
+  const batch = conversion.take('per_device_eval_batch_size');
+  if (batch !== undefined)
+    conversion.needless('per_device_eval_batch_size', 'the mean over the eval dataset does not depend on it');
+}
+
+function checkpoints(conversion: Conversion): void {
+  const strategy = conversion.take('save_strategy') ?? 'steps';
+  const steps = conversion.takeNumber('save_steps') ?? DEFAULTS.saveSteps;
+  if (strategy === 'no') conversion.set('training.save_steps', 0, 'save_strategy');
+  else if (strategy !== 'steps') conversion.lost('save_strategy', 'checkpoints are every so many steps: training.save_steps');
+  else if (steps < 1) conversion.lost('save_steps', 'a fraction of the run; give a number of steps');
+  else conversion.set('training.save_steps', steps, 'save_steps');
+  const limit = conversion.takeNumber('save_total_limit') ?? 0;
+  conversion.set('training.save_total_limit', limit, 'save_total_limit');
+}
+
+function device(conversion: Conversion): void {
+  if (conversion.takeFlag('use_cpu')) conversion.set('runner.backend', 'cpu', 'use_cpu');
+  if (conversion.takeFlag('full_determinism')) conversion.set('runner.deterministic', true, 'full_determinism');
+  if (conversion.takeFlag('gradient_checkpointing'))
+    conversion.set('runner.recompute', 'block', 'gradient_checkpointing');
+  if (conversion.takeFlag('bf16')) conversion.needless('bf16', 'a GPU computes in bf16 with fp32 master weights, a CPU in fp32');
+}

@@ -1,0 +1,47 @@
+import { isAlias, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { WishboneError } from '../errors.js';
+
+/** One setting of a YAML file. */
+export interface YamlSetting {
+  readonly name: string;
+  readonly value: unknown;
+  /** From 1. */
+  readonly line: number;
+}
+
+/**
+ * The settings of a YAML file that is one mapping.
+ *
+ * @param file named in errors; never opened
+ * @throws WishboneError for text that is no YAML, or no mapping
+ */
+export function yamlSettings(text: string, file: string): readonly YamlSetting[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    throw new WishboneError(
+      `not valid YAML: ${error.message.split('\n')[0] as string}`,
+      `${file}:${lines.linePos(error.pos[0]).line}`,
+      'repair the file',
+    );
+  }
+  if (!isMap(document.contents)) {
+    throw new WishboneError('the YAML is not a list of settings', file, 'give a training config of TRL or LLaMA-Factory');
+  }
+  return document.contents.items.map(({ key, value }) => {
+    const line = isScalar(key) && key.range ? lines.linePos(key.range[0]).line : 1;
+    const name = isScalar(key) ? String(key.value) : JSON.stringify(key);
+    return { name, line, value: isScalar(value) && !isAlias(value) ? value.value : plain(value, document, file, line) };
+  });
+}
+
+function plain(value: unknown, document: ReturnType<typeof parseDocument>, file: string, line: number): unknown {
+  if (value === null || value === undefined) return null;
+  try {
+    // Aliases that multiply are refused by the library.
+    return (value as { toJS(document: unknown, options: object): unknown }).toJS(document, { maxAliasCount: 100 });
+  } catch (error) {
+    throw new WishboneError(`not valid YAML: ${(error as Error).message}`, `${file}:${line}`, 'repair the file');
+  }
+}

@@ -1,0 +1,10 @@
+export { earlierPaces, type EarlierPace } from './earlier-pace.js';
+export {
+  Forecaster,
+  type ForecastInput,
+  type ForecastMeans,
+  type ForecastState,
+  type TimeForecast,
+} from './forecaster.js';
+export { type MemoryForecast, parseMemory, PlanScratch } from './memory.js';
+export { forecastPlan, type PlanForecast, type PlanForecastRequest, predictedSeconds } from './plan-forecast.js';

@@ -1,0 +1,135 @@
+import { binCost, cpu, gpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
+import type { LlamaShape } from '../model/flops.js';
+import { Pace } from '../pace.js';
+import { stepCount, writePlan, type Plan } from '../plan/index.js';
+import { preparePlan, type PlanSummary } from '../prepare.js';
+import type { WorkOptions } from '../progress.js';
+import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
+import { WITHOUT_REFERENCE } from '../run/conflicts.js';
+
+/** The device whose times are predicted: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. */
+export type ForecastDevice =
+  | { readonly kind: 'gpu'; readonly name?: string | undefined }
+  | { readonly kind: 'cpu'; readonly ceiling: number };
+
+/** What a forecast is made from. Cloneable: a worker is started with it. */
+export interface PlanForecastRequest {
+  readonly dataset: string;
+  /** Preference file that is evaluated on; looked at so that its faults are known before the start. */
+  readonly evalDataset?: string | undefined;
+  readonly model: string;
+  readonly plan: PlanOptions;
+  /** Undefined: how fast this machine is, is not known. */
+  readonly device?: ForecastDevice | undefined;
+  /** Where the plan is written, so that the runner can say how much memory it needs. */
+  readonly planFile?: string | undefined;
+}
+
+/** What a plan promises before anything is trained. */
+export interface PlanForecast {
+  readonly summary: PlanSummary;
+  readonly datasetSha256: string;
+  readonly evalPairs?: number | undefined;
+  /** Predicted seconds over the whole plan; undefined without a device. */
+  readonly seconds?: PlanSeconds | undefined;
+  /** The bin that is predicted to take longest. */
+  readonly slowest: SlowestBin;
+}
+
+export interface PlanSeconds {
+  /** One forward pass over all bins. */
+  readonly forward: number;
+  /** Policy forward and backward over all bins, and AdamW. */
+  readonly training: number;
+}
+
+export interface SlowestBin {
+  /** Both from 1, as people count. */
+  readonly step: number;
+  readonly bin: number;
+  readonly tokens: number;
+  /** Its predicted time over the mean of all bins. */
+  readonly overMean: number;
+}
+
+/**
+ * Plans as a run would, and says what that comes to.
+ *
+ * @throws WishboneError for the first thing that is wrong with the files or does not fit together
+ */
+export async function forecastPlan(request: PlanForecastRequest, work: WorkOptions = {}): Promise<PlanForecast> {
+  const { dataset, plan, summary } = await preparePlan(request, work);
+  const evaluation =
+    request.evalDataset === undefined
+      ? undefined
+      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
+  const times = await timesOf(plan, dataset.model.config, speedOf(request.device), work);
+  if (request.planFile !== undefined) {
+    work.onProgress?.({ phase: 'write', done: 0, total: 0 });
+    await writePlan(request.planFile, plan);
+  }
+  work.signal?.throwIfAborted();
+  return {
+    summary,
+    datasetSha256: dataset.sha256.dataset,
+    evalPairs: evaluation?.summary.pairs,
+    seconds: request.device === undefined ? undefined : times.seconds,
+    slowest: times.slowest,
+  };
+}
+
+function speedOf(device: ForecastDevice | undefined): DeviceSpeed {
+  if (device === undefined) return h200;
+  return device.kind === 'cpu' ? cpu(device.ceiling) : gpu(device.name);
+}
+
+async function timesOf(
+  plan: Plan,
+  shape: LlamaShape,
+  device: DeviceSpeed,
+  work: WorkOptions,
+): Promise<{ seconds: PlanSeconds; slowest: SlowestBin }> {
+  const pace = new Pace(work);
+  const steps = stepCount(plan);
+  const passes = (of: Passes, bin: number): number =>
+    sumSeconds(binCost(plan, bin, shape, { device, passes: of }).seconds);
+  let [forward, training, bins] = [0, 0, 0];
+  let slowest = { step: 1, bin: 1, tokens: 0, seconds: 0 };
+  for (let step = 0; step < steps; step++) {
+    const first = plan.stepBinStart[step] as number;
+    for (let bin = first; bin < (plan.stepBinStart[step + 1] as number); bin++) {
+      const seconds = passes({ forward: 1, backward: 1 }, bin);
+      forward += passes({ forward: 1, backward: 0 }, bin);
+      training += seconds;
+      bins++;
+      if (seconds > slowest.seconds) {
+        const tokens = (plan.binStart[bin + 1] as number) - (plan.binStart[bin] as number);
+        slowest = { step: step + 1, bin: bin - first + 1, tokens, seconds };
+      }
+    }
+    await pace.item(() => ({ phase: 'plan', done: step, total: steps }));
+  }
+  const { seconds: longest, ...which } = slowest;
+  const overMean = training > 0 ? (longest * bins) / training : 1;
+  return {
+    seconds: { forward, training: training + steps * stepSeconds(shape, device) },
+    slowest: { ...which, overMean },
+  };
+}
+
+/** How many forward passes more than the policy's own a run makes over its plan. */
+function moreForwards(training: TrainingOptions, { recompute }: RunnerOptions, epochs: number): number {
+  const compares = ([training.loss_type].flat() as LossType[]).some((loss) => !WITHOUT_REFERENCE.includes(loss));
+  // Up front, each pair is seen once, whatever the epochs.
+  const reference = !compares ? 0 : training.reference === 'in_step' ? 1 : 1 / epochs;
+  // Recomputing a block is a forward pass of it; the MLP is about half of one.
+  return reference + { none: 0, mlp: 0.5, block: 1 }[recompute];
+}
+
+/** Predicted seconds of a run's reference pass and training. */
+export function predictedSeconds(
+  { forward, training }: PlanSeconds,
+  options: { readonly plan: PlanOptions; readonly training: TrainingOptions; readonly runner: RunnerOptions },
+): number {
+  return training + forward * moreForwards(options.training, options.runner, options.plan.epochs);
+}

@@ -1,0 +1,17 @@
+export {
+  listSpeedups,
+  parseSpeedup,
+  saveSpeedup,
+  speedupRecord,
+  type SpeedupRecord,
+  SPEEDUPS_FOLDER,
+  type StoredSpeedup,
+} from './history.js';
+export {
+  measureSpeedup,
+  median,
+  type PhaseSeconds,
+  runnerFlags,
+  type SpeedupRequest,
+  type SpeedupResult,
+} from './measure.js';

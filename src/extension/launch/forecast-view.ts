@@ -1,0 +1,105 @@
+import { WishboneError } from '../../core/errors.js';
+import type { ForecastState } from '../../core/forecast/index.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../format.js';
+import type { ForecastFigure, ForecastView } from '../../protocol/launch.js';
+import { locations } from '../error-text.js';
+import { progressText } from '../plan-progress-text.js';
+
+type Done = Extract<ForecastState, { kind: 'done' }>;
+
+/** A forecast as the form shows it. */
+export function forecastView(state: ForecastState, trusted: boolean): ForecastView {
+  switch (state.kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'working': {
+      const { progress } = state;
+      if (progress === undefined) return { kind: 'working', text: 'Planning', fraction: -1 };
+      const fraction = progress.total > 0 ? Math.min(1, progress.done / progress.total) : -1;
+      return { kind: 'working', text: progressText(progress), fraction };
+    }
+    case 'failed':
+      return failureView(state.error);
+    case 'done':
+      return { kind: 'done', figures: figuresOf(state, trusted) };
+  }
+}
+
+function failureView(error: unknown): ForecastView {
+  if (error instanceof WishboneError) {
+    const { what, where, advice } = error;
+    return {
+      kind: 'failed',
+      what: sentence(what),
+      where,
+      advice: sentence(advice),
+      opens: locations(where).length > 0,
+    };
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return { kind: 'failed', what: `Wishbone met a fault of its own: ${what}`, where: '', advice: '', opens: false };
+}
+
+function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
+  const { summary, slowest, evalPairs } = plan;
+  const figure = (label: string, value: string, detail: string, tone: 'plain' | 'bad' = 'plain'): ForecastFigure => ({
+    label,
+    value,
+    detail,
+    tone,
+  });
+  return [
+    figure('Pairs', formatCount(summary.pairs), pairsDetail(summary, evalPairs)),
+    figure('Steps', formatCount(summary.steps), `in ${plural(summary.bins, 'bin')}, ${formatPercent(summary.fill)} full`),
+    figure(
+      'Tokens',
+      formatCount(summary.planTokens),
+      summary.sharing === 'none'
+        ? 'every response with its own prompt'
+        : `${formatCount(summary.naiveTokens)} without sharing: ${formatRatio(summary.tokenRatio)}`,
+    ),
+    figure(
+      'Predicted speedup',
+      formatRatio(summary.predictedSpeedup),
+      `over naive pairing; ${formatRatio(summary.predictedSpeedupUnpacked)} over unpacked pairs`,
+    ),
+    figure(
+      'Slowest bin',
+      `${formatRatio(slowest.overMean)} the mean`,
+      `step ${formatCount(slowest.step)}, bin ${formatCount(slowest.bin)}: ${plural(slowest.tokens, 'token')}`,
+    ),
+    memoryFigure(memory, trusted),
+    time === undefined
+      ? figure('Time', 'not known yet', 'known once a run or a measurement was made on this machine')
+      : figure('Time', `about ${formatDuration(time.seconds)}`, time.source),
+  ];
+}
+
+function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {
+  const parts = [
+    ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} times`] : []),
+    ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} left out: too long`] : []),
+    ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} cut off`] : []),
+    ...(summary.droppedByMargin > 0 ? [`${formatCount(summary.droppedByMargin)} without a margin`] : []),
+    ...(evalPairs === undefined ? [] : [`${formatCount(evalPairs)} to evaluate on`]),
+  ];
+  return parts.length === 0 ? 'all of the dataset' : parts.join(', ');
+}
+
+function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure {
+  const label = 'Peak memory';
+  if (memory === undefined) {
+    const detail = trusted ? 'the runner is asked' : 'known once the workspace is trusted';
+    return { label, value: trusted ? '…' : 'not known', detail, tone: 'plain' };
+  }
+  if (memory instanceof WishboneError) {
+    return { label, value: 'not known', detail: `${sentence(memory.what)}: ${memory.advice}`, tone: 'bad' };
+  }
+  const value = formatBytes(memory.bytes);
+  if (memory.fits === false) {
+    return { label, value, detail: `does not fit into ${formatBytes(memory.deviceBytes)}. ${memory.advice ?? ''}`, tone: 'bad' };
+  }
+  const where = memory.deviceBytes === undefined ? 'on the CPU' : `of ${formatBytes(memory.deviceBytes)} on the GPU`;
+  const parts = `weights ${formatBytes(memory.weights)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`;
+  return { label, value, detail: `${where}: ${parts}`, tone: 'plain' };
+}

@@ -1,0 +1,263 @@
+import { homedir } from 'node:os';
+
+import * as vscode from 'vscode';
+
+import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
+import { PRESETS, presetById } from '../../core/run/index.js';
+import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
+import { loadPage } from '../panel/page.js';
+import { manageTrust } from '../trust.js';
+import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
+import { formSections } from './fields.js';
+import { forecastView } from './forecast-view.js';
+import type { Launcher } from './launcher.js';
+import { isPathField, lookAt, type Looked, PATH_FIELDS, type PathField, pathKind } from './look-at.js';
+
+/** What a form begins from. */
+export interface FormStart {
+  readonly values: Values;
+  /** Id of the preset, or empty for another run's options. */
+  readonly preset: string;
+}
+
+/** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
+export class LaunchForm implements vscode.Disposable {
+  readonly #disposables: vscode.Disposable[] = [];
+  readonly #forecaster: Forecaster;
+  #values: Values;
+  #preset: string;
+  #looked: Partial<Record<PathField, Looked>> = {};
+  #forecast: ForecastState = { kind: 'none' };
+  #ready = false;
+  #starting = false;
+  #disposed = false;
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    readonly launcher: Launcher,
+    start: FormStart,
+  ) {
+    this.#values = start.values;
+    this.#preset = start.preset;
+    this.#forecaster = new Forecaster(launcher.forecastMeans(), (state) => this.#setForecast(state));
+    this.#disposables.push(
+      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) this.#ready = false;
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#changed()),
+      vscode.workspace.onDidSaveTextDocument(({ uri }) => {
+        if (!PATH_FIELDS.some((field) => this.#path(field) === uri.fsPath)) return;
+        this.#forecaster.forget();
+        this.#looked = {};
+        void this.#lookAll();
+      }),
+    );
+    panel.title = 'Launch Run';
+    loadPage(panel, launcher.extensionUri, 'launch', panel.title);
+    void this.#lookAll();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+    this.#forecaster.dispose().catch((error: unknown) => this.launcher.problems.log(error));
+  }
+
+  #receive(value: unknown): void {
+    const message = readLaunchMessage(value);
+    if (message === undefined) return;
+    this.#answer(message).catch((error: unknown) => void this.launcher.problems.show(error));
+  }
+
+  async #answer(message: LaunchMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        return this.#sendAll();
+      case 'set':
+        return this.#set({ [message.field]: message.value });
+      case 'choose':
+        return this.#choose(message.field);
+      case 'preset':
+        return this.#usePreset(message.id);
+      case 'start':
+        return this.#start();
+      case 'open-fault':
+        if (this.#forecast.kind === 'failed') await this.launcher.problems.open(this.#forecast.error);
+        return;
+      case 'manage-trust':
+        return manageTrust();
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    const backends = await this.launcher.backends();
+    this.#ready = true;
+    const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
+    const form = { title: this.panel.title, presets, sections: formSections(backends) };
+    this.#send({ type: 'form', form, values: this.#values });
+    this.#sendState();
+    this.#sendForecast();
+  }
+
+  async #set(values: Values): Promise<void> {
+    const known = Object.fromEntries(Object.entries(values).filter(([field]) => field in this.#values));
+    this.#values = { ...this.#values, ...known };
+    const paths = PATH_FIELDS.filter((field) => field in known);
+    this.#changed();
+    for (const field of paths) await this.#look(field);
+  }
+
+  async #choose(field: string): Promise<void> {
+    if (!isPathField(field)) return;
+    const chosen = await this.launcher.choosePath(pathKind(field));
+    if (chosen === undefined) return;
+    await this.#set({ [field]: chosen });
+    this.#send({ type: 'values', values: { [field]: chosen } });
+  }
+
+  async #usePreset(id: string): Promise<void> {
+    const preset = presetById(id);
+    if (preset === undefined) return;
+    const { options } = readDraft(this.#values);
+    const texts = optionTexts({ ...preset, runner: options?.runner ?? this.launcher.defaultRunner });
+    this.#preset = id;
+    await this.#set(this.#fitted(texts));
+    this.#send({ type: 'values', values: this.#values });
+  }
+
+  /** Options as far as the model allows them. */
+  #fitted(texts: Values): Values {
+    const most = this.#looked.model?.model?.config.maxPositions ?? Infinity;
+    const tooLong = Number(texts['plan.max_length']) > most;
+    return tooLong ? { ...texts, 'plan.max_length': String(most) } : texts;
+  }
+
+  #path(field: PathField): string {
+    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+    return resolvePath(this.#values[field] ?? '', folder, homedir());
+  }
+
+  async #lookAll(): Promise<void> {
+    for (const field of PATH_FIELDS) await this.#look(field);
+    this.#changed();
+  }
+
+  async #look(field: PathField): Promise<void> {
+    const file = this.#path(field);
+    if (this.#looked[field]?.path === file) return;
+    const looked = await lookAt(field, file);
+    // Typed on meanwhile.
+    if (this.#disposed || this.#path(field) !== file) return;
+    this.#looked = { ...this.#looked, [field]: looked };
+    if (field === 'model' && this.#preset !== '') {
+      const fitted = this.#fitted(this.#values);
+      if (fitted !== this.#values) {
+        this.#values = fitted;
+        this.#send({ type: 'values', values: { 'plan.max_length': fitted['plan.max_length']! } });
+      }
+    }
+    this.#changed();
+  }
+
+  /** What is wrong, by field. A path that was not looked at yet is not wrong yet. */
+  #problems(): Record<string, string> {
+    const problems: Record<string, string> = { ...readDraft(this.#values).problems };
+    for (const field of ['dataset', 'model'] as const) {
+      if (this.#path(field) === '') problems[field] = `Choose a ${field === 'model' ? 'model folder' : 'preference file'}`;
+    }
+    for (const field of PATH_FIELDS) {
+      const looked = this.#looked[field];
+      if (looked?.problem !== undefined && looked.path === this.#path(field)) problems[field] = looked.problem;
+    }
+    return problems;
+  }
+
+  #state(): FormState {
+    const problems = this.#problems();
+    const preset = presetById(this.#preset);
+    const base = preset && optionTexts({ ...preset, runner: this.launcher.defaultRunner });
+    const changed = base === undefined ? [] : Object.keys(base).filter((option) => this.#values[option] !== base[option]);
+    const notes = Object.fromEntries(
+      PATH_FIELDS.flatMap((field) => {
+        const { note, path: looked } = this.#looked[field] ?? {};
+        return note === undefined || looked !== this.#path(field) ? [] : [[field, note]];
+      }),
+    );
+    return {
+      problems,
+      notes,
+      hidden: idleFields(this.#values).filter((field) => !changed.includes(field) && problems[field] === undefined),
+      changed,
+      preset: this.#preset,
+      blocked: this.#blocked(problems),
+      trusted: vscode.workspace.isTrusted,
+      starting: this.#starting,
+    };
+  }
+
+  #blocked(problems: Readonly<Record<string, string>>): string {
+    if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
+    if (this.launcher.runsFolderFor(this.#path('dataset')) === undefined) return 'Runs are kept in the folder that is open. Open one first.';
+    if (this.#starting) return 'The run is being started.';
+    const count = Object.keys(problems).length;
+    if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
+    if (this.#forecast.kind === 'failed') return 'The plan cannot be made.';
+    return '';
+  }
+
+  /** After every change: says what it means, and forecasts anew. */
+  #changed(): void {
+    if (this.#disposed) return;
+    this.#sendState();
+    const { options, problems } = { ...readDraft(this.#values), problems: this.#problems() };
+    // Only what has been looked at and found good is planned.
+    const looked = PATH_FIELDS.every((field) => this.#looked[field]?.path === this.#path(field));
+    if (options === undefined || !looked || Object.keys(problems).length > 0) return this.#forecaster.update(undefined);
+    this.#forecaster.update({ ...this.#chosen(), ...options });
+  }
+
+  #chosen(): { dataset: string; evalDataset: string | undefined; model: string } {
+    const evalDataset = this.#path('evalDataset');
+    return {
+      dataset: this.#path('dataset'),
+      evalDataset: evalDataset === '' ? undefined : evalDataset,
+      model: this.#path('model'),
+    };
+  }
+
+  #setForecast(state: ForecastState): void {
+    if (this.#disposed) return;
+    this.#forecast = state;
+    this.#sendState();
+    this.#sendForecast();
+  }
+
+  async #start(): Promise<void> {
+    const { options } = readDraft(this.#values);
+    const model = this.#looked.model?.model;
+    if (options === undefined || model === undefined || this.#blocked(this.#problems()) !== '') return;
+    this.#starting = true;
+    this.#sendState();
+    try {
+      const name = (this.#values['name'] ?? '').trim();
+      const started = await this.launcher.start({ ...this.#chosen(), ...options, model, name: name === '' ? undefined : name });
+      if (started) this.panel.dispose();
+    } finally {
+      this.#starting = false;
+      if (!this.#disposed) this.#sendState();
+    }
+  }
+
+  #sendState(): void {
+    this.#send({ type: 'state', state: this.#state() });
+  }
+
+  #sendForecast(): void {
+    this.#send({ type: 'forecast', forecast: forecastView(this.#forecast, vscode.workspace.isTrusted) });
+  }
+
+  #send(message: LaunchHostMessage): void {
+    if (this.#ready && !this.#disposed) void this.panel.webview.postMessage(message);
+  }
+}

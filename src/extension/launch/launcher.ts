@@ -1,0 +1,237 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
+import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
+import type { ModelInfo } from '../../core/model/index.js';
+import type { PlanSummary } from '../../core/prepare.js';
+import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
+import {
+  type BackendInfo,
+  checkDiskSpace,
+  DEFAULT_RUNNER,
+  locateRunner,
+  PRESETS,
+  type RunConfig,
+  runnerBackends,
+  RUNS_FOLDER,
+} from '../../core/run/index.js';
+import { runInWorker } from '../../core/worker-task.js';
+import { formatRatio, plural } from '../../format.js';
+import { readLaunchState } from '../../protocol/launch.js';
+import { onlyDataset } from '../datasets/find-datasets.js';
+import { pageOptions } from '../panel/page.js';
+import type { RunPanels } from '../panel/run-panels.js';
+import { withPlanProgress } from '../plan-progress.js';
+import type { Problems } from '../problems.js';
+import type { RunActions } from '../runs/run-actions.js';
+import { mayBeDataset, mayBeModel } from './candidates.js';
+import { type LaunchOptions, optionTexts, type Values } from './draft.js';
+import { type FormStart, LaunchForm } from './launch-form.js';
+import { pickDataset } from './pick-dataset.js';
+import { onlyModel, pickModel } from './pick-model.js';
+import { RecentPaths } from './recent.js';
+
+const VIEW_TYPE = 'wishbone.launch';
+const OPEN_RUN = 'Open Run';
+
+/** Everything that has been decided when a run is started. */
+export interface Decision extends LaunchOptions {
+  readonly dataset: string;
+  readonly evalDataset: string | undefined;
+  readonly model: ModelInfo;
+  readonly name: string | undefined;
+}
+
+/** From nothing to a run at work: opens forms, and plans, starts and shows what they decide. */
+export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerializer {
+  readonly defaultRunner = DEFAULT_RUNNER;
+  readonly #datasets: RecentPaths;
+  readonly #models: RecentPaths;
+  readonly #forms = new Set<LaunchForm>();
+  readonly #registration = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
+  #backends: Promise<readonly BackendInfo[]> | undefined;
+
+  constructor(
+    readonly context: vscode.ExtensionContext,
+    readonly actions: RunActions,
+    readonly panels: RunPanels,
+    readonly problems: Problems,
+  ) {
+    this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
+    this.#models = new RecentPaths(context.globalState, 'recentModels');
+  }
+
+  get extensionUri(): vscode.Uri {
+    return this.context.extensionUri;
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+    for (const form of this.#forms) form.dispose();
+  }
+
+  /** Opens a form. @param given a preference file to begin with: a path, an address, or an item of the Datasets view */
+  async launch(given?: unknown): Promise<void> {
+    const { dataset, model } = await this.likelyPaths(given);
+    const preset = PRESETS[0]!;
+    const options = { ...preset, runner: DEFAULT_RUNNER };
+    this.#open({ values: valuesOf({ dataset, model, options }), preset: preset.id });
+  }
+
+  /** What a form begins with: the file that was given, else the likeliest one; and a model. */
+  async likelyPaths(given: unknown): Promise<{ dataset: string | undefined; model: string | undefined }> {
+    const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);
+    return { dataset, model };
+  }
+
+  /** Opens a form with another run's settings, every one open to be changed. */
+  async duplicate(config: RunConfig): Promise<void> {
+    const { dataset, eval_dataset: evaluation, model } = config;
+    const values = valuesOf({ dataset: dataset.path, evalDataset: evaluation?.path, model: model.path, options: config });
+    this.#open({ values, preset: '' });
+  }
+
+  /** Opens a form with what a run config says. What it leaves out is its preset's, and the likeliest file and model. */
+  async launchConfig(config: ConfigFile): Promise<void> {
+    const { name, preset = 'standard', evalDataset } = config;
+    const likely = config.dataset !== undefined && config.model !== undefined ? undefined : await this.likelyPaths(config.dataset);
+    const { dataset = likely?.dataset, model = likely?.model } = config;
+    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
+    this.#open({ values: { ...values, name: name ?? '' }, preset });
+  }
+
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    panel.webview.options = pageOptions(this.extensionUri);
+    const kept = readLaunchState(state);
+    const begin = valuesOf({ options: { ...PRESETS[0]!, runner: DEFAULT_RUNNER } });
+    const known = Object.entries(kept?.values ?? {}).filter(([field]) => field in begin);
+    this.#attach(panel, { values: { ...begin, ...Object.fromEntries(known) }, preset: kept?.preset ?? PRESETS[0]!.id });
+  }
+
+  /**
+   * Plans in a worker, with progress and a way out, makes the run, starts it and shows it.
+   *
+   * @returns false when it was cancelled
+   * @throws WishboneError when it cannot be planned or made
+   */
+  async start(decision: Decision): Promise<boolean> {
+    const { dataset, evalDataset, model, name, plan, training, runner } = decision;
+    const runsFolder = this.runsFolderFor(dataset);
+    if (runsFolder === undefined) return false;
+    await locateRunner();
+    await checkDiskSpace(runsFolder, model.parameters, training);
+    await Promise.all([this.#datasets.add(dataset), this.#models.add(model.folder)]);
+    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder };
+    const prepared = await withPlanProgress(dataset, (work) => prepareRunInWorker(request, work));
+    if (prepared === undefined) return false;
+    await this.#run(prepared.folder);
+    tellOfSkipped(prepared.summary, dataset);
+    return true;
+  }
+
+  /** What the runner can run on; asked once, and again after it could not answer. */
+  async backends(): Promise<readonly BackendInfo[]> {
+    const backends = await (this.#backends ??= runnerBackends());
+    if (backends.length === 0) this.#backends = undefined;
+    return backends;
+  }
+
+  forecastMeans(): ForecastMeans {
+    const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
+    return {
+      plan: (request, work) => runInWorker<PlanForecastRequest, PlanForecast>('forecast', request, work),
+      backends: () => this.backends(),
+      paces,
+      mayAskRunner: () => vscode.workspace.isTrusted,
+    };
+  }
+
+  /** Asks for a file or folder among those that are likely, or any other; undefined when it was given up. */
+  async choosePath(what: 'dataset' | 'model'): Promise<string | undefined> {
+    const picked = what === 'dataset' ? await pickDataset(this.#datasets) : await pickModel(this.#models);
+    return typeof picked === 'string' ? undefined : picked.value;
+  }
+
+  /** A run lives in the workspace folder its dataset is in, or in the first one; undefined when none is open. */
+  runsFolderFor(dataset: string): string | undefined {
+    const own = dataset === '' ? undefined : vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dataset));
+    const folder = own ?? vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file');
+    return folder === undefined ? undefined : path.join(folder.uri.fsPath, RUNS_FOLDER);
+  }
+
+  #open(start: FormStart): void {
+    const options = { ...pageOptions(this.extensionUri), retainContextWhenHidden: false };
+    this.#attach(vscode.window.createWebviewPanel(VIEW_TYPE, 'Launch Run', vscode.ViewColumn.Active, options), start);
+  }
+
+  #attach(panel: vscode.WebviewPanel, start: FormStart): void {
+    const form = new LaunchForm(panel, this, start);
+    this.#forms.add(form);
+    panel.onDidDispose(() => {
+      this.#forms.delete(form);
+      form.dispose();
+    });
+  }
+
+  /** The file in the editor, else the one used last here, else the only one there is. */
+  async #likelyDataset(): Promise<string | undefined> {
+    const editor = vscode.window.activeTextEditor?.document.uri;
+    if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) && !/\.json$/i.test(editor.fsPath)) return editor.fsPath;
+    const [last] = this.#datasets.all;
+    return last ?? onlyDataset();
+  }
+
+  /** The model used last that is still there, else the only one of the workspace. */
+  async #likelyModel(): Promise<string | undefined> {
+    for (const folder of this.#models.all) {
+      if (await mayBeModel(folder)) return folder;
+    }
+    return onlyModel();
+  }
+
+  async #run(folder: string): Promise<void> {
+    try {
+      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
+        this.actions.start(folder, { resume: false }),
+      );
+    } catch (error) {
+      // The run is there, with its log: its panel can tell more than a message.
+      void this.problems
+        .show(error, OPEN_RUN)
+        .then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));
+      return;
+    }
+    await this.panels.show(folder);
+  }
+}
+
+function valuesOf(of: {
+  readonly dataset?: string | undefined;
+  readonly evalDataset?: string | undefined;
+  readonly model?: string | undefined;
+  readonly options: LaunchOptions;
+}): Values {
+  const { dataset = '', evalDataset = '', model = '', options } = of;
+  return { name: '', dataset, evalDataset, model, ...optionTexts(options) };
+}
+
+function givenPath(argument: unknown): string | undefined {
+  // The Datasets view gives its item.
+  if (typeof argument === 'object' && argument !== null && 'file' in argument) return givenPath(argument.file);
+  if (argument instanceof vscode.Uri) return argument.scheme === 'file' ? argument.fsPath : undefined;
+  return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
+}
+
+function tellOfSkipped({ skipped, truncated, pairs, tokenRatio }: PlanSummary, dataset: string): void {
+  if (skipped === 0 && truncated === 0) return;
+  const parts = [
+    ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out, because a response does not fit`] : []),
+    ...(truncated > 0 ? [`${plural(truncated, 'pair')} cut off`] : []),
+  ];
+  void vscode.window.showWarningMessage(
+    `${path.basename(dataset)}: ${parts.join('; ')} at the longest sequence. ` +
+      `${plural(pairs, 'pair')} in training, token ratio ${formatRatio(tokenRatio)}.`,
+  );
+}

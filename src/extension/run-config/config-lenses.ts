@@ -1,0 +1,10 @@
+import * as vscode from 'vscode';
+
+/** Above the first line of a run config: the way to a run. */
+export class ConfigLenses implements vscode.CodeLensProvider {
+  provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
+    const top = new vscode.Range(0, 0, 0, 0);
+    const launch = { title: '$(play) Launch Run from Config…', command: 'wishbone.launchConfig', arguments: [document.uri] };
+    return [new vscode.CodeLens(top, launch)];
+  }
+}

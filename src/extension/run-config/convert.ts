@@ -1,0 +1,72 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { CONFIG_SUFFIX } from '../../core/config-file/index.js';
+import { convertConfig, convertedName } from '../../core/convert/index.js';
+import { plural } from '../../format.js';
+
+/**
+ * Makes a run config of a TRL or LLaMA-Factory YAML and opens it. Nothing is overwritten without VS Code's own question.
+ *
+ * @param given the YAML's address; without one it is that of the editor, else it is asked for
+ * @throws WishboneError for a file that is no such YAML
+ */
+export async function convertConfigFile(given: unknown): Promise<void> {
+  const source = given instanceof vscode.Uri ? given : (yamlOfEditor() ?? (await chooseYaml()));
+  if (source === undefined) return;
+  const devices = await askDevices();
+  if (devices === undefined) return;
+  const document = await vscode.workspace.openTextDocument(source);
+  const suggested = convertedName(source.fsPath);
+  // Before it is asked where to: what cannot be converted needs no place.
+  convertConfig(document.getText(), source.fsPath, suggested, devices);
+  const target = (await exists(suggested)) ? await chooseTarget(suggested) : vscode.Uri.file(suggested);
+  if (target === undefined) return;
+  const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, devices);
+  await vscode.workspace.fs.writeFile(target, Buffer.from(text));
+  await vscode.window.showTextDocument(target, { preview: false });
+  const lost = notes.filter(({ kind }) => kind === 'lost').length;
+  const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be: see the top of the file`;
+  void vscode.window.showInformationMessage(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
+}
+
+function yamlOfEditor(): vscode.Uri | undefined {
+  const uri = vscode.window.activeTextEditor?.document.uri;
+  return uri?.scheme === 'file' && /\.ya?ml$/i.test(uri.fsPath) ? uri : undefined;
+}
+
+async function chooseYaml(): Promise<vscode.Uri | undefined> {
+  const chosen = await vscode.window.showOpenDialog({
+    title: 'TRL or LLaMA-Factory Config',
+    openLabel: 'Convert',
+    filters: { YAML: ['yaml', 'yml'], 'All files': ['*'] },
+  });
+  return chosen?.[0];
+}
+
+/** The YAML's batch size is per device; undefined when it was given up. */
+async function askDevices(): Promise<number | undefined> {
+  const typed = await vscode.window.showInputBox({
+    title: 'Devices of the Config',
+    prompt: 'On how many GPUs was it meant to run? Its batch size is per device; here it is that of the whole step.',
+    value: '1',
+    validateInput: (text) => (/^[1-9]\d{0,4}$/.test(text.trim()) ? undefined : 'A whole number above 0'),
+  });
+  return typed === undefined ? undefined : Number(typed.trim());
+}
+
+async function chooseTarget(suggested: string): Promise<vscode.Uri | undefined> {
+  return vscode.window.showSaveDialog({
+    title: 'Run Config',
+    defaultUri: vscode.Uri.file(suggested),
+    filters: { 'Run config': [CONFIG_SUFFIX.slice(1)] },
+  });
+}
+
+async function exists(file: string): Promise<boolean> {
+  return Promise.resolve(vscode.workspace.fs.stat(vscode.Uri.file(file))).then(
+    () => true,
+    () => false,
+  );
+}

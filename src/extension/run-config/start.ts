@@ -1,0 +1,21 @@
+import * as vscode from 'vscode';
+
+import type { Launcher } from '../launch/launcher.js';
+import type { Problems } from '../problems.js';
+import { ConfigDiagnostics } from './config-diagnostics.js';
+import { ConfigLenses } from './config-lenses.js';
+import { CONFIG_FILES, launchConfigFile } from './launch-config.js';
+
+/** Run configs in the editor: what is wrong in them, launching them, and making them of other tools' files. */
+export function startRunConfigs(launcher: Launcher, problems: Problems): vscode.Disposable {
+  return vscode.Disposable.from(
+    new ConfigDiagnostics(),
+    vscode.languages.registerCodeLensProvider(CONFIG_FILES, new ConfigLenses()),
+    problems.command('wishbone.launchConfig', (given) => launchConfigFile(launcher, given)),
+    problems.command('wishbone.convertConfig', async (given) => {
+      // Its YAML parser is seldom needed.
+      const { convertConfigFile } = await import('./convert.js');
+      await convertConfigFile(given);
+    }),
+  );
+}

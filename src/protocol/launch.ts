@@ -1,0 +1,148 @@
+/** The messages between the extension host and the launch form. Both sides check what they receive. */
+
+import { type FieldSpec, isField, isList, isTextMap, LONGEST_VALUE, type Texts } from './form.js';
+import { isNumber, isObject, isOneOf, isText } from './values.js';
+
+export interface SectionSpec {
+  readonly title: string;
+  readonly fields: readonly FieldSpec[];
+}
+
+export interface FormSpec {
+  readonly title: string;
+  readonly presets: readonly { readonly id: string; readonly label: string; readonly description: string }[];
+  readonly sections: readonly SectionSpec[];
+}
+
+/** How the form stands. Texts are by field. */
+export interface FormState {
+  /** What is wrong. */
+  readonly problems: Texts;
+  /** What is known of a value, such as a model's size. */
+  readonly notes: Texts;
+  /** Fields without effect for the losses that are chosen. */
+  readonly hidden: readonly string[];
+  /** Fields that differ from the preset. */
+  readonly changed: readonly string[];
+  /** The preset that the values began from; empty for another run's. */
+  readonly preset: string;
+  /** Why it cannot be started now; empty when it can. */
+  readonly blocked: string;
+  readonly trusted: boolean;
+  /** A start is under way. */
+  readonly starting: boolean;
+}
+
+export interface ForecastFigure {
+  readonly label: string;
+  readonly value: string;
+  readonly detail: string;
+  readonly tone: 'plain' | 'bad';
+}
+
+export type ForecastView =
+  | { readonly kind: 'none' }
+  /** `fraction` from 0 to 1; negative while it is not known. */
+  | { readonly kind: 'working'; readonly text: string; readonly fraction: number }
+  | {
+      readonly kind: 'failed';
+      readonly what: string;
+      readonly where: string;
+      readonly advice: string;
+      /** There is a file to open. */
+      readonly opens: boolean;
+    }
+  | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[] };
+
+export type LaunchHostMessage =
+  | { readonly type: 'form'; readonly form: FormSpec; readonly values: Texts }
+  /** Values that changed other than by the page's own hand. */
+  | { readonly type: 'values'; readonly values: Texts }
+  | { readonly type: 'state'; readonly state: FormState }
+  | { readonly type: 'forecast'; readonly forecast: ForecastView };
+
+export const LAUNCH_REQUESTS = ['ready', 'start', 'open-fault', 'manage-trust'] as const;
+export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
+
+export type LaunchMessage =
+  | { readonly type: LaunchRequest }
+  | { readonly type: 'set'; readonly field: string; readonly value: string }
+  | { readonly type: 'choose'; readonly field: string }
+  | { readonly type: 'preset'; readonly id: string };
+
+/** A message from a page, or undefined when it is not one. */
+export function readLaunchMessage(value: unknown): LaunchMessage | undefined {
+  if (!isObject(value)) return undefined;
+  const { type, field, value: text, id } = value;
+  if (isOneOf(type, LAUNCH_REQUESTS)) return { type };
+  if (type === 'choose' && isText(field)) return { type, field };
+  if (type === 'preset' && isText(id)) return { type, id };
+  if (type === 'set' && isText(field) && isText(text) && text.length <= LONGEST_VALUE) return { type, field, value: text };
+  return undefined;
+}
+
+/** A message from the host, or undefined when it is not one this page knows. */
+export function readLaunchHostMessage(value: unknown): LaunchHostMessage | undefined {
+  if (!isObject(value)) return undefined;
+  switch (value['type']) {
+    case 'form':
+      return isForm(value['form']) && isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
+    case 'values':
+      return isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
+    case 'state':
+      return isState(value['state']) ? (value as unknown as LaunchHostMessage) : undefined;
+    case 'forecast':
+      return isForecast(value['forecast']) ? (value as unknown as LaunchHostMessage) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What a form keeps over a reload of the window: its values, or undefined when it is something else. */
+export function readLaunchState(value: unknown): { readonly values: Texts; readonly preset: string } | undefined {
+  if (!isObject(value)) return undefined;
+  const { values, preset } = value;
+  return isTextMap(values) && isText(preset) ? { values, preset } : undefined;
+}
+
+function isForm(value: unknown): value is FormSpec {
+  return (
+    isObject(value) &&
+    isText(value['title']) &&
+    isList(value['presets'], (each) => ['id', 'label', 'description'].every((name) => isText(each[name]))) &&
+    isList(value['sections'], (each) => isText(each['title']) && isList(each['fields'], isField))
+  );
+}
+
+function isState(value: unknown): value is FormState {
+  return (
+    isObject(value) &&
+    isTextMap(value['problems']) &&
+    isTextMap(value['notes']) &&
+    ['hidden', 'changed'].every((name) => Array.isArray(value[name]) && (value[name] as unknown[]).every(isText)) &&
+    isText(value['preset']) &&
+    isText(value['blocked']) &&
+    typeof value['trusted'] === 'boolean' &&
+    typeof value['starting'] === 'boolean'
+  );
+}
+
+function isForecast(value: unknown): value is ForecastView {
+  if (!isObject(value)) return false;
+  switch (value['kind']) {
+    case 'none':
+      return true;
+    case 'working':
+      return isText(value['text']) && isNumber(value['fraction']);
+    case 'failed':
+      return ['what', 'where', 'advice'].every((name) => isText(value[name])) && typeof value['opens'] === 'boolean';
+    case 'done':
+      return isList(
+        value['figures'],
+        (each) =>
+          ['label', 'value', 'detail'].every((name) => isText(each[name])) && isOneOf(each['tone'], ['plain', 'bad']),
+      );
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,47 @@
+// 20 steps of training with many losses, against a loop of transformers, torch and TRL's loss code on the same batches:
+// test/fixtures/losses/training.json, made by scripts/fixtures/trl_training.py.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readEvents } from '../../src/core/run/event-reader.js';
+import { layOutRun } from './fixture-run.js';
+import { assertClose } from './numbers.js';
+import { repository, runnerCommand, temporaryFolder } from './support.js';
+
+const fields = [
+  'loss',
+  'rewards/chosen',
+  'rewards/rejected',
+  'rewards/margins',
+  'rewards/accuracies',
+  'logps/chosen',
+  'logps/rejected',
+  'grad_norm',
+] as const;
+
+interface Case {
+  readonly name: string;
+  /** As in `run.json`. */
+  readonly training: { readonly loss_type: string | readonly string[] };
+  readonly steps: Readonly<Record<(typeof fields)[number], readonly number[]>>;
+}
+
+const fixtures = join(repository, 'test/fixtures');
+const { cases } = JSON.parse(readFileSync(join(fixtures, 'losses/training.json'), 'utf8')) as { cases: readonly Case[] };
+const model = join(fixtures, 'hf/mha-tied-fp32/model');
+
+for (const { name, training, steps } of cases) {
+  for (const sharing of ['none', 'pair']) {
+    test(`${name}, sharing ${sharing}: 20 steps as TRL takes them`, async (t) => {
+      const run = join(await temporaryFolder(t), 'run');
+      await layOutRun(run, join(fixtures, `hf/train-linear/plan-${sharing}.safetensors`), model, training);
+      const result = await runnerCommand('train', run);
+      assert.equal(result.code, 0, result.stderr);
+      const events = (await readEvents(run)).filter((event) => event.type === 'step');
+      assert.equal(events.length, 20);
+      for (const field of fields) assertClose(events.map((event) => event[field] ?? NaN), steps[field], 1e-4, field);
+    });
+  }
+}

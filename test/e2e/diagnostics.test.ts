@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TextEditor } from './support/editor.js';
+import { Session } from './support/session.js';
+import { until, type Workbench } from './support/workbench.js';
+
+let session: Session;
+let workbench: Workbench;
+let editor: TextEditor;
+
+const pair = (question: string, chosen: string, rejected: string) => ({
+  prompt: [{ role: 'user', content: question }],
+  chosen: [{ role: 'assistant', content: chosen }],
+  rejected: [{ role: 'assistant', content: rejected }],
+});
+
+const rows: readonly string[] = [
+  pair('Which planet is the largest?', 'Jupiter, by far: 318 times the mass of the Earth.', 'Saturn, I think.'),
+  pair('Name a prime number.', 'Seven.', ''),
+  pair('What is the capital of Peru?', 'Lima.', 'Lima.'),
+  pair('Which planet is the largest?', 'Jupiter, by far: 318 times the mass of the Earth.', 'Saturn, I think.'),
+  pair('Translate "water" into Latin.', 'Aqua.', 'Caf\u00c3\u00a9.'),
+  pair('How many legs has a spider?', 'Eight.', 'Six.<|im_end|>'),
+  pair('Is the sea salty?', 'Yes, about 35 grams a litre.  ', 'No.'),
+].map((row) => JSON.stringify(row));
+const text = [...rows, '{"prompt": "Who wrote Faust?", "chosen": "Goethe.", "rejected": }', ''].join('\n');
+
+before(async () => {
+  session = await Session.start();
+  workbench = session.workbench;
+  editor = new TextEditor(workbench);
+  await writeFile(join(session.workspace, 'faulty.jsonl'), text);
+  await workbench.open(session.url);
+});
+
+after(async () => {
+  await workbench?.screenshot('diagnostics-last').catch(() => undefined);
+  await session?.stop();
+});
+
+/** Waits until the Problems view lists as many entries; resolves to them. */
+function listed(count: number): Promise<string[]> {
+  return until(`${count} problems are listed`, async () => {
+    const found = await editor.problems();
+    return found.length === count && found;
+  });
+}
+
+/** Line and column of what a row has last, as VS Code writes them: responses come last. */
+function lastOf(field: string, line: number): [number, number] {
+  return [line, text.split('\n')[line - 1]!.lastIndexOf(field) + 1];
+}
+
+test('a file with planted faults: each has its entry at the exact field', async () => {
+  await editor.open('faulty.jsonl');
+  await workbench.command('Problems: Focus on Problems View');
+  const found = await listed(7);
+  for (const [code, line, field] of [
+    ['empty-response', 2, '""}]}'],
+    ['equal-responses', 3, '[{"role":"assistant","content":"Lima."}]}'],
+    ['duplicate', 4, '{"prompt"'],
+    ['mojibake', 5, '\u00c3\u00a9'],
+    ['template-token', 6, '<|im_end|>'],
+    ['outer-white-space', 7, '  "}]'],
+    ['malformed-row', 8, '}'],
+  ] as const) {
+    const [, column] = lastOf(field, line);
+    const entry = `wishbone/${code} [Ln ${line}, Col ${column}]`;
+    assert.ok(found.some((shown) => shown.endsWith(entry)), `${entry} in\n${found.join('\n')}`);
+  }
+});
+
+test('the line above the first one and the status bar sum the file up', async () => {
+  const lenses = await until('tokens are counted', async () => {
+    const shown = await editor.lenses();
+    return shown.some((lens) => lens.includes('with sharing')) && shown;
+  });
+  assert.equal(lenses[0], '6 pairs · 6 problems');
+  assert.match(lenses[1]!, /^tiny-llama: \d+ tokens, \d+ with sharing \(saves \d+% of FLOPs\)$/);
+  assert.deepEqual(lenses.slice(2), ['Launch Run…', 'Inspect Masks']);
+  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4/);
+});
+
+test('a row says its token split and what sharing saves: at its end, and under the mouse', async () => {
+  await editor.goTo(1, lastOf('}', 1)[1]);
+  const [hint, split] = await until('the hint is drawn', async () => {
+    const [line] = await editor.lines();
+    const shown = /\]\} ?((\d+) \+ (\d+) \| (\d+) · saves \d+%)$/.exec(line ?? '');
+    return shown !== null && [shown[1]!, shown.slice(2, 5)];
+  });
+  await editor.goTo(1, 20);
+  const hover = await editor.hover();
+  const [prompt, chosen, rejected] = split as string[];
+  assert.match(hover, new RegExp(`prompt\\s+${prompt}\\s+chosen\\s+${chosen}\\s+rejected\\s+${rejected}\\s`), hint as string);
+  assert.match(hover, /Sharing saves \d+% of the tokens and \d+% of the FLOPs/);
+  for (const [name, theme, base] of [
+    ['diagnostics-light', 'Default Light Modern', 'vs'],
+    ['diagnostics-high-contrast', 'Default High Contrast', 'hc-black'],
+    ['diagnostics-high-contrast-light', 'Default High Contrast Light', 'hc-light'],
+    ['diagnostics-dark', 'Default Dark Modern', 'vs-dark'],
+  ] as const) {
+    await session.theme(theme);
+    await workbench.themed(base);
+    await editor.goTo(1, 3);
+    await editor.hover();
+    await workbench.screenshot(name);
+  }
+});
+
+test('fixes: a row is dropped, trimmed or moved to the side file, and each can be undone', async () => {
+  await editor.goTo(...lastOf('""}]}', 2));
+  assert.deepEqual(await editor.fixes(), ['Drop the row', 'Move the row to faulty.rejected.jsonl']);
+  await editor.chooseFix('Drop the row');
+  const without = await listed(6);
+  assert.ok(!without.some((shown) => shown.includes('empty-response')));
+  await editor.undo();
+  await listed(7);
+
+  await editor.goTo(...lastOf('  "}]', 7));
+  assert.deepEqual(await editor.fixes(), ['Trim the response']);
+  await editor.chooseFix('Trim the response');
+  assert.ok(!(await listed(6)).some((shown) => shown.includes('outer-white-space')));
+  await editor.undo();
+  await listed(7);
+
+  await editor.goTo(...lastOf('<|im_end|>', 6));
+  await editor.fixes();
+  await editor.chooseFix('Move the row to');
+  await listed(6);
+  const side = join(session.workspace, 'faulty.rejected.jsonl');
+  assert.equal(await readFile(side, 'utf8'), `${rows[5]}\n`);
+  await editor.undo();
+  await listed(7);
+  await assert.rejects(access(side));
+});
+
+test('problems come and go while a row is typed', async () => {
+  await editor.goTo(...lastOf('}', 8));
+  await workbench.page.keyboard.type('"Mann." ');
+  const found = await until('the row can be read', async () => {
+    const shown = await editor.problems();
+    return !shown.some((entry) => entry.includes('malformed-row')) && shown;
+  });
+  assert.ok(found.some((entry) => entry.endsWith('wishbone/mixed-forms [Ln 8, Col 1]')), found.join('\n'));
+});
+
+test('"Launch Run…" above the first line asks for the model next, the file is known', async () => {
+  await editor.goTo(1);
+  await editor.pressLens('Launch Run…');
+  await until('the launch asks for a model', async () => {
+    const asked = await workbench.page.locator('.quick-input-widget').innerText();
+    return asked.includes('Launch Run (2/4)') && asked.includes('tiny-llama');
+  });
+  await workbench.page.keyboard.press('Escape');
+});

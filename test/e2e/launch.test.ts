@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { assertAccessible } from './support/accessible.js';
+import { LaunchForm } from './support/form.js';
+import { runsIn } from './support/runs.js';
+import { Session } from './support/session.js';
+import { until, type Workbench } from './support/workbench.js';
+
+let session: Session;
+let workbench: Workbench;
+let form: LaunchForm;
+
+before(async () => {
+  session = await Session.start();
+  workbench = session.workbench;
+  form = new LaunchForm(workbench);
+  await workbench.open(session.url);
+});
+
+after(async () => {
+  await workbench?.screenshot('launch-last').catch(() => undefined);
+  await session?.stop();
+});
+
+test('the form says at once what is missing, and forecasts once it is there', async () => {
+  await form.open();
+  await until('the dataset is asked for', async () => /Choose a preference file/.test(await form.text('dataset')));
+  assert.match(await form.text('model'), /llama, .* parameters/, 'the only model of the workspace is taken');
+  assert.match(await form.reason(), /One field/);
+  await form.type('dataset', 'nowhere.jsonl');
+  await until('the path is looked at', async () => /no such file/.test(await form.text('dataset')));
+  await form.type('dataset', 'preferences.jsonl');
+  const figures = await form.figures();
+  assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '45'], '120 pairs, 8 a step, 3 epochs');
+  assert.match(figures['Predicted speedup'] ?? '', /^1\.\d\d×$/);
+  assert.match(figures['Peak memory'] ?? '', /MiB$/, 'the runner was asked');
+  assert.equal(figures['Time'], 'not known yet');
+});
+
+test('a wrong value is said at its field, and the start waits for a better one', async () => {
+  await form.type('training.learning_rate', 'fast');
+  await until('it is said', async () => /Expected a number/.test(await form.text('training.learning_rate')));
+  assert.match(await form.reason(), /One field/);
+  await form.type('training.learning_rate', '1e-4');
+  await form.type('plan.epochs', '2');
+  await until('the forecast follows', async () => (await form.figures())['Steps'] === '30');
+  assert.equal(await form.reason(), '');
+});
+
+test('the form in dark, light and high contrast, and for screen readers', async () => {
+  for (const [name, theme, base] of [
+    ['launch-light', 'Default Light Modern', 'vs'],
+    ['launch-high-contrast', 'Default High Contrast', 'hc-black'],
+    ['launch-dark', 'Default Dark Modern', 'vs-dark'],
+  ] as const) {
+    await session.theme(theme);
+    await workbench.themed(base);
+    await workbench.screenshot(name);
+    await assertAccessible(await form.frame(), name);
+  }
+});
+
+test('a reload of the window keeps what was typed', async () => {
+  await workbench.reload();
+  const frame = await form.frame();
+  await until('the value is back', async () => (await frame.locator('[data-field="plan.epochs"] input').inputValue()) === '2');
+  assert.equal((await form.figures())['Steps'], '30');
+});
+
+test('with keys alone: through the fields to the start', async () => {
+  const frame = await form.frame();
+  await frame.locator('[data-field="dataset"] input').focus();
+  const reached = new Set<string>();
+  for (let press = 0; press < 60; press++) {
+    await workbench.page.keyboard.press('Tab');
+    const at = await frame.evaluate(() => {
+      const active = document.activeElement;
+      return active?.closest('[data-field]')?.getAttribute('data-field') ?? active?.textContent ?? '';
+    });
+    reached.add(at);
+    if (at === 'Start Run') break;
+  }
+  for (const stop of ['model', 'preset', 'training.loss_type', 'training.beta', 'plan.sharing', 'runner.backend', 'Start Run']) {
+    assert.ok(reached.has(stop), `${stop} is reached: ${[...reached].join(', ')}`);
+  }
+});
+
+test('several losses make a sum; what is chosen is what the run is told', async () => {
+  const frame = await form.frame();
+  await frame.locator('vscode-button', { hasText: 'Add Loss' }).click();
+  await until('a second loss is there', async () => (await frame.locator('.loss-row').count()) === 2);
+  await form.type('name', 'two losses');
+  await form.figures();
+  await form.start();
+  const [run] = await until('a run', async () => {
+    const runs = await runsIn(session.workspace);
+    return runs.length > 0 && runs;
+  });
+  const config = JSON.parse(await readFile(join(run!.folder, 'run.json'), 'utf8')) as {
+    name: string;
+    training: { loss_type: unknown; learning_rate: number };
+    plan: { epochs: number };
+  };
+  assert.equal(config.name, 'two losses');
+  assert.deepEqual(config.training.loss_type, ['sigmoid', 'hinge']);
+  assert.equal(config.training.learning_rate, 1e-4);
+  assert.equal(config.plan.epochs, 2);
+  await workbench.webview('main#run h1');
+  await until('it ends', async () => (await run!.ofType('finished')).length === 1);
+});
+
+test('a run is duplicated with its settings; its pace tells the time', async () => {
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Duplicate Run with Changes…');
+  await workbench.pick('two losses');
+  const frame = await form.frame();
+  assert.equal(await frame.locator('.loss-row').count(), 2);
+  await until('the time is known', async () => /^about /.test((await form.figures())['Time'] ?? ''));
+  assert.match((await frame.locator('.forecast-figures').textContent()) ?? '', /at the pace of two losses/);
+});

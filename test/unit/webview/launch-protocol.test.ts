@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { formSections } from '../../../src/extension/launch/fields.js';
+import { forecastView } from '../../../src/extension/launch/forecast-view.js';
+import { WishboneError } from '../../../src/core/errors.js';
+import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
+
+const state = {
+  problems: { dataset: 'There is no such file' },
+  notes: {},
+  hidden: ['training.simpo_gamma'],
+  changed: [],
+  preset: 'quick',
+  blocked: '',
+  trusted: true,
+  starting: false,
+};
+
+test('what the page may ask, and nothing else', () => {
+  for (const message of [{ type: 'ready' }, { type: 'start' }, { type: 'set', field: 'dataset', value: 'a' }, { type: 'choose', field: 'model' }, { type: 'preset', id: 'quick' }]) {
+    assert.deepEqual(readLaunchMessage(message), message);
+  }
+  for (const bad of [null, 'start', { type: 'erase' }, { type: 'set', field: 'dataset' }, { type: 'set', field: 1, value: '' }, { type: 'set', field: 'name', value: 'x'.repeat(30_000) }, { type: 'choose' }]) {
+    assert.equal(readLaunchMessage(bad), undefined);
+  }
+});
+
+test('what the host sends is understood, and what is malformed is not', () => {
+  const form = { title: 'Launch Run', presets: [{ id: 'a', label: 'A', description: '' }], sections: formSections([]) };
+  assert.ok(readLaunchHostMessage({ type: 'form', form, values: { dataset: '' } }));
+  assert.equal(readLaunchHostMessage({ type: 'form', form: { ...form, sections: [{ title: 'x', fields: [{}] }] }, values: {} }), undefined);
+  assert.ok(readLaunchHostMessage({ type: 'state', state }));
+  for (const bad of [{ ...state, problems: { a: 1 } }, { ...state, trusted: 'yes' }, { ...state, hidden: [1] }]) {
+    assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
+  }
+  assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
+  assert.deepEqual(readLaunchState({ values: { dataset: 'a' }, preset: '' }), { values: { dataset: 'a' }, preset: '' });
+  assert.equal(readLaunchState({ values: { dataset: 1 }, preset: '' }), undefined);
+});
+
+test('a forecast that failed names the file to open; one at work says how far it is', () => {
+  const failed = forecastView({ kind: 'failed', error: new WishboneError('no such field', '/d/a.jsonl:3', 'add it') }, true);
+  assert.deepEqual(failed, { kind: 'failed', what: 'No such field', where: '/d/a.jsonl:3', advice: 'Add it', opens: true });
+  assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: failed }));
+  const working = forecastView({ kind: 'working', progress: { phase: 'tokenise', done: 1, total: 4 } }, true);
+  assert.deepEqual(working, { kind: 'working', text: 'Reading and tokenising 25%', fraction: 0.25 });
+});

@@ -1,0 +1,115 @@
+import type { FieldSpec } from '../../src/protocol/form.js';
+import { createButton, createCheckbox, createDropdown, createTextField } from './controls.js';
+import { element, setText } from './dom.js';
+import { createLosses } from './losses.js';
+
+/** A control of any kind: its value is text, as the host takes it. */
+export interface FieldControl {
+  readonly root: HTMLElement;
+  value: string;
+  /** What screen readers call it, and whether it is wrong. */
+  describe(label: string, invalid: boolean): void;
+}
+
+export interface FieldActions {
+  readonly onChange: (value: string) => void;
+  /** Asks for a file or folder with a dialog. */
+  readonly onChoose: () => void;
+}
+
+/** One field: label, control, and below it what it is for, what is known of its value, or what is wrong with it. */
+export class Field {
+  readonly root: HTMLElement;
+  readonly #control: FieldControl;
+  readonly #text = element('p', { class: 'field-text' });
+
+  constructor(
+    readonly spec: FieldSpec,
+    value: string,
+    actions: FieldActions,
+  ) {
+    this.#control = controlOf(spec, value, actions);
+    const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
+    // A checkbox has its label beside it.
+    const head = spec.kind === 'flag' ? [] : [label];
+    this.root = element('div', { class: `field ${spec.kind}`, 'data-field': spec.id }, ...head, this.#control.root, this.#text);
+    if (spec.kind === 'path') {
+      const choose = createButton({ label: 'Choose…', title: `Choose ${spec.label}`, onClick: actions.onChoose });
+      choose.setAttribute('aria-label', `Choose ${spec.label.toLowerCase()}`);
+      this.#control.root.replaceWith(element('div', { class: 'path-row' }, this.#control.root, choose));
+    }
+    this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
+  }
+
+  get value(): string {
+    return this.#control.value;
+  }
+
+  set value(next: string) {
+    if (this.#control.value !== next) this.#control.value = next;
+  }
+
+  show(state: {
+    readonly problem: string | undefined;
+    readonly note: string | undefined;
+    readonly changed: boolean;
+    readonly hidden: boolean;
+  }): void {
+    const { problem, note, changed, hidden } = state;
+    const { label, help } = this.spec;
+    this.root.hidden = hidden;
+    this.root.classList.toggle('wrong', problem !== undefined);
+    this.root.classList.toggle('changed', changed);
+    setText(this.#text, problem ?? note ?? help);
+    this.#control.describe([label, ...(changed ? ['changed'] : []), problem ?? help].join('. '), problem !== undefined);
+  }
+
+  focus(): void {
+    this.#control.root.focus();
+  }
+}
+
+function controlOf({ kind, label, choices }: FieldSpec, value: string, { onChange }: FieldActions): FieldControl {
+  switch (kind) {
+    case 'choice': {
+      const dropdown = createDropdown({ label, choices, value, onChange });
+      return withDescription(dropdown.root, {
+        get: () => dropdown.value,
+        set: (next) => (dropdown.value = next),
+      });
+    }
+    case 'flag': {
+      const checkbox = createCheckbox({ label, checked: value === 'true', onChange: (checked) => onChange(String(checked)) });
+      return withDescription(checkbox, {
+        get: () => String(checkbox.checked),
+        set: (next) => (checkbox.checked = next === 'true'),
+      });
+    }
+    case 'losses':
+      return createLosses(choices, value, onChange);
+    default: {
+      const field = createTextField({ label, value, onInput: onChange });
+      return withDescription(field.root, { get: () => field.value, set: (next) => (field.value = next) });
+    }
+  }
+}
+
+function withDescription(
+  root: HTMLElement,
+  { get, set }: { readonly get: () => string; readonly set: (next: string) => void },
+): FieldControl {
+  return {
+    root,
+    get value() {
+      return get();
+    },
+    set value(next) {
+      set(next);
+    },
+    describe(label, invalid) {
+      root.setAttribute('aria-label', label);
+      if (invalid) root.setAttribute('aria-invalid', 'true');
+      else root.removeAttribute('aria-invalid');
+    },
+  };
+}
