@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
 
+import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
+import { startPlanViews } from './extension/plans/start.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
@@ -16,6 +18,8 @@ import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {
   const problems = new Problems();
+  // First: others ask what it has set.
+  const settings = followSettings();
   const store = new RunStore(problems);
   const actions = new RunActions(store, problems);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
@@ -25,16 +29,18 @@ export function activate(context: vscode.ExtensionContext): void {
     store,
     panels,
     launcher,
-    followSettings(),
+    settings,
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     startDiagnostics(context, problems),
+    startPlanViews(context, store, problems),
     startRunConfigs(launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
   );
   store.findActive();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createRunFolder, EVENTS_FILE, newRunConfig, PRESETS, DEFAULT_RUNNER, readLabels } from '../../src/core/run/index.js';
+import { readLabels } from '../../src/core/run/index.js';
 import { eventLine, startLine, stepLine } from '../unit/run/support.js';
+import { assertConfined } from './support/confined.js';
+import { makeRun } from './support/made-runs.js';
 import { Session } from './support/session.js';
+import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
 
 let session: Session;
@@ -23,21 +24,11 @@ after(async () => {
   await session?.stop();
 });
 
-/** A run of the example data as the runner leaves one, with this learning rate. */
-async function finishedRun(name: string, learningRate: number): Promise<string> {
-  const { plan, training } = PRESETS[0]!;
-  const config = newRunConfig({
-    name,
-    dataset: { path: join(session.workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120 },
-    model: { path: join(session.workspace, 'tiny-llama') },
-    plan,
-    training: { ...training, learning_rate: learningRate },
-    runner: DEFAULT_RUNNER,
-  });
-  const folder = await createRunFolder(join(session.workspace, '.wishbone/runs'), config, (file) => writeFile(file, ''));
+/** A run that has ended, with this learning rate. */
+function finishedRun(name: string, learningRate: number): Promise<string> {
   const steps = Array.from({ length: 80 }, (_, i) => stepLine(i + 1, { steps: 80, learning_rate: learningRate })).join('');
-  await writeFile(join(folder, EVENTS_FILE), startLine({ steps: 80 }) + steps + eventLine('finished', { steps: 80, seconds: 9 }));
-  return folder;
+  const events = startLine({ steps: 80 }) + steps + eventLine('finished', { steps: 80, seconds: 9 });
+  return makeRun(session.workspace, name, { events, training: { learning_rate: learningRate } });
 }
 
 /** The rows of the views in the side bar, as text. */
@@ -80,5 +71,6 @@ test('two runs are compared in one panel, with what differs between them', async
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');
   await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
-  await workbench.screenshot('compare-dark');
+  await inEveryTheme(session, 'compare', () => workbench.webview('main#run .differences table'));
+  await assertConfined(frame, 'run');
 });

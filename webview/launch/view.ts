@@ -35,6 +35,10 @@ export class LaunchView {
     readonly keep: (state: { values: Values; preset: string }) => void,
   ) {
     this.#start.setAttribute('aria-describedby', 'reason');
+    root.addEventListener('keydown', (event) => {
+      // As in any form of VS Code that runs something.
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.post({ type: 'start' });
+    });
   }
 
   setForm(form: FormSpec, values: Values): void {
@@ -51,10 +55,6 @@ export class LaunchView {
       this.#reason,
     );
     this.root.replaceChildren(header, element('div', { class: 'columns' }, element('div', { class: 'form' }, ...sections), side));
-    this.root.addEventListener('keydown', (event) => {
-      // As in any form of VS Code that runs something.
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.post({ type: 'start' });
-    });
   }
 
   setValues(values: Values): void {

@@ -25,12 +25,17 @@ void check_description(JsonFields& fields, RunConfig& config) {
         dataset.text("sha256");
         dataset.text("format");
         dataset.integer("pairs", 0, most);
+        dataset.any("files");
         dataset.no_others();
     }
     JsonFields plan = fields.object("plan");
     plan.text("format", "auto");
     plan.text("pairing", "all");
     plan.number("min_margin", 0, 1e9, 0);
+    plan.integer("max_prompt_length", 0, most, 0);
+    plan.number("eval_fraction", 0, 1, 0);
+    plan.text("columns", "");
+    plan.text("chat_template", "model");
     plan.text("sharing");
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);

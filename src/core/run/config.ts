@@ -1,6 +1,7 @@
 import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
+import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
@@ -11,6 +12,14 @@ export interface PlanOptions extends LayoutOptions {
   readonly pairing: PairingOptions['pairing'];
   /** Least difference of two scores that makes a pair; equal scores never make one. */
   readonly min_margin: number;
+  /** Most tokens of the prompt, whose start is cut; 0: no limit of its own. */
+  readonly max_prompt_length: number;
+  /** Names that the files have for the form's fields, as `prompt=question,chosen=good`; empty: the form's own. */
+  readonly columns: string;
+  /** What messages are rendered with: the model folder's own chat template, or one by name. */
+  readonly chat_template: TemplateName;
+  /** Share of the pairs that is held out for evaluation. */
+  readonly eval_fraction: number;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -164,12 +173,28 @@ export interface ParameterGroup {
   readonly weight_decay?: number;
 }
 
-/** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
+/**
+ * Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes; of several files they are the first
+ * one's path and a hash of all.
+ */
 export interface DatasetReference {
   readonly path: string;
   readonly sha256: string;
   readonly format: string;
+  /** Pairs trained on in an epoch, or evaluated on. */
   readonly pairs: number;
+  /** All files, unless there is one that is taken as it is. */
+  readonly files?: readonly DatasetFileReference[] | undefined;
+}
+
+/** One file of a dataset. Rows are counted through the files in their order. */
+export interface DatasetFileReference {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: string;
+  readonly rows: number;
+  /** How often each of its pairs is taken in an epoch. */
+  readonly weight: number;
 }
 
 /** `run.json`, version 1 (docs/formats.md): everything needed to repeat a run. */
@@ -182,7 +207,7 @@ export interface RunConfig {
   /** ISO 8601, UTC. */
   readonly created: string;
   readonly dataset: DatasetReference;
-  /** What `eval_steps` evaluates on. */
+  /** What `eval_steps` evaluates on: a dataset of its own, or the share of the other one that is held out. */
   readonly eval_dataset?: DatasetReference;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
@@ -201,6 +226,10 @@ export const DEFAULT_PLAN: PlanOptions = {
   format: 'auto',
   pairing: 'all',
   min_margin: 0,
+  max_prompt_length: 0,
+  eval_fraction: 0,
+  columns: '',
+  chat_template: 'model',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -265,7 +294,8 @@ export const DEFAULT_RUNNER: RunnerOptions = {
 
 /**
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
- * `absent` value came later than the format: in older files it is missing and means that.
+ * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
+ * in any.
  */
 export type Rule = { readonly absent?: OptionValue | readonly never[] | Readonly<Record<string, never>>; readonly optional?: true } & (
   | {
@@ -300,6 +330,10 @@ export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
   pairing: { kind: 'choice', choices: pairings, absent: 'all' },
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
+  max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
+  eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
+  columns: { kind: 'string', absent: '' },
+  chat_template: { kind: 'choice', choices: templateNames, absent: 'model' },
 };
 
 export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
@@ -383,6 +417,14 @@ export const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
 
+const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+  format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
+};
+
 const DATASET = {
   kind: 'object',
   fields: {
@@ -390,6 +432,7 @@ const DATASET = {
     sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
     format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
 

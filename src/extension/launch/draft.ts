@@ -69,7 +69,7 @@ export function readDraft(values: Values): ReadDraft {
   if (Object.keys(problems).length > 0) return { options: undefined, problems };
   const options = groups as unknown as LaunchOptions;
   try {
-    checkOptions(options, (values['evalDataset'] ?? '').trim() !== '');
+    checkOptions(options, (values['evalDataset'] ?? '').trim() !== '' || options.plan.eval_fraction > 0);
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;
     // Weights have no field of their own.

@@ -28,6 +28,7 @@ export class LaunchForm implements vscode.Disposable {
   #preset: string;
   #looked: Partial<Record<PathField, Looked>> = {};
   #forecast: ForecastState = { kind: 'none' };
+  #runnerFault = '';
   #ready = false;
   #starting = false;
   #disposed = false;
@@ -46,6 +47,7 @@ export class LaunchForm implements vscode.Disposable {
         if (!panel.visible) this.#ready = false;
       }),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#changed()),
+      launcher.onDidChangeRunner(() => void this.#sendAll().then(() => this.#changed())),
       vscode.workspace.onDidSaveTextDocument(({ uri }) => {
         if (!PATH_FIELDS.some((field) => this.#path(field) === uri.fsPath)) return;
         this.#forecaster.forget();
@@ -92,7 +94,8 @@ export class LaunchForm implements vscode.Disposable {
 
   async #sendAll(): Promise<void> {
     const backends = await this.launcher.backends();
-    this.#ready = true;
+    this.#runnerFault = await this.launcher.runnerFault();
+    this.#ready = this.panel.visible;
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = { title: this.panel.title, presets, sections: formSections(backends) };
     this.#send({ type: 'form', form, values: this.#values });
@@ -199,6 +202,7 @@ export class LaunchForm implements vscode.Disposable {
   #blocked(problems: Readonly<Record<string, string>>): string {
     if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
     if (this.launcher.runsFolderFor(this.#path('dataset')) === undefined) return 'Runs are kept in the folder that is open. Open one first.';
+    if (this.#runnerFault !== '') return this.#runnerFault;
     if (this.#starting) return 'The run is being started.';
     const count = Object.keys(problems).length;
     if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
