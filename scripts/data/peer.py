@@ -2,8 +2,8 @@
 
     python scripts/data/peer.py pairs.jsonl tokenizer.json
 
-Prints JSON: seconds to read and split the rows (not compared), seconds to tokenise prompt, prompt + chosen and
-prompt + rejected, and what came out, so that both sides can be held against each other.
+Prints JSON: seconds to read and split the rows (not compared), seconds (of the clock, and of all cores) to tokenise prompt,
+prompt + chosen and prompt + rejected, and what came out, so that both sides can be held against each other.
 """
 
 import json
@@ -39,7 +39,7 @@ def main():
     file, tokenizer_file = sys.argv[1:3]
     tokenizer = Tokenizer.from_file(tokenizer_file)
     eos = "<|end_of_text|>"
-    reading = encoding = 0.0
+    reading = encoding = core_seconds = 0.0
     tokens = pairs = 0
     checksum = 0
     with open(file, encoding="utf-8") as lines:
@@ -53,9 +53,10 @@ def main():
                 texts[0].append(extract_prompt(row["chosen"], row["rejected"]))
                 texts[1].append(row["chosen"] + eos)
                 texts[2].append(row["rejected"] + eos)
-            read = time.perf_counter()
+            read, cores = time.perf_counter(), time.process_time()
             prompts, chosen, rejected = (tokenizer.encode_batch_fast(part) for part in texts)
             encoding += time.perf_counter() - read
+            core_seconds += time.process_time() - cores
             reading += read - begin
             for p, c, r in zip(prompts, chosen, rejected):
                 prompt_length = max(1, min(common_prefix(p.ids, c.ids), common_prefix(p.ids, r.ids)))
@@ -63,8 +64,8 @@ def main():
                 for ids in (c.ids, r.ids):
                     checksum = (checksum * 31 + sum(ids) + prompt_length) % (2**31 - 1)
                 pairs += 1
-    result = {"pairs": pairs, "tokens": tokens, "checksum": checksum, "reading": reading, "encoding": encoding}
-    print(json.dumps(result))
+    result = {"pairs": pairs, "tokens": tokens, "checksum": checksum}
+    print(json.dumps({**result, "reading": reading, "encoding": encoding, "coreSeconds": core_seconds}))
 
 
 if __name__ == "__main__":

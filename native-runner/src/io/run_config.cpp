@@ -35,6 +35,7 @@ void check_description(JsonFields& fields) {
     plan.integer("max_prompt_length", 0, most, 0);
     plan.number("eval_fraction", 0, 1, 0);
     plan.text("columns", "");
+    plan.text("chat_template", "model");
     plan.text("sharing");
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);

@@ -1,6 +1,7 @@
 import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
+import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
@@ -15,6 +16,8 @@ export interface PlanOptions extends LayoutOptions {
   readonly max_prompt_length: number;
   /** Names that the files have for the form's fields, as `prompt=question,chosen=good`; empty: the form's own. */
   readonly columns: string;
+  /** What messages are rendered with: the model folder's own chat template, or one by name. */
+  readonly chat_template: TemplateName;
   /** Share of the pairs that is held out for evaluation. */
   readonly eval_fraction: number;
 }
@@ -211,6 +214,7 @@ export const DEFAULT_PLAN: PlanOptions = {
   max_prompt_length: 0,
   eval_fraction: 0,
   columns: '',
+  chat_template: 'model',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -303,6 +307,7 @@ export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
   eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
   columns: { kind: 'string', absent: '' },
+  chat_template: { kind: 'choice', choices: templateNames, absent: 'model' },
 };
 
 export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {

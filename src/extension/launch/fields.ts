@@ -46,6 +46,18 @@ const SECTIONS: readonly Section[] = [
         help: 'Least difference of two scores that makes a pair; equal scores never do',
         more: true,
       },
+      {
+        id: 'plan.columns',
+        label: 'Columns',
+        help: "Names that the file has for the form's fields: prompt=question,chosen=good,rejected=bad",
+        more: true,
+      },
+      {
+        id: 'plan.chat_template',
+        label: 'Chat template',
+        help: 'Of messages. model: its own; chatml, zephyr, plain: for models without one',
+        more: true,
+      },
     ],
   },
   {
@@ -125,6 +137,12 @@ const SECTIONS: readonly Section[] = [
       },
       { id: 'plan.capacity', label: 'Bin capacity', help: 'Most tokens in one forward pass; lower needs less memory' },
       { id: 'plan.max_length', label: 'Longest sequence', help: 'Tokens of prompt and response; the rest is cut off' },
+      {
+        id: 'plan.max_prompt_length',
+        label: 'Longest prompt',
+        help: 'Tokens; the start of longer ones is cut off; 0: no limit of its own',
+        more: true,
+      },
       { id: 'plan.seed', label: 'Seed', help: 'Decides the order of the pairs', more: true },
     ],
   },
@@ -132,6 +150,12 @@ const SECTIONS: readonly Section[] = [
     title: 'Evaluation and checkpoints',
     fields: [
       { id: 'evalDataset', label: 'Eval dataset', help: 'Preference file that is evaluated on; empty: none' },
+      {
+        id: 'plan.eval_fraction',
+        label: 'Held out',
+        help: 'Share of the pairs that is evaluated on instead of trained on; pairs with one prompt stay together',
+        more: true,
+      },
       { id: 'training.eval_steps', label: 'Evaluate every', help: 'Steps; 0: never' },
       { id: 'training.save_steps', label: 'Checkpoint every', help: 'Steps; 0: only at the end' },
       { id: 'training.save_total_limit', label: 'Checkpoints kept', help: 'Older ones are removed; 0: none is', more: true },

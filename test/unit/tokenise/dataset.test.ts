@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
@@ -106,10 +107,32 @@ test('a damaged entry is made again', async (t) => {
   const first = await tokeniseDataset(asked);
   const folder = path.join(asked.cacheFolder, 'tokens');
   const [name] = await readdir(folder);
+  const file = path.join(folder, name as string);
   for (const damage of ['', 'x'.repeat(100)]) {
-    await writeFile(path.join(folder, name as string), damage);
+    await writeFile(file, damage);
     assert.deepEqual(tokensOf(await tokeniseDataset(asked)), tokensOf(first));
   }
+});
+
+test('cached tokens with bytes changed or cut off are taken as tokens that hold, or made again', async (t) => {
+  const asked = await request(t, rows(8));
+  await tokeniseDataset(asked);
+  const folder = path.join(asked.cacheFolder, 'tokens');
+  const file = path.join(folder, (await readdir(folder))[0] as string);
+  const bytes = await readFile(file);
+  const header = 8 + Number(bytes.readBigUInt64LE(0));
+  await fc.assert(
+    fc.asyncProperty(fc.nat(header + 400), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, change, isCut) => {
+      const damaged = Buffer.from(bytes);
+      damaged[at % bytes.length]! ^= change;
+      await writeFile(file, isCut ? damaged.subarray(0, at) : damaged);
+      const { pairs } = await tokeniseDataset(asked);
+      for (const { chosen, rejected, promptLength } of pairs) {
+        assert.ok(promptLength >= 1 && promptLength < Math.min(chosen.length, rejected.length));
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('without a cache nothing is kept; one that cannot be written is as good as none', async (t) => {

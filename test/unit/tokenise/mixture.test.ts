@@ -66,6 +66,17 @@ test('num_samples takes so many pairs, whatever there are', async (t) => {
   assert.equal(dataset.files[0]?.weight, 1.5);
 });
 
+test('a chat template by name decides tokens, so they are not found under another', async (t) => {
+  const { folder, request } = await twoFiles(t);
+  const [user, say] = [{ role: 'user', content: 'Hi' }, (content: string) => [{ role: 'assistant', content }]];
+  await writeFile(path.join(folder, 'chat.jsonl'), JSON.stringify({ prompt: [user], chosen: say('A'), rejected: say('B') }));
+  const asked = request('chat.jsonl');
+  const lengths = async (name: 'chatml' | 'zephyr' | 'plain'): Promise<number | undefined> =>
+    (await tokeniseDataset({ ...asked, plan: { ...asked.plan, chat_template: name } })).pairs[0]?.chosen.length;
+  const all = [await lengths('chatml'), await lengths('zephyr'), await lengths('plain')];
+  assert.equal(new Set(all).size, 3, String(all));
+});
+
 test('held-out pairs are held out once, whatever the weights', async (t) => {
   const { request } = await twoFiles(t);
   const asked = request('ten.jsonl:3', 'four.jsonl');
