@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { WishboneError } from '../../../src/core/errors.js';
 import { readPlan } from '../../../src/core/plan/index.js';
 import { obtainPlan } from '../../../src/core/planned-dataset.js';
 import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
@@ -109,6 +110,7 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
     });
     const files = planned.reference.files?.map(({ path: file, rows, weight }) => [path.basename(file), rows, weight]);
     assert.deepEqual(files, [['ten.jsonl', 10, 1], ['four.jsonl', 4, 2]]);
+    assert.deepEqual(planned.reference.names, [path.join(folder, 'ten.jsonl'), path.join(folder, 'four.jsonl:2')]);
   }
   const alone = await obtainPlan(request('ten.jsonl'), {}, { files: true });
   await alone.write(out);
@@ -116,6 +118,7 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
   assert.equal(plan.metadata.sources, undefined);
   assert.equal(plan.pairSource, undefined);
   assert.equal(alone.reference.files, undefined);
+  assert.equal(alone.reference.names, undefined);
 });
 
 test('a dataset to evaluate on has a plan and a place in run.json of its own', async (t) => {
@@ -137,4 +140,6 @@ test('a dataset to evaluate on has a plan and a place in run.json of its own', a
   const planned = await obtainPlan({ ...held, plan: { ...held.plan, eval_fraction: 0.2 } }, {}, { files: true });
   assert.equal(planned.evalReference?.path, path.join(folder, 'ten.jsonl'));
   assert.deepEqual([planned.reference.pairs, planned.evalReference?.pairs], [8, 2]);
+  const both = { ...asked, plan: { ...asked.plan, eval_fraction: 0.2 } };
+  await assert.rejects(tokeniseDataset(both), (error) => error instanceof WishboneError && /held out/.test(error.what));
 });
