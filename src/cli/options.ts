@@ -132,8 +132,8 @@ export async function readInput(
   const text = (name: string): string | undefined => given[name] as string | undefined;
   const base = resolveConfig({ ...config, preset: text('preset') ?? config?.preset });
   return {
-    dataset: config === undefined ? (files.length === 0 ? undefined : files) : list(config.dataset),
-    evalDataset: (given['evalDataset'] as readonly string[] | undefined) ?? list(config?.evalDataset),
+    dataset: config === undefined ? (files.length === 0 ? undefined : files) : config.dataset,
+    evalDataset: (given['evalDataset'] as readonly string[] | undefined) ?? config?.evalDataset,
     cacheLimit: given['cache'] === false ? 0 : undefined,
     model: text('model') ?? config?.model,
     name: text('name') ?? config?.name,
@@ -144,8 +144,6 @@ export async function readInput(
     config,
   };
 }
-
-const list = (name: string | undefined): readonly string[] | undefined => (name === undefined ? undefined : [name]);
 
 /** The same for commands that cannot do without a dataset and a model. @throws WishboneError saying what is missing */
 export async function readWholeInput(

@@ -143,7 +143,10 @@ class Judge implements JudgedConfig {
   private resolved(node: Node, field: string): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
-    return isPath(field) && typeof value === 'string' && value.trim() !== '' ? path.resolve(this.folder, value) : value;
+    const absolute = (item: unknown): unknown =>
+      typeof item === 'string' && item.trim() !== '' ? path.resolve(this.folder, item) : item;
+    if (!isPath(field)) return value;
+    return Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
 
   private unknown(field: string, key: Node, at: string, known: readonly string[]): void {

@@ -22,8 +22,8 @@ export interface ConfigFile extends Sections {
   readonly preset?: string | undefined;
   /** Absolute, as all paths here. */
   readonly model?: string | undefined;
-  readonly dataset?: string | undefined;
-  readonly evalDataset?: string | undefined;
+  readonly dataset?: readonly string[] | undefined;
+  readonly evalDataset?: readonly string[] | undefined;
   readonly runs?: string | undefined;
   /** `file:line, field x` of a field, or without the line when the file does not have it. */
   readonly where: (field: string) => string;
@@ -109,6 +109,10 @@ export function locating<T>(config: ConfigFile | undefined, check: () => T): T {
 
 function configOf({ values, places }: JudgedConfig, text: string, file: string): ConfigFile {
   const top = (name: string): string | undefined => values.get(name) as string | undefined;
+  const list = (name: string): readonly string[] | undefined => {
+    const value = values.get(name) as string | readonly string[] | undefined;
+    return value === undefined ? undefined : [value].flat();
+  };
   const section = (name: string): object =>
     Object.fromEntries(
       [...values].flatMap(([field, value]) => {
@@ -121,8 +125,8 @@ function configOf({ values, places }: JudgedConfig, text: string, file: string):
     name: top('name'),
     preset: top('preset'),
     model: top('model'),
-    dataset: top('dataset'),
-    evalDataset: top('eval_dataset'),
+    dataset: list('dataset'),
+    evalDataset: list('eval_dataset'),
     runs: top('runs'),
     plan: section('plan'),
     training: section('training'),

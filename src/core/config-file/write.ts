@@ -6,8 +6,8 @@ export interface ConfigSettings extends Partial<Sections> {
   readonly name?: string | undefined;
   readonly preset?: string | undefined;
   readonly model?: string | undefined;
-  readonly dataset?: string | undefined;
-  readonly eval_dataset?: string | undefined;
+  readonly dataset?: string | readonly string[] | undefined;
+  readonly eval_dataset?: string | readonly string[] | undefined;
   readonly runs?: string | undefined;
 }
 
@@ -45,6 +45,7 @@ const isEmpty = (value: unknown): boolean => isSection(value) && Object.keys(val
 
 /** A path near the config is written relative to it, so that both can be moved together. */
 function portable(field: string, value: unknown, folder: string): unknown {
+  if (isPath(field) && Array.isArray(value)) return value.map((item) => portable(field, item, folder));
   if (!isPath(field) || typeof value !== 'string' || !path.isAbsolute(value)) return value;
   const relative = path.relative(folder, value);
   return relative.startsWith(path.join('..', '..', '..')) ? value : relative || '.';

@@ -57,7 +57,7 @@ const LOST: readonly Settings[] = [
      datasets`,
     'name the files with the pairs that are wanted as dataset',
   ],
-  ['val_size eval_dataset eval_num_beams test_split_size', 'give a file with the pairs for evaluation as eval_dataset'],
+  ['test_split_size', 'give a file with the pairs for evaluation as eval_dataset, or set plan.eval_fraction'],
   ['dataloader_drop_last', 'the last step of an epoch may have fewer pairs here'],
   ['data_seed', 'the order of the pairs is decided by plan.seed'],
   ['eval_delay eval_on_start', 'evaluation is every training.eval_steps steps, and after the last'],

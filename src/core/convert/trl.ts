@@ -37,8 +37,9 @@ export function convertTrl(conversion: Conversion): void {
   for (const name of SAME) conversion.carry(name, `training.${name}`);
   if (conversion.get('training.loss_type') !== 'cpo') conversion.remove('training.cpo_alpha');
   conversion.carry('max_length', 'plan.max_length');
-  for (const name of ['max_prompt_length', 'max_completion_length'])
-    if (conversion.has(name)) conversion.lost(name, 'only the whole sequence has a limit: max_length');
+  conversion.carry('max_prompt_length', 'plan.max_prompt_length');
+  if (conversion.has('max_completion_length'))
+    conversion.lost('max_completion_length', 'only prompt and whole sequence have limits: max_prompt_length, max_length');
   const truncation = conversion.take('truncation_mode');
   if (truncation !== undefined && truncation !== 'keep_start')
     conversion.lost('truncation_mode', 'the start of a sequence is kept, its end cut off');

@@ -49,7 +49,7 @@ test('a config with comments: values, relative paths from the file, places', () 
     name: 'harbor',
     preset: undefined,
     model: '/work/models/tiny',
-    dataset: '/data/pairs.jsonl',
+    dataset: ['/data/pairs.jsonl'],
     evalDataset: undefined,
     runs: '/work/configs/runs',
     plan: { epochs: 2, max_steps: 40 },
@@ -63,6 +63,14 @@ test('a config with comments: values, relative paths from the file, places', () 
   assert.equal(where('training.loss_type'), `${FILE}:10, field training.loss_type`);
   assert.equal(where('training.beta'), `${FILE}, field training.beta`);
   assert.equal(where('plan.epochs'), `${FILE}:8, field plan.epochs`);
+});
+
+test('a dataset of several files, each with its path', () => {
+  const { dataset, evalDataset } = parse('{"version": 1, "dataset": ["a/*.jsonl", "/b.csv:0.5"], "eval_dataset": "e.jsonl"}');
+  assert.deepEqual(dataset, ['/work/configs/a/*.jsonl', '/b.csv:0.5']);
+  assert.deepEqual(evalDataset, ['/work/configs/e.jsonl']);
+  assert.match(failure('{"version": 1, "dataset": []}').what, /expected a path, or a list of these/);
+  assert.match(failure('{"version": 1, "dataset": ["a", 3]}').what, /expected a path, found 3/);
 });
 
 test('what a config leaves out is the preset, then the default', () => {
@@ -173,7 +181,7 @@ test('a config that is written says the same when it is read', () => {
   const { model, dataset, plan, training } = parse(text);
   assert.deepEqual({ model, dataset, plan, training }, {
     model: settings.model,
-    dataset: settings.dataset,
+    dataset: [settings.dataset],
     plan: settings.plan,
     training: settings.training,
   });
