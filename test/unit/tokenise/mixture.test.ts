@@ -112,6 +112,10 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
     assert.deepEqual(files, [['ten.jsonl', 10, 1], ['four.jsonl', 4, 2]]);
     assert.deepEqual(planned.reference.names, [path.join(folder, 'ten.jsonl'), path.join(folder, 'four.jsonl:2')]);
   }
+  const ids = Array.from({ length: 70 }, (_, row) => ({ prompt: `Q ${row}?`, chosen: ' a', rejected: ' b', source: `id ${row}` }));
+  await writeFile(path.join(folder, 'ids.jsonl'), ids.map((row) => JSON.stringify(row)).join('\n'));
+  const withIds = (await obtainPlan(request('ids.jsonl', 'four.jsonl'), {}, { files: false })).summary.sources;
+  assert.deepEqual(withIds.map(({ name, pairs }) => [name, pairs]).sort(), [['four.jsonl', 2], ['ids.jsonl', 70], ['web', 2]]);
   const alone = await obtainPlan(request('ten.jsonl'), {}, { files: true });
   await alone.write(out);
   const plan = await readPlan(out);
