@@ -97,6 +97,17 @@ test('the launch form opens with a config, and the run is what the file says', a
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '2']);
   await workbench.screenshot('config-launch');
+
+  await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
+  const saved = join(session.workspace, 'saved.wishbone.json');
+  await workbench.type('Run Config', saved);
+  await until('the saved config is open', async () => (await workbench.tabs()).includes('saved.wishbone.json'));
+  const { plan, training, model } = JSON.parse(await readFile(saved, 'utf8')) as Record<string, unknown>;
+  assert.deepEqual(plan, { batch_size: 8, max_steps: 2 });
+  assert.deepEqual(training, { loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.2], learning_rate: 2e-4 });
+  assert.equal(model, 'tiny-llama');
+  await workbench.command('View: Close Editor');
+
   await form.start();
   const [run] = await until('a run', async () => {
     const runs = await runsIn(session.workspace);

@@ -6,6 +6,7 @@ import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
+import { saveConfig } from '../run-config/save-config.js';
 import { manageTrust } from '../trust.js';
 import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
@@ -84,6 +85,8 @@ export class LaunchForm implements vscode.Disposable {
         return this.#usePreset(message.id);
       case 'start':
         return this.#start();
+      case 'save-config':
+        return this.#saveConfig();
       case 'open-fault':
         if (this.#forecast.kind === 'failed') await this.launcher.problems.open(this.#forecast.error);
         return;
@@ -251,6 +254,16 @@ export class LaunchForm implements vscode.Disposable {
       this.#starting = false;
       if (!this.#disposed) this.#sendState();
     }
+  }
+
+  async #saveConfig(): Promise<void> {
+    const { options } = readDraft(this.#values);
+    if (options === undefined) {
+      void vscode.window.showWarningMessage('A config says only what a run could be: some fields need another value first.');
+      return;
+    }
+    const { dataset, evalDataset = '', model } = this.#chosen();
+    await saveConfig({ options, preset: this.#preset, name: (this.#values['name'] ?? '').trim(), dataset, evalDataset, model });
   }
 
   #sendState(): void {
