@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { findBrowser } from './browser.mjs';
 import { build } from './build.mjs';
 import { largeFile } from './editor/large-file.mjs';
-import { MemoryWatch, processOf } from './editor/memory.mjs';
+import { MemoryWatch, processOf } from './editor/processes.mjs';
 import { Page } from './editor/page.mjs';
 import { command, focus, openFile, ready, share, shownText, sights, typed, watch } from './editor/window.mjs';
 import { pack } from './package.mjs';

@@ -54,6 +54,16 @@ export async function focus(page, name) {
   await page.click(`${groupOf(name)}.querySelector('.view-lines')`, { x: 200, y: 8 });
 }
 
+/** Milliseconds of activation that the list of running extensions, which has to be open, tells of one; undefined for one that does not run. */
+export async function activationOf(page, extension) {
+  const list = '.runtime-extensions-editor';
+  await page.waitFor(first(`${list} .monaco-list-row .activation-time`));
+  const text = await page.evaluate(
+    `[...document.querySelectorAll(${JSON.stringify(`${list} .monaco-list-row`)})].find((row) => row.querySelector('.name')?.textContent === ${JSON.stringify(extension)})?.querySelector('.activation-time')?.textContent`,
+  );
+  return text && Number(/(\d+)\s*ms/.exec(text)?.[1]);
+}
+
 /** The lines of a file that are on the screen. */
 export async function shownText(page, name) {
   const lines = await page.evaluate(`[...${groupOf(name)}.querySelectorAll('.view-line')].map((line) => line.textContent).join('')`);

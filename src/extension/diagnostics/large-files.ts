@@ -7,7 +7,6 @@ import { checkOptions } from './check-options.js';
 import { fileOfTab, isWanted, LARGE_BYTES } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
 import { LatestJob } from './latest-job.js';
-import type { ModelChoice } from './model-choice.js';
 import type { DocumentsListener } from './open-documents.js';
 
 /** How long a file that is being written must rest. */
@@ -36,7 +35,6 @@ export class LargeFiles implements vscode.Disposable {
 
   constructor(
     readonly worker: CheckWorker,
-    readonly models: ModelChoice,
     readonly nextId: () => number,
     readonly listener: DocumentsListener,
   ) {
@@ -162,7 +160,7 @@ export class LargeFiles implements vscode.Disposable {
     const stamp = `${mtimeMs} ${size}`;
     this.#tell(file, { kind: 'large', report: file.latest, size, isEdited: file.isEdited });
     if (file.checked === stamp) return;
-    const options = await checkOptions(uri, this.models);
+    const options = await checkOptions(uri, undefined);
     if (signal.aborted) return;
     file.checked = stamp;
     this.worker.post({ type: 'file', id, file: uri.fsPath, options });

@@ -58,6 +58,11 @@ export class Session {
     await writeSettings(this.workspace, name);
   }
 
+  /** Has the workspace's settings hold these and no others but the theme, which is dark. */
+  async settings(values: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeSettings(this.workspace, 'Default Dark Modern', values);
+  }
+
   /** Ends the window, the server and whatever runs a failed test has left, and removes the folders. */
   async stop(): Promise<void> {
     await this.browser.close();
@@ -79,8 +84,9 @@ async function makeWorkspace(workspace: string): Promise<void> {
   await writeSettings(workspace, 'Default Dark Modern');
 }
 
-function writeSettings(workspace: string, colorTheme: string): Promise<void> {
-  return writeFile(join(workspace, '.vscode/settings.json'), JSON.stringify({ 'workbench.colorTheme': colorTheme }));
+function writeSettings(workspace: string, colorTheme: string, values: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  const text = JSON.stringify({ 'workbench.colorTheme': colorTheme, ...values });
+  return writeFile(join(workspace, '.vscode/settings.json'), text);
 }
 
 async function packagedExtension(): Promise<string> {

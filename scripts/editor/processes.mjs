@@ -1,4 +1,4 @@
-// Memory of processes, as Linux tells it.
+// Processes, their memory and threads, as Linux tells of them.
 import { readdirSync, readFileSync } from 'node:fs';
 
 function childrenOf(pid) {
@@ -34,6 +34,15 @@ export function processOf(pid, pattern) {
   };
   visit(pid);
   return all.sort((a, b) => residentOf(b) - residentOf(a))[0];
+}
+
+/** How many threads a process has; 0 for one that is gone. */
+export function threadsOf(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 /** Watches the resident memory of processes, in bytes. */
