@@ -63,6 +63,12 @@ test('what is wrong in a run config stands in the Problems view, with what was m
   assert.match(text, /Unknown field "training\.learning_rte": did you mean "training\.learning_rate"\?/);
   assert.match(text, /Unknown field "sharing": it belongs into "plan"/);
   assert.match(text, /Property learning_rte is not allowed/, 'the JSON schema is at work');
+  await editor.goTo(12, 8);
+  assert.deepEqual((await editor.fixes()).filter((title) => title.startsWith('Change to')), ['Change to "learning_rate"']);
+  await editor.chooseFix('Change to "learning_rate"');
+  await until('it is repaired', async () => (await editor.lines()).some((line) => line.includes('"learning_rate": 2e-4')));
+  await until('nothing is said of it any more', async () => !(await editor.problems()).some((one) => /learning_rte/.test(one)));
+  await workbench.command('File: Revert File');
   await editor.open('contradiction.wishbone.json');
   await until('the contradiction', async () => (await editor.problems()).some((one) => /cannot be computed up front/.test(one)));
   await workbench.command('View: Close All Editors');

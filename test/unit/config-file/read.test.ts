@@ -120,6 +120,7 @@ test('a text that is nested too deeply is refused like any other', () => {
 test('all problems of a file, and contradictions when there is no other', () => {
   const several = configProblems('{"version": 1, "training": {"bta": 1, "beta": -1}}', FILE);
   assert.deepEqual(several.map(({ field }) => field), ['training.bta', 'training.beta']);
+  assert.deepEqual(several.map(({ meant, bySchema }) => [meant, bySchema]), [['beta', false], [undefined, true]]);
   const text = '{"version": 1, "training": {"loss_type": "simpo",\n"sync_ref_model": true}}';
   const [contradiction, ...others] = configProblems(text, FILE);
   assert.deepEqual(others, []);
