@@ -9,7 +9,8 @@ export {
   parseConfigFile,
   readConfigFile,
   resolveConfig,
+  type RunOptions,
 } from './read.js';
 export { configSchema } from './schema.js';
 export { optionTables } from './tables.js';
-export { configText, type ConfigSettings } from './write.js';
+export { checkConfigName, configText, type ConfigSettings, sectionsOf } from './write.js';
