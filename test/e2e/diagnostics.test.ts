@@ -174,6 +174,19 @@ test('without a model the hover has characters, and says how tokens are counted'
   await session.settings({});
 });
 
+test('settings say which files are looked at, and whether rows have hints', async () => {
+  await session.settings({ 'wishbone.diagnostics.exclude': ['**/faulty.jsonl'] });
+  await until('nothing is said of it', async () => (await editor.problems()).length === 0 && (await editor.lenses()).length === 0);
+  await session.settings({ 'wishbone.diagnostics.include': ['data/*.jsonl'], 'wishbone.diagnostics.hints': false });
+  assert.deepEqual(await editor.problems(), []);
+  await session.settings({ 'wishbone.diagnostics.hints': false });
+  await until('it is checked again', async () => (await editor.problems()).length > 0);
+  await editor.goTo(1, lastOf('}', 1)[1]);
+  await until('the row ends without a hint', async () => /\]\}$/.test((await editor.lines())[0] ?? ''));
+  await session.settings({});
+  await until('the hint is there again', async () => /saves \d+%$/.test((await editor.lines())[0] ?? ''));
+});
+
 test('bytes that are no UTF-8 are an error at their place', async () => {
   const text = `${rows[0]}\n${JSON.stringify(pair('Where does one drink it?', 'In a caf\u00e9.', 'At sea.'))}\n`;
   await writeFile(join(session.workspace, 'latin1.jsonl'), Buffer.from(text, 'latin1'));
