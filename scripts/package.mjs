@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from './build.mjs';
 import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
+import { installServer } from './vscode-server.mjs';
 
 /** Packs what dist/ holds; resolves to the path of the .vsix. Throws Failure when the runner is missing. */
 export async function pack() {
@@ -15,6 +16,16 @@ export async function pack() {
   // Bundles carry their dependencies, so node_modules stays out.
   const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
+  return vsix;
+}
+
+/** All that a real VS Code with the extension in it needs, made where it is missing. Resolves to the path of the .vsix. */
+export async function packForWindow() {
+  await setup({ server: true, browser: true });
+  await build();
+  if (!existsSync(join(root, 'dist/bin/wishbone-runner'))) await run(process.execPath, ['scripts/build-native.mjs']);
+  const vsix = await pack();
+  await installServer();
   return vsix;
 }
 

@@ -6,6 +6,7 @@ import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
+import { startPlanViews } from './extension/plans/start.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
@@ -33,6 +34,7 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     startDiagnostics(context, problems),
+    startPlanViews(context, store, problems),
     startRunConfigs(launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),

@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { LaunchForm } from './support/form.js';
 import { RunPanel } from './support/panel.js';
 import { type RunOnDisk, runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
+import { oneAfterAnother } from './support/steps.js';
+import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
 
-// The tests of this file are one person's session: each goes on where the one before it ended, so after one that fails
-// the rest is skipped.
-let broken = false;
-
-function step(name: string, act: () => Promise<void>): void {
-  void test(name, async (context) => {
-    if (broken) {
-      context.skip('a test before it failed');
-      return;
-    }
-    broken = true;
-    await act();
-    broken = false;
-  });
-}
-
+const step = oneAfterAnother();
 let session: Session;
 let workbench: Workbench;
 let panel: RunPanel;
@@ -115,20 +102,8 @@ step('a run launched from the palette learns, and the panel shows it live', asyn
 
 step('the panel in dark, light and high contrast', async () => {
   await panel.passed(12);
-  for (const [name, theme, base] of [
-    ['run-dark', 'Default Dark Modern', 'vs-dark'],
-    ['run-light', 'Default Light Modern', 'vs'],
-    ['run-high-contrast', 'Default High Contrast', 'hc-black'],
-    ['run-high-contrast-light', 'Default High Contrast Light', 'hc-light'],
-  ] as const) {
-    await session.theme(theme);
-    await workbench.themed(base);
-    // Drawn in the theme's own colours once a further step is in.
-    await panel.passed((await panel.snapshot()).step);
-    await workbench.screenshot(name);
-  }
-  await session.theme('Default Dark Modern');
-  await workbench.themed('vs-dark');
+  // Drawn in the theme's own colours once a further step is in.
+  await inEveryTheme(session, 'run', () => workbench.webview('main#run h1'), async () => panel.passed((await panel.snapshot()).step));
 });
 
 step('reloading the window leaves the run alive, and the panel finds it again', async () => {

@@ -1,6 +1,7 @@
 import type { HostMessage, PanelMessage, PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
+import { markFirstPaint } from '../ui/first-paint.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
 import { differencesTable } from './differences.js';
@@ -163,6 +164,7 @@ export class RunView {
     if (this.#curvesChanged) {
       this.#curvesChanged = false;
       this.#note(page);
+      markFirstPaint();
     }
     if (first.status !== undefined) {
       page.head.draw(first.status);

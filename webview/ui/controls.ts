@@ -39,6 +39,13 @@ export function createButton({ label, appearance = 'secondary', title, onClick }
   return button;
 }
 
+/** A button whose label is a sign: its words are for screen readers and the pointer. */
+export function labelled(sign: string, words: string, onClick: () => void): HTMLElement {
+  const button = createButton({ label: sign, title: words, onClick });
+  button.setAttribute('aria-label', words.replace(/ \(.*\)$/, ''));
+  return button;
+}
+
 export function setDisabled(button: HTMLElement, disabled: boolean): void {
   button.toggleAttribute('disabled', disabled);
 }
@@ -124,4 +131,44 @@ export function createCheckbox({ label, checked, onChange }: CheckboxOptions): H
   root.toggleAttribute('checked', checked);
   root.addEventListener('change', () => onChange(root.checked));
   return root;
+}
+
+export interface NumberFieldOptions {
+  readonly label: string;
+  readonly title?: string;
+  readonly min: number;
+  /** Called when a whole number between the limits was entered. */
+  readonly onChange: (value: number) => void;
+}
+
+/** A field for whole numbers, with the browser's own arrows: the toolkit has none. */
+export interface NumberField {
+  readonly root: HTMLInputElement;
+  setValue(value: number): void;
+  setMax(max: number): void;
+}
+
+export function createNumberField({ label, title, min, onChange }: NumberFieldOptions): NumberField {
+  const root = document.createElement('input');
+  root.type = 'number';
+  root.min = String(min);
+  root.step = '1';
+  root.className = 'number';
+  root.setAttribute('aria-label', label);
+  if (title !== undefined) root.title = title;
+  let shown = '';
+  root.addEventListener('change', () => {
+    const value = Number(root.value);
+    const wanted = Math.min(root.max === '' ? Infinity : Number(root.max), Math.max(min, Math.round(value)));
+    if (root.value.trim() === '' || !Number.isFinite(wanted)) root.value = shown;
+    else {
+      root.value = shown = String(wanted);
+      onChange(wanted);
+    }
+  });
+  return {
+    root,
+    setValue: (value) => (root.value = shown = String(value)),
+    setMax: (max) => (root.max = String(max)),
+  };
 }

@@ -10,9 +10,12 @@ export interface Theme {
   readonly purple: string;
   readonly yellow: string;
   readonly background: string;
+  readonly focus: string;
   readonly tooltipBackground: string;
   readonly tooltipBorder: string;
   readonly font: string;
+  /** For tokens: all characters are equally wide. */
+  readonly editorFont: string;
   readonly fontSize: number;
   readonly highContrast: boolean;
 }
@@ -26,7 +29,7 @@ export function readTheme(): Theme {
     }
     return 'currentcolor';
   };
-  const highContrast = document.body.classList.contains('vscode-high-contrast');
+  const highContrast = document.body.className.includes('vscode-high-contrast');
   return {
     foreground: color('--vscode-foreground'),
     muted: highContrast ? color('--vscode-foreground') : color('--vscode-descriptionForeground', '--vscode-foreground'),
@@ -43,9 +46,11 @@ export function readTheme(): Theme {
     purple: color('--vscode-charts-purple', '--vscode-foreground'),
     yellow: color('--vscode-charts-yellow', '--vscode-foreground'),
     background: color('--vscode-editor-background'),
+    focus: color('--vscode-focusBorder', '--vscode-foreground'),
     tooltipBackground: color('--vscode-editorHoverWidget-background', '--vscode-editor-background'),
     tooltipBorder: color('--vscode-editorHoverWidget-border', '--vscode-contrastBorder'),
     font: color('--vscode-font-family'),
+    editorFont: color('--vscode-editor-font-family', '--vscode-font-family'),
     fontSize: Number.parseFloat(style.getPropertyValue('--vscode-font-size')) || 13,
     highContrast,
   };

@@ -71,22 +71,30 @@ function requiredWork(sequences: readonly SequenceLength[]): BinWork {
 }
 
 /**
- * The step's sequences as lengths, the two of each pair behind each other. Targets are ordered, so the last one of a
- * sequence scores its last token.
+ * The sequences of a bin as lengths, by the plan's numbers of them. Targets are ordered, so the last one of a sequence
+ * scores its last token.
  */
+export function binSequences(plan: PlanArrays, bin: number): Map<number, SequenceLength> {
+  const { binStart, targetStart, targetRow, targetSequence, position } = plan;
+  const byId = new Map<number, SequenceLength>();
+  const end = targetStart[bin + 1] as number;
+  for (let first = targetStart[bin] as number; first < end;) {
+    const id = targetSequence[first] as number;
+    let next = first + 1;
+    while (next < end && targetSequence[next] === id) next++;
+    const lastRow = (binStart[bin] as number) + (targetRow[next - 1] as number);
+    byId.set(id, { tokens: (position[lastRow] as number) + 2, response: next - first });
+    first = next;
+  }
+  return byId;
+}
+
+/** The step's sequences as lengths, the two of each pair behind each other. */
 export function stepSequences(plan: PlanArrays, step: number): SequenceLength[] {
-  const { stepBinStart, stepPairStart, binStart, targetStart, targetRow, targetSequence, position } = plan;
+  const { stepBinStart, stepPairStart } = plan;
   const byId = new Map<number, SequenceLength>();
   for (let bin = stepBinStart[step] as number; bin < (stepBinStart[step + 1] as number); bin++) {
-    const end = targetStart[bin + 1] as number;
-    for (let first = targetStart[bin] as number; first < end;) {
-      const id = targetSequence[first] as number;
-      let next = first + 1;
-      while (next < end && targetSequence[next] === id) next++;
-      const lastRow = (binStart[bin] as number) + (targetRow[next - 1] as number);
-      byId.set(id, { tokens: (position[lastRow] as number) + 2, response: next - first });
-      first = next;
-    }
+    for (const [id, sequence] of binSequences(plan, bin)) byId.set(id, sequence);
   }
   const sequences: SequenceLength[] = [];
   for (let pair = stepPairStart[step] as number; pair < (stepPairStart[step + 1] as number); pair++) {

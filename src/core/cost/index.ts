@@ -1,6 +1,7 @@
 export { cpu, gpu, h200, type DeviceSpeed } from './device.js';
 export {
   binCost,
+  naiveBinCost,
   planCost,
   stepCost,
   sumSeconds,

@@ -1,6 +1,6 @@
 import { flopsByPart, sumFlops, type Flops, type LlamaShape } from '../model/flops.js';
 import { stepCount, type PlanArrays } from '../plan/plan.js';
-import { naiveWork, stepSequences, unpackedWork, type BaselineWork } from './baseline.js';
+import { binSequences, naiveWork, stepSequences, unpackedWork, type BaselineWork } from './baseline.js';
 import { h200 } from './device.js';
 import { countTiles, tileSize, type TileCounts } from './tiles.js';
 import { binSeconds, stepSeconds, type Seconds, type TimeOptions } from './time.js';
@@ -85,6 +85,16 @@ export function binCost(plan: PlanArrays, bin: number, shape: LlamaShape, option
   };
 }
 
+/**
+ * What the sequences of one bin cost without sharing, with packing: `total` without what a step does once, as the
+ * seconds of {@link binCost}.
+ */
+export function naiveBinCost(plan: CostedPlan, bin: number, shape: LlamaShape, options: TimeOptions = {}): BaselineCost {
+  const { tile } = options.device ?? h200;
+  const work = naiveWork([...binSequences(plan, bin).values()], plan.metadata.capacity, tile);
+  return { ...baselineCost(shape, work, options), total: baselineSeconds(shape, work, options) };
+}
+
 /** What a step costs, and the same pairs without sharing. */
 export function stepCost(plan: CostedPlan, step: number, shape: LlamaShape, options: TimeOptions = {}): StepCost {
   const { capacity } = plan.metadata;
@@ -146,19 +156,22 @@ function countReadRows(plan: PlanArrays, bin: number): number {
 }
 
 function baselineCost(shape: LlamaShape, work: BaselineWork, options: TimeOptions): BaselineCost {
-  const { bins, required, computed } = work;
-  // Its bins are much alike: each is timed as their mean.
-  const { tokens, readRows, computedPairs } = computed;
-  const mean = { tokens: tokens / bins, readRows: readRows / bins, computedPairs: computedPairs / bins };
-  const inBins = bins * sumSeconds(binSeconds(shape, mean, options));
+  const { required } = work;
   return {
-    bins,
+    bins: work.bins,
     tokens: required.tokens,
     readRows: required.readRows,
     visiblePairs: required.visiblePairs,
     flops: flopsByPart(shape, required),
-    total: inBins + stepSeconds(shape, options.device),
+    total: baselineSeconds(shape, work, options) + stepSeconds(shape, options.device),
   };
+}
+
+/** Predicted seconds of all passes, without what a step does once. Bins are much alike: each is timed as their mean. */
+function baselineSeconds(shape: LlamaShape, { bins, computed }: BaselineWork, options: TimeOptions): number {
+  const { tokens, readRows, computedPairs } = computed;
+  const mean = { tokens: tokens / bins, readRows: readRows / bins, computedPairs: computedPairs / bins };
+  return bins * sumSeconds(binSeconds(shape, mean, options));
 }
 
 type Ratios = 'flopsRatio' | 'predictedSpeedup' | 'predictedSpeedupUnpacked';

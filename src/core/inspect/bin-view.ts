@@ -1,5 +1,6 @@
-import { type MaskLayout, visibleCells } from '../mask/index.js';
-import { forwardFlops, type LlamaShape } from '../model/flops.js';
+import { binCost, naiveBinCost, sumSeconds } from '../cost/index.js';
+import type { MaskLayout } from '../mask/index.js';
+import { type LlamaShape, sumFlops } from '../model/flops.js';
 import type { Plan } from '../plan/index.js';
 import { layOutNaively } from './naive.js';
 import { type PairOfSequence, sequencesOf } from './sequences.js';
@@ -12,8 +13,15 @@ export interface BinView {
   readonly naive: MaskLayout;
   /** [N of naive] row of `shared` that holds the same token of the same path */
   readonly sharedRow: Int32Array;
-  /** Required FLOPs of one forward pass; null when the model's shape is not known. */
-  readonly flops: { readonly shared: number; readonly naive: number } | null;
+  /** Null when the model's shape is not known. */
+  readonly cost: { readonly shared: BinCost; readonly naive: BinCost } | null;
+}
+
+export interface BinCost {
+  /** Required for one forward pass. */
+  readonly flops: number;
+  /** Predicted for all passes of a training step (src/core/cost/time.ts). */
+  readonly seconds: number;
 }
 
 /**
@@ -30,20 +38,21 @@ export async function viewBin(
   const sequences = sequencesOf(plan, owners, bin);
   const rowOfPair = (pair: number): number => (pair < 0 ? -1 : plan.pairRow[pair]!);
   const naive = await layOutNaively(sequences, shared, { capacity: plan.metadata.capacity, rowOfPair });
-  const targets = plan.targetRow.subarray(plan.targetStart[bin], plan.targetStart[bin + 1]);
-  const flops = (layout: MaskLayout, readRows: number): number =>
-    shape === undefined
-      ? 0
-      : forwardFlops(shape, { tokens: layout.tokens.length, visiblePairs: visibleCells(layout), readRows });
   return {
     bin,
     shared,
     naive: naive.layout,
     sharedRow: naive.sharedRow,
-    flops:
-      shape === undefined
-        ? null
-        : { shared: flops(shared, new Set(targets).size), naive: flops(naive.layout, targets.length) },
+    cost: shape === undefined ? null : costOf(plan, bin, shape),
+  };
+}
+
+function costOf(plan: Plan, bin: number, shape: LlamaShape): BinView['cost'] {
+  const shared = binCost(plan, bin, shape);
+  const naive = naiveBinCost(plan, bin, shape);
+  return {
+    shared: { flops: sumFlops(shared.flops), seconds: sumSeconds(shared.seconds) },
+    naive: { flops: sumFlops(naive.flops), seconds: naive.total },
   };
 }
 

@@ -1,4 +1,4 @@
-export type { BinView } from './bin-view.js';
+export type { BinCost, BinView } from './bin-view.js';
 export type { Histogram } from './histogram.js';
 export type {
   BinTotals,
@@ -6,6 +6,7 @@ export type {
   PackedSlice,
   PackingOverview,
   PathPiece,
+  PlanCost,
   PlanInfo,
   PlanSide,
 } from './messages.js';

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
+import { planCost } from '../cost/index.js';
 import { lineOfRow } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import type { LlamaShape } from '../model/flops.js';
@@ -14,7 +15,7 @@ import { ModelTokenizer } from '../tokenizer/index.js';
 import { type BinView, viewBin } from './bin-view.js';
 import { fileHash } from './file-hash.js';
 import { lengthHistogram } from './histogram.js';
-import type { DatasetState, PackedSlice, PackingOverview, PathPiece, PlanInfo, PlanSide } from './messages.js';
+import type { DatasetState, PackedSlice, PackingOverview, PathPiece, PlanCost, PlanInfo, PlanSide } from './messages.js';
 import {
   type PackedBins,
   packedBins,
@@ -100,6 +101,7 @@ export class InspectedPlan {
       shared: await totals('shared'),
       naive: await totals('naive'),
       histogram: lengthHistogram(this.plan, this.#sequenceLengths()),
+      cost: this.shape === undefined ? null : costOf(this.plan, this.shape),
     };
   }
 
@@ -160,6 +162,11 @@ export class InspectedPlan {
     }
     return bins;
   }
+}
+
+function costOf(plan: Plan, shape: LlamaShape): PlanCost {
+  const { binsLowerBound, flopsRatio, predictedSpeedup, predictedSpeedupUnpacked } = planCost(plan, shape);
+  return { binsLowerBound, flopsRatio, predictedSpeedup, predictedSpeedupUnpacked };
 }
 
 async function planOf(

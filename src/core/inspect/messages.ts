@@ -1,3 +1,4 @@
+import type { StepCost } from '../cost/index.js';
 import type { ExitCode } from '../errors.js';
 import type { Progress } from '../progress.js';
 import type { BinView } from './bin-view.js';
@@ -43,7 +44,15 @@ export interface PackingOverview {
   readonly shared: BinTotals;
   readonly naive: BinTotals;
   readonly histogram: Histogram;
+  /** Null when the model's shape is not known. */
+  readonly cost: PlanCost | null;
 }
+
+/** What sharing saves of the whole plan. */
+export type PlanCost = Pick<
+  StepCost,
+  'binsLowerBound' | 'flopsRatio' | 'predictedSpeedup' | 'predictedSpeedupUnpacked'
+>;
 
 export interface BinTotals {
   /** [S+1] bins of step s */

@@ -13,4 +13,4 @@ export {
   treeAt,
   visibleCells,
 } from './layout.js';
-export { classifyTiles, TILE, tileAt, type TileBlock, TileKind, type TileMap } from './tiles.js';
+export { classifyTiles, tileAt, type TileBlock, TileKind, type TileMap } from './tiles.js';

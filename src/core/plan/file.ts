@@ -39,7 +39,7 @@ export async function readPlan(file: string): Promise<Plan> {
       throw new WishboneError(
         tensor === undefined ? 'the plan lacks a tensor' : `the tensor is not ${dtype} of rank 1`,
         `${file}, tensor "${tensorNames[name]}"`,
-        'make the plan again with `wishbone plan`',
+        PLAN_AGAIN,
       );
     }
     arrays[name] = tensor.data;
@@ -71,12 +71,17 @@ const metadataRules: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' 
   counts: { pairs: whole, skipped: whole, truncated: whole, naive_tokens: whole, plan_tokens: whole },
 };
 
+const PLAN_AGAIN = 'make the plan again with `wishbone plan`; a run that is duplicated is planned anew';
+
+/** The version that is written, and the only one that is read. */
+const PLAN_VERSION = 1;
+
 function parseMetadata(text: string | undefined, file: string): PlanMetadata {
   const wrong = (what: string, field: string): WishboneError =>
     new WishboneError(
       what,
       `${file}, metadata "wishbone"${field === '' ? '' : `, field "${field}"`}`,
-      'make the plan again with `wishbone plan`',
+      PLAN_AGAIN,
     );
   if (text === undefined)
     throw new WishboneError('this is no Wishbone plan', file, 'give a file that `wishbone plan` wrote');
@@ -102,14 +107,18 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
       throw wrong('must be "none", "pair" or "tree"', field);
     }
   };
+  // Format and version first: what another version holds is not for these rules to judge.
+  const { format, version } = (json ?? {}) as Partial<Record<keyof PlanMetadata, unknown>>;
+  if (format !== 'wishbone-plan') throw wrong('this is no Wishbone plan', 'format');
+  if (typeof version === 'number' && version !== PLAN_VERSION) {
+    const whose = version < PLAN_VERSION ? 'an older version of Wishbone' : 'a newer version of Wishbone';
+    throw wrong(`the plan was made by ${whose}: it is of version ${version}, not ${PLAN_VERSION}`, 'version');
+  }
   check(json, metadataRules, '');
   const metadata = json as PlanMetadata;
   const sources: unknown = metadata.sources ?? [];
   if (!Array.isArray(sources) || !sources.every((name) => typeof name === 'string')) {
     throw wrong('must be a list of texts', 'sources');
   }
-  if (metadata.format !== 'wishbone-plan') throw wrong('this is no Wishbone plan', 'format');
-  if (metadata.version !== 1)
-    throw wrong(`version ${String(metadata.version)} is not known to this Wishbone`, 'version');
   return metadata;
 }

@@ -1,12 +1,14 @@
 import type { PairText } from '../dataset/index.js';
 import { WishboneError, type ExitCode } from '../errors.js';
-import type { PairTokenizerOptions } from '../tokenizer/index.js';
+import type { PairTokenizerOptions, TemplateName } from '../tokenizer/index.js';
 import type { TokenBatch } from './token-store.js';
 
 /** What a tokenising thread is started with (`workerData`). */
 export interface TokeniserTask {
   /** The model's. */
   readonly folder: string;
+  /** The chat template to take. */
+  readonly template?: TemplateName | undefined;
   readonly options: PairTokenizerOptions;
 }
 

@@ -10,7 +10,7 @@ import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const tokensVersion = 2;
+const tokensVersion = 3;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {
@@ -47,7 +47,8 @@ export function tokensKey(source: DatasetSource, sha256: string, { model, tokeni
   const kind = /\.(jsonl?|[ct]sv|parquet)(\.gz)?$/i.exec(file)?.[0].toLowerCase() ?? '';
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
   const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions };
-  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags }, tokenizerHash, parts];
+  const template = plan.chat_template;
+  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags }, tokenizerHash, template, parts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
@@ -73,6 +74,7 @@ export async function tokeniseSource(
   const dataset = await Dataset.open(source.path, options);
   const task = {
     folder: model.folder,
+    template: plan.chat_template,
     options: {
       maxLength: plan.max_length,
       maxPromptLength: plan.max_prompt_length,

@@ -29,8 +29,8 @@ export function tokeniseWorker(): string | undefined {
 }
 
 /** @throws WishboneError when the model folder's tokenizer cannot be used */
-export async function tokeniseHere({ folder, options }: TokeniserTask): Promise<Tokeniser> {
-  const tokenizer = new PairTokenizer(await ModelTokenizer.load(folder), options);
+export async function tokeniseHere({ folder, template, options }: TokeniserTask): Promise<Tokeniser> {
+  const tokenizer = new PairTokenizer(await ModelTokenizer.load(folder, template), options);
   return {
     width: 1,
     tokenise: async (pairs) => packBatch(pairs.map((pair) => tokenizer.tokenize(pair))),

@@ -5,6 +5,7 @@ import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
 import { WishboneError } from '../errors.js';
 import { ByteLevelEncoder } from './byte-level.js';
 import { ChatTemplate } from './chat-template.js';
+import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
 import { TokenBuffer } from './token-buffer.js';
 
 /** The special tokens a chat template may name. */
@@ -39,9 +40,10 @@ export class ModelTokenizer {
   /**
    * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat template from `chat_template.jinja` or the config.
    *
-   * @throws WishboneError naming the file that is missing or damaged
+   * @param templateName a chat template to take instead
+   * @throws WishboneError naming the file that is missing or damaged, or what the other template lacks
    */
-  static async load(folder: string): Promise<ModelTokenizer> {
+  static async load(folder: string, templateName: TemplateName = 'model'): Promise<ModelTokenizer> {
     const files = await readFiles(folder);
     const { tokenizer: tokenizerFile, config: configFile, template: templateFile } = tokenizerFiles(folder);
     const config = parse(files.config, configFile);
@@ -52,7 +54,27 @@ export class ModelTokenizer {
         : configTemplate(config, configFile);
     const json = parse(files.tokenizer, tokenizerFile);
     const tokenizer = build(json, config, tokenizerFile);
-    return new ModelTokenizer(folder, tokenizer, ByteLevelEncoder.of(tokenizer, json, config), template, special);
+    const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
+    const own = new ModelTokenizer(folder, tokenizer, byteLevel, template, special);
+    return templateName === 'model' ? own : own.withTemplate(templateName);
+  }
+
+  private withTemplate(name: Exclude<TemplateName, 'model'>): ModelTokenizer {
+    const { folder, tokenizer, byteLevel, specialTokens } = this;
+    const { template, needs } = fallbackTemplates[name];
+    const { eosToken } = this;
+    const lacking = needs.find((token) => this.encode(token, false).length !== 1);
+    if (lacking !== undefined) {
+      throw new WishboneError(
+        `the tokenizer has no token ${lacking}, which the chat template "${name}" is made of`,
+        tokenizerFiles(folder).tokenizer,
+        'take another chat template: zephyr and plain need no tokens of their own',
+      );
+    }
+    const { bos_token: bos = '' } = specialTokens;
+    const isPutBefore = bos !== '' && this.encode('', true)[0] === this.encode(bos, false)[0];
+    const special = { ...specialTokens, eos_token: eosToken, bos_token: isPutBefore ? bos : '' };
+    return new ModelTokenizer(folder, tokenizer, byteLevel, ChatTemplate.parse(template, `chat template "${name}"`), special);
   }
 
   /**
@@ -98,7 +120,8 @@ export class ModelTokenizer {
       throw new WishboneError(
         'the dataset holds messages, but the model has no chat template',
         path.join(this.folder, 'tokenizer_config.json'),
-        'add chat_template.jinja to the model folder, or use a dataset with plain text prompts and responses',
+        'add chat_template.jinja to the model folder, take a template by name (chat_template: chatml, zephyr or plain), or ' +
+          'use a dataset with plain text prompts and responses',
       );
     }
     return this.template;

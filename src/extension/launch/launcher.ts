@@ -41,8 +41,9 @@ const OPEN_RUN = 'Open Run';
 
 /** Everything that has been decided when a run is started. */
 export interface Decision extends LaunchOptions {
-  readonly dataset: string;
-  readonly evalDataset: string | undefined;
+  /** Several files make one dataset. */
+  readonly dataset: string | readonly string[];
+  readonly evalDataset: string | readonly string[] | undefined;
   readonly model: ModelInfo;
   readonly name: string | undefined;
 }
@@ -102,18 +103,20 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   /** Opens a form with another run's settings, every one open to be changed. */
   async duplicate(config: RunConfig): Promise<void> {
-    const { dataset, eval_dataset: evaluation, model } = config;
-    const values = valuesOf({ dataset: dataset.path, evalDataset: evaluation?.path, model: model.path, options: config });
+    const { dataset, eval_dataset: evaluation, model, plan } = config;
+    // Pairs that were held out will be again.
+    const evalDataset = plan.eval_fraction > 0 ? undefined : evaluation?.path;
+    const values = valuesOf({ dataset: dataset.path, evalDataset, model: model.path, options: config });
     this.#open({ values, preset: '' });
   }
 
-  /** Opens a form with what a run config says. What it leaves out is its preset's, and the likeliest file and model. */
+  /** Opens a form with what a run config of one dataset says. What it leaves out is the likeliest file and model. */
   async launchConfig(config: ConfigFile): Promise<void> {
-    const { name, preset = 'standard', evalDataset } = config;
-    const likely = config.dataset !== undefined && config.model !== undefined ? undefined : await this.likelyPaths(config.dataset);
-    const { dataset = likely?.dataset, model = likely?.model } = config;
-    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
-    this.#open({ values: { ...values, name: name ?? '' }, preset });
+    const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder } = config;
+    const likely = given !== undefined && folder !== undefined ? undefined : await this.likelyPaths(given?.[0]);
+    const [dataset, model] = [given?.[0] ?? likely?.dataset, folder ?? likely?.model];
+    const values = valuesOf({ dataset, evalDataset: evalDataset?.[0], model, options: resolveConfig(config) });
+    this.#open({ values: { ...values, name }, preset });
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
@@ -132,16 +135,17 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
    */
   async start(decision: Decision): Promise<boolean> {
     const { dataset, evalDataset, model, name, plan, training, runner } = decision;
-    const runsFolder = this.runsFolderFor(dataset);
+    const first = [dataset].flat()[0] ?? '';
+    const runsFolder = this.runsFolderFor(first);
     if (runsFolder === undefined) return false;
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
-    await Promise.all([this.#datasets.add(dataset), this.#models.add(model.folder)]);
+    await Promise.all([this.#datasets.add(first), this.#models.add(model.folder)]);
     const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
-    const prepared = await withPlanProgress(dataset, (work) => prepareRunInWorker(request, work));
+    const prepared = await withPlanProgress(first, (work) => prepareRunInWorker(request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
-    tellOfSkipped(prepared.summary, dataset);
+    tellOfSkipped(prepared.summary, first);
     return true;
   }
 

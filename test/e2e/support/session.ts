@@ -49,6 +49,10 @@ export class Session {
     await writeFile(settings, JSON.stringify({ ...known, 'wishbone.runner.path': file }));
   }
 
+  get browserVersion(): string {
+    return this.browser.version();
+  }
+
   /** Changes the colour theme as a person would: in the workspace's settings. */
   async theme(name: string): Promise<void> {
     await writeSettings(this.workspace, name);

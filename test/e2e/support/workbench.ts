@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame, Locator, Page } from 'playwright-core';
 
 /** Waits are generous: a loaded machine is slow, not wrong. */
-export const patience = 300_000;
+export const patience = Number(process.env.WISHBONE_PATIENCE ?? 300_000);
 
 const screenshots = join(import.meta.dirname, '../../../test-results/screenshots');
 
@@ -116,6 +116,35 @@ export class Workbench {
       }
       return undefined;
     });
+  }
+
+  /** Waits until the browser has stored something with all of these texts in it, as the state of a panel is. */
+  async kept(...texts: string[]): Promise<void> {
+    await until(`the browser keeps ${texts.join(' and ')}`, () =>
+      // Only plain expressions here: this function is sent to the browser as text.
+      this.page.evaluate(async (wanted) => {
+        for (const { name } of await indexedDB.databases()) {
+          const database = await new Promise<IDBDatabase>((resolve, reject) => {
+            const request = indexedDB.open(name!);
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error!);
+          });
+          for (const store of database.objectStoreNames) {
+            const values = await new Promise<unknown[]>((resolve, reject) => {
+              const request = database.transaction(store).objectStore(store).getAll();
+              request.onsuccess = () => resolve(request.result);
+              request.onerror = () => reject(request.error!);
+            });
+            if (values.some((value) => wanted.every((text) => String(value).includes(text)))) {
+              database.close();
+              return true;
+            }
+          }
+          database.close();
+        }
+        return false;
+      }, texts),
+    );
   }
 
   /** Waits for the theme (`vs`, `vs-dark`, `hc-black`, `hc-light`) that the settings name. */

@@ -36,8 +36,8 @@ test('a plan made for a dataset shows its bins with texts, paths, rows and lines
   assert.equal(plan.info.pairs, rows.length);
   assert.equal(plan.info.noText, null);
   const bin = plan.binOfRow(7);
-  const { shared, flops } = await plan.bin(bin);
-  assert.ok(flops !== null && flops.naive > flops.shared);
+  const { shared, cost } = await plan.bin(bin);
+  assert.ok(cost !== null && cost.naive.flops > cost.shared.flops && cost.naive.seconds > cost.shared.seconds);
   const segment = shared.segmentRow.findIndex((row, index) => row === 7 && shared.segmentRole[index] === 1);
   const row = shared.segmentBegin[segment]!;
   const pieces = await plan.path(bin, 'shared', row);
@@ -91,7 +91,7 @@ test('a run shows its own plan; what became of dataset and model is told', async
   await rm(runModel, { recursive: true });
   const bare = await InspectedPlan.open({ kind: 'run', folder: run });
   assert.match(bare.info.noText ?? '', /tokenizer/);
-  assert.equal((await bare.bin(0)).flops, null);
+  assert.equal((await bare.bin(0)).cost, null);
   assert.deepEqual(await bare.texts(0, 'shared', 0, 5), []);
 
   await writeFile(join(run, 'plan.safetensors'), 'short');

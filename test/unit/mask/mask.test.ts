@@ -18,6 +18,8 @@ import {
   treeAt,
   visibleCells,
 } from '../../../src/core/mask/index.js';
+import { countTiles } from '../../../src/core/cost/index.js';
+import { forwardFlops } from '../../../src/core/model/index.js';
 import { binCount } from '../../../src/core/plan/index.js';
 import { planOf, planOptions, shape, tokenPairs } from '../plan/support.js';
 import { onPath, segmentsByRow, visibleMatrix } from './support.js';
@@ -135,6 +137,7 @@ test('tiles and cells agree with counting every cell', async () => {
         }
         assert.equal(causalCells(layout), causal);
         assert.deepEqual(counts, { full: map.full, partial: map.partial, skipped: map.skipped });
+        if (map.blocks.length === 1) assert.deepEqual(countTiles(layout.visibleUntil, tile), counts);
       }
     }),
     { numRuns: 60 },
@@ -168,9 +171,9 @@ test('the naive layout holds the same tokens on the same paths, each sequence by
       const plan = await planOf(pairs, options);
       const owners = new PairOfSequence(plan);
       for (let bin = 0; bin < binCount(plan); bin++) {
-        const { shared, naive, sharedRow, flops } = await viewBin(plan, owners, bin, shape);
-        assert.equal(flops!.shared, plan.binFlops[bin]);
-        assert.ok(flops!.naive >= flops!.shared * (1 - 1e-12));
+        const { shared, naive, sharedRow, cost } = await viewBin(plan, owners, bin, shape);
+        assert.equal(cost!.shared.flops, plan.binFlops[bin]);
+        assert.ok(cost!.naive.flops >= cost!.shared.flops * (1 - 1e-12));
         const segments = segmentsByRow(naive);
         for (let row = 0; row < rowCount(naive); row++) {
           assert.equal(naive.tokens[row], shared.tokens[sharedRow[row]!]);
@@ -184,9 +187,12 @@ test('the naive layout holds the same tokens on the same paths, each sequence by
         for (let block = 0; block + 1 < naive.blockStart.length; block++) {
           assert.ok(naive.blockStart[block + 1]! - naive.blockStart[block]! <= options.capacity);
         }
-        // Every sequence whole: as many visible cells as all of them have one by one.
-        const cells = sequencesOf(plan, owners, bin).reduce((sum, { rows }) => sum + (rows.length * (rows.length + 1)) / 2, 0);
+        // Every sequence whole: as many visible cells as all of them have one by one, and FLOPs for just these.
+        const sequences = sequencesOf(plan, owners, bin);
+        const cells = sequences.reduce((sum, { rows }) => sum + (rows.length * (rows.length + 1)) / 2, 0);
         assert.equal(visibleCells(naive), cells);
+        const readRows = sequences.reduce((sum, { rows, promptLength }) => sum + rows.length - promptLength, 0);
+        assert.equal(cost!.naive.flops, forwardFlops(shape, { tokens: rowCount(naive), visiblePairs: cells, readRows }));
       }
     }),
     { numRuns: 40 },

@@ -175,7 +175,11 @@ test('reading checks what was written by others', async (t) => {
     metadata: { wishbone: metadata['wishbone']!.replace('"version":1', '"version":2') },
     tensors,
   });
-  await assert.rejects(readPlan(file), /version 2/);
+  await assert.rejects(readPlan(file), /newer version of Wishbone.*version 2/);
+  // Another version may hold other things: that it is another one is what counts.
+  const old = { ...(JSON.parse(metadata['wishbone']!) as object), version: 0, sharing: 'forest', capacity: undefined };
+  await writeSafetensors(file, { metadata: { wishbone: JSON.stringify(old) }, tensors });
+  await assert.rejects(readPlan(file), /older version of Wishbone.*version 0/);
   await writeSafetensors(file, {
     metadata: { wishbone: metadata['wishbone']!.replace('"sharing":"pair"', '"sharing":"forest"') },
     tensors,
