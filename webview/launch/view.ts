@@ -22,6 +22,7 @@ export class LaunchView {
   readonly #folds: Fold[] = [];
   readonly #forecast = new ForecastPane(() => this.post({ type: 'open-fault' }));
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.post({ type: 'start' }) });
+  readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
   readonly #reason = element('p', { class: 'reason', id: 'reason', role: 'status' });
   readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
   #preset: ValueControl | undefined;
@@ -51,7 +52,7 @@ export class LaunchView {
       'aside',
       { class: 'side', 'aria-label': 'Forecast and start' },
       this.#forecast.root,
-      element('div', { class: 'start' }, this.#start, this.#trust),
+      element('div', { class: 'start' }, this.#start, this.#save, this.#trust),
       this.#reason,
     );
     this.root.replaceChildren(header, element('div', { class: 'columns' }, element('div', { class: 'form' }, ...sections), side));

@@ -25,6 +25,7 @@ void check_description(JsonFields& fields, RunConfig& config) {
         dataset.text("sha256");
         dataset.text("format");
         dataset.integer("pairs", 0, most);
+        dataset.any("names");
         dataset.any("files");
         dataset.no_others();
     }

@@ -183,6 +183,8 @@ export interface DatasetReference {
   readonly format: string;
   /** Pairs trained on in an epoch, or evaluated on. */
   readonly pairs: number;
+  /** What it was named as, absolute (`findSources`); absent for one file by its name. */
+  readonly names?: readonly string[] | undefined;
   /** All files, unless there is one that is taken as it is. */
   readonly files?: readonly DatasetFileReference[] | undefined;
 }
@@ -432,6 +434,7 @@ const DATASET = {
     sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
     format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
     files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
   },
 } as const satisfies Rule;

@@ -1,12 +1,17 @@
 import { homedir } from 'node:os';
+import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { CONFIG_SUFFIX, configText } from '../../core/config-file/index.js';
+import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
+import { saveAs } from '../panel/save-as.js';
 import { manageTrust } from '../trust.js';
+import { configName, configSettings } from './config-settings.js';
 import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
 import { forecastView } from './forecast-view.js';
@@ -84,6 +89,8 @@ export class LaunchForm implements vscode.Disposable {
         return this.#usePreset(message.id);
       case 'start':
         return this.#start();
+      case 'save-config':
+        return this.#saveConfig();
       case 'open-fault':
         if (this.#forecast.kind === 'failed') await this.launcher.problems.open(this.#forecast.error);
         return;
@@ -251,6 +258,23 @@ export class LaunchForm implements vscode.Disposable {
       this.#starting = false;
       if (!this.#disposed) this.#sendState();
     }
+  }
+
+  /** Writes the form as a run config, where somebody says. */
+  async #saveConfig(): Promise<void> {
+    const { options, problems } = readDraft(this.#values);
+    if (options === undefined) {
+      const [[field, what] = ['', '']] = Object.entries(problems);
+      throw new WishboneError('a field of the form is wrong, so no config can be made of it', field, what, ExitCode.usage);
+    }
+    const { dataset, evalDataset = '', model } = this.#chosen();
+    const values = { ...this.#values, dataset, evalDataset, model };
+    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+    const begin = folder ?? (dataset === '' ? homedir() : path.dirname(dataset));
+    const settings = configSettings(values, options, this.#preset);
+    await saveAs(begin, configName(values), { 'Run config': [CONFIG_SUFFIX.slice(1)] }, (file) =>
+      Buffer.from(configText(settings, path.dirname(file))),
+    );
   }
 
   #sendState(): void {
