@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { exampleModel, type Outcome, repository, runnerCommand, temporaryFolder } from './support.js';
+import { exampleData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 interface Case {
   readonly model: string;
@@ -63,4 +63,52 @@ test('a request that cannot be: one clear message', async (t) => {
     assert.match(stderr, says);
     assert.equal(stderr.match(/^error: /gm)?.length, 1);
   }
+});
+
+interface Samples {
+  readonly samples: readonly { readonly prompt: string; readonly policy: string; readonly reference?: string }[];
+}
+
+async function wishboneSamples(...args: string[]): Promise<Samples['samples']> {
+  const result = await wishbone('sample', ...args, '--json', '--max-new-tokens', '16');
+  assert.equal(result.code, 0, result.stderr);
+  return (JSON.parse(result.stdout) as Samples).samples;
+}
+
+test('a run: what it trained beside its reference, whole model and adapter', async (t) => {
+  const folder = await temporaryFolder(t);
+  const data = join(folder, 'few.jsonl');
+  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  const train = ['train', data, '--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--learning-rate', '1e-2', '--json'];
+  const alone = await wishboneSamples(exampleModel, '--dataset', data, '--count', '3');
+  assert.equal(alone.length, 3);
+  assert.ok(alone.every(({ reference }) => reference === undefined));
+  for (const options of [[], ['--use-peft', '--lora-r', '4'], ['--use-peft', '--lora-r', '4', '--merge-adapter']]) {
+    const trained = await wishbone(...train, ...options, '--runs', join(folder, options.length.toString()));
+    assert.equal(trained.code, 0, trained.stderr);
+    const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
+    const samples = await wishboneSamples(run, '--dataset', data, '--count', '3');
+    assert.deepEqual(samples.map(({ prompt, reference }) => [prompt, reference]), alone.map(({ prompt, policy }) => [prompt, policy]));
+    assert.ok(samples.some(({ policy, reference }) => policy !== reference), 'training changed something');
+    const [typed] = await wishboneSamples(run, '--prompt', 'Name a colour.', '--no-reference', '--temperature', '1', '--seed', '3');
+    assert.equal(typed?.prompt, 'Name a colour.');
+    assert.equal(typed?.reference, undefined);
+    if (options.includes('--use-peft')) continue;
+    const [same] = await wishboneSamples(join(run, 'export'), '--prompt', 'Name a colour.', '--temperature', '1', '--seed', '3');
+    assert.deepEqual(same, typed);
+  }
+});
+
+test('wishbone sample without a prompt, without a model, of a broken dataset: one clear message', async (t) => {
+  const folder = await temporaryFolder(t);
+  const refused = async (code: number, says: RegExp, ...args: string[]): Promise<void> => {
+    const result = await wishbone('sample', ...args);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, says);
+    assert.equal(result.stderr.match(/^error: /gm)?.length, 1);
+  };
+  await refused(2, /no prompt was given/, exampleModel);
+  await refused(2, /from 0 to 1000/, exampleModel, '--temperature', 'hot');
+  await refused(3, /config\.json/, folder, '--prompt', 'x');
+  await refused(3, /no such file/, exampleModel, '--dataset', join(folder, 'none.jsonl'));
 });
