@@ -19,6 +19,8 @@ const forNode = {
   banner: { js: importMetaUrl },
   // Packages with both forms: the ES module one, which can be shaken.
   mainFields: ['module', 'main'],
+  // As `require`: what it loads are CommonJS bundles too.
+  supported: { 'dynamic-import': false },
 };
 
 const forWebview = {
@@ -27,6 +29,29 @@ const forWebview = {
   target: 'chrome122',
   format: 'iife',
 };
+
+/** Imported where it is, but by modules that are loaded when they are first needed. */
+const seldom = ['yaml'];
+
+/**
+ * Packages that are loaded when they are first needed (`await import('…')`) are bundles of their own, dist/lib/<package>.js:
+ * most windows never need them, and code that is there takes time to compile whether or not it runs.
+ *
+ * @param lib where dist/lib is, seen from the bundle
+ * @param found takes the packages' names
+ */
+function loadedLater(lib, found) {
+  return {
+    name: 'loaded later',
+    setup(bundle) {
+      bundle.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+        if (path.startsWith('node:') || (kind !== 'dynamic-import' && !seldom.includes(path))) return undefined;
+        found.add(path);
+        return { path: `${lib}/${path}.js`, external: true };
+      });
+    },
+  };
+}
 
 function source(path) {
   if (!existsSync(join(root, path))) throw new Failure(`${path}: there is no such file; the build needs it.`);
@@ -58,8 +83,9 @@ export async function build({ dev = false } = {}) {
     if (old !== 'bin') await rm(join(dist, old), { recursive: true, force: true });
   }
   let faults = 0;
-  await Promise.all(
-    bundles.map(async ({ in: input, out, ...options }) => {
+  const packages = new Set();
+  const bundle = (those) =>
+    those.map(async ({ in: input, out, ...options }) => {
       const result = await esbuild
         .build({
           ...options,
@@ -71,11 +97,13 @@ export async function build({ dev = false } = {}) {
           legalComments: 'linked',
           logLevel: 'warning',
           absWorkingDir: root,
+          ...(options.platform === 'node' && !out.startsWith('lib/') && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
         })
         .catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
       faults += result.errors.length + result.warnings.length;
-    }),
-  );
+    });
+  await Promise.all(bundle(bundles));
+  await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
   await chmod(join(dist, 'cli.js'), 0o755);
 }

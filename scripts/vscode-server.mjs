@@ -111,10 +111,10 @@ export async function installExtension(vsix, { data, extensions }) {
 
 /**
  * Starts the server on 127.0.0.1; resolves once it listens. Its output goes to `<data>/server.log`.
- * `port` 0 takes any free one. Resolves to `address(folder)` (the URL that opens a folder), `pid`, `ended` (a promise of
+ * `port` 0 takes any free one; `trust`: every folder is trusted without a question. Resolves to `address(folder)` (the URL that opens a folder), `pid`, `ended` (a promise of
  * its exit) and `stop()`.
  */
-export async function startServer({ data, extensions, port = 0 }) {
+export async function startServer({ data, extensions, port = 0, trust = true }) {
   const settings = join(data, 'data/Machine/settings.json');
   if (!existsSync(settings)) {
     await mkdir(dirname(settings), { recursive: true });
@@ -130,7 +130,8 @@ export async function startServer({ data, extensions, port = 0 }) {
     [
       ...serverArguments(data, extensions),
       ...['--host', '127.0.0.1', '--port', String(port), '--connection-token-file', tokenFile],
-      ...['--disable-workspace-trust', '--disable-telemetry'],
+      ...(trust ? ['--disable-workspace-trust'] : []),
+      '--disable-telemetry',
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );

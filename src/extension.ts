@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { Launcher } from './extension/launch/launcher.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
@@ -17,6 +18,8 @@ import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {
   const problems = new Problems();
+  // First: others ask what it has set.
+  const settings = followSettings();
   const store = new RunStore(problems);
   const actions = new RunActions(store, problems);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
@@ -26,7 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
     store,
     panels,
     launcher,
-    followSettings(),
+    settings,
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
@@ -37,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
+    problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
   );
   store.findActive();

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { addConvertCommand } from './convert.js';
+import { addCacheCommand } from './cache.js';
 import { Interrupted } from './interrupt.js';
 import { addPlanCommand } from './plan.js';
 import { addSpeedupCommand } from './speedup.js';
@@ -22,6 +23,7 @@ function buildProgram(): Command {
   addTrainCommand(program);
   addSpeedupCommand(program);
   addConvertCommand(program);
+  addCacheCommand(program);
   program.commands.forEach((command) =>
     command.copyInheritedSettings(program).option('--verbose', 'with an unexpected error, print where it came from'),
   );
@@ -51,7 +53,7 @@ function report(error: unknown, args: readonly string[]): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.ok;
     const what = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
-    const known = ['plan', 'train', 'speedup', 'convert'].find((name) => name === args[0]);
+    const known = ['plan', 'train', 'speedup', 'convert', 'cache'].find((name) => name === args[0]);
     const help = known === undefined ? 'wishbone --help' : `wishbone ${known} --help`;
     return report(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), args);
   }

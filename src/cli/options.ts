@@ -14,9 +14,11 @@ import {
   type RunnerOptions,
   type TrainingOptions,
 } from '../core/run/config.js';
+import { parseTargetModules } from '../core/run/lora-targets.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
 import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import type { DatasetRequest } from '../core/tokenise/index.js';
 
 const groups = {
   plan: { help: PLAN_HELP, defaults: DEFAULT_PLAN },
@@ -56,9 +58,9 @@ export function addOptions(command: Command, group: Group, names: readonly strin
 }
 
 export const planOptionNames = Object.keys(PLAN_HELP) as (keyof PlanOptions)[];
-/** Lists of objects have no flag. */
+/** Lists of objects and maps have no flag. */
 export const trainingOptionNames = (Object.keys(TRAINING_HELP) as (keyof TrainingOptions)[]).filter(
-  (name) => name !== 'parameter_groups',
+  (name) => name !== 'parameter_groups' && optionKind(`training.${name}`) !== 'map',
 );
 export const runnerOptionNames = Object.keys(RUNNER_HELP) as (keyof RunnerOptions)[];
 
@@ -73,6 +75,12 @@ function parseOption(option: OptionPath, text: string): OptionValue | readonly O
 }
 
 function parseList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  if (option === 'training.lora_target_modules') {
+    const targets = parseTargetModules(text);
+    const problem = optionProblem(option, targets);
+    if (problem !== undefined) throw new InvalidArgumentError(problem);
+    return targets;
+  }
   const words = text.split(',').map((word) => word.trim());
   const value = optionChoices(option) ? words : words.map((word) => (word === '' ? word : Number(word)));
   const problem = optionProblem(option, value);
@@ -82,14 +90,26 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 
 /** What every command says of its dataset argument. */
 export const datasetHelp =
-  'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; or a run config, *.wishbone.json, whose ' +
-  'values flags override';
+  'preference files (.jsonl, .json, .csv, .tsv, also gzipped, .parquet), wildcards, or dataset_info.json#name, ' +
+  'also with a weight: pairs.jsonl:0.5 (docs/datasets.md); or a run config, *.wishbone.json, whose values flags override';
+
+/** Adds what says more about the dataset than its name. */
+export function addDatasetOptions(command: Command): void {
+  command
+    .option('--eval-dataset <file>', 'pairs for evaluation; can be given several times', (file: string, before: string[] = []) => [
+      ...before,
+      file,
+    ])
+    .option('--no-cache', 'read, tokenise and plan anew, and keep nothing of it');
+}
 
 /** What a command works on: flags, a run config, or both. */
 export interface CommandInput {
   /** Undefined when neither names one. */
-  readonly dataset: string | undefined;
-  readonly evalDataset: string | undefined;
+  readonly dataset: readonly string[] | undefined;
+  readonly evalDataset: readonly string[] | undefined;
+  /** 0 where nothing may be kept (`--no-cache`). */
+  readonly cacheLimit: DatasetRequest['cacheLimit'];
   readonly model: string | undefined;
   readonly name: string | undefined;
   readonly runs: string | undefined;
@@ -107,15 +127,21 @@ export interface CommandInput {
  * @throws WishboneError when the argument is a run config with something wrong in it
  */
 export async function readInput(
-  argument: string | undefined,
+  files: readonly string[],
   given: Readonly<Record<string, unknown>>,
 ): Promise<CommandInput> {
-  const config = argument !== undefined && isConfigFile(argument) ? await readConfigFile(argument) : undefined;
+  const configs = files.filter(isConfigFile);
+  if (configs.length > 0 && files.length > 1) {
+    const advice = 'name its datasets in the run config, or leave the run config out';
+    throw new WishboneError('a run config stands for the whole dataset', 'the command line', advice, ExitCode.usage);
+  }
+  const config = configs[0] === undefined ? undefined : await readConfigFile(configs[0]);
   const text = (name: string): string | undefined => given[name] as string | undefined;
   const base = resolveConfig({ ...config, preset: text('preset') ?? config?.preset });
   return {
-    dataset: config === undefined ? argument : config.dataset,
-    evalDataset: text('evalDataset') ?? config?.evalDataset,
+    dataset: config === undefined ? (files.length === 0 ? undefined : files) : config.dataset,
+    evalDataset: (given['evalDataset'] as readonly string[] | undefined) ?? config?.evalDataset,
+    cacheLimit: given['cache'] === false ? 0 : undefined,
     model: text('model') ?? config?.model,
     name: text('name') ?? config?.name,
     runs: text('runs') ?? config?.runs,
@@ -128,10 +154,10 @@ export async function readInput(
 
 /** The same for commands that cannot do without a dataset and a model. @throws WishboneError saying what is missing */
 export async function readWholeInput(
-  argument: string | undefined,
+  files: readonly string[],
   given: Readonly<Record<string, unknown>>,
-): Promise<CommandInput & { readonly dataset: string; readonly model: string }> {
-  const input = await readInput(argument, given);
+): Promise<CommandInput & { readonly dataset: readonly string[]; readonly model: string }> {
+  const input = await readInput(files, given);
   const { dataset, model, config } = input;
   const missing = (what: string, field: string, advice: string): WishboneError =>
     config === undefined

@@ -2,14 +2,15 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { preparePlan, type PlanSummary } from '../core/prepare.js';
-import { writePlan } from '../core/plan/index.js';
+import { obtainPlan } from '../core/planned-dataset.js';
+import type { PlanSummary } from '../core/prepare.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
+import { addDatasetOptions, addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
   readonly out?: string;
+  readonly evalOut?: string;
   readonly json?: boolean;
 }
 
@@ -18,33 +19,45 @@ export function addPlanCommand(program: Command): void {
     .command('plan')
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and says what training on it takes.')
-    .argument('<dataset>', datasetHelp)
+    .argument('<dataset...>', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('-o, --out <file>', 'write the plan to this file')
+    .option('--eval-out <file>', 'write the plan of the pairs held out to this file')
     .option('--json', 'print one JSON object');
+  addDatasetOptions(command);
   addOptions(command, 'plan', planOptionNames, true);
   command.action(planCommand);
 }
 
-async function planCommand(argument: string, options: Options): Promise<void> {
-  const { dataset, model, plan } = await readWholeInput(argument, options);
+async function planCommand(files: readonly string[], options: Options): Promise<void> {
+  const request = await readWholeInput(files, options);
   const status = new StatusLine();
-  const out = options.out === undefined ? undefined : path.resolve(options.out);
-  if (out !== undefined) await refuseOtherFile(out);
+  const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
+  for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
   const summary = await cancellable(async (signal) => {
     try {
       const work = {
         signal,
         onProgress: (progress: Parameters<typeof progressText>[0]) => status.show(progressText(progress)),
       };
-      const prepared = await preparePlan({ dataset, model, plan }, work);
-      if (out !== undefined) await writePlan(out, prepared.plan);
-      return prepared.summary;
+      const planned = await obtainPlan(request, work, { files: Boolean(out ?? evalOut) });
+      if (evalOut && planned.summary.evalPairs === 0) {
+        throw new WishboneError(
+          'no pair is held out, so there is no plan for evaluation',
+          'the command line',
+          'add --eval-fraction or --eval-dataset, or leave out --eval-out',
+          ExitCode.usage,
+        );
+      }
+      status.show(progressText({ phase: 'write', done: 0, total: 0 }));
+      if (out) await planned.write(out);
+      if (evalOut) await planned.writeEval(evalOut);
+      return planned.summary;
     } finally {
       status.clear();
     }
   });
-  if (options.json) console.log(JSON.stringify({ ...summary, ...(out === undefined ? {} : { out }) }));
+  if (options.json) console.log(JSON.stringify({ ...summary, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
   else console.log(planReport(summary, out));
 }
 
@@ -79,11 +92,22 @@ async function refuseOtherFile(file: string): Promise<void> {
   }
 }
 
+function fileRow({ path: file, form, pairs, weight }: PlanSummary['files'][number], index: number): [string, string] {
+  const times = weight === 1 ? '' : `, taken ${weight} times`;
+  return [index === 0 ? 'files' : '', `${path.basename(file)}: ${grouped(pairs)} pairs (${form})${times}`];
+}
+
+function sourceRow({ name, pairs }: PlanSummary['sources'][number], index: number): [string, string] {
+  return [index === 0 ? 'sources' : '', `${name}: ${grouped(pairs)} pairs`];
+}
+
 /** A plan in words. */
 export function planReport(plan: PlanSummary, out?: string): string {
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
-    ['pairs', `${grouped(plan.pairs)}${plan.epochs === 1 ? '' : ` × ${Number(plan.epochs.toFixed(2))} epochs`} (${plan.form})`],
+    ...(plan.files.length > 1 ? plan.files.map(fileRow) : []),
+    ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
+    ...plan.sources.map(sourceRow),
     ['steps', grouped(plan.steps)],
     ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
     ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],
@@ -100,7 +124,13 @@ export function planReport(plan: PlanSummary, out?: string): string {
     const margin = 'of equal rank or score, or closer than min-margin';
     rows.push(['not made', `${grouped(plan.droppedByMargin)} pairs: ${margin}; ${grouped(plan.pairsMade)} made`]);
   }
-  if (plan.truncated > 0) rows.push(['cut to length', `${grouped(plan.truncated)} pairs`]);
+  if (plan.evalPairs > 0) rows.push(['held out', `${grouped(plan.evalPairs)} pairs for evaluation`]);
+  if (plan.promptsCut > 0) {
+    rows.push(['prompts cut', `${grouped(plan.promptsCut)} at the start, by ${grouped(plan.promptTokensCut)} tokens`]);
+  }
+  if (plan.truncated > 0) {
+    rows.push(['cut to length', `${grouped(plan.truncated)} pairs, by ${grouped(plan.truncatedTokens)} tokens`]);
+  }
   if (plan.skipped > 0) {
     const lines = plan.skippedLines.slice(0, 8).join(', ');
     const more = plan.skipped > 8 ? ', …' : '';

@@ -18,7 +18,7 @@ export function addSpeedupCommand(program: Command): void {
     .description(
       'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
     )
-    .argument('<dataset>', datasetHelp)
+    .argument('<dataset...>', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use the dataset's first so many pairs", count)
     .option('--rounds <number>', 'times every step is measured', count, 3)
@@ -31,8 +31,8 @@ export function addSpeedupCommand(program: Command): void {
   command.action(speedupCommand);
 }
 
-async function speedupCommand(argument: string, options: Options): Promise<void> {
-  const { dataset, model, plan, runner } = await readWholeInput(argument, options);
+async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
+  const { dataset, model, plan, runner } = await readWholeInput(files, options);
   const status = new StatusLine();
   const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>

@@ -42,10 +42,11 @@ const phases: Readonly<Record<string, string>> = {
   export: 'Exporting the model',
 };
 
-/** "Reading and tokenising  42 %" */
-export function progressText({ phase, done, total }: Progress): string {
+/** "Reading and tokenising  42 %  0:17 left" */
+export function progressText({ phase, done, total, secondsLeft }: Progress): string {
   const percent = total > 0 ? `  ${Math.floor((100 * done) / total)} %` : '';
-  return `${phases[phase] ?? phase}${percent}`;
+  const left = secondsLeft === undefined ? '' : `  ${clock(secondsLeft)} left`;
+  return `${phases[phase] ?? phase}${percent}${left}`;
 }
 
 /** 3723 → "1:02:03", 65 → "1:05" */

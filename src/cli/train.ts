@@ -13,6 +13,7 @@ import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { isActive, runState } from '../core/run/state.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
+  addDatasetOptions,
   addOptions,
   datasetHelp,
   planOptionNames,
@@ -37,9 +38,8 @@ export function addTrainCommand(program: Command): void {
       'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
-    .argument('[dataset]', datasetHelp)
+    .argument('[dataset...]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
-    .option('--eval-dataset <file>', 'preference file to evaluate on; with --eval-steps')
     .option('--resume <run folder>', 'go on with a run from its last checkpoint')
     .addOption(
       new Option('--preset <name>', 'options to begin from (default: standard)').choices(PRESETS.map(({ id }) => id)),
@@ -48,13 +48,14 @@ export function addTrainCommand(program: Command): void {
     .option('--runs <folder>', `where runs are kept (default: ${RUNS_FOLDER})`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
+  addDatasetOptions(command);
   addOptions(command, 'plan', planOptionNames, false);
   addOptions(command, 'training', trainingOptionNames, false);
   addOptions(command, 'runner', runnerOptionNames, false);
   command.action(trainCommand);
 }
 
-async function trainCommand(dataset: string | undefined, options: Options, command: Command): Promise<void> {
+async function trainCommand(dataset: readonly string[], options: Options, command: Command): Promise<void> {
   const status = new StatusLine();
   const { folder, summary } =
     options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);
@@ -73,17 +74,17 @@ async function trainCommand(dataset: string | undefined, options: Options, comma
 }
 
 async function prepare(
-  argument: string | undefined,
+  files: readonly string[],
   options: Options,
   status: StatusLine,
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  const { dataset, evalDataset, model, name, runs, plan, training, runner, config } = await readWholeInput(argument, options);
-  locating(config, () => checkOptions({ plan, training, runner }, evalDataset !== undefined));
+  const { config, runs, ...input } = await readWholeInput(files, options);
+  locating(config, () => checkOptions(input, input.evalDataset !== undefined || input.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
   const prepared = await cancellable((signal) =>
     prepareRun(
-      { dataset, evalDataset, model, name, plan, training, runner, runsFolder: runs ?? RUNS_FOLDER },
+      { ...input, runsFolder: runs ?? RUNS_FOLDER },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
@@ -92,14 +93,14 @@ async function prepare(
 }
 
 async function resumed(
-  dataset: string | undefined,
+  dataset: readonly string[],
   options: Options,
   command: Command,
 ): Promise<{ folder: string; summary: undefined }> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
-  const other = dataset !== undefined ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
+  const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined)
     throw usage(`--resume and ${other} do not go together`, 'a resumed run keeps what it was started with');
   const { folder } = await readRun(options.resume as string);

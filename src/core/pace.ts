@@ -3,6 +3,8 @@ import type { Progress, WorkOptions } from './progress.js';
 
 /** Milliseconds of work between two looks at the event loop. */
 const stride = 20;
+/** Seconds before the pace says anything about what is left. */
+const patience = 2;
 
 /** What long synchronous work calls every now and then, so that it can be followed and cancelled. */
 export type Pause = () => Promise<void>;
@@ -14,6 +16,7 @@ export type Pause = () => Promise<void>;
 export class Pace {
   private nextPause = performance.now() + stride;
   private nextReport = 0;
+  private readonly began = performance.now();
 
   constructor(private readonly work: WorkOptions) {}
 
@@ -22,11 +25,18 @@ export class Pace {
     const now = performance.now();
     if (now < this.nextPause) return;
     if (now >= this.nextReport) {
-      this.work.onProgress?.(progress());
+      this.work.onProgress?.(this.withTimeLeft(progress(), now));
       this.nextReport = now + 100;
     }
     await setImmediate();
     this.work.signal?.throwIfAborted();
     this.nextPause = performance.now() + stride;
+  }
+
+  private withTimeLeft(progress: Progress, now: number): Progress {
+    const { done, total } = progress;
+    const seconds = (now - this.began) / 1000;
+    if (seconds < patience || done <= 0 || done > total) return progress;
+    return { ...progress, secondsLeft: (seconds * (total - done)) / done };
   }
 }

@@ -1,93 +1,19 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { stepCost, sumSteps, type StepCost, type TileCounts } from './cost/index.js';
-import { Dataset, rowWhere, type DatasetForm, type PairCounts, type RowPlace } from './dataset/index.js';
+import type { DatasetForm } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
-import { inspectModel, type Flops, type LlamaShape, type ModelInfo } from './model/index.js';
+import type { Flops, LlamaShape } from './model/index.js';
 import { Pace } from './pace.js';
 import { checkInputs } from './preflight.js';
-import { binCount, buildPlan, stepCount, writePlan, type Plan } from './plan/index.js';
-import type { Progress, WorkOptions } from './progress.js';
+import { binCount, buildPlan, noSource, stepCount, type Plan } from './plan/index.js';
+import { obtainPlan } from './planned-dataset.js';
+import type { WorkOptions } from './progress.js';
 import { checkOptions } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
 import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
-import { ModelTokenizer, PairTokenizer, type TokenPair } from './tokenizer/index.js';
+import { tokeniseDataset, type DatasetFile, type DatasetRequest, type TokenisedDataset } from './tokenise/index.js';
 
-/** A dataset tokenised for a model. */
-export interface TokenisedDataset {
-  /** Absolute path. */
-  readonly file: string;
-  readonly form: DatasetForm;
-  readonly pairs: readonly TokenPair[];
-  /** Pairs that the rows made, before any was skipped, and those they did not for want of a margin. */
-  readonly counts: PairCounts;
-  /** Where the pairs stand that `max_length` leaves without a response. */
-  readonly skipped: readonly RowPlace[];
-  /** Pairs of which a side was cut to `max_length`. */
-  readonly truncated: number;
-  readonly sha256: { readonly dataset: string; readonly tokenizer: string };
-  readonly model: ModelInfo;
-}
-
-/**
- * Reads a preference file and tokenises it with the model folder's own tokenizer.
- *
- * @param request.plan how rows are read and paired; `max_length` is the most tokens of one sequence
- * @throws WishboneError for the first thing that is wrong with the file or the folder
- */
-export async function tokeniseDataset(
-  request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
-  work: WorkOptions = {},
-): Promise<TokenisedDataset> {
-  const file = path.resolve(request.dataset);
-  const { format, pairing, min_margin: minMargin, max_length: maxLength } = request.plan;
-  const dataset = await Dataset.open(file, { form: format === 'auto' ? undefined : format, pairing, minMargin });
-  const model = await inspectModel(request.model);
-  const tokenizer = await ModelTokenizer.load(model.folder);
-  const { vocabSize } = model.config;
-  const pairTokenizer = new PairTokenizer(tokenizer, { maxLength, file, vocabSize });
-  const pairs: TokenPair[] = [];
-  const skipped: RowPlace[] = [];
-  let truncated = 0;
-  const pace = new Pace(work);
-  for await (const pair of dataset.pairs()) {
-    const outcome = pairTokenizer.tokenize(pair);
-    if (outcome.kind === 'pair') {
-      checkPositions(outcome.pair, file, model);
-      pairs.push(outcome.pair);
-      if (outcome.truncated) truncated++;
-    } else {
-      skipped.push(outcome.place);
-    }
-    await pace.item(() => ({ phase: 'tokenise', done: dataset.bytesRead, total: dataset.bytesTotal }));
-  }
-  work.signal?.throwIfAborted();
-  const { form, sha256, counts } = dataset;
-  if (form === undefined) throw new Error('a dataset with rows has a form');
-  const tokenizerHash = createHash('sha256');
-  for (const content of tokenizer.contents) tokenizerHash.update(content).update('\0');
-  return {
-    file,
-    form,
-    pairs,
-    counts,
-    skipped,
-    truncated,
-    sha256: { dataset: sha256, tokenizer: tokenizerHash.digest('hex') },
-    model,
-  };
-}
-
-function checkPositions(pair: TokenPair, file: string, model: ModelInfo): void {
-  const { maxPositions } = model.config;
-  const longest = Math.max(pair.chosen.length, pair.rejected.length);
-  if (longest <= maxPositions) return;
-  throw new WishboneError(
-    `the pair has a sequence of ${longest} tokens, but the model was made for ${maxPositions} positions`,
-    rowWhere(file, pair),
-    `set max_length to at most ${maxPositions}`,
-  );
-}
+export { tokeniseDataset, type DatasetRequest, type TokenisedDataset };
 
 /** Builds a plan for a tokenised dataset. @throws WishboneError when a pair does not fit into a bin, or none is left */
 export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
@@ -97,7 +23,7 @@ export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: W
       skipped: dataset.skipped.length,
       truncated: dataset.truncated,
       shape: dataset.model.config,
-      sha256: dataset.sha256,
+      sha256: { dataset: dataset.sha256.dataset, tokenizer: dataset.sha256.tokenizer },
       datasetFile: dataset.file,
     },
     options,
@@ -105,9 +31,30 @@ export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: W
   );
 }
 
+/**
+ * The plan for a dataset's held-out pairs, or undefined when there are none: each once, in bins like those of training.
+ *
+ * @throws WishboneError when a pair does not fit into a bin
+ */
+export async function evalPlanFor(
+  dataset: TokenisedDataset,
+  options: PlanOptions,
+  work: WorkOptions = {},
+): Promise<Plan | undefined> {
+  if (dataset.evalPairs.length === 0) return undefined;
+  const { evalPairs: pairs, evalFiles, sha256 } = dataset;
+  const file = evalFiles[0]?.path ?? dataset.file;
+  const held = { ...dataset, file, pairs, skipped: [], truncated: 0, sha256: { ...sha256, dataset: sha256.evaluation } };
+  return planFor(held, { ...options, epochs: 1, max_steps: 0 }, work);
+}
+
 /** A plan in numbers. */
 export interface PlanSummary {
+  /** Of the first file, when there are several. */
   readonly form: DatasetForm;
+  readonly files: readonly DatasetFile[];
+  /** Where the pairs of an epoch come from; empty when that is one place. */
+  readonly sources: readonly { readonly name: string; readonly pairs: number }[];
   readonly sharing: PlanOptions['sharing'];
   /** Different pairs trained on. */
   readonly pairs: number;
@@ -147,8 +94,14 @@ export interface PlanSummary {
   readonly skipped: number;
   /** Lines of the first of them (in Parquet: rows, from 1), at most 100. */
   readonly skippedLines: readonly number[];
-  /** Pairs of which a side was cut to `max_length`. */
+  /** Pairs of which a side was cut to `max_length`, and how many tokens that took. */
   readonly truncated: number;
+  readonly truncatedTokens: number;
+  /** Pairs of which the prompt was cut to `max_prompt_length`, and how many tokens that took. */
+  readonly promptsCut: number;
+  readonly promptTokensCut: number;
+  /** Pairs held out for evaluation. */
+  readonly evalPairs: number;
   /** Weights of the model. */
   readonly parameters: number;
 }
@@ -163,6 +116,8 @@ export async function summarise(
   const cost = await costOf(plan, dataset.model.config, work);
   return {
     form: dataset.form,
+    files: dataset.files,
+    sources: countSources(dataset, plan),
     sharing,
     pairs: counts.pairs,
     epochs,
@@ -185,8 +140,18 @@ export async function summarise(
     skipped: counts.skipped,
     skippedLines: dataset.skipped.slice(0, 100).map(({ row, line }) => line ?? row + 1),
     truncated: counts.truncated,
+    truncatedTokens: dataset.cuts.truncatedTokens,
+    promptsCut: dataset.cuts.promptsCut,
+    promptTokensCut: dataset.cuts.promptTokensCut,
+    evalPairs: dataset.evalPairs.length,
     parameters: dataset.model.parameters,
   };
+}
+
+function countSources({ pairs }: TokenisedDataset, { metadata }: Plan): PlanSummary['sources'] {
+  const counts = new Map<string, number>();
+  for (const { source = noSource } of pairs) counts.set(source, (counts.get(source) ?? 0) + 1);
+  return (metadata.sources ?? []).map((name) => ({ name, pairs: counts.get(name) ?? 0 }));
 }
 
 /** `planCost` that can be followed and cancelled. */
@@ -201,9 +166,9 @@ async function costOf(plan: Plan, shape: LlamaShape, work: WorkOptions): Promise
   return sumSteps(steps);
 }
 
-/** A plan and its summary, from files. */
+/** A plan and its summary, from files. Tokens come from the cache, the plan is made. */
 export async function preparePlan(
-  request: { readonly dataset: string; readonly model: string; readonly plan: PlanOptions },
+  request: DatasetRequest,
   work: WorkOptions = {},
 ): Promise<{ dataset: TokenisedDataset; plan: Plan; summary: PlanSummary }> {
   const dataset = await tokeniseDataset(request, work);
@@ -212,13 +177,8 @@ export async function preparePlan(
 }
 
 /** What a run is made of. */
-export interface RunRequest {
-  readonly dataset: string;
-  /** Preference file to evaluate on every `training.eval_steps`. */
-  readonly evalDataset?: string | undefined;
-  readonly model: string;
+export interface RunRequest extends DatasetRequest {
   readonly name?: string | undefined;
-  readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   /** The folder that holds runs; made when it is not there. */
@@ -226,8 +186,9 @@ export interface RunRequest {
 }
 
 /**
- * Reads the dataset, tokenises it, plans, and makes the run's folder with `run.json` and the plan. Options and models are
- * checked before anything is read. Nothing is written before the plan is complete, and nothing is left when it fails or is cancelled.
+ * Reads the dataset, tokenises it, plans, and makes the run's folder with `run.json`, the plan and, where pairs are held
+ * out, the evaluation's plan. Options and models are checked before anything is read. Nothing is written before the plan is
+ * complete, and nothing is left when it fails or is cancelled.
  *
  * @throws WishboneError for bad input, or when the folder cannot be written
  */
@@ -235,40 +196,29 @@ export async function prepareRun(
   request: RunRequest,
   work: WorkOptions = {},
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  checkOptions(request, request.evalDataset !== undefined);
+  checkOptions(request, request.evalDataset !== undefined || request.plan.eval_fraction > 0);
   await checkInputs(request);
-  const { dataset, plan, summary } = await preparePlan(request, work);
-  const evaluation =
-    request.evalDataset === undefined
-      ? undefined
-      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1, max_steps: 0 } }, work);
+  const planned = await obtainPlan(request, work, { files: true });
   const config = newRunConfig({
     name: request.name,
-    dataset: { path: dataset.file, sha256: dataset.sha256.dataset, format: dataset.form, pairs: summary.pairs },
-    evalDataset: evaluation && {
-      path: evaluation.dataset.file,
-      sha256: evaluation.dataset.sha256.dataset,
-      format: evaluation.dataset.form,
-      pairs: evaluation.summary.pairs,
-    },
-    model: { path: dataset.model.folder },
+    dataset: planned.reference,
+    evalDataset: planned.evalReference,
+    model: { path: planned.modelFolder },
     plan: request.plan,
     training: request.training,
     runner: request.runner,
   });
-  const progress: Progress = { phase: 'write', done: 0, total: 0 };
-  work.onProgress?.(progress);
+  work.onProgress?.({ phase: 'write', done: 0, total: 0 });
   const folder = await createRunFolder(request.runsFolder, config, async (file) => {
-    const writeAll = async (): Promise<void> => {
-      await writePlan(file, plan);
-      if (evaluation) await writePlan(path.join(path.dirname(file), EVAL_PLAN_FILE), evaluation.plan);
-    };
-    await writeAll().catch((error: unknown) => {
+    try {
+      await planned.write(file);
+      await planned.writeEval(path.join(path.dirname(file), EVAL_PLAN_FILE));
+    } catch (error) {
       // The folder under construction is gone when anyone reads this: name the one that was asked for.
       if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite) throw error;
       throw new WishboneError(error.what, path.resolve(request.runsFolder), error.advice, error.exitCode);
-    });
+    }
     work.signal?.throwIfAborted();
   });
-  return { folder, summary };
+  return { folder, summary: planned.summary };
 }

@@ -3,6 +3,8 @@ export interface Progress {
   readonly phase: string;
   readonly done: number;
   readonly total: number;
+  /** At the pace so far, once that can be told. */
+  readonly secondsLeft?: number | undefined;
 }
 
 /** What every long piece of work takes: where to report, and how to be cancelled. */

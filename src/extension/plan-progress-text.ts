@@ -1,10 +1,12 @@
 import type { Progress } from '../core/progress.js';
-import { formatPercent, sentence } from '../format.js';
+import { formatDuration, formatPercent, sentence } from '../format.js';
 
 /** What planning is at, and how far. */
-export function progressText({ phase, done, total }: Progress): string {
+export function progressText({ phase, done, total, secondsLeft }: Progress): string {
   const text = PHASES[phase] ?? sentence(phase);
-  return total > 0 ? `${text} ${formatPercent(done / total)}` : text;
+  if (total === 0) return text;
+  const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
+  return `${text} ${formatPercent(done / total)}${left}`;
 }
 
 const PHASES: Readonly<Record<string, string>> = {

@@ -61,7 +61,7 @@ export type LaunchHostMessage =
   | { readonly type: 'state'; readonly state: FormState }
   | { readonly type: 'forecast'; readonly forecast: ForecastView };
 
-export const LAUNCH_REQUESTS = ['ready', 'start', 'open-fault', 'manage-trust'] as const;
+export const LAUNCH_REQUESTS = ['ready', 'start', 'save-config', 'open-fault', 'manage-trust'] as const;
 export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
 
 export type LaunchMessage =

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { assertOneError, filesUnder } from './one-error.js';
 import { exampleData, exampleModel, outcome, temporaryFolder, wishbone } from './support.js';
 
 const good = { prompt: 'Name a colour.', chosen: 'Blue.', rejected: 'Seven.' };
@@ -147,22 +148,3 @@ test('an unknown option is refused with the usage exit code', async () => {
   assert.equal(result.code, 2, result.stderr);
   assert.match(result.stderr, /shairng/);
 });
-
-/** Exactly one error of three lines, all patterns in it, and nothing that looks like a stack trace. */
-function assertOneError(stderr: string, says: readonly RegExp[]): void {
-  assert.equal(stderr.match(/^error: /gm)?.length, 1, stderr);
-  assert.match(stderr, /^ {2}at: /m);
-  assert.match(stderr, /^ {2}fix: /m);
-  for (const pattern of says) assert.match(stderr, pattern);
-  assert.doesNotMatch(stderr, /^\s+at \S+ \(|node:internal|terminate called/m);
-}
-
-async function filesUnder(folder: string): Promise<string[]> {
-  try {
-    // The runs folder keeps itself out of version control; that file holds nothing of a run.
-    return (await readdir(folder, { recursive: true })).filter((name) => name !== '.gitignore').sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}

@@ -33,7 +33,8 @@ const { cases } = JSON.parse(readFileSync(join(fixtures, 'losses/training.json')
 const model = join(fixtures, 'hf/mha-tied-fp32/model');
 
 for (const { name, training, steps } of cases) {
-  for (const sharing of ['none', 'pair']) {
+  // That naive plans train the same is shown elsewhere; one of them ties the two together here.
+  for (const sharing of name === 'mixture' ? ['pair', 'none'] : ['pair']) {
     test(`${name}, sharing ${sharing}: 20 steps as TRL takes them`, async (t) => {
       const run = join(await temporaryFolder(t), 'run');
       await layOutRun(run, join(fixtures, `hf/train-linear/plan-${sharing}.safetensors`), model, training);
@@ -41,7 +42,10 @@ for (const { name, training, steps } of cases) {
       assert.equal(result.code, 0, result.stderr);
       const events = (await readEvents(run)).filter((event) => event.type === 'step');
       assert.equal(events.length, 20);
-      for (const field of fields) assertClose(events.map((event) => event[field] ?? NaN), steps[field], 1e-4, field);
+      for (const field of fields) {
+        const limit = field === 'loss' ? 1e-5 : 1e-4;
+        assertClose(events.map((event) => event[field] ?? NaN), steps[field], limit, field);
+      }
     });
   }
 }

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { LOSS_TYPES } from '../../src/core/run/config.js';
 import { readEvents } from '../../src/core/run/event-reader.js';
-import { exampleData, exampleModel, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import type { RunEvent } from '../../src/core/run/events.js';
+import { exampleData, exampleModel, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 /** The first pairs of the example data: enough for a few steps. */
 async function fewPairs(folder: string): Promise<string> {
@@ -59,6 +60,7 @@ test('evaluation: events, the best model exported, early stopping; a resumed run
   assert.deepEqual(evals.map(({ step }) => step), [2, 4, 6]);
   assert.ok(evals.every((event) => Number.isFinite(event.eval_loss)));
   assert.equal(events.filter((event) => event.type === 'step').length, 6, 'stopped early');
+  await namedInDocs(events);
   const exported = await readFile(join(run, 'export/model.safetensors'));
 
   const again = join(folder, 'again');
@@ -70,6 +72,16 @@ test('evaluation: events, the best model exported, early stopping; a resumed run
   const after = (await readEvents(again)).filter((event) => event.type === 'eval');
   assert.equal(after.at(-1)?.step, 6);
 });
+
+/** docs/metrics.md says of every field of a step or an evaluation what it is. */
+async function namedInDocs(events: readonly RunEvent[]): Promise<void> {
+  const docs = await readFile(join(repository, 'docs/metrics.md'), 'utf8');
+  const fields = new Set(events.flatMap((event) => (event.type === 'step' || event.type === 'eval' ? Object.keys(event) : [])));
+  for (const field of fields) {
+    if (['seq', 'time', 'type'].includes(field)) continue;
+    assert.ok(docs.includes(`\`${field.replace(/^eval_/, '')}\``), field);
+  }
+}
 
 test('every loss trains from the command line', async (t: TestContext) => {
   const folder = await temporaryFolder(t);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TextEditor } from './support/editor.js';
@@ -154,4 +154,74 @@ test('"Launch Run…" above the first line asks for the model next, the file is 
     return asked.includes('Launch Run (2/4)') && asked.includes('tiny-llama');
   });
   await workbench.page.keyboard.press('Escape');
+});
+
+test('without a model the hover has characters, and says how tokens are counted', async () => {
+  await session.settings({ 'wishbone.diagnostics.model': 'none' });
+  await until('the line above offers to choose one', async () => (await editor.lenses()).some((lens) => lens === 'Choose a model to count tokens'));
+  await editor.goTo(1, 20);
+  const hover = await editor.hover();
+  assert.match(hover, /characters/);
+  assert.match(hover, /Choose a model to count tokens/);
+  await workbench.screenshot('diagnostics-no-model-dark');
+  await session.settings({ 'wishbone.diagnostics.model': 'no-such-model' });
+  const lens = await until('the line above says that it is missing', async () =>
+    (await editor.lenses()).find((shown) => shown.startsWith('no-such-model: ') && !/loading/.test(shown)),
+  );
+  assert.match(lens, /no-such-model: .*(not there|missing|no )/i);
+  await editor.goTo(1, 20);
+  assert.match(await editor.hover(), /Tokens cannot be counted/);
+  await session.settings({});
+});
+
+test('bytes that are no UTF-8 are an error at their place', async () => {
+  const text = `${rows[0]}\n${JSON.stringify(pair('Where does one drink it?', 'In a caf\u00e9.', 'At sea.'))}\n`;
+  await writeFile(join(session.workspace, 'latin1.jsonl'), Buffer.from(text, 'latin1'));
+  await editor.open('latin1.jsonl');
+  const found = await until('it is listed', async () => {
+    const shown = await editor.problems();
+    return shown.some((entry) => entry.includes('wishbone/invalid-utf8')) && shown;
+  });
+  assert.ok(found.some((entry) => entry.includes('wishbone/invalid-utf8 [Ln 2, ')), found.join('\n'));
+});
+
+test('an empty file is no preference file, until a row is typed into it', async () => {
+  await writeFile(join(session.workspace, 'empty.jsonl'), '');
+  await editor.open('empty.jsonl');
+  await until('the status bar says nothing of pairs', async () => !/\d pairs?/.test(await workbench.statusBar()));
+  assert.deepEqual(await editor.lenses(), []);
+  await editor.goTo(1);
+  await workbench.page.keyboard.insertText(`${rows[0]}\n`);
+  const lenses = await until('the row is counted', async () => {
+    const shown = await editor.lenses();
+    return shown.length > 0 && shown;
+  });
+  assert.equal(lenses[0], '1 pair · no problems');
+});
+
+test('two windows: what one saves is checked in the other', async () => {
+  await writeFile(join(session.workspace, 'both.jsonl'), `${rows[0]}\n`);
+  await editor.open('both.jsonl');
+  await until('it is checked here', async () => (await editor.lenses())[0] === '1 pair · no problems');
+  const other = await session.window();
+  await other.open(session.url);
+  const there = new TextEditor(other);
+  await there.open('both.jsonl');
+  await until('it is checked there', async () => (await there.lenses())[0] === '1 pair · no problems');
+  await there.goTo(2);
+  await other.page.keyboard.insertText(`${rows[2]}\n`);
+  await other.page.keyboard.press('Control+S');
+  await until('it is checked there as typed', async () => (await there.lenses())[0] === '2 pairs · 1 problem');
+  await until('it is checked here as saved', async () => (await editor.lenses())[0] === '2 pairs · 1 problem');
+  await other.page.close();
+});
+
+test('a file that is deleted while it is open: its text stays checked, and nothing is complained of', async () => {
+  await rm(join(session.workspace, 'both.jsonl'));
+  await until('the tab says so', async () => (await workbench.page.locator('.tab.active .label-name').getAttribute('class')) !== null &&
+    (await workbench.page.locator('.tab.active .monaco-icon-label.strikethrough, .tab.active .monaco-icon-label-container.strikethrough, .tab.active.strikethrough').count()) > 0);
+  await editor.goTo(1);
+  await workbench.page.keyboard.insertText('{');
+  await until('it is checked', async () => (await editor.lenses())[0]?.endsWith('problems') === true);
+  assert.deepEqual(await workbench.notifications(), []);
 });

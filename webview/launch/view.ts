@@ -22,6 +22,7 @@ export class LaunchView {
   readonly #folds: Fold[] = [];
   readonly #forecast = new ForecastPane(() => this.post({ type: 'open-fault' }));
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.post({ type: 'start' }) });
+  readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
   readonly #reason = element('p', { class: 'reason', id: 'reason', role: 'status' });
   readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
   #preset: ValueControl | undefined;
@@ -35,6 +36,10 @@ export class LaunchView {
     readonly keep: (state: { values: Values; preset: string }) => void,
   ) {
     this.#start.setAttribute('aria-describedby', 'reason');
+    root.addEventListener('keydown', (event) => {
+      // As in any form of VS Code that runs something.
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.post({ type: 'start' });
+    });
   }
 
   setForm(form: FormSpec, values: Values): void {
@@ -47,14 +52,10 @@ export class LaunchView {
       'aside',
       { class: 'side', 'aria-label': 'Forecast and start' },
       this.#forecast.root,
-      element('div', { class: 'start' }, this.#start, this.#trust),
+      element('div', { class: 'start' }, this.#start, this.#save, this.#trust),
       this.#reason,
     );
     this.root.replaceChildren(header, element('div', { class: 'columns' }, element('div', { class: 'form' }, ...sections), side));
-    this.root.addEventListener('keydown', (event) => {
-      // As in any form of VS Code that runs something.
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.post({ type: 'start' });
-    });
   }
 
   setValues(values: Values): void {

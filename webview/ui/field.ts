@@ -32,12 +32,8 @@ export class Field {
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
     // A checkbox has its label beside it.
     const head = spec.kind === 'flag' ? [] : [label];
-    this.root = element('div', { class: `field ${spec.kind}`, 'data-field': spec.id }, ...head, this.#control.root, this.#text);
-    if (spec.kind === 'path') {
-      const choose = createButton({ label: 'Choose…', title: `Choose ${spec.label}`, onClick: actions.onChoose });
-      choose.setAttribute('aria-label', `Choose ${spec.label.toLowerCase()}`);
-      this.#control.root.replaceWith(element('div', { class: 'path-row' }, this.#control.root, choose));
-    }
+    const control = spec.kind === 'path' ? withChooser(this.#control.root, spec.label, actions.onChoose) : this.#control.root;
+    this.root = element('div', { class: `field ${spec.kind}`, 'data-field': spec.id }, ...head, control, this.#text);
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
 
@@ -67,6 +63,12 @@ export class Field {
   focus(): void {
     this.#control.root.focus();
   }
+}
+
+function withChooser(control: HTMLElement, label: string, onChoose: () => void): HTMLElement {
+  const choose = createButton({ label: 'Choose…', title: `Choose ${label}`, onClick: onChoose });
+  choose.setAttribute('aria-label', `Choose ${label.toLowerCase()}`);
+  return element('div', { class: 'path-row' }, control, choose);
 }
 
 function controlOf({ kind, label, choices }: FieldSpec, value: string, { onChange }: FieldActions): FieldControl {

@@ -118,7 +118,7 @@ export function reportOn({ text, slices, texts, checks }: CheckedRows, around: S
 
 /** A row's problem at its place in the file. */
 export function placeProblem(
-  { check, what, advice, span, trim, earlier, other }: ComparedProblem,
+  { check, what, advice, span, trim, rename, earlier, other }: ComparedProblem,
   row: number | undefined,
   placed: (span: Span) => Problem['range'],
   rangeOfRow: (row: number) => Problem['range'],
@@ -132,6 +132,7 @@ export function placeProblem(
     ...(earlier === undefined ? {} : { earlier: rangeOfRow(earlier) }),
     ...(other === undefined ? {} : { other }),
     ...(trim === undefined ? {} : { trim: trim.map(placed) }),
+    ...(rename === undefined ? {} : { rename: { range: placed(rename.span), name: rename.name } }),
   };
 }
 

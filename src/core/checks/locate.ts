@@ -22,6 +22,13 @@ export class FieldLocator {
     return property === undefined ? { start: node.offset, end: node.offset + 1 } : spanOf(property);
   }
 
+  /** The name of the field at a path, without its quotes; undefined when there is no such field. */
+  name(path: string): Span | undefined {
+    const { node, whole } = this.node(path);
+    const property = whole && node.parent?.type === 'property' ? node.parent.children?.[0] : undefined;
+    return property && { start: property.offset + 1, end: property.offset + property.length - 1 };
+  }
+
   /**
    * The source of a stretch of a text field's content: `from` and `to` count UTF-16 units of the value as JSON.parse
    * gives it. For a value that is no text, all of it.

@@ -48,7 +48,7 @@ export function checkParts(pairs: readonly PlacedPair[], locator: FieldLocator):
     // A row's pairs have a prompt and responses in common; a prompt that is cut from its responses differs by pair.
     const { prompt, chosen, rejected } = pair;
     const isNew = ({ path, texts }: Part): boolean => {
-      const key = `${path} ${texts[0]?.offset ?? 0} ${texts.length}`;
+      const key = `${texts[0]?.path ?? path} ${texts[0]?.offset ?? 0} ${texts.length}`;
       return !seen.has(key) && seen.add(key) !== undefined;
     };
     const newPrompt = isNew(prompt);

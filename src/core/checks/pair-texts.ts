@@ -57,6 +57,10 @@ function namesOf(form: DatasetForm, fields: Fields, places: ResponsePlaces | und
       return { prompt: both.chosen, ...both };
     case 'sharegpt':
       return { prompt: 'conversations', ...both };
+    case 'alpaca':
+      return { prompt: 'instruction', ...both };
+    case 'llamafactory-v1':
+      return { prompt: 'chosen_messages', chosen: 'chosen_messages', rejected: 'rejected_messages' };
     case 'openai':
       return { prompt: 'input.messages', chosen: 'preferred_output', rejected: 'non_preferred_output' };
     case 'ranked':
@@ -84,7 +88,7 @@ export function placeTexts(
 ): PlacedPair | undefined {
   const names = namesOf(form, fields, places);
   if (names === undefined) return undefined;
-  const before = form === 'trl-implicit' ? pair.prompt.length : 0;
+  const before = form === 'trl-implicit' || form === 'llamafactory-v1' ? pair.prompt.length : 0;
   if (pair.kind === 'text') {
     const part = (side: keyof Names, offset: number): Part<PlacedText> => ({
       path: names[side],
@@ -106,7 +110,7 @@ export function placeTexts(
   const hasSystem = form === 'sharegpt' && typeof system === 'string' && system !== '';
   return {
     kind: 'messages',
-    prompt: part('prompt', hasSystem ? -1 : 0),
+    prompt: form === 'alpaca' ? placeAlpacaPrompt(pair.prompt, fields) : part('prompt', hasSystem ? -1 : 0),
     chosen: part('chosen', before),
     rejected: part('rejected', before),
   };
@@ -129,8 +133,37 @@ function placeMessages(
     if (number < 0) return { ...message, rolePath: 'system', path: 'system' };
     if (typeof value === 'string') return { ...message, rolePath: path, path };
     const place = Array.isArray(value) ? `${path}[${number}]` : path;
-    return { ...message, rolePath: `${place}.${keys.role}`, path: `${place}.${keys.content}` };
+    const holder: unknown = Array.isArray(value) ? value[number] : value;
+    const written = isFields(holder) ? holder[keys.content] : undefined;
+    return { ...message, rolePath: `${place}.${keys.role}`, path: `${place}.${keys.content}${partOf(written)}` };
   });
+}
+
+/** Where a message of parts holds its text, when one of them does; else all of them are the place. */
+function partOf(content: unknown): string {
+  if (!Array.isArray(content)) return '';
+  const isText = (part: unknown): boolean => isFields(part) && part['type'] === 'text' && typeof part['value'] === 'string';
+  const texts = content.flatMap((part: unknown, index) => (isText(part) ? [index] : []));
+  return texts.length === 1 ? `[${texts[0]}].value` : '';
+}
+
+/** `instruction` and `input`, which make one message, each by itself: problems are told in one of them. */
+function placeAlpacaPrompt(messages: readonly Message[], fields: Fields): Part<PlacedMessage> {
+  const { instruction, input } = fields;
+  const placed = (role: string, text: string, path: string): PlacedMessage => {
+    return { role, text, path, rolePath: path, offset: 0, extra: '' };
+  };
+  const system = messages
+    .filter(({ role }) => role === 'system')
+    .map(({ content }) => placed('system', content ?? '', 'system'));
+  const rounds = messages.slice(system.length, -1).map(({ role, content }, index) => {
+    return placed(role, content ?? '', `history[${index >> 1}][${index & 1}]`);
+  });
+  const asked = [['user', 'instruction', instruction], ['input', 'input', input]] as const;
+  const query = asked.flatMap(([role, path, text]) => {
+    return typeof text === 'string' && text !== '' ? [placed(role, text, path)] : [];
+  });
+  return { path: 'instruction', texts: [...system, ...rounds, ...query] };
 }
 
 /** The value at a path such as `completions[2].response`; undefined when there is none. */

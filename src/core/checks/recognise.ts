@@ -6,7 +6,10 @@ import { sliceRows } from './slice.js';
 export const headLength = 64 * 1024;
 const mostRows = 5;
 /** Fields that every preference pair has one of; a prompt or a conversation alone is no preference. */
-const preferenceNames = ['chosen', 'rejected', 'preferred_output', 'non_preferred_output'];
+const preferenceNames = [
+  ...['chosen', 'rejected', 'chosen_messages', 'rejected_messages'],
+  ...['preferred_output', 'non_preferred_output'],
+];
 const preferenceField = new RegExp(`"(?:${preferenceNames.join('|')})"\\s*:`);
 
 /**

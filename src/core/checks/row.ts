@@ -1,13 +1,20 @@
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
-import { detectForm, readForm } from '../dataset/forms.js';
+import { detectForm, formColumns, readForm } from '../dataset/forms.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
 import type { RowPairs } from '../dataset/responses.js';
-import { FieldLocator } from './locate.js';
+import { nearestName } from '../nearest-name.js';
+import { FieldLocator, stepsOf } from './locate.js';
 import { checkParts, compareResponses } from './pair-checks.js';
 import { factsOf, sourceOf, type PairFacts } from './pair-facts.js';
 import { placeTexts } from './pair-texts.js';
 import type { RowProblem, Span } from './types.js';
+
+/** Names that some form gives a meaning. */
+const knownNames: ReadonlySet<string> = new Set([
+  ...formColumns,
+  ...['messages', 'role', 'content', 'from', 'value', 'name', 'tool_calls', 'function', 'arguments', 'score', 'text'],
+]);
 
 /** Of a row with more pairs than this, the others are not compared. */
 const mostPairs = 256;
@@ -96,9 +103,9 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     const faults = [...reader.blanks, error];
-    return { ...none, problems: faults.map((fault) => fieldProblem(fault, locator)) };
+    return { ...none, problems: faults.map((fault) => fieldProblem(fault, fields, locator)) };
   }
-  const problems = reader.blanks.map((fault) => fieldProblem(fault, locator));
+  const problems = reader.blanks.map((fault) => fieldProblem(fault, fields, locator));
   const isUsable = problems.length === 0;
   const placed = read.pairs
     .slice(0, mostPairs)
@@ -116,9 +123,32 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
   };
 }
 
-function fieldProblem({ what, advice, field, fault }: FieldError, locator: FieldLocator): RowProblem {
-  if (fault === 'missing') return { check: 'missing-field', what, advice, span: locator.owner(field) };
+function fieldProblem({ what, advice, field, fault }: FieldError, fields: Fields, locator: FieldLocator): RowProblem {
+  if (fault === 'missing') {
+    return slipOfThePen(field, fields, locator) ?? { check: 'missing-field', what, advice, span: locator.owner(field) };
+  }
   const checks = { type: 'wrong-type', value: 'bad-value', blank: 'empty-response' } as const;
   const check = field.endsWith('.role') ? 'bad-value' : checks[fault];
   return { check, what, advice, span: locator.value(field) };
+}
+
+/** The problem of a field that is there under a name much like its own; undefined when none is. */
+function slipOfThePen(field: string, fields: Fields, locator: FieldLocator): RowProblem | undefined {
+  const [, owner = '', name] = /^(.*?)\.?([^.[\]]+)$/.exec(field) ?? [];
+  if (name === undefined) return undefined;
+  let there: unknown = fields;
+  for (const step of stepsOf(owner)) there = (there as Fields | undefined)?.[step];
+  if (!isFields(there)) return undefined;
+  // A dot in a name would be read as a path, and what has a meaning of its own is no slip.
+  const strangers = Object.keys(there).filter((key) => !/[.[\]"\\]/.test(key) && !knownNames.has(key));
+  const found = nearestName(name, strangers);
+  const span = found === undefined ? undefined : locator.name(owner === '' ? found : `${owner}.${found}`);
+  if (span === undefined) return undefined;
+  return {
+    check: 'missing-field',
+    what: `missing field "${field}"; "${found}" looks like it`,
+    advice: `rename it to "${name}"`,
+    span,
+    rename: { span, name },
+  };
 }

@@ -66,6 +66,8 @@ export interface RowProblem extends Finding {
   readonly span: Span;
   /** White space that can be deleted to put the problem right. */
   readonly trim?: readonly Span[];
+  /** A field's name that is a slip of the pen, and the name that was meant. */
+  readonly rename?: { readonly span: Span; readonly name: string };
 }
 
 /** A place in another file. */
@@ -86,6 +88,7 @@ export interface Problem extends Finding {
   /** Where another file has what this row should not have. */
   readonly other?: OtherPlace;
   readonly trim?: readonly Range[];
+  readonly rename?: { readonly range: Range; readonly name: string };
 }
 
 /** How many problems each check has found. */

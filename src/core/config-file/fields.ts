@@ -64,6 +64,7 @@ interface TopField {
 }
 
 const PATH: Rule = { kind: 'string', pattern: /^[^\0]*\S[^\0]*$/, expected: 'a path' };
+const PATHS: Rule = { kind: 'list', item: PATH, orItem: true };
 
 export const TOP_FIELDS = {
   $schema: { rule: { kind: 'string', optional: true }, help: 'where the JSON schema of this file is; for editors' },
@@ -78,13 +79,15 @@ export const TOP_FIELDS = {
   },
   model: { rule: { ...PATH, optional: true }, help: 'Hugging Face model folder', path: true },
   dataset: {
-    rule: { ...PATH, optional: true },
-    help: 'preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet',
+    rule: { ...PATHS, optional: true },
+    help:
+      'preference files (.jsonl, .json, .csv or .tsv, also gzipped, or .parquet), wildcards, or entries of ' +
+      'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },
   eval_dataset: {
-    rule: { ...PATH, optional: true },
-    help: 'preference file to evaluate on; with training.eval_steps',
+    rule: { ...PATHS, optional: true },
+    help: 'the same to evaluate on; with training.eval_steps',
     path: true,
   },
   runs: { rule: { ...PATH, optional: true }, help: 'folder that the run is made in', path: true },

@@ -22,8 +22,8 @@ export interface ConfigFile extends Sections {
   readonly preset?: string | undefined;
   /** Absolute, as all paths here. */
   readonly model?: string | undefined;
-  readonly dataset?: string | undefined;
-  readonly evalDataset?: string | undefined;
+  readonly dataset?: readonly string[] | undefined;
+  readonly evalDataset?: readonly string[] | undefined;
   readonly runs?: string | undefined;
   /** `file:line, field x` of a field, or without the line when the file does not have it. */
   readonly where: (field: string) => string;
@@ -66,7 +66,8 @@ export function configProblems(text: string, file: string): readonly ConfigProbl
   if (judged.problems.length > 0) return judged.problems;
   const config = configOf(judged, text, file);
   try {
-    checkOptions(resolveConfig(config), config.evalDataset !== undefined);
+    const options = resolveConfig(config);
+    checkOptions(options, config.evalDataset !== undefined || options.plan.eval_fraction > 0);
     return [];
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;
@@ -77,12 +78,15 @@ export function configProblems(text: string, file: string): readonly ConfigProbl
   }
 }
 
-/** Every option of a config: what it says, else its preset's, else the default. */
-export function resolveConfig({ preset, plan, training, runner }: Partial<ConfigFile>): {
+/** Every option of a run. */
+export interface RunOptions {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
-} {
+}
+
+/** Every option of a config: what it says, else its preset's, else the default. */
+export function resolveConfig({ preset, plan, training, runner }: Partial<ConfigFile>): RunOptions {
   const from = preset === undefined ? undefined : presetById(preset);
   return {
     plan: { ...DEFAULT_PLAN, ...from?.plan, ...plan },
@@ -108,6 +112,10 @@ export function locating<T>(config: ConfigFile | undefined, check: () => T): T {
 
 function configOf({ values, places }: JudgedConfig, text: string, file: string): ConfigFile {
   const top = (name: string): string | undefined => values.get(name) as string | undefined;
+  const list = (name: string): readonly string[] | undefined => {
+    const value = values.get(name) as string | readonly string[] | undefined;
+    return value === undefined ? undefined : [value].flat();
+  };
   const section = (name: string): object =>
     Object.fromEntries(
       [...values].flatMap(([field, value]) => {
@@ -120,8 +128,8 @@ function configOf({ values, places }: JudgedConfig, text: string, file: string):
     name: top('name'),
     preset: top('preset'),
     model: top('model'),
-    dataset: top('dataset'),
-    evalDataset: top('eval_dataset'),
+    dataset: list('dataset'),
+    evalDataset: list('eval_dataset'),
     runs: top('runs'),
     plan: section('plan'),
     training: section('training'),

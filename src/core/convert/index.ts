@@ -54,7 +54,7 @@ export function convertConfig(text: string, file: string, output: string, device
 export function noteText({ line, name, value, text }: ConversionNote): string {
   const shown = value === undefined ? '' : ` ${JSON.stringify(value)}`;
   const short = shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
-  return `${line === undefined ? 'by default' : `line ${line}`}, ${name}:${short}: ${text}`;
+  return `${line === undefined ? 'by default' : `line ${line}`}, ${name}${short === '' ? '' : `:${short}`}: ${text}`;
 }
 
 /** Where a YAML's run config is written when nobody says where. */
@@ -66,9 +66,18 @@ export function convertedName(file: string): string {
 function dropContradictions(conversion: Conversion, output: string): void {
   for (;;) {
     const [problem] = configProblems(configText(conversion.result(), path.dirname(output)), output);
-    if (problem === undefined || conversion.get(problem.field as Target) === undefined) return;
-    conversion.remove(problem.field as Target);
-    const name = problem.field.split('.').at(-1) as string;
-    conversion.lost(name, `${problem.what}; ${problem.advice}`);
+    if (problem === undefined) return;
+    // Something to evaluate on, and no evaluation.
+    const [idle] = (['plan.eval_fraction', 'eval_dataset'] as const).filter((target) => conversion.get(target) !== undefined);
+    const given = conversion.get(problem.field as Target) !== undefined;
+    const target = given ? (problem.field as Target) : problem.field === 'training.eval_steps' ? idle : undefined;
+    if (target === undefined) return;
+    conversion.remove(target);
+    conversion.lost(sourceOf(target), `${problem.what}; ${problem.advice}`);
   }
+}
+
+/** What the option may have come from: its own name, unless the YAML has another. */
+function sourceOf(target: Target): string {
+  return target === 'plan.eval_fraction' ? 'val_size' : (target.split('.').at(-1) as string);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { convertLlamaFactoryAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertModel } from './models.js';
 import { convertTrainingArguments } from './training-arguments.js';
@@ -12,6 +13,7 @@ export const LLAMA_FACTORY_MARKS = ['stage', 'finetuning_type', 'pref_loss', 'pr
 export const LLAMA_FACTORY_NAMES: readonly string[] = [
   ...LLAMA_FACTORY_MARKS,
   ...['model_name_or_path', 'ref_model', 'dataset', 'eval_dataset', 'pref_ftx', 'simpo_gamma', 'ld_alpha', 'val_size'],
+  ...['lora_rank', 'lora_alpha', 'lora_target', 'use_rslora'],
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
   ...['lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'eval_strategy', 'eval_steps', 'save_steps', 'seed', 'optim'],
 ];
@@ -33,11 +35,10 @@ export function convertLlamaFactory(conversion: Conversion, file: string): void 
   }
   convertModel(conversion, 'model_name_or_path', 'model');
   convertModel(conversion, 'ref_model', 'training.reference_model');
-  const finetuning = conversion.take('finetuning_type') ?? 'lora';
-  if (finetuning !== 'full')
-    conversion.lost('finetuning_type', `"${String(finetuning)}" is not carried over: the run trains all weights`);
+  convertLlamaFactoryAdapter(conversion);
   dataset(conversion, 'dataset', 'dataset');
   dataset(conversion, 'eval_dataset', 'eval_dataset');
+  heldOut(conversion);
   conversion.take('dataset_dir');
   if (!conversion.has('cutoff_len')) conversion.set('plan.max_length', 2048, 'cutoff_len');
   conversion.carry('cutoff_len', 'plan.max_length');
@@ -66,28 +67,36 @@ function losses(conversion: Conversion): void {
   conversion.changed('pref_ftx', 'a sum of losses with "sft", whose mean is over tokens here, over responses there');
 }
 
-/** Datasets are names in `dataset_info.json`; here they are files. */
+/** `val_size`: a share of the pairs, or a number of them. */
+function heldOut(conversion: Conversion): void {
+  const size = conversion.takeNumber('val_size') ?? 0;
+  if (size >= 1) conversion.lost('val_size', 'pairs are held out by their share: set plan.eval_fraction');
+  else if (size > 0) conversion.set('plan.eval_fraction', size, 'val_size');
+}
+
+/** Datasets are names in `dataset_info.json`, which run configs can name too. */
 function dataset(conversion: Conversion, name: string, target: 'dataset' | 'eval_dataset'): void {
   const text = conversion.take(name);
   if (typeof text !== 'string' && !Array.isArray(text)) return;
   const names = [text].flat().flatMap((part) => String(part).split(',')).map((part) => part.trim()).filter(Boolean);
-  const [first] = names;
-  if (first === undefined) return;
-  const file = fileOf(conversion, first);
-  if (file === undefined)
-    return conversion.lost(name, `no file was found for "${first}" in dataset_info.json: name one as ${target}`);
-  conversion.set(target, file, name);
-  if (names.length > 1) conversion.lost(name, `only the first of ${names.length} datasets is carried over: "${first}"`);
+  const entries = names.map((entry) => ({ entry, found: entryOf(conversion, entry) }));
+  const found = entries.flatMap((one) => (one.found === undefined ? [] : [one.found]));
+  if (found.length > 0) conversion.set(target, found.length === 1 ? found[0] : found, name);
+  const missing = entries.filter((one) => one.found === undefined).map(({ entry }) => `"${entry}"`);
+  if (missing.length > 0)
+    conversion.lost(name, `no file was found for ${missing.join(', ')} in dataset_info.json: name one in ${target}`);
 }
 
-function fileOf(conversion: Conversion, name: string): string | undefined {
+/** `dataset_info.json#name` of an entry whose file is there. */
+function entryOf(conversion: Conversion, name: string): string | undefined {
   const folder = conversion.take('dataset_dir') ?? 'data';
   const info = conversion.find(path.join(String(folder), 'dataset_info.json'));
   if (info === undefined) return undefined;
   try {
     const entries = JSON.parse(readFileSync(info, 'utf8')) as Record<string, { file_name?: unknown } | undefined>;
     const file = Object.hasOwn(entries, name) ? entries[name]?.file_name : undefined;
-    return typeof file === 'string' ? conversion.find(path.resolve(path.dirname(info), file)) : undefined;
+    const isThere = typeof file === 'string' && conversion.find(path.resolve(path.dirname(info), file)) !== undefined;
+    return isThere ? `${info}#${name}` : undefined;
   } catch {
     return undefined;
   }

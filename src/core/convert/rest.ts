@@ -42,9 +42,9 @@ const NEEDLESS: readonly Settings[] = [
 /** What would change what is learnt, with what to do instead. */
 const LOST: readonly Settings[] = [
   [
-    `use_peft lora_* use_rslora use_dora additional_target pissa_* loraplus_* create_new_adapter adapter_name_or_path
+    `lora_* use_rslora use_dora additional_target pissa_* loraplus_* create_new_adapter adapter_name_or_path
      adapter_folder ref_model_adapters reward_model*`,
-    'adapters are not carried over: the run trains all weights',
+    'adapters are plain LoRA (docs/methods.md); training.adapter_name_or_path names one to go on from',
   ],
   [
     'load_in_* bnb_* use_bnb* quantization_* ref_model_quantization_* double_quantization',
@@ -57,7 +57,7 @@ const LOST: readonly Settings[] = [
      datasets`,
     'name the files with the pairs that are wanted as dataset',
   ],
-  ['val_size eval_dataset eval_num_beams test_split_size', 'give a file with the pairs for evaluation as eval_dataset'],
+  ['test_split_size', 'give a file with the pairs for evaluation as eval_dataset, or set plan.eval_fraction'],
   ['dataloader_drop_last', 'the last step of an epoch may have fewer pairs here'],
   ['data_seed', 'the order of the pairs is decided by plan.seed'],
   ['eval_delay eval_on_start', 'evaluation is every training.eval_steps steps, and after the last'],

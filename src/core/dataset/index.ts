@@ -1,4 +1,7 @@
 export { Dataset, type ReadOptions, type RowOutcome } from './read.js';
+export { parseColumns, type ColumnMap } from './columns.js';
+export { lineOfRow } from './rows.js';
+export { findSources, type DatasetSource } from './sources.js';
 export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
 export {
   datasetForms,

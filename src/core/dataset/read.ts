@@ -1,15 +1,18 @@
 import { WishboneError } from '../errors.js';
-import { isFields, kindOf, RowReader } from './fields.js';
-import { detectForm, formColumns, readForm } from './forms.js';
-import type { PairCounts, PairingOptions } from './pairing.js';
+import { mapColumns, type ColumnMap } from './columns.js';
+import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
+import { detectForm, formColumns, readForm, type FormOptions } from './forms.js';
+import type { PairCounts } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
 import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
 
 /** How a file is read. */
-export interface ReadOptions extends PairingOptions {
+export interface ReadOptions extends FormOptions {
   /** The form of every row; undefined: told by the first. */
   readonly form?: DatasetForm | undefined;
+  /** Names that the file has for the form's fields. */
+  readonly columns?: ColumnMap | undefined;
 }
 
 /** A pair that a row makes (a row with several responses makes several, or none), or what is wrong with the row. */
@@ -43,6 +46,11 @@ export class Dataset {
     return this.firstForm?.form;
   }
 
+  /** Rows read so far. */
+  get rowCount(): number {
+    return this.rows;
+  }
+
   /** Of the rows read so far. */
   get counts(): PairCounts {
     return this.pairCounts;
@@ -66,7 +74,10 @@ export class Dataset {
   /** Every row's pair or error. @throws WishboneError for faults of the file as a whole */
   async *outcomes(): AsyncGenerator<RowOutcome> {
     let failed = false;
-    for await (const row of readRows(this.source, { used: formColumns, needed: ['chosen', 'rejected'] })) {
+    const { columns = {} } = this.options;
+    const used = [...formColumns, ...Object.values(columns)];
+    const needed = ['chosen', 'rejected'].map((field) => columns[field] ?? field);
+    for await (const row of readRows(this.source, { used, needed })) {
       this.rows++;
       const { row: number, line } = row;
       let pairs;
@@ -99,9 +110,22 @@ export class Dataset {
     if (!isFields(row.value)) {
       throw new WishboneError(`a row must be an object, not ${kindOf(row.value)}`, where, 'write each pair as { … }');
     }
-    const form = this.options.form ?? detectForm(row.value);
+    const { columns } = this.options;
+    const value = columns === undefined ? row.value : mapColumns(row.value, columns);
+    try {
+      return this.readFields(row, value, where);
+    } catch (error) {
+      const field = error instanceof FieldError ? (/^\w+/.exec(error.field)?.[0] ?? '') : '';
+      const column = columns?.[field];
+      if (!(error instanceof FieldError) || column === undefined || column === field) throw error;
+      throw new WishboneError(error.what, `${error.where} (column "${column}")`, error.advice, error.exitCode);
+    }
+  }
+
+  private readFields(row: RowPlace, value: Fields, where: string): PairText[] {
+    const form = this.options.form ?? detectForm(value);
     if (form === undefined) {
-      const keys = Object.keys(row.value)
+      const keys = Object.keys(value)
         .slice(0, 8)
         .map((key) => `"${key}"`)
         .join(', ');
@@ -112,10 +136,10 @@ export class Dataset {
       );
     }
     const first = (this.firstForm ??= { form, kind: undefined, name: rowName(row) });
-    const reader = new RowReader(where, row.value);
+    const reader = new RowReader(where, value);
     if (form !== first.form) {
       // A row that only lost its prompt is better told so than that its form is another.
-      if (first.form === 'trl-explicit' && form === 'trl-implicit') reader.need(row.value, 'prompt', 'prompt');
+      if (first.form === 'trl-explicit' && form === 'trl-implicit') reader.need(value, 'prompt', 'prompt');
       throw new WishboneError(
         `this row is ${formDescriptions[form]}, but ${first.name} is ${formDescriptions[first.form]}`,
         where,
@@ -135,8 +159,18 @@ export class Dataset {
     }
     const { made, dropped: before } = this.pairCounts;
     this.pairCounts = { made: made + pairs.length, dropped: before + dropped };
-    return pairs.map((pair) => ({ ...pair, row: row.row, line: row.line }));
+    const source = sourceOf(value);
+    const place = { row: row.row, line: row.line, ...(source === undefined ? {} : { source }) };
+    return pairs.map((pair) => ({ ...pair, ...place }));
   }
+}
+
+/** Longer texts are no names. */
+const longestSource = 100;
+
+function sourceOf({ source }: Fields): string | undefined {
+  if (typeof source !== 'string' || source.length > longestSource) return undefined;
+  return source.trim() || undefined;
 }
 
 function allDropped(file: string, dropped: number, minMargin: number): WishboneError {

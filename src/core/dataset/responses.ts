@@ -48,7 +48,7 @@ export function pairSides(
   prompt: { readonly value: unknown } | undefined,
   filled: boolean,
   make: {
-    readonly text: (chosen: Response<string>, rejected: Response<string>) => TextPair;
+    readonly text: (chosen: Response<string>, rejected: Response<string>) => TextPair | MessagePair;
     readonly messages: (
       chosen: Response<readonly Message[]>,
       rejected: Response<readonly Message[]>,
@@ -63,7 +63,8 @@ export function pairSides(
   const places = combine(pairs, chosen, rejected, (better, worse) => ({ chosen: better.path, rejected: worse.path }));
   if (kind === 'text') {
     const read = ({ value, path }: Entry): Response<string> => ({ content: reader.filledText(value, path), path });
-    return { pairs: combine(pairs, chosen.map(read), rejected.map(read), make.text), dropped, places };
+    const texts = combine<Response<string>, TextPair | MessagePair>(pairs, chosen.map(read), rejected.map(read), make.text);
+    return { pairs: texts, dropped, places };
   }
   const read = ({ value, path }: Entry): Response<Message[]> => ({
     content: reader.messages(value, path, filled),

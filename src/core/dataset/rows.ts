@@ -2,7 +2,7 @@ import type { WishboneError } from '../errors.js';
 import { csvRows } from './csv-rows.js';
 import { jsonRows } from './json-rows.js';
 import { parquetRows } from './parquet-rows.js';
-import type { ByteSource } from './source.js';
+import { ByteSource } from './source.js';
 import type { RowPlace } from './types.js';
 
 /** One row of a dataset file as a JSON value, or why it could not be read. */
@@ -26,4 +26,17 @@ export function readRows(source: ByteSource, columns: Columns): AsyncGenerator<R
   const table = /\.([ct])sv(\.gz)?$/i.exec(source.file);
   if (table) return csvRows(source, table[1]?.toLowerCase() === 'c' ? ',' : '\t', columns.needed);
   return jsonRows(source);
+}
+
+/**
+ * The line on which a row begins, whatever the row says; undefined when there is no such row, or no lines.
+ *
+ * @param number from 0
+ * @throws WishboneError when the file cannot be read up to the row
+ */
+export async function lineOfRow(file: string, number: number): Promise<number | undefined> {
+  const source = await ByteSource.open(file);
+  if (source.isParquet) return undefined;
+  for await (const { row, line } of readRows(source, { used: [], needed: [] })) if (row >= number) return line;
+  return undefined;
 }

@@ -66,16 +66,16 @@ export class ByteSource {
   }
 
   /** Reads the file for its hash alone, for readers that do not take it from start to end. */
-  async readThrough(): Promise<void> {
+  async readThrough(signal?: AbortSignal): Promise<void> {
     try {
-      for await (const _ of this.raw());
+      for await (const _ of this.raw(1 << 20)) signal?.throwIfAborted();
     } catch (error) {
       throw this.readable(error);
     }
   }
 
-  private async *raw(): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(this.file, { highWaterMark: 1 << 16 }) as AsyncIterable<Buffer>) {
+  private async *raw(highWaterMark = 1 << 16): AsyncGenerator<Buffer> {
+    for await (const chunk of createReadStream(this.file, { highWaterMark }) as AsyncIterable<Buffer>) {
       this.hash.update(chunk);
       this.bytesRead += chunk.length;
       yield chunk;

@@ -1,5 +1,14 @@
 /** The forms preference files come in. */
-export const datasetForms = ['trl-explicit', 'trl-implicit', 'sharegpt', 'openai', 'ranked', 'scored'] as const;
+export const datasetForms = [
+  'trl-explicit',
+  'trl-implicit',
+  'sharegpt',
+  'alpaca',
+  'llamafactory-v1',
+  'openai',
+  'ranked',
+  'scored',
+] as const;
 export type DatasetForm = (typeof datasetForms)[number];
 
 /** What each form looks like, for messages to people. */
@@ -7,6 +16,8 @@ export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
   'trl-explicit': 'TRL with explicit prompt (prompt, chosen, rejected)',
   'trl-implicit': 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
   sharegpt: 'ShareGPT preference (conversations, chosen, rejected)',
+  alpaca: 'Alpaca preference (instruction, input, chosen, rejected)',
+  'llamafactory-v1': 'LLaMA-Factory v1 (chosen_messages, rejected_messages)',
   openai: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
   ranked: 'ranked responses (prompt, responses, ranks)',
   scored: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
@@ -43,17 +54,25 @@ export interface RowPlace {
   readonly row: number;
   /** 1-based line on which the row begins; undefined in a file without lines (Parquet). */
   readonly line: number | undefined;
+  /** In a dataset of several files: the row's file, absolute, and its number there. `row` counts through all of them. */
+  readonly file?: string;
+  readonly rowInFile?: number;
 }
 
 /** A row's name for people: `line 12`, or `row 12` (from 1) in a file without lines. */
-export function rowName({ row, line }: RowPlace): string {
-  return line === undefined ? `row ${row + 1}` : `line ${line}`;
+export function rowName({ row, line, rowInFile = row }: RowPlace): string {
+  return line === undefined ? `row ${rowInFile + 1}` : `line ${line}`;
 }
 
 /** Where a row stands, as errors say it: `file:12`, or `file, row 12` in a file without lines. */
 export function rowWhere(file: string, place: RowPlace): string {
-  return place.line === undefined ? `${file}, ${rowName(place)}` : `${file}:${place.line}`;
+  const { file: own = file, line } = place;
+  return line === undefined ? `${own}, ${rowName(place)}` : `${own}:${line}`;
 }
 
 /** One preference example as read from a file. */
-export type PairText = (TextPair | MessagePair) & RowPlace;
+export type PairText = (TextPair | MessagePair) &
+  RowPlace & {
+    /** What the row says of where it comes from, in a field `source`. */
+    readonly source?: string | undefined;
+  };

@@ -21,6 +21,8 @@ export interface PlanForecastRequest {
   readonly plan: PlanOptions;
   /** Undefined: how fast this machine is, is not known. */
   readonly device?: ForecastDevice | undefined;
+  /** Most bytes that the cache may keep. */
+  readonly cacheLimit?: number | undefined;
   /** Where the plan is written, so that the runner can say how much memory it needs. */
   readonly planFile?: string | undefined;
 }
@@ -59,10 +61,6 @@ export interface SlowestBin {
  */
 export async function forecastPlan(request: PlanForecastRequest, work: WorkOptions = {}): Promise<PlanForecast> {
   const { dataset, plan, summary } = await preparePlan(request, work);
-  const evaluation =
-    request.evalDataset === undefined
-      ? undefined
-      : await preparePlan({ ...request, dataset: request.evalDataset, plan: { ...request.plan, epochs: 1 } }, work);
   const times = await timesOf(plan, dataset.model.config, speedOf(request.device), work);
   if (request.planFile !== undefined) {
     work.onProgress?.({ phase: 'write', done: 0, total: 0 });
@@ -72,7 +70,7 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
   return {
     summary,
     datasetSha256: dataset.sha256.dataset,
-    evalPairs: evaluation?.summary.pairs,
+    evalPairs: summary.evalPairs > 0 ? summary.evalPairs : undefined,
     seconds: request.device === undefined ? undefined : times.seconds,
     slowest: times.slowest,
   };

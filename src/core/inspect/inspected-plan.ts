@@ -2,13 +2,14 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import { planCost } from '../cost/index.js';
-import { Dataset } from '../dataset/index.js';
+import { lineOfRow } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import type { LlamaShape } from '../model/flops.js';
 import { inspectModel } from '../model/index.js';
 import { binCount, type Plan, readPlan } from '../plan/index.js';
 import { preparePlan } from '../prepare.js';
 import type { WorkOptions } from '../progress.js';
+import type { DatasetFileReference } from '../run/config.js';
 import { PLAN_FILE, readRun } from '../run/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import { type BinView, viewBin } from './bin-view.js';
@@ -40,6 +41,8 @@ export class InspectedPlan {
     readonly plan: Plan,
     readonly shape: LlamaShape | undefined,
     readonly tokenizer: ModelTokenizer | undefined,
+    /** The dataset's; may be empty when it is one that is taken as it is. */
+    private readonly files: readonly DatasetFileReference[],
   ) {
     this.#owners = new PairOfSequence(plan);
   }
@@ -50,7 +53,7 @@ export class InspectedPlan {
    * @throws WishboneError when there is no plan to look at
    */
   static async open(source: PlanSource, work: WorkOptions = {}): Promise<InspectedPlan> {
-    const { name, dataset, model, plan } = await planOf(source, work);
+    const { name, dataset, files, model, plan } = await planOf(source, work);
     const [shape, noFlops] = await attempt(async () => (await inspectModel(model)).config);
     const [tokenizer, noText] = await attempt(() => ModelTokenizer.load(model));
     const { sharing, capacity, epochs, counts } = plan.metadata;
@@ -68,7 +71,7 @@ export class InspectedPlan {
       noFlops,
       noText,
     };
-    return new InspectedPlan(info, plan, shape, tokenizer);
+    return new InspectedPlan(info, plan, shape, tokenizer, files);
   }
 
   async bin(bin: number): Promise<BinView> {
@@ -124,19 +127,24 @@ export class InspectedPlan {
 
   /** @throws WishboneError when the dataset cannot be read up to the row */
   async lineOfRow(row: number): Promise<number | null> {
-    const dataset = await Dataset.open(this.info.dataset);
-    for await (const outcome of dataset.outcomes()) if (outcome.row >= row) return outcome.line ?? null;
-    return null;
+    // Rows are counted through all files; the plan's first one is the one it is known by.
+    const [first] = this.files;
+    if (first !== undefined && row >= first.rows) return null;
+    return (await lineOfRow(this.info.dataset, row)) ?? null;
   }
 
   async datasetState(): Promise<DatasetState> {
     const { dataset } = this.info;
-    const there = await access(dataset).then(
-      () => true,
-      () => false,
-    );
-    if (!there) return 'missing';
-    return (await fileHash(dataset)) === this.plan.metadata.sha256.dataset ? 'same' : 'changed';
+    const files = this.files.length > 0 ? this.files : [{ path: dataset, sha256: this.plan.metadata.sha256.dataset }];
+    for (const { path: file, sha256 } of files) {
+      const there = await access(file).then(
+        () => true,
+        () => false,
+      );
+      if (!there) return 'missing';
+      if ((await fileHash(file)) !== sha256) return 'changed';
+    }
+    return 'same';
   }
 
   #sequenceLengths(): SequenceLengths {
@@ -164,15 +172,17 @@ function costOf(plan: Plan, shape: LlamaShape): PlanCost {
 async function planOf(
   source: PlanSource,
   work: WorkOptions,
-): Promise<{ name: string; dataset: string; model: string; plan: Plan }> {
+): Promise<{ name: string; dataset: string; files: readonly DatasetFileReference[]; model: string; plan: Plan }> {
   if (source.kind === 'dataset') {
     const { dataset, plan } = await preparePlan(source, work);
-    return { name: path.basename(dataset.file), dataset: dataset.file, model: dataset.model.folder, plan };
+    const files = dataset.files.map((file) => ({ ...file, format: file.form }));
+    return { name: path.basename(dataset.file), dataset: dataset.file, files, model: dataset.model.folder, plan };
   }
   const { folder, config } = await readRun(source.folder);
   return {
     name: config.name,
     dataset: config.dataset.path,
+    files: config.dataset.files ?? [],
     model: path.resolve(folder, config.model.path),
     plan: await readPlan(path.join(folder, PLAN_FILE)),
   };

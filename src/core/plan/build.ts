@@ -81,11 +81,13 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
     }
     writer.endStep();
   }
+  const { sources, pairSource } = pairSources(input.pairs, writer.arrays.sequenceReference);
   let naive = 0;
   for (const { units: laidOut } of steps)
     for (const { pair } of laidOut) naive += pair.chosen.length + pair.rejected.length;
   return {
     ...writer.arrays,
+    ...(pairSource ? { pairSource } : {}),
     metadata: {
       format: 'wishbone-plan',
       version: 1,
@@ -104,8 +106,33 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
         naive_tokens: naive,
         plan_tokens: writer.arrays.tokens.length,
       },
+      ...(sources ? { sources } : {}),
     },
   };
+}
+
+/** What tells more places apart is no source but an id. */
+export const mostSources = 64;
+/** The source of pairs that name none, when others do. */
+export const noSource = 'other';
+
+/** Where the plan's pairs come from; nothing when all come from one place. */
+function pairSources(
+  pairs: readonly TokenPair[],
+  sequenceReference: Int32Array,
+): { readonly sources?: string[]; readonly pairSource?: Int32Array } {
+  const numbers = new Map<string, number>();
+  const own = pairs.map(({ source = noSource }) => {
+    const number = numbers.get(source) ?? numbers.size;
+    numbers.set(source, number);
+    return number;
+  });
+  if (numbers.size < 2 || numbers.size > mostSources) return {};
+  const pairSource = new Int32Array(sequenceReference.length / 2);
+  for (let pair = 0; pair < pairSource.length; pair++) {
+    pairSource[pair] = own[(sequenceReference[2 * pair] as number) >> 1] as number;
+  }
+  return { sources: [...numbers.keys()], pairSource };
 }
 
 function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOptions): void {

@@ -59,6 +59,7 @@ class Checker {
     }
     this.references();
     this.stepsAndPairs();
+    this.sources();
   }
 
   private starts(name: keyof PlanArrays, count: number, end: number): void {
@@ -197,10 +198,23 @@ class Checker {
     }
   }
 
-  private fail(name: keyof PlanArrays, what: string): never {
+  private sources(): void {
+    const { pairSource, metadata } = this.plan;
+    const { sources = [] } = metadata;
+    if (pairSource === undefined && sources.length === 0) return;
+    if (pairSource?.length !== this.pairs) {
+      this.fail('pairSource', `has ${pairSource?.length ?? 'no'} elements for ${this.pairs} pairs`);
+    }
+    pairSource.forEach((source, pair) => {
+      if (source < 0 || source >= sources.length) this.fail('pairSource', `pair ${pair} has no source ${source}`);
+    });
+  }
+
+  private fail(name: keyof PlanArrays | 'pairSource', what: string): never {
+    const tensor = name === 'pairSource' ? 'pair_source' : tensorNames[name];
     throw new WishboneError(
-      `${tensorNames[name]} ${what}`,
-      `${this.file}, tensor "${tensorNames[name]}"`,
+      `${tensor} ${what}`,
+      `${this.file}, tensor "${tensor}"`,
       'the plan is damaged; make it again with `wishbone plan`',
     );
   }

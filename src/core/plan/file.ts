@@ -18,6 +18,8 @@ export async function writePlan(file: string, plan: Plan): Promise<void> {
     const data = plan[name];
     tensors.set(tensorNames[name], { dtype: data instanceof Float64Array ? 'F64' : 'I32', shape: [data.length], data });
   }
+  const { pairSource } = plan;
+  if (pairSource) tensors.set('pair_source', { dtype: 'I32', shape: [pairSource.length], data: pairSource });
   await writeSafetensors(file, { metadata: { wishbone: JSON.stringify(plan.metadata) }, tensors });
 }
 
@@ -42,7 +44,12 @@ export async function readPlan(file: string): Promise<Plan> {
     }
     arrays[name] = tensor.data;
   }
-  const plan = { metadata: parsed, ...(arrays as unknown as PlanArrays) };
+  const pairSource = tensors.get('pair_source')?.data;
+  const plan = {
+    metadata: parsed,
+    ...(arrays as unknown as PlanArrays),
+    ...(pairSource instanceof Int32Array ? { pairSource } : {}),
+  };
   checkPlan(plan, file);
   return plan;
 }
@@ -50,7 +57,7 @@ export async function readPlan(file: string): Promise<Plan> {
 type Rule = 'text' | 'whole' | 'number' | 'sharing' | { readonly [key: string]: Rule };
 
 const whole = 'whole';
-const metadataRules: { readonly [key in keyof PlanMetadata]: Rule } = {
+const metadataRules: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' | 'sources'>]: Rule } = {
   format: 'text',
   version: whole,
   sharing: 'sharing',
@@ -108,5 +115,10 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
     throw wrong(`the plan was made by ${whose}: it is of version ${version}, not ${PLAN_VERSION}`, 'version');
   }
   check(json, metadataRules, '');
-  return json as PlanMetadata;
+  const metadata = json as PlanMetadata;
+  const sources: unknown = metadata.sources ?? [];
+  if (!Array.isArray(sources) || !sources.every((name) => typeof name === 'string')) {
+    throw wrong('must be a list of texts', 'sources');
+  }
+  return metadata;
 }

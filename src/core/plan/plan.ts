@@ -7,6 +7,8 @@ export interface PlanMetadata extends LayoutOptions {
   readonly vocab_size: number;
   readonly sha256: { readonly dataset: string; readonly tokenizer: string };
   readonly counts: PlanCounts;
+  /** Where pairs come from, when that is more than one place; metrics are given for each too. */
+  readonly sources?: readonly string[];
 }
 
 export interface PlanCounts {
@@ -73,6 +75,8 @@ export interface PlanArrays {
 
 /** The ordered optimizer steps, each a list of bins, plus what the loss needs. */
 export interface Plan extends PlanArrays {
+  /** [P] index into the metadata's sources; there when they are */
+  readonly pairSource?: Int32Array;
   readonly metadata: PlanMetadata;
 }
 

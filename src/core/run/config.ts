@@ -1,6 +1,7 @@
 import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
+import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
@@ -11,6 +12,14 @@ export interface PlanOptions extends LayoutOptions {
   readonly pairing: PairingOptions['pairing'];
   /** Least difference of two scores that makes a pair; equal scores never make one. */
   readonly min_margin: number;
+  /** Most tokens of the prompt, whose start is cut; 0: no limit of its own. */
+  readonly max_prompt_length: number;
+  /** Names that the files have for the form's fields, as `prompt=question,chosen=good`; empty: the form's own. */
+  readonly columns: string;
+  /** What messages are rendered with: the model folder's own chat template, or one by name. */
+  readonly chat_template: TemplateName;
+  /** Share of the pairs that is held out for evaluation. */
+  readonly eval_fraction: number;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -73,6 +82,21 @@ export interface TrainingOptions {
   readonly adam_moments: 'float32' | 'bfloat16';
   /** Other settings for parameters whose Hugging Face names match; `*` stands for any text. The first match counts. */
   readonly parameter_groups: readonly ParameterGroup[];
+  /** LoRA: a low-rank adapter is trained, the model below it stays as it is and is the reference. */
+  readonly use_peft: boolean;
+  readonly lora_r: number;
+  /** An adapter's output is multiplied by `lora_alpha / lora_r`, or with `use_rslora` by `lora_alpha / sqrt(lora_r)`. */
+  readonly lora_alpha: number;
+  readonly use_rslora: boolean;
+  /** Names of linear layers (or their ends), `all-linear`, or one regular expression of whole names; as PEFT's. */
+  readonly lora_target_modules: string | readonly string[];
+  /** Other ranks and alphas by regular expression of a layer's name or its end; the first match counts. */
+  readonly lora_rank_pattern: Readonly<Record<string, number>>;
+  readonly lora_alpha_pattern: Readonly<Record<string, number>>;
+  /** PEFT folder of an adapter to go on from, which then decides all of the above; empty: a new one. */
+  readonly adapter_name_or_path: string;
+  /** The export is the whole model with the adapter merged into it; the adapter lies beside it. */
+  readonly merge_adapter: boolean;
   /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
   readonly reference: 'precompute' | 'in_step';
   /** Model folder of the reference; empty: the start model. */
@@ -149,12 +173,30 @@ export interface ParameterGroup {
   readonly weight_decay?: number;
 }
 
-/** Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes. */
+/**
+ * Where the pairs came from. `path` is absolute, `sha256` is of the file's bytes; of several files they are the first
+ * one's path and a hash of all.
+ */
 export interface DatasetReference {
   readonly path: string;
   readonly sha256: string;
   readonly format: string;
+  /** Pairs trained on in an epoch, or evaluated on. */
   readonly pairs: number;
+  /** What it was named as, absolute (`findSources`); absent for one file by its name. */
+  readonly names?: readonly string[] | undefined;
+  /** All files, unless there is one that is taken as it is. */
+  readonly files?: readonly DatasetFileReference[] | undefined;
+}
+
+/** One file of a dataset. Rows are counted through the files in their order. */
+export interface DatasetFileReference {
+  readonly path: string;
+  readonly sha256: string;
+  readonly format: string;
+  readonly rows: number;
+  /** How often each of its pairs is taken in an epoch. */
+  readonly weight: number;
 }
 
 /** `run.json`, version 1 (docs/formats.md): everything needed to repeat a run. */
@@ -167,7 +209,7 @@ export interface RunConfig {
   /** ISO 8601, UTC. */
   readonly created: string;
   readonly dataset: DatasetReference;
-  /** What `eval_steps` evaluates on. */
+  /** What `eval_steps` evaluates on: a dataset of its own, or the share of the other one that is held out. */
   readonly eval_dataset?: DatasetReference;
   readonly model: { readonly path: string };
   readonly plan: PlanOptions;
@@ -186,6 +228,10 @@ export const DEFAULT_PLAN: PlanOptions = {
   format: 'auto',
   pairing: 'all',
   min_margin: 0,
+  max_prompt_length: 0,
+  eval_fraction: 0,
+  columns: '',
+  chat_template: 'model',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -215,6 +261,15 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   max_grad_norm: 1,
   adam_moments: 'float32',
   parameter_groups: [],
+  use_peft: false,
+  lora_r: 16,
+  lora_alpha: 32,
+  use_rslora: false,
+  lora_target_modules: 'all-linear',
+  lora_rank_pattern: {},
+  lora_alpha_pattern: {},
+  adapter_name_or_path: '',
+  merge_adapter: false,
   reference: 'precompute',
   reference_model: '',
   sync_ref_model: false,
@@ -241,9 +296,10 @@ export const DEFAULT_RUNNER: RunnerOptions = {
 
 /**
  * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
- * `absent` value came later than the format: in older files it is missing and means that.
+ * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
+ * in any.
  */
-export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
+export type Rule = { readonly absent?: OptionValue | readonly never[] | Readonly<Record<string, never>>; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -256,6 +312,8 @@ export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly 
   /** `orItem`: an item may stand for a list of one. */
   | { readonly kind: 'list'; readonly item: Rule; readonly orItem?: true }
   | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
+  /** An object with any keys. */
+  | { readonly kind: 'map'; readonly item: Rule }
 );
 
 /** A value of an option of a run. */
@@ -274,6 +332,10 @@ export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   format: { kind: 'choice', choices: ['auto', ...datasetForms], absent: 'auto' },
   pairing: { kind: 'choice', choices: pairings, absent: 'all' },
   min_margin: { kind: 'number', min: 0, max: 1e9, absent: 0 },
+  max_prompt_length: { kind: 'integer', min: 0, max: 2 ** 20, absent: 0 },
+  eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
+  columns: { kind: 'string', absent: '' },
+  chat_template: { kind: 'choice', choices: templateNames, absent: 'model' },
 };
 
 export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
@@ -317,6 +379,20 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
     },
     absent: [],
   },
+  use_peft: { kind: 'flag', absent: false },
+  lora_r: { kind: 'integer', min: 1, max: 4096, absent: 16 },
+  lora_alpha: { kind: 'number', min: 0, max: 1e6, open: 'min', absent: 32 },
+  use_rslora: { kind: 'flag', absent: false },
+  lora_target_modules: {
+    kind: 'list',
+    item: { kind: 'string', pattern: /\S/, expected: 'the name of a linear layer, "all-linear" or a regular expression' },
+    orItem: true,
+    absent: 'all-linear',
+  },
+  lora_rank_pattern: { kind: 'map', item: { kind: 'integer', min: 1, max: 4096 }, absent: {} },
+  lora_alpha_pattern: { kind: 'map', item: { kind: 'number', min: 0, max: 1e6, open: 'min' }, absent: {} },
+  adapter_name_or_path: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
+  merge_adapter: { kind: 'flag', absent: false },
   reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
   reference_model: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
   sync_ref_model: { kind: 'flag', absent: false },
@@ -343,6 +419,14 @@ export const RUNNER_FIELDS: Readonly<Record<keyof RunnerOptions, Rule>> = {
 
 const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
 
+const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
+  format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
+};
+
 const DATASET = {
   kind: 'object',
   fields: {
@@ -350,6 +434,8 @@ const DATASET = {
     sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
     format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
+    files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
 
@@ -376,7 +462,11 @@ export type OptionPath =
   `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
 
 /** Options that name a file or folder: absolute in `run.json`, elsewhere relative to where they are given. */
-export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
+export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>([
+  'runner.cublaslt',
+  'training.reference_model',
+  'training.adapter_name_or_path',
+]);
 
 /**
  * What is wrong with a value for an option, in words for a person, or undefined when it is good.
@@ -388,9 +478,9 @@ export function optionProblem(option: OptionPath, value: unknown): string | unde
 }
 
 /** How the value of an option is written. */
-export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' {
+export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' | 'map' {
   const kind = ruleOf(option)?.kind;
-  if (kind === 'list') return 'list';
+  if (kind === 'list' || kind === 'map') return kind;
   return kind === 'choice' || kind === 'flag' ? kind : kind === 'string' ? 'text' : 'number';
 }
 
@@ -518,6 +608,11 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
     }
     case 'object':
       return typeof value === 'object' && value !== null ? undefined : wrong;
+    case 'map':
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong;
+      return Object.values(value)
+        .map((item: unknown) => valueProblem(rule.item, item))
+        .find((problem) => problem !== undefined);
     default: {
       if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
       if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
@@ -541,6 +636,8 @@ export function ruleText(rule: Rule): string {
       return rule.orItem ? `${ruleText(rule.item)}, or a list of these` : `a list, each ${ruleText(rule.item)}`;
     case 'object':
       return `an object with ${Object.keys(rule.fields).join(', ')}`;
+    case 'map':
+      return `an object, each value ${ruleText(rule.item)}`;
     default: {
       const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
       const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;

@@ -15,6 +15,10 @@ export const PLAN_HELP: Readonly<Record<keyof PlanOptions, string>> = {
   max_steps: 'optimizer steps in all, however many epochs that is; 0: as epochs says',
   seed: 'decides the order of the pairs',
   max_length: 'most tokens of one sequence, prompt and response; the end is cut off',
+  max_prompt_length: 'most tokens of a prompt; its start is cut off; 0: no limit of its own',
+  columns: "names that the files have for the form's fields: prompt=question,chosen=good,rejected=bad",
+  chat_template: "what messages are rendered with: the model folder's own template, or one that stands in for it",
+  eval_fraction: 'share of the pairs held out for evaluation; pairs with the same prompt stay together',
 };
 
 export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
@@ -43,6 +47,15 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   adam_epsilon: 'AdamW epsilon',
   max_grad_norm: 'gradients are clipped to this norm; 0: not at all',
   adam_moments: 'how AdamW keeps its moments; bfloat16: half the memory, on a GPU only',
+  use_peft: 'train a LoRA adapter instead of all parameters',
+  lora_r: 'rank of the adapters',
+  lora_alpha: "an adapter's output is multiplied by alpha / rank",
+  use_rslora: 'multiply by alpha / sqrt(rank) instead',
+  lora_target_modules: 'linear layers with an adapter: their names, all-linear, or a regular expression',
+  lora_rank_pattern: 'other ranks by regular expression of a layer or the end of its name',
+  lora_alpha_pattern: 'other alphas by regular expression of a layer or the end of its name',
+  adapter_name_or_path: 'PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
+  merge_adapter: 'export the whole model with the adapter merged into it',
   reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
   reference_model: 'Hugging Face folder of the reference; without it the start model',
   sync_ref_model: 'TR-DPO: the reference moves towards the policy; needs reference in_step',

@@ -62,7 +62,7 @@ export function speedupRecord(request: SpeedupRequest, result: SpeedupResult, no
     format: 'wishbone-speedup',
     version: 1,
     measured: now.toISOString(),
-    dataset: { path: path.resolve(request.dataset) },
+    dataset: { path: [request.dataset].flat().map((name) => path.resolve(name)).join(', ') },
     model: { path: path.resolve(request.model), parameters: result.plan.parameters },
     plan: { sharing: result.plan.sharing, capacity, batch_size, max_length, seed },
     ...{ device, threads, pairs, steps, rounds, sharedTokens, naiveTokens, sharedFlops, naiveFlops },

@@ -13,7 +13,7 @@ import { autoBackend, runnerBackends } from '../run/runner-info.js';
 
 /** What to measure. */
 export interface SpeedupRequest {
-  readonly dataset: string;
+  readonly dataset: string | readonly string[];
   readonly model: string;
   /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1 and `max_steps` as 0. */
   readonly plan: PlanOptions;

@@ -1,2 +1,3 @@
-export { ModelTokenizer } from './tokenizer.js';
-export { PairTokenizer, commonPrefix, type TokenOutcome, type TokenPair } from './pair.js';
+export { templateNames, type TemplateName } from './fallback-templates.js';
+export { ModelTokenizer, tokenizerHash } from './tokenizer.js';
+export { PairTokenizer, commonPrefix, type PairTokenizerOptions, type TokenOutcome, type TokenPair } from './pair.js';

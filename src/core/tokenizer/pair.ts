@@ -1,6 +1,7 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { oneLine } from './chat-template.js';
+import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
 
 /** A pair as token ids. Both sequences begin with the same `promptLength` tokens, or differ in their first. */
@@ -11,13 +12,34 @@ export interface TokenPair extends RowPlace {
   readonly rejected: Int32Array;
   /** Tokens [0, promptLength) are context, the others are scored. At least 1: nothing predicts the first token. */
   readonly promptLength: number;
+  /** Where the pair comes from, a name that metrics are also given for. */
+  readonly source?: string | undefined;
 }
 
 /** What became of a pair. */
 export type TokenOutcome =
-  | { readonly kind: 'pair'; readonly pair: TokenPair; readonly truncated: boolean }
+  | {
+      readonly kind: 'pair';
+      readonly pair: TokenPair;
+      /** Tokens that `max_length` cut off the ends of both sequences. */
+      readonly cut: number;
+      /** Tokens that `max_prompt_length` cut off the prompt's start. */
+      readonly promptCut: number;
+    }
   /** `max_length` leaves a side without a response token. */
   | { readonly kind: 'skipped'; readonly place: RowPlace };
+
+export interface PairTokenizerOptions {
+  /** Most tokens of one sequence. */
+  readonly maxLength: number;
+  /** Most tokens of the prompt; 0: no limit of its own. */
+  readonly maxPromptLength?: number | undefined;
+  /** Named in errors. */
+  readonly file: string;
+  readonly vocabSize: number;
+  /** Most positions the model was made for. */
+  readonly maxPositions?: number | undefined;
+}
 
 /**
  * Tokenises pairs as TRL's `DPOTrainer` does (version 1.x, `_prepare_dataset`):
@@ -27,52 +49,70 @@ export type TokenOutcome =
  * - messages: the chat template on the prompt (with generation prompt) and on prompt + response; no special tokens
  *   beyond those the template writes
  * - the response begins where the three token sequences part (docs/architecture.md, "Where the prompt ends")
+ * - `max_prompt_length` keeps the end of the prompt (as TRL did while it had it); a BOS token goes with the start
  * - `max_length` keeps the start of each sequence
  */
 export class PairTokenizer {
+  private readonly prompt = new TokenBuffer();
+  private readonly chosen = new TokenBuffer();
+  private readonly rejected = new TokenBuffer();
+
   constructor(
     private readonly tokenizer: ModelTokenizer,
-    private readonly options: { readonly maxLength: number; readonly file: string; readonly vocabSize: number },
+    private readonly options: PairTokenizerOptions,
   ) {}
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    const { prompt, chosen, rejected } = this.renderings(pair);
+    const [prompt, chosen, rejected] = this.encoded(pair);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
-    const promptLength = Math.max(1, common);
-    const { maxLength } = this.options;
+    const wholePrompt = Math.max(1, common);
+    const { maxLength, maxPromptLength = 0 } = this.options;
+    const promptCut = maxPromptLength > 0 ? Math.max(0, wholePrompt - maxPromptLength) : 0;
+    const promptLength = wholePrompt - promptCut;
     const place = { row: pair.row, line: pair.line };
-    if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) return { kind: 'skipped', place };
-    const tokens = (ids: readonly number[]): Int32Array => this.checked(ids.slice(0, maxLength), pair);
+    const shorter = Math.min(chosen.length, rejected.length) - promptCut;
+    if (Math.min(shorter, maxLength) <= promptLength) return { kind: 'skipped', place };
+    const tokens = (ids: Int32Array): Int32Array => this.checked(ids.slice(promptCut, promptCut + maxLength), pair);
+    const cut = (ids: Int32Array): number => Math.max(0, ids.length - promptCut - maxLength);
     return {
       kind: 'pair',
-      pair: { ...place, chosen: tokens(chosen), rejected: tokens(rejected), promptLength },
-      truncated: chosen.length > maxLength || rejected.length > maxLength,
+      pair: {
+        ...place,
+        chosen: tokens(chosen),
+        rejected: tokens(rejected),
+        promptLength,
+        ...(pair.source === undefined ? {} : { source: pair.source }),
+      },
+      cut: cut(chosen) + cut(rejected),
+      promptCut,
     };
   }
 
   /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
   renderings(pair: PairText): Renderings {
-    return pair.kind === 'text' ? this.text(pair) : this.messages(pair);
+    const [prompt, chosen, rejected] = this.encoded(pair).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    return { prompt, chosen, rejected };
   }
 
-  private text(pair: TextPair): Renderings {
+  /** Prompt, prompt + chosen, prompt + rejected: views that hold until the next pair. */
+  private encoded(pair: PairText): [Int32Array, Int32Array, Int32Array] {
+    if (pair.kind === 'text') this.text(pair);
+    else this.messages(pair);
+    return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
+  }
+
+  private text(pair: TextPair): void {
     const eos = this.tokenizer.eosToken;
-    const whole = (response: string): number[] =>
-      this.tokenizer.encode(pair.prompt + (response.endsWith(eos) ? response : response + eos), true);
-    return {
-      prompt: this.tokenizer.encode(pair.prompt, true),
-      chosen: whole(pair.chosen),
-      rejected: whole(pair.rejected),
-    };
+    const whole = (response: string): string => pair.prompt + (response.endsWith(eos) ? response : response + eos);
+    this.encode(pair.prompt, whole(pair.chosen), whole(pair.rejected), true);
   }
 
-  private messages(pair: MessagePair & RowPlace): Renderings {
+  private messages(pair: MessagePair & RowPlace): void {
     const template = this.tokenizer.chatTemplate;
-    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): number[] => {
-      let text;
+    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): string => {
       try {
-        text = template.render({
+        return template.render({
           messages,
           tools: pair.tools,
           addGenerationPrompt,
@@ -85,19 +125,36 @@ export class PairTokenizer {
           'change the messages to what the template expects (roles and their order), or the template',
         );
       }
-      return this.tokenizer.encode(text, false);
     };
-    return {
-      prompt: render(pair.prompt, true),
-      chosen: render([...pair.prompt, ...pair.chosen], false),
-      rejected: render([...pair.prompt, ...pair.rejected], false),
-    };
+    this.encode(
+      render(pair.prompt, true),
+      render([...pair.prompt, ...pair.chosen], false),
+      render([...pair.prompt, ...pair.rejected], false),
+      false,
+    );
   }
 
-  private checked(ids: readonly (number | undefined)[], place: RowPlace): Int32Array {
-    const { vocabSize } = this.options;
-    return Int32Array.from(ids, (id) => {
-      if (id === undefined) {
+  private encode(prompt: string, chosen: string, rejected: string, addSpecialTokens: boolean): void {
+    const encode = (text: string, buffer: TokenBuffer): void => {
+      buffer.length = 0;
+      this.tokenizer.encodeInto(text, addSpecialTokens, buffer);
+    };
+    encode(prompt, this.prompt);
+    encode(chosen, this.chosen);
+    encode(rejected, this.rejected);
+  }
+
+  private checked(ids: Int32Array, place: RowPlace): Int32Array {
+    const { vocabSize, maxPositions = Infinity } = this.options;
+    if (ids.length > maxPositions) {
+      throw new WishboneError(
+        `the pair has a sequence of ${ids.length} tokens, but the model was made for ${maxPositions} positions`,
+        this.where(place),
+        `set max_length to at most ${maxPositions}`,
+      );
+    }
+    for (const id of ids) {
+      if (id < 0) {
         throw new WishboneError(
           'the tokenizer has no token for part of the text',
           this.where(place),
@@ -111,8 +168,8 @@ export class PairTokenizer {
           "the tokenizer does not belong to this model; use the model's own",
         );
       }
-      return id;
-    });
+    }
+    return ids;
   }
 
   private where(place: RowPlace): string {
@@ -122,9 +179,9 @@ export class PairTokenizer {
 
 /** A pair's token ids: of the prompt alone, and of the prompt with each response. */
 export interface Renderings {
-  readonly prompt: readonly number[];
-  readonly chosen: readonly number[];
-  readonly rejected: readonly number[];
+  readonly prompt: Int32Array;
+  readonly chosen: Int32Array;
+  readonly rejected: Int32Array;
 }
 
 /** Number of leading elements that two sequences share. */

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { WishboneError } from '../errors.js';
+import { ByteLevelEncoder } from './byte-level.js';
 import { ChatTemplate } from './chat-template.js';
+import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
+import { TokenBuffer } from './token-buffer.js';
 
 /** The special tokens a chat template may name. */
 export const specialTokenNames = [
@@ -20,57 +24,81 @@ type Json = Record<string, unknown>;
 
 /** A model folder's own tokenizer and chat template. */
 export class ModelTokenizer {
+  private readonly buffer = new TokenBuffer();
+  /** What the tokenizer puts around a text, once asked for. */
+  private frame: { readonly before: readonly number[]; readonly after: readonly number[] } | undefined;
+
   private constructor(
     private readonly folder: string,
     private readonly tokenizer: HuggingFaceTokenizer,
+    /** For tokenizers that have one, a faster way to the same ids. */
+    private readonly byteLevel: ByteLevelEncoder | undefined,
     private readonly template: ChatTemplate | undefined,
     private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
-    /** The files the tokenizer was made of, for the plan's content hash. */
-    readonly contents: readonly string[],
   ) {}
 
   /**
    * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat template from `chat_template.jinja` or the config.
    *
-   * @throws WishboneError naming the file that is missing or damaged
+   * @param templateName a chat template to take instead
+   * @throws WishboneError naming the file that is missing or damaged, or what the other template lacks
    */
-  static async load(folder: string): Promise<ModelTokenizer> {
-    const tokenizerFile = path.join(folder, 'tokenizer.json');
-    const configFile = path.join(folder, 'tokenizer_config.json');
-    const tokenizerText = await readText(tokenizerFile);
-    if (tokenizerText === undefined) {
+  static async load(folder: string, templateName: TemplateName = 'model'): Promise<ModelTokenizer> {
+    const files = await readFiles(folder);
+    const { tokenizer: tokenizerFile, config: configFile, template: templateFile } = tokenizerFiles(folder);
+    const config = parse(files.config, configFile);
+    const special = readSpecialTokens(folder, config, files.specialTokens);
+    const template =
+      files.template !== undefined
+        ? ChatTemplate.parse(files.template, templateFile)
+        : configTemplate(config, configFile);
+    const json = parse(files.tokenizer, tokenizerFile);
+    const tokenizer = build(json, config, tokenizerFile);
+    const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
+    const own = new ModelTokenizer(folder, tokenizer, byteLevel, template, special);
+    return templateName === 'model' ? own : own.withTemplate(templateName);
+  }
+
+  private withTemplate(name: Exclude<TemplateName, 'model'>): ModelTokenizer {
+    const { folder, tokenizer, byteLevel, specialTokens } = this;
+    const { template, needs } = fallbackTemplates[name];
+    const { eosToken } = this;
+    const lacking = needs.find((token) => this.encode(token, false).length !== 1);
+    if (lacking !== undefined) {
       throw new WishboneError(
-        'the model folder has no tokenizer.json',
-        tokenizerFile,
-        'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
+        `the tokenizer has no token ${lacking}, which the chat template "${name}" is made of`,
+        tokenizerFiles(folder).tokenizer,
+        'take another chat template: zephyr and plain need no tokens of their own',
       );
     }
-    const configText = await readText(configFile);
-    if (configText === undefined) {
-      throw new WishboneError(
-        'the model folder has no tokenizer_config.json',
-        configFile,
-        'copy it from where tokenizer.json came from; it names the special tokens',
-      );
-    }
-    const config = parse(configText, configFile);
-    const special = await readSpecialTokens(folder, config, configFile);
-    const jinjaFile = path.join(folder, 'chat_template.jinja');
-    const jinja = await readText(jinjaFile);
-    const [templateText, templateFile] =
-      jinja !== undefined ? [jinja, jinjaFile] : [configTemplate(config, configFile), configFile];
-    const template = templateText === undefined ? undefined : ChatTemplate.parse(templateText, templateFile);
-    const tokenizer = build(parse(tokenizerText, tokenizerFile), config, tokenizerFile);
-    return new ModelTokenizer(folder, tokenizer, template, special, [tokenizerText, configText, jinja ?? '']);
+    const { bos_token: bos = '' } = specialTokens;
+    const isPutBefore = bos !== '' && this.encode('', true)[0] === this.encode(bos, false)[0];
+    const special = { ...specialTokens, eos_token: eosToken, bos_token: isPutBefore ? bos : '' };
+    return new ModelTokenizer(folder, tokenizer, byteLevel, ChatTemplate.parse(template, `chat template "${name}"`), special);
   }
 
   /**
-   * Token ids of a text.
+   * Token ids of a text, -1 where the tokenizer has no token.
    *
    * @param addSpecialTokens whether the tokenizer puts its own special tokens around it (BOS, for most)
    */
   encode(text: string, addSpecialTokens: boolean): number[] {
-    return this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+    this.buffer.length = 0;
+    this.encodeInto(text, addSpecialTokens, this.buffer);
+    return Array.from(this.buffer.view());
+  }
+
+  /** The same, appended to a buffer. */
+  encodeInto(text: string, addSpecialTokens: boolean, into: TokenBuffer): void {
+    if (!this.byteLevel) {
+      const { ids } = this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
+      for (const id of ids as (number | undefined)[]) into.push(id ?? -1);
+      return;
+    }
+    const { before, after } = (this.frame ??= frameOf(this.tokenizer));
+    if (addSpecialTokens) into.pushAll(before);
+    this.byteLevel.encode(text, into);
+    if (addSpecialTokens) into.pushAll(after);
   }
 
   /** The text that ends a response. @throws WishboneError when the model folder names none */
@@ -92,7 +120,8 @@ export class ModelTokenizer {
       throw new WishboneError(
         'the dataset holds messages, but the model has no chat template',
         path.join(this.folder, 'tokenizer_config.json'),
-        'add chat_template.jinja to the model folder, or use a dataset with plain text prompts and responses',
+        'add chat_template.jinja to the model folder, take a template by name (chat_template: chatml, zephyr or plain), or ' +
+          'use a dataset with plain text prompts and responses',
       );
     }
     return this.template;
@@ -135,6 +164,15 @@ function build(json: Json, config: Json, file: string): HuggingFaceTokenizer {
   }
 }
 
+/** The special tokens before and after a text: those around a token that stands for it. */
+function frameOf(tokenizer: HuggingFaceTokenizer): { before: readonly number[]; after: readonly number[] } {
+  const text = '\0text';
+  const tokens = tokenizer.post_processor?.([text], null, true).tokens ?? [text];
+  const at = tokens.indexOf(text);
+  const ids = (part: readonly string[]): number[] => part.map((token) => tokenizer.token_to_id(token) ?? -1);
+  return { before: ids(tokens.slice(0, at)), after: ids(tokens.slice(at + 1)) };
+}
+
 /**
  * Remembers how words were split. The library's own cache keeps its entries in order of use, which costs more than
  * splitting a common word again; this one forgets everything when it is full.
@@ -154,6 +192,45 @@ class WordCache {
   clear(): void {
     this.words.clear();
   }
+}
+
+/** SHA-256 (hex) of all that decides what a model folder's tokenizer and chat template make of a text. */
+export async function tokenizerHash(folder: string): Promise<string> {
+  const { tokenizer, config, template, specialTokens } = await readFiles(folder);
+  const hash = createHash('sha256');
+  for (const text of [tokenizer, config, template ?? '', specialTokens ?? '']) hash.update(text).update('\0');
+  return hash.digest('hex');
+}
+
+const tokenizerFiles = (folder: string) => ({
+  tokenizer: path.join(folder, 'tokenizer.json'),
+  config: path.join(folder, 'tokenizer_config.json'),
+  template: path.join(folder, 'chat_template.jinja'),
+  specialTokens: path.join(folder, 'special_tokens_map.json'),
+});
+
+/** @throws WishboneError when one that must be there is not, or one cannot be read */
+async function readFiles(folder: string): Promise<{
+  readonly tokenizer: string;
+  readonly config: string;
+  readonly template: string | undefined;
+  readonly specialTokens: string | undefined;
+}> {
+  const files = tokenizerFiles(folder);
+  const need = async (file: string, advice: string): Promise<string> => {
+    const text = await readText(file);
+    if (text === undefined) throw new WishboneError(`the model folder has no ${path.basename(file)}`, file, advice);
+    return text;
+  };
+  return {
+    tokenizer: await need(
+      files.tokenizer,
+      'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
+    ),
+    config: await need(files.config, 'copy it from where tokenizer.json came from; it names the special tokens'),
+    template: await readText(files.template),
+    specialTokens: await readText(files.specialTokens),
+  };
 }
 
 async function readText(file: string): Promise<string | undefined> {
@@ -184,13 +261,12 @@ function parse(text: string, file: string): Json {
 }
 
 /** `tokenizer_config.json` first, then `special_tokens_map.json`, which older models keep beside it. */
-async function readSpecialTokens(
+function readSpecialTokens(
   folder: string,
   config: Json,
-  configFile: string,
-): Promise<Partial<Record<SpecialTokenName, string>>> {
-  const mapFile = path.join(folder, 'special_tokens_map.json');
-  const mapText = await readText(mapFile);
+  mapText: string | undefined,
+): Partial<Record<SpecialTokenName, string>> {
+  const { config: configFile, specialTokens: mapFile } = tokenizerFiles(folder);
   const map = mapText === undefined ? {} : parse(mapText, mapFile);
   const tokens: Partial<Record<SpecialTokenName, string>> = {};
   for (const name of specialTokenNames) {
@@ -210,15 +286,15 @@ async function readSpecialTokens(
   return tokens;
 }
 
-function configTemplate(config: Json, file: string): string | undefined {
+function configTemplate(config: Json, file: string): ChatTemplate | undefined {
   const value = config['chat_template'];
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return ChatTemplate.parse(value, file);
   if (Array.isArray(value)) {
     const named = value.find(
       (item): item is Json => typeof item === 'object' && item !== null && (item as Json)['name'] === 'default',
     );
-    if (typeof named?.['template'] === 'string') return named['template'];
+    if (typeof named?.['template'] === 'string') return ChatTemplate.parse(named['template'], file);
   }
   throw new WishboneError(
     'field "chat_template" must be text, or a list with a template named "default"',

@@ -8,13 +8,17 @@ import type { ModelChoice } from './model-choice.js';
 const DEFAULT_LENGTH = 1024;
 const MOST_EVAL_FILES = 20;
 
-/** What the settings and the workspace say a document is checked with. */
-export async function checkOptions(uri: vscode.Uri, models: ModelChoice): Promise<CheckOptions> {
+/**
+ * What the settings and the workspace say a document is checked with.
+ *
+ * @param models undefined: no tokens are counted, so no model is looked for
+ */
+export async function checkOptions(uri: vscode.Uri, models: ModelChoice | undefined): Promise<CheckOptions> {
   const settings = vscode.workspace.getConfiguration('wishbone.diagnostics', uri);
   const maxLength = settings.get<unknown>('maxLength');
   const isLength = typeof maxLength === 'number' && Number.isSafeInteger(maxLength) && maxLength > 0;
   return {
-    model: uri.scheme === 'file' || uri.scheme === 'untitled' ? await models.folderFor(uri) : undefined,
+    model: uri.scheme === 'file' || uri.scheme === 'untitled' ? await models?.folderFor(uri) : undefined,
     maxLength: isLength ? maxLength : DEFAULT_LENGTH,
     evalFiles: await evalFiles(patternsOf(settings.get('evalFiles'))),
   };

@@ -50,7 +50,7 @@ export class DatasetDiagnostics implements vscode.Disposable {
     };
     const nextId = (): number => ++this.#ids;
     this.#documents = new OpenDocuments(this.#worker, models, nextId, listener);
-    this.#files = new LargeFiles(this.#worker, models, nextId, listener);
+    this.#files = new LargeFiles(this.#worker, nextId, listener);
     this.#subscriptions = vscode.Disposable.from(
       models,
       this.#documents,

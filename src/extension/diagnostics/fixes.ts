@@ -2,7 +2,7 @@ import { checkSeverities, type Problem } from '../../core/checks/index.js';
 
 /** Something that can be done about problems of one row. */
 export interface Fix {
-  readonly kind: 'trim' | 'drop' | 'move';
+  readonly kind: 'rename' | 'trim' | 'drop' | 'move';
   readonly title: string;
   readonly row: number;
   readonly problems: readonly Problem[];
@@ -25,6 +25,11 @@ export function fixesFor(
       ? []
       : [{ kind: 'trim', title: 'Trim the response', row: problem.row, problems: [problem] }],
   );
+  const renames = meant.flatMap((problem): Fix[] =>
+    problem.rename === undefined || problem.row === undefined
+      ? []
+      : [{ kind: 'rename', title: `Rename the field to "${problem.rename.name}"`, row: problem.row, problems: [problem] }],
+  );
   const byRow = new Map<number, Problem[]>();
   for (const problem of meant) {
     // What is only worth knowing is no reason to part with a row.
@@ -32,6 +37,7 @@ export function fixesFor(
     byRow.set(problem.row, [...(byRow.get(problem.row) ?? []), problem]);
   }
   return [
+    ...renames,
     ...trims,
     ...[...byRow].flatMap(([row, ofRow]): Fix[] => [
       { kind: 'drop', title: 'Drop the row', row, problems: ofRow },

@@ -7,7 +7,6 @@ import { checkOptions } from './check-options.js';
 import { fileOfTab, isWanted, LARGE_BYTES } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
 import { LatestJob } from './latest-job.js';
-import type { ModelChoice } from './model-choice.js';
 import type { DocumentsListener } from './open-documents.js';
 
 /** How long a file that is being written must rest. */
@@ -20,6 +19,10 @@ interface LargeFile {
   readonly watcher: vscode.Disposable;
   isEdited: boolean;
   state: FileState;
+  /** What the newest check has found so far; `state` may hold back where it is. */
+  latest: FileReport | undefined;
+  /** Time and size of the file that is or was checked. */
+  checked: string | undefined;
 }
 
 /**
@@ -32,7 +35,6 @@ export class LargeFiles implements vscode.Disposable {
 
   constructor(
     readonly worker: CheckWorker,
-    readonly models: ModelChoice,
     readonly nextId: () => number,
     readonly listener: DocumentsListener,
   ) {
@@ -64,19 +66,26 @@ export class LargeFiles implements vscode.Disposable {
 
   /** Checks every file again: the worker has lost them. */
   sendAgain(): void {
-    for (const { job } of this.#files.values()) job.schedule(REST_MILLISECONDS);
+    for (const file of this.#files.values()) {
+      file.checked = undefined;
+      file.job.schedule(REST_MILLISECONDS);
+    }
   }
 
   report(id: number, report: FileReport): void {
     const file = this.#byId(id);
-    if (file?.state.kind !== 'large' || file.isEdited) return;
-    this.#tell(file, { ...file.state, report });
+    if (file?.state.kind !== 'large') return;
+    file.latest = report;
+    // Lines of an edited text may be others than those on disk: what is told of later would be shown at wrong places.
+    const problems = file.isEdited ? (file.state.report?.problems ?? []) : report.problems;
+    this.#tell(file, { ...file.state, report: { ...report, problems } });
   }
 
   trouble(id: number, error: unknown): void {
     const file = this.#byId(id);
     if (file === undefined) return;
     this.listener.onError(error);
+    file.checked = undefined;
     this.#tell(file, OTHER);
   }
 
@@ -98,28 +107,36 @@ export class LargeFiles implements vscode.Disposable {
         watcher,
         watcher.onDidChange(() => file.job.schedule(REST_MILLISECONDS)),
         watcher.onDidCreate(() => file.job.schedule(REST_MILLISECONDS)),
+        watcher.onDidDelete(() => file.job.schedule(REST_MILLISECONDS)),
       ),
       isEdited,
       state: OTHER,
+      latest: undefined,
+      checked: undefined,
     };
     this.#files.set(uri.toString(), file);
     file.job.schedule(0);
   }
 
-  /** What is found on disk has no place in a text that is another one: it waits until that is saved. */
+  /** The check of what is on disk goes on; the marks stay as they are until the text is saved, or as it was. */
   #edited(file: LargeFile, isEdited: boolean): void {
     if (file.isEdited === isEdited) return;
     file.isEdited = isEdited;
-    if (file.state.kind !== 'large') return;
-    this.#tell(file, { ...file.state, isEdited });
-    if (isEdited) this.worker.post({ type: 'close', id: file.id });
-    else file.job.schedule(REST_MILLISECONDS);
+    if (file.state.kind === 'large') this.#tell(file, { ...file.state, isEdited });
+    if (!isEdited) file.job.schedule(REST_MILLISECONDS);
   }
 
   #forget(file: LargeFile): void {
     file.job.cancel();
     file.watcher.dispose();
     this.#files.delete(file.uri.toString());
+    this.#leave(file);
+  }
+
+  /** Nothing is known of the file any more, and nothing is looked for. */
+  #leave(file: LargeFile): void {
+    file.checked = undefined;
+    file.latest = undefined;
     if (file.state.kind === 'other') return;
     this.worker.post({ type: 'close', id: file.id });
     this.#tell(file, OTHER);
@@ -127,18 +144,26 @@ export class LargeFiles implements vscode.Disposable {
 
   async #check(file: LargeFile, signal: AbortSignal): Promise<void> {
     const { uri, id } = file;
-    const { size } = await stat(uri.fsPath);
-    if (signal.aborted || file.isEdited) return;
-    if (size <= LARGE_BYTES || !(await isPreferenceFile(uri.fsPath))) {
-      if (!signal.aborted && file.state.kind !== 'other') this.#tell(file, OTHER);
-      return;
-    }
+    const info = await stat(uri.fsPath).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
+    });
     if (signal.aborted) return;
+    // The editor still has its text; it may be saved again.
+    if (info === undefined) return this.#leave(file);
+    if (file.isEdited && file.state.kind === 'large') return;
+    const isWanted = info.size > LARGE_BYTES && (await isPreferenceFile(uri.fsPath));
+    if (signal.aborted) return;
+    if (!isWanted) return this.#leave(file);
     if (/\.json$/i.test(uri.path)) return this.#tell(file, { kind: 'tooLarge' });
-    const report = file.state.kind === 'large' ? file.state.report : undefined;
-    this.#tell(file, { kind: 'large', report, size, isEdited: false });
-    const options = await checkOptions(uri, this.models);
-    if (!signal.aborted) this.worker.post({ type: 'file', id, file: uri.fsPath, options });
+    const { mtimeMs, size } = info;
+    const stamp = `${mtimeMs} ${size}`;
+    this.#tell(file, { kind: 'large', report: file.latest, size, isEdited: file.isEdited });
+    if (file.checked === stamp) return;
+    const options = await checkOptions(uri, undefined);
+    if (signal.aborted) return;
+    file.checked = stamp;
+    this.worker.post({ type: 'file', id, file: uri.fsPath, options });
   }
 
   #tell(file: LargeFile, state: FileState): void {

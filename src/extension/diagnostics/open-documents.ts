@@ -98,6 +98,8 @@ export class OpenDocuments implements vscode.Disposable {
         return { offset: rangeOffset, length: rangeLength, text };
       });
       this.worker.post({ type: 'edit', id: watched.id, version: document.version, edits });
+      // Another program or window has written the file, and VS Code has taken it over.
+      if (!document.isDirty && document.uri.scheme === 'file') this.worker.post({ type: 'saved', id: watched.id });
     }
     this.#look(document, REST_MILLISECONDS);
   }

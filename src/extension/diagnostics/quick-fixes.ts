@@ -46,7 +46,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
           ? new RowMove(fix, document, report, sideFile!)
           : new vscode.CodeAction(fix.title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = fix.problems.flatMap((problem) => find(problem) ?? []);
-      action.isPreferred = fix.kind === 'trim';
+      action.isPreferred = fix.kind === 'trim' || fix.kind === 'rename';
       if (fix.kind !== 'move') action.edit = editOf(fix, document, report);
       return action;
     });
@@ -81,6 +81,8 @@ function editOf(
   const edit = new vscode.WorkspaceEdit();
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));
+  } else if (kind === 'rename') {
+    for (const { rename } of problems) if (rename) edit.replace(document.uri, rangeOf(rename.range), rename.name);
   } else {
     edit.delete(document.uri, rangeAt(document, rowDeletion((index) => rowSpan(report, index), row)));
   }

@@ -59,16 +59,22 @@ function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; t
     case 'large': {
       const { report, size, isEdited } = state;
       if (report === undefined) return { text: '$(loading~spin) checking', tooltip: 'Reading the first rows' };
-      const label = statusLabel(report);
+      const share = report.isDone ? '' : `$(loading~spin) ${formatPercent(report.bytes / size)} · `;
+      const text = `${share}${statusLabel(report)}`;
       if (isEdited) {
-        return { text: `$(edit) ${label} as saved`, tooltip: tooltip(report, 'Checked again when the file is saved') };
+        const last = 'Unsaved changes are not checked; the marks may be off by the lines that were added or taken away. Saving checks the file again.';
+        return { text: `$(edit) ${text} as saved`, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
       }
-      if (report.isDone) return { text: label, tooltip: tooltip(report, 'Checked as it is on disk. Click for the Problems view') };
-      const share = formatPercent(report.bytes / size);
-      return { text: `$(loading~spin) ${share} · ${label}`, tooltip: tooltip(report, 'Checking the rest; closing the file ends it') };
+      const last = report.isDone ? 'Click for the Problems view' : 'Checking the rest; closing the file ends it';
+      return { text, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
     }
   }
 }
+
+/** What is otherwise of a file that extensions do not see. */
+const ofLargeFiles =
+  'VS Code shows extensions no file of more than 50 MB. This one is checked as it is on disk, again after each save; ' +
+  'hovers, hints, quick fixes and the line above the first one are for smaller files.';
 
 function tooltip(report: Parameters<typeof summaryDetails>[0], last: string): string {
   const details = summaryDetails(report);

@@ -6,7 +6,8 @@ import { Dataset, type DatasetForm } from '../../core/dataset/index.js';
 
 const HEAD_BYTES = 64 * 1024;
 /** Fields that a preference file of any form has near its start; in CSV and TSV they are columns of the header. */
-const PREFERENCE_FIELDS = /"(chosen|rejected|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
+const PREFERENCE_FIELDS =
+  /"((chosen|rejected)(_messages)?|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
 const PREFERENCE_HEADER = /^[^\n]*\bchosen\b/;
 
 /** True for the names that preference files have. */

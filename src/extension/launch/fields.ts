@@ -46,6 +46,18 @@ const SECTIONS: readonly Section[] = [
         help: 'Least difference of two scores that makes a pair; equal scores never do',
         more: true,
       },
+      {
+        id: 'plan.columns',
+        label: 'Columns',
+        help: "Names that the file has for the form's fields: prompt=question,chosen=good,rejected=bad",
+        more: true,
+      },
+      {
+        id: 'plan.chat_template',
+        label: 'Chat template',
+        help: 'Of messages. model: its own; chatml, zephyr, plain: for models without one',
+        more: true,
+      },
     ],
   },
   {
@@ -116,6 +128,34 @@ const SECTIONS: readonly Section[] = [
     ],
   },
   {
+    title: 'Adapter',
+    fields: [
+      { id: 'training.use_peft', label: 'LoRA', help: 'Train an adapter instead of all parameters: far less memory' },
+      { id: 'training.lora_r', label: 'Rank', help: 'Of the adapters' },
+      { id: 'training.lora_alpha', label: 'LoRA alpha', help: "An adapter's output is multiplied by alpha / rank" },
+      {
+        id: 'training.lora_target_modules',
+        label: 'Layers',
+        help: 'Linear layers with an adapter: names with commas between, all-linear, or a regular expression',
+      },
+      { id: 'training.merge_adapter', label: 'Merge', help: 'Export the whole model with the adapter merged into it' },
+      {
+        id: 'training.adapter_name_or_path',
+        label: 'Start adapter',
+        help: 'Path of the PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
+        more: true,
+      },
+      { id: 'training.use_rslora', label: 'rsLoRA', help: 'Multiply by alpha / sqrt(rank) instead', more: true },
+      {
+        id: 'training.lora_rank_pattern',
+        label: 'Other ranks',
+        help: 'JSON: {"down_proj": 32}, by regular expression of a layer or the end of its name',
+        more: true,
+      },
+      { id: 'training.lora_alpha_pattern', label: 'Other alphas', help: 'JSON, as other ranks', more: true },
+    ],
+  },
+  {
     title: 'Plan',
     fields: [
       {
@@ -125,6 +165,12 @@ const SECTIONS: readonly Section[] = [
       },
       { id: 'plan.capacity', label: 'Bin capacity', help: 'Most tokens in one forward pass; lower needs less memory' },
       { id: 'plan.max_length', label: 'Longest sequence', help: 'Tokens of prompt and response; the rest is cut off' },
+      {
+        id: 'plan.max_prompt_length',
+        label: 'Longest prompt',
+        help: 'Tokens; the start of longer ones is cut off; 0: no limit of its own',
+        more: true,
+      },
       { id: 'plan.seed', label: 'Seed', help: 'Decides the order of the pairs', more: true },
     ],
   },
@@ -132,6 +178,12 @@ const SECTIONS: readonly Section[] = [
     title: 'Evaluation and checkpoints',
     fields: [
       { id: 'evalDataset', label: 'Eval dataset', help: 'Preference file that is evaluated on; empty: none' },
+      {
+        id: 'plan.eval_fraction',
+        label: 'Held out',
+        help: 'Share of the pairs that is evaluated on instead of trained on; pairs with one prompt stay together',
+        more: true,
+      },
       { id: 'training.eval_steps', label: 'Evaluate every', help: 'Steps; 0: never' },
       { id: 'training.save_steps', label: 'Checkpoint every', help: 'Steps; 0: only at the end' },
       { id: 'training.save_total_limit', label: 'Checkpoints kept', help: 'Older ones are removed; 0: none is', more: true },
@@ -201,7 +253,7 @@ function specOf({ id, label, help, more }: Field, backends: readonly BackendInfo
   }));
   if (option === 'training.loss_type') return { ...common, kind: 'losses', choices };
   const kind = optionKind(option);
-  return { ...common, kind: kind === 'list' ? 'text' : kind, choices };
+  return { ...common, kind: kind === 'list' || kind === 'map' ? 'text' : kind, choices };
 }
 
 /** A choice of backend, and what it comes to on this machine where that is known. */

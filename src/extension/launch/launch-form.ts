@@ -1,12 +1,17 @@
 import { homedir } from 'node:os';
+import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { CONFIG_SUFFIX, configText } from '../../core/config-file/index.js';
+import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
+import { saveAs } from '../panel/save-as.js';
 import { manageTrust } from '../trust.js';
+import { configName, configSettings } from './config-settings.js';
 import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
 import { forecastView } from './forecast-view.js';
@@ -28,6 +33,7 @@ export class LaunchForm implements vscode.Disposable {
   #preset: string;
   #looked: Partial<Record<PathField, Looked>> = {};
   #forecast: ForecastState = { kind: 'none' };
+  #runnerFault = '';
   #ready = false;
   #starting = false;
   #disposed = false;
@@ -46,6 +52,7 @@ export class LaunchForm implements vscode.Disposable {
         if (!panel.visible) this.#ready = false;
       }),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#changed()),
+      launcher.onDidChangeRunner(() => void this.#sendAll().then(() => this.#changed())),
       vscode.workspace.onDidSaveTextDocument(({ uri }) => {
         if (!PATH_FIELDS.some((field) => this.#path(field) === uri.fsPath)) return;
         this.#forecaster.forget();
@@ -82,6 +89,8 @@ export class LaunchForm implements vscode.Disposable {
         return this.#usePreset(message.id);
       case 'start':
         return this.#start();
+      case 'save-config':
+        return this.#saveConfig();
       case 'open-fault':
         if (this.#forecast.kind === 'failed') await this.launcher.problems.open(this.#forecast.error);
         return;
@@ -92,7 +101,8 @@ export class LaunchForm implements vscode.Disposable {
 
   async #sendAll(): Promise<void> {
     const backends = await this.launcher.backends();
-    this.#ready = true;
+    this.#runnerFault = await this.launcher.runnerFault();
+    this.#ready = this.panel.visible;
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = { title: this.panel.title, presets, sections: formSections(backends) };
     this.#send({ type: 'form', form, values: this.#values });
@@ -199,6 +209,7 @@ export class LaunchForm implements vscode.Disposable {
   #blocked(problems: Readonly<Record<string, string>>): string {
     if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
     if (this.launcher.runsFolderFor(this.#path('dataset')) === undefined) return 'Runs are kept in the folder that is open. Open one first.';
+    if (this.#runnerFault !== '') return this.#runnerFault;
     if (this.#starting) return 'The run is being started.';
     const count = Object.keys(problems).length;
     if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
@@ -247,6 +258,23 @@ export class LaunchForm implements vscode.Disposable {
       this.#starting = false;
       if (!this.#disposed) this.#sendState();
     }
+  }
+
+  /** Writes the form as a run config, where somebody says. */
+  async #saveConfig(): Promise<void> {
+    const { options, problems } = readDraft(this.#values);
+    if (options === undefined) {
+      const [[field, what] = ['', '']] = Object.entries(problems);
+      throw new WishboneError('a field of the form is wrong, so no config can be made of it', field, what, ExitCode.usage);
+    }
+    const { dataset, evalDataset = '', model } = this.#chosen();
+    const values = { ...this.#values, dataset, evalDataset, model };
+    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+    const begin = folder ?? (dataset === '' ? homedir() : path.dirname(dataset));
+    const settings = configSettings(values, options, this.#preset);
+    await saveAs(begin, configName(values), { 'Run config': [CONFIG_SUFFIX.slice(1)] }, (file) =>
+      Buffer.from(configText(settings, path.dirname(file))),
+    );
   }
 
   #sendState(): void {

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { WishboneError } from '../../core/errors.js';
 import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
 import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
@@ -20,7 +21,9 @@ import {
 import { runInWorker } from '../../core/worker-task.js';
 import { formatRatio, plural } from '../../format.js';
 import { readLaunchState } from '../../protocol/launch.js';
+import { cacheLimitSetting } from '../cache.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
+import { errorLine } from '../error-text.js';
 import { pageOptions } from '../panel/page.js';
 import type { RunPanels } from '../panel/run-panels.js';
 import { withPlanProgress } from '../plan-progress.js';
@@ -38,8 +41,9 @@ const OPEN_RUN = 'Open Run';
 
 /** Everything that has been decided when a run is started. */
 export interface Decision extends LaunchOptions {
-  readonly dataset: string;
-  readonly evalDataset: string | undefined;
+  /** Several files make one dataset. */
+  readonly dataset: string | readonly string[];
+  readonly evalDataset: string | readonly string[] | undefined;
   readonly model: ModelInfo;
   readonly name: string | undefined;
 }
@@ -50,7 +54,10 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   readonly #datasets: RecentPaths;
   readonly #models: RecentPaths;
   readonly #forms = new Set<LaunchForm>();
-  readonly #registration = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
+  readonly #disposables: vscode.Disposable[] = [vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this)];
+  readonly #runnerChanged = new vscode.EventEmitter<void>();
+  /** Another runner was chosen. */
+  readonly onDidChangeRunner = this.#runnerChanged.event;
   #backends: Promise<readonly BackendInfo[]> | undefined;
 
   constructor(
@@ -61,6 +68,14 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   ) {
     this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
     this.#models = new RecentPaths(context.globalState, 'recentModels');
+    this.#disposables.push(
+      this.#runnerChanged,
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (!event.affectsConfiguration('wishbone.runner')) return;
+        this.#backends = undefined;
+        this.#runnerChanged.fire();
+      }),
+    );
   }
 
   get extensionUri(): vscode.Uri {
@@ -68,7 +83,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   }
 
   dispose(): void {
-    this.#registration.dispose();
+    for (const disposable of this.#disposables) disposable.dispose();
     for (const form of this.#forms) form.dispose();
   }
 
@@ -88,18 +103,20 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   /** Opens a form with another run's settings, every one open to be changed. */
   async duplicate(config: RunConfig): Promise<void> {
-    const { dataset, eval_dataset: evaluation, model } = config;
-    const values = valuesOf({ dataset: dataset.path, evalDataset: evaluation?.path, model: model.path, options: config });
+    const { dataset, eval_dataset: evaluation, model, plan } = config;
+    // Pairs that were held out will be again.
+    const evalDataset = plan.eval_fraction > 0 ? undefined : evaluation?.path;
+    const values = valuesOf({ dataset: dataset.path, evalDataset, model: model.path, options: config });
     this.#open({ values, preset: '' });
   }
 
-  /** Opens a form with what a run config says. What it leaves out is its preset's, and the likeliest file and model. */
+  /** Opens a form with what a run config of one dataset says. What it leaves out is the likeliest file and model. */
   async launchConfig(config: ConfigFile): Promise<void> {
-    const { name, preset = 'standard', evalDataset } = config;
-    const likely = config.dataset !== undefined && config.model !== undefined ? undefined : await this.likelyPaths(config.dataset);
-    const { dataset = likely?.dataset, model = likely?.model } = config;
-    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
-    this.#open({ values: { ...values, name: name ?? '' }, preset });
+    const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder } = config;
+    const likely = given !== undefined && folder !== undefined ? undefined : await this.likelyPaths(given?.[0]);
+    const [dataset, model] = [given?.[0] ?? likely?.dataset, folder ?? likely?.model];
+    const values = valuesOf({ dataset, evalDataset: evalDataset?.[0], model, options: resolveConfig(config) });
+    this.#open({ values: { ...values, name }, preset });
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
@@ -118,16 +135,17 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
    */
   async start(decision: Decision): Promise<boolean> {
     const { dataset, evalDataset, model, name, plan, training, runner } = decision;
-    const runsFolder = this.runsFolderFor(dataset);
+    const first = [dataset].flat()[0] ?? '';
+    const runsFolder = this.runsFolderFor(first);
     if (runsFolder === undefined) return false;
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
-    await Promise.all([this.#datasets.add(dataset), this.#models.add(model.folder)]);
-    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder };
-    const prepared = await withPlanProgress(dataset, (work) => prepareRunInWorker(request, work));
+    await Promise.all([this.#datasets.add(first), this.#models.add(model.folder)]);
+    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
+    const prepared = await withPlanProgress(first, (work) => prepareRunInWorker(request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
-    tellOfSkipped(prepared.summary, dataset);
+    tellOfSkipped(prepared.summary, first);
     return true;
   }
 
@@ -138,10 +156,22 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     return backends;
   }
 
+  /** Why there is no runner to start, as one line; empty when there is one. */
+  async runnerFault(): Promise<string> {
+    try {
+      await locateRunner();
+      return '';
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      return errorLine(error);
+    }
+  }
+
   forecastMeans(): ForecastMeans {
     const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
     return {
-      plan: (request, work) => runInWorker<PlanForecastRequest, PlanForecast>('forecast', request, work),
+      plan: (request, work) =>
+        runInWorker<PlanForecastRequest, PlanForecast>('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
       backends: () => this.backends(),
       paces,
       mayAskRunner: () => vscode.workspace.isTrusted,

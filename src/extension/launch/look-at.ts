@@ -2,10 +2,10 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { formDescriptions } from '../../core/dataset/index.js';
+import { findSources, formDescriptions } from '../../core/dataset/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel, type ModelInfo } from '../../core/model/index.js';
-import { formatRate, sentence } from '../../format.js';
+import { formatRate, plural, sentence } from '../../format.js';
 import { datasetForm } from './candidates.js';
 
 /** What is known of a file or folder that a field names. */
@@ -36,14 +36,23 @@ export async function lookAt(field: PathField, file: string): Promise<Looked> {
 }
 
 async function lookAtDataset(file: string): Promise<Looked> {
-  const isFile = await vscode.workspace.fs.stat(vscode.Uri.file(file)).then(
+  let files: string[];
+  try {
+    files = (await findSources(file)).map((source) => source.path);
+  } catch (error) {
+    if (!(error instanceof WishboneError)) throw error;
+    return { path: file, problem: `${sentence(error.what)}: ${error.advice}` };
+  }
+  const [first] = files;
+  const isFile = await vscode.workspace.fs.stat(vscode.Uri.file(first ?? file)).then(
     ({ type }) => (type & vscode.FileType.File) !== 0,
     () => false,
   );
-  if (!isFile) return { path: file, problem: 'There is no such file' };
-  const form = await datasetForm(file);
+  if (first === undefined || !isFile) return { path: file, problem: 'There is no such file' };
+  const form = await datasetForm(first);
   // A file whose first row is broken may still be one: planning says what is wrong with it, and where.
-  return form === undefined ? { path: file } : { path: file, note: formDescriptions[form] };
+  const parts = [...(files.length > 1 ? [plural(files.length, 'file')] : []), ...(form === undefined ? [] : [formDescriptions[form]])];
+  return parts.length === 0 ? { path: file } : { path: file, note: parts.join(': ') };
 }
 
 async function lookAtModel(folder: string): Promise<Looked> {

@@ -9,14 +9,14 @@ export async function saveAs(
   folder: string,
   name: string,
   filters: Readonly<Record<string, string[]>>,
-  contents: () => Uint8Array,
+  contents: (file: string) => Uint8Array,
 ): Promise<void> {
   const target = await vscode.window.showSaveDialog({
     defaultUri: vscode.Uri.file(path.join(folder, name)),
     filters,
   });
   if (target === undefined) return;
-  await vscode.workspace.fs.writeFile(target, contents());
+  await vscode.workspace.fs.writeFile(target, contents(target.fsPath));
   const choice = await vscode.window.showInformationMessage(`Saved ${path.basename(target.fsPath)}.`, OPEN);
   if (choice === OPEN) await vscode.commands.executeCommand('vscode.open', target);
 }

@@ -49,6 +49,8 @@ export class LiveRun {
   #tags: readonly string[];
   #state: RunState;
   #crash: Crash | undefined;
+  /** Whether the crash says how the process ended. */
+  #knowsEnd = false;
   #gone = false;
   #log: LogState = { more: false, skipped: 0, unfinished: false };
   /** The newest event that listeners know of. */
@@ -170,13 +172,14 @@ export class LiveRun {
       () => true,
     );
     const state = await stateOf(this.folder, this.history);
-    const crash = state === 'crashed' ? (this.#crash ?? (await this.#readCrash())) : undefined;
+    const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
     if (this.#end.signal.aborted) return;
     const previous = state === this.#state ? undefined : this.#state;
     const changedFrom = this.history.takeChangedFrom();
     const changed =
       previous !== undefined ||
       gone !== this.#gone ||
+      crash !== this.#crash ||
       this.history.lastEvent !== this.#toldEvent ||
       changedFrom < this.history.steps.length;
     this.#toldEvent = this.history.lastEvent;
@@ -198,13 +201,17 @@ export class LiveRun {
     for (const listener of [...this.#listeners]) listener(change);
   }
 
-  async #readCrash(): Promise<Crash> {
-    // Whoever started the process may need a moment to note how it ended.
+  /** What is known of the crash; looked at again as long as nobody has noted how the process ended. */
+  async #lookAtCrash(): Promise<Crash> {
+    const known = this.#crash;
     let record = await readProcessRecord(this.folder);
+    if (known !== undefined && (this.#knowsEnd || record?.ended === undefined)) return known;
+    // Whoever started the process may need a moment to note it. Most often it comes with the first word of the crash.
     for (let i = 0; i < 5 && record !== undefined && record.ended === undefined; i++) {
       await new Promise((resolve) => setTimeout(resolve, 40));
       record = await readProcessRecord(this.folder);
     }
+    this.#knowsEnd = record?.ended !== undefined;
     return {
       exit: record?.ended === undefined ? 'it ended without a word' : exitText(record.ended),
       advice: crashAdvice(record?.ended),

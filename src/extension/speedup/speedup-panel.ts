@@ -57,6 +57,7 @@ export class SpeedupPanel implements vscode.Disposable {
   #measuring: AbortController | undefined;
   #progress: SpeedupState['progress'] = null;
   #fault = '';
+  #runnerFault = '';
   #shown: string | null = null;
   #ready = false;
   #disposed = false;
@@ -79,6 +80,7 @@ export class SpeedupPanel implements vscode.Disposable {
         if (!panel.visible) this.#ready = false;
       }),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#sendState()),
+      launcher.onDidChangeRunner(() => void this.#sendAll()),
       store.onDidChange(({ change }) => {
         if (change.previous !== undefined) this.#sendState();
       }),
@@ -129,7 +131,8 @@ export class SpeedupPanel implements vscode.Disposable {
 
   async #sendAll(): Promise<void> {
     const backends = await this.launcher.backends();
-    this.#ready = true;
+    this.#runnerFault = await this.launcher.runnerFault();
+    this.#ready = this.panel.visible;
     const known = [...formSections(backends).flatMap(({ fields }) => fields), ...OWN];
     const fields = [...FIELDS, ...MORE].map((id) => {
       const field = known.find((each) => each.id === id)!;
@@ -200,6 +203,7 @@ export class SpeedupPanel implements vscode.Disposable {
   #blocked(problems: Readonly<Record<string, string>>): string {
     if (!vscode.workspace.isTrusted) return 'Measuring starts the runner: that needs a trusted workspace.';
     if (this.#folder === undefined) return 'Measurements are kept in the folder that is open. Open one first.';
+    if (this.#runnerFault !== '') return this.#runnerFault;
     const count = Object.keys(problems).length;
     if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
     if (this.store.active.length > 0) return 'A run is at work on this machine: measured beside it, times would say little.';

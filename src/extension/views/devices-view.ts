@@ -10,15 +10,20 @@ import { type DeviceRow, deviceRows } from './device-text.js';
 export class DevicesView implements vscode.TreeDataProvider<DeviceRow>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly #tree: vscode.TreeView<DeviceRow>;
+  readonly #settings: vscode.Disposable;
   #rows: Promise<DeviceRow[]> | undefined;
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(readonly problems: Problems) {
     this.#tree = vscode.window.createTreeView<DeviceRow>('wishbone.devices', { treeDataProvider: this });
+    this.#settings = vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration('wishbone.runner')) this.refresh();
+    });
   }
 
   dispose(): void {
     this.#tree.dispose();
+    this.#settings.dispose();
     this.#changed.dispose();
   }
 

@@ -65,6 +65,8 @@ export class TextEditor {
 
   /** What a hover over the cursor says. */
   async hover(): Promise<string> {
+    // Where the mouse lies, another one would come up.
+    await this.#page.mouse.move(5, 5);
     await this.#page.keyboard.press('Control+K');
     await this.#page.keyboard.press('Control+I');
     const hover = this.#page.locator('.monaco-resizable-hover:visible, .monaco-hover:visible').first();

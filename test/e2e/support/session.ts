@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { browserArguments, findBrowser } from '../../../scripts/browser.mjs';
 import { installExtension, type RunningServer, startServer } from '../../../scripts/vscode-server.mjs';
 import { runsIn } from './runs.js';
@@ -18,21 +18,35 @@ export class Session {
     private readonly folder: string,
     private readonly server: RunningServer,
     private readonly browser: Browser,
+    private readonly context: BrowserContext,
   ) {}
 
-  static async start(): Promise<Session> {
+  /** @param trust false: VS Code asks whether the workspace may be trusted */
+  static async start({ trust = true } = {}): Promise<Session> {
     const folder = await mkdtemp(join(tmpdir(), 'wishbone-e2e-'));
     const workspace = join(folder, 'workspace');
     const folders = { data: join(folder, 'server'), extensions: join(folder, 'extensions') };
     await makeWorkspace(workspace);
     await installExtension(await packagedExtension(), folders);
-    const server = await startServer(folders);
+    const server = await startServer({ ...folders, trust });
     const executablePath = findBrowser();
     if (executablePath === undefined) throw new Error('no Chromium: run npm test, which installs one');
     const browser = await chromium.launch({ executablePath, args: browserArguments });
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     const workbench = new Workbench(await context.newPage());
-    return new Session(workspace, workbench, server.address(workspace), folder, server, browser);
+    return new Session(workspace, workbench, server.address(workspace), folder, server, browser, context);
+  }
+
+  /** Another window of the same browser. */
+  async window(): Promise<Workbench> {
+    return new Workbench(await this.context.newPage());
+  }
+
+  /** Has every window use this runner, by the setting for it; empty: the one that came with the extension. */
+  async useRunner(file: string): Promise<void> {
+    const settings = join(this.folder, 'server/data/Machine/settings.json');
+    const known = JSON.parse(await readFile(settings, 'utf8')) as Record<string, unknown>;
+    await writeFile(settings, JSON.stringify({ ...known, 'wishbone.runner.path': file }));
   }
 
   get browserVersion(): string {
@@ -42,6 +56,11 @@ export class Session {
   /** Changes the colour theme as a person would: in the workspace's settings. */
   async theme(name: string): Promise<void> {
     await writeSettings(this.workspace, name);
+  }
+
+  /** Has the workspace's settings hold these and no others but the theme, which is dark. */
+  async settings(values: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeSettings(this.workspace, 'Default Dark Modern', values);
   }
 
   /** Ends the window, the server and whatever runs a failed test has left, and removes the folders. */
@@ -65,8 +84,9 @@ async function makeWorkspace(workspace: string): Promise<void> {
   await writeSettings(workspace, 'Default Dark Modern');
 }
 
-function writeSettings(workspace: string, colorTheme: string): Promise<void> {
-  return writeFile(join(workspace, '.vscode/settings.json'), JSON.stringify({ 'workbench.colorTheme': colorTheme }));
+function writeSettings(workspace: string, colorTheme: string, values: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  const text = JSON.stringify({ 'workbench.colorTheme': colorTheme, ...values });
+  return writeFile(join(workspace, '.vscode/settings.json'), text);
 }
 
 async function packagedExtension(): Promise<string> {

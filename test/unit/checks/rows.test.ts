@@ -40,6 +40,13 @@ const cases: readonly Case[] = [
     told: ['missing-field 1: {'],
   },
   { name: 'fields missing in a field', text: '{"input":{},"preferred_output":[]}', told: ['missing-field 1: "input"'] },
+  { name: 'a slip of the pen', text: '{"prompt":"p","choosen":"c","rejected":"r"}', told: ['missing-field 1: choosen'] },
+  {
+    name: 'a slip of the pen in a message',
+    text: jsonLines({ prompt: [{ role: 'user', contnet: 'x' }], chosen: [blue], rejected: [seven] }),
+    told: ['missing-field 1: contnet'],
+  },
+  { name: 'a name of another field is no slip', text: '{"prompt":"p","chosen":"c","score":1}', told: ['missing-field 1: {'] },
   {
     name: 'a prompt that other rows have',
     text: jsonLines(good, { chosen: 'x', rejected: 'y' }),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { pairCost } from '../../../src/core/checks/pair-cost.js';
 import { RowTokenizer } from '../../../src/core/checks/row-tokens.js';
+import type { RowProblem } from '../../../src/core/checks/types.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { buildPlan, totalFlops } from '../../../src/core/plan/index.js';
 import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
@@ -67,6 +69,26 @@ test('rows have the tokens that a run trains on', async () => {
   const cut = rows.filter(({ problems }) => problems.some(({ check }) => check === 'over-length'));
   assert.equal(cut.length, truncated);
   assert.ok(rows.every((row) => row.pairs.every(({ flops }) => flops !== undefined)));
+});
+
+test('messages that the chat template refuses: its words, at the prompt', async (context) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-template-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await cp(tinyLlama, folder, { recursive: true });
+  const template = "{% if messages[0].role == 'system' %}{{ raise_exception('No system messages, please.') }}{% endif %}";
+  const file = path.join(folder, 'tokenizer_config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify({ ...config, chat_template: `${template}${String(config['chat_template'])}` }));
+  const tokenizer = await RowTokenizer.load(folder);
+  const row = { prompt: [{ role: 'system', content: 'Be brief.' }, user], chosen: [blue], rejected: [seven] };
+  const text = JSON.stringify(row);
+  const { pairs, problems } = tokenizer.row(text, 1000)!;
+  assert.deepEqual([pairs.length, problems.map(({ check }) => check)], [0, ['template-refusal']]);
+  const [{ what, span }] = problems as [RowProblem];
+  assert.match(what, /refuses the messages: .*No system messages, please\./);
+  assert.equal(text.slice(span.start, span.end), JSON.stringify(row.prompt));
+  const allowed = JSON.stringify({ ...row, prompt: [user] });
+  assert.deepEqual(tokenizer.row(allowed, 1000)!.problems, []);
 });
 
 test('over length: how much is cut, at the response that is; nothing left: the pair is skipped', async () => {

@@ -11,7 +11,7 @@ async function runnerOptions(...args: string[]): Promise<RunnerOptions> {
   const command = new Command().exitOverride();
   addOptions(command, 'runner', runnerOptionNames, false);
   command.parse(args, { from: 'user' });
-  return (await readInput(undefined, command.opts())).runner;
+  return (await readInput([], command.opts())).runner;
 }
 
 test('runner options: what is not given is the default', async () => {

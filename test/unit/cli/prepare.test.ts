@@ -25,7 +25,7 @@ function rows(count: number): string {
   ).join('\n');
 }
 
-async function request(t: TestContext, count: number): Promise<RunRequest> {
+async function request(t: TestContext, count: number): Promise<RunRequest & { dataset: string }> {
   const model = await modelFolder(t);
   await cp(path.join(repository, 'test/unit/tokenizer/fixture/gpt2-like'), model, { recursive: true });
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-prepare-'));
@@ -39,6 +39,7 @@ async function request(t: TestContext, count: number): Promise<RunRequest> {
     training: DEFAULT_TRAINING,
     runner: DEFAULT_RUNNER,
     runsFolder: path.join(folder, 'runs'),
+    cacheFolder: path.join(folder, 'cache'),
   };
 }
 

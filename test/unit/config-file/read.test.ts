@@ -6,6 +6,7 @@ import {
   configText,
   parseConfigFile,
   resolveConfig,
+  sectionsOf,
   type ConfigFile,
 } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
@@ -49,7 +50,7 @@ test('a config with comments: values, relative paths from the file, places', () 
     name: 'harbor',
     preset: undefined,
     model: '/work/models/tiny',
-    dataset: '/data/pairs.jsonl',
+    dataset: ['/data/pairs.jsonl'],
     evalDataset: undefined,
     runs: '/work/configs/runs',
     plan: { epochs: 2, max_steps: 40 },
@@ -63,6 +64,14 @@ test('a config with comments: values, relative paths from the file, places', () 
   assert.equal(where('training.loss_type'), `${FILE}:10, field training.loss_type`);
   assert.equal(where('training.beta'), `${FILE}, field training.beta`);
   assert.equal(where('plan.epochs'), `${FILE}:8, field plan.epochs`);
+});
+
+test('a dataset of several files, each with its path', () => {
+  const { dataset, evalDataset } = parse('{"version": 1, "dataset": ["a/*.jsonl", "/b.csv:0.5"], "eval_dataset": "e.jsonl"}');
+  assert.deepEqual(dataset, ['/work/configs/a/*.jsonl', '/b.csv:0.5']);
+  assert.deepEqual(evalDataset, ['/work/configs/e.jsonl']);
+  assert.match(failure('{"version": 1, "dataset": []}').what, /expected a path, or a list of these/);
+  assert.match(failure('{"version": 1, "dataset": ["a", 3]}').what, /expected a path, found 3/);
 });
 
 test('what a config leaves out is the preset, then the default', () => {
@@ -111,6 +120,7 @@ test('a text that is nested too deeply is refused like any other', () => {
 test('all problems of a file, and contradictions when there is no other', () => {
   const several = configProblems('{"version": 1, "training": {"bta": 1, "beta": -1}}', FILE);
   assert.deepEqual(several.map(({ field }) => field), ['training.bta', 'training.beta']);
+  assert.deepEqual(several.map(({ meant, bySchema }) => [meant, bySchema]), [['beta', false], [undefined, true]]);
   const text = '{"version": 1, "training": {"loss_type": "simpo",\n"sync_ref_model": true}}';
   const [contradiction, ...others] = configProblems(text, FILE);
   assert.deepEqual(others, []);
@@ -132,6 +142,14 @@ test('any JSON is a config or a WishboneError', () => {
       }
     }),
   );
+});
+
+test('what a config has to say for options is what its preset does not; read again they are the same', () => {
+  const quick = presetById('quick')!;
+  const options = { plan: { ...quick.plan, max_steps: 9 }, training: { ...quick.training, loss_type: ['ipo', 'sft'] as const }, runner: DEFAULT_RUNNER };
+  const sections = sectionsOf(options, 'quick');
+  assert.deepEqual(sections, { plan: { max_steps: 9 }, training: { loss_type: ['ipo', 'sft'] }, runner: {} });
+  assert.deepEqual(resolveConfig(parse(configText({ preset: 'quick', ...sections }, '/work/configs'))), options);
 });
 
 test('a config that is written says the same when it is read', () => {
@@ -173,7 +191,7 @@ test('a config that is written says the same when it is read', () => {
   const { model, dataset, plan, training } = parse(text);
   assert.deepEqual({ model, dataset, plan, training }, {
     model: settings.model,
-    dataset: settings.dataset,
+    dataset: [settings.dataset],
     plan: settings.plan,
     training: settings.training,
   });

@@ -98,6 +98,7 @@ test('UltraFeedback: an instruction and completions are turns of a chat', async 
     rejected: [{ role: 'assistant', content: 'Seven.' }],
     row: 0,
     line: 1,
+    source: 'evol',
   });
 });
 

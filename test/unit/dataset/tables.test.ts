@@ -24,9 +24,10 @@ for (const name of ['trl-explicit.csv', 'trl-explicit.csv.gz', 'trl-explicit.tsv
     assert.equal(dataset.form, name.startsWith('trl-implicit') ? 'trl-implicit' : 'trl-explicit');
     // In the implicit file the text of the prompt stands in two cells of a row, and takes two lines more.
     const lines = name.startsWith('trl-implicit') ? [2, 5, 10] : [2, 4, 8];
+    const source = name.endsWith('.tsv') ? { source: 'x' } : {};
     assert.deepEqual(
       pairs,
-      texts.map((text, row) => ({ kind: 'text', ...text, row, line: lines[row]! })),
+      texts.map((text, row) => ({ kind: 'text', ...text, row, line: lines[row]!, ...source })),
     );
     assert.equal(dataset.bytesRead, dataset.bytesTotal);
   });
@@ -86,10 +87,11 @@ for (const codec of ['none', 'snappy', 'gzip', 'brotli', 'lz4', 'zstd']) {
   test(`Parquet packed with ${codec}, in two row groups`, async () => {
     const file = good(`trl-explicit-text.${codec}.parquet`);
     const { dataset, pairs } = await readPairs(file);
+    const sources = [{ source: 'a' }, {}, { source: 'c' }];
     assert.equal(dataset.form, 'trl-explicit');
     assert.deepEqual(
       pairs,
-      texts.map((text, row) => ({ kind: 'text', ...text, row, line: undefined })),
+      texts.map((text, row) => ({ kind: 'text', ...text, row, line: undefined, ...sources[row] })),
     );
     assert.equal(dataset.sha256, createHash('sha256').update(await readFile(file)).digest('hex'));
     assert.equal(dataset.bytesRead, dataset.bytesTotal);

@@ -119,6 +119,21 @@ test('fixes: rows are dropped or moved once, white space is only trimmed', async
   );
 });
 
+test('fixes: a field with a slip of the pen in its name is renamed', async () => {
+  const text = jsonLines(good, { prompt: 'p', chosen: 'c', Rejectd: 'x' });
+  const report = await reportOf(text);
+  const [rename, ...others] = fixesFor(report, () => true, undefined);
+  assert.deepEqual([rename?.kind, rename?.title], ['rename', 'Rename the field to "rejected"']);
+  assert.deepEqual(
+    others.map(({ kind }) => kind),
+    ['drop'],
+  );
+  const { range, name } = rename!.problems[0]!.rename!;
+  const [first, second = ''] = text.split('\n');
+  const renamed = `${second.slice(0, range.start.character)}${name}${second.slice(range.end.character)}`;
+  assert.deepEqual(await reportOf(`${first}\n${renamed}\n`).then(({ problems, pairs }) => [problems, pairs]), [[], 2]);
+});
+
 test('fixes: none for a fault after which rows cannot be told apart', async () => {
   const report = await reportOf(`[${JSON.stringify(good)}, {"chosen": x}]`, 'pairs.json');
   assert.equal(report.problems.length, 1);

@@ -31,6 +31,23 @@ test('a plan comes back from its file as it was, and is the same bytes every tim
   assert.deepEqual(await readdir(folder), ['plan.safetensors'], 'no temporary file is left');
 });
 
+test('sources of pairs come back from the file, in the order of the plan; what does not fit is refused', async (t) => {
+  const file = path.join(await scratch(t), 'plan.safetensors');
+  const named = [...pairs, ...pairs].map((pair, row) => ({ ...pair, row, ...(row === 2 ? {} : { source: row < 2 ? 'a' : 'b' }) }));
+  const plan = await planOf(named, { ...options, epochs: 2 });
+  assert.deepEqual(plan.metadata.sources, ['a', 'other', 'b']);
+  await writePlan(file, plan);
+  const { pairSource, pairRow } = await readPlan(file);
+  assert.deepEqual([...(pairSource ?? [])], [...pairRow].map((row) => [0, 0, 1, 2][row]));
+  for (const wrong of [Int32Array.of(0), new Int32Array(8).fill(3), undefined]) {
+    const { pairSource: _, ...rest } = plan;
+    const damaged = wrong === undefined ? rest : { ...rest, pairSource: wrong };
+    assert.throws(() => checkPlan(damaged, file), /pair_source/);
+  }
+  const ids = Array.from({ length: 70 }, (_, row) => ({ ...pairs[0]!, row, source: `id ${row}` }));
+  assert.equal((await planOf(ids, options)).metadata.sources, undefined, 'ids are no sources');
+});
+
 const pairs = [
   { row: 0, line: 1, promptLength: 2, chosen: Int32Array.of(0, 1, 2, 3), rejected: Int32Array.of(0, 1, 2, 4, 5) },
   { row: 1, line: 2, promptLength: 1, chosen: Int32Array.of(5, 1), rejected: Int32Array.of(5, 2, 2) },

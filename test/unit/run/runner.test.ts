@@ -21,31 +21,23 @@ import {
 } from '../../../src/core/run/index.js';
 import { identify, isAlive } from '../../../src/core/run/process-identity.js';
 import { writeProcessRecord } from '../../../src/core/run/process-record.js';
-import { eventLine, exampleConfig, fakeRunner, startLine, stepLine, temporaryFolder, until } from './support.js';
+import {
+  eventLine,
+  exampleConfig,
+  fakeRunner,
+  LAST_STEP,
+  startLine,
+  STEADY,
+  stepLine,
+  temporaryFolder,
+  until,
+} from './support.js';
 
 async function newRun(context: TestContext): Promise<{ folder: string; tools: string }> {
   const tools = await temporaryFolder(context);
   const runs = path.join(tools, 'runs');
   return { folder: await createRunFolder(runs, exampleConfig(), (file) => writeFile(file, 'plan')), tools };
 }
-
-/** While a file of this name lies beside the run, a step that was asked to be the last one is under way. */
-const LAST_STEP = 'last-step';
-
-/** Runs until SIGTERM, then does as the real one does; a second SIGTERM ends it at once. */
-const STEADY = `
-let asked = 0;
-process.on('SIGTERM', () => {
-  if (++asked > 1) process.exit(130);
-  setInterval(() => {
-    if (fs.existsSync(path.join(folder, '${LAST_STEP}'))) return;
-    event('stopped', { step: 1 });
-    process.exit(0);
-  }, 10);
-});
-start({ resumedFrom: flags.includes('--resume') ? 3 : null });
-console.log('at work');
-setInterval(() => {}, 1000);`;
 
 function endWithTest(context: TestContext, pid: number): void {
   context.after(() => {
@@ -113,7 +105,13 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
     [null, 3],
   );
   await writeFile(lastStep, '');
+  const { length } = await readFile(path.join(folder, LOG_FILE));
   await stopRunner(folder);
+  // Two signals that come before the first is heard are one.
+  await until(
+    async () => (await readFile(path.join(folder, LOG_FILE))).includes('asked to stop', length),
+    'it has heard that it should stop',
+  );
   assert.equal(await stopRunner(folder, { force: true }), true);
   await until(async () => (await runState(folder)) === 'crashed', 'it has ended');
   await until(async () => (await readProcessRecord(folder))?.ended?.exitCode === 130, 'its exit is on record');

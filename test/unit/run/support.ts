@@ -126,9 +126,28 @@ ${body}
   return file;
 }
 
-/** Waits until a condition holds, for at most five seconds. */
+/** While a file of this name lies beside the run, a step that was asked to be the last one is under way. */
+export const LAST_STEP = 'last-step';
+
+/** A {@link fakeRunner} that runs until SIGTERM, then does as the real one does; a second SIGTERM ends it at once. */
+export const STEADY = `
+let asked = 0;
+process.on('SIGTERM', () => {
+  if (++asked > 1) process.exit(130);
+  console.log('asked to stop');
+  setInterval(() => {
+    if (fs.existsSync(path.join(folder, '${LAST_STEP}'))) return;
+    event('stopped', { step: 1 });
+    process.exit(0);
+  }, 10);
+});
+start({ resumedFrom: flags.includes('--resume') ? 3 : null });
+console.log('at work');
+setInterval(() => {}, 1000);`;
+
+/** Waits until a condition holds. Patient: a loaded machine is slow, not wrong. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`gave up waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));

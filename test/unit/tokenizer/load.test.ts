@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { PairText } from '../../../src/core/dataset/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { ModelTokenizer, PairTokenizer } from '../../../src/core/tokenizer/index.js';
+import { ModelTokenizer, PairTokenizer, type TemplateName } from '../../../src/core/tokenizer/index.js';
 
 const fixture = path.join(import.meta.dirname, 'fixture');
 
@@ -133,13 +133,66 @@ test('max_length cuts the end, counts it, and skips what loses a whole response'
   const tokenizer = await ModelTokenizer.load(await copyOf(t));
   const long: PairText = { ...text, prompt: 'one two three', chosen: ' four', rejected: ' five six seven eight' };
   const whole = new PairTokenizer(tokenizer, options).tokenize(long);
-  assert.ok(whole.kind === 'pair' && !whole.truncated);
+  assert.ok(whole.kind === 'pair' && whole.cut === 0);
   const { promptLength, rejected } = whole.pair;
   const cut = new PairTokenizer(tokenizer, { ...options, maxLength: rejected.length - 1 }).tokenize(long);
-  assert.ok(cut.kind === 'pair' && cut.truncated);
+  assert.ok(cut.kind === 'pair');
+  assert.equal(cut.cut, 1);
   assert.deepEqual([...cut.pair.rejected], [...rejected.slice(0, -1)]);
   assert.deepEqual(new PairTokenizer(tokenizer, { ...options, maxLength: promptLength }).tokenize(long), {
     kind: 'skipped',
     place: { row: 3, line: 7 },
   });
+});
+
+test('templates by name stand in for one that is not there, with BOS where the tokenizer puts it', async (t) => {
+  const chat: PairText = {
+    ...messages,
+    prompt: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: 'Hi' },
+    ],
+    chosen: [{ role: 'assistant', content: 'Yes' }],
+  };
+  const rendered = async (folder: string, name: TemplateName): Promise<string[]> => {
+    const tokenizer = await ModelTokenizer.load(folder, name);
+    const outcome = new PairTokenizer(tokenizer, options).tokenize(chat);
+    assert.ok(outcome.kind === 'pair');
+    const { chosen, promptLength } = outcome.pair;
+    return [chosen.slice(0, promptLength), chosen.slice(promptLength)].map((ids) => tokenizer.decode(ids));
+  };
+  const noBos = await copyOf(t);
+  const bos = await copyOf(t, 'llama3-like');
+  for (const folder of [noBos, bos]) {
+    await changeConfig(folder, { chat_template: null });
+    const begin = folder === bos ? '<s>' : '';
+    assert.deepEqual(await rendered(folder, 'chatml'), [
+      `${begin}<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n`,
+      'Yes<|im_end|>\n',
+    ]);
+    assert.deepEqual(await rendered(folder, 'zephyr'), [
+      `${begin}<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\n`,
+      'Yes</s>\n',
+    ]);
+    assert.deepEqual(await rendered(folder, 'plain'), [`${begin}Be brief.\n\nHuman: Hi\n\nAssistant:`, ' Yes</s>']);
+  }
+  const plain = new PairTokenizer(await ModelTokenizer.load(noBos, 'plain'), options);
+  const withTools = refused(() => plain.tokenize({ ...chat, tools: [{ name: 'look' }] }));
+  assert.match(withTools.what, /no place for tools/);
+  assert.match(withTools.where, /^pairs\.jsonl:7, with chat template "plain"/);
+});
+
+test('a template by name is refused where its tokens are missing', async (t) => {
+  const folder = await copyOf(t);
+  const file = path.join(folder, 'tokenizer.json');
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll('<|im_start|>', '<|im_begin|>'));
+  await assert.rejects(
+    ModelTokenizer.load(folder, 'chatml'),
+    (error) => error instanceof WishboneError && /<\|im_start\|>.*chatml/.test(error.what) && error.where === file,
+  );
+  await changeConfig(folder, { eos_token: null });
+  await assert.rejects(
+    ModelTokenizer.load(folder, 'plain'),
+    (error) => error instanceof WishboneError && /end-of-sequence/.test(error.what),
+  );
 });

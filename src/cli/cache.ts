@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { cacheLimit, DiskCache } from '../core/disk-cache.js';
+import { columns, grouped } from './terminal.js';
+
+interface Options {
+  readonly clear?: boolean;
+  readonly json?: boolean;
+}
+
+export function addCacheCommand(program: Command): void {
+  program
+    .command('cache')
+    .summary('what is kept of earlier work; clears it')
+    .description(
+      'Tokens of datasets and plans are kept, so that the same work is not done twice. Those not used for longest go\n' +
+        'beyond 5 GB; WISHBONE_CACHE_LIMIT sets another limit in GB (0: keep nothing), WISHBONE_CACHE another folder.',
+    )
+    .option('--clear', 'remove all of it, and the reference log-probabilities of earlier runs')
+    .option('--json', 'print one JSON object')
+    .action(cacheCommand);
+}
+
+async function cacheCommand(options: Options): Promise<void> {
+  const cache = new DiskCache();
+  const use = options.clear ? await cache.clear() : await cache.use();
+  if (options.json) {
+    const { folder } = cache;
+    console.log(JSON.stringify({ folder, ...use, limit: cacheLimit(), cleared: options.clear === true }));
+  } else if (options.clear) {
+    console.log(`removed ${grouped(use.entries)} entries, ${megabytes(use.bytes)}, from ${cache.folder}`);
+  } else {
+    console.log(
+      columns([
+        ['folder', cache.folder],
+        ['entries', grouped(use.entries)],
+        ['size', `${megabytes(use.bytes)} of ${megabytes(cacheLimit())}`],
+      ]),
+    );
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${grouped(Math.round(bytes / 1e6))} MB`;
+}

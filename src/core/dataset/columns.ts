@@ -1,0 +1,55 @@
+import { ExitCode, WishboneError } from '../errors.js';
+import type { Fields } from './fields.js';
+
+/** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`. */
+export type ColumnMap = Readonly<Record<string, string>>;
+
+/** The fields of all forms, and where a pair comes from. */
+export const mappableFields: readonly string[] = [
+  ...['prompt', 'chosen', 'rejected', 'tools', 'conversations', 'system', 'history', 'source'],
+  ...['input', 'preferred_output', 'non_preferred_output', 'chosen_messages', 'rejected_messages'],
+  ...['instruction', 'completions', 'responses', 'ranks', 'scores'],
+];
+
+/**
+ * Reads `prompt=question,chosen=good`: fields and the file's names for them. Empty text maps nothing.
+ *
+ * @throws WishboneError naming the part that is wrong
+ */
+export function parseColumns(text: string): ColumnMap {
+  const map = new Map<string, string>();
+  for (const part of text.split(',')) {
+    if (part.trim() === '') continue;
+    const at = part.indexOf('=');
+    const field = part.slice(0, Math.max(at, 0)).trim();
+    const column = part.slice(at + 1).trim();
+    const problem =
+      at < 0 || column === ''
+        ? 'is not of the form field=column'
+        : !mappableFields.includes(field)
+          ? `names no field of any form: ${JSON.stringify(field)}`
+          : map.has(field)
+            ? `maps "${field}" a second time`
+            : undefined;
+    if (problem !== undefined) {
+      throw new WishboneError(
+        `${JSON.stringify(part.trim())} ${problem}`,
+        'columns',
+        `write for example prompt=question,chosen=good; fields are ${mappableFields.join(', ')}`,
+        ExitCode.usage,
+      );
+    }
+    map.set(field, column);
+  }
+  return Object.fromEntries(map);
+}
+
+/** A row with its columns under the forms' names. A column that the row lacks leaves its field out. */
+export function mapColumns(fields: Fields, map: ColumnMap): Fields {
+  const columns = new Set(Object.values(map));
+  const kept = Object.entries(fields).filter(([name]) => !columns.has(name) && !Object.hasOwn(map, name));
+  const mapped = Object.entries(map)
+    .filter(([, column]) => Object.hasOwn(fields, column))
+    .map(([field, column]) => [field, fields[column]] as const);
+  return Object.fromEntries([...kept, ...mapped]);
+}

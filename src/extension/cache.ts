@@ -1,0 +1,30 @@
+import * as vscode from 'vscode';
+
+import { DiskCache } from '../core/disk-cache.js';
+import { plural } from '../format.js';
+
+/** Most bytes that tokens and plans of earlier work may take, by the user's settings. */
+export function cacheLimitSetting(): number {
+  return 1e9 * vscode.workspace.getConfiguration('wishbone').get('cache.sizeLimit', 5);
+}
+
+/** Removes what is kept of earlier work, after asking. Runs are not touched. */
+export async function clearCache(): Promise<void> {
+  const cache = new DiskCache();
+  const { entries, bytes } = await cache.use();
+  const size = `${(bytes / 1e6).toFixed(0)} MB`;
+  const clear = 'Clear Cache';
+  const choice = await vscode.window.showWarningMessage(
+    'Clear what Wishbone keeps of earlier work?',
+    {
+      modal: true,
+      detail:
+        `Tokens and plans (${plural(entries, 'file')}, ${size}), and reference log-probabilities, in ` +
+        `${cache.folder}. They are made again when they are needed; runs are not touched.`,
+    },
+    clear,
+  );
+  if (choice !== clear) return;
+  await cache.clear();
+  void vscode.window.showInformationMessage(`Wishbone: the cache is empty; ${size} are free again.`);
+}

@@ -1,0 +1,33 @@
+import path from 'node:path';
+
+import { CONFIG_SUFFIX, type ConfigSettings, sectionsOf } from '../../core/config-file/index.js';
+import { type LaunchOptions, type Values } from './draft.js';
+
+/**
+ * What a run config has to say for a form to be filled from it as it is now: only what differs from its preset, or from
+ * the defaults where it has none.
+ *
+ * @param preset id, or empty
+ */
+export function configSettings(
+  { name, dataset, evalDataset, model }: Values,
+  options: LaunchOptions,
+  preset: string,
+): ConfigSettings {
+  const text = (value: string | undefined): string | undefined => (value?.trim() === '' ? undefined : value?.trim());
+  return {
+    ...(preset === '' ? {} : { preset }),
+    name: text(name),
+    model: text(model),
+    dataset: text(dataset),
+    eval_dataset: text(evalDataset),
+    ...sectionsOf(options, preset === '' ? undefined : preset),
+  };
+}
+
+/** The name of the file: the run's, else the dataset's. */
+export function configName({ name = '', dataset = '' }: Values): string {
+  const stem = name.trim() === '' ? path.basename(dataset).replace(/\.[^/]*$/, '') : name.trim();
+  const plain = stem.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '');
+  return `${plain === '' ? 'run' : plain}${CONFIG_SUFFIX}`;
+}

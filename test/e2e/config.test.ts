@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { TextEditor } from './support/editor.js';
+import { LaunchForm } from './support/form.js';
+import { runsIn } from './support/runs.js';
+import { Session } from './support/session.js';
+import { until, type Workbench } from './support/workbench.js';
+
+const CONFIG = `{
+  // A run of two steps.
+  "version": 1,
+  "name": "from a file",
+  "model": "tiny-llama",
+  "dataset": "preferences.jsonl",
+  "plan": { "batch_size": 8, "max_steps": 2 },
+  "training": {
+    "loss_type": ["sigmoid", "sft"],
+    "loss_weights": [1, 0.2],
+    "learning_rate": 2e-4
+  },
+  "runner": { "backend": "cpu" }
+}
+`;
+
+let session: Session;
+let workbench: Workbench;
+let editor: TextEditor;
+let form: LaunchForm;
+
+before(async () => {
+  session = await Session.start();
+  workbench = session.workbench;
+  editor = new TextEditor(workbench);
+  form = new LaunchForm(workbench);
+  await writeFile(join(session.workspace, 'run.wishbone.json'), CONFIG);
+  await writeFile(
+    join(session.workspace, 'bad.wishbone.json'),
+    CONFIG.replace('"learning_rate"', '"learning_rte"').replace('"version"', '"sharing": "pair",\n  "version"'),
+  );
+  const contradiction = CONFIG.replace('"learning_rate": 2e-4', '"sync_ref_model": true');
+  await writeFile(join(session.workspace, 'contradiction.wishbone.json'), contradiction);
+  const fixture = join(import.meta.dirname, '../fixtures/convert/examples/trl-dpo.yaml');
+  await mkdir(join(session.workspace, 'recipes'));
+  await copyFile(fixture, join(session.workspace, 'recipes/dpo.yaml'));
+  await workbench.open(session.url);
+});
+
+after(async () => {
+  await workbench?.screenshot('config-last').catch(() => undefined);
+  await session?.stop();
+});
+
+test('what is wrong in a run config stands in the Problems view, with what was meant', async () => {
+  await editor.open('bad.wishbone.json');
+  await workbench.command('View: Focus Problems (Errors, Warnings, Infos)');
+  const problems = await until('the problems', async () => {
+    const found = await editor.problems();
+    return found.some((text) => /learning_rte/.test(text)) && found;
+  });
+  const text = problems.join('\n');
+  assert.match(text, /Unknown field "training\.learning_rte": did you mean "training\.learning_rate"\?/);
+  assert.match(text, /Unknown field "sharing": it belongs into "plan"/);
+  assert.match(text, /Property learning_rte is not allowed/, 'the JSON schema is at work');
+  await editor.goTo(12, 8);
+  assert.deepEqual((await editor.fixes()).filter((title) => title.startsWith('Change to')), ['Change to "learning_rate"']);
+  await editor.chooseFix('Change to "learning_rate"');
+  await until('it is repaired', async () => (await editor.lines()).some((line) => line.includes('"learning_rate": 2e-4')));
+  await until('nothing is said of it any more', async () => !(await editor.problems()).some((one) => /learning_rte/.test(one)));
+  await workbench.command('File: Revert File');
+  await editor.open('contradiction.wishbone.json');
+  await until('the contradiction', async () => (await editor.problems()).some((one) => /cannot be computed up front/.test(one)));
+  await workbench.command('View: Close All Editors');
+});
+
+test('completion and hovers come from the schema', async () => {
+  await editor.open('run.wishbone.json');
+  await editor.goTo(11, 7);
+  assert.match(await editor.hover(), /highest learning rate/);
+  await workbench.page.keyboard.press('Escape');
+  await editor.goTo(11, 5);
+  await workbench.page.keyboard.type('"warm');
+  await workbench.page.keyboard.press('Control+Space');
+  const list = workbench.page.locator('.suggest-widget.visible .monaco-list-row');
+  await until('the options are offered', async () => (await list.allInnerTexts()).some((label) => label.includes('warmup_ratio')));
+  await workbench.screenshot('config-completion');
+  await workbench.page.keyboard.press('Escape');
+  await editor.undo();
+  await workbench.command('File: Revert File');
+});
+
+test('the launch form opens with a config, and the run is what the file says', async () => {
+  await until('the way to a run stands above the file', async () => (await editor.lenses()).some((lens) => lens.includes('Launch Run from Config')));
+  await editor.pressLens('Launch Run from Config');
+  const frame = await form.frame();
+  const value = (field: string): Promise<string> => frame.locator(`[data-field="${field}"] input`).inputValue();
+  await until('the file is there', async () => /preferences\.jsonl$/.test(await value('dataset')));
+  assert.equal(await value('plan.batch_size'), '8');
+  assert.equal(await value('plan.max_steps'), '2');
+  assert.equal(await value('name'), 'from a file');
+  assert.equal(await frame.locator('.loss-row').count(), 2);
+  const figures = await form.figures();
+  assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '2']);
+  await workbench.screenshot('config-launch');
+
+  await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
+  const saved = join(session.workspace, 'saved.wishbone.json');
+  await workbench.type('Run Config', saved);
+  await until('the saved config is open', async () => (await workbench.tabs()).includes('saved.wishbone.json'));
+  const { plan, training, model } = JSON.parse(await readFile(saved, 'utf8')) as Record<string, unknown>;
+  assert.deepEqual(plan, { batch_size: 8, max_steps: 2 });
+  assert.deepEqual(training, { loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.2], learning_rate: 2e-4 });
+  assert.equal(model, 'tiny-llama');
+  await workbench.command('View: Close Editor');
+
+  await form.start();
+  const [run] = await until('a run', async () => {
+    const runs = await runsIn(session.workspace);
+    return runs.length > 0 && runs;
+  });
+  await until('it ends', async () => (await run!.ofType('finished')).length === 1);
+  const config = JSON.parse(await readFile(join(run!.folder, 'run.json'), 'utf8')) as {
+    name: string;
+    plan: { max_steps: number };
+    training: { loss_type: unknown; loss_weights: unknown; learning_rate: number };
+  };
+  assert.equal(config.name, 'from a file');
+  assert.equal(config.plan.max_steps, 2);
+  assert.deepEqual(config.training.loss_type, ['sigmoid', 'sft']);
+  assert.deepEqual(config.training.loss_weights, [1, 0.2]);
+  assert.equal(config.training.learning_rate, 2e-4);
+  assert.equal((await run!.ofType('step')).length, 2);
+  await workbench.command('View: Close All Editors');
+});
+
+test("a TRL recipe becomes a run config, and the file says what was lost", async () => {
+  await editor.open('dpo.yaml');
+  await workbench.command('Wishbone: Convert TRL or LLaMA-Factory Config…');
+  await workbench.type('Devices of the Config', '2');
+  await until('the config is open', async () => (await workbench.tabs()).includes('dpo.wishbone.json'));
+  const text = await readFile(join(session.workspace, 'recipes/dpo.wishbone.json'), 'utf8');
+  assert.match(text, /^\/\/ From dpo\.yaml \(TRL\)\./);
+  assert.match(text, /line 26, optim: "adamw_8bit"/);
+  assert.match(text, /"batch_size": 64/);
+  await until('it is said', async () => (await workbench.notifications()).some((note) => /carried over; \d+ settings could not be/.test(note)));
+  await workbench.screenshot('config-converted');
+});

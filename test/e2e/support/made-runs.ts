@@ -1,0 +1,23 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createRunFolder, DEFAULT_RUNNER, EVENTS_FILE, newRunConfig, PRESETS, type RunConfig } from '../../../src/core/run/index.js';
+
+/** Makes a run of the example data as the runner leaves one: its folder, whose event log holds `events`. */
+export async function makeRun(
+  workspace: string,
+  name: string,
+  { events, plan = '', training = {} }: { readonly events: string; readonly plan?: string; readonly training?: Partial<RunConfig['training']> },
+): Promise<string> {
+  const preset = PRESETS[0]!;
+  const config = newRunConfig({
+    name,
+    dataset: { path: join(workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120 },
+    model: { path: join(workspace, 'tiny-llama') },
+    plan: preset.plan,
+    training: { ...preset.training, ...training },
+    runner: DEFAULT_RUNNER,
+  });
+  const folder = await createRunFolder(join(workspace, '.wishbone/runs'), config, (file) => writeFile(file, plan));
+  await writeFile(join(folder, EVENTS_FILE), events);
+  return folder;
+}

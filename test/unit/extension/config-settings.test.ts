@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { configText, parseConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/run/index.js';
+import { configName, configSettings } from '../../../src/extension/launch/config-settings.js';
+import { optionTexts } from '../../../src/extension/launch/draft.js';
+
+const paths = { name: ' beta sweep ', dataset: '/w/data/pairs.jsonl', evalDataset: '', model: '/models/tiny' };
+
+test('a form that is saved as a config and read again is as it was, with and without a preset', () => {
+  for (const { id, plan, training } of PRESETS) {
+    for (const preset of [id, '']) {
+      const options = {
+        plan: { ...plan, capacity: 4096, sharing: 'tree' as const },
+        training: { ...training, loss_type: ['sigmoid', 'sft'] as const, loss_weights: [0.8, 0.2], beta: 0.25 },
+        runner: { ...DEFAULT_RUNNER, threads: 3 },
+      };
+      const settings = configSettings({ ...optionTexts(options), ...paths }, options, preset);
+      const config = parseConfigFile(configText(settings, '/w'), '/w/beta-sweep.wishbone.json');
+      assert.deepEqual(resolveConfig(config), options);
+      assert.deepEqual([config.name, config.dataset, config.model, config.evalDataset], ['beta sweep', paths.dataset, paths.model, undefined]);
+      assert.equal(config.preset, preset === '' ? undefined : preset);
+    }
+  }
+});
+
+test('what a preset says is not said again', () => {
+  const preset = PRESETS[0]!;
+  const options = { plan: preset.plan, training: preset.training, runner: DEFAULT_RUNNER };
+  const text = configText(configSettings({ ...optionTexts(options), ...paths }, options, preset.id), '/w');
+  assert.doesNotMatch(text, /learning_rate|capacity|backend/);
+  assert.match(text, /"dataset": "data\/pairs\.jsonl"/, 'paths near it move with it');
+});
+
+test('the file is called as the run, else as its dataset', () => {
+  assert.equal(configName(paths), 'beta-sweep.wishbone.json');
+  assert.equal(configName({ ...paths, name: '' }), 'pairs.wishbone.json');
+  assert.equal(configName({ name: '', dataset: '' }), 'run.wishbone.json');
+});
