@@ -41,8 +41,9 @@ export class TextEditor {
     await input.waitFor({ state: 'hidden' });
   }
 
-  /** The texts above the first line. */
+  /** The texts above the first line. VS Code draws them anew only while the editor has the focus. */
   async lenses(): Promise<string[]> {
+    await this.#editor.locator('textarea, .native-edit-context').first().focus();
     return clean(await this.#editor.locator('.codelens-decoration > a, .codelens-decoration > span').allInnerTexts()).filter(
       (text) => text !== '' && text !== '|',
     );
