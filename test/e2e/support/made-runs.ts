@@ -6,12 +6,22 @@ import { createRunFolder, DEFAULT_RUNNER, EVENTS_FILE, newRunConfig, PRESETS, ty
 export async function makeRun(
   workspace: string,
   name: string,
-  { events, plan = '', training = {} }: { readonly events: string; readonly plan?: string; readonly training?: Partial<RunConfig['training']> },
+  {
+    events,
+    plan = '',
+    training = {},
+    dataset = {},
+  }: {
+    readonly events: string;
+    readonly plan?: string;
+    readonly training?: Partial<RunConfig['training']>;
+    readonly dataset?: Partial<RunConfig['dataset']>;
+  },
 ): Promise<string> {
   const preset = PRESETS[0]!;
   const config = newRunConfig({
     name,
-    dataset: { path: join(workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120 },
+    dataset: { path: join(workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120, ...dataset },
     model: { path: join(workspace, 'tiny-llama') },
     plan: preset.plan,
     training: { ...preset.training, ...training },
