@@ -39,7 +39,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function cannotWrite(file: string, error: unknown): unknown {
+/** A failed write in words for people, exit code 5; what is no error of the system stays as it is. */
+export function cannotWrite(file: string, error: unknown): unknown {
   if (error instanceof WishboneError) return error;
   const { code } = error as NodeJS.ErrnoException;
   const failure = (what: string, advice: string): WishboneError =>
