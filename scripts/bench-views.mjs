@@ -1,17 +1,18 @@
-// Measures the panels in the real VS Code: `npm run bench:views [-- --json]`.
+// Measures the panels in the real VS Code: `npm run bench:views [-- --json] [run] [mask] [packing]`, all by default.
 // Printed are the time from choosing to the first picture, the times between frames while a mask of almost 32,768 tokens and
-// the charts of a run of 100,000 steps are moved, the time the extension takes to be activated, and the package's size.
+// the charts of a run of 100,000 steps are moved, and the package's size.
 import { statSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { InspectedPlan } from '../src/core/inspect/inspected-plan.ts';
 import { prepareRun } from '../src/core/prepare.ts';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, EVENTS_FILE } from '../src/core/run/index.ts';
 import { Session } from '../test/e2e/support/session.ts';
 import { eventLine, startLine, stepLine } from '../test/unit/run/support.ts';
 import { packForWindow } from './package.mjs';
-import { main } from './shell.mjs';
+import { Failure, main } from './shell.mjs';
 
 const CAPACITY = 32_768;
 /** Pairs of the example data that fill a bin of that capacity almost. */
@@ -147,17 +148,7 @@ async function open(workbench, { command, there }) {
   return { frame, milliseconds: painted - clicked };
 }
 
-/** Milliseconds that VS Code says it took to load and activate the extension. */
-async function activation(workbench) {
-  await workbench.command('Developer: Show Running Extensions');
-  const row = workbench.page.locator('.runtime-extensions-editor .extension', { hasText: 'Wishbone' }).first();
-  const text = await row.innerText();
-  const [, milliseconds] = /Activation: (\d+)\s*ms/.exec(text) ?? [];
-  if (milliseconds === undefined) throw new Error(`no activation time in: ${text}`);
-  return Number(milliseconds);
-}
-
-async function measure(session) {
+async function measure(session, panels) {
   const { workbench, workspace } = session;
   const dataset = await makeDataset(workspace);
   const { folder } = await prepareRun({
@@ -174,10 +165,10 @@ async function measure(session) {
   await workbench.open(session.url);
   const firstPaint = {};
   const frames = {};
-  for (const [name, panel] of Object.entries(PANELS)) {
+  for (const name of panels) {
     const times = [];
     for (let opening = 0; opening < OPENINGS; opening++) {
-      const { frame, milliseconds } = await open(workbench, panel);
+      const { frame, milliseconds } = await open(workbench, PANELS[name]);
       times.push(milliseconds);
       if (opening > 0) continue;
       for (const [what, pan] of PANS[name]) {
@@ -191,11 +182,10 @@ async function measure(session) {
     tokens: { shared: shared.tokens.length, naive: naive.tokens.length },
     firstPaint,
     frames,
-    activation: await activation(workbench),
   };
 }
 
-function print({ device, browser, packed, tokens, firstPaint, frames, activation: activated }) {
+function print({ device, browser, packed, tokens, firstPaint, frames }) {
   const ms = (value) => `${value.toFixed(1)} ms`;
   console.log(`\n${device}; Chromium ${browser}, drawing in software`);
   console.log(`bin of ${tokens.shared} tokens, ${tokens.naive} naive; plan of ${PAIRS} pairs; run of ${STEPS} steps`);
@@ -204,10 +194,14 @@ function print({ device, browser, packed, tokens, firstPaint, frames, activation
   for (const [name, { median: middle, p95, p99, longest, frames: count }] of Object.entries(frames)) {
     console.log(`${name}: ${ms(middle)} a frame, 95 % ${ms(p95)}, 99 % ${ms(p99)}, longest ${ms(longest)} (${count} frames)`);
   }
-  console.log(`activation ${activated} ms; package ${(packed / 1e6).toFixed(1)} MB`);
+  console.log(`package: ${(packed / 1e6).toFixed(1)} MB`);
 }
 
 await main(async () => {
+  const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
+  const panels = positionals.length > 0 ? positionals : Object.keys(PANELS);
+  const unknown = panels.find((name) => !(name in PANELS));
+  if (unknown !== undefined) throw new Failure(`${unknown}: no such panel. There are: ${Object.keys(PANELS).join(', ')}.`);
   const packed = statSync(await packForWindow()).size;
   const session = await Session.start();
   try {
@@ -215,9 +209,9 @@ await main(async () => {
       device: `${cpus().length} cores of ${cpus()[0].model.trim()}, no GPU`,
       browser: session.browserVersion,
       packed,
-      ...(await measure(session)),
+      ...(await measure(session, panels)),
     };
-    if (process.argv.includes('--json')) console.log(JSON.stringify(result, undefined, 2));
+    if (values.json) console.log(JSON.stringify(result, undefined, 2));
     else print(result);
   } finally {
     await session.stop();

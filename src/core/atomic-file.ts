@@ -39,7 +39,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A failed write in words for people, exit code 5; what is no error of the system stays as it is. */
+/** An error of writing, in words for a person (exit code 5); what is none of these stays as it is. */
 export function cannotWrite(file: string, error: unknown): unknown {
   if (error instanceof WishboneError) return error;
   const { code } = error as NodeJS.ErrnoException;

@@ -4,6 +4,7 @@ import { readLabels } from '../../src/core/run/index.js';
 import { eventLine, startLine, stepLine } from '../unit/run/support.js';
 import { assertConfined } from './support/confined.js';
 import { makeRun } from './support/made-runs.js';
+import { assertReachedWithTab } from './support/keyboard.js';
 import { Session } from './support/session.js';
 import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
@@ -71,6 +72,7 @@ test('two runs are compared in one panel, with what differs between them', async
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');
   await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
+  await assertReachedWithTab(workbench, frame, ['Duplicate', 'Compare', 'Save PNG', 'Save CSV', 'Loss', 'Gradient norm', 'Settings']);
   await inEveryTheme(session, 'compare', () => workbench.webview('main#run .differences table'));
   await assertConfined(frame, 'run');
 });

@@ -47,7 +47,7 @@ function paintTileKinds(surface: Surface, scene: Scene): void {
   const { model, view, extent, theme, showTiles } = scene;
   const { tile, blocks } = model.tiles;
   const ground = withAlpha(theme.foreground, theme.highContrast ? 0.16 : 0.07);
-  const partial = withAlpha(theme.orange, theme.highContrast ? 0.6 : 0.4);
+  const partial = withAlpha(theme.warning, theme.highContrast ? 0.6 : 0.4);
   const [firstQuery, lastQuery] = seen(view.top, extent.height, view.scale, extent.rows);
   const [firstKey, lastKey] = seen(view.left, extent.width, view.scale, extent.rows);
   for (const { begin, rows, side, kinds } of blocks) {

@@ -213,7 +213,7 @@ export class ChartBoard {
 
   #draw(chart: RunChart): void {
     const { axis, smoothing, logarithmic } = this.#settings;
-    const drawing: Drawing = {
+    const drawing: Omit<Drawing, 'width'> = {
       axis,
       shown: shownStretch(this.#viewport),
       window: smoothing === 'auto' ? smoothingWindow : () => smoothing,

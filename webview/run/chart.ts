@@ -28,6 +28,9 @@ export const AXIS_FORMATS: Readonly<Record<Axis, (value: number) => string>> = {
   tokens: (value) => formatRate(value),
 };
 
+/** A chart that has no size yet gets as many. */
+const LEAST_POINTS = 300;
+
 interface Key {
   readonly line: Line;
   readonly button: HTMLElement;
@@ -44,15 +47,15 @@ export class RunChart {
   readonly #crosshair = element('div', { class: 'crosshair', hidden: '' });
   readonly #keyArea = element('div', { class: 'keys' });
   readonly #chart: Chart<'line', Point[]>;
-  readonly #onToggle: () => void;
+  readonly #onStale: () => void;
   #keys: Key[] = [];
   #lines: Line[] = [];
   #drawing: Drawing | undefined;
 
-  /** @param onToggle called when a line was hidden or shown, so that the chart is drawn again */
-  constructor(options: ChartOptions, onToggle: () => void) {
+  /** @param onStale called when the chart must be drawn again: a line was hidden or shown, or its size is another */
+  constructor(options: ChartOptions, onStale: () => void) {
     this.options = options;
-    this.#onToggle = onToggle;
+    this.#onStale = onStale;
     this.plot = element(
       'div',
       // It takes keys of its own, which a screen reader must let through.
@@ -66,7 +69,11 @@ export class RunChart {
       element('div', { class: 'chart-heading' }, element('h2', {}, options.title), this.#keyArea),
       this.plot,
     );
-    this.#chart = new Chart(this.#canvas, configuration(options));
+    const onResize = (): void => {
+      // Chart.js calls it once while it is made, when there is nothing to draw anew.
+      if (this.#drawing !== undefined) onStale();
+    };
+    this.#chart = new Chart(this.#canvas, configuration(options, onResize));
   }
 
   /** Takes over which runs there are. */
@@ -104,9 +111,9 @@ export class RunChart {
     );
   }
 
-  draw(drawing: Drawing): void {
+  draw(drawing: Omit<Drawing, 'width'>): void {
     const logarithmic = drawing.logarithmic && this.options.mayBeLogarithmic === true;
-    this.#drawing = { ...drawing, logarithmic };
+    this.#drawing = { ...drawing, logarithmic, width: Math.max(LEAST_POINTS, this.width) };
     for (const line of this.#lines) line.draw(this.#drawing);
     const { x, y } = this.#chart.options.scales! as { x: NonNullable<unknown>; y: NonNullable<unknown> };
     Object.assign(x, { min: drawing.shown[0], max: drawing.shown[1] });
@@ -119,7 +126,8 @@ export class RunChart {
       .map((line) =>
         chartSummary(line.label, steps?.steps ?? [], line.run.series.curve(line.curve.series), this.options.format),
       );
-    this.plot.setAttribute('aria-label', `${this.options.title}. ${summary.join('. ')}`);
+    const label = `${this.options.title}. ${summary.join('. ')}`;
+    if (this.plot.getAttribute('aria-label') !== label) this.plot.setAttribute('aria-label', label);
     for (const { line, button } of this.#keys) button.hidden = !line.hasData && this.hasData;
   }
 
@@ -189,7 +197,7 @@ export class RunChart {
     button.addEventListener('click', () => {
       line.hidden = !line.hidden;
       button.setAttribute('aria-pressed', String(!line.hidden));
-      this.#onToggle();
+      this.#onStale();
     });
     return { line, button, value };
   }
@@ -199,13 +207,17 @@ function axisTick(axis: Axis): (value: string | number) => string {
   return (value) => AXIS_FORMATS[axis](Number(value));
 }
 
-function configuration({ range, formatTick: tick = formatTick }: ChartOptions): ChartConfiguration<'line', Point[]> {
+function configuration(
+  { range, formatTick: tick = formatTick }: ChartOptions,
+  onResize: () => void,
+): ChartConfiguration<'line', Point[]> {
   return {
     type: 'line',
     data: { datasets: [] },
     options: {
       animation: false,
       responsive: true,
+      onResize,
       maintainAspectRatio: false,
       parsing: false,
       normalized: true,

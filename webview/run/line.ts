@@ -7,9 +7,6 @@ import { type ChartRun, runColor } from './runs.js';
 import { type Axis, nearestRow, rowOf } from './series.js';
 import type { Stretch } from './viewport.js';
 
-/** More points than a panel is wide in pixels show nothing more. */
-const MOST_POINTS = 1200;
-
 const DASHES = { dashed: [7, 3], dotted: [2, 2] } as const;
 
 export type LineData = ChartDataset<'line', Point[]>;
@@ -21,6 +18,8 @@ export interface Drawing {
   /** Rows that the thick line averages over. */
   readonly window: (rows: number) => number;
   readonly logarithmic: boolean;
+  /** How wide the drawn area is in pixels: more points than that show nothing more. */
+  readonly width: number;
 }
 
 /** One line of a chart: a curve of a run, in training or in evaluation, with what Chart.js draws of it. */
@@ -96,9 +95,10 @@ export class Line {
     const end = Math.min(series.length, rowOf(x, drawing.shown[1]) + 2);
     const drawable = drawing.logarithmic ? isPositive : undefined;
     const [raw, mean] = this.datasets as [LineData, LineData];
-    raw.data =
-      window > 1 ? decimate(x, series.curve(this.curve.series), MOST_POINTS, begin, end, drawable) : [];
-    mean.data = decimate(x, series.smoothed(this.curve.series, window), MOST_POINTS, begin, end, drawable);
+    // Lowest and highest of every pixel for the thin line; the thick one is calm.
+    raw.data = window > 1 ? decimate(x, series.curve(this.curve.series), 2 * drawing.width, begin, end, drawable) : [];
+    const most = window > 1 ? drawing.width : 2 * drawing.width;
+    mean.data = decimate(x, series.smoothed(this.curve.series, window), most, begin, end, drawable);
     // A line of one point is invisible.
     mean.pointRadius = end - begin === 1 ? 3 : 0;
   }
@@ -123,9 +123,9 @@ export class Line {
     return Array.from(evals?.step ?? [], (step) => (axis === 'step' ? step : (x[nearestRow(series.steps, step)] ?? 0)));
   }
 
-  #evalPoints({ axis, logarithmic }: Drawing): Point[] {
+  #evalPoints({ axis, logarithmic, width }: Drawing): Point[] {
     const column = this.run.evals?.columns[this.curve.evaluation!] ?? [];
     const places = this.#evalPlaces(axis);
-    return decimate(places, column, MOST_POINTS, 0, places.length, logarithmic ? isPositive : undefined);
+    return decimate(places, column, 2 * width, 0, places.length, logarithmic ? isPositive : undefined);
   }
 }

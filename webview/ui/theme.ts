@@ -9,6 +9,8 @@ export interface Theme {
   readonly orange: string;
   readonly purple: string;
   readonly yellow: string;
+  /** Between seen and not: orange, where that is not as good as blue. */
+  readonly warning: string;
   readonly background: string;
   readonly focus: string;
   readonly tooltipBackground: string;
@@ -21,7 +23,8 @@ export interface Theme {
 }
 
 export function readTheme(): Theme {
-  const style = getComputedStyle(document.documentElement);
+  // The body's: what depends on the kind of theme is set there.
+  const style = getComputedStyle(document.body);
   const color = (...names: string[]): string => {
     for (const name of names) {
       const value = style.getPropertyValue(name).trim();
@@ -45,6 +48,7 @@ export function readTheme(): Theme {
     orange: color('--vscode-charts-orange', '--vscode-foreground'),
     purple: color('--vscode-charts-purple', '--vscode-foreground'),
     yellow: color('--vscode-charts-yellow', '--vscode-foreground'),
+    warning: color('--warning', '--vscode-foreground'),
     background: color('--vscode-editor-background'),
     focus: color('--vscode-focusBorder', '--vscode-foreground'),
     tooltipBackground: color('--vscode-editorHoverWidget-background', '--vscode-editor-background'),

@@ -7,7 +7,6 @@ import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessag
 import { listingText } from '../run-text.js';
 import type { RunUse } from '../runs/run-store.js';
 import { manageTrust } from '../trust.js';
-import { loadPage } from './page.js';
 import { readPlanFacts } from './plan-facts.js';
 import type { RunPanels } from './run-panels.js';
 import { fileName, saveAs } from './save-as.js';
@@ -42,6 +41,8 @@ export class RunPanel implements vscode.Disposable {
     readonly panels: RunPanels,
     uses: readonly RunUse[],
     readonly reason: string,
+    /** Whether the page has said so already. */
+    ready: boolean,
   ) {
     this.#disposables.push(
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
@@ -53,7 +54,7 @@ export class RunPanel implements vscode.Disposable {
     );
     for (const use of uses) this.#add(use);
     this.#title();
-    loadPage(panel, panels.extensionUri, 'run', panel.title);
+    if (ready) this.#receive({ type: 'ready' });
   }
 
   get folders(): string[] {

@@ -4,11 +4,11 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { sentence } from '../../format.js';
-import { readPanelState } from '../../protocol/run.js';
+import { readPanelMessage, readPanelState } from '../../protocol/run.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import type { RunStore, RunUse } from '../runs/run-store.js';
-import { pageOptions } from './page.js';
+import { loadPage, pageOptions } from './page.js';
 import { RunPanel } from './run-panel.js';
 
 const VIEW_TYPE = 'wishbone.run';
@@ -42,27 +42,29 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     for (const open of this.#panels) {
       if (open.folders.join('\n') === wanted.join('\n')) return open.panel.reveal();
     }
-    const uses = await this.#use(wanted);
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, '', vscode.ViewColumn.Active, this.#options);
-    this.#attach(panel, uses);
+    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', vscode.ViewColumn.Active, this.#options);
+    try {
+      await this.#fill(panel, () => this.#use(wanted));
+    } catch (error) {
+      panel.dispose();
+      throw error;
+    }
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = this.#options;
     const folders = readPanelState(state)?.folders;
-    if (folders === undefined) {
-      this.#attach(panel, [], 'This panel does not know which run it showed.');
-      return;
-    }
+    const empty = (reason: string): Promise<void> => this.#fill(panel, async () => [], reason);
+    if (folders === undefined) return empty('This panel does not know which run it showed.');
     try {
-      this.#attach(panel, await this.#use(folders));
+      await this.#fill(panel, () => this.#use(folders));
     } catch (error) {
       if (!(error instanceof WishboneError)) this.problems.log(error);
       const reason =
         error instanceof WishboneError
           ? `${sentence(error.what)}: ${error.where}`
           : `The run in ${folders.join(', ')} cannot be read.`;
-      this.#attach(panel, [], reason);
+      await empty(reason);
     }
   }
 
@@ -79,8 +81,25 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     return good;
   }
 
-  #attach(panel: vscode.WebviewPanel, uses: readonly RunUse[], reason = ''): void {
-    const attached = new RunPanel(panel, this, uses, reason);
+  /** The page is loaded while the runs are read: each takes its time. */
+  async #fill(panel: vscode.WebviewPanel, read: () => Promise<RunUse[]>, reason = ''): Promise<void> {
+    let [ready, closed] = [false, false];
+    const early = vscode.Disposable.from(
+      panel.webview.onDidReceiveMessage((value: unknown) => (ready ||= readPanelMessage(value)?.type === 'ready')),
+      panel.onDidDispose(() => (closed = true)),
+    );
+    try {
+      loadPage(panel, this.extensionUri, 'run', 'Wishbone Run');
+      const uses = await read();
+      if (closed) uses.forEach((use) => use.dispose());
+      else this.#attach(panel, uses, reason, ready && panel.visible);
+    } finally {
+      early.dispose();
+    }
+  }
+
+  #attach(panel: vscode.WebviewPanel, uses: readonly RunUse[], reason: string, ready: boolean): void {
+    const attached = new RunPanel(panel, this, uses, reason, ready);
     this.#panels.add(attached);
     panel.onDidDispose(() => {
       this.#panels.delete(attached);
