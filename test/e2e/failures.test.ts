@@ -9,7 +9,8 @@ import { makeRun } from './support/made-runs.js';
 import { RunPanel } from './support/panel.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
-import { until, Workbench } from './support/workbench.js';
+import { inEveryTheme } from './support/themes.js';
+import { until, type Workbench } from './support/workbench.js';
 
 let session: Session;
 let workbench: Workbench;
@@ -53,17 +54,7 @@ test('a runner that crashed: how it ended, its last words, what to do; half a li
   assert.match(shown.notice, /allocating 12\.3 GiB/);
   assert.match(shown.notice, /1 line of the event log could not be read/i);
   assert.match(shown.notice, /The plan cannot be read/, 'and it cannot be resumed as it is');
-  const frame = await workbench.webview('main#run h1');
-  for (const [name, theme, base] of [
-    ['crashed-light', 'Default Light Modern', 'vs'],
-    ['crashed-high-contrast', 'Default High Contrast', 'hc-black'],
-    ['crashed-dark', 'Default Dark Modern', 'vs-dark'],
-  ] as const) {
-    await session.theme(theme);
-    await workbench.themed(base);
-    await workbench.screenshot(name);
-    await assertAccessible(frame, name);
-  }
+  await inEveryTheme(session, 'crashed', () => workbench.webview('main#run h1'));
 });
 
 test('an event log that goes on after half a line is read on', async () => {

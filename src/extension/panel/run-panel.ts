@@ -29,19 +29,28 @@ interface Shown {
   sentName: string;
 }
 
+/** Runs that were read, or why there are none. */
+export interface Opened {
+  readonly uses: readonly RunUse[];
+  readonly reason: string;
+}
+
 /** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
 export class RunPanel implements vscode.Disposable {
   readonly #disposables: vscode.Disposable[] = [];
   #shown: Shown[] = [];
+  readonly #opened: Promise<void>;
+  #reason = '';
   #ready = false;
+  #disposed = false;
   #logTimer: NodeJS.Timeout | undefined;
   #sentLog = '';
 
   constructor(
     readonly panel: vscode.WebviewPanel,
     readonly panels: RunPanels,
-    uses: readonly RunUse[],
-    readonly reason: string,
+    readonly wanted: readonly string[],
+    opened: Promise<Opened>,
   ) {
     this.#disposables.push(
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
@@ -51,16 +60,22 @@ export class RunPanel implements vscode.Disposable {
       }),
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#shown.forEach((_, run) => this.#sendStatus(run))),
     );
-    for (const use of uses) this.#add(use);
+    this.#opened = opened.then(({ uses, reason }) => {
+      if (this.#disposed) return uses.forEach((use) => use.dispose());
+      this.#reason = reason;
+      for (const use of uses) this.#add(use);
+      this.#title();
+    });
     this.#title();
     loadPage(panel, panels.extensionUri, 'run', panel.title);
   }
 
   get folders(): string[] {
-    return this.#shown.map(({ use }) => use.run.folder);
+    return this.#shown.length === 0 ? [...this.wanted] : this.#shown.map(({ use }) => use.run.folder);
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.#rest();
     for (const { use, subscription } of this.#shown) {
       subscription.dispose();
@@ -102,6 +117,7 @@ export class RunPanel implements vscode.Disposable {
     const [first] = this.#shown;
     switch (message.type) {
       case 'ready':
+        await this.#opened;
         return this.#sendAll();
       case 'launch':
         return void (await vscode.commands.executeCommand('wishbone.launchRun'));
@@ -214,7 +230,7 @@ export class RunPanel implements vscode.Disposable {
     const run = this.#shown[0]?.use.run;
     const reason =
       run === undefined
-        ? this.reason
+        ? this.#reason
         : `The folder of ${run.config.name} was deleted or moved away while this panel was open: ${run.folder}`;
     this.#send({ type: 'empty', reason });
   }

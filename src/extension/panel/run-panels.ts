@@ -9,7 +9,7 @@ import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import type { RunStore, RunUse } from '../runs/run-store.js';
 import { pageOptions } from './page.js';
-import { RunPanel } from './run-panel.js';
+import { type Opened, RunPanel } from './run-panel.js';
 
 const VIEW_TYPE = 'wishbone.run';
 
@@ -42,27 +42,43 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     for (const open of this.#panels) {
       if (open.folders.join('\n') === wanted.join('\n')) return open.panel.reveal();
     }
-    const uses = await this.#use(wanted);
+    // The page loads while the run is read: both take their time for a long one.
+    const uses = this.#use(wanted);
     const panel = vscode.window.createWebviewPanel(VIEW_TYPE, '', vscode.ViewColumn.Active, this.#options);
-    this.#attach(panel, uses);
+    const opened = uses.then(
+      (all) => ({ uses: all, reason: '' }),
+      () => ({ uses: [], reason: '' }),
+    );
+    this.#attach(panel, wanted, opened);
+    try {
+      await uses;
+    } catch (error) {
+      panel.dispose();
+      throw error;
+    }
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = this.#options;
     const folders = readPanelState(state)?.folders;
-    if (folders === undefined) {
-      this.#attach(panel, [], 'This panel does not know which run it showed.');
-      return;
-    }
+    const opened =
+      folders === undefined
+        ? Promise.resolve({ uses: [], reason: 'This panel does not know which run it showed.' })
+        : this.#open(folders);
+    this.#attach(panel, folders ?? [], opened);
+  }
+
+  /** Runs, or why there are none. */
+  async #open(folders: readonly string[]): Promise<Opened> {
     try {
-      this.#attach(panel, await this.#use(folders));
+      return { uses: await this.#use(folders), reason: '' };
     } catch (error) {
       if (!(error instanceof WishboneError)) this.problems.log(error);
       const reason =
         error instanceof WishboneError
           ? `${sentence(error.what)}: ${error.where}`
           : `The run in ${folders.join(', ')} cannot be read.`;
-      this.#attach(panel, [], reason);
+      return { uses: [], reason };
     }
   }
 
@@ -79,8 +95,8 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     return good;
   }
 
-  #attach(panel: vscode.WebviewPanel, uses: readonly RunUse[], reason = ''): void {
-    const attached = new RunPanel(panel, this, uses, reason);
+  #attach(panel: vscode.WebviewPanel, folders: readonly string[], opened: Promise<Opened>): void {
+    const attached = new RunPanel(panel, this, folders, opened);
     this.#panels.add(attached);
     panel.onDidDispose(() => {
       this.#panels.delete(attached);
