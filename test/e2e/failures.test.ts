@@ -99,7 +99,7 @@ test('a runner that answers nothing of use ends the start with its last words', 
   const runner = join(session.workspace, 'broken-runner');
   await writeFile(runner, '#!/bin/sh\necho "no such instruction" >&2\nexit 132\n', { mode: 0o755 });
   await session.useRunner(runner);
-  await until('the setting is taken', async () => (await form.reason()) === '');
+  await workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'does not answer' }).waitFor();
   await form.type('name', 'broken start');
   await until('it may be started', async () => (await form.reason()) === '');
   await (await form.frame()).locator('vscode-button', { hasText: 'Start Run' }).click();
