@@ -71,6 +71,7 @@ void add_commands(CLI::App& app) {
     auto logps_arguments = std::make_shared<LogpsArguments>();
     logps->add_option("model", logps_arguments->model, "Hugging Face model folder")->required();
     logps->add_option("plan", logps_arguments->plan, "Plan file")->required();
+    logps->add_option("--adapter", logps_arguments->adapter, "PEFT folder of an adapter on the model");
     logps->add_option("--out", logps_arguments->out, "Safetensors file to write")->required();
     logps->add_flag("--gradients", logps_arguments->gradients,
                     "Also the gradient of the first step's mean DPO loss");
@@ -84,6 +85,7 @@ void add_commands(CLI::App& app) {
     logits->add_option("--tokens", logits_arguments->tokens, "Token ids, separated by commas")
         ->delimiter(',')
         ->required();
+    logits->add_option("--adapter", logits_arguments->adapter, "PEFT folder of an adapter on the model");
     logits->add_option("--out", logits_arguments->out, "Safetensors file to write")->required();
     add_backend(*logits, logits_arguments->backend);
     logits->callback([=] { logits_command(*logits_arguments); });

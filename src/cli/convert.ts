@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { writeFileAtomically } from '../core/atomic-file.js';
-import { CONFIG_SUFFIX, isConfigFile } from '../core/config-file/index.js';
+import { checkConfigName } from '../core/config-file/index.js';
 import { convertConfig, convertedName, noteText, type ConversionNote } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { count } from './options.js';
@@ -34,10 +34,7 @@ export function addConvertCommand(program: Command): void {
 async function convertCommand(argument: string, options: Options): Promise<void> {
   const file = path.resolve(argument);
   const out = path.resolve(options.out ?? convertedName(file));
-  if (!isConfigFile(out)) {
-    const what = `the name of a run config ends with ${CONFIG_SUFFIX}`;
-    throw new WishboneError(what, out, `name a file like x${CONFIG_SUFFIX} with --out`, ExitCode.usage);
-  }
+  checkConfigName(out);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
     throw new WishboneError(what, file, 'check the path, and that you may read it');

@@ -14,6 +14,7 @@ import {
   type RunnerOptions,
   type TrainingOptions,
 } from '../core/run/config.js';
+import { parseTargetModules } from '../core/run/lora-targets.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
 import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
@@ -57,9 +58,9 @@ export function addOptions(command: Command, group: Group, names: readonly strin
 }
 
 export const planOptionNames = Object.keys(PLAN_HELP) as (keyof PlanOptions)[];
-/** Lists of objects have no flag. */
+/** Lists of objects and maps have no flag. */
 export const trainingOptionNames = (Object.keys(TRAINING_HELP) as (keyof TrainingOptions)[]).filter(
-  (name) => name !== 'parameter_groups',
+  (name) => name !== 'parameter_groups' && optionKind(`training.${name}`) !== 'map',
 );
 export const runnerOptionNames = Object.keys(RUNNER_HELP) as (keyof RunnerOptions)[];
 
@@ -74,6 +75,12 @@ function parseOption(option: OptionPath, text: string): OptionValue | readonly O
 }
 
 function parseList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  if (option === 'training.lora_target_modules') {
+    const targets = parseTargetModules(text);
+    const problem = optionProblem(option, targets);
+    if (problem !== undefined) throw new InvalidArgumentError(problem);
+    return targets;
+  }
   const words = text.split(',').map((word) => word.trim());
   const value = optionChoices(option) ? words : words.map((word) => (word === '' ? word : Number(word)));
   const problem = optionProblem(option, value);

@@ -58,6 +58,7 @@ export async function obtainPlan(
     reference: referenceTo(dataset),
     evalReference: evalReferenceTo(dataset),
   };
+  const named = withNames(facts, request);
   const { cache, model } = found.context;
   const key = planKey(request, found);
   // A file that changed since it was hashed must not be found under its old content's name.
@@ -77,7 +78,8 @@ export async function obtainPlan(
     if (shared === undefined || !(await linked(shared, file))) await writePlan(file, made);
   };
   return {
-    ...facts,
+    evalReference: undefined,
+    ...named,
     modelFolder: model.folder,
     write: writer(key, plan),
     writeEval: evaluation ? writer(`${key}-eval`, evaluation) : async () => undefined,
@@ -99,7 +101,8 @@ async function fromCache(
     return undefined;
   }
   const nothing = async (): Promise<void> => undefined;
-  const base = { evalReference: undefined, ...facts, modelFolder: model.folder, write: nothing, writeEval: nothing };
+  const named = { evalReference: undefined, ...withNames(facts, request) };
+  const base = { ...named, modelFolder: model.folder, write: nothing, writeEval: nothing };
   if (!files) return base;
   const plan = await cache.find('plans', key, 'safetensors');
   const evaluation =
@@ -132,6 +135,21 @@ async function readFacts(file: string, { sources, evalSources }: FoundDataset): 
     summary: { ...summary, files: renamed(summary.files, sources) },
     reference: now(reference, sources),
     evalReference: evalReference && now(evalReference, evalSources.length > 0 ? evalSources : sources),
+  };
+}
+
+/** What is cached is found by content; the names are this request's. */
+function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Facts {
+  const named = (reference: DatasetReference, asked: string | readonly string[]): DatasetReference => {
+    const names = [asked].flat().map((name) => path.resolve(name));
+    return names.length === 1 && names[0] === reference.path ? reference : { ...reference, names };
+  };
+  const { reference, evalReference } = facts;
+  return {
+    ...facts,
+    reference: named(reference, dataset),
+    // Pairs that are held out come from the dataset itself.
+    evalReference: evalReference && (evalDataset === undefined ? evalReference : named(evalReference, evalDataset)),
   };
 }
 

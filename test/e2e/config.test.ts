@@ -63,6 +63,12 @@ test('what is wrong in a run config stands in the Problems view, with what was m
   assert.match(text, /Unknown field "training\.learning_rte": did you mean "training\.learning_rate"\?/);
   assert.match(text, /Unknown field "sharing": it belongs into "plan"/);
   assert.match(text, /Property learning_rte is not allowed/, 'the JSON schema is at work');
+  await editor.goTo(12, 8);
+  assert.deepEqual((await editor.fixes()).filter((title) => title.startsWith('Change to')), ['Change to "learning_rate"']);
+  await editor.chooseFix('Change to "learning_rate"');
+  await until('it is repaired', async () => (await editor.lines()).some((line) => line.includes('"learning_rate": 2e-4')));
+  await until('nothing is said of it any more', async () => !(await editor.problems()).some((one) => /learning_rte/.test(one)));
+  await workbench.command('File: Revert File');
   await editor.open('contradiction.wishbone.json');
   await until('the contradiction', async () => (await editor.problems()).some((one) => /cannot be computed up front/.test(one)));
   await workbench.command('View: Close All Editors');
@@ -97,6 +103,17 @@ test('the launch form opens with a config, and the run is what the file says', a
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '2']);
   await workbench.screenshot('config-launch');
+
+  await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
+  const saved = join(session.workspace, 'saved.wishbone.json');
+  await workbench.type('Run Config', saved);
+  await until('the saved config is open', async () => (await workbench.tabs()).includes('saved.wishbone.json'));
+  const { plan, training, model } = JSON.parse(await readFile(saved, 'utf8')) as Record<string, unknown>;
+  assert.deepEqual(plan, { batch_size: 8, max_steps: 2 });
+  assert.deepEqual(training, { loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.2], learning_rate: 2e-4 });
+  assert.equal(model, 'tiny-llama');
+  await workbench.command('View: Close Editor');
+
   await form.start();
   const [run] = await until('a run', async () => {
     const runs = await runsIn(session.workspace);

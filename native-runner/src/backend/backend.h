@@ -40,6 +40,15 @@ struct RmsNorm {
 
 enum class Activation { silu, gelu_tanh };
 
+/// A low-rank adapter (LoRA, arXiv 2106.09685) on a linear layer, or on some consecutive outputs of one:
+/// x · (w + scale · b · a)ᵀ instead of x · wᵀ.
+struct LowRank {
+    Tensor a;                       ///< [r, K]
+    Tensor b;                       ///< [outputs, r]
+    std::int64_t first_output = 0;  ///< among the layer's N outputs, where those of `b` begin
+    float scale = 1;
+};
+
 /// The tokens the LM head scores. `row_count` rows of hidden states are read; several targets may read one
 /// row.
 struct HeadTargets {
@@ -58,7 +67,8 @@ struct AdamW {
 /// asynchronously until `synchronize` or `download`. Shapes: T tokens of a bin, H hidden size, F feed-forward
 /// size, V vocabulary, U rows read by the head, R targets. Activations and weights have `activation_dtype()`;
 /// statistics (inverse RMS, log-sum-exp, logps) and gradients of parameters are f32.
-/// Outputs are overwritten unless the name of the argument says `accumulated`. Arguments share memory only
+/// Outputs are overwritten unless the name of the argument says `accumulated`. The gradient of a frozen weight may
+/// be an empty tensor where an operation has others to compute: norms, normed heads, the LM head. Arguments share memory only
 /// where an operation allows it. Shapes that do not fit each other throw Error(internal). Results are the
 /// same bits from run to run for the same inputs and number of threads (on a GPU between processes only when
 /// `CudaOptions::deterministic` is set).
@@ -116,6 +126,13 @@ class Backend {
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] += d_outᵀ · x.
     virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
+    /// h [M,r] = scale · x [M,K] · aᵀ; out [M,N] += h · bᵀ in the adapter's outputs.
+    virtual void low_rank(Tensor out_accumulated, Tensor h, Tensor x, LowRank adapter) = 0;
+    /// d_h [M,r] = scale · d_out · b; d_x += d_h · a.
+    virtual void low_rank_backward_input(Tensor d_x_accumulated, Tensor d_h, Tensor d_out, LowRank adapter) = 0;
+    /// h is computed again; d_b += d_outᵀ · h; d_a += d_hᵀ · x, with d_h as `low_rank_backward_input` left it.
+    virtual void low_rank_backward_weight(Tensor d_a_accumulated, Tensor d_b_accumulated, Tensor h, Tensor d_h,
+                                          Tensor d_out, Tensor x, LowRank adapter) = 0;
     /// x[m] += bias, x [M,N].
     virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
     /// d_bias [N] += sum over the rows of d_out [M,N].

@@ -59,15 +59,15 @@ void CountingBackend::embedding_backward(Tensor, Tensor tokens, Tensor d_out) {
     if (cuda_) workspace(bytes_of(tokens.size(), 8) + d_out.bytes() / 8);
 }
 
-void CountingBackend::rmsnorm_backward(Tensor, Tensor d_weight, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) {
-    if (cuda_) workspace(bytes_of(d_weight.size(), 4) * 1024);
+void CountingBackend::rmsnorm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor weight, RmsNorm) {
+    if (cuda_) workspace(bytes_of(weight.size(), 4) * 1024);
 }
 
-void CountingBackend::qk_norm_backward(Tensor, Tensor d_query_weight, Tensor, Tensor qkv, Tensor, Tensor,
+void CountingBackend::qk_norm_backward(Tensor, Tensor, Tensor, Tensor qkv, Tensor query_weight, Tensor,
                                        AttentionShape shape, RmsNorm) {
     // Inverse RMS of every head, sums of 256 pieces.
     if (cuda_)
-        workspace(bytes_of(qkv.rows() * (shape.query_heads + shape.kv_heads) + 256 * d_query_weight.size(), 4));
+        workspace(bytes_of(qkv.rows() * (shape.query_heads + shape.kv_heads) + 256 * query_weight.size(), 4));
 }
 
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) {

@@ -19,15 +19,17 @@ void train_command(const TrainArguments& arguments);
 
 struct LogpsArguments {
     std::filesystem::path model, plan, out;
+    std::filesystem::path adapter;  ///< PEFT folder, or empty
     bool gradients = false;
     double beta = 0.1;
     BackendChoice backend{"cpu", 0, {}};
 };
-/// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32.
+/// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32 (of the adapter, when there is one).
 void logps_command(const LogpsArguments& arguments);
 
 struct LogitsArguments {
     std::filesystem::path model, out;
+    std::filesystem::path adapter;  ///< PEFT folder, or empty
     std::vector<std::int32_t> tokens;
     BackendChoice backend{"cpu", 0, {}};
 };

@@ -1,11 +1,13 @@
 #include "commands/loaded_model.h"
 
+#include "io/adapter.h"
 #include "io/model_config.h"
 #include "io/model_weights.h"
 
 namespace wishbone {
 
-LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend)
+LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend,
+                         const std::filesystem::path& adapter)
     : config_(read_model_config(folder)),
       backend_(make_backend(backend)),
       // The files are checked before memory is asked for.
@@ -15,6 +17,13 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoic
           weights.load(*backend_, parameters);
           return parameters;
       }()),
-      llama_(*backend_, config_) {}
+      llama_(*backend_, config_) {
+    if (adapter.empty()) return;
+    const std::vector<LoraModule> modules =
+        lora_modules(config_, read_adapter_config(adapter), adapter.string() + "/adapter_config.json");
+    const AdapterWeights weights(adapter, modules);
+    adapter_.emplace(*backend_, config_, modules, backend_->activation_dtype());
+    weights.load(*backend_, *adapter_);
+}
 
 }  // namespace wishbone

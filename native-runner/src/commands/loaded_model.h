@@ -2,27 +2,33 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "backend/backend_choice.h"
 #include "model/transformer.h"
+#include "train/trainer.h"
 
 namespace wishbone {
 
 /// A model folder on a backend, ready to run.
 class LoadedModel {
   public:
-    /// Throws Error(bad_input) for anything wrong with the folder.
-    LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend);
+    /// `adapter`: a PEFT folder, or empty. Throws Error(bad_input) for anything wrong with the folders.
+    LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend,
+                const std::filesystem::path& adapter = {});
 
     Backend& backend() { return *backend_; }
     const ModelConfig& config() const { return config_; }
     Parameters& parameters() { return parameters_; }
     Transformer& llama() { return llama_; }
+    ModelView view() const { return {parameters_, adapter_ ? &*adapter_ : nullptr}; }
+    Policy policy() { return adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_); }
 
   private:
     ModelConfig config_;
     std::unique_ptr<Backend> backend_;
     Parameters parameters_;
+    std::optional<Lora> adapter_;
     Transformer llama_;
 };
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <numeric>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "io/atomic_file.h"
@@ -13,35 +16,51 @@ namespace wishbone {
 
 namespace {
 
-/// What belongs to a model beside its weights and config.json; each is copied when the source has it.
-constexpr const char* companions[] = {"generation_config.json",
-                                      "tokenizer.json",
-                                      "tokenizer_config.json",
-                                      "special_tokens_map.json",
-                                      "added_tokens.json",
-                                      "vocab.json",
-                                      "merges.txt",
-                                      "tokenizer.model",
-                                      "chat_template.jinja",
-                                      "chat_template.json"};
+constexpr const char* tokenizer_files[] = {"tokenizer.json",    "tokenizer_config.json", "special_tokens_map.json",
+                                           "added_tokens.json", "vocab.json",            "merges.txt",
+                                           "tokenizer.model",   "chat_template.jinja",   "chat_template.json"};
+
+void copy_if_there(const std::filesystem::path& folder, const std::filesystem::path& source, const char* name) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(source / name, error))
+        write_text(folder / name, read_text(source / name, std::size_t{1} << 30));
+}
 
 std::vector<std::int64_t> shape_of(const Tensor& tensor) {
     return {tensor.shape.begin(), tensor.shape.begin() + tensor.rank};
 }
 
-void write_tensors(const std::filesystem::path& file, Backend& backend,
-                   std::span<const NamedTensor> parameters) {
+void write_tensors(const std::filesystem::path& file, std::span<const ParameterShape> parameters,
+                   const ParameterValues& fill) {
     std::vector<OutTensor> tensors;
-    for (const NamedTensor& parameter : parameters)
-        tensors.push_back({parameter.name, FileDType::f32, shape_of(parameter.tensor), {}});
+    for (const ParameterShape& parameter : parameters)
+        tensors.push_back({parameter.name, FileDType::f32, parameter.shape, {}});
     std::vector<float> values;
     // transformers refuses weight files without this entry.
     write_safetensors(file, tensors, {{"format", "pt"}}, [&](std::size_t i) {
-        values.resize(static_cast<std::size_t>(parameters[i].tensor.size()));
-        download_floats(backend, values, parameters[i].tensor);
+        fill(parameters[i], values);
         return std::as_bytes(std::span<const float>(values));
     });
 }
+
+/// Names, shapes and values of tensors on a backend.
+struct OnBackend {
+    std::vector<ParameterShape> shapes;
+    ParameterValues values;
+
+    OnBackend(Backend& backend, const std::vector<NamedTensor>& all) {
+        std::map<std::string, Tensor> tensors;
+        for (const NamedTensor& parameter : all) {
+            shapes.push_back({parameter.name, shape_of(parameter.tensor)});
+            tensors[parameter.name] = parameter.tensor;
+        }
+        values = [&backend, tensors = std::move(tensors)](const ParameterShape& parameter, std::vector<float>& to) {
+            const Tensor& tensor = tensors.at(parameter.name);
+            to.resize(static_cast<std::size_t>(tensor.size()));
+            download_floats(backend, to, tensor);
+        };
+    }
+};
 
 void write_config(const std::filesystem::path& folder, const std::filesystem::path& source) {
     const std::filesystem::path file = source / "config.json";
@@ -57,11 +76,13 @@ std::string shard_name(std::size_t index, std::size_t count) {
     return name;
 }
 
-void write_weights(const std::filesystem::path& folder, Backend& backend, const Parameters& parameters,
-                   std::uint64_t shard_bytes) {
-    const std::span<const NamedTensor> all = parameters.named();
-    const auto bytes_of = [](const NamedTensor& p) {
-        return static_cast<std::uint64_t>(p.tensor.size()) * 4;
+void write_weights(const std::filesystem::path& folder, std::span<const ParameterShape> all,
+                   const ParameterValues& values, std::uint64_t shard_bytes) {
+    const auto bytes_of = [](const ParameterShape& p) {
+        return std::accumulate(p.shape.begin(), p.shape.end(), std::uint64_t{4},
+                               [](std::uint64_t bytes, std::int64_t size) {
+                                   return bytes * static_cast<std::uint64_t>(size);
+                               });
     };
     std::vector<std::size_t> shard_begin = {0};
     std::uint64_t total = 0, in_shard = 0;
@@ -74,15 +95,15 @@ void write_weights(const std::filesystem::path& folder, Backend& backend, const 
         total += bytes_of(all[i]);
     }
     const std::size_t shards = shard_begin.size();
-    if (shards == 1) return write_tensors(folder / "model.safetensors", backend, all);
+    if (shards == 1) return write_tensors(folder / "model.safetensors", all, values);
 
     nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}},
                                     {"weight_map", nlohmann::json::object()}};
     shard_begin.push_back(all.size());
     for (std::size_t s = 0; s < shards; ++s) {
         const auto part = all.subspan(shard_begin[s], shard_begin[s + 1] - shard_begin[s]);
-        write_tensors(folder / shard_name(s, shards), backend, part);
-        for (const NamedTensor& parameter : part) index["weight_map"][parameter.name] = shard_name(s, shards);
+        write_tensors(folder / shard_name(s, shards), part, values);
+        for (const ParameterShape& parameter : part) index["weight_map"][parameter.name] = shard_name(s, shards);
     }
     write_text(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
@@ -90,16 +111,17 @@ void write_weights(const std::filesystem::path& folder, Backend& backend, const 
 }  // namespace
 
 void write_parameters(const std::filesystem::path& file, Backend& backend,
-                      const std::vector<Prefixed<const Parameters>>& sets) {
+                      const std::vector<Prefixed>& sets) {
     std::vector<NamedTensor> all;
     for (const auto& [prefix, parameters] : sets)
         for (const NamedTensor& parameter : parameters->named())
             all.push_back({prefix + parameter.name, parameter.tensor, parameter.decays});
-    write_tensors(file, backend, all);
+    const OnBackend tensors(backend, all);
+    write_tensors(file, tensors.shapes, tensors.values);
 }
 
 void read_parameters(const std::filesystem::path& file, Backend& backend,
-                     const std::vector<Prefixed<Parameters>>& sets) {
+                     const std::vector<Prefixed>& sets) {
     const SafetensorsFile tensors(file);
     std::vector<float> values;
     for (const auto& [prefix, parameters] : sets) {
@@ -117,17 +139,25 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
     }
 }
 
-void export_model(const std::filesystem::path& folder, const std::filesystem::path& source, Backend& backend,
-                  const Parameters& parameters, std::uint64_t shard_bytes) {
+void copy_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& source) {
+    for (const char* name : tokenizer_files) copy_if_there(folder, source, name);
+}
+
+void export_model(const std::filesystem::path& folder, const std::filesystem::path& source,
+                  const std::vector<ParameterShape>& parameters, const ParameterValues& values,
+                  std::uint64_t shard_bytes) {
     AtomicFolder out(folder);
     write_config(out.path(), source);
-    for (const char* name : companions) {
-        std::error_code error;
-        if (std::filesystem::is_regular_file(source / name, error))
-            write_text(out.path() / name, read_text(source / name, std::size_t{1} << 30));
-    }
-    write_weights(out.path(), backend, parameters, shard_bytes);
+    copy_if_there(out.path(), source, "generation_config.json");
+    copy_tokenizer(out.path(), source);
+    write_weights(out.path(), parameters, values, shard_bytes);
     out.commit();
+}
+
+void export_model(const std::filesystem::path& folder, const std::filesystem::path& source, Backend& backend,
+                  const NamedTensors& parameters, std::uint64_t shard_bytes) {
+    const OnBackend tensors(backend, parameters.named());
+    export_model(folder, source, tensors.shapes, tensors.values, shard_bytes);
 }
 
 }  // namespace wishbone

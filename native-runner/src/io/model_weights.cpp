@@ -110,17 +110,22 @@ void ModelWeights::check(const ModelConfig& config) const {
                             file_of_.at(name), "Check that config.json describes this model.");
 }
 
-void ModelWeights::load(Backend& backend, Parameters& parameters) const {
+void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const {
     std::vector<float> values;
     for (const NamedTensor& parameter : parameters.named()) {
-        const auto found = tensors_.find(parameter.name);
-        if (found == tensors_.end() || found->second->size() != parameter.tensor.size())
-            throw Error(ExitCode::internal, "The model and its file disagree", parameter.name,
-                        "Report this.");
-        values.resize(static_cast<std::size_t>(parameter.tensor.size()));
-        to_float(*found->second, values);
+        read(parameter.name, values);
+        if (static_cast<std::int64_t>(values.size()) != parameter.tensor.size())
+            throw Error(ExitCode::internal, "The model and its file disagree", parameter.name, "Report this.");
         upload_floats(backend, parameter.tensor, values);
     }
+}
+
+void ModelWeights::read(const std::string& name, std::vector<float>& values) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end())
+        throw Error(ExitCode::internal, "The model and its file disagree", name, "Report this.");
+    values.resize(static_cast<std::size_t>(found->second->size()));
+    to_float(*found->second, values);
 }
 
 std::string ModelWeights::content_sha256() const {

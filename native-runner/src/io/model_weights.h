@@ -21,7 +21,10 @@ class ModelWeights {
     ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
 
     /// Converts and uploads all of them.
-    void load(Backend& backend, Parameters& parameters) const;
+    void load(Backend& backend, const NamedTensors& parameters) const;
+
+    /// One tensor by its Hugging Face name, converted to float.
+    void read(const std::string& name, std::vector<float>& values) const;
 
     /// Of names, dtypes, shapes and data of all tensors, however they are divided into files. Uses all cores.
     std::string content_sha256() const;

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
 
 /// The runner does not use these parts; it checks them because a run.json with mistakes cannot repeat a run.
-void check_description(JsonFields& fields) {
+void check_description(JsonFields& fields, RunConfig& config) {
     fields.text("name");
     fields.text("created");
     for (const char* name : {"dataset", "eval_dataset"}) {
@@ -25,6 +25,7 @@ void check_description(JsonFields& fields) {
         dataset.text("sha256");
         dataset.text("format");
         dataset.integer("pairs", 0, most);
+        dataset.any("names");
         dataset.any("files");
         dataset.no_others();
     }
@@ -41,7 +42,8 @@ void check_description(JsonFields& fields) {
     plan.integer("batch_size", 1, most);
     plan.number("epochs", 0, 1e9);
     plan.integer("max_steps", 0, most, 0);
-    plan.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+    config.seed = plan.integer("seed", std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max());
     plan.integer("max_length", 1, most);
     plan.no_others();
 }
@@ -59,7 +61,7 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
                         "Use the version of Wishbone that made the run.");
     RunConfig config;
     config.id = fields.text("id");
-    check_description(fields);
+    check_description(fields, config);
     JsonFields model = fields.object("model");
     config.model = run_folder / model.text("path");
     model.no_others();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace wishbone {
 struct RunConfig {
     std::string id;
     std::filesystem::path model;
+    std::int64_t seed = 0;  ///< of the plan; a new adapter starts from it too
     TrainingOptions training;
     std::string
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training

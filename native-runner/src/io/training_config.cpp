@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "io/adapter.h"
+#include "io/lora_fields.h"
+
 namespace wishbone {
 
 namespace {
@@ -118,6 +121,24 @@ void read_optimizer(JsonFields& fields, TrainingOptions& options) {
                                              Moments::f32);
 }
 
+void read_lora(JsonFields& fields, const std::filesystem::path& run_folder, TrainingOptions& options) {
+    const bool use_peft = fields.boolean("use_peft", false);
+    const LoraConfig lora = read_lora_fields(fields, {"lora_r", "lora_alpha", "lora_target_modules",
+                                                      "lora_rank_pattern", "lora_alpha_pattern"});
+    const std::string adapter = fields.text("adapter_name_or_path", "");
+    const bool merge = fields.boolean("merge_adapter", false);
+    if (!use_peft && (merge || !adapter.empty()))
+        throw bad_input("There is no adapter without use_peft",
+                        fields.where(merge ? "merge_adapter" : "adapter_name_or_path"),
+                        "Set use_peft to true, or leave this out.");
+    if (!use_peft) return;
+    options.merge_adapter = merge;
+    options.lora = lora;
+    if (adapter.empty()) return;
+    options.adapter = run_folder / adapter;
+    options.lora = read_adapter_config(options.adapter);
+}
+
 void read_reference(JsonFields& fields, const std::filesystem::path& run_folder, TrainingOptions& options) {
     options.reference = fields.choice<ReferenceMode>(
         "reference", {{"precompute", ReferenceMode::precompute}, {"in_step", ReferenceMode::in_step}});
@@ -153,6 +174,13 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
     if (options.sync_ref_model && options.reference == ReferenceMode::precompute)
         refuse("sync_ref_model", "A reference that follows the policy cannot be computed up front",
                "Set reference to \"in_step\".");
+    if (options.lora && options.sync_ref_model)
+        refuse("sync_ref_model", "The model below an adapter is the reference and does not change",
+               "Set sync_ref_model to false, or use_peft to false.");
+    if (options.lora && options.sft_steps > 0 && compares && options.reference == ReferenceMode::in_step &&
+        options.reference_model.empty())
+        refuse("sft_steps", "With an adapter, the reference after supervised steps must be computed before the others",
+               "Set reference to \"precompute\".");
     if (!options.reference_model.empty() && !compares)
         refuse("reference_model", "The loss reads no reference",
                "Leave reference_model out, or use a loss with a reference, for example sigmoid.");
@@ -180,6 +208,7 @@ TrainingOptions read_training(JsonFields fields, const std::filesystem::path& ru
     TrainingOptions options;
     options.loss = read_loss(fields);
     read_optimizer(fields, options);
+    read_lora(fields, run_folder, options);
     read_reference(fields, run_folder, options);
     read_eval(fields, options);
     fields.no_others();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <vector>
@@ -61,6 +62,8 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
+    Slot low_rank;                     ///< inside an adapter, [T, r]
+    std::array<Slot, 3> d_low_rank;    ///< its gradient, for each adapter of a fused linear layer
     Slot target_weight;    ///< f32 [R]
     Slot log_sum_squares;  ///< f32 [U]
 };

@@ -2,37 +2,10 @@
 
 namespace wishbone {
 
-/// Hands out consecutive pieces of one allocation; without memory, to learn names, shapes and how much is
-/// needed.
-class Parameters::Cutter {
-  public:
-    Cutter(void* memory, DType dtype) : memory_(memory), dtype_(dtype) {}
-
-    Tensor take(std::initializer_list<std::int64_t> shape) {
-        Tensor tensor(
-            memory_ == nullptr ? nullptr : static_cast<std::byte*>(memory_) + used_ * size_of(dtype_), dtype_,
-            shape);
-        // Every tensor starts on a 128-byte boundary; the gaps stay zero.
-        constexpr std::size_t elements = 64;
-        used_ += (static_cast<std::size_t>(tensor.size()) + elements - 1) / elements * elements;
-        return tensor;
-    }
-
-    std::size_t used() const { return used_; }
-
-  private:
-    void* memory_;
-    DType dtype_;
-    std::size_t used_ = 0;
-};
-
 void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
     const std::int64_t hidden = config.hidden_size, feed_forward = config.intermediate_size;
     const std::int64_t query_rows = config.query_heads * config.head_dim,
                        kv_rows = config.kv_heads * config.head_dim;
-    const auto name = [this](const std::string& text, const Tensor& tensor) {
-        named_.push_back({text, tensor, tensor.rank == 2});
-    };
     const auto linear = [&](std::int64_t outputs, std::int64_t inputs, bool bias) {
         return Linear{cutter.take({outputs, inputs}), bias ? cutter.take({outputs}) : Tensor()};
     };
@@ -102,10 +75,8 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
 Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype) {
     Cutter measure(nullptr, dtype);
     Parameters().cut(config, measure);
-    buffer_ = backend.allocate(measure.used() * size_of(dtype));
-    flat_ = Tensor(buffer_.get(), dtype, {static_cast<std::int64_t>(measure.used())});
-    backend.zero(flat_);
-    Cutter cutter(buffer_.get(), dtype);
+    allocate(backend, measure.used(), dtype);
+    Cutter cutter(memory(), dtype);
     cut(config, cutter);
 }
 

@@ -6,20 +6,9 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/named_tensors.h"
 
 namespace wishbone {
-
-/// A parameter under its Hugging Face name, e.g. `model.layers.0.self_attn.q_proj.weight`.
-struct NamedTensor {
-    std::string name;
-    Tensor tensor;
-    bool decays;  ///< weight decay applies (matrices, not norms and biases), as in transformers' Trainer
-};
-
-struct ParameterShape {
-    std::string name;
-    std::vector<std::int64_t> shape;
-};
 
 /// A linear layer: weight [outputs, inputs], bias [outputs] or empty.
 struct Linear {
@@ -28,15 +17,10 @@ struct Linear {
 
 /// All parameters of a model (or their gradients, or an optimizer moment) in one allocation. Fused matrices
 /// (q,k,v; gate,up) are stored one above the other, so each Hugging Face tensor is a view of consecutive
-/// rows.
-class Parameters {
+/// rows. `lm_head.weight` has no name of its own when the head is tied.
+class Parameters : public NamedTensors {
   public:
     Parameters(Backend& backend, const ModelConfig& config, DType dtype);
-
-    /// In the order of a Hugging Face state dict; `lm_head.weight` is absent when the head is tied.
-    const std::vector<NamedTensor>& named() const { return named_; }
-    /// Everything as one vector, for the optimizer.
-    Tensor flat() const { return flat_; }
 
     /// Norms that the model does not have are empty.
     struct Layer {
@@ -50,13 +34,8 @@ class Parameters {
   private:
     friend std::vector<ParameterShape> parameter_shapes(const ModelConfig& config);
 
-    class Cutter;
     Parameters() = default;
     void cut(const ModelConfig& config, Cutter& cutter);
-
-    Buffer buffer_;
-    Tensor flat_;
-    std::vector<NamedTensor> named_;
 };
 
 /// Every parameter of the model, as `Parameters::named` gives them.

@@ -225,11 +225,25 @@ struct Transformer::Impl {
         return tensors;
     }
 
+    /// A layer of the model and its adapters.
+    struct LayerWeights {
+        const Parameters::Layer& base;
+        const Lora::Layer& adapters;
+    };
+
+    static LayerWeights layer_weights(const ModelView& model, std::int64_t layer) {
+        static const Lora::Layer none = {};
+        const auto at = static_cast<std::size_t>(layer);
+        return {model.base.layers[at], model.adapter != nullptr ? model.adapter->layers[at] : none};
+    }
+
     // ---- pieces of a layer, forward ----
 
-    void project(const Tensor& out, const Tensor& x, const Linear& layer) {
+    void project(const Tensor& out, const Tensor& x, const Linear& layer, const std::vector<LowRank>& adapters) {
         backend.linear(out, x, layer.weight);
         if (layer.bias) backend.add_bias(out, layer.bias);
+        for (const LowRank& adapter : adapters)
+            backend.low_rank(out, activation(work.low_rank, {x.rows(), adapter.a.rows()}), x, adapter);
     }
 
     /// sum = stream + delta (without `delta` the stream itself, which `sum` then is). Returns what the
@@ -248,20 +262,20 @@ struct Transformer::Impl {
     /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
     /// what the layer gave is left in `out`.
     void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
-               const Linear& layer, const Tensor& weight) {
-        if (!weight) return project(delta, x, layer);
-        project(out, x, layer);
+               const Linear& layer, const std::vector<LowRank>& adapters, const Tensor& weight) {
+        if (!weight) return project(delta, x, layer, adapters);
+        project(out, x, layer, adapters);
         backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
     }
 
     /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
     /// or left alone when the heads are normed first.
-    Tensor normed_and_rotated(const Parameters::Layer& weights, const Tensor& qkv, const DeviceBin& bin,
+    Tensor normed_and_rotated(const LayerWeights& weights, const Tensor& qkv, const DeviceBin& bin,
                               std::int64_t layer) {
         Tensor result = qkv;
-        if (weights.query_norm) {
+        if (weights.base.query_norm) {
             result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
-            backend.qk_norm(result, qkv, weights.query_norm, weights.key_norm, shape, norm);
+            backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
         }
         rotate(result, bin, layer, false);
         return result;
@@ -274,9 +288,9 @@ struct Transformer::Impl {
         backend.rope(qkv, rotation.cos, rotation.sin, bin.position, shape, inverse);
     }
 
-    void attend(const Parameters::Layer& weights, const LayerTensors& layer, const Tensor& x,
+    void attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x,
                 const DeviceBin& bin, std::int64_t index) {
-        project(flat(layer.qkv), x, weights.qkv);
+        project(flat(layer.qkv), x, weights.base.qkv, weights.adapters.qkv);
         const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
         const DeviceBin::View& view = view_of(bin, index);
         backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
@@ -284,37 +298,38 @@ struct Transformer::Impl {
 
     /// From attention to the gates of the MLP. `stream` and `attention`: the rows that go on. `delta` is
     /// scratch.
-    void project_and_gate(const Parameters::Layer& weights, const LayerTensors& layer, const Tensor& stream,
+    void project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
                           const Tensor& attention, const Tensor& delta) {
-        leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention, weights.attention_out,
-              weights.after_attention);
-        const Tensor x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.before_mlp);
-        project(layer.gate_up, x, weights.gate_up);
+        leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention, weights.base.attention_out,
+              weights.adapters.attention_out, weights.base.after_attention);
+        const Tensor x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp);
+        project(layer.gate_up, x, weights.base.gate_up, weights.adapters.gate_up);
     }
 
     /// From the gates to what the MLP adds to the stream.
-    void finish_mlp(const Parameters::Layer& weights, const LayerTensors& layer, const Tensor& delta) {
+    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Tensor& delta) {
         const Tensor product = activation(work.wide, {layer.gate_up.rows(), config.intermediate_size});
         backend.glu(product, layer.gate_up, config.activation);
-        leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, weights.down, weights.after_mlp);
+        leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, weights.base.down, weights.adapters.down,
+              weights.base.after_mlp);
     }
 
     /// Everything up to the head: returns the normed hidden states [rows, H] of the rows that are read.
-    Tensor forward_hidden(const Parameters& parameters, DeviceBin& bin, Activations& activations) {
+    Tensor forward_hidden(const ModelView& model, DeviceBin& bin, Activations& activations) {
         const std::int64_t tokens = bin.tokens, hidden = config.hidden_size,
                            out_size = shape.query_heads * shape.head_dim;
 
         Tensor stream = activation(layer_of(activations, 0).input, {tokens, hidden});
-        backend.embedding(stream, parameters.embedding, bin.token);
+        backend.embedding(stream, model.base.embedding, bin.token);
         if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
         Tensor delta;  // what the sublayer before adds to the stream
         for (std::int64_t i = 0; i < config.layers; ++i) {
-            const Parameters::Layer& weights = parameters.layers[static_cast<std::size_t>(i)];
+            const LayerWeights weights = layer_weights(model, i);
             const std::int64_t rows = i + 1 == config.layers ? bin.rows : tokens;
             const LayerTensors layer = tensors_of(activations, i, tokens, rows);
 
             const Tensor x =
-                enter(layer.input, layer.attention_inv_rms, stream, delta, weights.before_attention);
+                enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
             stream = layer.input;
             attend(weights, layer, x, bin, i);
             Tensor attention = layer.attention;
@@ -332,25 +347,25 @@ struct Transformer::Impl {
         const Tensor last = activation(activations.last, {bin.rows, hidden});
         const Tensor normed = activation(activations.hidden, {bin.rows, hidden});
         backend.add_rmsnorm(last, normed, statistic(activations.final_inv_rms, {bin.rows}), stream, delta,
-                            parameters.final_norm, norm);
+                            model.base.final_norm, norm);
         return normed;
     }
 
     /// Brings back what the forward pass did not keep of a layer. The last layer's results are still there.
-    void bring_back(const Parameters::Layer& weights, const LayerTensors& layer, const DeviceBin& bin,
+    void bring_back(const LayerWeights& weights, const LayerTensors& layer, const DeviceBin& bin,
                     std::int64_t index) {
         const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
         if (recompute == Recompute::none) return;
         if (recompute == Recompute::mlp) {
-            const Tensor x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.before_mlp);
-            project(layer.gate_up, x, weights.gate_up);
+            const Tensor x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp);
+            project(layer.gate_up, x, weights.base.gate_up, weights.adapters.gate_up);
         } else {
             const Tensor x =
-                enter(layer.input, layer.attention_inv_rms, layer.input, {}, weights.before_attention);
+                enter(layer.input, layer.attention_inv_rms, layer.input, {}, weights.base.before_attention);
             attend(weights, layer, x, bin, index);
             project_and_gate(weights, layer, layer.input, layer.attention, delta);
         }
-        if (weights.after_mlp) finish_mlp(weights, layer, delta);
+        if (weights.base.after_mlp) finish_mlp(weights, layer, delta);
     }
 
     /// [T, heads, D] as the matrix [T, heads · D].
@@ -366,21 +381,21 @@ struct Transformer::Impl {
         return rows > 0 ? activation(kept.kept_logits, {rows, config.vocab_size}) : Tensor();
     }
 
-    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
                                std::vector<float>* log_sum_squares) {
         if (keep) kept_bin = &bin;
         if (bin.targets == 0) return {};
         Activations& activations = keep ? kept : passing;
-        const Tensor hidden = forward_hidden(parameters, bin, activations);
+        const Tensor hidden = forward_hidden(model, bin, activations);
         const Tensor logps = statistic(activations.logps, {bin.targets});
         backend.head_logps(logps, statistic(activations.head_lse, {bin.rows}),
-                           keep ? kept_logits(bin) : Tensor(), hidden, parameters.head, bin.head,
+                           keep ? kept_logits(bin) : Tensor(), hidden, model.base.head, bin.head,
                            static_cast<float>(config.logit_softcap));
         std::vector<float> result(static_cast<std::size_t>(bin.targets));
         backend.download(result.data(), logps);
         if (log_sum_squares != nullptr) {
             const Tensor of_rows = statistic(work.log_sum_squares, {bin.rows});
-            backend.head_log_sum_squares(of_rows, keep ? kept_logits(bin) : Tensor(), hidden, parameters.head,
+            backend.head_log_sum_squares(of_rows, keep ? kept_logits(bin) : Tensor(), hidden, model.base.head,
                                          statistic(activations.head_lse, {bin.rows}),
                                          static_cast<float>(config.logit_softcap));
             std::vector<float> rows(static_cast<std::size_t>(bin.rows));
@@ -396,9 +411,42 @@ struct Transformer::Impl {
 
     // ---- and backward ----
 
-    void linear_backward(const Linear& d_layer, const Tensor& d_out, const Tensor& x) {
-        backend.linear_backward_weight(d_layer.weight, d_out, x);
+    /// A layer of the gradients. What is frozen is empty.
+    static LayerWeights d_layer_weights(const GradientView& gradients, std::int64_t layer) {
+        static const Parameters::Layer frozen = {};
+        static const Lora::Layer none = {};
+        const auto at = static_cast<std::size_t>(layer);
+        if (gradients.adapter != nullptr) return {frozen, gradients.adapter->layers[at]};
+        return {gradients.base->layers[at], none};
+    }
+
+    void input_backward(const Tensor& d_x, const Tensor& d_out, const Linear& layer,
+                        const std::vector<LowRank>& adapters) {
+        backend.linear_backward_input(d_x, d_out, layer.weight);
+        for (std::size_t i = 0; i < adapters.size(); ++i)
+            backend.low_rank_backward_input(
+                d_x, activation(work.d_low_rank[i], {d_x.rows(), adapters[i].a.rows()}), d_out, adapters[i]);
+    }
+
+    /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
+    void weight_backward(const Linear& d_layer, const std::vector<LowRank>& d_adapters, const Tensor& d_out,
+                         const Tensor& x, const std::vector<LowRank>& adapters) {
+        if (d_layer.weight) backend.linear_backward_weight(d_layer.weight, d_out, x);
         if (d_layer.bias) backend.bias_backward(d_layer.bias, d_out);
+        for (std::size_t i = 0; i < adapters.size(); ++i) {
+            const std::int64_t rank = adapters[i].a.rows();
+            backend.low_rank_backward_weight(d_adapters[i].a, d_adapters[i].b,
+                                             activation(work.low_rank, {x.rows(), rank}),
+                                             activation(work.d_low_rank[i], {x.rows(), rank}), d_out, x, adapters[i]);
+        }
+    }
+
+    /// The lowest layer with something to train; below it no gradient is needed.
+    static std::int64_t lowest_trained(const GradientView& gradients) {
+        if (gradients.adapter == nullptr) return 0;
+        std::int64_t lowest = static_cast<std::int64_t>(gradients.adapter->layers.size());
+        for (const LoraModule& module : gradients.adapter->modules()) lowest = std::min(lowest, module.linear.layer);
+        return lowest;
     }
 
     /// The gradient of what a sublayer's last linear layer gave, `out`, from that of what was added to the
@@ -425,11 +473,13 @@ struct Transformer::Impl {
         return normed;
     }
 
-    void backward(const Parameters& parameters, Parameters& gradients, DeviceBin& bin,
+    void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
                   std::span<const float> weight) {
         if (kept_bin != &bin) throw fault("backward without a forward pass of the same bin that keeps");
         if (static_cast<std::int64_t>(weight.size()) != bin.targets)
             throw fault("backward with too few weights");
+        if ((model.adapter != nullptr) != (gradients.adapter != nullptr))
+            throw fault("an adapter without its gradient");
         kept_bin = nullptr;
         if (bin.targets == 0) return;
         const std::int64_t tokens = bin.tokens, hidden = config.hidden_size,
@@ -441,19 +491,22 @@ struct Transformer::Impl {
         backend.upload(target_weight, weight.data());
         std::int64_t rows = bin.rows;
         Tensor d_normed = activation(work.narrow, {rows, hidden});
-        backend.head_logps_backward(d_normed, gradients.head, kept_logits(bin),
-                                    activation(kept.hidden, {rows, hidden}), parameters.head,
+        const bool frozen = gradients.base == nullptr;
+        backend.head_logps_backward(d_normed, frozen ? Tensor() : gradients.base->head, kept_logits(bin),
+                                    activation(kept.hidden, {rows, hidden}), model.base.head,
                                     statistic(kept.head_lse, {rows}), bin.head, target_weight,
                                     static_cast<float>(config.logit_softcap));
         Tensor d_stream = activation(work.d_rows, {rows, hidden});
         backend.zero(d_stream);
-        backend.rmsnorm_backward(d_stream, gradients.final_norm, activation(work.normed, {rows, hidden}),
-                                 d_normed, activation(kept.last, {rows, hidden}),
-                                 statistic(kept.final_inv_rms, {rows}), parameters.final_norm, norm);
+        backend.rmsnorm_backward(d_stream, frozen ? Tensor() : gradients.base->final_norm,
+                                 activation(work.normed, {rows, hidden}), d_normed,
+                                 activation(kept.last, {rows, hidden}),
+                                 statistic(kept.final_inv_rms, {rows}), model.base.final_norm, norm);
 
-        for (std::int64_t i = config.layers - 1; i >= 0; --i) {
-            const Parameters::Layer& weights = parameters.layers[static_cast<std::size_t>(i)];
-            Parameters::Layer& d_weights = gradients.layers[static_cast<std::size_t>(i)];
+        const std::int64_t lowest = lowest_trained(gradients);
+        for (std::int64_t i = config.layers - 1; i >= lowest; --i) {
+            const LayerWeights weights = layer_weights(model, i);
+            const LayerWeights d_weights = d_layer_weights(gradients, i);
             const LayerTensors layer = tensors_of(kept, i, tokens, rows);
             const bool last = i + 1 == config.layers;
             if (!last) bring_back(weights, layer, bin, i);
@@ -461,27 +514,28 @@ struct Transformer::Impl {
             const Tensor product = activation(work.wide, {rows, feed_forward});
             const Tensor d_product = activation(work.wide2, {rows, feed_forward});
             const Tensor d_mlp = before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms,
-                                             weights.after_mlp, d_weights.after_mlp);
-            backend.linear_backward_input(d_product, d_mlp, weights.down.weight);
+                                             weights.base.after_mlp, d_weights.base.after_mlp);
+            input_backward(d_product, d_mlp, weights.base.down, weights.adapters.down);
             const Tensor d_gate_up = layer.gate_up;
             backend.glu_backward(d_gate_up, product, d_product, layer.gate_up, config.activation);
-            linear_backward(d_weights.down, d_mlp, product);
+            weight_backward(d_weights.base.down, d_weights.adapters.down, d_mlp, product, weights.adapters.down);
 
             d_normed = activation(work.narrow, {rows, hidden});
-            backend.linear_backward_input(d_normed, d_gate_up, weights.gate_up.weight);
-            Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms, weights.before_mlp,
-                                      d_weights.before_mlp);
-            linear_backward(d_weights.gate_up, d_gate_up, x);
+            input_backward(d_normed, d_gate_up, weights.base.gate_up, weights.adapters.gate_up);
+            Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms, weights.base.before_mlp,
+                                      d_weights.base.before_mlp);
+            weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, x,
+                            weights.adapters.gate_up);
 
             const Tensor d_attention = activation(work.d_attention, {tokens, out_size});
             const Tensor d_out = before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
-                                             weights.after_attention, d_weights.after_attention);
+                                             weights.base.after_attention, d_weights.base.after_attention);
             if (last) {
                 // Only the rows that are read went on; the others get their gradient through attention alone.
                 const Tensor d_rows = activation(work.d_attention_rows, {rows, out_size});
-                backend.linear_backward_input(d_rows, d_out, weights.attention_out.weight);
-                linear_backward(d_weights.attention_out, d_out,
-                                activation(kept.attention_rows, {rows, out_size}));
+                input_backward(d_rows, d_out, weights.base.attention_out, weights.adapters.attention_out);
+                weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out,
+                                activation(kept.attention_rows, {rows, out_size}), weights.adapters.attention_out);
                 backend.zero(d_attention);
                 backend.scatter_add_rows(d_attention, d_rows, bin.read_row);
                 const Tensor d_read = d_stream;
@@ -490,31 +544,33 @@ struct Transformer::Impl {
                 backend.scatter_add_rows(d_stream, d_read, bin.read_row);
                 rows = tokens;
             } else {
-                backend.linear_backward_input(d_attention, d_out, weights.attention_out.weight);
-                linear_backward(d_weights.attention_out, d_out, layer.attention);
+                input_backward(d_attention, d_out, weights.base.attention_out, weights.adapters.attention_out);
+                weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, layer.attention,
+                                weights.adapters.attention_out);
             }
 
             const Tensor d_qkv = activation(work.d_qkv, {tokens, heads, shape.head_dim});
             const Tensor qkv =
-                weights.query_norm ? normed_and_rotated(weights, layer.qkv, bin, i) : layer.qkv;
+                weights.base.query_norm ? normed_and_rotated(weights, layer.qkv, bin, i) : layer.qkv;
             const DeviceBin::View& view = view_of(bin, i);
             backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask,
                                        view.shape);
             rotate(d_qkv, bin, i, true);
-            if (weights.query_norm)
-                backend.qk_norm_backward(d_qkv, d_weights.query_norm, d_weights.key_norm, layer.qkv,
-                                         weights.query_norm, weights.key_norm, shape, norm);
+            if (weights.base.query_norm)
+                backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
+                                         weights.base.query_norm, weights.base.key_norm, shape, norm);
             d_normed = activation(work.narrow, {tokens, hidden});
-            backend.linear_backward_input(d_normed, flat(d_qkv), weights.qkv.weight);
+            input_backward(d_normed, flat(d_qkv), weights.base.qkv, weights.adapters.qkv);
             x = enter_backward(d_stream, d_normed, layer.input, layer.attention_inv_rms,
-                               weights.before_attention, d_weights.before_attention);
-            linear_backward(d_weights.qkv, flat(d_qkv), x);
+                               weights.base.before_attention, d_weights.base.before_attention);
+            weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, flat(d_qkv), x, weights.adapters.qkv);
         }
+        if (frozen) return;
         if (config.embedding_scale != 1) backend.scale(d_stream, static_cast<float>(config.embedding_scale));
-        backend.embedding_backward(gradients.embedding, bin.token, d_stream);
+        backend.embedding_backward(gradients.base->embedding, bin.token, d_stream);
     }
 
-    std::vector<float> logits(const Parameters& parameters, std::span<const std::int32_t> tokens) {
+    std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens) {
         const auto length = static_cast<std::int32_t>(tokens.size());
         std::vector<std::int32_t> position(tokens.size()), until(tokens.size(), length);
         for (std::int32_t i = 0; i < length; ++i) position[static_cast<std::size_t>(i)] = i;
@@ -527,10 +583,10 @@ struct Transformer::Impl {
         if (longest == 0) expect_length(length);
         const std::shared_ptr<DeviceBin> bin = prepare(view);
         if (length == 0) return {};
-        const Tensor hidden = forward_hidden(parameters, *bin, passing);
+        const Tensor hidden = forward_hidden(model, *bin, passing);
         Slot slot;
         const Tensor out = activation(slot, {length, config.vocab_size});
-        backend.linear(out, hidden, parameters.head);
+        backend.linear(out, hidden, model.base.head);
         Slot converted;
         const Tensor out_f32 = dtype == DType::f32 ? out : statistic(converted, {length, config.vocab_size});
         if (dtype != DType::f32) backend.copy(out_f32, out);
@@ -553,18 +609,18 @@ void Transformer::expect_length(std::int64_t longest) { impl_->expect_length(lon
 
 std::shared_ptr<DeviceBin> Transformer::prepare(const BinView& bin) { return impl_->prepare(bin); }
 
-std::vector<float> Transformer::forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+std::vector<float> Transformer::forward(const ModelView& model, DeviceBin& bin, bool keep,
                                         std::vector<float>* log_sum_squares) {
-    return impl_->forward(parameters, bin, keep, log_sum_squares);
+    return impl_->forward(model, bin, keep, log_sum_squares);
 }
 
-void Transformer::backward(const Parameters& parameters, Parameters& gradients, DeviceBin& bin,
+void Transformer::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
                            std::span<const float> weight) {
-    impl_->backward(parameters, gradients, bin, weight);
+    impl_->backward(model, gradients, bin, weight);
 }
 
-std::vector<float> Transformer::logits(const Parameters& parameters, std::span<const std::int32_t> tokens) {
-    return impl_->logits(parameters, tokens);
+std::vector<float> Transformer::logits(const ModelView& model, std::span<const std::int32_t> tokens) {
+    return impl_->logits(model, tokens);
 }
 
 }  // namespace wishbone

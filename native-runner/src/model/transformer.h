@@ -9,7 +9,7 @@
 #include "backend/backend.h"
 #include "io/plan.h"
 #include "model/config.h"
-#include "model/parameters.h"
+#include "model/model_view.h"
 #include "model/recompute.h"
 
 namespace wishbone {
@@ -39,17 +39,18 @@ class Transformer {
     /// Log-probability of each of the bin's targets, in the plan's order. With `keep`, activations stay for
     /// one `backward` (they are overwritten by the next `forward` that keeps). `log_sum_squares`, when asked
     /// for, gets log sum p(.)² of each target's row.
-    std::vector<float> forward(const Parameters& parameters, DeviceBin& bin, bool keep,
+    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
                                std::vector<float>* log_sum_squares = nullptr);
 
     /// Adds the gradient of sum(weight[r] · logp[r]) over the bin's targets to `gradients` (f32).
-    /// Must follow a keeping `forward` of the same bin.
-    void backward(const Parameters& parameters, Parameters& gradients, DeviceBin& bin,
+    /// Must follow a keeping `forward` of the same bin and model. A model with an adapter takes the gradient of the
+    /// adapter, any other that of its parameters.
+    void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
                   std::span<const float> weight);
 
     /// Logits [tokens, V] of one plain causal sequence, on the host. For checks against other
     /// implementations.
-    std::vector<float> logits(const Parameters& parameters, std::span<const std::int32_t> tokens);
+    std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens);
 
   private:
     struct Impl;

@@ -43,8 +43,13 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     Parameters policy(counter, config, counter.activation_dtype());
     Transformer llama(counter, config, settings.recompute);
     llama.expect_length(plan.longest_position());
+    std::optional<Lora> adapter;
+    if (settings.training.lora)
+        adapter.emplace(counter, config, lora_modules(config, *settings.training.lora, "training"),
+                        counter.activation_dtype());
+    const Policy trained = adapter ? Policy(policy, *adapter) : Policy(policy);
     memory.weights = counter.memory_in_use() - workspaces;
-    Trainer trainer(counter, llama, policy, settings.training);
+    Trainer trainer(counter, llama, trained, settings.training);
     const bool copied = trainer.reference_model() != nullptr;
     memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
     if (copied) memory.weights *= 2;
@@ -58,9 +63,10 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     for (const std::int64_t b : largest_bins(plan)) {
         const BinView view = plan.bin(b);
         const auto bin = llama.prepare(view);
-        llama.forward(policy, *bin, false);
-        llama.forward(policy, *bin, true);
-        llama.backward(policy, trainer.gradients(), *bin, std::vector<float>(view.target_row.size(), 0.0f));
+        llama.forward(trained.view(), *bin, false);
+        llama.forward(trained.view(), *bin, true);
+        llama.backward(trained.view(), trainer.gradient_view(), *bin,
+                       std::vector<float>(view.target_row.size(), 0.0f));
     }
     memory.activations = counter.peak_memory() - memory.weights - memory.optimizer;
     return memory;

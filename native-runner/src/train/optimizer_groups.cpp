@@ -27,7 +27,7 @@ bool matches(std::string_view pattern, std::string_view name) {
     return p == pattern.size();
 }
 
-std::vector<OptimizerGroup> optimizer_groups(const Parameters& parameters, const TrainingOptions& options) {
+std::vector<OptimizerGroup> optimizer_groups(const NamedTensors& parameters, const TrainingOptions& options) {
     const Tensor flat = parameters.flat();
     const auto* base = static_cast<const std::byte*>(flat.data);
     const auto element = static_cast<std::ptrdiff_t>(size_of(flat.dtype));

@@ -9,7 +9,7 @@
 
 namespace wishbone {
 
-/// Parameters that lie side by side and are updated alike: elements [begin, end) of `Parameters::flat`.
+/// Parameters that lie side by side and are updated alike: elements [begin, end) of `NamedTensors::flat`.
 struct OptimizerGroup {
     std::int64_t begin = 0, end = 0;
     double learning_rate_factor = 1;  ///< of the run's learning rate
@@ -18,7 +18,7 @@ struct OptimizerGroup {
 
 /// The whole model in groups: matrices decay, norms do not, as in transformers' Trainer; `parameter_groups` says
 /// otherwise for the names that match. Throws Error(bad_input) for a pattern that matches no parameter.
-std::vector<OptimizerGroup> optimizer_groups(const Parameters& parameters, const TrainingOptions& options);
+std::vector<OptimizerGroup> optimizer_groups(const NamedTensors& parameters, const TrainingOptions& options);
 
 /// `*` in the pattern stands for any text, also none.
 bool matches(std::string_view pattern, std::string_view name);

@@ -71,7 +71,7 @@ std::optional<PlanReference> RunReference::of_start_model(const RunPlan& of, con
 std::optional<PlanReference> RunReference::of_policy(const RunPlan& of, const BinProgress& progress,
                                                      const StopRequested& stop) {
     PlanReference reference(of.plan, config_.training.loss.ld_alpha);
-    if (!trainer_.compute_reference(of.plan, reference, progress, stop)) return std::nullopt;
+    if (!trainer_.compute_reference(of.plan, reference, progress, stop, nullptr, true)) return std::nullopt;
     write_reference_logps(of.reference_file, made_for(of), reference.logps);
     return reference;
 }

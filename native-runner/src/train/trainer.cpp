@@ -15,7 +15,7 @@ constexpr double clip_epsilon = 1e-6;  // as in torch.nn.utils.clip_grad_norm_
 
 std::size_t index(std::int64_t value) { return static_cast<std::size_t>(value); }
 
-Tensor elements(const Parameters& parameters, std::int64_t begin, std::int64_t end) {
+Tensor elements(const NamedTensors& parameters, std::int64_t begin, std::int64_t end) {
     Tensor flat = parameters.flat();
     flat.rank = 1;
     flat.shape = {flat.size(), 0, 0, 0};
@@ -57,7 +57,7 @@ struct Trainer::StepWork {
     std::vector<PairMetrics> sources;
 };
 
-Trainer::Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options)
+Trainer::Trainer(Backend& backend, Transformer& llama, Policy policy, const TrainingOptions& options)
     : backend_(backend),
       llama_(llama),
       policy_(policy),
@@ -65,25 +65,35 @@ Trainer::Trainer(Backend& backend, Transformer& llama, Parameters& policy, const
       preference_(options.loss),
       warm_up_(sft_alone()),
       lengths_(options.loss.ld_alpha),
-      master_(policy.flat().dtype == DType::f32
+      master_(policy.trained().flat().dtype == DType::f32
                   ? std::nullopt
-                  : std::optional<Parameters>(std::in_place, backend, llama.config(), DType::f32)),
-      gradients_(backend, llama.config(), DType::f32),
-      first_moment_(backend, llama.config(), dtype_of(options.moments)),
-      second_moment_(backend, llama.config(), dtype_of(options.moments)),
-      groups_(optimizer_groups(policy, options)) {
-    if (master_) backend_.copy(master_->flat(), policy.flat());
-    if (options_.reference == ReferenceMode::in_step && options_.reference_model.empty() && needs_reference())
-        reference_ = std::make_unique<ReferenceModel>(backend, llama, policy);
+                  : std::optional<NamedTensors>(std::in_place, backend, policy.trained(), DType::f32)),
+      full_gradients_(policy.adapter != nullptr
+                          ? std::nullopt
+                          : std::optional<Parameters>(std::in_place, backend, llama.config(), DType::f32)),
+      lora_gradients_(policy.adapter == nullptr
+                          ? std::nullopt
+                          : std::optional<Lora>(std::in_place, backend, llama.config(), policy.adapter->modules(),
+                                                DType::f32)),
+      first_moment_(backend, policy.trained(), dtype_of(options.moments)),
+      second_moment_(backend, policy.trained(), dtype_of(options.moments)),
+      groups_(optimizer_groups(policy.trained(), options)) {
+    if (master_) backend_.copy(master_->flat(), policy.trained().flat());
+    if (options_.reference == ReferenceMode::in_step && options_.reference_model.empty() && needs_reference() &&
+        policy.adapter == nullptr)
+        reference_ = std::make_unique<ReferenceModel>(backend, llama, policy.base);
 }
 
 void Trainer::take_reference() {
     if (reference_ && options_.reference_model.empty())
-        backend_.copy(reference_->parameters().flat(), policy_.flat());
+        backend_.copy(reference_->parameters().flat(), policy_.base.flat());
 }
 
 bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
-                                const StopRequested& stop, ReferenceModel* model) {
+                                const StopRequested& stop, ReferenceModel* model, bool with_adapter) {
+    const ModelView weights = model          ? ModelView(model->parameters())
+                              : with_adapter ? policy_.view()
+                                             : ModelView(policy_.base);
     std::vector<bool> known(reference.keys(), false);
     std::vector<std::int64_t> bins;
     std::vector<std::vector<std::int32_t>> new_sequences;
@@ -115,7 +125,7 @@ bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, cons
         const BinView view = plan.bin(bins[i]);
         Transformer& llama = model ? model->llama() : llama_;
         const auto device = llama.prepare(view);
-        add_reference(view, llama.forward(model ? model->parameters() : policy_, *device, false), lengths_,
+        add_reference(view, llama.forward(weights, *device, false), lengths_,
                       sequences);
         for (const std::int32_t sequence : new_sequences[i])
             reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
@@ -139,7 +149,7 @@ Trainer::StepWork Trainer::begin(const Plan& plan, std::int64_t step, const Pref
 
     work.size.pairs = end - begin;
     bool pairs_are_whole = true;
-    const bool reads_reference = loss.needs_reference() && !reference_;
+    const bool reads_reference = loss.needs_reference() && !computes_reference();
     for (std::int64_t p = begin; p < end; ++p) {
         const std::int32_t chosen = plan.pair_chosen[index(p)], rejected = plan.pair_rejected[index(p)];
         SequenceState &a = sequences_[index(chosen)], &b = sequences_[index(rejected)];
@@ -158,14 +168,15 @@ Trainer::StepWork Trainer::begin(const Plan& plan, std::int64_t step, const Pref
 
 /// Log-probabilities of a bin's sequences under the policy and an in-step reference.
 void Trainer::forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep) {
-    if (work.loss.needs_reference() && reference_) {
-        // A model of another shape prepares the bin for itself.
-        Transformer& llama = reference_->llama();
+    if (work.loss.needs_reference() && computes_reference()) {
+        // A model of another shape prepares the bin for itself. Below an adapter is the start model.
+        Transformer& llama = reference_ ? reference_->llama() : llama_;
         const auto own = &llama == &llama_ ? nullptr : llama.prepare(view);
-        add_reference(view, llama.forward(reference_->parameters(), own ? *own : bin, false), lengths_, sequences_);
+        const ModelView model = reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base);
+        add_reference(view, llama.forward(model, own ? *own : bin, false), lengths_, sequences_);
     }
     TargetLogps values;
-    values.logps = llama_.forward(policy_, bin, keep,
+    values.logps = llama_.forward(policy_.view(), bin, keep,
                                   work.loss.options().use_weighting ? &values.log_sum_squares : nullptr);
     add_policy(view, values, lengths_, sequences_);
 }
@@ -182,7 +193,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
         evaluate_pairs(work, -1);
     }
 
-    backend_.zero(gradients_.flat());
+    backend_.zero(gradients().flat());
     StepResult result;
     std::vector<float> weight;
     for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
@@ -192,18 +203,20 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
             forward_bin(work, view, *device, true);
             evaluate_pairs(work, b);
         } else {
-            llama_.forward(policy_, *device, true);
+            llama_.forward(policy_.view(), *device, true);
         }
         target_weights(view, lengths_, sequences_, weight);
-        llama_.backward(policy_, gradients_, *device, weight);
+        llama_.backward(policy_.view(), gradient_view(), *device, weight);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
-        result.flops += view.flops * (work.loss.needs_reference() && reference_ ? 4 : 3);
+        // The weights below an adapter need no gradient.
+        const int passes = policy_.adapter != nullptr ? 2 : 3;
+        result.flops += view.flops * (passes + (work.loss.needs_reference() && computes_reference() ? 1 : 0));
     }
 
     result.pairs = work.size.pairs;
     result.mean = work.all.mean();
     result.sources = std::move(work.sources);
-    result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients_.flat()));
+    result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients().flat()));
     if (!std::isfinite(result.grad_norm)) throw not_finite("gradient", step);
     return result;
 }
@@ -275,9 +288,9 @@ void Trainer::update(double learning_rate, double grad_norm) {
                              static_cast<float>(group.weight_decay),
                              updates_,
                              group.begin};
-        backend_.adamw(elements(policy_, group.begin, group.end),
+        backend_.adamw(elements(policy_.trained(), group.begin, group.end),
                        master_ ? elements(*master_, group.begin, group.end) : Tensor(),
-                       elements(gradients_, group.begin, group.end),
+                       elements(gradients(), group.begin, group.end),
                        elements(first_moment_, group.begin, group.end),
                        elements(second_moment_, group.begin, group.end), static_cast<float>(scale), adamw);
     }
@@ -291,7 +304,7 @@ void Trainer::follow_policy() {
 }
 
 void Trainer::master_changed() {
-    if (master_) backend_.copy(policy_.flat(), master_->flat());
+    if (master_) backend_.copy(policy_.trained().flat(), master_->flat());
 }
 
 void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config) {

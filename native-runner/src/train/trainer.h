@@ -48,14 +48,27 @@ using StopRequested = std::function<bool()>;
 /// Told after each bin how many of how many are done.
 using BinProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+/// What training changes: all parameters of a model, or an adapter on it, the model then being the reference.
+struct Policy {
+    Policy(Parameters& the_base) : base(the_base) {}
+    Policy(Parameters& the_base, Lora& the_adapter) : base(the_base), adapter(&the_adapter) {}
+
+    ModelView view() const { return {base, adapter}; }
+    NamedTensors& trained() const { return adapter != nullptr ? static_cast<NamedTensors&>(*adapter) : base; }
+
+    Parameters& base;
+    Lora* adapter = nullptr;
+};
+
 /// Preference training of one model: policy, its f32 master copy where the backend computes in less, gradients,
 /// AdamW moments, reference. Knows nothing of files, events or plans beyond the one it is handed, so that
 /// training, speed measurement and tests share it.
 class Trainer {
   public:
-    /// Gradients, moments and the master copy are allocated here. `policy` must outlive the trainer. With
-    /// ReferenceMode::in_step the policy is copied as reference now, unless the options name another model.
-    Trainer(Backend& backend, Transformer& llama, Parameters& policy, const TrainingOptions& options);
+    /// Gradients, moments and the master copy are allocated here, of what is trained. `policy` must outlive the trainer.
+    /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
+    /// another model.
+    Trainer(Backend& backend, Transformer& llama, Policy policy, const TrainingOptions& options);
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }
@@ -72,10 +85,11 @@ class Trainer {
     /// After `sft_steps`: what they led to becomes the start model. Only for an in-step reference of the options.
     void take_reference();
 
-    /// Fills `reference.logps`, each key's sequence evaluated once with `model`, or with the policy as it is now.
+    /// Fills `reference.logps`, each key's sequence evaluated once with `model`, or with the start model (the policy as it
+    /// is now, or the model below an adapter), or `with_adapter`.
     /// Bins without a new key are skipped. False when stopped.
     bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
-                           const StopRequested& stop, ReferenceModel* model = nullptr);
+                           const StopRequested& stop, ReferenceModel* model = nullptr, bool with_adapter = false);
     /// For ReferenceMode::precompute, before the first step that needs it.
     void set_reference(PlanReference reference) { reference_logps_ = std::move(reference); }
 
@@ -88,20 +102,28 @@ class Trainer {
     std::optional<EvalResult> evaluate(const Plan& plan, const PlanReference& reference,
                                        const StopRequested& stop);
 
-    Parameters& policy() { return policy_; }
-    /// The weights in f32: the master copy, or the policy itself when that is f32. After writing to them call
+    const Policy& policy() const { return policy_; }
+    /// The trained weights in f32: the master copy, or the weights themselves when they are f32. After writing to them call
     /// `master_changed`.
-    Parameters& master() { return master_ ? *master_ : policy_; }
+    NamedTensors& master() { return master_ ? *master_ : policy_.trained(); }
     void master_changed();
-    Parameters& gradients() { return gradients_; }
-    Parameters& first_moment() { return first_moment_; }
-    Parameters& second_moment() { return second_moment_; }
+    NamedTensors& gradients() { return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_; }
+    GradientView gradient_view() {
+        return full_gradients_ ? GradientView(*full_gradients_) : GradientView(*lora_gradients_);
+    }
+    NamedTensors& first_moment() { return first_moment_; }
+    NamedTensors& second_moment() { return second_moment_; }
     /// Updates done so far, which AdamW's bias correction depends on; set on resume.
     std::int64_t updates() const { return updates_; }
     void set_updates(std::int64_t updates) { updates_ = updates; }
 
   private:
     struct StepWork;
+
+    /// A forward pass of the reference is part of every step.
+    bool computes_reference() const {
+        return reference_ != nullptr || (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
+    }
 
     StepWork begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                    const PlanReference& reference);
@@ -112,12 +134,14 @@ class Trainer {
 
     Backend& backend_;
     Transformer& llama_;
-    Parameters& policy_;
+    Policy policy_;
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;
-    std::optional<Parameters> master_;
-    Parameters gradients_, first_moment_, second_moment_;
+    std::optional<NamedTensors> master_;
+    std::optional<Parameters> full_gradients_;
+    std::optional<Lora> lora_gradients_;
+    NamedTensors first_moment_, second_moment_;
     std::unique_ptr<ReferenceModel> reference_;
     PlanReference reference_logps_;
     /// By sequence id; only those of the step in progress mean anything: a plan may have hundreds of thousands.

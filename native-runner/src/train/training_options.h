@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/lora_config.h"
 #include "train/loss/loss_options.h"
 
 namespace wishbone {
@@ -42,6 +43,10 @@ struct TrainingOptions {
     std::vector<ParameterGroup> parameter_groups;  ///< the first that matches counts
     double max_grad_norm = 1.0;                    ///< 0 means no clipping
     Moments moments = Moments::f32;
+
+    std::optional<LoraConfig> lora;  ///< empty: all parameters are trained
+    std::filesystem::path adapter;   ///< PEFT folder the adapter starts from; empty: a new one
+    bool merge_adapter = false;      ///< the export is the whole model, the adapter merged into it
 
     ReferenceMode reference = ReferenceMode::precompute;
     std::filesystem::path reference_model;  ///< empty: the start model

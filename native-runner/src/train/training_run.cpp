@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/version.h"
+#include "io/adapter.h"
 #include "io/atomic_file.h"
 #include "io/model_config.h"
 #include "io/model_export.h"
@@ -82,12 +83,21 @@ class TrainingRun {
                                 "Start the run with an eval dataset, or set training.eval_steps to 0.");
             eval_ = read_plan("eval-plan.safetensors", "eval-reference.safetensors");
         }
+        read_adapter();
         check_schedule_fits(steps(), options(), run_json());
         backend_ = make_backend(config_.backend);
         if (options().moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
             throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
                             run_json() + ": training.adam_moments", "Use \"float32\".");
         check_reference_model();
+    }
+
+    void read_adapter() {
+        if (!options().lora) return;
+        const std::filesystem::path& folder = options().adapter;
+        modules_ = lora_modules(model_config_, *options().lora,
+                                folder.empty() ? run_json() + ": training" : (folder / "adapter_config.json").string());
+        if (!folder.empty()) adapter_weights_.emplace(folder, modules_);
     }
 
     RunPlan read_plan(const char* name, const char* reference) const {
@@ -160,9 +170,18 @@ class TrainingRun {
         llama_.emplace(*backend_, model_config_, config_.recompute);
         llama_->expect_length(longest());
         // The trainer copies an in-step reference from the policy, which is still the start model here.
-        trainer_.emplace(*backend_, *llama_, *policy_, options());
-        // A file may hold more digits than the policy's dtype.
-        if (&trainer_->master() != &*policy_) weights.load(*backend_, trainer_->master());
+        if (options().lora) adapter_.emplace(*backend_, model_config_, modules_, backend_->activation_dtype());
+        trainer_.emplace(*backend_, *llama_, adapter_ ? Policy(*policy_, *adapter_) : Policy(*policy_), options());
+        if (adapter_) {
+            if (adapter_weights_)
+                adapter_weights_->load(*backend_, trainer_->master());
+            else
+                initialise(*backend_, trainer_->master(), config_.seed);
+            trainer_->master_changed();
+        } else if (&trainer_->master() != &*policy_) {
+            // A file may hold more digits than the policy's dtype.
+            weights.load(*backend_, trainer_->master());
+        }
         reference_.emplace(config_, model_config_, longest(), *backend_, *trainer_);
     }
 
@@ -336,8 +355,17 @@ class TrainingRun {
             load_weights(folder_, *best_.step(), *backend_, *trainer_);
             fields["step"] = *best_.step();
         }
-        export_model(folder_ / "export", config_.model, *backend_, trainer_->master());
+        export_trained();
         events_.write("export", fields);
+    }
+
+    void export_trained() {
+        const NamedTensors& trained = trainer_->master();
+        if (!adapter_) return export_model(folder_ / "export", config_.model, *backend_, trained);
+        const bool merge = options().merge_adapter;
+        export_adapter(folder_ / (merge ? "adapter" : "export"), config_.model, *options().lora, *backend_, trained);
+        if (merge)
+            export_merged(folder_ / "export", config_.model, model_config_, modules_, *backend_, trained);
     }
 
     void begin_phase(const char* phase) {
@@ -370,7 +398,10 @@ class TrainingRun {
     std::optional<Checkpoint> checkpoint_;
     BestModel best_;
     std::int64_t saved_ = -1;  ///< step of the newest checkpoint
+    std::vector<LoraModule> modules_;  ///< that have an adapter
+    std::optional<AdapterWeights> adapter_weights_;  ///< where the adapter starts, unless it is a new one
     std::optional<Parameters> policy_;
+    std::optional<Lora> adapter_;
     std::optional<Transformer> llama_;
     std::optional<Trainer> trainer_;
     std::optional<RunReference> reference_;

@@ -102,6 +102,41 @@ TEST_CASE("linear and its gradients") {
     CHECK_THROWS(device.backend->linear(out, tw, tx));
 }
 
+TEST_CASE("low-rank adapters and their gradients, on some outputs of a layer") {
+    std::mt19937 random(23);
+    Device device(make_cpu_backend(2));
+    const std::int64_t rows = 13, inputs = 9, outputs = 17, first = 5, count = 7, rank = 3;
+    const float scale = 1.5f;
+    Values x = random_values(random, 13 * 9), a = random_values(random, 3 * 9), b = random_values(random, 7 * 3);
+    const Values before = random_values(random, 13 * 17), d_out = random_values(random, 13 * 17),
+                 d_x_before = random_values(random, 13 * 9), d_a_before = random_values(random, 3 * 9),
+                 d_b_before = random_values(random, 7 * 3);
+    const auto expected = [&] {
+        Values sum = before;
+        const Values change = linear(linear(x, a, inputs), b, rank);
+        for (std::int64_t i = 0; i < rows; ++i)
+            for (std::int64_t j = 0; j < count; ++j)
+                sum[static_cast<std::size_t>(i * outputs + first + j)] +=
+                    static_cast<double>(scale) * change[static_cast<std::size_t>(i * count + j)];
+        return sum;
+    };
+    const auto loss = [&] { return dot(d_out, expected()); };
+    const LowRank adapter{device.put(a, {rank, inputs}), device.put(b, {count, rank}), first, scale};
+    const Tensor tx = device.put(x, {rows, inputs}), td = device.put(d_out, {rows, outputs}),
+                 out = device.put(before, {rows, outputs}), d_x = device.put(d_x_before, {rows, inputs}),
+                 d_a = device.put(d_a_before, {rank, inputs}), d_b = device.put(d_b_before, {count, rank}),
+                 h = device.poisoned({rows, rank}), d_h = device.poisoned({rows, rank});
+    device.backend->low_rank(out, h, tx, adapter);
+    device.backend->low_rank_backward_input(d_x, d_h, td, adapter);
+    device.backend->low_rank_backward_weight(d_a, d_b, device.poisoned({rows, rank}), d_h, td, tx, adapter);
+    CHECK(relative_difference(device.get(out), expected()) < 1e-6);
+    CHECK(relative_difference(device.get(d_x), plus(d_x_before, gradient(loss, x))) < 1e-6);
+    CHECK(relative_difference(device.get(d_a), plus(d_a_before, gradient(loss, a))) < 1e-6);
+    CHECK(relative_difference(device.get(d_b), plus(d_b_before, gradient(loss, b))) < 1e-6);
+    CHECK_THROWS(device.backend->low_rank(out, h, tx, {adapter.a, adapter.b, 11, scale}));
+    CHECK_THROWS(device.backend->low_rank(out, d_x, tx, adapter));
+}
+
 TEST_CASE("biases and sums") {
     std::mt19937 random(13);
     Device device(make_cpu_backend(2));

@@ -71,6 +71,20 @@ struct Model {
         std::vector<float> logps;
         Weights gradients;
     };
+    /// With an adapter, whose gradient it returns; the model below it is frozen.
+    Result run(const OwnedBin& bin, const std::vector<double>& weight, const std::vector<LoraModule>& modules,
+               const Weights& values) {
+        const Lora exact(backend, config, modules, DType::f32);
+        Lora adapter(backend, config, modules, backend.activation_dtype()), gradients(backend, config, modules, DType::f32);
+        upload(backend, exact, values);
+        backend.copy(adapter.flat(), exact.flat());
+        const auto prepared = llama.prepare(bin.view());
+        Result result;
+        result.logps = llama.forward({parameters, &adapter}, *prepared, true);
+        llama.backward({parameters, &adapter}, gradients, *prepared, std::vector<float>(weight.begin(), weight.end()));
+        result.gradients = download(backend, gradients);
+        return result;
+    }
     Result run(const OwnedBin& bin, const std::vector<double>& weight) {
         Parameters gradients(backend, config, DType::f32);
         const auto prepared = llama.prepare(bin.view());
@@ -157,6 +171,44 @@ TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as 
                 for (const auto& [parameter, gradient] : expected.gradients) {
                     CAPTURE(parameter);
                     CHECK(relative_difference(result.gradients.at(parameter), gradient) < features_close);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as naive" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(15);
+    LoraConfig some;
+    some.r = 3;
+    LoraConfig all;
+    all.use_rslora = true;
+    all.rank_pattern = {{"down_proj", 64}};
+    for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
+        CAPTURE(name);
+        const Weights weights = weights_of(random, config);
+        if (config.fused_projections)
+            some.target_modules = {"qkv_proj", "o_proj", "gate_up_proj"};
+        else
+            some.target_modules = {"v_proj", "o_proj", "up_proj"};
+        Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
+        for (const LoraConfig& lora : {all, some}) {
+            const std::vector<LoraModule> modules = lora_modules(config, lora, "test");
+            Weights adapter;
+            for (const LoraModule& module : modules) {
+                adapter[module.linear.name + ".lora_A.weight"] = random_bf16(random, module.rank * module.linear.inputs, 0.06);
+                adapter[module.linear.name + ".lora_B.weight"] = random_bf16(random, module.linear.outputs * module.rank, 0.02);
+            }
+            const RandomBin bin(
+                random, {.trees = 3, .deepest = 4, .most_children = 3, .longest_segment = 90, .vocabulary = 203});
+            const std::vector<double> weight = random_values(random, bin.shared.target_row.size());
+            const Model::Result expected = cpu.run(bin.shared, weight, modules, adapter);
+            for (const OwnedBin& owned : {bin.shared, bin.naive()}) {
+                const Model::Result result = cuda.run(owned, weight, modules, adapter);
+                CHECK(spread(result.logps, expected.logps) < logps_close);
+                for (const auto& [parameter, gradient] : expected.gradients) {
+                    CAPTURE(parameter);
+                    CHECK(relative_difference(result.gradients.at(parameter), gradient) < gradients_close);
                 }
             }
         }

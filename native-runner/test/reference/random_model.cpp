@@ -23,7 +23,7 @@ Weights random_weights(std::mt19937& random, const ModelConfig& config) {
     return weights;
 }
 
-void upload(Backend& backend, const Parameters& parameters, const Weights& weights) {
+void upload(Backend& backend, const NamedTensors& parameters, const Weights& weights) {
     if (parameters.named().size() != weights.size()) throw std::out_of_range("numbers of parameters differ");
     for (const NamedTensor& named : parameters.named()) {
         const std::vector<double>& values = weights.at(named.name);
@@ -34,7 +34,7 @@ void upload(Backend& backend, const Parameters& parameters, const Weights& weigh
     }
 }
 
-Weights download(Backend& backend, const Parameters& parameters) {
+Weights download(Backend& backend, const NamedTensors& parameters) {
     Weights weights;
     for (const NamedTensor& named : parameters.named()) {
         std::vector<float> floats(static_cast<std::size_t>(named.tensor.size()));

@@ -11,9 +11,9 @@ namespace wishbone::reference {
 Weights random_weights(std::mt19937& random, const ModelConfig& config);
 
 /// The same numbers on a backend. Throws std::out_of_range when the two sides differ in names.
-void upload(Backend& backend, const Parameters& parameters, const Weights& weights);
+void upload(Backend& backend, const NamedTensors& parameters, const Weights& weights);
 
 /// Parameters or gradients back in double.
-Weights download(Backend& backend, const Parameters& parameters);
+Weights download(Backend& backend, const NamedTensors& parameters);
 
 }  // namespace wishbone::reference

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -20,9 +22,15 @@ struct LoadedRun {
         : backend(make_cpu_backend(threads)),
           policy(*backend, config, DType::f32),
           llama(*backend, config),
-          trainer((load(config, seed), *backend), llama, policy, options) {}
+          adapter(options.lora ? std::optional<Lora>(std::in_place, *backend, config,
+                                                     lora_modules(config, *options.lora, "test"), DType::f32)
+                               : std::nullopt),
+          trainer((load(config, seed), *backend), llama, adapter ? Policy(policy, *adapter) : Policy(policy),
+                  options) {
+        if (adapter) initialise(*backend, *adapter, seed);
+    }
 
-    std::vector<float> values(const Parameters& parameters) const {
+    std::vector<float> values(const NamedTensors& parameters) const {
         std::vector<float> all;
         for (const NamedTensor& parameter : parameters.named()) {
             std::vector<float> part(static_cast<std::size_t>(parameter.tensor.size()));
@@ -35,6 +43,7 @@ struct LoadedRun {
     std::unique_ptr<Backend> backend;
     Parameters policy;
     Transformer llama;
+    std::optional<Lora> adapter;
     Trainer trainer;
 
   private:

@@ -22,9 +22,12 @@ Plan random_plan() {
 /// Peak of a whole run on the CPU backend.
 std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const auto backend = make_cpu_backend(1);
-    Parameters policy(*backend, config, DType::f32);
+    Parameters base(*backend, config, DType::f32);
     Transformer llama(*backend, config, settings.recompute);
-    Trainer trainer(*backend, llama, policy, settings.training);
+    std::optional<Lora> adapter;
+    if (settings.training.lora)
+        adapter.emplace(*backend, config, lora_modules(config, *settings.training.lora, "test"), DType::f32);
+    Trainer trainer(*backend, llama, adapter ? Policy(base, *adapter) : Policy(base), settings.training);
     if (settings.training.reference == ReferenceMode::precompute) {
         PlanReference reference(plan, std::nullopt);
         trainer.compute_reference(plan, reference, silent, never);
@@ -47,6 +50,24 @@ TEST_CASE("the predicted peak memory is what a run then takes") {
             CHECK(predicted == doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
             if (recompute == Recompute::none) without = static_cast<std::size_t>(predicted);
             else CHECK(predicted < static_cast<double>(without));
+        }
+}
+
+TEST_CASE("an adapter takes no second model, and gradients and moments of its own size only") {
+    const Plan plan = random_plan();
+    for (const ReferenceMode reference : {ReferenceMode::precompute, ReferenceMode::in_step})
+        for (const Recompute recompute : {Recompute::none, Recompute::block}) {
+            MemorySettings settings{"cpu", recompute, {}};
+            settings.training.reference = reference;
+            const MemoryPlan full = plan_memory(plan, config, settings);
+            settings.training.lora.emplace();
+            settings.training.lora->r = 2;
+            const MemoryPlan predicted = plan_memory(plan, config, settings);
+            CHECK(static_cast<double>(predicted.total()) ==
+                  doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+            CHECK(predicted.optimizer < full.optimizer / 3);
+            // The whole model once, and the adapter.
+            CHECK(predicted.weights < full.weights / (reference == ReferenceMode::in_step ? 2 : 1) * 13 / 10);
         }
 }
 

@@ -277,6 +277,43 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
     }
 }
 
+TEST_CASE("an adapter: shared, naive and split alike, either reference, the model below untouched, resumed bitwise") {
+    TrainingOptions options = strong_options();
+    options.lora.emplace();
+    options.lora->r = 4;
+    options.lora->target_modules = {"q_proj", "v_proj", "down_proj"};
+    TrainingOptions inside = options;
+    inside.reference = ReferenceMode::in_step;
+    std::vector<double> expected;
+    for (const Packing packing : {Packing::naive, Packing::shared, Packing::split}) {
+        const Plan plan = random_plan(packing, 3);
+        LoadedRun before(config, options), in_step(config, inside);
+        const std::vector<float> start = before.values(before.policy);
+        const std::vector<double> a = losses(before, plan, options), b = losses(in_step, plan, inside);
+        CHECK(before.values(before.policy) == start);
+        CHECK(a == b);
+        CHECK(before.values(*before.adapter) == in_step.values(*in_step.adapter));
+        CHECK(a.front() == doctest::Approx(std::log(2.0)).epsilon(1e-6));
+        CHECK(a.back() < a.front() - 0.002);
+        if (expected.empty()) expected = a;
+        for (std::size_t s = 0; s < a.size(); ++s) CHECK(a[s] == doctest::Approx(expected[s]).epsilon(1e-4));
+
+        LoadedRun first(config, options), second(config, options, 9);
+        initialise(*second.backend, *second.adapter, 77);
+        const PlanReference reference = start_reference(first.trainer, plan);
+        const auto step = [&](LoadedRun& run, std::int64_t s) {
+            run.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options));
+        };
+        for (auto* run : {&first, &second}) run->trainer.set_reference(reference);
+        for (std::int64_t s = 0; s < 4; ++s) step(first, s);
+        const TemporaryFolder folder;
+        write_checkpoint(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
+        load_checkpoint(*newest_checkpoint(folder.path()), *second.backend, second.trainer);
+        for (std::int64_t s = 4; s < plan.steps(); ++s) step(second, s);
+        CHECK(second.values(*second.adapter) == before.values(*before.adapter));
+    }
+}
+
 TEST_CASE("every loss: shared, naive and divided plans give the same loss, metrics and gradient") {
     const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared), random_plan(Packing::split)};
     for (const LossTraits& loss : all_losses())

@@ -1,5 +1,6 @@
 export { CONFIG_SUFFIX, CONFIG_VERSION, type SectionName, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 export { type ConfigProblem } from './problems.js';
+export { isOfOneFile, settingsOfRun } from './of-run.js';
 export {
   type ConfigFile,
   configProblems,
@@ -8,7 +9,8 @@ export {
   parseConfigFile,
   readConfigFile,
   resolveConfig,
+  type RunOptions,
 } from './read.js';
 export { configSchema } from './schema.js';
 export { optionTables } from './tables.js';
-export { configText, type ConfigSettings } from './write.js';
+export { checkConfigName, configText, type ConfigSettings, sectionsOf } from './write.js';

@@ -15,6 +15,8 @@ export interface ConfigProblem {
   readonly advice: string;
   /** The JSON schema says so too: VS Code shows that by itself. */
   readonly bySchema: boolean;
+  /** The name that was meant: what should stand at the place instead, without quotes. */
+  readonly meant?: string | undefined;
 }
 
 /** A run config's text, read and judged field by field. */
@@ -162,7 +164,7 @@ class Judge implements JudgedConfig {
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
     // The schema refuses it too, but cannot say which one was meant.
-    this.report(field, key, `unknown field "${field}"`, advice, false);
+    this.report(field, key, `unknown field "${field}"`, advice, { bySchema: false, meant: elsewhere ? undefined : near });
   }
 
   private renameSynonyms(): void {
@@ -170,7 +172,7 @@ class Judge implements JudgedConfig {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them', false);
+        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them', { bySchema: false });
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);
@@ -184,8 +186,8 @@ class Judge implements JudgedConfig {
     { offset, length }: { readonly offset: number; readonly length: number },
     what: string,
     advice: string,
-    bySchema = true,
+    { bySchema = true, meant }: { readonly bySchema?: boolean; readonly meant?: string | undefined } = {},
   ): void {
-    this.problems.push({ field, offset, length, what, advice, bySchema });
+    this.problems.push({ field, offset, length, what, advice, bySchema, meant });
   }
 }

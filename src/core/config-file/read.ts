@@ -78,12 +78,15 @@ export function configProblems(text: string, file: string): readonly ConfigProbl
   }
 }
 
-/** Every option of a config: what it says, else its preset's, else the default. */
-export function resolveConfig({ preset, plan, training, runner }: Partial<ConfigFile>): {
+/** Every option of a run. */
+export interface RunOptions {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
-} {
+}
+
+/** Every option of a config: what it says, else its preset's, else the default. */
+export function resolveConfig({ preset, plan, training, runner }: Partial<ConfigFile>): RunOptions {
   const from = preset === undefined ? undefined : presetById(preset);
   return {
     plan: { ...DEFAULT_PLAN, ...from?.plan, ...plan },

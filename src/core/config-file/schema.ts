@@ -74,6 +74,8 @@ function ofRule(rule: Rule): Schema {
       const list = { type: 'array', items, ...(rule.orItem ? { minItems: 1 } : {}) };
       return rule.orItem ? { anyOf: [items, list] } : list;
     }
+    case 'map':
+      return { type: 'object', additionalProperties: ofRule(rule.item) };
     case 'object': {
       const required = Object.entries(rule.fields).filter(([, field]) => !field.optional && field.absent === undefined);
       return {

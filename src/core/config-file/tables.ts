@@ -33,6 +33,8 @@ function values(rule: Rule): string {
       return rule.expected ?? 'text';
     case 'list':
       return rule.orItem ? `one or a list of ${values(rule.item)}` : `list of ${values(rule.item)}`;
+    case 'map':
+      return `object, each value ${values(rule.item)}`;
     case 'object':
       return `objects with ${Object.entries(rule.fields).map(([name, field]) => `\`${name}\` (${values(field)})`).join(', ')}`;
     default: {

@@ -1,5 +1,7 @@
 import path from 'node:path';
-import { CONFIG_VERSION, isPath, type Sections } from './fields.js';
+import { ExitCode, WishboneError } from '../errors.js';
+import { CONFIG_SUFFIX, CONFIG_VERSION, isPath, type Sections } from './fields.js';
+import { isConfigFile, type RunOptions, resolveConfig } from './read.js';
 
 /** What a run config is to say. Paths are absolute, or already relative to where the file will be. */
 export interface ConfigSettings extends Partial<Sections> {
@@ -9,6 +11,27 @@ export interface ConfigSettings extends Partial<Sections> {
   readonly dataset?: string | readonly string[] | undefined;
   readonly eval_dataset?: string | readonly string[] | undefined;
   readonly runs?: string | undefined;
+}
+
+/** @throws WishboneError for a file name that would not be taken for a run config's */
+export function checkConfigName(file: string): void {
+  if (isConfigFile(file)) return;
+  const what = `the name of a run config ends with ${CONFIG_SUFFIX}`;
+  throw new WishboneError(what, file, `choose a name like run${CONFIG_SUFFIX}`, ExitCode.usage);
+}
+
+/** What a config has to say for these options: those that are not the preset's, or by default. */
+export function sectionsOf(options: RunOptions, preset?: string): Sections {
+  const base = resolveConfig({ preset });
+  const differing = <T extends object>(own: T, theirs: T): Partial<T> =>
+    Object.fromEntries(
+      Object.entries(own).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(theirs[name as keyof T])),
+    ) as Partial<T>;
+  return {
+    plan: differing(options.plan, base.plan),
+    training: differing(options.training, base.training),
+    runner: differing(options.runner, base.runner),
+  };
 }
 
 /**

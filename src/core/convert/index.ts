@@ -54,7 +54,7 @@ export function convertConfig(text: string, file: string, output: string, device
 export function noteText({ line, name, value, text }: ConversionNote): string {
   const shown = value === undefined ? '' : ` ${JSON.stringify(value)}`;
   const short = shown.length > 60 ? `${shown.slice(0, 57)}…` : shown;
-  return `${line === undefined ? 'by default' : `line ${line}`}, ${name}:${short}: ${text}`;
+  return `${line === undefined ? 'by default' : `line ${line}`}, ${name}${short === '' ? '' : `:${short}`}: ${text}`;
 }
 
 /** Where a YAML's run config is written when nobody says where. */

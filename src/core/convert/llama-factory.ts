@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { convertLlamaFactoryAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertModel } from './models.js';
 import { convertTrainingArguments } from './training-arguments.js';
@@ -12,6 +13,7 @@ export const LLAMA_FACTORY_MARKS = ['stage', 'finetuning_type', 'pref_loss', 'pr
 export const LLAMA_FACTORY_NAMES: readonly string[] = [
   ...LLAMA_FACTORY_MARKS,
   ...['model_name_or_path', 'ref_model', 'dataset', 'eval_dataset', 'pref_ftx', 'simpo_gamma', 'ld_alpha', 'val_size'],
+  ...['lora_rank', 'lora_alpha', 'lora_target', 'use_rslora'],
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
   ...['lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'eval_strategy', 'eval_steps', 'save_steps', 'seed', 'optim'],
 ];
@@ -33,9 +35,7 @@ export function convertLlamaFactory(conversion: Conversion, file: string): void 
   }
   convertModel(conversion, 'model_name_or_path', 'model');
   convertModel(conversion, 'ref_model', 'training.reference_model');
-  const finetuning = conversion.take('finetuning_type') ?? 'lora';
-  if (finetuning !== 'full')
-    conversion.lost('finetuning_type', `"${String(finetuning)}" is not carried over: the run trains all weights`);
+  convertLlamaFactoryAdapter(conversion);
   dataset(conversion, 'dataset', 'dataset');
   dataset(conversion, 'eval_dataset', 'eval_dataset');
   heldOut(conversion);

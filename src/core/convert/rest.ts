@@ -42,9 +42,9 @@ const NEEDLESS: readonly Settings[] = [
 /** What would change what is learnt, with what to do instead. */
 const LOST: readonly Settings[] = [
   [
-    `use_peft lora_* use_rslora use_dora additional_target pissa_* loraplus_* create_new_adapter adapter_name_or_path
+    `lora_* use_rslora use_dora additional_target pissa_* loraplus_* create_new_adapter adapter_name_or_path
      adapter_folder ref_model_adapters reward_model*`,
-    'adapters are not carried over: the run trains all weights',
+    'adapters are plain LoRA (docs/methods.md); training.adapter_name_or_path names one to go on from',
   ],
   [
     'load_in_* bnb_* use_bnb* quantization_* ref_model_quantization_* double_quantization',

@@ -1,4 +1,5 @@
 import { LOSS_TYPES } from '../run/config.js';
+import { convertTrlAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertDataset, convertModel } from './models.js';
 import { convertTrainingArguments } from './training-arguments.js';
@@ -25,6 +26,7 @@ export const TRL_NAMES: readonly string[] = [
   ...['loss_type', 'loss_weights', 'max_length', 'precompute_ref_log_probs', 'model_name_or_path', 'dataset_name'],
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
   ...['lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'weight_decay', 'adam_beta1', 'adam_beta2', 'adam_epsilon'],
+  ...['use_peft', 'lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora'],
   ...['max_grad_norm', 'eval_strategy', 'eval_steps', 'save_strategy', 'save_steps', 'save_total_limit', 'seed', 'optim'],
 ];
 
@@ -54,6 +56,7 @@ export function convertTrl(conversion: Conversion): void {
     const value = conversion.take(name) ?? split;
     if (value !== split) conversion.lost(name, 'the dataset is the whole file');
   }
+  convertTrlAdapter(conversion);
   convertTrainingArguments(conversion, 1e-6);
 }
 

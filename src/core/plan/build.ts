@@ -112,7 +112,7 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
 }
 
 /** What tells more places apart is no source but an id. */
-const mostSources = 64;
+export const mostSources = 64;
 /** The source of pairs that name none, when others do. */
 export const noSource = 'other';
 

@@ -82,6 +82,21 @@ export interface TrainingOptions {
   readonly adam_moments: 'float32' | 'bfloat16';
   /** Other settings for parameters whose Hugging Face names match; `*` stands for any text. The first match counts. */
   readonly parameter_groups: readonly ParameterGroup[];
+  /** LoRA: a low-rank adapter is trained, the model below it stays as it is and is the reference. */
+  readonly use_peft: boolean;
+  readonly lora_r: number;
+  /** An adapter's output is multiplied by `lora_alpha / lora_r`, or with `use_rslora` by `lora_alpha / sqrt(lora_r)`. */
+  readonly lora_alpha: number;
+  readonly use_rslora: boolean;
+  /** Names of linear layers (or their ends), `all-linear`, or one regular expression of whole names; as PEFT's. */
+  readonly lora_target_modules: string | readonly string[];
+  /** Other ranks and alphas by regular expression of a layer's name or its end; the first match counts. */
+  readonly lora_rank_pattern: Readonly<Record<string, number>>;
+  readonly lora_alpha_pattern: Readonly<Record<string, number>>;
+  /** PEFT folder of an adapter to go on from, which then decides all of the above; empty: a new one. */
+  readonly adapter_name_or_path: string;
+  /** The export is the whole model with the adapter merged into it; the adapter lies beside it. */
+  readonly merge_adapter: boolean;
   /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
   readonly reference: 'precompute' | 'in_step';
   /** Model folder of the reference; empty: the start model. */
@@ -168,6 +183,8 @@ export interface DatasetReference {
   readonly format: string;
   /** Pairs trained on in an epoch, or evaluated on. */
   readonly pairs: number;
+  /** What it was named as, absolute (`findSources`); absent for one file by its name. */
+  readonly names?: readonly string[] | undefined;
   /** All files, unless there is one that is taken as it is. */
   readonly files?: readonly DatasetFileReference[] | undefined;
 }
@@ -244,6 +261,15 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   max_grad_norm: 1,
   adam_moments: 'float32',
   parameter_groups: [],
+  use_peft: false,
+  lora_r: 16,
+  lora_alpha: 32,
+  use_rslora: false,
+  lora_target_modules: 'all-linear',
+  lora_rank_pattern: {},
+  lora_alpha_pattern: {},
+  adapter_name_or_path: '',
+  merge_adapter: false,
   reference: 'precompute',
   reference_model: '',
   sync_ref_model: false,
@@ -273,7 +299,7 @@ export const DEFAULT_RUNNER: RunnerOptions = {
  * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
  * in any.
  */
-export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly optional?: true } & (
+export type Rule = { readonly absent?: OptionValue | readonly never[] | Readonly<Record<string, never>>; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -286,6 +312,8 @@ export type Rule = { readonly absent?: OptionValue | readonly never[]; readonly 
   /** `orItem`: an item may stand for a list of one. */
   | { readonly kind: 'list'; readonly item: Rule; readonly orItem?: true }
   | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
+  /** An object with any keys. */
+  | { readonly kind: 'map'; readonly item: Rule }
 );
 
 /** A value of an option of a run. */
@@ -351,6 +379,20 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
     },
     absent: [],
   },
+  use_peft: { kind: 'flag', absent: false },
+  lora_r: { kind: 'integer', min: 1, max: 4096, absent: 16 },
+  lora_alpha: { kind: 'number', min: 0, max: 1e6, open: 'min', absent: 32 },
+  use_rslora: { kind: 'flag', absent: false },
+  lora_target_modules: {
+    kind: 'list',
+    item: { kind: 'string', pattern: /\S/, expected: 'the name of a linear layer, "all-linear" or a regular expression' },
+    orItem: true,
+    absent: 'all-linear',
+  },
+  lora_rank_pattern: { kind: 'map', item: { kind: 'integer', min: 1, max: 4096 }, absent: {} },
+  lora_alpha_pattern: { kind: 'map', item: { kind: 'number', min: 0, max: 1e6, open: 'min' }, absent: {} },
+  adapter_name_or_path: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
+  merge_adapter: { kind: 'flag', absent: false },
   reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
   reference_model: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
   sync_ref_model: { kind: 'flag', absent: false },
@@ -392,6 +434,7 @@ const DATASET = {
     sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
     format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
+    names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
     files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
@@ -419,7 +462,11 @@ export type OptionPath =
   `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
 
 /** Options that name a file or folder: absolute in `run.json`, elsewhere relative to where they are given. */
-export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>(['runner.cublaslt', 'training.reference_model']);
+export const PATH_OPTIONS: ReadonlySet<OptionPath> = new Set<OptionPath>([
+  'runner.cublaslt',
+  'training.reference_model',
+  'training.adapter_name_or_path',
+]);
 
 /**
  * What is wrong with a value for an option, in words for a person, or undefined when it is good.
@@ -431,9 +478,9 @@ export function optionProblem(option: OptionPath, value: unknown): string | unde
 }
 
 /** How the value of an option is written. */
-export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' {
+export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' | 'map' {
   const kind = ruleOf(option)?.kind;
-  if (kind === 'list') return 'list';
+  if (kind === 'list' || kind === 'map') return kind;
   return kind === 'choice' || kind === 'flag' ? kind : kind === 'string' ? 'text' : 'number';
 }
 
@@ -561,6 +608,11 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
     }
     case 'object':
       return typeof value === 'object' && value !== null ? undefined : wrong;
+    case 'map':
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong;
+      return Object.values(value)
+        .map((item: unknown) => valueProblem(rule.item, item))
+        .find((problem) => problem !== undefined);
     default: {
       if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
       if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
@@ -584,6 +636,8 @@ export function ruleText(rule: Rule): string {
       return rule.orItem ? `${ruleText(rule.item)}, or a list of these` : `a list, each ${ruleText(rule.item)}`;
     case 'object':
       return `an object with ${Object.keys(rule.fields).join(', ')}`;
+    case 'map':
+      return `an object, each value ${ruleText(rule.item)}`;
     default: {
       const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
       const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;

@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from './config.js';
+import { DEFAULT_TRAINING, type LossType, type PlanOptions, type RunnerOptions, type TrainingOptions } from './config.js';
 
 /** Losses that look at the policy alone. */
 export const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
@@ -15,6 +15,21 @@ export const WITH_DIVERGENCE: readonly LossType[] = [
   'sft',
 ];
 export const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
+
+const LORA_SHAPE = [
+  'lora_r',
+  'lora_alpha',
+  'use_rslora',
+  'lora_target_modules',
+  'lora_rank_pattern',
+  'lora_alpha_pattern',
+] as const satisfies readonly (keyof TrainingOptions)[];
+/** Options that do nothing without `use_peft`. */
+export const LORA_OPTIONS = [...LORA_SHAPE, 'adapter_name_or_path', 'merge_adapter'] as const;
+
+function isDefault(training: TrainingOptions, option: keyof TrainingOptions): boolean {
+  return JSON.stringify(training[option]) === JSON.stringify(DEFAULT_TRAINING[option]);
+}
 
 /**
  * Refuses options that are each good but contradict each other, before any work starts. The runner makes the same
@@ -85,6 +100,32 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     'sync_ref_model',
     'a reference that follows the policy cannot be computed up front',
     'set reference to "in_step"',
+  );
+  for (const option of LORA_OPTIONS)
+    refuse(
+      !training.use_peft && !isDefault(training, option),
+      option,
+      'there is no adapter without use_peft',
+      'set use_peft to true, or leave this out',
+    );
+  for (const option of LORA_SHAPE)
+    refuse(
+      training.adapter_name_or_path !== '' && !isDefault(training, option),
+      option,
+      'an adapter that training goes on from decides this itself',
+      'leave it out, or leave adapter_name_or_path out and start a new adapter',
+    );
+  refuse(
+    training.use_peft && training.sync_ref_model,
+    'sync_ref_model',
+    'the model below an adapter is the reference and does not change',
+    'set sync_ref_model to false, or use_peft to false',
+  );
+  refuse(
+    training.use_peft && training.sft_steps > 0 && compares && training.reference === 'in_step' && training.reference_model === '',
+    'sft_steps',
+    'with an adapter, the reference after supervised steps must be computed before the others',
+    'set reference to "precompute"',
   );
   refuse(
     training.reference_model !== '' && !compares,

@@ -1,3 +1,4 @@
+import { mostSources } from '../plan/build.js';
 import { Random } from '../plan/random.js';
 import type { RowPlace } from '../dataset/index.js';
 import type { TokenPair } from '../tokenizer/index.js';
@@ -35,7 +36,9 @@ export function mix(sources: readonly TokenisedSource[], seed: number, evalFract
       if ('pair' in outcome) pairs.push(several ? { source: name, ...placed(outcome.pair) } : outcome.pair);
       else skipped.push(placed(outcome.skipped));
     }
-    perFile.push(pairs);
+    // What tells too many places apart tells nothing; the file still does.
+    const isTold = new Set(pairs.map((pair) => pair.source)).size <= mostSources;
+    perFile.push(isTold ? pairs : pairs.map((pair) => ({ ...pair, source: several ? name : undefined })));
     firstRow += rows;
   });
   const held = evalFraction > 0 ? holdOut(perFile.flat(), seed, evalFraction) : new Set<TokenPair>();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatasetForm, DatasetSource, PairCounts, RowPlace } from '../dataset/index.js';
 import { findSources, parseColumns } from '../dataset/index.js';
+import { ExitCode, WishboneError } from '../errors.js';
 import { DiskCache } from '../disk-cache.js';
 import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../progress.js';
@@ -77,9 +78,18 @@ export interface FoundDataset {
 /**
  * Finds and hashes the files of a dataset, and looks at the model.
  *
- * @throws WishboneError when one is not there or the model folder is not one we can use
+ * @throws WishboneError when one is not there, the model folder is not one we can use, or pairs for evaluation are to come
+ *   from two places
  */
 export async function findDataset(request: DatasetRequest, signal?: AbortSignal): Promise<FoundDataset> {
+  if (request.evalDataset !== undefined && request.plan.eval_fraction > 0) {
+    throw new WishboneError(
+      'pairs for evaluation are named, and others are to be held out',
+      'plan.eval_fraction',
+      'leave out the dataset for evaluation, or set eval_fraction to 0',
+      ExitCode.usage,
+    );
+  }
   const columns = parseColumns(request.plan.columns);
   const sources = await findSources(request.dataset, columns);
   const evalSources = request.evalDataset === undefined ? [] : await findSources(request.evalDataset, columns);
@@ -126,7 +136,7 @@ export async function tokeniseDataset(
   const train = await tokenise(sources, hashes);
   const evaluation = await tokenise(evalSources, evalHashes);
   const { seed, eval_fraction: evalFraction } = request.plan;
-  const { pairs, evalPairs, skipped } = mix(train, seed, evalSources.length > 0 ? 0 : evalFraction);
+  const { pairs, evalPairs, skipped } = mix(train, seed, evalFraction);
   const [first] = train;
   if (first === undefined) throw new Error('a dataset has at least one file');
   const sums = sum(train.map(({ store }) => store.counts));

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { CONFIG_SUFFIX, type ConfigSettings, resolveConfig } from '../../core/config-file/index.js';
+import { CONFIG_SUFFIX, type ConfigSettings, sectionsOf } from '../../core/config-file/index.js';
 import { type LaunchOptions, type Values } from './draft.js';
 
 /**
@@ -11,21 +11,17 @@ import { type LaunchOptions, type Values } from './draft.js';
  */
 export function configSettings(
   { name, dataset, evalDataset, model }: Values,
-  { plan, training, runner }: LaunchOptions,
+  options: LaunchOptions,
   preset: string,
 ): ConfigSettings {
-  const from = preset === '' ? {} : { preset };
-  const base = resolveConfig(from);
   const text = (value: string | undefined): string | undefined => (value?.trim() === '' ? undefined : value?.trim());
   return {
-    ...from,
+    ...(preset === '' ? {} : { preset }),
     name: text(name),
     model: text(model),
     dataset: text(dataset),
     eval_dataset: text(evalDataset),
-    plan: differing(plan, base.plan),
-    training: differing(training, base.training),
-    runner: differing(runner, base.runner),
+    ...sectionsOf(options, preset === '' ? undefined : preset),
   };
 }
 
@@ -34,11 +30,4 @@ export function configName({ name = '', dataset = '' }: Values): string {
   const stem = name.trim() === '' ? path.basename(dataset).replace(/\.[^/]*$/, '') : name.trim();
   const plain = stem.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '');
   return `${plain === '' ? 'run' : plain}${CONFIG_SUFFIX}`;
-}
-
-function differing<Options extends object>(options: Options, base: Options): Partial<Options> {
-  const other = Object.entries(options).filter(
-    ([option, value]) => JSON.stringify(value) !== JSON.stringify(base[option as keyof Options]),
-  );
-  return Object.fromEntries(other) as Partial<Options>;
 }

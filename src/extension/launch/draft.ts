@@ -3,10 +3,12 @@ import path from 'node:path';
 import { WishboneError } from '../../core/errors.js';
 import {
   checkOptions,
+  LORA_OPTIONS,
   WITH_LABEL_SMOOTHING,
   WITHOUT_REFERENCE,
 } from '../../core/run/conflicts.js';
 import type { LossType } from '../../core/run/config.js';
+import { parseTargetModules } from '../../core/run/lora-targets.js';
 import {
   optionChoices,
   optionKind,
@@ -87,22 +89,28 @@ export function parseText(option: OptionPath, text: string): unknown {
       return typed === 'true' ? true : typed === 'false' ? false : typed;
     case 'list':
       return parseList(option, typed);
+    case 'map':
+      return typed === '' ? {} : parseJson(typed);
     default:
       return typed;
   }
 }
 
 function parseList(option: OptionPath, typed: string): unknown {
-  if (typed.startsWith('[') || typed.startsWith('{')) {
-    try {
-      return JSON.parse(typed) as unknown;
-    } catch {
-      return typed;
-    }
-  }
+  if (typed.startsWith('[') || typed.startsWith('{')) return parseJson(typed);
+  if (option === 'training.lora_target_modules') return parseTargetModules(typed);
   const words = typed === '' ? [] : typed.split(',').map((word) => word.trim());
   if (optionChoices(option) === undefined) return words.map(numberOr);
   return words.length === 1 ? words[0] : words;
+}
+
+/** The text itself when it is no JSON. */
+function parseJson(typed: string): unknown {
+  try {
+    return JSON.parse(typed) as unknown;
+  } catch {
+    return typed;
+  }
 }
 
 function numberOr(text: string): number | string {
@@ -126,6 +134,7 @@ export function idleFields(values: Values): string[] {
     ...idle(!compares, 'reference', 'reference_model', 'f_divergence_type', 'ld_alpha', 'sync_ref_model'),
     ...idle(values['training.f_divergence_type'] !== 'alpha_divergence', 'f_alpha_divergence_coef'),
     ...idle(!follows, 'ref_model_mixup_alpha', 'ref_model_sync_steps'),
+    ...idle(values['training.use_peft'] !== 'true', ...LORA_OPTIONS),
     ...idle(!wsd, 'num_decay_steps', 'decay_type', 'min_lr_ratio'),
     ...idle(values['training.load_best_model_at_end'] !== 'true' && values['training.early_stopping_patience'] === '0', 'metric_for_best_model'),
     ...idle(values['training.early_stopping_patience'] === '0', 'early_stopping_threshold'),

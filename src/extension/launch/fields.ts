@@ -128,6 +128,34 @@ const SECTIONS: readonly Section[] = [
     ],
   },
   {
+    title: 'Adapter',
+    fields: [
+      { id: 'training.use_peft', label: 'LoRA', help: 'Train an adapter instead of all parameters: far less memory' },
+      { id: 'training.lora_r', label: 'Rank', help: 'Of the adapters' },
+      { id: 'training.lora_alpha', label: 'LoRA alpha', help: "An adapter's output is multiplied by alpha / rank" },
+      {
+        id: 'training.lora_target_modules',
+        label: 'Layers',
+        help: 'Linear layers with an adapter: names with commas between, all-linear, or a regular expression',
+      },
+      { id: 'training.merge_adapter', label: 'Merge', help: 'Export the whole model with the adapter merged into it' },
+      {
+        id: 'training.adapter_name_or_path',
+        label: 'Start adapter',
+        help: 'Path of the PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
+        more: true,
+      },
+      { id: 'training.use_rslora', label: 'rsLoRA', help: 'Multiply by alpha / sqrt(rank) instead', more: true },
+      {
+        id: 'training.lora_rank_pattern',
+        label: 'Other ranks',
+        help: 'JSON: {"down_proj": 32}, by regular expression of a layer or the end of its name',
+        more: true,
+      },
+      { id: 'training.lora_alpha_pattern', label: 'Other alphas', help: 'JSON, as other ranks', more: true },
+    ],
+  },
+  {
     title: 'Plan',
     fields: [
       {
@@ -225,7 +253,7 @@ function specOf({ id, label, help, more }: Field, backends: readonly BackendInfo
   }));
   if (option === 'training.loss_type') return { ...common, kind: 'losses', choices };
   const kind = optionKind(option);
-  return { ...common, kind: kind === 'list' ? 'text' : kind, choices };
+  return { ...common, kind: kind === 'list' || kind === 'map' ? 'text' : kind, choices };
 }
 
 /** A choice of backend, and what it comes to on this machine where that is known. */

@@ -103,8 +103,10 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   /** Opens a form with another run's settings, every one open to be changed. */
   async duplicate(config: RunConfig): Promise<void> {
-    const { dataset, eval_dataset: evaluation, model } = config;
-    const values = valuesOf({ dataset: dataset.path, evalDataset: evaluation?.path, model: model.path, options: config });
+    const { dataset, eval_dataset: evaluation, model, plan } = config;
+    // Pairs that were held out will be again.
+    const evalDataset = plan.eval_fraction > 0 ? undefined : evaluation?.path;
+    const values = valuesOf({ dataset: dataset.path, evalDataset, model: model.path, options: config });
     this.#open({ values, preset: '' });
   }
 

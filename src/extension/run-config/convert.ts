@@ -2,9 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { CONFIG_SUFFIX } from '../../core/config-file/index.js';
 import { convertConfig, convertedName } from '../../core/convert/index.js';
 import { plural } from '../../format.js';
+import { chooseConfig } from './choose-config.js';
 
 /**
  * Makes a run config of a TRL or LLaMA-Factory YAML and opens it. Nothing is overwritten without VS Code's own question.
@@ -21,7 +21,7 @@ export async function convertConfigFile(given: unknown): Promise<void> {
   const suggested = convertedName(source.fsPath);
   // Before it is asked where to: what cannot be converted needs no place.
   convertConfig(document.getText(), source.fsPath, suggested, devices);
-  const target = (await exists(suggested)) ? await chooseTarget(suggested) : vscode.Uri.file(suggested);
+  const target = (await exists(suggested)) ? await chooseConfig(suggested) : vscode.Uri.file(suggested);
   if (target === undefined) return;
   const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, devices);
   await vscode.workspace.fs.writeFile(target, Buffer.from(text));
@@ -54,14 +54,6 @@ async function askDevices(): Promise<number | undefined> {
     validateInput: (text) => (/^[1-9]\d{0,4}$/.test(text.trim()) ? undefined : 'A whole number above 0'),
   });
   return typed === undefined ? undefined : Number(typed.trim());
-}
-
-async function chooseTarget(suggested: string): Promise<vscode.Uri | undefined> {
-  return vscode.window.showSaveDialog({
-    title: 'Run Config',
-    defaultUri: vscode.Uri.file(suggested),
-    filters: { 'Run config': [CONFIG_SUFFIX.slice(1)] },
-  });
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Launcher } from '../launch/launcher.js';
 import type { Problems } from '../problems.js';
 import { ConfigDiagnostics } from './config-diagnostics.js';
+import { ConfigFixes } from './config-fixes.js';
 import { ConfigLenses } from './config-lenses.js';
 import { CONFIG_FILES, launchConfigFile } from './launch-config.js';
 
@@ -11,6 +12,9 @@ export function startRunConfigs(launcher: Launcher, problems: Problems): vscode.
   return vscode.Disposable.from(
     new ConfigDiagnostics(),
     vscode.languages.registerCodeLensProvider(CONFIG_FILES, new ConfigLenses()),
+    vscode.languages.registerCodeActionsProvider(CONFIG_FILES, new ConfigFixes(), {
+      providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
+    }),
     problems.command('wishbone.launchConfig', (given) => launchConfigFile(launcher, given)),
     problems.command('wishbone.convertConfig', async (given) => {
       // Its YAML parser is seldom needed.

@@ -6,6 +6,7 @@ import {
   configText,
   parseConfigFile,
   resolveConfig,
+  sectionsOf,
   type ConfigFile,
 } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
@@ -119,6 +120,7 @@ test('a text that is nested too deeply is refused like any other', () => {
 test('all problems of a file, and contradictions when there is no other', () => {
   const several = configProblems('{"version": 1, "training": {"bta": 1, "beta": -1}}', FILE);
   assert.deepEqual(several.map(({ field }) => field), ['training.bta', 'training.beta']);
+  assert.deepEqual(several.map(({ meant, bySchema }) => [meant, bySchema]), [['beta', false], [undefined, true]]);
   const text = '{"version": 1, "training": {"loss_type": "simpo",\n"sync_ref_model": true}}';
   const [contradiction, ...others] = configProblems(text, FILE);
   assert.deepEqual(others, []);
@@ -140,6 +142,14 @@ test('any JSON is a config or a WishboneError', () => {
       }
     }),
   );
+});
+
+test('what a config has to say for options is what its preset does not; read again they are the same', () => {
+  const quick = presetById('quick')!;
+  const options = { plan: { ...quick.plan, max_steps: 9 }, training: { ...quick.training, loss_type: ['ipo', 'sft'] as const }, runner: DEFAULT_RUNNER };
+  const sections = sectionsOf(options, 'quick');
+  assert.deepEqual(sections, { plan: { max_steps: 9 }, training: { loss_type: ['ipo', 'sft'] }, runner: {} });
+  assert.deepEqual(resolveConfig(parse(configText({ preset: 'quick', ...sections }, '/work/configs'))), options);
 });
 
 test('a config that is written says the same when it is read', () => {

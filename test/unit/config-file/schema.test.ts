@@ -73,7 +73,7 @@ test('schema and reader accept and refuse the same values of every option', () =
     fc.constantFrom<unknown>([], ['sigmoid', 'sft'], ['dpo'], [0.5, 1], [{ pattern: '*' }], [{ pattern: '*', learning_rate: 2 }], [{}]),
   );
   for (const [section, name] of options) {
-    const isText = ['reference_model', 'cublaslt'].includes(name);
+    const isText = ['reference_model', 'adapter_name_or_path', 'lora_target_modules', 'cublaslt'].includes(name);
     fc.assert(
       fc.property(value, (drawn) => {
         // What a text must look like is the reader's alone to say.

@@ -46,17 +46,19 @@ test('a TRL recipe: what it says, what it leaves to defaults, what is lost', () 
     warmup_ratio: 0.1,
     save_steps: 100,
     save_total_limit: 1,
+    use_peft: true,
+    lora_r: 16,
+    lora_target_modules: ['q_proj', 'v_proj'],
   });
   assert.deepEqual(config.runner, { recompute: 'block' });
-  assert.deepEqual(notes(converted, 'changed'), ['28 per_device_train_batch_size', '36 rpo_alpha']);
+  assert.deepEqual(notes(converted, 'changed'), ['- lora_target_modules', '28 per_device_train_batch_size', '36 rpo_alpha']);
   assert.deepEqual(notes(converted, 'lost'), [
+    '- lora_dropout',
     '2 model_name_or_path',
     '14 eval_steps',
     '26 optim',
-    '37 use_peft',
-    '38 lora_r',
   ]);
-  assert.match(converted.text, /^\/\/ From trl-dpo.yaml \(TRL\)\.\n\/\/ Not carried over:\n\/\/ {3}line 2, model_name_or_path/);
+  assert.match(converted.text, /^\/\/ From trl-dpo.yaml \(TRL\)\.\n\/\/ Not carried over:\n\/\/ {3}by default, lora_dropout: .*\n\/\/ {3}line 2, model_name_or_path/);
 });
 
 test('a TRL mixture with steps, warmup-stable-decay and a model folder', () => {
@@ -119,6 +121,15 @@ test("where a file says nothing, the result says its tool's default", () => {
   const factory = convertText('stage: dpo\nfinetuning_type: full');
   assert.equal(factory.config.plan.max_length, 2048);
   assert.equal(factory.config.training.learning_rate, 5e-5);
+});
+
+test("LLaMA-Factory's adapter, and its defaults", () => {
+  const { training } = convertText('stage: dpo\nlora_rank: 32\nlora_target: q_proj,v_proj\nuse_rslora: true').config;
+  assert.equal(training.use_peft, true);
+  assert.deepEqual([training.lora_r, training.lora_alpha, training.use_rslora], [32, 64, true]);
+  assert.deepEqual(training.lora_target_modules, ['q_proj', 'v_proj']);
+  const { training: byDefault } = convertText('stage: dpo\nlora_target: all').config;
+  assert.deepEqual([byDefault.lora_r, byDefault.lora_alpha, byDefault.lora_target_modules], [8, 16, 'all-linear']);
 });
 
 test('losses and schedules by the names of other versions', () => {
@@ -187,7 +198,8 @@ test('what cannot be: each is one note with its line', () => {
   assert.match(lost('lr_scheduler_type: polynomial'), /expected "constant"/);
   assert.match(lost('truncation_mode: keep_end'), /start of a sequence/);
   assert.match(lost('finetuning_type: full\nval_size: 0.1'), /no evaluation is asked for/);
-  assert.match(lost('finetuning_type: lora'), /trains all weights/);
+  assert.match(lost('finetuning_type: freeze'), /trains all weights/);
+  assert.match(lost('use_peft: true\nuse_dora: true\nlora_dropout: 0'), /plain LoRA/);
   assert.match(lost('finetuning_type: full\npref_loss: kto_pair'), /no such loss/);
 });
 

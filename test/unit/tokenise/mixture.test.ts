@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { WishboneError } from '../../../src/core/errors.js';
 import { readPlan } from '../../../src/core/plan/index.js';
 import { obtainPlan } from '../../../src/core/planned-dataset.js';
 import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
@@ -109,13 +110,19 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
     });
     const files = planned.reference.files?.map(({ path: file, rows, weight }) => [path.basename(file), rows, weight]);
     assert.deepEqual(files, [['ten.jsonl', 10, 1], ['four.jsonl', 4, 2]]);
+    assert.deepEqual(planned.reference.names, [path.join(folder, 'ten.jsonl'), path.join(folder, 'four.jsonl:2')]);
   }
+  const ids = Array.from({ length: 70 }, (_, row) => ({ prompt: `Q ${row}?`, chosen: ' a', rejected: ' b', source: `id ${row}` }));
+  await writeFile(path.join(folder, 'ids.jsonl'), ids.map((row) => JSON.stringify(row)).join('\n'));
+  const withIds = (await obtainPlan(request('ids.jsonl', 'four.jsonl'), {}, { files: false })).summary.sources;
+  assert.deepEqual(withIds.map(({ name, pairs }) => [name, pairs]).sort(), [['four.jsonl', 2], ['ids.jsonl', 70], ['web', 2]]);
   const alone = await obtainPlan(request('ten.jsonl'), {}, { files: true });
   await alone.write(out);
   const plan = await readPlan(out);
   assert.equal(plan.metadata.sources, undefined);
   assert.equal(plan.pairSource, undefined);
   assert.equal(alone.reference.files, undefined);
+  assert.equal(alone.reference.names, undefined);
 });
 
 test('a dataset to evaluate on has a plan and a place in run.json of its own', async (t) => {
@@ -137,4 +144,6 @@ test('a dataset to evaluate on has a plan and a place in run.json of its own', a
   const planned = await obtainPlan({ ...held, plan: { ...held.plan, eval_fraction: 0.2 } }, {}, { files: true });
   assert.equal(planned.evalReference?.path, path.join(folder, 'ten.jsonl'));
   assert.deepEqual([planned.reference.pairs, planned.evalReference?.pairs], [8, 2]);
+  const both = { ...asked, plan: { ...asked.plan, eval_fraction: 0.2 } };
+  await assert.rejects(tokeniseDataset(both), (error) => error instanceof WishboneError && /held out/.test(error.what));
 });

@@ -46,11 +46,15 @@ Grid choose_grid(int threads, std::int64_t m, std::int64_t n) {
 }  // namespace
 
 void gemm(ThreadPool& pool, bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
-          std::int64_t k, const float* a, const float* b, float* c, bool accumulate) {
+          std::int64_t k, const float* a, const float* b, float* c, bool accumulate, GemmOptions options) {
     constexpr std::int64_t limit = std::numeric_limits<blasint>::max();
     require(m <= limit && n <= limit && k <= limit, "gemm");
     if (m == 0 || n == 0) return;
-    const std::int64_t a_stride = transpose_a ? m : k, b_stride = transpose_b ? k : n;
+    const auto stride = [](std::int64_t given, std::int64_t dense) { return given > 0 ? given : dense; };
+    const std::int64_t a_stride = stride(options.a_stride, transpose_a ? m : k),
+                       b_stride = stride(options.b_stride, transpose_b ? k : n),
+                       c_stride = stride(options.c_stride, n);
+    require(std::max({a_stride, b_stride, c_stride}) <= limit, "gemm");
     const Grid grid = choose_grid(pool.threads(), m, n);
     pool.run(grid.rows * grid.columns, [&](std::int64_t index, int) {
         const std::int64_t i = index / grid.columns, j = index % grid.columns;
@@ -64,10 +68,11 @@ void gemm(ThreadPool& pool, bool transpose_a, bool transpose_b, std::int64_t m, 
         if (omp_get_max_threads() != 1) omp_set_num_threads(1);
         cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                     transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(rows),
-                    static_cast<blasint>(columns), static_cast<blasint>(k), 1.0f,
+                    static_cast<blasint>(columns), static_cast<blasint>(k), options.scale,
                     transpose_a ? a + row : a + row * a_stride, static_cast<blasint>(a_stride),
                     transpose_b ? b + column * b_stride : b + column, static_cast<blasint>(b_stride),
-                    accumulate ? 1.0f : 0.0f, c + row * n + column, static_cast<blasint>(n));
+                    accumulate ? 1.0f : 0.0f, c + row * c_stride + column,
+                    static_cast<blasint>(c_stride));
     });
 }
 

@@ -92,8 +92,9 @@ void CpuBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_
                                   RmsNorm norm) {
     const std::int64_t rows = qkv.shape[0];
     require(fit(qkv, query_weight, key_weight, shape) && fit(d_qkv, query_weight, key_weight, shape) &&
-                d_qkv.shape[0] == rows && is_f32(d_query_weight, {query_weight.shape[0]}) &&
-                is_f32(d_key_weight, {key_weight.shape[0]}),
+                d_qkv.shape[0] == rows && !d_query_weight == !d_key_weight &&
+                (!d_query_weight || (is_f32(d_query_weight, {query_weight.shape[0]}) &&
+                                     is_f32(d_key_weight, {key_weight.shape[0]}))),
             "qk_norm_backward");
     const Groups groups(shape, query_weight.size(), key_weight.size());
     // Each piece of rows sums into its own memory; the pieces are added up in their order.
@@ -115,6 +116,7 @@ void CpuBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_
                                  key_weight.as<float>(), norm);
         }
     });
+    if (!d_query_weight) return;
     for (std::int64_t piece = 0; piece < pieces; ++piece) {
         const float* part = parts + static_cast<std::size_t>(piece) * part_size;
         for (std::int64_t i = 0; i < groups.query_size; ++i) d_query_weight.as<float>()[i] += part[i];

@@ -82,7 +82,7 @@ void CpuBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, T
 void CpuBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x,
                                   Tensor inv_rms, Tensor weight, RmsNorm norm) {
     const std::int64_t rows = d_x.shape[0], width = d_x.shape[1];
-    require(is_f32(d_x, {rows, width}) && is_f32(d_weight, {width}) && is_f32(out, {rows, width}) &&
+    require(is_f32(d_x, {rows, width}) && (!d_weight || is_f32(d_weight, {width})) && is_f32(out, {rows, width}) &&
                 is_f32(d_out, {rows, width}) && is_f32(x, {rows, width}) && is_f32(inv_rms, {rows}) &&
                 is_f32(weight, {width}),
             "rmsnorm_backward");
@@ -100,6 +100,7 @@ void CpuBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tenso
                       d_out.as<float>() + offset, x.as<float>() + offset, inv_rms.as<float>() + begin,
                       weight.as<float>(), norm.offset);
     });
+    if (!d_weight) return;
     auto* total = d_weight.as<float>();
     for (std::int64_t piece = 0; piece < pieces; ++piece) {
         const float* part = parts + static_cast<std::size_t>(piece) * part_size;

@@ -68,6 +68,10 @@ class CudaBackend final : public Backend {
     void linear(Tensor out, Tensor x, Tensor w) override;
     void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) override;
     void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override;
+    void low_rank(Tensor out, Tensor h, Tensor x, LowRank adapter) override;
+    void low_rank_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, LowRank adapter) override;
+    void low_rank_backward_weight(Tensor d_a, Tensor d_b, Tensor h, Tensor d_h, Tensor d_out, Tensor x,
+                                  LowRank adapter) override;
     void add_bias(Tensor x, Tensor bias) override;
     void bias_backward(Tensor d_bias, Tensor d_out) override;
 

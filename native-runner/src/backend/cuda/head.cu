@@ -264,7 +264,7 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
                                       float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) &&
                 is_bf16(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
-                is_f32(d_head, {head.shape[0], head.shape[1]}) && is_f32(weight, {targets.row.shape[0]}),
+                (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) && is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;
@@ -302,7 +302,7 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
             check_launch("logits_gradient");
         });
         matmul_.run(h.d_hidden(end - begin), d_hidden.as<bf16>() + begin * h.width, head.as<bf16>(), logits);
-        matmul_.run(h.d_head(end - begin), d_head.data, input, logits);
+        if (d_head) matmul_.run(h.d_head(end - begin), d_head.data, input, logits);
         begin = end;
     }
 }

@@ -48,6 +48,8 @@ int common_alignment(const void* d, const void* a, const void* b) {
     return static_cast<int>(bits & -bits);
 }
 
+bool is_f32(const Product& product) { return product.accumulate && !product.narrow; }
+
 std::string describe(const Product& p) {
     return "[" + std::to_string(p.m) + ", " + std::to_string(p.n) + "] over " + std::to_string(p.k);
 }
@@ -85,7 +87,7 @@ struct Matmul::Plan {
         };
         layout(a, CUDA_R_16BF, product.lda);
         layout(b, CUDA_R_16BF, product.ldb);
-        layout(d, product.accumulate ? CUDA_R_32F : CUDA_R_16BF, product.ldd);
+        layout(d, is_f32(product) ? CUDA_R_32F : CUDA_R_16BF, product.ldd);
     }
     ~Plan() {
         for (cublasLtMatrixLayout_t layout : {a, b, d})
@@ -135,7 +137,7 @@ Matmul::~Matmul() {
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
 
-void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b) {
+void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
     if (product.m == 0 || product.n == 0) return;
     if (product.k == 0) {
         if (!product.accumulate)
@@ -146,7 +148,7 @@ void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const 
         return;
     }
     const Plan& plan = plan_for(product, common_alignment(d, a, b), a, b);
-    lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b), "cublasLtMatmul");
+    lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b, scale), "cublasLtMatmul");
 }
 
 const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
@@ -221,7 +223,7 @@ void Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_
 
 void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                      int count, const __nv_bfloat16* a, const __nv_bfloat16* b) {
-    const std::size_t column_bytes = static_cast<std::size_t>(product.ldd) * (product.accumulate ? 4 : 2);
+    const std::size_t column_bytes = static_cast<std::size_t>(product.ldd) * (is_f32(product) ? 4 : 2);
     Product part = product;
     if (column_bytes * static_cast<std::size_t>(product.n) > scratch_bytes)
         part.n = std::max<std::int64_t>(std::min<std::int64_t>(product.n, 256),
@@ -243,7 +245,7 @@ void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
             float& spent = milliseconds[static_cast<std::size_t>(i)];
             if (std::isinf(spent)) continue;
             check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-            const bool ran = launch(plan, candidates[i].algo, product.accumulate, scratch.get(), a, b) ==
+            const bool ran = launch(plan, candidates[i].algo, product.accumulate, scratch.get(), a, b, 1) ==
                              CUBLAS_STATUS_SUCCESS;
             check(cudaEventRecord(end_, stream_), "cudaEventRecord");
             check(cudaEventSynchronize(end_), "timing of a matrix product");
@@ -260,9 +262,9 @@ void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
 }
 
 cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate,
-                              void* d, const __nv_bfloat16* a, const __nv_bfloat16* b) {
-    const float one = 1.0f, beta = accumulate ? 1.0f : 0.0f;
-    return lt_.matmul(lt_.handle(), plan.operation, &one, a, plan.a, b, plan.b, &beta, d, plan.d, d, plan.d,
+                              void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
+    const float beta = accumulate ? 1.0f : 0.0f;
+    return lt_.matmul(lt_.handle(), plan.operation, &scale, a, plan.a, b, plan.b, &beta, d, plan.d, d, plan.d,
                       &algorithm, workspace_.get(), workspace_bytes, stream_);
 }
 

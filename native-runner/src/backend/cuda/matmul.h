@@ -21,6 +21,8 @@ struct Product {
     std::int64_t lda = 0, ldb = 0, ldd = 0;
     /// false: d is bf16 and overwritten; true: d is f32 and added to.
     bool accumulate = false;
+    /// d is bf16 even when added to.
+    bool narrow = false;
 
     auto operator<=>(const Product&) const = default;
 };
@@ -37,7 +39,8 @@ class Matmul {
     Matmul(const Matmul&) = delete;
     Matmul& operator=(const Matmul&) = delete;
 
-    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b);
+    /// `scale` multiplies the product, not what it is added to.
+    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale = 1);
 
     const CublasLt& library() const { return lt_; }
 
@@ -58,7 +61,7 @@ class Matmul {
     void fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                  int count, const __nv_bfloat16* a, const __nv_bfloat16* b);
     cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate, void* d,
-                          const __nv_bfloat16* a, const __nv_bfloat16* b);
+                          const __nv_bfloat16* a, const __nv_bfloat16* b, float scale);
 
     CublasLt lt_;
     std::shared_ptr<DeviceMemory> memory_;

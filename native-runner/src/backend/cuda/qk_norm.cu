@@ -156,8 +156,9 @@ void CudaBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d
                                    RmsNorm norm) {
     const std::int64_t rows = qkv.shape[0];
     require(fit(qkv, query_weight, key_weight, shape) && fit(d_qkv, query_weight, key_weight, shape) &&
-                d_qkv.shape[0] == rows && is_f32(d_query_weight, {query_weight.shape[0]}) &&
-                is_f32(d_key_weight, {key_weight.shape[0]}),
+                d_qkv.shape[0] == rows && !d_query_weight == !d_key_weight &&
+                (!d_query_weight || (is_f32(d_query_weight, {query_weight.shape[0]}) &&
+                                     is_f32(d_key_weight, {key_weight.shape[0]}))),
             "qk_norm_backward");
     if (rows == 0) return;
     const Groups groups = groups_of(shape, query_weight, key_weight);
@@ -183,8 +184,10 @@ void CudaBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d
         check_launch("qk_norm_backward, weights");
         add_partials(stream_.get(), d_weight.as<float>(), partial, static_cast<int>(pieces), size);
     };
-    weight_gradient(d_query_weight, 0, groups.query_size, 0, groups.query_count);
-    weight_gradient(d_key_weight, groups.keys(), groups.key_size, groups.query_count, groups.key_count);
+    if (d_query_weight) {
+        weight_gradient(d_query_weight, 0, groups.query_size, 0, groups.query_count);
+        weight_gradient(d_key_weight, groups.keys(), groups.key_size, groups.query_count, groups.key_count);
+    }
     input_gradient_kernel<<<blocks, block, 0, stream_.get()>>>(d_qkv.as<bf16>(), qkv.as<bf16>(), inv_rms,
                                                                query_weight.as<bf16>(), key_weight.as<bf16>(),
                                                                groups, norm.offset);

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/lora_config.h"
+#include "model/named_tensors.h"
+
+namespace wishbone {
+
+/// A LoRA adapter of a model (or its gradient): `<module>.lora_A.weight` [r, inputs] and `<module>.lora_B.weight`
+/// [outputs, r] of each module, in one allocation.
+class Lora : public NamedTensors {
+  public:
+    Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype);
+
+    const std::vector<LoraModule>& modules() const { return modules_; }
+
+    /// The adapters on a layer's linear layers.
+    struct Layer {
+        std::vector<LowRank> qkv, attention_out, gate_up, down;
+    };
+    std::vector<Layer> layers;
+
+  private:
+    std::vector<LoraModule> modules_;
+};
+
+/// Where an adapter starts that is not loaded, as PEFT's: lora_A uniform between ±1/sqrt(inputs) (Kaiming with
+/// a = sqrt(5)), drawn from `seed`, lora_B zero. `adapter` is f32.
+void initialise(Backend& backend, const NamedTensors& adapter, std::int64_t seed);
+
+}  // namespace wishbone
