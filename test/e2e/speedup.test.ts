@@ -48,9 +48,9 @@ test('the panel predicts, and a measurement can be given up', async () => {
   await fill('rounds', '1000');
   await until('nothing is in the way', async () => (await frame.locator('.measure .reason').textContent()) === '');
   await press('Measure Now');
-  await until('it is under way', async () => /Measuring: \d+ of/.test(await frame.locator('.progress').innerText()));
+  await until('it is under way', async () => /Measuring: \d+ of/.test(await frame.locator('div.progress').innerText()));
   await press('Cancel');
-  await frame.locator('.progress').waitFor({ state: 'hidden' });
+  await frame.locator('div.progress').waitFor({ state: 'hidden' });
   assert.deepEqual(await readdir(folder()).catch(() => []), [], 'nothing is kept');
 });
 
