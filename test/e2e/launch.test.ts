@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { assertAccessible } from './support/accessible.js';
+import { assertConfined } from './support/confined.js';
 import { LaunchForm } from './support/form.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
+import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
 
 let session: Session;
@@ -49,17 +50,9 @@ test('a wrong value is said at its field, and the start waits for a better one',
   assert.equal(await form.reason(), '');
 });
 
-test('the form in dark, light and high contrast, and for screen readers', async () => {
-  for (const [name, theme, base] of [
-    ['launch-light', 'Default Light Modern', 'vs'],
-    ['launch-high-contrast', 'Default High Contrast', 'hc-black'],
-    ['launch-dark', 'Default Dark Modern', 'vs-dark'],
-  ] as const) {
-    await session.theme(theme);
-    await workbench.themed(base);
-    await workbench.screenshot(name);
-    await assertAccessible(await form.frame(), name);
-  }
+test('the form in every theme, for screen readers, and confined', async () => {
+  await inEveryTheme(session, 'launch', () => form.frame());
+  await assertConfined(await form.frame(), 'the launch form');
 });
 
 test('a reload of the window keeps what was typed', async () => {
@@ -85,6 +78,32 @@ test('with keys alone: through the fields to the start', async () => {
   for (const stop of ['model', 'preset', 'training.loss_type', 'training.beta', 'plan.sharing', 'runner.backend', 'Start Run']) {
     assert.ok(reached.has(stop), `${stop} is reached: ${[...reached].join(', ')}`);
   }
+});
+
+test('"Save as Config" writes a run config that the form is filled from again', async () => {
+  const frame = await form.frame();
+  await form.type('name', 'kept settings');
+  await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
+  const file = join(session.workspace, 'kept.wishbone.json');
+  await workbench.type('', file);
+  const text = await until('the file', () => readFile(file, 'utf8').catch(() => undefined));
+  const config = JSON.parse(text) as Record<string, unknown>;
+  assert.deepEqual(config, {
+    version: 1,
+    name: 'kept settings',
+    preset: 'quick',
+    model: 'tiny-llama',
+    dataset: 'preferences.jsonl',
+    plan: { epochs: 2 },
+    training: { learning_rate: 1e-4 },
+  });
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Launch Run from Config…');
+  await workbench.pick('kept.wishbone.json');
+  const again = await form.frame();
+  assert.equal(await again.locator('[data-field="plan.epochs"] input').inputValue(), '2');
+  assert.equal(await again.locator('[data-field="name"] input').inputValue(), 'kept settings');
+  await form.figures();
 });
 
 test('several losses make a sum; what is chosen is what the run is told', async () => {

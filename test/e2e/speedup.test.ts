@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Frame } from 'playwright-core';
 import { listSpeedups } from '../../src/core/speedup/index.js';
-import { assertAccessible } from './support/accessible.js';
+import { assertConfined } from './support/confined.js';
 import { Session } from './support/session.js';
+import { inEveryTheme } from './support/themes.js';
 import { until, type Workbench } from './support/workbench.js';
 
 let session: Session;
@@ -43,18 +44,17 @@ test('the panel predicts, and a measurement can be given up', async () => {
   await until('the prediction', async () => /^1\.\d\d×$/.test(await frame.locator('.figures dd').nth(2).innerText()));
   await fill('pairs', '0');
   await until('it is said', async () => /whole number above 0/.test(await frame.locator('[data-field="pairs"] .field-text').innerText()));
-  await fill('pairs', '');
+  await fill('pairs', '16');
   await fill('rounds', '1000');
   await until('nothing is in the way', async () => (await frame.locator('.measure .reason').textContent()) === '');
   await press('Measure Now');
-  await until('it is under way', async () => /Measuring: \d+ of/.test(await frame.locator('.progress').innerText()));
+  await until('it is under way', async () => /Measuring: \d+ of/.test(await frame.locator('div.progress').innerText()));
   await press('Cancel');
-  await frame.locator('.progress').waitFor({ state: 'hidden' });
+  await frame.locator('div.progress').waitFor({ state: 'hidden' });
   assert.deepEqual(await readdir(folder()).catch(() => []), [], 'nothing is kept');
 });
 
 test('a measurement is drawn, kept, and found again after a reload', async () => {
-  await fill('pairs', '16');
   await fill('rounds', '2');
   const frame = await page();
   await until('nothing is in the way', async () => (await frame.locator('.measure .reason').textContent()) === '');
@@ -75,17 +75,9 @@ test('a measurement is drawn, kept, and found again after a reload', async () =>
   assert.equal(await again.locator('tbody tr').count(), 1);
 });
 
-test('the panel in dark, light and high contrast, and for screen readers', async () => {
-  for (const [name, theme, base] of [
-    ['speedup-light', 'Default Light Modern', 'vs'],
-    ['speedup-high-contrast', 'Default High Contrast', 'hc-black'],
-    ['speedup-dark', 'Default Dark Modern', 'vs-dark'],
-  ] as const) {
-    await session.theme(theme);
-    await workbench.themed(base);
-    await workbench.screenshot(name);
-    await assertAccessible(await page(), name);
-  }
+test('the panel in every theme, for screen readers, and confined', async () => {
+  await inEveryTheme(session, 'speedup', page);
+  await assertConfined(await page(), 'the speedup panel');
 });
 
 test('the picture is saved with its provenance', async () => {
