@@ -36,7 +36,7 @@ async function measure({ vsix, file, checks }) {
   await writeFile(join(workspace, small), pairs);
   await writeFile(
     join(workspace, '.vscode/settings.json'),
-    JSON.stringify({ 'wishbone.diagnostics.enable': checks, 'workbench.editorLargeFileConfirmation': 16384 }),
+    JSON.stringify({ 'wishbone.diagnostics.enable': checks, 'workbench.editorLargeFileConfirmation': 16384, 'files.autoSave': 'off' }),
   );
   await installExtension(vsix, folders);
   const server = await startServer(folders);

@@ -90,6 +90,14 @@ void add_commands(CLI::App& app) {
     add_backend(*logits, logits_arguments->backend);
     logits->callback([=] { logits_command(*logits_arguments); });
 
+    auto* sample = app.add_subcommand("sample", "Completions of prompts");
+    auto sample_arguments = std::make_shared<SampleArguments>();
+    sample->add_option("model", sample_arguments->model, "Hugging Face model folder")->required();
+    sample->add_option("request", sample_arguments->request, "JSON file with prompts and how to sample")->required();
+    sample->add_option("--adapter", sample_arguments->adapter, "PEFT folder of an adapter on the model");
+    add_backend(*sample, sample_arguments->backend);
+    sample->callback([=] { sample_command(*sample_arguments); });
+
     auto* speedup = app.add_subcommand("speedup", "Time shared against naive plan, step by step in turn");
     auto speedup_arguments = std::make_shared<SpeedupArguments>();
     speedup->add_option("model", speedup_arguments->model, "Hugging Face model folder")->required();

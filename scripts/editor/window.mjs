@@ -58,10 +58,11 @@ export async function focus(page, name) {
 export async function activationOf(page, extension) {
   const list = '.runtime-extensions-editor';
   await page.waitFor(first(`${list} .monaco-list-row .activation-time`));
-  const text = await page.evaluate(
-    `[...document.querySelectorAll(${JSON.stringify(`${list} .monaco-list-row`)})].find((row) => row.querySelector('.name')?.textContent === ${JSON.stringify(extension)})?.querySelector('.activation-time')?.textContent`,
-  );
-  return text && Number(/(\d+)\s*ms/.exec(text)?.[1]);
+  const time = `[...document.querySelectorAll(${JSON.stringify(`${list} .monaco-list-row`)})].find((row) => row.querySelector('.name')?.textContent === ${JSON.stringify(extension)})?.querySelector('.activation-time')?.textContent`;
+  // Until it is over there is no figure.
+  await page.waitFor(`!(${time})?.length || /\\d ?ms/.test(${time})`);
+  const text = await page.evaluate(time);
+  return text && Number(/([\d,]+) ?ms/.exec(text)[1].replaceAll(',', ''));
 }
 
 /** The lines of a file that are on the screen. */

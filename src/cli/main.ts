@@ -5,6 +5,7 @@ import { addConvertCommand } from './convert.js';
 import { addCacheCommand } from './cache.js';
 import { Interrupted } from './interrupt.js';
 import { addPlanCommand } from './plan.js';
+import { addSampleCommand } from './sample.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addTrainCommand } from './train.js';
 
@@ -22,6 +23,7 @@ function buildProgram(): Command {
   addPlanCommand(program);
   addTrainCommand(program);
   addSpeedupCommand(program);
+  addSampleCommand(program);
   addConvertCommand(program);
   addCacheCommand(program);
   program.commands.forEach((command) =>
@@ -53,7 +55,7 @@ function report(error: unknown, args: readonly string[]): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.ok;
     const what = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
-    const known = ['plan', 'train', 'speedup', 'convert', 'cache'].find((name) => name === args[0]);
+    const known = ['plan', 'train', 'speedup', 'sample', 'convert', 'cache'].find((name) => name === args[0]);
     const help = known === undefined ? 'wishbone --help' : `wishbone ${known} --help`;
     return report(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), args);
   }

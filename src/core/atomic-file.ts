@@ -39,7 +39,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function cannotWrite(file: string, error: unknown): unknown {
+/** An error of writing, in words for a person (exit code 5); what is none of these stays as it is. */
+export function cannotWrite(file: string, error: unknown): unknown {
   if (error instanceof WishboneError) return error;
   const { code } = error as NodeJS.ErrnoException;
   const failure = (what: string, advice: string): WishboneError =>

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { version } from '../../package.json';
-import { writeFileAtomically } from './atomic-file.js';
+import { cannotWrite, writeFileAtomically } from './atomic-file.js';
 import { writePlan, type Plan } from './plan/index.js';
 import { evalPlanFor, planFor, summarise, type PlanSummary } from './prepare.js';
 import type { WorkOptions } from './progress.js';
@@ -212,7 +212,7 @@ async function copied(from: string, to: string): Promise<void> {
     await rename(temporary, to);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw cannotWrite(to, error);
   }
 }
 

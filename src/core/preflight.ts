@@ -1,10 +1,10 @@
 import { WishboneError } from './errors.js';
-import { inspectModel } from './model/index.js';
+import { checkAdapter, inspectModel } from './model/index.js';
 
 /** What a run reads beside its datasets. */
 export interface RunInputs {
   readonly model: string;
-  readonly training: { readonly reference_model: string };
+  readonly training: { readonly reference_model: string; readonly adapter_name_or_path: string };
 }
 
 /**
@@ -15,6 +15,7 @@ export interface RunInputs {
  */
 export async function checkInputs({ model, training }: RunInputs): Promise<void> {
   const { config } = await inspectModel(model);
+  if (training.adapter_name_or_path !== '') await checkAdapter(training.adapter_name_or_path, config);
   if (training.reference_model !== '') {
     const reference = await inspectModel(training.reference_model, { tokenizer: false });
     // Larger ones may differ by padding of the embedding alone.

@@ -113,6 +113,12 @@ const cases: readonly Case[] = [
     says: [/quantized/, /model\/config\.json, field "quantization_config"/],
   },
   {
+    name: 'an adapter for another model',
+    files: (folder) => cp(join(repository, 'test/fixtures/hf/lora-patterns/adapter'), join(folder, 'adapter'), { recursive: true }),
+    lines: ['"training": { "use_peft": true, "adapter_name_or_path": "adapter" }'],
+    says: [/adapter is for another model/, /adapter\/adapter_model\.safetensors, tensor "/],
+  },
+  {
     name: 'a dataset that is not there',
     files: (folder) => rm(join(folder, 'pairs.jsonl')),
     lines: [],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { TextEditor } from './support/editor.js';
@@ -174,6 +174,19 @@ test('without a model the hover has characters, and says how tokens are counted'
   await session.settings({});
 });
 
+test('settings say which files are looked at, and whether rows have hints', async () => {
+  await session.settings({ 'wishbone.diagnostics.exclude': ['**/faulty.jsonl'] });
+  await until('nothing is said of it', async () => (await editor.problems()).length === 0 && (await editor.lenses()).length === 0);
+  await session.settings({ 'wishbone.diagnostics.include': ['data/*.jsonl'], 'wishbone.diagnostics.hints': false });
+  assert.deepEqual(await editor.problems(), []);
+  await session.settings({ 'wishbone.diagnostics.hints': false });
+  await until('it is checked again', async () => (await editor.problems()).length > 0);
+  await editor.goTo(1, lastOf('}', 1)[1]);
+  await until('the row ends without a hint', async () => /\]\}$/.test((await editor.lines())[0] ?? ''));
+  await session.settings({});
+  await until('the hint is there again', async () => /saves \d+%$/.test((await editor.lines())[0] ?? ''));
+});
+
 test('bytes that are no UTF-8 are an error at their place', async () => {
   const text = `${rows[0]}\n${JSON.stringify(pair('Where does one drink it?', 'In a caf\u00e9.', 'At sea.'))}\n`;
   await writeFile(join(session.workspace, 'latin1.jsonl'), Buffer.from(text, 'latin1'));
@@ -224,4 +237,25 @@ test('a file that is deleted while it is open: its text stays checked, and nothi
   await workbench.page.keyboard.insertText('{');
   await until('it is checked', async () => (await editor.lenses())[0]?.endsWith('problems') === true);
   assert.deepEqual(await workbench.notifications(), []);
+});
+
+test('a file of more than 50 MB, which extensions do not see, is checked from disk; deleted, it has no problems left', async () => {
+  await workbench.command('View: Revert and Close Editor');
+  const file = join(session.workspace, 'large.jsonl');
+  const good = `${rows[0]}\n`;
+  const copies = Array.from({ length: 1000 }, (_, row) => good.replace('largest', `largest (${row})`)).join('');
+  const parts = Math.ceil((51 * 2 ** 20) / copies.length);
+  await writeFile(file, `${good}${rows[1]}\n`);
+  for (let part = 0; part < parts; part++) await appendFile(file, copies.replaceAll('planet', `planet ${part}`));
+  const name = workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'large.jsonl' }).first();
+  await name.dblclick();
+  const pairs = (1 + 1000 * parts).toLocaleString('en-US');
+  await until('all of it is counted', async () => {
+    const shown = (await workbench.statusBar()).replace(/\s+/g, ' ');
+    return shown.includes(`${pairs} pairs 1`) && !/% · /.test(shown);
+  });
+  const entry = 'wishbone/empty-response [Ln 2, Col ';
+  assert.ok((await editor.problems()).some((shown) => shown.includes(entry)));
+  await rm(file);
+  await until('its problems are gone', async () => !(await editor.problems()).some((shown) => shown.includes(entry)));
 });

@@ -36,6 +36,14 @@ struct LogitsArguments {
 /// Writes `logits` F32 [tokens, V].
 void logits_command(const LogitsArguments& arguments);
 
+struct SampleArguments {
+    std::filesystem::path model, request;
+    std::filesystem::path adapter;  ///< PEFT folder, or empty
+    BackendChoice backend{"cpu", 0, {}};
+};
+/// Prints a JSON line a prompt with the tokens that follow it (docs/formats.md).
+void sample_command(const SampleArguments& arguments);
+
 struct SpeedupArguments {
     std::filesystem::path model, shared_plan, naive_plan;
     int rounds = 3;

@@ -570,6 +570,78 @@ struct Transformer::Impl {
         backend.embedding_backward(gradients.base->embedding, bin.token, d_stream);
     }
 
+    std::vector<float> next_logits(const ModelView& model, KeyValueCache& cache,
+                                   std::span<const std::int32_t> tokens) {
+        const auto count = static_cast<std::int64_t>(tokens.size());
+        const std::int64_t start = cache.length, total = start + count, hidden = config.hidden_size,
+                           out_size = shape.query_heads * shape.head_dim;
+        if (count == 0 || total > cache.capacity()) throw fault("a cache has no room for the tokens");
+        if (longest == 0) expect_length(cache.capacity());
+        reach_position(total);
+        std::vector<std::int32_t> position(static_cast<std::size_t>(total)),
+            until(static_cast<std::size_t>(total), static_cast<std::int32_t>(total));
+        for (std::size_t i = 0; i < position.size(); ++i) position[i] = static_cast<std::int32_t>(i);
+        const auto views = [&] {
+            BinView view;
+            view.position = position;
+            view.visible_until = until;
+            return views_of(view);
+        }();
+        DeviceBin bin;  // of the new tokens; attention is over all
+        bin.tokens = bin.rows = count;
+        bin.views = views;
+        const std::int64_t padded = (count + 63) / 64 * 64;
+        bin.memory = backend.allocate(static_cast<std::size_t>(2 * padded) * sizeof(std::int32_t));
+        bin.token = Tensor(bin.memory.get(), DType::i32, {count});
+        bin.position = Tensor(static_cast<std::int32_t*>(bin.memory.get()) + padded, DType::i32, {count});
+        backend.upload(bin.token, tokens.data());
+        backend.upload(bin.position, position.data() + start);
+
+        Tensor stream = activation(layer_of(passing, 0).input, {count, hidden});
+        backend.embedding(stream, model.base.embedding, bin.token);
+        if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
+        Tensor delta;
+        Slot all_attention, all_lse;
+        for (std::int64_t i = 0; i < config.layers; ++i) {
+            const LayerWeights weights = layer_weights(model, i);
+            const LayerTensors layer = tensors_of(passing, i, count, count);
+            const Tensor x =
+                enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
+            stream = layer.input;
+            project(flat(layer.qkv), x, weights.base.qkv, weights.adapters.qkv);
+            backend.copy(cache.rows(i, start, total), normed_and_rotated(weights, layer.qkv, bin, i));
+            const DeviceBin::View& view = view_of(bin, i);
+            const Tensor attention = activation(all_attention, {total, out_size});
+            backend.attention(attention, statistic(all_lse, {shape.query_heads, total}), cache.rows(i, 0, total),
+                              *view.mask, view.shape);
+            delta = activation(work.narrow, {count, hidden});
+            project_and_gate(weights, layer, stream, attention.slice(start, total), delta);
+            stream = layer.middle;
+            finish_mlp(weights, layer, delta);
+        }
+        const Tensor last = activation(passing.last, {count, hidden}), normed = activation(passing.hidden, {count, hidden});
+        backend.add_rmsnorm(last, normed, statistic(passing.final_inv_rms, {count}), stream, delta,
+                            model.base.final_norm, norm);
+        cache.length = total;
+        return logits_of(model, normed.slice(count - 1, count));
+    }
+
+    /// Logits of normed hidden states [rows, H], on the host.
+    std::vector<float> logits_of(const ModelView& model, const Tensor& hidden) {
+        const std::int64_t rows = hidden.rows();
+        Slot slot, converted;
+        const Tensor out = activation(slot, {rows, config.vocab_size});
+        backend.linear(out, hidden, model.base.head);
+        const Tensor out_f32 = dtype == DType::f32 ? out : statistic(converted, {rows, config.vocab_size});
+        if (dtype != DType::f32) backend.copy(out_f32, out);
+        std::vector<float> result(static_cast<std::size_t>(out.size()));
+        backend.download(result.data(), out_f32);
+        const auto cap = static_cast<float>(config.logit_softcap);
+        if (cap > 0)
+            for (float& logit : result) logit = cap * std::tanh(logit / cap);
+        return result;
+    }
+
     std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens) {
         const auto length = static_cast<std::int32_t>(tokens.size());
         std::vector<std::int32_t> position(tokens.size()), until(tokens.size(), length);
@@ -583,19 +655,7 @@ struct Transformer::Impl {
         if (longest == 0) expect_length(length);
         const std::shared_ptr<DeviceBin> bin = prepare(view);
         if (length == 0) return {};
-        const Tensor hidden = forward_hidden(model, *bin, passing);
-        Slot slot;
-        const Tensor out = activation(slot, {length, config.vocab_size});
-        backend.linear(out, hidden, model.base.head);
-        Slot converted;
-        const Tensor out_f32 = dtype == DType::f32 ? out : statistic(converted, {length, config.vocab_size});
-        if (dtype != DType::f32) backend.copy(out_f32, out);
-        std::vector<float> result(static_cast<std::size_t>(out.size()));
-        backend.download(result.data(), out_f32);
-        const auto cap = static_cast<float>(config.logit_softcap);
-        if (cap > 0)
-            for (float& logit : result) logit = cap * std::tanh(logit / cap);
-        return result;
+        return logits_of(model, forward_hidden(model, *bin, passing));
     }
 };
 
@@ -621,6 +681,11 @@ void Transformer::backward(const ModelView& model, const GradientView& gradients
 
 std::vector<float> Transformer::logits(const ModelView& model, std::span<const std::int32_t> tokens) {
     return impl_->logits(model, tokens);
+}
+
+std::vector<float> Transformer::next_logits(const ModelView& model, KeyValueCache& cache,
+                                            std::span<const std::int32_t> tokens) {
+    return impl_->next_logits(model, cache, tokens);
 }
 
 }  // namespace wishbone

@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "io/plan.h"
 #include "model/config.h"
+#include "model/key_value_cache.h"
 #include "model/model_view.h"
 #include "model/recompute.h"
 
@@ -51,6 +52,10 @@ class Transformer {
     /// Logits [tokens, V] of one plain causal sequence, on the host. For checks against other
     /// implementations.
     std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens);
+
+    /// Logits [V] behind the last of `tokens` (at least one), which follow those in the cache and go into it.
+    std::vector<float> next_logits(const ModelView& model, KeyValueCache& cache,
+                                   std::span<const std::int32_t> tokens);
 
   private:
     struct Impl;

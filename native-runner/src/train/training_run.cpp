@@ -20,6 +20,9 @@
 #include "io/model_export.h"
 #include "io/model_weights.h"
 #include "io/run_config.h"
+#include "report/model_card.h"
+#include "report/tensorboard_log.h"
+#include "report/trainer_state.h"
 #include "train/best_model.h"
 #include "train/checkpoint.h"
 #include "train/event_log.h"
@@ -256,12 +259,14 @@ class TrainingRun {
     /// Stops with a checkpoint of what was done.
     bool stop_at(std::int64_t done) {
         if (done > 0 && saved_ != done) save(done);
+        write_state(done);
         return stopped(done);
     }
 
     /// False when stopped.
     bool train(double ceiling) {
         begin_phase("train");
+        tensorboard_.emplace(folder_, checkpoint_ ? std::optional(trainer_->updates()) : std::nullopt);
         for (std::int64_t done = trainer_->updates();; ++done) {
             if (!pass_from_sft(done)) return stop_at(done);
             bool is_best = false;
@@ -303,6 +308,7 @@ class TrainingRun {
         const bool better = best_.add(done, metric->get<double>(), options());
         fields["best"] = better;
         events_.write("eval", fields);
+        tensorboard_->add(fields);
         std::fprintf(stderr, "eval after step %lld  loss %.4f  accuracy %.2f%s\n", static_cast<long long>(done),
                      result->all.mean().loss, result->all.mean().accuracies, better ? "  (best)" : "");
         if (best_.should_stop(options()) && done < steps())
@@ -335,6 +341,7 @@ class TrainingRun {
         if (s < options().sft_steps) fields["stage"] = "sft";
         if (!train_->plan.sources.empty()) fields["sources"] = source_fields(result.sources, train_->plan.sources);
         events_.write("step", fields);
+        tensorboard_->add(fields);
         std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n",
                      static_cast<long long>(s + 1), static_cast<long long>(steps()), result.mean.loss,
                      result.mean.margins, result.mean.accuracies, static_cast<double>(result.tokens) / seconds);
@@ -348,14 +355,29 @@ class TrainingRun {
         events_.sync();
     }
 
+    Fields write_state(std::int64_t done) {
+        Fields state = trainer_state(folder_ / "events.jsonl", done, steps(), best_, options());
+        write_text(folder_ / "trainer_state.json", state.dump(2) + "\n");
+        return state;
+    }
+
     void export_result() {
         begin_phase("export");
         Fields fields = {{"path", "export"}};
+        const std::int64_t done = trainer_->updates();
+        const Fields state = write_state(done);
         if (options().load_best_model_at_end && best_.step() && *best_.step() != trainer_->updates()) {
             load_weights(folder_, *best_.step(), *backend_, *trainer_);
             fields["step"] = *best_.step();
         }
         export_trained();
+        const Fields run = parse_json(read_text(run_json()), run_json());
+        ModelCardFacts facts = {backend_->device_name(), adapter_ && !options().merge_adapter, fields.value("step", done)};
+        write_text(folder_ / "export" / "README.md", model_card(run, state, facts));
+        if (options().merge_adapter) {
+            facts.is_adapter = true;
+            write_text(folder_ / "adapter" / "README.md", model_card(run, state, facts));
+        }
         events_.write("export", fields);
     }
 
@@ -406,6 +428,7 @@ class TrainingRun {
     std::optional<Trainer> trainer_;
     std::optional<RunReference> reference_;
     PlanReference eval_reference_;
+    std::optional<TensorBoardLog> tensorboard_;
 };
 
 /// The caller gets the original error even when the log cannot be written.

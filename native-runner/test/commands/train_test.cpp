@@ -156,6 +156,11 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     CHECK(events.back()["type"] == "finished");
     CHECK(exported(run) == read_file(run / "checkpoints/step-000015/model.safetensors"));
     CHECK(names_containing(run, "tmp").empty());
+    CHECK(names_containing(run, "tfevents").size() == 1);
+    const Json state = Json::parse(read_file(run / "trainer_state.json"));
+    CHECK(state["log_history"].size() == 15);
+    CHECK(state["log_history"][14]["loss"] == steps[14]["loss"]);
+    CHECK(read_file(run / "export/README.md").find(Json::parse(read_file(run / "run.json"))["name"]) != std::string::npos);
 
     SUBCASE("it is not begun a second time") {
         const std::string log = read_file(run / "events.jsonl");

@@ -158,16 +158,17 @@ std::map<std::string, double> forward_flops(const ModelConfig& config, const Wor
             {"head", 2 * hidden * static_cast<double>(config.vocab_size) * work.read_rows}};
 }
 
-/// The same for a whole step: reference and policy forward, and backward, which is twice a forward.
-std::map<std::string, double> step_flops(const ModelConfig& config, const Work& work) {
+/// The same for a whole step: reference and policy forward, and backward, which is twice a forward, or once where
+/// weights are frozen. An adapter's own products, below a hundredth of its layer's, are not counted.
+std::map<std::string, double> step_flops(const ModelConfig& config, const Work& work, bool frozen) {
     std::map<std::string, double> flops;
     for (const auto& [phase, forward] : forward_flops(config, work)) {
         flops[phase] = 2 * forward;
         if (phase == "attention" || phase == "head") {
-            flops[phase + " backward"] = 2 * forward;
+            flops[phase + " backward"] = phase == "head" && frozen ? forward : 2 * forward;
         } else {
             flops[phase + " backward, input"] = forward;
-            flops[phase + " backward, weight"] = forward;
+            if (!frozen) flops[phase + " backward, weight"] = forward;
         }
     }
     return flops;
@@ -220,12 +221,18 @@ Plan read_plan(const std::string& lengths_file, const std::string& set, bool sha
 /// Trains, or where the optimizer state would not fit does all of a step but the update.
 class Stepper {
   public:
-    Stepper(Backend& backend, Transformer& llama, Parameters& policy, bool optimizer, Moments moments)
-        : backend_(backend), llama_(llama), policy_(policy) {
-        options_.reference = ReferenceMode::in_step;
-        options_.moments = moments;
+    Stepper(Backend& backend, Transformer& llama, Parameters& policy, bool optimizer, const TrainingOptions& options)
+        : backend_(backend), llama_(llama), policy_(policy), options_(options) {
+        if (options_.lora) {
+            adapter_.emplace(backend, llama.config(), lora_modules(llama.config(), *options_.lora, "--lora-rank"),
+                             policy.flat().dtype);
+            trainer_.emplace(backend, llama, Policy(policy, *adapter_), options_);
+            initialise(backend, trainer_->master(), 1);
+            trainer_->master_changed();
+            return;
+        }
         if (optimizer) {
-            trainer_.emplace(backend, llama, policy, options_);
+            trainer_.emplace(backend, llama, Policy(policy), options_);
             return;
         }
         reference_.emplace(backend, llama.config(), policy.flat().dtype);
@@ -279,6 +286,7 @@ class Stepper {
     Transformer& llama_;
     Parameters& policy_;
     TrainingOptions options_;
+    std::optional<Lora> adapter_;
     std::optional<Trainer> trainer_;
     std::optional<Parameters> reference_, gradients_;
 };
@@ -302,7 +310,7 @@ struct Options {
                 recompute;
     std::vector<std::string> sets{"hh"}, sharing{"pair"};
     std::string moments = "f32";
-    int bins = 10, warm_up = 4;
+    int bins = 10, warm_up = 4, lora_rank = 0;
     bool no_optimizer = false, phases = false;
     BackendChoice backend{.name = "cuda", .threads = 0, .cuda = {}};
 };
@@ -320,6 +328,9 @@ Options parse(int count, char** arguments) {
                  "without AdamW and its state (the default of llama-8b)");
     app.add_option("--recompute", options.recompute, "default: block for llama-8b, else none")
         ->check(CLI::IsMember({"none", "mlp", "block"}));
+    app.add_option("--lora-rank", options.lora_rank,
+                   "train adapters of this rank on every linear layer instead of all parameters")
+        ->check(CLI::NonNegativeNumber);
     app.add_option("--moments", options.moments)->check(CLI::IsMember({"f32", "bf16"}));
     app.add_flag("--phases", options.phases, "time by phase as well");
     app.add_option("--lengths", options.lengths, "JSON: set to [prompt, chosen, rejected] triples");
@@ -353,9 +364,12 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
         const Plan::Range range = plan.pairs_of_step(step);
         pairs += static_cast<double>(range.end - range.begin);
         tokens += static_cast<double>(plan.bin(step).tokens.size());
-        flops += 4 * plan.bin(step).flops;
     }
     const double seconds = seconds_since(begin);
+    for (int i = 0; i < options.bins; ++i) {
+        const Work work = work_of(plan.bin((options.warm_up + i) % full));
+        flops += sum(step_flops(config, work, stepper.options().lora.has_value()));
+    }
     Json line = common;
     line["set"] = set;
     line["mode"] = sharing == "pair" ? "shared" : "naive";
@@ -389,7 +403,8 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     const auto timed_begin = Clock::now();
     for (int i = 0; i < timed_bins; ++i) {
         const std::int64_t step = (options.warm_up + i) % full;
-        for (const auto& [phase, value] : step_flops(config, work_of(plan.bin(step))))
+        for (const auto& [phase, value] :
+             step_flops(config, work_of(plan.bin(step)), stepper.options().lora.has_value()))
             required[phase] += value;
         stepper.step(plan, step);
     }
@@ -428,14 +443,21 @@ void run(const Options& options) {
     Parameters policy(backend, model.config, backend.activation_dtype());
     upload_random_weights(backend, policy);
     const double ceiling = backend.measure_matmul_ceiling();
-    Stepper stepper(backend, llama, policy, model.trains,
-                    options.moments == "f32" ? Moments::f32 : Moments::bf16);
+    TrainingOptions training;
+    training.reference = ReferenceMode::in_step;
+    training.moments = options.moments == "f32" ? Moments::f32 : Moments::bf16;
+    if (options.lora_rank > 0) {
+        training.lora = LoraConfig{.r = options.lora_rank, .lora_alpha = 2.0 * options.lora_rank};
+        model.trains = true;
+    }
+    Stepper stepper(backend, llama, policy, model.trains, training);
     const Json common = {{"side", "ours"}, {"model", options.model}};
     Json device = common;
     device.update({{"device", backend.device_name()},
                    {"ceiling_tflops", ceiling / 1e12},
                    {"parameters", policy.flat().size()},
                    {"optimizer", model.trains},
+                   {"lora_rank", options.lora_rank},
                    {"moments", options.moments},
                    {"recompute", name_of(model.recompute)}});
     print_line(device);

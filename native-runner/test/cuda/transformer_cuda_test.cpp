@@ -290,6 +290,26 @@ TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!t
     }
 }
 
+TEST_CASE("cuda: logits with a cache are those of whole passes, for every feature" * doctest::skip(!test_gpu())) {
+    std::mt19937 random(61);
+    for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
+        CAPTURE(name);
+        const Weights weights = weights_of(random, config);
+        Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
+        KeyValueCache cache(cuda.backend, config, 200);
+        std::vector<std::int32_t> tokens;
+        for (const int count : {130, 1, 1, 17, 1}) {
+            std::vector<std::int32_t> next;
+            for (int i = 0; i < count; ++i)
+                next.push_back(std::uniform_int_distribution<std::int32_t>(0, 202)(random));
+            tokens.insert(tokens.end(), next.begin(), next.end());
+            const std::vector<float> all = cpu.llama.logits(cpu.parameters, tokens);
+            const std::vector<float> last(all.end() - config.vocab_size, all.end());
+            CHECK(relative_difference(cuda.llama.next_logits(cuda.parameters, cache, next), last) < 0.03);
+        }
+    }
+}
+
 TEST_CASE("cuda: logits agree with the CPU's" * doctest::skip(!test_gpu())) {
     ModelConfig config = config_of(256, 4, 4, 64, false, 2);
     config.ropes[0].scaling = Llama3RopeScaling{32.0, 1.0, 4.0, 128};

@@ -22,17 +22,35 @@ function compareTwo(
   rejected: Part,
   [one, other]: readonly string[] = ['chosen', 'rejected'],
 ): { check: CheckName; what: string; advice: string } | undefined {
-  const key = (part: Part): string => JSON.stringify(part.texts.map(contentOf));
-  const [a, b] = [key(chosen), key(rejected)];
-  if (a === b) {
+  const sides = [chosen, rejected].map(({ texts }) => texts.map(contentOf)) as [string[][], string[][]];
+  if (!sameParts(...sides, sameWithoutSpace)) return undefined;
+  if (sameParts(...sides, (a, b) => a === b)) {
     const advice = 'there is nothing to prefer; correct one of them, or remove the row';
     return { check: 'equal-responses', what: `${one} and ${other} are equal`, advice };
   }
-  const solid = (part: Part): string =>
-    JSON.stringify(part.texts.map((placed) => contentOf(placed).map((text) => text.replace(/\s+/gu, ''))));
-  if (solid(chosen) !== solid(rejected)) return undefined;
   const advice = 'the model would learn to lay text out, not to answer; correct one of them, or remove the row';
   return { check: 'white-space-difference', what: `${one} and ${other} differ only in white space`, advice };
+}
+
+/** Whether two responses are alike, message by message. */
+function sameParts(one: readonly string[][], other: readonly string[][], alike: (a: string, b: string) => boolean): boolean {
+  return (
+    one.length === other.length &&
+    one.every((content, at) => {
+      const beside = other[at] as string[];
+      return content.length === beside.length && content.every((text, field) => alike(text, beside[field] as string));
+    })
+  );
+}
+
+/** Whether two texts are the same but for white space. Most differ early, and nothing is looked at after that. */
+function sameWithoutSpace(a: string, b: string): boolean {
+  const [spaceA, spaceB] = [/\S/gu, /\S/gu];
+  for (;;) {
+    const [nextA, nextB] = [spaceA.exec(a), spaceB.exec(b)];
+    if (nextA === null || nextB === null) return nextA === nextB;
+    if (nextA[0] !== nextB[0]) return false;
+  }
 }
 
 /** What makes a text or message what it is, apart from its place. */

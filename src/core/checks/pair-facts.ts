@@ -22,11 +22,12 @@ export interface PairFacts {
 }
 
 export function factsOf({ prompt, chosen, rejected }: PlacedPair, fields: Fields): PairFacts {
+  const promptHash = hashOf(prompt);
   return {
-    prompt: hashOf(prompt),
+    prompt: promptHash,
     chosen: hashOf(chosen),
     rejected: hashOf(rejected),
-    question: questionOf(prompt),
+    question: questionOf(prompt, promptHash),
     chosenLength: lengthOf(chosen),
     rejectedLength: lengthOf(rejected),
     promptPath: prompt.path,
@@ -44,12 +45,12 @@ function hashOf({ texts }: Part): string {
  * A prompt that is cut from two plain texts ends where they part, so it may hold the first words of both answers: in
  * dialogues as HH-RLHF writes them, what follows the last speaker's name is left out.
  */
-function questionOf(prompt: Part): string | undefined {
+function questionOf(prompt: Part, promptHash: string): string | undefined {
   if (lengthOf(prompt) === 0) return undefined;
   const { texts } = prompt;
   const [only] = texts;
   const end = texts.length === 1 && only !== undefined ? only.text.lastIndexOf('\n\nAssistant:') : -1;
-  return end <= 0 ? hashOf(prompt) : hashOf({ ...prompt, texts: [{ ...only!, text: only!.text.slice(0, end) }] });
+  return end <= 0 ? promptHash : hashOf({ ...prompt, texts: [{ ...only!, text: only!.text.slice(0, end) }] });
 }
 
 function lengthOf({ texts }: Part): number {

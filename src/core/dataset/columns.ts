@@ -1,8 +1,8 @@
 import { ExitCode, WishboneError } from '../errors.js';
 import type { Fields } from './fields.js';
 
-/** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`. */
-export type ColumnMap = Readonly<Record<string, string>>;
+/** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`; null: the field is not read. */
+export type ColumnMap = Readonly<Record<string, string | null>>;
 
 /** The fields of all forms, and where a pair comes from. */
 export const mappableFields: readonly string[] = [
@@ -46,10 +46,10 @@ export function parseColumns(text: string): ColumnMap {
 
 /** A row with its columns under the forms' names. A column that the row lacks leaves its field out. */
 export function mapColumns(fields: Fields, map: ColumnMap): Fields {
-  const columns = new Set(Object.values(map));
+  const columns = new Set<string | null>(Object.values(map));
   const kept = Object.entries(fields).filter(([name]) => !columns.has(name) && !Object.hasOwn(map, name));
-  const mapped = Object.entries(map)
-    .filter(([, column]) => Object.hasOwn(fields, column))
-    .map(([field, column]) => [field, fields[column]] as const);
+  const mapped = Object.entries(map).flatMap(([field, column]) =>
+    column !== null && Object.hasOwn(fields, column) ? [[field, fields[column]] as const] : [],
+  );
   return Object.fromEntries([...kept, ...mapped]);
 }

@@ -123,12 +123,10 @@ function formOf(entry: Fields, where: string): Formatting {
 
 function columnsOf(entry: Fields, formatting: Formatting, where: string): ColumnMap {
   const known: Readonly<Record<string, string>> = columnFields[formatting === 'alpaca' ? 'alpaca' : 'sharegpt'];
+  // Columns that an entry with `columns` does not name are not read, whatever the file has.
+  if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null };
   const given = texts(entry, 'columns', where);
-  const map = Object.entries(known).flatMap(([name, field]) => {
-    const column = given[name];
-    return column === undefined ? [] : [[field, column]];
-  });
-  return Object.fromEntries(map) as ColumnMap;
+  return Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null]));
 }
 
 function tagsOf(entry: Fields, formatting: Formatting, where: string): ShareGptTags {

@@ -128,7 +128,7 @@ export class RowReader {
     return this.list(value, path).map((item, index) => this.message(item, `${path}[${index}]`, filled));
   }
 
-  private message(value: unknown, path: string, filled: boolean): Message {
+  message(value: unknown, path: string, filled: boolean): Message {
     const fields = this.object(value, path);
     const role = this.filledText(this.need(fields, 'role', `${path}.role`), `${path}.role`);
     const callsTools = Array.isArray(fields['tool_calls']) && fields['tool_calls'].length > 0;

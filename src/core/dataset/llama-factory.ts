@@ -77,7 +77,10 @@ function isAbsent(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-/** ShareGPT preference rows: `conversations` and one turn, or several, in `chosen` and `rejected`. */
+/**
+ * ShareGPT preference rows: `conversations` and one turn, or several, in `chosen` and `rejected`. A system turn goes before
+ * a field `system`.
+ */
 export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags): MessagePair {
   const { fields } = reader;
   const turn = (value: unknown, path: string, filled: boolean): Message => {
@@ -92,6 +95,10 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags
         rolePath,
         `use one of ${Object.keys(tags.roles).join(', ')}`,
       );
+    }
+    // As OpenAI writes messages, they may hold tool calls.
+    if (tags.role === 'role' && tags.content === 'content' && from !== tags.functionCall) {
+      return { ...reader.message(value, path, filled), role };
     }
     const text = reader.need(turnFields, tags.content, contentPath);
     if (from === tags.functionCall) return { role, content: null, tool_calls: toolCalls(reader, text, contentPath) };
@@ -108,7 +115,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags
     .map((item, index) => turn(item, `conversations[${index}]`, false));
   return {
     kind: 'messages',
-    prompt: [...system(reader), ...conversations],
+    prompt: conversations[0]?.role === 'system' ? conversations : [...system(reader), ...conversations],
     chosen: response('chosen'),
     rejected: response('rejected'),
     ...reader.tools(fields['tools'], 'tools'),

@@ -75,7 +75,7 @@ export class Dataset {
   async *outcomes(): AsyncGenerator<RowOutcome> {
     let failed = false;
     const { columns = {} } = this.options;
-    const used = [...formColumns, ...Object.values(columns)];
+    const used = [...formColumns, ...Object.values(columns).filter((column) => column !== null)];
     const needed = ['chosen', 'rejected'].map((field) => columns[field] ?? field);
     for await (const row of readRows(this.source, { used, needed })) {
       this.rows++;
@@ -117,7 +117,7 @@ export class Dataset {
     } catch (error) {
       const field = error instanceof FieldError ? (/^\w+/.exec(error.field)?.[0] ?? '') : '';
       const column = columns?.[field];
-      if (!(error instanceof FieldError) || column === undefined || column === field) throw error;
+      if (!(error instanceof FieldError) || column === undefined || column === null || column === field) throw error;
       throw new WishboneError(error.what, `${error.where} (column "${column}")`, error.advice, error.exitCode);
     }
   }

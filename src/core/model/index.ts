@@ -1,3 +1,4 @@
+export { checkAdapter } from './adapter.js';
 export {
   flopsByPart,
   forwardFlops,

@@ -3,13 +3,14 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { CONFIG_SUFFIX, configText } from '../../core/config-file/index.js';
+import { checkConfigName, configText } from '../../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
 import { saveAs } from '../panel/save-as.js';
+import { CONFIG_FILTERS } from '../run-config/choose-config.js';
 import { manageTrust } from '../trust.js';
 import { configName, configSettings } from './config-settings.js';
 import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
@@ -272,9 +273,10 @@ export class LaunchForm implements vscode.Disposable {
     const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
     const begin = folder ?? (dataset === '' ? homedir() : path.dirname(dataset));
     const settings = configSettings(values, options, this.#preset);
-    await saveAs(begin, configName(values), { 'Run config': [CONFIG_SUFFIX.slice(1)] }, (file) =>
-      Buffer.from(configText(settings, path.dirname(file))),
-    );
+    await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
+      checkConfigName(file);
+      return Buffer.from(configText(settings, path.dirname(file)));
+    });
   }
 
   #sendState(): void {

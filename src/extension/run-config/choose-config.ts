@@ -1,6 +1,9 @@
 import * as vscode from 'vscode';
 
-import { checkConfigName, CONFIG_SUFFIX } from '../../core/config-file/index.js';
+import { checkConfigName } from '../../core/config-file/index.js';
+
+/** For dialogs. Of the whole suffix, `wishbone.json`, some of them would append another one. */
+export const CONFIG_FILTERS: Readonly<Record<string, string[]>> = { 'Run config': ['json'] };
 
 /**
  * Asks where a run config is to be; undefined when it was given up.
@@ -12,7 +15,7 @@ export async function chooseConfig(suggested: string): Promise<vscode.Uri | unde
   const target = await vscode.window.showSaveDialog({
     title: 'Run Config',
     defaultUri: vscode.Uri.file(suggested),
-    filters: { 'Run config': [CONFIG_SUFFIX.slice(1)] },
+    filters: CONFIG_FILTERS,
   });
   if (target !== undefined) checkConfigName(target.fsPath);
   return target;

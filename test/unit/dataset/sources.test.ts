@@ -76,7 +76,10 @@ test('dataset_info.json: Alpaca and ShareGPT with their own columns and tags', a
       },
       plain: { file_name: 'chat.json' },
     },
-    'alpaca.jsonl': jsonLines({ question: 'Q?', context: 'C.', good: 'A', bad: 'B', persona: 'P', chosen: 'not this' }),
+    'alpaca.jsonl': jsonLines({
+      ...{ question: 'Q?', context: 'C.', good: 'A', bad: 'B', persona: 'P' },
+      ...{ chosen: 'not this', input: 'nor this', history: [['nor', 'this']] },
+    }),
     'chat.json': [
       {
         turns: [
@@ -107,6 +110,36 @@ test('dataset_info.json: Alpaca and ShareGPT with their own columns and tags', a
   await assert.rejects(findSources(`${info}#plain`), refused(/not a preference dataset/, /dataset "plain"/));
   await assert.rejects(findSources(`${info}#none`), refused(/no such dataset.*alpaca, chat/, /dataset "none"/));
   await assert.rejects(findSources(info), refused(/dataset_info\.json#name; there are alpaca, chat/, /dataset_info/));
+});
+
+test('dataset_info.json: without columns those that the form has, but no system, history and tools', async (t) => {
+  const row = { instruction: 'Q', input: 'C', chosen: 'A', rejected: 'B', system: 'P', history: [['a', 'b']] };
+  const folder = await folderOf(t, {
+    'dataset_info.json': { bare: { file_name: 'a.jsonl', ranking: true } },
+    'a.jsonl': jsonLines(row),
+  });
+  const [pair] = await pairsOf(path.join(folder, 'dataset_info.json'));
+  assert.deepEqual(pair?.prompt, [{ role: 'user', content: 'Q\nC' }]);
+});
+
+test('dataset_info.json: OpenAI messages with tool calls; a system turn goes before a column of that name', async (t) => {
+  const calls = [{ id: '1', type: 'function', function: { name: 'look', arguments: '{}' } }];
+  const messages = [
+    { role: 'system', content: 'S' },
+    { role: 'user', content: 'Hi' },
+    { role: 'assistant', content: null, tool_calls: calls },
+    { role: 'tool', content: 'sunny', tool_call_id: '1' },
+  ];
+  const answer = (content: string) => ({ role: 'assistant', content });
+  const row = { turns: messages, chosen: answer('A'), rejected: answer('B'), persona: 'P' };
+  const columns = { messages: 'turns', chosen: 'chosen', rejected: 'rejected', system: 'persona' };
+  const folder = await folderOf(t, {
+    'dataset_info.json': { calls: { file_name: 'a.jsonl', ranking: true, formatting: 'openai', columns } },
+    'a.jsonl': jsonLines(row),
+  });
+  const [pair] = await pairsOf(path.join(folder, 'dataset_info.json'));
+  assert.deepEqual(pair?.prompt, messages);
+  assert.deepEqual([pair?.chosen, pair?.rejected], [[answer('A')], [answer('B')]]);
 });
 
 test('dataset_info.json: OpenAI roles, folders, samples, and what cannot be used', async (t) => {

@@ -17,7 +17,13 @@ export class CheckService {
   private readonly others = new OtherFiles();
   private tokens: TokenSource | undefined;
 
-  constructor(private readonly send: (response: CheckResponse) => void) {}
+  private worksLong = false;
+
+  /** @param onLongWork called once, when work begins that takes more than a moment */
+  constructor(
+    private readonly send: (response: CheckResponse) => void,
+    private readonly onLongWork: () => void = () => undefined,
+  ) {}
 
   /** Never throws: what goes wrong is sent. */
   receive(request: CheckRequest): void {
@@ -79,6 +85,8 @@ export class CheckService {
       for await (const report of checkFile(file, signal, {}, firstRows)) {
         this.send({ type: 'fileReport', id, report: { ...report, isDone: false } });
       }
+      if (!this.worksLong) this.onLongWork();
+      this.worksLong = true;
       const prompts = await this.others.prompts(file, evalFiles);
       for await (const report of checkFile(file, signal, { prompts })) this.send({ type: 'fileReport', id, report });
     } catch (error) {

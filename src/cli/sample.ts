@@ -1,0 +1,105 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { inspectModel } from '../core/model/index.js';
+import { complete, datasetPrompts, endTokens, type Prompt, sampledModels, typedPrompt } from '../core/sample/index.js';
+import { ModelTokenizer } from '../core/tokenizer/index.js';
+import { cancellable } from './interrupt.js';
+import { addOptions, count, readInput } from './options.js';
+
+interface Options extends Record<string, unknown> {
+  readonly prompt?: readonly string[];
+  readonly plain?: boolean;
+  readonly dataset?: string;
+  readonly count: number;
+  readonly maxNewTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly reference: boolean;
+  readonly json?: boolean;
+}
+
+/** What is printed of a prompt. */
+interface Sample {
+  readonly prompt: string;
+  readonly policy: string;
+  readonly reference?: string;
+}
+
+export function addSampleCommand(program: Command): void {
+  const between = (low: number, high: number) => (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`expected a number from ${low} to ${high}, found ${text}`);
+  };
+  const command = program
+    .command('sample')
+    .summary('completions of a trained model beside those of its reference')
+    .description('Completes prompts with what a run exported and with its reference, or with any model folder.')
+    .argument('<folder>', 'run folder, or Hugging Face model folder')
+    .option('-p, --prompt <text>', 'what a user says; can be given several times', (text: string, before: string[] = []) => [
+      ...before,
+      text,
+    ])
+    .option('--plain', 'prompts are texts to go on with, without the chat template')
+    .option('--dataset <file>', 'preference file whose first prompts are taken')
+    .option('--count <number>', 'prompts of the dataset', count, 4)
+    .option('--max-new-tokens <number>', 'most tokens of a completion', count, 128)
+    .option('--temperature <number>', '0: always the likeliest token', between(0, 1000), 0)
+    .option('--top-p <number>', 'draw from the likeliest tokens that together have this probability', between(1e-9, 1), 1)
+    .option('--seed <number>', 'the same seed draws the same', between(0, 2 ** 31 - 1), 0)
+    .option('--no-reference', 'the trained model alone')
+    .option('--json', 'print one JSON object');
+  addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
+  command.action(sampleCommand);
+}
+
+async function sampleCommand(folder: string, options: Options): Promise<void> {
+  const { runner } = await readInput([], options);
+  const { policy, reference, template } = await sampledModels(folder);
+  const { config } = await inspectModel(policy.folder);
+  const tokenizer = await ModelTokenizer.load(policy.folder, template);
+  const prompts = await readPrompts(tokenizer, options, config.vocabSize, config.maxPositions);
+  const ends = await endTokens(policy.folder);
+  const sampling = {
+    max_new_tokens: options.maxNewTokens,
+    temperature: options.temperature,
+    top_p: options.topP,
+    seed: options.seed,
+    end_tokens: ends,
+  };
+  const tokens = prompts.map((prompt) => prompt.tokens);
+  const texts = async (model: typeof policy, signal: AbortSignal): Promise<string[]> =>
+    (await complete(model, tokens, sampling, runner, { signal })).map((ids) =>
+      tokenizer.decode(ends.includes(ids.at(-1) ?? -1) ? ids.slice(0, -1) : ids),
+    );
+  const samples = await cancellable(async (signal): Promise<Sample[]> => {
+    const ofPolicy = await texts(policy, signal);
+    const ofReference = reference && options.reference ? await texts(reference, signal) : [];
+    return prompts.map(({ text }, index) => ({
+      prompt: text,
+      policy: ofPolicy[index] ?? '',
+      ...(ofReference[index] === undefined ? {} : { reference: ofReference[index] }),
+    }));
+  });
+  console.log(options.json ? JSON.stringify({ samples }) : samples.map(shown).join('\n\n'));
+}
+
+async function readPrompts(tokenizer: ModelTokenizer, options: Options, vocabSize: number, maxLength: number): Promise<Prompt[]> {
+  const typed = (options.prompt ?? []).map((text) => typedPrompt(tokenizer, text, options.plain === true));
+  const { dataset } = options;
+  const read = dataset === undefined ? [] : await datasetPrompts(tokenizer, dataset, { count: options.count, vocabSize, maxLength });
+  if (typed.length + read.length > 0) return [...typed, ...read];
+  const advice = 'add --prompt with a text, or --dataset with a preference file';
+  throw new WishboneError('no prompt was given', 'the command line', advice, ExitCode.usage);
+}
+
+function shown({ prompt, policy, reference }: Sample): string {
+  return [
+    `prompt     ${indented(prompt)}`,
+    `policy     ${indented(policy)}`,
+    ...(reference === undefined ? [] : [`reference  ${indented(reference)}`]),
+  ].join('\n');
+}
+
+const indented = (text: string): string => text.trim().replaceAll('\n', `\n${' '.repeat(11)}`);

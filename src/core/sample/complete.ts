@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ExitCode, WishboneError } from '../errors.js';
+import type { WorkOptions } from '../progress.js';
+import type { RunnerOptions } from '../run/config.js';
+import { locateRunner, parseRunnerError } from '../run/runner.js';
+import { runnerFlags } from '../speedup/index.js';
+import type { SampledModel } from './models.js';
+
+/** How tokens are chosen; names as transformers' `GenerationConfig`. */
+export interface SamplingOptions {
+  readonly max_new_tokens: number;
+  /** 0: always the likeliest token. */
+  readonly temperature: number;
+  readonly top_p: number;
+  readonly seed: number;
+}
+
+/**
+ * Completes prompts with the native runner.
+ *
+ * @returns tokens behind each prompt, an end token last where there is one
+ * @throws WishboneError with what the runner says
+ */
+export async function complete(
+  model: SampledModel,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions & { readonly end_tokens: readonly number[] },
+  runner: RunnerOptions,
+  work: WorkOptions = {},
+): Promise<number[][]> {
+  const program = await locateRunner();
+  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-sample-'));
+  try {
+    const request = path.join(folder, 'request.json');
+    await writeFile(request, JSON.stringify({ prompts, ...options }));
+    const adapter = model.adapter === undefined ? [] : ['--adapter', model.adapter];
+    const { execa } = await import('execa');
+    const ended = await execa(program, ['sample', model.folder, request, ...adapter, ...runnerFlags(runner)], {
+      reject: false,
+      stdin: 'ignore',
+      ...(work.signal ? { cancelSignal: work.signal } : {}),
+    });
+    work.signal?.throwIfAborted();
+    if (ended.exitCode !== 0) throw failure(program, ended.exitCode, ended.stderr);
+    return ended.stdout.split('\n').map((line) => (JSON.parse(line) as { tokens: number[] }).tokens);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function failure(program: string, code: number | undefined, stderr: string): WishboneError {
+  const said = parseRunnerError(stderr.split('\n'));
+  const exitCode = Object.values(ExitCode).find((known) => known === code && known !== ExitCode.ok) ?? ExitCode.internal;
+  if (said) return new WishboneError(said.what, said.where, said.advice, exitCode);
+  return new WishboneError(`the runner ended without a result (exit code ${code ?? 'unknown'})`, program, 'try again', exitCode);
+}

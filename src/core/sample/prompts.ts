@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { Dataset } from '../dataset/index.js';
+import { WishboneError } from '../errors.js';
+import { PairTokenizer, type ModelTokenizer } from '../tokenizer/index.js';
+
+/** A prompt as a model reads it. */
+export interface Prompt {
+  readonly text: string;
+  readonly tokens: readonly number[];
+}
+
+/**
+ * A prompt that somebody typed.
+ *
+ * @param plain the text as it is, with the tokenizer's own special tokens; else one message of a user
+ * @throws WishboneError when the model has no chat template and `plain` is not set
+ */
+export function typedPrompt(tokenizer: ModelTokenizer, text: string, plain: boolean): Prompt {
+  if (plain) return { text, tokens: tokenizer.encode(text, true) };
+  const rendered = tokenizer.chatTemplate.render({
+    messages: [{ role: 'user', content: text }],
+    addGenerationPrompt: true,
+    specialTokens: tokenizer.specialTokenTexts,
+  });
+  return { text, tokens: tokenizer.encode(rendered, false) };
+}
+
+/**
+ * The first different prompts of a preference file, exactly as training reads them.
+ *
+ * @throws WishboneError for what is wrong with the file before that many were found
+ */
+export async function datasetPrompts(
+  tokenizer: ModelTokenizer,
+  file: string,
+  request: { readonly count: number; readonly vocabSize: number; readonly maxLength: number },
+): Promise<Prompt[]> {
+  const whole = path.resolve(file);
+  const dataset = await Dataset.open(whole);
+  const pairs = new PairTokenizer(tokenizer, { file: whole, vocabSize: request.vocabSize, maxLength: request.maxLength });
+  const prompts = new Map<string, Prompt>();
+  for await (const pair of dataset.pairs()) {
+    const outcome = pairs.tokenize(pair);
+    if (outcome.kind !== 'pair') continue;
+    const tokens = Array.from(outcome.pair.chosen.subarray(0, outcome.pair.promptLength));
+    prompts.set(tokens.join(), { text: tokenizer.decode(tokens), tokens });
+    if (prompts.size === request.count) break;
+  }
+  if (prompts.size === 0) throw new WishboneError('the file has no prompt', whole, 'name a preference file with pairs');
+  return [...prompts.values()];
+}

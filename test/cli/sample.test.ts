@@ -1,0 +1,114 @@
+// Completions, through the files of test/fixtures/hf (see the README there) and the example model.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { exampleData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
+
+interface Case {
+  readonly model: string;
+  readonly prompt: readonly number[];
+  readonly tokens: readonly number[];
+}
+
+async function sample(t: TestContext, model: string, request: object): Promise<Outcome> {
+  const file = join(await temporaryFolder(t), 'request.json');
+  await writeFile(file, JSON.stringify(request));
+  return runnerCommand('sample', model, file);
+}
+
+function tokensOf({ code, stdout, stderr }: Outcome): number[][] {
+  assert.equal(code, 0, stderr);
+  return stdout.split('\n').map((line) => (JSON.parse(line) as { tokens: number[] }).tokens);
+}
+
+test("greedy completions are those of transformers' generate", async (t) => {
+  const fixtures = join(repository, 'test/fixtures/hf');
+  const { cases } = JSON.parse(await readFile(join(fixtures, 'greedy.json'), 'utf8')) as { cases: readonly Case[] };
+  assert.ok(cases.length >= 8);
+  for (const { model, prompt, tokens } of cases) {
+    const request = { prompts: [prompt, prompt.slice(0, 3)], max_new_tokens: tokens.length };
+    const [first, other] = tokensOf(await sample(t, join(fixtures, model), request));
+    assert.deepEqual(first, tokens, model);
+    assert.equal(other?.length, tokens.length);
+    // The first end token ends it.
+    const end = tokens[Math.floor(tokens.length / 2)]!;
+    const [ended] = tokensOf(await sample(t, join(fixtures, model), { ...request, end_tokens: [end] }));
+    assert.deepEqual(ended, tokens.slice(0, tokens.indexOf(end) + 1), model);
+  }
+});
+
+test('a seed draws the same completion again', async (t) => {
+  const request = { prompts: [[1, 2, 3]], max_new_tokens: 20, temperature: 1.5, top_p: 0.9, seed: 5 };
+  const drawn = tokensOf(await sample(t, exampleModel, request));
+  assert.deepEqual(tokensOf(await sample(t, exampleModel, request)), drawn);
+  assert.notDeepEqual(tokensOf(await sample(t, exampleModel, { ...request, seed: 6 })), drawn);
+});
+
+test('a request that cannot be: one clear message', async (t) => {
+  const cases: readonly (readonly [object, RegExp])[] = [
+    [{ prompts: [] }, /no prompt/],
+    [{ prompts: [[]] }, /prompt is empty/],
+    [{ prompts: [[1], [1, -2]] }, /prompts\[1\]/],
+    [{ prompts: [[1.5]] }, /token ids/],
+    [{ prompts: [[1]], max_new_tokens: 1000000 }, /max_position_embeddings/],
+    [{ prompts: [[1]], temperatur: 1 }, /temperatur/],
+    [{ prompts: [[1]], top_p: 0 }, /top_p/],
+  ];
+  for (const [request, says] of cases) {
+    const { code, stdout, stderr } = await sample(t, exampleModel, request);
+    assert.equal(code, 3, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, says);
+    assert.equal(stderr.match(/^error: /gm)?.length, 1);
+  }
+});
+
+interface Samples {
+  readonly samples: readonly { readonly prompt: string; readonly policy: string; readonly reference?: string }[];
+}
+
+async function wishboneSamples(...args: string[]): Promise<Samples['samples']> {
+  const result = await wishbone('sample', ...args, '--json', '--max-new-tokens', '16');
+  assert.equal(result.code, 0, result.stderr);
+  return (JSON.parse(result.stdout) as Samples).samples;
+}
+
+test('a run: what it trained beside its reference, whole model and adapter', async (t) => {
+  const folder = await temporaryFolder(t);
+  const data = join(folder, 'few.jsonl');
+  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  const train = ['train', data, '--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--learning-rate', '1e-2', '--json'];
+  const alone = await wishboneSamples(exampleModel, '--dataset', data, '--count', '3');
+  assert.equal(alone.length, 3);
+  assert.ok(alone.every(({ reference }) => reference === undefined));
+  for (const options of [[], ['--use-peft', '--lora-r', '4'], ['--use-peft', '--lora-r', '4', '--merge-adapter']]) {
+    const trained = await wishbone(...train, ...options, '--runs', join(folder, options.length.toString()));
+    assert.equal(trained.code, 0, trained.stderr);
+    const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
+    const samples = await wishboneSamples(run, '--dataset', data, '--count', '3');
+    assert.deepEqual(samples.map(({ prompt, reference }) => [prompt, reference]), alone.map(({ prompt, policy }) => [prompt, policy]));
+    assert.ok(samples.some(({ policy, reference }) => policy !== reference), 'training changed something');
+    const [typed] = await wishboneSamples(run, '--prompt', 'Name a colour.', '--no-reference', '--temperature', '1', '--seed', '3');
+    assert.equal(typed?.prompt, 'Name a colour.');
+    assert.equal(typed?.reference, undefined);
+    if (options.includes('--use-peft')) continue;
+    const [same] = await wishboneSamples(join(run, 'export'), '--prompt', 'Name a colour.', '--temperature', '1', '--seed', '3');
+    assert.deepEqual(same, typed);
+  }
+});
+
+test('wishbone sample without a prompt, without a model, of a broken dataset: one clear message', async (t) => {
+  const folder = await temporaryFolder(t);
+  const refused = async (code: number, says: RegExp, ...args: string[]): Promise<void> => {
+    const result = await wishbone('sample', ...args);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, says);
+    assert.equal(result.stderr.match(/^error: /gm)?.length, 1);
+  };
+  await refused(2, /no prompt was given/, exampleModel);
+  await refused(2, /from 0 to 1000/, exampleModel, '--temperature', 'hot');
+  await refused(3, /config\.json/, folder, '--prompt', 'x');
+  await refused(3, /no such file/, exampleModel, '--dataset', join(folder, 'none.jsonl'));
+});
