@@ -67,7 +67,8 @@ step('a file with a wrong field is said to be wrong, with its place, and leaves 
   const text = (await fault.textContent()) ?? '';
   assert.match(text, /\brejected\b/);
   assert.doesNotMatch(text, /\.js:\d+/, 'a stack trace');
-  assert.match(await form.reason(), /plan cannot be made/);
+  // Said by a message of its own.
+  await until('why it cannot start is said', async () => /plan cannot be made/.test(await form.reason()));
   assert.deepEqual(await readdir(join(session.workspace, '.wishbone/runs')).catch(() => []), []);
   await fault.locator('vscode-button', { hasText: 'Open File' }).click();
   await until('the file is open', async () => (await workbench.tabs()).includes('bad.jsonl'));
