@@ -126,7 +126,7 @@ export class LaunchView {
       },
     });
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, 'Preset');
-    return element('div', { class: 'field choice', 'data-field': 'preset' }, label, this.#preset.root, this.#presetHelp);
+    return element('div', { class: 'field', 'data-kind': 'choice', 'data-field': 'preset' }, label, this.#preset.root, this.#presetHelp);
   }
 
   #showPreset(id: string): void {

@@ -33,7 +33,7 @@ export class Field {
     // A checkbox has its label beside it.
     const head = spec.kind === 'flag' ? [] : [label];
     const control = spec.kind === 'path' ? withChooser(this.#control.root, spec.label, actions.onChoose) : this.#control.root;
-    this.root = element('div', { class: `field ${spec.kind}`, 'data-field': spec.id }, ...head, control, this.#text);
+    this.root = element('div', { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id }, ...head, control, this.#text);
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
 
