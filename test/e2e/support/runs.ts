@@ -13,8 +13,14 @@ export class RunOnDisk {
 
   async events(): Promise<RunEvent[]> {
     const text = await readFile(join(this.folder, 'events.jsonl'), 'utf8').catch(() => '');
-    // The last line may still be in the writing.
-    return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as RunEvent);
+    // The last line may still be in the writing; a test of crashes leaves half a line before others.
+    return text.split('\n').slice(0, -1).flatMap((line) => {
+      try {
+        return [JSON.parse(line) as RunEvent];
+      } catch {
+        return [];
+      }
+    });
   }
 
   async ofType(type: string): Promise<RunEvent[]> {
