@@ -8,16 +8,17 @@ type Choices = readonly { readonly value: string; readonly label: string }[];
 export function createLosses(choices: Choices, begin: string, onChange: (value: string) => void): FieldControl {
   const rows = element('div', { class: 'loss-rows' });
   let controls: ValueControl[] = [];
+  // Kept here: a dropdown that was just made does not know its value yet.
+  let chosen: string[] = [];
   let description = 'Loss';
-  const read = (): string => controls.map(({ value }) => value).join(', ');
+  const read = (): string => chosen.join(', ');
   const add = createButton({
     label: 'Add Loss',
     title: 'Train the sum of several losses',
     onClick: () => {
-      const used = controls.map(({ value }) => value);
-      const next = choices.find(({ value }) => !used.includes(value))?.value;
+      const next = choices.find(({ value }) => !chosen.includes(value))?.value;
       if (next === undefined) return;
-      show([...used, next]);
+      show([...chosen, next]);
       onChange(read());
       controls.at(-1)?.root.focus();
     },
@@ -25,20 +26,29 @@ export function createLosses(choices: Choices, begin: string, onChange: (value: 
   const root = element('div', { class: 'losses', role: 'group', tabindex: '-1' }, rows, add);
 
   const show = (losses: readonly string[]): void => {
+    chosen = [...losses];
     controls = losses.map((value, i) =>
-      createDropdown({ label: i === 0 ? description : `Loss ${i + 1}`, choices, value, onChange: () => onChange(read()) }),
+      createDropdown({
+        label: i === 0 ? description : `Loss ${i + 1}`,
+        choices,
+        value,
+        onChange: (now) => {
+          chosen[i] = now;
+          onChange(read());
+        },
+      }),
     );
     rows.replaceChildren(
       ...controls.map((control, i) => {
         const remove = createButton({
           label: 'Remove',
           onClick: () => {
-            show(controls.flatMap(({ value }, at) => (at === i ? [] : [value])));
+            show(chosen.filter((_, at) => at !== i));
             onChange(read());
             controls[Math.min(i, controls.length - 1)]?.root.focus();
           },
         });
-        remove.setAttribute('aria-label', `Remove ${control.value}`);
+        remove.setAttribute('aria-label', `Remove ${losses[i]}`);
         return element('div', { class: 'loss-row' }, control.root, ...(losses.length > 1 ? [remove] : []));
       }),
     );
