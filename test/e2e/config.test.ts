@@ -108,7 +108,7 @@ test('the launch form opens with a config, and the run is what the file says', a
   const saved = join(session.workspace, 'saved.wishbone.json');
   const name = workbench.page.locator('.quick-input-widget .quick-input-box input');
   await until('a name is proposed', async () => /\.wishbone\.json$/.test(await name.inputValue()));
-  await workbench.type('', saved);
+  await workbench.saveAs(saved);
   await until('the config is saved', async () => (await readdir(session.workspace)).includes('saved.wishbone.json'));
   const { plan, training, model } = JSON.parse(await readFile(saved, 'utf8')) as Record<string, unknown>;
   assert.deepEqual(plan, { batch_size: 8, max_steps: 2 });

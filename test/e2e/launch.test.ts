@@ -85,7 +85,7 @@ test('"Save as Config" writes a run config that the form is filled from again', 
   await form.type('name', 'kept settings');
   await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
   const file = join(session.workspace, 'kept.wishbone.json');
-  await workbench.type('', file);
+  await workbench.saveAs(file);
   const text = await until('the file', () => readFile(file, 'utf8').catch(() => undefined));
   const config = JSON.parse(text) as Record<string, unknown>;
   assert.deepEqual(config, {

@@ -82,6 +82,6 @@ test('the panel in every theme, for screen readers, and confined', async () => {
 
 test('the picture is saved with its provenance', async () => {
   await press('Save as Image…');
-  await workbench.type('', join(session.workspace, 'speedup.png'));
+  await workbench.saveAs(join(session.workspace, 'speedup.png'));
   await until('the file', async () => (await readdir(session.workspace)).includes('speedup.png'));
 });

@@ -84,6 +84,20 @@ export class Workbench {
     await this.page.keyboard.press('Enter');
   }
 
+  /** Saves under this path in the file dialog of VS Code in a browser, which reads the folder before it listens. */
+  async saveAs(file: string): Promise<void> {
+    await until('the dialog suggests a name', async () => /\.\w+$/.test(await this.#input.inputValue({ timeout: 1000 })));
+    await until(`${file} is saved`, async () => {
+      if (!(await this.#input.isVisible())) return true;
+      await this.#input.fill(file);
+      await sleep(500);
+      // What the dialog found meanwhile may have replaced it.
+      if ((await this.#input.inputValue({ timeout: 1000 })) === file) await this.page.keyboard.press('Enter');
+      await this.#input.waitFor({ state: 'hidden', timeout: 5000 });
+      return true;
+    });
+  }
+
   get #input(): Locator {
     return this.page.locator('.quick-input-widget .quick-input-box input');
   }
