@@ -140,6 +140,15 @@ export interface EvalSeries {
   readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
 }
 
+/** What the models of a run make of one prompt. */
+export interface RunSample {
+  readonly prompt: string;
+  /** By what the policy is held to, or started from; null before it was asked. */
+  readonly reference: string | null;
+  /** By the policy, rising steps. */
+  readonly policy: readonly { readonly step: number; readonly text: string }[];
+}
+
 /** A sign that a run goes wrong. */
 export interface RunWarning {
   readonly kind: 'not-finite' | 'collapse' | 'saturation';
@@ -161,6 +170,8 @@ export type HostMessage =
   | { readonly type: 'status'; readonly run: number; readonly status: RunStatus }
   | { readonly type: 'series'; readonly run: number; readonly update: SeriesUpdate }
   | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
+  /** All samples of the first run so far. `problem`: why their texts cannot be shown; empty when they can. */
+  | { readonly type: 'samples'; readonly samples: readonly RunSample[]; readonly problem: string }
   /** How many runs the panel shows, and what differs between them. */
   | { readonly type: 'runs'; readonly count: number; readonly differences: readonly Difference[] }
   /** The last lines of the first run's log. */
@@ -238,6 +249,10 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
       const { count, differences } = value;
       if (!isCount(count) || !Array.isArray(differences)) return undefined;
       return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences } : undefined;
+    }
+    case 'samples': {
+      const { samples, problem } = value;
+      return Array.isArray(samples) && samples.every(isSample) && isText(problem) ? { type: 'samples', samples, problem } : undefined;
     }
     case 'log':
       return isTexts(value['lines']) ? { type: 'log', lines: value['lines'] } : undefined;
@@ -318,6 +333,16 @@ function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly st
     const column = columns[name];
     return isSingles(column) && column.length === step.length;
   });
+}
+
+function isSample(value: unknown): value is RunSample {
+  return (
+    isObject(value) &&
+    isText(value['prompt']) &&
+    (value['reference'] === null || isText(value['reference'])) &&
+    Array.isArray(value['policy']) &&
+    value['policy'].every((row: unknown) => isObject(row) && isCount(row['step']) && isText(row['text']))
+  );
 }
 
 function isWarning(value: unknown): value is RunWarning {

@@ -34,6 +34,9 @@ window.addEventListener('message', ({ data }) => {
     case 'evals':
       view.setEvals(message);
       break;
+    case 'samples':
+      view.showSamples(message);
+      break;
     case 'log':
       view.showLog(message);
       break;

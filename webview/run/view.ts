@@ -9,6 +9,7 @@ import { RunHead } from './head.js';
 import { LogTail } from './log-tail.js';
 import { RunChips } from './run-chips.js';
 import { type ChartRun, newChartRun } from './runs.js';
+import { Samples } from './samples.js';
 import { boardImage } from './save-image.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
@@ -29,6 +30,7 @@ interface Page {
   readonly chips: RunChips;
   readonly note: HTMLElement;
   readonly differences: HTMLElement;
+  readonly samples: Samples;
   readonly log: LogTail;
   readonly settings: HTMLElement;
   readonly device: HTMLElement;
@@ -110,6 +112,10 @@ export class RunView {
     known.chart.evals = evals.step.length === 0 ? undefined : evals;
     this.#runsChanged = true;
     this.#schedule();
+  }
+
+  showSamples({ samples, problem }: Message<'samples'>): void {
+    this.#page?.samples.show(samples, problem);
   }
 
   showLog({ lines }: Message<'log'>): void {
@@ -197,6 +203,7 @@ export class RunView {
       chips,
       note: element('p', { class: 'note' }),
       differences: element('div', { class: 'differences' }),
+      samples: new Samples(),
       log: new LogTail(this.#ask),
       settings: element('dl', { class: 'settings' }),
       device: element('span'),
@@ -208,6 +215,7 @@ export class RunView {
       board.root,
       page.note,
       page.differences,
+      page.samples.root,
       page.log.root,
       element(
         'details',

@@ -158,6 +158,10 @@ void read_eval(JsonFields& fields, TrainingOptions& options) {
     options.greater_is_better = fields.boolean("greater_is_better", !is_loss);
     options.early_stopping_patience = fields.integer("early_stopping_patience", 0, most, 0);
     options.early_stopping_threshold = fields.number("early_stopping_threshold", 0, 1e9, 0);
+    options.sample_steps = fields.integer("sample_steps", 0, most, 0);
+    options.sample_count = fields.integer("sample_count", 1, 64, 4);
+    options.sample_max_new_tokens = fields.integer("sample_max_new_tokens", 1, 4096, 64);
+    options.sample_temperature = fields.number("sample_temperature", 0, 1000, 0);
     options.save_steps = fields.integer("save_steps", 0, most);
     options.save_total_limit = fields.integer("save_total_limit", 0, most);
 }

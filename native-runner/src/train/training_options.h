@@ -63,6 +63,11 @@ struct TrainingOptions {
     std::int64_t early_stopping_patience = 0;  ///< evaluations without a better one; 0: never
     double early_stopping_threshold = 0;
 
+    std::int64_t sample_steps = 0;  ///< steps between samples of the policy; 0: none
+    std::int64_t sample_count = 4;  ///< prompts
+    std::int64_t sample_max_new_tokens = 64;
+    double sample_temperature = 0;  ///< 0: greedy
+
     std::int64_t save_steps = 50;       ///< 0 means only a final checkpoint
     std::int64_t save_total_limit = 2;  ///< 0 means all are kept
 };

@@ -31,6 +31,7 @@
 #include "train/run_lock.h"
 #include "train/run_metrics.h"
 #include "train/run_reference.h"
+#include "train/run_samples.h"
 #include "train/schedule.h"
 #include "train/stop_signals.h"
 #include "train/trainer.h"
@@ -186,6 +187,9 @@ class TrainingRun {
             weights.load(*backend_, trainer_->master());
         }
         reference_.emplace(config_, model_config_, longest(), *backend_, *trainer_);
+        if (options().sample_steps > 0)
+            samples_.emplace(eval_ ? eval_->plan : train_->plan, options(), config_.seed, longest(),
+                             end_tokens_of(config_.model));
     }
 
     double measure_ceiling() {
@@ -276,6 +280,7 @@ class TrainingRun {
                 is_best = *better && options().load_best_model_at_end;
             }
             const bool over = done == steps() || best_.should_stop(options());
+            if (samples_ && !sample(done, over)) return stop_at(done);
             const std::int64_t every = options().save_steps;
             if (done > 0 && saved_ != done && (over || is_best || (every > 0 && done % every == 0))) save(done);
             if (over) return true;
@@ -315,6 +320,38 @@ class TrainingRun {
             std::fprintf(stderr, "early stopping: no better evaluation since step %lld\n",
                          static_cast<long long>(best_.step().value_or(0)));
         return better;
+    }
+
+    /// Samples what is due: the reference when it is there, the policy every `sample_steps` and at the end. False when
+    /// stopped.
+    bool sample(std::int64_t done, bool over) {
+        // What led to the checkpoint said so then.
+        if (checkpoint_ && done == checkpoint_->state.step) return true;
+        const bool of_reference = done == (starts_after_sft() ? options().sft_steps : 0);
+        if (of_reference && !sample_reference(done)) return false;
+        if (done == 0 || (!over && done % options().sample_steps != 0)) return true;
+        return write_sample(done, "policy", *llama_, trainer_->policy().view());
+    }
+
+    /// What the policy is held to, or started from.
+    bool sample_reference(std::int64_t done) {
+        if (options().reference_model.empty()) {
+            const Policy& policy = trainer_->policy();
+            return write_sample(done, "reference", *llama_, starts_after_sft() ? policy.view() : ModelView(policy.base));
+        }
+        if (ReferenceModel* kept = trainer_->reference_model())
+            return write_sample(done, "reference", kept->llama(), kept->parameters());
+        ReferenceModel model(*backend_, options().reference_model, longest());
+        return write_sample(done, "reference", model.llama(), model.parameters());
+    }
+
+    bool write_sample(std::int64_t done, const char* whose, Transformer& transformer, const ModelView& model) {
+        const auto completed = samples_->complete(*backend_, transformer, model, StopSignals::requested);
+        if (!completed) return false;
+        Fields fields = {{"step", done}, {"model", whose}};
+        fields.update(*completed);
+        events_.write("sample", fields);
+        return true;
     }
 
     double epoch_at(std::int64_t done) const {
@@ -427,6 +464,7 @@ class TrainingRun {
     std::optional<Transformer> llama_;
     std::optional<Trainer> trainer_;
     std::optional<RunReference> reference_;
+    std::optional<RunSamples> samples_;
     PlanReference eval_reference_;
     std::optional<TensorBoardLog> tensorboard_;
 };

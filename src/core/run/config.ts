@@ -116,6 +116,13 @@ export interface TrainingOptions {
   readonly early_stopping_patience: number;
   /** A better one counts when it is better by more than this. */
   readonly early_stopping_threshold: number;
+  /** Steps between samples, completions by the policy for people to read; 0: none. */
+  readonly sample_steps: number;
+  /** Prompts that are completed: the first different ones of what is evaluated on, else trained on. */
+  readonly sample_count: number;
+  readonly sample_max_new_tokens: number;
+  /** 0: always the likeliest token. */
+  readonly sample_temperature: number;
   /** Steps between checkpoints; 0 means only the final one. */
   readonly save_steps: number;
   /** Checkpoints kept; 0 means all of them. */
@@ -281,6 +288,10 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   metric_for_best_model: 'eval_loss',
   early_stopping_patience: 0,
   early_stopping_threshold: 0,
+  sample_steps: 0,
+  sample_count: 4,
+  sample_max_new_tokens: 64,
+  sample_temperature: 0,
   save_steps: 50,
   save_total_limit: 2,
 };
@@ -404,6 +415,10 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   metric_for_best_model: { kind: 'choice', choices: EVAL_METRICS, absent: 'eval_loss' },
   early_stopping_patience: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
   early_stopping_threshold: { kind: 'number', min: 0, max: 1e9, absent: 0 },
+  sample_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  sample_count: { kind: 'integer', min: 1, max: 64, absent: 4 },
+  sample_max_new_tokens: { kind: 'integer', min: 1, max: 4096, absent: 64 },
+  sample_temperature: { kind: 'number', min: 0, max: 1000, absent: 0 },
   save_steps: { kind: 'integer', min: 0, max: MAX_INT32 },
   save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };

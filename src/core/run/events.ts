@@ -89,6 +89,19 @@ export interface EvalEvent extends EventHead {
   readonly best: boolean;
 }
 
+/** Completions of the same prompts by one model. */
+export interface SampleEvent extends EventHead {
+  readonly type: 'sample';
+  /** Steps done. */
+  readonly step: number;
+  /** `reference`: what the policy is held to, or started from. */
+  readonly model: 'policy' | 'reference';
+  /** Token ids. */
+  readonly prompts: readonly (readonly number[])[];
+  /** One a prompt; an end token last where there is one. */
+  readonly completions: readonly (readonly number[])[];
+}
+
 export interface CheckpointEvent extends EventHead {
   readonly type: 'checkpoint';
   readonly step: number;
@@ -130,13 +143,14 @@ export type RunEvent =
   | CeilingEvent
   | StepEvent
   | EvalEvent
+  | SampleEvent
   | CheckpointEvent
   | ExportEvent
   | FinishedEvent
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
+type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
 
 const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKind>>>> = {
   start: {
@@ -189,6 +203,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
     'eval_logps/rejected': 'metric',
     best: 'flag',
   },
+  sample: { step: 'count', model: 'model', prompts: 'tokens', completions: 'tokens' },
   checkpoint: { step: 'count', path: 'text' },
   export: { path: 'text' },
   finished: { steps: 'count', seconds: 'number' },
@@ -232,6 +247,8 @@ export function parseEvent(line: string, where: string): RunEvent {
 }
 
 const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
+  tokens: 'lists of token ids',
+  model: 'policy or reference',
   flag: 'true or false',
   count: 'a whole number of at least 0',
   number: 'a number',
@@ -243,6 +260,10 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
 
 function matches(kind: FieldKind, value: unknown): boolean {
   switch (kind) {
+    case 'tokens':
+      return Array.isArray(value) && value.every((ids) => Array.isArray(ids) && ids.every(isCount));
+    case 'model':
+      return value === 'policy' || value === 'reference';
     case 'flag':
       return typeof value === 'boolean';
     case 'count':

@@ -5,6 +5,7 @@ import type {
   FinishedEvent,
   RunEvent,
   RunPhase,
+  SampleEvent,
   StartEvent,
   StepEvent,
   StoppedEvent,
@@ -83,6 +84,8 @@ export class RunHistory {
   checkpoints: CheckpointEvent[] = [];
   /** Oldest first, one a step. */
   evals: readonly EvalRow[] = [];
+  /** Oldest first, one a step and model. */
+  samples: readonly SampleEvent[] = [];
   exportPath: string | undefined;
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
@@ -116,6 +119,7 @@ export class RunHistory {
     this.ceilingFlops = undefined;
     this.checkpoints = [];
     this.evals = [];
+    this.samples = [];
     this.exportPath = undefined;
     this.terminal = undefined;
     this.lastEvent = undefined;
@@ -134,6 +138,7 @@ export class RunHistory {
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
         this.checkpoints = this.checkpoints.filter(({ step }) => step <= (event.resumedFrom ?? 0));
         this.evals = this.evals.filter(({ step }) => step <= (event.resumedFrom ?? 0));
+        this.samples = this.samples.filter(({ step }) => step <= (event.resumedFrom ?? 0));
         break;
       case 'phase':
         this.phase = event.phase;
@@ -153,6 +158,9 @@ export class RunHistory {
         break;
       case 'eval':
         this.evals = [...this.evals.filter(({ step }) => step < event.step), evalRow(event)];
+        break;
+      case 'sample':
+        this.samples = [...this.samples.filter(({ step, model }) => step !== event.step || model !== event.model), event];
         break;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ step }) => step < event.step), event];

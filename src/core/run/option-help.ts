@@ -67,6 +67,10 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   metric_for_best_model: 'what the best evaluation is judged by',
   early_stopping_patience: 'evaluations without a better one after which training stops; 0: never',
   early_stopping_threshold: 'a better one counts when it is better by more than this',
+  sample_steps: 'steps between samples, completions to read; 0: none',
+  sample_count: 'prompts that are completed',
+  sample_max_new_tokens: 'most tokens of a completion',
+  sample_temperature: '0: always the likeliest token',
   save_steps: 'steps between checkpoints; 0: only the last',
   save_total_limit: 'checkpoints kept; 0: all',
 };

@@ -10,6 +10,7 @@ import { manageTrust } from '../trust.js';
 import { readPlanFacts } from './plan-facts.js';
 import type { RunPanels } from './run-panels.js';
 import { fileName, saveAs } from './save-as.js';
+import { readSamples } from './samples.js';
 import { evalsOf, exportFolder, headerOf, seriesFrom, statusOf } from './view-model.js';
 
 /** Lines of the log that the panel shows. */
@@ -25,6 +26,7 @@ interface Shown {
   /** Rows the page has. */
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
+  sentSamples: readonly unknown[] | undefined;
   sentName: string;
 }
 
@@ -83,6 +85,7 @@ export class RunPanel implements vscode.Disposable {
       unsentFrom: 0,
       sentRows: 0,
       sentEvals: undefined,
+      sentSamples: undefined,
       sentName: '',
     };
     this.#shown.push(shown);
@@ -205,9 +208,11 @@ export class RunPanel implements vscode.Disposable {
     shown.forEach((each, run) => {
       each.unsentFrom = 0;
       each.sentEvals = undefined;
+      each.sentSamples = undefined;
       each.sentName = each.use.run.config.name;
       this.#sendStatus(run);
       this.#sendRows(run);
+      this.#sendSamples(each);
     });
   }
 
@@ -236,6 +241,7 @@ export class RunPanel implements vscode.Disposable {
       return;
     }
     this.#sendStatus(index);
+    this.#sendSamples(shown);
     const rows = run.history.steps.length;
     if (shown.unsentFrom < rows || rows < shown.sentRows || run.history.evals !== shown.sentEvals) this.#sendRows(index);
   }
@@ -250,6 +256,19 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'series', run: index, update: seriesFrom(history, shown.unsentFrom) });
     shown.sentRows = history.steps.length;
     shown.unsentFrom = shown.sentRows;
+  }
+
+  /** Of the first run alone: texts are read side by side, not laid over each other. */
+  #sendSamples(shown: Shown): void {
+    const { run } = shown.use;
+    const { samples } = run.history;
+    if (shown !== this.#shown[0] || samples === shown.sentSamples) return;
+    shown.sentSamples = samples;
+    if (samples.length === 0) return;
+    void readSamples(run).then((message) => {
+      // A newer one may be under way.
+      if (this.#ready && shown === this.#shown[0] && samples === shown.sentSamples) this.#send(message);
+    });
   }
 
   #sendStatus(index: number): void {

@@ -40,6 +40,15 @@ test('series must be whole', () => {
   assert.equal(message({ from: 0, step, columns: { ...of(2), loss: undefined } }), undefined);
 });
 
+test('samples have texts', () => {
+  const sample = { prompt: 'a', reference: null, policy: [{ step: 1, text: 'b' }] };
+  const message = (samples: unknown, problem: unknown = '') => readHostMessage({ type: 'samples', samples, problem });
+  assert.deepEqual(message([sample]), { type: 'samples', samples: [sample], problem: '' });
+  for (const bad of [{ prompt: 1 }, { reference: undefined }, { policy: [{ step: -1, text: '' }] }, { policy: {} }])
+    assert.equal(message([{ ...sample, ...bad }]), undefined);
+  assert.equal(message([sample], null), undefined);
+});
+
 test('differences have a value for every run', () => {
   const message = (values: unknown) => readHostMessage({ type: 'runs', count: 2, differences: [{ setting: 'x', values }] });
   assert.ok(message(['1', '2']));
@@ -48,7 +57,7 @@ test('differences have a value for every run', () => {
 
 test('anything else from outside is refused, and nothing throws', () => {
   fc.assert(
-    fc.property(fc.anything(), fc.constantFrom('header', 'status', 'series', 'evals', 'runs', 'log', 'empty', 'other'), (value, type) => {
+    fc.property(fc.anything(), fc.constantFrom('header', 'status', 'series', 'evals', 'samples', 'runs', 'log', 'empty', 'other'), (value, type) => {
       assert.equal(readHostMessage(value), undefined);
       assert.equal(readHostMessage({ type, run: value, header: value, status: value, update: value }), undefined);
       assert.equal(readPanelMessage(value), undefined);
