@@ -47,7 +47,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
           : new vscode.CodeAction(fix.title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = fix.problems.flatMap((problem) => find(problem) ?? []);
       action.isPreferred = fix.kind === 'trim' || fix.kind === 'rename';
-      if (fix.kind !== 'move') action.edit = editOf(fix, document, report);
+      if (fix.kind !== 'move') addEdits((action.edit = new vscode.WorkspaceEdit()), fix, document, report);
       return action;
     });
   }
@@ -57,28 +57,30 @@ export class QuickFixes implements vscode.CodeActionProvider {
     const { fix, document, report, sideFile } = action;
     const span = rowSpan(report, fix.row)!;
     const row = rowAsLine(document.getText(rangeAt(document, span)));
-    const edit = editOf(fix, document, report);
     const target = vscode.Uri.joinPath(document.uri, '..', sideFile);
+    const edit = new vscode.WorkspaceEdit();
+    // The side file comes first: should it come to be in between, nothing else happens and the row stays where it is;
+    // and once the row is gone from here, undoing brings it back and takes it from there.
     if (await exists(target)) {
       const side = await vscode.workspace.openTextDocument(target);
       const { range } = side.lineAt(side.lineCount - 1);
       edit.insert(target, range.end, range.isEmpty ? `${row}\n` : `\n${row}\n`);
     } else {
-      // Should the file come to be in between, the whole edit fails and the row stays where it is.
       edit.createFile(target, { contents: Buffer.from(`${row}\n`) });
     }
+    addEdits(edit, fix, document, report);
     action.edit = edit;
     return action;
   }
 }
 
-/** The edit of the document itself. */
-function editOf(
+/** Adds what the fix does to the document itself. */
+function addEdits(
+  edit: vscode.WorkspaceEdit,
   { kind, row, problems }: Fix,
   document: vscode.TextDocument,
   report: DocumentReport,
-): vscode.WorkspaceEdit {
-  const edit = new vscode.WorkspaceEdit();
+): void {
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));
   } else if (kind === 'rename') {
@@ -86,7 +88,6 @@ function editOf(
   } else {
     edit.delete(document.uri, rangeAt(document, rowDeletion((index) => rowSpan(report, index), row)));
   }
-  return edit;
 }
 
 function isAbout({ code, range }: vscode.Diagnostic, problem: Problem): boolean {
