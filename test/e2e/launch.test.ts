@@ -111,6 +111,7 @@ test('several losses make a sum; what is chosen is what the run is told', async 
   await frame.locator('vscode-button', { hasText: 'Add Loss' }).click();
   await until('a second loss is there', async () => (await frame.locator('.loss-row').count()) === 2);
   await form.type('name', 'two losses');
+  await form.type('training.sample_steps', '10');
   await form.figures();
   await form.start();
   const [run] = await until('a run', async () => {
@@ -128,6 +129,21 @@ test('several losses make a sum; what is chosen is what the run is told', async 
   assert.equal(config.plan.epochs, 2);
   await workbench.webview('main#run h1');
   await until('it ends', async () => (await run!.ofType('finished')).length === 1);
+});
+
+test('its samples are shown: the policy beside the reference, prompt by prompt', async () => {
+  const page = await workbench.webview('main#run .samples .sample.policy');
+  const samples = page.locator('.samples');
+  await until('the newest is there', async () => /Policy after step 30/.test(await samples.innerText()));
+  assert.match(await samples.locator('.sample.prompt pre').innerText(), /<\|user\|>|<\|begin\|>/);
+  const unseen = await samples.locator('.sample.prompt pre').evaluate((text) => text.scrollHeight - text.clientHeight - text.scrollTop);
+  assert.ok(Math.abs(unseen) <= 1, `the prompt's last ${unseen} pixels are not seen`);
+  assert.notEqual(await samples.locator('.sample.reference pre').innerText(), '');
+  await samples.locator('vscode-dropdown').nth(1).locator('.control').click();
+  await samples.locator('vscode-option', { hasText: 'Step 10' }).click();
+  await until('an earlier one', async () => /Policy after step 10/.test(await samples.innerText()));
+  await samples.scrollIntoViewIfNeeded();
+  await inEveryTheme(session, 'samples', () => workbench.webview('main#run .samples .sample.policy'));
 });
 
 test('a run is duplicated with its settings; its pace tells the time', async () => {

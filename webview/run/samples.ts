@@ -23,10 +23,11 @@ export class Samples {
     if (sample === undefined) return;
     const newest = sample.policy.at(-1);
     const policy = sample.policy.find(({ step }) => step === this.#step) ?? newest;
+    const prompt = block('Prompt', sample.prompt, 'prompt');
     this.root.replaceChildren(
       title(),
       element('div', { class: 'samples-choice' }, ...this.#promptChoice(index), ...this.#stepChoice(sample, policy?.step)),
-      block('Prompt', sample.prompt, 'prompt'),
+      prompt,
       element(
         'div',
         { class: 'samples-texts' },
@@ -34,6 +35,9 @@ export class Samples {
         block(policy === undefined ? 'Policy' : `Policy after step ${policy.step}`, policy?.text ?? 'Not sampled yet.', 'policy'),
       ),
     );
+    // What is answered stands at its end.
+    const text = prompt.querySelector('pre')!;
+    text.scrollTop = text.scrollHeight;
   }
 
   #promptChoice(index: number): HTMLElement[] {

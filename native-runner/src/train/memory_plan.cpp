@@ -7,6 +7,7 @@
 
 #include "backend/counting_backend.h"
 #include "core/error.h"
+#include "train/run_samples.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -68,6 +69,8 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
         llama.backward(trained.view(), trainer.gradient_view(), *bin,
                        std::vector<float>(view.target_row.size(), 0.0f));
     }
+    if (settings.training.sample_steps > 0)
+        RunSamples(plan, settings.training, 0, plan.longest_position(), {}).rehearse(counter, llama, trained.view());
     memory.activations = counter.peak_memory() - memory.weights - memory.optimizer;
     return memory;
 }

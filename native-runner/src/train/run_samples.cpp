@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "io/json.h"
+#include "model/key_value_cache.h"
 
 namespace wishbone {
 
@@ -29,8 +30,8 @@ std::vector<std::vector<std::int32_t>> first_prompts(const Plan& plan, std::int6
         for (std::size_t target = 0; target < bin.target_row.size(); ++target) {
             if (bin.target_sequence[target] != sequence) continue;
             const std::int32_t row = bin.target_row[target];
-            if (first < 0 || bin.position[static_cast<std::size_t>(row)] < bin.position[static_cast<std::size_t>(first)])
-                first = row;
+            const auto position = [&](std::int32_t of) { return bin.position[static_cast<std::size_t>(of)]; };
+            if (first < 0 || position(row) < position(first)) first = row;
         }
         if (first < 0) continue;
         std::vector<std::int32_t> prompt = path_to(bin, first);
@@ -55,12 +56,26 @@ std::optional<nlohmann::ordered_json> RunSamples::complete(Backend& backend, Tra
     auto completions = nlohmann::ordered_json::array();
     for (const std::vector<std::int32_t>& prompt : prompts_) {
         SamplingOptions options = options_;
-        options.max_new_tokens =
-            std::min(options.max_new_tokens, std::max<std::int64_t>(longest_ - static_cast<std::int64_t>(prompt.size()), 1));
+        options.max_new_tokens = room_after(prompt);
         completions.push_back(generate(backend, transformer, model, prompt, options, stop));
         if (stop()) return std::nullopt;
     }
     return nlohmann::ordered_json{{"prompts", prompts_}, {"completions", completions}};
+}
+
+std::int64_t RunSamples::room_after(const std::vector<std::int32_t>& prompt) const {
+    const std::int64_t left = longest_ - static_cast<std::int64_t>(prompt.size());
+    return std::clamp<std::int64_t>(left, 1, options_.max_new_tokens);
+}
+
+void RunSamples::rehearse(Backend& backend, Transformer& transformer, const ModelView& model) const {
+    const auto longest = std::ranges::max_element(prompts_, {}, &std::vector<std::int32_t>::size);
+    if (longest == prompts_.end()) return;
+    const std::int64_t total = static_cast<std::int64_t>(longest->size()) + room_after(*longest);
+    KeyValueCache cache(backend, transformer.config(), total);
+    transformer.next_logits(model, cache, *longest);
+    cache.length = cache.capacity() - 1;
+    transformer.next_logits(model, cache, std::span(*longest).first(1));
 }
 
 std::vector<std::int32_t> end_tokens_of(const std::filesystem::path& model_folder) {
@@ -72,7 +87,8 @@ std::vector<std::int32_t> end_tokens_of(const std::filesystem::path& model_folde
         const auto& eos = json["eos_token_id"];
         std::vector<std::int32_t> ids;
         for (const auto& id : eos.is_array() ? eos : nlohmann::ordered_json::array({eos}))
-            if (id.is_number_integer() && id >= 0 && id < (std::int64_t{1} << 31)) ids.push_back(id.get<std::int32_t>());
+            if (id.is_number_integer() && id >= 0 && id < (std::int64_t{1} << 31))
+                ids.push_back(id.get<std::int32_t>());
         if (!ids.empty()) return ids;
     }
     return {};

@@ -27,7 +27,13 @@ class RunSamples {
     std::optional<nlohmann::ordered_json> complete(Backend& backend, Transformer& transformer, const ModelView& model,
                                                    const StopRequested& stop) const;
 
+    /// Takes the memory that the longest completion takes, for a backend that counts.
+    void rehearse(Backend& backend, Transformer& transformer, const ModelView& model) const;
+
   private:
+    /// New tokens that a completion of the prompt has room for.
+    std::int64_t room_after(const std::vector<std::int32_t>& prompt) const;
+
     std::vector<std::vector<std::int32_t>> prompts_;
     SamplingOptions options_;
     std::int64_t longest_;

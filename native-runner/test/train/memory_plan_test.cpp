@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "support/loaded_run.h"
 #include "train/memory_plan.h"
+#include "train/run_samples.h"
 #include "train/trainer.h"
 
 using namespace wishbone;
@@ -33,7 +34,11 @@ std::size_t measured(const Plan& plan, const MemorySettings& settings) {
         trainer.compute_reference(plan, reference, silent, never);
         trainer.set_reference(std::move(reference));
     }
-    for (std::int64_t s = 0; s < plan.steps(); ++s) trainer.step(plan, s, 1e-4);
+    const RunSamples samples(plan, settings.training, 0, plan.longest_position(), {});
+    for (std::int64_t s = 0; s < plan.steps(); ++s) {
+        trainer.step(plan, s, 1e-4);
+        if (settings.training.sample_steps > 0) samples.complete(*backend, llama, trainer.policy().view(), never);
+    }
     return backend->peak_memory();
 }
 
@@ -51,6 +56,18 @@ TEST_CASE("the predicted peak memory is what a run then takes") {
             if (recompute == Recompute::none) without = static_cast<std::size_t>(predicted);
             else CHECK(predicted < static_cast<double>(without));
         }
+}
+
+TEST_CASE("samples are part of the predicted peak memory, and take no more the second time") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cpu", Recompute::block, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    const std::size_t without = plan_memory(plan, config, settings).total();
+    settings.training.sample_steps = 1;
+    const std::size_t predicted = plan_memory(plan, config, settings).total();
+    CHECK(predicted > without);
+    CHECK(static_cast<double>(predicted) ==
+          doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.01));
 }
 
 TEST_CASE("an adapter takes no second model, and gradients and moments of its own size only") {

@@ -17,7 +17,7 @@ TEST_CASE("samples: prompts are those of the pairs, however they lie in their bi
     TrainingOptions options;
     options.sample_count = 60;
     options.sample_max_new_tokens = 1;
-    CpuBackend backend(1);
+    cpu::CpuBackend backend(1);
     const ModelConfig config = tiny_config();
     Transformer transformer(backend, config);
     const Parameters parameters(backend, config, DType::f32);
