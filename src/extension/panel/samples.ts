@@ -1,6 +1,6 @@
 import { WishboneError } from '../../core/errors.js';
 import { sampleTexts } from '../../core/sample/index.js';
-import { ModelTokenizer } from '../../core/tokenizer/index.js';
+import type { ModelTokenizer } from '../../core/tokenizer/index.js';
 import type { HostMessage } from '../../protocol/run.js';
 import type { LiveRun } from '../runs/live-run.js';
 
@@ -14,7 +14,7 @@ export async function readSamples(
   const { samples } = history;
   const { path: folder } = config.model;
   try {
-    const loading = tokenizers.get(folder) ?? ModelTokenizer.load(folder);
+    const loading = tokenizers.get(folder) ?? loadTokenizer(folder);
     tokenizers.set(folder, loading);
     const tokenizer = await loading;
     return { type: 'samples', samples: sampleTexts(samples, (tokens) => tokenizer.decode(tokens)), problem: '' };
@@ -23,4 +23,10 @@ export async function readSamples(
     if (!(error instanceof WishboneError)) throw error;
     return { type: 'samples', samples: [], problem: `${error.what} (${error.where})` };
   }
+}
+
+async function loadTokenizer(folder: string): Promise<ModelTokenizer> {
+  // Most windows never need it.
+  const { ModelTokenizer } = await import('../../core/tokenizer/index.js');
+  return ModelTokenizer.load(folder);
 }
