@@ -18,8 +18,8 @@ export const sights = {
   entry: (name) => `${rowWith('.markers-panel', name)} instanceof Element`,
   /** A wavy line under a field on the screen. */
   mark: (name) => `${groupOf(name)}?.querySelector('.squiggly-error') instanceof Element`,
-  /** All of it is checked: pairs in the status bar without how far the check is. */
-  whole: () => `/[\\d,]+ pairs?/.test(${statusBar}) && !/\\d% · [\\d,]+ pairs?/.test(${statusBar})`,
+  /** All of it is checked: thousands of pairs in the status bar, without how far the check is. */
+  whole: () => `/[\\d,]+,\\d{3} pairs/.test(${statusBar}) && !/\\d% · [\\d,]+ pairs?/.test(${statusBar})`,
 };
 
 /** Waits for the workbench to be ready for keys. */
@@ -71,9 +71,11 @@ export async function shownText(page, name) {
   return lines.replaceAll('\u00a0', ' ');
 }
 
-/** How far the check of the large file has come, in per cent, as the status bar says. */
+/** How far the check of the large file, which has to have the focus, has come, in per cent, as the status bar says. */
 export async function share(page) {
-  return page.evaluate(`Number(/(\\d+)% · [\\d,]+ pairs?/.exec(${statusBar})?.[1] ?? 100)`);
+  const text = `/(\\d+)% · [\\d,]+ pairs?|,\\d{3} pairs/.exec(${statusBar})`;
+  await page.waitFor(text);
+  return page.evaluate(`Number(${text}[1] ?? 100)`);
 }
 
 /**

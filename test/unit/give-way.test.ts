@@ -5,12 +5,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { buildSync } from 'esbuild';
+import { restAfter } from '../../src/core/give-way.js';
 
 test('a thread gives way alone', { skip: process.platform !== 'linux' }, async () => {
   const before = getPriority();
   const built = buildSync({
     stdin: {
-      contents: `import { giveWay } from './src/core/give-way.ts';
+      contents: `import { GiveWay } from './src/core/give-way.ts';
         import { readFileSync } from 'node:fs';
         import { parentPort } from 'node:worker_threads';
         // Nice is field 19; fields are counted after the name, which may hold spaces.
@@ -19,8 +20,9 @@ test('a thread gives way alone', { skip: process.platform !== 'linux' }, async (
           return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
         };
         const before = nice();
-        giveWay();
-        parentPort.postMessage([before, nice()]);`,
+        const manners = new GiveWay();
+        manners.goLast();
+        manners.pause().then(() => parentPort.postMessage([before, nice()]));`,
       resolveDir: path.join(import.meta.dirname, '../..'),
       loader: 'ts',
     },
@@ -32,6 +34,15 @@ test('a thread gives way alone', { skip: process.platform !== 'linux' }, async (
   const worker = new Worker(built.outputFiles[0]!.text, { eval: true });
   const [found] = (await once(worker, 'message')) as [[number, number]];
   await worker.terminate();
-  assert.deepEqual(found, [before, Math.min(19, before + 5)]);
+  assert.deepEqual(found, [before, 19]);
   assert.equal(getPriority(), before);
+});
+
+test('a thread that waits for a core rests, the longer the more it waits', () => {
+  assert.equal(restAfter(15, 0), 0);
+  assert.equal(restAfter(15, 1), 0);
+  assert.equal(restAfter(0, 0), 0, 'a system that does not say');
+  assert.ok(restAfter(15, 5) > 0);
+  assert.ok(restAfter(15, 150) > restAfter(15, 15));
+  assert.ok(restAfter(1, 1e9) <= 500);
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { placeProblem, invalidUtf8, sliceOfTime, type Surroundings } from './checker.js';
 import { RowComparer } from './compare-rows.js';
 import { fileLines } from './file-lines.js';
@@ -15,6 +16,13 @@ export interface FileReport extends FileSummary {
   readonly isDone: boolean;
 }
 
+export interface FileCheckOptions {
+  readonly signal?: AbortSignal;
+  readonly around?: Pick<Surroundings, 'prompts'>;
+  readonly mostRows?: number;
+  readonly pause?: () => Promise<void>;
+}
+
 /** Milliseconds until the first report, and at most between two; in between every one waits longer than the last. */
 const firstReport = 50;
 const longestWait = 5000;
@@ -23,14 +31,13 @@ const longestWait = 5000;
  * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
  * is the hash of its pair. What is found in the first rows is told at once, the rest as it comes.
  *
- * @param mostRows ends after so many rows, as if the file did
+ * @param options.mostRows ends after so many rows, as if the file did
+ * @param options.pause awaited every few milliseconds; must let other events of this thread through
  * @throws the error of the file system, or the signal's reason once it has aborted
  */
 export async function* checkFile(
   file: string,
-  signal?: AbortSignal,
-  around: Pick<Surroundings, 'prompts'> = {},
-  mostRows = Infinity,
+  { signal, around = {}, mostRows = Infinity, pause = nextTurn }: FileCheckOptions = {},
 ): AsyncGenerator<FileReport> {
   const comparer = new RowComparer(around.prompts);
   const list = new ProblemList();
@@ -68,7 +75,7 @@ export async function* checkFile(
       reportAt = performance.now() + wait;
     }
     if (now < pauseAt) continue;
-    await new Promise(setImmediate);
+    await pause();
     signal?.throwIfAborted();
     pauseAt = performance.now() + sliceOfTime;
   }

@@ -59,7 +59,7 @@ function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; t
     case 'large': {
       const { report, size, isEdited } = state;
       if (report === undefined) return { text: '$(loading~spin) checking', tooltip: 'Reading the first rows' };
-      const share = report.isDone ? '' : `$(loading~spin) ${formatPercent(report.bytes / size)} · `;
+      const share = report.isDone ? '' : `$(watch) ${formatPercent(report.bytes / size)} · `;
       const text = `${share}${statusLabel(report)}`;
       if (isEdited) {
         const last = 'Unsaved changes are not checked; the marks may be off by the lines that were added or taken away. Saving checks the file again.';

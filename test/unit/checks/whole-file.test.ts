@@ -78,7 +78,7 @@ test('a large file: first rows are told of before the last, and cancelling ends 
 
   const abort = new AbortController();
   await assert.rejects(async () => {
-    for await (const _ of checkFile(file, abort.signal)) abort.abort(new Error('enough'));
+    for await (const _ of checkFile(file, { signal: abort.signal })) abort.abort(new Error('enough'));
   }, /enough/);
 });
 

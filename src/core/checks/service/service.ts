@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { WishboneError } from '../../errors.js';
 import { checkFile } from '../file-checker.js';
 import { CheckedDocument } from './document.js';
@@ -19,10 +20,10 @@ export class CheckService {
 
   private worksLong = false;
 
-  /** @param onLongWork called once, when work begins that takes more than a moment */
+  /** @param manners of work that takes more than a moment */
   constructor(
     private readonly send: (response: CheckResponse) => void,
-    private readonly onLongWork: () => void = () => undefined,
+    private readonly manners: { goLast(): void; pause(): Promise<void> } = { goLast: () => undefined, pause: nextTurn },
   ) {}
 
   /** Never throws: what goes wrong is sent. */
@@ -82,13 +83,16 @@ export class CheckService {
     this.files.set(id, abort);
     const { signal } = abort;
     try {
-      for await (const report of checkFile(file, signal, {}, firstRows)) {
+      for await (const report of checkFile(file, { signal, mostRows: firstRows })) {
         this.send({ type: 'fileReport', id, report: { ...report, isDone: false } });
       }
-      if (!this.worksLong) this.onLongWork();
+      if (!this.worksLong) this.manners.goLast();
       this.worksLong = true;
       const prompts = await this.others.prompts(file, evalFiles);
-      for await (const report of checkFile(file, signal, { prompts })) this.send({ type: 'fileReport', id, report });
+      const pause = (): Promise<void> => this.manners.pause();
+      for await (const report of checkFile(file, { signal, around: { prompts }, pause })) {
+        this.send({ type: 'fileReport', id, report });
+      }
     } catch (error) {
       if (signal.aborted) return;
       if ((error as NodeJS.ErrnoException).code === undefined) throw error;
