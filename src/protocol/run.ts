@@ -120,6 +120,8 @@ export interface SeriesUpdate {
   readonly step: Float64Array;
   /** Each as long as `step`. */
   readonly columns: Readonly<Record<SeriesName, Float32Array>>;
+  /** True where rows between are left out, to be seen sooner; the next update has them all. */
+  readonly overview?: boolean;
 }
 
 /** Figures of the evaluation split, by the name of the training figure they stand beside. */
@@ -319,7 +321,12 @@ function isEnd(value: unknown): value is RunEnd {
 }
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {
-  return isObject(value) && isCount(value['from']) && hasColumns(value, SERIES);
+  return (
+    isObject(value) &&
+    isCount(value['from']) &&
+    (value['overview'] === undefined || typeof value['overview'] === 'boolean') &&
+    hasColumns(value, SERIES)
+  );
 }
 
 function isEvalSeries(value: unknown): value is EvalSeries {

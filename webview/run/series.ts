@@ -63,15 +63,22 @@ export class RunSeries {
   readonly #time = doubles();
   readonly #tokens = doubles();
   readonly #smoothed = new Map<CurveName, Smoothed>();
+  #isOverview = false;
 
   get length(): number {
     return this.#step.length;
+  }
+
+  /** True while rows between are missing: sums and means over rows are not yet what they will be. */
+  get isOverview(): boolean {
+    return this.#isOverview;
   }
 
   /** Takes over an update; false when it does not join the rows that are here, so that rows are missing between. */
   apply(update: SeriesUpdate): boolean {
     const { from } = update;
     if (from > this.length) return false;
+    this.#isOverview = update.overview === true;
     this.#step.replaceFrom(from, update.step);
     for (const name of SERIES) this.#columns[name].replaceFrom(from, update.columns[name]);
     this.#derive(from);

@@ -183,7 +183,8 @@ export class RunView {
     const longest = Math.max(0, ...this.#runs.map(({ chart }) => chart.series.length));
     const window = smoothing === 'auto' ? smoothingWindow(longest) : smoothing;
     const lines = window > 1 ? `Thin lines: each step. Thick lines: mean of the latest ${window} steps. ` : '';
-    setText(note, longest === 0 ? '' : lines + GESTURES);
+    const partly = this.#runs.some(({ chart }) => chart.series.isOverview);
+    setText(note, longest === 0 ? '' : partly ? 'Some of the steps; the others are on their way.' : lines + GESTURES);
   }
 
   #createPage(): Page {

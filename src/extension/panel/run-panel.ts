@@ -11,7 +11,7 @@ import { readPlanFacts } from './plan-facts.js';
 import type { RunPanels } from './run-panels.js';
 import { fileName, saveAs } from './save-as.js';
 import { readSamples } from './samples.js';
-import { evalsOf, exportFolder, headerOf, seriesFrom, statusOf } from './view-model.js';
+import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from './view-model.js';
 
 /** Lines of the log that the panel shows. */
 const LOG_LINES = 200;
@@ -23,6 +23,8 @@ interface Shown {
   readonly subscription: vscode.Disposable;
   /** First row the page does not have as it is now. */
   unsentFrom: number;
+  /** Of a long run the page gets an overview before all rows. */
+  overview: 'to be sent' | 'under way' | 'sent';
   /** Rows the page has. */
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
@@ -83,6 +85,7 @@ export class RunPanel implements vscode.Disposable {
         }),
       ),
       unsentFrom: 0,
+      overview: 'to be sent',
       sentRows: 0,
       sentEvals: undefined,
       sentSamples: undefined,
@@ -207,6 +210,7 @@ export class RunPanel implements vscode.Disposable {
     });
     shown.forEach((each, run) => {
       each.unsentFrom = 0;
+      each.overview = 'to be sent';
       each.sentEvals = undefined;
       each.sentSamples = undefined;
       each.sentName = each.use.run.config.name;
@@ -253,9 +257,22 @@ export class RunPanel implements vscode.Disposable {
       shown.sentEvals = history.evals;
       this.#send({ type: 'evals', run: index, evals: evalsOf(history) });
     }
-    this.#send({ type: 'series', run: index, update: seriesFrom(history, shown.unsentFrom) });
-    shown.sentRows = history.steps.length;
-    shown.unsentFrom = shown.sentRows;
+    if (shown.overview === 'under way') return;
+    const overview = shown.overview === 'to be sent' ? overviewOf(history) : undefined;
+    if (overview === undefined) {
+      this.#send({ type: 'series', run: index, update: seriesFrom(history, shown.unsentFrom) });
+      shown.sentRows = history.steps.length;
+      shown.unsentFrom = shown.sentRows;
+      return;
+    }
+    // What is sent together arrives together: the rest waits until the overview is there.
+    shown.overview = 'under way';
+    void this.panel.webview.postMessage({ type: 'series', run: index, update: overview } satisfies HostMessage).then(() => {
+      if (shown.overview !== 'under way') return;
+      shown.overview = 'sent';
+      const now = this.#shown.indexOf(shown);
+      if (this.#ready && now >= 0) this.#sendRows(now);
+    });
   }
 
   /** Of the first run alone: texts are read side by side, not laid over each other. */

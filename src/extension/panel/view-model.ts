@@ -17,6 +17,11 @@ import {
 import type { LiveRun } from '../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
 
+/** Rows of an overview, about. */
+const OVERVIEW_ROWS = 1000;
+/** An overview is sent first when the whole has so many times its rows. */
+const LEAST_SPARED = 10;
+
 /** What the panel needs of a run: how the run store's words become the protocol's. */
 type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log'>;
 
@@ -144,12 +149,31 @@ export function exportFolder({ folder, history }: Pick<Watched, 'folder' | 'hist
 
 /** The rows from one on, as the panel takes them. */
 export function seriesFrom(history: RunHistory, from: number): SeriesUpdate {
+  return { from, ...rowsOf(history, (column) => column.slice(from)) };
+}
+
+/**
+ * Rows of a long run, evenly spread with the first and the last among them: few enough to be on the screen while the whole is on its way,
+ * for which a window in a browser takes a second. Undefined for a run that is short.
+ */
+export function overviewOf(history: RunHistory): SeriesUpdate | undefined {
+  const every = Math.floor(history.steps.length / OVERVIEW_ROWS);
+  if (every < LEAST_SPARED) return undefined;
+  const last = history.steps.length - 1;
+  const isPicked = (row: number): boolean => row === 0 || (last - row) % every === 0;
+  return { from: 0, overview: true, ...rowsOf(history, (column) => column.filter((_, row) => isPicked(row))) };
+}
+
+function rowsOf(
+  { steps, columns }: RunHistory,
+  pick: (column: readonly number[]) => readonly number[],
+): Pick<SeriesUpdate, 'step' | 'columns'> {
   return {
-    from,
-    step: Float64Array.from(history.steps.slice(from)),
-    columns: Object.fromEntries(
-      SERIES.map((name) => [name, Float32Array.from(history.columns[name].slice(from))]),
-    ) as Record<SeriesName, Float32Array>,
+    step: Float64Array.from(pick(steps)),
+    columns: Object.fromEntries(SERIES.map((name) => [name, Float32Array.from(pick(columns[name]))])) as Record<
+      SeriesName,
+      Float32Array
+    >,
   };
 }
 

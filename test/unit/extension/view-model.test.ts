@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
-import { evalsOf, exportFolder, headerOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
+import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
 import { readHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
@@ -95,6 +95,18 @@ test('rows are sent from where they changed', () => {
   assert.deepEqual([...update.columns.loss], [NaN, 0.703125]);
   assert.deepEqual(readHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
   assert.equal(seriesFrom(history, 3).step.length, 0);
+});
+
+test('of a long run an overview is sent first: rows of it, the first and the last among them', () => {
+  const steps = Array.from({ length: 12_345 }, (_, row) => stepLine(row + 1, { loss: (row % 1000) / 1000 }));
+  const { history } = watched('running', startLine(), ...steps);
+  const update = overviewOf(history)!;
+  assert.ok(update.step.length > 1000 && update.step.length < 1100, String(update.step.length));
+  assert.equal(update.step[0], 1);
+  assert.equal(update.step.at(-1), 12_345);
+  update.step.forEach((step, row) => assert.equal(update.columns.loss[row], Math.fround(((step - 1) % 1000) / 1000)));
+  assert.deepEqual(readHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
+  assert.equal(overviewOf(watched('running', startLine(), ...steps.slice(0, 5000)).history), undefined);
 });
 
 test('evaluations stand beside the step they followed', () => {

@@ -16,6 +16,15 @@ function update(from: number, steps: readonly number[], loss: readonly number[] 
   return { from, step: Float64Array.from(steps), columns };
 }
 
+test('an overview is replaced by the whole', () => {
+  const store = new RunSeries();
+  assert.equal(store.apply({ ...update(0, [1, 3, 5]), overview: true }), true);
+  assert.equal(store.isOverview, true);
+  assert.equal(store.apply(update(0, [1, 2, 3, 4, 5])), true);
+  assert.equal(store.isOverview, false);
+  assert.deepEqual([...store.steps], [1, 2, 3, 4, 5]);
+});
+
 test('updates append, replace and cut', () => {
   const store = new RunSeries();
   assert.equal(store.apply(update(0, [1, 2, 3])), true);
