@@ -1,10 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
+import { setPriority } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
-/** How much further back a thread stands; 19 is the furthest. */
-const STEP = 19;
+/** The furthest back that a thread can stand. */
+const LAST = 19;
+/** Milliseconds in which what was told before long work can be shown. */
+const HEAD_START = 700;
 /** Share of the time that a thread waits for a core, from which the machine counts as busy. */
 const BUSY = 0.1;
 /** Milliseconds of rest on a machine where the thread waits all the time; less where it waits less. */
@@ -18,14 +20,17 @@ export class GiveWay {
   #ran = 0;
   #waited = 0;
 
-  /** Lets other threads and processes go before this thread from now on; there is no way back. */
-  goLast(): void {
+  /**
+   * To be awaited before work that takes long. Other threads and processes go before this thread from now on; there is no
+   * way back.
+   */
+  async begin(): Promise<void> {
     try {
-      const thread = Number(path.basename(readlinkSync('/proc/thread-self')));
-      setPriority(thread, Math.min(19, getPriority(thread) + STEP));
+      setPriority(Number(path.basename(readlinkSync('/proc/thread-self'))), LAST);
     } catch {
       // It is a courtesy, not a need.
     }
+    await sleep(HEAD_START);
   }
 
   /**

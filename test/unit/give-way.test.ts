@@ -21,8 +21,7 @@ test('a thread gives way alone', { skip: process.platform !== 'linux' }, async (
         };
         const before = nice();
         const manners = new GiveWay();
-        manners.goLast();
-        manners.pause().then(() => parentPort.postMessage([before, nice()]));`,
+        manners.begin().then(() => manners.pause()).then(() => parentPort.postMessage([before, nice()]));`,
       resolveDir: path.join(import.meta.dirname, '../..'),
       loader: 'ts',
     },

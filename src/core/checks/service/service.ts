@@ -18,12 +18,10 @@ export class CheckService {
   private readonly others = new OtherFiles();
   private tokens: TokenSource | undefined;
 
-  private worksLong = false;
-
   /** @param manners of work that takes more than a moment */
   constructor(
     private readonly send: (response: CheckResponse) => void,
-    private readonly manners: { goLast(): void; pause(): Promise<void> } = { goLast: () => undefined, pause: nextTurn },
+    private readonly manners: Record<'begin' | 'pause', () => Promise<void>> = { begin: nextTurn, pause: nextTurn },
   ) {}
 
   /** Never throws: what goes wrong is sent. */
@@ -86,11 +84,10 @@ export class CheckService {
       for await (const report of checkFile(file, { signal, mostRows: firstRows })) {
         this.send({ type: 'fileReport', id, report: { ...report, isDone: false } });
       }
-      if (!this.worksLong) this.manners.goLast();
-      this.worksLong = true;
+      await this.manners.begin();
       const prompts = await this.others.prompts(file, evalFiles);
-      const pause = (): Promise<void> => this.manners.pause();
-      for await (const report of checkFile(file, { signal, around: { prompts }, pause })) {
+      const around = { prompts };
+      for await (const report of checkFile(file, { signal, around, pause: () => this.manners.pause() })) {
         this.send({ type: 'fileReport', id, report });
       }
     } catch (error) {
