@@ -3,6 +3,7 @@
  * webview is a browser page, the panel because a panel may be older than the host that talks to it.
  */
 
+import type { SampleText } from '../core/sample/index.js';
 import {
   isBytes,
   isCount,
@@ -142,15 +143,6 @@ export interface EvalSeries {
   readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
 }
 
-/** What the models of a run make of one prompt. */
-export interface RunSample {
-  readonly prompt: string;
-  /** By what the policy is held to, or started from; null before it was asked. */
-  readonly reference: string | null;
-  /** By the policy, rising steps. */
-  readonly policy: readonly { readonly step: number; readonly text: string }[];
-}
-
 /** A sign that a run goes wrong. */
 export interface RunWarning {
   readonly kind: 'not-finite' | 'collapse' | 'saturation';
@@ -173,7 +165,7 @@ export type HostMessage =
   | { readonly type: 'series'; readonly run: number; readonly update: SeriesUpdate }
   | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
   /** All samples of the first run so far. `problem`: why their texts cannot be shown; empty when they can. */
-  | { readonly type: 'samples'; readonly samples: readonly RunSample[]; readonly problem: string }
+  | { readonly type: 'samples'; readonly samples: readonly SampleText[]; readonly problem: string }
   /** How many runs the panel shows, and what differs between them. */
   | { readonly type: 'runs'; readonly count: number; readonly differences: readonly Difference[] }
   /** The last lines of the first run's log. */
@@ -342,7 +334,7 @@ function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly st
   });
 }
 
-function isSample(value: unknown): value is RunSample {
+function isSample(value: unknown): value is SampleText {
   return (
     isObject(value) &&
     isText(value['prompt']) &&

@@ -1,16 +1,16 @@
-import type { RunSample } from '../../src/protocol/run.js';
+import type { SampleText } from '../../src/core/sample/index.js';
 import { createDropdown } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 
 /** What the run's models write for the same prompts: the reference's completion beside the policy's, as training goes on. */
 export class Samples {
   readonly root = element('section', { class: 'samples', 'aria-labelledby': 'samples-title', hidden: '' });
-  #samples: readonly RunSample[] = [];
+  #samples: readonly SampleText[] = [];
   #prompt = 0;
   /** Undefined: the newest, also when a newer one comes. */
   #step: number | undefined;
 
-  show(samples: readonly RunSample[], problem: string): void {
+  show(samples: readonly SampleText[], problem: string): void {
     this.#samples = samples;
     this.root.hidden = samples.length === 0 && problem === '';
     if (problem === '') this.#draw();
@@ -51,7 +51,7 @@ export class Samples {
     return [createDropdown({ label: 'Prompt', choices, value: String(index), onChange }).root];
   }
 
-  #stepChoice({ policy }: RunSample, step: number | undefined): HTMLElement[] {
+  #stepChoice({ policy }: SampleText, step: number | undefined): HTMLElement[] {
     if (policy.length < 2 || step === undefined) return [];
     const newest = policy.at(-1)!.step;
     const choices = [...policy]

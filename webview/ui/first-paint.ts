@@ -1,7 +1,7 @@
 let marked = false;
 
 /**
- * Notes when the page has first shown what it is for, as the performance mark `first-paint`: `npm run bench:views` reads
+ * Notes when the page has first shown what it is for, as the performance mark `first-picture`: `npm run bench:views` reads
  * it. To be called when that has been put in place.
  */
 export function markFirstPaint(): void {

@@ -3,9 +3,9 @@ import type { SampleEvent } from '../run/events.js';
 /** What the models of a run make of one prompt, as text. */
 export interface SampleText {
   readonly prompt: string;
-  /** By the reference; null where it was not asked. */
+  /** By what the policy is held to, or started from; null before it was asked. */
   readonly reference: string | null;
-  /** By the policy, in the order of the events. */
+  /** By the policy, rising steps. */
   readonly policy: readonly { readonly step: number; readonly text: string }[];
 }
 
@@ -20,12 +20,11 @@ export function sampleTexts(
 ): SampleText[] {
   const prompts = samples.at(-1)?.prompts ?? [];
   const of = (event: SampleEvent, index: number): string => decode(event.completions[index] ?? []);
-  return prompts.map((prompt, index) => {
-    const reference = samples.find(({ model }) => model === 'reference');
-    return {
-      prompt: decode(prompt),
-      reference: reference === undefined ? null : of(reference, index),
-      policy: samples.filter(({ model }) => model === 'policy').map((event) => ({ step: event.step, text: of(event, index) })),
-    };
-  });
+  const reference = samples.find(({ model }) => model === 'reference');
+  const policy = samples.filter(({ model }) => model === 'policy');
+  return prompts.map((prompt, index) => ({
+    prompt: decode(prompt),
+    reference: reference === undefined ? null : of(reference, index),
+    policy: policy.map((event) => ({ step: event.step, text: of(event, index) })),
+  }));
 }

@@ -47,7 +47,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
           : new vscode.CodeAction(fix.title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = fix.problems.flatMap((problem) => find(problem) ?? []);
       action.isPreferred = fix.kind === 'trim' || fix.kind === 'rename';
-      if (fix.kind !== 'move') addEdits((action.edit = new vscode.WorkspaceEdit()), fix, document, report);
+      if (fix.kind !== 'move') action.edit = editOf(fix, document, report);
       return action;
     });
   }
@@ -68,19 +68,18 @@ export class QuickFixes implements vscode.CodeActionProvider {
     } else {
       edit.createFile(target, { contents: Buffer.from(`${row}\n`) });
     }
-    addEdits(edit, fix, document, report);
-    action.edit = edit;
+    action.edit = editOf(fix, document, report, edit);
     return action;
   }
 }
 
-/** Adds what the fix does to the document itself. */
-function addEdits(
-  edit: vscode.WorkspaceEdit,
+/** What the fix does to the document itself, after what is in `edit` already. */
+function editOf(
   { kind, row, problems }: Fix,
   document: vscode.TextDocument,
   report: DocumentReport,
-): void {
+  edit = new vscode.WorkspaceEdit(),
+): vscode.WorkspaceEdit {
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));
   } else if (kind === 'rename') {
@@ -88,6 +87,7 @@ function addEdits(
   } else {
     edit.delete(document.uri, rangeAt(document, rowDeletion((index) => rowSpan(report, index), row)));
   }
+  return edit;
 }
 
 function isAbout({ code, range }: vscode.Diagnostic, problem: Problem): boolean {

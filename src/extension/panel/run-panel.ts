@@ -282,10 +282,12 @@ export class RunPanel implements vscode.Disposable {
     if (shown !== this.#shown[0] || samples === shown.sentSamples) return;
     shown.sentSamples = samples;
     if (samples.length === 0) return;
-    void readSamples(run).then((message) => {
+    const send = async (): Promise<void> => {
+      const message = await readSamples(run);
       // A newer one may be under way.
       if (this.#ready && shown === this.#shown[0] && samples === shown.sentSamples) this.#send(message);
-    });
+    };
+    send().catch((error: unknown) => this.panels.problems.show(error));
   }
 
   #sendStatus(index: number): void {

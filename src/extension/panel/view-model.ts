@@ -153,8 +153,8 @@ export function seriesFrom(history: RunHistory, from: number): SeriesUpdate {
 }
 
 /**
- * Rows of a long run, evenly spread with the first and the last among them: few enough to be on the screen while the whole is on its way,
- * for which a window in a browser takes a second. Undefined for a run that is short.
+ * Rows of a long run, evenly spread with the first and the last among them: few enough to be on the screen while the whole
+ * is on its way, for which a window in a browser takes a second. Undefined for a run that is short.
  */
 export function overviewOf(history: RunHistory): SeriesUpdate | undefined {
   const every = Math.floor(history.steps.length / OVERVIEW_ROWS);
