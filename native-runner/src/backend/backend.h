@@ -40,13 +40,18 @@ struct RmsNorm {
 
 enum class Activation { silu, gelu_tanh };
 
-/// A low-rank adapter (LoRA, arXiv 2106.09685) on a linear layer, or on some consecutive outputs of one:
-/// x · (w + scale · b · a)ᵀ instead of x · wᵀ.
+/// Low-rank adapters (LoRA, arXiv 2106.09685) on a linear layer, each on some of its consecutive outputs:
+/// x · (w + scale · b · a)ᵀ there instead of x · wᵀ.
 struct LowRank {
-    Tensor a;                       ///< [r, K]
-    Tensor b;                       ///< [outputs, r]
-    std::int64_t first_output = 0;  ///< among the layer's N outputs, where those of `b` begin
-    float scale = 1;
+    struct Branch {
+        Tensor b;                       ///< [outputs, r]
+        std::int64_t first_output = 0;  ///< among the layer's N outputs, where those of `b` begin
+        float scale = 1;
+    };
+    Tensor a;                      ///< [R, K], those of the branches one below the other
+    std::vector<Branch> branches;  ///< in the order of their outputs, which no two share
+
+    explicit operator bool() const { return !branches.empty(); }
 };
 
 /// The tokens the LM head scores. `row_count` rows of hidden states are read; several targets may read one
@@ -126,13 +131,16 @@ class Backend {
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] += d_outᵀ · x.
     virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
-    /// h [M,r] = scale · x [M,K] · aᵀ; out [M,N] += h · bᵀ in the adapter's outputs.
-    virtual void low_rank(Tensor out_accumulated, Tensor h, Tensor x, LowRank adapter) = 0;
-    /// d_h [M,r] = scale · d_out · b; d_x += d_h · a.
-    virtual void low_rank_backward_input(Tensor d_x_accumulated, Tensor d_h, Tensor d_out, LowRank adapter) = 0;
-    /// h is computed again; d_b += d_outᵀ · h; d_a += d_hᵀ · x, with d_h as `low_rank_backward_input` left it.
-    virtual void low_rank_backward_weight(Tensor d_a_accumulated, Tensor d_b_accumulated, Tensor h, Tensor d_h,
-                                          Tensor d_out, Tensor x, LowRank adapter) = 0;
+    /// A linear layer and its adapters: h [M,R] = x [M,K] · aᵀ; out [M,N] = x · w[N,K]ᵀ, and scale · h · bᵀ more
+    /// in the outputs of each branch, with the branch's columns of h.
+    virtual void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) = 0;
+    /// d_h [M,R] = scale · d_out · b, branch by branch; d_x [M,K] = d_out [M,N] · w + d_h · a.
+    virtual void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
+                                               const LowRank& adapter) = 0;
+    /// The gradient of the adapters alone: d_b += scale · d_outᵀ · h, d_a += d_hᵀ · x, with h and d_h as the two
+    /// functions above left them. Of `d_adapter` the tensors count.
+    virtual void low_rank_backward_weight(const LowRank& d_adapter_accumulated, Tensor d_out, Tensor x, Tensor h,
+                                          Tensor d_h, const LowRank& adapter) = 0;
     /// x[m] += bias, x [M,N].
     virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
     /// d_bias [N] += sum over the rows of d_out [M,N].

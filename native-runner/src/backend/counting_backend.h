@@ -46,9 +46,9 @@ class CountingBackend final : public Backend {
     void linear(Tensor, Tensor, Tensor) override {}
     void linear_backward_input(Tensor, Tensor, Tensor) override {}
     void linear_backward_weight(Tensor, Tensor, Tensor) override {}
-    void low_rank(Tensor, Tensor, Tensor, LowRank) override {}
-    void low_rank_backward_input(Tensor, Tensor, Tensor, LowRank) override {}
-    void low_rank_backward_weight(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, LowRank) override {}
+    void adapted_linear(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
+    void adapted_linear_backward_input(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
+    void low_rank_backward_weight(const LowRank&, Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void add_bias(Tensor, Tensor) override {}
     void bias_backward(Tensor d_bias, Tensor d_out) override;
     void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <vector>
@@ -45,6 +44,8 @@ struct Activations {
         Slot mlp_inv_rms;        ///< f32 [N]
         Slot gate_up;            ///< [N, 2F]
         Slot mlp_out, mlp_out_inv_rms;  ///< [N, H], f32 [N]: where a norm follows
+        /// Between the two matrices of the adapters on a linear layer, [T, R] and three times [N, R].
+        Slot qkv_low_rank, attention_out_low_rank, gate_up_low_rank, down_low_rank;
     };
     std::vector<Layer> layers;
     Layer recomputed;  ///< what `Recompute` does not keep: of the layer in progress
@@ -62,8 +63,7 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
-    Slot low_rank;                     ///< inside an adapter, [T, r]
-    std::array<Slot, 3> d_low_rank;    ///< its gradient, for each adapter of a fused linear layer
+    Slot d_low_rank;        ///< gradient between the two matrices of the adapters on a linear layer, [T, R]
     Slot target_weight;    ///< f32 [R]
     Slot log_sum_squares;  ///< f32 [U]
 };

@@ -1,47 +1,80 @@
 #include "model/lora.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
+#include <span>
 #include <utility>
 
 namespace wishbone {
 
+namespace {
+
+/// Modules in one linear layer of the runner's.
+using Group = std::span<const LoraModule>;
+
+/// The modules by linear layer, in their order, which keeps those of a layer together.
+std::vector<Group> groups_of(const std::vector<LoraModule>& modules) {
+    std::vector<Group> groups;
+    const auto together = [](const LoraModule& one, const LoraModule& other) {
+        return one.linear.layer == other.linear.layer && one.linear.in == other.linear.in;
+    };
+    for (auto begin = modules.begin(); begin != modules.end();) {
+        const auto end = std::find_if_not(begin, modules.end(), [&](const LoraModule& m) { return together(*begin, m); });
+        groups.emplace_back(begin, end);
+        begin = end;
+    }
+    return groups;
+}
+
+std::int64_t ranks_of(Group group) {
+    std::int64_t sum = 0;
+    for (const LoraModule& module : group) sum += module.rank;
+    return sum;
+}
+
+LowRank& adapter_of(Lora::Layer& layer, LinearModule::In in) {
+    switch (in) {
+        case LinearModule::In::qkv:
+            return layer.qkv;
+        case LinearModule::In::attention_out:
+            return layer.attention_out;
+        case LinearModule::In::gate_up:
+            return layer.gate_up;
+        case LinearModule::In::down:
+            break;
+    }
+    return layer.down;
+}
+
+}  // namespace
+
 Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype)
     : layers(static_cast<std::size_t>(config.layers)), modules_(std::move(modules)) {
+    const std::vector<Group> groups = groups_of(modules_);
     std::size_t elements = 0;
     {
         Cutter measure(nullptr, dtype);
-        for (const LoraModule& module : modules_) {
-            measure.take({module.rank, module.linear.inputs});
-            measure.take({module.linear.outputs, module.rank});
+        for (const Group group : groups) {
+            measure.take({ranks_of(group), group.front().linear.inputs});
+            for (const LoraModule& module : group) measure.take({module.linear.outputs, module.rank});
         }
         elements = measure.used();
     }
     allocate(backend, elements, dtype);
     Cutter cutter(memory(), dtype);
-    for (const LoraModule& module : modules_) {
-        const LinearModule& linear = module.linear;
-        LowRank adapter;
-        adapter.a = cutter.take({module.rank, linear.inputs});
-        adapter.b = cutter.take({linear.outputs, module.rank});
-        adapter.first_output = linear.first_output;
-        adapter.scale = static_cast<float>(module.scale);
-        name(linear.name + ".lora_A.weight", adapter.a);
-        name(linear.name + ".lora_B.weight", adapter.b);
-        Layer& layer = layers[static_cast<std::size_t>(linear.layer)];
-        switch (linear.in) {
-            case LinearModule::In::qkv:
-                layer.qkv.push_back(adapter);
-                break;
-            case LinearModule::In::attention_out:
-                layer.attention_out.push_back(adapter);
-                break;
-            case LinearModule::In::gate_up:
-                layer.gate_up.push_back(adapter);
-                break;
-            case LinearModule::In::down:
-                layer.down.push_back(adapter);
-                break;
+    for (const Group group : groups) {
+        const LinearModule& first = group.front().linear;
+        LowRank& adapter = adapter_of(layers[static_cast<std::size_t>(first.layer)], first.in);
+        adapter.a = cutter.take({ranks_of(group), first.inputs});
+        std::int64_t row = 0;
+        for (const LoraModule& module : group) {
+            const Tensor a = adapter.a.slice(row, row + module.rank),
+                         b = cutter.take({module.linear.outputs, module.rank});
+            row += module.rank;
+            adapter.branches.push_back({b, module.linear.first_output, static_cast<float>(module.scale)});
+            name(module.linear.name + ".lora_A.weight", a);
+            name(module.linear.name + ".lora_B.weight", b);
         }
     }
 }

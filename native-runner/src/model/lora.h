@@ -10,7 +10,8 @@
 namespace wishbone {
 
 /// A LoRA adapter of a model (or its gradient): `<module>.lora_A.weight` [r, inputs] and `<module>.lora_B.weight`
-/// [outputs, r] of each module, in one allocation.
+/// [outputs, r] of each module, in one allocation. What the runner computes as one linear layer (queries, keys and
+/// values; gate and up) has its lora_A one below the other, so that one product serves them all.
 class Lora : public NamedTensors {
   public:
     Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype);
@@ -19,7 +20,7 @@ class Lora : public NamedTensors {
 
     /// The adapters on a layer's linear layers.
     struct Layer {
-        std::vector<LowRank> qkv, attention_out, gate_up, down;
+        LowRank qkv, attention_out, gate_up, down;
     };
     std::vector<Layer> layers;
 

@@ -192,15 +192,16 @@ struct Transformer::Impl {
     }
 
     /// A layer's results, of all `tokens` up to attention and of the `rows` that go on behind it. What the
-    /// model has no norm for is empty.
+    /// model has no norm or no adapter for is empty.
     struct LayerTensors {
         Tensor input, attention_inv_rms, qkv, attention, lse;
         Tensor attention_out, attention_out_inv_rms, middle, mlp_inv_rms;
         Tensor gate_up, mlp_out, mlp_out_inv_rms;
+        Tensor qkv_low_rank, attention_out_low_rank, gate_up_low_rank, down_low_rank;
     };
 
-    LayerTensors tensors_of(Activations& activations, std::int64_t layer, std::int64_t tokens,
-                            std::int64_t rows) {
+    LayerTensors tensors_of(Activations& activations, std::int64_t layer, const Lora::Layer& adapters,
+                            std::int64_t tokens, std::int64_t rows) {
         Activations::Layer& own = layer_of(activations, layer);
         Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
         Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
@@ -222,6 +223,13 @@ struct Transformer::Impl {
             tensors.mlp_out = activation(mlp.mlp_out, {rows, hidden});
             tensors.mlp_out_inv_rms = statistic(mlp.mlp_out_inv_rms, {rows});
         }
+        const auto low_rank = [this](Slot& slot, const LowRank& adapter, std::int64_t of_rows) {
+            return adapter ? activation(slot, {of_rows, adapter.a.rows()}) : Tensor();
+        };
+        tensors.qkv_low_rank = low_rank(attention.qkv_low_rank, adapters.qkv, tokens);
+        tensors.attention_out_low_rank = low_rank(attention.attention_out_low_rank, adapters.attention_out, rows);
+        tensors.gate_up_low_rank = low_rank(mlp.gate_up_low_rank, adapters.gate_up, rows);
+        tensors.down_low_rank = low_rank(own.down_low_rank, adapters.down, rows);
         return tensors;
     }
 
@@ -237,13 +245,34 @@ struct Transformer::Impl {
         return {model.base.layers[at], model.adapter != nullptr ? model.adapter->layers[at] : none};
     }
 
+    /// A linear layer, the adapters on it and what lies between their two matrices.
+    struct AdaptedLinear {
+        const Linear& base;
+        const LowRank& adapter;
+        Tensor between;
+    };
+
+    static AdaptedLinear qkv_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.qkv, weights.adapters.qkv, layer.qkv_low_rank};
+    }
+    static AdaptedLinear attention_out_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.attention_out, weights.adapters.attention_out, layer.attention_out_low_rank};
+    }
+    static AdaptedLinear gate_up_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.gate_up, weights.adapters.gate_up, layer.gate_up_low_rank};
+    }
+    static AdaptedLinear down_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.down, weights.adapters.down, layer.down_low_rank};
+    }
+
     // ---- pieces of a layer, forward ----
 
-    void project(const Tensor& out, const Tensor& x, const Linear& layer, const std::vector<LowRank>& adapters) {
-        backend.linear(out, x, layer.weight);
-        if (layer.bias) backend.add_bias(out, layer.bias);
-        for (const LowRank& adapter : adapters)
-            backend.low_rank(out, activation(work.low_rank, {x.rows(), adapter.a.rows()}), x, adapter);
+    void project(const Tensor& out, const Tensor& x, const AdaptedLinear& layer) {
+        if (layer.adapter)
+            backend.adapted_linear(out, layer.between, x, layer.base.weight, layer.adapter);
+        else
+            backend.linear(out, x, layer.base.weight);
+        if (layer.base.bias) backend.add_bias(out, layer.base.bias);
     }
 
     /// sum = stream + delta (without `delta` the stream itself, which `sum` then is). Returns what the
@@ -262,9 +291,9 @@ struct Transformer::Impl {
     /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
     /// what the layer gave is left in `out`.
     void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
-               const Linear& layer, const std::vector<LowRank>& adapters, const Tensor& weight) {
-        if (!weight) return project(delta, x, layer, adapters);
-        project(out, x, layer, adapters);
+               const AdaptedLinear& layer, const Tensor& weight) {
+        if (!weight) return project(delta, x, layer);
+        project(out, x, layer);
         backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
     }
 
@@ -290,7 +319,7 @@ struct Transformer::Impl {
 
     void attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x,
                 const DeviceBin& bin, std::int64_t index) {
-        project(flat(layer.qkv), x, weights.base.qkv, weights.adapters.qkv);
+        project(flat(layer.qkv), x, qkv_of(weights, layer));
         const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
         const DeviceBin::View& view = view_of(bin, index);
         backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
@@ -300,18 +329,17 @@ struct Transformer::Impl {
     /// scratch.
     void project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
                           const Tensor& attention, const Tensor& delta) {
-        leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention, weights.base.attention_out,
-              weights.adapters.attention_out, weights.base.after_attention);
+        leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention, attention_out_of(weights, layer),
+              weights.base.after_attention);
         const Tensor x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp);
-        project(layer.gate_up, x, weights.base.gate_up, weights.adapters.gate_up);
+        project(layer.gate_up, x, gate_up_of(weights, layer));
     }
 
     /// From the gates to what the MLP adds to the stream.
     void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Tensor& delta) {
         const Tensor product = activation(work.wide, {layer.gate_up.rows(), config.intermediate_size});
         backend.glu(product, layer.gate_up, config.activation);
-        leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, weights.base.down, weights.adapters.down,
-              weights.base.after_mlp);
+        leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer), weights.base.after_mlp);
     }
 
     /// Everything up to the head: returns the normed hidden states [rows, H] of the rows that are read.
@@ -326,7 +354,7 @@ struct Transformer::Impl {
         for (std::int64_t i = 0; i < config.layers; ++i) {
             const LayerWeights weights = layer_weights(model, i);
             const std::int64_t rows = i + 1 == config.layers ? bin.rows : tokens;
-            const LayerTensors layer = tensors_of(activations, i, tokens, rows);
+            const LayerTensors layer = tensors_of(activations, i, weights.adapters, tokens, rows);
 
             const Tensor x =
                 enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
@@ -358,7 +386,7 @@ struct Transformer::Impl {
         if (recompute == Recompute::none) return;
         if (recompute == Recompute::mlp) {
             const Tensor x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp);
-            project(layer.gate_up, x, weights.base.gate_up, weights.adapters.gate_up);
+            project(layer.gate_up, x, gate_up_of(weights, layer));
         } else {
             const Tensor x =
                 enter(layer.input, layer.attention_inv_rms, layer.input, {}, weights.base.before_attention);
@@ -420,25 +448,25 @@ struct Transformer::Impl {
         return {gradients.base->layers[at], none};
     }
 
-    void input_backward(const Tensor& d_x, const Tensor& d_out, const Linear& layer,
-                        const std::vector<LowRank>& adapters) {
-        backend.linear_backward_input(d_x, d_out, layer.weight);
-        for (std::size_t i = 0; i < adapters.size(); ++i)
-            backend.low_rank_backward_input(
-                d_x, activation(work.d_low_rank[i], {d_x.rows(), adapters[i].a.rows()}), d_out, adapters[i]);
+    /// The gradient of what lies between the two matrices of a layer's adapters.
+    Tensor d_between(const AdaptedLinear& layer) {
+        return activation(work.d_low_rank, {layer.between.rows(), layer.between.shape[1]});
+    }
+
+    void input_backward(const Tensor& d_x, const Tensor& d_out, const AdaptedLinear& layer) {
+        if (layer.adapter)
+            backend.adapted_linear_backward_input(d_x, d_between(layer), d_out, layer.base.weight, layer.adapter);
+        else
+            backend.linear_backward_input(d_x, d_out, layer.base.weight);
     }
 
     /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
-    void weight_backward(const Linear& d_layer, const std::vector<LowRank>& d_adapters, const Tensor& d_out,
-                         const Tensor& x, const std::vector<LowRank>& adapters) {
-        if (d_layer.weight) backend.linear_backward_weight(d_layer.weight, d_out, x);
-        if (d_layer.bias) backend.bias_backward(d_layer.bias, d_out);
-        for (std::size_t i = 0; i < adapters.size(); ++i) {
-            const std::int64_t rank = adapters[i].a.rows();
-            backend.low_rank_backward_weight(d_adapters[i].a, d_adapters[i].b,
-                                             activation(work.low_rank, {x.rows(), rank}),
-                                             activation(work.d_low_rank[i], {x.rows(), rank}), d_out, x, adapters[i]);
-        }
+    void weight_backward(const Linear& d_base, const LowRank& d_adapter, const Tensor& d_out, const Tensor& x,
+                         const AdaptedLinear& layer) {
+        if (d_base.weight) backend.linear_backward_weight(d_base.weight, d_out, x);
+        if (d_base.bias) backend.bias_backward(d_base.bias, d_out);
+        if (d_adapter)
+            backend.low_rank_backward_weight(d_adapter, d_out, x, layer.between, d_between(layer), layer.adapter);
     }
 
     /// The lowest layer with something to train; below it no gradient is needed.
@@ -507,7 +535,7 @@ struct Transformer::Impl {
         for (std::int64_t i = config.layers - 1; i >= lowest; --i) {
             const LayerWeights weights = layer_weights(model, i);
             const LayerWeights d_weights = d_layer_weights(gradients, i);
-            const LayerTensors layer = tensors_of(kept, i, tokens, rows);
+            const LayerTensors layer = tensors_of(kept, i, weights.adapters, tokens, rows);
             const bool last = i + 1 == config.layers;
             if (!last) bring_back(weights, layer, bin, i);
 
@@ -515,17 +543,17 @@ struct Transformer::Impl {
             const Tensor d_product = activation(work.wide2, {rows, feed_forward});
             const Tensor d_mlp = before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms,
                                              weights.base.after_mlp, d_weights.base.after_mlp);
-            input_backward(d_product, d_mlp, weights.base.down, weights.adapters.down);
+            input_backward(d_product, d_mlp, down_of(weights, layer));
             const Tensor d_gate_up = layer.gate_up;
             backend.glu_backward(d_gate_up, product, d_product, layer.gate_up, config.activation);
-            weight_backward(d_weights.base.down, d_weights.adapters.down, d_mlp, product, weights.adapters.down);
+            weight_backward(d_weights.base.down, d_weights.adapters.down, d_mlp, product, down_of(weights, layer));
 
             d_normed = activation(work.narrow, {rows, hidden});
-            input_backward(d_normed, d_gate_up, weights.base.gate_up, weights.adapters.gate_up);
+            input_backward(d_normed, d_gate_up, gate_up_of(weights, layer));
             Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms, weights.base.before_mlp,
                                       d_weights.base.before_mlp);
             weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, x,
-                            weights.adapters.gate_up);
+                            gate_up_of(weights, layer));
 
             const Tensor d_attention = activation(work.d_attention, {tokens, out_size});
             const Tensor d_out = before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
@@ -533,9 +561,9 @@ struct Transformer::Impl {
             if (last) {
                 // Only the rows that are read went on; the others get their gradient through attention alone.
                 const Tensor d_rows = activation(work.d_attention_rows, {rows, out_size});
-                input_backward(d_rows, d_out, weights.base.attention_out, weights.adapters.attention_out);
+                input_backward(d_rows, d_out, attention_out_of(weights, layer));
                 weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out,
-                                activation(kept.attention_rows, {rows, out_size}), weights.adapters.attention_out);
+                                activation(kept.attention_rows, {rows, out_size}), attention_out_of(weights, layer));
                 backend.zero(d_attention);
                 backend.scatter_add_rows(d_attention, d_rows, bin.read_row);
                 const Tensor d_read = d_stream;
@@ -544,9 +572,9 @@ struct Transformer::Impl {
                 backend.scatter_add_rows(d_stream, d_read, bin.read_row);
                 rows = tokens;
             } else {
-                input_backward(d_attention, d_out, weights.base.attention_out, weights.adapters.attention_out);
+                input_backward(d_attention, d_out, attention_out_of(weights, layer));
                 weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, layer.attention,
-                                weights.adapters.attention_out);
+                                attention_out_of(weights, layer));
             }
 
             const Tensor d_qkv = activation(work.d_qkv, {tokens, heads, shape.head_dim});
@@ -560,10 +588,10 @@ struct Transformer::Impl {
                 backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
                                          weights.base.query_norm, weights.base.key_norm, shape, norm);
             d_normed = activation(work.narrow, {tokens, hidden});
-            input_backward(d_normed, flat(d_qkv), weights.base.qkv, weights.adapters.qkv);
+            input_backward(d_normed, flat(d_qkv), qkv_of(weights, layer));
             x = enter_backward(d_stream, d_normed, layer.input, layer.attention_inv_rms,
                                weights.base.before_attention, d_weights.base.before_attention);
-            weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, flat(d_qkv), x, weights.adapters.qkv);
+            weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, flat(d_qkv), x, qkv_of(weights, layer));
         }
         if (frozen) return;
         if (config.embedding_scale != 1) backend.scale(d_stream, static_cast<float>(config.embedding_scale));
@@ -604,11 +632,11 @@ struct Transformer::Impl {
         Slot all_attention, all_lse;
         for (std::int64_t i = 0; i < config.layers; ++i) {
             const LayerWeights weights = layer_weights(model, i);
-            const LayerTensors layer = tensors_of(passing, i, count, count);
+            const LayerTensors layer = tensors_of(passing, i, weights.adapters, count, count);
             const Tensor x =
                 enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
             stream = layer.input;
-            project(flat(layer.qkv), x, weights.base.qkv, weights.adapters.qkv);
+            project(flat(layer.qkv), x, qkv_of(weights, layer));
             backend.copy(cache.rows(i, start, total), normed_and_rotated(weights, layer.qkv, bin, i));
             const DeviceBin::View& view = view_of(bin, i);
             const Tensor attention = activation(all_attention, {total, out_size});

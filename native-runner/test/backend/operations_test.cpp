@@ -102,39 +102,67 @@ TEST_CASE("linear and its gradients") {
     CHECK_THROWS(device.backend->linear(out, tw, tx));
 }
 
-TEST_CASE("low-rank adapters and their gradients, on some outputs of a layer") {
+TEST_CASE("a linear layer with low-rank adapters on some of its outputs, and its gradients") {
     std::mt19937 random(23);
     Device device(make_cpu_backend(2));
-    const std::int64_t rows = 13, inputs = 9, outputs = 17, first = 5, count = 7, rank = 3;
-    const float scale = 1.5f;
-    Values x = random_values(random, 13 * 9), a = random_values(random, 3 * 9), b = random_values(random, 7 * 3);
-    const Values before = random_values(random, 13 * 17), d_out = random_values(random, 13 * 17),
-                 d_x_before = random_values(random, 13 * 9), d_a_before = random_values(random, 3 * 9),
-                 d_b_before = random_values(random, 7 * 3);
+    const std::int64_t rows = 13, inputs = 9, outputs = 23;
+    struct Branch {
+        std::int64_t rank, first, count;
+        float scale;
+        Values b, d_b_before;
+    };
+    std::vector<Branch> branches = {{3, 2, 7, 1.5f, {}, {}}, {2, 9, 4, -0.75f, {}, {}}, {1, 18, 3, 2.0f, {}, {}}};
+    const std::int64_t ranks = 6;
+    for (Branch& branch : branches) {
+        branch.b = random_values(random, static_cast<std::size_t>(branch.count * branch.rank));
+        branch.d_b_before = random_values(random, branch.b.size());
+    }
+    Values x = random_values(random, 13 * 9), a = random_values(random, 6 * 9);
+    const Values w = random_values(random, 23 * 9), d_out = random_values(random, 13 * 23),
+                 d_a_before = random_values(random, 6 * 9);
     const auto expected = [&] {
-        Values sum = before;
-        const Values change = linear(linear(x, a, inputs), b, rank);
-        for (std::int64_t i = 0; i < rows; ++i)
-            for (std::int64_t j = 0; j < count; ++j)
-                sum[static_cast<std::size_t>(i * outputs + first + j)] +=
-                    static_cast<double>(scale) * change[static_cast<std::size_t>(i * count + j)];
+        Values sum = linear(x, w, inputs);
+        std::int64_t first_rank = 0;
+        for (const Branch& branch : branches) {
+            const auto begin = a.begin() + first_rank * inputs;
+            const Values own(begin, begin + branch.rank * inputs);
+            const Values change = linear(linear(x, own, inputs), branch.b, branch.rank);
+            for (std::int64_t i = 0; i < rows; ++i)
+                for (std::int64_t j = 0; j < branch.count; ++j)
+                    sum[static_cast<std::size_t>(i * outputs + branch.first + j)] +=
+                        static_cast<double>(branch.scale) * change[static_cast<std::size_t>(i * branch.count + j)];
+            first_rank += branch.rank;
+        }
         return sum;
     };
     const auto loss = [&] { return dot(d_out, expected()); };
-    const LowRank adapter{device.put(a, {rank, inputs}), device.put(b, {count, rank}), first, scale};
-    const Tensor tx = device.put(x, {rows, inputs}), td = device.put(d_out, {rows, outputs}),
-                 out = device.put(before, {rows, outputs}), d_x = device.put(d_x_before, {rows, inputs}),
-                 d_a = device.put(d_a_before, {rank, inputs}), d_b = device.put(d_b_before, {count, rank}),
-                 h = device.poisoned({rows, rank}), d_h = device.poisoned({rows, rank});
-    device.backend->low_rank(out, h, tx, adapter);
-    device.backend->low_rank_backward_input(d_x, d_h, td, adapter);
-    device.backend->low_rank_backward_weight(d_a, d_b, device.poisoned({rows, rank}), d_h, td, tx, adapter);
+
+    LowRank adapter{device.put(a, {ranks, inputs}), {}}, d_adapter{device.put(d_a_before, {ranks, inputs}), {}};
+    for (const Branch& branch : branches) {
+        adapter.branches.push_back({device.put(branch.b, {branch.count, branch.rank}), branch.first, branch.scale});
+        d_adapter.branches.push_back(
+            {device.put(branch.d_b_before, {branch.count, branch.rank}), branch.first, branch.scale});
+    }
+    const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
+                 td = device.put(d_out, {rows, outputs}), out = device.poisoned({rows, outputs}),
+                 d_x = device.poisoned({rows, inputs}), h = device.poisoned({rows, ranks}),
+                 d_h = device.poisoned({rows, ranks});
+    device.backend->adapted_linear(out, h, tx, tw, adapter);
+    device.backend->adapted_linear_backward_input(d_x, d_h, td, tw, adapter);
+    device.backend->low_rank_backward_weight(d_adapter, td, tx, h, d_h, adapter);
     CHECK(relative_difference(device.get(out), expected()) < 1e-6);
-    CHECK(relative_difference(device.get(d_x), plus(d_x_before, gradient(loss, x))) < 1e-6);
-    CHECK(relative_difference(device.get(d_a), plus(d_a_before, gradient(loss, a))) < 1e-6);
-    CHECK(relative_difference(device.get(d_b), plus(d_b_before, gradient(loss, b))) < 1e-6);
-    CHECK_THROWS(device.backend->low_rank(out, h, tx, {adapter.a, adapter.b, 11, scale}));
-    CHECK_THROWS(device.backend->low_rank(out, d_x, tx, adapter));
+    CHECK(relative_difference(device.get(d_x), gradient(loss, x)) < 1e-6);
+    CHECK(relative_difference(device.get(d_adapter.a), plus(d_a_before, gradient(loss, a))) < 1e-6);
+    for (std::size_t i = 0; i < branches.size(); ++i)
+        CHECK(relative_difference(device.get(d_adapter.branches[i].b),
+                                  plus(branches[i].d_b_before, gradient(loss, branches[i].b))) < 1e-6);
+
+    CHECK_THROWS(device.backend->adapted_linear(out, d_x, tx, tw, adapter));
+    LowRank wrong = adapter;
+    wrong.branches[2].first_output = 21;  // beyond the last output
+    CHECK_THROWS(device.backend->adapted_linear(out, h, tx, tw, wrong));
+    wrong.branches[2].first_output = 12;  // where another branch is
+    CHECK_THROWS(device.backend->adapted_linear(out, h, tx, tw, wrong));
 }
 
 TEST_CASE("biases and sums") {

@@ -79,16 +79,18 @@ class ForwardingBackend : public Backend {
     void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override {
         around(linear_name(d_w) + " backward, weight", [&] { inner_->linear_backward_weight(d_w, d_out, x); });
     }
-    void low_rank(Tensor out, Tensor h, Tensor x, LowRank adapter) override {
-        around("adapters", [&] { inner_->low_rank(out, h, x, adapter); });
+    void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override {
+        around(linear_name(w), [&] { inner_->adapted_linear(out, h, x, w, adapter); });
     }
-    void low_rank_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, LowRank adapter) override {
-        around("adapters backward", [&] { inner_->low_rank_backward_input(d_x, d_h, d_out, adapter); });
+    void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
+                                       const LowRank& adapter) override {
+        around(linear_name(w) + " backward, input",
+               [&] { inner_->adapted_linear_backward_input(d_x, d_h, d_out, w, adapter); });
     }
-    void low_rank_backward_weight(Tensor d_a, Tensor d_b, Tensor h, Tensor d_h, Tensor d_out, Tensor x,
-                                  LowRank adapter) override {
-        around("adapters backward",
-               [&] { inner_->low_rank_backward_weight(d_a, d_b, h, d_h, d_out, x, adapter); });
+    void low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h, Tensor d_h,
+                                  const LowRank& adapter) override {
+        around("adapters backward, weight",
+               [&] { inner_->low_rank_backward_weight(d_adapter, d_out, x, h, d_h, adapter); });
     }
     void add_bias(Tensor x, Tensor bias) override {
         around("biases", [&] { inner_->add_bias(x, bias); });

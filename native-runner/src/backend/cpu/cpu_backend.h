@@ -53,10 +53,11 @@ class CpuBackend final : public Backend {
     void linear(Tensor out, Tensor x, Tensor w) override;
     void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) override;
     void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override;
-    void low_rank(Tensor out, Tensor h, Tensor x, LowRank adapter) override;
-    void low_rank_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, LowRank adapter) override;
-    void low_rank_backward_weight(Tensor d_a, Tensor d_b, Tensor h, Tensor d_h, Tensor d_out, Tensor x,
-                                  LowRank adapter) override;
+    void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override;
+    void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
+                                       const LowRank& adapter) override;
+    void low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h, Tensor d_h,
+                                  const LowRank& adapter) override;
     void add_bias(Tensor x, Tensor bias) override;
     void bias_backward(Tensor d_bias, Tensor d_out) override;
 
