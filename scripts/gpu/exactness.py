@@ -1,14 +1,16 @@
 """Holds the runner against Hugging Face transformers: log-probabilities and gradients of random preference trees.
 
     python scripts/gpu/exactness.py --runner build/cuda/wishbone-runner [--shapes llama-1b] [--backends cuda,cpu]
+                                    [--adapters]
 
 For each shape it writes a Hugging Face folder with random bf16 weights (full width, few layers, a smaller vocabulary)
 and plans of random trees, and computes the log-probability of every response and the gradient of the mean DPO loss
 three ways: transformers in fp32 with eager attention, which counts as the truth; transformers in bf16 on the same
 batches, the yardstick; and the runner (`logps --gradients`), with shared prefixes and without. An error is
 ‖x - truth‖ / ‖truth‖, of all log-probabilities as one vector and of each gradient tensor. The runner's may be `LIMIT`
-times the yardstick's.
-Exit code 1 when one is more. Needs PyTorch, transformers and safetensors, and a GPU unless --device cpu.
+times the yardstick's. With `--adapters` the same with a LoRA adapter on every linear layer, which alone has gradients;
+PEFT then computes both truth and yardstick. Exit code 1 when one is more. Needs PyTorch, transformers and safetensors
+(with `--adapters` also peft), and a GPU unless --device cpu.
 
 What the rule leaves out, on purpose: single log-probabilities are printed but only their vector is judged, since the
 yardstick's own error of one response can be zero by chance; and below `FLOOR` an error passes whatever the yardstick's,
@@ -40,6 +42,7 @@ LIMIT = 1.5
 FLOOR = 2e-4
 # Small enough that pairs of very different lengths do not saturate the loss: each must contribute to the gradient.
 BETA = 0.02
+ADAPTER_RANK = 16
 
 # Head sizes, and ratios of query to key heads, that the benchmark's models do not have.
 ODD_SHAPES = {
@@ -229,11 +232,60 @@ def write_model(folder: Path, shape: Shape, seed: int, device: str) -> dict:
     return config
 
 
-def transformers_result(folder: Path, batches: list[Batch], dtype: torch.dtype, device: str) -> Result:
+def write_adapter(folder: Path, shape: Shape, seed: int) -> None:
+    """A LoRA adapter on every linear layer, in PEFT's format, that changes what they give by about a fifth."""
+    folder.mkdir()
+    heads, keys = shape.head_dim * shape.heads, shape.head_dim * shape.kv_heads
+    modules = {
+        "self_attn.q_proj": (heads, shape.hidden), "self_attn.k_proj": (keys, shape.hidden),
+        "self_attn.v_proj": (keys, shape.hidden), "self_attn.o_proj": (shape.hidden, heads),
+        "mlp.gate_proj": (shape.intermediate, shape.hidden), "mlp.up_proj": (shape.intermediate, shape.hidden),
+        "mlp.down_proj": (shape.hidden, shape.intermediate),
+    }
+    config = {
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": None, "bias": "none",
+        "r": ADAPTER_RANK, "lora_alpha": 2 * ADAPTER_RANK, "target_modules": [name.split(".")[1] for name in modules],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for layer in range(shape.layers):
+        for name, (outputs, inputs) in modules.items():
+            prefix = f"base_model.model.model.layers.{layer}.{name}."
+            for which, size, scale in (
+                ("lora_A", (ADAPTER_RANK, inputs), inputs**-0.5),
+                ("lora_B", (outputs, ADAPTER_RANK), 0.12 * ADAPTER_RANK**-0.5),
+            ):
+                value = scale * torch.randn(size, generator=generator)
+                tensors[f"{prefix}{which}.weight"] = value.bfloat16()
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def load(folder: Path, adapter: Path | None, dtype: torch.dtype, device: str) -> torch.nn.Module:
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter, is_trainable=True, autocast_adapter_dtype=False).to(dtype)
+    return model.to(device)
+
+
+def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Under the runner's names, which are those of the Hugging Face model also for adapters."""
+    return {
+        name.removeprefix("base_model.model.").replace(".default.", "."): parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def transformers_result(folder: Path, adapter: Path | None, batches: list[Batch], dtype: torch.dtype,
+                        device: str) -> Result:
     """Padded batches, one a bin. Gradients add up over the batches in fp32: the yardstick is not made worse by adding
     up in bf16, as an accumulating optimizer step would."""
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager").to(device)
-    sums = {name: torch.zeros_like(p, dtype=torch.float32) for name, p in model.named_parameters()}
+    model = load(folder, adapter, dtype, device)
+    parameters = trained_parameters(model)
+    sums = {name: torch.zeros_like(p, dtype=torch.float32) for name, p in parameters.items()}
     total = sum(len(batch.pairs) for batch in batches)
     logps = []
     for batch in batches:
@@ -253,15 +305,16 @@ def transformers_result(folder: Path, batches: list[Batch], dtype: torch.dtype, 
         loss = -torch.nn.functional.logsigmoid(BETA * (by_sequence[0::2] - by_sequence[1::2])).sum() / total
         loss.backward()
         logps.append(by_sequence.detach().cpu())
-        for name, parameter in model.named_parameters():
+        for name, parameter in parameters.items():
             sums[name] += parameter.grad
         model.zero_grad(set_to_none=True)
     return Result(torch.cat(logps), sums)
 
 
-def runner_result(runner: str, backend: str, folder: Path, plan: Path, out: Path, device: str) -> Result:
+def runner_result(runner: str, backend: str, folder: Path, adapter: Path | None, plan: Path, out: Path,
+                  device: str) -> Result:
     command = [runner, "logps", str(folder), str(plan), "--out", str(out), "--gradients", "--beta", str(BETA),
-               "--backend", backend]
+               "--backend", backend, *(["--adapter", str(adapter)] if adapter else [])]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
@@ -284,7 +337,11 @@ def passes(ours: float, yardstick: float) -> bool:
 
 def check_shape(shape: Shape, options: argparse.Namespace, folder: Path) -> bool:
     begin = time.perf_counter()
-    config = write_model(folder / "model", shape, options.seed, options.device)
+    model = folder / "model"
+    config = write_model(model, shape, options.seed, options.device)
+    adapter = folder / "adapter" if options.adapters else None
+    if adapter:
+        write_adapter(adapter, shape, options.seed)
     batches = RandomPairs(shape.vocab, options.seed).batches()
     runs = {}
     for shared in (True, False):
@@ -292,14 +349,16 @@ def check_shape(shape: Shape, options: argparse.Namespace, folder: Path) -> bool
         write_plan(plan, batches, shared, config)
         for backend in options.backends.split(","):
             name = f"{backend} {'shared' if shared else 'naive'}"
-            runs[name] = runner_result(options.runner, backend, folder / "model", plan, folder / "out", options.device)
-    truth = transformers_result(folder / "model", batches, torch.float32, options.device)
-    yardstick = transformers_result(folder / "model", batches, torch.bfloat16, options.device)
+            runs[name] = runner_result(options.runner, backend, model, adapter, plan, folder / "out", options.device)
+    truth = transformers_result(model, adapter, batches, torch.float32, options.device)
+    yardstick = transformers_result(model, adapter, batches, torch.bfloat16, options.device)
 
     pairs = sum(len(batch.pairs) for batch in batches)
     size = f"{shape.layers} layers, {shape.parameters() / 1e6:.0f}M parameters"
+    if adapter:
+        size += f", frozen, adapters of rank {ADAPTER_RANK}"
     print(f"\n## {shape.name}: {size}, {2 * pairs} responses")
-    print(f"\n| ‖x - fp32‖ / ‖fp32‖ | transformers bf16 | {' | '.join(f'{n} | ratio' for n in runs)} | |")
+    print(f"\n| ‖x - fp32‖ / ‖fp32‖ | {'PEFT' if adapter else 'transformers'} bf16 | {' | '.join(f'{n} | ratio' for n in runs)} | |")
     print("|---|---|" + "---|---|" * len(runs) + "---|")
     good = True
 
@@ -343,6 +402,7 @@ def main() -> None:
     parser.add_argument("--vocab", type=int, default=32768, help="at most this many tokens")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda", help="where transformers runs")
+    parser.add_argument("--adapters", action="store_true", help="LoRA on a frozen model, against PEFT")
     parser.add_argument("--all", action="store_true", help="print every response")
     options = parser.parse_args()
     logging.disable_progress_bar()

@@ -178,6 +178,8 @@ TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as 
 }
 
 TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as naive" * doctest::skip(!test_gpu())) {
+    // On a model of about this width bf16 costs PEFT 5 to 8 % of a gradient (scripts/gpu/exactness.py --adapters).
+    constexpr double adapted_logps_close = 0.05, adapters_close = 0.1;
     std::mt19937 random(15);
     LoraConfig some;
     some.r = 3;
@@ -205,10 +207,10 @@ TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as na
             const Model::Result expected = cpu.run(bin.shared, weight, modules, adapter);
             for (const OwnedBin& owned : {bin.shared, bin.naive()}) {
                 const Model::Result result = cuda.run(owned, weight, modules, adapter);
-                CHECK(spread(result.logps, expected.logps) < logps_close);
+                CHECK(spread(result.logps, expected.logps) < adapted_logps_close);
                 for (const auto& [parameter, gradient] : expected.gradients) {
                     CAPTURE(parameter);
-                    CHECK(relative_difference(result.gradients.at(parameter), gradient) < gradients_close);
+                    CHECK(relative_difference(result.gradients.at(parameter), gradient) < adapters_close);
                 }
             }
         }
