@@ -10,8 +10,8 @@ export const EVENTS_FILE = 'events.jsonl';
 /** How often the file is looked at when the system's file notices do not come (network file systems). */
 const POLL_MILLISECONDS = 150;
 const CHUNK_BYTES = 1 << 20;
-/** Longer than any event; a line beyond it is dropped instead of kept in memory. */
-const LONGEST_LINE = 1 << 20;
+/** Longer than any event (samples of 64 prompts of 100,000 tokens have 45 MB); a line beyond it is dropped instead of kept. */
+const LONGEST_LINE = 64 << 20;
 
 /**
  * Splits bytes into lines and lines into events. Keeps the unfinished last line until its newline comes; skips broken

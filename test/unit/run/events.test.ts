@@ -77,10 +77,23 @@ test('random bytes never throw', () => {
 
 test('a line without end is dropped, not kept in memory', () => {
   const parser = new EventParser('f');
-  for (let i = 0; i < 40; i++) parser.push(Buffer.alloc(1 << 16, 0x61));
+  const piece = Buffer.alloc(1 << 20, 0x61);
+  for (let i = 0; i < 65; i++) parser.push(piece);
+  assert.ok(parser.unfinished);
   const line = stepLine(1);
   assert.equal(parser.push(Buffer.from(`\n${line}`)).length, 1);
   assert.match(parser.firstProblem!.what, /too long/);
+});
+
+test('samples of many long prompts are read', () => {
+  const prompts = Array.from({ length: 64 }, () => new Array<number>(4000).fill(128_000));
+  const line = eventLine('sample', { step: 3, model: 'policy', prompts, completions: prompts.map(() => [1]) });
+  assert.ok(line.length > 1.5e6);
+  const parser = new EventParser('f');
+  const bytes = Buffer.from(line);
+  const events = [bytes.subarray(0, 900_000), bytes.subarray(900_000)].flatMap((part) => parser.push(part));
+  assert.deepEqual([events.length, parser.skipped], [1, 0]);
+  assert.deepEqual(events[0], JSON.parse(line));
 });
 
 test('a run without a log has no events; an unfinished last line is not one', async (context) => {
