@@ -72,11 +72,11 @@ struct AdamW {
 /// asynchronously until `synchronize` or `download`. Shapes: T tokens of a bin, H hidden size, F feed-forward
 /// size, V vocabulary, U rows read by the head, R targets. Activations and weights have `activation_dtype()`;
 /// statistics (inverse RMS, log-sum-exp, logps) and gradients of parameters are f32.
-/// Outputs are overwritten unless the name of the argument says `accumulated`. The gradient of a frozen weight may
-/// be an empty tensor where an operation has others to compute: norms, normed heads, the LM head. Arguments share memory only
-/// where an operation allows it. Shapes that do not fit each other throw Error(internal). Results are the
-/// same bits from run to run for the same inputs and number of threads (on a GPU between processes only when
-/// `CudaOptions::deterministic` is set).
+/// Outputs are overwritten unless the name of the argument says `accumulated`. The gradient of a frozen
+/// weight may be an empty tensor where an operation has others to compute: norms, normed heads, the LM head.
+/// Arguments share memory only where an operation allows it. Shapes that do not fit each other throw
+/// Error(internal). Results are the same bits from run to run for the same inputs and number of threads (on a
+/// GPU between processes only when `CudaOptions::deterministic` is set).
 class Backend {
   public:
     virtual ~Backend() = default;
@@ -86,7 +86,7 @@ class Backend {
     virtual int threads() const = 0;
     virtual DType activation_dtype() const = 0;
 
-    virtual Buffer allocate(std::size_t bytes) = 0;  ///< throws Error(out_of_memory)
+    virtual Buffer allocate(std::size_t bytes) = 0;        ///< throws Error(out_of_memory)
     virtual void upload(Tensor to, const void* from) = 0;  ///< `from` may go when the call returns
     virtual void download(void* to, Tensor from) = 0;
     virtual void copy(Tensor to,
@@ -116,8 +116,8 @@ class Backend {
     virtual void rmsnorm_backward(Tensor d_x_accumulated, Tensor d_weight_accumulated, Tensor out,
                                   Tensor d_out, Tensor x, Tensor inv_rms, Tensor weight, RmsNorm norm) = 0;
     /// Norms the query and key heads of `qkv` [T, Hq + 2·Hkv, D] to `out`, of the same shape; value heads are
-    /// copied. Weights of D elements: each head is normed by itself, all with the same weight (Qwen3). Weights
-    /// [Hq·D] and [Hkv·D]: all query heads of a token together, and all key heads (OLMo 2).
+    /// copied. Weights of D elements: each head is normed by itself, all with the same weight (Qwen3).
+    /// Weights [Hq·D] and [Hkv·D]: all query heads of a token together, and all key heads (OLMo 2).
     virtual void qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight, AttentionShape shape,
                          RmsNorm norm) = 0;
     /// Turns `d_qkv`, the gradient of `out` above, into that of `qkv`, in place.
@@ -131,24 +131,24 @@ class Backend {
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] += d_outᵀ · x.
     virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
-    /// A linear layer and its adapters: h [M,R] = x [M,K] · aᵀ; out [M,N] = x · w[N,K]ᵀ, and scale · h · bᵀ more
-    /// in the outputs of each branch, with the branch's columns of h.
+    /// A linear layer and its adapters: h [M,R] = x [M,K] · aᵀ; out [M,N] = x · w[N,K]ᵀ, and scale · h · bᵀ
+    /// more in the outputs of each branch, with the branch's columns of h.
     virtual void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) = 0;
     /// d_h [M,R] = scale · d_out · b, branch by branch; d_x [M,K] = d_out [M,N] · w + d_h · a.
     virtual void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
                                                const LowRank& adapter) = 0;
-    /// The gradient of the adapters alone: d_b += scale · d_outᵀ · h, d_a += d_hᵀ · x, with h and d_h as the two
-    /// functions above left them. Of `d_adapter` the tensors count.
-    virtual void low_rank_backward_weight(const LowRank& d_adapter_accumulated, Tensor d_out, Tensor x, Tensor h,
-                                          Tensor d_h, const LowRank& adapter) = 0;
+    /// The gradient of the adapters alone: d_b += scale · d_outᵀ · h, d_a += d_hᵀ · x, with h and d_h as the
+    /// two functions above left them. Of `d_adapter` the tensors count.
+    virtual void low_rank_backward_weight(const LowRank& d_adapter_accumulated, Tensor d_out, Tensor x,
+                                          Tensor h, Tensor d_h, const LowRank& adapter) = 0;
     /// x[m] += bias, x [M,N].
     virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
     /// d_bias [N] += sum over the rows of d_out [M,N].
     virtual void bias_backward(Tensor d_bias_accumulated, Tensor d_out) = 0;
 
     /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place, halves convention as in Hugging
-    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, R/2]; the first R <= D elements of a head
-    /// are rotated, the others stay. `inverse` applies the transpose (the backward pass).
+    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, R/2]; the first R <= D elements of a
+    /// head are rotated, the others stay. `inverse` applies the transpose (the backward pass).
     virtual void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
                       bool inverse) = 0;
 
@@ -180,8 +180,8 @@ class Backend {
     virtual void head_logps_backward(Tensor d_hidden, Tensor d_head_accumulated, Tensor kept_logits,
                                      Tensor hidden, Tensor head, Tensor lse, HeadTargets targets,
                                      Tensor weight, float softcap) = 0;
-    /// out[u] = log of the sum of squared probabilities of row u (f32 [U]), given what `head_logps` left: `lse` and
-    /// `kept_logits`; logits that were not kept are computed again. For WPO (arXiv 2406.11827).
+    /// out[u] = log of the sum of squared probabilities of row u (f32 [U]), given what `head_logps` left:
+    /// `lse` and `kept_logits`; logits that were not kept are computed again. For WPO (arXiv 2406.11827).
     virtual void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
                                       float softcap) = 0;
     /// How many bytes of logits are worth keeping between `head_logps` and `head_logps_backward`.
@@ -226,11 +226,12 @@ struct CudaOptions {
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options);
 
 struct CudaDeviceInfo {
-    std::string name;         ///< "NVIDIA H100 80GB HBM3"
-    std::string capability;   ///< "9.0"
-    std::size_t memory = 0;   ///< bytes
+    std::string name;        ///< "NVIDIA H100 80GB HBM3"
+    std::string capability;  ///< "9.0"
+    std::size_t memory = 0;  ///< bytes
 };
-/// What `make_cuda_backend` could use. `problem` says, for people, why there is nothing; it is empty otherwise.
+/// What `make_cuda_backend` could use. `problem` says, for people, why there is nothing; it is empty
+/// otherwise.
 struct CudaInfo {
     std::vector<CudaDeviceInfo> devices;
     std::string problem;

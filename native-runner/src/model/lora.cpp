@@ -20,7 +20,8 @@ std::vector<Group> groups_of(const std::vector<LoraModule>& modules) {
         return one.linear.layer == other.linear.layer && one.linear.in == other.linear.in;
     };
     for (auto begin = modules.begin(); begin != modules.end();) {
-        const auto end = std::find_if_not(begin, modules.end(), [&](const LoraModule& m) { return together(*begin, m); });
+        const auto end =
+            std::find_if_not(begin, modules.end(), [&](const LoraModule& m) { return together(*begin, m); });
         groups.emplace_back(begin, end);
         begin = end;
     }
@@ -88,7 +89,8 @@ void initialise(Backend& backend, const NamedTensors& adapter, std::int64_t seed
             const double bound = 1 / std::sqrt(static_cast<double>(parameter.tensor.shape[1]));
             // The standard library's own distributions differ from one to another.
             for (float& value : values)
-                value = static_cast<float>(bound * (std::ldexp(static_cast<double>(random() >> 11), -52) - 1));
+                value =
+                    static_cast<float>(bound * (std::ldexp(static_cast<double>(random() >> 11), -52) - 1));
         }
         backend.upload(parameter.tensor, values.data());
     }

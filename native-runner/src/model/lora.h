@@ -9,9 +9,10 @@
 
 namespace wishbone {
 
-/// A LoRA adapter of a model (or its gradient): `<module>.lora_A.weight` [r, inputs] and `<module>.lora_B.weight`
-/// [outputs, r] of each module, in one allocation. What the runner computes as one linear layer (queries, keys and
-/// values; gate and up) has its lora_A one below the other, so that one product serves them all.
+/// A LoRA adapter of a model (or its gradient): `<module>.lora_A.weight` [r, inputs] and
+/// `<module>.lora_B.weight` [outputs, r] of each module, in one allocation. What the runner computes as one
+/// linear layer (queries, keys and values; gate and up) has its lora_A one below the other, so that one
+/// product serves them all.
 class Lora : public NamedTensors {
   public:
     Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype);
@@ -28,8 +29,8 @@ class Lora : public NamedTensors {
     std::vector<LoraModule> modules_;
 };
 
-/// Where an adapter starts that is not loaded, as PEFT's: lora_A uniform between ±1/sqrt(inputs) (Kaiming with
-/// a = sqrt(5)), drawn from `seed`, lora_B zero. `adapter` is f32.
+/// Where an adapter starts that is not loaded, as PEFT's: lora_A uniform between ±1/sqrt(inputs) (Kaiming
+/// with a = sqrt(5)), drawn from `seed`, lora_B zero. `adapter` is f32.
 void initialise(Backend& backend, const NamedTensors& adapter, std::int64_t seed);
 
 }  // namespace wishbone

@@ -111,7 +111,8 @@ TEST_CASE("a linear layer with low-rank adapters on some of its outputs, and its
         float scale;
         Values b, d_b_before;
     };
-    std::vector<Branch> branches = {{3, 2, 7, 1.5f, {}, {}}, {2, 9, 4, -0.75f, {}, {}}, {1, 18, 3, 2.0f, {}, {}}};
+    std::vector<Branch> branches = {
+        {3, 2, 7, 1.5f, {}, {}}, {2, 9, 4, -0.75f, {}, {}}, {1, 18, 3, 2.0f, {}, {}}};
     const std::int64_t ranks = 6;
     for (Branch& branch : branches) {
         branch.b = random_values(random, static_cast<std::size_t>(branch.count * branch.rank));
@@ -130,16 +131,19 @@ TEST_CASE("a linear layer with low-rank adapters on some of its outputs, and its
             for (std::int64_t i = 0; i < rows; ++i)
                 for (std::int64_t j = 0; j < branch.count; ++j)
                     sum[static_cast<std::size_t>(i * outputs + branch.first + j)] +=
-                        static_cast<double>(branch.scale) * change[static_cast<std::size_t>(i * branch.count + j)];
+                        static_cast<double>(branch.scale) *
+                        change[static_cast<std::size_t>(i * branch.count + j)];
             first_rank += branch.rank;
         }
         return sum;
     };
     const auto loss = [&] { return dot(d_out, expected()); };
 
-    LowRank adapter{device.put(a, {ranks, inputs}), {}}, d_adapter{device.put(d_a_before, {ranks, inputs}), {}};
+    LowRank adapter{device.put(a, {ranks, inputs}), {}},
+        d_adapter{device.put(d_a_before, {ranks, inputs}), {}};
     for (const Branch& branch : branches) {
-        adapter.branches.push_back({device.put(branch.b, {branch.count, branch.rank}), branch.first, branch.scale});
+        adapter.branches.push_back(
+            {device.put(branch.b, {branch.count, branch.rank}), branch.first, branch.scale});
         d_adapter.branches.push_back(
             {device.put(branch.d_b_before, {branch.count, branch.rank}), branch.first, branch.scale});
     }
@@ -363,7 +367,8 @@ TEST_CASE("head: log of the sum of squared probabilities, with logits kept or no
     for (std::int32_t i = 0; i < 9; ++i)
         for (std::int32_t v = 0; v < 1033; ++v) row.push_back(i), token.push_back(v);
     const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width});
-    const HeadTargets targets{device.put(std::vector<std::int32_t>{0}), device.put(std::vector<std::int32_t>{5})};
+    const HeadTargets targets{device.put(std::vector<std::int32_t>{0}),
+                              device.put(std::vector<std::int32_t>{5})};
     for (const float softcap : {0.0f, 3.0f}) {
         CAPTURE(softcap);
         const Values logps = head_logps(hidden, head, width, row, token, static_cast<double>(softcap));
@@ -372,7 +377,8 @@ TEST_CASE("head: log of the sum of squared probabilities, with logits kept or no
             expected[static_cast<std::size_t>(row[r])] += std::exp(2 * logps[r]);
         for (double& value : expected) value = std::log(value);
         for (const std::int64_t kept : {0, 4, 9}) {
-            const Tensor out = device.poisoned({rows}), lse = device.poisoned({rows}), logp = device.poisoned({1});
+            const Tensor out = device.poisoned({rows}), lse = device.poisoned({rows}),
+                         logp = device.poisoned({1});
             const Tensor logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
             device.backend->head_logps(logp, lse, logits, h, w, targets, softcap);
             device.backend->head_log_sum_squares(out, logits, h, w, lse, softcap);

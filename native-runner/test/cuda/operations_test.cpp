@@ -275,15 +275,16 @@ TEST_CASE("cuda: a linear layer with low-rank adapters on some of its outputs, a
         std::int64_t rows, inputs, outputs;
         std::vector<Branch> branches;
     };
-    for (Size& size : std::vector<Size>{{1, 64, 128, {{0, 128, 8, 1.5, {}, {}}}},
-                                        {129, 64, 192, {{64, 64, 16, 2.0, {}, {}}}},
-                                        // Queries, keys and values; then without keys.
-                                        {301, 256, 192, {{0, 128, 16, 2, {}, {}}, {128, 32, 8, 0.5, {}, {}}, {160, 32, 16, 1, {}, {}}}},
-                                        {301, 256, 192, {{0, 128, 16, 2, {}, {}}, {160, 32, 16, 1, {}, {}}}},
-                                        {1000, 104, 176, {{0, 88, 64, 0.25, {}, {}}, {88, 88, 64, 0.25, {}, {}}}},
-                                        {1000, 104, 88, {{8, 72, 4, 1.5, {}, {}}}},
-                                        {13, 9, 17, {{5, 7, 3, 1.5, {}, {}}}},
-                                        {129, 36, 31, {{1, 15, 1, 1.5, {}, {}}, {17, 13, 5, -1, {}, {}}}}}) {
+    for (Size& size : std::vector<Size>{
+             {1, 64, 128, {{0, 128, 8, 1.5, {}, {}}}},
+             {129, 64, 192, {{64, 64, 16, 2.0, {}, {}}}},
+             // Queries, keys and values; then without keys.
+             {301, 256, 192, {{0, 128, 16, 2, {}, {}}, {128, 32, 8, 0.5, {}, {}}, {160, 32, 16, 1, {}, {}}}},
+             {301, 256, 192, {{0, 128, 16, 2, {}, {}}, {160, 32, 16, 1, {}, {}}}},
+             {1000, 104, 176, {{0, 88, 64, 0.25, {}, {}}, {88, 88, 64, 0.25, {}, {}}}},
+             {1000, 104, 88, {{8, 72, 4, 1.5, {}, {}}}},
+             {13, 9, 17, {{5, 7, 3, 1.5, {}, {}}}},
+             {129, 36, 31, {{1, 15, 1, 1.5, {}, {}}, {17, 13, 5, -1, {}, {}}}}}) {
         const auto rows = size.rows, inputs = size.inputs, outputs = size.outputs;
         std::int64_t ranks = 0;
         for (Branch& branch : size.branches) {
@@ -334,11 +335,13 @@ TEST_CASE("cuda: a linear layer with low-rank adapters on some of its outputs, a
                     low += d_h[at(i * ranks + r)] * a[at(r * inputs + k)];
                     d_a[at(r * inputs + k)] += d_h[at(i * ranks + r)] * x[at(i * inputs + k)];
                 }
-                for (std::int64_t j = 0; j < outputs; ++j) full += d_out[at(i * outputs + j)] * w[at(j * inputs + k)];
+                for (std::int64_t j = 0; j < outputs; ++j)
+                    full += d_out[at(i * outputs + j)] * w[at(j * inputs + k)];
                 d_x[at(i * inputs + k)] = to_bf16(low) + full;
             }
 
-        LowRank adapter{gpu.put(a, {ranks, inputs}), {}}, d_adapter{gpu.put_f32(d_a_before, {ranks, inputs}), {}};
+        LowRank adapter{gpu.put(a, {ranks, inputs}), {}},
+            d_adapter{gpu.put_f32(d_a_before, {ranks, inputs}), {}};
         for (const Branch& branch : size.branches) {
             const auto scale = static_cast<float>(branch.scale);
             adapter.branches.push_back({gpu.put(branch.b, {branch.count, branch.rank}), branch.first, scale});
@@ -352,7 +355,8 @@ TEST_CASE("cuda: a linear layer with low-rank adapters on some of its outputs, a
         gpu.backend.adapted_linear(t_out, th, tx, tw, adapter);
         gpu.backend.adapted_linear_backward_input(t_d_x, t_d_h, td, tw, adapter);
         gpu.backend.low_rank_backward_weight(d_adapter, td, tx, th, t_d_h, adapter);
-        // A sum just at a tie may be rounded the other way between the products, so errors are taken together.
+        // A sum just at a tie may be rounded the other way between the products, so errors are taken
+        // together.
         CHECK(relative_difference(gpu.get(th), h) < 1e-4);
         CHECK(relative_difference(gpu.get(t_d_h), d_h) < 1e-4);
         CHECK(relative_difference(gpu.get(t_out), out) < bf16_rounding);
@@ -623,12 +627,14 @@ TEST_CASE("cuda: head over more rows than one chunk of logits holds" * doctest::
 TEST_CASE("cuda: head: log of the sum of squared probabilities, with logits kept or not" *
           doctest::skip(!test_gpu())) {
     std::mt19937 random(14);
-    for (const auto& [vocabulary, softcap] : {std::pair{std::int64_t{33}, 0.0f}, std::pair{std::int64_t{5003}, 0.0f},
-                                              std::pair{std::int64_t{5003}, 3.0f}}) {
+    for (const auto& [vocabulary, softcap] :
+         {std::pair{std::int64_t{33}, 0.0f}, std::pair{std::int64_t{5003}, 0.0f},
+          std::pair{std::int64_t{5003}, 3.0f}}) {
         CAPTURE(vocabulary);
         CAPTURE(softcap);
         const std::int64_t rows = 130, width = 64;
-        const Values hidden = random_bf16(random, rows * width), head = random_bf16(random, vocabulary * width, 0.2);
+        const Values hidden = random_bf16(random, rows * width),
+                     head = random_bf16(random, vocabulary * width, 0.2);
         const Values logits = to_bf16(linear(hidden, head, width));
         Values expected;
         for (std::int64_t i = 0; i < rows; ++i) {
@@ -644,7 +650,8 @@ TEST_CASE("cuda: head: log of the sum of squared probabilities, with logits kept
         for (const std::int64_t kept : {std::int64_t{0}, rows / 2, rows}) {
             CAPTURE(kept);
             Gpu gpu;
-            const HeadTargets targets{gpu.put(std::vector<std::int32_t>{0}), gpu.put(std::vector<std::int32_t>{5})};
+            const HeadTargets targets{gpu.put(std::vector<std::int32_t>{0}),
+                                      gpu.put(std::vector<std::int32_t>{5})};
             const Tensor h = gpu.put(hidden, {rows, width}), w = gpu.put(head, {vocabulary, width});
             const Tensor out = gpu.poisoned({rows}, DType::f32), lse = gpu.poisoned({rows}, DType::f32),
                          logp = gpu.poisoned({1}, DType::f32);
@@ -662,7 +669,8 @@ TEST_CASE("cuda: mix: a weighted mean in place, in f32 and bf16" * doctest::skip
     const Values a = random_bf16(random, 100001), b = random_values(random, 100001);
     Values expected = a;
     for (std::size_t i = 0; i < a.size(); ++i) expected[i] = 0.75 * a[i] + 0.25 * b[i];
-    const Tensor from = gpu.put_f32(b, {100001}), single = gpu.put_f32(a, {100001}), half = gpu.put(a, {100001});
+    const Tensor from = gpu.put_f32(b, {100001}), single = gpu.put_f32(a, {100001}),
+                 half = gpu.put(a, {100001});
     gpu.backend.mix(single, from, 0.25f);
     gpu.backend.mix(half, from, 0.25f);
     CHECK(relative_difference(gpu.get(single), expected) < 1e-6);

@@ -1,6 +1,7 @@
-// A libcublasLt.so with the functions that the runner loads, whose products one thread an element computes. For
-// compute-sanitizer: under racecheck of CUDA 13.0 cuBLAS's own kernels stop with an illegal address, and what is to
-// be checked are the runner's. Knows bf16 operands and a bf16 or f32 result, as the runner asks for.
+// A libcublasLt.so with the functions that the runner loads, whose products one thread an element computes.
+// For compute-sanitizer: under racecheck of CUDA 13.0 cuBLAS's own kernels stop with an illegal address, and
+// what is to be checked are the runner's. Knows bf16 operands and a bf16 or f32 result, as the runner asks
+// for.
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
@@ -49,8 +50,8 @@ T value_of(const void* bytes) {
 }
 
 template <typename D>
-__global__ void product(D* d, const __nv_bfloat16* a, const __nv_bfloat16* b, Operation operation, Layout of_a, Layout of_b,
-                        Layout of_d, std::uint64_t depth, float alpha, float beta) {
+__global__ void product(D* d, const __nv_bfloat16* a, const __nv_bfloat16* b, Operation operation,
+                        Layout of_a, Layout of_b, Layout of_d, std::uint64_t depth, float alpha, float beta) {
     const std::uint64_t index = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (index >= of_d.rows * of_d.columns) return;
     const std::uint64_t i = index % of_d.rows, j = index / of_d.rows;
@@ -93,13 +94,14 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasL
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type, std::uint64_t rows,
-                                          std::uint64_t columns, std::int64_t ld) {
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type,
+                                          std::uint64_t rows, std::uint64_t columns, std::int64_t ld) {
     return create(layout, Layout{type, rows, columns, ld});
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return destroy(layout); }
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t which,
-                                                const void* bytes, size_t) {
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t which, const void* bytes,
+                                                size_t) {
     auto& to = own<Layout>(layout);
     if (which == CUBLASLT_MATRIX_LAYOUT_ROWS)
         to.rows = value_of<std::uint64_t>(bytes);
@@ -110,17 +112,22 @@ cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, c
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) { return create(preference, 0); }
-cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { return destroy(preference); }
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t, cublasLtMatmulPreferenceAttributes_t,
-                                                    const void*, size_t) {
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
+    return create(preference, 0);
+}
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+    return destroy(preference);
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t, const void*,
+                                                    size_t) {
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatmulPreference_t, int, cublasLtMatmulHeuristicResult_t* results,
-                                              int* count) {
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t* results, int* count) {
     results[0] = {};
     *count = 1;
     return CUBLAS_STATUS_SUCCESS;
@@ -143,8 +150,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     const auto blocks = static_cast<unsigned>((of_d.rows * of_d.columns + threads - 1) / threads);
     const auto run = [&](auto* to) {
         product<<<blocks, threads, 0, stream>>>(to, static_cast<const __nv_bfloat16*>(a),
-                                                static_cast<const __nv_bfloat16*>(b), operation, of_a, of_b, of_d,
-                                                operation.transpose_a ? of_a.rows : of_a.columns,
+                                                static_cast<const __nv_bfloat16*>(b), operation, of_a, of_b,
+                                                of_d, operation.transpose_a ? of_a.rows : of_a.columns,
                                                 value_of<float>(alpha), value_of<float>(beta));
     };
     if (of_d.type == CUDA_R_32F)

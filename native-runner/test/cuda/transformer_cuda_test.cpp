@@ -75,13 +75,15 @@ struct Model {
     Result run(const OwnedBin& bin, const std::vector<double>& weight, const std::vector<LoraModule>& modules,
                const Weights& values) {
         const Lora exact(backend, config, modules, DType::f32);
-        Lora adapter(backend, config, modules, backend.activation_dtype()), gradients(backend, config, modules, DType::f32);
+        Lora adapter(backend, config, modules, backend.activation_dtype()),
+            gradients(backend, config, modules, DType::f32);
         upload(backend, exact, values);
         backend.copy(adapter.flat(), exact.flat());
         const auto prepared = llama.prepare(bin.view());
         Result result;
         result.logps = llama.forward({parameters, &adapter}, *prepared, true);
-        llama.backward({parameters, &adapter}, gradients, *prepared, std::vector<float>(weight.begin(), weight.end()));
+        llama.backward({parameters, &adapter}, gradients, *prepared,
+                       std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
@@ -148,8 +150,8 @@ TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!test_gp
 
 TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as naive" *
           doctest::skip(!test_gpu())) {
-    // A key's bias moves all scores of a query by nearly the same, which the softmax takes out again: its gradient
-    // is small differences of large numbers, and rounding shows more.
+    // A key's bias moves all scores of a query by nearly the same, which the softmax takes out again: its
+    // gradient is small differences of large numbers, and rounding shows more.
     constexpr double features_close = 0.06;
     std::mt19937 random(14);
     for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
@@ -177,8 +179,9 @@ TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as 
     }
 }
 
-TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as naive" * doctest::skip(!test_gpu())) {
-    // On a model of about this width bf16 costs PEFT 5 to 8 % of a gradient (scripts/gpu/exactness.py --adapters).
+TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as naive" *
+          doctest::skip(!test_gpu())) {
+    // bf16 costs PEFT 5 to 8 % of a gradient on a model of about this width: scripts/gpu/exactness.py --adapters.
     constexpr double adapted_logps_close = 0.05, adapters_close = 0.1;
     std::mt19937 random(15);
     LoraConfig some;
@@ -198,11 +201,14 @@ TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as na
             const std::vector<LoraModule> modules = lora_modules(config, lora, "test");
             Weights adapter;
             for (const LoraModule& module : modules) {
-                adapter[module.linear.name + ".lora_A.weight"] = random_bf16(random, module.rank * module.linear.inputs, 0.06);
-                adapter[module.linear.name + ".lora_B.weight"] = random_bf16(random, module.linear.outputs * module.rank, 0.02);
+                adapter[module.linear.name + ".lora_A.weight"] =
+                    random_bf16(random, module.rank * module.linear.inputs, 0.06);
+                adapter[module.linear.name + ".lora_B.weight"] =
+                    random_bf16(random, module.linear.outputs * module.rank, 0.02);
             }
             const RandomBin bin(
-                random, {.trees = 3, .deepest = 4, .most_children = 3, .longest_segment = 90, .vocabulary = 203});
+                random,
+                {.trees = 3, .deepest = 4, .most_children = 3, .longest_segment = 90, .vocabulary = 203});
             const std::vector<double> weight = random_values(random, bin.shared.target_row.size());
             const Model::Result expected = cpu.run(bin.shared, weight, modules, adapter);
             for (const OwnedBin& owned : {bin.shared, bin.naive()}) {
@@ -292,7 +298,8 @@ TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!t
     }
 }
 
-TEST_CASE("cuda: logits with a cache are those of whole passes, for every feature" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda: logits with a cache are those of whole passes, for every feature" *
+          doctest::skip(!test_gpu())) {
     std::mt19937 random(61);
     for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
         CAPTURE(name);

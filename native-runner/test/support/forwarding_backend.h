@@ -57,17 +57,18 @@ class ForwardingBackend : public Backend {
     void rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x, Tensor inv_rms,
                           Tensor weight, RmsNorm norm) override {
         around("norms backward",
-             [&] { inner_->rmsnorm_backward(d_x, d_weight, out, d_out, x, inv_rms, weight, norm); });
+               [&] { inner_->rmsnorm_backward(d_x, d_weight, out, d_out, x, inv_rms, weight, norm); });
     }
     void qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight, AttentionShape shape,
                  RmsNorm norm) override {
         around("norms", [&] { inner_->qk_norm(out, qkv, query_weight, key_weight, shape, norm); });
     }
     void qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_key_weight, Tensor qkv,
-                          Tensor query_weight, Tensor key_weight, AttentionShape shape, RmsNorm norm) override {
+                          Tensor query_weight, Tensor key_weight, AttentionShape shape,
+                          RmsNorm norm) override {
         around("norms backward", [&] {
-            inner_->qk_norm_backward(d_qkv, d_query_weight, d_key_weight, qkv, query_weight, key_weight, shape,
-                                     norm);
+            inner_->qk_norm_backward(d_qkv, d_query_weight, d_key_weight, qkv, query_weight, key_weight,
+                                     shape, norm);
         });
     }
     void linear(Tensor out, Tensor x, Tensor w) override {
@@ -77,7 +78,8 @@ class ForwardingBackend : public Backend {
         around(linear_name(w) + " backward, input", [&] { inner_->linear_backward_input(d_x, d_out, w); });
     }
     void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override {
-        around(linear_name(d_w) + " backward, weight", [&] { inner_->linear_backward_weight(d_w, d_out, x); });
+        around(linear_name(d_w) + " backward, weight",
+               [&] { inner_->linear_backward_weight(d_w, d_out, x); });
     }
     void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override {
         around(linear_name(w), [&] { inner_->adapted_linear(out, h, x, w, adapter); });
@@ -101,7 +103,7 @@ class ForwardingBackend : public Backend {
     void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
               bool inverse) override {
         around(inverse ? "rope backward" : "rope",
-             [&] { inner_->rope(qkv, cos, sin, position, shape, inverse); });
+               [&] { inner_->rope(qkv, cos, sin, position, shape, inverse); });
     }
     void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                    AttentionShape shape) override {
@@ -110,7 +112,7 @@ class ForwardingBackend : public Backend {
     void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
                             const AttentionMask& mask, AttentionShape shape) override {
         around("attention backward",
-             [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape); });
+               [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape); });
     }
     void glu(Tensor out, Tensor gate_up, Activation activation) override {
         around("gated units", [&] { inner_->glu(out, gate_up, activation); });
@@ -134,7 +136,7 @@ class ForwardingBackend : public Backend {
                              Tensor lse, HeadTargets targets, Tensor weight, float softcap) override {
         around("head backward", [&] {
             inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight,
-                                       softcap);
+                                        softcap);
         });
     }
     void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,

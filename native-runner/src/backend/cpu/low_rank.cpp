@@ -28,20 +28,21 @@ void CpuBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_
              {.a_stride = outputs, .c_stride = ranks, .scale = branch.scale});
     });
     linear_backward_input(d_x, d_out, w);
-    gemm(pool_, false, false, rows, d_x.shape[1], ranks, d_h.as<float>(), adapter.a.as<float>(), d_x.as<float>(),
-         true);
+    gemm(pool_, false, false, rows, d_x.shape[1], ranks, d_h.as<float>(), adapter.a.as<float>(),
+         d_x.as<float>(), true);
 }
 
-void CpuBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h, Tensor d_h,
-                                          const LowRank& adapter) {
+void CpuBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h,
+                                          Tensor d_h, const LowRank& adapter) {
     require(fits(adapter, DType::f32, d_out, x, h) && fits(d_adapter, DType::f32, d_out, x, d_h),
             "low_rank_backward_weight");
     const std::int64_t rows = x.shape[0], ranks = h.shape[1], outputs = d_out.shape[1];
     std::size_t i = 0;
     for_each_branch(adapter, [&](const LowRank::Branch& branch, std::int64_t column) {
         gemm(pool_, true, false, branch.b.shape[0], branch.b.shape[1], rows,
-             d_out.as<float>() + branch.first_output, h.as<float>() + column, d_adapter.branches[i++].b.as<float>(),
-             true, {.a_stride = outputs, .b_stride = ranks, .scale = branch.scale});
+             d_out.as<float>() + branch.first_output, h.as<float>() + column,
+             d_adapter.branches[i++].b.as<float>(), true,
+             {.a_stride = outputs, .b_stride = ranks, .scale = branch.scale});
     });
     linear_backward_weight(d_adapter.a, d_h, x);
 }

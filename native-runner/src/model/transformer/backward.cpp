@@ -1,0 +1,189 @@
+#include <algorithm>
+
+#include "model/transformer/impl.h"
+
+namespace wishbone {
+
+void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTensors& layer,
+                                   const DeviceBin& bin, std::int64_t index) {
+    const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
+    if (recompute == Recompute::none) return;
+    if (recompute == Recompute::mlp) {
+        const Tensor x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp);
+        project(layer.gate_up, x, gate_up_of(weights, layer));
+    } else {
+        const Tensor x =
+            enter(layer.input, layer.attention_inv_rms, layer.input, {}, weights.base.before_attention);
+        attend(weights, layer, x, bin, index);
+        project_and_gate(weights, layer, layer.input, layer.attention, delta);
+    }
+    if (weights.base.after_mlp) finish_mlp(weights, layer, delta);
+}
+
+Transformer::Impl::LayerWeights Transformer::Impl::d_layer_weights(const GradientView& gradients,
+                                                                   std::int64_t layer) {
+    static const Parameters::Layer frozen = {};
+    static const Lora::Layer none = {};
+    const auto at = static_cast<std::size_t>(layer);
+    if (gradients.adapter != nullptr) return {frozen, gradients.adapter->layers[at]};
+    return {gradients.base->layers[at], none};
+}
+
+void Transformer::Impl::input_backward(const Tensor& d_x, const Tensor& d_out, const AdaptedLinear& layer) {
+    if (layer.adapter)
+        backend.adapted_linear_backward_input(d_x, d_between(layer), d_out, layer.base.weight, layer.adapter);
+    else
+        backend.linear_backward_input(d_x, d_out, layer.base.weight);
+}
+
+void Transformer::Impl::weight_backward(const Linear& d_base, const LowRank& d_adapter, const Tensor& d_out,
+                                        const Tensor& x, const AdaptedLinear& layer) {
+    if (d_base.weight) backend.linear_backward_weight(d_base.weight, d_out, x);
+    if (d_base.bias) backend.bias_backward(d_base.bias, d_out);
+    if (d_adapter)
+        backend.low_rank_backward_weight(d_adapter, d_out, x, layer.between, d_between(layer), layer.adapter);
+}
+
+std::int64_t Transformer::Impl::lowest_trained(const GradientView& gradients) {
+    if (gradients.adapter == nullptr) return 0;
+    std::int64_t lowest = static_cast<std::int64_t>(gradients.adapter->layers.size());
+    for (const LoraModule& module : gradients.adapter->modules())
+        lowest = std::min(lowest, module.linear.layer);
+    return lowest;
+}
+
+Tensor Transformer::Impl::before_norm(const Tensor& d_delta, const Tensor& out, const Tensor& inv_rms,
+                                      const Tensor& weight, const Tensor& d_weight) {
+    if (!weight) return d_delta;
+    const Tensor d_out = activation(work.d_branch, {out.rows(), config.hidden_size});
+    backend.zero(d_out);
+    backend.rmsnorm_backward(d_out, d_weight, activation(work.normed, {out.rows(), config.hidden_size}),
+                             d_delta, out, inv_rms, weight, norm);
+    return d_out;
+}
+
+Tensor Transformer::Impl::enter_backward(const Tensor& d_stream, const Tensor& d_x, const Tensor& stream,
+                                         const Tensor& inv_rms, const Tensor& weight,
+                                         const Tensor& d_weight) {
+    if (!weight) {
+        backend.add(d_stream, d_stream, d_x);
+        return stream;
+    }
+    const Tensor normed = activation(work.normed, {stream.rows(), config.hidden_size});
+    backend.rmsnorm_backward(d_stream, d_weight, normed, d_x, stream, inv_rms, weight, norm);
+    return normed;
+}
+
+Tensor Transformer::Impl::head_backward(const ModelView& model, const GradientView& gradients,
+                                        const DeviceBin& bin, std::span<const float> weight) {
+    const std::int64_t rows = bin.rows, hidden = config.hidden_size;
+    const bool frozen = gradients.base == nullptr;
+    const Tensor target_weight = statistic(work.target_weight, {bin.targets});
+    backend.upload(target_weight, weight.data());
+    const Tensor d_normed = activation(work.narrow, {rows, hidden});
+    backend.head_logps_backward(d_normed, frozen ? Tensor() : gradients.base->head, kept_logits(bin),
+                                activation(kept.hidden, {rows, hidden}), model.base.head,
+                                statistic(kept.head_lse, {rows}), bin.head, target_weight,
+                                static_cast<float>(config.logit_softcap));
+    const Tensor d_stream = activation(work.d_rows, {rows, hidden});
+    backend.zero(d_stream);
+    backend.rmsnorm_backward(d_stream, frozen ? Tensor() : gradients.base->final_norm,
+                             activation(work.normed, {rows, hidden}), d_normed,
+                             activation(kept.last, {rows, hidden}), statistic(kept.final_inv_rms, {rows}),
+                             model.base.final_norm, norm);
+    return d_stream;
+}
+
+void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+                                     const LayerTensors& layer, const Tensor& d_stream) {
+    const std::int64_t rows = d_stream.rows(), feed_forward = config.intermediate_size;
+    const Tensor product = activation(work.wide, {rows, feed_forward});
+    const Tensor d_product = activation(work.wide2, {rows, feed_forward});
+    const Tensor d_out = before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms, weights.base.after_mlp,
+                                     d_weights.base.after_mlp);
+    input_backward(d_product, d_out, down_of(weights, layer));
+    const Tensor d_gate_up = layer.gate_up;
+    backend.glu_backward(d_gate_up, product, d_product, layer.gate_up, config.activation);
+    weight_backward(d_weights.base.down, d_weights.adapters.down, d_out, product, down_of(weights, layer));
+
+    const Tensor d_normed = activation(work.narrow, {rows, config.hidden_size});
+    input_backward(d_normed, d_gate_up, gate_up_of(weights, layer));
+    const Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms,
+                                    weights.base.before_mlp, d_weights.base.before_mlp);
+    weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, x,
+                    gate_up_of(weights, layer));
+}
+
+void Transformer::Impl::attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
+                                               const LayerWeights& d_weights, const LayerTensors& layer,
+                                               const Tensor& attention, const Tensor& d_stream) {
+    const Tensor d_out = before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
+                                     weights.base.after_attention, d_weights.base.after_attention);
+    input_backward(d_attention, d_out, attention_out_of(weights, layer));
+    weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, attention,
+                    attention_out_of(weights, layer));
+}
+
+void Transformer::Impl::attend_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+                                        const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
+                                        const Tensor& d_attention, const Tensor& d_stream) {
+    const std::int64_t tokens = bin.tokens, heads = shape.query_heads + 2 * shape.kv_heads;
+    const Tensor d_qkv = activation(work.d_qkv, {tokens, heads, shape.head_dim});
+    const Tensor qkv =
+        weights.base.query_norm ? normed_and_rotated(weights, layer.qkv, bin, index) : layer.qkv;
+    const DeviceBin::View& view = view_of(bin, index);
+    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape);
+    rotate(d_qkv, bin, index, true);
+    if (weights.base.query_norm)
+        backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
+                                 weights.base.query_norm, weights.base.key_norm, shape, norm);
+    const Tensor d_normed = activation(work.narrow, {tokens, config.hidden_size});
+    input_backward(d_normed, flat(d_qkv), qkv_of(weights, layer));
+    const Tensor x = enter_backward(d_stream, d_normed, layer.input, layer.attention_inv_rms,
+                                    weights.base.before_attention, d_weights.base.before_attention);
+    weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, flat(d_qkv), x, qkv_of(weights, layer));
+}
+
+void Transformer::Impl::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
+                                 std::span<const float> weight) {
+    if (kept_bin != &bin) throw fault("backward without a forward pass of the same bin that keeps");
+    if (static_cast<std::int64_t>(weight.size()) != bin.targets) throw fault("backward with too few weights");
+    if ((model.adapter != nullptr) != (gradients.adapter != nullptr))
+        throw fault("an adapter without its gradient");
+    kept_bin = nullptr;
+    if (bin.targets == 0) return;
+    const std::int64_t tokens = bin.tokens, rows = bin.rows, hidden = config.hidden_size,
+                       out_size = shape.query_heads * shape.head_dim;
+
+    Tensor d_stream = head_backward(model, gradients, bin, weight);
+    const std::int64_t lowest = lowest_trained(gradients);
+    for (std::int64_t i = config.layers - 1; i >= lowest; --i) {
+        const bool last = i + 1 == config.layers;
+        const LayerWeights weights = layer_weights(model, i);
+        const LayerWeights d_weights = d_layer_weights(gradients, i);
+        const LayerTensors layer = tensors_of(kept, i, weights.adapters, tokens, last ? rows : tokens);
+        if (!last) bring_back(weights, layer, bin, i);
+        mlp_backward(weights, d_weights, layer, d_stream);
+        const Tensor d_attention = activation(work.d_attention, {tokens, out_size});
+        if (last) {
+            // Only the rows that are read went on; the others get their gradient through attention alone.
+            const Tensor d_rows = activation(work.d_attention_rows, {rows, out_size});
+            attention_out_backward(d_rows, weights, d_weights, layer,
+                                   activation(kept.attention_rows, {rows, out_size}), d_stream);
+            backend.zero(d_attention);
+            backend.scatter_add_rows(d_attention, d_rows, bin.read_row);
+            const Tensor d_read = d_stream;
+            d_stream = activation(work.d_stream, {tokens, hidden});
+            backend.zero(d_stream);
+            backend.scatter_add_rows(d_stream, d_read, bin.read_row);
+        } else {
+            attention_out_backward(d_attention, weights, d_weights, layer, layer.attention, d_stream);
+        }
+        attend_backward(weights, d_weights, layer, bin, i, d_attention, d_stream);
+    }
+    if (gradients.base == nullptr) return;
+    if (config.embedding_scale != 1) backend.scale(d_stream, static_cast<float>(config.embedding_scale));
+    backend.embedding_backward(gradients.base->embedding, bin.token, d_stream);
+}
+
+}  // namespace wishbone

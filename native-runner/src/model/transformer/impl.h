@@ -1,0 +1,240 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "model/activations.h"
+#include "model/transformer.h"
+
+namespace wishbone {
+
+struct DeviceBin {
+    std::int64_t tokens = 0, rows = 0, targets = 0;
+    Buffer memory;  ///< of all the tensors below
+    Tensor token, position, read_row;
+    HeadTargets head;
+    /// For each of the model's windows.
+    struct View {
+        AttentionShape shape;
+        std::shared_ptr<AttentionMask> mask;
+    };
+    std::vector<View> views;
+};
+
+inline Error fault(const std::string& what) {
+    return Error(ExitCode::internal, what, "model", "This is a fault of the runner, please report it.");
+}
+
+/// The transformer at work: bin.cpp makes bins ready, layer.cpp has the pieces of a layer that all passes
+/// share, forward.cpp, backward.cpp and decode.cpp the passes.
+struct Transformer::Impl {
+    Backend& backend;
+    const ModelConfig config;
+    const DType dtype;
+    const AttentionShape shape;  ///< without a window
+    const RmsNorm norm;
+    const Recompute recompute;
+    std::vector<std::int64_t> windows;  ///< those of the layers, each once
+    Activations kept, passing;          ///< of a forward pass that keeps, and of one that does not
+    Workspace work;
+    struct Rotation {
+        Buffer memory;
+        Tensor cos, sin;
+    };
+    std::vector<Rotation> rotations;  ///< for each of `config.ropes`
+    std::int64_t rope_positions = 0, longest = 0;
+    const DeviceBin* kept_bin = nullptr;
+
+    Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute);
+
+    Tensor activation(Slot& slot, std::initializer_list<std::int64_t> dims) {
+        return slot.get(backend, dtype, dims);
+    }
+    Tensor statistic(Slot& slot, std::initializer_list<std::int64_t> dims) {
+        return slot.get(backend, DType::f32, dims);
+    }
+
+    Activations::Layer& layer_of(Activations& activations, std::int64_t layer) {
+        return activations.layers[static_cast<std::size_t>(layer) % activations.layers.size()];
+    }
+
+    // ---- bin.cpp ----
+
+    void expect_length(std::int64_t length) {
+        longest = length;
+        rope_positions = 0;
+    }
+
+    /// Tables grow with the longest sequence seen, so a config that allows long ones costs nothing.
+    void reach_position(std::int64_t positions);
+
+    /// The masks of the model's windows; one that no sequence of the bin outgrows is none.
+    std::vector<DeviceBin::View> views_of(const BinView& view);
+
+    const DeviceBin::View& view_of(const DeviceBin& bin, std::int64_t layer) const {
+        const auto window = std::ranges::find(windows, config.kind_of(layer).window);
+        return bin.views[static_cast<std::size_t>(window - windows.begin())];
+    }
+
+    std::shared_ptr<DeviceBin> prepare(const BinView& view);
+
+    // ---- layer.cpp ----
+
+    /// A layer's results, of all `tokens` up to attention and of the `rows` that go on behind it. What the
+    /// model has no norm or no adapter for is empty.
+    struct LayerTensors {
+        Tensor input, attention_inv_rms, qkv, attention, lse;
+        Tensor attention_out, attention_out_inv_rms, middle, mlp_inv_rms;
+        Tensor gate_up, mlp_out, mlp_out_inv_rms;
+        Tensor qkv_low_rank, attention_out_low_rank, gate_up_low_rank, down_low_rank;
+    };
+
+    LayerTensors tensors_of(Activations& activations, std::int64_t layer, const Lora::Layer& adapters,
+                            std::int64_t tokens, std::int64_t rows);
+
+    /// A layer of the model and its adapters.
+    struct LayerWeights {
+        const Parameters::Layer& base;
+        const Lora::Layer& adapters;
+    };
+
+    static LayerWeights layer_weights(const ModelView& model, std::int64_t layer) {
+        static const Lora::Layer none = {};
+        const auto at = static_cast<std::size_t>(layer);
+        return {model.base.layers[at], model.adapter != nullptr ? model.adapter->layers[at] : none};
+    }
+
+    /// A linear layer, the adapters on it and what lies between their two matrices.
+    struct AdaptedLinear {
+        const Linear& base;
+        const LowRank& adapter;
+        Tensor between;
+    };
+
+    static AdaptedLinear qkv_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.qkv, weights.adapters.qkv, layer.qkv_low_rank};
+    }
+    static AdaptedLinear attention_out_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.attention_out, weights.adapters.attention_out, layer.attention_out_low_rank};
+    }
+    static AdaptedLinear gate_up_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.gate_up, weights.adapters.gate_up, layer.gate_up_low_rank};
+    }
+    static AdaptedLinear down_of(const LayerWeights& weights, const LayerTensors& layer) {
+        return {weights.base.down, weights.adapters.down, layer.down_low_rank};
+    }
+
+    /// [T, heads, D] as the matrix [T, heads · D].
+    static Tensor flat(const Tensor& qkv) {
+        return Tensor(qkv.data, qkv.dtype, {qkv.shape[0], qkv.shape[1] * qkv.shape[2]});
+    }
+
+    void project(const Tensor& out, const Tensor& x, const AdaptedLinear& layer);
+
+    /// sum = stream + delta (without `delta` the stream itself, which `sum` then is). Returns what the
+    /// sublayer behind reads: the normed sum, or the sum where there is no norm.
+    Tensor enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream, const Tensor& delta,
+                 const Tensor& weight);
+
+    /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
+    /// what the layer gave is left in `out`.
+    void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
+               const AdaptedLinear& layer, const Tensor& weight);
+
+    /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
+    /// or left alone when the heads are normed first.
+    Tensor normed_and_rotated(const LayerWeights& weights, const Tensor& qkv, const DeviceBin& bin,
+                              std::int64_t layer);
+
+    void rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse);
+
+    void attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x, const DeviceBin& bin,
+                std::int64_t index);
+
+    /// From attention to the gates of the MLP. `stream` and `attention`: the rows that go on. `delta` is
+    /// scratch.
+    void project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
+                          const Tensor& attention, const Tensor& delta);
+
+    /// From the gates to what the MLP adds to the stream.
+    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Tensor& delta);
+
+    // ---- forward.cpp ----
+
+    /// Everything up to the head: returns the normed hidden states [rows, H] of the rows that are read.
+    Tensor forward_hidden(const ModelView& model, DeviceBin& bin, Activations& activations);
+
+    /// Logits of as many rows as the backend thinks worth keeping; an empty tensor when there are none.
+    Tensor kept_logits(const DeviceBin& bin);
+
+    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
+                               std::vector<float>* log_sum_squares);
+
+    /// Logits of normed hidden states [rows, H], on the host.
+    std::vector<float> logits_of(const ModelView& model, const Tensor& hidden);
+
+    std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens);
+
+    // ---- backward.cpp ----
+
+    /// Brings back what the forward pass did not keep of a layer. The last layer's results are still there.
+    void bring_back(const LayerWeights& weights, const LayerTensors& layer, const DeviceBin& bin,
+                    std::int64_t index);
+
+    /// A layer of the gradients. What is frozen is empty.
+    static LayerWeights d_layer_weights(const GradientView& gradients, std::int64_t layer);
+
+    /// The gradient of what lies between the two matrices of a layer's adapters.
+    Tensor d_between(const AdaptedLinear& layer) {
+        return activation(work.d_low_rank, {layer.between.rows(), layer.between.shape[1]});
+    }
+
+    void input_backward(const Tensor& d_x, const Tensor& d_out, const AdaptedLinear& layer);
+
+    /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
+    void weight_backward(const Linear& d_base, const LowRank& d_adapter, const Tensor& d_out, const Tensor& x,
+                         const AdaptedLinear& layer);
+
+    /// The lowest layer with something to train; below it no gradient is needed.
+    static std::int64_t lowest_trained(const GradientView& gradients);
+
+    /// The gradient of what a sublayer's last linear layer gave, `out`, from that of what was added to the
+    /// stream.
+    Tensor before_norm(const Tensor& d_delta, const Tensor& out, const Tensor& inv_rms, const Tensor& weight,
+                       const Tensor& d_weight);
+
+    /// Adds to the stream's gradient what comes back from a sublayer. Returns what the sublayer read.
+    Tensor enter_backward(const Tensor& d_stream, const Tensor& d_x, const Tensor& stream,
+                          const Tensor& inv_rms, const Tensor& weight, const Tensor& d_weight);
+
+    // Of each piece of the forward pass. `d_stream` is the gradient of the residual stream behind the piece
+    // and becomes that before it.
+
+    /// Returns the stream's gradient in the rows that are read.
+    Tensor head_backward(const ModelView& model, const GradientView& gradients, const DeviceBin& bin,
+                         std::span<const float> weight);
+    void mlp_backward(const LayerWeights& weights, const LayerWeights& d_weights, const LayerTensors& layer,
+                      const Tensor& d_stream);
+    /// Of the linear layer behind attention alone: the stream's gradient stays what it is.
+    void attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
+                                const LayerWeights& d_weights, const LayerTensors& layer,
+                                const Tensor& attention, const Tensor& d_stream);
+    void attend_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+                         const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
+                         const Tensor& d_attention, const Tensor& d_stream);
+
+    void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
+                  std::span<const float> weight);
+
+    // ---- decode.cpp ----
+
+    std::vector<float> next_logits(const ModelView& model, KeyValueCache& cache,
+                                   std::span<const std::int32_t> tokens);
+};
+
+}  // namespace wishbone

@@ -1,0 +1,107 @@
+#include "model/transformer/impl.h"
+
+namespace wishbone {
+
+Transformer::Impl::LayerTensors Transformer::Impl::tensors_of(Activations& activations, std::int64_t layer,
+                                                              const Lora::Layer& adapters,
+                                                              std::int64_t tokens, std::int64_t rows) {
+    Activations::Layer& own = layer_of(activations, layer);
+    Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
+    Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
+    const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, hidden = config.hidden_size;
+    LayerTensors tensors;
+    tensors.input = activation(own.input, {tokens, hidden});
+    tensors.attention_inv_rms = statistic(attention.attention_inv_rms, {tokens});
+    tensors.qkv = activation(attention.qkv, {tokens, heads, shape.head_dim});
+    tensors.attention = activation(attention.attention, {tokens, shape.query_heads * shape.head_dim});
+    tensors.lse = statistic(attention.lse, {shape.query_heads, tokens});
+    if (!config.norms.after_attention.empty()) {
+        tensors.attention_out = activation(attention.attention_out, {rows, hidden});
+        tensors.attention_out_inv_rms = statistic(attention.attention_out_inv_rms, {rows});
+    }
+    tensors.middle = activation(attention.middle, {rows, hidden});
+    tensors.mlp_inv_rms = statistic(attention.mlp_inv_rms, {rows});
+    tensors.gate_up = activation(mlp.gate_up, {rows, 2 * config.intermediate_size});
+    if (!config.norms.after_mlp.empty()) {
+        tensors.mlp_out = activation(mlp.mlp_out, {rows, hidden});
+        tensors.mlp_out_inv_rms = statistic(mlp.mlp_out_inv_rms, {rows});
+    }
+    const auto low_rank = [this](Slot& slot, const LowRank& adapter, std::int64_t of_rows) {
+        return adapter ? activation(slot, {of_rows, adapter.a.rows()}) : Tensor();
+    };
+    tensors.qkv_low_rank = low_rank(attention.qkv_low_rank, adapters.qkv, tokens);
+    tensors.attention_out_low_rank = low_rank(attention.attention_out_low_rank, adapters.attention_out, rows);
+    tensors.gate_up_low_rank = low_rank(mlp.gate_up_low_rank, adapters.gate_up, rows);
+    tensors.down_low_rank = low_rank(own.down_low_rank, adapters.down, rows);
+    return tensors;
+}
+
+void Transformer::Impl::project(const Tensor& out, const Tensor& x, const AdaptedLinear& layer) {
+    if (layer.adapter)
+        backend.adapted_linear(out, layer.between, x, layer.base.weight, layer.adapter);
+    else
+        backend.linear(out, x, layer.base.weight);
+    if (layer.base.bias) backend.add_bias(out, layer.base.bias);
+}
+
+Tensor Transformer::Impl::enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream,
+                                const Tensor& delta, const Tensor& weight) {
+    if (!weight) {
+        if (delta) backend.add(sum, stream, delta);
+        return sum;
+    }
+    const Tensor normed = activation(work.normed, {sum.rows(), config.hidden_size});
+    backend.add_rmsnorm(delta ? sum : Tensor(), normed, inv_rms, stream, delta, weight, norm);
+    return normed;
+}
+
+void Transformer::Impl::leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
+                              const AdaptedLinear& layer, const Tensor& weight) {
+    if (!weight) return project(delta, x, layer);
+    project(out, x, layer);
+    backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
+}
+
+Tensor Transformer::Impl::normed_and_rotated(const LayerWeights& weights, const Tensor& qkv,
+                                             const DeviceBin& bin, std::int64_t layer) {
+    Tensor result = qkv;
+    if (weights.base.query_norm) {
+        result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
+        backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
+    }
+    rotate(result, bin, layer, false);
+    return result;
+}
+
+void Transformer::Impl::rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse) {
+    const int rope = config.kind_of(layer).rope;
+    if (rope == LayerKind::no_rope) return;
+    const Rotation& rotation = rotations[static_cast<std::size_t>(rope)];
+    backend.rope(qkv, rotation.cos, rotation.sin, bin.position, shape, inverse);
+}
+
+void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x,
+                               const DeviceBin& bin, std::int64_t index) {
+    project(flat(layer.qkv), x, qkv_of(weights, layer));
+    const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
+    const DeviceBin::View& view = view_of(bin, index);
+    backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
+}
+
+void Transformer::Impl::project_and_gate(const LayerWeights& weights, const LayerTensors& layer,
+                                         const Tensor& stream, const Tensor& attention, const Tensor& delta) {
+    leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention,
+          attention_out_of(weights, layer), weights.base.after_attention);
+    const Tensor x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp);
+    project(layer.gate_up, x, gate_up_of(weights, layer));
+}
+
+void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
+                                   const Tensor& delta) {
+    const Tensor product = activation(work.wide, {layer.gate_up.rows(), config.intermediate_size});
+    backend.glu(product, layer.gate_up, config.activation);
+    leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer),
+          weights.base.after_mlp);
+}
+
+}  // namespace wishbone
