@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, main, read, root, run, which } from './shell.mjs';
 
-const build = join(root, 'build', 'cuda');
+const build = join(root, 'build', 'native');
+const runner = 'wishbone-runner-cuda';
 
 function python() {
   const program = process.env.WISHBONE_PYTHON ?? which('python3') ?? which('python');
@@ -21,13 +22,13 @@ function python() {
 await main(async () => {
   const [first, ...rest] = process.argv.slice(2);
   const exactness = first === 'exactness';
-  const programs = exactness ? ['wishbone-runner'] : ['test/train_benchmark', 'test/attention_benchmark'];
+  const programs = exactness ? [runner] : ['test/train_benchmark', 'test/attention_benchmark'];
   for (const program of programs) {
     if (!existsSync(join(build, program))) {
-      throw new Failure(`bench: build/cuda/${program} is missing:  npm run build:cuda -- --tests`);
+      throw new Failure(`bench: build/native/${program} is missing:  npm run build:cuda -- --tests`);
     }
   }
   const script = (name) => join(root, 'scripts', 'gpu', name);
-  if (exactness) await run(python(), [script('exactness.py'), '--runner', join(build, 'wishbone-runner'), ...rest]);
+  if (exactness) await run(python(), [script('exactness.py'), '--runner', join(build, runner), ...rest]);
   else await run(python(), [script('bench.py'), '--benchmarks', join(build, 'test'), ...process.argv.slice(2)]);
 });

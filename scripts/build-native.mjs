@@ -1,7 +1,7 @@
-// Builds the runner and copies it to dist/bin/wishbone-runner.
+// Builds the runner in build/native and copies it to dist/bin/wishbone-runner.
 //
-//   --cpu            the CPU backend alone: one static executable (build/native)
-//   --cuda           the CUDA backend as well (build/cuda); fetches a toolkit when there is none
+//   --cpu            the CPU backend alone: one static executable, wishbone-runner
+//   --cuda           the CUDA backend as well: wishbone-runner-cuda; fetches a toolkit when there is none
 //   --tests          the native tests too
 //   --in-place       leave dist/bin alone
 //   --architectures  for --cuda: only these, e.g. 90, for a quick build for one card; default: all
@@ -44,7 +44,8 @@ async function buildRunner({ cpu, cuda, tests, 'in-place': inPlace, architecture
   if (cpu && cuda) throw new Failure('native: --cpu and --cuda do not go together');
   const backend = cuda ? 'cuda' : cpu ? 'cpu' : builtBackend();
   if (!available('cmake')) throw new Failure('native: cmake is missing. Install it:  apt install cmake');
-  const build = join(root, 'build', backend === 'cuda' ? 'cuda' : 'native');
+  const build = join(root, 'build', 'native');
+  const target = backend === 'cuda' ? 'wishbone-runner-cuda' : 'wishbone-runner';
 
   // A build folder that was moved, or made by another generator, cannot be reused.
   const cache = join(build, 'CMakeCache.txt');
@@ -61,18 +62,19 @@ async function buildRunner({ cpu, cuda, tests, 'in-place': inPlace, architecture
     options.push('-DWISHBONE_CUDA=ON', `-DWISHBONE_CUDA_TOOLKIT=${await cudaToolkit()}`);
     // -U: back to the default.
     options.push(architectures ? `-DWISHBONE_CUDA_ARCHITECTURES=${architectures}` : '-UWISHBONE_CUDA_ARCHITECTURES');
+  } else {
+    options.push('-DWISHBONE_CUDA=OFF');
   }
 
   phase('configured', 'cmake', ['-S', source, '-B', build, ...options]);
-  // The tests of everything else are those of the CPU build.
-  const targets = !tests ? ['wishbone-runner'] : backend === 'cuda' ? ['wishbone-runner', 'cuda-checks'] : ['all'];
+  const targets = !tests ? [target] : backend === 'cuda' ? [target, 'cuda-checks'] : ['all'];
   if (backend === 'cuda') console.log('native: compiling with CUDA; the first time takes some minutes');
   phase('built', 'cmake', ['--build', build, '--parallel', String(availableParallelism()), '--target', ...targets]);
   if (inPlace) return;
 
   // Renamed into place: a run that is under way keeps its own copy of the old executable.
   mkdirSync(dirname(executable), { recursive: true });
-  copyFileSync(join(build, 'wishbone-runner'), `${executable}.new`);
+  copyFileSync(join(build, target), `${executable}.new`);
   chmodSync(`${executable}.new`, 0o755);
   renameSync(`${executable}.new`, executable);
   writeFileSync(note, `${backend}\n`);

@@ -117,9 +117,9 @@ const suites = {
     const cards = existsSync('/dev/nvidiactl') ? [] : ['--architectures', '80;120'];
     await buildNative('--cuda', '--tests', '--in-place', ...cards);
     // Without a GPU the tests of kernels are skipped and counted as such; that the code compiles has been seen.
-    const { ok, output } = await tee('ctest', ['--test-dir', 'build/cuda', '-R', '^cuda$', '--no-tests=error', '-V']);
+    const { ok, output } = await tee('ctest', ['--test-dir', 'build/native', '-R', '^cuda$', '--no-tests=error', '-V']);
     const kernels = judged(countDoctest(output), ok, 'cuda kernels', { maySkip: true });
-    const env = { WISHBONE_RUNNER: join(root, 'build/cuda/wishbone-runner') };
+    const env = { WISHBONE_RUNNER: join(root, 'build/native/wishbone-runner-cuda') };
     return sum([kernels, await nodeTests('cuda', 'test/cuda', { serial: true, env })]);
   },
   async cli() {

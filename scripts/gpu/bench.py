@@ -1,6 +1,6 @@
 """The GPU benchmark: the runner and its PyTorch peer on the same model, lengths and bins, in turn on the same card.
 
-    python scripts/gpu/bench.py --benchmarks build/cuda/test [--models llama-1b] [--sets hh] [--rounds 2] [--phases]
+    python scripts/gpu/bench.py --benchmarks build/native/test [--models llama-1b] [--sets hh] [--rounds 2] [--phases]
 
 `npm run bench:gpu` finds the programs and a Python with PyTorch and runs this. On a machine without Node build them
 first (README.md beside this). Each round runs `train_benchmark` and `peer.py` one after the other, in changing order,

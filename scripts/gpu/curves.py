@@ -1,6 +1,6 @@
 """Trains one model on several plans of the same pairs and compares the curves, step by step.
 
-    python scripts/gpu/curves.py --runner build/cuda/wishbone-runner naive.safetensors shared.safetensors other.safetensors
+    python scripts/gpu/curves.py --runner build/native/wishbone-runner-cuda naive.safetensors shared.safetensors other.safetensors
 
 The first plan is the yardstick, the last is the same training with other bins (another capacity, sharing none): the
 numbers of two naive runs differ only by the order of their sums. Shared prefixes may differ from the yardstick by no

@@ -1,6 +1,6 @@
 """Holds the runner against Hugging Face transformers: log-probabilities and gradients of random preference trees.
 
-    python scripts/gpu/exactness.py --runner build/cuda/wishbone-runner [--shapes llama-1b] [--backends cuda,cpu]
+    python scripts/gpu/exactness.py --runner build/native/wishbone-runner-cuda [--shapes llama-1b] [--backends cuda,cpu]
                                     [--adapters]
 
 For each shape it writes a Hugging Face folder with random bf16 weights (full width, few layers, a smaller vocabulary)

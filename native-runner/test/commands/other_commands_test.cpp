@@ -59,27 +59,14 @@ TEST_CASE("info: version, backends, devices") {
     const std::string people = run_runner({"info"}, folder.path()).out;
     CHECK(people.find("\ncpu: " + cpu["devices"][0]["name"].get<std::string>()) != std::string::npos);
 
-    // Whether there is a GPU depends on the machine and the build; that it is said does not.
     const Json& cuda = info["backends"][1];
     CHECK(cuda["name"] == "cuda");
-    REQUIRE(cuda["devices"].is_array());
-    if (cuda["available"] == true) {
-        CHECK_FALSE(cuda.contains("problem"));
-        REQUIRE_FALSE(cuda["devices"].empty());
-        for (const Json& device : cuda["devices"]) {
-            CHECK_FALSE(device["name"].get<std::string>().empty());
-            CHECK(std::stod(device["capability"].get<std::string>()) >= 8.0);
-            CHECK(device["memory"].get<std::int64_t>() > std::int64_t{1} << 30);
-        }
-    } else {
-        const std::string problem = cuda["problem"];
-        CHECK_FALSE(problem.empty());
-        CHECK(people.find("\ncuda: not available: " + problem) != std::string::npos);
-#ifndef WISHBONE_CUDA
-        CHECK(problem.find("built without CUDA") != std::string::npos);
-        CHECK(problem.find("npm run build:cuda") != std::string::npos);
-#endif
-    }
+    CHECK(cuda["available"] == false);
+    CHECK(cuda["devices"] == Json::array());
+    const std::string problem = cuda["problem"];
+    CHECK(people.find("\ncuda: not available: " + problem) != std::string::npos);
+    CHECK(problem.find("built without CUDA") != std::string::npos);
+    CHECK(problem.find("npm run build:cuda") != std::string::npos);
     CHECK(run_runner({"info"}, folder.path()).out.find(WISHBONE_VERSION) != std::string::npos);
     CHECK(run_runner({"--version"}, folder.path()).out == std::string(WISHBONE_VERSION) + "\n");
 }

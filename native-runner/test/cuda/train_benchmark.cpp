@@ -447,7 +447,9 @@ void run(const Options& options) {
     training.reference = ReferenceMode::in_step;
     training.moments = options.moments == "f32" ? Moments::f32 : Moments::bf16;
     if (options.lora_rank > 0) {
-        training.lora = LoraConfig{.r = options.lora_rank, .lora_alpha = 2.0 * options.lora_rank};
+        training.lora.emplace();
+        training.lora->r = options.lora_rank;
+        training.lora->lora_alpha = 2.0 * options.lora_rank;
         model.trains = true;
     }
     Stepper stepper(backend, llama, policy, model.trains, training);
