@@ -55,7 +55,8 @@ export type ForecastView =
   | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[] };
 
 export type LaunchHostMessage =
-  | { readonly type: 'form'; readonly form: FormSpec; readonly values: Texts }
+  /** `id`: under which the host finds what was typed after a reload of the window. */
+  | { readonly type: 'form'; readonly id: string; readonly form: FormSpec; readonly values: Texts }
   /** Values that changed other than by the page's own hand. */
   | { readonly type: 'values'; readonly values: Texts }
   | { readonly type: 'state'; readonly state: FormState }
@@ -86,7 +87,7 @@ export function readLaunchHostMessage(value: unknown): LaunchHostMessage | undef
   if (!isObject(value)) return undefined;
   switch (value['type']) {
     case 'form':
-      return isForm(value['form']) && isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
+      return isText(value['id']) && isForm(value['form']) && isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
     case 'values':
       return isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
     case 'state':
@@ -98,11 +99,9 @@ export function readLaunchHostMessage(value: unknown): LaunchHostMessage | undef
   }
 }
 
-/** What a form keeps over a reload of the window: its values, or undefined when it is something else. */
-export function readLaunchState(value: unknown): { readonly values: Texts; readonly preset: string } | undefined {
-  if (!isObject(value)) return undefined;
-  const { values, preset } = value;
-  return isTextMap(values) && isText(preset) ? { values, preset } : undefined;
+/** What a page keeps over a reload of the window: the id of its form, or undefined when it is something else. */
+export function readLaunchState(value: unknown): string | undefined {
+  return isObject(value) && isText(value['form']) ? value['form'] : undefined;
 }
 
 function isForm(value: unknown): value is FormSpec {

@@ -11,16 +11,13 @@ declare function acquireVsCodeApi(): { postMessage(message: LaunchMessage): void
 const host = acquireVsCodeApi();
 
 registerControls();
-const view = new LaunchView(
-  document.getElementById('launch')!,
-  (message) => host.postMessage(message),
-  (kept) => host.setState(kept),
-);
+const view = new LaunchView(document.getElementById('launch')!, (message) => host.postMessage(message));
 
 window.addEventListener('message', ({ data }) => {
   const message = readLaunchHostMessage(data);
   switch (message?.type) {
     case 'form':
+      host.setState({ form: message.id });
       view.setForm(message.form, message.values);
       break;
     case 'values':

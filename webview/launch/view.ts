@@ -33,7 +33,6 @@ export class LaunchView {
   constructor(
     readonly root: HTMLElement,
     readonly post: (message: LaunchMessage) => void,
-    readonly keep: (state: { values: Values; preset: string }) => void,
   ) {
     this.#start.setAttribute('aria-describedby', 'reason');
     root.addEventListener('keydown', (event) => {
@@ -63,7 +62,6 @@ export class LaunchView {
       const field = this.#fields.get(id);
       if (field !== undefined) field.value = value;
     }
-    this.#remember();
   }
 
   setState(state: FormState): void {
@@ -91,10 +89,7 @@ export class LaunchView {
   #section({ title, fields }: SectionSpec, values: Values, withPreset: boolean): HTMLElement {
     const made = fields.map((spec) => {
       const field = new Field(spec, values[spec.id] ?? '', {
-        onChange: (value) => {
-          this.post({ type: 'set', field: spec.id, value });
-          this.#remember();
-        },
+        onChange: (value) => this.post({ type: 'set', field: spec.id, value }),
         onChoose: () => this.post({ type: 'choose', field: spec.id }),
       });
       this.#fields.set(spec.id, field);
@@ -134,7 +129,6 @@ export class LaunchView {
     if (this.#preset !== undefined && this.#preset.value !== id) this.#preset.value = id;
     const preset = this.#form?.presets.find((each) => each.id === id);
     setText(this.#presetHelp, preset?.description ?? 'The settings of the run that this one is like');
-    this.#remember();
   }
 
   #showFold({ details, summary, fields }: Fold, { problems, changed, hidden }: FormState): void {
@@ -143,12 +137,5 @@ export class LaunchView {
     const count = shown.filter(({ spec }) => changed.includes(spec.id)).length;
     setText(summary, count === 0 ? `More (${shown.length})` : `More (${shown.length}, ${count} changed)`);
     if (shown.some(({ spec }) => problems[spec.id] !== undefined)) details.open = true;
-  }
-
-  /** Kept by VS Code over a reload of the window. */
-  #remember(): void {
-    if (this.#fields.size === 0) return;
-    const values = Object.fromEntries([...this.#fields].map(([id, field]) => [id, field.value]));
-    this.keep({ values, preset: this.#presetId });
   }
 }

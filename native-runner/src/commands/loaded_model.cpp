@@ -17,7 +17,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoic
           weights.load(*backend_, parameters);
           return parameters;
       }()),
-      llama_(*backend_, config_) {
+      transformer_(*backend_, config_) {
     if (adapter.empty()) return;
     const std::vector<LoraModule> modules =
         lora_modules(config_, read_adapter_config(adapter), adapter.string() + "/adapter_config.json");

@@ -20,7 +20,7 @@ class LoadedModel {
     Backend& backend() { return *backend_; }
     const ModelConfig& config() const { return config_; }
     Parameters& parameters() { return parameters_; }
-    Transformer& llama() { return llama_; }
+    Transformer& transformer() { return transformer_; }
     ModelView view() const { return {parameters_, adapter_ ? &*adapter_ : nullptr}; }
     Policy policy() { return adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_); }
 
@@ -29,7 +29,7 @@ class LoadedModel {
     std::unique_ptr<Backend> backend_;
     Parameters parameters_;
     std::optional<Lora> adapter_;
-    Transformer llama_;
+    Transformer transformer_;
 };
 
 }  // namespace wishbone

@@ -20,7 +20,7 @@ void logits_command(const LogitsArguments& arguments) {
             throw bad_input("Token id " + std::to_string(token) + " is outside the vocabulary of " +
                                 std::to_string(config.vocab_size),
                             "--tokens", "Give ids of this model's tokenizer.");
-    const std::vector<float> logits = model.llama().logits(model.view(), arguments.tokens);
+    const std::vector<float> logits = model.transformer().logits(model.view(), arguments.tokens);
     write_safetensors(
         arguments.out,
         {{"logits", FileDType::f32, {count, config.vocab_size}, std::as_bytes(std::span(logits))}},

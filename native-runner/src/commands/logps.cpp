@@ -13,13 +13,13 @@ void logps_command(const LogpsArguments& arguments) {
     const Plan plan = Plan::read(arguments.plan);
     LoadedModel model(arguments.model, arguments.backend, arguments.adapter);
     check_plan_fits(plan, arguments.plan.string(), model.config());
-    model.llama().expect_length(plan.longest_position());
+    model.transformer().expect_length(plan.longest_position());
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
-        const auto device = model.llama().prepare(bin);
-        add_by_sequence(bin, model.llama().forward(model.view(), *device, false), sums);
+        const auto device = model.transformer().prepare(bin);
+        add_by_sequence(bin, model.transformer().forward(model.view(), *device, false), sums);
         std::fprintf(stderr, "\rbin %lld/%lld", static_cast<long long>(b + 1),
                      static_cast<long long>(plan.bins()));
     }
@@ -32,7 +32,7 @@ void logps_command(const LogpsArguments& arguments) {
     if (arguments.gradients) {
         TrainingOptions options;
         options.loss.beta = arguments.beta;
-        Trainer trainer(model.backend(), model.llama(), model.policy(), options);
+        Trainer trainer(model.backend(), model.transformer(), model.policy(), options);
         PlanReference reference(plan, std::nullopt);
         reference.logps.assign(reference.keys(), 0.0);
         trainer.set_reference(std::move(reference));

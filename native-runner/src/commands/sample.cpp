@@ -59,9 +59,9 @@ void sample_command(const SampleArguments& arguments) {
                                 std::to_string(config.longest_sequence()) + " (max_position_embeddings)",
                             where, "Lower max_new_tokens, or shorten the prompt.");
     }
-    model.llama().expect_length(longest);
+    model.transformer().expect_length(longest);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-        const auto tokens = generate(model.backend(), model.llama(), model.view(), prompts[i], options, [] { return false; });
+        const auto tokens = generate(model.backend(), model.transformer(), model.view(), prompts[i], options, [] { return false; });
         std::printf("%s\n", nlohmann::ordered_json({{"prompt", i}, {"tokens", tokens}}).dump().c_str());
         std::fflush(stdout);
     }

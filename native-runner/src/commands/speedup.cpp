@@ -54,7 +54,7 @@ constexpr std::int64_t most_phase_steps = 4;
 /// Seconds of a plan's first steps by phase: each pass over a step's bins by itself, and what is left of the whole step.
 /// Of two times the shorter: what else the machine does only ever adds.
 Json timed_phases(LoadedModel& model, Trainer& trainer, const Plan& plan, double learning_rate) {
-    Transformer& llama = model.llama();
+    Transformer& transformer = model.transformer();
     const auto seconds = [&](auto&& work) {
         double shortest = std::numeric_limits<double>::infinity();
         for (int turn = 0; turn < 2; ++turn) {
@@ -72,7 +72,7 @@ Json timed_phases(LoadedModel& model, Trainer& trainer, const Plan& plan, double
         const auto pass = [&, begin = begin, end = end](bool keep) {
             for (std::int64_t b = begin; b < end; ++b) {
                 const BinView view = plan.bin(b);
-                llama.forward(model.parameters(), *llama.prepare(view), keep);
+                transformer.forward(model.parameters(), *transformer.prepare(view), keep);
             }
         };
         reference += seconds([&] { pass(false); });
@@ -100,13 +100,13 @@ void speedup_command(const SpeedupArguments& arguments) {
     LoadedModel model(arguments.model, arguments.backend);
     check_plan_fits(shared, arguments.shared_plan.string(), model.config());
     check_plan_fits(naive, arguments.naive_plan.string(), model.config());
-    model.llama().expect_length(std::max(shared.longest_position(), naive.longest_position()));
+    model.transformer().expect_length(std::max(shared.longest_position(), naive.longest_position()));
 
     TrainingOptions options;
     options.reference = ReferenceMode::in_step;
     // One trainer for both plans: the work of a step does not depend on the weights' values, and neither plan
     // gets memory that is warmer than the other's.
-    Trainer trainer(model.backend(), model.llama(), model.parameters(), options);
+    Trainer trainer(model.backend(), model.transformer(), model.parameters(), options);
     const double ceiling = model.backend().measure_matmul_ceiling();
     const std::int64_t steps = shared.steps();
 

@@ -42,15 +42,15 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     memory.context = settings.backend == "cuda" ? cuda_context : 0;
     const std::size_t workspaces = counter.memory_in_use();
     Parameters policy(counter, config, counter.activation_dtype());
-    Transformer llama(counter, config, settings.recompute);
-    llama.expect_length(plan.longest_position());
+    Transformer transformer(counter, config, settings.recompute);
+    transformer.expect_length(plan.longest_position());
     std::optional<Lora> adapter;
     if (settings.training.lora)
         adapter.emplace(counter, config, lora_modules(config, *settings.training.lora, "training"),
                         counter.activation_dtype());
     const Policy trained = adapter ? Policy(policy, *adapter) : Policy(policy);
     memory.weights = counter.memory_in_use() - workspaces;
-    Trainer trainer(counter, llama, trained, settings.training);
+    Trainer trainer(counter, transformer, trained, settings.training);
     const bool copied = trainer.reference_model() != nullptr;
     memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
     if (copied) memory.weights *= 2;
@@ -63,14 +63,14 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
 
     for (const std::int64_t b : largest_bins(plan)) {
         const BinView view = plan.bin(b);
-        const auto bin = llama.prepare(view);
-        llama.forward(trained.view(), *bin, false);
-        llama.forward(trained.view(), *bin, true);
-        llama.backward(trained.view(), trainer.gradient_view(), *bin,
+        const auto bin = transformer.prepare(view);
+        transformer.forward(trained.view(), *bin, false);
+        transformer.forward(trained.view(), *bin, true);
+        transformer.backward(trained.view(), trainer.gradient_view(), *bin,
                        std::vector<float>(view.target_row.size(), 0.0f));
     }
     if (settings.training.sample_steps > 0)
-        RunSamples(plan, settings.training, 0, plan.longest_position(), {}).rehearse(counter, llama, trained.view());
+        RunSamples(plan, settings.training, 0, plan.longest_position(), {}).rehearse(counter, transformer, trained.view());
     memory.activations = counter.peak_memory() - memory.weights - memory.optimizer;
     return memory;
 }

@@ -5,8 +5,8 @@
 
 namespace wishbone {
 
-ReferenceModel::ReferenceModel(Backend& backend, Transformer& llama, const Parameters& policy)
-    : shared_(&llama), parameters_(backend, llama.config(), policy.flat().dtype) {
+ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const Parameters& policy)
+    : shared_(&transformer), parameters_(backend, transformer.config(), policy.flat().dtype) {
     backend.copy(parameters_.flat(), policy.flat());
 }
 

@@ -13,13 +13,13 @@ namespace wishbone {
 /// The frozen model whose log-probabilities the policy's are compared with.
 class ReferenceModel {
   public:
-    /// A copy of `policy`, run by the policy's own `llama`, which must outlive it.
-    ReferenceModel(Backend& backend, Transformer& llama, const Parameters& policy);
+    /// A copy of `policy`, run by the policy's own `transformer`, which must outlive it.
+    ReferenceModel(Backend& backend, Transformer& transformer, const Parameters& policy);
     /// The model of a folder, which may be of another shape. `longest`: as in Transformer::expect_length. Throws
     /// Error(bad_input).
     ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest);
 
-    Transformer& llama() { return own_ ? *own_ : *shared_; }
+    Transformer& transformer() { return own_ ? *own_ : *shared_; }
     Parameters& parameters() { return parameters_; }
 
   private:

@@ -57,9 +57,9 @@ struct Trainer::StepWork {
     std::vector<PairMetrics> sources;
 };
 
-Trainer::Trainer(Backend& backend, Transformer& llama, Policy policy, const TrainingOptions& options)
+Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options)
     : backend_(backend),
-      llama_(llama),
+      transformer_(transformer),
       policy_(policy),
       options_(options),
       preference_(options.loss),
@@ -70,10 +70,10 @@ Trainer::Trainer(Backend& backend, Transformer& llama, Policy policy, const Trai
                   : std::optional<NamedTensors>(std::in_place, backend, policy.trained(), DType::f32)),
       full_gradients_(policy.adapter != nullptr
                           ? std::nullopt
-                          : std::optional<Parameters>(std::in_place, backend, llama.config(), DType::f32)),
+                          : std::optional<Parameters>(std::in_place, backend, transformer.config(), DType::f32)),
       lora_gradients_(policy.adapter == nullptr
                           ? std::nullopt
-                          : std::optional<Lora>(std::in_place, backend, llama.config(), policy.adapter->modules(),
+                          : std::optional<Lora>(std::in_place, backend, transformer.config(), policy.adapter->modules(),
                                                 DType::f32)),
       first_moment_(backend, policy.trained(), dtype_of(options.moments)),
       second_moment_(backend, policy.trained(), dtype_of(options.moments)),
@@ -81,7 +81,7 @@ Trainer::Trainer(Backend& backend, Transformer& llama, Policy policy, const Trai
     if (master_) backend_.copy(master_->flat(), policy.trained().flat());
     if (options_.reference == ReferenceMode::in_step && options_.reference_model.empty() && needs_reference() &&
         policy.adapter == nullptr)
-        reference_ = std::make_unique<ReferenceModel>(backend, llama, policy.base);
+        reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy.base);
 }
 
 void Trainer::take_reference() {
@@ -123,9 +123,9 @@ bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, cons
     for (std::size_t i = 0; i < bins.size(); ++i) {
         if (stop()) return false;
         const BinView view = plan.bin(bins[i]);
-        Transformer& llama = model ? model->llama() : llama_;
-        const auto device = llama.prepare(view);
-        add_reference(view, llama.forward(weights, *device, false), lengths_,
+        Transformer& transformer = model ? model->transformer() : transformer_;
+        const auto device = transformer.prepare(view);
+        add_reference(view, transformer.forward(weights, *device, false), lengths_,
                       sequences);
         for (const std::int32_t sequence : new_sequences[i])
             reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
@@ -170,13 +170,13 @@ Trainer::StepWork Trainer::begin(const Plan& plan, std::int64_t step, const Pref
 void Trainer::forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep) {
     if (work.loss.needs_reference() && computes_reference()) {
         // A model of another shape prepares the bin for itself. Below an adapter is the start model.
-        Transformer& llama = reference_ ? reference_->llama() : llama_;
-        const auto own = &llama == &llama_ ? nullptr : llama.prepare(view);
+        Transformer& transformer = reference_ ? reference_->transformer() : transformer_;
+        const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(view);
         const ModelView model = reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base);
-        add_reference(view, llama.forward(model, own ? *own : bin, false), lengths_, sequences_);
+        add_reference(view, transformer.forward(model, own ? *own : bin, false), lengths_, sequences_);
     }
     TargetLogps values;
-    values.logps = llama_.forward(policy_.view(), bin, keep,
+    values.logps = transformer_.forward(policy_.view(), bin, keep,
                                   work.loss.options().use_weighting ? &values.log_sum_squares : nullptr);
     add_policy(view, values, lengths_, sequences_);
 }
@@ -188,7 +188,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     if (!work.bins_are_independent) {
         for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
             const BinView view = plan.bin(b);
-            forward_bin(work, view, *llama_.prepare(view), false);
+            forward_bin(work, view, *transformer_.prepare(view), false);
         }
         evaluate_pairs(work, -1);
     }
@@ -198,15 +198,15 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     std::vector<float> weight;
     for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
         const BinView view = plan.bin(b);
-        const auto device = llama_.prepare(view);
+        const auto device = transformer_.prepare(view);
         if (work.bins_are_independent) {
             forward_bin(work, view, *device, true);
             evaluate_pairs(work, b);
         } else {
-            llama_.forward(policy_.view(), *device, true);
+            transformer_.forward(policy_.view(), *device, true);
         }
         target_weights(view, lengths_, sequences_, weight);
-        llama_.backward(policy_.view(), gradient_view(), *device, weight);
+        transformer_.backward(policy_.view(), gradient_view(), *device, weight);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
         // The weights below an adapter need no gradient.
         const int passes = policy_.adapter != nullptr ? 2 : 3;
@@ -230,7 +230,7 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
         for (std::int64_t b = work.bins.begin; b < work.bins.end; ++b) {
             if (stop()) return std::nullopt;
             const BinView view = plan.bin(b);
-            forward_bin(work, view, *llama_.prepare(view), false);
+            forward_bin(work, view, *transformer_.prepare(view), false);
         }
         evaluate_pairs(work, -1);
         result.all.add(work.all);

@@ -68,7 +68,7 @@ class Trainer {
     /// Gradients, moments and the master copy are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model.
-    Trainer(Backend& backend, Transformer& llama, Policy policy, const TrainingOptions& options);
+    Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options);
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }
@@ -133,7 +133,7 @@ class Trainer {
     void follow_policy();
 
     Backend& backend_;
-    Transformer& llama_;
+    Transformer& transformer_;
     Policy policy_;
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;

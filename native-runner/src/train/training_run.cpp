@@ -171,11 +171,11 @@ class TrainingRun {
                      {backend_->name(), config_.recompute, options(), reference_config_}, *backend_);
         policy_.emplace(*backend_, model_config_, backend_->activation_dtype());
         weights.load(*backend_, *policy_);
-        llama_.emplace(*backend_, model_config_, config_.recompute);
-        llama_->expect_length(longest());
+        transformer_.emplace(*backend_, model_config_, config_.recompute);
+        transformer_->expect_length(longest());
         // The trainer copies an in-step reference from the policy, which is still the start model here.
         if (options().lora) adapter_.emplace(*backend_, model_config_, modules_, backend_->activation_dtype());
-        trainer_.emplace(*backend_, *llama_, adapter_ ? Policy(*policy_, *adapter_) : Policy(*policy_), options());
+        trainer_.emplace(*backend_, *transformer_, adapter_ ? Policy(*policy_, *adapter_) : Policy(*policy_), options());
         if (adapter_) {
             if (adapter_weights_)
                 adapter_weights_->load(*backend_, trainer_->master());
@@ -330,19 +330,19 @@ class TrainingRun {
         const bool of_reference = done == (starts_after_sft() ? options().sft_steps : 0);
         if (of_reference && !sample_reference(done)) return false;
         if (done == 0 || (!over && done % options().sample_steps != 0)) return true;
-        return write_sample(done, "policy", *llama_, trainer_->policy().view());
+        return write_sample(done, "policy", *transformer_, trainer_->policy().view());
     }
 
     /// What the policy is held to, or started from.
     bool sample_reference(std::int64_t done) {
         if (options().reference_model.empty()) {
             const Policy& policy = trainer_->policy();
-            return write_sample(done, "reference", *llama_, starts_after_sft() ? policy.view() : ModelView(policy.base));
+            return write_sample(done, "reference", *transformer_, starts_after_sft() ? policy.view() : ModelView(policy.base));
         }
         if (ReferenceModel* kept = trainer_->reference_model())
-            return write_sample(done, "reference", kept->llama(), kept->parameters());
+            return write_sample(done, "reference", kept->transformer(), kept->parameters());
         ReferenceModel model(*backend_, options().reference_model, longest());
-        return write_sample(done, "reference", model.llama(), model.parameters());
+        return write_sample(done, "reference", model.transformer(), model.parameters());
     }
 
     bool write_sample(std::int64_t done, const char* whose, Transformer& transformer, const ModelView& model) {
@@ -461,7 +461,7 @@ class TrainingRun {
     std::optional<AdapterWeights> adapter_weights_;  ///< where the adapter starts, unless it is a new one
     std::optional<Parameters> policy_;
     std::optional<Lora> adapter_;
-    std::optional<Transformer> llama_;
+    std::optional<Transformer> transformer_;
     std::optional<Trainer> trainer_;
     std::optional<RunReference> reference_;
     std::optional<RunSamples> samples_;

@@ -221,23 +221,23 @@ Plan read_plan(const std::string& lengths_file, const std::string& set, bool sha
 /// Trains, or where the optimizer state would not fit does all of a step but the update.
 class Stepper {
   public:
-    Stepper(Backend& backend, Transformer& llama, Parameters& policy, bool optimizer, const TrainingOptions& options)
-        : backend_(backend), llama_(llama), policy_(policy), options_(options) {
+    Stepper(Backend& backend, Transformer& transformer, Parameters& policy, bool optimizer, const TrainingOptions& options)
+        : backend_(backend), transformer_(transformer), policy_(policy), options_(options) {
         if (options_.lora) {
-            adapter_.emplace(backend, llama.config(), lora_modules(llama.config(), *options_.lora, "--lora-rank"),
+            adapter_.emplace(backend, transformer.config(), lora_modules(transformer.config(), *options_.lora, "--lora-rank"),
                              policy.flat().dtype);
-            trainer_.emplace(backend, llama, Policy(policy, *adapter_), options_);
+            trainer_.emplace(backend, transformer, Policy(policy, *adapter_), options_);
             initialise(backend, trainer_->master(), 1);
             trainer_->master_changed();
             return;
         }
         if (optimizer) {
-            trainer_.emplace(backend, llama, Policy(policy), options_);
+            trainer_.emplace(backend, transformer, Policy(policy), options_);
             return;
         }
-        reference_.emplace(backend, llama.config(), policy.flat().dtype);
+        reference_.emplace(backend, transformer.config(), policy.flat().dtype);
         backend.copy(reference_->flat(), policy.flat());
-        gradients_.emplace(backend, llama.config(), DType::f32);
+        gradients_.emplace(backend, transformer.config(), DType::f32);
     }
 
     void step(const Plan& plan, std::int64_t step) {
@@ -258,9 +258,9 @@ class Stepper {
         const Plan::Range pairs = plan.pairs_of_step(step);
         std::vector<SequenceState> states(static_cast<std::size_t>(plan.sequences()));
         const LengthWeights lengths(std::nullopt);
-        const auto bin = llama_.prepare(view);
-        add_reference(view, llama_.forward(*reference_, *bin, false), lengths, states);
-        add_policy(view, {llama_.forward(policy_, *bin, true), {}}, lengths, states);
+        const auto bin = transformer_.prepare(view);
+        add_reference(view, transformer_.forward(*reference_, *bin, false), lengths, states);
+        add_policy(view, {transformer_.forward(policy_, *bin, true), {}}, lengths, states);
         const auto state = [&](const std::vector<std::int32_t>& side, std::int64_t pair) -> SequenceState& {
             return states[static_cast<std::size_t>(side[static_cast<std::size_t>(pair)])];
         };
@@ -276,14 +276,14 @@ class Stepper {
         std::vector<float> weight;
         target_weights(view, lengths, states, weight);
         backend_.zero(gradients_->flat());
-        llama_.backward(policy_, *gradients_, *bin, weight);
+        transformer_.backward(policy_, *gradients_, *bin, weight);
         if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
             throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
                         "This is a fault.");
     }
 
     Backend& backend_;
-    Transformer& llama_;
+    Transformer& transformer_;
     Parameters& policy_;
     TrainingOptions options_;
     std::optional<Lora> adapter_;
@@ -439,7 +439,7 @@ void run(const Options& options) {
     if (!options.recompute.empty()) model.recompute = recompute_of(options.recompute);
     if (options.no_optimizer) model.trains = false;
     PhaseBackend backend(make_backend(options.backend), model.config);
-    Transformer llama(backend, model.config, model.recompute);
+    Transformer transformer(backend, model.config, model.recompute);
     Parameters policy(backend, model.config, backend.activation_dtype());
     upload_random_weights(backend, policy);
     const double ceiling = backend.measure_matmul_ceiling();
@@ -452,7 +452,7 @@ void run(const Options& options) {
         training.lora->lora_alpha = 2.0 * options.lora_rank;
         model.trains = true;
     }
-    Stepper stepper(backend, llama, policy, model.trains, training);
+    Stepper stepper(backend, transformer, policy, model.trains, training);
     const Json common = {{"side", "ours"}, {"model", options.model}};
     Json device = common;
     device.update({{"device", backend.device_name()},

@@ -55,8 +55,8 @@ struct Model {
         : backend(std::move(inner)),
           config(the_config),
           parameters(backend, config, backend.activation_dtype()),
-          llama(backend, config) {
-        llama.expect_length(4096);
+          transformer(backend, config) {
+        transformer.expect_length(4096);
         const Parameters exact(backend, config, DType::f32);
         upload(backend, exact, weights);
         backend.copy(parameters.flat(), exact.flat());
@@ -65,7 +65,7 @@ struct Model {
     PoisoningBackend backend;
     ModelConfig config;
     Parameters parameters;
-    Transformer llama;
+    Transformer transformer;
 
     struct Result {
         std::vector<float> logps;
@@ -79,20 +79,20 @@ struct Model {
             gradients(backend, config, modules, DType::f32);
         upload(backend, exact, values);
         backend.copy(adapter.flat(), exact.flat());
-        const auto prepared = llama.prepare(bin.view());
+        const auto prepared = transformer.prepare(bin.view());
         Result result;
-        result.logps = llama.forward({parameters, &adapter}, *prepared, true);
-        llama.backward({parameters, &adapter}, gradients, *prepared,
+        result.logps = transformer.forward({parameters, &adapter}, *prepared, true);
+        transformer.backward({parameters, &adapter}, gradients, *prepared,
                        std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
     Result run(const OwnedBin& bin, const std::vector<double>& weight) {
         Parameters gradients(backend, config, DType::f32);
-        const auto prepared = llama.prepare(bin.view());
+        const auto prepared = transformer.prepare(bin.view());
         Result result;
-        result.logps = llama.forward(parameters, *prepared, true);
-        llama.backward(parameters, gradients, *prepared, std::vector<float>(weight.begin(), weight.end()));
+        result.logps = transformer.forward(parameters, *prepared, true);
+        transformer.backward(parameters, gradients, *prepared, std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
@@ -260,13 +260,13 @@ TEST_CASE("cuda: bins after one another leave no trace, and everything is the sa
         const std::vector<double> weight = random_values(random, bin.shared.target_row.size());
         Model fresh(gpu(true), config, weights);
         const Model::Result alone = fresh.run(bin.shared, weight);
-        const auto prepared = cuda.llama.prepare(bin.shared.view()),
-                   other = cuda.llama.prepare(bins[0].shared.view());
-        CHECK(cuda.llama.forward(cuda.parameters, *prepared, true) == alone.logps);
-        cuda.llama.forward(cuda.parameters, *other, false);
-        CHECK(cuda.llama.forward(cuda.parameters, *prepared, false) == alone.logps);
+        const auto prepared = cuda.transformer.prepare(bin.shared.view()),
+                   other = cuda.transformer.prepare(bins[0].shared.view());
+        CHECK(cuda.transformer.forward(cuda.parameters, *prepared, true) == alone.logps);
+        cuda.transformer.forward(cuda.parameters, *other, false);
+        CHECK(cuda.transformer.forward(cuda.parameters, *prepared, false) == alone.logps);
         Parameters gradients(cuda.backend, config, DType::f32);
-        cuda.llama.backward(cuda.parameters, gradients, *prepared,
+        cuda.transformer.backward(cuda.parameters, gradients, *prepared,
                             std::vector<float>(weight.begin(), weight.end()));
         CHECK(download(cuda.backend, gradients) == alone.gradients);
     }
@@ -312,9 +312,9 @@ TEST_CASE("cuda: logits with a cache are those of whole passes, for every featur
             for (int i = 0; i < count; ++i)
                 next.push_back(std::uniform_int_distribution<std::int32_t>(0, 202)(random));
             tokens.insert(tokens.end(), next.begin(), next.end());
-            const std::vector<float> all = cpu.llama.logits(cpu.parameters, tokens);
+            const std::vector<float> all = cpu.transformer.logits(cpu.parameters, tokens);
             const std::vector<float> last(all.end() - config.vocab_size, all.end());
-            CHECK(relative_difference(cuda.llama.next_logits(cuda.parameters, cache, next), last) < 0.03);
+            CHECK(relative_difference(cuda.transformer.next_logits(cuda.parameters, cache, next), last) < 0.03);
         }
     }
 }
@@ -327,7 +327,7 @@ TEST_CASE("cuda: logits agree with the CPU's" * doctest::skip(!test_gpu())) {
     Model cpu(make_cpu_backend(0), config, weights), cuda(gpu(), config, weights);
     std::vector<std::int32_t> tokens;
     for (int i = 0; i < 190; ++i) tokens.push_back((i * 17 + i / 3) % 203);
-    CHECK(relative_difference(cuda.llama.logits(cuda.parameters, tokens),
-                              cpu.llama.logits(cpu.parameters, tokens)) < 0.02);
-    CHECK(cuda.llama.logits(cuda.parameters, {}).empty());
+    CHECK(relative_difference(cuda.transformer.logits(cuda.parameters, tokens),
+                              cpu.transformer.logits(cpu.parameters, tokens)) < 0.02);
+    CHECK(cuda.transformer.logits(cuda.parameters, {}).empty());
 }

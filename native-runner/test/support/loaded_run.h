@@ -21,11 +21,11 @@ struct LoadedRun {
               int threads = 1)
         : backend(make_cpu_backend(threads)),
           policy(*backend, config, DType::f32),
-          llama(*backend, config),
+          transformer(*backend, config),
           adapter(options.lora ? std::optional<Lora>(std::in_place, *backend, config,
                                                      lora_modules(config, *options.lora, "test"), DType::f32)
                                : std::nullopt),
-          trainer((load(config, seed), *backend), llama, adapter ? Policy(policy, *adapter) : Policy(policy),
+          trainer((load(config, seed), *backend), transformer, adapter ? Policy(policy, *adapter) : Policy(policy),
                   options) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
@@ -42,7 +42,7 @@ struct LoadedRun {
 
     std::unique_ptr<Backend> backend;
     Parameters policy;
-    Transformer llama;
+    Transformer transformer;
     std::optional<Lora> adapter;
     Trainer trainer;
 

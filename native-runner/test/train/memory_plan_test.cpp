@@ -24,11 +24,11 @@ Plan random_plan() {
 std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const auto backend = make_cpu_backend(1);
     Parameters base(*backend, config, DType::f32);
-    Transformer llama(*backend, config, settings.recompute);
+    Transformer transformer(*backend, config, settings.recompute);
     std::optional<Lora> adapter;
     if (settings.training.lora)
         adapter.emplace(*backend, config, lora_modules(config, *settings.training.lora, "test"), DType::f32);
-    Trainer trainer(*backend, llama, adapter ? Policy(base, *adapter) : Policy(base), settings.training);
+    Trainer trainer(*backend, transformer, adapter ? Policy(base, *adapter) : Policy(base), settings.training);
     if (settings.training.reference == ReferenceMode::precompute) {
         PlanReference reference(plan, std::nullopt);
         trainer.compute_reference(plan, reference, silent, never);
@@ -37,7 +37,7 @@ std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const RunSamples samples(plan, settings.training, 0, plan.longest_position(), {});
     for (std::int64_t s = 0; s < plan.steps(); ++s) {
         trainer.step(plan, s, 1e-4);
-        if (settings.training.sample_steps > 0) samples.complete(*backend, llama, trainer.policy().view(), never);
+        if (settings.training.sample_steps > 0) samples.complete(*backend, transformer, trainer.policy().view(), never);
     }
     return backend->peak_memory();
 }

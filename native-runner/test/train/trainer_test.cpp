@@ -174,7 +174,7 @@ TEST_CASE("metrics are means over the step's pairs") {
     std::vector<double> logps(24, 0.0);
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
-        add_by_sequence(bin, run.llama.forward(run.policy, *run.llama.prepare(bin), false), logps);
+        add_by_sequence(bin, run.transformer.forward(run.policy, *run.transformer.prepare(bin), false), logps);
     }
     double loss = 0, chosen = 0, rejected = 0, accuracy = 0;
     for (std::size_t p = 8; p < 12; ++p) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -43,6 +44,8 @@ export class LaunchForm implements vscode.Disposable {
     readonly panel: vscode.WebviewPanel,
     readonly launcher: Launcher,
     start: FormStart,
+    /** Under which it is found again after a reload of the window. */
+    readonly id: string = randomUUID(),
   ) {
     this.#values = start.values;
     this.#preset = start.preset;
@@ -106,7 +109,7 @@ export class LaunchForm implements vscode.Disposable {
     this.#ready = this.panel.visible;
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = { title: this.panel.title, presets, sections: formSections(backends) };
-    this.#send({ type: 'form', form, values: this.#values });
+    this.#send({ type: 'form', id: this.id, form, values: this.#values });
     this.#sendState();
     this.#sendForecast();
   }
@@ -221,6 +224,9 @@ export class LaunchForm implements vscode.Disposable {
   /** After every change: says what it means, and forecasts anew. */
   #changed(): void {
     if (this.#disposed) return;
+    this.launcher.keptForms
+      .keep(this.id, { values: this.#values, preset: this.#preset })
+      .catch((error: unknown) => this.launcher.problems.log(error));
     this.#sendState();
     const { options, problems } = { ...readDraft(this.#values), problems: this.#problems() };
     // Only what has been looked at and found good is planned.

@@ -31,6 +31,7 @@ import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { mayBeDataset, mayBeModel } from './candidates.js';
 import { type LaunchOptions, optionTexts, type Values } from './draft.js';
+import { KeptForms } from './kept-forms.js';
 import { type FormStart, LaunchForm } from './launch-form.js';
 import { pickDataset } from './pick-dataset.js';
 import { onlyModel, pickModel } from './pick-model.js';
@@ -53,6 +54,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   readonly defaultRunner = DEFAULT_RUNNER;
   readonly #datasets: RecentPaths;
   readonly #models: RecentPaths;
+  readonly keptForms: KeptForms;
   readonly #forms = new Set<LaunchForm>();
   readonly #disposables: vscode.Disposable[] = [vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this)];
   readonly #runnerChanged = new vscode.EventEmitter<void>();
@@ -68,6 +70,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   ) {
     this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
     this.#models = new RecentPaths(context.globalState, 'recentModels');
+    this.keptForms = new KeptForms(context.workspaceState);
     this.#disposables.push(
       this.#runnerChanged,
       vscode.workspace.onDidChangeConfiguration((event) => {
@@ -121,10 +124,11 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = pageOptions(this.extensionUri);
-    const kept = readLaunchState(state);
+    const id = readLaunchState(state);
+    const kept = id === undefined ? undefined : this.keptForms.get(id);
     const begin = valuesOf({ options: { ...PRESETS[0]!, runner: DEFAULT_RUNNER } });
     const known = Object.entries(kept?.values ?? {}).filter(([field]) => field in begin);
-    this.#attach(panel, { values: { ...begin, ...Object.fromEntries(known) }, preset: kept?.preset ?? PRESETS[0]!.id });
+    this.#attach(panel, { values: { ...begin, ...Object.fromEntries(known) }, preset: kept?.preset ?? PRESETS[0]!.id }, id);
   }
 
   /**
@@ -196,12 +200,13 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     this.#attach(vscode.window.createWebviewPanel(VIEW_TYPE, 'Launch Run', vscode.ViewColumn.Active, options), start);
   }
 
-  #attach(panel: vscode.WebviewPanel, start: FormStart): void {
-    const form = new LaunchForm(panel, this, start);
+  #attach(panel: vscode.WebviewPanel, start: FormStart, id?: string): void {
+    const form = new LaunchForm(panel, this, start, id);
     this.#forms.add(form);
     panel.onDidDispose(() => {
       this.#forms.delete(form);
       form.dispose();
+      this.keptForms.forget(form.id).catch((error: unknown) => this.problems.log(error));
     });
   }
 

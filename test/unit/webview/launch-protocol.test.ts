@@ -28,15 +28,17 @@ test('what the page may ask, and nothing else', () => {
 
 test('what the host sends is understood, and what is malformed is not', () => {
   const form = { title: 'Launch Run', presets: [{ id: 'a', label: 'A', description: '' }], sections: formSections([]) };
-  assert.ok(readLaunchHostMessage({ type: 'form', form, values: { dataset: '' } }));
-  assert.equal(readLaunchHostMessage({ type: 'form', form: { ...form, sections: [{ title: 'x', fields: [{}] }] }, values: {} }), undefined);
+  assert.ok(readLaunchHostMessage({ type: 'form', id: 'f', form, values: { dataset: '' } }));
+  assert.equal(readLaunchHostMessage({ type: 'form', form, values: {} }), undefined);
+  const malformed = { ...form, sections: [{ title: 'x', fields: [{}] }] };
+  assert.equal(readLaunchHostMessage({ type: 'form', id: 'f', form: malformed, values: {} }), undefined);
   assert.ok(readLaunchHostMessage({ type: 'state', state }));
   for (const bad of [{ ...state, problems: { a: 1 } }, { ...state, trusted: 'yes' }, { ...state, hidden: [1] }]) {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
-  assert.deepEqual(readLaunchState({ values: { dataset: 'a' }, preset: '' }), { values: { dataset: 'a' }, preset: '' });
-  assert.equal(readLaunchState({ values: { dataset: 1 }, preset: '' }), undefined);
+  assert.equal(readLaunchState({ form: 'f' }), 'f');
+  assert.equal(readLaunchState({ form: 1 }), undefined);
 });
 
 test('a forecast that failed names the file to open; one at work says how far it is', () => {

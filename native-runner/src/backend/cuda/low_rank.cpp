@@ -2,6 +2,7 @@
 
 #include "backend/cuda/check.h"
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/linear.h"
 #include "backend/cuda/require.h"
 
 namespace wishbone::cuda {
@@ -22,8 +23,8 @@ void zero_columns(const Tensor& matrix, std::int64_t first, std::int64_t count, 
 }  // namespace
 
 // The products with b and a are bound by the bytes of their result. They come first and only write it; the
-// large product adds to it, whose reading hides behind its arithmetic. The other way round they would read
-// and write it.
+// large product adds to it, and much of that reading hides behind its arithmetic. The other way round they
+// would read and write it (docs/benchmarks.md, "LoRA").
 
 void CudaBackend::adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) {
     require(fits(adapter, DType::bf16, out, x, h) && is_bf16(w, {out.shape[1], x.shape[1]}),
@@ -46,16 +47,7 @@ void CudaBackend::adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const
                     branch.scale);
     });
     zero_columns(out, done, outputs - done, stream_.get());
-    matmul_.run({.transpose_a = true,
-                 .m = outputs,
-                 .n = rows,
-                 .k = inputs,
-                 .lda = inputs,
-                 .ldb = inputs,
-                 .ldd = outputs,
-                 .accumulate = true,
-                 .narrow = true},
-                out.data, w.as<bf16>(), x.as<bf16>());
+    matmul_.run(added(linear_product(rows, inputs, outputs)), out.data, w.as<bf16>(), x.as<bf16>());
 }
 
 void CudaBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
@@ -71,15 +63,8 @@ void CudaBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d
                     branch.scale);
     });
     linear_backward_input(d_x, d_h, adapter.a);
-    matmul_.run({.m = inputs,
-                 .n = rows,
-                 .k = outputs,
-                 .lda = inputs,
-                 .ldb = outputs,
-                 .ldd = inputs,
-                 .accumulate = true,
-                 .narrow = true},
-                d_x.data, w.as<bf16>(), d_out.as<bf16>());
+    matmul_.run(added(linear_backward_input_product(rows, inputs, outputs)), d_x.data, w.as<bf16>(),
+                d_out.as<bf16>());
 }
 
 void CudaBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h,
