@@ -7,10 +7,13 @@ export type Texts = Readonly<Record<string, string>>;
 /** Longer values are none of a person's. */
 export const LONGEST_VALUE = 20_000;
 
-export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'losses'] as const;
+export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'paths', 'losses'] as const;
 export type FieldKind = (typeof FIELD_KINDS)[number];
 
-/** One field of the form. Its value is text: of a flag `true` or `false`, of a list its items with commas between. */
+/**
+ * One field of the form. Its value is text: of a flag `true` or `false`, of a list its items with commas between, of
+ * paths one a line.
+ */
 export interface FieldSpec {
   /** `dataset`, `evalDataset`, `model`, `name`, or an option's path in `run.json`, such as `training.beta`. */
   readonly id: string;

@@ -1,7 +1,7 @@
 /** The messages between the extension host and the launch form. Both sides check what they receive. */
 
 import { type FieldSpec, isField, isList, isTextMap, LONGEST_VALUE, type Texts } from './form.js';
-import { isNumber, isObject, isOneOf, isText } from './values.js';
+import { isCount, isNumber, isObject, isOneOf, isText } from './values.js';
 
 export interface SectionSpec {
   readonly title: string;
@@ -68,15 +68,16 @@ export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
 export type LaunchMessage =
   | { readonly type: LaunchRequest }
   | { readonly type: 'set'; readonly field: string; readonly value: string }
-  | { readonly type: 'choose'; readonly field: string }
+  /** `index`: of several paths. */
+  | { readonly type: 'choose'; readonly field: string; readonly index: number }
   | { readonly type: 'preset'; readonly id: string };
 
 /** A message from a page, or undefined when it is not one. */
 export function readLaunchMessage(value: unknown): LaunchMessage | undefined {
   if (!isObject(value)) return undefined;
-  const { type, field, value: text, id } = value;
+  const { type, field, value: text, id, index } = value;
   if (isOneOf(type, LAUNCH_REQUESTS)) return { type };
-  if (type === 'choose' && isText(field)) return { type, field };
+  if (type === 'choose' && isText(field) && isCount(index)) return { type, field, index };
   if (type === 'preset' && isText(id)) return { type, id };
   if (type === 'set' && isText(field) && isText(text) && text.length <= LONGEST_VALUE) return { type, field, value: text };
   return undefined;

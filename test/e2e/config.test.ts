@@ -135,6 +135,37 @@ test('the launch form opens with a config, and the run is what the file says', a
   await workbench.command('View: Close All Editors');
 });
 
+test('a config of several files opens the form with a row for each; rows come and go', async () => {
+  const lines = (await readFile(join(session.workspace, 'preferences.jsonl'), 'utf8')).split('\n');
+  await writeFile(join(session.workspace, 'more.jsonl'), `${lines.slice(0, 20).join('\n')}\n`);
+  const several = CONFIG.replace('"preferences.jsonl"', '["preferences.jsonl", "more.jsonl:2"]').replace(', "max_steps": 2', '');
+  await writeFile(join(session.workspace, 'several.wishbone.json'), several);
+  await editor.open('several.wishbone.json');
+  await until('the way to a run', async () => (await editor.lenses()).some((lens) => lens.includes('Launch Run from Config')));
+  await editor.pressLens('Launch Run from Config');
+  const frame = await form.frame();
+  const rows = frame.locator('[data-field="dataset"] input');
+  await until('two rows', async () => (await rows.count()) === 2);
+  assert.equal(await rows.nth(1).inputValue(), join(session.workspace, 'more.jsonl:2'));
+  await until('the files are looked at', async () => /^2 files: /.test(await form.text('dataset')));
+  assert.equal((await form.figures())['Steps'], '20', '120 pairs and twice 20, 8 a step');
+  await frame.locator('vscode-button[aria-label="Remove dataset 2"]').click();
+  await until('one row', async () => (await rows.count()) === 1);
+  await until('the forecast follows', async () => (await form.figures())['Steps'] === '15');
+  await frame.locator('[data-field="dataset"] vscode-button', { hasText: 'Add Dataset' }).click();
+  await rows.nth(1).fill('nowhere.jsonl');
+  await until('it is said which', async () => /no such file: nowhere\.jsonl/.test(await form.text('dataset')));
+  await workbench.screenshot('config-several');
+  await rows.nth(1).fill('more.jsonl');
+  await until('its pairs count', async () => (await form.figures())['Pairs'] === '140');
+  await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
+  const saved = join(session.workspace, 'mixture.wishbone.json');
+  await workbench.saveAs(saved);
+  const text = await until('the config', () => readFile(saved, 'utf8').catch(() => undefined));
+  assert.deepEqual((JSON.parse(text) as { dataset: unknown }).dataset, ['preferences.jsonl', 'more.jsonl']);
+  await workbench.command('View: Close All Editors');
+});
+
 test("a TRL recipe becomes a run config, and the file says what was lost", async () => {
   await editor.open('dpo.yaml');
   await workbench.command('Wishbone: Convert TRL or LLaMA-Factory Config…');

@@ -90,7 +90,7 @@ export class LaunchView {
     const made = fields.map((spec) => {
       const field = new Field(spec, values[spec.id] ?? '', {
         onChange: (value) => this.post({ type: 'set', field: spec.id, value }),
-        onChoose: () => this.post({ type: 'choose', field: spec.id }),
+        onChoose: (index) => this.post({ type: 'choose', field: spec.id, index }),
       });
       this.#fields.set(spec.id, field);
       return field;

@@ -2,6 +2,7 @@ import type { FieldSpec } from '../../src/protocol/form.js';
 import { createButton, createCheckbox, createDropdown, createTextField } from './controls.js';
 import { element, setText } from './dom.js';
 import { createLosses } from './losses.js';
+import { createPaths } from './paths.js';
 
 /** A control of any kind: its value is text, as the host takes it. */
 export interface FieldControl {
@@ -13,8 +14,8 @@ export interface FieldControl {
 
 export interface FieldActions {
   readonly onChange: (value: string) => void;
-  /** Asks for a file or folder with a dialog. */
-  readonly onChoose: () => void;
+  /** Asks for a file or folder with a dialog. @param index of several paths */
+  readonly onChoose: (index: number) => void;
 }
 
 /** One field: label, control, and below it what it is for, what is known of its value, or what is wrong with it. */
@@ -32,7 +33,7 @@ export class Field {
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
     // A checkbox has its label beside it.
     const head = spec.kind === 'flag' ? [] : [label];
-    const control = spec.kind === 'path' ? withChooser(this.#control.root, spec.label, actions.onChoose) : this.#control.root;
+    const control = spec.kind === 'path' ? withChooser(this.#control.root, spec.label, () => actions.onChoose(0)) : this.#control.root;
     this.root = element('div', { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id }, ...head, control, this.#text);
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
@@ -71,7 +72,8 @@ function withChooser(control: HTMLElement, label: string, onChoose: () => void):
   return element('div', { class: 'path-row' }, control, choose);
 }
 
-function controlOf({ kind, label, choices }: FieldSpec, value: string, { onChange }: FieldActions): FieldControl {
+function controlOf({ kind, label, choices }: FieldSpec, value: string, actions: FieldActions): FieldControl {
+  const { onChange } = actions;
   switch (kind) {
     case 'choice': {
       const dropdown = createDropdown({ label, choices, value, onChange });
@@ -87,6 +89,8 @@ function controlOf({ kind, label, choices }: FieldSpec, value: string, { onChang
         set: (next) => (checkbox.checked = next === 'true'),
       });
     }
+    case 'paths':
+      return createPaths(label, value, actions);
     case 'losses':
       return createLosses(choices, value, onChange);
     default: {

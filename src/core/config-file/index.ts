@@ -1,6 +1,5 @@
 export { CONFIG_SUFFIX, CONFIG_VERSION, type SectionName, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 export { type ConfigProblem } from './problems.js';
-export { isOfOneFile, settingsOfRun } from './of-run.js';
 export {
   type ConfigFile,
   configProblems,

@@ -12,8 +12,8 @@ import { type ForecastDevice, type PlanForecast, type PlanForecastRequest, predi
 
 /** A run that may be launched. */
 export interface ForecastInput {
-  readonly dataset: string;
-  readonly evalDataset?: string | undefined;
+  readonly dataset: string | readonly string[];
+  readonly evalDataset?: string | readonly string[] | undefined;
   readonly model: string;
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
@@ -132,11 +132,12 @@ export class Forecaster {
 
   async #memory(input: ForecastInput, plan: PlanForecast, signal: AbortSignal): Promise<MemoryForecast | WishboneError> {
     const { summary, datasetSha256: sha256 } = plan;
-    const reference = { path: path.resolve(input.dataset), sha256, format: summary.form, pairs: summary.pairs };
+    const first = (names: string | readonly string[]): string => path.resolve([names].flat()[0] ?? '');
+    const reference = { path: first(input.dataset), sha256, format: summary.form, pairs: summary.pairs };
     const config = newRunConfig({
       dataset: reference,
       // The runner wants to hear of one where there are evaluations; its plan is not looked at.
-      ...(input.evalDataset === undefined ? {} : { evalDataset: { ...reference, path: path.resolve(input.evalDataset) } }),
+      ...(input.evalDataset === undefined ? {} : { evalDataset: { ...reference, path: first(input.evalDataset) } }),
       model: { path: path.resolve(input.model) },
       plan: input.plan,
       training: input.training,

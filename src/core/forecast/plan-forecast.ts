@@ -14,9 +14,9 @@ export type ForecastDevice =
 
 /** What a forecast is made from. Cloneable: a worker is started with it. */
 export interface PlanForecastRequest {
-  readonly dataset: string;
-  /** Preference file that is evaluated on; looked at so that its faults are known before the start. */
-  readonly evalDataset?: string | undefined;
+  readonly dataset: string | readonly string[];
+  /** What is evaluated on; looked at so that its faults are known before the start. */
+  readonly evalDataset?: string | readonly string[] | undefined;
   readonly model: string;
   readonly plan: PlanOptions;
   /** Undefined: how fast this machine is, is not known. */

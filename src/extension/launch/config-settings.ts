@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { CONFIG_SUFFIX, type ConfigSettings, sectionsOf } from '../../core/config-file/index.js';
-import { type LaunchOptions, type Values } from './draft.js';
+import { type LaunchOptions, pathLines, type Values } from './draft.js';
 
 /**
  * What a run config has to say for a form to be filled from it as it is now: only what differs from its preset, or from
@@ -15,19 +15,23 @@ export function configSettings(
   preset: string,
 ): ConfigSettings {
   const text = (value: string | undefined): string | undefined => (value?.trim() === '' ? undefined : value?.trim());
+  const paths = (value = ''): string | readonly string[] | undefined => {
+    const lines = pathLines(value).map((line) => line.trim());
+    return lines.length > 1 ? lines : lines[0];
+  };
   return {
     ...(preset === '' ? {} : { preset }),
     name: text(name),
     model: text(model),
-    dataset: text(dataset),
-    eval_dataset: text(evalDataset),
+    dataset: paths(dataset),
+    eval_dataset: paths(evalDataset),
     ...sectionsOf(options, preset === '' ? undefined : preset),
   };
 }
 
 /** The name of the file: the run's, else the dataset's. */
 export function configName({ name = '', dataset = '' }: Values): string {
-  const stem = name.trim() === '' ? path.basename(dataset).replace(/\.[^/]*$/, '') : name.trim();
+  const stem = name.trim() === '' ? path.basename(pathLines(dataset)[0] ?? '').replace(/\.[^/]*$/, '') : name.trim();
   const plain = stem.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '');
   return `${plain === '' ? 'run' : plain}${CONFIG_SUFFIX}`;
 }

@@ -141,6 +141,11 @@ export function idleFields(values: Values): string[] {
   ];
 }
 
+/** What a field holds that names several files, one a line: what was left empty counts for nothing. */
+export function pathLines(typed: string): string[] {
+  return typed.split('\n').filter((line) => line.trim() !== '');
+}
+
 /** A path that somebody typed, `~` and the workspace folder's own being what they mean there; empty stays empty. */
 export function resolvePath(typed: string, folder: string | undefined, home: string): string {
   const text = typed.trim();

@@ -30,7 +30,7 @@ const SECTIONS: readonly Section[] = [
   {
     title: 'Data and model',
     fields: [
-      { id: 'dataset', label: 'Dataset', help: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet' },
+      { id: 'dataset', label: 'Dataset', help: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; wildcards; a weight behind a colon' },
       { id: 'model', label: 'Model', help: 'Hugging Face folder with config.json, safetensors and tokenizer.json' },
       { id: 'plan.format', label: 'Dataset format', help: "What the dataset's rows are; auto: told by the first" },
       { id: 'name', label: 'Name', help: 'Of the run; empty: made from time and a word' },
@@ -224,8 +224,9 @@ const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** What is chosen with a dialog: files and folders. */
-const PATHS: ReadonlySet<string> = new Set(['dataset', 'evalDataset', 'model', 'training.reference_model']);
+/** What is chosen with a dialog: folders, and files of which several make one dataset. */
+const FOLDERS: ReadonlySet<string> = new Set(['model', 'training.reference_model']);
+const DATASETS: ReadonlySet<string> = new Set(['dataset', 'evalDataset']);
 
 /** Shown beside the losses, as part of them. */
 const WITH_LOSSES: ReadonlySet<string> = new Set(['training.loss_weights']);
@@ -248,7 +249,8 @@ export function formSections(backends: readonly BackendInfo[]): SectionSpec[] {
 
 function specOf({ id, label, help, more }: Field, backends: readonly BackendInfo[]): FieldSpec {
   const common = { id, label, help, more: more === true };
-  if (PATHS.has(id)) return { ...common, kind: 'path', choices: [] };
+  if (FOLDERS.has(id)) return { ...common, kind: 'path', choices: [] };
+  if (DATASETS.has(id)) return { ...common, kind: 'paths', choices: [] };
   if (!id.includes('.')) return { ...common, kind: 'text', choices: [] };
   const option = id as OptionPath;
   const choices = (optionChoices(option) ?? []).map((value) => ({

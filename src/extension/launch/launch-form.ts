@@ -14,7 +14,7 @@ import { saveAs } from '../panel/save-as.js';
 import { CONFIG_FILTERS } from '../run-config/choose-config.js';
 import { manageTrust } from '../trust.js';
 import { configName, configSettings } from './config-settings.js';
-import { idleFields, optionTexts, readDraft, resolvePath, type Values } from './draft.js';
+import { idleFields, optionTexts, pathLines, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
@@ -58,7 +58,7 @@ export class LaunchForm implements vscode.Disposable {
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#changed()),
       launcher.onDidChangeRunner(() => void this.#sendAll().then(() => this.#changed())),
       vscode.workspace.onDidSaveTextDocument(({ uri }) => {
-        if (!PATH_FIELDS.some((field) => this.#path(field) === uri.fsPath)) return;
+        if (!PATH_FIELDS.some((field) => this.#looked[field]?.files?.includes(uri.fsPath))) return;
         this.#forecaster.forget();
         this.#looked = {};
         void this.#lookAll();
@@ -88,7 +88,7 @@ export class LaunchForm implements vscode.Disposable {
       case 'set':
         return this.#set({ [message.field]: message.value });
       case 'choose':
-        return this.#choose(message.field);
+        return this.#choose(message.field, message.index);
       case 'preset':
         return this.#usePreset(message.id);
       case 'start':
@@ -122,12 +122,15 @@ export class LaunchForm implements vscode.Disposable {
     for (const field of paths) await this.#look(field);
   }
 
-  async #choose(field: string): Promise<void> {
+  async #choose(field: string, index: number): Promise<void> {
     if (!isPathField(field)) return;
     const chosen = await this.launcher.choosePath(pathKind(field));
     if (chosen === undefined) return;
-    await this.#set({ [field]: chosen });
-    this.#send({ type: 'values', values: { [field]: chosen } });
+    const lines = (this.#values[field] ?? '').split('\n');
+    if (index < lines.length) lines[index] = chosen;
+    const value = lines.join('\n');
+    await this.#set({ [field]: value });
+    this.#send({ type: 'values', values: { [field]: value } });
   }
 
   async #usePreset(id: string): Promise<void> {
@@ -147,9 +150,14 @@ export class LaunchForm implements vscode.Disposable {
     return tooLong ? { ...texts, 'plan.max_length': String(most) } : texts;
   }
 
+  /** What a field names, of a dataset one a line; empty for nothing. */
   #path(field: PathField): string {
+    return this.#paths(field).join('\n');
+  }
+
+  #paths(field: PathField): string[] {
     const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
-    return resolvePath(this.#values[field] ?? '', folder, homedir());
+    return pathLines(this.#values[field] ?? '').map((line) => resolvePath(line, folder, homedir()));
   }
 
   async #lookAll(): Promise<void> {
@@ -212,7 +220,7 @@ export class LaunchForm implements vscode.Disposable {
 
   #blocked(problems: Readonly<Record<string, string>>): string {
     if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
-    if (this.launcher.runsFolderFor(this.#path('dataset')) === undefined) return 'Runs are kept in the folder that is open. Open one first.';
+    if (this.launcher.runsFolderFor(this.#paths('dataset')[0] ?? '') === undefined) return 'Runs are kept in the folder that is open. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
     if (this.#starting) return 'The run is being started.';
     const count = Object.keys(problems).length;
@@ -235,11 +243,11 @@ export class LaunchForm implements vscode.Disposable {
     this.#forecaster.update({ ...this.#chosen(), ...options });
   }
 
-  #chosen(): { dataset: string; evalDataset: string | undefined; model: string } {
-    const evalDataset = this.#path('evalDataset');
+  #chosen(): { dataset: string[]; evalDataset: string[] | undefined; model: string } {
+    const evalDataset = this.#paths('evalDataset');
     return {
-      dataset: this.#path('dataset'),
-      evalDataset: evalDataset === '' ? undefined : evalDataset,
+      dataset: this.#paths('dataset'),
+      evalDataset: evalDataset.length === 0 ? undefined : evalDataset,
       model: this.#path('model'),
     };
   }
@@ -274,10 +282,10 @@ export class LaunchForm implements vscode.Disposable {
       const [[field, what] = ['', '']] = Object.entries(problems);
       throw new WishboneError('a field of the form is wrong, so no config can be made of it', field, what, ExitCode.usage);
     }
-    const { dataset, evalDataset = '', model } = this.#chosen();
-    const values = { ...this.#values, dataset, evalDataset, model };
+    const { dataset, evalDataset = [], model } = this.#chosen();
+    const values = { ...this.#values, dataset: dataset.join('\n'), evalDataset: evalDataset.join('\n'), model };
     const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
-    const begin = folder ?? (dataset === '' ? homedir() : path.dirname(dataset));
+    const begin = folder ?? (dataset[0] === undefined ? homedir() : path.dirname(dataset[0]));
     const settings = configSettings(values, options, this.#preset);
     await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);

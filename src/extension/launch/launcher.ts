@@ -108,17 +108,17 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   async duplicate(config: RunConfig): Promise<void> {
     const { dataset, eval_dataset: evaluation, model, plan } = config;
     // Pairs that were held out will be again.
-    const evalDataset = plan.eval_fraction > 0 ? undefined : evaluation?.path;
-    const values = valuesOf({ dataset: dataset.path, evalDataset, model: model.path, options: config });
+    const evalDataset = plan.eval_fraction > 0 || evaluation === undefined ? undefined : (evaluation.names ?? evaluation.path);
+    const values = valuesOf({ dataset: dataset.names ?? dataset.path, evalDataset, model: model.path, options: config });
     this.#open({ values, preset: '' });
   }
 
-  /** Opens a form with what a run config of one dataset says. What it leaves out is the likeliest file and model. */
+  /** Opens a form with what a run config says. What it leaves out is the likeliest file and model. */
   async launchConfig(config: ConfigFile): Promise<void> {
     const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder } = config;
     const likely = given !== undefined && folder !== undefined ? undefined : await this.likelyPaths(given?.[0]);
-    const [dataset, model] = [given?.[0] ?? likely?.dataset, folder ?? likely?.model];
-    const values = valuesOf({ dataset, evalDataset: evalDataset?.[0], model, options: resolveConfig(config) });
+    const [dataset, model] = [given ?? likely?.dataset, folder ?? likely?.model];
+    const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
     this.#open({ values: { ...values, name }, preset });
   }
 
@@ -243,13 +243,14 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 }
 
 function valuesOf(of: {
-  readonly dataset?: string | undefined;
-  readonly evalDataset?: string | undefined;
+  readonly dataset?: string | readonly string[] | undefined;
+  readonly evalDataset?: string | readonly string[] | undefined;
   readonly model?: string | undefined;
   readonly options: LaunchOptions;
 }): Values {
   const { dataset = '', evalDataset = '', model = '', options } = of;
-  return { name: '', dataset, evalDataset, model, ...optionTexts(options) };
+  const lines = (paths: string | readonly string[]): string => [paths].flat().join('\n');
+  return { name: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
 }
 
 function givenPath(argument: unknown): string | undefined {

@@ -1,6 +1,5 @@
 import * as vscode from 'vscode';
 
-import { isOfOneFile } from '../../core/config-file/index.js';
 import type { Launcher } from '../launch/launcher.js';
 import type { RunPanels } from '../panel/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -8,7 +7,6 @@ import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
-import { duplicateAsConfig } from '../run-config/duplicate.js';
 import { DatasetsView } from './datasets-view.js';
 import { DevicesView } from './devices-view.js';
 import { RunsView } from './runs-view.js';
@@ -37,9 +35,7 @@ export function startViews(
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);
-      if (run === undefined) return;
-      if (isOfOneFile(run.config)) await launcher.duplicate(run.config);
-      else await duplicateAsConfig(run);
+      if (run !== undefined) await launcher.duplicate(run.config);
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),

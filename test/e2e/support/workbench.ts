@@ -86,7 +86,8 @@ export class Workbench {
 
   /** Saves under this path in the file dialog of VS Code in a browser, which reads the folder before it listens. */
   async saveAs(file: string): Promise<void> {
-    await until('the dialog suggests a name', async () => /\.\w+$/.test(await this.#input.inputValue({ timeout: 1000 })));
+    // Hidden, the box still holds what was typed into it last.
+    await until('the dialog suggests a name', async () => (await this.#input.isVisible()) && /\.\w+$/.test(await this.#input.inputValue({ timeout: 1000 })));
     await until(`${file} is saved`, async () => {
       if (!(await this.#input.isVisible())) return true;
       await this.#input.fill(file);

@@ -25,6 +25,18 @@ test('a form that is saved as a config and read again is as it was, with and wit
   }
 });
 
+test('several files, wildcards and weights are written as a list, paths near the config relative to it', () => {
+  const preset = PRESETS[0]!;
+  const options = { plan: preset.plan, training: preset.training, runner: DEFAULT_RUNNER };
+  const values = { ...optionTexts(options), ...paths, dataset: '/w/a.jsonl:0.5\n\n /w/more/*.jsonl ', evalDataset: '/w/held.jsonl' };
+  const text = configText(configSettings(values, options, preset.id), '/w');
+  assert.match(text, /"dataset": \["a\.jsonl:0\.5","more\/\*\.jsonl"\]/);
+  const config = parseConfigFile(text, '/w/run.wishbone.json');
+  assert.deepEqual(config.dataset, ['/w/a.jsonl:0.5', '/w/more/*.jsonl']);
+  assert.deepEqual(config.evalDataset, ['/w/held.jsonl']);
+  assert.equal(configName({ ...values, name: '' }), 'a.wishbone.json');
+});
+
 test('what a preset says is not said again', () => {
   const preset = PRESETS[0]!;
   const options = { plan: preset.plan, training: preset.training, runner: DEFAULT_RUNNER };

@@ -18,10 +18,10 @@ const state = {
 };
 
 test('what the page may ask, and nothing else', () => {
-  for (const message of [{ type: 'ready' }, { type: 'start' }, { type: 'save-config' }, { type: 'set', field: 'dataset', value: 'a' }, { type: 'choose', field: 'model' }, { type: 'preset', id: 'quick' }]) {
+  for (const message of [{ type: 'ready' }, { type: 'start' }, { type: 'save-config' }, { type: 'set', field: 'dataset', value: 'a' }, { type: 'choose', field: 'dataset', index: 1 }, { type: 'preset', id: 'quick' }]) {
     assert.deepEqual(readLaunchMessage(message), message);
   }
-  for (const bad of [null, 'start', { type: 'erase' }, { type: 'set', field: 'dataset' }, { type: 'set', field: 1, value: '' }, { type: 'set', field: 'name', value: 'x'.repeat(30_000) }, { type: 'choose' }]) {
+  for (const bad of [null, 'start', { type: 'erase' }, { type: 'set', field: 'dataset' }, { type: 'set', field: 1, value: '' }, { type: 'set', field: 'name', value: 'x'.repeat(30_000) }, { type: 'choose' }, { type: 'choose', field: 'model', index: -1 }]) {
     assert.equal(readLaunchMessage(bad), undefined);
   }
 });
