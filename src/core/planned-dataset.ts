@@ -70,7 +70,7 @@ export async function obtainPlan(
   if (unchanged) {
     const json = JSON.stringify(facts);
     await cache.put('plans', key, 'json', (file) =>
-      writeFileAtomically(file, async (handle) => void (await handle.writeFile(json))),
+      writeFileAtomically(file, async (handle) => void (await handle.writeFile(`${sha256Of(json)}\n${json}`))),
     );
   }
   const writer = (name: string, made: Plan) => async (file: string) => {
@@ -116,12 +116,11 @@ async function fromCache(
 
 /** The facts of a cached plan, with the files' names as they are now: the same content may lie elsewhere. */
 async function readFacts(file: string, { sources, evalSources }: FoundDataset): Promise<Facts | undefined> {
-  let facts: Facts;
-  try {
-    facts = JSON.parse(await readFile(file, 'utf8')) as Facts;
-  } catch {
-    return undefined;
-  }
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const json = text.slice(text.indexOf('\n') + 1);
+  // Damaged, or of an earlier version: the plan is made again.
+  if (text !== `${sha256Of(json)}\n${json}`) return undefined;
+  const facts = JSON.parse(json) as Facts;
   const { summary, reference, evalReference } = facts;
   if (summary.files.length !== sources.length) return undefined;
   const renamed = <File extends { readonly path: string }>(files: readonly File[], now: typeof sources): File[] =>
@@ -153,10 +152,14 @@ function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Fact
   };
 }
 
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
 function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): string {
   const { file: _, ...shape } = context.model.config;
   const all = ['plan', planVersion, version, key, plan, shape, context.model.parameters];
-  return createHash('sha256').update(JSON.stringify(all)).digest('hex');
+  return sha256Of(JSON.stringify(all));
 }
 
 function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {

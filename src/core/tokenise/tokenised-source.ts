@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Dataset, type DatasetForm, type DatasetSource, type PairCounts, type ReadOptions } from '../dataset/index.js';
+import { Dataset, type DatasetForm, datasetForms, type DatasetSource, type PairCounts, type ReadOptions } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
 import { DiskCache } from '../disk-cache.js';
 import { WishboneError } from '../errors.js';
@@ -102,12 +102,25 @@ async function fromCache(
   if (file === undefined) return undefined;
   try {
     const { store, about } = await TokenStore.load(file);
-    return { store, ...(JSON.parse(about) as SourceFacts) };
+    return { store, ...parseFacts(about) };
   } catch (error) {
     if (!(error instanceof WishboneError) && !(error instanceof SyntaxError)) throw error;
     await cache.drop(file);
     return undefined;
   }
+}
+
+/** @throws SyntaxError when the text is none of ours */
+function parseFacts(text: string): SourceFacts {
+  const facts = JSON.parse(text) as Partial<SourceFacts> | null;
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+  const { sha256, form, rows, counts } = facts ?? {};
+  const isWhole =
+    /^[0-9a-f]{64}$/.test(String(sha256)) &&
+    datasetForms.includes(form as DatasetForm) &&
+    [rows, counts?.made, counts?.dropped].every(isCount);
+  if (!isWhole) throw new SyntaxError('what is known of the file is not whole');
+  return facts as SourceFacts;
 }
 
 /** Hashes of all files, in their order. */

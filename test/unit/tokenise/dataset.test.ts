@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
+import { obtainPlan } from '../../../src/core/planned-dataset.js';
 import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
@@ -130,6 +131,25 @@ test('cached tokens with bytes changed or cut off are taken as tokens that hold,
       for (const { chosen, rejected, promptLength } of pairs) {
         assert.ok(promptLength >= 1 && promptLength < Math.min(chosen.length, rejected.length));
       }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('what is kept of a plan, with bytes changed or cut off, is the same or made again', async (t) => {
+  const asked = await request(t, rows(8));
+  const { summary, reference } = await obtainPlan(asked, {}, { files: false });
+  const folder = path.join(asked.cacheFolder, 'plans');
+  const file = path.join(folder, (await readdir(folder)).find((name) => name.endsWith('.json')) as string);
+  const bytes = await readFile(file);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, change, isCut) => {
+      const damaged = Buffer.from(bytes);
+      damaged[at]! ^= change;
+      await writeFile(file, isCut ? damaged.subarray(0, at) : damaged);
+      const again = await obtainPlan(asked, {}, { files: false });
+      assert.deepEqual({ ...again.summary, seconds: 0 }, { ...summary, seconds: 0 });
+      assert.deepEqual(again.reference, reference);
     }),
     { numRuns: 60 },
   );
