@@ -131,8 +131,13 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       const fault = findJsonFault(text, at);
-      if (typeof fault === 'number') throw error;
-      yield { ...place, error: faultAt(fault.offset, fault.what) };
+      if (typeof fault === 'number') {
+        // A value, and another right behind it.
+        const next = skipSpace(fault);
+        yield { ...place, error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`) };
+      } else {
+        yield { ...place, error: faultAt(fault.offset, fault.what) };
+      }
       return;
     }
     at = skipSpace(end);

@@ -77,7 +77,7 @@ test('schema and reader accept and refuse the same values of every option', () =
     fc.assert(
       fc.property(value, (drawn) => {
         // What a text must look like is the reader's alone to say.
-        if (isText && typeof drawn === 'string') return;
+        if (isText && [drawn].flat().some((text) => typeof text === 'string')) return;
         if (JSON.stringify(drawn).includes('"pattern":"')) return;
         const config = { version: 1, [section]: { [name]: drawn } };
         assert.equal(validate(config), reads(config), JSON.stringify(config));

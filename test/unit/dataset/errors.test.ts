@@ -40,6 +40,13 @@ const cases: readonly Case[] = [
     where: ':3:1',
   },
   {
+    name: 'a number right before an object of a list',
+    content: `[0\n${JSON.stringify(good)}]`,
+    file: 'pairs.json',
+    what: /found "\{" where "," or "\]" should be/,
+    where: ':2:1',
+  },
+  {
     name: 'a list that is not closed',
     content: `[${JSON.stringify(good)}`,
     file: 'pairs.json',
