@@ -187,6 +187,20 @@ def write_plan(file: Path, batches: list[Batch], shared: bool, config: dict) -> 
     save_file(tensors, file, metadata={"wishbone": json.dumps(metadata)})
 
 
+def linear_sizes(shape: Shape) -> dict[str, tuple[int, int]]:
+    """(outputs, inputs) of the linear layers of a block, by their names in it."""
+    heads, keys = shape.head_dim * shape.heads, shape.head_dim * shape.kv_heads
+    return {
+        "self_attn.q_proj": (heads, shape.hidden),
+        "self_attn.k_proj": (keys, shape.hidden),
+        "self_attn.v_proj": (keys, shape.hidden),
+        "self_attn.o_proj": (shape.hidden, heads),
+        "mlp.gate_proj": (shape.intermediate, shape.hidden),
+        "mlp.up_proj": (shape.intermediate, shape.hidden),
+        "mlp.down_proj": (shape.hidden, shape.intermediate),
+    }
+
+
 def write_model(folder: Path, shape: Shape, seed: int, device: str) -> dict:
     """Random weights, large enough for attention and probabilities far from uniform, and norms away from one."""
     folder.mkdir()
@@ -200,24 +214,14 @@ def write_model(folder: Path, shape: Shape, seed: int, device: str) -> dict:
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     generator = torch.Generator(device).manual_seed(seed)
-    heads = shape.head_dim * shape.heads
-    keys = shape.head_dim * shape.kv_heads
     sizes = {"model.embed_tokens.weight": (shape.vocab, shape.hidden), "model.norm.weight": (shape.hidden,)}
     if not shape.tied:
         sizes["lm_head.weight"] = (shape.vocab, shape.hidden)
     for layer in range(shape.layers):
         prefix = f"model.layers.{layer}."
-        sizes |= {
-            prefix + "input_layernorm.weight": (shape.hidden,),
-            prefix + "self_attn.q_proj.weight": (heads, shape.hidden),
-            prefix + "self_attn.k_proj.weight": (keys, shape.hidden),
-            prefix + "self_attn.v_proj.weight": (keys, shape.hidden),
-            prefix + "self_attn.o_proj.weight": (shape.hidden, heads),
-            prefix + "post_attention_layernorm.weight": (shape.hidden,),
-            prefix + "mlp.gate_proj.weight": (shape.intermediate, shape.hidden),
-            prefix + "mlp.up_proj.weight": (shape.intermediate, shape.hidden),
-            prefix + "mlp.down_proj.weight": (shape.hidden, shape.intermediate),
-        }
+        for norm, part in (("input_layernorm", "self_attn."), ("post_attention_layernorm", "mlp.")):
+            sizes[f"{prefix}{norm}.weight"] = (shape.hidden,)
+            sizes |= {f"{prefix}{n}.weight": size for n, size in linear_sizes(shape).items() if n.startswith(part)}
     tensors = {}
     for name, size in sizes.items():
         value = torch.randn(size, generator=generator, device=device)
@@ -235,13 +239,7 @@ def write_model(folder: Path, shape: Shape, seed: int, device: str) -> dict:
 def write_adapter(folder: Path, shape: Shape, seed: int) -> None:
     """A LoRA adapter on every linear layer, in PEFT's format, that changes what they give by about a fifth."""
     folder.mkdir()
-    heads, keys = shape.head_dim * shape.heads, shape.head_dim * shape.kv_heads
-    modules = {
-        "self_attn.q_proj": (heads, shape.hidden), "self_attn.k_proj": (keys, shape.hidden),
-        "self_attn.v_proj": (keys, shape.hidden), "self_attn.o_proj": (shape.hidden, heads),
-        "mlp.gate_proj": (shape.intermediate, shape.hidden), "mlp.up_proj": (shape.intermediate, shape.hidden),
-        "mlp.down_proj": (shape.hidden, shape.intermediate),
-    }
+    modules = linear_sizes(shape)
     config = {
         "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": None, "bias": "none",
         "r": ADAPTER_RANK, "lora_alpha": 2 * ADAPTER_RANK, "target_modules": [name.split(".")[1] for name in modules],

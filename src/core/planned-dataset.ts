@@ -8,6 +8,7 @@ import { writePlan, type Plan } from './plan/index.js';
 import { evalPlanFor, planFor, summarise, type PlanSummary } from './prepare.js';
 import type { WorkOptions } from './progress.js';
 import type { DatasetFileReference, DatasetReference } from './run/config.js';
+import { seal, unseal } from './sealed-text.js';
 import { findDataset, tokeniseDataset, type DatasetFile, type DatasetRequest, type FoundDataset } from './tokenise/index.js';
 import type { TokenisedDataset } from './tokenise/index.js';
 
@@ -68,9 +69,9 @@ export async function obtainPlan(
     if (evaluation) await cache.put('plans', `${key}-eval`, 'safetensors', (file) => writeShared(file, evaluation));
   }
   if (unchanged) {
-    const json = JSON.stringify(facts);
+    const sealed = seal(JSON.stringify(facts));
     await cache.put('plans', key, 'json', (file) =>
-      writeFileAtomically(file, async (handle) => void (await handle.writeFile(`${sha256Of(json)}\n${json}`))),
+      writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))),
     );
   }
   const writer = (name: string, made: Plan) => async (file: string) => {
@@ -116,10 +117,8 @@ async function fromCache(
 
 /** The facts of a cached plan, with the files' names as they are now: the same content may lie elsewhere. */
 async function readFacts(file: string, { sources, evalSources }: FoundDataset): Promise<Facts | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const json = text.slice(text.indexOf('\n') + 1);
-  // Damaged, or of an earlier version: the plan is made again.
-  if (text !== `${sha256Of(json)}\n${json}`) return undefined;
+  const json = unseal(await readFile(file, 'utf8').catch(() => ''));
+  if (json === undefined) return undefined;
   const facts = JSON.parse(json) as Facts;
   const { summary, reference, evalReference } = facts;
   if (summary.files.length !== sources.length) return undefined;
@@ -152,14 +151,10 @@ function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Fact
   };
 }
 
-function sha256Of(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
 function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): string {
   const { file: _, ...shape } = context.model.config;
   const all = ['plan', planVersion, version, key, plan, shape, context.model.parameters];
-  return sha256Of(JSON.stringify(all));
+  return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
 function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {

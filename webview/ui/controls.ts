@@ -119,6 +119,13 @@ export function createTextField({ label, value, placeholder, onInput }: TextFiel
   };
 }
 
+/** A button that asks for a file or folder with a dialog. @param which of several, for screen readers */
+export function createChooser(label: string, which: string, onChoose: () => void): HTMLElement {
+  const choose = createButton({ label: 'Choose…', title: `Choose ${label}`, onClick: onChoose });
+  choose.setAttribute('aria-label', `Choose ${label.toLowerCase()}${which}`);
+  return choose;
+}
+
 export interface CheckboxOptions {
   readonly label: string;
   readonly checked: boolean;

@@ -1,5 +1,5 @@
 import type { FieldSpec } from '../../src/protocol/form.js';
-import { createButton, createCheckbox, createDropdown, createTextField } from './controls.js';
+import { createCheckbox, createChooser, createDropdown, createTextField } from './controls.js';
 import { element, setText } from './dom.js';
 import { createLosses } from './losses.js';
 import { createPaths } from './paths.js';
@@ -33,7 +33,8 @@ export class Field {
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
     // A checkbox has its label beside it.
     const head = spec.kind === 'flag' ? [] : [label];
-    const control = spec.kind === 'path' ? withChooser(this.#control.root, spec.label, () => actions.onChoose(0)) : this.#control.root;
+    const chooser = spec.kind === 'path' ? [createChooser(spec.label, '', () => actions.onChoose(0))] : [];
+    const control = chooser.length > 0 ? element('div', { class: 'path-row' }, this.#control.root, ...chooser) : this.#control.root;
     this.root = element('div', { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id }, ...head, control, this.#text);
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
@@ -64,12 +65,6 @@ export class Field {
   focus(): void {
     this.#control.root.focus();
   }
-}
-
-function withChooser(control: HTMLElement, label: string, onChoose: () => void): HTMLElement {
-  const choose = createButton({ label: 'Choose…', title: `Choose ${label}`, onClick: onChoose });
-  choose.setAttribute('aria-label', `Choose ${label.toLowerCase()}`);
-  return element('div', { class: 'path-row' }, control, choose);
 }
 
 function controlOf({ kind, label, choices }: FieldSpec, value: string, actions: FieldActions): FieldControl {

@@ -99,9 +99,12 @@ TEST_CASE("the whole model's gradient agrees with central differences of the dou
             std::vector<double>& values = moved.at(name);
             const double size = std::sqrt(dot(gradient, gradient));
             REQUIRE(size > 0);
+            // A key's bias moves all scores of a query by nearly the same, which the softmax takes out again:
+            // its gradient is small differences of large numbers, whose rounding depends on the processor.
+            const double close = name.ends_with("k_proj.bias") ? 5e-5 : 2e-5;
             for (int i = 0; i < 2; ++i) {
                 const std::vector<double> direction = random_values(fixture.random, values.size());
-                CHECK(std::abs(dot(gradient, direction) - slope(loss, values, direction)) < 5e-5 * size);
+                CHECK(std::abs(dot(gradient, direction) - slope(loss, values, direction)) < close * size);
             }
             // Along the gradient itself the slope is its length: nothing can be missing or scaled.
             std::vector<double> unit = gradient;

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { Dataset, type DatasetForm, datasetForms, type DatasetSource, type PairCounts, type ReadOptions } from '../dataset/index.js';
+import { Dataset, type DatasetForm, type DatasetSource, type PairCounts, type ReadOptions } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
 import { DiskCache } from '../disk-cache.js';
 import { WishboneError } from '../errors.js';
 import type { ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../progress.js';
 import type { PlanOptions } from '../run/config.js';
+import { seal, unseal } from '../sealed-text.js';
 import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 
@@ -89,7 +90,7 @@ export async function tokeniseSource(
   const facts: SourceFacts = { sha256: dataset.sha256, form: dataset.form, rows, counts };
   // A file that changed between hashing and reading: what was read counts, and is not kept under the other's key.
   if (facts.sha256 === sha256) {
-    await cache.put('tokens', key, 'safetensors', (file) => store.save(file, JSON.stringify(facts)));
+    await cache.put('tokens', key, 'safetensors', (file) => store.save(file, seal(JSON.stringify(facts))));
   }
   return { source, store, ...facts };
 }
@@ -102,25 +103,14 @@ async function fromCache(
   if (file === undefined) return undefined;
   try {
     const { store, about } = await TokenStore.load(file);
-    return { store, ...parseFacts(about) };
+    const facts = unseal(about);
+    if (facts === undefined) throw new WishboneError('what is known of the file is damaged', file, 'remove the file; it is made again');
+    return { store, ...(JSON.parse(facts) as SourceFacts) };
   } catch (error) {
     if (!(error instanceof WishboneError) && !(error instanceof SyntaxError)) throw error;
     await cache.drop(file);
     return undefined;
   }
-}
-
-/** @throws SyntaxError when the text is none of ours */
-function parseFacts(text: string): SourceFacts {
-  const facts = JSON.parse(text) as Partial<SourceFacts> | null;
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  const { sha256, form, rows, counts } = facts ?? {};
-  const isWhole =
-    /^[0-9a-f]{64}$/.test(String(sha256)) &&
-    datasetForms.includes(form as DatasetForm) &&
-    [rows, counts?.made, counts?.dropped].every(isCount);
-  if (!isWhole) throw new SyntaxError('what is known of the file is not whole');
-  return facts as SourceFacts;
 }
 
 /** Hashes of all files, in their order. */

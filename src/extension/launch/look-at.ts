@@ -19,11 +19,12 @@ export interface Looked {
   readonly model?: ModelInfo;
 }
 
+/** Of a dataset of many files only so many are read from to say what they are. */
+const MOST_LOOKED_INTO = 8;
+
 /** Fields that name files and folders. */
 const KINDS = { dataset: 'dataset', evalDataset: 'dataset', model: 'model', 'training.reference_model': 'model' } as const;
 export type PathField = keyof typeof KINDS;
-/** So many different forms are named; files beyond are not looked into. */
-const MOST_FORMS = 3;
 export const PATH_FIELDS = Object.keys(KINDS) as PathField[];
 
 export function isPathField(field: string): field is PathField {
@@ -49,15 +50,16 @@ async function lookAtDataset(names: string): Promise<Looked> {
     const which = names.includes('\n') ? ` (${path.basename(error.where)})` : '';
     return { path: names, problem: `${sentence(error.what)}${which}: ${error.advice}` };
   }
+  if (files.length === 0) return { path: names, problem: 'There is no such file' };
   const forms = new Set<DatasetForm>();
-  for (const file of files) {
+  for (const [index, file] of files.entries()) {
     const isFile = await vscode.workspace.fs.stat(vscode.Uri.file(file)).then(
       ({ type }) => (type & vscode.FileType.File) !== 0,
       () => false,
     );
-    if (!isFile) return { path: names, problem: `There is no such file${files.length > 1 ? `: ${path.basename(file)}` : ''}` };
-    if (forms.size > 0 && forms.size === MOST_FORMS) continue;
-    const form = await datasetForm(file);
+    // Kept with its files: the one that is missing may be saved next.
+    if (!isFile) return { path: names, files, problem: `There is no such file${files.length > 1 ? `: ${path.basename(file)}` : ''}` };
+    const form = index < MOST_LOOKED_INTO ? await datasetForm(file) : undefined;
     // A file whose first row is broken may still be one: planning says what is wrong with it, and where.
     if (form !== undefined) forms.add(form);
   }
