@@ -68,10 +68,16 @@ export class TextEditor {
   async hover(): Promise<string> {
     // Where the mouse lies, another one would come up.
     await this.#page.mouse.move(5, 5);
-    await this.#page.keyboard.press('Control+K');
-    await this.#page.keyboard.press('Control+I');
     const hover = this.#page.locator('.monaco-resizable-hover:visible, .monaco-hover:visible').first();
-    await hover.waitFor();
+    await until('the hover comes', async () => {
+      await this.#page.keyboard.press('Control+K');
+      await this.#page.keyboard.press('Control+I');
+      // While a theme is changed keys can be lost.
+      return hover.waitFor({ timeout: 5000 }).then(
+        () => true,
+        () => false,
+      );
+    });
     // It fades in, which a picture would show.
     await until('the hover is drawn', () => hover.evaluate((shown) => shown.getAnimations({ subtree: true }).length === 0));
     return (await hover.innerText()).replaceAll('\u00a0', ' ');
