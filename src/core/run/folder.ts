@@ -245,7 +245,8 @@ export async function activeRuns(runsFolder: string): Promise<string[]> {
   return active;
 }
 
-async function runFolders(runs: string): Promise<string[]> {
+/** Absolute paths of the runs of a folder, whole or not; none when there is no such folder. */
+export async function runFolders(runs: string): Promise<string[]> {
   try {
     const entries = await readdir(runs, { withFileTypes: true });
     return entries

@@ -41,6 +41,7 @@ export { EVAL_COLUMNS, type EvalColumn, type EvalRow, type Pace, RunHistory, STE
 export { type CsvRun, historyCsv } from './csv.js';
 export { type Divergence, divergences } from './divergence.js';
 export { type ConfigDifference, configDifferences } from './config-diff.js';
+export { type RunsChange, RunsWatcher } from './watch.js';
 export { crashAdvice, type Ended } from './crash-advice.js';
 export { isActive, isResumable, runState, type RunState, stateOf } from './state.js';
 export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';

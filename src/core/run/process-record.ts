@@ -16,7 +16,7 @@ export interface ProcessRecord extends ProcessIdentity {
   readonly ended?: { readonly exitCode: number | null; readonly signal: string | null };
 }
 
-const PROCESS_FILE = 'process.json';
+export const PROCESS_FILE = 'process.json';
 
 /** The record, or undefined when there is none or it is not one. */
 export async function readProcessRecord(folder: string): Promise<ProcessRecord | undefined> {

@@ -32,6 +32,8 @@ export class RunActions {
       await startRunner(folder, { resume });
     } finally {
       await this.store.notice(folder).catch((error: unknown) => this.problems.log(error));
+      // The folder may be one that nobody watches yet.
+      void this.store.look();
       this.starting.delete(folder);
     }
   }

@@ -1,8 +1,6 @@
-import path from 'node:path';
-
 import * as vscode from 'vscode';
 
-import { LABELS_FILE, listRun, listRuns, type RunListing } from '../../core/run/index.js';
+import { listRun, listRuns, type RunListing } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';
@@ -16,6 +14,8 @@ export class RunCatalog implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<RunListing | undefined>();
   readonly #disposables: vscode.Disposable[] = [this.#changed];
   #loading: Promise<void> | undefined;
+  /** What was told of runs while their folders are being read. */
+  #told: Map<string, RunListing> | undefined;
   /** Fires with the run that changed, or with undefined when runs came or went. */
   readonly onDidChange = this.#changed.event;
 
@@ -38,53 +38,65 @@ export class RunCatalog implements vscode.Disposable {
 
   /** Looks at all folders again. */
   async refresh(): Promise<void> {
+    await this.store.look();
     this.#loading = undefined;
     this.#changed.fire(undefined);
   }
 
+  /** Looks at one run again, for somebody who has just written there. */
+  async look(folder: string): Promise<void> {
+    await this.store.relabel(folder);
+    await this.#look(folder);
+  }
+
   async #load(): Promise<void> {
+    const told = new Map<string, RunListing>();
+    this.#told = told;
     const lists = await Promise.all(this.store.runsFolders.map((folder) => listRuns(folder)));
+    // Another look has begun since, which knows more.
+    if (this.#told !== told) return this.#loading;
+    this.#told = undefined;
     this.#listings.clear();
     for (const listing of lists.flat()) this.#listings.set(listing.folder, listing);
+    // What was told while the folders were read is newer than what they said.
+    for (const [folder, listing] of told) this.#listings.set(folder, listing);
     for (const run of this.store.active) this.#listings.set(run.folder, listingOf(run));
   }
 
   #watch(): void {
     if (this.#disposables.length > 1) return;
-    // Folders appear whole and go whole; within one only the labels are of interest, the rest the store tells.
-    const folders = vscode.workspace.createFileSystemWatcher('**/.wishbone/runs/*', false, true, false);
-    const labels = vscode.workspace.createFileSystemWatcher(`**/.wishbone/runs/*/${LABELS_FILE}`);
-    const reload = (): void => void this.refresh();
-    const relabel = (uri: vscode.Uri): void => this.#look(path.dirname(uri.fsPath));
     this.#disposables.push(
-      folders,
-      labels,
-      folders.onDidCreate(reload),
-      folders.onDidDelete(reload),
-      labels.onDidCreate(relabel),
-      labels.onDidChange(relabel),
-      labels.onDidDelete(relabel),
-      vscode.workspace.onDidChangeWorkspaceFolders(reload),
+      this.store.onDidChangeFolders((change) => {
+        if (change.kind === 'runs') this.#reload();
+        else void this.#look(change.folder).catch((error: unknown) => this.problems.log(error));
+      }),
       this.store.onDidChange(({ run, change }) => {
-        if (run.gone) return reload();
+        if (run.gone) return this.#reload();
         const isNew = !this.#listings.has(run.folder);
         const listing = listingOf(run);
-        this.#listings.set(run.folder, listing);
+        this.#set(listing);
         this.#changed.fire(isNew || change.previous !== undefined ? undefined : listing);
       }),
     );
   }
 
-  #look(folder: string): void {
-    if (!this.#listings.has(folder)) return;
-    void this.store
-      .relabel(folder)
-      .then(() => listRun(folder))
-      .then((listing) => {
-        this.#listings.set(folder, listing);
-        this.#changed.fire(undefined);
-      })
-      .catch((error: unknown) => this.problems.log(error));
+  #reload(): void {
+    this.#loading = undefined;
+    this.#changed.fire(undefined);
+  }
+
+  async #look(folder: string): Promise<void> {
+    const live = this.store.active.find((run) => run.folder === folder);
+    const listing = live === undefined ? await listRun(folder) : listingOf(live);
+    // A folder that is no run any more goes with the next look at all of them.
+    if (listing.problem !== undefined && !this.#listings.has(folder)) return;
+    this.#set(listing);
+    this.#changed.fire(undefined);
+  }
+
+  #set(listing: RunListing): void {
+    this.#listings.set(listing.folder, listing);
+    this.#told?.set(listing.folder, listing);
   }
 }
 

@@ -41,6 +41,7 @@ export class RunCommands {
     });
     if (name === undefined) return;
     await writeLabels(run.folder, { ...(await readLabels(run.folder)), name: name.trim() });
+    await this.catalog.look(run.folder);
   }
 
   async tag(item: unknown): Promise<void> {
@@ -54,6 +55,7 @@ export class RunCommands {
     });
     if (text === undefined) return;
     await writeLabels(run.folder, { ...(await readLabels(run.folder)), tags: parseTags(text) });
+    await this.catalog.look(run.folder);
   }
 
   /** Several runs in one panel. */

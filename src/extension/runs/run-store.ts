@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { activeRuns, isActive, RUNS_FOLDER } from '../../core/run/index.js';
+import { activeRuns, isActive, type RunsChange, RunsWatcher } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import { LiveRun, type RunChange } from './live-run.js';
 
@@ -28,19 +28,26 @@ interface Entry {
 export class RunStore implements vscode.Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #changed = new vscode.EventEmitter<RunEvent>();
-  readonly #disposables: vscode.Disposable[] = [this.#changed];
+  readonly #foldersChanged = new vscode.EventEmitter<RunsChange>();
+  readonly #disposables: vscode.Disposable[] = [this.#changed, this.#foldersChanged];
+  #watchers: RunsWatcher[] = [];
   readonly onDidChange = this.#changed.event;
+  /** What happens to run folders on the disk, whoever does it. Fires once the store knows what it needs of it. */
+  readonly onDidChangeFolders = this.#foldersChanged.event;
 
   constructor(readonly problems: Problems) {
+    this.#watch();
     this.#disposables.push(
-      vscode.workspace.onDidChangeWorkspaceFolders(() => this.findActive()),
-      // A run that the command line or another window starts shows itself by the record of its process.
-      this.#watch(path.posix.join('.wishbone', 'runs', '*', 'process.json')),
+      vscode.workspace.onDidChangeWorkspaceFolders(() => {
+        this.#watch();
+        this.findActive();
+        this.#foldersChanged.fire({ kind: 'runs' });
+      }),
     );
   }
 
   dispose(): void {
-    for (const disposable of this.#disposables) disposable.dispose();
+    for (const disposable of [...this.#disposables, ...this.#watchers]) disposable.dispose();
     for (const { opening } of this.#entries.values())
       void opening.then(
         (run) => run.dispose(),
@@ -51,9 +58,7 @@ export class RunStore implements vscode.Disposable {
 
   /** Where each workspace folder keeps its runs. */
   get runsFolders(): string[] {
-    return (vscode.workspace.workspaceFolders ?? [])
-      .filter(({ uri }) => uri.scheme === 'file')
-      .map(({ uri }) => path.join(uri.fsPath, RUNS_FOLDER));
+    return this.#watchers.map(({ runs }) => runs);
   }
 
   /** The runs at work, latest first. */
@@ -101,11 +106,18 @@ export class RunStore implements vscode.Disposable {
 
   /** Looks for runs at work in the workspace, in the background. */
   findActive(): void {
-    for (const runsFolder of this.runsFolders) {
-      void activeRuns(runsFolder)
-        .then((folders) => Promise.all(folders.map((folder) => this.notice(folder))))
+    for (const watcher of this.#watchers) {
+      // Watched first: a run that starts while the others are looked through is then told of.
+      void watcher
+        .look()
+        .then(() => this.#noticeActive(watcher))
         .catch((error: unknown) => this.problems.log(error));
     }
+  }
+
+  /** Looks at the folders at once, for somebody who has just written there. */
+  async look(): Promise<void> {
+    await Promise.all(this.#watchers.map((watcher) => watcher.look()));
   }
 
   /** Looks at a run that may be at work; if it is, it stays watched until it ends. */
@@ -143,15 +155,30 @@ export class RunStore implements vscode.Disposable {
     entry.run?.dispose();
   }
 
-  #watch(pattern: string): vscode.Disposable {
-    const watcher = vscode.workspace.createFileSystemWatcher(`**/${pattern}`, false, false, true);
-    const look = (uri: vscode.Uri): void => {
-      const runs = path.dirname(path.dirname(uri.fsPath));
-      if (uri.scheme !== 'file' || !this.runsFolders.includes(runs)) return;
-      void this.notice(path.dirname(uri.fsPath)).catch((error: unknown) => this.problems.log(error));
-    };
-    watcher.onDidCreate(look);
-    watcher.onDidChange(look);
-    return watcher;
+  #watch(): void {
+    for (const watcher of this.#watchers.splice(0)) watcher.dispose();
+    this.#watchers = (vscode.workspace.workspaceFolders ?? [])
+      .filter(({ uri }) => uri.scheme === 'file')
+      .map(({ uri }) => {
+        const watcher: RunsWatcher = new RunsWatcher(uri.fsPath, (change) => {
+          this.#onFolders(watcher, change).catch((error: unknown) => this.problems.log(error));
+        });
+        return watcher;
+      });
+  }
+
+  async #onFolders(watcher: RunsWatcher, change: RunsChange): Promise<void> {
+    try {
+      // A run that the command line or another window starts shows itself by the record of its process.
+      if (change.kind === 'runs') await this.#noticeActive(watcher);
+      else if (change.file === 'process.json') await this.notice(change.folder);
+      else await this.relabel(change.folder);
+    } finally {
+      this.#foldersChanged.fire(change);
+    }
+  }
+
+  async #noticeActive({ runs }: RunsWatcher): Promise<void> {
+    await Promise.all((await activeRuns(runs)).map((folder) => this.notice(folder)));
   }
 }

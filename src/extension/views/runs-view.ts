@@ -54,6 +54,10 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     this.#disposables.push(
       this.tree,
       catalog.onDidChange((listing) => this.#onChange(listing)),
+      // Whatever was missed meanwhile: on some file systems nobody tells of changes.
+      this.tree.onDidChangeVisibility(({ visible }) => {
+        if (visible) void catalog.refresh();
+      }),
     );
   }
 
