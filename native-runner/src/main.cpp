@@ -67,6 +67,15 @@ void add_commands(CLI::App& app) {
     train->add_flag("--resume", train_arguments->resume, "Go on from the newest checkpoint");
     train->callback([=] { train_command(*train_arguments); });
 
+    auto* from_checkpoint = app.add_subcommand("export", "Write the model of a run's checkpoint as a Hugging Face folder");
+    auto export_arguments = std::make_shared<ExportArguments>();
+    from_checkpoint->add_option("run-folder", export_arguments->run_folder, "Folder of a run with checkpoints")->required();
+    from_checkpoint->add_option("--step", export_arguments->step, "Steps done at the checkpoint")
+        ->check(CLI::NonNegativeNumber)
+        ->required();
+    from_checkpoint->add_option("--out", export_arguments->out, "Folder to write; an older one is replaced")->required();
+    from_checkpoint->callback([=] { export_command(*export_arguments); });
+
     auto* logps = app.add_subcommand("logps", "Log-probability of every sequence of a plan");
     auto logps_arguments = std::make_shared<LogpsArguments>();
     logps->add_option("model", logps_arguments->model, "Hugging Face model folder")->required();

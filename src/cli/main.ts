@@ -3,6 +3,7 @@ import { version } from '../../package.json';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { addConvertCommand } from './convert.js';
 import { addCacheCommand } from './cache.js';
+import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { addPlanCommand } from './plan.js';
 import { addSampleCommand } from './sample.js';
@@ -24,6 +25,7 @@ function buildProgram(): Command {
   addTrainCommand(program);
   addSpeedupCommand(program);
   addSampleCommand(program);
+  addExportCommand(program);
   addConvertCommand(program);
   addCacheCommand(program);
   program.commands.forEach((command) =>

@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
 
-import { type Divergence, divergences, isActive } from '../core/run/index.js';
-import { formatDuration, formatMetric, sentence } from '../format.js';
+import { type Divergence, divergences, headline, isActive } from '../core/run/index.js';
+import { formatDuration, sentence } from '../format.js';
 import type { RunPanels } from './panel/run-panels.js';
 import { exportFolder } from './panel/view-model.js';
+import { figuresText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
 import type { RunStore } from './runs/run-store.js';
@@ -14,6 +15,8 @@ const LOG = 'Show Log';
 const RESUME = 'Resume';
 const MODEL = 'Reveal Model';
 const STOP = 'Stop Run';
+const BEST = 'Export Best';
+const STOP_BEST = 'Stop and Export Best';
 const DUPLICATE = 'Duplicate with Changes…';
 
 /** Tells of every run that ends while this window watches it. */
@@ -52,10 +55,12 @@ export function notifyOfDivergence(store: RunStore, actions: RunActions, panels:
   });
 }
 
-async function warn(run: LiveRun, { what, advice }: Divergence, actions: RunActions, panels: RunPanels): Promise<void> {
+async function warn(run: LiveRun, { kind, what, advice }: Divergence, actions: RunActions, panels: RunPanels): Promise<void> {
   const text = `${run.config.name}: ${what}. ${sentence(advice)}.`;
-  const choice = await vscode.window.showWarningMessage(text, OPEN, STOP, DUPLICATE);
+  const stop = kind === 'overfitting' && run.best?.kept === true ? STOP_BEST : STOP;
+  const choice = await vscode.window.showWarningMessage(text, OPEN, stop, DUPLICATE);
   if (choice === STOP) await actions.stop(run.folder);
+  else if (choice === STOP_BEST) await actions.stopAndExportBest(run);
   else if (choice === DUPLICATE) await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder);
   else await act(choice, run, actions, panels);
 }
@@ -63,14 +68,15 @@ async function warn(run: LiveRun, { what, advice }: Divergence, actions: RunActi
 function tell(run: LiveRun): Thenable<string | undefined> {
   const { name } = run.config;
   const { terminal } = run.history;
+  const best = run.best?.kept === true && run.best.folder === undefined && run.best.step !== run.history.step ? [BEST] : [];
   switch (terminal?.type) {
     case 'finished': {
-      const loss = run.history.latest('loss');
-      const text = `${name} finished in ${formatDuration(terminal.seconds)}${loss === undefined ? '' : `, loss ${formatMetric(loss)}`}.`;
-      return vscode.window.showInformationMessage(text, OPEN, ...(exportFolder(run) === undefined ? [] : [MODEL]));
+      const figures = headline(run.history);
+      const text = `${name} finished in ${formatDuration(terminal.seconds)}${figures === undefined ? '' : `: ${figuresText(figures)}`}.`;
+      return vscode.window.showInformationMessage(text, OPEN, ...best, ...(exportFolder(run) === undefined ? [] : [MODEL]));
     }
     case 'stopped':
-      return vscode.window.showInformationMessage(`${name} stopped after step ${terminal.step}.`, OPEN, RESUME);
+      return vscode.window.showInformationMessage(`${name} stopped after step ${terminal.step}.`, OPEN, ...best, RESUME);
     case 'failed':
       return vscode.window.showErrorMessage(
         `${name} failed: ${terminal.what}. Where: ${terminal.where}. ${sentence(terminal.advice)}.`,
@@ -96,6 +102,8 @@ async function act(choice: string | undefined, run: LiveRun, actions: RunActions
       return actions.showLog(run.folder);
     case MODEL:
       return actions.reveal(exportFolder(run) ?? run.folder);
+    case BEST:
+      return actions.exportBest(run.folder, run.config.name);
     case RESUME:
       await actions.resume(run);
       return panels.show(run.folder);

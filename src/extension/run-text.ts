@@ -1,7 +1,7 @@
 import path from 'node:path';
 
-import type { RunListing, RunState } from '../core/run/index.js';
-import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural } from '../format.js';
+import { type Headline, headline, type RunListing, type RunState } from '../core/run/index.js';
+import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural, sentence } from '../format.js';
 import type { LiveRun } from './runs/live-run.js';
 
 /** The icon of a state, as VS Code writes icons in labels. */
@@ -59,23 +59,47 @@ export function statusRows({ config, state, history }: Watched): [name: string, 
     ['Dataset', path.basename(config.dataset.path)],
     ['Model', path.basename(config.model.path)],
   ];
-  if (history.steps.length > 0) {
-    rows.push(
-      ['Loss', formatMetric(history.latest('loss'))],
-      ['Margin', formatMetric(history.latest('rewards/margins'))],
-      ['Accuracy', formatPercent(history.latest('rewards/accuracies'))],
-    );
-  }
+  rows.push(...figureRows(headline(history)));
   const { pace } = history;
   if (pace !== undefined)
     rows.push(['Speed', `${formatRate(pace.pairsPerSecond)} pairs/s, ${formatRate(pace.tokensPerSecond)} tokens/s`]);
   return rows;
 }
 
+/** A run's figures with what they are of: rows of name and value. */
+export function figureRows(figures: Headline | undefined): [name: string, value: string][] {
+  if (figures === undefined) return [];
+  const { of, step, pairs, loss, margin, accuracy, best } = figures;
+  const isEval = of === 'evaluation';
+  const name = (what: string): string => (isEval ? `Eval ${what}` : sentence(what));
+  const rows: [string, string][] = [
+    [name('loss'), formatMetric(loss)],
+    [name('margin'), formatMetric(margin)],
+    [name('accuracy'), formatPercent(accuracy)],
+    ['Figures of', isEval ? `${plural(pairs, 'eval pair')}, after step ${formatCount(step)}` : `the latest ${plural(pairs, 'pair')} trained on`],
+  ];
+  if (best !== undefined) rows.push(['Best evaluation', bestText(best)]);
+  return rows;
+}
+
+/** `step 40: loss 0.7300, accuracy 61%`. */
+export function bestText({ step, loss, accuracy }: NonNullable<Headline['best']>): string {
+  return `step ${formatCount(step)}: loss ${formatMetric(loss)}, accuracy ${formatPercent(accuracy)}`;
+}
+
+/** A run's figures in one line: those of the evaluation say so, and which was the best where that is not the latest. */
+export function figuresText(figures: Headline): string {
+  const { of, step, loss, accuracy, best } = figures;
+  const prefix = of === 'evaluation' ? 'eval ' : '';
+  const parts = [`${prefix}loss ${formatMetric(loss)}`, `${prefix}accuracy ${formatPercent(accuracy)}`];
+  if (best !== undefined && best.step !== step) parts.push(`best ${formatMetric(best.loss)} at step ${formatCount(best.step)}`);
+  return parts.join(' · ');
+}
+
 /** A run in the Runs view: what stands beside its name. */
 export function runDescription(listing: RunListing): string {
   if (listing.problem !== undefined) return 'cannot be read';
-  const { state, step, steps, margin, accuracy, secondsLeft, tags } = listing;
+  const { state, step, steps, figures, secondsLeft, tags } = listing;
   const parts: string[] = [];
   const counted = steps === undefined ? undefined : `${formatCount(step)}/${formatCount(steps)}`;
   if (state === 'running' && steps !== undefined && steps > 0) {
@@ -84,21 +108,18 @@ export function runDescription(listing: RunListing): string {
   } else if (state !== 'finished') {
     parts.push(STATE_NAMES[state], ...(counted === undefined || state === 'planned' ? [] : [counted]));
   }
-  if (accuracy !== undefined) parts.push(`accuracy ${formatPercent(accuracy)}`);
-  if (state === 'finished' && margin !== undefined) parts.push(`margin ${formatMetric(margin)}`);
+  if (figures !== undefined) parts.push(figuresText(figures));
   parts.push(...tags.map((tag) => `#${tag}`));
   return parts.join(' · ');
 }
 
 /** A run in the Runs view, told in full: rows of name and value. */
 export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name: string, value: string][] {
-  const { config, state, step, steps, loss, margin, accuracy, secondsLeft, tags, folder } = listing;
+  const { config, state, step, steps, figures, secondsLeft, tags, folder } = listing;
   const rows: [string, string][] = [['State', STATE_NAMES[state]]];
   if (steps !== undefined) rows.push(['Step', `${formatCount(step)} of ${formatCount(steps)}`]);
   if (secondsLeft !== undefined && state === 'running') rows.push(['Time left', formatDuration(secondsLeft)]);
-  if (loss !== undefined) rows.push(['Loss', formatMetric(loss)]);
-  if (margin !== undefined) rows.push(['Margin', formatMetric(margin)]);
-  if (accuracy !== undefined) rows.push(['Accuracy', formatPercent(accuracy)]);
+  rows.push(...figureRows(figures));
   rows.push(
     ['Dataset', `${path.basename(config.dataset.path)}, ${plural(config.dataset.pairs, 'pair')}`],
     ['Model', path.basename(config.model.path)],
@@ -118,13 +139,13 @@ export function listingText(listing: RunListing): { label: string; description: 
       detail: listing.problem.what,
     };
   }
-  const { config, state, step, steps, loss } = listing;
+  const { config, state, step, steps, figures } = listing;
   const progress = steps === undefined ? [] : [`step ${formatCount(step)} of ${formatCount(steps)}`];
-  const lastLoss = loss === undefined ? [] : [`loss ${formatMetric(loss)}`];
+  const judged = figures === undefined ? [] : [figuresText(figures)];
   return {
     // A list does not spin.
     label: `${STATE_ICONS[state].replace('~spin', '')} ${config.name}`,
-    description: [STATE_NAMES[state], ...progress, ...lastLoss].join(' · '),
+    description: [STATE_NAMES[state], ...progress, ...judged].join(' · '),
     detail: `${path.basename(config.dataset.path)} (${plural(config.dataset.pairs, 'pair')}) · ${path.basename(config.model.path)}`,
   };
 }

@@ -67,6 +67,24 @@ export type RunEnd =
       readonly log: readonly string[];
     };
 
+/** `evaluation`: of so many pairs, after `step`. `training`: a mean over so many pairs, the latest up to `step`. */
+export interface FiguresOf {
+  readonly of: 'evaluation' | 'training';
+  readonly step: number;
+  readonly pairs: number;
+}
+
+export interface BestStatus {
+  readonly step: number;
+  readonly loss: number | null;
+  readonly margin: number | null;
+  readonly accuracy: number | null;
+  /** Absolute path of its model; null when it is not exported. */
+  readonly exportPath: string | null;
+  /** Whether it can be exported. */
+  readonly kept: boolean;
+}
+
 export interface RunStatus {
   readonly state: PanelState;
   readonly phase: PanelPhase | null;
@@ -81,9 +99,13 @@ export interface RunStatus {
   readonly tokensPerSecond: number | null;
   /** Required FLOP/s over the device's measured rate, 0 to 1. */
   readonly speedOfLight: number | null;
+  /** What loss, margin and accuracy are of; null before the first step. */
+  readonly figures: FiguresOf | null;
   readonly loss: number | null;
   readonly margin: number | null;
   readonly accuracy: number | null;
+  /** The best evaluation so far; null without one. */
+  readonly best: BestStatus | null;
   readonly device: string | null;
   /** Newest step that a resume would go on from; null when it would begin again. */
   readonly checkpoint: number | null;
@@ -141,11 +163,13 @@ export type EvalSeriesName = (typeof EVAL_SERIES)[number];
 export interface EvalSeries {
   readonly step: Float64Array;
   readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
+  /** Step of the best one; null when none is. */
+  readonly best: number | null;
 }
 
 /** A sign that a run goes wrong. */
 export interface RunWarning {
-  readonly kind: 'not-finite' | 'collapse' | 'saturation';
+  readonly kind: 'not-finite' | 'collapse' | 'saturation' | 'overfitting';
   readonly what: string;
   readonly advice: string;
 }
@@ -180,6 +204,9 @@ export const PANEL_REQUESTS = [
   'resume',
   'reveal',
   'reveal-export',
+  'export-best',
+  'stop-and-export-best',
+  'reveal-best',
   'show-log',
   'follow-log',
   'leave-log',
@@ -282,6 +309,8 @@ function isStatus(value: unknown): value is RunStatus {
     ['secondsLeft', 'pairsPerSecond', 'tokensPerSecond', 'speedOfLight', 'loss', 'margin', 'accuracy'].every((name) =>
       isNumberOrNull(value[name]),
     ) &&
+    (value['figures'] === null || isFiguresOf(value['figures'])) &&
+    (value['best'] === null || isBest(value['best'])) &&
     (value['device'] === null || isText(value['device'])) &&
     (value['checkpoint'] === null || isCount(value['checkpoint'])) &&
     (value['end'] === null || isEnd(value['end'])) &&
@@ -289,6 +318,25 @@ function isStatus(value: unknown): value is RunStatus {
     value['warnings'].every(isWarning) &&
     isCount(value['skippedLines']) &&
     typeof value['mayAct'] === 'boolean'
+  );
+}
+
+function isFiguresOf(value: unknown): value is FiguresOf {
+  return (
+    isObject(value) &&
+    isOneOf(value['of'], ['evaluation', 'training']) &&
+    isCount(value['step']) &&
+    isCount(value['pairs'])
+  );
+}
+
+function isBest(value: unknown): value is BestStatus {
+  return (
+    isObject(value) &&
+    isCount(value['step']) &&
+    ['loss', 'margin', 'accuracy'].every((name) => isNumberOrNull(value[name])) &&
+    (value['exportPath'] === null || isText(value['exportPath'])) &&
+    typeof value['kept'] === 'boolean'
   );
 }
 
@@ -322,7 +370,7 @@ function isSeriesUpdate(value: unknown): value is SeriesUpdate {
 }
 
 function isEvalSeries(value: unknown): value is EvalSeries {
-  return isObject(value) && hasColumns(value, EVAL_SERIES);
+  return isObject(value) && hasColumns(value, EVAL_SERIES) && (value['best'] === null || isCount(value['best']));
 }
 
 function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
@@ -347,7 +395,7 @@ function isSample(value: unknown): value is SampleText {
 function isWarning(value: unknown): value is RunWarning {
   return (
     isObject(value) &&
-    isOneOf(value['kind'], ['not-finite', 'collapse', 'saturation']) &&
+    isOneOf(value['kind'], ['not-finite', 'collapse', 'saturation', 'overfitting']) &&
     isText(value['what']) &&
     isText(value['advice'])
   );

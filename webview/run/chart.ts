@@ -51,6 +51,8 @@ export class RunChart {
   #keys: Key[] = [];
   #lines: Line[] = [];
   #drawing: Drawing | undefined;
+  #muted = '';
+  #font = '';
 
   /** @param onStale called when the chart must be drawn again: a line was hidden or shown, or its size is another */
   constructor(options: ChartOptions, onStale: () => void) {
@@ -73,7 +75,10 @@ export class RunChart {
       // Chart.js calls it once while it is made, when there is nothing to draw anew.
       if (this.#drawing !== undefined) onStale();
     };
-    this.#chart = new Chart(this.#canvas, configuration(options, onResize));
+    this.#chart = new Chart(this.#canvas, {
+      ...configuration(options, onResize),
+      plugins: [{ id: 'best', beforeDatasetsDraw: () => this.#drawBest() }],
+    });
   }
 
   /** Takes over which runs there are. */
@@ -175,6 +180,8 @@ export class RunChart {
   setTheme(theme: Theme): void {
     for (const line of this.#lines) line.setTheme(theme);
     for (const { line, button } of this.#keys) button.style.setProperty('--key-color', line.color(theme));
+    this.#muted = theme.muted;
+    this.#font = `${Math.max(10, theme.fontSize - 2)}px ${theme.font}`;
     const font = { family: theme.font, size: Math.max(10, theme.fontSize - 2) };
     for (const axis of ['x', 'y']) {
       const scale = this.#chart.options.scales![axis]!;
@@ -183,6 +190,30 @@ export class RunChart {
       scale.border = { display: true, color: withAlpha(theme.grid, theme.highContrast ? 1 : 0.5) };
     }
     this.#chart.update('none');
+  }
+
+  /** Where the best evaluation was, of a chart with one run: a line from top to bottom with its name. */
+  #drawBest(): void {
+    const drawing = this.#drawing;
+    const line = this.#lines.find(({ isEval, hidden, run }) => isEval && !hidden && run.visible);
+    const x = drawing === undefined || line === undefined || line.several ? undefined : line.bestAt(drawing.axis);
+    if (x === undefined || x < drawing!.shown[0] || x > drawing!.shown[1]) return;
+    const { ctx, chartArea, scales } = this.#chart;
+    const at = Math.round(scales['x']!.getPixelForValue(x)) + 0.5;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = this.#muted;
+    ctx.setLineDash([3, 3]);
+    ctx.beginPath();
+    ctx.moveTo(at, chartArea.top);
+    ctx.lineTo(at, chartArea.bottom);
+    ctx.stroke();
+    ctx.font = this.#font;
+    ctx.textBaseline = 'top';
+    // Beside the line on the side with more room.
+    const isRight = at > (chartArea.left + chartArea.right) / 2;
+    ctx.textAlign = isRight ? 'right' : 'left';
+    ctx.fillText('best', at + (isRight ? -4 : 4), chartArea.top + 2);
+    ctx.restore();
   }
 
   #key(line: Line): Key {

@@ -1,5 +1,5 @@
-import { formatMetric, formatPercent, formatRate, formatRatio, plural } from '../../src/format.js';
-import type { PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
+import { formatCount, formatMetric, formatPercent, formatRate, formatRatio, plural, sentence } from '../../src/format.js';
+import type { BestStatus, PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { notices } from './notices.js';
@@ -7,26 +7,87 @@ import { activityText, barFraction, progressText, STATE_WORDS, timeText } from '
 
 type Ask = (request: PanelRequest) => void;
 
-const FIGURES = [
-  ['Loss', 'loss of the last step', (status: RunStatus) => formatMetric(status.loss)],
-  ['Margin', 'reward of chosen less that of rejected, last step', (status: RunStatus) => formatMetric(status.margin)],
-  [
-    'Accuracy',
-    'pairs whose chosen response has the greater reward, last step',
-    (status: RunStatus) => formatPercent(status.accuracy),
-  ],
-  ['Pairs/s', 'over the latest steps', (status: RunStatus) => formatRate(status.pairsPerSecond)],
-  [
-    'Tokens/s',
-    'over the latest steps; a shared prompt counts once',
-    (status: RunStatus) => formatRate(status.tokensPerSecond),
-  ],
-  [
-    'Of ceiling',
-    "required FLOP/s over this machine's measured matrix-multiply rate",
-    (status: RunStatus) => formatPercent(status.speedOfLight),
-  ],
-] as const;
+interface Figure {
+  readonly label: (status: RunStatus) => string;
+  readonly title: (status: RunStatus) => string;
+  readonly value: (status: RunStatus) => string;
+  /** What it was at the best evaluation. */
+  readonly best?: (best: BestStatus) => string;
+}
+
+const isEval = ({ figures }: RunStatus): boolean => figures?.of === 'evaluation';
+const judged = (what: string) => (status: RunStatus) => (isEval(status) ? `Eval ${what}` : sentence(what));
+const fixed = (text: string) => () => text;
+const ofPairs = (text: string) => (status: RunStatus) =>
+  `${text}, ${isEval(status) ? 'of the pairs that are evaluated on' : 'of the pairs trained on last'}`;
+
+const FIGURES: readonly Figure[] = [
+  {
+    label: judged('loss'),
+    title: ofPairs('mean loss'),
+    value: ({ loss }) => formatMetric(loss),
+    best: ({ loss }) => formatMetric(loss),
+  },
+  {
+    label: judged('margin'),
+    title: ofPairs('reward of chosen less that of rejected'),
+    value: ({ margin }) => formatMetric(margin),
+    best: ({ margin }) => formatMetric(margin),
+  },
+  {
+    label: judged('accuracy'),
+    title: ofPairs('pairs whose chosen response has the greater reward'),
+    value: ({ accuracy }) => formatPercent(accuracy),
+    best: ({ accuracy }) => formatPercent(accuracy),
+  },
+  {
+    label: fixed('Pairs/s'),
+    title: fixed('over the latest steps'),
+    value: ({ pairsPerSecond }) => formatRate(pairsPerSecond),
+  },
+  {
+    label: fixed('Tokens/s'),
+    title: fixed('over the latest steps; a shared prompt counts once'),
+    value: ({ tokensPerSecond }) => formatRate(tokensPerSecond),
+  },
+  {
+    label: fixed('Of speed of light'),
+    title: fixed("required FLOP/s over this machine's measured matrix-multiply rate"),
+    value: ({ speedOfLight }) => formatPercent(speedOfLight),
+  },
+];
+
+/** One figure of the panel: its name, its value, and what it was at the best evaluation. */
+class FigureBox {
+  readonly #name = element('dt');
+  readonly #value = element('dd');
+  readonly #best = element('dd', { class: 'best' });
+  readonly root = element('div', {}, this.#name, this.#value, this.#best);
+
+  constructor(readonly figure: Figure) {}
+
+  draw(status: RunStatus): void {
+    const { label, title, value, best: ofBest } = this.figure;
+    const { best, figures } = status;
+    setText(this.#name, label(status));
+    setText(this.#value, value(status));
+    if (this.root.title !== title(status)) this.root.title = title(status);
+    // Where the latest evaluation is the best one, it says so already.
+    const shown = ofBest !== undefined && best !== null && best.step !== figures?.step;
+    this.#best.hidden = !shown;
+    setText(this.#best, shown ? `best: ${ofBest(best)}` : '');
+  }
+}
+
+/** What the first figures are of. */
+function figuresNote({ figures, best }: RunStatus): string {
+  if (figures === null) return '';
+  const { of, step, pairs } = figures;
+  if (of === 'training') return `Loss, margin and accuracy: mean over the latest ${plural(pairs, 'pair')} trained on.`;
+  const where = `Evaluation of ${plural(pairs, 'pair')} after step ${formatCount(step)}`;
+  if (best === null) return `${where}.`;
+  return best.step === step ? `${where}, the best so far.` : `${where}. The best was after step ${formatCount(best.step)}.`;
+}
 
 /** The upper part of the panel: whose it is, how it stands, what can be done, how it ended. */
 export class RunHead {
@@ -44,7 +105,8 @@ export class RunHead {
   readonly #activity = element('span', { class: 'activity' }, createSpinner(), this.#activityText);
   readonly #progress = element('span', { class: 'progress' });
   readonly #time = element('span', { class: 'time' });
-  readonly #figures = FIGURES.map(() => element('dd'));
+  readonly #figures = FIGURES.map((figure) => new FigureBox(figure));
+  readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
   readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'duplicate', HTMLElement>>;
   #header: RunHeader | undefined;
@@ -94,8 +156,9 @@ export class RunHead {
       element(
         'dl',
         { class: 'figures', 'aria-label': 'Figures' },
-        ...FIGURES.map(([label, title], i) => element('div', { title }, element('dt', {}, label), this.#figures[i]!)),
+        ...this.#figures.map(({ root }) => root),
       ),
+      this.#figuresNote,
     ];
   }
 
@@ -146,10 +209,11 @@ export class RunHead {
     setText(this.#activityText, activity);
     setText(this.#progress, progressText(status));
     setText(this.#time, timeText(status));
-    FIGURES.forEach(([, , text], i) => setText(this.#figures[i]!, text(status)));
+    for (const figure of this.#figures) figure.draw(status);
+    setText(this.#figuresNote, figuresNote(status));
 
     const planProblem = this.#header?.planProblem ?? null;
-    const shown = JSON.stringify([status.end, status.checkpoint, status.warnings, status.skippedLines, planProblem]);
+    const shown = JSON.stringify([status.end, status.checkpoint, status.best, status.state, status.warnings, status.skippedLines, planProblem]);
     if (shown !== this.#shownNotices) {
       this.#shownNotices = shown;
       this.#notice.replaceChildren(...notices(status, planProblem, this.#ask));

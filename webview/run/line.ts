@@ -9,6 +9,15 @@ import type { Stretch } from './viewport.js';
 
 const DASHES = { dashed: [7, 3], dotted: [2, 2] } as const;
 
+/** A point of an evaluation: the best one is marked. */
+interface EvalPoint extends Point {
+  readonly best?: boolean;
+}
+
+function isBest(raw: unknown): boolean {
+  return (raw as EvalPoint | undefined)?.best === true;
+}
+
 export type LineData = ChartDataset<'line', Point[]>;
 
 /** How lines are drawn at the moment. */
@@ -26,6 +35,8 @@ export interface Drawing {
 export class Line {
   readonly datasets: LineData[];
   hidden = false;
+  #color = '';
+  #background = '';
 
   constructor(
     readonly curve: Curve,
@@ -44,7 +55,16 @@ export class Line {
       ...(curve.style === undefined ? {} : { borderDash: [...DASHES[curve.style]] }),
     };
     this.datasets = isEval
-      ? [{ ...base, borderWidth: 1.5, pointRadius: 3, pointStyle: 'circle', spanGaps: true }]
+      ? [
+          {
+            ...base,
+            borderWidth: 1.5,
+            pointStyle: 'circle',
+            spanGaps: true,
+            pointRadius: ({ raw }) => (isBest(raw) ? 5.5 : 3),
+            pointBackgroundColor: ({ raw }) => (isBest(raw) ? this.#color : this.#background),
+          },
+        ]
       : [
           { ...base, borderWidth: 1, borderDash: [] },
           { ...base, borderWidth: 2 },
@@ -71,10 +91,12 @@ export class Line {
 
   setTheme(theme: Theme): void {
     const color = this.color(theme);
+    this.#color = color;
+    this.#background = theme.background;
     this.datasets.forEach((dataset, i) => {
       const isThin = !this.isEval && i === 0;
       dataset.borderColor = isThin ? withAlpha(color, theme.highContrast ? 0.6 : this.several ? 0.2 : 0.35) : color;
-      dataset.pointBackgroundColor = this.isEval ? theme.background : color;
+      if (!this.isEval) dataset.pointBackgroundColor = color;
       dataset.pointBorderColor = color;
     });
   }
@@ -126,6 +148,15 @@ export class Line {
   #evalPoints({ axis, logarithmic, width }: Drawing): Point[] {
     const column = this.run.evals?.columns[this.curve.evaluation!] ?? [];
     const places = this.#evalPlaces(axis);
-    return decimate(places, column, 2 * width, 0, places.length, logarithmic ? isPositive : undefined);
+    const points = decimate(places, column, 2 * width, 0, places.length, logarithmic ? isPositive : undefined);
+    const best = this.bestAt(axis);
+    return points.map((point) => (point.x === best ? { ...point, best: true } : point));
+  }
+
+  /** Where on an axis the best evaluation stands; undefined where there is none. */
+  bestAt(axis: Axis): number | undefined {
+    const { evals } = this.run;
+    const row = evals?.step.indexOf(evals.best ?? NaN) ?? -1;
+    return row < 0 ? undefined : this.#evalPlaces(axis)[row];
   }
 }

@@ -1,5 +1,5 @@
-import { formatCount, formatDuration, plural, sentence } from '../../src/format.js';
-import type { PanelRequest, RunEnd, RunStatus } from '../../src/protocol/run.js';
+import { formatCount, formatDuration, formatMetric, formatPercent, plural, sentence } from '../../src/format.js';
+import type { PanelRequest, RunEnd, RunStatus, RunWarning } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 
@@ -9,8 +9,8 @@ type Ask = (request: PanelRequest) => void;
 export function notices(status: RunStatus, planProblem: string | null, ask: Ask): HTMLElement[] {
   const parts: HTMLElement[] = [];
   if (status.end !== null) parts.push(endNotice(status, status.end, ask));
-  for (const { what, advice } of status.warnings) {
-    parts.push(notice('warn', what, [element('p', {}, advice), ...advicesOf(status, ask)]));
+  for (const { kind, what, advice } of status.warnings) {
+    parts.push(notice('warn', what, [element('p', {}, advice), ...advicesOf(status, kind, ask)]));
   }
   if (planProblem !== null) {
     parts.push(
@@ -28,11 +28,35 @@ export function notices(status: RunStatus, planProblem: string | null, ask: Ask)
   return parts;
 }
 
-function advicesOf({ mayAct, state }: RunStatus, ask: Ask): HTMLElement[] {
-  if (!mayAct) return [];
-  const live = state === 'running';
+function advicesOf(status: RunStatus, kind: RunWarning['kind'], ask: Ask): HTMLElement[] {
+  if (!status.mayAct) return [];
+  const live = status.state === 'running';
   const stop = createButton({ label: 'Stop', onClick: () => ask('stop') });
-  return [actions(...(live ? [stop] : []), duplicateButton(ask))];
+  const both = createButton({ label: 'Stop and Export Best', appearance: 'primary', onClick: () => ask('stop-and-export-best') });
+  const ofBest = kind === 'overfitting' ? (live && status.best?.kept === true ? [both] : bestButtons(status, ask)) : [];
+  return [actions(...ofBest, ...(live ? [stop] : []), duplicateButton(ask))];
+}
+
+/** To have the model of the best evaluation, or to see it where it is exported already. */
+function bestButtons({ best, end, mayAct }: RunStatus, ask: Ask): HTMLElement[] {
+  if (best === null) return [];
+  if (best.exportPath !== null) {
+    const isTheExport = end?.kind === 'finished' && end.exportPath === best.exportPath;
+    return isTheExport ? [] : [createButton({ label: 'Reveal Best Model', onClick: () => ask('reveal-best') })];
+  }
+  if (!best.kept || !mayAct) return [];
+  const title = `Write the model after step ${formatCount(best.step)} as a Hugging Face folder`;
+  return [createButton({ label: 'Export Best', title, appearance: 'primary', onClick: () => ask('export-best') })];
+}
+
+/** How the best evaluation stands to the model that the run ended with; nothing where that is the best. */
+function bestText({ best, step }: RunStatus, exported: string | null): HTMLElement[] {
+  if (best === null || best.step === step || (exported !== null && best.exportPath === exported)) return [];
+  const { loss, accuracy, exportPath, kept } = best;
+  const figures = `loss ${formatMetric(loss)}, accuracy ${formatPercent(accuracy)}`;
+  const text = `Evaluation was best after step ${formatCount(best.step)} (${figures})`;
+  if (exportPath !== null) return [element('p', {}, `${text}; that model: `, element('code', {}, exportPath))];
+  return [element('p', {}, kept ? `${text}; its weights are kept.` : `${text}; its weights are not there any more.`)];
 }
 
 function duplicateButton(ask: Ask): HTMLElement {
@@ -41,20 +65,23 @@ function duplicateButton(ask: Ask): HTMLElement {
 
 /** How the run ended, and what can be done about it. */
 function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
+  const ofBest = [...bestText(status, end.kind === 'finished' ? end.exportPath : null), ...row(bestButtons(status, ask))];
   switch (end.kind) {
-    case 'finished':
-      return notice(
-        'good',
-        `Finished in ${formatDuration(end.seconds)}`,
-        end.exportPath === null
-          ? []
-          : [
-              element('p', {}, 'The trained model, a Hugging Face folder: ', element('code', {}, end.exportPath)),
-              actions(createButton({ label: 'Reveal Model', onClick: () => ask('reveal-export') })),
-            ],
-      );
+    case 'finished': {
+      const { exportPath } = end;
+      const isBest = exportPath !== null && status.best?.exportPath === exportPath && status.best.step !== status.step;
+      const what = isBest
+        ? `The model of the best evaluation, after step ${formatCount(status.best!.step)}, a Hugging Face folder: `
+        : 'The trained model, a Hugging Face folder: ';
+      const model = createButton({ label: 'Reveal Model', onClick: () => ask('reveal-export') });
+      return notice('good', `Finished in ${formatDuration(end.seconds)}`, [
+        ...(exportPath === null ? [] : [element('p', {}, what, element('code', {}, exportPath))]),
+        ...bestText(status, exportPath),
+        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model])]),
+      ]);
+    }
     case 'stopped':
-      return notice('plain', `Stopped after step ${formatCount(end.step)}`, [element('p', {}, resumeText(status))]);
+      return notice('plain', `Stopped after step ${formatCount(end.step)}`, [element('p', {}, resumeText(status)), ...ofBest]);
     case 'failed':
       return notice('bad', sentence(end.what), [
         definitions([
@@ -62,12 +89,14 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
           ['What to do', sentence(end.advice)],
         ]),
         element('p', {}, resumeText(status)),
-        actions(createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
+        ...bestText(status, null),
+        actions(...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
       ]);
     case 'crashed':
       return notice('bad', `The runner is gone: ${end.exit}`, [
         ...(end.advice.length === 0 ? [] : [element('ul', {}, ...end.advice.map((text) => element('li', {}, `${text}.`)))]),
         element('p', {}, resumeText(status)),
+        ...ofBest,
         ...(end.log.length === 0
           ? [element('p', {}, 'It wrote nothing to its log.')]
           : [
@@ -91,6 +120,11 @@ function notice(kind: 'good' | 'bad' | 'warn' | 'plain', title: string, body: re
 
 function definitions(rows: readonly (readonly [string, string])[]): HTMLElement {
   return element('dl', {}, ...rows.flatMap(([name, text]) => [element('dt', {}, name), element('dd', {}, text)]));
+}
+
+/** None for no buttons. */
+function row(buttons: readonly HTMLElement[]): HTMLElement[] {
+  return buttons.length === 0 ? [] : [actions(...buttons)];
 }
 
 function actions(...buttons: readonly HTMLElement[]): HTMLElement {

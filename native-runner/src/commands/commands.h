@@ -17,6 +17,13 @@ struct TrainArguments {
 };
 void train_command(const TrainArguments& arguments);
 
+struct ExportArguments {
+    std::filesystem::path run_folder, out;
+    std::int64_t step = 0;
+};
+/// Writes the weights of a run's checkpoint as the run would export them at its end. Needs no GPU.
+void export_command(const ExportArguments& arguments);
+
 struct LogpsArguments {
     std::filesystem::path model, plan, out;
     std::filesystem::path adapter;  ///< PEFT folder, or empty

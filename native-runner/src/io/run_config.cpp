@@ -18,6 +18,7 @@ constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
 void check_description(JsonFields& fields, RunConfig& config) {
     fields.text("name");
     fields.text("created");
+    fields.any("made_with");
     for (const char* name : {"dataset", "eval_dataset"}) {
         if (name == std::string("eval_dataset") && !fields.has(name)) continue;
         JsonFields dataset = fields.object(name);

@@ -58,7 +58,7 @@ Json trainer_state(const std::filesystem::path& events_file, std::int64_t steps_
         std::snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%06lld", static_cast<long long>(*best.step()));
     return {{"best_global_step", best.step() ? Json(*best.step()) : Json(nullptr)},
             {"best_metric", best.step() ? Json(best.metric()) : Json(nullptr)},
-            {"best_model_checkpoint", best.step() && options.load_best_model_at_end ? Json(checkpoint) : Json(nullptr)},
+            {"best_model_checkpoint", best.step() ? Json(checkpoint) : Json(nullptr)},
             {"epoch", epoch},
             {"eval_steps", options.eval_steps},
             {"global_step", steps_done},

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <system_error>
+#include <vector>
 
 #include "core/error.h"
 #include "io/atomic_file.h"
@@ -63,9 +64,11 @@ CheckpointState read_state(const std::filesystem::path& folder) {
     state.plan_sha256 = fields.text("plan_sha256");
     state.training = nlohmann::json(fields.any("training")).dump();
     if (fields.has("eval")) state.best = BestModel::from_json(fields.object("eval"));
+    state.weights_only = fields.boolean("weights_only", false);
     JsonFields bytes = fields.object("bytes");
     for (const char* name : {model_file, optimizer_file, reference_file}) {
-        if (name == reference_file && !bytes.has(name)) continue;
+        const bool needed = name == model_file || (name == optimizer_file && !state.weights_only);
+        if (!needed && !bytes.has(name)) continue;
         std::error_code error;
         const auto found = std::filesystem::file_size(folder / name, error);
         if (error || static_cast<std::int64_t>(found) != bytes.integer(name, 0, most))
@@ -73,6 +76,41 @@ CheckpointState read_state(const std::filesystem::path& folder) {
                             (folder / name).string(), "Restore the file, or remove this checkpoint.");
     }
     return state;
+}
+
+/// state.json, last, of a checkpoint whose other files are `written`.
+void write_state(const AtomicFolder& folder, const CheckpointState& state, const TrainingOptions& options,
+                 const std::vector<const char*>& written) {
+    nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
+                                   {"version", 1},
+                                   {"step", state.step},
+                                   {"next_seq", state.next_seq},
+                                   {"plan_sha256", state.plan_sha256},
+                                   {"training", nullptr},
+                                   {"bytes", nlohmann::json::object()}};
+    json["training"] = nlohmann::ordered_json::parse(state.training);
+    if (options.eval_steps > 0) json["eval"] = state.best.to_json();
+    if (state.weights_only) json["weights_only"] = true;
+    for (const char* name : written) json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
+    write_text(folder.path() / "state.json", json.dump(2) + "\n");
+}
+
+/// Removes checkpoints that are not to stay, once the one of `state` is written.
+void remove_old(const std::filesystem::path& checkpoints, const CheckpointState& state,
+                const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
+    std::int64_t whole = 0;
+    for (const auto& [step, path] : list(checkpoints)) {
+        std::error_code error;
+        // A step beyond this one is left from before a resume that went further back.
+        if (step <= state.step) {
+            const bool counts = std::filesystem::exists(path / optimizer_file, error);
+            if (counts && (options.save_total_limit == 0 || ++whole <= options.save_total_limit)) continue;
+            if (step == state.best.step() || step == also_kept) continue;
+        }
+        std::filesystem::remove_all(path, error);
+        if (error)
+            std::fprintf(stderr, "warning: cannot remove %s: %s\n", path.c_str(), error.message().c_str());
+    }
 }
 
 }  // namespace
@@ -91,37 +129,40 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
                              {{"", &trainer.reference_model()->parameters()}});
             written.push_back(reference_file);
         }
-        nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
-                                       {"version", 1},
-                                       {"step", state.step},
-                                       {"next_seq", state.next_seq},
-                                       {"plan_sha256", state.plan_sha256},
-                                       {"training", nullptr},
-                                       {"bytes", nlohmann::json::object()}};
-        json["training"] = nlohmann::ordered_json::parse(state.training);
-        if (options.eval_steps > 0) json["eval"] = state.best.to_json();
-        for (const char* name : written)
-            json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
-        write_text(folder.path() / "state.json", json.dump(2) + "\n");
+        write_state(folder, state, options, written);
         folder.commit();
     }
-    std::int64_t kept = 0;
-    for (const auto& [step, path] : list(checkpoints)) {
-        // A step beyond this one is left from before a resume that went further back.
-        if (step <= state.step && (options.save_total_limit == 0 || ++kept <= options.save_total_limit)) continue;
-        if (options.load_best_model_at_end && step == state.best.step()) continue;
-        std::error_code error;
-        std::filesystem::remove_all(path, error);
-        if (error)
-            std::fprintf(stderr, "warning: cannot remove %s: %s\n", path.c_str(), error.message().c_str());
-    }
+    remove_old(checkpoints, state, options, std::nullopt);
     return "checkpoints/" + name_of(state.step);
+}
+
+void write_best_weights(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+                        Trainer& trainer, const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
+    const std::filesystem::path checkpoints = run_folder / "checkpoints";
+    {
+        AtomicFolder folder(checkpoints / name_of(state.step));
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        CheckpointState of_weights = state;
+        of_weights.weights_only = true;
+        write_state(folder, of_weights, options, {model_file});
+        folder.commit();
+    }
+    remove_old(checkpoints, state, options, also_kept);
+}
+
+std::filesystem::path weights_file(const std::filesystem::path& run_folder, std::int64_t step) {
+    const std::filesystem::path file = run_folder / "checkpoints" / name_of(step) / model_file;
+    if (!std::filesystem::exists(file))
+        throw bad_input("There is no checkpoint of step " + std::to_string(step), file.string(),
+                        "Restore it, or name the step of a checkpoint that is there.");
+    return file;
 }
 
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder) {
     for (const auto& [step, path] : list(run_folder / "checkpoints")) {
         try {
             Checkpoint checkpoint{path, read_state(path)};
+            if (checkpoint.state.weights_only) continue;
             if (checkpoint.state.step == step) return checkpoint;
             std::fprintf(stderr, "warning: %s says another step than its name; passed over\n", path.c_str());
         } catch (const Error& error) {
@@ -133,11 +174,7 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_fol
 }
 
 void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {
-    const std::filesystem::path file = run_folder / "checkpoints" / name_of(step) / model_file;
-    if (!std::filesystem::exists(file))
-        throw bad_input("The checkpoint of the best evaluation is gone", file.string(),
-                        "Restore it, or set training.load_best_model_at_end to false in a new run.");
-    read_parameters(file, backend, {{"", &trainer.master()}});
+    read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.master()}});
     trainer.master_changed();
 }
 

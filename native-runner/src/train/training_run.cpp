@@ -17,7 +17,6 @@
 #include "io/adapter.h"
 #include "io/atomic_file.h"
 #include "io/model_config.h"
-#include "io/model_export.h"
 #include "io/model_weights.h"
 #include "io/run_config.h"
 #include "report/model_card.h"
@@ -28,6 +27,7 @@
 #include "train/event_log.h"
 #include "train/memory_plan.h"
 #include "train/process_identity.h"
+#include "train/run_export.h"
 #include "train/run_lock.h"
 #include "train/run_metrics.h"
 #include "train/run_reference.h"
@@ -97,11 +97,8 @@ class TrainingRun {
     }
 
     void read_adapter() {
-        if (!options().lora) return;
-        const std::filesystem::path& folder = options().adapter;
-        modules_ = lora_modules(model_config_, *options().lora,
-                                folder.empty() ? run_json() + ": training" : (folder / "adapter_config.json").string());
-        if (!folder.empty()) adapter_weights_.emplace(folder, modules_);
+        modules_ = adapter_modules(folder_, model_config_, options());
+        if (!modules_.empty() && !options().adapter.empty()) adapter_weights_.emplace(options().adapter, modules_);
     }
 
     RunPlan read_plan(const char* name, const char* reference) const {
@@ -148,6 +145,7 @@ class TrainingRun {
         events_.raise_next_seq(state.next_seq);
         best_ = state.best;
         saved_ = state.step;
+        saved_best_ = best_.step();
     }
 
     void open_model() {
@@ -277,12 +275,16 @@ class TrainingRun {
             if (eval_is_due(done)) {
                 const std::optional<bool> better = evaluate(done);
                 if (!better) return stop_at(done);
-                is_best = *better && options().load_best_model_at_end;
+                is_best = *better;
             }
             const bool over = done == steps() || best_.should_stop(options());
             if (samples_ && !sample(done, over)) return stop_at(done);
             const std::int64_t every = options().save_steps;
-            if (done > 0 && saved_ != done && (over || is_best || (every > 0 && done % every == 0))) save(done);
+            if (done > 0 && saved_ != done) {
+                const bool to_be_loaded = is_best && options().load_best_model_at_end;
+                if (over || to_be_loaded || (every > 0 && done % every == 0)) save(done);
+                else if (is_best) keep_best(done);
+            }
             if (over) return true;
             if (StopSignals::requested()) return stop_at(done);
             do_step(done, ceiling);
@@ -388,8 +390,15 @@ class TrainingRun {
         const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
         const std::string path = write_checkpoint(folder_, state, *backend_, *trainer_, options());
         saved_ = step;
+        saved_best_ = best_.step();
         events_.write("checkpoint", {{"step", step}, {"path", path}});
         events_.sync();
+    }
+
+    /// No event: there is nothing to resume from.
+    void keep_best(std::int64_t step) {
+        const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
+        write_best_weights(folder_, state, *backend_, *trainer_, options(), saved_best_);
     }
 
     Fields write_state(std::int64_t done) {
@@ -407,24 +416,17 @@ class TrainingRun {
             load_weights(folder_, *best_.step(), *backend_, *trainer_);
             fields["step"] = *best_.step();
         }
-        export_trained();
+        const bool merge = options().merge_adapter;
+        export_trained({config_, model_config_, modules_}, *backend_, trainer_->master(), folder_ / "export",
+                       merge ? std::optional(folder_ / "adapter") : std::nullopt);
         const Fields run = parse_json(read_text(run_json()), run_json());
-        ModelCardFacts facts = {backend_->device_name(), adapter_ && !options().merge_adapter, fields.value("step", done)};
+        ModelCardFacts facts = {backend_->device_name(), adapter_ && !merge, fields.value("step", done)};
         write_text(folder_ / "export" / "README.md", model_card(run, state, facts));
-        if (options().merge_adapter) {
+        if (merge) {
             facts.is_adapter = true;
             write_text(folder_ / "adapter" / "README.md", model_card(run, state, facts));
         }
         events_.write("export", fields);
-    }
-
-    void export_trained() {
-        const NamedTensors& trained = trainer_->master();
-        if (!adapter_) return export_model(folder_ / "export", config_.model, *backend_, trained);
-        const bool merge = options().merge_adapter;
-        export_adapter(folder_ / (merge ? "adapter" : "export"), config_.model, *options().lora, *backend_, trained);
-        if (merge)
-            export_merged(folder_ / "export", config_.model, model_config_, modules_, *backend_, trained);
     }
 
     void begin_phase(const char* phase) {
@@ -457,6 +459,7 @@ class TrainingRun {
     std::optional<Checkpoint> checkpoint_;
     BestModel best_;
     std::int64_t saved_ = -1;  ///< step of the newest checkpoint
+    std::optional<std::int64_t> saved_best_;  ///< of the best evaluation that it knows of
     std::vector<LoraModule> modules_;  ///< that have an adapter
     std::optional<AdapterWeights> adapter_weights_;  ///< where the adapter starts, unless it is a new one
     std::optional<Parameters> policy_;

@@ -112,7 +112,7 @@ TEST_CASE("trainer state: the later of two equal steps, nothing behind the last 
     CHECK(state["total_flos"] == 300);
     CHECK(state["best_global_step"] == 2);
     CHECK(state["best_metric"] == 0.5);
-    CHECK(state["best_model_checkpoint"].is_null());
+    CHECK(state["best_model_checkpoint"] == "checkpoints/step-000002");
     REQUIRE(state["log_history"].size() == 3);
     CHECK(state["log_history"][1]["loss"] == 0.75);
     CHECK(state["log_history"][2] == Json{{"step", 2}, {"eval_loss", 0.5}});

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "support/files.h"
@@ -147,6 +149,49 @@ TEST_CASE("checkpoints: the best one stays beyond the limit where it is to be ex
     CHECK(kept.metric() == 0.5);
     CHECK(kept.last_step() == 14);
     CHECK(kept.to_json() == best.to_json());
+}
+
+TEST_CASE("checkpoints: the weights of the best evaluation stay, and nothing is resumed from them") {
+    const TemporaryFolder folder;
+    TrainingOptions options;
+    options.save_total_limit = 1;
+    options.eval_steps = 1;
+    LoadedRun run(tiny_config(), options);
+    BestModel best;
+    const auto state = [&](std::int64_t step) { return CheckpointState{step, 0, "plan", "{}", best}; };
+    const auto names = [&] {
+        std::vector<std::string> found;
+        for (const auto& entry : std::filesystem::directory_iterator(folder / "checkpoints"))
+            found.push_back(entry.path().filename().string());
+        std::sort(found.begin(), found.end());
+        return found;
+    };
+    using Names = std::vector<std::string>;
+    best.add(1, 0.6, options);
+    write_best_weights(folder.path(), state(1), *run.backend, run.trainer, options, std::nullopt);
+    CHECK_FALSE(newest_checkpoint(folder.path()));
+    CHECK_FALSE(std::filesystem::exists(folder / "checkpoints/step-000001/optimizer.safetensors"));
+    best.add(2, 0.5, options);
+    write_checkpoint(folder.path(), state(2), *run.backend, run.trainer, options);
+    CHECK(names() == Names{"step-000002"});
+    best.add(3, 0.4, options);
+    write_best_weights(folder.path(), state(3), *run.backend, run.trainer, options, 2);
+    // A resume goes on from step 2, whose best evaluation is still its own.
+    CHECK(names() == Names{"step-000002", "step-000003"});
+    CHECK(newest_checkpoint(folder.path())->state.step == 2);
+    for (const std::int64_t step : {4, 5, 6}) write_checkpoint(folder.path(), state(step), *run.backend, run.trainer, options);
+    CHECK(names() == Names{"step-000003", "step-000006"});
+    CHECK(weights_file(folder.path(), 3) == folder / "checkpoints/step-000003/model.safetensors");
+    CHECK_THROWS_AS(weights_file(folder.path(), 4), Error);
+    // Asked for at the same step, a whole one takes its place.
+    best.add(7, 0.3, options);
+    write_best_weights(folder.path(), state(7), *run.backend, run.trainer, options, 3);
+    write_checkpoint(folder.path(), state(7), *run.backend, run.trainer, options);
+    CHECK(names() == Names{"step-000007"});
+    CHECK(newest_checkpoint(folder.path())->state.step == 7);
+    // As a crash may leave one: not to be resumed from without a word, as it would be were the flag not there.
+    std::filesystem::remove(folder / "checkpoints/step-000007/optimizer.safetensors");
+    CHECK_FALSE(newest_checkpoint(folder.path()));
 }
 
 TEST_CASE("best model: patience and threshold as in transformers' EarlyStoppingCallback") {

@@ -9,14 +9,16 @@ const SLACK_BYTES = 64 * 2 ** 20;
 
 /**
  * Bytes a run may write at its fullest: the export (weights in fp32), the checkpoints it keeps and the one being
- * written, each of weights and AdamW's two moments in fp32. When all checkpoints are kept, as if it kept one: how many
+ * written, each of weights and AdamW's two moments in fp32, and the best evaluation's weights. When all checkpoints are kept, as if it kept one: how many
  * there will be is not known yet.
  *
  * @param parameters weights of the model
  */
 export function diskNeed(parameters: number, training: TrainingOptions): number {
   const checkpoints = training.save_steps === 0 ? 1 : Math.max(1, training.save_total_limit) + 1;
-  return parameters * 4 * (1 + 3 * checkpoints) + SLACK_BYTES;
+  // The weights of the best evaluation: the one kept and the one being written.
+  const best = training.eval_steps > 0 ? 2 : 0;
+  return parameters * 4 * (1 + 3 * checkpoints + best) + SLACK_BYTES;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { RunHistory, StepColumn } from './history.js';
 
 /** A sign that a run goes wrong. */
 export interface Divergence {
-  readonly kind: 'not-finite' | 'collapse' | 'saturation';
+  readonly kind: 'not-finite' | 'collapse' | 'saturation' | 'overfitting';
   readonly what: string;
   readonly advice: string;
 }
@@ -16,11 +16,18 @@ const COLLAPSE_PART = 0.5;
 const SATURATED_ACCURACY = 0.995;
 const SATURATED_LOSS_PART = 0.02;
 
-type Columns = Pick<RunHistory, 'steps' | 'columns'>;
+/** Evaluations in a row that must be worse than the best: one alone may be chance. */
+const WORSE_EVALS = 2;
+/** The evaluation's loss has risen by this part of the best, and by at least so much. */
+const RISEN_PART = 0.05;
+const RISEN = 0.01;
 
-/** What looks wrong with a run by its latest steps; nothing when all is well. Looks at a few rows only. */
+type Columns = Pick<RunHistory, 'steps' | 'columns' | 'evals'>;
+
+/** What looks wrong with a run by its latest steps; nothing when all is well. Looks at a few rows and the evaluations. */
 export function divergences(history: Columns): Divergence[] {
-  return [notFinite(history), collapse(history), saturation(history)].flatMap((found) => found ?? []);
+  const found = [notFinite(history), collapse(history), overfitting(history), saturation(history)];
+  return found.flatMap((sign) => sign ?? []);
 }
 
 function notFinite({ steps, columns }: Columns): Divergence | undefined {
@@ -45,6 +52,29 @@ function collapse({ steps, columns }: Columns): Divergence | undefined {
     kind: 'collapse',
     what: `chosen responses become unlikely: their log-probability fell from ${begin.toFixed(0)} to ${now.toFixed(0)}`,
     advice: 'the model may be losing its language: lower the learning rate, raise beta, or add an SFT term to the loss',
+  };
+}
+
+/** What is learnt further on holds for the pairs trained on only. */
+function overfitting({ evals }: Columns): Divergence | undefined {
+  const known = evals.filter(({ loss }) => !Number.isNaN(loss));
+  let best = 0;
+  known.forEach(({ loss }, i) => {
+    if (loss < known[best]!.loss) best = i;
+  });
+  const since = known.slice(best + 1);
+  const [lowest, last] = [known[best], since.at(-1)];
+  if (lowest === undefined || last === undefined || since.length < WORSE_EVALS) return undefined;
+  const risen = last.loss - lowest.loss;
+  if (!(risen >= RISEN && risen >= RISEN_PART * Math.abs(lowest.loss))) return undefined;
+  return {
+    kind: 'overfitting',
+    what:
+      `evaluation has become worse since step ${lowest.step}: its loss was ${lowest.loss.toFixed(3)} then ` +
+      `and is ${last.loss.toFixed(3)} after step ${last.step}`,
+    advice:
+      'the model learns its training pairs by heart, and what it learns no longer holds for others: stop, and export ' +
+      'the best; for the next run take fewer epochs, a lower learning rate or a higher beta',
   };
 }
 

@@ -6,32 +6,62 @@ import type { RunEvent } from './events.js';
 
 const HEAD_BYTES = 64 * 1024;
 const TAIL_BYTES = 192 * 1024;
+const CHUNK_BYTES = 1 << 20;
+
+/** What all evaluations are told by: those, and the starts that drop some of them again. The runner writes no spaces. */
+const MARKS = ['"type":"eval"', '"type":"start"'];
 
 /**
  * The first and the last events of a run, without what is between them in a long log: enough to list a run by. A log
  * of up to 256 KiB comes whole.
  *
+ * @param evals whether all evaluations are wanted, which the middle of a long log is then searched for
  * @returns none when there is no log or it cannot be read
  */
-export async function readEventEnds(folder: string): Promise<RunEvent[]> {
+export async function readEventEnds(folder: string, { evals = false } = {}): Promise<RunEvent[]> {
   const file = path.join(folder, EVENTS_FILE);
   try {
     const handle = await open(file, 'r');
     try {
       const { size } = await handle.stat();
       const read = async (from: number, length: number): Promise<Buffer> => {
-        const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, from);
+        const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, from);
         return buffer.subarray(0, bytesRead);
       };
       if (size <= HEAD_BYTES + TAIL_BYTES) return new EventParser(file).push(await read(0, size));
-      const head = new EventParser(file).push(await read(0, HEAD_BYTES));
-      const tail = await read(size - TAIL_BYTES, TAIL_BYTES);
-      // The first line of it is cut.
-      return [...head, ...new EventParser(file).push(tail.subarray(tail.indexOf(0x0a) + 1))];
+      const headBytes = await read(0, HEAD_BYTES);
+      // The last line of it and the first of the tail are cut.
+      const begin = headBytes.lastIndexOf(0x0a) + 1;
+      const head = new EventParser(file).push(headBytes.subarray(0, begin));
+      const tailBytes = await read(size - TAIL_BYTES, TAIL_BYTES);
+      const tailCut = tailBytes.indexOf(0x0a) + 1;
+      const tail = new EventParser(file).push(tailBytes.subarray(tailCut));
+      if (!evals) return [...head, ...tail];
+      const middle: RunEvent[] = [];
+      const end = size - TAIL_BYTES + tailCut;
+      for (let at = begin; at < end; ) {
+        const chunk = await read(at, Math.min(CHUNK_BYTES, end - at));
+        const whole = chunk.lastIndexOf(0x0a) + 1;
+        if (whole > 0) middle.push(...new EventParser(file).push(markedLines(chunk.subarray(0, whole))));
+        // A line longer than a piece is none of those.
+        at += whole > 0 ? whole : Math.max(1, chunk.length);
+      }
+      return [...head, ...middle, ...tail];
     } finally {
       await handle.close();
     }
   } catch {
     return [];
   }
+}
+
+/** The lines that have one of the marks, in their order. */
+function markedLines(lines: Buffer): Buffer {
+  const begins = new Set<number>();
+  for (const mark of MARKS) {
+    for (let at = lines.indexOf(mark); at >= 0; at = lines.indexOf(mark, at + mark.length)) {
+      begins.add(lines.lastIndexOf(0x0a, at) + 1);
+    }
+  }
+  return Buffer.concat([...begins].sort((a, b) => a - b).map((begin) => lines.subarray(begin, lines.indexOf(0x0a, begin) + 1)));
 }

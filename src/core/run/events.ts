@@ -112,6 +112,8 @@ export interface CheckpointEvent extends EventHead {
 export interface ExportEvent extends EventHead {
   readonly type: 'export';
   readonly path: string;
+  /** Steps that led to it, when those are not all: the best evaluation's. */
+  readonly step?: number;
 }
 
 export interface FinishedEvent extends EventHead {

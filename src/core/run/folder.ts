@@ -13,6 +13,7 @@ import {
   parseRunConfig,
 } from './config.js';
 import { readEventEnds } from './event-ends.js';
+import { type Headline, headline } from './headline.js';
 import { RunHistory } from './history.js';
 import { readLabels } from './labels.js';
 import { isAlive } from './process-identity.js';
@@ -212,10 +213,8 @@ export type RunListing =
       readonly state: RunState;
       readonly step: number;
       readonly steps: number | undefined;
-      /** Of the last step. */
-      readonly loss: number | undefined;
-      readonly margin: number | undefined;
-      readonly accuracy: number | undefined;
+      /** What it is judged by; undefined before the first step. */
+      readonly figures: Headline | undefined;
       /** Known of a run that is followed. */
       readonly secondsLeft?: number;
       readonly problem?: undefined;
@@ -267,7 +266,7 @@ export async function listRun(folder: string): Promise<RunListing> {
   try {
     const { config, tags } = await readRun(folder);
     const history = new RunHistory();
-    for (const event of await readEventEnds(folder)) history.add(event);
+    for (const event of await readEventEnds(folder, { evals: config.training.eval_steps > 0 })) history.add(event);
     return {
       folder,
       config,
@@ -275,9 +274,7 @@ export async function listRun(folder: string): Promise<RunListing> {
       state: await stateOf(folder, history),
       step: history.step,
       steps: history.totalSteps,
-      loss: history.latest('loss'),
-      margin: history.latest('rewards/margins'),
-      accuracy: history.latest('rewards/accuracies'),
+      figures: headline(history),
     };
   } catch (error) {
     if (error instanceof WishboneError) return { folder, problem: error };

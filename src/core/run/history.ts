@@ -45,7 +45,13 @@ export const EVAL_COLUMNS = [
 export type EvalColumn = (typeof EVAL_COLUMNS)[number];
 
 /** One evaluation. A figure that the runner did not say, or could not express, is NaN. */
-export type EvalRow = { readonly step: number } & Readonly<Record<EvalColumn, number>>;
+export type EvalRow = {
+  readonly step: number;
+  /** Pairs it is over. */
+  readonly pairs: number;
+  /** The best so far by `metric_for_best_model`. */
+  readonly best: boolean;
+} & Readonly<Record<EvalColumn, number>>;
 
 /** Recent steps that speed is judged by. */
 const RECENT_STEPS = 20;
@@ -87,6 +93,8 @@ export class RunHistory {
   /** Oldest first, one a step and model. */
   samples: readonly SampleEvent[] = [];
   exportPath: string | undefined;
+  /** Steps that led to the exported model. */
+  exportStep: number | undefined;
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
   lastEvent: RunEvent | undefined;
@@ -101,6 +109,12 @@ export class RunHistory {
   /** The latest step done; before the first one, the step the run was resumed from, or 0. */
   get step(): number {
     return this.steps.at(-1) ?? this.start?.resumedFrom ?? 0;
+  }
+
+  /** The best evaluation so far by `metric_for_best_model`, or undefined. */
+  get best(): EvalRow | undefined {
+    for (let i = this.evals.length - 1; i >= 0; i--) if (this.evals[i]!.best) return this.evals[i];
+    return undefined;
   }
 
   /** The newest value of a column that is a number, or undefined. */
@@ -121,6 +135,7 @@ export class RunHistory {
     this.evals = [];
     this.samples = [];
     this.exportPath = undefined;
+    this.exportStep = undefined;
     this.terminal = undefined;
     this.lastEvent = undefined;
   }
@@ -135,6 +150,7 @@ export class RunHistory {
         this.progress = undefined;
         this.terminal = undefined;
         this.exportPath = undefined;
+        this.exportStep = undefined;
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
         this.checkpoints = this.checkpoints.filter(({ step }) => step <= (event.resumedFrom ?? 0));
         this.evals = this.evals.filter(({ step }) => step <= (event.resumedFrom ?? 0));
@@ -167,6 +183,7 @@ export class RunHistory {
         break;
       case 'export':
         this.exportPath = event.path;
+        this.exportStep = event.step ?? this.step;
         break;
       case 'finished':
       case 'stopped':
@@ -258,6 +275,8 @@ function evalRow(event: EvalEvent): EvalRow {
   };
   return {
     step: event.step,
+    pairs: event.pairs,
+    best: event.best,
     ...(Object.fromEntries(EVAL_COLUMNS.map((name) => [name, figure(name)])) as Record<EvalColumn, number>),
   };
 }

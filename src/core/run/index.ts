@@ -38,6 +38,8 @@ export { checkDiskSpace, diskNeed } from './disk.js';
 export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StartEvent, type StepEvent } from './events.js';
 export { EVENTS_FILE, followEvents, type LogState, readEvents } from './event-reader.js';
 export { EVAL_COLUMNS, type EvalColumn, type EvalRow, type Pace, RunHistory, STEP_COLUMNS, type StepColumn } from './history.js';
+export { type BestModel, bestModel, exportBest } from './best-model.js';
+export { type BestEvaluation, type Headline, headline } from './headline.js';
 export { type CsvRun, historyCsv } from './csv.js';
 export { type Divergence, divergences } from './divergence.js';
 export { type ConfigDifference, configDifferences } from './config-diff.js';

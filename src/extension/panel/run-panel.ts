@@ -141,6 +141,13 @@ export class RunPanel implements vscode.Disposable {
         return actions.reveal(path.join(run.folder, 'run.json'));
       case 'reveal-export':
         return actions.reveal(exportFolder(run) ?? run.folder);
+      case 'export-best':
+        return actions.exportBest(run.folder, run.config.name);
+      case 'stop-and-export-best':
+        await store.notice(run.folder);
+        return actions.stopAndExportBest(run);
+      case 'reveal-best':
+        return actions.reveal(run.best?.folder ?? run.folder);
       case 'show-log':
         return actions.showLog(run.folder);
       case 'duplicate':

@@ -1,8 +1,9 @@
 import path from 'node:path';
 
-import { divergences, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
+import { type BestEvaluation, divergences, headline, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
 import { formatOption, sentence } from '../../format.js';
 import {
+  type BestStatus,
   EVAL_SERIES,
   type EvalSeries,
   type EvalSeriesName,
@@ -23,7 +24,7 @@ const OVERVIEW_ROWS = 1000;
 const LEAST_SPARED = 10;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best'>;
 
 export function headerOf(
   run: Pick<Watched, 'folder' | 'config'>,
@@ -86,6 +87,7 @@ function deviceText({ backend, device, threads }: StartEvent): string {
 export function statusOf(run: Watched, mayAct: boolean): RunStatus {
   const { state, history } = run;
   const { start, pace } = history;
+  const figures = headline(history);
   return {
     state,
     phase: history.phase ?? null,
@@ -96,9 +98,11 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     pairsPerSecond: pace?.pairsPerSecond ?? null,
     tokensPerSecond: pace?.tokensPerSecond ?? null,
     speedOfLight: pace?.speedOfLight ?? null,
-    loss: history.latest('loss') ?? null,
-    margin: history.latest('rewards/margins') ?? null,
-    accuracy: history.latest('rewards/accuracies') ?? null,
+    figures: figures === undefined ? null : { of: figures.of, step: figures.step, pairs: figures.pairs },
+    loss: figures?.loss ?? null,
+    margin: figures?.margin ?? null,
+    accuracy: figures?.accuracy ?? null,
+    best: bestOf(run, figures?.best),
     device: start === undefined ? null : deviceText(start),
     checkpoint: history.checkpoints.at(-1)?.step ?? null,
     end: endOf(run),
@@ -106,6 +110,13 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     skippedLines: run.log.skipped + (run.log.unfinished && run.state === 'crashed' ? 1 : 0),
     mayAct,
   };
+}
+
+function bestOf({ best: model }: Watched, best: BestEvaluation | undefined): BestStatus | null {
+  if (best === undefined) return null;
+  const { step, loss = null, margin = null, accuracy = null } = best;
+  const isKnown = model?.step === step;
+  return { step, loss, margin, accuracy, exportPath: (isKnown ? model.folder : undefined) ?? null, kept: isKnown && model.kept };
 }
 
 /** Signs that a run goes wrong; none for one that was given up already for a reason of its own. */
@@ -178,11 +189,12 @@ function rowsOf(
 }
 
 /** All evaluations, as the panel takes them. */
-export function evalsOf({ evals }: Pick<RunHistory, 'evals'>): EvalSeries {
+export function evalsOf({ evals, best }: Pick<RunHistory, 'evals' | 'best'>): EvalSeries {
   return {
     step: Float64Array.from(evals, ({ step }) => step),
     columns: Object.fromEntries(
       EVAL_SERIES.map((name) => [name, Float32Array.from(evals, (row) => row[name])]),
     ) as Record<EvalSeriesName, Float32Array>,
+    best: best?.step ?? null,
   };
 }

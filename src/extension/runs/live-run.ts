@@ -2,6 +2,8 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import {
+  bestModel,
+  type BestModel,
   crashAdvice,
   exitText,
   followEvents,
@@ -52,6 +54,7 @@ export class LiveRun {
   /** Whether the crash says how the process ended. */
   #knowsEnd = false;
   #gone = false;
+  #best: BestModel | undefined;
   #log: LogState = { more: false, skipped: 0, unfinished: false };
   /** The newest event that listeners know of. */
   #toldEvent: RunHistory['lastEvent'];
@@ -101,6 +104,11 @@ export class LiveRun {
   /** Set while the state is `crashed`. */
   get crash(): Crash | undefined {
     return this.#crash;
+  }
+
+  /** What is there of the model that the best evaluation was of; undefined before the first evaluation. */
+  get best(): BestModel | undefined {
+    return this.#best;
   }
 
   /** How whole the run's event log is. */
@@ -173,6 +181,7 @@ export class LiveRun {
     );
     const state = await stateOf(this.folder, this.history);
     const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
+    const best = await bestModel(this.folder, this.history);
     if (this.#end.signal.aborted) return;
     const previous = state === this.#state ? undefined : this.#state;
     const changedFrom = this.history.takeChangedFrom();
@@ -180,12 +189,16 @@ export class LiveRun {
       previous !== undefined ||
       gone !== this.#gone ||
       crash !== this.#crash ||
+      best?.step !== this.#best?.step ||
+      best?.folder !== this.#best?.folder ||
+      best?.kept !== this.#best?.kept ||
       this.history.lastEvent !== this.#toldEvent ||
       changedFrom < this.history.steps.length;
     this.#toldEvent = this.history.lastEvent;
     this.#state = state;
     this.#crash = crash;
     this.#gone = gone;
+    this.#best = best;
     clearTimeout(this.#liveness);
     if (!gone) {
       this.#liveness = setTimeout(

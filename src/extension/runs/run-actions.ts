@@ -3,13 +3,14 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { LOG_FILE, startRunner, stopRunner } from '../../core/run/index.js';
+import { exportBest, isActive, LOG_FILE, startRunner, stopRunner } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import { ensureTrusted } from '../trust.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';
 
 const END_NOW = 'End Now';
+const REVEAL = 'Reveal Model';
 
 /** What can be done with a run. */
 export class RunActions {
@@ -63,6 +64,52 @@ export class RunActions {
       void vscode.window.showInformationMessage(`Wishbone: ${run.config.name} has ended already.`);
     }
     await run.refresh();
+  }
+
+  /** Stops a run, and once it has ended exports the model of its best evaluation. */
+  async stopAndExportBest(run: LiveRun): Promise<void> {
+    if (!(await ensureTrusted())) return;
+    if (isActive(run.state)) {
+      const ended = new Promise<void>((done) => {
+        const end = run.onChange(() => {
+          if (isActive(run.state) && !run.gone) return;
+          end();
+          done();
+        });
+      });
+      if (run.state !== 'stopping') await stopRunner(run.folder);
+      await run.refresh();
+      await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Notification, title: `Stopping ${run.config.name}` },
+        () => ended,
+      );
+    }
+    if (!run.gone) await this.exportBest(run.folder, run.config.name);
+  }
+
+  /**
+   * Exports the model of a run's best evaluation, and says where it is.
+   *
+   * @throws WishboneError when it cannot be had
+   */
+  async exportBest(folder: string, name: string): Promise<void> {
+    if (!(await ensureTrusted())) return;
+    const model = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: `Exporting the best model of ${name}`, cancellable: true },
+      async (_progress, token) => {
+        const end = new AbortController();
+        token.onCancellationRequested(() => end.abort());
+        return exportBest(folder, { signal: end.signal }).catch((error: unknown) => {
+          if (!end.signal.aborted) throw error;
+          return undefined;
+        });
+      },
+    );
+    if (model === undefined) return;
+    await this.store.refresh(folder);
+    const where = path.relative(path.dirname(folder), model);
+    const choice = await vscode.window.showInformationMessage(`The best model of ${name} is in ${where}.`, REVEAL);
+    if (choice === REVEAL) await this.reveal(model);
   }
 
   async showLog(folder: string): Promise<void> {

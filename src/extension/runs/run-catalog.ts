@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { listRun, listRuns, type RunListing } from '../../core/run/index.js';
+import { headline, listRun, listRuns, type RunListing } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';
@@ -112,9 +112,7 @@ export function listingOf(
     state,
     step: history.step,
     steps: history.totalSteps,
-    loss: history.latest('loss'),
-    margin: history.latest('rewards/margins'),
-    accuracy: history.latest('rewards/accuracies'),
+    figures: headline(history),
     ...(history.pace === undefined ? {} : { secondsLeft: history.pace.secondsLeft }),
   };
 }

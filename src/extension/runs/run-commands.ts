@@ -78,6 +78,11 @@ export class RunCommands {
     await this.panels.show(run.folder);
   }
 
+  async exportBest(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Export Best Model', ({ figures }) => figures?.best !== undefined);
+    if (run !== undefined) await this.actions.exportBest(run.folder, run.config.name);
+  }
+
   async reveal(item: unknown): Promise<void> {
     const [folder = (await this.#one(undefined, 'Reveal Run Folder'))?.folder] = foldersOf(item, undefined);
     if (folder !== undefined) await this.actions.reveal(path.join(folder, 'run.json'));

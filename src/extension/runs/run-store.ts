@@ -136,6 +136,11 @@ export class RunStore implements vscode.Disposable {
     await this.#entries.get(path.resolve(folder))?.run?.relabel();
   }
 
+  /** Looks at once at a run that is watched. */
+  async refresh(folder: string): Promise<void> {
+    await this.#entries.get(path.resolve(folder))?.run?.refresh();
+  }
+
   #onChange(entry: Entry, run: LiveRun, change: RunChange): void {
     const active = isActive(run.state) && !run.gone;
     if (active && !entry.kept) {

@@ -38,6 +38,7 @@ export function startViews(
       if (run !== undefined) await launcher.duplicate(run.config);
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
+    problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
     problems.command('wishbone.refreshRuns', () => catalog.refresh()),

@@ -38,12 +38,16 @@ test('the tooltip has figures once there are some', () => {
   assert.equal(rows.get('Speed'), '16.0 pairs/s, 2,000 tokens/s');
 });
 
+const trained = { of: 'training', step: 4, pairs: 104, loss: 0.66, margin: 0.2, accuracy: 0.75, best: undefined } as const;
+const best = { step: 40, loss: 0.73, margin: 0.1, accuracy: 0.61 } as const;
+const evaluated = { of: 'evaluation', step: 120, pairs: 64, loss: 1.48, margin: 0.4, accuracy: 0.55, best } as const;
+
 test('a run in a list, and one that cannot be read', () => {
   const { config } = watched('planned');
-  const listing = { folder: '/r/x', config, tags: [], step: 4, steps: 10, loss: 0.66, margin: 0.2, accuracy: 0.75 } as const;
+  const listing = { folder: '/r/x', config, tags: [], step: 4, steps: 10, figures: trained } as const;
   assert.deepEqual(listingText({ ...listing, state: 'running' }), {
     label: '$(sync) example',
-    description: 'running · step 4 of 10 · loss 0.6600',
+    description: 'running · step 4 of 10 · loss 0.6600 · accuracy 75%',
     detail: 'pairs.jsonl (96 pairs) · tiny',
   });
   const problem = new WishboneError('not a run folder', '/r/x/run.json', 'a');
@@ -52,13 +56,27 @@ test('a run in a list, and one that cannot be read', () => {
 
 test('a run in the Runs view', () => {
   const { config } = watched('planned');
-  const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, loss: 0.66, margin: 0.2, accuracy: 0.75 } as const;
-  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '40% · 3 min 20 s left · accuracy 75%');
-  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), 'stopped · 40/100 · accuracy 75% · #a · #b');
-  assert.equal(runDescription({ ...listing, state: 'finished' }), 'accuracy 75% · margin 0.2000');
-  const planned = { ...listing, state: 'planned', step: 0, steps: undefined, accuracy: undefined } as const;
+  const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, figures: trained } as const;
+  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '40% · 3 min 20 s left · loss 0.6600 · accuracy 75%');
+  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), 'stopped · 40/100 · loss 0.6600 · accuracy 75% · #a · #b');
+  assert.equal(runDescription({ ...listing, state: 'finished' }), 'loss 0.6600 · accuracy 75%');
+  const planned = { ...listing, state: 'planned', step: 0, steps: undefined, figures: undefined } as const;
   assert.equal(runDescription(planned), 'not started');
   assert.equal(runDescription({ folder: '/r/x', problem: new WishboneError('w', 'x', 'a') }), 'cannot be read');
   const rows = new Map(runRows({ ...listing, state: 'running', tags: ['a'], secondsLeft: 60 }));
+  assert.equal(rows.get('Figures of'), 'the latest 104 pairs trained on');
   assert.deepEqual([rows.get('Step'), rows.get('Time left'), rows.get('Tags')], ['40 of 100', '1 min', 'a']);
+});
+
+test('an evaluation is what a run is judged by, with the best one where that is another', () => {
+  const { config } = watched('finished');
+  const listing = { folder: '/r/x', config, tags: [], step: 120, steps: 120, state: 'finished', figures: evaluated } as const;
+  assert.equal(runDescription(listing), 'eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
+  assert.equal(listingText(listing).description, 'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
+  const rows = new Map(runRows(listing));
+  assert.equal(rows.get('Figures of'), '64 eval pairs, after step 120');
+  assert.equal(rows.get('Best evaluation'), 'step 40: loss 0.7300, accuracy 61%');
+  assert.equal(rows.get('Eval loss'), '1.480');
+  assert.equal(rows.get('Loss'), undefined);
+  assert.equal(runDescription({ ...listing, figures: { ...evaluated, best: { ...best, step: 120 } } }), 'eval loss 1.480 · eval accuracy 55%');
 });

@@ -11,7 +11,7 @@ const folder = '/w/.wishbone/runs/x';
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { folder, config: exampleConfig(), state, history, crash: undefined, log: { more: false, skipped: 0, unfinished: false } };
+  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, log: { more: false, skipped: 0, unfinished: false } };
 }
 
 test('the header passes the check of the other side', () => {
@@ -66,7 +66,7 @@ test('every state has a status that passes the check of the other side', () => {
   }
 });
 
-test('figures are those of the last step, NaN is no number', () => {
+test('figures are a mean over the latest pairs with how many, NaN is no number', () => {
   const status = statusOf(watched('running', startLine(), stepLine(2, { loss: null, speedOfLight: null })), false);
   assert.deepEqual([status.loss, status.margin, status.accuracy, status.speedOfLight], [null, 0.04, 0.5, null]);
   assert.deepEqual(

@@ -130,6 +130,6 @@ test('runs are listed newest first, broken ones last', async (context) => {
   );
   assert.equal(listing[2]!.problem?.what, 'not a run folder: there is no run.json');
   const [first, second] = listing as [any, any];
-  assert.deepEqual([first.state, first.step, first.loss], ['planned', 0, undefined]);
-  assert.deepEqual([second.state, second.step, second.steps, second.loss], ['stopped', 2, 10, 0.71875]);
+  assert.deepEqual([first.state, first.step, first.figures], ['planned', 0, undefined]);
+  assert.deepEqual([second.state, second.step, second.steps, second.figures?.loss], ['stopped', 2, 10, 0.7265625]);
 });

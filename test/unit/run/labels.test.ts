@@ -17,7 +17,7 @@ import {
   tagsProblem,
   writeLabels,
 } from '../../../src/core/run/index.js';
-import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from './support.js';
+import { evalLine, eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from './support.js';
 
 test('a run is called by its labels, and its run.json stays as it was', async (context) => {
   const runs = await temporaryFolder(context);
@@ -64,7 +64,28 @@ test('a run with a log of any length is listed by its ends', async (context) => 
     await writeFile(log, startLine({ steps }) + lines + eventLine('stopped', { step: steps }) + '{"seq": 9, "ti');
     const listing = await listRun(folder);
     assert.ok(listing.problem === undefined);
-    const { state, step, margin, accuracy } = listing;
-    assert.deepEqual([state, step, listing.steps, margin, accuracy], ['stopped', steps, steps, steps / 50, 0.5]);
+    const { state, step, figures } = listing;
+    assert.deepEqual([state, step, listing.steps, figures?.accuracy], ['stopped', steps, steps, 0.5]);
+    // Margins rise by a fiftieth a step: the mean of 13 steps of 8 pairs is that of the one in their middle.
+    assert.ok(Math.abs(figures!.margin! - (steps === 3 ? 2 : steps - 6) / 50) < 1e-9);
   }
+});
+
+test('evaluations are found in the middle of a long log, as far as a resume has left them', async (context) => {
+  const runs = await temporaryFolder(context);
+  const config = exampleConfig();
+  const folder = await createRunFolder(runs, { ...config, training: { ...config.training, eval_steps: 1000 } }, (file) => writeFile(file, 'plan'));
+  const steps = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, i) => stepLine(from + i + 1, { steps: 9000 })).join('');
+  const log =
+    startLine({ steps: 9000 }) + steps(0, 1000) + evalLine(1000, { eval_loss: 0.5 }) + steps(1000, 2000) +
+    evalLine(2000, { eval_loss: 0.4 }) + steps(2000, 5000) + evalLine(5000, { eval_loss: 0.2 }) + steps(5000, 5500) +
+    startLine({ steps: 9000, resumedFrom: 2000 }) + steps(2000, 5000) + evalLine(5000, { eval_loss: 0.9, best: false }) +
+    steps(5000, 9000);
+  await writeFile(path.join(folder, EVENTS_FILE), log);
+  const listing = await listRun(folder);
+  assert.ok(listing.problem === undefined);
+  const { of, step, loss, best } = listing.figures!;
+  assert.deepEqual([of, step, loss, best?.step, best?.loss], ['evaluation', 5000, 0.9, 2000, 0.4]);
+  assert.equal(listing.step, 9000);
 });

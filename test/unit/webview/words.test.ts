@@ -14,6 +14,8 @@ const RUNNING: RunStatus = {
   pairsPerSecond: 1,
   tokensPerSecond: 1,
   speedOfLight: 0.5,
+  figures: { of: 'training', step: 4, pairs: 104 },
+  best: null,
   loss: 0.5,
   margin: 0.1,
   accuracy: 1,
