@@ -1,14 +1,37 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { addConvertCommand } from './convert.js';
 import { addCacheCommand } from './cache.js';
+import { addCheckCommand } from './check.js';
+import { addCompareCommand } from './compare.js';
+import { addCompletionCommand } from './completion.js';
+import { addConvertCommand } from './convert.js';
+import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { addPlanCommand } from './plan.js';
+import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
+import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
+import { addStopCommand } from './stop.js';
 import { addTrainCommand } from './train.js';
+
+/** In the order of the help: before a run, a run, what is left of it, and the rest. */
+const commands = [
+  addCheckCommand,
+  addPlanCommand,
+  addSpeedupCommand,
+  addTrainCommand,
+  addRunsCommand,
+  addShowCommand,
+  addCompareCommand,
+  addStopCommand,
+  addExportCommand,
+  addSampleCommand,
+  addConvertCommand,
+  addCacheCommand,
+];
 
 function buildProgram(): Command {
   const program = new Command('wishbone')
@@ -21,23 +44,18 @@ function buildProgram(): Command {
     .exitOverride()
     // Errors are printed in one place, below.
     .configureOutput({ outputError: () => undefined });
-  addPlanCommand(program);
-  addTrainCommand(program);
-  addSpeedupCommand(program);
-  addSampleCommand(program);
-  addExportCommand(program);
-  addConvertCommand(program);
-  addCacheCommand(program);
+  for (const add of commands) add(program);
   program.commands.forEach((command) =>
     command.copyInheritedSettings(program).option('--verbose', 'with an unexpected error, print where it came from'),
   );
+  addCompletionCommand(program);
   return program;
 }
 
 /** Runs the command line. @returns the exit code */
 async function main(args: readonly string[]): Promise<ExitCode> {
+  const program = buildProgram();
   try {
-    const program = buildProgram();
     if (args.length === 0) {
       program.outputHelp();
       return ExitCode.ok;
@@ -45,33 +63,42 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     await program.parseAsync(args, { from: 'user' });
     return ExitCode.ok;
   } catch (error) {
-    return report(error, args);
+    if (error instanceof Exit) return error.code;
+    if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok;
+    const verbose = args.includes('--verbose');
+    const { text, ...facts } = errorFacts(error, program, args, verbose);
+    process.stderr.write(`${text}\n`);
+    // A script that asked for JSON finds its one object on standard output whatever happens.
+    if (args.includes('--json')) console.log(JSON.stringify({ error: facts }));
+    return facts.exitCode;
   }
 }
 
-function report(error: unknown, args: readonly string[]): ExitCode {
-  if (error instanceof Interrupted) {
-    process.stderr.write('interrupted\n');
-    return ExitCode.interrupted;
-  }
+interface ErrorFacts {
+  /** What a person is shown. */
+  readonly text: string;
+  readonly what: string;
+  readonly where?: string;
+  readonly advice?: string;
+  readonly exitCode: ExitCode;
+}
+
+function errorFacts(error: unknown, program: Command, args: readonly string[], verbose: boolean): ErrorFacts {
+  if (error instanceof Interrupted) return { text: 'interrupted', what: 'interrupted', exitCode: ExitCode.interrupted };
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return ExitCode.ok;
     const what = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
-    const known = ['plan', 'train', 'speedup', 'sample', 'convert', 'cache'].find((name) => name === args[0]);
+    const known = program.commands.find((command) => command.name() === args[0])?.name();
     const help = known === undefined ? 'wishbone --help' : `wishbone ${known} --help`;
-    return report(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), args);
+    return errorFacts(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), program, args, verbose);
   }
   if (error instanceof WishboneError) {
-    process.stderr.write(`${error.format()}\n`);
-    return error.exitCode;
+    const { what, where, advice, exitCode } = error;
+    return { text: error.format(), what, where, advice, exitCode };
   }
   const fault = error instanceof Error ? error : new Error(String(error));
-  const verbose = args.includes('--verbose');
-  const line = `error: unexpected: ${fault.message.split('\n')[0] ?? ''}`;
-  process.stderr.write(
-    verbose ? `${line}\n${fault.stack ?? ''}\n` : `${line} (run again with --verbose to see where)\n`,
-  );
-  return ExitCode.internal;
+  const what = `unexpected: ${fault.message.split('\n')[0] ?? ''}`;
+  const text = verbose ? `error: ${what}\n${fault.stack ?? ''}` : `error: ${what} (run again with --verbose to see where)`;
+  return { text, what, exitCode: ExitCode.internal };
 }
 
 // The exit code is set, not forced: output to a pipe must be written to its end.

@@ -51,9 +51,10 @@ export function addOptions(command: Command, group: Group, names: readonly strin
       ...(showDefaults && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
     ];
     const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
-    command.addOption(
-      new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text)),
-    );
+    const added = new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text));
+    // For the shell's completion; what may be said is judged by the parser above.
+    if (kind === 'choice') added.argChoices = [...(optionChoices(option) ?? [])];
+    command.addOption(added);
   }
 }
 

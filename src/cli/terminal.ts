@@ -1,20 +1,33 @@
 import type { Progress } from '../core/progress.js';
 
-/** One line at the bottom of a terminal that is written over again and again. Writes nothing where there is none. */
+/**
+ * Seconds between two lines of progress where there is no terminal: a log should tell that work goes on, and little else.
+ * `WISHBONE_PROGRESS_SECONDS` sets another number.
+ */
+const LOG_SECONDS = Number(process.env['WISHBONE_PROGRESS_SECONDS']) || 10;
+
+/**
+ * How far work has come, on standard error: on a terminal one line that is written over again and again, else (a log, a
+ * pipe) a line every ten seconds, so that quick work says nothing.
+ */
 export class StatusLine {
   private shown = false;
-  private readonly active: boolean;
-
-  /** @param enabled false keeps it silent even on a terminal */
-  constructor(enabled = true) {
-    this.active = enabled && process.stderr.isTTY;
-  }
+  private loggedAt = performance.now();
+  private logged = '';
 
   show(text: string): void {
-    if (!this.active) return;
+    if (!process.stderr.isTTY) return this.log(text);
     const width = process.stderr.columns || 80;
     process.stderr.write(`\r\x1b[2K${text.slice(0, width - 1)}`);
     this.shown = true;
+  }
+
+  private log(text: string): void {
+    const now = performance.now();
+    if (now - this.loggedAt < LOG_SECONDS * 1000 || text === this.logged) return;
+    this.loggedAt = now;
+    this.logged = text;
+    process.stderr.write(`${text}\n`);
   }
 
   /** Puts a line of text above; it stays. */
@@ -31,6 +44,7 @@ export class StatusLine {
 }
 
 const phases: Readonly<Record<string, string>> = {
+  check: 'Checking',
   tokenise: 'Reading and tokenising',
   plan: 'Planning',
   write: 'Writing the run',
@@ -66,4 +80,11 @@ export function grouped(count: number): string {
 export function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}
+
+/** Rows of cells under a heading, every column as wide as its widest cell. */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()).join('\n');
 }

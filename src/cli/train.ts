@@ -7,10 +7,12 @@ import { prepareRun, type PlanSummary } from '../core/prepare.js';
 import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
 import { readRun, RUNS_FOLDER } from '../core/run/folder.js';
+import { headline } from '../core/run/headline.js';
 import { RunHistory } from '../core/run/history.js';
 import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { isActive, runState } from '../core/run/state.js';
+import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
   addDatasetOptions,
@@ -22,6 +24,7 @@ import {
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
+import { headlineRows } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -225,6 +228,7 @@ async function finish(
     throw new WishboneError(terminal.what, terminal.where, terminal.advice, code);
   }
   const seconds = history.columns.seconds.reduce((sum, took) => sum + took, 0);
+  const figures = headline(history);
   if (json) {
     console.log(
       JSON.stringify({
@@ -237,6 +241,7 @@ async function finish(
         loss: history.latest('loss'),
         margin: history.latest('rewards/margins'),
         accuracy: history.latest('rewards/accuracies'),
+        figures,
         pairsPerSecond: pace?.pairsPerSecond,
         tokensPerSecond: pace?.tokensPerSecond,
         speedOfLight: pace?.speedOfLight,
@@ -246,16 +251,18 @@ async function finish(
         ...(summary ? { plan: summary } : {}),
       }),
     );
-    return;
+  } else {
+    const rows: [string, string][] = [
+      ['run', config.id],
+      ['steps', `${history.step} of ${history.totalSteps ?? '?'}, ${clock(seconds)}`],
+      ...headlineRows(figures),
+    ];
+    if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
+    if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
+    if (terminal.type === 'stopped') rows.push(['stopped', `go on with: wishbone train --resume ${folder}`]);
+    else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
+    console.log(columns(rows));
   }
-  const rows: [string, string][] = [
-    ['run', config.id],
-    ['steps', `${history.step} of ${history.totalSteps ?? '?'}, ${clock(seconds)}`],
-    ...(history.steps.length > 0 ? metrics(history) : []),
-  ];
-  if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
-  if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
-  if (terminal.type === 'stopped') rows.push(['stopped', `go on with: wishbone train --resume ${folder}`]);
-  else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
-  console.log(columns(rows));
+  // Whatever comes after it in a script must not take the run for done.
+  if (terminal.type === 'stopped') throw new Exit(ExitCode.interrupted);
 }

@@ -1,0 +1,79 @@
+import path from 'node:path';
+import type { Command } from 'commander';
+import { checkDataset, type DatasetCheck, type PlacedProblem } from '../core/checks/dataset-check.js';
+import { checkSeverities, type CheckName } from '../core/checks/index.js';
+import { findSources, parseColumns } from '../core/dataset/index.js';
+import { ExitCode } from '../core/errors.js';
+import { Exit } from './exit.js';
+import { cancellable } from './interrupt.js';
+import { addOptions, count, datasetHelp, readInput } from './options.js';
+import { grouped, progressText, StatusLine } from './terminal.js';
+
+interface Options extends Record<string, unknown> {
+  readonly strict?: boolean;
+  readonly most: number;
+  readonly json?: boolean;
+}
+
+export function addCheckCommand(program: Command): void {
+  const command = program
+    .command('check')
+    .summary('what is wrong in preference files; for CI')
+    .description(
+      'Runs the checks of the editor over preference files and prints what they find, a line each: file, place, severity,\n' +
+        'check. Ends with 3 when a row cannot be trained on, with --strict also for a warning, else with 0.',
+    )
+    .argument('<dataset...>', datasetHelp)
+    .option('-m, --model <folder>', 'also try every row with the tokenizer and chat template of this model folder')
+    .option('--strict', 'warnings count as errors')
+    .option('--most <number>', 'print so many problems of a file', count, 100)
+    .option('--json', 'print one JSON object, with all problems');
+  addOptions(command, 'plan', ['max_length', 'columns'], true);
+  command.action(checkCommand);
+}
+
+async function checkCommand(files: readonly string[], options: Options): Promise<void> {
+  const { dataset, evalDataset, model, plan } = await readInput(files, options);
+  const sources = await findSources(dataset ?? [], parseColumns(plan.columns));
+  const evalFiles = evalDataset?.map((file) => path.resolve(file));
+  const status = new StatusLine();
+  const found = await cancellable(async (signal) => {
+    const checks: DatasetCheck[] = [];
+    for (const source of sources) {
+      const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
+      checks.push(await checkDataset(source, { model, maxLength: plan.max_length, evalFiles, signal, onProgress }));
+    }
+    return checks;
+  }).finally(() => status.clear());
+  const errors = found.reduce((sum, check) => sum + total(check, 'error'), 0);
+  const warnings = found.reduce((sum, check) => sum + total(check, 'warning'), 0);
+  const isGood = errors === 0 && (warnings === 0 || options.strict !== true);
+  if (options.json) console.log(JSON.stringify({ ok: isGood, errors, warnings, files: found }));
+  else console.log(found.map((check) => fileText(check, options.most)).join('\n\n'));
+  if (!isGood) throw new Exit(ExitCode.badInput);
+}
+
+function total({ counts }: DatasetCheck, severity: 'error' | 'warning' | 'information'): number {
+  const names = Object.entries(counts) as [CheckName, number][];
+  return names.reduce((sum, [check, count]) => sum + (checkSeverities[check] === severity ? count : 0), 0);
+}
+
+function fileText(check: DatasetCheck, most: number): string {
+  const name = path.relative('', check.file) || check.file;
+  const lines = check.problems.slice(0, most).map((problem) => problemText(name, problem));
+  const left = check.problems.length - lines.length;
+  if (left > 0) lines.push(`… and ${grouped(left)} more (--most ${check.problems.length} prints them)`);
+  if (!check.tokensChecked) lines.push(`${name}: tokens were not counted, since the file is checked as a stream`);
+  const say = (number: number, word: string): string => `${grouped(number)} ${word}${number === 1 ? '' : 's'}`;
+  lines.push(
+    `${name}: ${say(check.pairs, 'pair')} in ${say(check.rows, 'row')}${check.form === undefined ? '' : `, ${check.form}`}; ` +
+      `${say(total(check, 'error'), 'error')}, ${say(total(check, 'warning'), 'warning')}`,
+  );
+  return lines.join('\n');
+}
+
+/** "pairs.jsonl:12:5: error: field "chosen" is empty [empty-response]" */
+function problemText(name: string, { check, severity, what, line, column, row }: PlacedProblem): string {
+  const place = line !== undefined ? `:${line}${column === undefined ? '' : `:${column}`}` : row === undefined ? '' : `, row ${row}`;
+  return `${name}${place}: ${severity === 'information' ? 'info' : severity}: ${what} [${check}]`;
+}

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { configDifferences, listRun, RUNS_FOLDER, type RunListing } from '../core/run/index.js';
+import { findRun, runHelp } from './find-run.js';
+import { figureCells, figuresOf } from './run-text.js';
+import { runFacts } from './runs.js';
+import { table } from './terminal.js';
+
+interface Options {
+  readonly runs: string;
+  readonly json?: boolean;
+}
+
+type Listed = Extract<RunListing, { readonly problem?: undefined }>;
+
+export function addCompareCommand(program: Command): void {
+  program
+    .command('compare')
+    .summary('runs side by side: results, and the settings they differ in')
+    .description('Shows the results of several runs, and every setting in which they are not all alike.')
+    .argument('<run...>', runHelp)
+    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
+    .option('--json', 'print one JSON object')
+    .action(compareCommand);
+}
+
+async function compareCommand(named: readonly string[], options: Options): Promise<void> {
+  if (named.length < 2) throw new WishboneError('one run cannot be compared', 'the command line', 'name two runs or more', ExitCode.usage);
+  const folders: string[] = [];
+  for (const name of named) {
+    const folder = await findRun(name, options.runs);
+    if (folders.includes(folder)) throw new WishboneError('this run is named twice', folder, 'name each once', ExitCode.usage);
+    folders.push(folder);
+  }
+  const runs: Listed[] = [];
+  for (const folder of folders) {
+    const run = await listRun(folder);
+    if (run.problem !== undefined) throw run.problem;
+    runs.push(run);
+  }
+  const differences = configDifferences(runs.map(({ config }) => config));
+  if (options.json) {
+    const settings = differences.map(({ setting, values }) => ({ setting, values }));
+    console.log(JSON.stringify({ runs: runs.map(runFacts), differences: settings }));
+    return;
+  }
+  console.log(table(['', ...runs.map(({ config }) => config.name)], [...results(runs), ...differences.map(({ setting, values }) => [setting, ...values.map((value) => value || '-')])]));
+  if (differences.length === 0) console.log('\nall settings are the same');
+}
+
+function results(runs: readonly Listed[]): string[][] {
+  const figures = runs.map((run) => figureCells(run.figures));
+  return [
+    ['state', ...runs.map(({ state }) => state)],
+    ['steps', ...runs.map(({ step, steps }) => (steps === undefined ? '-' : `${step}/${steps}`))],
+    ...['loss', 'margin', 'accuracy'].map((name, row) => [name, ...figures.map((cells) => cells[row]!)]),
+    ['figures of', ...runs.map((run) => (run.figures === undefined ? '-' : figuresOf(run.figures)))],
+  ];
+}

@@ -1,0 +1,52 @@
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { nearestName } from '../core/nearest-name.js';
+import { listRuns, RUN_FILE, RUNS_FOLDER } from '../core/run/index.js';
+
+/** What every command says of an argument that names a run. */
+export const runHelp = "a run's folder, its id, its name, or `latest`";
+
+/**
+ * The folder of a run that was named on the command line.
+ *
+ * @param named a folder, a run's id or name (or how one of them begins, when that says which), or `latest`
+ * @param runs where runs are kept
+ * @throws WishboneError when no run, or more than one, is meant
+ */
+export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string> {
+  if (await isRun(named)) return path.resolve(named);
+  const listed = await listRuns(runs);
+  if (listed.length === 0) throw new WishboneError('there are no runs yet', path.resolve(runs), 'start one with `wishbone train`');
+  const [newest] = listed;
+  if (named === 'latest' && newest !== undefined) return newest.folder;
+  const known = listed.map((run) => {
+    const id = path.basename(run.folder);
+    return { folder: run.folder, id, name: run.problem === undefined ? run.config.name : id };
+  });
+  const same = known.filter(({ id, name }) => id === named || name === named);
+  const found = same.length > 0 ? same : known.filter(({ id, name }) => id.startsWith(named) || name.startsWith(named));
+  if (found.length === 1) return found[0]!.folder;
+  const ids = found.map(({ id }) => id);
+  if (found.length > 1) {
+    throw new WishboneError(`"${named}" may be ${ids.length} runs: ${some(ids)}`, path.resolve(runs), 'name it by its id', ExitCode.usage);
+  }
+  const near = nearestName(named, known.flatMap(({ id, name }) => [id, name]));
+  throw new WishboneError(
+    `no run is called "${named}"`,
+    path.resolve(runs),
+    `${near === undefined ? '' : `did you mean ${near}? `}\`wishbone runs\` lists them`,
+    ExitCode.usage,
+  );
+}
+
+async function isRun(folder: string): Promise<boolean> {
+  return stat(path.join(folder, RUN_FILE)).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+}
+
+function some(ids: readonly string[]): string {
+  return ids.length > 5 ? `${ids.slice(0, 5).join(', ')}, …` : ids.join(', ');
+}

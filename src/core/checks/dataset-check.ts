@@ -1,0 +1,183 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { DatasetSource } from '../dataset/index.js';
+import { mapColumns } from '../dataset/columns.js';
+import { isFields } from '../dataset/fields.js';
+import { formColumns } from '../dataset/forms.js';
+import { readRows } from '../dataset/rows.js';
+import { ByteSource, emptyFile } from '../dataset/source.js';
+import { ExitCode, WishboneError } from '../errors.js';
+import { Pace } from '../pace.js';
+import type { WorkOptions } from '../progress.js';
+import { rowsOfBadBytes } from './bytes.js';
+import { PreferenceChecker, reportOn } from './checker.js';
+import { checkFile } from './file-checker.js';
+import { OtherFiles } from './service/other-files.js';
+import { TokenizerShelf, TokenSource } from './service/token-source.js';
+import { checkSeverities, type CheckName, type FileSummary, type Problem, type Severity } from './types.js';
+
+/** A problem where a terminal or a script can point at it. */
+export interface PlacedProblem {
+  readonly check: CheckName;
+  readonly severity: Severity;
+  readonly what: string;
+  readonly advice: string;
+  /** From 1; undefined in files without lines, whose problems have `row`. */
+  readonly line?: number;
+  /** From 1, in UTF-16 units, as editors count. */
+  readonly column?: number;
+  /** From 1; undefined for what the file as a whole tells. */
+  readonly row?: number;
+}
+
+/** Everything the checks find in one file of a dataset. */
+export interface DatasetCheck extends FileSummary {
+  readonly file: string;
+  readonly rows: number;
+  readonly problems: readonly PlacedProblem[];
+  /** False for a model's tokens that were not looked at, since the file is too large. */
+  readonly tokensChecked: boolean;
+}
+
+export interface DatasetCheckOptions extends WorkOptions {
+  /** Model folder whose tokenizer and chat template rows are tried with; undefined: the text alone is checked. */
+  readonly model?: string | undefined;
+  /** Most tokens of a sequence. */
+  readonly maxLength: number;
+  /** Files for evaluation; undefined: told by the names beside the file. */
+  readonly evalFiles?: readonly string[] | undefined;
+}
+
+/** Larger JSON lines are checked as a stream, without tokens; nothing else of this size is checked. */
+const MOST_BYTES = 256e6;
+
+const tokenizers = new TokenizerShelf();
+const others = new OtherFiles();
+
+/**
+ * Runs all checks of the editor (docs/diagnostics.md) over one file of a dataset, of any kind that can be trained on.
+ *
+ * @throws WishboneError for faults of the file or the model folder as a whole
+ */
+export async function checkDataset(
+  source: Pick<DatasetSource, 'path' | 'columns'>,
+  options: DatasetCheckOptions,
+): Promise<DatasetCheck> {
+  const { path: file, columns } = source;
+  const bytes = await ByteSource.open(file);
+  const isText = /\.jsonl?$/i.test(file) && columns === undefined && !bytes.isParquet;
+  if (isText && /\.jsonl$/i.test(file) && (await stat(file)).size > MOST_BYTES) return streamed(file, options);
+  if (!isText) return ofRows(source, bytes, options);
+  const text = (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
+  const badBytes = await rowsOfBadBytes(file);
+  const report = await checked(text, /\.json$/i.test(file), file, options, badBytes);
+  if (report.rows === 0 && report.problems.length === 0) throw emptyFile(file);
+  const place = ({ range, row }: Problem): Pick<PlacedProblem, 'line' | 'column' | 'row'> => ({
+    line: range.start.line + 1,
+    column: range.start.character + 1,
+    ...(row === undefined ? {} : { row: row + 1 }),
+  });
+  return { ...report, file, problems: report.problems.map((problem) => ({ ...facts(problem), ...place(problem) })) };
+}
+
+/** Rows that are not lines of JSON are checked as if each was written as one, on the line where it stands. */
+async function ofRows(
+  { path: file, columns }: Pick<DatasetSource, 'path' | 'columns'>,
+  bytes: ByteSource,
+  options: DatasetCheckOptions,
+): Promise<DatasetCheck> {
+  const lines: string[] = [];
+  const unreadable: PlacedProblem[] = [];
+  const pace = new Pace(options);
+  const used = [...formColumns, ...Object.values(columns ?? {}).filter((column) => column !== null)];
+  const { isParquet } = bytes;
+  let size = 0;
+  for await (const row of readRows(bytes, { used, needed: [] })) {
+    const { row: number, line = number + 1 } = row;
+    if ('error' in row) {
+      const { what, advice } = row.error;
+      unreadable.push({ check: 'malformed-row', severity: 'error', what, advice, row: number + 1, ...(isParquet ? {} : { line }) });
+    } else {
+      const value = columns === undefined || !isFields(row.value) ? row.value : mapColumns(row.value, columns);
+      const text = JSON.stringify(value);
+      size += text.length;
+      if (size > MOST_BYTES) throw tooLarge(file);
+      while (lines.length < line - 1) lines.push('');
+      lines.push(text);
+    }
+    await pace.item(() => ({ phase: 'check', done: bytes.bytesRead, total: bytes.size }));
+  }
+  if (lines.length === 0 && unreadable.length === 0) throw emptyFile(file);
+  const report = await checked(lines.join('\n'), false, file, options, new Set());
+  const found = report.problems.map((problem): PlacedProblem => {
+    const line = problem.range.start.line + 1;
+    const placed = facts(problem);
+    if (!isParquet) return { ...placed, ...(problem.row === undefined ? {} : { line }) };
+    // Rows of such a file have no lines; each stood on the line of its number here.
+    const what = problem.earlier === undefined ? placed.what : placed.what.replace(/\bline (\d+)/, 'row $1');
+    return { ...placed, what, ...(problem.row === undefined ? {} : { row: line }) };
+  });
+  const counts = { ...report.counts };
+  if (unreadable.length > 0) counts['malformed-row'] = (counts['malformed-row'] ?? 0) + unreadable.length;
+  const at = ({ line, row }: PlacedProblem): number => line ?? row ?? 0;
+  const problems = [...unreadable, ...found].sort((a, b) => at(a) - at(b));
+  return { ...report, file, counts, rows: report.rows + unreadable.length, problems };
+}
+
+type Checked = FileSummary & {
+  readonly rows: number;
+  readonly problems: readonly Problem[];
+  readonly tokensChecked: boolean;
+};
+
+async function checked(
+  text: string,
+  isJsonFile: boolean,
+  file: string,
+  { model, maxLength, evalFiles, ...work }: DatasetCheckOptions,
+  badBytes: ReadonlySet<string>,
+): Promise<Checked> {
+  const rows = await new PreferenceChecker(isJsonFile).rows(text, work.signal);
+  if (rows === undefined) throw work.signal?.reason ?? new Error('the check was ended');
+  const prompts = await others.prompts(file, evalFiles);
+  const tokenizer = model === undefined ? undefined : await tokenizers.load(model);
+  const tokens =
+    tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity));
+  const pace = new Pace(work);
+  for (const [index, check] of rows.checks.entries()) {
+    tokens?.add(check, rows.texts[index] as string);
+    await pace.item(() => ({ phase: 'check', done: index, total: rows.checks.length }));
+  }
+  const report = reportOn(rows, { badBytes, prompts, tokens: (check) => tokens?.known(check)?.problems ?? [] });
+  const { form, pairs, sources, counts, problems } = report;
+  return { form, pairs, sources, counts, problems, rows: report.rows.length, tokensChecked: true };
+}
+
+async function streamed(file: string, { model, evalFiles, signal, onProgress }: DatasetCheckOptions): Promise<DatasetCheck> {
+  const prompts = await others.prompts(file, evalFiles);
+  const { size } = await stat(file);
+  for await (const report of checkFile(file, { ...(signal ? { signal } : {}), around: { prompts } })) {
+    onProgress?.({ phase: 'check', done: report.bytes, total: size });
+    if (!report.isDone) continue;
+    const { form, pairs, sources, counts, rows } = report;
+    const problems = report.problems.map((problem) => ({
+      ...facts(problem),
+      line: problem.range.start.line + 1,
+      column: problem.range.start.character + 1,
+    }));
+    return { form, pairs, sources, counts, rows, file, problems, tokensChecked: model === undefined };
+  }
+  throw new Error('a check ends with a report');
+}
+
+function facts({ check, what, advice }: Problem): Pick<PlacedProblem, 'check' | 'severity' | 'what' | 'advice'> {
+  return { check, severity: checkSeverities[check], what, advice };
+}
+
+function tooLarge(file: string): WishboneError {
+  return new WishboneError(
+    `the file holds more than ${MOST_BYTES / 1e6} MB of rows, too many to be checked at once`,
+    file,
+    'check a part of it, or write it as JSON lines (.jsonl), which are checked as a stream',
+    ExitCode.badInput,
+  );
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { test } from 'node:test';
+import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { assertOneError } from './one-error.js';
+
+const bad = [
+  '{"prompt":"a","chosen":"b","rejected":"b"}',
+  '{"prompt":"a","chosen":"","rejected":"c"}',
+  'x',
+  '',
+].join('\n');
+
+interface Report {
+  readonly ok: boolean;
+  readonly errors: number;
+  readonly warnings: number;
+  readonly files: readonly { readonly pairs: number; readonly problems: readonly { readonly check: string; readonly line?: number; readonly row?: number; readonly what: string }[] }[];
+}
+
+async function report(...args: string[]): Promise<{ code: number; report: Report }> {
+  const { code, stdout } = await wishbone('check', ...args, '--json');
+  return { code, report: JSON.parse(stdout) as Report };
+}
+
+test('a good file ends with 0, also with a model', async () => {
+  const { code, report: found } = await report(exampleData, '--model', exampleModel);
+  assert.equal(code, 0);
+  assert.deepEqual([found.ok, found.errors, found.files[0]?.pairs], [true, 0, 120]);
+});
+
+test('errors end with 3 and name file, line and column', async (t) => {
+  const file = join(await temporaryFolder(t), 'bad.jsonl');
+  await writeFile(file, bad);
+  const { code, stdout } = await wishbone('check', file);
+  assert.equal(code, 3);
+  assert.match(stdout, /bad\.jsonl:2:24: error: field "chosen" is empty \[empty-response\]/);
+  assert.match(stdout, /bad\.jsonl:3:1: error: not JSON/);
+  assert.match(stdout, /1 pair in 3 rows, trl-explicit; 2 errors, 1 warning/);
+});
+
+test('warnings count with --strict only', async (t) => {
+  const file = join(await temporaryFolder(t), 'warned.jsonl');
+  await writeFile(file, '{"prompt":"a","chosen":"b","rejected":"b"}\n');
+  assert.equal((await report(file)).code, 0);
+  const strict = await report(file, '--strict');
+  assert.deepEqual([strict.code, strict.report.ok, strict.report.warnings], [3, false, 1]);
+});
+
+test('tables and compressed files are checked too, by the lines they have', async (t) => {
+  const folder = await temporaryFolder(t);
+  const csv = join(folder, 'pairs.csv');
+  await writeFile(csv, 'prompt,chosen,rejected\nhi,a,b\n"two\nlines",c,d\nhi,b,a\nyo,,x\n');
+  const table = await report(csv);
+  assert.equal(table.code, 3);
+  const places = table.report.files[0]!.problems.map(({ check, line }) => [check, line]);
+  assert.deepEqual(places.filter(([check]) => check === 'contradiction' || check === 'empty-response'), [
+    ['contradiction', 5],
+    ['empty-response', 6],
+  ]);
+  assert.match(table.report.files[0]!.problems.find(({ check }) => check === 'contradiction')!.what, /^line 2 prefers/);
+  const packed = join(folder, 'pairs.jsonl.gz');
+  await writeFile(packed, gzipSync(bad));
+  const unpacked = await report(packed);
+  assert.deepEqual([unpacked.code, unpacked.report.errors, unpacked.report.warnings], [3, 2, 1]);
+});
+
+test('what cannot be checked at all is one error, as JSON too when JSON was asked for', async (t) => {
+  const file = join(await temporaryFolder(t), 'gone.jsonl');
+  const { code, stdout, stderr } = await wishbone('check', file, '--json');
+  assert.equal(code, 3);
+  assertOneError(stderr, [/gone\.jsonl/]);
+  const { error } = JSON.parse(stdout) as { error: { what: string; where: string; advice: string; exitCode: number } };
+  assert.match(error.where, /gone\.jsonl/);
+  assert.equal(error.exitCode, 3);
+  const usage = await wishbone('plan', '--nonsense', '--json');
+  assert.equal(usage.code, 2);
+  assert.match((JSON.parse(usage.stdout) as { error: { what: string } }).error.what, /nonsense/);
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assertOneError } from './one-error.js';
+import { cli, exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+
+const options = ['--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--save-steps', '5'];
+
+async function trained(runs: string, name: string, ...more: string[]): Promise<string> {
+  const { code, stdout, stderr } = await wishbone('train', exampleData, ...options, '--runs', runs, '--name', name, '--json', ...more);
+  assert.equal(code, 0, stderr);
+  return (JSON.parse(stdout) as { folder: string }).folder;
+}
+
+async function stepsDone(run: string, least: number): Promise<void> {
+  for (;;) {
+    const log = await readFile(join(run, 'events.jsonl'), 'utf8');
+    if ((log.match(/"type":"step"/g)?.length ?? 0) >= least) return;
+    await sleep(50);
+  }
+}
+
+test('runs are listed, shown and compared by name, with the figures of their evaluation', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const evaluated = ['--eval-fraction', '0.2', '--eval-steps', '5', '--max-steps', '10'];
+  const first = await trained(runs, 'first', ...evaluated);
+  await trained(runs, 'second', ...evaluated, '--beta', '0.3');
+
+  const listed = await wishbone('runs', '--runs', runs);
+  assert.match(listed.stdout, /^run +state +steps +loss/);
+  assert.match(listed.stdout, /^second .*finished +10\/10 .*evaluation/m);
+  assert.equal((await wishbone('runs', '--runs', runs, '--state', 'failed')).stdout.startsWith('none of the 2 runs'), true);
+  const { runs: facts } = JSON.parse((await wishbone('runs', '--runs', runs, '--json')).stdout) as {
+    runs: { name: string; figures: { of: string; step: number } }[];
+  };
+  assert.deepEqual(facts.map(({ name, figures }) => [name, figures.of, figures.step]), [
+    ['second', 'evaluation', 10],
+    ['first', 'evaluation', 10],
+  ]);
+
+  const shown = await wishbone('show', 'first', '--runs', runs, '--evals');
+  assert.match(shown.stdout, /^state +finished$/m);
+  assert.match(shown.stdout, /^loss .*\(evaluation at step 10\)$/m);
+  assert.match(shown.stdout, /^ +max_steps +10$/m);
+  assert.match(shown.stdout, /^5 +\d/m);
+  assert.equal((await wishbone('show', 'latest', '--runs', runs, '--json')).stdout.includes('"name":"second"'), true);
+  assert.equal((await wishbone('show', basename(first), '--runs', runs)).code, 0);
+
+  const compared = await wishbone('compare', 'first', 'second', '--runs', runs);
+  assert.match(compared.stdout, /^training\.beta +0\.1 +0\.3$/m);
+  assert.match(compared.stdout, /^state +finished +finished$/m);
+  assert.doesNotMatch(compared.stdout, /plan\.batch_size/);
+});
+
+test('a name that means no run, or several, says so', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const none = await wishbone('show', 'anything', '--runs', runs);
+  assertOneError(none.stderr, [/no runs yet/]);
+  await trained(runs, 'twin-a', '--max-steps', '2');
+  await trained(runs, 'twin-b', '--max-steps', '2');
+  assertOneError((await wishbone('show', 'twin', '--runs', runs)).stderr, [/may be 2 runs/]);
+  assertOneError((await wishbone('stop', 'twin-c', '--runs', runs)).stderr, [/no run is called "twin-c"/, /did you mean twin-[ab]/]);
+  assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/nothing is at work.*finished/]);
+  assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/one run cannot be compared/]);
+});
+
+test('stop ends a run cleanly, and it can go on', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const started = await wishbone('train', exampleData, ...options, '--epochs', '50', '--runs', runs, '--name', 'long', '--detach', '--json');
+  const { folder } = JSON.parse(started.stdout) as { folder: string };
+  await stepsDone(folder, 3);
+  const stopped = await wishbone('stop', 'long', '--runs', runs, '--json');
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.equal((JSON.parse(stopped.stdout) as { state: string }).state, 'stopped');
+  assert.match((await wishbone('show', 'long', '--runs', runs)).stdout, /go on with: wishbone train --resume/);
+});
+
+test('Ctrl-C ends with 130 when the run is not done, and without a terminal progress is lines', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const { execa } = await import('execa');
+  const child = execa(process.execPath, [cli, 'train', exampleData, ...options, '--epochs', '400', '--runs', runs], {
+    reject: false,
+    stdin: 'ignore',
+    env: { WISHBONE_PROGRESS_SECONDS: '0.3' },
+  });
+  let said = '';
+  await new Promise<void>((resolve) => {
+    child.stderr.on('data', (text: Buffer) => {
+      said += text.toString('utf8');
+      if (/^step \d+\/\d+ .*loss/m.test(said)) resolve();
+    });
+    void child.then(() => resolve());
+  });
+  assert.match(said, /^step \d+\/\d+ {2}loss \d/m);
+  assert.doesNotMatch(said, /\x1b|\r/);
+  child.kill('SIGINT');
+  const { exitCode, stdout } = await child;
+  assert.equal(exitCode, 130);
+  assert.match(stdout, /^stopped +go on with: wishbone train --resume/m);
+});
+
+test('the shell is told of commands, options, choices and runs', async () => {
+  const script = await wishbone('completion', 'bash');
+  assert.equal(script.code, 0, script.stderr);
+  assert.match(script.stdout, /complete .*wishbone/);
+  const suggested = async (...words: string[]): Promise<string> => (await wishbone('complete', '--', ...words)).stdout;
+  assert.match(await suggested(''), /^train\t/m);
+  assert.match(await suggested('train', '--sha'), /^--sharing/m);
+  assert.match(await suggested('train', '--sharing', ''), /^pair/m);
+});
