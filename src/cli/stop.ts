@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { isActive, runState, RUNS_FOLDER, stopRunner } from '../core/run/index.js';
+import { isActive, isAtWork, runState, RUNS_FOLDER, stopRunner } from '../core/run/index.js';
 import { findRun, runHelp } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';
@@ -45,6 +45,6 @@ async function waitUntilEnded(folder: string): Promise<void> {
   const status = new StatusLine();
   status.show('Stopping after this step');
   await cancellable(async (signal) => {
-    while (isActive(await runState(folder))) await sleep(200, undefined, { signal }).catch(() => signal.throwIfAborted());
+    while (await isAtWork(folder)) await sleep(200, undefined, { signal }).catch(() => signal.throwIfAborted());
   }).finally(() => status.clear());
 }

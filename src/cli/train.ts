@@ -6,12 +6,12 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { prepareRun, type PlanSummary } from '../core/prepare.js';
 import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
-import { readRun, RUNS_FOLDER } from '../core/run/folder.js';
+import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/run/headline.js';
 import { RunHistory } from '../core/run/history.js';
 import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
-import { isActive, runState } from '../core/run/state.js';
+import { runState } from '../core/run/state.js';
 import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
@@ -171,7 +171,7 @@ async function watchProcess(folder: string, done: AbortController): Promise<void
     } catch {
       return;
     }
-    if (!isActive(await runState(folder))) {
+    if (!(await isAtWork(folder))) {
       // Its last events may be on their way to the follower.
       await sleep(500);
       done.abort();

@@ -229,19 +229,20 @@ export async function listRuns(runsFolder: string): Promise<RunListing[]> {
   return listings.sort((a, b) => compare(created(b), created(a)) || compare(b.folder, a.folder));
 }
 
-/**
- * Folders of the runs that a process works on. Cheap: a run whose starter left a record is judged by that record, and
- * only others' logs are read.
- */
+/** Folders of the runs that a process works on. */
 export async function activeRuns(runsFolder: string): Promise<string[]> {
   const active: string[] = [];
-  for (const folder of await runFolders(path.resolve(runsFolder))) {
-    const record = await readProcessRecord(folder);
-    const alive =
-      record === undefined ? isActive(await runState(folder).catch(() => 'failed' as const)) : await isAlive(record);
-    if (alive) active.push(folder);
-  }
+  for (const folder of await runFolders(path.resolve(runsFolder))) if (await isAtWork(folder)) active.push(folder);
   return active;
+}
+
+/**
+ * Whether a process works on the run. Cheap, so that it can be asked again and again: a run whose starter left a record
+ * is judged by that record, and only others' logs are read.
+ */
+export async function isAtWork(folder: string): Promise<boolean> {
+  const record = await readProcessRecord(folder);
+  return record === undefined ? isActive(await runState(folder).catch(() => 'failed' as const)) : isAlive(record);
 }
 
 /** Absolute paths of the runs of a folder, whole or not; none when there is no such folder. */

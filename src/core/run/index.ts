@@ -21,6 +21,7 @@ export { type Preset, presetById, PRESETS } from './presets.js';
 export {
   activeRuns,
   createRunFolder,
+  isAtWork,
   listRun,
   listRuns,
   LOG_FILE,

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { readEventEnds } from './event-ends.js';
 import { readEvents } from './event-reader.js';
 import { type FailedEvent, isTerminal, type StartEvent } from './events.js';
 import { LOG_FILE, readRun } from './folder.js';
@@ -107,7 +108,8 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
       'stop it first, or wait until it ends',
     );
   }
-  const before = (await readEvents(run.folder)).at(-1)?.seq ?? -1;
+  // A look every few milliseconds at a log that may be long: at its end only.
+  const before = (await readEventEnds(run.folder)).at(-1)?.seq ?? -1;
   const logFile = path.join(run.folder, LOG_FILE);
   const log = await openLog(logFile);
   let subprocess;
@@ -150,7 +152,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const deadline = Date.now() + PATIENCE_MILLISECONDS;
   for (;;) {
     const hasEnded = end;
-    const events = (await readEvents(run.folder)).filter(({ seq }) => seq > before);
+    const events = (await readEventEnds(run.folder)).filter(({ seq }) => seq > before);
     const failure = events.find((event): event is FailedEvent => event.type === 'failed');
     if (hasEnded !== undefined && failure !== undefined) throw failureError(failure);
     if (failure === undefined && events.some((event) => event.type === 'start')) {
