@@ -87,6 +87,8 @@ export interface BestStatus {
 
 export interface RunStatus {
   readonly state: PanelState;
+  /** True once the run's folder was deleted or moved away. */
+  readonly gone: boolean;
   readonly phase: PanelPhase | null;
   /** Bins done and in all within the phase; null when it is not counted. */
   readonly progress: { readonly done: number; readonly total: number } | null;
@@ -190,8 +192,13 @@ export type HostMessage =
   | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
   /** All samples of the first run so far. `problem`: why their texts cannot be shown; empty when they can. */
   | { readonly type: 'samples'; readonly samples: readonly SampleText[]; readonly problem: string }
-  /** How many runs the panel shows, and what differs between them. */
-  | { readonly type: 'runs'; readonly count: number; readonly differences: readonly Difference[] }
+  /** How many runs the panel shows, what differs between them, and what those are called that cannot be opened any more. */
+  | {
+      readonly type: 'runs';
+      readonly count: number;
+      readonly differences: readonly Difference[];
+      readonly missing: readonly string[];
+    }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** There is no run to show. */
@@ -267,9 +274,9 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
     case 'evals':
       return isCount(run) && isEvalSeries(value['evals']) ? { type: 'evals', run, evals: value['evals'] } : undefined;
     case 'runs': {
-      const { count, differences } = value;
-      if (!isCount(count) || !Array.isArray(differences)) return undefined;
-      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences } : undefined;
+      const { count, differences, missing } = value;
+      if (!isCount(count) || !Array.isArray(differences) || !isTexts(missing)) return undefined;
+      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences, missing } : undefined;
     }
     case 'samples': {
       const { samples, problem } = value;
@@ -302,6 +309,7 @@ function isStatus(value: unknown): value is RunStatus {
   return (
     isObject(value) &&
     isOneOf(value['state'], PANEL_STATES) &&
+    typeof value['gone'] === 'boolean' &&
     (value['phase'] === null || isOneOf(value['phase'], PANEL_PHASES)) &&
     isProgress(value['progress']) &&
     isCount(value['step']) &&

@@ -91,7 +91,7 @@ function figuresNote({ figures, best }: RunStatus): string {
 
 /** The upper part of the panel: whose it is, how it stands, what can be done, how it ended. */
 export class RunHead {
-  readonly parts: readonly HTMLElement[];
+  readonly root: HTMLElement;
   readonly #ask: Ask;
   readonly #name = element('h1');
   readonly #badge = element('span', { class: 'badge', role: 'status', 'aria-live': 'polite' });
@@ -135,7 +135,9 @@ export class RunHead {
     };
     const { stop, resume, trust, duplicate } = this.#buttons;
     const reveal = createButton({ label: 'Reveal Folder', title: 'Show the run folder', onClick: () => ask('reveal') });
-    this.parts = [
+    this.root = element(
+      'div',
+      { class: 'single' },
       element(
         'header',
         {},
@@ -152,14 +154,14 @@ export class RunHead {
         this.#bar,
         element('div', { class: 'progress-line' }, this.#progress, this.#activity, this.#time),
       ),
-      this.#notice,
       element(
         'dl',
         { class: 'figures', 'aria-label': 'Figures' },
         ...this.#figures.map(({ root }) => root),
       ),
       this.#figuresNote,
-    ];
+      this.#notice,
+    );
   }
 
   setHeader(header: RunHeader): void {

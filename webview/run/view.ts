@@ -4,10 +4,11 @@ import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
-import { differencesTable } from './differences.js';
+import { ComparisonHead } from './comparison-head.js';
 import { RunHead } from './head.js';
+import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
-import { RunChips } from './run-chips.js';
+import { ResultsTable } from './results-table.js';
 import { type ChartRun, newChartRun } from './runs.js';
 import { Samples } from './samples.js';
 import { boardImage } from './save-image.js';
@@ -25,11 +26,14 @@ interface Run {
 
 interface Page {
   readonly head: RunHead;
+  readonly comparison: ComparisonHead;
+  readonly results: ResultsTable;
   readonly board: ChartBoard;
   readonly toolbar: ChartToolbar;
-  readonly chips: RunChips;
+  readonly legend: RunLegend;
   readonly note: HTMLElement;
-  readonly differences: HTMLElement;
+  /** What is of one run alone. */
+  readonly single: readonly HTMLElement[];
   readonly samples: Samples;
   readonly log: LogTail;
   readonly settings: HTMLElement;
@@ -45,6 +49,7 @@ export class RunView {
   readonly #ask: (request: PanelRequest) => void;
   #runs: Run[] = [];
   #differences: Message<'runs'>['differences'] = [];
+  #missing: readonly string[] = [];
   #page: Page | undefined;
   #frame: number | undefined;
   #curvesChanged = false;
@@ -71,7 +76,8 @@ export class RunView {
     return folders.length === this.#runs.length ? folders : [];
   }
 
-  setRuns({ count, differences }: Message<'runs'>): void {
+  setRuns({ count, differences, missing }: Message<'runs'>): void {
+    this.#missing = missing;
     this.#runs = Array.from({ length: count }, () => ({ chart: newChartRun(), header: undefined, status: undefined }));
     this.#differences = differences;
     this.#runsChanged = true;
@@ -92,7 +98,6 @@ export class RunView {
   setStatus({ run, status }: Message<'status'>): void {
     const known = this.#runs[run];
     if (known === undefined) return;
-    if (run > 0 && known.status?.state !== status.state) this.#runsChanged = true;
     known.status = status;
     this.#schedule();
   }
@@ -159,11 +164,8 @@ export class RunView {
         ...first.header.settings.flatMap(([label, value]) => [element('dt', {}, label), element('dd', {}, value)]),
       );
       page.board.setRuns(charts);
-      const statuses = this.#runs.map(({ status }) => status);
-      page.chips.draw(charts, statuses, readTheme());
-      page.differences.replaceChildren(
-        ...(charts.length > 1 ? [differencesTable(charts.map(({ name }) => name), this.#differences)] : []),
-      );
+      page.legend.draw(charts, readTheme());
+      for (const part of page.single) part.hidden = charts.length > 1;
     } else if (this.#curvesChanged) {
       page.board.changed();
     }
@@ -172,6 +174,9 @@ export class RunView {
       this.#note(page);
       markFirstPaint();
     }
+    page.comparison.draw(this.#runs);
+    const results = this.#runs.map(({ chart, status }) => ({ name: chart.name, status }));
+    page.results.draw(results, this.#differences, this.#missing, readTheme());
     if (first.status !== undefined) {
       page.head.draw(first.status);
       setText(page.device, first.status.device ?? '');
@@ -193,38 +198,44 @@ export class RunView {
     const toolbar = new ChartToolbar(board, this.#ask, () => void this.#saveImage());
     toolbar.setZoomed(false);
     toolbar.root.addEventListener('change', () => this.#page !== undefined && this.#note(this.#page));
-    const chips = new RunChips(
+    const legend = new RunLegend(
       () => board.changed(),
       (run) => this.#post({ type: 'remove-run', run }),
     );
+    const samples = new Samples();
+    const log = new LogTail(this.#ask);
+    const settings = element('dl', { class: 'settings' });
+    const device = element('span');
+    const below = element(
+      'div',
+      { class: 'single' },
+      samples.root,
+      log.root,
+      element('details', {}, element('summary', {}, 'Settings'), element('p', { class: 'device' }, device), settings),
+    );
     const page: Page = {
       head,
+      comparison: new ComparisonHead(),
+      results: new ResultsTable(),
       board,
       toolbar,
-      chips,
+      legend,
       note: element('p', { class: 'note' }),
-      differences: element('div', { class: 'differences' }),
-      samples: new Samples(),
-      log: new LogTail(this.#ask),
-      settings: element('dl', { class: 'settings' }),
-      device: element('span'),
+      single: [head.root, below],
+      samples,
+      log,
+      settings,
+      device,
     };
     this.#root.replaceChildren(
-      ...head.parts,
+      head.root,
+      page.comparison.root,
+      page.results.root,
       toolbar.root,
-      chips.root,
+      legend.root,
       board.root,
       page.note,
-      page.differences,
-      page.samples.root,
-      page.log.root,
-      element(
-        'details',
-        {},
-        element('summary', {}, 'Settings'),
-        element('p', { class: 'device' }, page.device),
-        page.settings,
-      ),
+      below,
     );
     return page;
   }
@@ -238,7 +249,10 @@ export class RunView {
     const note =
       `Wishbone · ${header.datasetName} · ${header.modelName} · ` +
       `${device === null ? '' : `${device} · `}${new Date().toISOString().slice(0, 10)}`;
-    const png = await boardImage(this.#page.board, readTheme(), names.join(', '), note);
-    this.#post({ type: 'save-image', name: names.join('-'), png });
+    const isSingle = names.length === 1;
+    const title = isSingle ? names[0]! : `Comparison of ${names.length} runs`;
+    const runs = isSingle ? [] : this.#runs.flatMap(({ chart }, place) => (chart.visible ? [{ name: chart.name, place }] : []));
+    const png = await boardImage(this.#page.board, readTheme(), title, runs, note);
+    this.#post({ type: 'save-image', name: isSingle ? names[0]! : `comparison-of-${names.length}`, png });
   }
 }

@@ -44,6 +44,8 @@ export class RunPanel implements vscode.Disposable {
     readonly panel: vscode.WebviewPanel,
     readonly panels: RunPanels,
     uses: readonly RunUse[],
+    /** Names of runs that were to be shown too and cannot be read. */
+    readonly missing: readonly string[],
     readonly reason: string,
     /** Whether the page has said so already. */
     ready: boolean,
@@ -96,7 +98,8 @@ export class RunPanel implements vscode.Disposable {
 
   #title(): void {
     const [first, ...others] = this.#shown.map(({ use }) => use.run.config.name);
-    this.panel.title = first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `${first} +${others.length}`;
+    this.panel.title =
+      first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `Comparison of ${others.length + 1} Runs`;
   }
 
   #receive(value: unknown): void {
@@ -191,9 +194,8 @@ export class RunPanel implements vscode.Disposable {
     await this.#sendAll();
   }
 
-  /** The first run stays: it is whose panel this is. */
   async #remove(run: number): Promise<void> {
-    const shown = run === 0 ? undefined : this.#shown[run];
+    const shown = this.#shown.length < 2 ? undefined : this.#shown[run];
     if (shown === undefined) return;
     this.#shown.splice(run, 1);
     shown.subscription.dispose();
@@ -203,15 +205,14 @@ export class RunPanel implements vscode.Disposable {
   }
 
   async #sendAll(): Promise<void> {
-    const [first] = this.#shown;
-    if (first === undefined || first.use.run.gone) return this.#sendEmpty();
+    if (this.#isEmpty) return this.#sendEmpty();
     const shown = [...this.#shown];
     const facts = await Promise.all(shown.map(({ use }) => readPlanFacts(use.run.folder)));
     // Runs were added or removed meanwhile: whoever did that sends all again.
     if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
     this.#ready = true;
     const differences = configDifferences(shown.map(({ use }) => use.run.config));
-    this.#send({ type: 'runs', count: shown.length, differences });
+    this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     shown.forEach(({ use }, run) => {
       this.#send({ type: 'header', run, header: headerOf(use.run, facts[run]!) });
     });
@@ -227,6 +228,11 @@ export class RunPanel implements vscode.Disposable {
     });
   }
 
+  /** In a comparison one that is gone does not keep the others from being looked at. */
+  get #isEmpty(): boolean {
+    return this.#shown.every(({ use }) => use.run.gone);
+  }
+
   #sendEmpty(): void {
     const run = this.#shown[0]?.use.run;
     const reason =
@@ -240,7 +246,7 @@ export class RunPanel implements vscode.Disposable {
     const index = this.#shown.indexOf(shown);
     if (!this.#ready || index < 0) return;
     const { run } = shown.use;
-    if (run.gone && index === 0) {
+    if (this.#isEmpty) {
       this.#rest();
       this.#sendEmpty();
       return;

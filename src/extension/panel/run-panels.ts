@@ -13,6 +13,12 @@ import { RunPanel } from './run-panel.js';
 
 const VIEW_TYPE = 'wishbone.run';
 
+/** The runs of a panel, and the names of those that cannot be read. */
+interface Opened {
+  readonly uses: readonly RunUse[];
+  readonly missing: readonly string[];
+}
+
 /** The run panels of this window; those open when the window was closed come back with it. */
 export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializer {
   readonly #panels = new Set<RunPanel>();
@@ -54,7 +60,7 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = this.#options;
     const folders = readPanelState(state)?.folders;
-    const empty = (reason: string): Promise<void> => this.#fill(panel, async () => [], reason);
+    const empty = (reason: string): Promise<void> => this.#fill(panel, async () => ({ uses: [], missing: [] }), reason);
     if (folders === undefined) return empty('This panel does not know which run it showed.');
     try {
       await this.#fill(panel, () => this.#use(folders));
@@ -72,17 +78,17 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     return pageOptions(this.extensionUri);
   }
 
-  async #use(folders: readonly string[]): Promise<RunUse[]> {
+  async #use(folders: readonly string[]): Promise<Opened> {
     const uses = await Promise.allSettled(folders.map((folder) => this.store.use(folder)));
     const failure = uses.find((use) => use.status === 'rejected');
     const good = uses.flatMap((use) => (use.status === 'fulfilled' ? [use.value] : []));
     // One of several that is gone does not keep the others from being looked at.
     if (failure !== undefined && good.length === 0) throw failure.reason;
-    return good;
+    return { uses: good, missing: folders.filter((_, i) => uses[i]!.status === 'rejected').map((folder) => path.basename(folder)) };
   }
 
   /** The page is loaded while the runs are read: each takes its time. */
-  async #fill(panel: vscode.WebviewPanel, read: () => Promise<RunUse[]>, reason = ''): Promise<void> {
+  async #fill(panel: vscode.WebviewPanel, read: () => Promise<Opened>, reason = ''): Promise<void> {
     let [ready, closed] = [false, false];
     const early = vscode.Disposable.from(
       panel.webview.onDidReceiveMessage((value: unknown) => (ready ||= readPanelMessage(value)?.type === 'ready')),
@@ -90,16 +96,16 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     );
     try {
       loadPage(panel, this.extensionUri, 'run', 'Wishbone Run');
-      const uses = await read();
-      if (closed) uses.forEach((use) => use.dispose());
-      else this.#attach(panel, uses, reason, ready && panel.visible);
+      const opened = await read();
+      if (closed) opened.uses.forEach((use) => use.dispose());
+      else this.#attach(panel, opened, reason, ready && panel.visible);
     } finally {
       early.dispose();
     }
   }
 
-  #attach(panel: vscode.WebviewPanel, uses: readonly RunUse[], reason: string, ready: boolean): void {
-    const attached = new RunPanel(panel, this, uses, reason, ready);
+  #attach(panel: vscode.WebviewPanel, { uses, missing }: Opened, reason: string, ready: boolean): void {
+    const attached = new RunPanel(panel, this, uses, missing, reason, ready);
     this.#panels.add(attached);
     panel.onDidDispose(() => {
       this.#panels.delete(attached);

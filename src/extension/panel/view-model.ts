@@ -24,7 +24,7 @@ const OVERVIEW_ROWS = 1000;
 const LEAST_SPARED = 10;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone'>;
 
 export function headerOf(
   run: Pick<Watched, 'folder' | 'config'>,
@@ -90,6 +90,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
   const figures = headline(history);
   return {
     state,
+    gone: run.gone,
     phase: history.phase ?? null,
     progress: history.progress ?? null,
     step: history.step,
