@@ -11,6 +11,7 @@ import type { WorkOptions } from './progress.js';
 import { checkOptions } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
 import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
+import { madeWith } from './run/provenance.js';
 import { tokeniseDataset, type DatasetFile, type DatasetRequest, type TokenisedDataset } from './tokenise/index.js';
 
 export { tokeniseDataset, type DatasetRequest, type TokenisedDataset };
@@ -207,6 +208,7 @@ export async function prepareRun(
     plan: request.plan,
     training: request.training,
     runner: request.runner,
+    madeWith: await madeWith(request.runsFolder),
   });
   work.onProgress?.({ phase: 'write', done: 0, total: 0 });
   const folder = await createRunFolder(request.runsFolder, config, async (file) => {

@@ -57,7 +57,7 @@ const firstCells = async (): Promise<string[]> =>
 
 step('the heading and the state are of all runs, the table has results and settings of each', async () => {
   await workbench.command('Wishbone: Compare Runs…');
-  await workbench.page.locator('.quick-input-widget input[type=checkbox], .quick-input-check-all').first().click();
+  await workbench.page.locator('.quick-input-widget .quick-input-header [role=checkbox]').first().click();
   await workbench.page.keyboard.press('Enter');
   const frame = await page();
   await until('all runs are there', async () => (await firstCells()).length === RUNS);
@@ -103,7 +103,7 @@ step('one legend is for all charts: each run looks different, and is hidden in a
   await until('the curves are drawn', async () => (await colours()) > 500);
   await frame.locator('.legend .all').click();
   await until('none is drawn', async () => (await colours()) === 0);
-  await frame.locator('.legend .key', { hasText: /^run-7$/ }).click();
+  await frame.locator('.legend .key', { hasText: /^run-14$/ }).click();
   await until('one is drawn', async () => (await colours()) > 20);
   await frame.locator('.legend .all').click();
 });

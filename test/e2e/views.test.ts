@@ -69,6 +69,10 @@ test('two runs are compared in one panel, with what differs between them', async
   const frame = await workbench.webview('main#run .results table');
   assert.deepEqual(await frame.locator('.results thead code').allInnerTexts(), ['learning_rate']);
   assert.deepEqual((await frame.locator('.legend .label').allInnerTexts()).sort(), ['baseline', 'second']);
+  await until('both are drawn', async () => {
+    const label = (await frame.locator('.chart .canvas').first().getAttribute('aria-label')) ?? '';
+    return label.includes('baseline: from') && label.includes('second: from');
+  });
   // With keys alone: the crosshair says what is there.
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');

@@ -26,6 +26,7 @@ export class ChartBoard {
   readonly charts: readonly RunChart[];
   readonly #announcement = element('p', { class: 'sr-only', role: 'status', 'aria-live': 'polite' });
   readonly #noSteps = element('p', { class: 'no-steps' }, 'The curves begin with the first step.');
+  readonly #observer: IntersectionObserver;
   readonly #dirty = new Set<RunChart>();
   readonly #onScreen = new Set<RunChart>();
   readonly #onViewport: (viewport: Viewport) => void;
@@ -53,7 +54,7 @@ export class ChartBoard {
       ...this.charts.map(({ root }) => root),
       this.#announcement,
     );
-    const observer = new IntersectionObserver(
+    this.#observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
           const chart = this.charts.find(({ root }) => root === target)!;
@@ -65,7 +66,14 @@ export class ChartBoard {
       // Drawn a little before they scroll into view.
       { rootMargin: '160px' },
     );
-    for (const { root } of this.charts) observer.observe(root);
+    for (const { root } of this.charts) this.#observer.observe(root);
+  }
+
+  /** Lets go of what outlives its elements. */
+  dispose(): void {
+    this.#observer.disconnect();
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    for (const chart of this.charts) chart.dispose();
   }
 
   get settings(): BoardSettings {

@@ -112,6 +112,10 @@ export class RunChart {
     this.#enlarge.title = isLarge ? `${label} (Escape)` : label;
   }
 
+  dispose(): void {
+    this.#chart.destroy();
+  }
+
   /** Takes over which runs there are. */
   setRuns(runs: readonly ChartRun[], theme: Theme): void {
     const hidden = new Set(this.#lines.filter((line) => line.hidden).map((line) => line.curveLabel));

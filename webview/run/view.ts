@@ -8,10 +8,12 @@ import { ComparisonHead } from './comparison-head.js';
 import { RunHead } from './head.js';
 import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
+import { Notes } from './notes.js';
 import { ResultsTable } from './results-table.js';
 import { type ChartRun, newChartRun } from './runs.js';
 import { Samples } from './samples.js';
 import { boardImage } from './save-image.js';
+import { Settings } from './settings.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
 
@@ -36,8 +38,8 @@ interface Page {
   readonly single: readonly HTMLElement[];
   readonly samples: Samples;
   readonly log: LogTail;
-  readonly settings: HTMLElement;
-  readonly device: HTMLElement;
+  readonly settings: Settings;
+  readonly notes: Notes;
 }
 
 const GESTURES = 'Drag to zoom, Shift and drag to move along, double click to show all. With the keyboard: arrows, +, −, 0.';
@@ -54,6 +56,11 @@ export class RunView {
   #frame: number | undefined;
   #curvesChanged = false;
   #runsChanged = false;
+  #isPreview = false;
+  /** Whether the pointer is on the charts, which must not move under it. */
+  #isPointed = false;
+  /** Whose page it is: another run gets a new one. */
+  #folder = '';
 
   constructor(root: HTMLElement, post: (message: PanelMessage) => void) {
     this.#root = root;
@@ -88,11 +95,19 @@ export class RunView {
     if (known === undefined) return;
     known.header = header;
     known.chart.name = header.name;
-    if (this.#page === undefined) {
-      this.#page = this.#createPage();
+    if (run === 0 && header.folder !== this.#folder) {
+      this.#folder = header.folder;
+      this.#page?.board.dispose();
+      this.#page = undefined;
     }
+    this.#page ??= this.#createPage();
     this.#runsChanged = true;
     this.#schedule();
+  }
+
+  setPreview({ preview }: Message<'preview'>): void {
+    this.#isPreview = preview;
+    this.#page?.head.setPreview(preview);
   }
 
   setStatus({ run, status }: Message<'status'>): void {
@@ -128,7 +143,9 @@ export class RunView {
   }
 
   showEmpty(reason: string): void {
+    this.#page?.board.dispose();
     this.#page = undefined;
+    this.#folder = '';
     this.#runs = [];
     this.#root.replaceChildren(
       element(
@@ -160,9 +177,8 @@ export class RunView {
     if (this.#runsChanged) {
       this.#runsChanged = false;
       page.head.setHeader(first.header);
-      page.settings.replaceChildren(
-        ...first.header.settings.flatMap(([label, value]) => [element('dt', {}, label), element('dd', {}, value)]),
-      );
+      page.settings.show(first.header);
+      page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
       for (const part of page.single) part.hidden = charts.length > 1;
@@ -178,8 +194,8 @@ export class RunView {
     const results = this.#runs.map(({ chart, status }) => ({ name: chart.name, status }));
     page.results.draw(results, this.#differences, this.#missing, readTheme());
     if (first.status !== undefined) {
-      page.head.draw(first.status);
-      setText(page.device, first.status.device ?? '');
+      page.head.draw(first.status, this.#isPointed);
+      page.settings.showDevice(first.status.device);
     }
   }
 
@@ -193,7 +209,9 @@ export class RunView {
   }
 
   #createPage(): Page {
-    const head = new RunHead(this.#ask);
+    const notes = new Notes(this.#post);
+    const head = new RunHead(this.#ask, () => notes.edit());
+    head.setPreview(this.#isPreview);
     const board = new ChartBoard(readTheme(), ({ zoomed }) => this.#page?.toolbar.setZoomed(zoomed !== undefined));
     const toolbar = new ChartToolbar(board, this.#ask, () => void this.#saveImage());
     toolbar.setZoomed(false);
@@ -204,14 +222,19 @@ export class RunView {
     );
     const samples = new Samples();
     const log = new LogTail(this.#ask);
-    const settings = element('dl', { class: 'settings' });
-    const device = element('span');
+    const settings = new Settings(this.#ask);
+    board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
+    board.root.addEventListener('pointerleave', () => {
+      this.#isPointed = false;
+      this.#schedule();
+    });
     const below = element(
       'div',
       { class: 'single' },
+      notes.root,
       samples.root,
       log.root,
-      element('details', {}, element('summary', {}, 'Settings'), element('p', { class: 'device' }, device), settings),
+      settings.root,
     );
     const page: Page = {
       head,
@@ -225,7 +248,7 @@ export class RunView {
       samples,
       log,
       settings,
-      device,
+      notes,
     };
     this.#root.replaceChildren(
       head.root,

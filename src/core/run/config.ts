@@ -2,6 +2,7 @@ import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '.
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
 import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
+import type { MadeWith } from './provenance.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
@@ -222,6 +223,8 @@ export interface RunConfig {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
+  /** What it was made with; runs that an older Wishbone made do not say. */
+  readonly made_with?: MadeWith;
 }
 
 export const DEFAULT_PLAN: PlanOptions = {
@@ -470,6 +473,21 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   plan: { kind: 'object', fields: PLAN_FIELDS },
   training: { kind: 'object', fields: TRAINING_FIELDS },
   runner: { kind: 'object', fields: RUNNER_FIELDS },
+  made_with: {
+    kind: 'object',
+    optional: true,
+    fields: {
+      wishbone: { kind: 'string', pattern: /\S/, expected: 'a version' },
+      git: {
+        kind: 'object',
+        optional: true,
+        fields: {
+          commit: { kind: 'string', pattern: /^[0-9a-f]{40,64}$/, expected: 'the hash of a commit' },
+          dirty: { kind: 'flag' },
+        },
+      },
+    },
+  },
 };
 
 /** An option of a run by its path in `run.json`, for example `training.beta`. */

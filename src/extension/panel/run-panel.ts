@@ -2,7 +2,16 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { configDifferences, historyCsv, lastLogLines, listRuns, LOG_FILE } from '../../core/run/index.js';
+import {
+  configDifferences,
+  historyCsv,
+  lastLogLines,
+  listRuns,
+  LOG_FILE,
+  readLabels,
+  repeatCommand,
+  writeLabels,
+} from '../../core/run/index.js';
 import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessage } from '../../protocol/run.js';
 import { listingText } from '../run-text.js';
 import type { RunUse } from '../runs/run-store.js';
@@ -29,7 +38,8 @@ interface Shown {
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
   sentSamples: readonly unknown[] | undefined;
-  sentName: string;
+  /** Name, tags and notes that the page has, as text. */
+  sentLabels: string;
 }
 
 /** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
@@ -39,6 +49,7 @@ export class RunPanel implements vscode.Disposable {
   #ready = false;
   #logTimer: NodeJS.Timeout | undefined;
   #sentLog = '';
+  #isPreview = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
@@ -61,6 +72,29 @@ export class RunPanel implements vscode.Disposable {
     for (const use of uses) this.#add(use);
     this.#title();
     if (ready) this.#receive({ type: 'ready' });
+  }
+
+  /** Whether it shows whichever run is opened next from the Runs view, as a preview in the editor does. */
+  get isPreview(): boolean {
+    return this.#isPreview;
+  }
+
+  set isPreview(isPreview: boolean) {
+    this.#isPreview = isPreview;
+    if (this.#ready) this.#send({ type: 'preview', preview: isPreview });
+  }
+
+  /** Shows another run in place of what it showed. */
+  async replace(use: RunUse): Promise<void> {
+    clearInterval(this.#logTimer);
+    this.#logTimer = undefined;
+    for (const shown of this.#shown.splice(0)) {
+      shown.subscription.dispose();
+      shown.use.dispose();
+    }
+    this.#add(use);
+    this.#title();
+    if (this.#ready) await this.#sendAll();
   }
 
   get folders(): string[] {
@@ -91,7 +125,7 @@ export class RunPanel implements vscode.Disposable {
       sentRows: 0,
       sentEvals: undefined,
       sentSamples: undefined,
-      sentName: '',
+      sentLabels: '',
     };
     this.#shown.push(shown);
   }
@@ -120,9 +154,16 @@ export class RunPanel implements vscode.Disposable {
       case 'manage-trust':
         return manageTrust();
       case 'add-run':
+        this.isPreview = false;
         return this.#pickAnother();
       case 'remove-run':
         return this.#remove(message.run);
+      case 'keep-open':
+        this.isPreview = false;
+        return;
+      case 'set-notes':
+        this.isPreview = false;
+        return this.#setNotes(message.folder, message.notes);
       case 'save-image': {
         const folder = first === undefined ? undefined : path.dirname(path.dirname(path.dirname(first.use.run.folder)));
         return saveAs(folder ?? '/', `${fileName(message.name)}.png`, { 'PNG picture': ['png'] }, () => message.png);
@@ -153,6 +194,17 @@ export class RunPanel implements vscode.Disposable {
         return actions.reveal(run.best?.folder ?? run.folder);
       case 'show-log':
         return actions.showLog(run.folder);
+      case 'masks':
+        return void (await vscode.commands.executeCommand('wishbone.inspectMasks', run.folder));
+      case 'packing':
+        return void (await vscode.commands.executeCommand('wishbone.showPacking', run.folder));
+      case 'rename':
+        return void (await vscode.commands.executeCommand('wishbone.renameRun', run.folder));
+      case 'tag':
+        return void (await vscode.commands.executeCommand('wishbone.tagRun', run.folder));
+      case 'copy-command':
+        await vscode.env.clipboard.writeText(repeatCommand(run.config).command);
+        return;
       case 'duplicate':
         return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
       case 'follow-log':
@@ -167,6 +219,14 @@ export class RunPanel implements vscode.Disposable {
         return saveAs(folder, `${fileName(this.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
       }
     }
+  }
+
+  /** To the run whose notes they are: by now the panel may show another. */
+  async #setNotes(folder: string, notes: string): Promise<void> {
+    if (!this.#shown.some(({ use }) => use.run.folder === folder)) return;
+    const { notes: _before, ...labels } = await readLabels(folder);
+    await writeLabels(folder, { ...labels, ...(notes.trim() === '' ? {} : { notes }) });
+    await this.panels.store.relabel(folder);
   }
 
   async #pickAnother(): Promise<void> {
@@ -212,6 +272,7 @@ export class RunPanel implements vscode.Disposable {
     if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
     this.#ready = true;
     const differences = configDifferences(shown.map(({ use }) => use.run.config));
+    this.#send({ type: 'preview', preview: this.#isPreview });
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     shown.forEach(({ use }, run) => {
       this.#send({ type: 'header', run, header: headerOf(use.run, facts[run]!) });
@@ -221,11 +282,17 @@ export class RunPanel implements vscode.Disposable {
       each.overview = 'to be sent';
       each.sentEvals = undefined;
       each.sentSamples = undefined;
-      each.sentName = each.use.run.config.name;
+      each.sentLabels = labelsText(each);
       this.#sendStatus(run);
       this.#sendRows(run);
       this.#sendSamples(each);
     });
+  }
+
+  async #sendHeader(shown: Shown): Promise<void> {
+    const facts = await readPlanFacts(shown.use.run.folder);
+    const run = this.#shown.indexOf(shown);
+    if (this.#ready && run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
   }
 
   /** In a comparison one that is gone does not keep the others from being looked at. */
@@ -251,11 +318,10 @@ export class RunPanel implements vscode.Disposable {
       this.#sendEmpty();
       return;
     }
-    if (run.config.name !== shown.sentName) {
-      // Renamed: rare enough to tell everything again.
+    if (labelsText(shown) !== shown.sentLabels) {
+      shown.sentLabels = labelsText(shown);
       this.#title();
-      void this.#sendAll();
-      return;
+      void this.#sendHeader(shown);
     }
     this.#sendStatus(index);
     this.#sendSamples(shown);
@@ -335,4 +401,8 @@ export class RunPanel implements vscode.Disposable {
   #send(message: HostMessage): void {
     void this.panel.webview.postMessage(message);
   }
+}
+
+function labelsText({ use: { run } }: Shown): string {
+  return JSON.stringify([run.config.name, run.tags, run.notes]);
 }
