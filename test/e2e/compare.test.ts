@@ -116,7 +116,7 @@ step('the crosshair says which step, and what every run is there', async () => {
   const readout = frame.locator('.readout:visible');
   await until('the box is there', async () => (await readout.count()) === 1);
   assert.match(await readout.locator('.place').innerText(), /^step \d+$/);
-  assert.equal(await readout.locator('.rows > div').count(), 11, 'ten, and how many more');
+  assert.equal(await readout.locator('th').count(), 11, 'ten, and how many more');
   await workbench.screenshot('compare-crosshair');
 });
 

@@ -15,7 +15,7 @@ import { type Theme, withAlpha } from '../ui/theme.js';
 import type { ChartOptions } from './charts.js';
 import type { Point } from './decimate.js';
 import { type Drawing, Line } from './line.js';
-import { Readout } from './readout.js';
+import { Readout, type ReadoutRows } from './readout.js';
 import type { ChartRun } from './runs.js';
 import type { Axis } from './series.js';
 import { swatch } from './swatch.js';
@@ -205,15 +205,25 @@ export class RunChart {
     }
   }
 
-  /** What the lines of several runs are at a place, highest first, as they lie in the picture; of one run its keys say it. */
-  #rowsAt(x: number): { readonly line: Line; readonly text: string }[] {
+  /**
+   * What each of several runs is at a place: a row a run, with a value for each of its lines. Highest first, as they lie in
+   * the picture. Of one run its keys say it.
+   */
+  #rowsAt(x: number): ReadoutRows {
     const axis = this.#drawing?.axis ?? 'step';
-    return this.#lines
-      .filter((line) => line.several && !line.hidden && line.run.visible && line.hasData)
-      .map((line) => ({ line, value: line.valueAt(axis, x) }))
-      .filter(({ value }) => !Number.isNaN(value))
-      .sort((a, b) => b.value - a.value)
-      .map(({ line, value }) => ({ line, text: this.options.format(value) }));
+    const shown = this.#lines.filter((line) => line.several && !line.hidden && line.run.visible && line.hasData);
+    const columns = [...new Set(shown.map(({ curveLabel }) => curveLabel))];
+    const runs = [...new Set(shown.map(({ run }) => run))].map((run) => {
+      const lines = shown.filter((line) => line.run === run);
+      return { line: lines[0]!, values: lines.map((line) => line.valueAt(axis, x)) };
+    });
+    return {
+      columns: columns.length > 1 ? columns : [],
+      rows: runs
+        .filter(({ values }) => values.some((value) => !Number.isNaN(value)))
+        .sort((a, b) => (b.values[0]! || -Infinity) - (a.values[0]! || -Infinity))
+        .map(({ line, values }) => ({ line, texts: values.map((value) => this.options.format(value)) })),
+    };
   }
 
   /** The values at a place, as a screen reader should say them. */

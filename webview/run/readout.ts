@@ -7,6 +7,12 @@ import { swatch } from './swatch.js';
 const MOST_ROWS = 10;
 const GAP = 8;
 
+export interface ReadoutRows {
+  /** What the values of a row are of, where they are several. */
+  readonly columns: readonly string[];
+  readonly rows: readonly { readonly line: Line; readonly texts: readonly string[] }[];
+}
+
 interface Area {
   readonly left: number;
   readonly right: number;
@@ -17,7 +23,7 @@ interface Area {
 export class Readout {
   readonly root = element('div', { class: 'readout', 'aria-hidden': 'true', hidden: '' });
   readonly #place = element('div', { class: 'place' });
-  readonly #rows = element('div', { class: 'rows' });
+  readonly #rows = element('table', { class: 'rows' });
   #theme: Theme | undefined;
 
   constructor() {
@@ -35,23 +41,25 @@ export class Readout {
   /** @param at where the crosshair is within the plot, and the drawn area, in pixels */
   show(
     place: string,
-    rows: readonly { readonly line: Line; readonly text: string }[],
+    { columns, rows }: ReadoutRows,
     { left, chartArea }: { readonly left: number; readonly chartArea: Area },
   ): void {
     setText(this.#place, place);
     const theme = this.#theme;
     if (theme !== undefined) {
+      const cells = (texts: readonly string[]): HTMLElement[] => texts.map((text) => element('td', {}, text));
       this.#rows.replaceChildren(
-        ...rows.slice(0, MOST_ROWS).map(({ line, text }) =>
+        ...(columns.length === 0 ? [] : [element('tr', {}, element('td'), element('td'), ...cells(columns))]),
+        ...rows.slice(0, MOST_ROWS).map(({ line, texts }) =>
           element(
-            'div',
+            'tr',
             {},
-            swatch(line.color(theme), line.dash(theme), line.isEval),
-            element('span', { class: 'label' }, line.label),
-            element('span', { class: 'value' }, text),
+            element('td', {}, swatch(line.color(theme), line.dash(theme))),
+            element('th', {}, line.run.name),
+            ...cells(texts),
           ),
         ),
-        ...(rows.length > MOST_ROWS ? [element('div', { class: 'more' }, `and ${rows.length - MOST_ROWS} more`)] : []),
+        ...(rows.length > MOST_ROWS ? [element('tr', {}, element('td'), element('th', {}, `and ${rows.length - MOST_ROWS} more`))] : []),
       );
     }
     this.root.hidden = false;

@@ -50,7 +50,7 @@ export class ResultsTable {
           {},
           ...rows[row]!.map(({ text, title }, i) => {
             const { isNumber, isSetting } = columns[i]!;
-            const attributes = { ...(isNumber ? { class: 'number' } : {}), ...(title === undefined ? {} : { title }) };
+            const attributes = { ...(isNumber ? { class: 'amount' } : {}), ...(title === undefined ? {} : { title }) };
             if (i === 0) return element('th', { scope: 'row' }, swatch(styles[row]!.color, styles[row]!.dash), ' ', text);
             return element('td', attributes, isSetting && !isNumber ? element('code', {}, text) : text);
           }),
@@ -73,7 +73,7 @@ export class ResultsTable {
           const button = element('button', { type: 'button', class: 'sort' }, isSetting ? element('code', {}, label) : label);
           if (isSetting) button.title = id;
           button.addEventListener('click', () => this.#sortBy(each));
-          return element('th', { scope: 'col', ...(isNumber ? { class: 'number' } : {}) }, button);
+          return element('th', { scope: 'col', ...(isNumber ? { class: 'amount' } : {}) }, button);
         }),
       );
     }

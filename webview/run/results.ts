@@ -1,4 +1,4 @@
-import { formatCount, formatMetric, formatPercent, formatRate, UNKNOWN } from '../../src/format.js';
+import { formatCount, formatMetric, formatOption, formatPercent, formatRate, UNKNOWN } from '../../src/format.js';
 import type { Difference, RunStatus, RunWarning } from '../../src/protocol/run.js';
 import { STATE_WORDS } from './words.js';
 
@@ -39,12 +39,15 @@ const column = (id: string, label: string, more: Partial<Column> = {}): Column =
 const RESULTS: readonly Column[] = [
   column('run', 'Run', { isNumber: false }),
   column('state', 'State', { isNumber: false }),
-  column('step', 'Step', { isDescending: true }),
   column('loss', 'Loss'),
-  column('margin', 'Margin', { isDescending: true }),
   column('accuracy', 'Accuracy', { isDescending: true }),
-  column('of', 'Figures of', { isNumber: false }),
   column('best', 'Best loss'),
+  column('margin', 'Margin', { isDescending: true }),
+];
+/** What is looked at less often, behind the settings. */
+const FURTHER: readonly Column[] = [
+  column('of', 'Figures of', { isNumber: false }),
+  column('step', 'Step', { isDescending: true }),
   column('speed', 'Pairs/s', { isDescending: true }),
 ];
 
@@ -55,7 +58,7 @@ const WARNING_WORDS: Readonly<Record<RunWarning['kind'], string>> = {
   overfitting: 'overfitting',
 };
 
-/** The columns of a comparison: results, then the settings that differ. */
+/** The columns of a comparison: results, the settings that differ, and what else there is. */
 export function resultColumns(differences: readonly Difference[]): Column[] {
   return [
     ...RESULTS,
@@ -64,6 +67,7 @@ export function resultColumns(differences: readonly Difference[]): Column[] {
       // The section says nothing that the name does not; a hash is of the dataset or of the eval dataset.
       return column(setting, setting.replace(/^(training|plan|runner)\./, ''), { isSetting: true, isNumber });
     }),
+    ...FURTHER,
   ];
 }
 
@@ -72,22 +76,24 @@ export function resultCells({ name, status }: ResultRun, run: number, difference
   const settings = differences.map(({ values }): Cell => {
     const value = values[run] ?? '';
     if (value === '') return { text: UNKNOWN, sort: undefined };
-    return { text: value, sort: Number.isFinite(Number(value)) ? Number(value) : value };
+    const number = Number(value);
+    // As it was typed: what a float holds beyond twelve digits is nobody's.
+    return Number.isFinite(number) ? { text: formatOption(Number(number.toPrecision(12))), sort: number } : { text: value, sort: value };
   });
-  if (status === undefined) return [{ text: name, sort: name }, ...RESULTS.slice(1).map(() => NOTHING), ...settings];
+  const nothing = (columns: readonly Column[]): Cell[] => columns.map(() => NOTHING);
+  if (status === undefined) return [{ text: name, sort: name }, ...nothing(RESULTS.slice(1)), ...settings, ...nothing(FURTHER)];
+  const { step, steps } = status;
   return [
     { text: name, sort: name },
     stateCell(status),
-    status.steps === null
-      ? NOTHING
-      : { text: `${formatCount(status.step)} of ${formatCount(status.steps)}`, sort: status.step },
     metric(status.loss, formatMetric),
-    metric(status.margin, formatMetric),
     metric(status.accuracy, formatPercent),
-    ofCell(status),
     bestCell(status),
-    metric(status.pairsPerSecond, formatRate),
+    metric(status.margin, formatMetric),
     ...settings,
+    ofCell(status),
+    steps === null ? NOTHING : { text: `${formatCount(step)} of ${formatCount(steps)}`, sort: step },
+    metric(status.pairsPerSecond, formatRate),
   ];
 }
 

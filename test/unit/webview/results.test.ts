@@ -30,7 +30,7 @@ const STATUS: RunStatus = {
 };
 
 const differences: readonly Difference[] = [
-  { setting: 'training.learning_rate', values: ['0.00002', '1e-6', ''] },
+  { setting: 'training.learning_rate', values: ['0.000020000000000000001', '1e-6', ''] },
   { setting: 'model.path', values: ['/m/b', '/m/a', '/m/c'] },
 ];
 
@@ -39,18 +39,18 @@ const texts = (status: RunStatus | undefined, run = 0): string[] => resultCells(
 test('a run has a cell for every column', () => {
   const columns = resultColumns(differences);
   assert.deepEqual(columns.map(({ label }) => label), [
-    'Run', 'State', 'Step', 'Loss', 'Margin', 'Accuracy', 'Figures of', 'Best loss', 'Pairs/s', 'learning_rate', 'model.path',
+    'Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures of', 'Step', 'Pairs/s',
   ]);
-  assert.deepEqual(columns.slice(-2).map(({ isNumber }) => isNumber), [true, false]);
+  assert.deepEqual(columns.slice(6, 8).map(({ isNumber }) => isNumber), [true, false]);
   assert.deepEqual(texts(STATUS), [
-    'a', 'Finished', '48 of 48', '0.6000', '0.1000', '75%', 'evaluation, step 40', '0.5000 at 20', '3.00', '0.00002', '/m/b',
+    'a', 'Finished', '0.6000', '75%', '0.5000 at 20', '0.1000', '2e-5', '/m/b', 'evaluation, step 40', '48 of 48', '3.00',
   ]);
   assert.equal(texts(undefined).length, columns.length);
-  assert.deepEqual(texts(STATUS, 2).slice(-2), ['–', '/m/c']);
+  assert.deepEqual(texts(STATUS, 2).slice(6, 8), ['–', '/m/c']);
 });
 
 test('what a run trains on, what looks wrong with it, and that it is deleted', () => {
-  assert.equal(texts({ ...STATUS, figures: { of: 'training', step: 48, pairs: 104 } })[6], '104 pairs trained on');
+  assert.equal(texts({ ...STATUS, figures: { of: 'training', step: 48, pairs: 104 } })[8], '104 pairs trained on');
   const warned = { ...STATUS, warnings: [{ kind: 'overfitting', what: 'Evaluation has become worse.', advice: 'Stop.' }] } as const;
   assert.equal(texts(warned)[1], 'Finished · overfitting');
   const gone: RunStatus = { ...STATUS, state: 'planned', gone: true, figures: null, loss: null, steps: null };
@@ -64,9 +64,9 @@ test('rows are sorted by numbers as numbers, by texts as people count, with what
     { ...STATUS, loss: 0.10001 },
     { ...STATUS, loss: null },
   ].map((status, run) => resultCells({ name: `run-${[2, 10, 1][run]}`, status }, run, differences));
-  assert.deepEqual(sortedRows(rows, 3, false), [1, 0, 2]);
-  assert.deepEqual(sortedRows(rows, 3, true), [0, 1, 2], 'last either way');
+  assert.deepEqual(sortedRows(rows, 2, false), [1, 0, 2]);
+  assert.deepEqual(sortedRows(rows, 2, true), [0, 1, 2], 'last either way');
   assert.deepEqual(sortedRows(rows, 0, false), [2, 0, 1], 'run-1, run-2, run-10');
-  assert.deepEqual(sortedRows(rows, 9, false), [1, 0, 2], '1e-6 before 0.00002');
-  assert.deepEqual(sortedRows(rows, 10, true), [2, 0, 1]);
+  assert.deepEqual(sortedRows(rows, 6, false), [1, 0, 2], '1e-6 before 0.00002');
+  assert.deepEqual(sortedRows(rows, 7, true), [2, 0, 1]);
 });
