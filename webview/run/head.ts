@@ -167,7 +167,7 @@ export class RunHead {
     setText(this.#name, header.name);
     this.#name.title = header.folder;
     this.#facts.replaceChildren(
-      fact('Dataset', header.datasetName, header.datasetPath, plural(header.pairs, 'pair')),
+      fact('Dataset', header.datasetName, header.datasetPath, [plural(header.pairs, 'pair'), ...(header.leftOut === '' ? [] : [header.leftOut])].join(', ')),
       fact('Model', header.modelName, header.modelPath),
       fact(
         'Sharing',

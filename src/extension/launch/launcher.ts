@@ -260,7 +260,10 @@ function givenPath(argument: unknown): string | undefined {
   return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }
 
-function tellOfSkipped({ skipped, truncated, pairs, tokenRatio }: PlanSummary, dataset: string): void {
+function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
+  if (leftOutRows > 0) {
+    void vscode.window.showWarningMessage(`${path.basename(dataset)}: trained without ${plural(leftOutRows, 'unreadable row')}, ${plural(pairs, 'pair')} in training.`);
+  }
   if (skipped === 0 && truncated === 0) return;
   const parts = [
     ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out, because a response does not fit`] : []),

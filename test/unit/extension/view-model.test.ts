@@ -21,6 +21,17 @@ test('the header passes the check of the other side', () => {
   assert.ok(header.settings.some(([name, value]) => name === 'Learning rate' && value === '1e-6, linear'));
 });
 
+test('rows and columns that are not trained on are told of', () => {
+  const run = watched('running');
+  const plain = headerOf(run, { tokenRatio: null, problem: null });
+  assert.equal(plain.leftOut, '');
+  const left = { left_out: [{ path: '/d/a.jsonl', rows: 2, lines: [4, 9] }], unread_columns: [{ path: '/d/a.jsonl', columns: ['id', 'score'] }] };
+  const header = headerOf({ ...run, config: { ...run.config, dataset: { ...run.config.dataset, ...left } } }, { tokenRatio: null, problem: null });
+  assert.equal(header.leftOut, '2 rows left out');
+  assert.deepEqual(header.settings.slice(1, 3), [['Rows left out', '2: lines 4, 9'], ['Columns not read', 'id, score']]);
+  assert.ok(readHostMessage({ type: 'header', run: 0, header }));
+});
+
 test('runner settings are shown where they are not the usual ones', () => {
   const run = watched('running');
   const shown = (runner: object) => headerOf({ ...run, config: { ...run.config, runner: { ...run.config.runner, ...runner } } }, { tokenRatio: null, problem: null }).settings;
