@@ -13,6 +13,26 @@ export function rowDeletion(spanOf: (row: number) => Span | undefined, row: numb
   return { start: spanOf(row - 1)?.end ?? span.start, end: span.end };
 }
 
+/**
+ * The same for several rows at once: stretches that do not touch, in the order of the text.
+ *
+ * @param rows their numbers, ascending
+ */
+export function rowsDeletion(spanOf: (row: number) => Span | undefined, rows: ArrayLike<number>): Span[] {
+  const deletions: Span[] = [];
+  for (let at = 0, next = 0; at < rows.length; at = next) {
+    const first = rows[at] as number;
+    while (next < rows.length && rows[next] === first + (next - at)) next++;
+    const last = first + (next - at) - 1;
+    const { start } = spanOf(first) as Span;
+    const after = spanOf(last + 1);
+    // Without a row behind them, the separator before them goes.
+    if (after !== undefined) deletions.push({ start, end: after.start });
+    else deletions.push({ start: spanOf(first - 1)?.end ?? start, end: (spanOf(last) as Span).end });
+  }
+  return deletions;
+}
+
 /** A row's JSON text on one line, its values written exactly as they were. */
 export function rowAsLine(text: string): string {
   // JSON has no line breaks within strings, so what is around one is between values.

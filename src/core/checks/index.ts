@@ -1,4 +1,4 @@
-export { rowAsLine, rowDeletion, sideFileName } from './edits.js';
+export { rowAsLine, rowDeletion, rowsDeletion, sideFileName } from './edits.js';
 export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';
@@ -13,6 +13,7 @@ export {
   type Problem,
   type ProblemCounts,
   type Range,
+  type RowsByCheck,
   type Severity,
   type SourceCount,
   type Span,

@@ -7,7 +7,7 @@ import type { PairCounts } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
 import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
-import { ColumnTally, isWanted, trackFields, type ColumnReport } from './unread-columns.js';
+import { ColumnTally, isWanted, rowColumns, trackFields, type ColumnReport } from './unread-columns.js';
 
 /** How a file is read. */
 export interface ReadOptions extends FormOptions {
@@ -184,7 +184,7 @@ export class Dataset {
     const { made, dropped: before } = this.pairCounts;
     this.pairCounts = { made: made + pairs.length, dropped: before + dropped };
     const source = sourceOf(fields);
-    this.tally.add({ row: row.row, line: row.line, raw, form, read, pairs });
+    this.tally.add(row, rowColumns({ raw, form, read, pairs }, this.options.columns), () => raw);
     const place = { row: row.row, line: row.line, ...(source === undefined ? {} : { source }) };
     return pairs.map((pair) => ({ ...pair, ...place }));
   }

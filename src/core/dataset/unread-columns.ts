@@ -51,13 +51,30 @@ export interface ColumnContext {
 }
 
 /** A row that was read. */
-export interface ReadColumns extends Place {
+export interface ReadRow {
   /** As the file has it. */
   readonly raw: Fields;
   readonly form: DatasetForm;
   /** Fields that reading has looked at, by the form's names. */
   readonly read: ReadonlySet<string>;
   readonly pairs: readonly (TextPair | MessagePair)[];
+}
+
+/** What was left out of one row. Holds nothing of its texts. */
+export interface RowColumns {
+  readonly form: DatasetForm;
+  /** Every column of the row. */
+  readonly names: readonly string[];
+  /** Columns that hold something and were not read. */
+  readonly unread: readonly string[];
+  /** Of these, columns of text that should be part of a prompt and are not. */
+  readonly lost: readonly string[];
+  /** Columns that were read and hold messages in writing. */
+  readonly written: readonly string[];
+  /** The tag of a picture, a video or a sound that its texts hold. */
+  readonly placeholder: string | undefined;
+  /** There is no prompt at all. */
+  readonly isBlank: boolean;
 }
 
 /** A row's fields, which note down what is read of them. */
@@ -83,59 +100,81 @@ interface Tally {
   readonly first: Place;
 }
 
-interface LostColumn extends Tally {
-  readonly meaning: ColumnMeaning;
+/** Looks at what was left out of a row. */
+export function rowColumns({ raw, form, read, pairs }: ReadRow, columns?: ColumnMap): RowColumns {
+  const names = Object.keys(raw);
+  const prompt = lazily(() => pairs.map((pair) => textOf(pair.prompt)).join('\n'));
+  const isBlank =
+    form === 'trl-implicit' && pairs.length > 0 && pairs.every((pair) => pair.kind === 'text' && pair.prompt.trim() === '');
+  const [unread, lost, written]: [string[], string[], string[]] = [[], [], []];
+  for (const name of names) {
+    const value = raw[name];
+    if (isRead(name, read, columns)) {
+      if (holdsWrittenMessages(value)) written.push(name);
+      continue;
+    }
+    if (isNothing(value)) continue;
+    unread.push(name);
+    const meaning = knownMeaning(name);
+    if (!isPrompt(meaning) && !(isBlank && meaning === 'none')) continue;
+    const texts = textsIn(value);
+    if (texts.length === 0 || (!isSurelyAsked(name) && !texts.some(isProse))) continue;
+    const trained = meaning === 'history' ? prompt() + everyText(pairs) : prompt();
+    if (!texts.every((text) => trained.includes(text))) lost.push(name);
+  }
+  let placeholder: string | undefined;
+  for (const pair of pairs) if ((placeholder = placeholderOf(pair)) !== undefined) break;
+  return { form, names, unread, lost, written, placeholder, isBlank };
+}
+
+/** Whether a column of the file was read under one of the form's names. */
+function isRead(name: string, read: ReadonlySet<string>, columns: ColumnMap | undefined): boolean {
+  if (columns === undefined) return read.has(name);
+  for (const field in columns) if (columns[field] === name && read.has(field)) return true;
+  return !isAsked(name, columns) && !Object.hasOwn(columns, name) && read.has(name);
+}
+
+function isAsked(name: string, columns: ColumnMap): boolean {
+  for (const field in columns) if (columns[field] === name) return true;
+  return false;
+}
+
+const meanings = new Map<string, ColumnMeaning>();
+/** Names are few; what is no table of ours could have a new one in every row. */
+const mostMeanings = 10_000;
+
+function knownMeaning(name: string): ColumnMeaning {
+  let meaning = meanings.get(name);
+  if (meaning !== undefined) return meaning;
+  if (meanings.size >= mostMeanings) meanings.clear();
+  meanings.set(name, (meaning = meaningOf(name)));
+  return meaning;
 }
 
 /** Goes through the rows of a file and tells, once for the file, what was left out of them. */
 export class ColumnTally {
   private readonly unread = new Map<string, Tally>();
-  private readonly lost = new Map<string, LostColumn>();
+  private readonly lost = new Map<string, Tally>();
   private readonly written = new Map<string, Tally>();
   private readonly placeholders = new Map<string, Tally>();
   private readonly seen = new Set<string>();
-  private readonly meanings = new Map<string, ColumnMeaning>();
   /** The first row that lost text, to try remedies on. */
-  private example: ReadColumns | undefined;
-  private blankPrompts: Tally | undefined;
+  private example: { readonly raw: Fields; readonly form: DatasetForm } | undefined;
+  private blankPrompts = 0;
   private rows = 0;
 
   constructor(private readonly context: ColumnContext) {}
 
-  add(row: ReadColumns): void {
+  /** @param raw the row as the file has it, asked for where remedies will be tried on it */
+  add(place: Place, columns: RowColumns, raw: () => Fields): void {
     this.rows++;
-    const { raw, read, pairs } = row;
-    const prompt = lazily(() => pairs.map((pair) => textOf(pair.prompt)).join('\n'));
-    const isBlank = row.form === 'trl-implicit' && pairs.every((pair) => pair.kind === 'text' && pair.prompt.trim() === '');
-    if (isBlank && pairs.length > 0) this.blankPrompts = counted(this.blankPrompts, row);
-    let hasLost = false;
-    for (const name of Object.keys(raw)) {
-      this.seen.add(name);
-      const value = raw[name];
-      if (this.isRead(name, read)) {
-        if (holdsWrittenMessages(value)) count(this.written, name, row);
-        continue;
-      }
-      if (isNothing(value)) continue;
-      count(this.unread, name, row);
-      const meaning = this.meaningOf(name);
-      if (!isPrompt(meaning) && !(isBlank && meaning === 'none')) continue;
-      const texts = textsIn(value);
-      if (texts.length === 0 || (!isSurelyAsked(name) && !texts.some(isProse))) continue;
-      const trained = meaning === 'history' ? prompt() + everyText(pairs) : prompt();
-      if (texts.every((text) => trained.includes(text))) continue;
-      hasLost = true;
-      const known = this.lost.get(name);
-      if (known) known.rows++;
-      else this.lost.set(name, { meaning, rows: 1, first: placeOf(row) });
-    }
-    if (hasLost) this.example ??= row;
-    for (const pair of pairs) {
-      const found = placeholderOf(pair);
-      if (found === undefined) continue;
-      count(this.placeholders, found, row);
-      break;
-    }
+    for (const name of columns.names) this.seen.add(name);
+    for (const name of columns.unread) count(this.unread, name, place);
+    for (const name of columns.lost) count(this.lost, name, place);
+    for (const name of columns.written) count(this.written, name, place);
+    if (columns.placeholder !== undefined) count(this.placeholders, columns.placeholder, place);
+    if (columns.isBlank) this.blankPrompts++;
+    if (columns.lost.length > 0) this.example ??= { raw: raw(), form: columns.form };
   }
 
   /** @param packed columns of the file, whether rows were given with them or not */
@@ -145,56 +184,35 @@ export class ColumnTally {
     return {
       unread: [
         ...[...this.unread].map(([name, { rows, first }]) => ({ name, rows, first })),
-        ...rest.filter(({ name }) => !this.isAsked(name)).map(({ name }) => ({ name })),
+        ...rest.filter(({ name }) => !isAsked(name, this.context.columns ?? {})).map(({ name }) => ({ name })),
       ],
       warnings: [...this.lostText(), ...this.writtenMessages(), ...this.droppedMedia(), ...this.missingColumns()],
     };
   }
 
-  /** Whether a column of the file was read under one of the form's names. */
-  private isRead(name: string, read: ReadonlySet<string>): boolean {
-    const { columns } = this.context;
-    if (columns === undefined) return read.has(name);
-    for (const field in columns) if (columns[field] === name && read.has(field)) return true;
-    return !this.isAsked(name) && !Object.hasOwn(columns, name) && read.has(name);
-  }
-
-  private isAsked(name: string): boolean {
-    const { columns = {} } = this.context;
-    for (const field in columns) if (columns[field] === name) return true;
-    return false;
-  }
-
-  private meaningOf(name: string): ColumnMeaning {
-    let meaning = this.meanings.get(name);
-    if (meaning === undefined) this.meanings.set(name, (meaning = meaningOf(name)));
-    return meaning;
-  }
-
   private lostText(): ColumnWarning[] {
     const { example } = this;
-    const isPromptless = this.blankPrompts !== undefined && 2 * this.blankPrompts.rows >= this.rows;
-    const prompts = [...this.lost].filter(([, { meaning }]) => meaning !== 'none');
+    const isPromptless = this.blankPrompts > 0 && 2 * this.blankPrompts >= this.rows;
+    const prompts = [...this.lost].filter(([name]) => knownMeaning(name) !== 'none');
+    const isSystem = ([name]: readonly [string, Tally]): boolean => knownMeaning(name) === 'system';
     // What nobody knows is told of only where nothing else could be the prompt.
-    const isAllTold = isPromptless && prompts.every(([, { meaning }]) => meaning === 'system');
-    const told = isAllTold ? [...this.lost] : prompts;
+    const told = isPromptless && prompts.every(isSystem) ? [...this.lost] : prompts;
     if (example === undefined || told.length === 0) return [];
     const names = told.map(([name]) => name);
     const rows = Math.max(...told.map(([, tally]) => tally.rows));
     const { first } = told.map(([, tally]) => tally).reduce((a, b) => (b.first.row < a.first.row ? b : a));
-    const kind = told.every(([, { meaning }]) => meaning === 'system') && !isPromptless ? 'lost-system' : 'lost-text';
-    const remedies = this.remedies(example, told);
+    const kind = told.every(isSystem) && !isPromptless ? 'lost-system' : 'lost-text';
+    const remedies = this.remedies(example, names);
     const { isListed = false } = this.context;
     const warning = columnWarning(kind, { names, rows, of: this.rows, isPromptless, isListed, remedies });
     return [{ kind, columns: names, ...warning, rows, first, remedies }];
   }
 
   /** Maps of columns that read what was lost; each was tried on a row. */
-  private remedies(example: ReadColumns, told: readonly (readonly [string, LostColumn])[]): Remedy[] {
+  private remedies(example: { readonly raw: Fields; readonly form: DatasetForm }, told: readonly string[]): Remedy[] {
     const { columns = {}, isFormGiven = false, isListed = false } = this.context;
     if (isFormGiven || isListed) return [];
-    const named = (...meanings: readonly ColumnMeaning[]): string[] =>
-      told.filter(([, { meaning }]) => meanings.includes(meaning)).map(([name]) => name);
+    const named = (...wanted: readonly ColumnMeaning[]): string[] => told.filter((name) => wanted.includes(knownMeaning(name)));
     const [system] = named('system');
     const history = named('history').find((name) => isRounds(example.raw[name]));
     const questions = named('question', 'context').sort((a, b) => questionRank(a) - questionRank(b));
@@ -224,11 +242,10 @@ export class ColumnTally {
       const entries = Object.entries(whole).filter(([field, column]) => column !== null && field !== column);
       const given = Object.fromEntries(entries);
       const reads = readsOf(example.raw, given, this.context.options);
-      if (reads === undefined || told.every(([name]) => !reads.has(name))) return [];
+      if (reads === undefined || told.every((name) => !reads.has(name))) return [];
       if (entries.some(([, column]) => /[,=]/.test(column as string))) return [];
       const text = entries.map(([field, column]) => `${field}=${column}`).join(',');
-      const names = told.map(([name]) => name).filter((name) => reads.has(name));
-      return text === '' ? [] : [{ kind: label, columns: text, reads: names }];
+      return text === '' ? [] : [{ kind: label, columns: text, reads: told.filter((name) => reads.has(name)) }];
     });
   }
 
