@@ -1,21 +1,10 @@
 import type { Span } from './types.js';
 
 /**
- * What to delete so that a row is gone and its file as well-formed as before: with the row goes the separator after it,
- * or for the last row the one before it.
+ * What to delete so that rows are gone and their file as well-formed as before: with a row goes the separator after it, or
+ * for the last ones the one before them. Stretches that do not touch, in the order of the text.
  *
  * @param spanOf where a row's JSON begins and ends; undefined for one that is not there
- */
-export function rowDeletion(spanOf: (row: number) => Span | undefined, row: number): Span {
-  const span = spanOf(row) as Span;
-  const next = spanOf(row + 1);
-  if (next !== undefined) return { start: span.start, end: next.start };
-  return { start: spanOf(row - 1)?.end ?? span.start, end: span.end };
-}
-
-/**
- * The same for several rows at once: stretches that do not touch, in the order of the text.
- *
  * @param rows their numbers, ascending
  */
 export function rowsDeletion(spanOf: (row: number) => Span | undefined, rows: ArrayLike<number>): Span[] {

@@ -10,7 +10,7 @@ const largestGroup = 2 ** 30;
 /** Stands for bytes that should be text and are not, until the row they belong to is known. */
 class NotText {}
 
-const someBytes = new Uint8Array(1);
+const someBytes = '(bytes)';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -22,7 +22,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @param columns to read, `used` and those of text that `texts` wants; others stay packed
  * @throws WishboneError for a damaged file, for one without any of those columns, and for row groups that are too large
  */
-export async function* parquetRows(source: ByteSource, { used, texts }: Pick<Columns, 'used' | 'texts'>): AsyncGenerator<Row> {
+export async function* parquetRows(source: ByteSource, { used, texts, all: isAll }: Omit<Columns, 'needed'>): AsyncGenerator<Row> {
   const { file } = source;
   // Loaded when needed: most datasets are JSON.
   const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
@@ -39,7 +39,7 @@ export async function* parquetRows(source: ByteSource, { used, texts }: Pick<Col
   const ours = names.filter((name) => used.includes(name));
   if (ours.length === 0) throw noColumns(names, file);
   const isOther = ({ name, kind }: FileColumn): boolean =>
-    kind !== 'other' && !used.includes(name) && texts?.(name, kind === 'nested') === true;
+    !used.includes(name) && (isAll === true || (kind !== 'other' && texts?.(name, kind === 'nested') === true));
   const others = all.filter(isOther).map(({ name }) => name);
   const total = Number(metadata.num_rows);
   let row = 0;

@@ -22,6 +22,8 @@ export interface Columns {
   readonly used: readonly string[];
   /** Others to read where a file says that they are text. */
   readonly texts?: ((name: string, isNested: boolean) => boolean) | undefined;
+  /** Everything is read, whatever it holds. */
+  readonly all?: true | undefined;
   /** Those without which no row of a CSV file can be a pair. */
   readonly needed: readonly string[];
 }

@@ -90,12 +90,17 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     for (const form of this.#forms) form.dispose();
   }
 
-  /** Opens a form. @param given a preference file to begin with: a path, an address, or an item of the Datasets view */
-  async launch(given?: unknown): Promise<void> {
+  /**
+   * Opens a form.
+   *
+   * @param given a preference file to begin with: a path, an address, or an item of the Datasets view
+   * @param more texts of fields, by the field
+   */
+  async launch(given?: unknown, more: Values = {}): Promise<void> {
     const { dataset, model } = await this.likelyPaths(given);
     const preset = PRESETS[0]!;
     const options = { ...preset, runner: DEFAULT_RUNNER };
-    this.#open({ values: valuesOf({ dataset, model, options }), preset: preset.id });
+    this.#open({ values: { ...valuesOf({ dataset, model, options }), ...more }, preset: preset.id });
   }
 
   /** What a form begins with: the file that was given, else the likeliest one; and a model. */
