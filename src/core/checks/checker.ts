@@ -103,7 +103,7 @@ export function reportOn({ text, slices, texts, checks }: CheckedRows, around: S
   const ofFile = comparer.findings.map((finding): Problem => ({ ...finding, range: first, row: undefined }));
   for (const { row, span, ...finding } of comparer.leftOut) {
     const { start } = spans[row] as Span;
-    ofFile.push({ ...finding, range: lines.range({ start: start + span.start, end: start + span.end }), row: undefined });
+    ofFile.push({ ...finding, range: lines.range({ start: start + span.start, end: start + span.end }), row: undefined, at: row });
   }
   if (slices.fault !== undefined && !(endsEarly && !slices.onOwnLines)) {
     ofFile.push({

@@ -53,11 +53,6 @@ export class RowComparer {
     return this.lines[row] as number;
   }
 
-  /** Counts a row that could not be read at all. */
-  skip(line: number): void {
-    this.lines.push(line);
-  }
-
   /** The next row's problems: its own or, where it does not fit the file, that. */
   add({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
     const row = this.lines.push(line) - 1;

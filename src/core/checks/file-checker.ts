@@ -54,7 +54,7 @@ export async function* checkFile(
     for (const { row, span, ...finding } of comparer.leftOut) {
       const [line, indent] = [comparer.lineOf(row), indents.get(row) ?? 0];
       const range = { start: { line, character: indent + span.start }, end: { line, character: indent + span.end } };
-      ofFile.push({ ...finding, range, row: undefined });
+      ofFile.push({ ...finding, range, row: undefined, at: row });
     }
     return { form, pairs, sources, counts, rows, bytes, isDone, problems: [...(more ? [more] : []), ...ofFile, ...problems] };
   };

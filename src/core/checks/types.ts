@@ -89,6 +89,8 @@ export interface Problem extends Finding {
   readonly range: Range;
   /** Index into the report's rows; undefined when the problem is not one row's, or the row's end is not known. */
   readonly row: number | undefined;
+  /** The row at which something about the file is told. */
+  readonly at?: number;
   /** The earlier row that this one repeats or contradicts. */
   readonly earlier?: Range;
   /** Where another file has what this row should not have. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type CleanedCopy, type Survey } from '../../core/checks/index.js';
+import { checkSeverities, type CheckName, type CleanedCopy, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/progress.js';
 import { runInWorker } from '../../core/worker-task.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -13,8 +13,8 @@ import { RecentPaths } from '../launch/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
-export function survey(file: string, work: WorkOptions = {}): Promise<Survey> {
-  return runInWorker<{ file: string }, Survey>('clean-dataset', { file }, work);
+export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
+  return runInWorker<{ file: string }, DatasetCheck>('clean-dataset', { file }, work);
 }
 
 interface Kind extends vscode.QuickPickItem {
@@ -31,8 +31,9 @@ interface Kind extends vscode.QuickPickItem {
 export async function cleanedCopy(context: vscode.ExtensionContext, given: unknown, check?: unknown): Promise<void> {
   const file = await fileOf(context, given);
   if (file === undefined) return;
-  const found = await withPlanProgress(file, (work) => survey(file, work));
+  const found = await withPlanProgress(file, (work) => checked(file, work));
   if (found === undefined) return;
+  const rowsByCheck = rowsOf(found);
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);
   const name = path.basename(file);
   if (kinds.length === 0) {
@@ -46,7 +47,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
     matchOnDescription: true,
   });
   if (picked === undefined || picked.length === 0) return;
-  const rows = [...new Set(picked.flatMap((kind) => [...(found.rowsByCheck[kind.check] ?? [])]))].sort((a, b) => a - b);
+  const rows = [...new Set(picked.flatMap((kind) => [...(rowsByCheck[kind.check] ?? [])]))].sort((a, b) => a - b);
   const task = { file, rows: Uint32Array.from(rows) };
   const made = await withPlanProgress(file, (work) => runInWorker<typeof task, CleanedCopy>('clean-dataset', task, work));
   if (made === undefined) return;
@@ -68,8 +69,9 @@ async function fileOf(context: vscode.ExtensionContext, given: unknown): Promise
 }
 
 /** The kinds that have rows, most frequent first; what cannot be trained on is marked. */
-function kindsOf({ rowsByCheck, problems }: Survey, only: string | undefined): Kind[] {
-  const all = Object.entries(rowsByCheck) as [CheckName, Uint32Array][];
+function kindsOf(found: DatasetCheck, only: string | undefined): Kind[] {
+  const { problems } = found;
+  const all = Object.entries(rowsOf(found)) as [CheckName, Uint32Array][];
   return all
     .sort(([, a], [, b]) => b.length - a.length)
     .map(([check, rows]): Kind => {

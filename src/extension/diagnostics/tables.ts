@@ -1,9 +1,9 @@
 import * as vscode from 'vscode';
 
-import { checkSeverities, type Problem, type Survey, type SurveyProblem } from '../../core/checks/index.js';
+import { checkSeverities, type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount } from '../../format.js';
-import { survey } from '../datasets/cleaned-copy.js';
+import { checked } from '../datasets/cleaned-copy.js';
 import type { Problems } from '../problems.js';
 import { optionFixesFor } from './bulk-fixes.js';
 import { isTable, isWanted, LARGE_BYTES, TABLES } from './documents.js';
@@ -14,10 +14,12 @@ import { diagnosticOf } from './vscode-diagnostic.js';
 
 const REST_MILLISECONDS = 300;
 
+/** VS Code lists a thousand problems of a file and no more. */
+const MOST_PROBLEMS = 1000;
+
 interface Checked {
-  readonly survey: Survey | undefined;
-  /** The document as it was checked. */
-  readonly version: number;
+  readonly problems: readonly PlacedProblem[];
+  readonly rowsByCheck: RowsByCheck;
 }
 
 /**
@@ -53,13 +55,13 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
   }
 
   provideCodeActions(document: vscode.TextDocument, _range: vscode.Range, context: vscode.CodeActionContext): vscode.CodeAction[] {
-    const checked = this.#checked.get(document.uri.toString());
-    if (checked?.survey === undefined) return [];
-    const { problems, rowsByCheck } = checked.survey;
-    const find = ({ check, line }: SurveyProblem): vscode.Diagnostic | undefined =>
+    const known = this.#checked.get(document.uri.toString());
+    if (known === undefined) return [];
+    const { problems, rowsByCheck } = known;
+    const find = ({ check, line = 1 }: PlacedProblem): vscode.Diagnostic | undefined =>
       context.diagnostics.find(({ code, range }) => (typeof code === 'object' ? code.value : code) === codeOf(check) && range.start.line === line - 1);
     const meant = problems.filter((problem) => find(problem) !== undefined);
-    const action = (title: string, of: readonly SurveyProblem[], command: string, ...more: readonly unknown[]): vscode.CodeAction => {
+    const action = (title: string, of: readonly PlacedProblem[], command: string, ...more: readonly unknown[]): vscode.CodeAction => {
       const made = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
       made.diagnostics = of.flatMap((problem) => find(problem) ?? []);
       made.command = { title, command, arguments: [document.uri, ...more] };
@@ -100,33 +102,41 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
   }
 
   async #check(document: vscode.TextDocument, signal: AbortSignal): Promise<void> {
-    const { uri, version } = document;
+    const { uri } = document;
     const { size } = await vscode.workspace.fs.stat(uri);
     if (signal.aborted || size > LARGE_BYTES) return;
-    const found = await survey(uri.fsPath, { signal }).catch((error: unknown) => {
+    const found = await checked(uri.fsPath, { signal }).catch((error: unknown) => {
       if (signal.aborted) return undefined;
       if (error instanceof WishboneError) return error;
       throw error;
     });
     if (found === undefined || signal.aborted) return;
-    const problems = found instanceof WishboneError ? [problemOfFile(found)] : found.problems;
-    this.#checked.set(uri.toString(), { survey: found instanceof WishboneError ? undefined : found, version });
+    const known = found instanceof WishboneError ? { problems: [problemOfFile(found)], rowsByCheck: {} } : kept(found);
+    this.#checked.set(uri.toString(), known);
     this.#collection.set(
       uri,
-      problems.map((problem) => diagnosticOf(uri, problemOf(problem, document), this.repository)),
+      known.problems.map((problem) => diagnosticOf(uri, problemOf(problem, document), this.repository)),
     );
   }
 }
 
-function problemOf({ line, ...finding }: SurveyProblem, document: vscode.TextDocument): Problem {
+/** The weightiest problems, in the order of the file. */
+function kept(found: DatasetCheck): Checked {
+  const weights = { error: 0, warning: 1, information: 2 };
+  const all = [...found.problems].sort((a, b) => weights[a.severity] - weights[b.severity]).slice(0, MOST_PROBLEMS);
+  return { problems: all.sort((a, b) => (a.line ?? 1) - (b.line ?? 1)), rowsByCheck: rowsOf(found) };
+}
+
+function problemOf({ line = 1, check, what, advice, remedies }: PlacedProblem, document: vscode.TextDocument): Problem {
+  const finding = { check, what, advice, ...(remedies ? { remedies } : {}) };
   const at = Math.min(line - 1, document.lineCount - 1);
   const { text } = document.lineAt(at);
   // Errors and warnings mark their line; what is only worth knowing does not underline all of it.
-  const end = checkSeverities[finding.check] === 'information' ? Math.min(1, text.length) : text.length;
+  const end = checkSeverities[check] === 'information' ? Math.min(1, text.length) : text.length;
   return { ...finding, range: { start: { line: at, character: 0 }, end: { line: at, character: end } }, row: undefined };
 }
 
-function problemOfFile({ what, where, advice }: WishboneError): SurveyProblem {
+function problemOfFile({ what, where, advice }: WishboneError): PlacedProblem {
   const line = Number(/:(\d+)(?::\d+)?(?:,.*)?$/.exec(where)?.[1] ?? 1);
-  return { check: 'malformed-row', what, advice, line: Math.max(1, line) };
+  return { check: 'malformed-row', severity: 'error', what, advice, line: Math.max(1, line) };
 }

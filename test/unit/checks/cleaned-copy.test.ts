@@ -3,16 +3,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { surveyFile, writeCleanedCopy } from '../../../src/core/checks/index.js';
+import { checkDataset, type DatasetCheck, rowsOf, writeCleanedCopy } from '../../../src/core/checks/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { datasetFile, readPairs } from '../dataset/support.js';
 
 const rows = ['{"prompt": "a ", "chosen":  1.0, "rejected":"x"}', '{"prompt":"b ","chosen":"y","rejected":"z"}', '{"prompt":"b ","chosen":"y","rejected":"z"}', '{"cut', '{"prompt":"c ","chosen":"y","rejected":"z","id":12345678901234567890}'];
+const check = (file: string): Promise<DatasetCheck> => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [] });
 const kept = [rows[1], rows[4]];
 
 async function clean(file: string): Promise<{ copy: string; rejected: string; names: string[] }> {
-  const { rowsByCheck } = await surveyFile(file);
-  const gone = [...new Set(Object.values(rowsByCheck).flatMap((some) => [...some]))].sort((a, b) => a - b);
+  const gone = [...new Set(Object.values(rowsOf(await check(file))).flatMap((some) => [...some]))].sort((a, b) => a - b);
   const { copy, rejected } = await writeCleanedCopy(file, gone);
   const read = async (name: string): Promise<string> => {
     const bytes = await readFile(name);
@@ -38,8 +38,7 @@ test('lines stay byte for byte as they are, plain and gzipped, with their line e
 test('a table keeps its header and its records over several lines, and so does what is left out', async (t) => {
   const records = ['a,"b\nwith, a line",c', 'd,e', 'f,g,h', '"x",g,h', 'f,g,h'];
   const file = await datasetFile(t, `prompt,chosen,rejected\n${records.join('\n')}\n`, 'pairs.csv');
-  const survey = await surveyFile(file);
-  assert.deepEqual(survey.problems.map(({ check, line }) => [check, line]), [['malformed-row', 4], ['duplicate', 7]]);
+  assert.deepEqual((await check(file)).problems.map(({ check, line }) => [check, line]), [['malformed-row', 4], ['duplicate', 7]]);
   const found = await clean(file);
   assert.equal(found.copy, `prompt,chosen,rejected\n${[records[0], records[2], records[3]].join('\n')}\n`);
   assert.equal(found.rejected, `prompt,chosen,rejected\n${[records[1], records[4]].join('\n')}\n`);
@@ -59,8 +58,7 @@ test('Parquet becomes JSON lines with all of its columns', async (t) => {
   const fixture = (name: string): string => path.resolve(import.meta.dirname, '../../fixtures/datasets/columns', name);
   const file = path.join(folder, 'pairs.parquet');
   await writeFile(file, await readFile(fixture('images.parquet')));
-  const survey = await surveyFile(file);
-  assert.deepEqual(survey.problems.map(({ check, line }) => [check, line]), [['bad-value', 1]]);
+  assert.deepEqual((await check(file)).problems.map(({ check, row }) => [check, row]), [['bad-value', 1]]);
   const found = await clean(file);
   assert.deepEqual(found.names, ['pairs.cleaned.jsonl', 'pairs.rejected.jsonl']);
   assert.equal((JSON.parse(found.copy) as { prompt: string }).prompt, 'And who are you?');
@@ -80,15 +78,14 @@ test('nothing is overwritten, and nothing is left behind when it cannot be done'
   const there = await names();
   await assert.rejects(writeCleanedCopy(file, [0, 1, 2, 3, 4]), (error) => error instanceof WishboneError && /all rows/.test(error.what));
   const cut = await datasetFile(t, 'prompt,chosen,rejected\na,b,c\nd,"e', 'cut.csv');
-  await assert.rejects(surveyFile(cut), /never closed/);
   await assert.rejects(writeCleanedCopy(cut, [0]), /never closed/);
   assert.deepEqual(await names(), there);
   assert.deepEqual(await readdir(path.dirname(cut)), ['cut.csv']);
 });
 
-test('a survey says of the columns of a table what the editor says of lines', async (t: TestContext) => {
+test('the check says of the columns of a table what the editor says of lines', async (t: TestContext) => {
   const file = await datasetFile(t, `question,chosen,rejected,id\nWhy?,a,b,1\nWho?,c,d,2\n`, 'pairs.csv');
-  const { problems } = await surveyFile(file);
+  const { problems } = await check(file);
   assert.deepEqual(problems.map(({ check, line }) => [check, line]).sort(), [['lost-text', 2], ['unread-columns', 2]]);
   assert.equal(problems.find(({ check }) => check === 'lost-text')?.remedies?.[0]?.columns, 'prompt=question');
 });
