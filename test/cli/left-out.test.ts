@@ -88,6 +88,8 @@ test('a run without its bad rows: the plan holds the others, and run.json says w
   assert.equal(config.plan.on_bad_row, 'skip');
   assert.deepEqual(config.dataset.left_out, [{ path: dataset, rows: 2, lines: [2, 4] }]);
   assert.equal(config.dataset.pairs, 4);
+  const shown = await wishbone('show', folder);
+  assert.match(shown.stdout, /^left out +2: lines 2, 4$/m);
 });
 
 test('with every row bad, or a fault of the file, skipping is no way out', async (t) => {

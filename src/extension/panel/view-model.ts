@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { type BestEvaluation, divergences, headline, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
+import { type BestEvaluation, divergences, headline, type RunConfig, type RunHistory, type StartEvent, unusedData } from '../../core/run/index.js';
 import { formatOption, plural, sentence } from '../../format.js';
 import {
   type BestStatus,
@@ -54,26 +54,10 @@ function leftOutOf({ left_out: files = [] }: RunConfig['dataset']): string {
   return rows === 0 ? '' : `${plural(rows, 'row')} left out`;
 }
 
-/** Rows and columns of the dataset that are not trained on, where there are some. */
-function unusedOf({ left_out: leftOut = [], unread_columns: unread = [] }: RunConfig['dataset']): [string, string][] {
-  const several = new Set([...leftOut, ...unread].map((file) => file.path)).size > 1;
-  const named = (file: string, text: string): string => (several ? `${path.basename(file)}: ${text}` : text);
-  const isTable = (file: string): boolean => /\.parquet$/i.test(file);
-  return [
-    ...leftOut.map(({ path: file, rows, lines }): [string, string] => {
-      const shown = `${lines.slice(0, MOST_LINES).join(', ')}${rows > MOST_LINES ? ', …' : ''}`;
-      return ['Rows left out', named(file, `${rows}: ${isTable(file) ? 'rows' : 'lines'} ${shown}`)];
-    }),
-    ...unread.map(({ path: file, columns }): [string, string] => ['Columns not read', named(file, columns.join(', '))]),
-  ];
-}
-
-const MOST_LINES = 20;
-
 function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, string][] {
   return [
     ['Dataset format', dataset.format],
-    ...unusedOf(dataset),
+    ...unusedData(dataset).map(({ what, text }): [string, string] => [what === 'rows' ? 'Rows left out' : 'Columns not read', text]),
     ['Pairs a step', formatOption(plan.batch_size)],
     plan.max_steps > 0 ? ['Steps', formatOption(plan.max_steps)] : ['Epochs', formatOption(plan.epochs)],
     ['Bin capacity', `${plan.capacity} tokens`],
