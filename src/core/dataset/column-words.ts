@@ -1,4 +1,5 @@
 import { nearestName } from '../nearest-name.js';
+import { keepLists } from './text-messages.js';
 import type { ColumnReport, ColumnWarning, UnreadColumn } from './unread-columns.js';
 
 // What is said of columns that are left out: the same words in the form, in the editor and on the command line.
@@ -41,9 +42,7 @@ export function columnWarning(kind: ColumnFault, about: About): { readonly what:
     case 'written-messages':
       return {
         what: `${list} ${hold} messages written as text in ${where}: brackets and quotes would be trained`,
-        advice:
-          'write the file anew as JSON lines or Parquet, which keep lists: ' +
-          'df.to_json("pairs.jsonl", orient="records", lines=True), not to_csv',
+        advice: keepLists,
       };
     case 'media-placeholder':
       return {

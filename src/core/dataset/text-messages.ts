@@ -11,3 +11,8 @@ export function isWrittenMessages(text: string): boolean {
   const head = text.slice(0, most);
   return others.test(head) && contents.test(head);
 }
+
+/** What to do about them. */
+export const keepLists =
+  'write the file anew as JSON lines or Parquet, which keep lists: ' +
+  'df.to_json("pairs.jsonl", orient="records", lines=True), not to_csv';

@@ -120,11 +120,31 @@ export function rowColumns({ raw, form, read, pairs }: ReadRow, columns?: Column
     const texts = textsIn(value);
     if (texts.length === 0 || (!isSurelyAsked(name) && !texts.some(isProse))) continue;
     const trained = meaning === 'history' ? prompt() + everyText(pairs) : prompt();
-    if (!texts.every((text) => trained.includes(text))) lost.push(name);
+    if (!texts.every((text) => holds(trained, text)) && !isRendering(texts, meaning, pairs)) lost.push(name);
   }
   let placeholder: string | undefined;
   for (const pair of pairs) if ((placeholder = placeholderOf(pair)) !== undefined) break;
   return { form, names, unread, lost, written, placeholder, isBlank };
+}
+
+/** White space is often another where a text was copied. */
+function holds(whole: string, text: string): boolean {
+  return whole.includes(text) || collapsed(whole).includes(collapsed(text));
+}
+
+function collapsed(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
+
+/** A text that holds all of a chat's prompt is that prompt once more, rendered. */
+function isRendering(texts: readonly string[], meaning: ColumnMeaning, pairs: readonly (TextPair | MessagePair)[]): boolean {
+  const whole = texts.join('\n');
+  return (
+    meaning === 'question' &&
+    pairs.every(({ kind, prompt }) => {
+      return kind === 'messages' && prompt.length > 0 && prompt.every(({ content }) => holds(whole, (content ?? '').trim()));
+    })
+  );
 }
 
 /** Whether a column of the file was read under one of the form's names. */

@@ -67,6 +67,7 @@ test('what the prompt holds already, and what is only about a row, is named and 
       { prompt: 'why is it so?', prompt_id: 'ab', chosen: answered, rejected: refused, messages: answered, score_chosen: 8, score_rejected: 2 },
       ['prompt', 'prompt_id', 'messages', 'score_chosen', 'score_rejected'],
     ],
+    [{ prompt: '<|user|>\nwhy is it so?<|end|>', user_query: 'why  is\tit so?', chosen: answered, rejected: refused }, ['prompt', 'user_query']],
     [{ prompt: 'Q: why is it so?\nA:', question: 'why is it so?', chosen: ' x', rejected: ' y', chosen_model: 'gpt four', metadata: { a: 1 } }, ['question', 'chosen_model', 'metadata']],
     [{ prompt: 'q', chosen: 'x', rejected: 'y', rationale: 'A long text that says why.', response: 'Another text.', system: null, history: [] }, ['rationale', 'response']],
     [{ source: 'web', instruction: 'say', input: 'it', system: 'be kind', history: [], chosen: 'x', rejected: 'y', user_id: 'a b' }, ['user_id']],
@@ -120,6 +121,8 @@ test('messages written as text, by JSON, Python, NumPy, are told of where they a
   assert.equal(warning.what, '"chosen" and "rejected" hold messages written as text in 1 of 2 rows: brackets and quotes would be trained');
   assert.match(warning.advice, /JSON lines or Parquet/);
   assert.deepEqual(warning.first, { row: 0, line: 2 });
+  const listed = await errorOf(await datasetFile(t, `conversations,chosen,rejected\n"${python}",a,b\n`, 'pairs.csv'));
+  assert.match(listed.advice, /^it is messages written as text: write the file anew as JSON lines or Parquet/);
 });
 
 test('rows with images, videos or sounds are refused; placeholders without them are told of', async (t) => {
