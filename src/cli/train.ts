@@ -26,6 +26,7 @@ import {
 import { planReport } from './plan.js';
 import { headlineRows } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
+import { columnWarnings } from './unused.js';
 
 interface Options extends Record<string, unknown> {
   readonly resume?: string;
@@ -92,6 +93,7 @@ async function prepare(
     ),
   ).finally(() => status.clear());
   if (!options.json && !options.detach) console.log(`${planReport(prepared.summary)}\n`);
+  else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
 

@@ -43,6 +43,8 @@ export interface RunHeader {
   readonly datasetPath: string;
   /** Pairs trained on in one epoch. */
   readonly pairs: number;
+  /** Rows that could not be used and were left out, as a phrase with their lines; empty when all were used. */
+  readonly leftOut: string;
   readonly modelName: string;
   readonly modelPath: string;
   readonly sharing: string;
@@ -331,7 +333,7 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
 function isHeader(value: unknown): value is RunHeader {
   return (
     isObject(value) &&
-    ['folder', 'id', 'name', 'datasetName', 'datasetPath', 'modelName', 'modelPath', 'sharing'].every((name) =>
+    ['folder', 'id', 'name', 'datasetName', 'datasetPath', 'modelName', 'modelPath', 'sharing', 'leftOut'].every((name) =>
       isText(value[name]),
     ) &&
     isCount(value['pairs']) &&

@@ -20,7 +20,13 @@ interface Fold {
 export class LaunchView {
   readonly #fields = new Map<string, Field>();
   readonly #folds: Fold[] = [];
-  readonly #forecast = new ForecastPane(() => this.post({ type: 'open-fault' }));
+  readonly #forecast = new ForecastPane(
+    () => this.post({ type: 'open-fault' }),
+    ({ field, value }) => {
+      this.setValues({ [field]: value });
+      this.post({ type: 'set', field, value });
+    },
+  );
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.post({ type: 'start' }) });
   readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
   readonly #reason = element('p', { class: 'reason', id: 'reason', role: 'status' });

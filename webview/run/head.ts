@@ -188,7 +188,7 @@ export class RunHead {
     this.#tags.hidden = header.tags.length === 0;
     setText(this.#tags, header.tags.map((tag) => `#${tag}`).join(' '));
     this.#facts.replaceChildren(
-      fact('Dataset', header.datasetName, header.datasetPath, plural(header.pairs, 'pair')),
+      fact('Dataset', header.datasetName, header.datasetPath, [plural(header.pairs, 'pair'), ...(header.leftOut === '' ? [] : [header.leftOut])].join(', ')),
       fact('Model', header.modelName, header.modelPath),
       fact(
         'Sharing',

@@ -1,4 +1,4 @@
-import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
+import { badRowChoices, datasetForms, pairings, type DatasetForm, type OnBadRow, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
 import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
@@ -21,6 +21,8 @@ export interface PlanOptions extends LayoutOptions {
   readonly chat_template: TemplateName;
   /** Share of the pairs that is held out for evaluation. */
   readonly eval_fraction: number;
+  /** A row that cannot be used ends the work, or is left out and counted. */
+  readonly on_bad_row: OnBadRow;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -195,6 +197,23 @@ export interface DatasetReference {
   readonly names?: readonly string[] | undefined;
   /** All files, unless there is one that is taken as it is. */
   readonly files?: readonly DatasetFileReference[] | undefined;
+  /** Files with rows that could not be used and were left out. */
+  readonly left_out?: readonly LeftOutReference[] | undefined;
+  /** Files with columns that their form does not read. */
+  readonly unread_columns?: readonly UnreadReference[] | undefined;
+}
+
+/** Rows of a file that were left out: how many, and the first lines (in a file without lines: rows, from 1). */
+export interface LeftOutReference {
+  readonly path: string;
+  readonly rows: number;
+  readonly lines: readonly number[];
+}
+
+/** Columns of a file that were not read. */
+export interface UnreadReference {
+  readonly path: string;
+  readonly columns: readonly string[];
 }
 
 /** One file of a dataset. Rows are counted through the files in their order. */
@@ -242,6 +261,7 @@ export const DEFAULT_PLAN: PlanOptions = {
   eval_fraction: 0,
   columns: '',
   chat_template: 'model',
+  on_bad_row: 'stop',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -350,6 +370,7 @@ export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
   columns: { kind: 'string', absent: '' },
   chat_template: { kind: 'choice', choices: templateNames, absent: 'model' },
+  on_bad_row: { kind: 'choice', choices: badRowChoices, absent: 'stop' },
 };
 
 export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
@@ -445,6 +466,17 @@ const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = 
   weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
 };
 
+const LEFT_OUT_FIELDS: Readonly<Record<keyof LeftOutReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  lines: { kind: 'list', item: { kind: 'integer', min: 1, max: MAX_INT32 } },
+};
+
+const UNREAD_FIELDS: Readonly<Record<keyof UnreadReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  columns: { kind: 'list', item: { kind: 'string' } },
+};
+
 const DATASET = {
   kind: 'object',
   fields: {
@@ -454,6 +486,8 @@ const DATASET = {
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
     names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
     files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
+    left_out: { kind: 'list', item: { kind: 'object', fields: LEFT_OUT_FIELDS }, optional: true },
+    unread_columns: { kind: 'list', item: { kind: 'object', fields: UNREAD_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
 

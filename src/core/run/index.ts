@@ -61,3 +61,4 @@ export {
   stopRunner,
   useRunner,
 } from './runner.js';
+export { unusedData, type UnusedData } from './unused-data.js';

@@ -18,6 +18,7 @@ export const PLAN_HELP: Readonly<Record<keyof PlanOptions, string>> = {
   max_prompt_length: 'most tokens of a prompt; its start is cut off; 0: no limit of its own',
   columns: "names that the files have for the form's fields: prompt=question,chosen=good,rejected=bad",
   chat_template: "what messages are rendered with: the model folder's own template, or one that stands in for it",
+  on_bad_row: 'a row that cannot be used; stop: end with its error; skip: leave it out and count it',
   eval_fraction: 'share of the pairs held out for evaluation; pairs with the same prompt stay together',
 };
 

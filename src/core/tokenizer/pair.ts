@@ -1,5 +1,5 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
-import { WishboneError } from '../errors.js';
+import { BadRowError, WishboneError } from '../errors.js';
 import { oneLine } from './chat-template.js';
 import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
@@ -119,7 +119,7 @@ export class PairTokenizer {
           specialTokens: this.tokenizer.specialTokenTexts,
         });
       } catch (error) {
-        throw new WishboneError(
+        throw new BadRowError(
           `the chat template refuses the messages: ${oneLine(error)}`,
           `${this.where(pair)}, with ${template.file}`,
           'change the messages to what the template expects (roles and their order), or the template',
@@ -155,7 +155,7 @@ export class PairTokenizer {
     }
     for (const id of ids) {
       if (id < 0) {
-        throw new WishboneError(
+        throw new BadRowError(
           'the tokenizer has no token for part of the text',
           this.where(place),
           'use a tokenizer with an unknown token or byte fallback',

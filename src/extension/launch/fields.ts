@@ -53,6 +53,12 @@ const SECTIONS: readonly Section[] = [
         more: true,
       },
       {
+        id: 'plan.on_bad_row',
+        label: 'Unreadable rows',
+        help: 'stop: a row that cannot be used ends the work; skip: it is left out and counted',
+        more: true,
+      },
+      {
         id: 'plan.chat_template',
         label: 'Chat template',
         help: 'Of messages. model: its own; chatml, zephyr, plain: for models without one',

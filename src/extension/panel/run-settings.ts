@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig } from '../../core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig, unusedData } from '../../core/run/index.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../../core/run/option-help.js';
 import { formatCount, formatOption, plural } from '../../format.js';
 import type { SettingRow, SettingsGroup } from '../../protocol/run.js';
@@ -28,6 +28,7 @@ function runRows(folder: string, config: RunConfig): SettingRow[] {
     row('folder', folder),
     row('dataset', data(dataset)),
     ...(evaluation === undefined ? [] : [row('eval dataset', data(evaluation))]),
+    ...unusedData(dataset).map(({ what, text }) => row(what === 'rows' ? 'rows left out' : 'columns not read', text)),
     row('model', model.path),
     // Runs of older versions do not say.
     ...(madeWith === undefined ? [] : [row('Wishbone', madeWith.wishbone)]),

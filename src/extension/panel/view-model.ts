@@ -1,7 +1,7 @@
 import path from 'node:path';
 
-import { type BestEvaluation, divergences, headline, repeatCommand, type RunHistory, type StartEvent } from '../../core/run/index.js';
-import { sentence } from '../../format.js';
+import { type BestEvaluation, divergences, headline, repeatCommand, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
+import { plural, sentence } from '../../format.js';
 import {
   type BestStatus,
   EVAL_SERIES,
@@ -41,6 +41,7 @@ export function headerOf(
     datasetName: path.basename(dataset.path),
     datasetPath: dataset.path,
     pairs: dataset.pairs,
+    leftOut: leftOutOf(dataset),
     modelName: path.basename(model.path),
     modelPath: model.path,
     sharing: plan.sharing,
@@ -52,6 +53,11 @@ export function headerOf(
     command,
     commandWithout: without,
   };
+}
+
+function leftOutOf({ left_out: files = [] }: RunConfig['dataset']): string {
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  return rows === 0 ? '' : `${plural(rows, 'row')} left out`;
 }
 
 /** What a run runs on: how many threads is of interest only where they compute. */

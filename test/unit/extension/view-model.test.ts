@@ -23,6 +23,19 @@ test('the header passes the check of the other side', () => {
   assert.deepEqual(training.find(({ name }) => name === 'learning_rate'), { name: 'learning_rate', value: '1e-6', help: 'highest learning rate', changed: false });
 });
 
+test('rows and columns that are not trained on are told of', () => {
+  const run = watched('running');
+  const plain = headerOf(run, { tokenRatio: null, problem: null });
+  assert.equal(plain.leftOut, '');
+  const left = { left_out: [{ path: '/d/a.jsonl', rows: 2, lines: [4, 9] }], unread_columns: [{ path: '/d/a.jsonl', columns: ['id', 'score'] }] };
+  const header = headerOf({ ...run, config: { ...run.config, dataset: { ...run.config.dataset, ...left } } }, { tokenRatio: null, problem: null });
+  assert.equal(header.leftOut, '2 rows left out');
+  const data = header.settings.flatMap(({ rows }) => rows.map(({ name, value }) => [name, value]));
+  assert.ok(data.some(([name, value]) => name === 'rows left out' && value === '2: lines 4, 9'));
+  assert.ok(data.some(([name, value]) => name === 'columns not read' && value === 'id, score'));
+  assert.ok(readHostMessage({ type: 'header', run: 0, header }));
+});
+
 test('settings have all that was set, what it was made with, and mark what is not as by default', () => {
   const run = watched('running');
   const rows = (changes: object) => {
