@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSettings } from '../config-file/index.js';
-import { optionKind, optionProblem, type OptionPath } from '../run/config.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, optionProblem, type OptionPath } from '../run/config.js';
 import type { YamlSetting } from './yaml-settings.js';
 
 /** What became of a setting that is not simply in the new file. */
@@ -11,15 +11,26 @@ export interface ConversionNote {
   readonly name: string;
   readonly value: unknown;
   /**
-   * `lost`: the run will differ from what the file asked for. `changed`: carried over, with a difference. `needless`: nothing
-   * here depends on it.
+   * `assumed`: what the file does not say and was taken for said. `lost`: the run will differ from what the file asked for.
+   * `changed`: carried over, with a difference. `needless`: nothing here depends on it.
    */
-  readonly kind: 'lost' | 'changed' | 'needless';
+  readonly kind: 'assumed' | 'lost' | 'changed' | 'needless';
   readonly text: string;
 }
 
 /** Where something goes in the new file. */
 export type Target = OptionPath | 'name' | 'model' | 'dataset' | 'eval_dataset';
+
+/** Thrown for a value that decides what is trained and cannot be had here. */
+export class Unconvertible extends Error {
+  constructor(
+    readonly setting: string,
+    readonly what: string,
+    readonly advice: string,
+  ) {
+    super(what);
+  }
+}
 
 /** A conversion under way: settings are taken one by one, and what becomes of each is written down. */
 export class Conversion {
@@ -43,6 +54,11 @@ export class Conversion {
   /** Whether the file has a setting that is not null. */
   has(name: string): boolean {
     return (this.settings.get(name)?.value ?? null) !== null;
+  }
+
+  /** Whether the file has a setting that says null, which may mean something else than its absence. */
+  isNull(name: string): boolean {
+    return this.settings.has(name) && !this.has(name);
   }
 
   /** A setting's value, which is then spoken for; undefined when it is absent or null. */
@@ -81,7 +97,7 @@ export class Conversion {
   set(target: Target, value: unknown, from: string): void {
     if (target.includes('.')) {
       const problem = optionProblem(target as OptionPath, value);
-      if (problem !== undefined) return this.lost(from, `${target}: ${problem}`);
+      if (problem !== undefined) return this.lost(from, `${target}: ${problem}; left out, it is ${defaultOf(target)}`);
     }
     this.made.set(target, value);
   }
@@ -102,6 +118,10 @@ export class Conversion {
     this.made.delete(target);
   }
 
+  assumed(name: string, text: string): void {
+    this.note('assumed', name, text);
+  }
+
   lost(name: string, text: string): void {
     this.note('lost', name, text);
   }
@@ -112,6 +132,12 @@ export class Conversion {
 
   needless(name: string, text: string): void {
     this.note('needless', name, text);
+  }
+
+  /** Settings that say null and were taken: for these null is no value. */
+  nulls(): readonly YamlSetting[] {
+    const noted = new Set(this.notes.map(({ name }) => name));
+    return [...this.settings.values()].filter(({ name }) => this.isNull(name) && this.taken.has(name) && !noted.has(name));
   }
 
   /** Every setting that nobody has taken. */
@@ -150,9 +176,28 @@ export class Conversion {
     return { ...top, ...sections };
   }
 
+  /**
+   * For a value without which nothing of the file's meaning would be left, as the loss.
+   *
+   * @throws Unconvertible
+   */
+  refuse(name: string, what: string, advice: string): never {
+    throw new Unconvertible(name, what, advice);
+  }
+
+  lineOf(name: string): number | undefined {
+    return this.settings.get(name)?.line;
+  }
+
   private note(kind: ConversionNote['kind'], name: string, text: string): void {
     this.taken.add(name);
     const setting = this.settings.get(name);
     this.notes.push({ line: setting?.line, name, value: setting?.value, kind, text });
   }
+}
+
+function defaultOf(target: Target): string {
+  const [section, option] = target.split('.') as ['plan' | 'training' | 'runner', string];
+  const defaults = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER }[section];
+  return JSON.stringify((defaults as unknown as Record<string, unknown>)[option]);
 }
