@@ -67,10 +67,10 @@ export class Conversion {
     return this.settings.get(name)?.value ?? undefined;
   }
 
-  /** A number; YAML 1.1 reads `5e-6` as text, and so may this. What is no number is lost. */
+  /** A number; YAML 1.1 reads `5e-6` as text and `1_024` as a number, and so may this. What is no number is lost. */
   takeNumber(name: string): number | undefined {
     const value = this.take(name);
-    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value.replace(/(?<=\d)_(?=\d)/g, '')) : value;
     if (number === undefined || typeof number === 'number') {
       if (number === undefined || Number.isFinite(number)) return number;
     }
@@ -86,9 +86,11 @@ export class Conversion {
     return undefined;
   }
 
-  /** True only for `true`; what is neither that nor `false` is lost. */
+  /** True only for `true`; what is neither that nor `false`, by whatever word of YAML 1.1, is lost. */
   takeFlag(name: string): boolean {
-    const value = this.take(name);
+    const given = this.take(name);
+    const word = typeof given === 'string' ? given.toLowerCase() : '';
+    const value = ['yes', 'on', 'true'].includes(word) ? true : ['no', 'off', 'false'].includes(word) ? false : given;
     if (value !== undefined && typeof value !== 'boolean') this.lost(name, 'it is neither true nor false');
     return value === true;
   }
@@ -105,8 +107,8 @@ export class Conversion {
   /** A setting that is an option here, under the same or another name. */
   carry(name: string, target: OptionPath): void {
     if (!this.has(name)) return void this.take(name);
-    const number = optionKind(target) === 'number';
-    const value = number ? this.takeNumber(name) : this.take(name);
+    const kind = optionKind(target);
+    const value = kind === 'number' ? this.takeNumber(name) : kind === 'flag' ? this.takeFlag(name) : this.take(name);
     if (value !== undefined) this.set(target, value, name);
   }
 

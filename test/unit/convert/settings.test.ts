@@ -137,3 +137,13 @@ test('null is said where it means something, and where it is no value', () => {
   for (const name of ['loss_weights', 'ld_alpha', 'save_total_limit', 'eval_steps', 'rpo_alpha'])
     assert.equal(note(`${name}: null`), 'undefined: undefined', name);
 });
+
+test('words and numbers as YAML 1.1 has them, which Python reads', () => {
+  const { config } = convertText('use_peft: yes\nlora_target_modules: all-linear\nuse_rslora: on\nmax_length: 2_048\nlearning_rate: 5e-7\nbeta: "0.2"', {
+    from: 'trl-dpo',
+  });
+  assert.deepEqual([config.training.use_peft, config.training.use_rslora, config.plan.max_length], [true, true, 2048]);
+  assert.deepEqual([config.training.learning_rate, config.training.beta], [5e-7, 0.2]);
+  const merged = convertText('<<: { beta: 0.3, learning_rate: 1e-5 }\nlearning_rate: 5e-7', { from: 'trl-dpo' });
+  assert.deepEqual([merged.config.training.beta, merged.config.training.learning_rate], [0.3, 5e-7]);
+});
