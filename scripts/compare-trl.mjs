@@ -1,9 +1,9 @@
-// Trains the same rows with TRL and with Wishbone, and compares: `npm run compare:trl [-- --keep <folder>]`.
+// Trains the same rows with TRL and with Wishbone, and compares: `npm run compare:trl [-- --only <text> --keep <folder>]`.
 // Each case is a tiny model, a few dozen rows and a TRL config, which `wishbone convert` reads too; Wishbone then runs by its
 // command line with the built runner, and TRL's own trainer gets the rows in the same order (scripts/compare-trl.py). Losses,
 // log-probabilities (beside float64) and what training changed in the weights are held against each other, in one table.
 // Needs the packages of scripts/requirements.txt in $WISHBONE_PYTHON or python3; without them it says so and is skipped.
-// Exit code 1 when anything is off.
+// Exit code 1 when anything is off. `--only` takes the cases whose names hold the text, `--keep` leaves all that was made.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -85,7 +85,7 @@ async function compare(python, folder) {
 }
 
 await main(async () => {
-  const { values } = parseArgs({ options: { keep: { type: 'string' } } });
+  const { values } = parseArgs({ options: { keep: { type: 'string' }, only: { type: 'string', default: '' } } });
   for (const needed of [cli, join(root, 'dist/bin/wishbone-runner')])
     if (!existsSync(needed)) throw new Failure(`${needed} is not there: npm run build and npm run build:native make it`);
   const python = interpreter();
@@ -94,8 +94,9 @@ await main(async () => {
   if (values.keep !== undefined && existsSync(folder)) throw new Failure(`${folder} is there already`);
   try {
     await mkdir(folder, { recursive: true });
-    await run(python, [script, 'prepare', folder], { quiet: true, env: environment });
+    await run(python, [script, 'prepare', folder, values.only], { quiet: true, env: environment });
     const cases = JSON.parse(await readFile(join(folder, 'cases.json'), 'utf8'));
+    if (cases.length === 0) throw new Failure(`no case's name holds "${values.only}"`);
     for (const [index, one] of cases.entries()) {
       process.stderr.write(`\r\x1b[Ktraining ${index + 1} of ${cases.length}: ${one.name}`);
       await train(folder, one);

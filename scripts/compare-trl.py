@@ -1,7 +1,7 @@
 """The Python half of `npm run compare:trl` (scripts/compare-trl.mjs), which trains the same rows with TRL and with Wishbone.
 
     python scripts/compare-trl.py check               whether the packages are there
-    python scripts/compare-trl.py prepare <folder>    models, tokenizers, rows and a TRL config for each case
+    python scripts/compare-trl.py prepare <folder> [text]    models, tokenizers, rows and a TRL config for each case
     python scripts/compare-trl.py compare <folder>    trains each case with TRL and compares, a line of JSON for each
 
 A case's folder holds `trl.yaml`, which `wishbone convert` reads too, and after the runs `run`, Wishbone's run folder. TRL gets
@@ -167,7 +167,7 @@ def make_tokenizer(name: str, folder: Path, texts: list[str]):
     return wrapped
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, only: str) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -184,7 +184,8 @@ def prepare(folder: Path) -> None:
     out = folder / "models/tiny-llama"
     AutoModelForCausalLM.from_pretrained(ROOT / "examples/tiny-llama", dtype=torch.float32).save_pretrained(out)
     AutoTokenizer.from_pretrained(ROOT / "examples/tiny-llama").save_pretrained(out)
-    for index, one in enumerate(CASES):
+    chosen = [(index, one) for index, one in enumerate(CASES) if only in one["name"]]
+    for index, one in chosen:
         here = folder / f"case-{index:02}"
         here.mkdir(parents=True)
         rows = make_rows(one["kind"], one["count"], random.Random(100 + index))
@@ -194,7 +195,7 @@ def prepare(folder: Path) -> None:
         if one["settings"].get("use_peft"):
             make_adapter(folder / "models" / one["model"], here / "adapter", settings)
     listed = [{"name": one["name"], "folder": f"case-{index:02}", "trainer": one["trainer"], "flags": one["flags"],
-               "adapter": one["settings"].get("use_peft", False)} for index, one in enumerate(CASES)]
+               "adapter": one["settings"].get("use_peft", False)} for index, one in chosen]
     (folder / "cases.json").write_text(json.dumps(listed), encoding="utf-8")
 
 
@@ -216,6 +217,8 @@ def make_adapter(model: Path, out: Path, settings: dict) -> None:
 def compare(folder: Path) -> None:
     for index, one in enumerate(CASES):
         here = folder / f"case-{index:02}"
+        if not here.exists():
+            continue
         try:
             result = compare_case(here, one)
         except Exception as error:  # the others are still to be compared
@@ -375,6 +378,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["check", "prepare", "compare"])
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("only", nargs="?", default="", help="cases whose names hold this text")
     args = parser.parse_args()
     if args.command == "check":
         return check()
@@ -387,7 +391,7 @@ def main() -> None:
 
     datasets.disable_progress_bars()
     torch.set_num_threads(2)
-    prepare(args.folder.resolve()) if args.command == "prepare" else compare(args.folder.resolve())
+    prepare(args.folder.resolve(), args.only) if args.command == "prepare" else compare(args.folder.resolve())
 
 
 if __name__ == "__main__":
