@@ -45,8 +45,13 @@ async function train(folder, { folder: name, trainer, flags, adapter }) {
   await rename(join(runs, made.name), join(here, 'run'));
 }
 
+/** One line that is written over, where someone looks. */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
 const columns = [
-  ['case', 26],
+  ['case', 28],
   ['steps', 6],
   ['loss, first to last', 22],
   ['loss off', 10],
@@ -98,10 +103,10 @@ await main(async () => {
     const cases = JSON.parse(await readFile(join(folder, 'cases.json'), 'utf8'));
     if (cases.length === 0) throw new Failure(`no case's name holds "${values.only}"`);
     for (const [index, one] of cases.entries()) {
-      process.stderr.write(`\r\x1b[Ktraining ${index + 1} of ${cases.length}: ${one.name}`);
+      progress(`training ${index + 1} of ${cases.length}: ${one.name}`);
       await train(folder, one);
     }
-    process.stderr.write('\r\x1b[K');
+    progress('');
     console.log(`${cases.length} cases, ${availableParallelism()} threads`);
     const { off, compared } = await compare(python, folder);
     if (compared !== cases.length) throw new Failure(`${cases.length - compared} cases were not compared`);

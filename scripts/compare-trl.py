@@ -58,7 +58,7 @@ CASES = [
     case("LoRA", "qwen2", "chat:40", learning_rate=2e-3, **PEFT),
     case("LoRA, all layers", "llama", "chat:40", learning_rate=2e-3, lora_target_modules="all-linear", use_rslora=True, **PEFT),
     case("truncation", "qwen3", "chat:40", max_length=56),
-    case("tree, duplicate prompts", "qwen2", "duplicates:48", "--sharing tree", per_device_train_batch_size=12),
+    case("tree, duplicate prompts", "qwen2", "duplicates:60", "--sharing tree", per_device_train_batch_size=12),
     case("accumulation", "phi3", "chat:48", per_device_train_batch_size=2, gradient_accumulation_steps=4),
     case("Chinese chat", "qwen3", "chinese:40"),
     case("two epochs, cosine, decay", "gemma3", "chat:32", num_train_epochs=2, lr_scheduler_type="cosine", warmup_steps=3,
