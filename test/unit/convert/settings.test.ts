@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
 import llamaFactory from '../../../src/core/convert/llama-factory-settings.json';
 import { type Source } from '../../../src/core/convert/index.js';
@@ -146,4 +147,17 @@ test('words and numbers as YAML 1.1 has them, which Python reads', () => {
   assert.deepEqual([config.training.learning_rate, config.training.beta], [5e-7, 0.2]);
   const merged = convertText('<<: { beta: 0.3, learning_rate: 1e-5 }\nlearning_rate: 5e-7', { from: 'trl-dpo' });
   assert.deepEqual([merged.config.training.beta, merged.config.training.learning_rate], [0.3, 5e-7]);
+});
+
+test("LLaMA-Factory's adapter to go on from decides its shape itself; several, or a new one above it, are merged first", () => {
+  const from = (text: string): ReturnType<typeof convertText> => convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
+  const { converted, config } = from('\nlora_rank: 64\nlora_target: q_proj');
+  assert.equal(path.basename(config.training.adapter_name_or_path ?? ''), 'data');
+  assert.equal(config.training.use_peft, true);
+  assert.deepEqual([config.training.lora_r, config.training.lora_target_modules], [undefined, undefined]);
+  assert.deepEqual(converted.notes.filter(({ name }) => name.startsWith('lora_')).map(({ kind }) => kind), ['needless', 'needless']);
+  for (const text of [',other', '\ncreate_new_adapter: true']) {
+    const lost = from(text).converted.notes.find(({ name }) => name === 'adapter_name_or_path');
+    assert.match(`${lost?.kind}: ${lost?.text}`, /^lost: merge these adapters/);
+  }
 });
