@@ -48,6 +48,7 @@ function batch(conversion: Conversion): void {
   const accumulation = conversion.takeNumber('gradient_accumulation_steps') ?? 1;
   const { devices } = conversion;
   conversion.set('plan.batch_size', each * accumulation * devices, name);
+  if (conversion.get('plan.batch_size') === undefined) return;
   conversion.changed(
     name,
     `plan.batch_size ${each * accumulation * devices}: ${each} a device × ${accumulation} accumulated × ${devices} ` +
