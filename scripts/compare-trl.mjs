@@ -20,7 +20,8 @@ const environment = { ...process.env, TRL_EXPERIMENTAL_SILENCE: '1', TOKENIZERS_
 /** The interpreter and what it has, or undefined with a line that says why the comparison is skipped. */
 function interpreter() {
   const python = process.env.WISHBONE_PYTHON ?? which('python3');
-  const skip = (why) => void console.log(`skipped: ${why}; python -m pip install -r scripts/requirements.txt, or set WISHBONE_PYTHON`);
+  const skip = (why) =>
+    void console.log(`skipped: ${why}; python -m pip install -r scripts/requirements.txt, or set WISHBONE_PYTHON`);
   if (python === undefined) return skip('there is no python3');
   const checked = spawnSync(python, [script, 'check'], { encoding: 'utf8', env: environment });
   if (checked.error !== undefined) return skip(`${python} cannot be started`);
@@ -33,7 +34,11 @@ function interpreter() {
 async function train(folder, { folder: name, trainer, flags, adapter }) {
   const here = join(folder, name);
   const config = join(here, 'trl.wishbone.json');
-  await run(process.execPath, [cli, 'convert', join(here, 'trl.yaml'), '--from', `trl-${trainer}`, '--out', config, '--force'], { quiet: true });
+  await run(
+    process.execPath,
+    [cli, 'convert', join(here, 'trl.yaml'), '--from', `trl-${trainer}`, '--out', config, '--force'],
+    { quiet: true },
+  );
   // Both sides begin with the same adapter, which decides its layers itself.
   const begin = adapter
     ? ['--adapter-name-or-path', join(here, 'adapter'), '--lora-target-modules', 'all-linear', '--no-use-rslora']
@@ -60,7 +65,13 @@ const columns = [
   ['update off', 11],
   ['', 6],
 ];
-const row = (cells) => console.log(cells.map((cell, index) => String(cell).padEnd(columns[index][1])).join('').trimEnd());
+const row = (cells) =>
+  console.log(
+    cells
+      .map((cell, index) => String(cell).padEnd(columns[index][1]))
+      .join('')
+      .trimEnd(),
+  );
 const small = (value) => value.toExponential(1);
 
 /** Prints a row as Python finishes a case; the number of cases that are off. */
@@ -81,7 +92,16 @@ async function compare(python, folder) {
     if (result.error !== undefined) row([result.name, '', result.error]);
     else {
       const { name, steps, first, last, loss, logps, logps_fp32: single, update, good } = result;
-      row([name, steps, `${first.toFixed(5)} to ${last.toFixed(5)}`, small(loss), small(logps), small(single), small(update), good ? '' : 'OFF']);
+      row([
+        name,
+        steps,
+        `${first.toFixed(5)} to ${last.toFixed(5)}`,
+        small(loss),
+        small(logps),
+        small(single),
+        small(update),
+        good ? '' : 'OFF',
+      ]);
     }
   }
   const code = await ended;
@@ -110,8 +130,13 @@ await main(async () => {
     console.log(`${cases.length} cases, ${availableParallelism()} threads`);
     const { off, compared } = await compare(python, folder);
     if (compared !== cases.length) throw new Failure(`${cases.length - compared} cases were not compared`);
-    if (off > 0) throw new Failure(`${off} of ${cases.length} cases are off: limits are 1e-5 (loss, log-probabilities) and 5e-4 (update)`);
-    console.log(`all ${cases.length} cases agree with TRL: losses and log-probabilities to 1e-5, weights to 5e-4 of their update`);
+    if (off > 0)
+      throw new Failure(
+        `${off} of ${cases.length} cases are off: limits are 1e-5 (loss, log-probabilities) and 5e-4 (update)`,
+      );
+    console.log(
+      `all ${cases.length} cases agree with TRL: losses and log-probabilities to 1e-5, weights to 5e-4 of their update`,
+    );
   } finally {
     if (values.keep === undefined) await rm(folder, { recursive: true, force: true });
   }

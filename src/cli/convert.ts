@@ -27,7 +27,9 @@ export function addConvertCommand(program: Command): void {
     .argument('<yaml>', 'training config: the settings of the trainer and of the script around it')
     .option('-o, --out <file>', 'the file to write (default: the same name with .wishbone.json)')
     .option('--devices <number>', 'devices the YAML was written for: its batch size is per device', count, 1)
-    .addOption(new Option('--from <trainer>', 'the trainer that the YAML is for (default: told from the file)').choices(SOURCES))
+    .addOption(
+      new Option('--from <trainer>', 'the trainer that the YAML is for (default: told from the file)').choices(SOURCES),
+    )
     .option('--force', 'replace a file that is there')
     .option('--json', 'print one JSON object')
     .action(convertCommand);
@@ -43,7 +45,12 @@ async function convertCommand(argument: string, options: Options): Promise<void>
   });
   const converted = convertConfig(text, file, out, { devices: options.devices, from: options.from });
   if (!options.force && existsSync(out)) {
-    throw new WishboneError('there is a file of this name', out, 'add --force, or name another with --out', ExitCode.cannotWrite);
+    throw new WishboneError(
+      'there is a file of this name',
+      out,
+      'add --force, or name another with --out',
+      ExitCode.cannotWrite,
+    );
   }
   await writeFileAtomically(out, async (handle) => void (await handle.writeFile(converted.text)));
   const { from, carried, notes } = converted;

@@ -24,7 +24,11 @@ export function convertLlamaFactoryAdapter(conversion: Conversion): void {
   const finetuning = conversion.take('finetuning_type') ?? 'lora';
   if (finetuning === 'full') return;
   if (finetuning !== 'lora')
-    conversion.refuse('finetuning_type', `there is no ${JSON.stringify(finetuning)} here`, 'use "lora", or "full" for all weights');
+    conversion.refuse(
+      'finetuning_type',
+      `there is no ${JSON.stringify(finetuning)} here`,
+      'use "lora", or "full" for all weights',
+    );
   conversion.set('training.use_peft', true, 'finetuning_type');
   if (goesOn(conversion)) return;
   const rank = conversion.takeNumber('lora_rank') ?? 8;
@@ -39,7 +43,9 @@ export function convertLlamaFactoryAdapter(conversion: Conversion): void {
 function goesOn(conversion: Conversion): boolean {
   const given = conversion.take('adapter_name_or_path');
   if (given === undefined) return false;
-  const names = String(given).split(',').map((name) => name.trim());
+  const names = String(given)
+    .split(',')
+    .map((name) => name.trim());
   if (names.length > 1 || conversion.takeFlag('create_new_adapter')) {
     conversion.lost('adapter_name_or_path', 'merge these adapters into the model first, and name its folder as model');
     return false;
@@ -56,7 +62,9 @@ function goesOn(conversion: Conversion): boolean {
 }
 
 function targets(conversion: Conversion, name: string): void {
-  const names = [conversion.take(name) ?? 'all-linear'].flat().flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
+  const names = [conversion.take(name) ?? 'all-linear']
+    .flat()
+    .flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
   const trimmed = names.map((part) => (typeof part === 'string' ? part.trim() : part));
   const all = trimmed.length === 1 && (trimmed[0] === 'all' || trimmed[0] === 'all-linear');
   conversion.set('training.lora_target_modules', all ? 'all-linear' : trimmed, name);

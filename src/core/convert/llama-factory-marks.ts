@@ -5,4 +5,11 @@ export const LLAMA_FACTORY_MARKS: readonly string[] = [
 ];
 
 /** Those that its `stage: dpo` alone reads. */
-export const PREFERENCE_MARKS: readonly string[] = ['pref_loss', 'pref_beta', 'pref_ftx', 'dpo_label_smoothing', 'pref_bco_weight', 'simpo_gamma'];
+export const PREFERENCE_MARKS: readonly string[] = [
+  'pref_loss',
+  'pref_beta',
+  'pref_ftx',
+  'dpo_label_smoothing',
+  'pref_bco_weight',
+  'simpo_gamma',
+];

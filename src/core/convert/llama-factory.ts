@@ -41,7 +41,12 @@ export function convertLlamaFactory(conversion: Conversion): void {
     conversion.changed('ld_alpha', "the reference's tokens are weighted too, as in TRL; there the policy's alone");
   for (const name of ['dpo_label_smoothing', 'pref_bco_weight'] as const) {
     if ((conversion.takeNumber(name) ?? 0) !== 0)
-      conversion.lost(name, name === 'pref_bco_weight' ? 'add "bco_pair" to loss_type, with loss_weights' : 'loss_type "robust" takes label_smoothing');
+      conversion.lost(
+        name,
+        name === 'pref_bco_weight'
+          ? 'add "bco_pair" to loss_type, with loss_weights'
+          : 'loss_type "robust" takes label_smoothing',
+      );
   }
   conversion.carry('early_stopping_steps', 'training.early_stopping_patience');
   convertTrainingArguments(conversion, 'llama-factory');
@@ -51,7 +56,11 @@ function losses(conversion: Conversion): void {
   const loss = conversion.take('pref_loss') ?? 'sigmoid';
   const known = ['sigmoid', 'hinge', 'ipo', 'orpo', 'simpo'].find((name) => name === loss);
   if (known === undefined)
-    conversion.refuse('pref_loss', `there is no such loss for pairs: ${JSON.stringify(loss)}`, 'use sigmoid, hinge, ipo, orpo or simpo');
+    conversion.refuse(
+      'pref_loss',
+      `there is no such loss for pairs: ${JSON.stringify(loss)}`,
+      'use sigmoid, hinge, ipo, orpo or simpo',
+    );
   const name = known;
   const mean = 'is the mean over all tokens of the step here, of the means over each response there';
   if (name === 'orpo') conversion.changed('pref_loss', `orpo: the chosen responses' likelihood ${mean}`);
@@ -73,7 +82,11 @@ function heldOut(conversion: Conversion): void {
 function dataset(conversion: Conversion, name: string, target: 'dataset' | 'eval_dataset'): void {
   const text = conversion.take(name);
   if (typeof text !== 'string' && !Array.isArray(text)) return;
-  const names = [text].flat().flatMap((part) => String(part).split(',')).map((part) => part.trim()).filter(Boolean);
+  const names = [text]
+    .flat()
+    .flatMap((part) => String(part).split(','))
+    .map((part) => part.trim())
+    .filter(Boolean);
   const entries = names.map((entry) => ({ entry, found: entryOf(conversion, entry) }));
   const found = entries.flatMap((one) => (one.found === undefined ? [] : [one.found]));
   if (found.length > 0) conversion.set(target, found.length === 1 ? found[0] : found, name);

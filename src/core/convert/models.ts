@@ -7,12 +7,18 @@ export function convertModel(conversion: Conversion, name: string, target: 'mode
   const text = conversion.takeText(name);
   if (text === undefined) return;
   const found = conversion.find(text);
-  const adapter = found !== undefined && existsSync(path.join(found, 'adapter_config.json')) && !existsSync(path.join(found, 'config.json'));
+  const adapter =
+    found !== undefined &&
+    existsSync(path.join(found, 'adapter_config.json')) &&
+    !existsSync(path.join(found, 'config.json'));
   if (adapter)
     conversion.lost(name, 'it is the folder of an adapter: name its base as model, and it as training.adapter_name_or_path');
   else if (found !== undefined) conversion.set(target, found, name);
   else
-    conversion.lost(name, `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`);
+    conversion.lost(
+      name,
+      `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`,
+    );
 }
 
 /** The same of a data file. */

@@ -25,7 +25,10 @@ const TOOLS: readonly Tool[] = [
       const method = value('rl');
       return `a config of Axolotl (${typeof method === 'string' ? `rl: ${method}` : 'without rl: supervised training'})`;
     },
-    marks: [['base_model'], ['datasets[', 'rl', 'adapter', 'micro_batch_size', 'sequence_len', 'num_epochs', 'val_set_size', 'sample_packing']],
+    marks: [
+      ['base_model'],
+      ['datasets[', 'rl', 'adapter', 'micro_batch_size', 'sequence_len', 'num_epochs', 'val_set_size', 'sample_packing'],
+    ],
     advice: `its settings have other names and defaults than TRL's: ${BY_HAND}`,
   },
   {
@@ -45,40 +48,103 @@ const TOOLS: readonly Tool[] = [
   },
   {
     what: 'a config of OpenRLHF',
-    marks: [['pretrain', 'ref_pretrain', 'micro_train_batch_size', 'chosen_key', 'zero_stage', 'adam_offload', 'reward_pretrain', 'micro_rollout_batch_size']],
+    marks: [
+      [
+        'pretrain',
+        'ref_pretrain',
+        'micro_train_batch_size',
+        'chosen_key',
+        'zero_stage',
+        'adam_offload',
+        'reward_pretrain',
+        'micro_rollout_batch_size',
+      ],
+    ],
     advice: BY_HAND,
   },
-  { what: 'a config of verl', marks: [['actor_rollout_ref', 'reward_model=', 'algorithm='], ['data=', 'actor_rollout_ref']], advice: BY_HAND },
+  {
+    what: 'a config of verl',
+    marks: [
+      ['actor_rollout_ref', 'reward_model=', 'algorithm='],
+      ['data=', 'actor_rollout_ref'],
+    ],
+    advice: BY_HAND,
+  },
   {
     what: 'a config of NeMo RL',
     marks: [['policy='], ['dpo=', 'grpo=', 'sft=', 'rm=', 'cluster=', 'loss_fn=']],
     advice: BY_HAND,
   },
-  { what: 'a config of NeMo', marks: [['exp_manager', 'trainer='], ['exp_manager', 'model=', 'restore_from_path']], advice: BY_HAND },
+  {
+    what: 'a config of NeMo',
+    marks: [
+      ['exp_manager', 'trainer='],
+      ['exp_manager', 'model=', 'restore_from_path'],
+    ],
+    advice: BY_HAND,
+  },
   {
     what: 'a config of Unsloth, which has none for pairs: its scripts give TRL a DPOConfig',
-    marks: [['random_state', 'loftq_config', 'use_gradient_checkpointing', 'fast_inference', 'full_finetuning', 'load_in_16bit', 'finetune_language_layers']],
-    advice: "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
+    marks: [
+      [
+        'random_state',
+        'loftq_config',
+        'use_gradient_checkpointing',
+        'fast_inference',
+        'full_finetuning',
+        'load_in_16bit',
+        'finetune_language_layers',
+      ],
+    ],
+    advice:
+      "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
   },
   {
     what: 'a config of Unsloth, which has none for pairs: its scripts give TRL a DPOConfig',
     marks: [['max_seq_length'], ['model_name']],
-    advice: "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
+    advice:
+      "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
   },
   {
     what: 'a config of MLX LM',
-    marks: [['lora_parameters', 'fine_tune_type', 'iters'], ['model', 'train', 'data']],
+    marks: [
+      ['lora_parameters', 'fine_tune_type', 'iters'],
+      ['model', 'train', 'data'],
+    ],
     advice: BY_HAND,
   },
   { what: 'a config of LitGPT', marks: [['checkpoint_dir'], ['train=', 'lora_query', 'precision']], advice: BY_HAND },
-  { what: 'a config of LLM Foundry', marks: [['max_duration', 'device_train_microbatch_size', 'global_train_batch_size']], advice: BY_HAND },
+  {
+    what: 'a config of LLM Foundry',
+    marks: [['max_duration', 'device_train_microbatch_size', 'global_train_batch_size']],
+    advice: BY_HAND,
+  },
   { what: 'a config of Ludwig', marks: [['input_features', 'output_features']], advice: BY_HAND },
-  { what: "a config of LLaMA-Factory's version 1, whose settings are others", marks: [['peft_config=', 'kernel_config=', 'dist_config='], ['model', 'train_dataset']], advice: 'give one of its version 0 (stage: dpo)' },
+  {
+    what: "a config of LLaMA-Factory's version 1, whose settings are others",
+    marks: [
+      ['peft_config=', 'kernel_config=', 'dist_config='],
+      ['model', 'train_dataset'],
+    ],
+    advice: 'give one of its version 0 (stage: dpo)',
+  },
   { what: "a model's config.json", marks: [['architectures', 'hidden_size', 'num_hidden_layers']], advice: NO_RECIPE },
   { what: "an adapter's adapter_config.json", marks: [['peft_type']], advice: NO_RECIPE },
-  { what: "a tokenizer's config", marks: [['tokenizer_class', 'added_tokens_decoder', 'add_prefix_space']], advice: NO_RECIPE },
-  { what: 'a run config of Wishbone already', marks: [['plan=', 'training=', 'runner='], ['version']], advice: 'use it as it is: `wishbone train <file>`' },
-  { what: 'a row of a dataset', marks: [['chosen', 'rejected', 'completions', 'conversations']], advice: 'give a training config; datasets are read by `wishbone plan`' },
+  {
+    what: "a tokenizer's config",
+    marks: [['tokenizer_class', 'added_tokens_decoder', 'add_prefix_space']],
+    advice: NO_RECIPE,
+  },
+  {
+    what: 'a run config of Wishbone already',
+    marks: [['plan=', 'training=', 'runner='], ['version']],
+    advice: 'use it as it is: `wishbone train <file>`',
+  },
+  {
+    what: 'a row of a dataset',
+    marks: [['chosen', 'rejected', 'completions', 'conversations']],
+    advice: 'give a training config; datasets are read by `wishbone plan`',
+  },
 ];
 
 /** The tool that a file is of, when its configs are not carried over. */
@@ -86,7 +152,8 @@ export function otherTool(settings: readonly YamlSetting[]): OtherTool | undefin
   const components = settings.filter(({ name, value }) => name === '_component_' || hasComponent(value, 3));
   // The loss says what is trained.
   const component = components.find(({ name }) => name === 'loss') ?? components[0];
-  if (component !== undefined) return { what: `a recipe of torchtune (${method(component)})`, mark: component, advice: BY_HAND };
+  if (component !== undefined)
+    return { what: `a recipe of torchtune (${method(component)})`, mark: component, advice: BY_HAND };
   const find = (pattern: string): YamlSetting | undefined => {
     const name = pattern.replace(/[=[]$/, '');
     const setting = settings.find((one) => one.name === name);

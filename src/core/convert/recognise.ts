@@ -27,7 +27,13 @@ const OTHERWISE = '--from says otherwise (trl-dpo, trl-orpo, trl-cpo, simpo, lla
 
 /** The tool's name, and the trainer's where it is not the usual one. */
 export function sourceLabel(source: Source): string {
-  const labels = { 'trl-dpo': 'TRL', 'trl-orpo': 'TRL, ORPO', 'trl-cpo': 'TRL, CPO', simpo: 'SimPO', 'llama-factory': 'LLaMA-Factory' };
+  const labels = {
+    'trl-dpo': 'TRL',
+    'trl-orpo': 'TRL, ORPO',
+    'trl-cpo': 'TRL, CPO',
+    simpo: 'SimPO',
+    'llama-factory': 'LLaMA-Factory',
+  };
   return labels[source];
 }
 
@@ -42,14 +48,23 @@ export function sourceLabel(source: Source): string {
 export function recognise(settings: readonly YamlSetting[], text: string, file: string): Recognised {
   const other = otherTool(settings);
   if (other !== undefined) {
-    throw new WishboneError(`the file is ${other.what}`, `${file}:${other.mark.line}, field ${other.mark.name}`, other.advice);
+    throw new WishboneError(
+      `the file is ${other.what}`,
+      `${file}:${other.mark.line}, field ${other.mark.name}`,
+      other.advice,
+    );
   }
   const factory = settings.find(({ name }) => LLAMA_FACTORY_MARKS.includes(name));
   if (factory !== undefined) return recogniseLlamaFactory(settings, factory, file);
   const telling = settings.filter(({ name }) => TELLING.has(name) && !COMMON_SETTINGS.has(name));
   const names = settings.map(({ name }) => name);
   const known = [...COMMON_SETTINGS, ...TELLING];
-  if (!names.some((name) => COMMON_SETTINGS.has(name) || TELLING.has(name) || RECIPE.test(name) || nearestName(name, known) !== undefined)) {
+  if (
+    !names.some(
+      (name) =>
+        COMMON_SETTINGS.has(name) || TELLING.has(name) || RECIPE.test(name) || nearestName(name, known) !== undefined,
+    )
+  ) {
     throw new WishboneError(
       "none of its settings is one of TRL's or LLaMA-Factory's",
       file,
@@ -68,11 +83,16 @@ function recogniseLlamaFactory(settings: readonly YamlSetting[], mark: YamlSetti
     throw new WishboneError(what, `${file}:${line}, field stage`, 'give one with "stage: dpo"');
   };
   if (stage !== undefined && stage.value !== null) {
-    if (stage.value !== 'dpo') refuse(`the file trains ${JSON.stringify(stage.value)}, not preferences: ${STAGES[String(stage.value)] ?? 'LLaMA-Factory has no such stage'}`, stage.line);
+    if (stage.value !== 'dpo')
+      refuse(
+        `the file trains ${JSON.stringify(stage.value)}, not preferences: ${STAGES[String(stage.value)] ?? 'LLaMA-Factory has no such stage'}`,
+        stage.line,
+      );
     return { source: 'llama-factory' };
   }
   const preference = settings.find(({ name }) => PREFERENCE_MARKS.includes(name));
-  if (preference === undefined) refuse(`the file names no stage, and LLaMA-Factory's default is "sft": ${STAGES['sft'] as string}`, mark.line);
+  if (preference === undefined)
+    refuse(`the file names no stage, and LLaMA-Factory's default is "sft": ${STAGES['sft'] as string}`, mark.line);
   return {
     source: 'llama-factory',
     assumed: `there is no "stage", whose default is "sft"; taken for "stage: dpo", which ${(preference as YamlSetting).name} belongs to`,
@@ -87,9 +107,15 @@ const STAGES: Readonly<Record<string, string>> = {
   kto: 'it trains on single responses, each good or bad',
 };
 
-function recogniseTrainer(settings: readonly YamlSetting[], telling: readonly YamlSetting[], text: string, file: string): Recognised {
+function recogniseTrainer(
+  settings: readonly YamlSetting[],
+  telling: readonly YamlSetting[],
+  text: string,
+  file: string,
+): Recognised {
   const loss = settings.find(({ name }) => name === 'loss_type')?.value ?? undefined;
-  const strangers = (trainer: TrlTrainer): readonly YamlSetting[] => telling.filter(({ name }) => !trainer.settings.has(name));
+  const strangers = (trainer: TrlTrainer): readonly YamlSetting[] =>
+    telling.filter(({ name }) => !trainer.settings.has(name));
   const takes = (trainer: TrlTrainer): boolean => {
     if (loss === undefined) return true;
     // A sum of losses is DPO's alone.
@@ -104,14 +130,20 @@ function recogniseTrainer(settings: readonly YamlSetting[], telling: readonly Ya
   const declared = statement(settings, text, file);
   const said = declared.find(({ word }) => candidates.some((one) => one.words.includes(word)));
   const only = candidates.length === 1 ? candidates[0] : undefined;
-  const chosen = only ?? candidates.find(({ words }) => said !== undefined && words.includes(said.word)) ?? (candidates[0] as TrlTrainer);
+  const chosen =
+    only ?? candidates.find(({ words }) => said !== undefined && words.includes(said.word)) ?? (candidates[0] as TrlTrainer);
   if (chosen.refused !== undefined) refuse(chosen, candidates, said, telling, loss, settings, file);
   const source = sourceOf(chosen) as Source;
   if (only !== undefined) return { source };
-  const others = candidates.filter(({ refused, name }) => refused === undefined && name !== chosen.name).map(({ name }) => name);
+  const others = candidates
+    .filter(({ refused, name }) => refused === undefined && name !== chosen.name)
+    .map(({ name }) => name);
   const might = others.length === 0 ? '' : ` (its settings are ${others.join("'s and ")}'s too)`;
   return said === undefined
-    ? { source, assumed: `nothing in the file says which trainer it is for${might}: taken for TRL's ${chosen.name}; ${OTHERWISE}` }
+    ? {
+        source,
+        assumed: `nothing in the file says which trainer it is for${might}: taken for TRL's ${chosen.name}; ${OTHERWISE}`,
+      }
     : { source, assumed: `taken for ${chosen.name}, as ${said.where} says${might}; ${OTHERWISE}` };
 }
 
@@ -130,7 +162,10 @@ function refuse(
     telling.find(({ name }) => carried.every((one) => !one.settings.has(name))) ??
     (loss === undefined ? undefined : settings.find(({ name }) => name === 'loss_type'));
   const names = candidates.filter(({ refused }) => refused !== undefined).map(({ name }) => name);
-  const like = said === undefined && names.length > 1 && names.length <= 4 ? ` (or ${names.filter((name) => name !== trainer.name).join(', ')})` : '';
+  const like =
+    said === undefined && names.length > 1 && names.length <= 4
+      ? ` (or ${names.filter((name) => name !== trainer.name).join(', ')})`
+      : '';
   throw new WishboneError(
     `the file is for ${trainer.name}${like} of TRL${said !== undefined && mark === undefined ? `, as ${said.where} says` : ''}: ${trainer.refused as string}`,
     mark === undefined ? file : `${file}:${mark.line}, field ${mark.name}`,
@@ -151,20 +186,34 @@ function statement(settings: readonly YamlSetting[], text: string, file: string)
     const value = settings.find((one) => one.name === name)?.value;
     return typeof value === 'string' ? value : '';
   };
-  const comments = text.split('\n').flatMap((line) => /(?:^|\s)#(.*)$/.exec(line)?.[1] ?? []).join('\n');
+  const comments = text
+    .split('\n')
+    .flatMap((line) => /(?:^|\s)#(.*)$/.exec(line)?.[1] ?? [])
+    .join('\n');
   const classes = [
     ...comments.matchAll(/\b([A-Za-z]+?) ?(?:Trainer|Config|trainer|training config)\b/g),
     ...comments.matchAll(/\btrl ([a-z_]+)\b/g),
     ...comments.matchAll(/([a-z_]+)\.py\b/g),
   ].map(([, name]) => (name as string).toLowerCase());
   const places: readonly (readonly [where: string, texts: readonly string[]])[] = [
-    ...['trainer', 'trainer_type', 'trainer_name', 'method', 'training_type', 'command', 'task', 'algorithm', 'alignment_method'].map(
-      (name): readonly [string, readonly string[]] => [name, [valueOf(name)]],
-    ),
+    ...[
+      'trainer',
+      'trainer_type',
+      'trainer_name',
+      'method',
+      'training_type',
+      'command',
+      'task',
+      'algorithm',
+      'alignment_method',
+    ].map((name): readonly [string, readonly string[]] => [name, [valueOf(name)]]),
     ['a comment', classes],
     ["the file's name", [path.basename(file)]],
     ["its folder's name", [path.basename(path.dirname(file))]],
-    ...['output_dir', 'hub_model_id', 'run_name'].map((name): readonly [string, readonly string[]] => [name, [valueOf(name)]]),
+    ...['output_dir', 'hub_model_id', 'run_name'].map((name): readonly [string, readonly string[]] => [
+      name,
+      [valueOf(name)],
+    ]),
   ];
   return places.flatMap(([where, texts]) => {
     const found = new Set(texts.flatMap((one) => wordsIn(one.toLowerCase(), words)));

@@ -29,7 +29,10 @@ const NEEDLESS: readonly Settings[] = [
      group_by_length`,
     'pairs are tokenised and planned before the run starts',
   ],
-  ['padding_* pad_* packing neat_packing label_pad_token_id ignore_pad_token_for_loss', 'bins are packed, and nothing is padded'],
+  [
+    'padding_* pad_* packing neat_packing label_pad_token_id ignore_pad_token_for_loss',
+    'bins are packed, and nothing is padded',
+  ],
   [
     `attn_implementation flash_attn use_liger* enable_liger* liger_* use_unsloth* torch_compile* torch_dtype dtype tf32
      use_cache use_kv_cache use_v1_kernels activation_checkpointing* gradient_checkpointing* disable_gradient_checkpointing
@@ -84,10 +87,7 @@ const LOST: readonly Settings[] = [
      mix_strategy interleave_probs datasets text_column decontaminate truncation_side`,
     'name the files with the pairs that are wanted as dataset',
   ],
-  [
-    'dataset_streaming streaming disable_shuffling',
-    'the pairs of every epoch are shuffled, by plan.seed',
-  ],
+  ['dataset_streaming streaming disable_shuffling', 'the pairs of every epoch are shuffled, by plan.seed'],
   ['test_split_size', 'give a file with the pairs for evaluation as eval_dataset, or set plan.eval_fraction'],
   ['dataloader_drop_last', 'the last step of an epoch may have fewer pairs here'],
   ['data_seed', 'the order of the pairs is decided by plan.seed'],
@@ -112,18 +112,30 @@ const LOST: readonly Settings[] = [
 ];
 
 /** Keyword arguments for loading a model that do not change what is computed. */
-const LOADING = ['dtype', 'torch_dtype', 'attn_implementation', 'use_cache', 'trust_remote_code', 'low_cpu_mem_usage', 'device_map', 'use_kernels'];
+const LOADING = [
+  'dtype',
+  'torch_dtype',
+  'attn_implementation',
+  'use_cache',
+  'trust_remote_code',
+  'low_cpu_mem_usage',
+  'device_map',
+  'use_kernels',
+];
 
 /** Says of every setting that was not spoken for what it means that it is left out. */
 export function convertRest(conversion: Conversion, source: Source, known: readonly string[]): void {
   const defaults = defaultsOf(source);
   for (const { name } of conversion.nulls()) {
     const otherwise = defaults.get(name) ?? undefined;
-    if (otherwise !== undefined) conversion.lost(name, `null is no value here: as if it were absent, ${JSON.stringify(otherwise)}`);
+    if (otherwise !== undefined)
+      conversion.lost(name, `null is no value here: as if it were absent, ${JSON.stringify(otherwise)}`);
   }
   for (const { name, value } of conversion.rest()) {
     // What is as it would be without a word asks for nothing; nor does what is off, where nothing is known of it.
-    const asIs = defaults.has(name) ? equal(value, defaults.get(name)) : !foreign(name, source) && [null, false, 0, '', 'no', 'none'].includes(value as null);
+    const asIs = defaults.has(name)
+      ? equal(value, defaults.get(name))
+      : !foreign(name, source) && [null, false, 0, '', 'no', 'none'].includes(value as null);
     if (asIs) {
       conversion.take(name);
       continue;
@@ -144,9 +156,18 @@ function foreign(name: string, source: Source): boolean {
 function defaultsOf(source: Source): ReadonlyMap<string, unknown> {
   const common = Object.entries<unknown>(trl.common);
   if (source === 'llama-factory')
-    return new Map([...common, ...Object.values(llamaFactory.settings).flatMap((settings) => Object.entries<unknown>(settings))]);
-  const trainer = { 'trl-dpo': trl.trainers.DPO, 'trl-orpo': trl.trainers.ORPO, 'trl-cpo': trl.trainers.CPO, simpo: {} }[source];
-  return new Map([...common, ...Object.values(trl.scripts).flatMap((settings) => Object.entries<unknown>(settings)), ...Object.entries<unknown>(trainer)]);
+    return new Map([
+      ...common,
+      ...Object.values(llamaFactory.settings).flatMap((settings) => Object.entries<unknown>(settings)),
+    ]);
+  const trainer = { 'trl-dpo': trl.trainers.DPO, 'trl-orpo': trl.trainers.ORPO, 'trl-cpo': trl.trainers.CPO, simpo: {} }[
+    source
+  ];
+  return new Map([
+    ...common,
+    ...Object.values(trl.scripts).flatMap((settings) => Object.entries<unknown>(settings)),
+    ...Object.entries<unknown>(trainer),
+  ]);
 }
 
 function equal(value: unknown, otherwise: unknown): boolean {

@@ -14,8 +14,25 @@ const TOOLS = {
 /** Those settings of `TrainingArguments` that are carried over, for slips of the pen. */
 export const TRAINING_ARGUMENTS: readonly string[] = [
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
-  ...['lr_scheduler_type', 'lr_scheduler_kwargs', 'warmup_ratio', 'warmup_steps', 'weight_decay', 'adam_beta1', 'adam_beta2'],
-  ...['adam_epsilon', 'max_grad_norm', 'optim', 'eval_strategy', 'eval_steps', 'save_strategy', 'save_steps', 'save_total_limit'],
+  ...[
+    'lr_scheduler_type',
+    'lr_scheduler_kwargs',
+    'warmup_ratio',
+    'warmup_steps',
+    'weight_decay',
+    'adam_beta1',
+    'adam_beta2',
+  ],
+  ...[
+    'adam_epsilon',
+    'max_grad_norm',
+    'optim',
+    'eval_strategy',
+    'eval_steps',
+    'save_strategy',
+    'save_steps',
+    'save_total_limit',
+  ],
   ...['load_best_model_at_end', 'metric_for_best_model', 'seed', 'run_name', 'output_dir', 'bf16', 'gradient_checkpointing'],
 ];
 
@@ -61,7 +78,11 @@ function length(conversion: Conversion): void {
   const epochs = conversion.takeNumber('num_train_epochs') ?? DEFAULTS.epochs;
   if (steps !== undefined && steps > 0) conversion.set('plan.max_steps', steps, 'max_steps');
   else if (Number.isInteger(epochs)) conversion.set('plan.epochs', epochs, 'num_train_epochs');
-  else conversion.lost('num_train_epochs', `epochs are whole here, and there is one: set plan.epochs, or plan.max_steps to end within one`);
+  else
+    conversion.lost(
+      'num_train_epochs',
+      `epochs are whole here, and there is one: set plan.epochs, or plan.max_steps to end within one`,
+    );
 }
 
 function schedule(conversion: Conversion, defaultRate: number): void {
@@ -123,7 +144,8 @@ function evaluation(conversion: Conversion, logging: number): void {
   const given = conversion.takeNumber('eval_steps');
   const asked = strategy === 'steps' || strategy === 'epoch';
   const steps = given === undefined || given === 0 ? (conversion.takeNumber('logging_steps') ?? logging) : given;
-  if (strategy === 'steps' && steps !== given) conversion.changed(name, `every ${steps} steps: without eval_steps, logging_steps count there`);
+  if (strategy === 'steps' && steps !== given)
+    conversion.changed(name, `every ${steps} steps: without eval_steps, logging_steps count there`);
   if (strategy === 'epoch') conversion.lost(name, 'evaluation is every so many steps: set training.eval_steps');
   else if (asked && steps < 1) conversion.lost('eval_steps', 'a fraction of the run; give a number of steps');
   else if (asked) conversion.set('training.eval_steps', steps, 'eval_steps');
@@ -147,7 +169,8 @@ function checkpoints(conversion: Conversion): void {
   const strategy = conversion.take('save_strategy') ?? 'steps';
   const steps = conversion.takeNumber('save_steps') ?? DEFAULTS.saveSteps;
   if (strategy === 'no') conversion.set('training.save_steps', 0, 'save_strategy');
-  else if (strategy !== 'steps') conversion.lost('save_strategy', 'checkpoints are every so many steps: training.save_steps');
+  else if (strategy !== 'steps')
+    conversion.lost('save_strategy', 'checkpoints are every so many steps: training.save_steps');
   else if (steps < 1) conversion.lost('save_steps', 'a fraction of the run; give a number of steps');
   else conversion.set('training.save_steps', steps, 'save_steps');
   const limit = conversion.takeNumber('save_total_limit') ?? 0;
@@ -159,8 +182,7 @@ function device(conversion: Conversion, byDefault: boolean): void {
   const cpu = conversion.takeFlag('use_cpu');
   if (cpu) conversion.set('runner.backend', 'cpu', 'use_cpu');
   if (conversion.takeFlag('full_determinism')) conversion.set('runner.deterministic', true, 'full_determinism');
-  if (conversion.takeFlag('gradient_checkpointing'))
-    conversion.set('runner.recompute', 'block', 'gradient_checkpointing');
+  if (conversion.takeFlag('gradient_checkpointing')) conversion.set('runner.recompute', 'block', 'gradient_checkpointing');
   const number = 'a GPU computes in bf16 with fp32 master weights, a CPU in fp32';
   const half = conversion.has('fp16') && conversion.takeFlag('fp16');
   if (conversion.has('bf16') ? conversion.takeFlag('bf16') : byDefault) {
@@ -173,5 +195,6 @@ function device(conversion: Conversion, byDefault: boolean): void {
 /** Every epoch has an order of its own, decided by the seed. */
 function order(conversion: Conversion): void {
   const sampling = conversion.take('train_sampling_strategy') ?? 'random';
-  if (sampling !== 'random') conversion.lost('train_sampling_strategy', 'the pairs of every epoch are shuffled, by plan.seed');
+  if (sampling !== 'random')
+    conversion.lost('train_sampling_strategy', 'the pairs of every epoch are shuffled, by plan.seed');
 }

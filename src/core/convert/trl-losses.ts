@@ -2,7 +2,7 @@ import { LOSS_TYPES } from '../run/config.js';
 import type { Conversion } from './conversion.js';
 
 const IMPLICIT =
-  "its trainer ends a prompt that stands in both responses by another rule, and puts a BOS or EOS token where the tokenizer or the template has none: see docs/coming-from-trl.md";
+  'its trainer ends a prompt that stands in both responses by another rule, and puts a BOS or EOS token where the tokenizer or the template has none: see docs/coming-from-trl.md';
 const OWN_LENGTH =
   'a response without a prompt or a BOS token before it counts one token more there: see docs/coming-from-trl.md';
 
@@ -42,7 +42,11 @@ export function convertDpoLosses(conversion: Conversion): void {
 /** What is a DPO without its reference is CPO without its likelihood: the same formula. */
 function withoutReference(conversion: Conversion, names: readonly unknown[]): void {
   if (names.length !== 1 || names[0] !== 'sigmoid')
-    conversion.refuse('reference_free', `there is no ${JSON.stringify(names)} without a reference`, 'use the loss "sigmoid", or a reference');
+    conversion.refuse(
+      'reference_free',
+      `there is no ${JSON.stringify(names)} without a reference`,
+      'use the loss "sigmoid", or a reference',
+    );
   conversion.set('training.loss_type', 'cpo', 'reference_free');
   conversion.set('training.cpo_alpha', 0, 'reference_free');
   conversion.changed('reference_free', 'loss_type "cpo" with cpo_alpha 0: the same without a reference');
@@ -52,14 +56,22 @@ function withoutReference(conversion: Conversion, names: readonly unknown[]): vo
 export function convertCpoLosses(conversion: Conversion): void {
   const loss = conversion.take('loss_type') ?? 'sigmoid';
   if ((conversion.takeNumber('alpha') ?? 0) !== 0 || loss === 'alphapo')
-    conversion.refuse(loss === 'alphapo' ? 'loss_type' : 'alpha', "AlphaPO's shape of the rewards is not here", 'set alpha to 0, or leave it out');
+    conversion.refuse(
+      loss === 'alphapo' ? 'loss_type' : 'alpha',
+      "AlphaPO's shape of the rewards is not here",
+      'set alpha to 0, or leave it out',
+    );
   if (loss === 'sigmoid' || loss === 'cpo') {
     conversion.set('training.loss_type', 'cpo', 'loss_type');
     conversion.carry('cpo_alpha', 'training.cpo_alpha');
     return conversion.changed('loss_type', `loss_type "cpo", CPO's "sigmoid"; ${IMPLICIT}`);
   }
   if (loss !== 'simpo')
-    conversion.refuse('loss_type', `CPO's ${JSON.stringify(loss)} compares with no reference, which is not here`, 'use "sigmoid" or "simpo", or DPO');
+    conversion.refuse(
+      'loss_type',
+      `CPO's ${JSON.stringify(loss)} compares with no reference, which is not here`,
+      'use "sigmoid" or "simpo", or DPO',
+    );
   const alpha = conversion.takeNumber('cpo_alpha') ?? 1;
   if (alpha === 0) {
     conversion.set('training.loss_type', 'simpo', 'loss_type');
@@ -75,14 +87,16 @@ export function convertCpoLosses(conversion: Conversion): void {
 export function convertOrpoLoss(conversion: Conversion): void {
   conversion.take('loss_type');
   conversion.set('training.loss_type', 'orpo', 'loss_type');
-  conversion.changed('loss_type', `orpo: the chosen response's likelihood is over its own tokens here, over the prompt's too there; ${IMPLICIT}`);
+  conversion.changed(
+    'loss_type',
+    `orpo: the chosen response's likelihood is over its own tokens here, over the prompt's too there; ${IMPLICIT}`,
+  );
 }
 
 /** The recipes of SimPO's authors: the margin is given as a share of beta, and a weighted likelihood beside it. */
 export function convertSimpoLoss(conversion: Conversion): void {
   const loss = conversion.take('loss_type') ?? 'sigmoid';
-  if (loss !== 'sigmoid')
-    conversion.refuse('loss_type', `SimPO's ${JSON.stringify(loss)} is not here`, 'use "sigmoid"');
+  if (loss !== 'sigmoid') conversion.refuse('loss_type', `SimPO's ${JSON.stringify(loss)} is not here`, 'use "sigmoid"');
   const beta = conversion.takeNumber('beta') ?? 2;
   conversion.set('training.beta', beta, 'beta');
   const ratio = conversion.takeNumber('gamma_beta_ratio') ?? 0.25;

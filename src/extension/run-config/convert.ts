@@ -25,12 +25,17 @@ export async function convertConfigFile(given: unknown): Promise<void> {
   convertConfig(document.getText(), source.fsPath, suggested, { devices, from: from.source });
   const target = (await exists(suggested)) ? await chooseConfig(suggested) : vscode.Uri.file(suggested);
   if (target === undefined) return;
-  const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, { devices, from: from.source });
+  const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, {
+    devices,
+    from: from.source,
+  });
   await vscode.workspace.fs.writeFile(target, Buffer.from(text));
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
   const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be: see the top of the file`;
-  void vscode.window.showInformationMessage(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
+  void vscode.window.showInformationMessage(
+    `${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`,
+  );
 }
 
 function yamlOfEditor(): vscode.Uri | undefined {

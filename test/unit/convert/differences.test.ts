@@ -69,11 +69,13 @@ test('where CPO and ORPO see other tokens: BOS, EOS and the end of the prompt, a
     // Tokenizers that begin texts with BOS: only the prompt's end, where a token reaches across it; a row in which it moves by
     // more than one token is an error there.
     assert.equal(kinds('llama3-like', set), 'end of the prompt; none', set);
-    for (const name of ['llama2-like', 'mistral-like', 'gemma-like']) assert.equal(kinds(name, set), 'end of the prompt; none; refused there', name);
+    for (const name of ['llama2-like', 'mistral-like', 'gemma-like'])
+      assert.equal(kinds(name, set), 'end of the prompt; none; refused there', name);
     // Those that do not: a BOS that DPO's trainer has not, too.
     for (const name of ['gpt2-like', 'qwen2-like']) assert.equal(kinds(name, set), 'BOS; BOS, end of the prompt', name);
   }
   // A template that writes BOS and ends with EOS is left as it is; one that does not gets both.
   for (const name of ['llama2-like', 'mistral-like']) assert.equal(kinds(name, 'messages'), 'none', name);
-  for (const name of ['gpt2-like', 'llama3-like', 'qwen2-like', 'gemma-like']) assert.equal(kinds(name, 'messages'), 'BOS, EOS', name);
+  for (const name of ['gpt2-like', 'llama3-like', 'qwen2-like', 'gemma-like'])
+    assert.equal(kinds(name, 'messages'), 'BOS, EOS', name);
 });

@@ -81,7 +81,10 @@ test('a file whose settings fit several trainers says for which it was taken, an
   assert.equal(from('beta: 0.1\nld_alpha: 0.5', 'sft.yaml'), 'TRL');
   // And who says it is believed.
   assert.equal(convertText(few, { from: 'trl-cpo' }).converted.from, 'TRL, CPO');
-  assert.equal(convertText(few, { from: 'trl-cpo' }).converted.notes.find(({ kind }) => kind === 'assumed'), undefined);
+  assert.equal(
+    convertText(few, { from: 'trl-cpo' }).converted.notes.find(({ kind }) => kind === 'assumed'),
+    undefined,
+  );
 });
 
 test('settings that only one trainer has need no assumption', () => {
@@ -102,24 +105,45 @@ test('settings that only one trainer has need no assumption', () => {
 });
 
 test('ORPO, CPO and SimPO mean their own losses and defaults', () => {
-  const training = (text: string, name?: string): Readonly<Record<string, unknown>> => convertText(text, {}, name).config.training as never;
+  const training = (text: string, name?: string): Readonly<Record<string, unknown>> =>
+    convertText(text, {}, name).config.training as never;
   assert.equal(training('beta: 0.1\nmax_length: 512', 'orpo.yaml')['loss_type'], 'orpo');
   assert.equal(training('cpo_alpha: 0.5')['loss_type'], 'cpo');
   assert.equal(training('cpo_alpha: 0.5')['cpo_alpha'], 0.5);
   assert.equal(training('beta: 0.1', 'cpo.yaml')['loss_type'], 'cpo');
   const simpo = training('gamma_beta_ratio: 0.55\nbeta: 2.5\nloss_type: sigmoid');
-  assert.deepEqual([simpo['loss_type'], simpo['beta'], simpo['simpo_gamma'], simpo['learning_rate']], ['simpo', 2.5, 1.375, 5e-5]);
+  assert.deepEqual(
+    [simpo['loss_type'], simpo['beta'], simpo['simpo_gamma'], simpo['learning_rate']],
+    ['simpo', 2.5, 1.375, 5e-5],
+  );
   const likelihood = training('gamma_beta_ratio: 0.5\nbeta: 2\nsft_weight: 0.1');
-  assert.deepEqual([likelihood['loss_type'], likelihood['loss_weights']], [['simpo', 'sft'], [1, 0.1]]);
+  assert.deepEqual(
+    [likelihood['loss_type'], likelihood['loss_weights']],
+    [
+      ['simpo', 'sft'],
+      [1, 0.1],
+    ],
+  );
   assert.equal(training('reference_free: true')['loss_type'], 'cpo');
   assert.equal(training('reference_free: true')['cpo_alpha'], 0);
   const beside = training('loss_type: [sigmoid, bco_pair]\nloss_weights: [0.8, 0.2]\nrpo_alpha: 0.5');
-  assert.deepEqual([beside['loss_type'], beside['loss_weights']], [['sigmoid', 'bco_pair', 'sft'], [0.8, 0.2, 0.5]]);
+  assert.deepEqual(
+    [beside['loss_type'], beside['loss_weights']],
+    [
+      ['sigmoid', 'bco_pair', 'sft'],
+      [0.8, 0.2, 0.5],
+    ],
+  );
   // Where its trainer does otherwise, that is said.
-  const said = (text: string, name?: string): string => convertText(text, {}, name).converted.notes.map(({ text }) => text).join('\n');
+  const said = (text: string, name?: string): string =>
+    convertText(text, {}, name)
+      .converted.notes.map(({ text }) => text)
+      .join('\n');
   assert.match(said('beta: 0.1', 'orpo.yaml'), /over the prompt's too there.*coming-from-trl/);
-  for (const text of ['cpo_alpha: 1', 'loss_type: simpo', 'gamma_beta_ratio: 1']) assert.match(said(text), /another rule.*coming-from-trl/);
-  for (const text of ['loss_type: [ipo]', 'loss_type: sigmoid_norm']) assert.match(said(text), /one token more.*coming-from-trl/);
+  for (const text of ['cpo_alpha: 1', 'loss_type: simpo', 'gamma_beta_ratio: 1'])
+    assert.match(said(text), /another rule.*coming-from-trl/);
+  for (const text of ['loss_type: [ipo]', 'loss_type: sigmoid_norm'])
+    assert.match(said(text), /one token more.*coming-from-trl/);
 });
 
 test('a loss that is not here is refused with its line, not trained as another', () => {
@@ -137,7 +161,11 @@ test('a loss that is not here is refused with its line, not trained as another',
     'reference_free: true\nloss_type: ipo',
     'rpo_alpha: 0.5\nloss_weights: [1, 1]',
   ])
-    assert.match(refusal(text).where, /x\.yaml:\d, field (loss_type|alpha|pref_loss|finetuning_type|reference_free|rpo_alpha)/, text);
+    assert.match(
+      refusal(text).where,
+      /x\.yaml:\d, field (loss_type|alpha|pref_loss|finetuning_type|reference_free|rpo_alpha)/,
+      text,
+    );
 });
 
 test("LLaMA-Factory's stages: dpo, or refused by name; none means sft there", () => {
@@ -155,7 +183,10 @@ test('files of other tools are refused by their names', () => {
     ['base_model: x\nrl: kto\nlearning_rate: 1e-5\nnum_epochs: 1', /Axolotl \(rl: kto\)/],
     ['compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_GPU\nnum_processes: 8', /accelerate/],
     ['{"zero_optimization": {"stage": 3}, "bf16": {"enabled": "auto"}}', /DeepSpeed/],
-    ['model:\n  _component_: torchtune.models.x\nloss:\n  _component_: torchtune.rlhf.loss.DPOLoss', /torchtune \(loss: torchtune.rlhf.loss.DPOLoss\)/],
+    [
+      'model:\n  _component_: torchtune.models.x\nloss:\n  _component_: torchtune.rlhf.loss.DPOLoss',
+      /torchtune \(loss: torchtune.rlhf.loss.DPOLoss\)/,
+    ],
     ['pretrain: x\nchosen_key: chosen\nbeta: 0.1', /OpenRLHF/],
     ['dpo:\n  reference_policy_kl_penalty: 0.05\npolicy:\n  model_name: x', /NeMo RL/],
     ['trainer:\n  devices: 8\nexp_manager:\n  name: x\nmodel:\n  dpo:\n    ref_policy_kl_penalty: 0.2', /NeMo$/],

@@ -64,7 +64,9 @@ function fate(name: string, value: unknown, source: Source, base: Settings): str
   const { converted, config } = result;
   const note = converted.notes.find((one) => one.name === name && one.line !== undefined);
   if (note !== undefined) return note.kind;
-  const { config: without } = convertText(yaml(Object.fromEntries(Object.entries(beside).filter(([key]) => key !== name))), { from: source });
+  const { config: without } = convertText(yaml(Object.fromEntries(Object.entries(beside).filter(([key]) => key !== name))), {
+    from: source,
+  });
   assert.notDeepEqual(config, without, `${name}: ${JSON.stringify(value)} is neither in the result nor in the report`);
   return 'carried';
 }
@@ -72,12 +74,18 @@ function fate(name: string, value: unknown, source: Source, base: Settings): str
 function everySetting(settings: Settings, source: Source, base: Settings): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(settings)) {
-    found.set(name, others(name, value).map((other) => fate(name, other, source, base)));
+    found.set(
+      name,
+      others(name, value).map((other) => fate(name, other, source, base)),
+    );
     // PEFT's default dropout is lost too, with or without a word.
     if (name === 'lora_dropout') continue;
     // Its default asks for nothing more than it has without a word.
     const silent = convertText(yaml({ ...base, [name]: value }), { from: source }).converted.notes;
-    assert.ok(!silent.some((note) => note.name === name && note.kind === 'lost' && note.line !== undefined), `${name}: ${JSON.stringify(value)}`);
+    assert.ok(
+      !silent.some((note) => note.name === name && note.kind === 'lost' && note.line !== undefined),
+      `${name}: ${JSON.stringify(value)}`,
+    );
   }
   return found;
 }
@@ -85,14 +93,20 @@ function everySetting(settings: Settings, source: Source, base: Settings): Reado
 const scripts = Object.assign({}, ...Object.values(trl.scripts)) as Settings;
 const own = trl.trainers as Readonly<Record<string, Settings>>;
 
-for (const [name, source] of [['DPO', 'trl-dpo'], ['ORPO', 'trl-orpo'], ['CPO', 'trl-cpo']] as const) {
+for (const [name, source] of [
+  ['DPO', 'trl-dpo'],
+  ['ORPO', 'trl-orpo'],
+  ['CPO', 'trl-cpo'],
+] as const) {
   test(`every setting of TRL's ${name}, its model and its dataset is in one of three lists`, () => {
     const found = everySetting({ ...trl.common, ...scripts, ...own[name] }, source, { use_peft: true, lora_dropout: 0 });
     assert.ok(found.size > 120, String(found.size));
-    for (const kind of ['carried', 'lost', 'changed', 'needless']) assert.ok([...found.values()].flat().includes(kind), kind);
+    for (const kind of ['carried', 'lost', 'changed', 'needless'])
+      assert.ok([...found.values()].flat().includes(kind), kind);
     for (const carried of ['beta', 'learning_rate', 'seed', 'weight_decay', 'lora_r', 'save_steps'])
       assert.ok(found.get(carried)?.includes('carried'), `${carried}: ${String(found.get(carried))}`);
-    for (const lost of ['load_in_4bit', 'use_dora', 'neftune_noise_alpha', 'lora_dropout']) assert.ok(found.get(lost)?.includes('lost'), `${lost}: ${String(found.get(lost))}`);
+    for (const lost of ['load_in_4bit', 'use_dora', 'neftune_noise_alpha', 'lora_dropout'])
+      assert.ok(found.get(lost)?.includes('lost'), `${lost}: ${String(found.get(lost))}`);
   });
 }
 
@@ -120,8 +134,10 @@ test('every setting of LLaMA-Factory is in one of three lists', () => {
   const { stage: _, ...rest } = settings;
   const found = everySetting({ ...trl.common, ...rest }, 'llama-factory', { stage: 'dpo', bf16: true });
   assert.ok(found.size > 300, String(found.size));
-  for (const carried of ['pref_beta', 'lora_rank', 'val_size', 'early_stopping_steps']) assert.ok(found.get(carried)?.includes('carried'), `${carried}: ${String(found.get(carried))}`);
-  for (const lost of ['quantization_bit', 'max_samples', 'use_badam', 'enable_thinking']) assert.ok(found.get(lost)?.includes('lost'), `${lost}: ${String(found.get(lost))}`);
+  for (const carried of ['pref_beta', 'lora_rank', 'val_size', 'early_stopping_steps'])
+    assert.ok(found.get(carried)?.includes('carried'), `${carried}: ${String(found.get(carried))}`);
+  for (const lost of ['quantization_bit', 'max_samples', 'use_badam', 'enable_thinking'])
+    assert.ok(found.get(lost)?.includes('lost'), `${lost}: ${String(found.get(lost))}`);
 });
 
 test('null is said where it means something, and where it is no value', () => {
@@ -140,9 +156,12 @@ test('null is said where it means something, and where it is no value', () => {
 });
 
 test('words and numbers as YAML 1.1 has them, which Python reads', () => {
-  const { config } = convertText('use_peft: yes\nlora_target_modules: all-linear\nuse_rslora: on\nmax_length: 2_048\nlearning_rate: 5e-7\nbeta: "0.2"', {
-    from: 'trl-dpo',
-  });
+  const { config } = convertText(
+    'use_peft: yes\nlora_target_modules: all-linear\nuse_rslora: on\nmax_length: 2_048\nlearning_rate: 5e-7\nbeta: "0.2"',
+    {
+      from: 'trl-dpo',
+    },
+  );
   assert.deepEqual([config.training.use_peft, config.training.use_rslora, config.plan.max_length], [true, true, 2048]);
   assert.deepEqual([config.training.learning_rate, config.training.beta], [5e-7, 0.2]);
   const merged = convertText('<<: { beta: 0.3, learning_rate: 1e-5 }\nlearning_rate: 5e-7', { from: 'trl-dpo' });
@@ -150,12 +169,16 @@ test('words and numbers as YAML 1.1 has them, which Python reads', () => {
 });
 
 test("LLaMA-Factory's adapter to go on from decides its shape itself; several, or a new one above it, are merged first", () => {
-  const from = (text: string): ReturnType<typeof convertText> => convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
+  const from = (text: string): ReturnType<typeof convertText> =>
+    convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
   const { converted, config } = from('\nlora_rank: 64\nlora_target: q_proj');
   assert.equal(path.basename(config.training.adapter_name_or_path ?? ''), 'data');
   assert.equal(config.training.use_peft, true);
   assert.deepEqual([config.training.lora_r, config.training.lora_target_modules], [undefined, undefined]);
-  assert.deepEqual(converted.notes.filter(({ name }) => name.startsWith('lora_')).map(({ kind }) => kind), ['needless', 'needless']);
+  assert.deepEqual(
+    converted.notes.filter(({ name }) => name.startsWith('lora_')).map(({ kind }) => kind),
+    ['needless', 'needless'],
+  );
   for (const text of [',other', '\ncreate_new_adapter: true']) {
     const lost = from(text).converted.notes.find(({ name }) => name === 'adapter_name_or_path');
     assert.match(`${lost?.kind}: ${lost?.text}`, /^lost: merge these adapters/);
