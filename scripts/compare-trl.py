@@ -24,8 +24,15 @@ UPDATE_LIMIT = 5e-4  # of what training changed in the weights: |ours - TRL's| /
 
 # Every step is logged and nothing else is written; what both sides would choose for themselves is said.
 COMMON = {
-    "per_device_train_batch_size": 4, "num_train_epochs": 1, "learning_rate": 5e-4, "use_cpu": True, "bf16": False,
-    "gradient_checkpointing": False, "logging_steps": 1, "save_strategy": "no", "report_to": "none",
+    "per_device_train_batch_size": 4,
+    "num_train_epochs": 1,
+    "learning_rate": 5e-4,
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "report_to": "none",
 }
 PEFT = {"use_peft": True, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 
@@ -33,8 +40,15 @@ PEFT = {"use_peft": True, "lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 def case(name: str, model: str, rows: str, flags: str = "", trainer: str = "dpo", **settings: object) -> dict:
     """Rows are a kind and a count; flags are Wishbone's alone and change nothing in what is trained."""
     kind, count = rows.split(":")
-    return {"name": name, "model": model, "kind": kind, "count": int(count), "flags": flags.split(), "trainer": trainer,
-            "settings": COMMON | settings}
+    return {
+        "name": name,
+        "model": model,
+        "kind": kind,
+        "count": int(count),
+        "flags": flags.split(),
+        "trainer": trainer,
+        "settings": COMMON | settings,
+    }
 
 
 CASES = [
@@ -56,42 +70,84 @@ CASES = [
     case("simpo", "llama", "explicit:40", trainer="cpo", loss_type="simpo", cpo_alpha=0.0, beta=2.0, simpo_gamma=1.0),
     case("simpo with likelihood", "gemma3", "explicit:40", trainer="cpo", loss_type="simpo", cpo_alpha=0.3, beta=2.0),
     case("LoRA", "qwen2", "chat:40", learning_rate=2e-3, **PEFT),
-    case("LoRA, all layers", "llama", "chat:40", learning_rate=2e-3, lora_target_modules="all-linear", use_rslora=True, **PEFT),
+    case(
+        "LoRA, all layers", "llama", "chat:40", learning_rate=2e-3, lora_target_modules="all-linear", use_rslora=True, **PEFT
+    ),
     case("truncation", "qwen3", "chat:40", max_length=56),
     case("tree, duplicate prompts", "qwen2", "duplicates:60", "--sharing tree", per_device_train_batch_size=12),
     case("accumulation", "phi3", "chat:48", per_device_train_batch_size=2, gradient_accumulation_steps=4),
     case("Chinese chat", "qwen3", "chinese:40"),
-    case("two epochs, cosine, decay", "gemma3", "chat:32", num_train_epochs=2, lr_scheduler_type="cosine", warmup_steps=3,
-         weight_decay=0.1),
+    case(
+        "two epochs, cosine, decay",
+        "gemma3",
+        "chat:32",
+        num_train_epochs=2,
+        lr_scheduler_type="cosine",
+        warmup_steps=3,
+        weight_decay=0.1,
+    ),
 ]
 
 WORDS = """the a an of to in is was for on with as by from at this that it be are or not can will which one all more when if
 table river number answer letter green small open before after while count value begins ends line file reads writes returns
 because therefore however first second last never always about between into without rather quite seven twelve forty-two
 def return print( x[0] = ) {} "quoted" 3.14 100% naïve café Zürich — … user@example.org""".split()
-CHINESE = "今天 天气 很 好 我们 去 公园 请 告诉 我 答案 是 什么 因为 所以 这个 问题 不 难 三 个 苹果 北京 时间 上午 九点 谢谢 你 的 帮助 。 ， ？ 第一 步 然后 最后 结果 正确 错误 模型 训练".split()
+CHINESE = """今天 天气 很 好 我们 去 公园 请 告诉 我 答案 是 什么 因为 所以 这个 问题 不 难 三 个
+苹果 北京 时间 上午 九点 谢谢 你 的 帮助 。 ， ？ 第一 步 然后 最后 结果 正确 错误 模型 训练""".split()
 
-CHATML = ("{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-          "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
-LLAMA = ("{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\\n\\n' + m['content'] | trim + '<|eot_id|>' }}"
-         "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}")
-GEMMA = ("{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\\n' + m['content'] | trim"
-         " + '<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}")
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+LLAMA = (
+    "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\\n\\n' + m['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"
+)
+GEMMA = (
+    "{{ bos_token }}{% for m in messages %}{{ '<start_of_turn>' + ('model' if m['role'] == 'assistant' else m['role']) + '\\n' + m['content'] | trim"
+    " + '<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}"
+)
 # The texts that Qwen's tokenizer cuts into words; transformers gives it to every folder of these models.
-QWEN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-PHI = ("{% for m in messages %}{{ '<|' + m['role'] + '|>\\n' + m['content'] + '<|end|>\\n' }}{% endfor %}"
-       "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}")
+QWEN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+PHI = (
+    "{% for m in messages %}{{ '<|' + m['role'] + '|>\\n' + m['content'] + '<|end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
+)
 
-SIZES = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
-         "num_key_value_heads": 2, "head_dim": 12, "max_position_embeddings": 512, "initializer_range": 0.08}
+SIZES = {
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 12,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.08,
+}
 # model_type, more of the config, special tokens (BOS, EOS, pad, others), whether texts begin with BOS, template.
 MODELS = {
-    "llama": ("llama", {"rope_theta": 10000.0}, ["<|begin_of_text|>", "<|eot_id|>", "<|pad|>", "<|start_header_id|>", "<|end_header_id|>"], True, LLAMA),
+    "llama": (
+        "llama",
+        {"rope_theta": 10000.0},
+        ["<|begin_of_text|>", "<|eot_id|>", "<|pad|>", "<|start_header_id|>", "<|end_header_id|>"],
+        True,
+        LLAMA,
+    ),
     "qwen2": ("qwen2", {}, [None, "<|im_end|>", "<|endoftext|>", "<|im_start|>"], False, CHATML),
     "qwen3": ("qwen3", {"tie_word_embeddings": True}, [None, "<|im_end|>", "<|endoftext|>", "<|im_start|>"], False, CHATML),
-    "gemma3": ("gemma3_text", {"sliding_window": 24, "query_pre_attn_scalar": 12, "tie_word_embeddings": True, "num_hidden_layers": 3,
-                               "layer_types": ["sliding_attention", "sliding_attention", "full_attention"]},
-               ["<bos>", "<end_of_turn>", "<pad>", "<start_of_turn>", "<unk>"], True, GEMMA),
+    "gemma3": (
+        "gemma3_text",
+        {
+            "sliding_window": 24,
+            "query_pre_attn_scalar": 12,
+            "tie_word_embeddings": True,
+            "num_hidden_layers": 3,
+            "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+        },
+        ["<bos>", "<end_of_turn>", "<pad>", "<start_of_turn>", "<unk>"],
+        True,
+        GEMMA,
+    ),
     "phi3": ("phi3", {}, ["<s>", "<|end|>", "<|endoftext|>", "<|user|>", "<|assistant|>", "<|system|>"], False, PHI),
 }
 
@@ -120,7 +176,9 @@ def make_rows(kind: str, count: int, rng: random.Random) -> list[dict]:
                 rows.append({"prompt": prompt, "chosen": space + answers[0], "rejected": space + answers[1]})
             continue
         if kind == "duplicates":
-            prompt = shared[index % len(shared)] + ([] if index % 2 else [{"role": "assistant", "content": "ok"}, say("user", 3, 9)])
+            prompt = shared[index % len(shared)] + (
+                [] if index % 2 else [{"role": "assistant", "content": "ok"}, say("user", 3, 9)]
+            )
         else:
             prompt = ([say("system", 3, 9)] if rng.random() < 0.4 else []) + [say("user", 4, 20)]
             while rng.random() < 0.3:
@@ -143,16 +201,22 @@ def make_tokenizer(name: str, folder: Path, texts: list[str]):
         tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
         tokenizer.normalizer = normalizers.Replace(" ", "▁")
         tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-        trainer = trainers.BpeTrainer(vocab_size=900, special_tokens=tokens + [f"<0x{byte:02X}>" for byte in range(256)], show_progress=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=900, special_tokens=tokens + [f"<0x{byte:02X}>" for byte in range(256)], show_progress=False
+        )
     else:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         if name.startswith("qwen"):
             words = pre_tokenizers.Split(Regex(QWEN), behavior="isolated")
             tokenizer.normalizer = normalizers.NFC()
-            tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+            tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+                [words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+            )
         tokenizer.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=tokens, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+        trainer = trainers.BpeTrainer(
+            vocab_size=700, special_tokens=tokens, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        )
     tokenizer.train_from_iterator(texts, trainer)
     if name == "gemma3":  # the bytes are no special tokens, only in the vocabulary
         state = json.loads(tokenizer.to_str())
@@ -160,7 +224,9 @@ def make_tokenizer(name: str, folder: Path, texts: list[str]):
         tokenizer = Tokenizer.from_str(json.dumps(state))
     bos = special[0]
     if adds_bos:
-        tokenizer.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))])
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, tokenizer.token_to_id(bos))]
+        )
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=bos, eos_token=special[1], pad_token=special[2])
     wrapped.chat_template = template
     wrapped.save_pretrained(folder)
@@ -177,7 +243,11 @@ def prepare(folder: Path, only: str) -> None:
         torch.manual_seed(index)
         out = folder / "models" / name
         tokenizer = make_tokenizer(name, out, texts)
-        ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+        ids = {
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
         config = AutoConfig.for_model(kind, **(SIZES | fields | ids | {"vocab_size": len(tokenizer)}))
         AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(out)
     # The example model in float32, so that its export is not rounded.
@@ -189,13 +259,25 @@ def prepare(folder: Path, only: str) -> None:
         here = folder / f"case-{index:02}"
         here.mkdir(parents=True)
         rows = make_rows(one["kind"], one["count"], random.Random(100 + index))
-        (here / "rows.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+        (here / "rows.jsonl").write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+        )
         settings = {"model_name_or_path": f"../models/{one['model']}", "dataset_name": "rows.jsonl"} | one["settings"]
-        (here / "trl.yaml").write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()), encoding="utf-8")
+        (here / "trl.yaml").write_text(
+            "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items()), encoding="utf-8"
+        )
         if one["settings"].get("use_peft"):
             make_adapter(folder / "models" / one["model"], here / "adapter", settings)
-    listed = [{"name": one["name"], "folder": f"case-{index:02}", "trainer": one["trainer"], "flags": one["flags"],
-               "adapter": one["settings"].get("use_peft", False)} for index, one in chosen]
+    listed = [
+        {
+            "name": one["name"],
+            "folder": f"case-{index:02}",
+            "trainer": one["trainer"],
+            "flags": one["flags"],
+            "adapter": one["settings"].get("use_peft", False),
+        }
+        for index, one in chosen
+    ]
     (folder / "cases.json").write_text(json.dumps(listed), encoding="utf-8")
 
 
@@ -240,7 +322,9 @@ def compare_case(here: Path, one: dict) -> dict:
         return {"error": f"{others} of {2 * len(order)} sequences have other tokens, or another end of the prompt"}
     if len(losses) != len(steps):
         return {"error": f"{len(steps)} steps, {len(losses)} of TRL's"}
-    ours = load_file(run / "export" / ("adapter_model.safetensors" if one["settings"].get("use_peft") else "model.safetensors"))
+    ours = load_file(
+        run / "export" / ("adapter_model.safetensors" if one["settings"].get("use_peft") else "model.safetensors")
+    )
     missing = sorted(set(ours) ^ set(end)) if set(ours) - set(end) else []
     if missing:
         return {"error": f"other weights: {', '.join(missing[:3])}"}
@@ -248,8 +332,16 @@ def compare_case(here: Path, one: dict) -> dict:
     change = sum(float(((end[name].double() - start[name].double()) ** 2).sum()) for name in ours) ** 0.5
     loss = max(abs(step["loss"] - theirs) / max(1, abs(theirs)) for step, theirs in zip(steps, losses, strict=True))
     logps, theirs = first_logps(here, one, plan, steps[0])
-    result = {"steps": len(steps), "first": losses[0], "last": losses[-1], "loss": loss, "logps": logps, "logps_fp32": theirs,
-              "update": away / change, "change": change}
+    result = {
+        "steps": len(steps),
+        "first": losses[0],
+        "last": losses[-1],
+        "loss": loss,
+        "logps": logps,
+        "logps_fp32": theirs,
+        "update": away / change,
+        "change": change,
+    }
     good = loss <= LOSS_LIMIT and logps <= LOGPS_LIMIT and away <= UPDATE_LIMIT * change and change > 0
     return result | {"good": good}
 
@@ -270,7 +362,9 @@ def other_tokens(plan: dict, batches: list[dict]) -> int:
             continue
         for side, name in enumerate(("chosen", "rejected")):
             rows = zip(batch[f"{name}_input_ids"], batch[f"{name}_attention_mask"], batch[f"{name}_labels"], strict=True)
-            theirs[side] += [(ids[attention == 1].tolist(), int((labels[1:] != -100).sum())) for ids, attention, labels in rows]
+            theirs[side] += [
+                (ids[attention == 1].tolist(), int((labels[1:] != -100).sum())) for ids, attention, labels in rows
+            ]
     return sum(a != b for side in (0, 1) for a, b in zip(ours[side], theirs[side], strict=True))
 
 
@@ -288,16 +382,26 @@ def train(here: Path, one: dict, order: list[int]) -> tuple[list[float], dict, d
     config_type, trainer_type = (CPOConfig, CPOTrainer) if one["trainer"] == "cpo" else (DPOConfig, DPOTrainer)
     names = {field.name for field in dataclasses.fields(config_type)} - {"use_peft"}
     of_model = {field.name for field in dataclasses.fields(ModelConfig)}
-    settings = {key: value for key, value in one["settings"].items() if key in names and not (key in of_model and "lora" in key)}
+    settings = {
+        key: value for key, value in one["settings"].items() if key in names and not (key in of_model and "lora" in key)
+    }
     # The order is the plan's, all epochs after another.
-    settings |= {"num_train_epochs": 1, "train_sampling_strategy": "sequential", "output_dir": str(here / "trl"), "disable_tqdm": True}
+    settings |= {
+        "num_train_epochs": 1,
+        "train_sampling_strategy": "sequential",
+        "output_dir": str(here / "trl"),
+        "disable_tqdm": True,
+    }
     rows = [json.loads(line) for line in (here / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
     folder = here.parent / "models" / one["model"]
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     if one["settings"].get("use_peft"):
         model = PeftModel.from_pretrained(model, here / "adapter", is_trainable=True)
-    weights = (lambda: {name: value.clone() for name, value in get_peft_model_state_dict(model).items()}) if isinstance(model, PeftModel) else (
-        lambda: {name: value.clone() for name, value in model.state_dict().items()})
+    weights = (
+        (lambda: {name: value.clone() for name, value in get_peft_model_state_dict(model).items()})
+        if isinstance(model, PeftModel)
+        else (lambda: {name: value.clone() for name, value in model.state_dict().items()})
+    )
     losses: list[list[float]] = []
 
     class Recording(trainer_type):
@@ -309,8 +413,12 @@ def train(here: Path, one: dict, order: list[int]) -> tuple[list[float], dict, d
             return loss
 
     start = weights()
-    trainer = Recording(model=model, args=config_type(**settings), train_dataset=Dataset.from_list([rows[row] for row in order]),
-                        processing_class=AutoTokenizer.from_pretrained(folder))
+    trainer = Recording(
+        model=model,
+        args=config_type(**settings),
+        train_dataset=Dataset.from_list([rows[row] for row in order]),
+        processing_class=AutoTokenizer.from_pretrained(folder),
+    )
     batches = list(trainer.get_train_dataloader())
     trainer.train()
     return [sum(step) / len(step) for step in losses], start, weights(), batches
@@ -328,7 +436,9 @@ def first_logps(here: Path, one: dict, plan: dict, step: dict) -> tuple[float, f
 
     @torch.no_grad()
     def means(dtype) -> list[float]:
-        model = AutoModelForCausalLM.from_pretrained(here.parent / "models" / one["model"], dtype=dtype, attn_implementation="eager")
+        model = AutoModelForCausalLM.from_pretrained(
+            here.parent / "models" / one["model"], dtype=dtype, attn_implementation="eager"
+        )
         if one["settings"].get("use_peft"):
             model = PeftModel.from_pretrained(model, here / "adapter")
         model.to(dtype).eval()
