@@ -21,7 +21,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'standard',
     label: 'Standard',
-    description: "TRL's defaults: learning rate 1e-6, linear decay; 32 pairs a step",
+    description: "TRL's learning rate of 1e-6 and linear decay, after a warm-up; 32 pairs a step",
     plan: DEFAULT_PLAN,
     training: DEFAULT_TRAINING,
   },
@@ -31,6 +31,13 @@ export const PRESETS: readonly Preset[] = [
     description: 'For large datasets: learning rate 5e-7, cosine decay; 64 pairs a step',
     plan: { ...DEFAULT_PLAN, batch_size: 64 },
     training: { ...DEFAULT_TRAINING, learning_rate: 5e-7, lr_scheduler_type: 'cosine' },
+  },
+  {
+    id: 'trl',
+    label: 'As TRL',
+    description: "TRL's own defaults: no warm-up, 8 pairs a step, 3 epochs, a checkpoint every 500 steps",
+    plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
+    training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_total_limit: 0 },
   },
 ];
 
