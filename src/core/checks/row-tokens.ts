@@ -88,7 +88,7 @@ export class RowTokenizer {
     isCutFromResponses: boolean,
   ): { tokens: PairTokens | undefined; found: Found[]; length: number } {
     // Without these no row of the kind can be tokenised: an error of the folder.
-    if (pair.kind === 'messages') void this.tokenizer.chatTemplate;
+    if (pair.kind === 'messages') this.tokenizer.chatTemplate.check();
     else void this.tokenizer.eosToken;
     let sequences;
     try {

@@ -34,24 +34,23 @@ export async function tokeniseHere({ folder, template, options, skipsBadRows = f
   return {
     width: 1,
     tokenise: async (pairs) =>
-      skipsBadRows ? tokeniseGoodRows(tokenizer, pairs) : packBatch(pairs.map((pair) => tokenizer.tokenize(pair))),
+      skipsBadRows ? tokeniseGoodRows(tokenizer, pairs) : packBatch([...tokenizer.tokenizeAll(pairs)]),
     close: async () => undefined,
   };
 }
 
 /** A row of several pairs is left out whole; its pairs stand together. */
 function tokeniseGoodRows(tokenizer: PairTokenizer, pairs: readonly PairText[]): TokenBatch {
+  const all = [...tokenizer.tokenizeEach(pairs)];
   const outcomes: TokenOutcome[] = [];
   const leftOut: LeftOutPairs[] = [];
   for (let at = 0, end = 0; at < pairs.length; at = end) {
     const { row, line } = pairs[at] as PairText;
     while (pairs[end]?.row === row) end++;
-    try {
-      outcomes.push(...pairs.slice(at, end).map((pair) => tokenizer.tokenize(pair)));
-    } catch (error) {
-      if (!(error instanceof BadRowError)) throw error;
-      leftOut.push({ row, line, what: error.what, pairs: end - at });
-    }
+    const ofRow = all.slice(at, end);
+    const bad = ofRow.find((outcome): outcome is BadRowError => outcome instanceof BadRowError);
+    if (bad !== undefined) leftOut.push({ row, line, what: bad.what, pairs: end - at });
+    else outcomes.push(...(ofRow as TokenOutcome[]));
   }
   return packBatch(outcomes, leftOut);
 }

@@ -1,6 +1,7 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
 import { BadRowError, WishboneError } from '../errors.js';
-import { oneLine } from './chat-template.js';
+import type { ChatInputs } from './chat-template.js';
+import { ChatTemplateError } from './template-error.js';
 import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
 
@@ -64,7 +65,33 @@ export class PairTokenizer {
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    const [prompt, chosen, rejected] = this.encoded(pair);
+    return this.outcome(pair, this.texts(pair));
+  }
+
+  /** The same for many pairs, one after the other; the chat template is asked for all their texts at once. */
+  *tokenizeAll(pairs: readonly PairText[]): Generator<TokenOutcome, void> {
+    for (const outcome of this.tokenizeEach(pairs)) {
+      if (outcome instanceof BadRowError) throw outcome;
+      yield outcome;
+    }
+  }
+
+  /** The same, and what is wrong with a pair in its place. @throws WishboneError for what is not one pair's fault */
+  *tokenizeEach(pairs: readonly PairText[]): Generator<TokenOutcome | BadRowError, void> {
+    const rendered = this.rendered(pairs.filter((pair) => pair.kind === 'messages'));
+    for (const pair of pairs) {
+      const texts = pair.kind === 'text' ? undefined : rendered.next().value;
+      try {
+        yield this.outcome(pair, pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, texts));
+      } catch (error) {
+        if (!(error instanceof BadRowError)) throw error;
+        yield error;
+      }
+    }
+  }
+
+  private outcome(pair: PairText, texts: Texts): TokenOutcome {
+    const [prompt, chosen, rejected] = this.encoded(pair, texts);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const wholePrompt = Math.max(1, common);
     const { maxLength, maxPromptLength = 0 } = this.options;
@@ -91,57 +118,54 @@ export class PairTokenizer {
 
   /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
   renderings(pair: PairText): Renderings {
-    const [prompt, chosen, rejected] = this.encoded(pair).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    const [prompt, chosen, rejected] = this.encoded(pair, this.texts(pair)).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
     return { prompt, chosen, rejected };
   }
 
-  /** Prompt, prompt + chosen, prompt + rejected: views that hold until the next pair. */
-  private encoded(pair: PairText): [Int32Array, Int32Array, Int32Array] {
-    if (pair.kind === 'text') this.text(pair);
-    else this.messages(pair);
+  /** The texts as tokens: views that hold until the next pair. */
+  private encoded({ kind }: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
+    // What a chat template renders has its special tokens.
+    const addSpecialTokens = kind === 'text';
+    for (const [index, buffer] of [this.prompt, this.chosen, this.rejected].entries()) {
+      buffer.length = 0;
+      this.tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
+    }
     return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
   }
 
-  private text(pair: TextPair): void {
+  private texts(pair: PairText): Texts {
+    return pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, this.rendered([pair]).next().value);
+  }
+
+  private textsOf(pair: TextPair): Texts {
     const eos = this.tokenizer.eosToken;
     const whole = (response: string): string => pair.prompt + (response.endsWith(eos) ? response : response + eos);
-    this.encode(pair.prompt, whole(pair.chosen), whole(pair.rejected), true);
+    return [pair.prompt, whole(pair.chosen), whole(pair.rejected)];
   }
 
-  private messages(pair: MessagePair & RowPlace): void {
-    const template = this.tokenizer.chatTemplate;
-    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): string => {
-      try {
-        return template.render({
-          messages,
-          tools: pair.tools,
-          addGenerationPrompt,
-          specialTokens: this.tokenizer.specialTokenTexts,
-        });
-      } catch (error) {
-        throw new BadRowError(
-          `the chat template refuses the messages: ${oneLine(error)}`,
-          `${this.where(pair)}, with ${template.file}`,
-          'change the messages to what the template expects (roles and their order), or the template',
-        );
-      }
-    };
-    this.encode(
-      render(pair.prompt, true),
-      render([...pair.prompt, ...pair.chosen], false),
-      render([...pair.prompt, ...pair.rejected], false),
-      false,
-    );
+  /** What the chat template makes of each pair. */
+  private rendered(pairs: readonly MessagePair[]): IterableIterator<readonly string[] | ChatTemplateError> {
+    if (pairs.length === 0) return [].values();
+    const inputs = pairs.map(({ prompt, chosen, rejected, tools, documents, chatTemplateKwargs }): ChatInputs => ({
+      messages: prompt,
+      parts: [
+        { messages: [], addGenerationPrompt: true },
+        { messages: chosen, addGenerationPrompt: false },
+        { messages: rejected, addGenerationPrompt: false },
+      ],
+      tools,
+      documents,
+      kwargs: chatTemplateKwargs,
+      specialTokens: this.tokenizer.specialTokenTexts,
+    }));
+    return this.tokenizer.chatTemplate.renderAll(inputs).values();
   }
 
-  private encode(prompt: string, chosen: string, rejected: string, addSpecialTokens: boolean): void {
-    const encode = (text: string, buffer: TokenBuffer): void => {
-      buffer.length = 0;
-      this.tokenizer.encodeInto(text, addSpecialTokens, buffer);
-    };
-    encode(prompt, this.prompt);
-    encode(chosen, this.chosen);
-    encode(rejected, this.rejected);
+  private checkedTexts(pair: RowPlace, texts: readonly string[] | ChatTemplateError | undefined): Texts {
+    if (!(texts instanceof ChatTemplateError)) return texts as Texts;
+    const { what, where, advice, ofMessages } = texts;
+    if (!ofMessages) throw texts;
+    throw new BadRowError(what, `${this.where(pair)}, with ${where}`, advice);
   }
 
   private checked(ids: Int32Array, place: RowPlace): Int32Array {
@@ -176,6 +200,9 @@ export class PairTokenizer {
     return rowWhere(this.options.file, place);
   }
 }
+
+/** Prompt, prompt + chosen, prompt + rejected. */
+type Texts = readonly [string, string, string];
 
 /** A pair's token ids: of the prompt alone, and of the prompt with each response. */
 export interface Renderings {

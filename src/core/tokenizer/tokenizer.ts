@@ -6,6 +6,7 @@ import { WishboneError } from '../errors.js';
 import { ByteLevelEncoder } from './byte-level.js';
 import { ChatTemplate } from './chat-template.js';
 import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
+import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
 import { TokenBuffer } from './token-buffer.js';
 
 /** The special tokens a chat template may name. */
@@ -38,20 +39,18 @@ export class ModelTokenizer {
   ) {}
 
   /**
-   * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat template from `chat_template.jinja` or the config.
+   * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat templates from files of their own or the config.
    *
    * @param templateName a chat template to take instead
    * @throws WishboneError naming the file that is missing or damaged, or what the other template lacks
    */
   static async load(folder: string, templateName: TemplateName = 'model'): Promise<ModelTokenizer> {
     const files = await readFiles(folder);
-    const { tokenizer: tokenizerFile, config: configFile, template: templateFile } = tokenizerFiles(folder);
+    const { tokenizer: tokenizerFile, config: configFile } = tokenizerFiles(folder);
     const config = parse(files.config, configFile);
     const special = readSpecialTokens(folder, config, files.specialTokens);
-    const template =
-      files.template !== undefined
-        ? ChatTemplate.parse(files.template, templateFile)
-        : configTemplate(config, configFile);
+    const named = chatTemplates(files.templates, config, configFile);
+    const template = named && new ChatTemplate(named);
     const json = parse(files.tokenizer, tokenizerFile);
     const tokenizer = build(json, config, tokenizerFile);
     const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
@@ -74,7 +73,7 @@ export class ModelTokenizer {
     const { bos_token: bos = '' } = specialTokens;
     const isPutBefore = bos !== '' && this.encode('', true)[0] === this.encode(bos, false)[0];
     const special = { ...specialTokens, eos_token: eosToken, bos_token: isPutBefore ? bos : '' };
-    return new ModelTokenizer(folder, tokenizer, byteLevel, ChatTemplate.parse(template, `chat template "${name}"`), special);
+    return new ModelTokenizer(folder, tokenizer, byteLevel, ChatTemplate.of(template, `chat template "${name}"`), special);
   }
 
   /**
@@ -196,16 +195,19 @@ class WordCache {
 
 /** SHA-256 (hex) of all that decides what a model folder's tokenizer and chat template make of a text. */
 export async function tokenizerHash(folder: string): Promise<string> {
-  const { tokenizer, config, template, specialTokens } = await readFiles(folder);
+  const { tokenizer, config, templates, specialTokens } = await readFiles(folder);
   const hash = createHash('sha256');
-  for (const text of [tokenizer, config, template ?? '', specialTokens ?? '']) hash.update(text).update('\0');
+  const templateTexts = templates.flatMap(({ name, text }) => [name, text]);
+  for (const text of [tokenizer, config, specialTokens ?? '', ...templateTexts]) hash.update(text).update('\0');
+  // Such a template writes the date into every text.
+  const isDated = [config, ...templateTexts].some((text) => text.includes('strftime_now'));
+  if (isDated) hash.update(new Date().toDateString());
   return hash.digest('hex');
 }
 
 const tokenizerFiles = (folder: string) => ({
   tokenizer: path.join(folder, 'tokenizer.json'),
   config: path.join(folder, 'tokenizer_config.json'),
-  template: path.join(folder, 'chat_template.jinja'),
   specialTokens: path.join(folder, 'special_tokens_map.json'),
 });
 
@@ -213,7 +215,7 @@ const tokenizerFiles = (folder: string) => ({
 async function readFiles(folder: string): Promise<{
   readonly tokenizer: string;
   readonly config: string;
-  readonly template: string | undefined;
+  readonly templates: readonly TemplateFile[];
   readonly specialTokens: string | undefined;
 }> {
   const files = tokenizerFiles(folder);
@@ -228,7 +230,7 @@ async function readFiles(folder: string): Promise<{
       'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
     ),
     config: await need(files.config, 'copy it from where tokenizer.json came from; it names the special tokens'),
-    template: await readText(files.template),
+    templates: await readTemplateFiles(folder),
     specialTokens: await readText(files.specialTokens),
   };
 }
@@ -284,21 +286,4 @@ function readSpecialTokens(
     tokens[name] = text;
   }
   return tokens;
-}
-
-function configTemplate(config: Json, file: string): ChatTemplate | undefined {
-  const value = config['chat_template'];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return ChatTemplate.parse(value, file);
-  if (Array.isArray(value)) {
-    const named = value.find(
-      (item): item is Json => typeof item === 'object' && item !== null && (item as Json)['name'] === 'default',
-    );
-    if (typeof named?.['template'] === 'string') return ChatTemplate.parse(named['template'], file);
-  }
-  throw new WishboneError(
-    'field "chat_template" must be text, or a list with a template named "default"',
-    `${file}, field "chat_template"`,
-    'correct it, or put the template into chat_template.jinja',
-  );
 }

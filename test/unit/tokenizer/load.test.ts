@@ -82,7 +82,7 @@ test('chat_template.jinja wins over the config; a named default is found', async
   const rendered = async (): Promise<string> => {
     const tokenizer = await ModelTokenizer.load(folder);
     return tokenizer.chatTemplate.render({
-      messages: [],
+      messages: [{ role: 'user', content: 'hi' }],
       addGenerationPrompt: false,
       specialTokens: tokenizer.specialTokenTexts,
     });
@@ -96,11 +96,11 @@ test('chat_template.jinja wins over the config; a named default is found', async
   assert.equal(await rendered(), 'yes </s>');
   await writeFile(path.join(folder, 'chat_template.jinja'), '{%- if messages %}\n{%- endif %}jinja {{ bos_token }}');
   assert.equal(await rendered(), 'jinja <s>');
-  await writeFile(path.join(folder, 'chat_template.jinja'), '{% if %}');
-  await assert.rejects(
-    ModelTokenizer.load(folder),
-    (error) => error instanceof WishboneError && error.where.endsWith('chat_template.jinja'),
-  );
+  await writeFile(path.join(folder, 'chat_template.jinja'), 'fine\n{% if %}');
+  const pairs = new PairTokenizer(await ModelTokenizer.load(folder), options);
+  const error = refused(() => pairs.tokenize(messages));
+  assert.match(error.what, /cannot be read: .* \(line 2 of the template\)$/);
+  assert.ok(error.where.endsWith('chat_template.jinja') && !error.where.includes('pairs.jsonl'), error.where);
 });
 
 test('messages need a chat template, texts an end-of-sequence token', async (t) => {
