@@ -75,6 +75,7 @@ export class OnigurumaPattern implements Pattern {
   }
 
   matches(text: string): Span[] {
+    if (text === '') return [];
     const unknown = this.asksUnicode ? newer().exec(text)?.[0] : undefined;
     if (unknown !== undefined) {
       const point = (unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');

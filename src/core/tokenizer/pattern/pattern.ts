@@ -5,7 +5,7 @@ export interface Pattern {
   /** For messages to people. */
   readonly source: string;
   /**
-   * All matches from left to right, none empty right after another.
+   * All matches from left to right, none empty right after another. An empty text has none.
    *
    * @throws PatternError when matching takes too long
    */

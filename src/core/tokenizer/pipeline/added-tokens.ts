@@ -60,8 +60,12 @@ export class AddedTokens {
       if (same?.content === content && addedTokenFlags.every((flag) => same[flag] === token[flag])) continue;
       const id = known ?? this.vocabulary.idOf(content) ?? next++;
       if (token.normalized && this.normalizer) {
-        const form = NormalizedString.plain(content, 0);
+        let form = NormalizedString.plain(content, 0);
         this.normalizer(form);
+        if (form.unsure) {
+          form = NormalizedString.tracked(content, 0);
+          this.normalizer(form);
+        }
         if (form.text !== content) this.normalizedForms.set(id, form.text);
       }
       this.ids.set(content, id);

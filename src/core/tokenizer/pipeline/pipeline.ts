@@ -9,7 +9,7 @@ import { readModel, type Model } from './models/index.js';
 import { NormalizedString, PipelineError } from './normalized-string.js';
 import { readNormalizer, type Normalizer } from './normalizers.js';
 import { readPostProcessor, type Frame } from './post-processors.js';
-import { readPreTokenizer, type Step } from './pre-tokenizers.js';
+import { readPreTokenizer, type Change, type Step } from './pre-tokenizers.js';
 
 /**
  * `tokenizer.json` as Hugging Face's `tokenizers` 0.23 (Rust) runs it: normalizer, pre-tokenizer, model, post-processor,
@@ -95,7 +95,14 @@ export class Pipeline {
    * @throws PipelineError, PatternError when the text cannot be tokenised as the library does
    */
   encode(text: string, addsSpecial: boolean, into: TokenBuffer): void {
-    for (const part of this.frame(addsSpecial)) {
+    const frame = this.frame(addsSpecial);
+    if (!frame.includes('text')) {
+      // Nothing of the text is kept, but what cannot be tokenised fails all the same.
+      const begin = into.length;
+      this.encodeText(text, into);
+      into.length = begin;
+    }
+    for (const part of frame) {
       if (part === 'text') this.encodeText(text, into);
       else into.push(part);
     }
@@ -197,13 +204,9 @@ export class Pipeline {
 }
 
 function firstAsked(steps: readonly Step[]): 'no' | 'yes' | 'late' {
-  let changed = false;
-  for (const step of steps) {
-    if (step.kind !== 'change') continue;
-    if (step.asksFirst) return changed ? 'late' : 'yes';
-    changed = true;
-  }
-  return 'no';
+  const changes = steps.filter((step): step is Change => step.kind === 'change');
+  const last = changes.map(({ asksFirst }) => asksFirst === true).lastIndexOf(true);
+  return last < 0 ? 'no' : last === 0 ? 'yes' : 'late';
 }
 
 /** Whether a text has no half of a surrogate pair. Node 20 has the method; the language's version here does not name it. */
