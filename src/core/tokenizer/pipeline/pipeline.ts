@@ -8,7 +8,7 @@ import { JsonField } from './json.js';
 import { readModel, type Model } from './models/index.js';
 import { NormalizedString, PipelineError } from './normalized-string.js';
 import { readNormalizer, type Normalizer } from './normalizers.js';
-import { readPostProcessor, type Frame } from './post-processors.js';
+import { readPostProcessor, type Frame, type PostProcessor } from './post-processors.js';
 import { readPreTokenizer, type Change, type Step } from './pre-tokenizers.js';
 
 /**
@@ -34,7 +34,7 @@ export class Pipeline {
     private readonly normalizer: Normalizer | undefined,
     private readonly allSteps: readonly Step[],
     private readonly decoder: Decoder | undefined,
-    private readonly frameOf: (addsSpecial: boolean) => Frame,
+    private frameOf: (addsSpecial: boolean) => Frame,
   ) {
     this.added = new AddedTokens(model, normalizer);
     const last = allSteps.at(-1);
@@ -52,17 +52,12 @@ export class Pipeline {
       json.get(key).isGiven ? read(json.get(key)) : undefined;
     const version = json.get('version');
     if (version.isGiven && version.text !== '1.0') throw version.error(`version "${version.text}" is not known`);
-    const processor = part('post_processor', readPostProcessor);
-    const frameOf = (addsSpecial: boolean): Frame => {
-      const whole: Frame = ['text'];
-      return processor === undefined ? whole : processor([whole], addsSpecial).flat();
-    };
     const pipeline = new Pipeline(
       readModel(json.get('model')),
       part('normalizer', readNormalizer),
       part('pre_tokenizer', readPreTokenizer) ?? [],
       part('decoder', readDecoder),
-      frameOf,
+      frameBy(part('post_processor', readPostProcessor)),
     );
     pipeline.added.add(part('added_tokens', (field) => field.items.map(readAddedToken)) ?? []);
     return pipeline;
@@ -71,6 +66,12 @@ export class Pipeline {
   /** Adds tokens as the library's `add_tokens` does: one that the vocabulary lacks gets the next id. */
   addTokens(tokens: readonly AddedToken[]): void {
     this.added.add(tokens);
+  }
+
+  /** Takes another post-processor than the file's. @throws TokenizerJsonError when it is none */
+  setPostProcessor(json: JsonField): void {
+    this.frameOf = frameBy(readPostProcessor(json));
+    this.frames = undefined;
   }
 
   idOf(token: string): number | undefined {
@@ -201,6 +202,11 @@ export class Pipeline {
       for (const { start, end } of step.parts(text.text)) this.cutTracked(text.slice(start, end), index + 1, into);
     }
   }
+}
+
+function frameBy(processor: PostProcessor | undefined): (addsSpecial: boolean) => Frame {
+  const whole: Frame = ['text'];
+  return (addsSpecial) => (processor === undefined ? whole : processor([whole], addsSpecial).flat());
 }
 
 function firstAsked(steps: readonly Step[]): 'no' | 'yes' | 'late' {
