@@ -33,7 +33,7 @@ export async function tokeniseHere({ folder, template, options }: TokeniserTask)
   const tokenizer = new PairTokenizer(await ModelTokenizer.load(folder, template), options);
   return {
     width: 1,
-    tokenise: async (pairs) => packBatch(pairs.map((pair) => tokenizer.tokenize(pair))),
+    tokenise: async (pairs) => packBatch(tokenizer.tokenizeAll(pairs)),
     close: async () => undefined,
   };
 }

@@ -3,7 +3,8 @@ import { TextPattern, TranslatedPattern, type Pattern } from './pattern.js';
 import { translate } from './translate.js';
 
 export { loadOniguruma } from './oniguruma.js';
-export { PatternError, TranslatedPattern, type Pattern } from './pattern.js';
+export { matching, PatternError, TranslatedPattern, type Pattern } from './pattern.js';
+export { secondsFor, TimeLimitError, withinTime } from './time-limit.js';
 
 /** Whether a pattern needs `loadOniguruma`. */
 export const needsOniguruma = (source: string): boolean => translate(source) === undefined;

@@ -6,7 +6,7 @@ import type { OnigScanner } from 'vscode-oniguruma';
 import type { Span } from '../pipeline/normalized-string.js';
 import { lazy, newerRanges } from '../unicode/code-points.js';
 import { classSource } from '../unicode/normalize.js';
-import { PatternError, type Pattern } from './pattern.js';
+import { matching, PatternError, type Pattern } from './pattern.js';
 
 type Oniguruma = typeof import('vscode-oniguruma');
 
@@ -76,6 +76,7 @@ export class OnigurumaPattern implements Pattern {
 
   matches(text: string): Span[] {
     if (text === '') return [];
+    matching.source = this.source;
     const unknown = this.asksUnicode ? newer().exec(text)?.[0] : undefined;
     if (unknown !== undefined) {
       const point = (unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');

@@ -12,6 +12,9 @@ export interface Pattern {
   matches(text: string): Span[];
 }
 
+/** The pattern that is at work, for when it takes too long. */
+export const matching = { source: '' };
+
 /** Why a pattern cannot be used, or not on a text. */
 export class PatternError extends Error {}
 
@@ -53,6 +56,7 @@ export class TranslatedPattern implements Pattern {
   matches(text: string): Span[] {
     const spans: Span[] = [];
     const { all } = this;
+    matching.source = this.source;
     all.lastIndex = 0;
     for (let match = all.exec(text); match; match = all.exec(text)) spans.push({ start: match.index, end: all.lastIndex });
     return spans;

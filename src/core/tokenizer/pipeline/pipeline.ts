@@ -1,4 +1,4 @@
-import { TranslatedPattern } from '../pattern/index.js';
+import { matching, TranslatedPattern } from '../pattern/index.js';
 import { PieceCache } from '../pieces.js';
 import type { TokenBuffer } from '../token-buffer.js';
 import { AddedTokens, readAddedToken, type AddedToken } from './added-tokens.js';
@@ -166,6 +166,7 @@ export class Pipeline {
   /** The same for the most common of steps, without lists. */
   private cutIsolated(pattern: TranslatedPattern, text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
     const { sticky } = pattern;
+    matching.source = pattern.source;
     let at = 0;
     while (at < text.length) {
       sticky.lastIndex = at;
