@@ -39,7 +39,10 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
   const serialized = json.get('added_tokens').items.map((item) => ({ id: item.get('id').count, token: readAddedToken(item) }));
   const rebuilder = kind.kind === 'rebuilt' ? rebuilderOf(kind.name) : undefined;
   const files: TokenFiles = { ...parts, serialized };
-  const special = withPadding(readSpecialTokens(files, rebuilder?.special ?? {}), json, parts.config);
+  const defaults = rebuilder?.special ?? {};
+  const named = readSpecialTokens(files, defaults);
+  // A class that has a token for padding, or says that it has none, does not ask.
+  const special = 'pad_token' in defaults ? named : withPadding(named, json, parts.config);
   const settings = settingsOf(parts.config, special, json);
   const pipeline = Pipeline.read(kind.kind === 'rebuilt' ? rebuilt(parts.tokenizer, kind.name, settings) : parts.tokenizer);
   const splits = parts.config.get('split_special_tokens');
