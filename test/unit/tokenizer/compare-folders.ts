@@ -32,6 +32,8 @@ export interface FolderComparison {
   /** Refused here only, by message. */
   readonly refused: Map<string, number>;
   readonly different: string[];
+  /** Differences of folders that have one in `different`. */
+  more: number;
 }
 
 /** Loads every folder of a file that scripts/fixtures/tokenizer_folders.py wrote. */
@@ -43,7 +45,7 @@ export async function compareFolders(file: string): Promise<FolderComparison> {
   };
   const result: FolderComparison = {
     ...{ folders: 0, equal: 0, decoded: 0, bothRefuse: 0, taken: 0 },
-    ...{ refused: new Map<string, number>(), different: [] },
+    ...{ refused: new Map<string, number>(), different: [], more: 0 },
   };
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-folders-'));
   const fixture = path.join(import.meta.dirname, 'fixture');
@@ -83,12 +85,21 @@ async function compareFolder(folder: string, one: Case, texts: readonly string[]
   }
   const same = (what: string, of: unknown, own: unknown, right: unknown): boolean => {
     if (JSON.stringify(own) === JSON.stringify(right)) return true;
+    if (result.different.at(-1)?.endsWith(named)) return (result.more++, false);
     result.different.push(`${what} of ${JSON.stringify(of)}: ${JSON.stringify(own)}, not ${JSON.stringify(right)}: ${named}`);
     return false;
   };
+  const encode = (text: string, addsSpecial: boolean): number[] | null => {
+    try {
+      return tokenizer.encode(text, addsSpecial);
+    } catch (error) {
+      if (error instanceof WishboneError) return null;
+      throw error;
+    }
+  };
   for (const [index, text] of texts.entries()) {
-    if (same('ids', text, tokenizer.encode(text, false), ids[index])) result.equal++;
-    if (same('special ids', text, tokenizer.encode(text, true), special[index])) result.equal++;
+    if (same('ids', text, encode(text, false), ids[index])) result.equal++;
+    if (same('special ids', text, encode(text, true), special[index])) result.equal++;
     const own = ids[index];
     if (own && same('text', own, tokenizer.decode(own), decoded[index])) result.decoded++;
   }

@@ -3,7 +3,7 @@ import { addedTokenFlags, readAddedToken } from '../pipeline/added-tokens.js';
 import { JsonField, TokenizerJsonError } from '../pipeline/json.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { rebuilderOf, type ClassName, type Settings, type SpecialIds } from './classes.js';
-import { contentOf, readSpecialTokens, specialToken, type SpecialTokens, type TokenFiles } from './special-tokens.js';
+import { contentOf, namedTokens, readSpecialTokens, specialToken, type SpecialTokens, type TokenFiles } from './special-tokens.js';
 import type { TokenizerClass } from './tokenizer-class.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -40,7 +40,7 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
   const rebuilder = kind.kind === 'rebuilt' ? rebuilderOf(kind.name) : undefined;
   const files: TokenFiles = { ...parts, serialized };
   const defaults = rebuilder?.special ?? {};
-  const named = readSpecialTokens(files, defaults);
+  const named = readSpecialTokens(files, { defaults, own: rebuilder?.own ?? {} });
   // A class that has a token for padding, or says that it has none, does not ask.
   const special = 'pad_token' in defaults ? named : withPadding(named, json, parts.config);
   const settings = settingsOf(parts.config, special, json);
@@ -69,7 +69,9 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
 function withPadding(special: SpecialTokens, json: JsonField, config: JsonField): SpecialTokens {
   const padding = json.get('padding');
   if (!padding.isGiven || config.get('pad_token').value !== undefined || special.named.has('pad_token')) return special;
-  return { ...special, named: new Map([...special.named, ['pad_token', padding.get('pad_token').text]]) };
+  const all = new Map([...special.named, ['pad_token', padding.get('pad_token').text]]);
+  const order = [...namedTokens, ...special.named.keys()];
+  return { ...special, named: new Map([...all].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))) };
 }
 
 function settingsOf(config: JsonField, special: SpecialTokens, json: JsonField): Settings {
@@ -78,7 +80,9 @@ function settingsOf(config: JsonField, special: SpecialTokens, json: JsonField):
       const { value } = config.get(name);
       return value === undefined ? otherwise : (value as T);
     },
-    token: (name) => contentOf(special.named.get(name) ?? ''),
+    has: (name) => special.named.has(name),
+    // As Python writes that there is none.
+    token: (name) => contentOf(special.named.get(name) ?? 'None'),
     charsmap: charsmapOf(json.get('normalizer')),
   };
 }
@@ -115,18 +119,23 @@ function tokensToAdd(pipeline: Pipeline, special: SpecialTokens, extra: readonly
   const present = [...pipeline.added.all.values()];
   const same = (a: AddedToken, b: AddedToken): boolean =>
     a.content === b.content && addedTokenFlags.every((flag) => a[flag] === b[flag]);
-  const tokens = [...special.decoder]
+  const fromDecoder = [...special.decoder]
     .sort(([a], [b]) => a - b)
     .map(([, token]) => token)
     .filter((token) => !present.some((one) => same(one, token)));
-  const contents = new Set([...present, ...tokens].map(({ content }) => content));
-  const names = new Set([...special.named.values()].map(contentOf));
+  const contents = new Set([...present, ...fromDecoder].map(({ content }) => content));
+  // A text and a token with flags are never the same there, so one content may come twice; the last one counts.
+  const others: (AddedToken | string)[] = [];
   for (const token of [...special.named.values(), ...extra]) {
-    const content = contentOf(token);
-    if (contents.has(content) || tokens.some((one) => one.content === content)) continue;
-    tokens.push(typeof token === 'string' ? specialToken(token) : token);
+    const isThere = others.some((one) =>
+      typeof one === 'string' || typeof token === 'string' ? one === token : same(one, token),
+    );
+    if (!contents.has(contentOf(token)) && !isThere) others.push(token);
   }
-  return tokens.map((token) => (names.has(token.content) ? { ...token, special: true } : token));
+  const names = new Set([...special.named.values()].map(contentOf));
+  return [...fromDecoder, ...others.map((token) => (typeof token === 'string' ? specialToken(token) : token))].map((token) =>
+    names.has(token.content) ? { ...token, special: true } : token,
+  );
 }
 
 function idsOf(pipeline: Pipeline, special: SpecialTokens): SpecialIds {

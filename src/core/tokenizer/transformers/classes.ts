@@ -11,6 +11,8 @@ interface Rebuilder {
   build(settings: Settings): { readonly model: Json; readonly normalizer?: unknown; readonly pre_tokenizer: unknown; readonly decoder: unknown };
   /** A post-processor of its own. Without, the file's is kept. */
   postProcessor?(tokens: SpecialIds, settings: Settings): unknown;
+  /** Named tokens beside the usual ones. */
+  readonly own?: Readonly<Record<string, string>>;
   /** Tokens beside those the folder names, when it names none (`additional_special_tokens`). */
   extra?(settings: Settings): readonly string[];
   /** Adds all special tokens once more, at the end. */
@@ -20,6 +22,8 @@ interface Rebuilder {
 export interface Settings {
   /** A field of `tokenizer_config.json`, or what the class takes without it. */
   get<T>(name: string, otherwise: T): T;
+  /** Whether there is such a special token. */
+  has(name: string): boolean;
   /** The text of a special token. */
   token(name: string): string;
   /** The `precompiled_charsmap` of the file's normalizer. */
@@ -89,6 +93,10 @@ const gpt2Like = (special: Rebuilder['special'], normalizer?: Json): Rebuilder =
   }),
 });
 
+const codeLlamaTokens = {
+  ...{ prefix_token: '▁<PRE>', middle_token: '▁<MID>', suffix_token: '▁<SUF>' },
+  ...{ eot_token: '▁<EOT>', fill_token: '<FILL_ME>' },
+};
 const endOfText = '<|endoftext|>';
 const bertSpecial = { unk_token: '[UNK]', sep_token: '[SEP]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' };
 const robertaSpecial = {
@@ -122,15 +130,9 @@ export const rebuilders = {
         decoder: { type: 'Sequence', decoders: [...spaceDecoders, stripsOne] },
       };
     },
-    postProcessor: (tokens) => template(tokens('bos_token'), '$A'),
-    extra: (settings) =>
-      [
-        settings.get<unknown>('prefix_token', '▁<PRE>'),
-        settings.get<unknown>('middle_token', '▁<MID>'),
-        settings.get<unknown>('suffix_token', '▁<SUF>'),
-        settings.get<unknown>('eot_token', '▁<EOT>'),
-        settings.get<unknown>('fill_token', '<FILL_ME>'),
-      ].filter((token): token is string => typeof token === 'string'),
+    postProcessor: (tokens, settings) => (settings.has('bos_token') ? template(tokens('bos_token'), '$A') : template('$A')),
+    own: codeLlamaTokens,
+    extra: () => Object.values(codeLlamaTokens),
   },
   Qwen2Tokenizer: {
     ...qwen(

@@ -1,8 +1,6 @@
 import type { AddedToken } from '../pipeline/added-tokens.js';
 import { JsonField } from '../pipeline/json.js';
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** Names of special tokens that transformers knows, in its order. */
 export const namedTokens = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
 
@@ -28,34 +26,87 @@ export interface SpecialTokens {
   readonly decoder: ReadonlyMap<number, AddedToken>;
 }
 
-/**
- * @param defaults of the class, for tokens that no file names
- * @throws TokenizerJsonError when a field is no token
- */
-export function readSpecialTokens(files: TokenFiles, defaults: Readonly<Record<string, string | null>>): SpecialTokens {
+/** What a class brings along. */
+export interface ClassTokens {
+  /** For named tokens that no file names; null: none. */
+  readonly defaults: Readonly<Record<string, string | null>>;
+  /** Named tokens beside the usual ones. */
+  readonly own: Readonly<Record<string, string>>;
+}
+
+/** @throws TokenizerJsonError when a field is no token */
+export function readSpecialTokens(files: TokenFiles, { defaults, own }: ClassTokens): SpecialTokens {
   const { config, map, added, serialized } = files;
-  const settings: Record<string, JsonField> = {};
-  for (const key of Object.keys(config.object)) settings[key] = config.get(key);
+  const settings = new Map(Object.keys(config.object).map((key) => [key, config.get(key)]));
+  const given = settings.get('added_tokens_decoder');
+  moveAdditional(settings, false);
+  const modelTokens = takeModelTokens(settings);
   const decoder = new Map<number, AddedToken>();
-  const given = config.get('added_tokens_decoder');
-  if (given.value !== undefined) {
+  if (given !== undefined) {
     for (const id of Object.keys(given.object)) decoder.set(Number(id), readToken(given.get(id)));
   } else {
     // Folders of old: special_tokens_map.json goes before tokenizer_config.json, and added_tokens.json is read.
-    for (const key of map === undefined ? [] : Object.keys(map.object)) settings[key] = (map as JsonField).get(key);
+    if (map) for (const key of Object.keys(map.object)) settings.set(key, special(map.get(key)));
     readOldAdded(added, settings, decoder);
     for (const { id, token } of serialized) decoder.set(id, token);
   }
   const byContent = new Map([...decoder.values()].map((token) => [token.content, token]));
   const named = new Map<string, AddedToken | string>();
   for (const name of namedTokens) {
-    const field = settings[name];
+    const field = settings.get(name);
     const value = field === undefined ? (defaults[name] ?? undefined) : tokenOf(field);
     if (value !== undefined) named.set(name, byContent.get(contentOf(value)) ?? value);
   }
-  const extra = extraTokens(settings);
-  for (const [name, token] of modelTokens(settings)) named.set(name, token);
-  return { named, extra, decoder };
+  for (const [name, token] of [...Object.entries(own), ...modelTokens, ...takeModelTokens(settings)]) named.set(name, token);
+  moveAdditional(settings, true);
+  return { named, extra: listOf(settings.get('extra_special_tokens')), decoder };
+}
+
+type Fields = Map<string, JsonField>;
+
+/** A token with flags in special_tokens_map.json is special, whatever it says. */
+function special(field: JsonField): JsonField {
+  const isToken = field.isGiven && typeof field.value === 'object' && !Array.isArray(field.value);
+  const isExtra = field.name.startsWith('extra_special_tokens');
+  return isToken && !isExtra ? new JsonField({ ...field.object, special: true }, field.name) : field;
+}
+
+/** `additional_special_tokens` is the old name of `extra_special_tokens`. */
+function moveAdditional(settings: Fields, atEnd: boolean): void {
+  const [additional, extra] = [settings.get('additional_special_tokens'), settings.get('extra_special_tokens')];
+  if (additional === undefined) return;
+  const isTaken = atEnd ? extra !== undefined : extra?.isGiven && Object.keys(extra.value as object).length > 0;
+  if (isTaken) return;
+  settings.set('extra_special_tokens', additional);
+  settings.delete('additional_special_tokens');
+}
+
+/** Tokens that a model has beside the usual ones: fields that end in `_token`, and a dictionary of extra tokens. */
+function takeModelTokens(settings: Fields): [string, AddedToken | string][] {
+  const tokens: [string, AddedToken | string][] = [];
+  for (const [name, field] of [...settings]) {
+    const isUsual = (namedTokens as readonly string[]).includes(name);
+    const isToken = typeof field.value === 'string' || (field.value as { __type?: unknown } | null)?.__type === 'AddedToken';
+    if (isUsual || !name.endsWith('_token') || !isToken) continue;
+    const token = tokenOf(field);
+    if (token !== undefined) tokens.push([name, token]);
+    settings.delete(name);
+  }
+  const extra = settings.get('extra_special_tokens');
+  if (extra?.isGiven && !Array.isArray(extra.value)) {
+    for (const name of Object.keys(extra.object)) {
+      const token = tokenOf(extra.get(name));
+      if (token !== undefined) tokens.push([name, token]);
+    }
+    settings.delete('extra_special_tokens');
+  }
+  return tokens;
+}
+
+/** The tokens of a list; undefined without the field, none for null. */
+function listOf(field: JsonField | undefined): readonly (AddedToken | string)[] | undefined {
+  if (field === undefined) return undefined;
+  return field.isGiven ? field.items.map(tokenOf).filter((token) => token !== undefined) : [];
 }
 
 export const contentOf = (token: AddedToken | string): string => (typeof token === 'string' ? token : token.content);
@@ -70,15 +121,16 @@ export const specialToken = (content: string): AddedToken => ({
   special: true,
 });
 
-function readOldAdded(added: JsonField | undefined, settings: Json, decoder: Map<number, AddedToken>): void {
+function readOldAdded(added: JsonField | undefined, settings: Fields, decoder: Map<number, AddedToken>): void {
   if (!added) return;
   const special = new Set<string>();
-  for (const name of namedTokens) {
-    const field = settings[name] as JsonField | undefined;
-    const value = field && tokenOf(field);
-    if (value !== undefined) special.add(contentOf(value));
+  const extra = settings.get('extra_special_tokens');
+  for (const field of [...namedTokens.map((name) => settings.get(name)), ...(extra?.isGiven ? extra.items : [])]) {
+    // Tokens with flags are not read at this point when they stand in tokenizer_config.json, which marks them.
+    const isMarked = typeof field?.value === 'object' && field.isGiven && '__type' in field.object;
+    const token = field === undefined || isMarked ? undefined : tokenOf(field);
+    if (token !== undefined) special.add(contentOf(token));
   }
-  for (const token of extraTokens(settings) ?? []) special.add(contentOf(token));
   for (const content of Object.keys(added.object)) {
     const isSpecial = special.has(content);
     decoder.set(added.get(content).count, { ...specialToken(content), normalized: !isSpecial, special: isSpecial });
@@ -104,32 +156,4 @@ function readToken(field: JsonField): AddedToken {
     normalized: flag('normalized', !special),
     special,
   };
-}
-
-function extraTokens(settings: Json): readonly (AddedToken | string)[] | undefined {
-  const fields = settings as Readonly<Record<string, JsonField>>;
-  const [extra, additional] = [fields['extra_special_tokens'], fields['additional_special_tokens']];
-  const isEmpty = !extra?.isGiven || (Array.isArray(extra.value) ? extra.value.length === 0 : Object.keys(extra.object).length === 0);
-  const list = additional !== undefined && isEmpty ? additional : extra;
-  if (!list?.isGiven || !Array.isArray(list.value)) return undefined;
-  return list.items.map((item) => tokenOf(item)).filter((token) => token !== undefined);
-}
-
-/** Tokens that a model has beside the usual ones: fields that end in `_token`, and a dictionary of extra tokens. */
-function modelTokens(settings: Json): [string, AddedToken | string][] {
-  const fields = settings as Readonly<Record<string, JsonField>>;
-  const tokens: [string, AddedToken | string][] = [];
-  for (const [name, field] of Object.entries(fields)) {
-    const isUsual = (namedTokens as readonly string[]).includes(name);
-    if (isUsual || !name.endsWith('_token') || typeof field.value !== 'string') continue;
-    tokens.push([name, field.value]);
-  }
-  const extra = fields['extra_special_tokens'];
-  if (extra?.isGiven && !Array.isArray(extra.value)) {
-    for (const name of Object.keys(extra.object)) {
-      const token = tokenOf(extra.get(name));
-      if (token !== undefined) tokens.push([name, token]);
-    }
-  }
-  return tokens;
 }
