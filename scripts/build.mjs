@@ -1,7 +1,7 @@
 // Bundles the TypeScript: extension host, command line, workers and webviews, into dist/.
 // `node scripts/build.mjs [--dev]`: --dev keeps names readable and writes source maps.
 import { existsSync } from 'node:fs';
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Failure, isScript, main, root } from './shell.mjs';
 
@@ -31,7 +31,7 @@ const forWebview = {
 };
 
 /** Imported where it is, but by modules that are loaded when they are first needed. */
-const seldom = ['yaml', '@huggingface/jinja', '@huggingface/tokenizers'];
+const seldom = ['yaml', '@huggingface/jinja'];
 
 /**
  * Packages that are loaded when they are first needed (`await import('…')`) are bundles of their own, dist/lib/<package>.js:
@@ -104,6 +104,8 @@ export async function build({ dev = false } = {}) {
     });
   await Promise.all(bundle(bundles));
   await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
+  // Beside the bundle that loads it.
+  await copyFile(source('node_modules/vscode-oniguruma/release/onig.wasm'), join(dist, 'lib/onig.wasm'));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
   await chmod(join(dist, 'cli.js'), 0o755);
 }

@@ -55,7 +55,12 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
     pipeline.model.idOf(content) !== undefined || known.get(content) === id || special.decoder.get(id)?.content === content;
   pipeline.addTokens(added);
   if (rebuilder?.addsAgain) {
-    pipeline.addTokens([...[...special.named.values()].map(contentOf), ...extra.map(contentOf)].map(specialToken));
+    const again = [...special.named.values(), ...extra];
+    const flagged = (token: AddedToken | string): AddedToken =>
+      typeof token === 'string' || rebuilder.addsAgain === 'texts'
+        ? specialToken(contentOf(token))
+        : { ...token, special: true };
+    pipeline.addTokens(again.map(flagged));
   }
   for (const [id, { content }] of pipeline.added.all) if (!isLearnt(content, id)) unlearnt.set(id, content);
   const postProcessor = rebuilder?.postProcessor?.(idsOf(pipeline, special), settings);

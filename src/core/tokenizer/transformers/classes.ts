@@ -15,8 +15,8 @@ interface Rebuilder {
   readonly own?: Readonly<Record<string, string>>;
   /** Tokens beside those the folder names, when it names none (`additional_special_tokens`). */
   extra?(settings: Settings): readonly string[];
-  /** Adds all special tokens once more, at the end. */
-  readonly addsAgain?: boolean;
+  /** Adds all special tokens once more, at the end: with their flags, or with the usual ones. */
+  readonly addsAgain?: 'tokens' | 'texts';
 }
 
 export interface Settings {
@@ -138,7 +138,7 @@ export const rebuilders = {
     ...qwen(
       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
     ),
-    addsAgain: true,
+    addsAgain: 'texts',
   },
   Qwen3_5Tokenizer: qwen(
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
@@ -174,6 +174,7 @@ export const rebuilders = {
       ),
       decoder: byteDecoder,
     }),
+    addsAgain: 'tokens',
   },
   RobertaTokenizer: {
     ...gpt2Like(robertaSpecial),
