@@ -50,7 +50,7 @@ const forWebview = {
 };
 
 /** Imported where it is, but by modules that are loaded when they are first needed. */
-const seldom = ['yaml', '@huggingface/tokenizers'];
+const seldom = ['yaml'];
 
 /**
  * Packages that are loaded when they are first needed (`await import('…')`) are bundles of their own, dist/lib/<package>.js:
@@ -132,6 +132,8 @@ export async function build({ dev = false } = {}) {
     });
   await Promise.all(bundle(bundles));
   await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
+  // Beside the bundle that loads it.
+  await copyFile(source('node_modules/vscode-oniguruma/release/onig.wasm'), join(dist, 'lib/onig.wasm'));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
   await chmod(join(dist, 'cli.js'), 0o755);
   await copyTemplateEngine();

@@ -33,15 +33,14 @@ export async function tokeniseHere({ folder, template, options, skipsBadRows = f
   const tokenizer = new PairTokenizer(await ModelTokenizer.load(folder, template), options);
   return {
     width: 1,
-    tokenise: async (pairs) =>
-      skipsBadRows ? tokeniseGoodRows(tokenizer, pairs) : packBatch([...tokenizer.tokenizeAll(pairs)]),
+    tokenise: async (pairs) => (skipsBadRows ? tokeniseGoodRows(tokenizer, pairs) : packBatch(tokenizer.tokenizeAll(pairs))),
     close: async () => undefined,
   };
 }
 
 /** A row of several pairs is left out whole; its pairs stand together. */
 function tokeniseGoodRows(tokenizer: PairTokenizer, pairs: readonly PairText[]): TokenBatch {
-  const all = [...tokenizer.tokenizeEach(pairs)];
+  const all = tokenizer.tokenizeEach(pairs);
   const outcomes: TokenOutcome[] = [];
   const leftOut: LeftOutPairs[] = [];
   for (let at = 0, end = 0; at < pairs.length; at = end) {

@@ -1,6 +1,7 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
 import { BadRowError, WishboneError } from '../errors.js';
 import type { ChatInputs } from './chat-template.js';
+import { secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
 import { ChatTemplateError } from './template-error.js';
 import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
@@ -68,26 +69,43 @@ export class PairTokenizer {
     return this.outcome(pair, this.texts(pair));
   }
 
-  /** The same for many pairs, one after the other; the chat template is asked for all their texts at once. */
-  *tokenizeAll(pairs: readonly PairText[]): Generator<TokenOutcome, void> {
-    for (const outcome of this.tokenizeEach(pairs)) {
+  /**
+   * The same for many pairs, which is faster than one by one.
+   *
+   * @throws WishboneError as `tokenize`, of the first pair that cannot be tokenised
+   */
+  tokenizeAll(pairs: readonly PairText[]): TokenOutcome[] {
+    return this.tokenizeEach(pairs).map((outcome) => {
       if (outcome instanceof BadRowError) throw outcome;
-      yield outcome;
-    }
+      return outcome;
+    });
   }
 
-  /** The same, and what is wrong with a pair in its place. @throws WishboneError for what is not one pair's fault */
-  *tokenizeEach(pairs: readonly PairText[]): Generator<TokenOutcome | BadRowError, void> {
+  /**
+   * The same, with what is wrong with a pair in its place. The chat template is asked for all their texts at once, and one
+   * clock runs for all.
+   *
+   * @throws WishboneError for what is not one pair's fault
+   */
+  tokenizeEach(pairs: readonly PairText[]): (TokenOutcome | BadRowError)[] {
     const rendered = this.rendered(pairs.filter((pair) => pair.kind === 'messages'));
-    for (const pair of pairs) {
-      const texts = pair.kind === 'text' ? undefined : rendered.next().value;
-      try {
-        yield this.outcome(pair, pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, texts));
-      } catch (error) {
-        if (!(error instanceof BadRowError)) throw error;
-        yield error;
-      }
+    const texts = pairs.map((pair) => {
+      const ofTemplate = pair.kind === 'text' ? undefined : rendered.next().value;
+      return orBadRow(() => (pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, ofTemplate)));
+    });
+    const each = (): (TokenOutcome | BadRowError)[] =>
+      pairs.map((pair, index) => {
+        const own = texts[index] as Texts | BadRowError;
+        return own instanceof BadRowError ? own : orBadRow(() => this.outcome(pair, own));
+      });
+    const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.join('').length), 0);
+    try {
+      return withinTime(secondsFor(characters), each);
+    } catch (error) {
+      if (!(error instanceof TimeLimitError)) throw error;
     }
+    // One of them takes too long; each has its own clock now, so it is known which.
+    return each();
   }
 
   private outcome(pair: PairText, texts: Texts): TokenOutcome {
@@ -123,12 +141,18 @@ export class PairTokenizer {
   }
 
   /** The texts as tokens: views that hold until the next pair. */
-  private encoded({ kind }: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
+  private encoded(pair: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
     // What a chat template renders has its special tokens.
-    const addSpecialTokens = kind === 'text';
+    const addSpecialTokens = pair.kind === 'text';
     for (const [index, buffer] of [this.prompt, this.chosen, this.rejected].entries()) {
       buffer.length = 0;
-      this.tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
+      try {
+        this.tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
+      } catch (error) {
+        if (!(error instanceof WishboneError)) throw error;
+        const Kind = error instanceof BadRowError ? BadRowError : WishboneError;
+        throw new Kind(error.what, `${this.where(pair)}, with ${error.where}`, error.advice, error.exitCode);
+      }
     }
     return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
   }
@@ -178,11 +202,12 @@ export class PairTokenizer {
       );
     }
     for (const id of ids) {
-      if (id < 0) {
-        throw new BadRowError(
-          'the tokenizer has no token for part of the text',
+      const unlearnt = this.tokenizer.unlearntToken(id);
+      if (unlearnt !== undefined) {
+        throw new WishboneError(
+          `the special token ${JSON.stringify(unlearnt)} is named in the tokenizer's configs, but tokenizer.json has no such token`,
           this.where(place),
-          'use a tokenizer with an unknown token or byte fallback',
+          "take the token that the model was trained with, or add this one to the tokenizer and to the model's embedding",
         );
       }
       if (id >= vocabSize) {
@@ -203,6 +228,15 @@ export class PairTokenizer {
 
 /** Prompt, prompt + chosen, prompt + rejected. */
 type Texts = readonly [string, string, string];
+
+function orBadRow<T>(work: () => T): T | BadRowError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof BadRowError) return error;
+    throw error;
+  }
+}
 
 /** A pair's token ids: of the prompt alone, and of the prompt with each response. */
 export interface Renderings {
