@@ -58,7 +58,7 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ['Loss', [training.loss_type].flat().join(' + ')],
     ['Beta', formatOption(training.beta)],
     ['Learning rate', `${formatOption(training.learning_rate)}, ${training.lr_scheduler_type}`],
-    ['Warm-up', `${formatOption(training.warmup_ratio * 100)}% of the steps`],
+    ['Warm-up', warmUpText(training)],
     ['Weight decay', formatOption(training.weight_decay)],
     ['Gradient norm limit', formatOption(training.max_grad_norm)],
     ['Reference', training.reference],
@@ -75,6 +75,11 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ...(runner.device === 0 ? [] : [['GPU', formatOption(runner.device)] as [string, string]]),
     ...(runner.cublaslt === '' ? [] : [['cuBLASLt', runner.cublaslt] as [string, string]]),
   ];
+}
+
+function warmUpText({ warmup_ratio, warmup_steps }: RunConfig['training']): string {
+  if (warmup_steps < 0) return `${formatOption(warmup_ratio * 100)}% of the steps`;
+  return warmup_steps === 1 ? '1 step' : `${formatOption(warmup_steps)} steps`;
 }
 
 /** What a run runs on: how many threads is of interest only where they compute. */
