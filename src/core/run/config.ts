@@ -69,7 +69,7 @@ export interface TrainingOptions {
   readonly lr_scheduler_type: LearningRateSchedule;
   /** Fraction of all steps spent on linear warm-up. */
   readonly warmup_ratio: number;
-  /** Above 0 it counts instead of `warmup_ratio`. */
+  /** From 0 on it counts instead of `warmup_ratio`; -1: as that says. */
   readonly warmup_steps: number;
   /** Of `warmup_stable_decay`: steps of the fall at the end, its shape, and where it ends (fraction of the rate). */
   readonly num_decay_steps: number;
@@ -280,7 +280,7 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   learning_rate: 1e-6,
   lr_scheduler_type: 'linear',
   warmup_ratio: 0.1,
-  warmup_steps: 0,
+  warmup_steps: -1,
   num_decay_steps: 0,
   decay_type: 'cosine',
   min_lr_ratio: 0,
@@ -392,7 +392,7 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   learning_rate: { kind: 'number', min: 0, max: 1 },
   lr_scheduler_type: { kind: 'choice', choices: ['constant', 'linear', 'cosine', 'warmup_stable_decay'] },
   warmup_ratio: { kind: 'number', min: 0, max: 1 },
-  warmup_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  warmup_steps: { kind: 'integer', min: -1, max: MAX_INT32, absent: -1 },
   num_decay_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
   decay_type: { kind: 'choice', choices: ['linear', 'cosine', '1-sqrt'], absent: 'cosine' },
   min_lr_ratio: { kind: 'number', min: 0, max: 1, absent: 0 },
@@ -587,7 +587,10 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  return completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const read = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const { warmup_ratio, warmup_steps } = read.training;
+  // Before 0 steps meant no warm-up, they left it to the ratio.
+  return warmup_steps === 0 && warmup_ratio > 0 ? { ...read, training: { ...read.training, warmup_steps: -1 } } : read;
 }
 
 /** The same value with what was absent. */

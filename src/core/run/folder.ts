@@ -64,7 +64,8 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
     model,
     plan,
-    training,
+    // A number of steps leaves nothing to the ratio, and run.json says only what counts.
+    training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
     runner,
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };

@@ -37,7 +37,7 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   learning_rate: 'highest learning rate',
   lr_scheduler_type: 'how the learning rate falls after warm-up',
   warmup_ratio: 'fraction of the steps with a rising learning rate',
-  warmup_steps: 'steps with a rising learning rate; above 0 they count instead of the ratio',
+  warmup_steps: 'steps with a rising learning rate instead of the ratio; 0: none; -1: as the ratio says',
   num_decay_steps: 'warmup_stable_decay: steps of the fall at the end',
   decay_type: 'warmup_stable_decay: shape of the fall',
   min_lr_ratio: 'warmup_stable_decay: where the fall ends, as a fraction of the learning rate',
