@@ -84,7 +84,7 @@ test('an evaluation is what a run is judged by, with the best one where that is 
 test('a long name leaves room for the figures', () => {
   assert.equal(runLabel('baseline'), 'baseline');
   assert.equal(runLabel('20261128-173532-ember'), '20261128-…532-ember');
-  assert.equal(runLabel('hh-2000 pairs, three epochs, beta 0.3'), 'hh-2000 p…, beta 0.3');
+  assert.equal(runLabel('hh-2000 pairs, three epochs, beta 0.3'), 'hh-2000 p… beta 0.3');
   assert.equal([...runLabel('😀'.repeat(40))].length, 19);
 });
 
