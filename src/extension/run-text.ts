@@ -97,7 +97,7 @@ export function figuresText(figures: Headline): string {
 }
 
 /** Longer names leave no room for figures in a side bar. */
-const LONGEST_LABEL = 22;
+const LONGEST_LABEL = 19;
 
 /** A run's name in the Runs view: a long one without its middle. */
 export function runLabel(name: string): string {
@@ -107,9 +107,11 @@ export function runLabel(name: string): string {
   return `${characters.slice(0, Math.ceil(half)).join('')}…${characters.slice(-Math.floor(half)).join('')}`;
 }
 
-/** Accuracy and loss, in so few characters that a side bar has room for them. */
-function shortFigures({ of, loss, accuracy }: Headline): string {
-  return `${of === 'evaluation' ? 'eval ' : ''}${formatPercent(accuracy)} ${formatMetric(loss)}`;
+/** Accuracy and loss, in so few characters that a side bar has room for them; behind them what they are of. */
+function shortFigures({ of, pairs, loss, accuracy }: Headline): string {
+  const isPlain = loss !== undefined && (loss === 0 || (Math.abs(loss) >= 1e-3 && Math.abs(loss) < 1000));
+  const short = isPlain ? loss.toPrecision(3).replace('-', '−') : formatMetric(loss);
+  return `${formatPercent(accuracy)} ${short} · ${of === 'evaluation' ? 'eval' : `latest ${plural(pairs, 'pair')}`}`;
 }
 
 /** A run in the Runs view: what stands beside its name, what matters most first. */

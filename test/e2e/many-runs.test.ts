@@ -83,12 +83,12 @@ step('figures of runs with long names are in view, whole', async () => {
   await until('the runs are there', async () => (await rows()).some((row) => row.includes('sweep')));
   const first = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'sweep' }).first();
   const text = (await first.innerText()).replaceAll('\n', ' ');
-  assert.match(text, /eval \d+% 0\.\d{4}/);
+  assert.match(text, /\d+% 0\.\d{3} · eval/);
   // What is cut off ends beyond its box.
   const fits = await first.locator('.label-description').evaluate((element) => {
     const range = document.createRange();
     const node = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode()!;
-    const end = /^eval \d+% [\d.]+/.exec(node.textContent!.replaceAll('\u00a0', ' '))![0].length;
+    const end = /^\d+% [\d.]+/.exec(node.textContent!.replaceAll('\u00a0', ' '))![0].length;
     range.setStart(node, 0);
     range.setEnd(node, end);
     const row = element.closest('.monaco-list-row')!.getBoundingClientRect();
@@ -118,7 +118,7 @@ step('runs are filtered by text, tag, state and dataset, and what is left out is
 step('terms are offered while one types', async () => {
   await workbench.command('Wishbone: Filter Runs…');
   await workbench.pick('#fifth');
-  await workbench.pick('Show runs that match #fifth');
+  await workbench.pick('show 8 of 40 runs');
   await until('eight are left', async () => (await message()) === `8 of ${RUNS} runs · #fifth`);
 });
 
@@ -126,7 +126,7 @@ step('runs are sorted, and both are kept over a reload', async () => {
   await workbench.command('Wishbone: Sort Runs…');
   await workbench.pick('Loss, lowest first');
   const losses = async (): Promise<number[]> => {
-    const shown = (await rows()).flatMap((row) => /eval \d+% ([\d.]+)/.exec(row)?.[1] ?? []).map(Number);
+    const shown = (await rows()).flatMap((row) => /\d+% ([\d.]+) · eval/.exec(row)?.[1] ?? []).map(Number);
     // Within each of the two datasets.
     return shown.slice(0, 2);
   };

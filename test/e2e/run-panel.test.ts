@@ -135,7 +135,7 @@ step('what is told of a run does not move the charts under the pointer', async (
   await until('the figures follow', async () => (await panel.snapshot()).figures['Eval loss'] === '1.300');
   assert.deepEqual(await plot.boundingBox(), before, 'the chart is where it was');
   assert.doesNotMatch((await panel.snapshot()).notice, /has become worse/);
-  await frame.locator('h1').hover();
+  await frame.locator('h1:visible').hover();
   await until('once the pointer is elsewhere it is told', async () => /has become worse since step 40/.test((await panel.snapshot()).notice));
   await workbench.command('View: Close All Editors');
 });

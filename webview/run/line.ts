@@ -60,6 +60,8 @@ export class Line {
           {
             ...base,
             borderWidth: 1.5,
+            // A point at the edge is drawn whole.
+            clip: 7,
             pointStyle: 'circle',
             spanGaps: true,
             pointRadius: ({ raw }) => (isBest(raw) ? 5.5 : 3),

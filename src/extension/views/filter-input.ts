@@ -30,10 +30,11 @@ export async function askForFilter(
     const { value } = input;
     const filter = parseFilter(value);
     const shown = listings.filter((listing) => matchesFilter(listing, filter)).length;
-    const label = value.trim() === '' ? 'Show all runs' : `Show runs that match ${value.trim()}`;
+    // As it is typed: what matches best stands first, and that is what Enter takes.
+    const label = value.trim() === '' ? 'All runs' : value.trim();
     let kind: Suggestion['kind'] | undefined;
     input.items = [
-      { label, description: `${shown} of ${plural(listings.length, 'run')}`, alwaysShow: true },
+      { label, description: `show ${shown} of ${plural(listings.length, 'run')}`, alwaysShow: true },
       ...suggestions(listings, value).flatMap((each): Item[] => {
         const heading = each.kind === kind ? [] : [{ label: HEADINGS[each.kind], kind: vscode.QuickPickItemKind.Separator }];
         kind = each.kind;

@@ -57,7 +57,8 @@ export class Workbench {
       // Keys reach the workbench only once it has the focus; the heading over the side bar does nothing else.
       await this.page.locator('.part.sidebar .composite.title .title-label').click();
       await this.page.keyboard.press('F1');
-      await this.#input.waitFor();
+      // A key can be lost while the window is busy, with a new theme for one: then it is pressed again.
+      await this.#input.waitFor({ timeout: 5000 });
       await this.#input.fill(`>${title}`);
       // The list is made once, when the palette opens: what an extension adds later is not in it.
       return this.#row(title)

@@ -57,9 +57,9 @@ test('a run in a list, and one that cannot be read', () => {
 test('a run in the Runs view', () => {
   const { config } = watched('planned');
   const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, figures: trained } as const;
-  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.6600 · 40% · 3 min 20 s left');
-  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.6600 · stopped · 40/100 · #a · #b');
-  assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.6600');
+  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.660 · latest 104 pairs · 40% · 3 min 20 s left');
+  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.660 · latest 104 pairs · stopped · 40/100 · #a · #b');
+  assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.660 · latest 104 pairs');
   const planned = { ...listing, state: 'planned', step: 0, steps: undefined, figures: undefined } as const;
   assert.equal(runDescription(planned), 'not started');
   assert.equal(runDescription({ folder: '/r/x', problem: new WishboneError('w', 'x', 'a') }), 'cannot be read');
@@ -71,21 +71,21 @@ test('a run in the Runs view', () => {
 test('an evaluation is what a run is judged by, with the best one where that is another', () => {
   const { config } = watched('finished');
   const listing = { folder: '/r/x', config, tags: [], step: 120, steps: 120, state: 'finished', figures: evaluated } as const;
-  assert.equal(runDescription(listing), 'eval 55% 1.480 · best 0.7300 at step 40');
+  assert.equal(runDescription(listing), '55% 1.48 · eval · best 0.7300 at step 40');
   assert.equal(listingText(listing).description, 'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
   const rows = new Map(runRows(listing));
   assert.equal(rows.get('Figures of'), '64 eval pairs, after step 120');
   assert.equal(rows.get('Best evaluation'), 'step 40: loss 0.7300, accuracy 61%');
   assert.equal(rows.get('Eval loss'), '1.480');
   assert.equal(rows.get('Loss'), undefined);
-  assert.equal(runDescription({ ...listing, figures: { ...evaluated, best: { ...best, step: 120 } } }), 'eval 55% 1.480');
+  assert.equal(runDescription({ ...listing, figures: { ...evaluated, best: { ...best, step: 120 } } }), '55% 1.48 · eval');
 });
 
 test('a long name leaves room for the figures', () => {
   assert.equal(runLabel('baseline'), 'baseline');
-  assert.equal(runLabel('20261128-173532-ember'), '20261128-173532-ember');
-  assert.equal(runLabel('hh-2000 pairs, three epochs, beta 0.3'), 'hh-2000 pai…, beta 0.3');
-  assert.equal([...runLabel('😀'.repeat(40))].length, 22);
+  assert.equal(runLabel('20261128-173532-ember'), '20261128-…532-ember');
+  assert.equal(runLabel('hh-2000 pairs, three epochs, beta 0.3'), 'hh-2000 p… beta 0.3');
+  assert.equal([...runLabel('😀'.repeat(40))].length, 19);
 });
 
 test('ends of several runs are one sentence, which names those that went wrong', () => {
