@@ -90,10 +90,25 @@ class TrainingRun {
         read_adapter();
         check_schedule_fits(steps(), options(), run_json());
         backend_ = make_backend(config_.backend);
+        keep_threads();
         if (options().moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
             throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
                             run_json() + ": training.adam_moments", "Use \"float32\".");
         check_reference_model();
+    }
+
+    /// The number of threads decides the last bits of sums: whoever goes on with the run takes the same.
+    void keep_threads() {
+        if (backend_->name() != "cpu") return;
+        if (config_.backend.threads == 0) {
+            config_.backend.threads = backend_->threads();
+            Fields run = parse_json(read_text(run_json()), run_json());
+            run["runner"]["threads"] = config_.backend.threads;
+            write_text(run_json(), run.dump(2) + "\n");
+        } else if (const int cores = usable_cores(); config_.backend.threads > cores) {
+            std::fprintf(stderr, "warning: the run has %d threads, this machine %d cores: slower here, but the same numbers\n",
+                         config_.backend.threads, cores);
+        }
     }
 
     void read_adapter() {
@@ -182,6 +197,7 @@ class TrainingRun {
             else
                 initialise(*backend_, trainer_->master(), config_.seed);
             trainer_->master_changed();
+            trainer_->take_reference();
         } else if (&trainer_->master() != &*policy_) {
             // A file may hold more digits than the policy's dtype.
             weights.load(*backend_, trainer_->master());
@@ -337,7 +353,8 @@ class TrainingRun {
     bool sample_reference(std::int64_t done) {
         if (options().reference_model.empty()) {
             const Policy& policy = trainer_->policy();
-            return write_sample(done, "reference", *transformer_, starts_after_sft() ? policy.view() : ModelView(policy.base));
+            const bool is_policy = starts_after_sft() || options().reference_is_start_adapter();
+            return write_sample(done, "reference", *transformer_, is_policy ? policy.view() : ModelView(policy.base));
         }
         if (ReferenceModel* kept = trainer_->reference_model())
             return write_sample(done, "reference", kept->transformer(), kept->parameters());
@@ -420,11 +437,12 @@ class TrainingRun {
 
     void export_trained() {
         const NamedTensors& trained = trainer_->master();
-        if (!adapter_) return export_model(folder_ / "export", config_.model, *backend_, trained);
+        const ExportSource source(config_.model, folder_ / "tokenizer");
+        if (!adapter_) return export_model(folder_ / "export", source, *backend_, trained);
         const bool merge = options().merge_adapter;
-        export_adapter(folder_ / (merge ? "adapter" : "export"), config_.model, *options().lora, *backend_, trained);
+        export_adapter(folder_ / (merge ? "adapter" : "export"), source, *options().lora, *backend_, trained);
         if (merge)
-            export_merged(folder_ / "export", config_.model, model_config_, modules_, *backend_, trained);
+            export_merged(folder_ / "export", source, model_config_, modules_, *backend_, trained);
     }
 
     void begin_phase(const char* phase) {
