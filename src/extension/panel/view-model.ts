@@ -61,7 +61,7 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ['Warm-up', warmUpText(training)],
     ['Weight decay', formatOption(training.weight_decay)],
     ['Gradient norm limit', formatOption(training.max_grad_norm)],
-    ['Reference', training.reference],
+    ['Reference', referenceText(training)],
     [
       'Checkpoints',
       training.save_steps === 0
@@ -75,6 +75,11 @@ function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, st
     ...(runner.device === 0 ? [] : [['GPU', formatOption(runner.device)] as [string, string]]),
     ...(runner.cublaslt === '' ? [] : [['cuBLASLt', runner.cublaslt] as [string, string]]),
   ];
+}
+
+function referenceText({ reference, reference_model, adapter_name_or_path, adapter_reference }: RunConfig['training']): string {
+  if (reference_model !== '' || adapter_name_or_path === '') return reference;
+  return `${reference}, ${adapter_reference === 'adapter' ? 'the start adapter' : 'the model below the start adapter'}`;
 }
 
 function warmUpText({ warmup_ratio, warmup_steps }: RunConfig['training']): string {
