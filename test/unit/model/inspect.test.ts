@@ -7,7 +7,7 @@ import { WishboneError } from '../../../src/core/errors.js';
 import { readModelConfig, type ModelConfig } from '../../../src/core/model/config.js';
 import { plain } from '../../../src/core/model/families.js';
 import { inspectModel } from '../../../src/core/model/index.js';
-import { writeSafetensors } from '../../../src/core/safetensors.js';
+import { type Tensor, writeSafetensors } from '../../../src/core/safetensors.js';
 import { config, modelFolder, zeroWeights } from './support.js';
 
 const weights = 640 * 8 + 2 * (8 * 8 + 4 * 8 + 4 * 8 + 8 * 8 + 3 * 8 * 12 + 2 * 8) + 8;
@@ -72,7 +72,8 @@ test('shards: all are found, and none may be missing or lack what the index prom
 
 const configs: readonly [name: string, change: object, what: RegExp, field: string][] = [
   ['another architecture', { architectures: ['MambaForCausalLM'] }, /MambaForCausalLM/, 'architectures'],
-  ['no architecture', { architectures: undefined }, /none/, 'architectures'],
+  ['no model type', { model_type: undefined }, /missing/, 'model_type'],
+  ['another model type alone', { architectures: undefined, model_type: 'mamba' }, /mamba/, 'model_type'],
   ['another model type', { model_type: 'mistral' }, /mistral/, 'model_type'],
   ['another activation', { hidden_act: 'gelu' }, /gelu/, 'hidden_act'],
   ['biases that are no flag', { attention_bias: 'yes' }, /true or false/, 'attention_bias'],
@@ -80,7 +81,7 @@ const configs: readonly [name: string, change: object, what: RegExp, field: stri
   ['another RoPE', { rope_scaling: { type: 'proportional' } }, /proportional/, 'rope_scaling.rope_type'],
   ['a missing size', { hidden_size: undefined }, /missing/, 'hidden_size'],
   ['a size that is text', { vocab_size: '640' }, /"640"/, 'vocab_size'],
-  ['a size of zero', { num_hidden_layers: 0 }, /above 0/, 'num_hidden_layers'],
+  ['a size of zero', { num_hidden_layers: 0 }, /from 1 to 100000, found 0/, 'num_hidden_layers'],
   ['heads that do not share evenly', { num_key_value_heads: 3 }, /evenly/, 'num_key_value_heads'],
   ['an odd head', { head_dim: 3 }, /odd/, 'head_dim'],
 ];
@@ -96,7 +97,7 @@ for (const [name, change, what, field] of configs) {
 
 test('llama3 scaling and plain rope_parameters are accepted', async (t) => {
   for (const rope of [
-    { rope_scaling: { rope_type: 'llama3', factor: 8 } },
+    { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 } },
     { rope_parameters: { rope_type: 'default', rope_theta: 1e4 } },
   ]) {
     await inspectModel(await modelFolder(t, { ...config, ...rope }));
@@ -138,6 +139,51 @@ test('folders that are not whole', async (t) => {
     assert.ok(error.where.endsWith(`/${name}`), error.where);
     assert.ok(error.what.includes(name));
   }
+});
+
+test("a tied model's embedding may be stored as its head, or as both when they are equal", async (t) => {
+  const folder = await modelFolder(t);
+  const file = path.join(folder, 'model.safetensors');
+  const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+  const write = async (change: (tensors: Map<string, Tensor>) => void): Promise<void> => {
+    const tensors = zeroWeights();
+    tensors.set(embedding, { dtype: 'F32', shape: [640, 8], data: new Float32Array(640 * 8).map((_, index) => (index % 7) / 4 - 0.5) });
+    change(tensors);
+    await writeSafetensors(file, { metadata: {}, tensors });
+  };
+  const stored = (tensors: Map<string, Tensor>): Float32Array => tensors.get(embedding)!.data as Float32Array;
+  await write((tensors) => {
+    tensors.set(head, tensors.get(embedding)!);
+    tensors.delete(embedding);
+  });
+  assert.equal((await inspectModel(folder)).parameters, weights);
+  await write((tensors) => void tensors.set(head, tensors.get(embedding)!));
+  assert.equal((await inspectModel(folder)).parameters, weights);
+
+  const another = (values: Float32Array, at: number): Float32Array => values.map((value, index) => (index === at ? 2 : value));
+  const bits = {
+    BF16: (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0]! >>> 16,
+    // Of numbers that are 0 or between 2^-14 and 2^15.
+    F16: (value: number) => {
+      if (value === 0) return 0;
+      const exponent = Math.floor(Math.log2(Math.abs(value)));
+      return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(value) / 2 ** exponent - 1) * 1024);
+    },
+  };
+  for (const dtype of ['BF16', 'F16'] as const) {
+    const halves = (values: Float32Array): Tensor => {
+      const data = new Uint8Array(new Uint16Array([...values].map(bits[dtype])).buffer);
+      return { dtype, shape: [640, 8], data };
+    };
+    await write((tensors) => tensors.set(head, halves(stored(tensors))));
+    assert.deepEqual((await inspectModel(folder)).dtypes, ['F32']);
+    await write((tensors) => tensors.set(head, halves(another(stored(tensors), 640 * 8 - 1))));
+    assert.match((await refused(folder)).what, /another head/);
+  }
+  await write((tensors) => tensors.set(head, { ...tensors.get(embedding)!, data: another(stored(tensors), 0) }));
+  const error = await refused(folder);
+  assert.match(error.what, /another head/);
+  assert.equal(error.where, `${file}, tensor "${head}"`);
 });
 
 test('weights that are cut off, missing, of another shape or type, or not of a Llama', async (t) => {
