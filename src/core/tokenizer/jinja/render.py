@@ -9,15 +9,17 @@ import os
 import re
 import sys
 from datetime import datetime
-from types import BuiltinMethodType
+from itertools import islice
+from sys import monitoring
+from types import BuiltinMethodType, CodeType
 
 import jinja2
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import CallBlock, Node
 from jinja2.runtime import LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
+from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment, safe_range
+from jinja2.utils import Namespace, internal_code
 
 # Set for each request: what `strftime_now` takes for now, or None for the clock.
 fixed_now = None
@@ -63,7 +65,7 @@ class PublicNamespace(Namespace):
     @staticmethod
     def _allow(name):
         if isinstance(name, str) and name.startswith("_"):
-            raise SecurityError(f"a namespace takes no name that begins with an underscore: {name!r}")
+            raise SecurityError(f"a namespace takes no name that begins with an underscore, such as {name!r}")
 
 
 _public_string_methods = {name for name in dir(str) if not name.startswith("_")} - {"format", "format_map"}
@@ -99,16 +101,62 @@ class Environment(ImmutableSandboxedEnvironment):
         return super(Environment, __self).call(__context, __obj, *args, **kwargs)
 
 
-def _tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
+def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _raise_exception(message):
+def raise_exception(message):
     raise TemplateError(message)
 
 
-def _strftime_now(format):
-    return (fixed_now or datetime.now()).strftime(format)
+# Numbers among the directives of strftime: how many places, filled with what.
+_numbers = {
+    **dict.fromkeys("CdgHImMSUVWy", (2, "0")), **dict.fromkeys("ekl", (2, " ")), **dict.fromkeys("suwGY", (1, "0")), "j": (3, "0"),
+}  # fmt: skip
+_texts = frozenset("aAbBcDFhnpPrRtTxXZz")
+_directive = re.compile(r"%([-_0^#]*)(\d*)([EO]?)(.?)", re.DOTALL)
+_modified = {"": _numbers.keys() | _texts, "E": frozenset("cCxXyY"), "O": frozenset("deHImMSuUVwWy")}
+
+
+def strftime_now(format):
+    """The date and time as the C library of Linux writes them; the one this interpreter has knows fewer directives."""
+    now = fixed_now or datetime.now()
+
+    def part(found):
+        whole, flags, width, modifier, letter = found[0], *found.groups()
+        if whole in ("%%", "%f"):
+            return now.strftime(whole)
+        if not letter or letter not in _modified[modifier]:
+            return whole
+        simple = {"k": "%H", "l": "%I", "P": "%p"}.get(letter, "%" + letter)
+        text = now.strftime(simple)
+        if letter == "P":
+            text = text.lower()
+        places, fill = _numbers.get(letter, (0, " "))
+        if letter in _numbers:
+            text = text.lstrip("0 ") or "0"
+        for flag in flags:
+            if flag == "^":
+                text = text.upper()
+            elif flag == "#":
+                text = text.lower() if letter in "pZ" else text.upper()
+            elif flag == "-":
+                places, fill = 0, " "
+            else:
+                fill = "0" if flag == "0" else " "
+        return text.rjust(max(places, int(width or 0)), fill)
+
+    return _directive.sub(part, format) if isinstance(format, str) else now.strftime(format)
+
+
+def limited_range(*args):
+    """The sandbox's `range`, which here would not find out the length of one that 64 bits can count and 32 cannot."""
+    try:
+        return safe_range(*args)
+    except OverflowError:
+        raise OverflowError(
+            f"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MAX_RANGE})."
+        ) from None
 
 
 def _other_each_time(name):
@@ -120,11 +168,12 @@ def _other_each_time(name):
 
 def _environment():
     made = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    made.filters["tojson"] = _tojson
+    made.filters["tojson"] = tojson
     made.filters["random"] = _other_each_time('the filter "random"')
     made.globals.update(
-        raise_exception=_raise_exception,
-        strftime_now=_strftime_now,
+        raise_exception=raise_exception,
+        strftime_now=strftime_now,
+        range=limited_range,
         dict=PlainDict(),
         namespace=PublicNamespace,
         lipsum=_other_each_time("lipsum()"),
@@ -168,9 +217,11 @@ def _objects(values, what):
     return values
 
 
-def _conversations(job):
+def _conversations(job, traced):
     """All texts that one job asks for."""
     template = _template(job["template"])
+    if traced:
+        _trace(template)
     tools = _objects(job["tools"], "tools")
     documents = _objects(job["documents"], "documents")
     start = [_message(message) for message in job["messages"]]
@@ -180,17 +231,41 @@ def _conversations(job):
         os.write(2, b"\0")
         if not start and not part["messages"]:
             raise TemplateError("there is no message to render")
-        context = template.new_context(
-            dict(
-                messages=start + [_message(message) for message in part["messages"]],
-                tools=tools,
-                documents=documents,
-                add_generation_prompt=part["addGenerationPrompt"],
-                **variables,
-            )
+        given = dict(
+            messages=start + [_message(message) for message in part["messages"]],
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=part["addGenerationPrompt"],
+            **variables,
         )
-        texts.append(environment.concat(template.root_render_func(context)))
+        pieces = list(islice(template.root_render_func(template.new_context(given)), _most_pieces))
+        if len(pieces) == _most_pieces or sum(map(len, pieces)) > _most_characters:
+            pieces = _limited(template.root_render_func(template.new_context(given)))
+        texts.append(environment.concat(pieces))
     return texts
+
+
+# Texts with fewer pieces are measured whole, which is faster.
+_most_pieces = 10_000
+_most_characters = 1 << 26
+
+
+class TooLong(Exception):
+    """A text has more characters than it may have. `line`: of the template, where it has too many."""
+
+    def __init__(self, line):
+        self.line = line
+
+
+def _limited(pieces):
+    characters, kept = 0, []
+    for piece in pieces:
+        kept.append(piece)
+        characters += len(piece)
+        if characters > _most_characters:
+            frame = pieces.gi_frame
+            raise TooLong(frame.f_globals["__jinja_template__"].get_corresponding_lineno(frame.f_lineno))
+    return kept
 
 
 def _template_frames(error):
@@ -198,7 +273,7 @@ def _template_frames(error):
     trace = error.__traceback__
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
+        if template is not None and trace.tb_frame.f_code not in internal_code:
             yield trace.tb_lineno, template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
 
@@ -234,8 +309,11 @@ def _loops(source, frames):
 
 def _failure(error, source):
     """What went wrong, for `protocol.ts`. `line` is None where no line of the template is to blame."""
+    name = type(error).__name__
     if isinstance(error, TemplateSyntaxError):
-        return {"kind": "syntax", "message": error.message, "line": error.lineno}
+        return {"kind": "syntax", "error": name, "message": error.message, "line": error.lineno}
+    if isinstance(error, TooLong):
+        return {"kind": "length", "message": "", "line": error.line}
     frames = list(_template_frames(error))
     line = frames[-1][1] if frames else None
     if isinstance(error, KeyboardInterrupt):
@@ -244,57 +322,55 @@ def _failure(error, source):
     if isinstance(error, RecursionError):
         return {"kind": "depth", "message": str(error), "line": line or _compiled_node(error)}
     # This Python counts in 32 bits: a size that does not fit would take more memory than a template may have.
-    if isinstance(error, MemoryError) or (isinstance(error, OverflowError) and re.search("index-sized|ssize_t", str(error))):
+    if isinstance(error, MemoryError) or (isinstance(error, OverflowError) and re.search("index-sized|ssize_t|too long", str(error))):
         return {"kind": "memory", "message": str(error), "line": line}
     if isinstance(error, TemplateError) and not isinstance(error, jinja2.UndefinedError):
-        return {"kind": "refused", "message": str(error), "line": line}
-    return {"kind": "failed", "message": str(error) or type(error).__name__, "line": line, "error": type(error).__name__}
+        return {"kind": "refused", "error": name, "message": str(error), "line": line}
+    return {"kind": "failed", "error": name, "message": str(error) or name, "line": line}
 
 
-def _one(text):
+def _one(text, traced):
     source = ""
     try:
         job = json.loads(text)
         source = job["template"]
-        return _conversations(job)
+        return _conversations(job, traced)
     except BaseException as error:
         return _failure(error, source)
 
 
-def _tracer():
+def _trace(template):
+    """Has every line of a template told before it runs."""
     told = None
 
-    def trace(frame, event, argument):
+    def tell(code, number):
         nonlocal told
-        template = frame.f_globals.get("__jinja_template__")
-        if template is None:
-            return None
-        line = template.get_corresponding_lineno(frame.f_lineno)
+        line = template.get_corresponding_lineno(number)
         if line != told:
             told = line
             os.write(2, b"%d\n" % line)
-        return trace
 
-    return trace
+    monitoring.use_tool_id(monitoring.DEBUGGER_ID, "line of the template")
+    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.LINE, tell)
+    codes = [function.__code__ for function in (template.root_render_func, *template.blocks.values())]
+    for code in codes:
+        monitoring.set_local_events(monitoring.DEBUGGER_ID, code, monitoring.events.LINE)
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
 
 
 def render(jobs, now, traced):
     """Renders jobs, JSON texts on a line each.
 
     now: ISO date and time that `strftime_now` takes for now; empty: the clock's
-    traced: whether to tell of every line (of the template, from 1) before it runs
+    traced: whether to tell of every line (of the template, from 1) before it runs; the interpreter is not used again
     Returns the JSON text of a list: for each job its texts, or an object that says what went wrong.
     A zero byte goes to file 2 before each text.
     """
     global fixed_now
     fixed_now = datetime.fromisoformat(now) if now else None
-    if traced:
-        sys.settrace(_tracer())
-    try:
-        return json.dumps([_one(job) for job in jobs.split("\n")], ensure_ascii=False)
-    finally:
-        sys.settrace(None)
-        gc.collect()
+    results = json.dumps([_one(job, traced) for job in jobs.split("\n")], ensure_ascii=False)
+    gc.collect()
+    return results
 
 
 def _leave_host():
