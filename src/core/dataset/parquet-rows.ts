@@ -1,19 +1,19 @@
 import { WishboneError } from '../errors.js';
+import { ParquetFault } from './parquet/fault.js';
+import { readFooter } from './parquet/footer.js';
+import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
+import type { Field } from './parquet/schema.js';
+import { cellValue, fieldName, NotText } from './parquet/values.js';
 import type { Row } from './rows.js';
 import type { ByteSource } from './source.js';
 
-/** Most bytes of one row group, unpacked; more than one is never in memory. */
-const largestGroup = 2 ** 30;
-
-/** Stands for bytes that should be text and are not, until the row they belong to is known. */
-class NotText {}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Columns of numbers that no chat template sees: decimals in them are numbers. */
+const scoreColumns: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
 
 /**
  * The rows of a Parquet file, one row group in memory at a time. They have no lines; what a column holds is given as
- * JSON would: whole numbers are numbers, and a field of a nested object that is null is left out, because there a
- * Parquet file cannot leave anything out.
+ * pyarrow gives it: floats are floats, whole numbers have all their digits, a structure has all its fields, of which those
+ * that are null are null.
  *
  * @param used columns to read; others stay packed
  * @throws WishboneError for a damaged file, for one without any of those columns, and for row groups that are too large
@@ -21,84 +21,90 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export async function* parquetRows(source: ByteSource, used: readonly string[]): AsyncGenerator<Row> {
   const { file } = source;
   // Loaded when needed: most datasets are JSON.
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
+  const { asyncBufferFromFile, parquetMetadata, parquetReadObjects } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
+  const decoder: Decoder = { read: parquetReadObjects, compressors };
   source.documentShare = 0;
   const buffer = await asyncBufferFromFile(file);
-  const [metadata, names] = await parquetMetadataAsync(buffer)
-    .then((found) => [found, parquetSchema(found).children.map(({ element }) => element.name)] as const)
-    .catch((error: unknown) => {
-      throw damaged(error, file);
-    });
-  const columns = names.filter((name) => used.includes(name));
-  if (columns.length === 0) throw noColumns(names, file);
-  const total = Number(metadata.num_rows);
+  const footer = await readFooter(buffer, parquetMetadata).catch((error: unknown) => {
+    throw damaged(error, file);
+  });
+  const { schema, groups } = footer;
+  const columns = schema.columns.filter((column) => used.includes(column.name) && isOfUse(column));
+  if (columns.length === 0) {
+    throw noColumns(
+      schema.columns.map(({ name }) => name),
+      file,
+    );
+  }
+  for (const column of columns) checkReadable(column, file);
+  const names = new Set(columns.map(({ name }) => name));
+  const total = groups.reduce((sum, { rows }) => sum + rows, 0);
   let row = 0;
-  for (const group of metadata.row_groups) {
-    const rowEnd = row + Number(group.num_rows);
-    const where = `${file}, rows ${row + 1} to ${rowEnd}`;
-    const size = group.columns
-      // Damaged metadata may lack any field, whatever the types say; what is missed here, reading the group finds.
-      .filter(({ meta_data: data }) => columns.includes((data?.path_in_schema as string[] | undefined)?.[0] ?? ''))
-      .reduce((sum, { meta_data: data }) => sum + Number(data?.total_uncompressed_size ?? 0), 0);
-    if (size > largestGroup) {
-      throw new WishboneError(
-        `a row group holds ${(size / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`,
-        where,
-        'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
-      );
-    }
-    const values = await parquetReadObjects({
-      file: buffer,
-      metadata,
-      columns,
-      compressors,
-      rowStart: row,
-      rowEnd,
-      parsers: { stringFromBytes: decode },
-    }).catch((error: unknown) => {
+  for (const group of groups) {
+    if (group.rows === 0) continue;
+    const where = `${file}, rows ${row + 1} to ${row + group.rows}`;
+    const chunks = group.chunks.filter(({ leaf }) => names.has(leaf.path[0] as string));
+    checkSize(groupSize(chunks), where);
+    const cells = await readGroup(buffer, footer, group, columns, chunks, decoder).catch((error: unknown) => {
       throw damaged(error, where);
     });
-    for (const value of values) {
+    for (const own of cells) {
       source.documentShare = (row + 1) / total;
-      yield { row, line: undefined, ...readCells(value, `${file}, row ${row + 1}`) };
+      yield { row, line: undefined, ...readCells(own, columns, `${file}, row ${row + 1}`) };
       row++;
     }
   }
   await source.readThrough();
 }
 
-function decode(bytes: Uint8Array): unknown {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return new NotText();
+/** Where a row comes from is text, or nothing. */
+function isOfUse(column: Field): boolean {
+  return column.name !== 'source' || (column.is === 'leaf' && column.leaf.kind === 'text');
+}
+
+function checkReadable(field: Field, file: string, path = field.name): void {
+  if (field.is === 'refused') {
+    throw new WishboneError(
+      `column "${path}" ${field.what}, which cannot be read`,
+      file,
+      'write the column as text, numbers, lists or structures of them (or as JSON text), or leave it out',
+    );
   }
+  if (field.is === 'list') checkReadable(field.of, file, path);
+  if (field.is === 'struct') for (const own of field.fields) checkReadable(own, file, `${path}.${own.name}`);
+}
+
+function checkSize({ texts, structure }: ReturnType<typeof groupSize>, where: string): void {
+  if (texts <= largestGroup && structure <= largestGroup) return;
+  throw new WishboneError(
+    texts > largestGroup
+      ? `a row group holds ${(texts / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`
+      : `a row group holds lists that take ${(structure / 2 ** 30).toFixed(1)} GiB; at most 1 GiB is read at once`,
+    where,
+    'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
+  );
 }
 
 function readCells(
   cells: Readonly<Record<string, unknown>>,
+  columns: readonly Field[],
   where: string,
 ): { readonly value: unknown } | { readonly error: WishboneError } {
-  const value: Record<string, unknown> = {};
-  for (const [name, cell] of Object.entries(cells)) {
+  const value: [string, unknown][] = [];
+  for (const column of columns) {
+    const { name } = column;
     try {
-      value[name] = asJson(cell);
+      value.push([name, cellValue(cells[fieldName(column.index)], column, scoreColumns.has(name))]);
     } catch (error) {
-      if (!(error instanceof NotText)) throw error;
-      return { error: new WishboneError('not UTF-8', `${where}, field "${name}"`, 'write the text as UTF-8') };
+      const place = `${where}, field "${name}"`;
+      if (error instanceof NotText) return { error: new WishboneError('not UTF-8', place, 'write the text as UTF-8') };
+      if (error instanceof ParquetFault) return { error: damaged(error, place) };
+      if (!(error instanceof SyntaxError)) throw error;
+      return { error: new WishboneError('the column is marked as JSON, but its text is none', place, 'write JSON, or plain text') };
     }
   }
-  return { value };
-}
-
-function asJson(value: unknown): unknown {
-  if (value instanceof NotText) throw value;
-  if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(asJson);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
-  return Object.fromEntries(fields.map(([name, field]) => [name, asJson(field)]));
+  return { value: Object.fromEntries(value) };
 }
 
 function noColumns(names: readonly string[], file: string): WishboneError {
@@ -111,7 +117,8 @@ function noColumns(names: readonly string[], file: string): WishboneError {
 }
 
 function damaged(error: unknown, where: string): WishboneError {
-  const why = error instanceof Error ? error.message : String(error);
+  // Whatever else reading it comes to is said by an error of the decoder, in words that are not for people.
+  const why = error instanceof ParquetFault ? error.message : 'its parts do not fit together';
   return new WishboneError(
     `the Parquet data cannot be read (${why})`,
     where,
