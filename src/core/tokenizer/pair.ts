@@ -187,9 +187,10 @@ export class PairTokenizer {
 
   private checkedTexts(pair: RowPlace, texts: readonly string[] | ChatTemplateError | undefined): Texts {
     if (!(texts instanceof ChatTemplateError)) return texts as Texts;
-    const { what, where, advice, ofMessages } = texts;
-    if (!ofMessages) throw texts;
-    throw new BadRowError(what, `${this.where(pair)}, with ${where}`, advice);
+    const { what, where, advice, fault } = texts;
+    if (fault === 'template') throw texts;
+    const Kind = fault === 'row' ? BadRowError : WishboneError;
+    throw new Kind(what, `${this.where(pair)}, with ${where}`, advice);
   }
 
   private checked(ids: Int32Array, place: RowPlace): Int32Array {

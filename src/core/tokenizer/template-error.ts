@@ -15,8 +15,8 @@ export class ChatTemplateError extends WishboneError {
     what: string,
     where: string,
     advice: string,
-    /** Whether it refuses these messages, and may take others; else the template itself is at fault. */
-    readonly ofMessages: boolean,
+    /** `template`: whatever it is given; `limit`: it takes too much, with this row at least; `row`: it may take others. */
+    readonly fault: 'template' | 'limit' | 'row',
   ) {
     super(what, where, advice);
   }
@@ -36,11 +36,11 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
       `the chat template ${what}${number === undefined ? '' : ` (line ${number} of the template${quote})`}`,
       file,
       'change the template: a conversation is rendered in less than a thousandth of a second as a rule',
-      false,
+      'limit',
     );
   switch (kind) {
     case 'syntax':
-      return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'correct the template', false);
+      return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'correct the template', 'template');
     case 'time':
       return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loops.length === 0 ? '' : `, in the ${loopNames(loops)}`}`);
     case 'memory':
@@ -55,7 +55,7 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
         `the chat template refuses the messages: ${oneLine(message)}${place}`,
         file,
         'change the messages to what the template expects (roles and their order), or the template',
-        true,
+        'row',
       );
   }
 }
