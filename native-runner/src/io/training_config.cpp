@@ -166,6 +166,8 @@ void read_eval(JsonFields& fields, TrainingOptions& options) {
     options.sample_max_new_tokens = fields.integer("sample_max_new_tokens", 1, 4096, 64);
     options.sample_temperature = fields.number("sample_temperature", 0, 1000, 0);
     options.save_steps = fields.integer("save_steps", 0, most);
+    options.save_minutes = fields.number("save_minutes", 0, 1e6, 0);
+    options.save_final = fields.boolean("save_final", true);
     options.save_total_limit = fields.integer("save_total_limit", 0, most);
 }
 

@@ -79,7 +79,9 @@ struct TrainingOptions {
     std::int64_t sample_max_new_tokens = 64;
     double sample_temperature = 0;  ///< 0: greedy
 
-    std::int64_t save_steps = 50;       ///< 0 means only a final checkpoint
+    std::int64_t save_steps = 0;        ///< between checkpoints; 0: not by steps
+    double save_minutes = 0;            ///< between checkpoints; 0: not by time
+    bool save_final = true;             ///< one after the last step too
     std::int64_t save_total_limit = 2;  ///< 0 means all are kept
 };
 

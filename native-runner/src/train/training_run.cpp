@@ -284,6 +284,7 @@ class TrainingRun {
     /// False when stopped.
     bool train(double ceiling) {
         begin_phase("train");
+        since_checkpoint_ = Stopwatch();
         tensorboard_.emplace(folder_, checkpoint_ ? std::optional(trainer_->updates()) : std::nullopt);
         for (std::int64_t done = trainer_->updates();; ++done) {
             if (!pass_from_sft(done)) return stop_at(done);
@@ -295,16 +296,20 @@ class TrainingRun {
             }
             const bool over = done == steps() || best_.should_stop(options());
             if (samples_ && !sample(done, over)) return stop_at(done);
-            const std::int64_t every = options().save_steps;
             if (done > 0 && saved_ != done) {
-                const bool to_be_loaded = is_best && options().load_best_model_at_end;
-                if (over || to_be_loaded || (every > 0 && done % every == 0)) save(done);
+                if (over ? options().save_final : checkpoint_is_due(done)) save(done);
                 else if (is_best) keep_best(done);
             }
             if (over) return true;
             if (StopSignals::requested()) return stop_at(done);
             do_step(done, ceiling);
         }
+    }
+
+    bool checkpoint_is_due(std::int64_t done) const {
+        const std::int64_t every = options().save_steps;
+        const double minutes = options().save_minutes;
+        return (every > 0 && done % every == 0) || (minutes > 0 && since_checkpoint_.seconds() >= 60 * minutes);
     }
 
     bool eval_is_due(std::int64_t done) const {
@@ -407,6 +412,7 @@ class TrainingRun {
         const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
         const std::string path = write_checkpoint(folder_, state, *backend_, *trainer_, options());
         saved_ = step;
+        since_checkpoint_ = Stopwatch();
         saved_best_ = best_.step();
         events_.write("checkpoint", {{"step", step}, {"path", path}});
         events_.sync();
@@ -476,6 +482,7 @@ class TrainingRun {
     std::optional<Checkpoint> checkpoint_;
     BestModel best_;
     std::int64_t saved_ = -1;  ///< step of the newest checkpoint
+    Stopwatch since_checkpoint_;
     std::optional<std::int64_t> saved_best_;  ///< of the best evaluation that it knows of
     std::vector<LoraModule> modules_;  ///< that have an adapter
     std::optional<AdapterWeights> adapter_weights_;  ///< where the adapter starts, unless it is a new one

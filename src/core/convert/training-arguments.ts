@@ -168,6 +168,9 @@ function evaluation(conversion: Conversion, logging: number): void {
 function checkpoints(conversion: Conversion): void {
   const strategy = conversion.take('save_strategy') ?? 'steps';
   const steps = conversion.takeNumber('save_steps') ?? DEFAULTS.saveSteps;
+  // Not by time there, and with one after the last step unless there are none at all.
+  conversion.set('training.save_minutes', 0, 'save_strategy');
+  conversion.set('training.save_final', strategy !== 'no', 'save_strategy');
   if (strategy === 'no') conversion.set('training.save_steps', 0, 'save_strategy');
   else if (strategy !== 'steps')
     conversion.lost('save_strategy', 'checkpoints are every so many steps: training.save_steps');

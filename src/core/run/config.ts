@@ -128,8 +128,12 @@ export interface TrainingOptions {
   readonly sample_max_new_tokens: number;
   /** 0: always the likeliest token. */
   readonly sample_temperature: number;
-  /** Steps between checkpoints; 0 means only the final one. */
+  /** Steps between checkpoints; 0: not by steps. A stop before the end writes one whatever these say. */
   readonly save_steps: number;
+  /** Minutes between checkpoints; 0: not by time. */
+  readonly save_minutes: number;
+  /** Whether the last step has a checkpoint too. The exported model is written anyway, and nothing goes on from there. */
+  readonly save_final: boolean;
   /** Checkpoints kept; 0 means all of them. */
   readonly save_total_limit: number;
 }
@@ -318,7 +322,9 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   sample_count: 4,
   sample_max_new_tokens: 64,
   sample_temperature: 0,
-  save_steps: 50,
+  save_steps: 0,
+  save_minutes: 10,
+  save_final: false,
   save_total_limit: 2,
 };
 
@@ -448,6 +454,8 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   sample_max_new_tokens: { kind: 'integer', min: 1, max: 4096, absent: 64 },
   sample_temperature: { kind: 'number', min: 0, max: 1000, absent: 0 },
   save_steps: { kind: 'integer', min: 0, max: MAX_INT32 },
+  save_minutes: { kind: 'number', min: 0, max: 1e6, absent: 0 },
+  save_final: { kind: 'flag', absent: true },
   save_total_limit: { kind: 'integer', min: 0, max: 10000 },
 };
 

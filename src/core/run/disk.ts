@@ -15,7 +15,7 @@ const SLACK_BYTES = 64 * 2 ** 20;
  * @param parameters weights of the model
  */
 export function diskNeed(parameters: number, training: TrainingOptions): number {
-  const checkpoints = training.save_steps === 0 ? 1 : Math.max(1, training.save_total_limit) + 1;
+  const checkpoints = training.save_steps === 0 && training.save_minutes === 0 ? 1 : Math.max(1, training.save_total_limit) + 1;
   // The weights of the best evaluation: the one kept and the one being written.
   const best = training.eval_steps > 0 ? 2 : 0;
   return parameters * 4 * (1 + 3 * checkpoints + best) + SLACK_BYTES;
@@ -34,7 +34,7 @@ export async function checkDiskSpace(runsFolder: string, parameters: number, tra
   throw new WishboneError(
     `the disk has ${gibibytes(free)} free, but the run may need ${gibibytes(need)}`,
     runsFolder,
-    'free some space, or lower save_total_limit or raise save_steps',
+    'free some space, or lower save_total_limit or have checkpoints written less often (save_minutes, save_steps)',
     ExitCode.cannotWrite,
   );
 }

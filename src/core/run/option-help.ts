@@ -73,7 +73,9 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   sample_count: 'prompts that are completed',
   sample_max_new_tokens: 'most tokens of a completion',
   sample_temperature: '0: always the likeliest token',
-  save_steps: 'steps between checkpoints; 0: only the last',
+  save_steps: 'steps between checkpoints; 0: by time alone',
+  save_minutes: 'minutes between checkpoints; 0: by steps alone',
+  save_final: 'also write a checkpoint after the last step, which nothing goes on from',
   save_total_limit: 'checkpoints kept; 0: all',
 };
 

@@ -37,7 +37,7 @@ export const PRESETS: readonly Preset[] = [
     label: 'As TRL',
     description: "TRL's own defaults: no warm-up, 8 pairs a step, 3 epochs, a checkpoint every 500 steps",
     plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
-    training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_total_limit: 0 },
+    training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_minutes: 0, save_final: true, save_total_limit: 0 },
   },
 ];
 
