@@ -24,7 +24,7 @@ const OPENINGS = 5;
 
 /** What is opened, by which command, and what shows that it is there. */
 const PANELS = {
-  run: { command: 'Wishbone: Open Run', there: 'main#run .chart canvas' },
+  run: { command: 'Wishbone: Open Run', there: 'main#run .chart .canvas canvas' },
   mask: { command: 'Wishbone: Inspect Masks…', there: 'main#mask .side-figures tbody td' },
   packing: { command: 'Wishbone: Show Packing…', there: 'main#packing .side-figures tbody td' },
 };

@@ -33,7 +33,7 @@ const PICTURES = {
     await workbench.command('Wishbone: Focus on Runs View');
     await workbench.command('Wishbone: Open Run');
     await workbench.pick(RUN);
-    const frame = await workbench.webview('main#run .chart canvas');
+    const frame = await workbench.webview('main#run .chart .canvas canvas');
     await until('the curves are there', async () => (await frame.locator('.figures dd').first().innerText()) !== '');
   },
   async mask({ workbench }) {

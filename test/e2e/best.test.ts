@@ -109,3 +109,19 @@ step('the panel shows evaluation and best, warns, and exports the best with one 
   assert.equal(await frame.locator('vscode-button', { hasText: 'Export Best' }).count(), 0, 'done once');
   await until('it is said where', async () => (await workbench.notifications()).some((text) => text.includes('The best model of too far')));
 });
+
+step('a run whose evaluation becomes worse is warned of while it goes, and stops with its best exported', async () => {
+  await workbench.clearNotifications();
+  const options = ['--model', 'tiny-llama', '--name', 'ever further', '--epochs', '400', '--batch-size', '8', '--learning-rate', '1e-3'];
+  const evaluation = ['--eval-dataset', 'other.jsonl', '--eval-steps', '4', '--save-steps', '0', '--backend', 'cpu', '--detach'];
+  await promisify(execFile)(process.execPath, [cli, 'train', 'few.jsonl', ...options, ...evaluation], { cwd: session.workspace });
+  const running = (await runsIn(session.workspace)).find(({ folder }) => folder !== run.folder)!;
+  await until('it is warned of', async () => (await workbench.notifications()).some((text) => /ever further: evaluation has become worse since step \d+/.test(text)));
+  await workbench.page.locator('.notification-list-item .monaco-button', { hasText: 'Stop and Export Best' }).click();
+  await until('it has stopped', async () => (await running.ofType('stopped')).length === 1);
+  const evals = (await running.ofType('eval')) as unknown as Evaluation[];
+  const name = `step-${String(evals.filter((event) => event.best).at(-1)!.step).padStart(6, '0')}`;
+  await until('its best is exported', () => access(join(running.folder, 'exports', name, 'model.safetensors')).then(() => true));
+  assert.equal(await running.alive(), false);
+  await until('it is said where', async () => (await workbench.notifications()).some((text) => text.includes(`exports/${name}`)));
+});

@@ -77,7 +77,7 @@ export class RunPanel {
     return frame.locator('.chart').evaluateAll((charts) =>
       Object.fromEntries(
         charts.slice(0, 3).map((chart) => {
-          const canvas = chart.querySelector('canvas') as HTMLCanvasElement;
+          const canvas = chart.querySelector('.canvas canvas') as HTMLCanvasElement;
           const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width || 1, canvas.height || 1);
           let coloured = 0;
           for (let i = 0; i < data.length; i += 4) {
@@ -93,6 +93,6 @@ export class RunPanel {
   /** The canvases' pictures, as data URLs: equal when nothing was drawn in between. */
   async pictures(): Promise<string[]> {
     const frame = await this.#frame();
-    return frame.locator('.chart canvas').evaluateAll((all) => all.slice(0, 3).map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
+    return frame.locator('.chart .canvas canvas').evaluateAll((all) => all.slice(0, 3).map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
   }
 }
