@@ -2,6 +2,7 @@
 // No root is needed for that, and nothing outside the repository is touched.
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hasPip } from './pip.mjs';
 import { Failure, read, root, run, which } from './shell.mjs';
 
 const oldest = 13;
@@ -59,8 +60,6 @@ const installedToolkit = () => {
 export function mayHaveToolkit() {
   return (installedToolkit() ?? systemToolkit()) !== undefined || hasPip();
 }
-
-const hasPip = () => read('python3', ['-m', 'pip', '--version']) !== undefined;
 
 /**
  * Folder that holds bin/nvcc of CUDA 13.0 or newer: the system's toolkit if there is one, else the wheels'.

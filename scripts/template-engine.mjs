@@ -2,9 +2,10 @@
 // Starting Python and importing Jinja2 takes seconds, so both are done once, here, and the interpreter's memory is kept:
 // .cache/template-engine/python.memory. `node scripts/template-engine.mjs`, or import { templateEngine }.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure, isScript, main, read, root, run } from './shell.mjs';
+import { fetchWheels, hasPip, platform } from './pip.mjs';
+import { isScript, main, root } from './shell.mjs';
 
 const folder = join(root, '.cache', 'template-engine');
 const memory = join(folder, 'python.memory');
@@ -20,8 +21,6 @@ const wheels = [
   'jinja2==3.1.6 --hash=sha256:85ece4451f492d0c13c5dd7c13a64681a86afae63a5f347908daf103ce6d2f67',
   'markupsafe==3.0.4 --hash=sha256:6da83a088f8ef93b2d483a8232a4dbf4d69d3d8496b568a03c56becac43e1808',
 ];
-const platform = ['--platform', 'manylinux2014_x86_64', '--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none'];
-
 /** All that templates commonly need; what else there is in Python's library is imported when a template asks for it. */
 const imports = `
 import _strptime, encodings.unicode_escape, gc, json, os, pprint, re, sys, unicodedata
@@ -37,14 +36,12 @@ const versionOf = (name) => JSON.parse(readFileSync(join(root, 'node_modules', n
 
 /** Says what the memory was made of; another text means that it has to be made again. */
 const ingredients = () =>
-  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), wheels, platform, imports, make.toString()])).digest('hex');
+  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), wheels, platform, imports, memoryOf.toString()])).digest('hex');
 
 const isMade = () => existsSync(memory) && existsSync(note) && readFileSync(note, 'utf8') === ingredients();
 
 /** Whether nothing has to be fetched, or pip is there to fetch it. */
 export const mayHaveTemplateEngine = () => isMade() || hasPip();
-
-const hasPip = () => read('python3', ['-m', 'pip', '--version']) !== undefined;
 
 /**
  * Files of the engine, made where they are missing.
@@ -62,18 +59,10 @@ export async function templateEngine() {
 }
 
 async function make() {
-  if (!hasPip()) {
-    throw new Failure('Jinja2 is fetched with pip, which is missing. Install it:  apt install python3-pip');
-  }
   console.log('template engine: fetching Jinja2 from PyPI, starting Python once');
   const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(fresh, { recursive: true });
-  const requirements = join(fresh, 'requirements.txt');
-  writeFileSync(requirements, `${wheels.join('\n')}\n`);
-  const quiet = ['--disable-pip-version-check', '--no-input', '--progress-bar', 'off', '--quiet'];
-  const exactly = ['--require-hashes', '--no-deps', '--only-binary=:all:', ...platform];
-  await run('python3', ['-m', 'pip', 'download', ...quiet, ...exactly, '--dest', fresh, '-r', requirements], { quiet: true });
+  await fetchWheels(wheels, fresh);
   writeFileSync(join(fresh, 'python.memory'), await memoryOf(fresh));
   writeFileSync(join(fresh, 'made-of'), ingredients());
   rmSync(folder, { recursive: true, force: true });

@@ -79,6 +79,8 @@ export interface RenderFailure {
     | 'memory'
     | 'depth';
   readonly message: string;
+  /** Class of Python's exception. */
+  readonly error?: string;
   /** Line of the template, from 1. */
   readonly line?: number | null;
   /** Variables of the loops that took too long, the outermost first. */

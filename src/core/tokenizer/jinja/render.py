@@ -16,8 +16,8 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import CallBlock, Node
 from jinja2.runtime import LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Namespace
+from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment, safe_range
+from jinja2.utils import Namespace, internal_code
 
 # Set for each request: what `strftime_now` takes for now, or None for the clock.
 fixed_now = None
@@ -63,7 +63,7 @@ class PublicNamespace(Namespace):
     @staticmethod
     def _allow(name):
         if isinstance(name, str) and name.startswith("_"):
-            raise SecurityError(f"a namespace takes no name that begins with an underscore: {name!r}")
+            raise SecurityError(f"a namespace takes no name that begins with an underscore, such as {name!r}")
 
 
 _public_string_methods = {name for name in dir(str) if not name.startswith("_")} - {"format", "format_map"}
@@ -99,16 +99,62 @@ class Environment(ImmutableSandboxedEnvironment):
         return super(Environment, __self).call(__context, __obj, *args, **kwargs)
 
 
-def _tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
+def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _raise_exception(message):
+def raise_exception(message):
     raise TemplateError(message)
 
 
-def _strftime_now(format):
-    return (fixed_now or datetime.now()).strftime(format)
+# Numbers among the directives of strftime: how many places, filled with what.
+_numbers = {
+    **dict.fromkeys("CdgHImMSUVWy", (2, "0")), **dict.fromkeys("ekl", (2, " ")), **dict.fromkeys("suwGY", (1, "0")), "j": (3, "0"),
+}  # fmt: skip
+_texts = frozenset("aAbBcDFhnpPrRtTxXZz")
+_directive = re.compile(r"%([-_0^#]*)(\d*)([EO]?)(.?)", re.DOTALL)
+_modified = {"": _numbers.keys() | _texts, "E": frozenset("cCxXyY"), "O": frozenset("deHImMSuUVwWy")}
+
+
+def strftime_now(format):
+    """The date and time as the C library of Linux writes them; the one this interpreter has knows fewer directives."""
+    now = fixed_now or datetime.now()
+
+    def part(found):
+        whole, flags, width, modifier, letter = found[0], *found.groups()
+        if whole in ("%%", "%f"):
+            return now.strftime(whole)
+        if not letter or letter not in _modified[modifier]:
+            return whole
+        simple = {"k": "%H", "l": "%I", "P": "%p"}.get(letter, "%" + letter)
+        text = now.strftime(simple)
+        if letter == "P":
+            text = text.lower()
+        places, fill = _numbers.get(letter, (0, " "))
+        if letter in _numbers:
+            text = text.lstrip("0 ") or "0"
+        for flag in flags:
+            if flag == "^":
+                text = text.upper()
+            elif flag == "#":
+                text = text.lower() if letter in "pZ" else text.upper()
+            elif flag == "-":
+                places, fill = 0, " "
+            else:
+                fill = "0" if flag == "0" else " "
+        return text.rjust(max(places, int(width or 0)), fill)
+
+    return _directive.sub(part, format) if isinstance(format, str) else now.strftime(format)
+
+
+def limited_range(*args):
+    """The sandbox's `range`, which here would not find out the length of one that 64 bits can count and 32 cannot."""
+    try:
+        return safe_range(*args)
+    except OverflowError:
+        raise OverflowError(
+            f"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MAX_RANGE})."
+        ) from None
 
 
 def _other_each_time(name):
@@ -120,11 +166,12 @@ def _other_each_time(name):
 
 def _environment():
     made = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-    made.filters["tojson"] = _tojson
+    made.filters["tojson"] = tojson
     made.filters["random"] = _other_each_time('the filter "random"')
     made.globals.update(
-        raise_exception=_raise_exception,
-        strftime_now=_strftime_now,
+        raise_exception=raise_exception,
+        strftime_now=strftime_now,
+        range=limited_range,
         dict=PlainDict(),
         namespace=PublicNamespace,
         lipsum=_other_each_time("lipsum()"),
@@ -198,7 +245,7 @@ def _template_frames(error):
     trace = error.__traceback__
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
+        if template is not None and trace.tb_frame.f_code not in internal_code:
             yield trace.tb_lineno, template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
 
@@ -234,8 +281,9 @@ def _loops(source, frames):
 
 def _failure(error, source):
     """What went wrong, for `protocol.ts`. `line` is None where no line of the template is to blame."""
+    name = type(error).__name__
     if isinstance(error, TemplateSyntaxError):
-        return {"kind": "syntax", "message": error.message, "line": error.lineno}
+        return {"kind": "syntax", "error": name, "message": error.message, "line": error.lineno}
     frames = list(_template_frames(error))
     line = frames[-1][1] if frames else None
     if isinstance(error, KeyboardInterrupt):
@@ -247,8 +295,8 @@ def _failure(error, source):
     if isinstance(error, MemoryError) or (isinstance(error, OverflowError) and re.search("index-sized|ssize_t", str(error))):
         return {"kind": "memory", "message": str(error), "line": line}
     if isinstance(error, TemplateError) and not isinstance(error, jinja2.UndefinedError):
-        return {"kind": "refused", "message": str(error), "line": line}
-    return {"kind": "failed", "message": str(error) or type(error).__name__, "line": line, "error": type(error).__name__}
+        return {"kind": "refused", "error": name, "message": str(error), "line": line}
+    return {"kind": "failed", "error": name, "message": str(error) or name, "line": line}
 
 
 def _one(text):
