@@ -45,6 +45,8 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
       return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loops.length === 0 ? '' : `, in the ${loopNames(loops)}`}`);
     case 'memory':
       return limit(`takes more than ${engineLimits.memory / 2 ** 20} MiB of memory and was stopped`);
+    case 'length':
+      return limit('writes a text of more than 64 million characters and was stopped');
     case 'depth':
       return limit('nests too deeply and was stopped: a macro calls itself, or lists hold lists, without an end');
     case 'refused':

@@ -75,9 +75,9 @@ export class TemplateEngine {
     if (jobs.length > 1) return jobs.flatMap((job) => this.some([job], now));
     // An operation that breaks the interpreter or cannot be interrupted tells no line; traced, the template told it before.
     const traced = this.ask({ jobs: jobs.join('\n'), now, traced: true });
-    if (traced.type === 'rendered') return JSON.parse(traced.results) as RenderResult[];
-    const { type, line } = traced;
-    return [{ kind: type === 'lost' ? 'depth' : 'time', message: '', ...(line > 0 ? { line } : {}) }];
+    this.close();
+    const line = traced.type === 'rendered' ? 0 : traced.line;
+    return [{ kind: answer.type === 'lost' ? 'depth' : 'time', message: '', ...(line > 0 ? { line } : {}) }];
   }
 
   private ask(request: RenderRequest): Outcome {

@@ -77,6 +77,7 @@ export interface RenderFailure {
     /** A limit was reached. */
     | 'time'
     | 'memory'
+    | 'length'
     | 'depth';
   readonly message: string;
   /** Class of Python's exception. */

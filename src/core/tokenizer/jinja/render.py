@@ -9,7 +9,9 @@ import os
 import re
 import sys
 from datetime import datetime
-from types import BuiltinMethodType
+from itertools import islice
+from sys import monitoring
+from types import BuiltinMethodType, CodeType
 
 import jinja2
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
@@ -215,9 +217,11 @@ def _objects(values, what):
     return values
 
 
-def _conversations(job):
+def _conversations(job, traced):
     """All texts that one job asks for."""
     template = _template(job["template"])
+    if traced:
+        _trace(template)
     tools = _objects(job["tools"], "tools")
     documents = _objects(job["documents"], "documents")
     start = [_message(message) for message in job["messages"]]
@@ -227,17 +231,41 @@ def _conversations(job):
         os.write(2, b"\0")
         if not start and not part["messages"]:
             raise TemplateError("there is no message to render")
-        context = template.new_context(
-            dict(
-                messages=start + [_message(message) for message in part["messages"]],
-                tools=tools,
-                documents=documents,
-                add_generation_prompt=part["addGenerationPrompt"],
-                **variables,
-            )
+        given = dict(
+            messages=start + [_message(message) for message in part["messages"]],
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=part["addGenerationPrompt"],
+            **variables,
         )
-        texts.append(environment.concat(template.root_render_func(context)))
+        pieces = list(islice(template.root_render_func(template.new_context(given)), _most_pieces))
+        if len(pieces) == _most_pieces or sum(map(len, pieces)) > _most_characters:
+            pieces = _limited(template.root_render_func(template.new_context(given)))
+        texts.append(environment.concat(pieces))
     return texts
+
+
+# Texts with fewer pieces are measured whole, which is faster.
+_most_pieces = 10_000
+_most_characters = 1 << 26
+
+
+class TooLong(Exception):
+    """A text has more characters than it may have. `line`: of the template, where it has too many."""
+
+    def __init__(self, line):
+        self.line = line
+
+
+def _limited(pieces):
+    characters, kept = 0, []
+    for piece in pieces:
+        kept.append(piece)
+        characters += len(piece)
+        if characters > _most_characters:
+            frame = pieces.gi_frame
+            raise TooLong(frame.f_globals["__jinja_template__"].get_corresponding_lineno(frame.f_lineno))
+    return kept
 
 
 def _template_frames(error):
@@ -284,6 +312,8 @@ def _failure(error, source):
     name = type(error).__name__
     if isinstance(error, TemplateSyntaxError):
         return {"kind": "syntax", "error": name, "message": error.message, "line": error.lineno}
+    if isinstance(error, TooLong):
+        return {"kind": "length", "message": "", "line": error.line}
     frames = list(_template_frames(error))
     line = frames[-1][1] if frames else None
     if isinstance(error, KeyboardInterrupt):
@@ -292,57 +322,55 @@ def _failure(error, source):
     if isinstance(error, RecursionError):
         return {"kind": "depth", "message": str(error), "line": line or _compiled_node(error)}
     # This Python counts in 32 bits: a size that does not fit would take more memory than a template may have.
-    if isinstance(error, MemoryError) or (isinstance(error, OverflowError) and re.search("index-sized|ssize_t", str(error))):
+    if isinstance(error, MemoryError) or (isinstance(error, OverflowError) and re.search("index-sized|ssize_t|too long", str(error))):
         return {"kind": "memory", "message": str(error), "line": line}
     if isinstance(error, TemplateError) and not isinstance(error, jinja2.UndefinedError):
         return {"kind": "refused", "error": name, "message": str(error), "line": line}
     return {"kind": "failed", "error": name, "message": str(error) or name, "line": line}
 
 
-def _one(text):
+def _one(text, traced):
     source = ""
     try:
         job = json.loads(text)
         source = job["template"]
-        return _conversations(job)
+        return _conversations(job, traced)
     except BaseException as error:
         return _failure(error, source)
 
 
-def _tracer():
+def _trace(template):
+    """Has every line of a template told before it runs."""
     told = None
 
-    def trace(frame, event, argument):
+    def tell(code, number):
         nonlocal told
-        template = frame.f_globals.get("__jinja_template__")
-        if template is None:
-            return None
-        line = template.get_corresponding_lineno(frame.f_lineno)
+        line = template.get_corresponding_lineno(number)
         if line != told:
             told = line
             os.write(2, b"%d\n" % line)
-        return trace
 
-    return trace
+    monitoring.use_tool_id(monitoring.DEBUGGER_ID, "line of the template")
+    monitoring.register_callback(monitoring.DEBUGGER_ID, monitoring.events.LINE, tell)
+    codes = [function.__code__ for function in (template.root_render_func, *template.blocks.values())]
+    for code in codes:
+        monitoring.set_local_events(monitoring.DEBUGGER_ID, code, monitoring.events.LINE)
+        codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
 
 
 def render(jobs, now, traced):
     """Renders jobs, JSON texts on a line each.
 
     now: ISO date and time that `strftime_now` takes for now; empty: the clock's
-    traced: whether to tell of every line (of the template, from 1) before it runs
+    traced: whether to tell of every line (of the template, from 1) before it runs; the interpreter is not used again
     Returns the JSON text of a list: for each job its texts, or an object that says what went wrong.
     A zero byte goes to file 2 before each text.
     """
     global fixed_now
     fixed_now = datetime.fromisoformat(now) if now else None
-    if traced:
-        sys.settrace(_tracer())
-    try:
-        return json.dumps([_one(job) for job in jobs.split("\n")], ensure_ascii=False)
-    finally:
-        sys.settrace(None)
-        gc.collect()
+    results = json.dumps([_one(job, traced) for job in jobs.split("\n")], ensure_ascii=False)
+    gc.collect()
+    return results
 
 
 def _leave_host():
