@@ -24,13 +24,13 @@ export async function serveTemplates({ shared, files, limits, port }: EngineTask
   const watch = new Stopwatch(state, limits.time);
   try {
     const python = await startPython(files, limits, watch);
-    port.on('message', ({ jobs, now, traced }: RenderRequest) => {
+    port.on('message', ({ templates, jobs, now, traced }: RenderRequest) => {
       Atomics.store(state, SharedState.begun, 0);
       Atomics.store(state, SharedState.line, 0);
       watch.limit = traced ? tracedTimes * limits.time : limits.time;
       watch.start();
       try {
-        send({ type: 'rendered', results: python.render(jobs, now, traced) });
+        send({ type: 'rendered', results: python.render(JSON.stringify(templates), jobs, now, traced) });
       } catch (error) {
         lost(error);
       }
