@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { WishboneError } from '../../errors.js';
 import { engineInstallation } from './files.js';
 import {
   SharedState,
@@ -37,7 +39,7 @@ export class TemplateEngine {
   /**
    * @param now ISO date and time for `strftime_now`, by default the clock's
    * @returns what became of each
-   * @throws Error when the engine cannot be started
+   * @throws WishboneError when the engine cannot be started
    */
   render(jobs: readonly RenderJob[], now = ''): RenderResult[] {
     const results: RenderResult[] = [];
@@ -118,7 +120,11 @@ class EngineThread {
     const answer = this.receive(longestStart);
     if (answer?.type === 'ready') return;
     this.end();
-    throw new Error(`the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'no answer'}`);
+    throw new WishboneError(
+      `the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'it does not answer'}`,
+      path.dirname(files.memory),
+      'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
+    );
   }
 
   ask(request: RenderRequest): Outcome {

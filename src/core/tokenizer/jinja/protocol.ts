@@ -31,13 +31,11 @@ export interface EngineLimits {
 export const SharedState = {
   /** Answers so far; waited on. */
   answers: 0,
-  /** Texts begun since the request came. */
-  begun: 1,
   /** Goes on while the interpreter can be interrupted. */
-  beats: 2,
+  beats: 1,
   /** Line of the template that runs, in a traced request. */
-  line: 3,
-  length: 4,
+  line: 2,
+  length: 3,
 } as const;
 
 /** Asks for the texts of jobs. */

@@ -182,6 +182,8 @@ def _environment():
 
 
 environment = _environment()
+# Python's 1,000, and room for the calls that the short ways of `Environment` add.
+sys.setrecursionlimit(1_250)
 # By text. A thread works with one model's templates, or two.
 _compiled = {}
 

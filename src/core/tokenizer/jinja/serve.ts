@@ -25,7 +25,6 @@ export async function serveTemplates({ shared, files, limits, port }: EngineTask
   try {
     const python = await startPython(files, limits, watch);
     port.on('message', ({ templates, jobs, now, traced }: RenderRequest) => {
-      Atomics.store(state, SharedState.begun, 0);
       Atomics.store(state, SharedState.line, 0);
       watch.limit = traced ? tracedTimes * limits.time : limits.time;
       watch.start();
@@ -70,9 +69,7 @@ class Stopwatch implements Watcher {
   /** `render.py` writes a zero before each text, and lines when it traces. */
   wrote(bytes: Uint8Array): void {
     Atomics.add(this.state, SharedState.beats, 1);
-    if (bytes[0] === 0) {
-      Atomics.add(this.state, SharedState.begun, 1);
-      this.start();
-    } else Atomics.store(this.state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
+    if (bytes[0] === 0) this.start();
+    else Atomics.store(this.state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
   }
 }
