@@ -113,7 +113,7 @@ export class ChatTemplate {
       `the model has several chat templates (${[...named.keys()].sort().join(', ')}), and none is named "default"`,
       first.file,
       'name one of them "default", or choose one with the field "chat_template" of chat_template_kwargs',
-      true,
+      false,
     );
   }
 }

@@ -32,7 +32,7 @@ export function templateArguments({ tools, documents, kwargs = {} }: ChatContext
       `chat_template_kwargs cannot hold "${name}": ${why}`,
       'field "chat_template_kwargs"',
       'leave it out; give only what the chat template itself reads, such as enable_thinking',
-      false,
+      true,
     );
   const taken = { tools: tools ?? null, documents: documents ?? null, chat_template: null as string | null };
   const variables: [string, unknown][] = [];

@@ -190,8 +190,10 @@ test('a pair brings its tools, documents and variables to all three texts', asyn
   assert.equal(tokenizer.decode(rejected), '3Dhi<think></think>no');
   const bad: PairText = { ...pair, chatTemplateKwargs: { tokenize: false }, line: 7 };
   assert.match(refused(() => pairs.tokenize(bad)).where, /^pairs\.jsonl:7, with field "chat_template_kwargs"$/);
-  const outcomes = pairs.tokenizeAll([pair, { ...pair, kind: 'text', prompt: 'a', chosen: 'b', rejected: 'c' }, bad]);
-  assert.equal(outcomes.next().value?.kind, 'pair');
-  assert.equal(outcomes.next().value?.kind, 'pair');
-  assert.throws(() => outcomes.next(), /chat_template_kwargs cannot hold "tokenize"/);
+  const outcomes = pairs.tokenizeEach([pair, { ...pair, kind: 'text', prompt: 'a', chosen: 'b', rejected: 'c' }, bad]);
+  assert.deepEqual(outcomes.map((outcome) => (outcome instanceof WishboneError ? outcome.what.slice(0, 40) : outcome.kind)), [
+    'pair',
+    'pair',
+    'chat_template_kwargs cannot hold "tokeni',
+  ]);
 });
