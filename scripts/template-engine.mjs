@@ -32,11 +32,20 @@ jinja2.sandbox.ImmutableSandboxedEnvironment(extensions=[jinja2.ext.loopcontrols
 gc.collect()
 `;
 
+/** Licences that wheels bring. */
+const licenceTexts = `
+import glob
+"".join(
+    "\\n" + "-" * 80 + "\\n" + name.split("/")[-3] + "\\n\\n" + open(name).read()
+    for name in sorted(glob.glob(jinja2.__path__[0] + "/../*.dist-info/licenses/*"))
+)
+`;
+
 const versionOf = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
 
 /** Says what the memory was made of; another text means that it has to be made again. */
 const ingredients = () =>
-  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), wheels, platform, imports, memoryOf.toString()])).digest('hex');
+  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), wheels, platform, imports, interpreter.toString()])).digest('hex');
 
 const isMade = () => existsSync(memory) && existsSync(note) && readFileSync(note, 'utf8') === ingredients();
 
@@ -53,6 +62,7 @@ export async function templateEngine() {
   if (!isMade()) await make();
   return {
     'python.memory': memory,
+    'licences.txt': join(folder, 'licences.txt'),
     ...Object.fromEntries(parts.map((name) => [name, join(pyodide, name)])),
     'render.py': join(root, 'src/core/tokenizer/jinja/render.py'),
   };
@@ -63,14 +73,16 @@ async function make() {
   const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
   await fetchWheels(wheels, fresh);
-  writeFileSync(join(fresh, 'python.memory'), await memoryOf(fresh));
+  const { memory, licences } = await interpreter(fresh);
+  writeFileSync(join(fresh, 'python.memory'), memory);
+  writeFileSync(join(fresh, 'licences.txt'), licences);
   writeFileSync(join(fresh, 'made-of'), ingredients());
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);
 }
 
-/** Memory of an interpreter that has imported what lies in a folder's wheels. */
-async function memoryOf(fresh) {
+/** An interpreter's memory when it has imported what lies in a folder's wheels, and the licences of all that is in it. */
+async function interpreter(fresh) {
   // Not at the top of the file: setup may have to install it first.
   const { loadPyodide } = await import('pyodide');
   const { default: createPyodideModule } = await import('pyodide/pyodide.asm.mjs');
@@ -86,7 +98,9 @@ async function memoryOf(fresh) {
     python.unpackArchive(new Uint8Array(readFileSync(join(fresh, wheel))), 'wheel');
   }
   python.runPython(imports);
-  return python.makeMemorySnapshot();
+  const licences = python.runPython(licenceTexts);
+  const from = `Pyodide ${versionOf('pyodide')} (MPL-2.0, https://github.com/pyodide/pyodide) with Python ${python.runPython('sys.version.split()[0]')}\n(PSF-2.0, https://github.com/python/cpython)`;
+  return { memory: python.makeMemorySnapshot(), licences: `${from}\n${licences}` };
 }
 
 if (isScript(import.meta.url)) await main(templateEngine);

@@ -1,7 +1,7 @@
 import type { Message } from '../dataset/index.js';
 import { exactText } from '../exact-json/index.js';
 import { templateEngine } from './jinja/engine.js';
-import type { RenderJob, RenderResult } from './jinja/protocol.js';
+import type { RenderInput, RenderJob, RenderResult } from './jinja/protocol.js';
 import { templateArguments, type TemplateArguments } from './template-arguments.js';
 import { ChatTemplateError, templateError, type TemplateText } from './template-error.js';
 
@@ -50,8 +50,8 @@ export class ChatTemplate {
   check(): void {
     for (const { text, file } of this.named.values()) {
       if (this.checked.has(text)) continue;
-      const job: RenderJob = { template: text, messages: [], tools: null, documents: null, variables: {}, parts: [] };
-      const [result] = templateEngine().render([exactText(job)]);
+      const input: RenderInput = { messages: [], tools: null, documents: null, variables: {}, parts: [] };
+      const [result] = templateEngine().render([{ template: text, input: exactText(input) }]);
       if (result !== undefined && 'kind' in result) throw templateError(result, { text, file });
       this.checked.add(text);
     }
@@ -83,25 +83,24 @@ export class ChatTemplate {
   }
 
   /** What the engine is asked for, or why it is not. */
-  private job(input: ChatInputs): { job?: string; template?: TemplateText; error?: ChatTemplateError } {
+  private job(asked: ChatInputs): { job?: RenderJob; template?: TemplateText; error?: ChatTemplateError } {
     let given: TemplateArguments;
     let template: TemplateText;
     try {
-      given = templateArguments(input);
+      given = templateArguments(asked);
       template = this.chosen(given);
     } catch (error) {
       if (error instanceof ChatTemplateError) return { error };
       throw error;
     }
-    const job = {
-      template: template.text,
-      messages: input.messages,
+    const input = {
+      messages: asked.messages,
       tools: given.tools,
       documents: given.documents,
-      variables: { ...input.specialTokens, ...given.variables },
-      parts: input.parts,
-    } satisfies RenderJob;
-    return { job: exactText(job), template };
+      variables: { ...asked.specialTokens, ...given.variables },
+      parts: asked.parts,
+    } satisfies RenderInput;
+    return { job: { template: template.text, input: exactText(input) }, template };
   }
 
   /** As `get_chat_template`: one asked for by name or text, one for tools where there are tools, else the default. */

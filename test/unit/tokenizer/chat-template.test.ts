@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import type { PairText } from '../../../src/core/dataset/index.js';
-import { BadRowError, WishboneError } from '../../../src/core/errors.js';
+import { WishboneError } from '../../../src/core/errors.js';
 import { ChatTemplate, type ChatInput } from '../../../src/core/tokenizer/chat-template.js';
 import { ModelTokenizer, PairTokenizer, tokenizerHash } from '../../../src/core/tokenizer/index.js';
 import { templateEngine } from '../../../src/core/tokenizer/jinja/engine.js';
@@ -190,10 +190,10 @@ test('a pair brings its tools, documents and variables to all three texts', asyn
   assert.equal(tokenizer.decode(rejected), '3Dhi<think></think>no');
   const bad: PairText = { ...pair, chatTemplateKwargs: { tokenize: false }, line: 7 };
   assert.match(refused(() => pairs.tokenize(bad)).where, /^pairs\.jsonl:7, with field "chat_template_kwargs"$/);
-  const all: PairText[] = [pair, { ...pair, kind: 'text', prompt: 'a', chosen: 'b', rejected: 'c' }, bad];
-  const [first, second, third] = pairs.tokenizeEach(all);
-  for (const outcome of [first, second]) assert.ok(outcome !== undefined && 'kind' in outcome && outcome.kind === 'pair');
-  assert.ok(third instanceof BadRowError);
-  assert.match(third.what, /chat_template_kwargs cannot hold "tokenize"/);
-  assert.throws(() => pairs.tokenizeAll(all), /chat_template_kwargs cannot hold "tokenize"/);
+  const outcomes = pairs.tokenizeEach([pair, { ...pair, kind: 'text', prompt: 'a', chosen: 'b', rejected: 'c' }, bad]);
+  assert.deepEqual(outcomes.map((outcome) => (outcome instanceof WishboneError ? outcome.what.slice(0, 40) : outcome.kind)), [
+    'pair',
+    'pair',
+    'chat_template_kwargs cannot hold "tokeni',
+  ]);
 });

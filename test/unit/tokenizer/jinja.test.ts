@@ -85,8 +85,8 @@ test('every construct gives what it gives in Python', () => {
   const { now, values, cases } = read<{ values: string; cases: [string, Outcome][] }>('constructs.json.gz');
   const jobs = cases.map(([template]) => {
     const parts = '[{"messages": [{"role": "user"}], "addGenerationPrompt": false}]';
-    const rest = `"messages": [], "tools": null, "documents": null, "variables": ${values.replace(/\n/g, ' ')}, "parts": ${parts}`;
-    return `{"template": ${JSON.stringify(template)}, ${rest}}`;
+    const input = `{"messages": [], "tools": null, "documents": null, "variables": ${values.replace(/\n/g, ' ')}, "parts": ${parts}}`;
+    return { template, input };
   });
   const results = engine.render(jobs, now);
   const wrong = cases.flatMap(([template, right], index) => differences(template, results[index] as RenderResult, right));
@@ -111,7 +111,7 @@ test('whole templates give for conversations of many kinds what transformers giv
     const text = readFileSync(file, 'utf8').replace(/\r\n?/g, '\n');
     assert.equal(createHash('sha256').update(text).digest('hex'), sha256, `${name} is not what the fixture was made with`);
     const results = engine.render(
-      jobs.map((job) => `{"template": ${JSON.stringify(text)}, ${job.slice(1)}`),
+      jobs.map((input) => ({ template: text, input })),
       now,
     );
     for (const [index, result] of results.entries()) {

@@ -1,10 +1,13 @@
+import path from 'node:path';
 import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { WishboneError } from '../../errors.js';
 import { engineInstallation } from './files.js';
 import {
   SharedState,
   type EngineAnswer,
   type EngineLimits,
   type EngineTask,
+  type RenderJob,
   type RenderRequest,
   type RenderResult,
 } from './protocol.js';
@@ -34,18 +37,17 @@ export class TemplateEngine {
   constructor(private readonly limits: EngineLimits = engineLimits) {}
 
   /**
-   * @param jobs JSON texts of `RenderJob`
    * @param now ISO date and time for `strftime_now`, by default the clock's
    * @returns what became of each
-   * @throws Error when the engine cannot be started
+   * @throws WishboneError when the engine cannot be started
    */
-  render(jobs: readonly string[], now = ''): RenderResult[] {
+  render(jobs: readonly RenderJob[], now = ''): RenderResult[] {
     const results: RenderResult[] = [];
     while (results.length < jobs.length) {
       const from = results.length;
       let to = from;
       for (let length = 0; to < jobs.length && (to === from || length < requestLength); to++) {
-        length += (jobs[to] as string).length;
+        length += (jobs[to] as RenderJob).input.length;
       }
       results.push(...this.some(jobs.slice(from, to), now));
     }
@@ -63,8 +65,8 @@ export class TemplateEngine {
   }
 
   /** At least one result, for the first of the jobs on. */
-  private some(jobs: readonly string[], now: string): RenderResult[] {
-    const answer = this.ask({ jobs: jobs.join('\n'), now, traced: false });
+  private some(jobs: readonly RenderJob[], now: string): RenderResult[] {
+    const answer = this.ask(request(jobs, now, false));
     if (answer.type === 'rendered') {
       const results = JSON.parse(answer.results) as RenderResult[];
       // Memory that was taken is not given back, but by the thread's end.
@@ -74,7 +76,7 @@ export class TemplateEngine {
     // Which of the jobs it was is found by giving them one by one.
     if (jobs.length > 1) return jobs.flatMap((job) => this.some([job], now));
     // An operation that breaks the interpreter or cannot be interrupted tells no line; traced, the template told it before.
-    const traced = this.ask({ jobs: jobs.join('\n'), now, traced: true });
+    const traced = this.ask(request(jobs, now, true));
     this.close();
     const line = traced.type === 'rendered' ? 0 : traced.line;
     return [{ kind: answer.type === 'lost' ? 'depth' : 'time', message: '', ...(line > 0 ? { line } : {}) }];
@@ -86,6 +88,12 @@ export class TemplateEngine {
     if (answer.type !== 'rendered') this.close();
     return answer;
   }
+}
+
+function request(jobs: readonly RenderJob[], now: string, traced: boolean): RenderRequest {
+  const templates = [...new Set(jobs.map(({ template }) => template))];
+  const lines = jobs.map(({ template, input }) => `${templates.indexOf(template)} ${input}`);
+  return { templates, jobs: lines.join('\n'), now, traced };
 }
 
 /** What the thread answers, or that it does so no more, nor can be interrupted; and the line of a traced template. */
@@ -112,7 +120,11 @@ class EngineThread {
     const answer = this.receive(longestStart);
     if (answer?.type === 'ready') return;
     this.end();
-    throw new Error(`the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'no answer'}`);
+    throw new WishboneError(
+      `the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'it does not answer'}`,
+      path.dirname(files.memory),
+      'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
+    );
   }
 
   ask(request: RenderRequest): Outcome {

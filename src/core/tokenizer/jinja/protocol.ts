@@ -31,17 +31,18 @@ export interface EngineLimits {
 export const SharedState = {
   /** Answers so far; waited on. */
   answers: 0,
-  /** Texts begun since the request came. */
-  begun: 1,
   /** Goes on while the interpreter can be interrupted. */
-  beats: 2,
+  beats: 1,
   /** Line of the template that runs, in a traced request. */
-  line: 3,
-  length: 4,
+  line: 2,
+  length: 3,
 } as const;
 
-/** Asks for the texts of jobs, which are JSON texts on a line each ({@link RenderJob}). */
+/** Asks for the texts of jobs. */
 export interface RenderRequest {
+  /** Texts of templates. */
+  readonly templates: readonly string[];
+  /** A line each: number of the template, a space, JSON text of {@link RenderInput}. */
   readonly jobs: string;
   /** ISO date and time for `strftime_now`; empty: the clock's. */
   readonly now: string;
@@ -49,10 +50,16 @@ export interface RenderRequest {
   readonly traced: boolean;
 }
 
-/** The JSON of a job: a template and conversations that begin alike. */
+/** A template and what it is rendered with. */
 export interface RenderJob {
   /** The template's text. */
   readonly template: string;
+  /** JSON text of {@link RenderInput}. */
+  readonly input: string;
+}
+
+/** Conversations that begin alike. */
+export interface RenderInput {
   /** How all conversations begin. */
   readonly messages: readonly unknown[];
   readonly tools: readonly unknown[] | null;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { PyodideAPI } from 'pyodide';
 import type { EngineFiles, EngineLimits } from './protocol.js';
@@ -5,7 +6,7 @@ import type { EngineFiles, EngineLimits } from './protocol.js';
 /** A CPython that knows Jinja2 and nothing of the machine: no files, no network, no environment, no JavaScript. */
 export interface Interpreter {
   /** `render` of `render.py`. @throws Error when the interpreter broke down */
-  render(jobs: string, now: string, traced: boolean): string;
+  render(templates: string, jobs: string, now: string, traced: boolean): string;
 }
 
 /** What the interpreter tells while it works. */
@@ -27,16 +28,16 @@ type ModuleFactory = (settings: EmscriptenSettings) => Promise<unknown>;
  * starting and importing takes.
  */
 export async function startPython(files: EngineFiles, limits: EngineLimits, watcher: Watcher): Promise<Interpreter> {
-  const [{ loadPyodide }, { default: create }, memory, program] = await Promise.all([
+  const [{ loadPyodide }, { default: create }, program] = await Promise.all([
     import('pyodide'),
     // @ts-expect-error: it has no types
     import('pyodide/pyodide.asm.mjs') as Promise<{ default: ModuleFactory }>,
-    readFile(files.memory),
     readFile(files.program, 'utf8'),
   ]);
   const options = {
     indexURL: files.python,
-    _loadSnapshot: memory,
+    // Read when it is asked for, and kept nowhere.
+    _loadSnapshot: { then: (done: (memory: Uint8Array) => void) => done(readFileSync(files.memory)) },
     createPyodideModule: limitedModule(create, limits.memory),
     // There are no packages to load. Of this Pyodide's own list only the name of its binary interface is asked for.
     lockFileContents: { info: { abi_version: '2026_0' }, packages: {} },

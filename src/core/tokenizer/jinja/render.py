@@ -182,6 +182,8 @@ def _environment():
 
 
 environment = _environment()
+# Python's 1,000, and room for the calls that the short ways of `Environment` add.
+sys.setrecursionlimit(1_250)
 # By text. A thread works with one model's templates, or two.
 _compiled = {}
 
@@ -217,9 +219,9 @@ def _objects(values, what):
     return values
 
 
-def _conversations(job, traced):
+def _conversations(source, job, traced):
     """All texts that one job asks for."""
-    template = _template(job["template"])
+    template = _template(source)
     if traced:
         _trace(template)
     tools = _objects(job["tools"], "tools")
@@ -329,12 +331,9 @@ def _failure(error, source):
     return {"kind": "failed", "error": name, "message": str(error) or name, "line": line}
 
 
-def _one(text, traced):
-    source = ""
+def _one(source, job, traced):
     try:
-        job = json.loads(text)
-        source = job["template"]
-        return _conversations(job, traced)
+        return _conversations(source, json.loads(job), traced)
     except BaseException as error:
         return _failure(error, source)
 
@@ -358,9 +357,11 @@ def _trace(template):
         codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
 
 
-def render(jobs, now, traced):
-    """Renders jobs, JSON texts on a line each.
+def render(templates, jobs, now, traced):
+    """Renders jobs.
 
+    templates: JSON text of a list of templates' texts
+    jobs: a line each, the template's number and the JSON text of what it is given
     now: ISO date and time that `strftime_now` takes for now; empty: the clock's
     traced: whether to tell of every line (of the template, from 1) before it runs; the interpreter is not used again
     Returns the JSON text of a list: for each job its texts, or an object that says what went wrong.
@@ -368,9 +369,14 @@ def render(jobs, now, traced):
     """
     global fixed_now
     fixed_now = datetime.fromisoformat(now) if now else None
-    results = json.dumps([_one(job, traced) for job in jobs.split("\n")], ensure_ascii=False)
+    sources = json.loads(templates)
+    results = []
+    for line in jobs.split("\n"):
+        number, _, job = line.partition(" ")
+        results.append(_one(sources[int(number)], job, traced))
+    text = json.dumps(results, ensure_ascii=False)
     gc.collect()
-    return results
+    return text
 
 
 def _leave_host():

@@ -24,13 +24,12 @@ export async function serveTemplates({ shared, files, limits, port }: EngineTask
   const watch = new Stopwatch(state, limits.time);
   try {
     const python = await startPython(files, limits, watch);
-    port.on('message', ({ jobs, now, traced }: RenderRequest) => {
-      Atomics.store(state, SharedState.begun, 0);
+    port.on('message', ({ templates, jobs, now, traced }: RenderRequest) => {
       Atomics.store(state, SharedState.line, 0);
       watch.limit = traced ? tracedTimes * limits.time : limits.time;
       watch.start();
       try {
-        send({ type: 'rendered', results: python.render(jobs, now, traced) });
+        send({ type: 'rendered', results: python.render(JSON.stringify(templates), jobs, now, traced) });
       } catch (error) {
         lost(error);
       }
@@ -70,9 +69,7 @@ class Stopwatch implements Watcher {
   /** `render.py` writes a zero before each text, and lines when it traces. */
   wrote(bytes: Uint8Array): void {
     Atomics.add(this.state, SharedState.beats, 1);
-    if (bytes[0] === 0) {
-      Atomics.add(this.state, SharedState.begun, 1);
-      this.start();
-    } else Atomics.store(this.state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
+    if (bytes[0] === 0) this.start();
+    else Atomics.store(this.state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
   }
 }
