@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { loadOniguruma } from '../../../src/core/tokenizer/pattern/index.js';
-import { Pipeline } from '../../../src/core/tokenizer/pipeline/pipeline.js';
+import { Pipeline, type PipelineOptions } from '../../../src/core/tokenizer/pipeline/pipeline.js';
 import { TokenBuffer } from '../../../src/core/tokenizer/token-buffer.js';
 
 /** A pipeline and what the Rust library made with it; null where that ends with an error. */
@@ -35,21 +35,21 @@ export interface Comparison {
 }
 
 /** Runs every pipeline of a file that scripts/fixtures/tokenizer_kinds.py wrote. */
-export async function compareKinds(file: string): Promise<Comparison> {
+export async function compareKinds(file: string, options: PipelineOptions = {}): Promise<Comparison> {
   await loadOniguruma();
   const kinds = JSON.parse(gunzipSync(readFileSync(file)).toString('utf8')) as Kinds;
   const result: Comparison = { pipelines: 0, equal: 0, decoded: 0, bothRefuse: 0, refused: new Map(), different: [] };
-  for (const one of kinds.cases) compareCase(one, kinds, result);
+  for (const one of kinds.cases) compareCase(one, kinds, result, options);
   return result;
 }
 
-function compareCase(one: Case, kinds: Kinds, result: Comparison): void {
+function compareCase(one: Case, kinds: Kinds, result: Comparison, options: PipelineOptions): void {
   result.pipelines++;
   const { model, texts = kinds.texts, refused, ids = [], special, decoded = [], ...parts } = one;
   const named = JSON.stringify({ model, ...parts }).slice(0, 600);
   let pipeline: Pipeline;
   try {
-    pipeline = Pipeline.read({ version: '1.0', added_tokens: [], ...parts, model: kinds.models[model] });
+    pipeline = Pipeline.read({ version: '1.0', added_tokens: [], ...parts, model: kinds.models[model] }, options);
     pipeline.added.makeFinders();
     pipeline.frame(true);
   } catch (error) {
@@ -93,7 +93,7 @@ const count = (counts: Map<string, number>, key: string): void => void counts.se
 
 async function main(files: readonly string[]): Promise<void> {
   for (const file of files) {
-    const { different, refused, ...counts } = await compareKinds(file);
+    const { different, refused, ...counts } = await compareKinds(file, { tracksAll: process.env['TRACKS_ALL'] === '1' });
     const refusals = [...refused.values()].reduce((sum, times) => sum + times, 0);
     console.log(file, JSON.stringify({ ...counts, refused: refusals, different: different.length }));
     for (const [message, times] of [...refused].filter(([message]) => !/too new|exactly here/.test(message)).slice(0, 8)) console.log(`  refused ${times}: ${message.slice(0, 400)}`);

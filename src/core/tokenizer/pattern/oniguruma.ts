@@ -4,9 +4,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { OnigScanner } from 'vscode-oniguruma';
 import type { Span } from '../pipeline/normalized-string.js';
-import { lazy, newerRanges } from '../unicode/code-points.js';
-import { classSource } from '../unicode/normalize.js';
 import { matching, PatternError, type Pattern } from './pattern.js';
+import { asksCategoriesOnly, firstNewer, withOlder } from './stand-ins.js';
 
 type Oniguruma = typeof import('vscode-oniguruma');
 
@@ -17,8 +16,6 @@ const none = [1];
  * this package's Unicode. `(?P:…)` and its like change what classes of POSIX mean.
  */
 const notExact = /\\[GXyY]|\(\?[a-zA-Z-]*[PWDSy][a-zA-Z{}-]*[:)]/;
-/** Code points with another category in Oniguruma 6.9.10, which the Rust library has, than in this package's 6.9.8. */
-const newer = lazy(() => new RegExp(classSource(newerRanges), 'u'));
 
 /** Writes out what 6.9.10 means by `[:punct:]`: signs too. */
 function asIn6910(source: string): string {
@@ -58,6 +55,7 @@ export class OnigurumaPattern implements Pattern {
   private readonly scanner: OnigScanner;
   /** Whether what characters are plays a part. */
   private readonly asksUnicode: boolean;
+  private readonly asksCategories: boolean;
   private checker: OnigScanner | undefined;
 
   /** @throws PatternError when it cannot be compiled, or `loadOniguruma` was not awaited */
@@ -67,6 +65,7 @@ export class OnigurumaPattern implements Pattern {
     if (other !== undefined) throw new PatternError(`the pattern ${source} has ${other}, which cannot be done exactly here`);
     this.expression = asIn6910(source);
     this.asksUnicode = /\\[pPwWdDbB]|\[:|\(\?[a-zA-Z-]*i/.test(this.expression);
+    this.asksCategories = asksCategoriesOnly(this.expression);
     try {
       this.scanner = new loaded.OnigScanner([this.expression], { options: none });
     } catch (error) {
@@ -77,13 +76,8 @@ export class OnigurumaPattern implements Pattern {
   matches(text: string): Span[] {
     if (text === '') return [];
     matching.source = this.source;
-    const unknown = this.asksUnicode ? newer().exec(text)?.[0] : undefined;
-    if (unknown !== undefined) {
-      const point = (unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
-      throw new PatternError(`the pattern ${this.source} meets U+${point}, which is too new for its classes here`);
-    }
     const spans: Span[] = [];
-    const string = new (loaded as Oniguruma).OnigString(text);
+    const string = new (loaded as Oniguruma).OnigString(this.asUnicode14(text));
     try {
       let from = 0;
       let lastEnd: number | undefined;
@@ -106,10 +100,20 @@ export class OnigurumaPattern implements Pattern {
     return spans;
   }
 
+  /** The text as this package's Oniguruma can judge it. */
+  private asUnicode14(text: string): string {
+    const unknown = this.asksUnicode ? firstNewer(text) : undefined;
+    if (unknown === undefined) return text;
+    const older = this.asksCategories ? withOlder(text) : { unknown };
+    if ('text' in older) return older.text;
+    const point = (older.unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
+    throw new PatternError(`the pattern ${this.source} meets U+${point}, which is too new for its classes here`);
+  }
+
   private search(string: InstanceType<Oniguruma['OnigString']>, from: number): Span | undefined {
     const began = performance.now();
     const [found] = this.scanner.findNextMatchSync(string, from)?.captureIndices ?? [];
-    if (found) return found;
+    if (found) return { start: found.start, end: found.end };
     // Oniguruma gives up after so many steps, which the package tells apart from no match in no way.
     if (performance.now() - began > certainlyWithinLimit && this.gaveUp(string, from)) {
       throw new PatternError(`the pattern ${this.source} takes too long on this text`);

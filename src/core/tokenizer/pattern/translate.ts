@@ -2,11 +2,26 @@ import { classSource } from '../unicode/normalize.js';
 import { categoryRanges, complement, lazy, spaceRanges, union, type Ranges } from '../unicode/code-points.js';
 import * as tables from '../unicode/tables.js';
 
-/** A piece of a pattern in JavaScript's words, and the fewest characters it matches. */
+/** A piece of a pattern in JavaScript's words. */
 interface Part {
   readonly source: string;
+  /** The fewest characters it matches. */
   readonly least: number;
+  /** Whether it may match nothing at a place, so that what is before it has to step back. */
+  readonly fails: boolean;
+  /** Repetitions that step back for what comes after this piece, as far as that may fail. */
+  readonly open: number;
+  /** Repetitions that step back for what fails inside. */
+  readonly risky: number;
 }
+
+/**
+ * With one repetition that steps back, a text takes time that grows with its length for every match that is tried; with
+ * several, with a power of it, where Oniguruma gives up after ten million steps.
+ */
+const mostRisky = 1;
+/** Repetitions of no more than this step back little. */
+const shortRepetition = 16;
 
 /** Thrown at a construct that is not translated. */
 class Untranslated extends Error {}
@@ -38,18 +53,31 @@ const foldedSequence = /^'?(?:[stmd]|re|ve|ll)$/;
  * A pattern of Oniguruma (Ruby's syntax) as a regular expression of JavaScript that matches the same everywhere, or
  * undefined when it has anything that the two do not share. Character classes are spelt out with Oniguruma's own tables.
  * What is translated are the patterns of byte-level tokenizers: alternatives of classes with quantifiers, look-ahead, and
- * English endings in either case. No group is repeated without end, so matching takes no exponential time.
+ * English endings in either case. No group is repeated without end, and of what is repeated little steps back, so that
+ * matching takes no exponential time, nor a high power of the text's length.
  */
 export function translate(pattern: string): string | undefined {
   try {
     const parser = new Parser(pattern);
     const part = parser.alternatives();
-    return parser.isAtEnd && part.least > 0 ? part.source : undefined;
+    return parser.isAtEnd && part.least > 0 && part.risky <= mostRisky ? part.source : undefined;
   } catch (error) {
     if (error instanceof Untranslated) return undefined;
     throw error;
   }
 }
+
+interface Quantifier {
+  readonly least: number;
+  readonly endless: boolean;
+  /** Whether it may repeat often. */
+  readonly isLong: boolean;
+  readonly source: string;
+  readonly manner: '' | '?' | '+';
+}
+
+/** What a character or a class is. */
+const letter = { least: 1, fails: true, open: 0, risky: 0 } as const;
 
 class Parser {
   private at = 0;
@@ -64,18 +92,26 @@ class Parser {
   alternatives(): Part {
     const parts = [this.sequence()];
     while (this.take('|')) parts.push(this.sequence());
-    return { source: parts.map(({ source }) => source).join('|'), least: Math.min(...parts.map(({ least }) => least)) };
+    return {
+      source: parts.map(({ source }) => source).join('|'),
+      least: Math.min(...parts.map(({ least }) => least)),
+      fails: parts.every(({ fails }) => fails),
+      open: Math.max(...parts.map(({ open }) => open)),
+      risky: Math.max(...parts.map(({ risky }) => risky)),
+    };
   }
 
   private sequence(): Part {
-    let source = '';
-    let least = 0;
-    while (!this.isAtEnd && this.peek() !== '|' && this.peek() !== ')') {
-      const part = this.quantified();
-      source += part.source;
-      least += part.least;
+    const parts: Part[] = [];
+    while (!this.isAtEnd && this.peek() !== '|' && this.peek() !== ')') parts.push(this.quantified());
+    let [fails, open, risky] = [false, 0, 0];
+    for (const part of [...parts].reverse()) {
+      risky += part.risky + (fails ? part.open : 0);
+      open += fails ? 0 : part.open;
+      fails ||= part.fails;
     }
-    return { source, least };
+    const source = parts.map((part) => part.source).join('');
+    return { source, least: parts.reduce((sum, part) => sum + part.least, 0), fails, open, risky };
   }
 
   private quantified(): Part {
@@ -85,17 +121,18 @@ class Parser {
     const atom = isGroup ? this.group() : this.single();
     const times = this.quantifier();
     if (times === undefined) return atom;
-    const { least, endless, source, manner } = times;
+    const { least, endless, isLong, source, manner } = times;
     if (isGroup && (endless || atom.least === 0)) throw new Untranslated();
     const repeated = `${atom.source}${source}`;
-    if (manner === '+') return { source: this.atomic(repeated), least: least * atom.least };
-    return { source: `${repeated}${manner}`, least: least * atom.least };
+    const result = { least: least * atom.least, fails: least > 0 && atom.fails, risky: atom.risky };
+    if (manner === '+') return { ...result, source: this.atomic(repeated), open: 0 };
+    return { ...result, source: `${repeated}${manner}`, open: isGroup ? atom.open : isLong ? 1 : 0 };
   }
 
   private lookAhead(open: string): Part {
     const inner = this.alternatives();
     if (!this.take(')') || this.quantifier() !== undefined) throw new Untranslated();
-    return { source: `${open}${inner.source})`, least: 0 };
+    return { source: `${open}${inner.source})`, least: 0, fails: true, open: 0, risky: inner.risky };
   }
 
   private group(): Part {
@@ -109,7 +146,7 @@ class Parser {
     const inner = this.alternatives();
     if (!this.take(')')) throw new Untranslated();
     const source = isAtomic ? `(?:(?=(${inner.source}))\\${number})` : `(?:${inner.source})`;
-    return { source, least: inner.least };
+    return { ...inner, source, open: isAtomic ? 0 : inner.open };
   }
 
   /** What has matched once stays as it is. */
@@ -124,14 +161,14 @@ class Parser {
     this.at = end + 1;
     const sources = sequences.map((sequence) => {
       const letters = /^\[([stmd]+)\]$/.exec(sequence)?.[1];
-      if (letters !== undefined) return `(?:${[...letters].map((letter) => folded[letter]).join('|')})`;
+      if (letters !== undefined) return `(?:${[...letters].map((one) => folded[one]).join('|')})`;
       if (!foldedSequence.test(sequence)) throw new Untranslated();
-      return [...sequence].map((letter) => folded[letter] ?? letter).join('');
+      return [...sequence].map((one) => folded[one] ?? one).join('');
     });
-    return { source: `(?:${sources.join('|')})`, least: 1 };
+    return { ...letter, source: `(?:${sources.join('|')})` };
   }
 
-  private quantifier(): { least: number; endless: boolean; source: string; manner: '' | '?' | '+' } | undefined {
+  private quantifier(): Quantifier | undefined {
     const rest = this.pattern.slice(this.at);
     const interval = /^\{(\d{1,5})(?:(,)(\d{1,5})?)?\}/.exec(rest);
     if (interval) {
@@ -141,23 +178,24 @@ class Parser {
       if (/^[?+*{]/.test(this.pattern.slice(this.at)) || (last !== undefined && Number(last) < Number(first))) {
         throw new Untranslated();
       }
-      return { least: Number(first), endless: comma !== undefined && last === undefined, source, manner: '' };
+      const endless = comma !== undefined && last === undefined;
+      return { least: Number(first), endless, isLong: endless || Number(last) > shortRepetition, source, manner: '' };
     }
     const [source] = /^[?*+]/.exec(rest) ?? [];
     if (source === undefined) return undefined;
     this.at++;
     const manner = this.take('?') ? '?' : this.take('+') ? '+' : '';
     if (/^[?*+{]/.test(this.pattern.slice(this.at))) throw new Untranslated();
-    return { least: source === '+' ? 1 : 0, endless: source !== '?', source, manner };
+    return { least: source === '+' ? 1 : 0, endless: source !== '?', isLong: source !== '?', source, manner };
   }
 
   /** A character or a class. */
   private single(): Part {
     const ranges = this.take('[') ? this.characterClass() : this.setOf(this.unit(/[[\](){}.*+?^$|]/));
     if (ranges.length === 2 && (ranges[1] as number) - (ranges[0] as number) === 1) {
-      return { source: `\\u{${(ranges[0] as number).toString(16)}}`, least: 1 };
+      return { ...letter, source: `\\u{${(ranges[0] as number).toString(16)}}` };
     }
-    return { source: classSource(ranges), least: 1 };
+    return { ...letter, source: classSource(ranges) };
   }
 
   private characterClass(): Ranges {

@@ -11,6 +11,11 @@ import { readNormalizer, type Normalizer } from './normalizers.js';
 import { readPostProcessor, type Frame, type PostProcessor } from './post-processors.js';
 import { readPreTokenizer, type Change, type Step } from './pre-tokenizers.js';
 
+export interface PipelineOptions {
+  /** Takes the slow way with every text, so that it can be held against the ordinary one. */
+  readonly tracksAll?: boolean;
+}
+
 /**
  * `tokenizer.json` as Hugging Face's `tokenizers` 0.23 (Rust) runs it: normalizer, pre-tokenizer, model, post-processor,
  * decoder, and the tokens beside the model's. Written after that library's source, and held against it in every kind and
@@ -35,6 +40,7 @@ export class Pipeline {
     private readonly allSteps: readonly Step[],
     private readonly decoder: Decoder | undefined,
     private frameOf: (addsSpecial: boolean) => Frame,
+    private readonly tracksAll: boolean,
   ) {
     this.added = new AddedTokens(model, normalizer);
     const last = allSteps.at(-1);
@@ -46,7 +52,7 @@ export class Pipeline {
   }
 
   /** @throws TokenizerJsonError naming the field that is missing or wrong, PatternError for a pattern that cannot be read */
-  static read(value: unknown): Pipeline {
+  static read(value: unknown, { tracksAll = false }: PipelineOptions = {}): Pipeline {
     const json = new JsonField(value, '');
     const part = <T>(key: string, read: (field: JsonField) => T): T | undefined =>
       json.get(key).isGiven ? read(json.get(key)) : undefined;
@@ -58,6 +64,7 @@ export class Pipeline {
       part('pre_tokenizer', readPreTokenizer) ?? [],
       part('decoder', readDecoder),
       frameBy(part('post_processor', readPostProcessor)),
+      tracksAll,
     );
     pipeline.added.add(part('added_tokens', (field) => field.items.map(readAddedToken)) ?? []);
     return pipeline;
@@ -129,6 +136,10 @@ export class Pipeline {
 
   /** Text between tokens that are looked for as they are. */
   private encodeSection(text: string, start: number, into: TokenBuffer): void {
+    if (this.tracksAll) {
+      this.encodeTracked(text, start, into);
+      return;
+    }
     const mark = into.length;
     let whole: NormalizedString | undefined;
     if (this.normalizer) {

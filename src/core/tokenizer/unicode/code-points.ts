@@ -63,9 +63,9 @@ export function membership(ranges: Ranges): (point: number) => boolean {
   return (point) => (point < 0x10000 ? plane[point] === 1 : inside(point));
 }
 
-/** Looks up the value of a code point, 0 where the table has none. */
-function lookup(table: string): (point: number) => number {
-  const runs = valuesOf(table);
+/** Looks up the value of a code point and adds `more`; 0 where the table has none. */
+function lookup(table: string, more = 0): (point: number) => number {
+  const runs = valuesOf(table).map(({ first, past, value }) => ({ first, past, value: value + more }));
   const plane = new Uint8Array(0x10000);
   for (const { first, past, value } of runs) plane.fill(value, first, past);
   return (point) => {
@@ -126,6 +126,13 @@ const newLowercase = lazy(() => {
 /** `char::to_lowercase`: by itself, whatever stands around it. */
 export function lowercaseOf(letter: string): string {
   return newLowercase().get(letter.codePointAt(0) as number) ?? letter.toLowerCase();
+}
+
+const categories = lazy(() => lookup(tables.oniguruma, 1));
+
+/** The general category of a code point to Oniguruma; undefined when it has none. */
+export function categoryNameOf(point: number): string | undefined {
+  return tables.categoryNames[categories()(point) - 1];
 }
 
 /** Code points of a general category or of several (`Lu`, `L`) to Oniguruma; undefined for other names. */
