@@ -98,7 +98,7 @@ export class PairTokenizer {
         const own = texts[index] as Texts | BadRowError;
         return own instanceof BadRowError ? own : orBadRow(() => this.outcome(pair, own));
       });
-    const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.join('').length), 0);
+    const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.reduce((length, text) => length + text.length, 0)), 0);
     try {
       return withinTime(secondsFor(characters), each);
     } catch (error) {
@@ -202,8 +202,9 @@ export class PairTokenizer {
         `set max_length to at most ${maxPositions}`,
       );
     }
+    const { hasUnlearntTokens } = this.tokenizer;
     for (const id of ids) {
-      const unlearnt = this.tokenizer.unlearntToken(id);
+      const unlearnt = hasUnlearntTokens ? this.tokenizer.unlearntToken(id) : undefined;
       if (unlearnt !== undefined) {
         throw new WishboneError(
           `the special token ${JSON.stringify(unlearnt)} is named in the tokenizer's configs, but tokenizer.json has no such token`,

@@ -108,11 +108,16 @@ export class ModelTokenizer {
       const what = matching.source === '' ? 'tokenising' : `the pattern ${matching.source}`;
       return new WishboneError(`${what} takes more than ${error.seconds} seconds on one text`, file, patternAdvice);
     }
-    if (error instanceof PatternError) return new WishboneError(error.message, file, patternAdvice);
+    if (error instanceof PatternError) return new BadRowError(error.message, file, patternAdvice);
     if (error instanceof PipelineError) {
       return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'correct the row, or the tokenizer');
     }
     return error;
+  }
+
+  /** Whether `unlearntToken` says anything of any id. */
+  get hasUnlearntTokens(): boolean {
+    return this.built.unlearnt.size > 0;
   }
 
   /**
@@ -185,7 +190,8 @@ async function build(folder: string, files: Files, config: Json): Promise<BuiltT
     );
   }
   try {
-    if (kind.kind === 'as it stands' && usesOniguruma(tokenizer)) await loadOniguruma();
+    const { normalizer, pre_tokenizer: preTokenizer, decoder } = tokenizer;
+    if (kind.kind === 'as it stands' && usesOniguruma([normalizer, preTokenizer, decoder])) await loadOniguruma();
     const field = (text: string | undefined, file: string): JsonField | undefined =>
       text === undefined ? undefined : new JsonField(parse(text, file), '');
     const parts = {

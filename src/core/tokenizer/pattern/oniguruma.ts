@@ -123,8 +123,17 @@ export class OnigurumaPattern implements Pattern {
 
   /** Whether a search ended before the text's end: one that also takes the end finds nothing then. */
   private gaveUp(string: InstanceType<Oniguruma['OnigString']>, from: number): boolean {
-    const { OnigScanner } = loaded as Oniguruma;
-    this.checker ??= new OnigScanner([`(?:${this.expression})|\\z`], { options: none });
-    return this.checker.findNextMatchSync(string, from) === null;
+    // After a comment of `(?x)` a line has to end before the pattern does.
+    this.checker ??= scannerOf(`(?:${this.expression})|\\z`) ?? scannerOf(`(?:${this.expression}\n)|\\z`);
+    return this.checker === undefined || this.checker.findNextMatchSync(string, from) === null;
+  }
+}
+
+/** Undefined for what is no pattern. */
+function scannerOf(pattern: string): OnigScanner | undefined {
+  try {
+    return new (loaded as Oniguruma).OnigScanner([pattern], { options: none });
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,7 @@
 import type { Span } from '../pipeline/normalized-string.js';
+import { lazy, unsureRanges } from '../unicode/code-points.js';
+import { classSource } from '../unicode/normalize.js';
+import type { Translation } from './translate.js';
 
 /** Something that is looked for in a text. */
 export interface Pattern {
@@ -32,30 +35,37 @@ export class TextPattern implements Pattern {
   }
 }
 
-/** A regular expression of JavaScript that never matches nothing. */
-export class TranslatedPattern implements Pattern {
-  private readonly all: RegExp;
-  /** Matches only where it looks (`lastIndex`). */
+/** A regular expression of JavaScript in its two forms: to find matches, and one that matches only where it looks. */
+interface Expressions {
+  readonly all: RegExp;
   readonly sticky: RegExp;
+}
+
+const expressions = (source: string): Expressions => ({ all: new RegExp(source, 'gu'), sticky: new RegExp(source, 'yu') });
+
+const unsure = lazy(() => new RegExp(classSource(unsureRanges()), 'u'));
+
+/** A pattern as a regular expression of JavaScript, which never matches nothing. */
+export class TranslatedPattern implements Pattern {
+  private readonly exact: () => Expressions;
+  private readonly quick: () => Expressions;
 
   constructor(
     readonly source: string,
-    translation: string,
+    translation: Translation,
   ) {
-    this.all = new RegExp(translation, 'gu');
-    this.sticky = new RegExp(translation, 'yu');
+    this.exact = lazy(() => expressions(translation.exact));
+    this.quick = lazy(() => expressions(translation.quick));
   }
 
-  /** Where the next match begins, or the text ends. */
-  next(text: string, from: number): number {
-    const { all } = this;
-    all.lastIndex = from;
-    return all.exec(text)?.index ?? text.length;
+  /** What is right for a text. */
+  expressionsFor(text: string): Expressions {
+    return unsure().test(text) ? this.exact() : this.quick();
   }
 
   matches(text: string): Span[] {
     const spans: Span[] = [];
-    const { all } = this;
+    const { all } = this.expressionsFor(text);
     matching.source = this.source;
     all.lastIndex = 0;
     for (let match = all.exec(text); match; match = all.exec(text)) spans.push({ start: match.index, end: all.lastIndex });

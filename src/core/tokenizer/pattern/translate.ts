@@ -1,6 +1,13 @@
-import { classSource } from '../unicode/normalize.js';
+import { classSource, innerSource } from '../unicode/normalize.js';
 import { categoryRanges, complement, lazy, spaceRanges, union, type Ranges } from '../unicode/code-points.js';
 import * as tables from '../unicode/tables.js';
+
+export interface Translation {
+  /** Classes are spelt out. V8 does not optimise what is so long. */
+  readonly exact: string;
+  /** Classes are the engine's own properties: for texts of characters on which these agree (none of `unsureRanges`). */
+  readonly quick: string;
+}
 
 /** A piece of a pattern in JavaScript's words. */
 interface Part {
@@ -56,15 +63,35 @@ const foldedSequence = /^'?(?:[stmd]|re|ve|ll)$/;
  * English endings in either case. No group is repeated without end, and of what is repeated little steps back, so that
  * matching takes no exponential time, nor a high power of the text's length.
  */
-export function translate(pattern: string): string | undefined {
-  try {
-    const parser = new Parser(pattern);
+export function translate(pattern: string): Translation | undefined {
+  const parsed = (isQuick: boolean): string | undefined => {
+    const parser = new Parser(pattern, isQuick);
     const part = parser.alternatives();
     return parser.isAtEnd && part.least > 0 && part.risky <= mostRisky ? part.source : undefined;
+  };
+  try {
+    const [exact, quick] = [parsed(false), parsed(true)];
+    return exact === undefined || quick === undefined ? undefined : { exact, quick };
   } catch (error) {
     if (error instanceof Untranslated) return undefined;
     throw error;
   }
+}
+
+/** Characters: which they are, and how a class of JavaScript names them. */
+interface CharacterSet {
+  readonly ranges: Ranges;
+  readonly inner: string;
+  /** Given when it is one character that was written as such. */
+  readonly point?: number;
+}
+
+/** A set that no property names. */
+const spelt = (ranges: Ranges): CharacterSet => ({ ranges, inner: innerSource(ranges) });
+
+function oneCharacter(text: string): CharacterSet {
+  const point = text.codePointAt(0) as number;
+  return { ...spelt([point, point + 1]), point };
 }
 
 interface Quantifier {
@@ -83,7 +110,10 @@ class Parser {
   private at = 0;
   private groups = 0;
 
-  constructor(private readonly pattern: string) {}
+  constructor(
+    private readonly pattern: string,
+    private readonly isQuick: boolean,
+  ) {}
 
   get isAtEnd(): boolean {
     return this.at === this.pattern.length;
@@ -191,84 +221,77 @@ class Parser {
 
   /** A character or a class. */
   private single(): Part {
-    const ranges = this.take('[') ? this.characterClass() : this.setOf(this.unit(/[[\](){}.*+?^$|]/));
-    if (ranges.length === 2 && (ranges[1] as number) - (ranges[0] as number) === 1) {
-      return { ...letter, source: `\\u{${(ranges[0] as number).toString(16)}}` };
-    }
-    return { ...letter, source: classSource(ranges) };
+    const { ranges, inner } = this.take('[') ? this.characterClass() : this.unit(/[[\](){}.*+?^$|]/);
+    return { ...letter, source: this.isQuick ? `[${inner}]` : classSource(ranges) };
   }
 
-  private characterClass(): Ranges {
-    const negative = this.take('^');
-    const sets: Ranges[] = [];
+  private characterClass(): CharacterSet {
+    const isNegative = this.take('^');
+    const sets: CharacterSet[] = [];
     if (this.peek() === ']') throw new Untranslated();
     while (!this.take(']')) {
       if (this.pattern.startsWith('&&', this.at)) throw new Untranslated();
       const isHyphen = this.peek() === '-';
       const first = this.unit(/[[\]]/, true);
-      const ranges = this.setOf(first);
       const next = this.pattern[this.at + 1];
       if (this.peek() !== '-' || next === undefined || next === ']') {
         // A hyphen in the middle is read in several ways.
         if (isHyphen && sets.length > 0 && this.peek() !== ']') throw new Untranslated();
-        sets.push(ranges);
+        sets.push(first);
         continue;
       }
       this.at++;
       const last = this.unit(/[[\]]/, true);
-      if (typeof first !== 'string' || typeof last !== 'string' || isHyphen || last === '-') throw new Untranslated();
-      const [from, to] = [first.codePointAt(0) as number, last.codePointAt(0) as number];
-      if (from > to) throw new Untranslated();
-      sets.push([from, to + 1]);
+      if (first.point === undefined || last.point === undefined || isHyphen || last.point === 0x2d) throw new Untranslated();
+      if (first.point > last.point) throw new Untranslated();
+      sets.push(spelt([first.point, last.point + 1]));
     }
     if (sets.length === 0) throw new Untranslated();
-    const all = union(...sets);
-    return negative ? complement(all) : all;
-  }
-
-  private setOf(unit: string | Ranges): Ranges {
-    if (typeof unit !== 'string') return unit;
-    const point = unit.codePointAt(0) as number;
-    return [point, point + 1];
+    const ranges = union(...sets.map((set) => set.ranges));
+    const inner = sets.map((set) => set.inner).join('');
+    return isNegative ? { ranges: complement(ranges), inner: `^${inner}` } : { ranges, inner };
   }
 
   /** A character, or the set that an escape stands for. `special`: characters that mean something here. */
-  private unit(special: RegExp, inClass = false): string | Ranges {
+  private unit(special: RegExp, inClass = false): CharacterSet {
     const point = this.pattern.codePointAt(this.at);
     if (point === undefined) throw new Untranslated();
-    const letter = String.fromCodePoint(point);
-    if (special.test(letter)) throw new Untranslated();
-    this.at += letter.length;
-    if (letter !== '\\') return letter;
+    const own = String.fromCodePoint(point);
+    if (special.test(own)) throw new Untranslated();
+    this.at += own.length;
+    return own === '\\' ? this.escape(inClass) : oneCharacter(own);
+  }
+
+  private escape(inClass: boolean): CharacterSet {
     const escape = this.pattern[this.at++];
     switch (escape) {
       case 's':
-        return spaceRanges;
+        return { ranges: spaceRanges, inner: '\\p{White_Space}' };
       case 'S':
-        return complement(spaceRanges);
+        return { ranges: complement(spaceRanges), inner: '\\P{White_Space}' };
       case 'd':
-        return digits();
+        return { ranges: digits(), inner: '\\p{Nd}' };
       case 'D':
-        return complement(digits());
+        return { ranges: complement(digits()), inner: '\\P{Nd}' };
       case 'w':
-        return inClass ? wordInClass() : word();
+        return spelt(inClass ? wordInClass() : word());
       case 'W':
-        return complement(inClass ? wordInClass() : word());
+        return spelt(complement(inClass ? wordInClass() : word()));
       case 'p':
       case 'P': {
         const [whole = '', name = ''] = /^\{(\w+)\}/.exec(this.pattern.slice(this.at)) ?? [];
         const ranges = categoryRanges(name);
         if (ranges === undefined) throw new Untranslated();
         this.at += whole.length;
-        return escape === 'p' ? ranges : complement(ranges);
+        return { ranges: escape === 'p' ? ranges : complement(ranges), inner: `\\${escape}{${name}}` };
       }
       default: {
         if (escape === undefined) throw new Untranslated();
         const control = controls[escape];
-        if (control !== undefined) return control;
+        if (control !== undefined) return oneCharacter(control);
         // eslint-disable-next-line no-control-regex
         if (!/^[!-/:-@[-`{-~ ]$/.test(escape)) throw new Untranslated();
-        return escape;
+        return oneCharacter(escape);
       }
     }
   }

@@ -64,7 +64,7 @@ export function readPattern(json: JsonField): Pattern {
   return regular.isGiven ? regularPattern(regular.text) : textPattern(json.get('String').text);
 }
 
-/** Whether any pattern in a tokenizer's JSON needs Oniguruma. */
+/** Whether any pattern in a part of a tokenizer's JSON needs Oniguruma. */
 export function usesOniguruma(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(usesOniguruma);
   if (typeof value !== 'object' || value === null) return false;

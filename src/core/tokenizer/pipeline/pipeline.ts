@@ -176,20 +176,23 @@ export class Pipeline {
 
   /** The same for the most common of steps, without lists. */
   private cutIsolated(pattern: TranslatedPattern, text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
-    const { sticky } = pattern;
+    const { sticky, all } = pattern.expressionsFor(text);
     matching.source = pattern.source;
+    const isLast = index + 1 === this.steps.length;
     let at = 0;
     while (at < text.length) {
       sticky.lastIndex = at;
+      let end: number;
       if (sticky.test(text)) {
-        const end = sticky.lastIndex;
-        this.cut(at === 0 && end === text.length ? text : text.slice(at, end), isFirst && at === 0, index + 1, into);
-        at = end;
+        end = sticky.lastIndex;
       } else {
-        const next = pattern.next(text, at);
-        this.cut(text.slice(at, next), isFirst && at === 0, index + 1, into);
-        at = next;
+        all.lastIndex = at;
+        end = all.exec(text)?.index ?? text.length;
       }
+      const piece = text.slice(at, end);
+      if (isLast) this.pieces.encode(piece, into);
+      else this.cut(piece, isFirst && at === 0, index + 1, into);
+      at = end;
     }
   }
 

@@ -135,6 +135,39 @@ export function categoryNameOf(point: number): string | undefined {
   return tables.categoryNames[categories()(point) - 1];
 }
 
+/** All code points of a range that has no surrogates, in order. */
+function textOf(first: number, past: number): string {
+  const width = first > 0xffff ? 2 : 1;
+  const units = new Uint16Array(width * (past - first));
+  for (let at = 0, point = first; point < past; point++) {
+    if (width === 2) units[at++] = 0xd7c0 + (point >> 10);
+    units[at++] = width === 2 ? 0xdc00 + (point & 0x3ff) : point;
+  }
+  return Buffer.from(units.buffer).toString('utf16le');
+}
+
+/**
+ * Code points that the engine of JavaScript has, or may have one day, in another general category than Oniguruma: those that
+ * this table has in none, and what differs in the engine at hand.
+ */
+export const unsureRanges = lazy((): Ranges => {
+  const runs = valuesOf(tables.oniguruma);
+  const assigned = union(runs.flatMap(({ first, past }) => [first, past]), [0xd800, 0xe000]);
+  const different: number[] = [];
+  const whole = tables.categoryNames.map((name) => new RegExp(`^\\p{${name}}*$`, 'u'));
+  for (const { first, past, value } of runs) {
+    const name = tables.categoryNames[value] as string;
+    // Private use does not change.
+    if (name === 'Co') continue;
+    const own = whole[value] as RegExp;
+    if (own.test(textOf(first, past))) continue;
+    for (let point = first; point < past; point++) {
+      if (!own.test(String.fromCodePoint(point))) different.push(point, point + 1);
+    }
+  }
+  return union(complement(assigned), different);
+});
+
 /** Code points of a general category or of several (`Lu`, `L`) to Oniguruma; undefined for other names. */
 export function categoryRanges(name: string): Ranges | undefined {
   const numbers = tables.categoryNames.flatMap((category, index) =>

@@ -47,14 +47,18 @@ function classPattern(ranges: Ranges, flags: string, quantifier = ''): RegExp {
 export function classSource(ranges: Ranges): string {
   const inverse = complement(ranges);
   const negative = inverse.length < ranges.length;
-  const use = negative ? inverse : ranges;
-  let source = negative ? '[^' : '[';
-  for (let at = 0; at < use.length; at += 2) {
-    const first = use[at] as number;
-    const last = (use[at + 1] as number) - 1;
+  return negative ? `[^${innerSource(inverse)}]` : `[${innerSource(ranges)}]`;
+}
+
+/** What stands inside such a class. */
+export function innerSource(ranges: Ranges): string {
+  let source = '';
+  for (let at = 0; at < ranges.length; at += 2) {
+    const first = ranges[at] as number;
+    const last = (ranges[at + 1] as number) - 1;
     source += `\\u{${first.toString(16)}}${last > first ? `-\\u{${last.toString(16)}}` : ''}`;
   }
-  return `${source}]`;
+  return source;
 }
 
 const classOf = (letter: string): number => combiningClassOf(letter.codePointAt(0) as number);

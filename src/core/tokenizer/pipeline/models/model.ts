@@ -16,9 +16,10 @@ export class TokenIds {
   private readonly tokens: (string | undefined)[] = [];
 
   constructor(json: JsonField) {
-    const entries = Object.entries(json.object);
+    const { object } = json;
     this.ids = new Map();
-    for (const [token, id] of entries) {
+    for (const token of Object.keys(object)) {
+      const id = object[token];
       if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > 0xffffffff) {
         throw json.get(token).error('an id must be a whole number');
       }
