@@ -1,23 +1,22 @@
-import type { SchemaElement } from 'hyparquet';
 import { WishboneError } from '../errors.js';
 import { isMediaName, manyMedia } from './media.js';
+import { ParquetFault } from './parquet/fault.js';
+import { readFooter, type Chunk } from './parquet/footer.js';
+import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
+import type { Field } from './parquet/schema.js';
+import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
 import type { Columns, Row } from './rows.js';
 import type { ByteSource, FileColumn } from './source.js';
 
-/** Most bytes of one row group, unpacked; more than one is never in memory. */
-const largestGroup = 2 ** 30;
-
-/** Stands for bytes that should be text and are not, until the row they belong to is known. */
-class NotText {}
+/** Columns of numbers that no chat template sees. */
+const scoreColumns: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
 
 const someBytes = '(bytes)';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /**
  * The rows of a Parquet file, one row group in memory at a time. They have no lines; what a column holds is given as
- * JSON would: whole numbers are numbers, and a field of a nested object that is null is left out, because there a
- * Parquet file cannot leave anything out.
+ * pyarrow gives it: floats are floats, whole numbers have all their digits, a structure has all its fields, of which those
+ * that are null are null.
  *
  * @param columns to read, `used` and those of text that `texts` wants; others stay packed
  * @throws WishboneError for a damaged file, for one without any of those columns, and for row groups that are too large
@@ -25,104 +24,130 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export async function* parquetRows(source: ByteSource, { used, texts, all: isAll }: Omit<Columns, 'needed'>): AsyncGenerator<Row> {
   const { file } = source;
   // Loaded when needed: most datasets are JSON.
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import('hyparquet');
+  const { asyncBufferFromFile, parquetMetadata, parquetReadObjects } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
+  const decoder: Decoder = { read: parquetReadObjects, compressors };
   source.documentShare = 0;
   const buffer = await asyncBufferFromFile(file);
-  const [metadata, all] = await parquetMetadataAsync(buffer)
-    .then((found) => [found, parquetSchema(found).children.map(({ element }) => columnOf(element))] as const)
-    .catch((error: unknown) => {
-      throw damaged(error, file);
-    });
-  source.columns = all;
-  const names = all.map(({ name }) => name);
-  const ours = names.filter((name) => used.includes(name));
-  if (ours.length === 0) throw noColumns(names, file);
-  const isOther = ({ name, kind }: FileColumn): boolean =>
-    !used.includes(name) && (isAll === true || (kind !== 'other' && texts?.(name, kind === 'nested') === true));
-  const others = all.filter(isOther).map(({ name }) => name);
-  const total = Number(metadata.num_rows);
+  const footer = await readFooter(buffer, parquetMetadata).catch((error: unknown) => {
+    throw damaged(error, file);
+  });
+  const { schema, groups } = footer;
+  source.columns = schema.columns.map(columnOf);
+  const isUsed = ({ name }: Field): boolean => used.includes(name);
+  const ours = schema.columns.filter((column) => isUsed(column) && isOfUse(column));
+  if (ours.length === 0) {
+    throw noColumns(
+      schema.columns.map(({ name }) => name),
+      file,
+    );
+  }
+  const others = schema.columns.filter((column) => {
+    const { name, kind } = columnOf(column);
+    if (isUsed(column)) return false;
+    return isAll === true || (kind !== 'other' && texts?.(name, kind === 'nested') === true && refusal(column) === undefined);
+  });
+  for (const column of isAll ? [...ours, ...others] : ours) checkReadable(column, file);
+  const total = groups.reduce((sum, { rows }) => sum + rows, 0);
   let row = 0;
-  for (const group of metadata.row_groups) {
-    const rowEnd = row + Number(group.num_rows);
-    const where = `${file}, rows ${row + 1} to ${rowEnd}`;
-    const sizeOf = (columns: readonly string[]): number =>
-      group.columns
-        // Damaged metadata may lack any field, whatever the types say; what is missed here, reading the group finds.
-        .filter(({ meta_data: data }) => columns.includes((data?.path_in_schema as string[] | undefined)?.[0] ?? ''))
-        .reduce((sum, { meta_data: data }) => sum + Number(data?.total_uncompressed_size ?? 0), 0);
-    const size = sizeOf(ours);
-    if (size > largestGroup) {
-      throw new WishboneError(
-        `a row group holds ${(size / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`,
-        where,
-        'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
-      );
-    }
-    const isTooMuch = size + sizeOf(others) > largestGroup;
-    const media = isTooMuch ? others.find((name) => isMediaName(name) && sizeOf([name]) > largestGroup / 2) : undefined;
-    if (media !== undefined) throw manyMedia(media, where);
-    const values = await parquetReadObjects({
-      file: buffer,
-      metadata,
-      columns: isTooMuch ? ours : [...ours, ...others],
-      compressors,
-      rowStart: row,
-      rowEnd,
-      parsers: { stringFromBytes: decode },
-    }).catch((error: unknown) => {
+  for (const group of groups) {
+    if (group.rows === 0) continue;
+    const where = `${file}, rows ${row + 1} to ${row + group.rows}`;
+    const chunksOf = (columns: readonly Field[]): Chunk[] => {
+      const names = new Set(columns.map(({ name }) => name));
+      return group.chunks.filter(({ leaf }) => names.has(leaf.path[0] as string));
+    };
+    const sizeOf = (columns: readonly Field[]): number => {
+      const { content, structure } = groupSize(chunksOf(columns));
+      return Math.max(content, structure);
+    };
+    checkSize(groupSize(chunksOf(ours)), where);
+    const isTooMuch = sizeOf([...ours, ...others]) > largestGroup;
+    const media = isTooMuch ? others.find((other) => isMediaName(other.name) && sizeOf([other]) > largestGroup / 2) : undefined;
+    if (media !== undefined) throw manyMedia(media.name, where);
+    const columns = isTooMuch ? ours : [...ours, ...others];
+    const cells = await readGroup(buffer, footer, group, columns, chunksOf(columns), decoder).catch((error: unknown) => {
       throw damaged(error, where);
     });
-    for (const value of values) {
+    for (const own of cells) {
       source.documentShare = (row + 1) / total;
-      yield { row, line: undefined, ...readCells(value, `${file}, row ${row + 1}`, used) };
+      yield { row, line: undefined, ...readCells(own, columns, `${file}, row ${row + 1}`, used, isAll === true) };
       row++;
     }
   }
   await source.readThrough();
 }
 
-function columnOf({ name, type, num_children: children }: SchemaElement): FileColumn {
-  return { name, kind: (children ?? 0) > 0 ? 'nested' : type === 'BYTE_ARRAY' ? 'text' : 'other' };
+function columnOf(field: Field): FileColumn {
+  const kind = field.is !== 'leaf' ? 'nested' : field.leaf.type === 'BYTE_ARRAY' ? 'text' : 'other';
+  return { name: field.name, kind };
 }
 
-function decode(bytes: Uint8Array): unknown {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return new NotText();
+/** Where a row comes from is text, or nothing. */
+function isOfUse(column: Field): boolean {
+  return column.name !== 'source' || (column.is === 'leaf' && column.leaf.kind === 'text');
+}
+
+/** Why a column cannot be read, and the part of it that cannot; undefined when it can. */
+function refusal(field: Field, path = field.name): { readonly path: string; readonly what: string } | undefined {
+  if (field.is === 'refused') return { path, what: field.what };
+  if (field.is === 'list') return refusal(field.of, path);
+  if (field.is !== 'struct') return undefined;
+  for (const own of field.fields) {
+    const found = refusal(own, `${path}.${own.name}`);
+    if (found !== undefined) return found;
   }
+  return undefined;
+}
+
+function checkReadable(column: Field, file: string): void {
+  const found = refusal(column);
+  if (found === undefined) return;
+  throw new WishboneError(
+    `column "${found.path}" ${found.what}, which cannot be read`,
+    file,
+    'write the column as text, numbers, lists or structures of them (or as JSON text), or leave it out',
+  );
+}
+
+function checkSize({ content, structure }: ReturnType<typeof groupSize>, where: string): void {
+  if (content <= largestGroup && structure <= largestGroup) return;
+  throw new WishboneError(
+    content > largestGroup
+      ? `a row group holds ${(content / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`
+      : `a row group holds lists that take ${(structure / 2 ** 30).toFixed(1)} GiB; at most 1 GiB is read at once`,
+    where,
+    'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
+  );
 }
 
 function readCells(
   cells: Readonly<Record<string, unknown>>,
+  columns: readonly Field[],
   where: string,
   used: Columns['used'],
+  isCopied: boolean,
 ): { readonly value: unknown } | { readonly error: WishboneError } {
-  const value: Record<string, unknown> = {};
-  for (const [name, cell] of Object.entries(cells)) {
+  const value: [string, unknown][] = [];
+  for (const column of columns) {
+    const { name } = column;
+    const reading: Reading = isCopied ? 'copy' : scoreColumns.has(name) ? 'numbers' : 'template';
     try {
-      value[name] = asJson(cell);
+      value.push([name, cellValue(cells[fieldName(column.index)], column, reading)]);
     } catch (error) {
-      if (!(error instanceof NotText)) throw error;
-      // What no form reads is no reason to refuse a row; that there are bytes is all that is asked of a picture.
-      if (!used.includes(name)) {
-        if (isMediaName(name)) value[name] = someBytes;
+      const place = `${where}, field "${name}"`;
+      if (error instanceof NotText) {
+        // What no form reads is no reason to refuse a row; that there are bytes is all that is asked of a picture.
+        if (used.includes(name)) return { error: new WishboneError('not UTF-8', place, 'write the text as UTF-8') };
+        if (isMediaName(name)) value.push([name, someBytes]);
         continue;
       }
-      return { error: new WishboneError('not UTF-8', `${where}, field "${name}"`, 'write the text as UTF-8') };
+      if (error instanceof ParquetFault) return { error: damaged(error, place) };
+      if (!(error instanceof SyntaxError)) throw error;
+      return { error: new WishboneError('the column is marked as JSON, but its text is none', place, 'write JSON, or plain text') };
     }
   }
-  return { value };
-}
-
-function asJson(value: unknown): unknown {
-  if (value instanceof NotText) throw value;
-  if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(asJson);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
-  return Object.fromEntries(fields.map(([name, field]) => [name, asJson(field)]));
+  return { value: Object.fromEntries(value) };
 }
 
 function noColumns(names: readonly string[], file: string): WishboneError {
@@ -135,7 +160,8 @@ function noColumns(names: readonly string[], file: string): WishboneError {
 }
 
 function damaged(error: unknown, where: string): WishboneError {
-  const why = error instanceof Error ? error.message : String(error);
+  // Whatever else reading it comes to is said by an error of the decoder, in words that are not for people.
+  const why = error instanceof ParquetFault ? error.message : 'its parts do not fit together';
   return new WishboneError(
     `the Parquet data cannot be read (${why})`,
     where,
