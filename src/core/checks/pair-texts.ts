@@ -1,3 +1,4 @@
+import { exactText } from '../exact-json/index.js';
 import type { DatasetForm, Message, MessagePair, TextPair } from '../dataset/index.js';
 import { isFields, type Fields } from '../dataset/fields.js';
 import type { ResponsePlaces } from '../dataset/responses.js';
@@ -178,5 +179,5 @@ export function valueAt(fields: Fields, path: string): unknown {
 
 function extraOf(fields: Fields): string {
   const names = Object.keys(fields).sort();
-  return names.length === 0 ? '' : JSON.stringify(names.map((name) => [name, fields[name]]));
+  return names.length === 0 ? '' : exactText(names.map((name) => [name, fields[name]]));
 }

@@ -2,6 +2,7 @@ import { FieldError, isFields, RowReader, type Fields } from '../dataset/fields.
 import { detectForm, readForm } from '../dataset/forms.js';
 import type { DatasetForm, MessagePair, TextPair } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
+import { parseExactRow } from '../exact-json/index.js';
 import type { ResponsePlaces } from '../dataset/responses.js';
 
 /** The pairs that a row makes. */
@@ -16,7 +17,7 @@ export interface ReadRow {
 export function readRow(text: string): ReadRow | undefined {
   let fields: unknown;
   try {
-    fields = JSON.parse(text);
+    fields = parseExactRow(text);
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import { detectForm, formColumns, readForm } from '../dataset/forms.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
 import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';
+import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
 import type { RowPairs } from '../dataset/responses.js';
 import { nearestName } from '../nearest-name.js';
@@ -48,7 +49,7 @@ export function checkRow(text: string): RowCheck {
   const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined, isJson: true, opening };
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactRow(text);
   } catch {
     return { ...unread, isJson: false, problems: [malformed(text)] };
   }

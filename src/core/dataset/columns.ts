@@ -6,7 +6,8 @@ export type ColumnMap = Readonly<Record<string, string | null>>;
 
 /** The fields of all forms, and where a pair comes from. */
 export const mappableFields: readonly string[] = [
-  ...['prompt', 'chosen', 'rejected', 'tools', 'conversations', 'system', 'history', 'source'],
+  ...['prompt', 'chosen', 'rejected', 'tools', 'documents', 'chat_template_kwargs'],
+  ...['conversations', 'system', 'history', 'source'],
   ...['input', 'preferred_output', 'non_preferred_output', 'chosen_messages', 'rejected_messages'],
   ...['instruction', 'completions', 'responses', 'ranks', 'scores'],
 ];

@@ -39,6 +39,9 @@ const columnFields = {
   },
 } as const;
 
+/** Columns that LLaMA-Factory knows nothing of. */
+const notTheirs: ColumnMap = { documents: null, chat_template_kwargs: null };
+
 const dataFile = /\.(jsonl?|[ct]sv)(\.gz)?$|\.parquet$/i;
 
 /** Whether a file is called like a list of datasets. */
@@ -127,9 +130,9 @@ function formOf(entry: Fields, where: string): Formatting {
 function columnsOf(entry: Fields, formatting: Formatting, where: string): ColumnMap {
   const known: Readonly<Record<string, string>> = columnFields[formatting === 'alpaca' ? 'alpaca' : 'sharegpt'];
   // Columns that an entry with `columns` does not name are not read, whatever the file has.
-  if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null };
+  if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null, ...notTheirs };
   const given = texts(entry, 'columns', where);
-  return Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null]));
+  return { ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null])), ...notTheirs };
 }
 
 function mediaOf(entry: Fields, where: string): Pick<DatasetInfo, 'media'> {

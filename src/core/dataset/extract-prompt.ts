@@ -1,3 +1,4 @@
+import { equalExact } from '../exact-json/index.js';
 import type { Message } from './types.js';
 
 /**
@@ -29,13 +30,16 @@ function splitsSurrogatePair(text: string, at: number): boolean {
   return before >= 0xd800 && before <= 0xdbff && after >= 0xdc00 && after <= 0xdfff;
 }
 
-/** The same for message lists: the longest common run of messages, at least one message left for each response. */
+/**
+ * The same for message lists: the longest common run of messages, at least one message left for each response. Messages are
+ * equal as Python's dictionaries are: in whatever order their fields stand.
+ */
 export function extractMessagePrompt(
   chosen: readonly Message[],
   rejected: readonly Message[],
 ): { prompt: Message[]; chosen: Message[]; rejected: Message[] } {
   const most = Math.max(0, Math.min(chosen.length, rejected.length) - 1);
   let end = 0;
-  while (end < most && JSON.stringify(chosen[end]) === JSON.stringify(rejected[end])) end++;
+  while (end < most && equalExact(chosen[end], rejected[end])) end++;
   return { prompt: chosen.slice(0, end), chosen: chosen.slice(end), rejected: rejected.slice(end) };
 }

@@ -1,5 +1,7 @@
 import { WishboneError } from '../errors.js';
 import { isWrittenMessages, keepLists } from './text-messages.js';
+import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
+import { checkTexts, templateMessage, withoutNulls } from './template-inputs.js';
 import type { Message } from './types.js';
 
 /** What a JSON value is, in words a person who wrote the file uses. */
@@ -7,6 +9,7 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'string') return 'text';
+  if (isNumber(value)) return Number.isNaN(Number(value)) ? 'NaN' : Number.isFinite(Number(value)) ? 'a number' : 'infinity';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'boolean') return 'true or false';
   return `a ${typeof value}`;
@@ -16,7 +19,7 @@ export function kindOf(value: unknown): string {
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Number);
 }
 
 /** What kind of fault a field has: it is not there, of another type, blank, or its value is none that can be used. */
@@ -90,10 +93,11 @@ export class RowReader {
 
   /** A number, or text that says one: score columns are often text. */
   number(value: unknown, path: string): number {
-    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-    if (typeof number !== 'number' || !Number.isFinite(number)) {
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOf(value);
+    if (number === undefined || !Number.isFinite(number)) {
       const found = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : kindOf(value);
-      throw this.error(`field "${path}" must be a number, not ${found}`, path, 'write a number, or remove the row');
+      const what = found === 'NaN' ? `field "${path}" is NaN, which is no number to compare by` : `field "${path}" must be a number, not ${found}`;
+      throw this.error(what, path, 'write a number, or remove the row');
     }
     return number;
   }
@@ -131,16 +135,19 @@ export class RowReader {
     return this.list(value, path).map((item, index) => this.message(item, `${path}[${index}]`, filled));
   }
 
+  /** A message as the chat template gets it (`templateMessage`). */
   message(value: unknown, path: string, filled: boolean): Message {
-    const fields = this.object(value, path);
+    const fields = withoutNulls(this.object(value, path));
     const role = this.filledText(this.need(fields, 'role', `${path}.role`), `${path}.role`);
+    for (const name of Object.keys(fields)) {
+      if (name !== 'role' && name !== 'content') checkTexts(this, fields[name], `${path}.${fileKey(name)}`);
+    }
     const callsTools = Array.isArray(fields['tool_calls']) && fields['tool_calls'].length > 0;
-    if (callsTools && (fields['content'] === undefined || fields['content'] === null))
-      return { ...fields, role, content: null };
+    if (callsTools && fields['content'] === undefined) return templateMessage({ ...fields, role });
     const contentPath = `${path}.content`;
     const content = this.content(this.need(fields, 'content', contentPath), contentPath);
     if (filled && !callsTools && content.trim() === '') this.blank(contentPath, content);
-    return { ...fields, role, content };
+    return templateMessage({ ...fields, role, content });
   }
 
   /** Text, or OpenAI's list of text parts. */
@@ -158,20 +165,5 @@ export class RowReader {
       return this.text(this.need(part, 'text', `${path}[${index}].text`), `${path}[${index}].text`);
     });
     return parts.join('');
-  }
-
-  /** Tool descriptions: a list, or the JSON text of one (as TRL takes them). Absent and empty are the same. */
-  tools(value: unknown, path: string): { tools?: readonly unknown[] } {
-    if (value === undefined || value === null || value === '') return {};
-    let list = value;
-    if (typeof value === 'string') {
-      try {
-        list = JSON.parse(value);
-      } catch {
-        throw this.error(`field "${path}" is text, but not JSON`, path, 'give a list of tool descriptions');
-      }
-    }
-    if (!Array.isArray(list)) throw this.wrongType(value, path, 'a list');
-    return list.length === 0 ? {} : { tools: list };
   }
 }

@@ -5,6 +5,7 @@ import type { PairingOptions } from './pairing.js';
 import { mappableFields } from './columns.js';
 import { readAlpaca, readShareGpt, readV1, type ShareGptTags } from './llama-factory.js';
 import { pairSides, type Response, type RowPairs } from './responses.js';
+import { readTemplateInputs, readTools } from './template-inputs.js';
 import type { DatasetForm, Message, MessagePair } from './types.js';
 
 /** The columns that a form may use. */
@@ -78,7 +79,7 @@ function readExplicit(reader: RowReader, options: PairingOptions): RowPairs {
       prompt: reader.messages(value, 'prompt', false),
       chosen: chosen.content,
       rejected: rejected.content,
-      ...reader.tools(fields['tools'], 'tools'),
+      ...readTemplateInputs(reader, { emptyTools: true }),
     }),
   });
 }
@@ -105,12 +106,13 @@ function splitMessages(
   }
   for (const { content, path } of [chosen, rejected]) {
     content.slice(split.prompt.length).forEach((message, index) => {
-      if (message.content !== null && message.content.trim() === '' && !message['tool_calls']) {
-        reader.blank(`${path}[${split.prompt.length + index}].content`, message.content);
+      const said = message.content ?? '';
+      if (said.trim() === '' && !message['tool_calls']) {
+        reader.blank(`${path}[${split.prompt.length + index}].content`, said);
       }
     });
   }
-  return { kind: 'messages', ...split, ...reader.tools(reader.fields['tools'], 'tools') };
+  return { kind: 'messages', ...split, ...readTemplateInputs(reader, { emptyTools: true }) };
 }
 
 function readOpenAi(reader: RowReader): MessagePair {
@@ -125,6 +127,6 @@ function readOpenAi(reader: RowReader): MessagePair {
       'non_preferred_output',
       true,
     ),
-    ...reader.tools(input['tools'], 'input.tools'),
+    ...readTemplateInputs(reader, { tools: readTools(reader, input['tools'], 'input.tools') }),
   };
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
+import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace } from './json-fault.js';
 import type { ByteSource } from './source.js';
 import type { Row } from './rows.js';
@@ -78,7 +79,7 @@ function parseLine(file: string, bytes: Buffer, place: LinePlace): Row {
   if (!isUtf8(bytes)) return { ...place, error: notUtf8(file, bytes, place.line) };
   const text = bytes.toString('utf8');
   try {
-    return { ...place, value: JSON.parse(text) as unknown };
+    return { ...place, value: parseExactRow(text) };
   } catch {
     const fault = findJsonFault(text);
     const what = typeof fault === 'number' ? 'something follows the JSON value on the same line' : fault.what;
@@ -127,7 +128,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
     const end = valueEnd(text, at);
     source.documentShare = end / text.length;
     try {
-      yield { ...place, value: JSON.parse(text.slice(at, end)) as unknown };
+      yield { ...place, value: parseExactRow(text.slice(at, end)) };
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       const fault = findJsonFault(text, at);

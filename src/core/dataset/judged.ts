@@ -1,6 +1,7 @@
 import type { Fields, RowReader } from './fields.js';
 import { pairScores, type PairingOptions } from './pairing.js';
 import type { RowPairs } from './responses.js';
+import { readTemplateInputs } from './template-inputs.js';
 import type { Message, MessagePair, TextPair } from './types.js';
 
 /** A response and how good it is: the more, the better. */
@@ -107,7 +108,7 @@ function pairMaker(reader: RowReader): (chosen: Judged, rejected: Judged) => Tex
   const messages = hasPrompt
     ? reader.messages(prompt, 'prompt', false)
     : [{ role: 'user', content: reader.filledText(fields['instruction'], 'instruction') }];
-  const tools = reader.tools(fields['tools'], 'tools');
+  const inputs = readTemplateInputs(reader);
   const asMessages = ({ response }: Judged): readonly Message[] =>
     typeof response === 'string' ? [{ role: 'assistant', content: response }] : response;
   return (chosen, rejected) => ({
@@ -115,6 +116,6 @@ function pairMaker(reader: RowReader): (chosen: Judged, rejected: Judged) => Tex
     prompt: messages,
     chosen: asMessages(chosen),
     rejected: asMessages(rejected),
-    ...tools,
+    ...inputs,
   });
 }

@@ -1,7 +1,9 @@
+import { parseExact } from '../exact-json/index.js';
 import { extractMessagePrompt } from './extract-prompt.js';
 import type { Fields, RowReader } from './fields.js';
 import type { PairingOptions } from './pairing.js';
 import { pairSides, type RowPairs } from './responses.js';
+import { readTemplateInputs, readTools, templateMessage } from './template-inputs.js';
 import type { Message, MessagePair } from './types.js';
 
 /** How ShareGPT turns are written: names of a turn's fields, and of the speakers (`tags` of a `dataset_info.json`). */
@@ -42,9 +44,9 @@ export function readAlpaca(reader: RowReader, options: PairingOptions): RowPairs
   const query = [instruction, input].filter((part) => part !== '').join('\n');
   if (query.trim() === '') reader.blank('instruction', instruction);
   const prompt = [...system(reader), ...history(reader), { role: 'user', content: query }];
-  const tools = reader.tools(fields['tools'], 'tools');
+  const inputs = readTemplateInputs(reader);
   const pair = (chosen: readonly Message[], rejected: readonly Message[]): MessagePair => {
-    return { kind: 'messages', prompt, chosen, rejected, ...tools };
+    return { kind: 'messages', prompt, chosen, rejected, ...inputs };
   };
   const said = (content: string): Message[] => [{ role: 'assistant', content }];
   return pairSides(reader, options, undefined, true, {
@@ -101,7 +103,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags
       return { ...reader.message(value, path, filled), role };
     }
     const text = reader.need(turnFields, tags.content, contentPath);
-    if (from === tags.functionCall) return { role, content: null, tool_calls: toolCalls(reader, text, contentPath) };
+    if (from === tags.functionCall) return { role, tool_calls: toolCalls(reader, text, contentPath) };
     const content = filled ? reader.filledText(text, contentPath) : reader.text(text, contentPath);
     return { role, content };
   };
@@ -118,7 +120,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags
     prompt: conversations[0]?.role === 'system' ? conversations : [...system(reader), ...conversations],
     chosen: response('chosen'),
     rejected: response('rejected'),
-    ...reader.tools(fields['tools'], 'tools'),
+    ...readTemplateInputs(reader),
   };
 }
 
@@ -126,7 +128,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags
 function toolCalls(reader: RowReader, value: unknown, path: string): unknown[] {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(reader.filledText(value, path));
+    parsed = parseExact(reader.filledText(value, path));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw reader.error(`field "${path}" is a tool call, but not JSON`, path, 'write {"name": …, "arguments": {…}}');
@@ -169,8 +171,7 @@ export function readV1(reader: RowReader): MessagePair {
       if ((content ?? '').trim() === '' && calls === undefined) reader.blank(path, content ?? '');
     });
   }
-  const own = reader.tools(fields['tools'], 'tools');
-  return { kind: 'messages', ...split, ...(own.tools ? own : tools.length > 0 ? { tools } : {}) };
+  return { kind: 'messages', ...split, ...readTemplateInputs(reader, { tools }) };
 }
 
 /** @param tools gets the tool descriptions that stand in a message */
@@ -199,7 +200,7 @@ function v1Message(reader: RowReader, fields: Fields, path: string, tools: unkno
         break;
       case 'tools':
         // Both conversations begin with the same ones.
-        tools.splice(0, tools.length, ...(reader.tools(value, valuePath).tools ?? []));
+        tools.splice(0, tools.length, ...(readTools(reader, value, valuePath) ?? []));
         break;
       default:
         throw reader.error(
@@ -209,10 +210,10 @@ function v1Message(reader: RowReader, fields: Fields, path: string, tools: unkno
         );
     }
   });
-  return {
+  return templateMessage({
     role,
     content: content === '' && calls.length > 0 ? null : content,
     ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  };
+  });
 }

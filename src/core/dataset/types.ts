@@ -23,10 +23,14 @@ export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
   scored: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
 };
 
-/** One chat message. Keys beyond role and content (name, tool_calls, …) go to the chat template as they are. */
+/**
+ * One chat message as the chat template gets it: `exactText` of it is its JSON text (src/core/exact-json). Keys beyond role
+ * and content (name, tool_calls, …) are as they stand in the file; those that are null are not there.
+ */
 export interface Message {
   readonly role: string;
-  readonly content: string | null;
+  /** Not there where a message holds tool calls alone. */
+  readonly content?: string | null;
   readonly [key: string]: unknown;
 }
 

@@ -127,7 +127,7 @@ test('dataset_info.json: OpenAI messages with tool calls; a system turn goes bef
   const messages = [
     { role: 'system', content: 'S' },
     { role: 'user', content: 'Hi' },
-    { role: 'assistant', content: null, tool_calls: calls },
+    { role: 'assistant', tool_calls: calls },
     { role: 'tool', content: 'sunny', tool_call_id: '1' },
   ];
   const answer = (content: string) => ({ role: 'assistant', content });

@@ -54,7 +54,7 @@ test('ShareGPT: a function call is a message with tool calls', async (t) => {
     render(pairs[0] as MessagePair),
     '\nsystem: Use tools.\nuser: 1+2?\nassistant: sum({"a": 1, "b": 2})\ntool: 3\nassistant: 3.',
   );
-  assert.equal((pairs[0] as MessagePair).rejected[0]?.content, null);
+  assert.ok(!('content' in ((pairs[0] as MessagePair).rejected[0] ?? {})));
 });
 
 test('ShareGPT: a function call that is none names the field', async (t) => {
