@@ -9,6 +9,7 @@ import { formColumns } from '../dataset/forms.js';
 import { readRows, type Columns } from '../dataset/rows.js';
 import { ByteSource } from '../dataset/source.js';
 import { WishboneError } from '../errors.js';
+import { exactText } from '../exact-json/index.js';
 import { rowAsLine, rowsDeletion } from './edits.js';
 import { sliceRows } from './slice.js';
 
@@ -129,7 +130,7 @@ async function* parquetParts(file: string, gone: ReadonlySet<number>, total: Tot
     total.rows++;
     // What is no text cannot be written as JSON; the row is named instead.
     const value = 'error' in row ? { row: row.row + 1, error: row.error.what } : row.value;
-    yield { bytes: Buffer.from(`${JSON.stringify(value)}\n`), to: gone.has(row.row) ? 'gone' : 'kept' };
+    yield { bytes: Buffer.from(`${exactText(value)}\n`), to: gone.has(row.row) ? 'gone' : 'kept' };
   }
 }
 

@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import { isFields, type Fields, type RowReader } from './fields.js';
+import { isFields, peek, type Fields, type RowReader } from './fields.js';
 
 /** Fields that hold one text, or messages, in every form. */
 const single = ['prompt', 'instruction'] as const;
@@ -12,8 +12,9 @@ const single = ['prompt', 'instruction'] as const;
  */
 export function refuseColumns(reader: RowReader): void {
   const { fields } = reader;
-  const isList = single.find((name) => Array.isArray(fields[name]) && typeof fields[name][0] === 'string');
-  const isNumbered = [...single, 'chosen'].find((name) => isNumberedColumn(fields[name]));
+  // Only looked at: what the form does not read is told of as left out.
+  const isList = single.find((name) => isListOfTexts(peek(fields, name)));
+  const isNumbered = [...single, 'chosen'].find((name) => isNumberedColumn(peek(fields, name)));
   const name = isList ?? isNumbered;
   if (name === undefined) return;
   throw reader.error(
@@ -21,6 +22,10 @@ export function refuseColumns(reader: RowReader): void {
     name,
     'write a row a line, for example pandas.DataFrame(columns).to_json("pairs.jsonl", orient="records", lines=True)',
   );
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === 'string';
 }
 
 function isNumberedColumn(value: unknown): boolean {

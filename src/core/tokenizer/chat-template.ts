@@ -1,4 +1,5 @@
 import type { Message } from '../dataset/index.js';
+import { exactText } from '../exact-json/index.js';
 import { templateEngine } from './jinja/engine.js';
 import type { RenderJob, RenderResult } from './jinja/protocol.js';
 import { templateArguments, type TemplateArguments } from './template-arguments.js';
@@ -50,7 +51,7 @@ export class ChatTemplate {
     for (const { text, file } of this.named.values()) {
       if (this.checked.has(text)) continue;
       const job: RenderJob = { template: text, messages: [], tools: null, documents: null, variables: {}, parts: [] };
-      const [result] = templateEngine().render([json(job)]);
+      const [result] = templateEngine().render([exactText(job)]);
       if (result !== undefined && 'kind' in result) throw templateError(result, { text, file });
       this.checked.add(text);
     }
@@ -100,7 +101,7 @@ export class ChatTemplate {
       variables: { ...input.specialTokens, ...given.variables },
       parts: input.parts,
     } satisfies RenderJob;
-    return { job: json(job), template };
+    return { job: exactText(job), template };
   }
 
   /** As `get_chat_template`: one asked for by name or text, one for tools where there are tools, else the default. */
@@ -119,5 +120,3 @@ export class ChatTemplate {
   }
 }
 
-/** JSON text in which values keep their shape. */
-const json = (value: unknown): string => JSON.stringify(value);

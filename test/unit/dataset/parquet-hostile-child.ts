@@ -38,7 +38,7 @@ async function main([seconds, seed, ...files]: readonly string[]): Promise<void>
     writeFileSync(target, changed);
     const [time, memory] = [performance.now(), process.resourceUsage().maxRSS];
     try {
-      for await (const row of parquetRows(await ByteSource.open(target), columns)) if ('error' in row) refused++;
+      for await (const row of parquetRows(await ByteSource.open(target), { used: columns })) if ('error' in row) refused++;
     } catch (error) {
       refused++;
       if (!(error instanceof WishboneError)) found.push(`${file} ${places.join()}: ${String(error)}`);

@@ -19,7 +19,7 @@ const fixtures = path.resolve(import.meta.dirname, '../../fixtures/datasets');
 const view = (...bytes: readonly number[]): DataView => new DataView(Uint8Array.from(bytes).buffer);
 const leaf: Leaf = {
   ...{ path: ['prompt'], places: [1], type: 'BYTE_ARRAY', typeLength: 0 },
-  ...{ definitionLevels: 1, repetitionLevels: 0, kind: 'text', scale: 0 },
+  ...{ definitionLevels: 1, repetitionLevels: 0, kind: 'text', scale: 0, ticks: 1000 },
 };
 const refused = (work: () => unknown, what: RegExp): void => {
   const began = performance.now();

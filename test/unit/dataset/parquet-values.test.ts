@@ -16,7 +16,7 @@ for (const [name, wanted] of Object.entries(cases)) {
   test(`${name}: rows are what pyarrow reads`, async () => {
     const source = await ByteSource.open(path.join(folder, name));
     const rows: string[] = [];
-    for await (const row of parquetRows(source, ['prompt', 'chosen', 'rejected', 'tools'])) {
+    for await (const row of parquetRows(source, { used: ['prompt', 'chosen', 'rejected', 'tools'] })) {
       if ('error' in row) throw row.error;
       rows.push(spelt(exactText(row.value)));
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { exactText } from '../../../src/core/exact-json/index.js';
+import { ChatTemplate } from '../../../src/core/tokenizer/chat-template.js';
 import { spelt } from '../exact-json/spelt.js';
 import { readPairs } from './support.js';
 
@@ -18,9 +18,14 @@ async function read(name: string): Promise<string[][]> {
       const whole = (response: string): string => pair.prompt + (response.endsWith('</s>') ? response : `${response}</s>`);
       return [pair.prompt, whole(pair.chosen), whole(pair.rejected)].map((text) => spelt(JSON.stringify(text)));
     }
-    const { prompt, chosen, rejected, tools = null, documents = null, chatTemplateKwargs } = pair;
+    const { prompt, chosen, rejected, tools, documents, chatTemplateKwargs } = pair;
+    const names = ['messages', 'tools', 'documents', ...Object.keys(chatTemplateKwargs ?? {})];
+    const all = [...new Set(names)].map((name) => `"${name}": ${name}`);
+    // What the engine makes of them is part of the question.
+    const template = ChatTemplate.of(`{{ { ${all.join(', ')} } | tojson }}`, 'a template');
+    const context = { tools, documents, kwargs: chatTemplateKwargs, specialTokens: {}, addGenerationPrompt: false };
     return [prompt, [...prompt, ...chosen], [...prompt, ...rejected]].map((messages) =>
-      spelt(exactText({ messages, tools, documents, ...chatTemplateKwargs })),
+      spelt(template.render({ messages, ...context })),
     );
   });
 }

@@ -72,9 +72,9 @@ function leafValue(raw: unknown, leaf: Leaf, reading: Reading): unknown {
     case 'uint64':
       return integer(BigInt.asUintN(64, raw as bigint));
     case 'float':
-      return float(raw as number);
+      return wholeFloat(raw as number, reading);
     case 'float16':
-      return float(halfFloat(raw as Uint8Array));
+      return wholeFloat(halfFloat(raw as Uint8Array), reading);
     case 'decimal':
       return reading === 'template' ? '<Decimal>' : float(Number(`${unscaled(raw)}e-${scale}`));
     case 'null':
@@ -82,6 +82,11 @@ function leafValue(raw: unknown, leaf: Leaf, reading: Reading): unknown {
     default:
       return reading === 'copy' ? textOf(raw, leaf) : kind;
   }
+}
+
+/** JSON has no NaN and no infinity for a copy. */
+function wholeFloat(value: number, reading: Reading): unknown {
+  return reading === 'copy' && !Number.isFinite(value) ? null : float(value);
 }
 
 /** Two's complement, the highest byte first; or a whole number as it is. */
@@ -106,6 +111,8 @@ function textOf(raw: unknown, { kind, ticks }: Leaf): string {
   if (raw instanceof Date) return raw.toISOString();
   if (raw instanceof Uint8Array) return Buffer.from(raw).toString('hex');
   const whole = BigInt(raw as number | bigint);
+  // Farther than a Date goes.
+  if (whole / BigInt(kind === '<date>' ? 1 : ticks) > 8_640_000_000n * (kind === '<date>' ? 1n : 1000n)) return whole.toString();
   if (kind === '<date>') return new Date(Number(whole) * 86_400_000).toISOString().slice(0, 10);
   const [seconds, rest] = [whole / BigInt(ticks), whole % BigInt(ticks)];
   const [second, part] = rest < 0n ? [seconds - 1n, rest + BigInt(ticks)] : [seconds, rest];
