@@ -7,6 +7,7 @@ import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
 import { ExitCode, WishboneError } from '../errors.js';
+import { exactText } from '../exact-json/index.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
 import { rowsOfBadBytes } from './bytes.js';
@@ -106,7 +107,7 @@ async function ofRows(
       unreadable.push({ check, severity: 'error', what, advice, row: number + 1, ...(isParquet ? {} : { line }) });
     } else {
       const value = columns === undefined || !isFields(row.value) ? row.value : mapColumns(row.value, columns);
-      const text = JSON.stringify(value);
+      const text = exactText(value);
       size += text.length;
       if (size > MOST_BYTES) throw tooLarge(file);
       while (lines.length < line - 1) lines.push('');
