@@ -79,7 +79,8 @@ function malformed(text: string): RowProblem {
   let start = Math.min(fault.offset, text.length - 1);
   // A line break cannot be seen marked; what stands before it can.
   while (start > 0 && /[\r\n]/.test(text.charAt(start))) start--;
-  return { check: 'malformed-row', what: `not JSON: ${fault.what}`, advice, span: { start, end: start + 1 } };
+  const span = { start, end: start + 1 };
+  return { check: 'malformed-row', what: `not JSON: ${fault.what}`, advice: fault.advice ?? advice, span };
 }
 
 /** Goes on after a blank response, so that the other one is looked at too. */

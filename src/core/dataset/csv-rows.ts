@@ -57,6 +57,7 @@ export async function* csvRows(
     for (let ended = false; !ended; ) {
       const chunk = await chunks.next();
       ended = chunk.done === true;
+      if (!chunk.done && header === undefined && endsLinesInReturns(chunk.value)) throw carriageReturns(file);
       const error = await (chunk.done ? end() : write(chunk.value));
       for (const { cells, info } of parsed) {
         const line = lines.row(cells, info);
@@ -111,6 +112,16 @@ function readHeader(
   needed: readonly string[],
 ): readonly string[] {
   const names = record.map((cell) => cell.toString('utf8').trim());
+  let unnamed = 0;
+  while (unnamed < names.length && names[names.length - 1 - unnamed] === '') unnamed++;
+  if (unnamed > 1 && unnamed < names.length) {
+    const commas = (delimiter === ',' ? ',' : '\\t').repeat(unnamed);
+    throw new WishboneError(
+      `the header ends in ${commas}: ${unnamed} columns without a name`,
+      where,
+      'remove the empty columns, which spreadsheets add, from every line',
+    );
+  }
   const shown = names.slice(0, 8).map((name) => JSON.stringify(name));
   for (const name of needed) {
     if (names.includes(name)) continue;
@@ -133,11 +144,12 @@ function readCells(
   where: string,
 ): { readonly value: unknown } | { readonly error: WishboneError } {
   if (record.length !== header.length) {
-    const error = new WishboneError(
-      `the row has ${record.length} cells, but the header has ${header.length}`,
-      where,
-      'put cells that hold the delimiter, a quote or a line break in double quotes',
-    );
+    const extra = record.slice(header.length);
+    const what = `the row has ${record.length} cells, but the header has ${header.length}`;
+    const isEmpty = extra.length > 0 && extra.every((cell) => cell.length === 0);
+    const error = isEmpty
+      ? new WishboneError(`${what}: the last ${extra.length === 1 ? 'one is' : `${extra.length} are`} empty`, where, 'remove the delimiters at the end of the line')
+      : new WishboneError(what, where, 'put cells that hold the delimiter, a quote or a line break in double quotes');
     return { error };
   }
   const bad = record.findIndex((cell) => !isUtf8(cell));
@@ -145,6 +157,26 @@ function readCells(
     return { error: new WishboneError('not UTF-8', `${where}, field "${header[bad]}"`, 'save the file as UTF-8') };
   }
   return { value: Object.fromEntries(record.map((cell, index) => [header[index], cell.toString('utf8')])) };
+}
+
+/** Whether the header ends in a carriage return with no line feed behind it. */
+function endsLinesInReturns(start: Buffer): boolean {
+  let isQuoted = false;
+  for (let at = 0; at < start.length - 1; at++) {
+    const byte = start[at];
+    if (byte === 0x22) isQuoted = !isQuoted;
+    else if (!isQuoted && byte === 0x0a) return false;
+    else if (!isQuoted && byte === 0x0d) return start[at + 1] !== 0x0a;
+  }
+  return false;
+}
+
+function carriageReturns(file: string): WishboneError {
+  return new WishboneError(
+    'the lines end in CR alone, as of old Mac programs',
+    `${file}:1`,
+    'save the file with LF (Unix) or CRLF (Windows) line ends',
+  );
 }
 
 /** What csv-parse found wrong in a row, for people. */

@@ -1,7 +1,7 @@
 import { WishboneError } from '../errors.js';
-import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
-import { checkTexts, templateMessage, withoutNulls } from './template-inputs.js';
 import { isWrittenMessages, keepLists } from './text-messages.js';
+import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
+import { checkTexts } from './template-inputs.js';
 import type { Message } from './types.js';
 
 /** What a JSON value is, in words a person who wrote the file uses. */
@@ -20,6 +20,19 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Number);
+}
+
+/** A field's value, looked at without counting as read (`trackFields`). */
+export function peek(fields: Fields, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(fields, name)?.value as unknown;
+}
+
+/** The same without the fields that are null: in a message, as transformers 5.23 has it, such a field is not there. */
+function withoutNulls(fields: Fields): Fields {
+  for (const name of Object.keys(fields)) {
+    if (fields[name] === null) return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+  }
+  return fields;
 }
 
 /** What kind of fault a field has: it is not there, of another type, blank, or its value is none that can be used. */
@@ -135,7 +148,7 @@ export class RowReader {
     return this.list(value, path).map((item, index) => this.message(item, `${path}[${index}]`, filled));
   }
 
-  /** A message as the chat template gets it (`templateMessage`). */
+  /** A message with all of its fields but those that are null. */
   message(value: unknown, path: string, filled: boolean): Message {
     const fields = withoutNulls(this.object(value, path));
     const role = this.filledText(this.need(fields, 'role', `${path}.role`), `${path}.role`);
@@ -143,11 +156,11 @@ export class RowReader {
       if (name !== 'role' && name !== 'content') checkTexts(this, fields[name], `${path}.${fileKey(name)}`);
     }
     const callsTools = Array.isArray(fields['tool_calls']) && fields['tool_calls'].length > 0;
-    if (callsTools && fields['content'] === undefined) return templateMessage({ ...fields, role });
+    if (callsTools && fields['content'] === undefined) return { ...fields, role };
     const contentPath = `${path}.content`;
     const content = this.content(this.need(fields, 'content', contentPath), contentPath);
     if (filled && !callsTools && content.trim() === '') this.blank(contentPath, content);
-    return templateMessage({ ...fields, role, content });
+    return { ...fields, role, content };
   }
 
   /** Text, or OpenAI's list of text parts. */

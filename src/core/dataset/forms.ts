@@ -5,6 +5,7 @@ import type { PairingOptions } from './pairing.js';
 import { mappableFields } from './columns.js';
 import { readAlpaca, readShareGpt, readV1, type ShareGptTags } from './llama-factory.js';
 import { pairSides, type Response, type RowPairs } from './responses.js';
+import { refuseColumns } from './whole-columns.js';
 import { readTemplateInputs, readTools } from './template-inputs.js';
 import type { DatasetForm, Message, MessagePair } from './types.js';
 
@@ -44,6 +45,7 @@ function holdsMessages(value: unknown): boolean {
 
 /** Reads a row as the given form. @throws WishboneError naming file, line (or row) and field */
 export function readForm(form: DatasetForm, reader: RowReader, options: FormOptions): RowPairs {
+  refuseColumns(reader);
   switch (form) {
     case 'trl-explicit':
       return readExplicit(reader, options);

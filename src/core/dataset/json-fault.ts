@@ -1,8 +1,12 @@
+import { isTooLong } from '../exact-json/numbers.js';
+
 /** Where and why a text is not JSON. */
 export interface JsonFault {
   /** Index into the text (UTF-16 units). */
   readonly offset: number;
   readonly what: string;
+  /** What to do about it, where more can be said than that it is to be corrected. */
+  readonly advice?: string;
 }
 
 const deepest = 1000;
@@ -17,7 +21,7 @@ export function findJsonFault(text: string, start = 0): JsonFault | number {
   try {
     return new Scanner(text, start).value(0);
   } catch (error) {
-    if (error instanceof Fault) return { offset: error.offset, what: error.message };
+    if (error instanceof Fault) return { offset: error.offset, what: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) };
     throw error;
   }
 }
@@ -26,6 +30,7 @@ class Fault extends Error {
   constructor(
     readonly offset: number,
     what: string,
+    readonly advice?: string,
   ) {
     super(what);
   }
@@ -103,6 +108,7 @@ class Scanner {
     number.lastIndex = this.at;
     const match = number.exec(this.text);
     if (!match) this.unexpected('a number');
+    if (isTooLong(match[0])) throw new Fault(this.at, 'a whole number of more than 4,300 digits', 'write it as text');
     this.at += match[0].length;
   }
 
@@ -125,7 +131,36 @@ class Scanner {
   private unexpected(expected: string): never {
     const point = this.text.codePointAt(this.at);
     const found = point === undefined ? 'the text ends' : `found ${JSON.stringify(String.fromCodePoint(point))}`;
-    throw new Fault(this.at, `${found} where ${expected} should be`);
+    const known = this.known();
+    const more = known === undefined ? '' : ` (${known.what})`;
+    throw new Fault(this.at, `${found} where ${expected} should be${more}`, known?.advice);
+  }
+
+  /** What stands here, when it is a slip that people make. */
+  private known(): { readonly what: string; readonly advice: string } | undefined {
+    const rest = this.text.slice(this.at, this.at + 20);
+    const number = /^-?(?:NaN|Infinity)\b/.exec(rest);
+    if (number) {
+      const what = `${number[0]}: Python and JavaScript write it, but JSON has no such number`;
+      return { what, advice: 'write null, or leave the field out' };
+    }
+    const word = /^(?:None|True|False|nan|inf|undefined)\b/.exec(rest);
+    if (word) {
+      const what = `${word[0]}: a word of ${word[0] === 'undefined' ? 'JavaScript' : 'Python'}, not of JSON`;
+      return { what, advice: 'write rows with json.dumps(row), not with str(row); by hand, null, true and false' };
+    }
+    if (rest.startsWith("'")) {
+      return { what: 'single quotes, as Python prints a dictionary', advice: 'write rows with json.dumps(row), not with str(row)' };
+    }
+    if (/^[\u2018-\u201f]/.test(rest)) {
+      return { what: 'a typographic quote', advice: 'write straight double quotes' };
+    }
+    if (/^\/[/*]|^#/.test(rest)) return { what: 'a comment, which JSON has none of', advice: 'remove the comment' };
+    if (/^[\]},]/.test(rest) && this.text.slice(0, this.at).trimEnd().endsWith(',')) {
+      const twice = rest.startsWith(',');
+      return { what: twice ? 'two commas with nothing between' : 'a comma stands before it', advice: 'remove the comma' };
+    }
+    return undefined;
   }
 }
 

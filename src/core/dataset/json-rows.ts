@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
 import { parseExactRow } from '../exact-json/index.js';
-import { findJsonFault, isJsonSpace } from './json-fault.js';
+import { findJsonFault, isJsonSpace, type JsonFault } from './json-fault.js';
 import type { ByteSource } from './source.js';
 import type { Row } from './rows.js';
 
@@ -44,11 +44,30 @@ export async function* jsonRows(source: ByteSource): AsyncGenerator<Row> {
 async function* lineRows(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Row> {
   let row = 0;
   let line = 0;
+  /** The first row, when it ends early: the next line tells why. */
+  let cut: Extract<Row, { error: unknown }> | undefined;
   for await (const bytes of lines(file, head, chunks)) {
     line++;
     if (bytes.every(isJsonSpace)) continue;
-    yield parseLine(file, bytes, { row: row++, line });
+    if (cut !== undefined) {
+      const isOneValue = /^\s*["\]}]/.test(bytes.toString('latin1', 0, 200));
+      yield isOneValue ? { ...cut, error: severalLines(file, cut.line), isLast: true } : cut;
+      if (isOneValue) return;
+      cut = undefined;
+    }
+    const read = parseLine(file, bytes, { row: row++, line });
+    if (row === 1 && 'error' in read && read.error.what.includes('the text ends')) cut = read;
+    else yield read;
   }
+  if (cut !== undefined) yield cut;
+}
+
+function severalLines(file: string, line = 1): WishboneError {
+  return new WishboneError(
+    'a JSON value over several lines, in a file that has one row a line',
+    `${file}:${line}`,
+    /\.json(\.gz)?$/i.test(file) ? 'write each row in one line' : 'give the file a name that ends in .json, or write each row in one line',
+  );
 }
 
 async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
@@ -80,12 +99,28 @@ function parseLine(file: string, bytes: Buffer, place: LinePlace): Row {
   const text = bytes.toString('utf8');
   try {
     return { ...place, value: parseExactRow(text) };
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     const fault = findJsonFault(text);
-    const what = typeof fault === 'number' ? 'something follows the JSON value on the same line' : fault.what;
-    const offset = typeof fault === 'number' ? fault : fault.offset;
-    return { ...place, error: notJson(file, what, place.line, columnOf(text, offset)) };
+    const { offset, what, advice } = typeof fault === 'number' ? moreOnLine(text, fault) : fault;
+    return { ...place, error: notJson(file, what, place.line, columnOf(text, offset), advice) };
   }
+}
+
+/** A row, and something behind it. @param end where the row ends */
+function moreOnLine(text: string, end: number): JsonFault {
+  const rest = text.slice(end);
+  const what = 'something follows the JSON value on the same line';
+  const next = rest.trimStart();
+  if (/^\s*\r\s*[[{"]/.test(rest)) {
+    return { offset: end, what: `${what}: the lines end in CR alone`, advice: 'save the file with LF (Unix) or CRLF (Windows) line ends' };
+  }
+  if (next.trimEnd() === ',') {
+    const advice = 'remove the commas at the ends of the lines, or put the rows in [ ] and call the file .json';
+    return { offset: end, what: `${what}: a comma`, advice };
+  }
+  if (next.startsWith('{')) return { offset: end, what: `${what}: another object`, advice: 'put each row on a line of its own' };
+  return { offset: end, what };
 }
 
 async function collect(source: ByteSource, head: Buffer, chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
@@ -112,8 +147,8 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
     while (isJsonSpace(text.charCodeAt(at))) at++;
     return at;
   };
-  const faultAt = (offset: number, what: string): WishboneError =>
-    notJson(file, what, lineAt(offset), columnOf(text, offset));
+  const faultAt = (offset: number, what: string, advice?: string): WishboneError =>
+    notJson(file, what, lineAt(offset), columnOf(text, offset), advice);
   const found = (offset: number): string =>
     offset >= text.length
       ? 'the file ends'
@@ -137,7 +172,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
         const next = skipSpace(fault);
         yield { ...place, error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`), isLast: true };
       } else {
-        yield { ...place, error: faultAt(fault.offset, fault.what), isLast: true };
+        yield { ...place, error: faultAt(fault.offset, fault.what, fault.advice), isLast: true };
       }
       return;
     }
@@ -209,12 +244,14 @@ function columnOf(text: string, offset: number): number {
   return [...text.slice(offset > 0 ? lineStart : 0, offset)].length + 1;
 }
 
-function notJson(file: string, what: string, line: number, column: number): WishboneError {
-  return new WishboneError(
-    `not JSON: ${what}`,
-    `${file}:${line}:${column}`,
-    'correct the line; every row must be one JSON object',
-  );
+function notJson(
+  file: string,
+  what: string,
+  line: number,
+  column: number,
+  advice = 'correct the line; every row must be one JSON object',
+): WishboneError {
+  return new WishboneError(`not JSON: ${what}`, `${file}:${line}:${column}`, advice);
 }
 
 /** `firstLine`: the line on which `bytes` begin. */

@@ -3,7 +3,7 @@ import { extractMessagePrompt } from './extract-prompt.js';
 import type { Fields, RowReader } from './fields.js';
 import type { PairingOptions } from './pairing.js';
 import { pairSides, type RowPairs } from './responses.js';
-import { readTemplateInputs, readTools, templateMessage } from './template-inputs.js';
+import { readTemplateInputs, readTools } from './template-inputs.js';
 import type { Message, MessagePair } from './types.js';
 
 /** How ShareGPT turns are written: names of a turn's fields, and of the speakers (`tags` of a `dataset_info.json`). */
@@ -210,10 +210,10 @@ function v1Message(reader: RowReader, fields: Fields, path: string, tools: unkno
         );
     }
   });
-  return templateMessage({
+  return {
     role,
-    content: content === '' && calls.length > 0 ? null : content,
+    ...(content === '' && calls.length > 0 ? {} : { content }),
     ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  });
+  };
 }

@@ -1,17 +1,17 @@
 import { WishboneError } from '../errors.js';
 import { isMediaName, manyMedia } from './media.js';
 import { ParquetFault } from './parquet/fault.js';
-import { readFooter } from './parquet/footer.js';
+import { readFooter, type Chunk } from './parquet/footer.js';
 import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
 import type { Field } from './parquet/schema.js';
-import { cellValue, fieldName, NotText } from './parquet/values.js';
+import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
 import type { Columns, Row } from './rows.js';
 import type { ByteSource, FileColumn } from './source.js';
 
-const someBytes = '(bytes)';
-
-/** Columns of numbers that no chat template sees: decimals in them are numbers. */
+/** Columns of numbers that no chat template sees. */
 const scoreColumns: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
+
+const someBytes = '(bytes)';
 
 /**
  * The rows of a Parquet file, one row group in memory at a time. They have no lines; what a column holds is given as
@@ -34,53 +34,53 @@ export async function* parquetRows(source: ByteSource, { used, texts, all: isAll
   });
   const { schema, groups } = footer;
   source.columns = schema.columns.map(columnOf);
-  const ours = schema.columns.filter((column) => used.includes(column.name) && isOfUse(column));
+  const isUsed = ({ name }: Field): boolean => used.includes(name);
+  const ours = schema.columns.filter((column) => isUsed(column) && isOfUse(column));
   if (ours.length === 0) {
     throw noColumns(
       schema.columns.map(({ name }) => name),
       file,
     );
   }
-  for (const column of ours) checkReadable(column, file);
-  const isOther = (column: Field): boolean => {
+  const others = schema.columns.filter((column) => {
     const { name, kind } = columnOf(column);
-    if (used.includes(name) || fault(column) !== undefined) return false;
-    return isAll === true || (kind !== 'other' && texts?.(name, kind === 'nested') === true);
-  };
-  const others = schema.columns.filter(isOther);
+    if (isUsed(column)) return false;
+    return isAll === true || (kind !== 'other' && texts?.(name, kind === 'nested') === true && refusal(column) === undefined);
+  });
+  for (const column of isAll ? [...ours, ...others] : ours) checkReadable(column, file);
   const total = groups.reduce((sum, { rows }) => sum + rows, 0);
   let row = 0;
   for (const group of groups) {
     if (group.rows === 0) continue;
     const where = `${file}, rows ${row + 1} to ${row + group.rows}`;
-    const chunksOf = (columns: readonly Field[]): typeof group.chunks =>
-      group.chunks.filter(({ leaf }) => columns.some(({ name }) => name === leaf.path[0]));
-    const isTooMuch = (columns: readonly Field[], most = largestGroup): boolean => {
-      const { texts: ofTexts, structure } = groupSize(chunksOf(columns));
-      return ofTexts > most || structure > most;
+    const chunksOf = (columns: readonly Field[]): Chunk[] => {
+      const names = new Set(columns.map(({ name }) => name));
+      return group.chunks.filter(({ leaf }) => names.has(leaf.path[0] as string));
+    };
+    const sizeOf = (columns: readonly Field[]): number => {
+      const { content, structure } = groupSize(chunksOf(columns));
+      return Math.max(content, structure);
     };
     checkSize(groupSize(chunksOf(ours)), where);
-    const both = [...ours, ...others];
-    const leavesOut = isTooMuch(both);
-    const media = leavesOut ? others.find((column) => isMediaName(column.name) && isTooMuch([column], largestGroup / 2)) : undefined;
+    const isTooMuch = sizeOf([...ours, ...others]) > largestGroup;
+    const media = isTooMuch ? others.find((other) => isMediaName(other.name) && sizeOf([other]) > largestGroup / 2) : undefined;
     if (media !== undefined) throw manyMedia(media.name, where);
-    const columns = leavesOut ? ours : both;
+    const columns = isTooMuch ? ours : [...ours, ...others];
     const cells = await readGroup(buffer, footer, group, columns, chunksOf(columns), decoder).catch((error: unknown) => {
       throw damaged(error, where);
     });
     for (const own of cells) {
       source.documentShare = (row + 1) / total;
-      yield { row, line: undefined, ...readCells(own, columns, `${file}, row ${row + 1}`, used) };
+      yield { row, line: undefined, ...readCells(own, columns, `${file}, row ${row + 1}`, used, isAll === true) };
       row++;
     }
   }
   await source.readThrough();
 }
 
-function columnOf(column: Field): FileColumn {
-  const { name } = column;
-  if (column.is === 'leaf') return { name, kind: column.leaf.type === 'BYTE_ARRAY' ? 'text' : 'other' };
-  return { name, kind: column.is === 'refused' ? 'other' : 'nested' };
+function columnOf(field: Field): FileColumn {
+  const kind = field.is !== 'leaf' ? 'nested' : field.leaf.type === 'BYTE_ARRAY' ? 'text' : 'other';
+  return { name: field.name, kind };
 }
 
 /** Where a row comes from is text, or nothing. */
@@ -88,8 +88,20 @@ function isOfUse(column: Field): boolean {
   return column.name !== 'source' || (column.is === 'leaf' && column.leaf.kind === 'text');
 }
 
-function checkReadable(field: Field, file: string): void {
-  const found = fault(field);
+/** Why a column cannot be read, and the part of it that cannot; undefined when it can. */
+function refusal(field: Field, path = field.name): { readonly path: string; readonly what: string } | undefined {
+  if (field.is === 'refused') return { path, what: field.what };
+  if (field.is === 'list') return refusal(field.of, path);
+  if (field.is !== 'struct') return undefined;
+  for (const own of field.fields) {
+    const found = refusal(own, `${path}.${own.name}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function checkReadable(column: Field, file: string): void {
+  const found = refusal(column);
   if (found === undefined) return;
   throw new WishboneError(
     `column "${found.path}" ${found.what}, which cannot be read`,
@@ -98,23 +110,11 @@ function checkReadable(field: Field, file: string): void {
   );
 }
 
-/** What in a column is written in a way that is not read. */
-function fault(field: Field, path = field.name): { readonly path: string; readonly what: string } | undefined {
-  if (field.is === 'refused') return { path, what: field.what };
-  if (field.is === 'list') return fault(field.of, path);
-  if (field.is !== 'struct') return undefined;
-  for (const own of field.fields) {
-    const found = fault(own, `${path}.${own.name}`);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function checkSize({ texts, structure }: ReturnType<typeof groupSize>, where: string): void {
-  if (texts <= largestGroup && structure <= largestGroup) return;
+function checkSize({ content, structure }: ReturnType<typeof groupSize>, where: string): void {
+  if (content <= largestGroup && structure <= largestGroup) return;
   throw new WishboneError(
-    texts > largestGroup
-      ? `a row group holds ${(texts / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`
+    content > largestGroup
+      ? `a row group holds ${(content / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`
       : `a row group holds lists that take ${(structure / 2 ** 30).toFixed(1)} GiB; at most 1 GiB is read at once`,
     where,
     'write it again with smaller row groups, for example ds.to_parquet("pairs.parquet", batch_size=1000)',
@@ -126,20 +126,22 @@ function readCells(
   columns: readonly Field[],
   where: string,
   used: Columns['used'],
+  isCopied: boolean,
 ): { readonly value: unknown } | { readonly error: WishboneError } {
   const value: [string, unknown][] = [];
   for (const column of columns) {
     const { name } = column;
+    const reading: Reading = isCopied ? 'copy' : scoreColumns.has(name) ? 'numbers' : 'template';
     try {
-      value.push([name, cellValue(cells[fieldName(column.index)], column, scoreColumns.has(name))]);
+      value.push([name, cellValue(cells[fieldName(column.index)], column, reading)]);
     } catch (error) {
-      // What no form reads is no reason to refuse a row; that there are bytes is all that is asked of a picture.
-      if (!used.includes(name) && (error instanceof NotText || error instanceof ParquetFault || error instanceof SyntaxError)) {
+      const place = `${where}, field "${name}"`;
+      if (error instanceof NotText) {
+        // What no form reads is no reason to refuse a row; that there are bytes is all that is asked of a picture.
+        if (used.includes(name)) return { error: new WishboneError('not UTF-8', place, 'write the text as UTF-8') };
         if (isMediaName(name)) value.push([name, someBytes]);
         continue;
       }
-      const place = `${where}, field "${name}"`;
-      if (error instanceof NotText) return { error: new WishboneError('not UTF-8', place, 'write the text as UTF-8') };
       if (error instanceof ParquetFault) return { error: damaged(error, place) };
       if (!(error instanceof SyntaxError)) throw error;
       return { error: new WishboneError('the column is marked as JSON, but its text is none', place, 'write JSON, or plain text') };

@@ -6,6 +6,7 @@ import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
+import { refuseWrapped } from './whole-columns.js';
 import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
 import { ColumnTally, isWanted, rowColumns, trackFields, type ColumnReport } from './unread-columns.js';
 
@@ -147,6 +148,7 @@ export class Dataset {
   private readFields(row: RowPlace, value: Fields, where: string, raw: Fields): PairText[] {
     const form = this.options.form ?? detectForm(value);
     if (form === undefined) {
+      refuseWrapped(value, where, (fields) => detectForm(fields) !== undefined);
       const keys = Object.keys(value)
         .slice(0, 8)
         .map((key) => `"${key}"`)

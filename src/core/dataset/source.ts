@@ -4,6 +4,7 @@ import { open, stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WishboneError } from '../errors.js';
+import { headLength, refuseOtherKinds } from './other-kinds.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
 export interface FileColumn {
@@ -61,11 +62,18 @@ export class ByteSource {
   async *chunks(): AsyncGenerator<Buffer> {
     const raw = this.raw();
     try {
-      const head = await readAtLeast(raw, 4);
-      this.refuseOtherKinds(head);
+      const head = await readAtLeast(raw, headLength);
       const whole = joined(head, raw);
       const gzip = head[0] === 0x1f && head[1] === 0x8b;
-      yield* withoutMark(gzip ? gunzipped(whole) : whole);
+      if (gzip) {
+        const unpacked = gunzipped(whole);
+        const start = await readAtLeast(unpacked, headLength);
+        refuseOtherKinds(start, this.file);
+        yield* withoutMark(joined(start, unpacked));
+      } else {
+        refuseOtherKinds(head, this.file);
+        yield* withoutMark(whole);
+      }
     } catch (error) {
       throw this.readable(error);
     } finally {
@@ -89,17 +97,6 @@ export class ByteSource {
       yield chunk;
     }
     this.digest = this.hash.digest('hex');
-  }
-
-  private refuseOtherKinds(head: Buffer): void {
-    const wrong = (kind: string, advice: string): WishboneError =>
-      new WishboneError(`the file is ${kind}, not plain text`, this.file, advice);
-    if (head.length >= 2 && ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff))) {
-      throw wrong('UTF-16', 'save it as UTF-8');
-    }
-    const text = head.toString('latin1', 0, 4);
-    if (text === 'PK\x03\x04') throw wrong('a zip archive', 'unpack it and give the file inside');
-    if (text.startsWith('\x28\xb5\x2f\xfd')) throw wrong('zstd-compressed', 'unpack it, or compress it with gzip');
   }
 
   private readable(error: unknown): unknown {

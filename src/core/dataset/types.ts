@@ -24,8 +24,9 @@ export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
 };
 
 /**
- * One chat message as the chat template gets it: `exactText` of it is its JSON text (src/core/exact-json). Keys beyond role
- * and content (name, tool_calls, …) are as they stand in the file; those that are null are not there.
+ * One chat message; the chat template gets it as it is. Keys beyond role
+ * and content (name, tool_calls, …) are as they stand in the file; those that are null are not there. An exact value
+ * (src/core/exact-json).
  */
 export interface Message {
   readonly role: string;
@@ -52,7 +53,7 @@ export interface MessagePair {
   readonly tools?: readonly unknown[];
   /** Documents for the chat template. */
   readonly documents?: readonly unknown[];
-  /** Further variables of the chat template. */
+  /** More variables for the chat template, by name. */
   readonly chatTemplateKwargs?: Readonly<Record<string, unknown>>;
 }
 

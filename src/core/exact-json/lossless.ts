@@ -29,7 +29,8 @@ export function closingQuote(text: string, open: number): number {
   }
 }
 
-function isKey(text: string, after: number): boolean {
+/** Whether the text that ends before `after` is the name of a field. */
+export function isKey(text: string, after: number): boolean {
   let at = after;
   for (let unit = text.charCodeAt(at); ; unit = text.charCodeAt(++at)) {
     if (unit === 0x3a) return true;

@@ -22,6 +22,9 @@ export function numberOf(value: unknown): number | undefined {
   return isNumber(value) ? Number(value) : undefined;
 }
 
+/** A number where one begins, in valid JSON. */
+export const numeral = /-?[0-9.eE+-]+/y;
+
 /** Python reads no longer whole number from text. */
 const mostDigits = 4300;
 

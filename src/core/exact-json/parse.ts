@@ -1,6 +1,7 @@
 import { storedKey } from './keys.js';
 import { closingQuote, isKept } from './lossless.js';
-import { exactNumber, isTooLong } from './numbers.js';
+import { exactNumber, isTooLong, numeral } from './numbers.js';
+import { patchNumbers } from './patch.js';
 
 /**
  * Reads JSON text so that nothing Python would read is lost: `exactText` gives text again from which Python's `json.loads`
@@ -13,14 +14,19 @@ import { exactNumber, isTooLong } from './numbers.js';
  * @throws SyntaxError for what is no JSON, and for a whole number of more than 4,300 digits, which Python refuses
  */
 export function parseExact(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  return isKept(text) ? value : build(text, 0);
+  return parse(text, 0);
 }
 
 /** The same for a row of a dataset, whose own fields are under the names the file has for them: no template sees it. */
 export function parseExactRow(text: string): unknown {
+  return parse(text, 1);
+}
+
+function parse(text: string, plainLevels: number): unknown {
   const value: unknown = JSON.parse(text);
-  return isKept(text) ? value : build(text, 1);
+  if (isKept(text)) return value;
+  const isContainer = typeof value === 'object' && value !== null;
+  return isContainer && patchNumbers(text, value as Container, plainLevels) ? value : build(text, plainLevels);
 }
 
 type Container = unknown[] | Record<string, unknown>;
@@ -103,8 +109,6 @@ function build(text: string, plainLevels: number): unknown {
 }
 
 const ownField = { configurable: true, enumerable: true, writable: true };
-
-const numeral = /-?[0-9.eE+-]+/y;
 
 function textValue(text: string, open: number, close: number): string {
   const inner = text.slice(open + 1, close);

@@ -19,7 +19,7 @@ import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const tokensVersion = 4;
+const tokensVersion = 5;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {

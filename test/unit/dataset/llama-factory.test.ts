@@ -68,8 +68,8 @@ test('LLaMA-Factory v1: the prompt is what both sides have in common; parts beco
         { role: 'system', content: 'Be brief.' },
         { role: 'user', content: 'Is it raining?' },
       ],
-      // As transformers has it: content that is null is not there, and reasoning has the name gpt-oss reads it by.
-      chosen: [{ thinking: 'Hm.', role: 'assistant', reasoning_content: 'Hm.', tool_calls: [call] }],
+      // As transformers has it, content that is null is not there.
+      chosen: [{ role: 'assistant', reasoning_content: 'Hm.', tool_calls: [call] }],
       rejected: said('No.'),
       tools: JSON.parse(tools),
       ...place,

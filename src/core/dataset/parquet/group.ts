@@ -22,13 +22,13 @@ export interface Decoder {
 }
 
 /** Bytes of a row group in memory, about: of its texts unpacked, and of the lists and levels around them. */
-export function groupSize(chunks: readonly Chunk[]): { readonly texts: number; readonly structure: number } {
-  let [texts, structure] = [0, 0];
+export function groupSize(chunks: readonly Chunk[]): { readonly content: number; readonly structure: number } {
+  let [content, structure] = [0, 0];
   for (const { data, leaf } of chunks) {
-    texts += Number(data.total_uncompressed_size);
+    content += Number(data.total_uncompressed_size);
     structure += Number(data.num_values) * (24 + 48 * leaf.definitionLevels);
   }
-  return { texts, structure };
+  return { content, structure };
 }
 
 /**

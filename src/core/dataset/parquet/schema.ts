@@ -32,6 +32,8 @@ export interface Leaf {
   readonly repetitionLevels: number;
   readonly kind: LeafKind;
   readonly scale: number;
+  /** Of times: how many to a second. */
+  readonly ticks: number;
 }
 
 /** A field of the schema by what it means: what rows are made of. */
@@ -158,8 +160,15 @@ function leafOf(element: SchemaElement, path: readonly string[], places: readonl
     definitionLevels: definition,
     repetitionLevels: repetition,
     kind,
+    ticks: ticksOf(element),
     scale: element.scale ?? (element.logical_type?.type === 'DECIMAL' ? element.logical_type.scale : 0),
   };
+}
+
+function ticksOf({ converted_type: converted, logical_type: logical }: SchemaElement): number {
+  const unit = logical?.type === 'TIMESTAMP' || logical?.type === 'TIME' ? logical.unit : undefined;
+  if (unit === 'NANOS') return 1e9;
+  return unit === 'MICROS' || converted?.endsWith('_MICROS') ? 1e6 : 1e3;
 }
 
 const typesOf: Partial<Record<LeafKind, readonly string[]>> = {
