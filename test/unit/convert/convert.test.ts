@@ -45,6 +45,8 @@ test('a TRL recipe: what it says, what it leaves to defaults, what is lost', () 
     lr_scheduler_type: 'cosine',
     warmup_ratio: 0.1,
     save_steps: 100,
+    save_minutes: 0,
+    save_final: true,
     save_total_limit: 1,
     use_peft: true,
     lora_r: 16,
@@ -77,6 +79,8 @@ test('a TRL mixture with steps, warmup-stable-decay and a model folder', () => {
     num_decay_steps: 60,
     min_lr_ratio: 0.1,
     save_steps: 0,
+    save_minutes: 0,
+    save_final: false,
     save_total_limit: 0,
   });
   assert.deepEqual(config.runner, { backend: 'cpu' });
@@ -101,6 +105,8 @@ test('a LLaMA-Factory file: datasets by name, its own names and defaults', () =>
     warmup_ratio: 0.1,
     eval_steps: 500,
     save_steps: 500,
+    save_minutes: 0,
+    save_final: true,
     save_total_limit: 0,
   });
   assert.deepEqual(notes(converted, 'lost'), [
@@ -167,7 +173,7 @@ test("a file of TRL's defaults loses nothing, and means what they mean", () => {
   assert.deepEqual(notes(converted, 'assumed'), []);
   const { training, plan } = resolveConfig(config);
   assert.deepEqual(plan, { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 });
-  const theirs = { save_steps: 500, save_total_limit: 0, warmup_ratio: 0, reference: 'in_step' };
+  const theirs = { save_steps: 500, save_minutes: 0, save_final: true, save_total_limit: 0, warmup_ratio: 0, reference: 'in_step' };
   assert.deepEqual(training, { ...DEFAULT_TRAINING, ...theirs });
 });
 
