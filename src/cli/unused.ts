@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { leftOutText, rowWhere, unreadText } from '../core/dataset/index.js';
+import { leftOutText, mostlyLeftOut, rowWhere, unreadText } from '../core/dataset/index.js';
 import type { PlanSummary } from '../core/prepare.js';
 
 type Summary = Pick<PlanSummary, 'files' | 'evalFiles'>;
@@ -18,11 +18,13 @@ export function unusedRows({ files, evalFiles }: Summary): [string, string][] {
   return [...titled('not read', unread), ...titled('left out', leftOut)];
 }
 
-/** What looks like a slip in a dataset's columns: three lines each, as an error has them. */
+/** What looks like a slip in how a dataset is read: three lines each, as an error has them. */
 export function columnWarnings({ files, evalFiles }: Summary): string[] {
-  return [...files, ...evalFiles].flatMap(({ path: file, columnReport }) =>
-    columnReport.warnings.map(({ what, first, advice }) => {
+  return [...files, ...evalFiles].flatMap(({ path: file, rows, columnReport, leftOut }) => {
+    const mostly = mostlyLeftOut(leftOut, rows);
+    const all = [...columnReport.warnings, ...(mostly === undefined ? [] : [{ ...mostly, first: leftOut.first[0] }])];
+    return all.map(({ what, first, advice }) => {
       return `warning: ${what}\n  at: ${first === undefined ? file : rowWhere(file, first)}\n  fix: ${advice}`;
-    }),
-  );
+    });
+  });
 }

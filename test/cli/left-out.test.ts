@@ -92,6 +92,12 @@ test('a run without its bad rows: the plan holds the others, and run.json says w
   assert.match(shown.stdout, /^left out +2: lines 2, 4$/m);
 });
 
+test('more rows left out than kept is a warning', async (t) => {
+  const dataset = await file(t, [row(1), '{"a', '{"b', '{"c']);
+  const { stdout } = await wishbone('plan', dataset, '--model', exampleModel, '--no-cache', '--on-bad-row', 'skip');
+  assert.match(stdout, /warning: more rows are left out than kept: 3 of 4\n {2}at: .*pairs\.jsonl:2/);
+});
+
 test('with every row bad, or a fault of the file, skipping is no way out', async (t) => {
   const all = await wishbone('plan', await file(t, ['{"a', '{"b']), '--model', exampleModel, '--no-cache', '--on-bad-row', 'skip');
   assert.equal(all.code, 3);

@@ -21,6 +21,7 @@ export {
   badRowChoices,
   leftOutPlaces,
   leftOutText,
+  mostlyLeftOut,
   LeftOutList,
   nothingLeft,
   nothingLeftOut,

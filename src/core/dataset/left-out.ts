@@ -76,6 +76,15 @@ export function leftOutText(leftOut: LeftOutRows): string {
   return row === undefined ? count : `${count} (${leftOutPlaces(leftOut)}); ${rows === 1 ? '' : `${rowName(row)}: `}${row.what}`;
 }
 
+/** What is said where more rows are left out than kept: then it is not the rows that are wrong. */
+export function mostlyLeftOut({ rows }: LeftOutRows, of: number): { readonly what: string; readonly advice: string } | undefined {
+  if (2 * rows <= of) return undefined;
+  return {
+    what: `more rows are left out than kept: ${rows.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`,
+    advice: 'see whether the first row is of another form than the others, and whether format and columns fit',
+  };
+}
+
 /** What the form offers where rows are bad. */
 export function trainWithoutLabel(rows: number): string {
   return `Train without ${rows.toLocaleString('en-US')} unreadable row${rows === 1 ? '' : 's'}`;

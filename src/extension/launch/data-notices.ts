@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { leftOutText, remedyLabel, trainWithoutLabel, unreadText } from '../../core/dataset/index.js';
+import { leftOutText, mostlyLeftOut, remedyLabel, trainWithoutLabel, unreadText } from '../../core/dataset/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
 import { plural, sentence } from '../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../protocol/launch.js';
@@ -21,18 +21,20 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
       })),
     })),
   );
-  const leftOut = all.flatMap(({ path: file, leftOut: rows }): ForecastNotice[] =>
-    rows.rows === 0
+  const leftOut = all.flatMap(({ path: file, rows: of, leftOut: rows }): ForecastNotice[] => {
+    const mostly = mostlyLeftOut(rows, of);
+    const more = mostly === undefined ? '' : ` ${sentence(mostly.what)}: ${mostly.advice}.`;
+    return rows.rows === 0
       ? []
       : [
           {
             tone: 'warn',
             title: named(file, plural(rows.rows, 'unreadable row') + ' left out'),
-            text: `${sentence(leftOutText(rows))}.`,
+            text: `${sentence(leftOutText(rows))}.${more}`,
             actions: [{ label: 'Stop at such rows instead', field: 'plan.on_bad_row', value: 'stop' }],
           },
-        ],
-  );
+        ];
+  });
   const unread = all.flatMap(({ path: file, columnReport }): ForecastNotice[] => {
     const text = unreadText(columnReport);
     return text === undefined ? [] : [{ tone: 'plain', title: named(file, 'Columns that are not read'), text, actions: [] }];

@@ -48,7 +48,7 @@ test('bad rows and unread columns come with a click that does something about th
   const remedies = [{ kind: 'chat', columns: 'instruction=question', reads: ['question'] }] as const;
   const warning = { kind: 'lost-text', columns: ['question'], what: '"question" holds text', advice: 'name it', remedies } as const;
   const columnReport = { unread: [{ name: 'id', rows: 2 }, { name: 'question', rows: 2 }], warnings: [warning] };
-  const summary = { files: [{ path: '/d/a.jsonl', leftOut, columnReport }], evalFiles: [] } as unknown as PlanSummary;
+  const summary = { files: [{ path: '/d/a.jsonl', rows: 9, leftOut, columnReport }], evalFiles: [] } as unknown as PlanSummary;
   const notices = dataNotices(summary);
   assert.deepEqual(
     notices.map(({ tone, title, actions }) => [tone, title, actions.map(({ label, field, value }) => [label, field, value])]),
