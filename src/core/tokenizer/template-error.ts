@@ -42,7 +42,7 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
     case 'syntax':
       return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'correct the template', 'template');
     case 'time':
-      return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loops.length === 0 ? '' : `, in the ${loopNames(loops)}`}`);
+      return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loopNames(loops)}`);
     case 'memory':
       return limit(`takes more than ${engineLimits.memory / 2 ** 20} MiB of memory and was stopped`);
     case 'length':
@@ -60,8 +60,10 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
   }
 }
 
+/** Names loops by their variables, the innermost first. */
 function loopNames(loops: readonly string[]): string {
-  return loops.length === 1 ? `loop over "${loops[0]}"` : `loops over ${loops.map((name) => `"${name}"`).join(', one within the other, ')}`;
+  if (loops.length === 0) return '';
+  return `, in ${loops.map((name) => `the loop over "${name}"`).reverse().join(' within ')}`;
 }
 
 /** A message on one line. */
