@@ -1,4 +1,6 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { writeFileAtomically } from './atomic-file.js';
 import { stepCost, sumSteps, type StepCost, type TileCounts } from './cost/index.js';
 import type { DatasetForm } from './dataset/index.js';
 import { ExitCode, WishboneError } from './errors.js';
@@ -10,8 +12,9 @@ import { obtainPlan } from './planned-dataset.js';
 import type { WorkOptions } from './progress.js';
 import { checkOptions } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
-import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
+import { createRunFolder, EVAL_PLAN_FILE, newRunConfig, TOKENIZER_FOLDER } from './run/folder.js';
 import { madeWith } from './run/provenance.js';
+import { standInTemplate } from './tokenizer/index.js';
 import { tokeniseDataset, type DatasetFile, type DatasetRequest, type TokenisedDataset } from './tokenise/index.js';
 
 export { tokeniseDataset, type DatasetRequest, type TokenisedDataset };
@@ -206,6 +209,7 @@ export async function prepareRun(
   checkOptions(request, request.evalDataset !== undefined || request.plan.eval_fraction > 0);
   await checkInputs(request);
   const planned = await obtainPlan(request, work, { files: true });
+  const template = await standInTemplate(planned.modelFolder, request.plan.chat_template);
   const config = newRunConfig({
     name: request.name,
     dataset: planned.reference,
@@ -221,6 +225,7 @@ export async function prepareRun(
     try {
       await planned.write(file);
       await planned.writeEval(path.join(path.dirname(file), EVAL_PLAN_FILE));
+      if (template !== undefined) await writeTemplate(path.join(path.dirname(file), TOKENIZER_FOLDER), template);
     } catch (error) {
       // The folder under construction is gone when anyone reads this: name the one that was asked for.
       if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite) throw error;
@@ -229,4 +234,10 @@ export async function prepareRun(
     work.signal?.throwIfAborted();
   });
   return { folder, summary: planned.summary };
+}
+
+/** What the export has instead of the model's own chat template; the runner copies it. */
+async function writeTemplate(folder: string, template: string): Promise<void> {
+  await mkdir(folder);
+  await writeFileAtomically(path.join(folder, 'chat_template.jinja'), (handle) => handle.writeFile(template));
 }

@@ -220,6 +220,9 @@ class Backend {
     virtual std::size_t free_memory() const { return 0; }
 };
 
+/// Cores that this process may run on.
+int usable_cores();
+
 /// fp32 on OpenBLAS. `threads` 0 means all cores this process may run on.
 std::unique_ptr<Backend> make_cpu_backend(int threads);
 

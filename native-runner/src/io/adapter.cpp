@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/companion_files.h"
 #include "io/json.h"
 #include "io/lora_fields.h"
 #include "io/model_export.h"
@@ -137,20 +138,21 @@ void AdapterWeights::load(Backend& backend, const NamedTensors& adapter) const {
     upload_tensors(backend, uploads);
 }
 
-void export_adapter(const std::filesystem::path& folder, const std::filesystem::path& base_model,
-                    const LoraConfig& config, Backend& backend, const NamedTensors& adapter) {
+void export_adapter(const std::filesystem::path& folder, const ExportSource& base, const LoraConfig& config,
+                    Backend& backend, const NamedTensors& adapter) {
     AtomicFolder out(folder);
-    write_text(out.path() / config_file, config_json(config, base_model, adapter).dump(2) + "\n");
+    write_text(out.path() / config_file, config_json(config, base.model, adapter).dump(2) + "\n");
     write_parameters(out.path() / weights_file, backend, {{prefix, &adapter}});
-    copy_tokenizer(out.path(), base_model);
+    copy_companions(out.path(), base.model, base.own_files);
     out.commit();
 }
 
-void export_merged(const std::filesystem::path& folder, const std::filesystem::path& base_model,
-                   const ModelConfig& config, const std::vector<LoraModule>& modules, Backend& backend,
+void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
+                   const std::vector<LoraModule>& modules, Backend& backend,
                    const NamedTensors& adapter) {
-    const ModelWeights weights(base_model, config);
-    const std::unique_ptr<Backend> host = make_cpu_backend(0);
+    const ModelWeights weights(base.model, config);
+    // As many threads as the run's, whose number decides bits; beside a GPU, all there are.
+    const std::unique_ptr<Backend> host = make_cpu_backend(backend.name() == "cpu" ? backend.threads() : 0);
     std::map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < modules.size(); ++i) place[modules[i].linear.name + ".weight"] = i;
     const auto to_host = [&](const NamedTensor& from, std::vector<float>& values) {
@@ -162,7 +164,7 @@ void export_merged(const std::filesystem::path& folder, const std::filesystem::p
         return tensor;
     };
     std::vector<float> a, b, change;
-    export_model(folder, base_model, parameter_shapes(config),
+    export_model(folder, base, parameter_shapes(config),
                  [&](const ParameterShape& parameter, std::vector<float>& values) {
                      weights.read(parameter.name, values);
                      const auto found = place.find(parameter.name);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "io/model_export.h"
 #include "io/safetensors.h"
 #include "model/lora.h"
 
@@ -26,14 +27,14 @@ class AdapterWeights {
     SafetensorsFile file_;
 };
 
-/// Writes an adapter as a PEFT folder: `adapter_config.json`, `adapter_model.safetensors` (F32, PEFT's names), and the
-/// tokenizer files of `base_model`. The folder appears whole or not at all and replaces an older one.
-void export_adapter(const std::filesystem::path& folder, const std::filesystem::path& base_model,
-                    const LoraConfig& config, Backend& backend, const NamedTensors& adapter);
+/// Writes an adapter as a PEFT folder: `adapter_config.json`, `adapter_model.safetensors` (F32, PEFT's names), and what
+/// goes with the model below it (copy_companions). The folder appears whole or not at all and replaces an older one.
+void export_adapter(const std::filesystem::path& folder, const ExportSource& base, const LoraConfig& config,
+                    Backend& backend, const NamedTensors& adapter);
 
 /// Writes the whole model, w + scale · b · a in F32 where there is an adapter, as `export_model` does.
-void export_merged(const std::filesystem::path& folder, const std::filesystem::path& base_model,
-                   const ModelConfig& config, const std::vector<LoraModule>& modules, Backend& backend,
+void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
+                   const std::vector<LoraModule>& modules, Backend& backend,
                    const NamedTensors& adapter);
 
 }  // namespace wishbone

@@ -27,6 +27,12 @@ std::string shown(double value) {
     return text.str();
 }
 
+/// A value in a message.
+std::string found(const Json& value) {
+    const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text.size() > 60 ? text.substr(0, 57) + "…" : text;
+}
+
 template <typename AnyJson>
 AnyJson parse_checked(std::string_view text, const std::string& where, std::size_t most_keys) {
     using Event = typename AnyJson::parse_event_t;
@@ -99,7 +105,7 @@ std::string read_text(const std::filesystem::path& file, std::size_t most_bytes)
 JsonFields::JsonFields(const Json& object, std::string file, std::string path)
     : object_(&object), file_(std::move(file)), path_(std::move(path)) {
     if (!object.is_object())
-        throw bad_input("Expected a JSON object", path_.empty() ? file_ : file_ + ": " + path_,
+        throw bad_input("Expected a JSON object, found " + found(object), path_.empty() ? file_ : file_ + ": " + path_,
                         "Write it as { … }, see docs/formats.md.");
 }
 
@@ -130,11 +136,24 @@ bool JsonFields::present(const std::string& name) {
     return object_->contains(name);
 }
 
+std::vector<std::string> JsonFields::names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : object_->items()) all.push_back(name);
+    return all;
+}
+
+void JsonFields::not_null(std::initializer_list<const char*> names) {
+    for (const char* name : names)
+        if (present(name) && !has(name))
+            throw bad_input(std::string("The field \"") + name + "\" must not be null", where(name),
+                            "Give it a value, or leave it out.");
+}
+
 std::string JsonFields::text(const std::string& name, std::optional<std::string> otherwise) {
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    if (!value->is_string()) throw bad_input("Expected a string", where(name), "Put it in quotation marks.");
+    if (!value->is_string()) throw bad_input("Expected a string, found " + found(*value), where(name), "Put it in quotation marks.");
     return value->get<std::string>();
 }
 
@@ -143,14 +162,14 @@ std::int64_t JsonFields::integer(const std::string& name, std::int64_t least, st
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    const std::string range = std::to_string(least) + " to " + std::to_string(most);
+    const std::string range = "from " + std::to_string(least) + " to " + std::to_string(most);
     // An unsigned number above the signed range would wrap in get<int64_t>.
     const bool fits =
         value->is_number_integer() &&
         !(value->is_number_unsigned() &&
           value->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
     if (!fits || value->get<std::int64_t>() < least || value->get<std::int64_t>() > most)
-        throw bad_input("Expected a whole number, " + range, where(name), "Set it within that range.");
+        throw bad_input("Expected a whole number " + range + ", found " + found(*value), where(name), "Set it within that range.");
     return value->get<std::int64_t>();
 }
 
@@ -160,7 +179,8 @@ double JsonFields::number(const std::string& name, double least, double most,
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
     if (!value->is_number() || !(value->get<double>() >= least && value->get<double>() <= most))
-        throw bad_input("Expected a number from " + shown(least) + " to " + shown(most), where(name),
+        throw bad_input(
+            "Expected a number from " + shown(least) + " to " + shown(most) + ", found " + found(*value), where(name),
                         "Set it within that range.");
     return value->get<double>();
 }
@@ -169,7 +189,8 @@ bool JsonFields::boolean(const std::string& name, std::optional<bool> otherwise)
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    if (!value->is_boolean()) throw bad_input("Expected true or false", where(name), "Correct the value.");
+    if (!value->is_boolean()) 
+        throw bad_input("Expected true or false, found " + found(*value), where(name), "Correct the value.");
     return value->get<bool>();
 }
 

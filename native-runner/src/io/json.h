@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -38,6 +39,10 @@ class JsonFields {
     bool has(const std::string& name);
     /// Whether the field is there at all, if only as null.
     bool present(const std::string& name);
+    /// Of all fields, in their order.
+    std::vector<std::string> names() const;
+    /// Throws Error(bad_input) for one of these that is there as null.
+    void not_null(std::initializer_list<const char*> names);
     std::string text(const std::string& name, std::optional<std::string> otherwise = {});
     std::int64_t integer(const std::string& name, std::int64_t least, std::int64_t most,
                          std::optional<std::int64_t> otherwise = {});

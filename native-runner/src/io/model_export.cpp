@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/companion_files.h"
 #include "io/json.h"
 #include "io/model_weights.h"
 #include "io/tensor_upload.h"
@@ -16,16 +17,6 @@
 namespace wishbone {
 
 namespace {
-
-constexpr const char* tokenizer_files[] = {"tokenizer.json",    "tokenizer_config.json", "special_tokens_map.json",
-                                           "added_tokens.json", "vocab.json",            "merges.txt",
-                                           "tokenizer.model",   "chat_template.jinja",   "chat_template.json"};
-
-void copy_if_there(const std::filesystem::path& folder, const std::filesystem::path& source, const char* name) {
-    std::error_code error;
-    if (std::filesystem::is_regular_file(source / name, error))
-        write_text(folder / name, read_text(source / name, std::size_t{1} << 30));
-}
 
 std::vector<std::int64_t> shape_of(const Tensor& tensor) {
     return {tensor.shape.begin(), tensor.shape.begin() + tensor.rank};
@@ -139,22 +130,18 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
     upload_tensors(backend, uploads);
 }
 
-void copy_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& source) {
-    for (const char* name : tokenizer_files) copy_if_there(folder, source, name);
-}
-
-void export_model(const std::filesystem::path& folder, const std::filesystem::path& source,
+void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
                   std::uint64_t shard_bytes) {
     AtomicFolder out(folder);
-    write_config(out.path(), source);
-    copy_if_there(out.path(), source, "generation_config.json");
-    copy_tokenizer(out.path(), source);
+    write_config(out.path(), source.model);
+    copy_companion(out.path(), source.model, "generation_config.json");
+    copy_companions(out.path(), source.model, source.own_files);
     write_weights(out.path(), parameters, values, shard_bytes);
     out.commit();
 }
 
-void export_model(const std::filesystem::path& folder, const std::filesystem::path& source, Backend& backend,
+void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
                   const NamedTensors& parameters, std::uint64_t shard_bytes) {
     const OnBackend tensors(backend, parameters.named());
     export_model(folder, source, tensors.shapes, tensors.values, shard_bytes);

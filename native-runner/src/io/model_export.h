@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -29,17 +30,23 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
 /// Gives a parameter's values, in F32.
 using ParameterValues = std::function<void(const ParameterShape& parameter, std::vector<float>& values)>;
 
-/// Copies what belongs to a tokenizer, as far as `source` has it.
-void copy_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& source);
+/// Where an export's other files come from (copy_companions).
+struct ExportSource {
+    ExportSource(std::filesystem::path the_model, std::filesystem::path the_own_files = {})
+        : model(std::move(the_model)), own_files(std::move(the_own_files)) {}
+
+    std::filesystem::path model;      ///< the folder training started from
+    std::filesystem::path own_files;  ///< that go before the model's
+};
 
 /// Writes a model as a Hugging Face folder: config.json of `source` with its dtype set to float32,
-/// the tokenizer and generation files copied, weights in F32, in shards of at most `shard_bytes`. The folder
-/// appears whole or not at all and replaces an older one.
-void export_model(const std::filesystem::path& folder, const std::filesystem::path& source,
+/// generation config, tokenizer, templates and licence copied, weights in F32, in shards of at most
+/// `shard_bytes`. The folder appears whole or not at all and replaces an older one.
+void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
                   std::uint64_t shard_bytes = 5'000'000'000);
 /// The same of a model on a backend.
-void export_model(const std::filesystem::path& folder, const std::filesystem::path& source, Backend& backend,
+void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
                   const NamedTensors& parameters, std::uint64_t shard_bytes = 5'000'000'000);
 
 }  // namespace wishbone

@@ -1,6 +1,7 @@
 #include "io/model_weights.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "core/error.h"
@@ -22,15 +23,48 @@ std::string shown(const std::vector<std::int64_t>& shape) {
     return text + "]";
 }
 
-bool ignored(const std::string& name, const ModelConfig& config) {
-    return name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight");
+constexpr const char* embedding_name = "model.embed_tokens.weight";
+constexpr const char* head_name = "lm_head.weight";
+
+bool ignored(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
+
+bool is_float(const FileTensor& tensor) {
+    return tensor.dtype == FileDType::f32 || tensor.dtype == FileDType::f16 || tensor.dtype == FileDType::bf16;
+}
+
+/// Of two tensors of floats, whatever their dtypes.
+bool equal(const FileTensor& a, const FileTensor& b) {
+    if (a.shape != b.shape || !is_float(a) || !is_float(b)) return false;
+    if (a.dtype == b.dtype) return std::memcmp(a.data, b.data, a.bytes) == 0;
+    std::vector<float> one(static_cast<std::size_t>(a.size())), other(one.size());
+    to_float(a, one);
+    to_float(b, other);
+    return one == other;
 }
 
 }  // namespace
 
 ModelWeights::ModelWeights(const std::filesystem::path& folder, const ModelConfig& config) {
     open(folder);
+    if (config.tie_word_embeddings) take_tied_head();
     check(config);
+}
+
+/// What a tied model's folder calls its head is the embedding, alone or beside it.
+void ModelWeights::take_tied_head() {
+    const auto head = tensors_.find(head_name);
+    if (head == tensors_.end()) return;
+    const auto embedding = tensors_.find(embedding_name);
+    if (embedding == tensors_.end()) {
+        tensors_[embedding_name] = head->second;
+        file_of_[embedding_name] = file_of_.at(head_name);
+    } else if (!equal(*embedding->second, *head->second)) {
+        throw bad_input("config.json ties the head to the embedding, but the weights hold another head",
+                        file_of_.at(head_name) + ": " + head_name,
+                        "Set tie_word_embeddings to false in config.json if the head is its own.");
+    }
+    tensors_.erase(head_name);
+    file_of_.erase(head_name);
 }
 
 void ModelWeights::open(const std::filesystem::path& folder) {
@@ -87,7 +121,7 @@ void ModelWeights::check(const ModelConfig& config) const {
         expected.insert(name);
         const auto found = tensors_.find(name);
         if (found == tensors_.end()) {
-            const bool head = name == "lm_head.weight";
+            const bool head = name == head_name;
             throw bad_input(
                 "The tensor \"" + name + "\" is missing", where_,
                 head ? "Set tie_word_embeddings to true in config.json if the model's head is tied."
@@ -99,13 +133,12 @@ void ModelWeights::check(const ModelConfig& config) const {
             throw bad_input(
                 "The tensor has shape " + shown(tensor.shape) + ", but config.json says " + shown(shape),
                 where, "Use the config.json and weights of one and the same model.");
-        if (tensor.dtype != FileDType::f32 && tensor.dtype != FileDType::f16 &&
-            tensor.dtype != FileDType::bf16)
+        if (!is_float(tensor))
             throw bad_input("The tensor has dtype " + tensor.dtype_name, where,
                             "Save the model in F32, F16 or BF16.");
     }
     for (const auto& [name, tensor] : tensors_)
-        if (!expected.contains(name) && !ignored(name, config))
+        if (!expected.contains(name) && !ignored(name))
             throw bad_input("The tensor \"" + name + "\" does not belong to this architecture",
                             file_of_.at(name), "Check that config.json describes this model.");
 }

@@ -14,8 +14,8 @@ namespace wishbone {
 
 /// The weight files of a Hugging Face folder: `model.safetensors`, or the shards that
 /// `model.safetensors.index.json` lists. Opening checks every tensor's name, shape and dtype (F32, F16, BF16)
-/// against the configuration and throws Error(bad_input) naming file and tensor. A tied model's
-/// `lm_head.weight` and old `rotary_emb.inv_freq` are ignored.
+/// against the configuration and throws Error(bad_input) naming file and tensor. A tied model's embedding may be stored
+/// as `lm_head.weight`, or as both when they are equal. Old `rotary_emb.inv_freq` are ignored.
 class ModelWeights {
   public:
     ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
@@ -35,6 +35,7 @@ class ModelWeights {
   private:
     const FileTensor& at(const std::string& name) const;
     void open(const std::filesystem::path& folder);
+    void take_tied_head();
     void check(const ModelConfig& config) const;
 
     std::vector<SafetensorsFile> files_;

@@ -142,6 +142,9 @@ void read_lora(JsonFields& fields, const std::filesystem::path& run_folder, Trai
 void read_reference(JsonFields& fields, const std::filesystem::path& run_folder, TrainingOptions& options) {
     options.reference = fields.choice<ReferenceMode>(
         "reference", {{"precompute", ReferenceMode::precompute}, {"in_step", ReferenceMode::in_step}});
+    options.adapter_reference = fields.choice<AdapterReference>(
+        "adapter_reference", {{"adapter", AdapterReference::adapter}, {"base", AdapterReference::base}},
+        AdapterReference::base);
     if (const std::string model = fields.text("reference_model", ""); !model.empty())
         options.reference_model = run_folder / model;
     options.sync_ref_model = fields.boolean("sync_ref_model", false);

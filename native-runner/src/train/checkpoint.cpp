@@ -128,6 +128,10 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
             write_parameters(folder.path() / reference_file, backend,
                              {{"", &trainer.reference_model()->parameters()}});
             written.push_back(reference_file);
+        } else if (trainer.reference_adapter() != nullptr) {
+            // The folder it was loaded from is not the run's own.
+            write_parameters(folder.path() / reference_file, backend, {{"", trainer.reference_adapter()}});
+            written.push_back(reference_file);
         }
         write_state(folder, state, options, written);
         folder.commit();
@@ -186,6 +190,8 @@ void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& tr
     if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
         read_parameters(checkpoint.folder / reference_file, backend,
                         {{"", &trainer.reference_model()->parameters()}});
+    if (trainer.reference_adapter() != nullptr)
+        read_parameters(checkpoint.folder / reference_file, backend, {{"", trainer.reference_adapter()}});
     trainer.set_updates(checkpoint.state.step);
 }
 

@@ -54,6 +54,10 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     const bool copied = trainer.reference_model() != nullptr;
     memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
     if (copied) memory.weights *= 2;
+    if (const Lora* adapter_copy = trainer.reference_adapter()) {
+        memory.weights += adapter_copy->flat().bytes();
+        memory.optimizer -= adapter_copy->flat().bytes();
+    }
     // Also with a precomputed reference: both models are there then.
     std::optional<Parameters> other;
     if (settings.reference_model) {

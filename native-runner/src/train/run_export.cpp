@@ -20,11 +20,12 @@ void export_trained(const Trained& run, Backend& backend, const NamedTensors& we
                     const std::filesystem::path& folder,
                     const std::optional<std::filesystem::path>& adapter_folder) {
     const auto& [config, model, modules] = run;
-    if (!config.training.lora) return export_model(folder, config.model, backend, weights);
+    const ExportSource source(config.model, config.own_files);
+    if (!config.training.lora) return export_model(folder, source, backend, weights);
     if (!config.training.merge_adapter)
-        return export_adapter(folder, config.model, *config.training.lora, backend, weights);
-    if (adapter_folder) export_adapter(*adapter_folder, config.model, *config.training.lora, backend, weights);
-    export_merged(folder, config.model, model, modules, backend, weights);
+        return export_adapter(folder, source, *config.training.lora, backend, weights);
+    if (adapter_folder) export_adapter(*adapter_folder, source, *config.training.lora, backend, weights);
+    export_merged(folder, source, model, modules, backend, weights);
 }
 
 }  // namespace wishbone

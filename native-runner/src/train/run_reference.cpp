@@ -21,6 +21,11 @@ std::string weights_sha256(const std::filesystem::path& folder, const ModelConfi
            (by_length ? " " + std::to_string(longest) : "");
 }
 
+/// Of a PEFT folder.
+std::string adapter_sha256(const std::filesystem::path& folder) {
+    return sha256_of_file(folder / "adapter_model.safetensors") + " " + sha256_of_file(folder / "adapter_config.json");
+}
+
 }  // namespace
 
 RunReference::RunReference(const RunConfig& config, const ModelConfig& model, std::int64_t longest, Backend& backend,
@@ -33,6 +38,7 @@ std::string RunReference::made_for(const RunPlan& of) const {
     std::string text = of.sha256;
     if (training.loss.ld_alpha) text += " ld_alpha " + std::to_string(*training.loss.ld_alpha);
     if (!training.reference_model.empty()) text += " model " + training.reference_model.string();
+    if (training.reference_is_start_adapter()) text += " adapter " + training.adapter.string();
     if (training.sft_steps > 0 && training.reference_model.empty())
         text += " after steps " + std::to_string(training.sft_steps);
     return text;
@@ -46,12 +52,13 @@ std::optional<PlanReference> RunReference::of_start_model(const RunPlan& of, con
         reference.logps = std::move(*own);
         return reference;
     }
-    const bool other = !training.reference_model.empty();
+    const bool other = !training.reference_model.empty(), with_adapter = training.reference_is_start_adapter();
     const std::filesystem::path& folder = other ? training.reference_model : config_.model;
     const ModelConfig config = other ? read_model_config(folder) : model_;
     std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, config, longest_) + "\nbackend " +
                           backend_.name() + " " + backend_.device_name() + " " + std::to_string(backend_.threads()) +
                           "\nversion " + version;
+    if (with_adapter) content += "\nadapter " + adapter_sha256(training.adapter);
     if (training.loss.ld_alpha) content += "\nld_alpha " + std::to_string(*training.loss.ld_alpha);
     const ReferenceCache cache(content);
     if (auto cached = cache.find(reference.keys())) {
@@ -61,7 +68,7 @@ std::optional<PlanReference> RunReference::of_start_model(const RunPlan& of, con
             check_plan_fits(of.plan, of.reference_file.string(), config);
             other_ = std::make_unique<ReferenceModel>(backend_, folder, longest_);
         }
-        if (!trainer_.compute_reference(of.plan, reference, progress, stop, other_.get())) return std::nullopt;
+        if (!trainer_.compute_reference(of.plan, reference, progress, stop, other_.get(), with_adapter)) return std::nullopt;
         cache.store(reference.logps);
     }
     write_reference_logps(of.reference_file, made_for(of), reference.logps);

@@ -25,7 +25,8 @@ class RunReference {
     RunReference(const RunConfig& config, const ModelConfig& model, std::int64_t longest, Backend& backend,
                  Trainer& trainer);
 
-    /// Of a model that no step has changed. Nothing when stopped.
+    /// Of the start model, the one that the options name, or the start model with the adapter that training starts
+    /// from; no step has changed the policy yet. Nothing when stopped.
     std::optional<PlanReference> of_start_model(const RunPlan& of, const BinProgress& progress,
                                                 const StopRequested& stop);
     /// Of the policy as it is now, after `sft_steps`. Nothing when stopped.

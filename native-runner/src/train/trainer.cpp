@@ -82,11 +82,16 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
     if (options_.reference == ReferenceMode::in_step && options_.reference_model.empty() && needs_reference() &&
         policy.adapter == nullptr)
         reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy.base);
+    if (options_.reference == ReferenceMode::in_step && needs_reference() && policy.adapter != nullptr &&
+        options_.reference_is_start_adapter())
+        reference_adapter_.emplace(backend, transformer.config(), policy.adapter->modules(),
+                                   policy.adapter->flat().dtype);
 }
 
 void Trainer::take_reference() {
     if (reference_ && options_.reference_model.empty())
         backend_.copy(reference_->parameters().flat(), policy_.base.flat());
+    if (reference_adapter_) backend_.copy(reference_adapter_->flat(), policy_.adapter->flat());
 }
 
 bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
@@ -169,10 +174,12 @@ Trainer::StepWork Trainer::begin(const Plan& plan, std::int64_t step, const Pref
 /// Log-probabilities of a bin's sequences under the policy and an in-step reference.
 void Trainer::forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep) {
     if (work.loss.needs_reference() && computes_reference()) {
-        // A model of another shape prepares the bin for itself. Below an adapter is the start model.
+        // A model of another shape prepares the bin for itself. Below an adapter is the start model, or it is that
+        // with the adapter training started from.
         Transformer& transformer = reference_ ? reference_->transformer() : transformer_;
         const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(view);
-        const ModelView model = reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base);
+        const ModelView model =
+            reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base, reference_adapter());
         add_reference(view, transformer.forward(model, own ? *own : bin, false), lengths_, sequences_);
     }
     TargetLogps values;

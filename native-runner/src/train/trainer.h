@@ -67,7 +67,7 @@ class Trainer {
   public:
     /// Gradients, moments and the master copy are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
-    /// another model.
+    /// another model; where they say that it is the adapter training starts from, room for its copy is made.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options);
 
     /// The loss of preference steps reads reference log-probabilities.
@@ -82,7 +82,10 @@ class Trainer {
     void set_reference_model(std::unique_ptr<ReferenceModel> model) { reference_ = std::move(model); }
     /// The in-step reference, or null.
     ReferenceModel* reference_model() { return reference_.get(); }
-    /// After `sft_steps`: what they led to becomes the start model. Only for an in-step reference of the options.
+    /// The in-step reference's own adapter on the policy's base, or null.
+    Lora* reference_adapter() { return reference_adapter_ ? &*reference_adapter_ : nullptr; }
+    /// The policy as it is now becomes the in-step reference: after `sft_steps`, or once the adapter that training
+    /// starts from is loaded. Does nothing where the options name another.
     void take_reference();
 
     /// Fills `reference.logps`, each key's sequence evaluated once with `model`, or with the start model (the policy as it
@@ -143,6 +146,7 @@ class Trainer {
     std::optional<Lora> lora_gradients_;
     NamedTensors first_moment_, second_moment_;
     std::unique_ptr<ReferenceModel> reference_;
+    std::optional<Lora> reference_adapter_;
     PlanReference reference_logps_;
     /// By sequence id; only those of the step in progress mean anything: a plan may have hundreds of thousands.
     std::vector<SequenceState> sequences_;

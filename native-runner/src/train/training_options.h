@@ -15,6 +15,8 @@ enum class Schedule { constant, linear, cosine, warmup_stable_decay };
 /// Shape of the fall at the end of warmup_stable_decay, as transformers' get_wsd_schedule names them.
 enum class DecayType { linear, cosine, one_minus_sqrt };
 enum class ReferenceMode { precompute, in_step };
+/// What the reference is when training goes on from an adapter: a copy of that adapter, or the model below it.
+enum class AdapterReference { adapter, base };
 
 /// AdamW's moments: bf16 halves their memory, rounded stochastically so that small updates are not lost.
 enum class Moments { f32, bf16 };
@@ -51,12 +53,19 @@ struct TrainingOptions {
     bool merge_adapter = false;      ///< the export is the whole model, the adapter merged into it
 
     ReferenceMode reference = ReferenceMode::precompute;
+    AdapterReference adapter_reference = AdapterReference::base;
     std::filesystem::path reference_model;  ///< empty: the start model
     bool sync_ref_model = false;            ///< TR-DPO: the reference follows the policy
     double ref_model_mixup_alpha = 0.6;
     std::int64_t ref_model_sync_steps = 512;
     /// The first steps train on the chosen responses alone (loss "sft"); what they lead to is the start model.
     std::int64_t sft_steps = 0;
+
+    /// The reference is the model with the adapter that training starts from.
+    bool reference_is_start_adapter() const {
+        return lora && !adapter.empty() && adapter_reference == AdapterReference::adapter && reference_model.empty() &&
+               sft_steps == 0;
+    }
 
     std::int64_t eval_steps = 0;  ///< 0 means no evaluation
     bool load_best_model_at_end = false;

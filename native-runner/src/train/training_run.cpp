@@ -90,10 +90,25 @@ class TrainingRun {
         read_adapter();
         check_schedule_fits(steps(), options(), run_json());
         backend_ = make_backend(config_.backend);
+        keep_threads();
         if (options().moments != Moments::f32 && backend_->activation_dtype() == DType::f32)
             throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
                             run_json() + ": training.adam_moments", "Use \"float32\".");
         check_reference_model();
+    }
+
+    /// The number of threads decides the last bits of sums: whoever goes on with the run takes the same.
+    void keep_threads() {
+        if (backend_->name() != "cpu") return;
+        if (config_.backend.threads == 0) {
+            config_.backend.threads = backend_->threads();
+            Fields run = parse_json(read_text(run_json()), run_json());
+            run["runner"]["threads"] = config_.backend.threads;
+            write_text(run_json(), run.dump(2) + "\n");
+        } else if (const int cores = usable_cores(); config_.backend.threads > cores) {
+            std::fprintf(stderr, "warning: the run has %d threads, this machine %d cores: slower here, but the same numbers\n",
+                         config_.backend.threads, cores);
+        }
     }
 
     void read_adapter() {
@@ -180,6 +195,7 @@ class TrainingRun {
             else
                 initialise(*backend_, trainer_->master(), config_.seed);
             trainer_->master_changed();
+            trainer_->take_reference();
         } else if (&trainer_->master() != &*policy_ && !weights.all_are(FileDType::bf16, *policy_)) {
             // The trainer copied the policy, but the files hold more digits than its dtype.
             weights.load(*backend_, trainer_->master());
@@ -339,7 +355,8 @@ class TrainingRun {
     bool sample_reference(std::int64_t done) {
         if (options().reference_model.empty()) {
             const Policy& policy = trainer_->policy();
-            return write_sample(done, "reference", *transformer_, starts_after_sft() ? policy.view() : ModelView(policy.base));
+            const bool is_policy = starts_after_sft() || options().reference_is_start_adapter();
+            return write_sample(done, "reference", *transformer_, is_policy ? policy.view() : ModelView(policy.base));
         }
         if (ReferenceModel* kept = trainer_->reference_model())
             return write_sample(done, "reference", kept->transformer(), kept->parameters());

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "io/model_config.h"
 #include "io/model_export.h"
 #include "io/model_weights.h"
+#include "io/safetensors.h"
 #include "support/files.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
@@ -48,7 +51,7 @@ Error error_of(const std::function<void()>& act) {
 
 TEST_CASE("config.json: defaults and both spellings of RoPE") {
     const TemporaryFolder folder;
-    Json json = {{"architectures", {"LlamaForCausalLM"}},
+    Json json = {{"model_type", "llama"},
                  {"vocab_size", 100},
                  {"hidden_size", 64},
                  {"intermediate_size", 128},
@@ -102,13 +105,14 @@ TEST_CASE("config.json: what the runner does not compute is refused, naming the 
     };
     const std::vector<Case> cases = {
         {"architectures", [](Json& c) { c["architectures"] = {"GPTNeoXForCausalLM"}; }},
-        {"architectures", [](Json& c) { c.erase("architectures"); }},
+        {"model_type", [](Json& c) { c.erase("model_type"); }},
+        {"model_type", [](Json& c) { c.erase("architectures"), c["model_type"] = "mamba"; }},
         {"architectures", [](Json& c) { c["architectures"] = "LlamaForCausalLM"; }},
         {"model_type", [](Json& c) { c["model_type"] = "qwen2"; }},
         {"hidden_act", [](Json& c) { c["hidden_act"] = "gelu"; }},
         {"mlp_bias", [](Json& c) { c["mlp_bias"] = 0; }},
         {"quantization_config", [](Json& c) { c["quantization_config"] = {{"bits", 4}}; }},
-        {"rope_scaling.type", [](Json& c) { c["rope_scaling"] = {{"type", "proportional"}, {"factor", 2}}; }},
+        {"rope_scaling.rope_type", [](Json& c) { c["rope_scaling"] = {{"type", "proportional"}, {"factor", 2}}; }},
         {"rope_scaling.factor", [](Json& c) { c["rope_scaling"] = {{"rope_type", "yarn"}}; }},
         {"rope_scaling.long_factor",
          [](Json& c) {
@@ -129,7 +133,7 @@ TEST_CASE("config.json: what the runner does not compute is refused, naming the 
         {"head_dim", [](Json& c) { c["head_dim"] = 7; }},
         {"rms_norm_eps", [](Json& c) { c["rms_norm_eps"] = -1; }},
         {"tie_word_embeddings", [](Json& c) { c["tie_word_embeddings"] = "yes"; }},
-        {"config.json", [](Json& c) { c["vocab_size"] = c["hidden_size"] = 2147483646; }},
+        {"hidden_size", [](Json& c) { c["vocab_size"] = c["hidden_size"] = 2147483646; }},
     };
     const TemporaryFolder folder;
     for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -173,11 +177,53 @@ TEST_CASE("weights: dtypes, shards, heads") {
     }
 }
 
-TEST_CASE("weights: a tied model may carry its head all the same") {
+TEST_CASE("weights: a tied model's embedding may be stored as its head, or as both when they are equal") {
     const TemporaryFolder folder;
-    write_random_model(folder / "m", tiny_config(false), 3);
-    write_file(folder / "m" / "config.json", config_json(tiny_config(true)).dump());
-    CHECK(static_cast<std::int64_t>(load(folder / "m").size()) == parameter_count(tiny_config(true)));
+    write_random_model(folder / "m", tiny_config(true), 3);
+    const std::vector<float> expected = load(folder / "m");
+    const auto file = folder / "m" / "model.safetensors";
+    const std::string embedding = "model.embed_tokens.weight", head = "lm_head.weight";
+    // The folder's tensors, and what else there is to be.
+    const auto write = [&](const std::function<void(std::vector<OutTensor>&)>& change) {
+        write_random_model(folder / "m", tiny_config(true), 3);
+        std::vector<OutTensor> tensors;
+        std::vector<std::string> data;
+        {
+            const SafetensorsFile from(file);
+            for (const auto& [name, tensor] : from.tensors())
+                data.emplace_back(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
+            std::size_t next = 0;
+            for (const auto& [name, tensor] : from.tensors())
+                tensors.push_back({name, tensor.dtype, tensor.shape, std::as_bytes(std::span(data[next++]))});
+        }
+        change(tensors);
+        write_safetensors(file, tensors, {{"format", "pt"}});
+    };
+    const auto place = [&](std::vector<OutTensor>& tensors) {
+        return std::ranges::find(tensors, embedding, &OutTensor::name);
+    };
+    write([&](auto& tensors) { place(tensors)->name = head; });
+    CHECK(load(folder / "m") == expected);
+    write([&](auto& tensors) {
+        OutTensor copy = *place(tensors);
+        copy.name = head;
+        tensors.push_back(copy);
+    });
+    CHECK(load(folder / "m") == expected);
+    // Equal numbers of other types: a head in bf16 beside an embedding that bf16 holds.
+    std::vector<float> round(static_cast<std::size_t>(61 * 32), 0.5f);
+    std::vector<std::uint16_t> bits(round.size(), 0x3f00);
+    const auto both = [&](auto& tensors) {
+        place(tensors)->data = std::as_bytes(std::span(round));
+        tensors.push_back({head, FileDType::bf16, {61, 32}, std::as_bytes(std::span(bits))});
+    };
+    write(both);
+    CHECK_NOTHROW(load(folder / "m"));
+    bits.back() = 0x3f01;
+    write(both);
+    const Error error = error_of([&] { load(folder / "m"); });
+    CHECK(std::string(error.what()).find("another head") != std::string::npos);
+    CHECK(error.where().ends_with(head));
 }
 
 TEST_CASE("weights: wrong files are refused, naming file and tensor") {

@@ -88,6 +88,24 @@ TEST_CASE("an adapter takes no second model, and gradients and moments of its ow
         }
 }
 
+TEST_CASE("a copy of the start adapter as in-step reference counts with the weights") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cpu", Recompute::none, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    settings.training.lora.emplace();
+    settings.training.adapter = "adapter";
+    const MemoryPlan of_base = plan_memory(plan, config, settings);
+    settings.training.adapter_reference = AdapterReference::adapter;
+    const MemoryPlan of_adapter = plan_memory(plan, config, settings);
+    CHECK(of_adapter.weights > of_base.weights);
+    CHECK(of_adapter.optimizer == of_base.optimizer);
+    CHECK(static_cast<double>(of_adapter.total()) ==
+          doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+    // Precomputed, there is nothing to keep.
+    settings.training.reference = ReferenceMode::precompute;
+    CHECK(plan_memory(plan, config, settings).weights == of_base.weights);
+}
+
 TEST_CASE("advice names the first setting that makes a run fit") {
     const Plan plan = random_plan();
     MemorySettings settings{"cuda", Recompute::none, {}};

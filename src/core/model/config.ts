@@ -1,6 +1,7 @@
 import { families, plain, type Family, type Features } from './families.js';
-import { readFields, reader, type Fields, type Reader } from './fields.js';
+import { readFields, type Fields } from './fields.js';
 import type { LlamaShape, SlidingWindow } from './flops.js';
+import { stretchedPositions } from './rope.js';
 
 /** The part of a Hugging Face `config.json` that matters here. */
 export interface ModelConfig extends LlamaShape {
@@ -15,167 +16,176 @@ export interface ModelConfig extends LlamaShape {
 }
 
 /**
- * Reads and judges a model folder's `config.json`: what is not computed by Wishbone is refused here, with the field
- * that says so, and not by wrong numbers later.
+ * Reads and judges a model folder's `config.json` as transformers reads it, in the order and the words of the runner
+ * (native-runner/src/io/model_config.cpp): what is not computed by Wishbone, or not as transformers does, is refused here with
+ * the field that says so, and not by wrong numbers later.
  *
  * @throws WishboneError naming the file and the field
  */
 export async function readModelConfig(folder: string): Promise<ModelConfig> {
-  const { file, json } = await readFields(folder);
-  const read = reader(json, file);
-  const family = familyOf(json, read);
-  if (json['quantization_config'] !== undefined && json['quantization_config'] !== null) {
-    throw read.bad('quantization_config', 'quantized models cannot be trained', 'use the model in fp32, fp16 or bf16');
+  const { file, fields } = await readFields(folder);
+  const family = familyOf(fields);
+  refuseOtherModels(fields);
+  fields.notNull(...sizes, 'max_position_embeddings', 'rms_norm_eps', 'tie_word_embeddings', ...family.notNull);
+  checkActivation(fields, family);
+  const vocabSize = fields.size('vocab_size');
+  const hiddenSize = fields.size('hidden_size');
+  const intermediateSize = fields.size('intermediate_size');
+  const layers = fields.integer('num_hidden_layers', 1, 100_000);
+  const heads = readHeads(fields, family, hiddenSize);
+  const maxPositions = fields.size('max_position_embeddings', family.maxPositions);
+  checkTotal(fields, { vocabSize, hiddenSize, intermediateSize, layers, ...heads });
+  fields.number('rms_norm_eps', 0, 1, 1e-6);
+  const tied = fields.flag('tie_word_embeddings', family.tied ?? false);
+  const stretched = stretchedPositions(fields, family.rope, { headDim: heads.headDim, maxPositions });
+  const features = { ...plain, ...family.features(fields) };
+  const windows = readWindows(fields, family, layers);
+  return {
+    file,
+    family: family.modelType,
+    hiddenSize,
+    ...heads,
+    features,
+    intermediateSize,
+    layers,
+    vocabSize,
+    maxPositions: Math.max(maxPositions, stretched),
+    tied,
+    ...(windows.length > 0 ? { windows } : {}),
+  };
+}
+
+const sizes = ['vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'] as const;
+
+/** By `model_type`, as transformers; `architectures` may be left out, but not say something else. */
+function familyOf(fields: Fields): Family {
+  const architectures = fields.any('architectures');
+  const named = architectures !== undefined && !(Array.isArray(architectures) && architectures.length === 0);
+  const type = fields.any('model_type');
+  const byType = families.find(({ modelType }) => modelType === type);
+  const byName = families.find(
+    ({ architecture }) => Array.isArray(architectures) && architectures.length === 1 && architectures[0] === architecture,
+  );
+  if (named && byName === undefined) {
+    throw fields.bad(
+      'architectures',
+      `the model's architecture is not supported: ${JSON.stringify(architectures)}`,
+      `use a model of one of these: ${families.map(({ architecture }) => architecture).join(', ')}`,
+    );
   }
-  checkActivation(json, family, read);
-  if (read.flag('use_bidirectional_attention')) {
-    throw read.bad(
+  if (type === undefined)
+    throw fields.bad('model_type', 'the field "model_type" is missing', byName ? `add it: "${byName.modelType}"` : 'add it');
+  if (byType === undefined || (byName !== undefined && byName !== byType)) {
+    throw fields.bad(
+      'model_type',
+      byName === undefined
+        ? `the model type ${JSON.stringify(type)} is not supported`
+        : `the model type ${JSON.stringify(type)} does not go with ${byName.architecture}`,
+      `use a model of ${byName === undefined ? 'one of these types' : 'type'} ` +
+        (byName === undefined ? families.map(({ modelType }) => modelType).join(', ') : `"${byName.modelType}"`),
+    );
+  }
+  return byType;
+}
+
+function refuseOtherModels(fields: Fields): void {
+  if (fields.has('quantization_config')) {
+    throw fields.bad(
+      'quantization_config',
+      'quantized models cannot be trained',
+      'use the F32, F16 or BF16 version of the model',
+    );
+  }
+  if (fields.has('text_config'))
+    throw fields.bad('text_config', 'the model reads more than text', 'use the text model alone');
+  if (fields.flag('use_bidirectional_attention', false)) {
+    throw fields.bad(
       'use_bidirectional_attention',
       'attention in both directions is not supported',
       'use a causal model',
     );
   }
-  const layers = read.size('num_hidden_layers');
-  const maxPositions = read.size('max_position_embeddings', family.maxPositions);
-  const windows = readWindows(json, family, layers, read);
-  return {
-    file,
-    family: family.modelType,
-    ...readHeads(family, json, read),
-    features: { ...plain, ...family.features(json, read) },
-    intermediateSize: read.size('intermediate_size'),
-    layers,
-    vocabSize: read.size('vocab_size'),
-    maxPositions: Math.max(maxPositions, stretchedPositions(json, maxPositions, read)),
-    tied: read.flag('tie_word_embeddings', family.tied),
-    ...(windows.length > 0 ? { windows } : {}),
-  };
 }
 
-function familyOf(json: Fields, read: Reader): Family {
-  const architectures = json['architectures'];
-  const family = families.find(
-    ({ architecture }) =>
-      Array.isArray(architectures) && architectures.length === 1 && architectures[0] === architecture,
-  );
-  if (!family) {
-    const found = architectures === undefined ? 'none' : JSON.stringify(architectures);
-    throw read.bad(
-      'architectures',
-      `the model's architecture is not supported: ${found}`,
-      `use a model of one of these: ${families.map(({ architecture }) => architecture).join(', ')}`,
-    );
-  }
-  const type = json['model_type'] ?? family.modelType;
-  if (type !== family.modelType) {
-    throw read.bad(
-      'model_type',
-      `model_type ${JSON.stringify(type)} does not go with ${family.architecture}`,
-      `use a model with model_type "${family.modelType}"`,
-    );
-  }
-  return family;
-}
-
-function checkActivation(json: Fields, family: Family, read: Reader): void {
+function checkActivation(fields: Fields, family: Family): void {
   const field = family.activationField ?? 'hidden_act';
-  const activation = json[field] ?? family.activation ?? 'silu';
-  if (!['silu', 'swish', 'gelu_pytorch_tanh'].includes(activation as string)) {
-    throw read.bad(
+  const activation = fields.word(field, family.activation ?? 'silu');
+  if (!['silu', 'swish', 'gelu_pytorch_tanh'].includes(activation)) {
+    throw fields.bad(
       field,
-      `${field} ${JSON.stringify(activation)} is not supported`,
+      `the activation "${activation}" is not supported`,
       `use a model with ${field} "silu" or "gelu_pytorch_tanh"`,
     );
   }
 }
 
 function readHeads(
+  fields: Fields,
   family: Family,
-  json: Fields,
-  read: Reader,
-): Pick<ModelConfig, 'hiddenSize' | 'queryHeads' | 'kvHeads' | 'headDim'> {
-  const hiddenSize = read.size('hidden_size');
-  const queryHeads = read.size('num_attention_heads');
-  const kvHeads = read.size('num_key_value_heads', queryHeads);
+  hiddenSize: number,
+): Pick<ModelConfig, 'queryHeads' | 'kvHeads' | 'headDim'> {
+  const queryHeads = fields.size('num_attention_heads');
+  // Null is as many as query heads in every family that takes it.
+  const absent = fields.present('num_key_value_heads') ? queryHeads : (family.keyValueHeads ?? queryHeads);
+  const kvHeads = fields.size('num_key_value_heads', absent);
   if (queryHeads % kvHeads !== 0) {
-    throw read.bad(
+    throw fields.bad(
       'num_key_value_heads',
       `${queryHeads} query heads cannot share ${kvHeads} key-value heads evenly`,
       'correct config.json',
     );
   }
-  const given = json['head_dim'] ?? family.headDim ?? null;
-  if (given === null && hiddenSize % queryHeads !== 0) {
-    throw read.bad(
+  if ((family.divides && hiddenSize % queryHeads !== 0) || hiddenSize < queryHeads) {
+    throw fields.bad(
       'hidden_size',
       `hidden_size ${hiddenSize} is not a multiple of ${queryHeads} heads`,
-      'correct it, or add head_dim',
+      'correct config.json',
     );
   }
-  const headDim = read.size('head_dim', family.headDim ?? hiddenSize / queryHeads);
+  const given = fields.present('head_dim') ? undefined : family.headDim;
+  const headDim = fields.integer('head_dim', 1, 65_536, given ?? Math.floor(hiddenSize / queryHeads));
   if (headDim % 2 !== 0)
-    throw read.bad('head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
-  return { hiddenSize, queryHeads, kvHeads, headDim };
+    throw fields.bad('head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
+  return { queryHeads, kvHeads, headDim };
+}
+
+/** 2⁴² parameters are beyond any machine; every product of sizes stays far from overflow. */
+function checkTotal(
+  fields: Fields,
+  { vocabSize, hiddenSize, intermediateSize, layers, queryHeads, kvHeads, headDim }: Omit<LlamaShape, 'windows'>,
+): void {
+  const layer = 2 * (queryHeads + kvHeads) * headDim * hiddenSize + 3 * hiddenSize * intermediateSize;
+  if (vocabSize * hiddenSize + layer * layers > 2 ** 42)
+    throw fields.bad('hidden_size', 'the sizes in the configuration are absurdly large', 'correct config.json');
 }
 
 /** Each window once, with the number of its layers. */
-function readWindows(json: Fields, family: Family, layers: number, read: Reader): SlidingWindow[] {
-  if (!family.window) return [];
-  const { size, slides } = family.window(json, read);
-  const types = json['layer_types'] ?? undefined;
+function readWindows(fields: Fields, family: Family, layers: number): SlidingWindow[] {
+  const { size, slides, listed } = family.windows(fields, layers);
+  const types = fields.any('layer_types');
   if (types !== undefined && !(Array.isArray(types) && types.length === layers)) {
-    throw read.bad('layer_types', `layer_types must name a type for each of the ${layers} layers`, 'correct config.json');
+    throw fields.bad('layer_types', `layer_types must name a type for each of the ${layers} layers`, 'correct config.json');
   }
   let sliding = 0;
   for (let layer = 0; layer < layers; layer++) {
-    const type: unknown = types?.[layer] ?? (size > 0 && slides(layer) ? 'sliding_attention' : 'full_attention');
-    if (type === 'sliding_attention') sliding++;
-    else if (type !== 'full_attention') {
-      throw read.bad(
+    const own = slides(layer);
+    // "attention" is an older name.
+    const type: unknown = types?.[layer] ?? (own ? 'sliding_attention' : 'full_attention');
+    const slid = type === 'sliding_attention';
+    if (!slid && type !== 'full_attention' && type !== 'attention') {
+      throw fields.bad(
         'layer_types',
         `the layer type ${JSON.stringify(type)} is not supported`,
         'use a model whose layers are "full_attention" or "sliding_attention"',
       );
     }
+    if (!listed && slid !== own)
+      throw fields.bad('layer_types', 'layer_types says otherwise than the other fields, which decide in this family', 'correct config.json');
+    if (slid && size === 0)
+      throw fields.bad('sliding_window', 'layers have a sliding window, but none is given', 'correct config.json');
+    if (slid) sliding++;
   }
-  if (sliding > 0 && size === 0)
-    throw read.bad('sliding_window', 'layers have a sliding window, but none is given', 'correct config.json');
   return sliding > 0 ? [{ window: size, layers: sliding }] : [];
-}
-
-const ropeTypes = ['default', 'linear', 'dynamic', 'yarn', 'longrope', 'su', 'llama3'];
-
-/** Positions that RoPE scaling stretches the model to, 0 without. `rope_parameters` is transformers 5's name. */
-function stretchedPositions(json: Fields, maxPositions: number, read: Reader): number {
-  const present = (fields: Fields, key: string): boolean => fields[key] !== undefined && fields[key] !== null;
-  const name = present(json, 'rope_parameters') ? 'rope_parameters' : 'rope_scaling';
-  if (!present(json, name)) return 0;
-  const rope = json[name];
-  if (typeof rope !== 'object' || Array.isArray(rope))
-    throw read.bad(name, `field "${name}" must be an object`, 'correct config.json');
-  const all = rope as Fields;
-  // Gemma 3 has an object for each kind of layer.
-  const nested = ['full_attention', 'sliding_attention'].filter((key) => present(all, key));
-  const parts = nested.length > 0 ? nested.map((key) => [`${name}.${key}`, all[key]] as const) : [[name, all] as const];
-  let longest = 0;
-  for (const [where, part] of parts) {
-    const fields = part as Fields;
-    const kind = fields['rope_type'] ?? fields['type'] ?? 'default';
-    if (!ropeTypes.includes(kind as string)) {
-      throw read.bad(
-        `${where}.rope_type`,
-        `RoPE scaling ${JSON.stringify(kind)} is not supported`,
-        `use a model with one of ${ropeTypes.map((type) => `"${type}"`).join(', ')}`,
-      );
-    }
-    if (kind !== 'dynamic' && kind !== 'yarn') continue;
-    const factor = fields['factor'];
-    if (typeof factor !== 'number' || !(factor >= 1))
-      throw read.bad(`${where}.factor`, `RoPE scaling "${kind}" needs a factor of 1 or more`, 'correct config.json');
-    const original = kind === 'yarn' ? (fields['original_max_position_embeddings'] ?? maxPositions) : maxPositions;
-    longest = Math.max(longest, Math.trunc(factor * (original as number)));
-  }
-  return longest;
 }
 
 /** Every weight of the model under its Hugging Face name, with its shape. */

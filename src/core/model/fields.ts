@@ -2,54 +2,121 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 
-/** The fields of a `config.json`. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-/** Typed access to the fields; every getter throws a WishboneError naming file and field. */
-export interface Reader {
-  /** A whole number from 1. */
-  size(name: string, fallback?: number): number;
-  /** A whole number from 0. */
-  whole(name: string, fallback: number): number;
-  flag(name: string, fallback?: boolean): boolean;
-  /** What to throw for a field. */
-  bad(field: string, what: string, advice: string): WishboneError;
-}
-
 const mostPerField = 2 ** 31 - 1;
 
-export function reader(json: Fields, file: string): Reader {
-  const bad = (field: string, what: string, advice: string): WishboneError =>
-    new WishboneError(what, `${file}, field "${field}"`, advice);
-  const number = (name: string, least: number, fallback?: number): number => {
-    const value = json[name] ?? fallback;
-    if (value === undefined)
-      throw bad(name, `field "${name}" is missing`, 'copy config.json again from where the model came from');
-    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > mostPerField) {
-      const above = least === 1 ? 'above 0' : 'from 0 on';
-      throw bad(
-        name,
-        `field "${name}" must be a whole number ${above}, not ${JSON.stringify(value)}`,
-        'correct config.json',
-      );
-    }
+/**
+ * Typed access to an object of a `config.json`. Absent and null are the same but where said; every getter throws a
+ * WishboneError naming file and field, in the words of the runner (native-runner/src/io/json.cpp).
+ */
+export class Fields {
+  /**
+   * @param path the object's place in the file, or empty for the top
+   * @param text the file's
+   */
+  constructor(
+    private readonly json: Readonly<Record<string, unknown>>,
+    private readonly file: string,
+    private readonly path: string,
+    private readonly text: string,
+  ) {}
+
+  /** The field's value; undefined when it is absent or null. */
+  any(name: string): unknown {
+    return this.json[name] ?? undefined;
+  }
+
+  has(name: string): boolean {
+    return this.any(name) !== undefined;
+  }
+
+  /** Whether the field is there at all, if only as null. */
+  present(name: string): boolean {
+    return Object.hasOwn(this.json, name);
+  }
+
+  names(): readonly string[] {
+    return Object.keys(this.json);
+  }
+
+  /** What to throw for a field. */
+  bad(name: string, what: string, advice: string): WishboneError {
+    return new WishboneError(what, `${this.file}, field "${this.path === '' ? name : `${this.path}.${name}`}"`, advice);
+  }
+
+  /** Refuses null in fields that transformers takes no null for. */
+  notNull(...names: readonly string[]): void {
+    for (const name of names)
+      if (this.present(name) && !this.has(name))
+        throw this.bad(name, `the field "${name}" must not be null`, 'give it a value, or leave it out');
+  }
+
+  object(name: string): Fields | undefined {
+    const value = this.any(name);
+    if (value === undefined) return undefined;
+    const path = this.path === '' ? name : `${this.path}.${name}`;
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw this.bad(name, `expected a JSON object, found ${found(value)}`, 'write it as { … }');
+    return new Fields(value as Record<string, unknown>, this.file, path, this.text);
+  }
+
+  integer(name: string, least: number, most: number, otherwise?: number): number {
+    const value = this.valueOf(name, otherwise);
+    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most || this.hasPoint(name))
+      throw this.bad(name, `expected a whole number from ${least} to ${most}, found ${found(value)}`, 'set it within that range');
     return value as number;
-  };
-  return {
-    bad,
-    size: (name, fallback) => number(name, 1, fallback),
-    whole: (name, fallback) => number(name, 0, fallback),
-    flag: (name, fallback = false) => {
-      const value = json[name] ?? fallback;
-      if (typeof value !== 'boolean')
-        throw bad(name, `field "${name}" must be true or false, not ${JSON.stringify(value)}`, 'correct config.json');
-      return value;
-    },
-  };
+  }
+
+  /** A whole number from 1. */
+  size(name: string, otherwise?: number): number {
+    return this.integer(name, 1, mostPerField, otherwise);
+  }
+
+  number(name: string, least: number, most: number, otherwise?: number): number {
+    const value = this.valueOf(name, otherwise);
+    if (typeof value !== 'number' || !(value >= least && value <= most))
+      throw this.bad(name, `expected a number from ${short(least)} to ${short(most)}, found ${found(value)}`, 'set it within that range');
+    return value;
+  }
+
+  flag(name: string, otherwise?: boolean): boolean {
+    const value = this.valueOf(name, otherwise);
+    if (typeof value !== 'boolean') throw this.bad(name, `expected true or false, found ${found(value)}`, 'correct the value');
+    return value;
+  }
+
+  word(name: string, otherwise?: string): string {
+    const value = this.valueOf(name, otherwise);
+    if (typeof value !== 'string') throw this.bad(name, `expected a string, found ${found(value)}`, 'put it in quotation marks');
+    return value;
+  }
+
+  private valueOf(name: string, otherwise: unknown): unknown {
+    const value = this.any(name) ?? otherwise;
+    if (value === undefined) throw this.bad(name, `the field "${name}" is missing`, 'add it');
+    return value;
+  }
+
+  /** Whether a whole number is written with a point, which makes it none for transformers. */
+  private hasPoint(name: string): boolean {
+    return this.has(name) && new RegExp(`"${name}"\\s*:\\s*\\d+[.eE]`).test(this.text);
+  }
+}
+
+function found(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** As C++ writes numbers by default. */
+function short(value: number): string {
+  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
+  if (exponent >= -4 && exponent < 6) return String(value);
+  const sign = exponent < 0 ? '-' : '+';
+  return `${value / 10 ** exponent}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }
 
 /** Reads a model folder's `config.json`. */
-export async function readFields(folder: string): Promise<{ readonly file: string; readonly json: Fields }> {
+export async function readFields(folder: string): Promise<{ readonly file: string; readonly fields: Fields }> {
   const file = path.join(folder, 'config.json');
   const info = await stat(folder).catch(() => undefined);
   if (!info) throw new WishboneError('no such model folder', folder, 'check the path');
@@ -73,5 +140,5 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new WishboneError('config.json is not a JSON object', file, 'copy it again from where the model came from');
   }
-  return { file, json: json as Fields };
+  return { file, fields: new Fields(json as Record<string, unknown>, file, '', text) };
 }

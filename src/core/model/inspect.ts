@@ -3,6 +3,7 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { readSafetensorsHeader, type TensorInfo } from '../safetensors.js';
 import { parameterShapes, readModelConfig, type ModelConfig } from './config.js';
+import { isWeightType, sameTensor, type StoredTensor } from './stored-tensor.js';
 
 /** What a model folder holds, judged without reading a weight. */
 export interface ModelInfo {
@@ -17,7 +18,7 @@ export interface ModelInfo {
   readonly files: readonly string[];
 }
 
-const again = 'download or save the model again';
+const again = 'download or write the model again';
 
 /**
  * Inspects a Hugging Face model folder: `config.json` is one we can train, all weights are there with the shapes it
@@ -32,7 +33,7 @@ export async function inspectModel(
   const absolute = path.resolve(folder);
   const config = await readModelConfig(absolute);
   const weights = await findWeights(absolute);
-  const stored = checkWeights(config, weights);
+  const stored = await checkWeights(config, weights);
   for (const name of wanted.tokenizer ? ['tokenizer.json', 'tokenizer_config.json'] : []) {
     const file = path.join(absolute, name);
     await access(file).catch(() => {
@@ -57,7 +58,7 @@ export async function inspectModel(
 interface Weights {
   /** What names the tensors: the single file or the index. */
   readonly file: string;
-  readonly tensors: ReadonlyMap<string, { readonly file: string; readonly info: TensorInfo }>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /** `model.safetensors`, or the shards that the index names; the single file wins, as in transformers. */
@@ -65,8 +66,8 @@ async function findWeights(folder: string): Promise<Weights> {
   const single = path.join(folder, 'model.safetensors');
   const index = path.join(folder, 'model.safetensors.index.json');
   if (await exists(single)) {
-    const { tensors } = await readSafetensorsHeader(single);
-    return { file: single, tensors: new Map([...tensors].map(([name, info]) => [name, { file: single, info }])) };
+    const { tensors, dataStart } = await readSafetensorsHeader(single);
+    return { file: single, tensors: new Map([...tensors].map(([name, info]) => [name, { file: single, dataStart, info }])) };
   }
   if (!(await exists(index))) {
     throw new WishboneError(
@@ -75,16 +76,16 @@ async function findWeights(folder: string): Promise<Weights> {
       'save the model in safetensors format',
     );
   }
-  const found = new Map<string, { file: string; info: TensorInfo }>();
+  const found = new Map<string, StoredTensor>();
   for (const [shard, names] of await readIndex(index)) {
     const file = path.join(folder, shard);
     if (!(await exists(file))) throw new WishboneError('a shard of the model is missing', file, again);
-    const { tensors } = await readSafetensorsHeader(file);
+    const { tensors, dataStart } = await readSafetensorsHeader(file);
     for (const name of names) {
       const info = tensors.get(name);
       if (!info)
         throw new WishboneError('the index promises a tensor that its shard lacks', `${file}, tensor "${name}"`, again);
-      found.set(name, { file, info });
+      found.set(name, { file, dataStart, info });
     }
   }
   return { file: index, tensors: found };
@@ -117,41 +118,53 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
   return shards;
 }
 
-const weightTypes: readonly string[] = ['F32', 'F16', 'BF16'];
+const embeddingName = 'model.embed_tokens.weight';
+const headName = 'lm_head.weight';
 
-function checkWeights(config: ModelConfig, weights: Weights): TensorInfo[] {
+/** What a tied model's folder calls its head is the embedding, alone or beside it. */
+async function withTiedHead({ file, tensors }: Weights): Promise<Weights> {
+  const head = tensors.get(headName);
+  if (head === undefined) return { file, tensors };
+  const embedding = tensors.get(embeddingName);
+  if (embedding !== undefined && !(await sameTensor(embedding, head))) {
+    throw new WishboneError(
+      'config.json ties the head to the embedding, but the weights hold another head',
+      `${head.file}, tensor "${headName}"`,
+      'set tie_word_embeddings to false in config.json if the head is its own',
+    );
+  }
+  const others = [...tensors].filter(([name]) => name !== headName);
+  return { file, tensors: new Map([...others, [embeddingName, embedding ?? head] as const]) };
+}
+
+/** In the order and the words of the runner (native-runner/src/io/model_weights.cpp). */
+async function checkWeights(config: ModelConfig, all: Weights): Promise<TensorInfo[]> {
+  const weights = config.tied ? await withTiedHead(all) : all;
   const expected = new Set<string>();
   const stored: TensorInfo[] = [];
   for (const [name, shape] of parameterShapes(config)) {
     expected.add(name);
     const found = weights.tensors.get(name);
     if (!found) {
-      const advice =
-        name === 'lm_head.weight' ? 'if the head is tied, set "tie_word_embeddings" to true in config.json' : again;
-      throw new WishboneError('a weight is missing', `${weights.file}, tensor "${name}"`, advice);
+      const advice = name === headName ? "set tie_word_embeddings to true in config.json if the model's head is tied" : again;
+      throw new WishboneError(`the tensor "${name}" is missing`, weights.file, advice);
     }
     const where = `${found.file}, tensor "${name}"`;
     if (found.info.shape.join() !== shape.join()) {
       throw new WishboneError(
-        `the weight has shape [${found.info.shape.join(', ')}], but config.json says [${shape.join(', ')}]`,
+        `the tensor has shape [${found.info.shape.join(', ')}], but config.json says [${shape.join(', ')}]`,
         where,
-        'use config.json and weights of one and the same model',
+        'use the config.json and weights of one and the same model',
       );
     }
-    if (!weightTypes.includes(found.info.dtype)) {
-      throw new WishboneError(
-        `the weight is stored as ${found.info.dtype}`,
-        where,
-        'save the model in F32, F16 or BF16',
-      );
-    }
+    if (!isWeightType(found.info.dtype))
+      throw new WishboneError(`the tensor has dtype ${found.info.dtype}`, where, 'save the model in F32, F16 or BF16');
     stored.push(found.info);
   }
-  for (const [name, { file }] of weights.tensors) {
-    const ignored = name.endsWith('rotary_emb.inv_freq') || (config.tied && name === 'lm_head.weight');
-    if (!expected.has(name) && !ignored) {
+  for (const [name, { file }] of [...weights.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!expected.has(name) && !name.endsWith('rotary_emb.inv_freq')) {
       throw new WishboneError(
-        'the weight does not belong to this architecture',
+        `the tensor "${name}" does not belong to this architecture`,
         `${file}, tensor "${name}"`,
         'check that config.json describes this model',
       );

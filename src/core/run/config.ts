@@ -102,6 +102,8 @@ export interface TrainingOptions {
   readonly merge_adapter: boolean;
   /** `precompute`: one forward pass over everything first. `in_step`: the start model stays in memory. */
   readonly reference: 'precompute' | 'in_step';
+  /** Of a run that goes on from an adapter: the reference is a frozen copy of that adapter, as TRL's, or the model below it. */
+  readonly adapter_reference: 'adapter' | 'base';
   /** Model folder of the reference; empty: the start model. */
   readonly reference_model: string;
   /** TR-DPO: the reference moves towards the policy. */
@@ -301,6 +303,7 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   adapter_name_or_path: '',
   merge_adapter: false,
   reference: 'precompute',
+  adapter_reference: 'adapter',
   reference_model: '',
   sync_ref_model: false,
   ref_model_mixup_alpha: 0.6,
@@ -429,6 +432,7 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   adapter_name_or_path: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
   merge_adapter: { kind: 'flag', absent: false },
   reference: { kind: 'choice', choices: ['precompute', 'in_step'] },
+  adapter_reference: { kind: 'choice', choices: ['adapter', 'base'], absent: 'base' },
   reference_model: { kind: 'string', pattern: /^(\/[^\0]*)?$/, expected: 'an absolute path, or an empty text', absent: '' },
   sync_ref_model: { kind: 'flag', absent: false },
   ref_model_mixup_alpha: { kind: 'number', min: 0, max: 1, absent: 0.6 },

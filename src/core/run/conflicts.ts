@@ -25,7 +25,7 @@ const LORA_SHAPE = [
   'lora_alpha_pattern',
 ] as const satisfies readonly (keyof TrainingOptions)[];
 /** Options that do nothing without `use_peft`. */
-export const LORA_OPTIONS = [...LORA_SHAPE, 'adapter_name_or_path', 'merge_adapter'] as const;
+export const LORA_OPTIONS = [...LORA_SHAPE, 'adapter_name_or_path', 'adapter_reference', 'merge_adapter'] as const;
 
 function isDefault(training: TrainingOptions, option: keyof TrainingOptions): boolean {
   return JSON.stringify(training[option]) === JSON.stringify(DEFAULT_TRAINING[option]);

@@ -25,6 +25,8 @@ export const RUN_FILE = 'run.json';
 export const PLAN_FILE = 'plan.safetensors';
 /** The plan of what `eval_steps` evaluates on. */
 export const EVAL_PLAN_FILE = 'eval-plan.safetensors';
+/** Files that the export has instead of the model folder's. */
+export const TOKENIZER_FOLDER = 'tokenizer';
 export const LOG_FILE = 'runner.log';
 
 /** Where a workspace keeps its runs, relative to the workspace folder. */

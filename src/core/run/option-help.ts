@@ -58,6 +58,7 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   adapter_name_or_path: 'PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
   merge_adapter: 'export the whole model with the adapter merged into it',
   reference: 'precompute: reference log-probabilities before the first step; in_step: in every step',
+  adapter_reference: 'of a run that goes on from an adapter: a frozen copy of it, as TRL, or the model below it',
   reference_model: 'Hugging Face folder of the reference; without it the start model',
   sync_ref_model: 'TR-DPO: the reference moves towards the policy; needs reference in_step',
   ref_model_mixup_alpha: 'TR-DPO: how far it moves',

@@ -2,6 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { inspectModel } from '../model/index.js';
+import type { TrainingOptions } from '../run/config.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
 import type { TemplateName } from '../tokenizer/index.js';
 
@@ -42,9 +43,15 @@ export async function sampledModels(folder: string): Promise<SampledModels> {
   }
   return {
     policy: isAdapter ? { folder: start, adapter: trained } : { folder: trained },
-    reference: { folder: config.training.reference_model || start },
+    reference: referenceOf(config.training, start),
     template: config.plan.chat_template,
   };
+}
+
+function referenceOf(training: TrainingOptions, start: string): SampledModel {
+  if (training.reference_model !== '') return { folder: training.reference_model };
+  const { use_peft, adapter_name_or_path: adapter, adapter_reference } = training;
+  return use_peft && adapter !== '' && adapter_reference === 'adapter' ? { folder: start, adapter } : { folder: start };
 }
 
 /** Ids of the tokens that end a completion: those of `generation_config.json`, else of `config.json`; both may name several. */

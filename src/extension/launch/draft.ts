@@ -135,6 +135,7 @@ export function idleFields(values: Values): string[] {
     ...idle(values['training.f_divergence_type'] !== 'alpha_divergence', 'f_alpha_divergence_coef'),
     ...idle(!follows, 'ref_model_mixup_alpha', 'ref_model_sync_steps'),
     ...idle(values['training.use_peft'] !== 'true', ...LORA_OPTIONS),
+    ...idle((values['training.adapter_name_or_path'] ?? '') === '', 'adapter_reference'),
     ...idle(!wsd, 'num_decay_steps', 'decay_type', 'min_lr_ratio'),
     ...idle(values['training.load_best_model_at_end'] !== 'true' && values['training.early_stopping_patience'] === '0', 'metric_for_best_model'),
     ...idle(values['training.early_stopping_patience'] === '0', 'early_stopping_threshold'),

@@ -151,6 +151,12 @@ const SECTIONS: readonly Section[] = [
         help: 'Path of the PEFT folder of an adapter to go on from; it decides rank, alpha and layers',
         more: true,
       },
+      {
+        id: 'training.adapter_reference',
+        label: 'Reference of a start adapter',
+        help: 'adapter: a frozen copy of it, as in TRL; base: the model below it',
+        more: true,
+      },
       { id: 'training.use_rslora', label: 'rsLoRA', help: 'Multiply by alpha / sqrt(rank) instead', more: true },
       {
         id: 'training.lora_rank_pattern',

@@ -72,7 +72,8 @@ test('shards: all are found, and none may be missing or lack what the index prom
 
 const configs: readonly [name: string, change: object, what: RegExp, field: string][] = [
   ['another architecture', { architectures: ['MambaForCausalLM'] }, /MambaForCausalLM/, 'architectures'],
-  ['no architecture', { architectures: undefined }, /none/, 'architectures'],
+  ['no model type', { model_type: undefined }, /missing/, 'model_type'],
+  ['another model type alone', { architectures: undefined, model_type: 'mamba' }, /mamba/, 'model_type'],
   ['another model type', { model_type: 'mistral' }, /mistral/, 'model_type'],
   ['another activation', { hidden_act: 'gelu' }, /gelu/, 'hidden_act'],
   ['biases that are no flag', { attention_bias: 'yes' }, /true or false/, 'attention_bias'],
@@ -80,7 +81,7 @@ const configs: readonly [name: string, change: object, what: RegExp, field: stri
   ['another RoPE', { rope_scaling: { type: 'proportional' } }, /proportional/, 'rope_scaling.rope_type'],
   ['a missing size', { hidden_size: undefined }, /missing/, 'hidden_size'],
   ['a size that is text', { vocab_size: '640' }, /"640"/, 'vocab_size'],
-  ['a size of zero', { num_hidden_layers: 0 }, /above 0/, 'num_hidden_layers'],
+  ['a size of zero', { num_hidden_layers: 0 }, /from 1 to 100000, found 0/, 'num_hidden_layers'],
   ['heads that do not share evenly', { num_key_value_heads: 3 }, /evenly/, 'num_key_value_heads'],
   ['an odd head', { head_dim: 3 }, /odd/, 'head_dim'],
 ];
@@ -96,7 +97,7 @@ for (const [name, change, what, field] of configs) {
 
 test('llama3 scaling and plain rope_parameters are accepted', async (t) => {
   for (const rope of [
-    { rope_scaling: { rope_type: 'llama3', factor: 8 } },
+    { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 } },
     { rope_parameters: { rope_type: 'default', rope_theta: 1e4 } },
   ]) {
     await inspectModel(await modelFolder(t, { ...config, ...rope }));

@@ -32,16 +32,6 @@ Buffer allocate_aligned(std::size_t bytes) {
     return Buffer(memory, [](void* pointer) { std::free(pointer); });
 }
 
-namespace {
-
-int usable_cores() {
-    cpu_set_t cores;
-    if (::sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
-    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
-
-}  // namespace
-
 CpuBackend::CpuBackend(int threads)
     : pool_(threads > 0 ? threads : usable_cores()),
       thread_scratch_(static_cast<std::size_t>(pool_.threads())) {}
@@ -106,6 +96,12 @@ void CpuBackend::zero(Tensor x) {
 }  // namespace wishbone::cpu
 
 namespace wishbone {
+
+int usable_cores() {
+    cpu_set_t cores;
+    if (::sched_getaffinity(0, sizeof(cores), &cores) == 0) return CPU_COUNT(&cores);
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
 
 std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<cpu::CpuBackend>(threads); }
 

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "model/families/family.h"
 #include "model/families/gemma_fields.h"
 #include "model/families/layer_fields.h"
@@ -10,6 +8,8 @@ namespace wishbone {
 const Family gemma2 = {
     .architecture = "Gemma2ForCausalLM",
     .model_type = "gemma2",
+    .not_null = {"hidden_activation", "num_key_value_heads", "head_dim", "attention_bias",
+                 "query_pre_attn_scalar", "sliding_window"},
     .defaults =
         [](ModelConfig& config) {
             gemma_defaults(config);
@@ -20,10 +20,13 @@ const Family gemma2 = {
     .read =
         [](JsonFields& fields, ModelConfig& config) {
             read_gemma_fields(fields, config);
-            const std::int64_t window = fields.integer("sliding_window", 1, 1 << 30, 4096);
-            read_windows(fields, config, window, [](std::int64_t layer) { return layer % 2 == 0; });
+            read_windows(fields, config,
+                         {.size = fields.integer("sliding_window", 1, largest_size, 4096),
+                          .slides = [](std::int64_t layer) { return layer % 2 == 0; },
+                          .listed = true});
         },
     .activation_field = "hidden_activation",
+    .divides = true,
 };
 
 }  // namespace wishbone

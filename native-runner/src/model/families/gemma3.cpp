@@ -9,6 +9,8 @@ namespace wishbone {
 const Family gemma3 = {
     .architecture = "Gemma3ForCausalLM",
     .model_type = "gemma3_text",
+    .not_null = {"hidden_activation", "num_key_value_heads", "head_dim", "attention_bias",
+                 "query_pre_attn_scalar", "sliding_window", "sliding_window_pattern"},
     .defaults =
         [](ModelConfig& config) {
             gemma_defaults(config);
@@ -20,22 +22,18 @@ const Family gemma3 = {
     .read =
         [](JsonFields& fields, ModelConfig& config) {
             read_gemma_fields(fields, config);
-            config.ropes[1].theta = fields.number("rope_local_base_freq", 1, 1e15, config.ropes[1].theta);
-            const std::int64_t window = fields.integer("sliding_window", 1, 1 << 30, 4096),
-                               pattern = fields.has("sliding_window_pattern")
-                                             ? fields.integer("sliding_window_pattern", 1, 1 << 20)
-                                             : fields.integer("_sliding_window_pattern", 1, 1 << 20, 6);
-            read_windows(fields, config, window,
-                         [&](std::int64_t layer) { return (layer + 1) % pattern != 0; });
+            const std::int64_t size = fields.integer("sliding_window", 1, largest_size, 4096),
+                               // `_sliding_window_pattern` is what transformers writes and does not read.
+                pattern = fields.integer("sliding_window_pattern", 1, largest_size, 6);
+            read_windows(fields, config,
+                         {.size = size,
+                          .slides = [pattern](std::int64_t layer) { return (layer + 1) % pattern != 0; },
+                          .listed = true});
             for (LayerKind& kind : config.layer_kinds) kind.rope = kind.window > 0 ? 1 : 0;
-            if (!fields.has("rope_parameters")) return;
-            JsonFields parameters = fields.object("rope_parameters");
-            const char* const names[] = {"full_attention", "sliding_attention"};
-            for (std::size_t i = 0; i < 2; ++i)
-                if (parameters.has(names[i]))
-                    read_rope_object(parameters.object(names[i]), config, config.ropes[i], 0);
         },
     .activation_field = "hidden_activation",
+    .divides = true,
+    .rope = {.by_layer = true},
 };
 
 }  // namespace wishbone

@@ -2,26 +2,34 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 
 #include "io/json.h"
 #include "model/config.h"
 
 namespace wishbone {
 
-/// Reads RoPE from the top of `config.json`: `rope_theta`, `partial_rotary_factor` and `rope_scaling`, or the
-/// newer `rope_parameters` with all in one. `rope` holds the defaults. Needs the sizes in `config`.
-void read_rope(JsonFields& fields, const ModelConfig& config, Rope& rope);
+/// Of a number in `config.json`.
+constexpr std::int64_t largest_size = std::numeric_limits<std::int32_t>::max();
 
-/// Reads one object of RoPE fields (`rope_scaling`, `rope_parameters` or a part of it).
-void read_rope_object(JsonFields scaling, const ModelConfig& config, Rope& rope,
-                      std::int64_t original_max_position_embeddings);
+/// Windows as a family's own fields give them.
+struct Windows {
+    std::int64_t size = 0;  ///< 0: none
+    /// Whether a layer has the window where `layer_types` does not say.
+    std::function<bool(std::int64_t layer)> slides;
+    bool listed = false;  ///< `layer_types` decides; elsewhere it may only say what is so anyway
+};
 
-/// Reads `layer_types`; where it is absent, `slides(layer)` says whether a layer has the window. Layers with
-/// one get `window` (0: none) in `config.layer_kinds`.
-void read_windows(JsonFields& fields, ModelConfig& config, std::int64_t window,
-                  const std::function<bool(std::int64_t)>& slides);
+inline const Windows no_window = {.slides = [](std::int64_t) { return false; }};
 
-/// The window of Qwen's and SmolLM3's files: `sliding_window`, or 0 unless `use_sliding_window` is set.
-std::int64_t read_optional_window(JsonFields& fields);
+/// Reads `layer_types` and sets `config.layer_kinds`. Throws Error(bad_input).
+void read_windows(JsonFields& fields, ModelConfig& config, const Windows& windows);
+
+/// `sliding_window` of every layer: absent is `otherwise`, null is none.
+Windows read_window_of_all(JsonFields& fields, std::int64_t otherwise);
+/// `sliding_window` where `use_sliding_window` is set, else 0: absent is `otherwise`, null is none.
+std::int64_t read_optional_window(JsonFields& fields, std::int64_t otherwise);
+/// The same for the layers from `max_window_layers` on, as Qwen has it.
+Windows read_last_windows(JsonFields& fields);
 
 }  // namespace wishbone

@@ -1,4 +1,5 @@
 #include "model/families/family.h"
+#include "model/families/layer_fields.h"
 
 namespace wishbone {
 
@@ -6,6 +7,7 @@ namespace wishbone {
 const Family olmo2 = {
     .architecture = "Olmo2ForCausalLM",
     .model_type = "olmo2",
+    .not_null = {"hidden_act", "head_dim", "attention_bias"},
     .defaults =
         [](ModelConfig& config) {
             config.max_position_embeddings = 2048;
@@ -19,6 +21,7 @@ const Family olmo2 = {
     .read =
         [](JsonFields& fields, ModelConfig& config) {
             config.qkv_bias = config.attention_out_bias = fields.boolean("attention_bias", false);
+            read_windows(fields, config, no_window);
         },
 };
 

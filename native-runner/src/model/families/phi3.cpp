@@ -7,17 +7,16 @@ namespace wishbone {
 const Family phi3 = {
     .architecture = "Phi3ForCausalLM",
     .model_type = "phi3",
+    .not_null = {"hidden_act", "head_dim", "original_max_position_embeddings"},
     .defaults =
         [](ModelConfig& config) {
             config.max_position_embeddings = 4096;
             config.rms_norm_eps = 1e-5;
             config.fused_projections = true;
         },
-    .read =
-        [](JsonFields& fields, ModelConfig& config) {
-            const std::int64_t window = fields.integer("sliding_window", 0, 1 << 30, 0);
-            read_windows(fields, config, window, [&](std::int64_t) { return window > 0; });
-        },
+    .read = [](JsonFields& fields,
+               ModelConfig& config) { read_windows(fields, config, read_window_of_all(fields, 0)); },
+    .rope = {.partial = true, .long_alone = true, .original = 4096},
 };
 
 }  // namespace wishbone

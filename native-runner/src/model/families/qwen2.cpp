@@ -7,18 +7,15 @@ namespace wishbone {
 const Family qwen2 = {
     .architecture = "Qwen2ForCausalLM",
     .model_type = "qwen2",
+    .not_null = {"hidden_act", "head_dim", "use_sliding_window", "max_window_layers"},
     .defaults =
         [](ModelConfig& config) {
             config.max_position_embeddings = 32768;
+            config.kv_heads = 32;
             config.qkv_bias = true;
         },
-    .read =
-        [](JsonFields& fields, ModelConfig& config) {
-            const std::int64_t window = read_optional_window(fields),
-                               first = fields.integer("max_window_layers", 0, 1 << 20, 28);
-            read_windows(fields, config, window,
-                         [&](std::int64_t layer) { return window > 0 && layer >= first; });
-        },
+    .read = [](JsonFields& fields,
+               ModelConfig& config) { read_windows(fields, config, read_last_windows(fields)); },
 };
 
 }  // namespace wishbone

@@ -7,19 +7,18 @@ namespace wishbone {
 const Family qwen3 = {
     .architecture = "Qwen3ForCausalLM",
     .model_type = "qwen3",
+    .not_null = {"hidden_act", "head_dim", "attention_bias", "use_sliding_window", "max_window_layers"},
     .defaults =
         [](ModelConfig& config) {
             config.max_position_embeddings = 32768;
+            config.kv_heads = 32;
             config.head_dim = 128;
             config.qk_norm = QkNorm::head;
         },
     .read =
         [](JsonFields& fields, ModelConfig& config) {
             config.qkv_bias = config.attention_out_bias = fields.boolean("attention_bias", false);
-            const std::int64_t window = read_optional_window(fields),
-                               first = fields.integer("max_window_layers", 0, 1 << 20, 28);
-            read_windows(fields, config, window,
-                         [&](std::int64_t layer) { return window > 0 && layer >= first; });
+            read_windows(fields, config, read_last_windows(fields));
         },
 };
 
