@@ -7,7 +7,7 @@ import { WishboneError } from '../../../src/core/errors.js';
 import { readModelConfig, type ModelConfig } from '../../../src/core/model/config.js';
 import { plain } from '../../../src/core/model/families.js';
 import { inspectModel } from '../../../src/core/model/index.js';
-import { writeSafetensors } from '../../../src/core/safetensors.js';
+import { type Tensor, writeSafetensors } from '../../../src/core/safetensors.js';
 import { config, modelFolder, zeroWeights } from './support.js';
 
 const weights = 640 * 8 + 2 * (8 * 8 + 4 * 8 + 4 * 8 + 8 * 8 + 3 * 8 * 12 + 2 * 8) + 8;
@@ -139,6 +139,51 @@ test('folders that are not whole', async (t) => {
     assert.ok(error.where.endsWith(`/${name}`), error.where);
     assert.ok(error.what.includes(name));
   }
+});
+
+test("a tied model's embedding may be stored as its head, or as both when they are equal", async (t) => {
+  const folder = await modelFolder(t);
+  const file = path.join(folder, 'model.safetensors');
+  const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+  const write = async (change: (tensors: Map<string, Tensor>) => void): Promise<void> => {
+    const tensors = zeroWeights();
+    tensors.set(embedding, { dtype: 'F32', shape: [640, 8], data: new Float32Array(640 * 8).map((_, index) => (index % 7) / 4 - 0.5) });
+    change(tensors);
+    await writeSafetensors(file, { metadata: {}, tensors });
+  };
+  const stored = (tensors: Map<string, Tensor>): Float32Array => tensors.get(embedding)!.data as Float32Array;
+  await write((tensors) => {
+    tensors.set(head, tensors.get(embedding)!);
+    tensors.delete(embedding);
+  });
+  assert.equal((await inspectModel(folder)).parameters, weights);
+  await write((tensors) => void tensors.set(head, tensors.get(embedding)!));
+  assert.equal((await inspectModel(folder)).parameters, weights);
+
+  const another = (values: Float32Array, at: number): Float32Array => values.map((value, index) => (index === at ? 2 : value));
+  const bits = {
+    BF16: (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0]! >>> 16,
+    // Of numbers that are 0 or between 2^-14 and 2^15.
+    F16: (value: number) => {
+      if (value === 0) return 0;
+      const exponent = Math.floor(Math.log2(Math.abs(value)));
+      return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(value) / 2 ** exponent - 1) * 1024);
+    },
+  };
+  for (const dtype of ['BF16', 'F16'] as const) {
+    const halves = (values: Float32Array): Tensor => {
+      const data = new Uint8Array(new Uint16Array([...values].map(bits[dtype])).buffer);
+      return { dtype, shape: [640, 8], data };
+    };
+    await write((tensors) => tensors.set(head, halves(stored(tensors))));
+    assert.deepEqual((await inspectModel(folder)).dtypes, ['F32']);
+    await write((tensors) => tensors.set(head, halves(another(stored(tensors), 640 * 8 - 1))));
+    assert.match((await refused(folder)).what, /another head/);
+  }
+  await write((tensors) => tensors.set(head, { ...tensors.get(embedding)!, data: another(stored(tensors), 0) }));
+  const error = await refused(folder);
+  assert.match(error.what, /another head/);
+  assert.equal(error.where, `${file}, tensor "${head}"`);
 });
 
 test('weights that are cut off, missing, of another shape or type, or not of a Llama', async (t) => {
