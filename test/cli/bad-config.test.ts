@@ -104,7 +104,7 @@ const cases: readonly Case[] = [
     name: 'weights of integers',
     files: (folder) => changeType(join(folder, 'model'), 'I16'),
     lines: [],
-    says: [/stored as I16/, /model\.safetensors, tensor "model\./, /F32, F16 or BF16/],
+    says: [/dtype I16/, /model\.safetensors, tensor "model\./, /F32, F16 or BF16/],
   },
   {
     name: 'a quantized model',

@@ -48,9 +48,10 @@ test('an adapter: trained, resumed bit for bit, gone on from, and its export is 
 
   const further = await train(
     data, ...base, '--use-peft', '--adapter-name-or-path', join(run, 'export'), '--merge-adapter', '--learning-rate', '1e-9',
+    '--adapter-reference', 'base',
     '--runs', join(folder, 'further'),
   );
-  // Where the first run ended, while the reference is still the model without an adapter.
+  // Where the first run ended, while the reference is the model without an adapter.
   assert.ok((await losses(further))[0]! < curve[0]! - 1e-3);
   await readFile(join(further, 'export/model.safetensors'));
   await readFile(join(further, 'adapter/adapter_model.safetensors'));

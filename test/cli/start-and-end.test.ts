@@ -125,7 +125,7 @@ test('a start adapter is the reference by default, also when steps follow superv
   const samples = (await readEvents(further)).flatMap((event) => (event.type === 'sample' ? [event] : []));
   assert.deepEqual(samples[0]!.model, 'reference');
   assert.deepEqual(samples.at(-1)!.completions, samples[0]!.completions);
-  const printed = await wishbone('sample', further, '--json', '--max-new-tokens', '8');
+  const printed = await wishbone('sample', further, '--dataset', data, '--json', '--max-new-tokens', '8');
   ok(printed);
   for (const { policy, reference } of (JSON.parse(printed.stdout) as { samples: { policy: string; reference: string }[] }).samples)
     assert.equal(reference, policy);

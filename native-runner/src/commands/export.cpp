@@ -48,7 +48,7 @@ void export_command(const ExportArguments& arguments) {
     const auto backend = make_backend({"cpu", config.backend.threads, {}});
     const auto write = [&](NamedTensors& trained) {
         read_parameters(weights, *backend, {{"", &trained}});
-        export_trained({folder, config, model, modules}, *backend, trained, arguments.out, std::nullopt);
+        export_trained({config, model, modules}, *backend, trained, arguments.out, std::nullopt);
     };
     if (config.training.lora) {
         Lora adapter(*backend, model, modules, DType::f32);

@@ -140,7 +140,7 @@ void ModelWeights::check(const ModelConfig& config) const {
     for (const auto& [name, tensor] : tensors_)
         if (!expected.contains(name) && !ignored(name))
             throw bad_input("The tensor \"" + name + "\" does not belong to this architecture",
-                            file_of_.at(name), "Check that config.json describes this model.");
+                            file_of_.at(name) + ": " + name, "Check that config.json describes this model.");
 }
 
 void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const {

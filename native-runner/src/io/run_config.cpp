@@ -69,6 +69,7 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     JsonFields model = fields.object("model");
     config.model = run_folder / model.text("path");
     model.no_others();
+    config.own_files = run_folder / "tokenizer";
     config.training = read_training(fields.object("training"), run_folder);
     config.training_text = nlohmann::json(json["training"]).dump();
     JsonFields runner = fields.object("runner");

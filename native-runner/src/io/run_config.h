@@ -14,6 +14,7 @@ namespace wishbone {
 struct RunConfig {
     std::string id;
     std::filesystem::path model;
+    std::filesystem::path own_files;  ///< that an export has instead of the model's; there may be none
     std::int64_t seed = 0;  ///< of the plan; a new adapter starts from it too
     TrainingOptions training;
     std::string

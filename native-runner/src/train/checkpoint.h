@@ -27,8 +27,8 @@ struct Checkpoint {
 
 /// Writes `checkpoints/step-<6 digits>/` of the run folder: model.safetensors, optimizer.safetensors (moments
 /// `exp_avg.*` and `exp_avg_sq.*`), reference.safetensors when the reference is no model that a file holds
-/// already, or an adapter, state.json. It appears whole or not at all. Then removes the oldest so that `save_total_limit`
-/// stay (0: all), not counting the one of the best evaluation, which always stays. Returns the path relative to the run folder.
+/// already, or an adapter, state.json. It appears whole or not at all. Then removes the oldest so that `save_total_limit` stay
+/// (0: all), not counting the one of the best evaluation, which always stays. Returns the path relative to the run folder.
 std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
                              Backend& backend, Trainer& trainer, const TrainingOptions& options);
 

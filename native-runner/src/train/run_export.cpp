@@ -19,10 +19,11 @@ std::vector<LoraModule> adapter_modules(const std::filesystem::path& run_folder,
 void export_trained(const Trained& run, Backend& backend, const NamedTensors& weights,
                     const std::filesystem::path& folder,
                     const std::optional<std::filesystem::path>& adapter_folder) {
-    const auto& [run_folder, config, model, modules] = run;
-    const ExportSource source(config.model, run_folder / "tokenizer");
+    const auto& [config, model, modules] = run;
+    const ExportSource source(config.model, config.own_files);
     if (!config.training.lora) return export_model(folder, source, backend, weights);
-    if (!config.training.merge_adapter) return export_adapter(folder, source, *config.training.lora, backend, weights);
+    if (!config.training.merge_adapter)
+        return export_adapter(folder, source, *config.training.lora, backend, weights);
     if (adapter_folder) export_adapter(*adapter_folder, source, *config.training.lora, backend, weights);
     export_merged(folder, source, model, modules, backend, weights);
 }

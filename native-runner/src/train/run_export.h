@@ -15,7 +15,6 @@ std::vector<LoraModule> adapter_modules(const std::filesystem::path& run_folder,
 
 /// What a run's weights are weights of.
 struct Trained {
-    const std::filesystem::path& folder;  ///< of the run
     const RunConfig& config;
     const ModelConfig& model;
     const std::vector<LoraModule>& modules;  ///< see `adapter_modules`

@@ -440,7 +440,7 @@ class TrainingRun {
             fields["step"] = *best_.step();
         }
         const bool merge = options().merge_adapter;
-        export_trained({folder_, config_, model_config_, modules_}, *backend_, trainer_->master(), folder_ / "export",
+        export_trained({config_, model_config_, modules_}, *backend_, trainer_->master(), folder_ / "export",
                        merge ? std::optional(folder_ / "adapter") : std::nullopt);
         const Fields run = parse_json(read_text(run_json()), run_json());
         ModelCardFacts facts = {backend_->device_name(), adapter_ && !merge, fields.value("step", done)};

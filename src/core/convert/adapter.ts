@@ -56,6 +56,8 @@ function goesOn(conversion: Conversion): boolean {
     return false;
   }
   conversion.set('training.adapter_name_or_path', found, 'adapter_name_or_path');
+  // LLaMA-Factory's reference is the model with the adapter off; TRL's, and the default here, is a copy of the adapter.
+  conversion.set('training.adapter_reference', 'base', 'adapter_name_or_path');
   for (const name of ['lora_rank', 'lora_alpha', 'use_rslora', 'lora_target', 'lora_dropout'])
     if (conversion.take(name) !== undefined) conversion.needless(name, 'the adapter that training goes on from decides it');
   return true;

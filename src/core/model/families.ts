@@ -189,7 +189,13 @@ export const families: readonly Family[] = [
     maxPositions: 131_072,
     ...gemma,
     rope: { theta: 1e6, byLayer: true },
-    features: (fields) => ({ ...gemmaFeatures(fields), qkNorm: 'head' }),
+    features: (fields) => {
+      const features = gemmaFeatures(fields);
+      // transformers reads it and passes it over.
+      const name = 'attn_logit_softcapping';
+      if (fields.has(name)) throw fields.bad(name, 'attention scores are not capped in this family', 'leave it out');
+      return { ...features, qkNorm: 'head' };
+    },
     windows: (fields) => {
       const size = fields.size('sliding_window', 4096);
       // `_sliding_window_pattern` is what transformers writes and does not read.

@@ -55,7 +55,7 @@ export class Fields {
     if (value === undefined) return undefined;
     const path = this.path === '' ? name : `${this.path}.${name}`;
     if (typeof value !== 'object' || Array.isArray(value))
-      throw this.bad(name, `expected a JSON object, found ${found(value)}`, 'write it as { … }');
+      throw this.bad(name, `expected a JSON object, found ${found(value)}`, 'write it as { … }, see docs/formats.md');
     return new Fields(value as Record<string, unknown>, this.file, path, this.text);
   }
 

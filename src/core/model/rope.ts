@@ -79,6 +79,9 @@ function byLayer(
     );
   if (scaling !== undefined && kinds.some((kind) => scaling.present(kind)))
     throw fields.bad('rope_scaling', '"rope_scaling" has parts for kinds of layers', 'move them to "rope_parameters"');
+  // It is laid over an object that has a kind by its newer name.
+  if (scaling?.has('type') && !scaling.has('rope_type') && parameters === undefined)
+    throw scaling.bad('type', 'the older name "type" counts for nothing in this family', 'call it "rope_type"');
   const full = parameters?.object('full_attention');
   if (scaling !== undefined && parameters !== undefined) {
     const one = said(scaling);

@@ -173,6 +173,7 @@ test("LLaMA-Factory's adapter to go on from decides its shape itself; several, o
     convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
   const { converted, config } = from('\nlora_rank: 64\nlora_target: q_proj');
   assert.equal(path.basename(config.training.adapter_name_or_path ?? ''), 'data');
+  assert.equal(config.training.adapter_reference, 'base');
   assert.equal(config.training.use_peft, true);
   assert.deepEqual([config.training.lora_r, config.training.lora_target_modules], [undefined, undefined]);
   assert.deepEqual(

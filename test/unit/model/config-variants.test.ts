@@ -60,7 +60,8 @@ const refusedHere: readonly RegExp[] = [
   /"(hidden_size|num_attention_heads)" is missing/,
   // One factor that is taken for all frequencies, and a kind of scaling that is passed over where another stands beside it.
   /a list of \d factors is needed/,
-  /RoPE scaling "su" is not supported/,
+  /the older name "type" counts for nothing/,
+  /attention scores are not capped in this family/,
   // Tensors of the base model alone, under names without "model.".
   /"model\.embed_tokens\.weight" is missing/,
 ];

@@ -95,6 +95,14 @@ for (const [name, change, what, field] of configs) {
   });
 }
 
+test('a whole number with a point is none, as for transformers and the runner', async (t) => {
+  const folder = await modelFolder(t);
+  const file = path.join(folder, 'config.json');
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"num_hidden_layers":2', '"num_hidden_layers":2.0'));
+  const error = await refused(folder);
+  assert.equal(error.where, `${file}, field "num_hidden_layers"`);
+});
+
 test('llama3 scaling and plain rope_parameters are accepted', async (t) => {
   for (const rope of [
     { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 } },

@@ -22,6 +22,10 @@ const Family gemma3 = {
     .read =
         [](JsonFields& fields, ModelConfig& config) {
             read_gemma_fields(fields, config);
+            // transformers reads it and passes it over.
+            if (config.attention_softcap > 0)
+                throw bad_input("Attention scores are not capped in this family",
+                                fields.where("attn_logit_softcapping"), "Leave it out.");
             const std::int64_t size = fields.integer("sliding_window", 1, largest_size, 4096),
                                // `_sliding_window_pattern` is what transformers writes and does not read.
                 pattern = fields.integer("sliding_window_pattern", 1, largest_size, 6);

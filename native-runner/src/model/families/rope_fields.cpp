@@ -273,6 +273,10 @@ void read_by_layer(JsonFields& fields, JsonFields* scaling, JsonFields* paramete
     if (scaling != nullptr && has_parts(*scaling))
         throw bad_input("\"rope_scaling\" has parts for kinds of layers", fields.where("rope_scaling"),
                         "Move them to \"rope_parameters\".");
+    // It is laid over an object that has a kind by its newer name.
+    if (scaling != nullptr && scaling->has("type") && !scaling->has("rope_type") && parameters == nullptr)
+        throw bad_input("The older name \"type\" counts for nothing in this family", scaling->where("type"),
+                        "Call it \"rope_type\".");
     const auto part = [&](const char* kind) {
         return parameters != nullptr && parameters->has(kind) ? std::optional(parameters->object(kind)) : std::nullopt;
     };
