@@ -35,7 +35,7 @@ export async function* parquetRows(source: ByteSource, { used, texts, all: isAll
   const { schema, groups } = footer;
   source.columns = schema.columns.map(columnOf);
   const isUsed = ({ name }: Field): boolean => used.includes(name);
-  const ours = schema.columns.filter((column) => isUsed(column) && isOfUse(column));
+  const ours = schema.columns.filter((column) => isUsed(column) && (isAll === true || isOfUse(column)));
   if (ours.length === 0) {
     throw noColumns(
       schema.columns.map(({ name }) => name),

@@ -345,7 +345,8 @@ function isNothing(value: unknown): boolean {
   if (value === null || value === undefined) return true;
   if (typeof value === 'string') return value.trim() === '';
   if (Array.isArray(value)) return value.length === 0;
-  return typeof value === 'object' && Object.keys(value).length === 0;
+  // A boxed number is one; of a structure in Parquet, no field is ever missing.
+  return typeof value === 'object' && !(value instanceof Number) && Object.values(value).every(isNothing);
 }
 
 /** Of a list that is longer, the others say no more. */

@@ -55,6 +55,13 @@ test('a column documents that holds none is a column like any other, and is told
   assert.deepEqual(dataset.columns.unread.map(({ name }) => name), ['documents']);
 });
 
+test('a column of whole floats holds something', async (t) => {
+  const file = await datasetFile(t, JSON.stringify({ ...forms['trl-explicit'], score: 0 }).replace('"score":0', '"score":8.0'));
+  const dataset = await Dataset.open(file);
+  for await (const pair of dataset.pairs()) assert.equal(pair.row, 0);
+  assert.deepEqual(dataset.columns.unread.map(({ name }) => name), ['score']);
+});
+
 test('tools of a message are as they are written, tool calls from text too', async (t) => {
   const row = { conversations: [turn('human', 'hi')], chosen: turn('function_call', call), rejected: turn('gpt', 'b') };
   const { pairs } = await readPairs(await datasetFile(t, jsonLines(row)));

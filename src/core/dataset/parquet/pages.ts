@@ -7,7 +7,6 @@ export const encodings = {
   plain: 0,
   plainDictionary: 2,
   rle: 3,
-  bitPacked: 4,
   deltaBinaryPacked: 5,
   deltaLengthByteArray: 6,
   deltaByteArray: 7,
@@ -50,7 +49,7 @@ export function readPages(bytes: DataView, values: number, leaf: Leaf): Page[] {
   let seen = 0;
   // A byte may be left over; no header is that short.
   for (let at = 0; seen < values && at < bytes.byteLength - 1; ) {
-    const page = readHeader(bytes, at);
+    const page = readHeader(bytes, at, leaf);
     must(page.size <= bytes.byteLength - page.start, `a page says ${page.size} bytes where ${bytes.byteLength - page.start} are left`);
     at = page.start + page.size;
     if (page.kind === 'dictionary') {
@@ -68,7 +67,7 @@ export function readPages(bytes: DataView, values: number, leaf: Leaf): Page[] {
   return pages;
 }
 
-function readHeader(bytes: DataView, at: number): Page {
+function readHeader(bytes: DataView, at: number, leaf: Leaf): Page {
   const reader = new ThriftReader(bytes, at, bytes.byteLength, mostHeaderValues);
   const header = reader.struct();
   const type = count(header, 1, 'the kind of a page');
@@ -84,11 +83,11 @@ function readHeader(bytes: DataView, at: number): Page {
   if (type !== 3) {
     const encoding = count(own, 2, 'the encoding of a page');
     if (type === 0) {
-      const levels = [count(own, 3, 'the encoding of levels'), count(own, 4, 'the encoding of levels')];
-      must(
-        levels.every((level) => level === encodings.rle || level === encodings.bitPacked),
-        `levels are in the unknown encoding ${levels.join(', ')}`,
-      );
+      // Of levels that are not there, old writers say anything.
+      const definitions = count(own, 3, 'the encoding of levels');
+      const repetitions = count(own, 4, 'the encoding of levels');
+      must(leaf.definitionLevels === 0 || definitions === encodings.rle, `levels are in the encoding ${definitions}, which is not read`);
+      must(leaf.repetitionLevels === 0 || repetitions === encodings.rle, `levels are in the encoding ${repetitions}, which is not read`);
     }
     return { kind: type === 0 ? 'data' : 'dictionary', ...sizes, values, encoding };
   }
