@@ -132,11 +132,10 @@ step('what is told of a run does not move the charts under the pointer', async (
   const before = (await plot.boundingBox())!;
   const worse = [60, 80].map((at) => evalLine(at, { eval_loss: 0.5 + at / 100, steps: 200, best: false })).join('');
   await appendFile(join(folder, 'events.jsonl'), worse);
-  await until('the figures follow', async () => (await panel.snapshot()).figures['Eval loss'] === '1.300');
-  assert.deepEqual(await plot.boundingBox(), before, 'the chart is where it was');
-  assert.doesNotMatch((await panel.snapshot()).notice, /has become worse/);
-  await frame.locator('h1:visible').hover();
-  await until('once the pointer is elsewhere it is told', async () => /has become worse since step 40/.test((await panel.snapshot()).notice));
+  await until('it is warned of', async () => /has become worse since step 40/.test((await panel.snapshot()).notice));
+  assert.equal((await panel.snapshot()).figures['Eval loss'], '1.300');
+  const after = (await plot.boundingBox())!;
+  assert.ok(Math.abs(after.y - before.y) < 1 && after.height === before.height, `the chart is where it was: ${before.y}, ${after.y}`);
   await workbench.command('View: Close All Editors');
 });
 
@@ -144,7 +143,7 @@ step('runs opened one after another from the view take turns in one tab, until o
   for (const name of ['run a', 'run b', 'run c'])
     await makeRun(session.workspace, name, { events: startLine({ steps: 1 }) + stepLine(1, { steps: 1 }) + eventLine('finished', { steps: 1, seconds: 1 }) });
   await workbench.command('Wishbone: Focus on Runs View');
-  const row = (name: string) => workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: name });
+  const row = (name: string) => workbench.page.locator(`.part.sidebar .monaco-list-row[aria-label^="${name},"]`);
   const open = async (name: string): Promise<void> => {
     await until(`${name} is opened`, async () => {
       await row(name).click();

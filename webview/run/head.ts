@@ -203,8 +203,7 @@ export class RunHead {
     this.#buttons.keep.hidden = !isPreview;
   }
 
-  /** @param hold whether what would move the charts has to wait: somebody points at one */
-  draw(status: RunStatus, hold: boolean): void {
+  draw(status: RunStatus): void {
     setText(this.#badge, STATE_WORDS[status.state]);
     this.#badge.dataset['state'] = status.state;
 
@@ -240,7 +239,7 @@ export class RunHead {
 
     const planProblem = this.#header?.planProblem ?? null;
     const shown = JSON.stringify([status.end, status.checkpoint, status.best, status.state, status.warnings, status.skippedLines, planProblem]);
-    if (shown !== this.#shownNotices && !(hold && this.#shownNotices !== '')) {
+    if (shown !== this.#shownNotices) {
       this.#shownNotices = shown;
       this.#notice.replaceChildren(...notices(status, planProblem, this.#ask));
     }

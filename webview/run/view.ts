@@ -57,7 +57,7 @@ export class RunView {
   #curvesChanged = false;
   #runsChanged = false;
   #isPreview = false;
-  /** Whether the pointer is on the charts, which must not move under it. */
+  /** Whether the pointer is on the charts. */
   #isPointed = false;
   /** Whose page it is: another run gets a new one. */
   #folder = '';
@@ -166,8 +166,21 @@ export class RunView {
   #schedule(): void {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = undefined;
-      if (this.#page !== undefined) this.#draw(this.#page);
+      if (this.#page !== undefined) this.#drawInPlace(this.#page);
     });
+  }
+
+  /**
+   * Draws, and leaves the charts where they are on the screen when somebody points at one or has scrolled to them: what is
+   * told above them, such as how the run ended, then comes to stand further up.
+   */
+  #drawInPlace(page: Page): void {
+    const stays = this.#isPointed || window.scrollY > 0;
+    const before = stays ? page.board.root.getBoundingClientRect().top : 0;
+    this.#draw(page);
+    if (!stays || this.#page !== page) return;
+    const moved = page.board.root.getBoundingClientRect().top - before;
+    if (moved !== 0) window.scrollBy({ top: moved, behavior: 'instant' });
   }
 
   #draw(page: Page): void {
@@ -194,7 +207,7 @@ export class RunView {
     const results = this.#runs.map(({ chart, status }) => ({ name: chart.name, status }));
     page.results.draw(results, this.#differences, this.#missing, readTheme());
     if (first.status !== undefined) {
-      page.head.draw(first.status, this.#isPointed);
+      page.head.draw(first.status);
       page.settings.showDevice(first.status.device);
     }
   }
@@ -224,10 +237,7 @@ export class RunView {
     const log = new LogTail(this.#ask);
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
-    board.root.addEventListener('pointerleave', () => {
-      this.#isPointed = false;
-      this.#schedule();
-    });
+    board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
     const below = element(
       'div',
       { class: 'single' },

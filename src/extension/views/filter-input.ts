@@ -6,6 +6,9 @@ import { matchesFilter, parseFilter, type Suggestion, suggestions } from './run-
 
 const HEADINGS: Readonly<Record<Suggestion['kind'], string>> = { state: 'States', tag: 'Tags', dataset: 'Datasets' };
 
+/** Who presses Enter sooner than this after a key means what is typed: the list still shows what it was before. */
+const SETTLED_MILLISECONDS = 250;
+
 interface Item extends vscode.QuickPickItem {
   /** Undefined: the filter as it is typed. */
   readonly term?: string;
@@ -46,10 +49,14 @@ export async function askForFilter(
   draw();
   return new Promise((resolve) => {
     let answer: string | undefined;
-    input.onDidChangeValue(draw);
+    let changed = 0;
+    input.onDidChangeValue(() => {
+      changed = Date.now();
+      draw();
+    });
     input.onDidAccept(() => {
       const [picked] = input.selectedItems;
-      if (picked?.term === undefined) {
+      if (picked?.term === undefined || Date.now() - changed < SETTLED_MILLISECONDS) {
         answer = input.value.trim();
         input.hide();
         return;
