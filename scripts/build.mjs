@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { copyExample } from './example.mjs';
 import { Failure, isScript, main, root } from './shell.mjs';
 
 const dist = join(root, 'dist');
@@ -105,6 +106,7 @@ export async function build({ dev = false } = {}) {
   await Promise.all(bundle(bundles));
   await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
+  await copyExample(join(dist, 'example'));
   await chmod(join(dist, 'cli.js'), 0o755);
 }
 

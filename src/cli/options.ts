@@ -17,6 +17,7 @@ import {
 import { parseTargetModules } from '../core/run/lora-targets.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
 import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
+import { presetById } from '../core/run/presets.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
 
@@ -118,6 +119,8 @@ export interface CommandInput {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
+  /** Of the learning rate that suits the model, when neither a flag nor the run config gives one. */
+  readonly rateFactor: number | undefined;
   /** The run config, when there is one. */
   readonly config: ConfigFile | undefined;
 }
@@ -138,7 +141,9 @@ export async function readInput(
   }
   const config = configs[0] === undefined ? undefined : await readConfigFile(configs[0]);
   const text = (name: string): string | undefined => given[name] as string | undefined;
-  const base = resolveConfig({ ...config, preset: text('preset') ?? config?.preset });
+  const preset = text('preset') ?? config?.preset;
+  const base = resolveConfig({ ...config, preset });
+  const givesRate = given['learningRate'] !== undefined || config?.training.learning_rate !== undefined;
   return {
     dataset: config === undefined ? (files.length === 0 ? undefined : files) : config.dataset,
     evalDataset: (given['evalDataset'] as readonly string[] | undefined) ?? config?.evalDataset,
@@ -149,6 +154,7 @@ export async function readInput(
     plan: resolve(base.plan, given),
     training: resolve(base.training, given),
     runner: resolve(base.runner, given),
+    rateFactor: givesRate ? undefined : ((preset === undefined ? undefined : presetById(preset)?.rateFactor) ?? 1),
     config,
   };
 }

@@ -13,7 +13,7 @@ export class ForecastPane {
 
   constructor(readonly onOpen: () => void) {
     const head = element('div', { class: 'forecast-head' }, element('h2', {}, 'Forecast'), this.#spinner);
-    this.root = element('section', { class: 'forecast', 'aria-label': 'Forecast' }, head, this.#status, this.#fault, this.#figures);
+    this.root = element('section', { class: 'forecast', 'aria-label': 'Forecast', tabindex: '0' }, head, this.#status, this.#fault, this.#figures);
     this.show({ kind: 'none' });
   }
 

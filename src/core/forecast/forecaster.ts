@@ -112,7 +112,7 @@ export class Forecaster {
     }
   }
 
-  async #plan(input: ForecastInput, device: ForecastDevice | undefined, signal: AbortSignal): Promise<PlanForecast> {
+  async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
@@ -157,10 +157,9 @@ function deviceOf(
   backends: readonly BackendInfo[],
   index: number,
   paces: readonly EarlierPace[],
-): ForecastDevice | undefined {
+): ForecastDevice {
   if (backend === 'cuda') return { kind: 'gpu', name: backends.find(({ name }) => name === 'cuda')?.devices[index]?.name };
-  const ceiling = paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling;
-  return ceiling === undefined ? undefined : { kind: 'cpu', ceiling };
+  return { kind: 'cpu', ceiling: paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling };
 }
 
 /** A run of the same model says most; the cost model knows the rest. */
@@ -168,7 +167,7 @@ function timeOf(
   input: ForecastInput,
   { summary, seconds }: PlanForecast,
   backend: string,
-  device: ForecastDevice | undefined,
+  device: ForecastDevice,
   paces: readonly EarlierPace[],
 ): TimeForecast | undefined {
   const model = path.resolve(input.model);
@@ -179,6 +178,6 @@ function timeOf(
     return { seconds: same.secondsPerToken * summary.planTokens, source: `at the pace of ${same.run}` };
   }
   if (seconds === undefined) return undefined;
-  const source = `by the cost model, for ${device?.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
+  const source = `by the cost model, for ${device.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
   return { seconds: predictedSeconds(seconds, input), source };
 }

@@ -7,14 +7,15 @@ import * as vscode from 'vscode';
 import { checkConfigName, configText } from '../../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
-import { PRESETS, presetById } from '../../core/run/index.js';
+import { learningRateWarning, type Preset, PRESETS, presetById, rateReason, suitedPreset, withSuitedRate } from '../../core/run/index.js';
+import { formatOption, sentence } from '../../format.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
 import { saveAs } from '../panel/save-as.js';
 import { CONFIG_FILTERS } from '../run-config/choose-config.js';
 import { manageTrust } from '../trust.js';
 import { configName, configSettings } from './config-settings.js';
-import { idleFields, optionTexts, pathLines, readDraft, resolvePath, type Values } from './draft.js';
+import { idleFields, optionTexts, pathLines, rateOptions, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
@@ -25,6 +26,8 @@ export interface FormStart {
   readonly values: Values;
   /** Id of the preset, or empty for another run's options. */
   readonly preset: string;
+  /** What somebody has decided, and no longer follows the model. */
+  readonly own: { readonly rate: boolean; readonly preset: boolean };
 }
 
 /** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
@@ -33,6 +36,11 @@ export class LaunchForm implements vscode.Disposable {
   readonly #forecaster: Forecaster;
   #values: Values;
   #preset: string;
+  #own: FormStart['own'];
+  /** Fields that somebody has changed here. */
+  readonly #touched = new Set<string>();
+  /** A start was tried: from then on what is missing is a fault. */
+  #tried = false;
   #looked: Partial<Record<PathField, Looked>> = {};
   #forecast: ForecastState = { kind: 'none' };
   #runnerFault = '';
@@ -49,6 +57,7 @@ export class LaunchForm implements vscode.Disposable {
   ) {
     this.#values = start.values;
     this.#preset = start.preset;
+    this.#own = start.own;
     this.#forecaster = new Forecaster(launcher.forecastMeans(), (state) => this.#setForecast(state));
     this.#disposables.push(
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
@@ -86,7 +95,7 @@ export class LaunchForm implements vscode.Disposable {
       case 'ready':
         return this.#sendAll();
       case 'set':
-        return this.#set({ [message.field]: message.value });
+        return this.#typed(message.field, message.value);
       case 'choose':
         return this.#choose(message.field, message.index);
       case 'preset':
@@ -114,9 +123,16 @@ export class LaunchForm implements vscode.Disposable {
     this.#sendForecast();
   }
 
+  async #typed(field: string, value: string): Promise<void> {
+    this.#touched.add(field);
+    if (field === 'training.learning_rate') this.#own = { ...this.#own, rate: true };
+    await this.#set({ [field]: value });
+  }
+
   async #set(values: Values): Promise<void> {
     const known = Object.fromEntries(Object.entries(values).filter(([field]) => field in this.#values));
     this.#values = { ...this.#values, ...known };
+    this.#suit();
     const paths = PATH_FIELDS.filter((field) => field in known);
     this.#changed();
     for (const field of paths) await this.#look(field);
@@ -129,18 +145,65 @@ export class LaunchForm implements vscode.Disposable {
     const lines = (this.#values[field] ?? '').split('\n');
     if (index < lines.length) lines[index] = chosen;
     const value = lines.join('\n');
-    await this.#set({ [field]: value });
+    await this.#typed(field, value);
     this.#send({ type: 'values', values: { [field]: value } });
   }
 
   async #usePreset(id: string): Promise<void> {
     const preset = presetById(id);
     if (preset === undefined) return;
-    const { options } = readDraft(this.#values);
-    const texts = optionTexts({ ...preset, runner: options?.runner ?? this.launcher.defaultRunner });
-    this.#preset = id;
-    await this.#set(this.#fitted(texts));
+    this.#own = { rate: false, preset: true };
+    await this.#set(this.#fitted(this.#presetTexts(preset)));
     this.#send({ type: 'values', values: this.#values });
+  }
+
+  /** The options of a preset, which is the form's from then on. */
+  #presetTexts(preset: Preset): Values {
+    const { options } = readDraft(this.#values);
+    this.#preset = preset.id;
+    return optionTexts({ ...preset, runner: options?.runner ?? this.launcher.defaultRunner });
+  }
+
+  /** Has what nobody has decided follow the model: the preset, and the learning rate. */
+  #suit(): void {
+    const before = this.#values;
+    const parameters = this.#parameters;
+    const preset = suitedPreset(parameters);
+    if (!this.#own.preset && preset.id !== this.#preset && this.#changedOptions().length === 0) {
+      this.#values = { ...this.#values, ...this.#fitted(this.#presetTexts(preset)) };
+    }
+    const rate = this.#own.rate ? undefined : this.#suitedRate();
+    if (rate !== undefined) this.#values = { ...this.#values, 'training.learning_rate': rate };
+    const other = Object.entries(this.#values).filter(([field, value]) => before[field] !== value);
+    if (other.length > 0) this.#send({ type: 'values', values: Object.fromEntries(other) });
+  }
+
+  /** Of the model, once it was looked at. */
+  get #parameters(): number | undefined {
+    return this.#looked.model?.model?.parameters;
+  }
+
+  /** The learning rate's text where nobody has given one; undefined when nothing says which. */
+  #suitedRate(): string | undefined {
+    const preset = presetById(this.#preset);
+    if (preset === undefined) return undefined;
+    const options = rateOptions(this.#values);
+    const parameters = this.#parameters;
+    const training = { ...preset.training, ...options };
+    const { learning_rate } = parameters === undefined ? training : withSuitedRate(training, parameters, preset.rateFactor);
+    return formatOption(learning_rate);
+  }
+
+  /** Options that are not as the preset has them. */
+  #changedOptions(): string[] {
+    const preset = presetById(this.#preset);
+    if (preset === undefined) return [];
+    const base = {
+      ...this.#fitted(optionTexts({ ...preset, runner: this.launcher.defaultRunner })),
+      // One that follows is as it should be.
+      'training.learning_rate': this.#own.rate ? this.#suitedRate() : this.#values['training.learning_rate'],
+    };
+    return Object.entries(base).flatMap(([option, text]) => (this.#values[option] === text ? [] : [option]));
   }
 
   /** Options as far as the model allows them. */
@@ -172,6 +235,7 @@ export class LaunchForm implements vscode.Disposable {
     // Typed on meanwhile.
     if (this.#disposed || this.#path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
+    if (field === 'model') this.#suit();
     if (field === 'model' && this.#preset !== '') {
       const fitted = this.#fitted(this.#values);
       if (fitted !== this.#values) {
@@ -197,9 +261,7 @@ export class LaunchForm implements vscode.Disposable {
 
   #state(): FormState {
     const problems = this.#problems();
-    const preset = presetById(this.#preset);
-    const base = preset && optionTexts({ ...preset, runner: this.launcher.defaultRunner });
-    const changed = base === undefined ? [] : Object.keys(base).filter((option) => this.#values[option] !== base[option]);
+    const changed = this.#changedOptions();
     const notes = Object.fromEntries(
       PATH_FIELDS.flatMap((field) => {
         const { note, path: looked } = this.#looked[field] ?? {};
@@ -208,23 +270,38 @@ export class LaunchForm implements vscode.Disposable {
     );
     return {
       problems,
-      notes,
+      quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
+      warnings: this.#warnings(problems),
+      notes: { ...notes, ...this.#rateNote() },
       hidden: idleFields(this.#values).filter((field) => !changed.includes(field) && problems[field] === undefined),
       changed,
       preset: this.#preset,
-      blocked: this.#blocked(problems),
+      blocked: this.#blocked(),
       trusted: vscode.workspace.isTrusted,
       starting: this.#starting,
     };
   }
 
-  #blocked(problems: Readonly<Record<string, string>>): string {
+  #warnings(problems: Readonly<Record<string, string>>): Record<string, string> {
+    const parameters = this.#parameters;
+    const rate = Number(this.#values['training.learning_rate']);
+    if (parameters === undefined || problems['training.learning_rate'] !== undefined || Number.isNaN(rate)) return {};
+    const warning = learningRateWarning(parameters, { ...rateOptions(this.#values), learning_rate: rate });
+    return warning === undefined ? {} : { 'training.learning_rate': sentence(warning) };
+  }
+
+  /** Why the learning rate is what it is, while it follows the model. */
+  #rateNote(): Record<string, string> {
+    const parameters = this.#parameters;
+    if (parameters === undefined || this.#own.rate || this.#preset === '') return {};
+    return { 'training.learning_rate': `The highest, reached after warm-up; ${rateReason(parameters, rateOptions(this.#values))}` };
+  }
+
+  #blocked(): string {
     if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
     if (this.launcher.runsFolderFor(this.#paths('dataset')[0] ?? '') === undefined) return 'Runs are kept in the folder that is open. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
     if (this.#starting) return 'The run is being started.';
-    const count = Object.keys(problems).length;
-    if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
     if (this.#forecast.kind === 'failed') return 'The plan cannot be made.';
     return '';
   }
@@ -233,7 +310,7 @@ export class LaunchForm implements vscode.Disposable {
   #changed(): void {
     if (this.#disposed) return;
     this.launcher.keptForms
-      .keep(this.id, { values: this.#values, preset: this.#preset })
+      .keep(this.id, { values: this.#values, preset: this.#preset, own: this.#own })
       .catch((error: unknown) => this.launcher.problems.log(error));
     this.#sendState();
     const { options, problems } = { ...readDraft(this.#values), problems: this.#problems() };
@@ -262,7 +339,12 @@ export class LaunchForm implements vscode.Disposable {
   async #start(): Promise<void> {
     const { options } = readDraft(this.#values);
     const model = this.#looked.model?.model;
-    if (options === undefined || model === undefined || this.#blocked(this.#problems()) !== '') return;
+    const isWrong = Object.keys(this.#problems()).length > 0;
+    if (isWrong && !this.#tried) {
+      this.#tried = true;
+      this.#sendState();
+    }
+    if (options === undefined || model === undefined || isWrong || this.#blocked() !== '') return;
     this.#starting = true;
     this.#sendState();
     try {
@@ -286,7 +368,7 @@ export class LaunchForm implements vscode.Disposable {
     const values = { ...this.#values, dataset: dataset.join('\n'), evalDataset: evalDataset.join('\n'), model };
     const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
     const begin = folder ?? (dataset[0] === undefined ? homedir() : path.dirname(dataset[0]));
-    const settings = configSettings(values, options, this.#preset);
+    const settings = configSettings(values, options, this.#preset, this.#own.rate);
     await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);
       return Buffer.from(configText(settings, path.dirname(file)));

@@ -99,6 +99,19 @@ export class Workbench {
     });
   }
 
+  /** Chooses a folder in the file dialog of VS Code in a browser. */
+  async chooseFolder(folder: string): Promise<void> {
+    await until('the dialog has a folder', async () => (await this.#input.isVisible()) && (await this.#input.inputValue({ timeout: 1000 })).startsWith('/'));
+    await until(`${folder} is chosen`, async () => {
+      if (!(await this.#input.isVisible())) return true;
+      await this.#input.fill(`${folder}/`);
+      await sleep(500);
+      if ((await this.#input.inputValue({ timeout: 1000 })) === `${folder}/`) await this.page.keyboard.press('Enter');
+      await this.#input.waitFor({ state: 'hidden', timeout: 5000 });
+      return true;
+    });
+  }
+
   get #input(): Locator {
     return this.page.locator('.quick-input-widget .quick-input-box input');
   }

@@ -1,0 +1,97 @@
+// What the pictures of the walkthrough show, one a step, and which part of the window.
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LaunchForm } from '../test/e2e/support/form.ts';
+import { until } from '../test/e2e/support/workbench.ts';
+import { root } from './shell.mjs';
+
+/** A part of the window, with as much around it as there is. */
+const part = (selector) => async ({ workbench }) => workbench.page.locator(selector).first().boundingBox();
+
+const editor = part('.part.editor');
+/** Side bar and editor without the bars around them. */
+async function middle(session) {
+  const [side, main] = [await part('.part.sidebar')(session), await editor(session)];
+  return { x: side.x, y: side.y, width: main.x + main.width - side.x, height: Math.min(side.height, 460) };
+}
+
+const closeAll = async ({ workbench }) => {
+  await workbench.command('View: Close All Editors');
+  await workbench.command('View: Close Panel').catch(() => undefined);
+};
+
+export const WALKTHROUGH = {
+  example: {
+    async show(session) {
+      const { workbench, workspace } = session;
+      await closeAll(session);
+      for (const file of ['README.md', 'example.wishbone.json']) await cp(join(root, 'examples', file), join(workspace, file));
+      await workbench.command('View: Show Explorer');
+      await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'example.wishbone.json' }).dblclick();
+      await workbench.page.locator('.codelens-decoration a', { hasText: 'Launch Run' }).waitFor();
+    },
+    clip: middle,
+  },
+  data: {
+    async show(session) {
+      const { workbench } = session;
+      await closeAll(session);
+      await workbench.command('View: Show Explorer');
+      await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'draft.jsonl' }).dblclick();
+      await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).waitFor();
+      await workbench.page.locator('.part.statusbar [id="status.problems"] a').click();
+      await until('the problems are listed', async () => (await workbench.page.locator('.markers-panel .monaco-list-row').count()) > 2);
+    },
+    async clip(session) {
+      const [main, panel] = [await editor(session), await part('.part.panel')(session)];
+      return { x: main.x, y: main.y, width: main.width, height: panel.y + panel.height - main.y };
+    },
+  },
+  device: {
+    async show(session) {
+      const { workbench } = session;
+      await closeAll(session);
+      await workbench.command('Wishbone: Focus on Devices View');
+      await until('the CPU is listed', async () => (await workbench.page.locator('.part.sidebar').innerText()).includes('thread'));
+    },
+    clip: part('.part.sidebar'),
+  },
+  launch: {
+    async show(session) {
+      await closeAll(session);
+      const form = new LaunchForm(session.workbench);
+      await form.open();
+      await form.type('dataset', 'preferences.jsonl');
+      await form.figures();
+    },
+    clip: editor,
+  },
+  watch: {
+    async show(session) {
+      const { workbench } = session;
+      await closeAll(session);
+      await workbench.command('Wishbone: Open Run');
+      await workbench.pick('shared prefixes');
+      const frame = await workbench.webview('main#run .chart canvas');
+      await until('the curves are there', async () => (await frame.locator('.figures dd').first().innerText()) !== '');
+    },
+    clip: editor,
+  },
+  speedup: {
+    async show(session) {
+      const { workbench } = session;
+      await closeAll(session);
+      await workbench.command('Wishbone: Measure Speedup…');
+      const frame = await workbench.webview('main#speedup .field');
+      await frame.locator('[data-field="dataset"] input').fill('preferences.jsonl');
+      await frame.locator('[data-field="pairs"] input').fill('32');
+      await frame.locator('[data-field="rounds"] input').fill('2');
+      const reason = frame.locator('.measure .reason');
+      await until('it can be measured', async () => (await reason.textContent()) === '');
+      await frame.locator('vscode-button', { hasText: 'Measure Now' }).click();
+      await frame.locator('canvas').waitFor();
+      await frame.locator('canvas').scrollIntoViewIfNeeded();
+    },
+    clip: editor,
+  },
+};
