@@ -111,7 +111,7 @@ async function takeForWalkthrough(session) {
     ['dark', 'Default Dark Modern', 'vs-dark'],
     ['light', 'Default Light Modern', 'vs'],
   ]) {
-    await session.theme(theme);
+    await session.settings({ 'editor.minimap.enabled': false, 'workbench.colorTheme': theme });
     await workbench.themed(base);
     const show = Object.fromEntries(Object.entries(WALKTHROUGH).map(([name, picture]) => [name, picture.show]));
     failed.push(...(await take(session, show, (name) => join(root, `media/walkthrough/${name}-${suffix}.png`), async (name) => ({ clip: await WALKTHROUGH[name].clip(session) }))));

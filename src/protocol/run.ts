@@ -214,6 +214,7 @@ export const PANEL_REQUESTS = [
   'open-run',
   'add-run',
   'duplicate',
+  'try',
   'save-csv',
   'manage-trust',
 ] as const;

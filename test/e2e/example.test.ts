@@ -39,7 +39,7 @@ async function choose(folder: string): Promise<void> {
 step('the walkthrough has a picture a step, and nothing is done in it yet', async () => {
   await workbench.command('Wishbone: Get Started');
   await workbench.page.locator('.getting-started-step').first().waitFor();
-  for (const id of ['example', 'data', 'device', 'launch', 'watch', 'speedup']) {
+  for (const id of ['example', 'data', 'device', 'launch', 'watch', 'try', 'speedup']) {
     assert.equal(await isDone(id), false, id);
     await workbench.page.locator(`.getting-started-step[data-step-id="wishbone.wishbone#start#${id}"]`).click();
     await until(`${id} has a picture`, () =>

@@ -74,10 +74,11 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
         ? `The model of the best evaluation, after step ${formatCount(status.best!.step)}, a Hugging Face folder: `
         : 'The trained model, a Hugging Face folder: ';
       const model = createButton({ label: 'Reveal Model', onClick: () => ask('reveal-export') });
+      const tryIt = createButton({ label: 'Try It', title: 'Complete a prompt with it, beside what it started from', onClick: () => ask('try') });
       return notice('good', `Finished in ${formatDuration(end.seconds)}`, [
         ...(exportPath === null ? [] : [element('p', {}, what, element('code', {}, exportPath))]),
         ...bestText(status, exportPath),
-        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model])]),
+        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model, tryIt])]),
       ]);
     }
     case 'stopped':
