@@ -1,6 +1,10 @@
 // Builds everything and packs it with the runner into a platform-specific extension: wishbone-linux-x64-<version>.vsix.
+// The runner has CUDA in it; with --cpu, and on machines that CUDA is not built for, it is the small one without. The
+// tests pack that one, whatever dist/bin holds.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { builtBackend } from './build-native.mjs';
 import { build } from './build.mjs';
 import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
@@ -29,12 +33,25 @@ export async function packForWindow() {
   return vsix;
 }
 
+/** What the runner of the package is built with. */
+function wantedBackend() {
+  let cpu;
+  try {
+    ({ cpu } = parseArgs({ options: { cpu: { type: 'boolean', default: false } } }).values);
+  } catch (error) {
+    throw new Failure(`package: ${error.message}`);
+  }
+  return cpu || process.arch !== 'x64' ? 'cpu' : 'cuda';
+}
+
 if (isScript(import.meta.url)) {
   await main(async () => {
-    await setup();
+    const backend = wantedBackend();
+    await setup({ cuda: backend === 'cuda' });
     await build();
-    await run(process.execPath, ['scripts/build-native.mjs']);
+    await run(process.execPath, ['scripts/build-native.mjs', `--${backend}`]);
     const vsix = await pack();
-    console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB`);
+    const what = builtBackend() === 'cuda' ? 'CPU and CUDA' : 'CPU';
+    console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB (runner: ${what})`);
   });
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { createExample, showCreatedExample } from './extension/example/create-example.js';
+import { startGpu } from './extension/gpu/start.js';
 import { Launcher } from './extension/launch/launcher.js';
 import { followMilestones } from './extension/milestones.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
@@ -39,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(launcher, problems),
+    startGpu(context, launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),

@@ -74,9 +74,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     this.#disposables.push(
       this.#runnerChanged,
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (!event.affectsConfiguration('wishbone.runner')) return;
-        this.#backends = undefined;
-        this.#runnerChanged.fire();
+        if (event.affectsConfiguration('wishbone.runner')) this.forgetDevices();
       }),
     );
   }
@@ -160,6 +158,12 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const backends = await (this.#backends ??= runnerBackends());
     if (backends.length === 0) this.#backends = undefined;
     return backends;
+  }
+
+  /** The runner may find other devices than before: whoever shows them asks again. */
+  forgetDevices(): void {
+    this.#backends = undefined;
+    this.#runnerChanged.fire();
   }
 
   /** Why there is no runner to start, as one line; empty when there is one. */
