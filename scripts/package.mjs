@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { builtBackend } from './build-native.mjs';
 import { build } from './build.mjs';
+import { PAGE, writePackagePage } from './package-page.mjs';
 import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
 import { installServer } from './vscode-server.mjs';
@@ -18,7 +19,8 @@ export async function pack() {
   const target = `linux-${process.arch}`;
   const vsix = join(root, `${name}-${target}-${version}.vsix`);
   // Bundles carry their dependencies, so node_modules stays out.
-  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--out', vsix];
+  await writePackagePage();
+  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
   return vsix;
 }

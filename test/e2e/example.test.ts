@@ -36,6 +36,21 @@ async function choose(folder: string): Promise<void> {
   await workbench.chooseFolder(folder);
 }
 
+step('the page of the extension begins with what one sees, and shows its pictures without a network', async () => {
+  await workbench.command('Extensions: Show Installed Extensions');
+  await workbench.page.locator('.extension-list-item', { hasText: 'Wishbone' }).first().click();
+  const page = await workbench.webview('h1#wishbone, h1');
+  const pictures = page.locator('img');
+  await until('all pictures are shown', async () => {
+    const widths = await pictures.evaluateAll((all) => all.map((picture) => (picture as HTMLImageElement).naturalWidth));
+    return widths.length >= 3 && widths.every((width) => width > 300);
+  });
+  assert.doesNotMatch(await page.locator('body').innerText(), /npm|npx/);
+  await workbench.screenshot('extension-page');
+  await workbench.command('View: Close All Editors');
+  await workbench.command('View: Show Explorer');
+});
+
 step('the walkthrough has a picture a step, and nothing is done in it yet', async () => {
   await workbench.command('Wishbone: Get Started');
   await workbench.page.locator('.getting-started-step').first().waitFor();
