@@ -14,6 +14,7 @@ import { learningRateWarning, rateReason, withSuitedRate } from '../core/run/lea
 import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { runState } from '../core/run/state.js';
+import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
@@ -91,7 +92,7 @@ async function prepare(
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
   const input = { ...given, training };
   const warning = learningRateWarning(parameters, training);
-  if (warning !== undefined) status.note(`warning: the learning rate ${training.learning_rate} is ${warning}`);
+  if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const prepared = await cancellable((signal) =>
     prepareRun(
       { ...input, runsFolder: runs ?? RUNS_FOLDER },
@@ -99,7 +100,7 @@ async function prepare(
     ),
   ).finally(() => status.clear());
   if (!options.json && !options.detach) {
-    const rate = rateFactor === undefined ? '' : `\nlearning rate ${training.learning_rate.toExponential()}: ${rateReason(parameters, training)}`;
+    const rate = rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
     console.log(`${planReport(prepared.summary)}${rate}\n`);
   }
   return prepared;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertConfined } from './support/confined.js';
 import { LaunchForm } from './support/form.js';
+import { makeLargeModel } from './support/large-model.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
 import { inEveryTheme } from './support/themes.js';
@@ -81,6 +82,25 @@ test('the learning rate follows model and method until somebody gives one, and o
   assert.equal(await form.reason(), '', 'and may be started');
   await again.locator('.doubts [data-leads-to="training.learning_rate"]').click();
   assert.equal(await form.focused(), 'training.learning_rate');
+});
+
+test('all parameters of a billion are offered neither the rate nor the epochs of a tiny model', async () => {
+  await makeLargeModel(join(session.workspace, 'large'), join(session.workspace, 'tiny-llama'));
+  await form.fresh();
+  await form.type('model', 'large');
+  await until('it is looked at', async () => /1\.2G parameters/.test(await form.text('model')));
+  await until('the rate follows', async () => (await form.value('training.learning_rate')) === '1e-6');
+  assert.match(await form.text('training.learning_rate'), /usual for 1\.2 billion parameters/);
+  assert.equal(await form.value('plan.epochs'), '1');
+  await form.type('training.learning_rate', '2e-4');
+  await until('that one is warned of', async () => /Far above .* 1\.2 billion parameters.*1e-6 is usual/.test(await form.text('training.learning_rate')));
+  // What somebody gave stays, whatever model is chosen.
+  await form.type('model', 'tiny-llama');
+  await until('it is looked at', async () => /1\.0M parameters/.test(await form.text('model')));
+  assert.equal(await form.value('training.learning_rate'), '2e-4');
+  await rm(join(session.workspace, 'large'), { recursive: true });
+  await form.fresh();
+  await form.type('dataset', 'preferences.jsonl');
 });
 
 test('faults are links to their fields, also to those folded away', async () => {

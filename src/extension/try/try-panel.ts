@@ -76,11 +76,9 @@ export class TryPanel implements vscode.Disposable {
         return;
       }
       case 'forget':
-        if (this.#tried.find(({ id }) => id === message.id)?.state === 'done' || this.#work === undefined) {
-          this.#tried = this.#tried.filter(({ id }) => id !== message.id);
-          await this.#keep();
-        }
-        return;
+        // What is being written is cancelled first.
+        this.#tried = this.#tried.filter(({ id, state }) => id !== message.id || state === 'policy' || state === 'reference');
+        return this.#keep();
       case 'manage-trust':
         return manageTrust();
     }
