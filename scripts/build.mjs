@@ -1,10 +1,11 @@
 // Bundles the TypeScript: extension host, command line, workers and webviews, into dist/.
 // `node scripts/build.mjs [--dev]`: --dev keeps names readable and writes source maps.
 import { existsSync } from 'node:fs';
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { copyExample } from './example.mjs';
 import { Failure, isScript, main, root } from './shell.mjs';
+import { templateEngine } from './template-engine.mjs';
 
 const dist = join(root, 'dist');
 
@@ -24,6 +25,24 @@ const forNode = {
   supported: { 'dynamic-import': false },
 };
 
+/** The thread that renders chat templates is an ES module, as Pyodide is, whose files lie as they are in dist/lib/jinja. */
+export const forTemplates = {
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  outExtension: { '.js': '.mjs' },
+  plugins: [
+    {
+      name: 'pyodide',
+      setup(bundle) {
+        bundle.onResolve({ filter: /^pyodide($|\/)/ }, ({ path }) => {
+          return { path: `../lib/jinja/${path === 'pyodide' ? 'pyodide.mjs' : basename(path)}`, external: true };
+        });
+      },
+    },
+  ],
+};
+
 const forWebview = {
   platform: 'browser',
   // VS Code 1.90 has Chromium 122.
@@ -32,7 +51,7 @@ const forWebview = {
 };
 
 /** Imported where it is, but by modules that are loaded when they are first needed. */
-const seldom = ['yaml', '@huggingface/jinja', '@huggingface/tokenizers'];
+const seldom = ['yaml'];
 
 /**
  * Packages that are loaded when they are first needed (`await import('…')`) are bundles of their own, dist/lib/<package>.js:
@@ -60,7 +79,8 @@ function source(path) {
 }
 
 async function entries() {
-  const workers = (await readdir(source('src/workers'))).filter((name) => name.endsWith('.ts')).sort();
+  const templates = 'chat-template.ts';
+  const workers = (await readdir(source('src/workers'))).filter((name) => name.endsWith('.ts') && name !== templates).sort();
   const webviews = (await readdir(source('webview'), { withFileTypes: true }))
     .filter((entry) => entry.isDirectory() && existsSync(join(root, 'webview', entry.name, 'main.ts')))
     .map((entry) => entry.name)
@@ -71,8 +91,16 @@ async function entries() {
     { ...forNode, in: source('src/extension.ts'), out: 'extension', external: ['vscode'] },
     { ...forNode, in: source('src/cli/main.ts'), out: 'cli', banner: { js: `#!/usr/bin/env node\n${importMetaUrl}` } },
     ...workers.map((name) => ({ ...forNode, in: source(`src/workers/${name}`), out: `workers/${basename(name, '.ts')}` })),
+    { ...forTemplates, in: source(`src/workers/${templates}`), out: `workers/${basename(templates, '.ts')}` },
     ...webviews.map((name) => ({ ...forWebview, in: source(`webview/${name}/main.ts`), out: `webview/${name}` })),
   ];
+}
+
+/** What renders chat templates, beside the bundles. */
+async function copyTemplateEngine() {
+  const folder = join(dist, 'lib/jinja');
+  await mkdir(folder, { recursive: true });
+  for (const [name, file] of Object.entries(await templateEngine())) await copyFile(file, join(folder, name));
 }
 
 /** Builds everything into dist/, leaving dist/bin (the runner) alone. Throws Failure on any error or warning. */
@@ -98,16 +126,19 @@ export async function build({ dev = false } = {}) {
           legalComments: 'linked',
           logLevel: 'warning',
           absWorkingDir: root,
-          ...(options.platform === 'node' && !out.startsWith('lib/') && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
+          ...(options.platform === 'node' && !out.startsWith('lib/') && !options.plugins && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
         })
         .catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
       faults += result.errors.length + result.warnings.length;
     });
   await Promise.all(bundle(bundles));
   await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
+  // Beside the bundle that loads it.
+  await copyFile(source('node_modules/vscode-oniguruma/release/onig.wasm'), join(dist, 'lib/onig.wasm'));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
   await copyExample(join(dist, 'example'));
   await chmod(join(dist, 'cli.js'), 0o755);
+  await copyTemplateEngine();
 }
 
 if (isScript(import.meta.url)) await main(() => build({ dev: process.argv.includes('--dev') }));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { findBrowser } from './browser.mjs';
 import { mayHaveToolkit } from './cuda-toolkit.mjs';
 import { Failure, isScript, main, read, root, run, which } from './shell.mjs';
+import { mayHaveTemplateEngine, templateEngine } from './template-engine.mjs';
 
 const header = (path) => () => ['/usr/include', '/usr/local/include'].some((folder) => existsSync(join(folder, path)));
 const program = (name) => () => which(name) !== undefined;
@@ -30,6 +31,11 @@ const forRunner = [
 const forCuda = [
   { name: 'python3', present: program('python3') },
   { name: 'python3-pip', present: mayHaveToolkit },
+];
+/** Jinja2, which renders chat templates, comes from PyPI (template-engine.mjs). */
+const forTemplates = [
+  { name: 'python3', present: () => mayHaveTemplateEngine() || program('python3')() },
+  { name: 'python3-pip', present: mayHaveTemplateEngine },
 ];
 /** node-gyp, which builds the server's native modules, wants Python; the server searches files with ripgrep. */
 const forServer = [
@@ -86,7 +92,7 @@ function nodeModulesCurrent() {
 }
 
 /**
- * Installs what is missing: node_modules, what the runner is built with, and on request what its CUDA backend is built
+ * Installs what is missing: node_modules, what renders chat templates, what the runner is built with, and on request what its CUDA backend is built
  * with, what a VS Code server needs and a browser. Throws Failure with one line that says what to install by hand when
  * it may not.
  */
@@ -100,11 +106,13 @@ export async function setup({ runner = true, cuda = false, server = false, brows
     await run('npm', ['ci', '--no-audit', '--no-fund'], { quiet: true });
   }
   await installSystemPackages([
+    ...forTemplates,
     ...(runner ? forRunner : []),
     ...(cuda ? forCuda : []),
     ...(server ? forServer : []),
     ...(browser ? forBrowser : []),
   ]);
+  await templateEngine();
 }
 
 if (isScript(import.meta.url)) {

@@ -42,12 +42,11 @@ export function activate(context: vscode.ExtensionContext): void {
     startRunConfigs(launcher, problems),
     startGpu(context, launcher, problems),
     startSpeedup(launcher, store, problems),
-    startViews(store, actions, panels, launcher, problems),
+    startViews(context.workspaceState, store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.createExample', () => createExample(context)),
-    problems.command('wishbone.stopRun', (folder) => actions.stop(folder)),
     problems.command('wishbone.clearCache', clearCache),
-    problems.command('wishbone.openRun', (folder) => openRun(store, panels, folder)),
+    problems.command('wishbone.openRun', (folder, how) => openRun(store, panels, folder, how)),
   );
   store.findActive();
   showCreatedExample(context).catch((error: unknown) => problems.log(error));

@@ -1,16 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { writeFileAtomically } from '../core/atomic-file.js';
 import { checkConfigName } from '../core/config-file/index.js';
-import { convertConfig, convertedName, noteText, type ConversionNote } from '../core/convert/index.js';
+import { convertConfig, convertedName, noteText, type ConversionNote, type Source, SOURCES } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { count } from './options.js';
 
 interface Options {
   readonly out?: string;
   readonly devices: number;
+  readonly from?: Source;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -20,12 +21,15 @@ export function addConvertCommand(program: Command): void {
     .command('convert')
     .summary('make a run config of a TRL or LLaMA-Factory YAML')
     .description(
-      'Reads a DPO training config of TRL or LLaMA-Factory, writes a *.wishbone.json, and says line by line what it could\n' +
-        'not carry over.',
+      'Reads a training config of TRL (DPO, ORPO, CPO), SimPO or LLaMA-Factory (stage: dpo), writes a *.wishbone.json, and\n' +
+        'says line by line what it could not carry over. Which trainer it is for is told from its settings.',
     )
-    .argument('<yaml>', 'training config of TRL (DPOConfig and script arguments) or LLaMA-Factory (stage: dpo)')
+    .argument('<yaml>', 'training config: the settings of the trainer and of the script around it')
     .option('-o, --out <file>', 'the file to write (default: the same name with .wishbone.json)')
     .option('--devices <number>', 'devices the YAML was written for: its batch size is per device', count, 1)
+    .addOption(
+      new Option('--from <trainer>', 'the trainer that the YAML is for (default: told from the file)').choices(SOURCES),
+    )
     .option('--force', 'replace a file that is there')
     .option('--json', 'print one JSON object')
     .action(convertCommand);
@@ -39,9 +43,14 @@ async function convertCommand(argument: string, options: Options): Promise<void>
     const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
     throw new WishboneError(what, file, 'check the path, and that you may read it');
   });
-  const converted = convertConfig(text, file, out, options.devices);
+  const converted = convertConfig(text, file, out, { devices: options.devices, from: options.from });
   if (!options.force && existsSync(out)) {
-    throw new WishboneError('there is a file of this name', out, 'add --force, or name another with --out', ExitCode.cannotWrite);
+    throw new WishboneError(
+      'there is a file of this name',
+      out,
+      'add --force, or name another with --out',
+      ExitCode.cannotWrite,
+    );
   }
   await writeFileAtomically(out, async (handle) => void (await handle.writeFile(converted.text)));
   const { from, carried, notes } = converted;
@@ -51,6 +60,7 @@ async function convertCommand(argument: string, options: Options): Promise<void>
   }
   const lines = [`${carried} settings of ${path.basename(file)} (${from}) carried over as they are`];
   const titles: readonly (readonly [ConversionNote['kind'], string])[] = [
+    ['assumed', 'assumed:'],
     ['changed', 'carried over, with a difference:'],
     ['lost', 'not carried over:'],
     ['needless', 'not needed here:'],

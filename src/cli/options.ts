@@ -154,7 +154,7 @@ export async function readInput(
     plan: resolve(base.plan, given),
     training: resolve(base.training, given),
     runner: resolve(base.runner, given),
-    rateFactor: givesRate ? undefined : ((preset === undefined ? undefined : presetById(preset)?.rateFactor) ?? 1),
+    rateFactor: givesRate ? undefined : preset === undefined ? 1 : presetById(preset)?.rateFactor,
     config,
   };
 }

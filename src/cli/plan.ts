@@ -7,6 +7,7 @@ import type { PlanSummary } from '../core/prepare.js';
 import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
+import { columnWarnings, unusedRows } from './unused.js';
 
 interface Options extends Record<string, unknown> {
   readonly out?: string;
@@ -57,6 +58,7 @@ async function planCommand(files: readonly string[], options: Options): Promise<
       status.clear();
     }
   });
+  if (options.json) for (const warning of columnWarnings(summary)) console.error(warning);
   if (options.json) console.log(JSON.stringify({ ...summary, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
   else console.log(planReport(summary, out));
 }
@@ -135,12 +137,13 @@ export function planReport(plan: PlanSummary, out?: string): string {
     const lines = plan.skippedLines.slice(0, 8).join(', ');
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push([
-      'left out',
-      `${grouped(plan.skipped)} pairs: max-length ends before a response (at ${lines}${more})`,
+      'too long',
+      `${grouped(plan.skipped)} pairs left out: max-length ends before a response (at ${lines}${more})`,
     ]);
   }
+  rows.push(...unusedRows(plan));
   if (out !== undefined) rows.push(['written to', out]);
-  return columns(rows);
+  return [columns(rows), ...columnWarnings(plan)].join('\n\n');
 }
 
 function percent(fraction: number): string {

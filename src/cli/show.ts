@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { divergences, isResumable, listRun, readEvents, readRun, RUNS_FOLDER, RunHistory, stateOf } from '../core/run/index.js';
+import { divergences, isResumable, listRun, readEvents, readRun, RUNS_FOLDER, RunHistory, stateOf, unusedData } from '../core/run/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig } from '../core/run/config.js';
 import { findRun, runHelp } from './find-run.js';
 import { figure, headlineRows, percent } from './run-text.js';
@@ -58,6 +58,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
     ['created', config.created.slice(0, 19).replace('T', ' ') + ' UTC'],
     ...(run.tags.length > 0 ? [['tags', run.tags.map((tag) => `#${tag}`).join(' ')] as [string, string]] : []),
     ['dataset', config.dataset.path],
+    ...unusedData(config.dataset).map(({ what, text }): [string, string] => [what === 'rows' ? 'left out' : 'not read', text]),
     ['model', config.model.path],
     ['steps', `${run.step} of ${run.steps ?? '?'}`],
     ...headlineRows(run.figures),

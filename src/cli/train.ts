@@ -29,6 +29,7 @@ import {
 import { planReport } from './plan.js';
 import { headlineRows } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
+import { columnWarnings } from './unused.js';
 
 interface Options extends Record<string, unknown> {
   readonly resume?: string;
@@ -102,7 +103,7 @@ async function prepare(
   if (!options.json && !options.detach) {
     const rate = rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
     console.log(`${planReport(prepared.summary)}${rate}\n`);
-  }
+  } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
 

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { PreferenceChecker } from './checks/checker.js';
 import { type CheckName, checkSeverities } from './checks/index.js';
-import { Dataset, type DatasetForm } from './dataset/index.js';
+import { type ColumnReport, Dataset, type DatasetForm, LeftOutList, type LeftOutRows } from './dataset/index.js';
 import { WishboneError } from './errors.js';
 import { Pace } from './pace.js';
 import type { WorkOptions } from './progress.js';
@@ -12,9 +12,9 @@ export interface DatasetSummary {
   /** Pairs that its rows make. */
   readonly pairs: number;
   /** Rows that cannot be trained on. */
-  readonly badRows: number;
-  /** The first of those, as one line. */
-  readonly firstBad: string | undefined;
+  readonly badRows: LeftOutRows;
+  /** Columns that its form does not read. */
+  readonly columns: ColumnReport;
   /** What the checks found, most frequent first; undefined for files that they do not read. */
   readonly problems: readonly { readonly check: CheckName; readonly count: number }[] | undefined;
 }
@@ -30,11 +30,11 @@ const MOST_CHECKED_BYTES = 20_000_000;
 export async function summariseDataset(file: string, work: WorkOptions = {}): Promise<DatasetSummary> {
   const dataset = await Dataset.open(file);
   const pace = new Pace(work);
-  let badRows = 0;
+  const badRows = new LeftOutList();
   let firstBad: WishboneError | undefined;
   for await (const outcome of dataset.outcomes()) {
     if ('error' in outcome) {
-      badRows++;
+      badRows.add(outcome, outcome.error);
       firstBad ??= outcome.error;
     }
     await pace.item(() => ({ phase: 'read', done: dataset.bytesRead, total: dataset.bytesTotal }));
@@ -45,8 +45,8 @@ export async function summariseDataset(file: string, work: WorkOptions = {}): Pr
   return {
     form: dataset.form,
     pairs: dataset.counts.made,
-    badRows,
-    firstBad: firstBad?.what,
+    badRows: badRows.found,
+    columns: dataset.columns,
     problems: await checkedProblems(file, work.signal),
   };
 }
@@ -60,7 +60,7 @@ async function checkedProblems(file: string, signal: AbortSignal | undefined): P
 }
 
 /** Problems that keep a row from training or make it worse; what is only worth knowing does not count. */
-export function problemCount({ badRows, problems }: DatasetSummary): number {
-  if (problems === undefined) return badRows;
+export function problemCount({ badRows, columns, problems }: DatasetSummary): number {
+  if (problems === undefined) return badRows.rows + columns.warnings.length;
   return problems.reduce((sum, { check, count }) => sum + (checkSeverities[check] === 'information' ? 0 : count), 0);
 }

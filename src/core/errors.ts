@@ -27,3 +27,6 @@ export class WishboneError extends Error {
     return `error: ${this.what}\n  at: ${this.where}\n  fix: ${this.advice}`;
   }
 }
+
+/** An error of one row of a dataset: the others may be good, and the row can be left out (`on_bad_row`). */
+export class BadRowError extends WishboneError {}

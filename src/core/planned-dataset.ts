@@ -13,7 +13,7 @@ import { findDataset, tokeniseDataset, type DatasetFile, type DatasetRequest, ty
 import type { TokenisedDataset } from './tokenise/index.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const planVersion = 2;
+const planVersion = 3;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {
@@ -124,15 +124,17 @@ async function readFacts(file: string, { sources, evalSources }: FoundDataset): 
   if (summary.files.length !== sources.length) return undefined;
   const renamed = <File extends { readonly path: string }>(files: readonly File[], now: typeof sources): File[] =>
     files.map((old, index) => ({ ...old, path: now[index]?.path ?? old.path }));
-  const now = (reference: DatasetReference, now: typeof sources): DatasetReference => ({
+  const [files, evalFiles] = [renamed(summary.files, sources), renamed(summary.evalFiles, evalSources)];
+  const now = (reference: DatasetReference, now: typeof sources, of: readonly DatasetFile[]): DatasetReference => ({
     ...reference,
     path: now[0]?.path ?? reference.path,
     ...(reference.files ? { files: renamed(reference.files, now) } : {}),
+    ...unused(of),
   });
   return {
-    summary: { ...summary, files: renamed(summary.files, sources) },
-    reference: now(reference, sources),
-    evalReference: evalReference && now(evalReference, evalSources.length > 0 ? evalSources : sources),
+    summary: { ...summary, files, evalFiles },
+    reference: now(reference, sources, files),
+    evalReference: evalReference && (evalFiles.length > 0 ? now(evalReference, evalSources, evalFiles) : now(evalReference, sources, files)),
   };
 }
 
@@ -158,7 +160,7 @@ function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): stri
 }
 
 function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {
-  return { path: file, sha256: sha256.dataset, format: form, pairs: pairs.length, ...fileList(files) };
+  return { path: file, sha256: sha256.dataset, format: form, pairs: pairs.length, ...fileList(files), ...unused(files) };
 }
 
 function evalReferenceTo(dataset: TokenisedDataset): DatasetReference | undefined {
@@ -167,7 +169,7 @@ function evalReferenceTo(dataset: TokenisedDataset): DatasetReference | undefine
   const [first] = evalFiles;
   if (first === undefined) return { ...referenceTo(dataset), pairs: evalPairs.length };
   const { path: file, form } = first;
-  return { path: file, sha256: sha256.evaluation, format: form, pairs: evalPairs.length, ...fileList(evalFiles) };
+  return { path: file, sha256: sha256.evaluation, format: form, pairs: evalPairs.length, ...fileList(evalFiles), ...unused(evalFiles) };
 }
 
 /** All files, unless there is one that is taken as it is. */
@@ -177,6 +179,20 @@ function fileList(files: readonly DatasetFile[]): Pick<DatasetReference, 'files'
     return { path: name, sha256: hash, format, rows, weight };
   };
   return { files: files.map(entry) };
+}
+
+/** What of the files is not used: rows that were left out, and columns. */
+function unused(files: readonly DatasetFile[]): Pick<DatasetReference, 'left_out' | 'unread_columns'> {
+  const leftOut = files.flatMap(({ path: file, leftOut: { rows, first } }) =>
+    rows === 0 ? [] : [{ path: file, rows, lines: first.map(({ row, line }) => line ?? row + 1) }],
+  );
+  const unread = files.flatMap(({ path: file, columnReport }) =>
+    columnReport.unread.length === 0 ? [] : [{ path: file, columns: columnReport.unread.map(({ name }) => name) }],
+  );
+  return {
+    ...(leftOut.length === 0 ? {} : { left_out: leftOut }),
+    ...(unread.length === 0 ? {} : { unread_columns: unread }),
+  };
 }
 
 /** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */

@@ -11,6 +11,7 @@ import type { WorkOptions } from './progress.js';
 import { checkOptions } from './run/conflicts.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from './run/config.js';
 import { createRunFolder, EVAL_PLAN_FILE, newRunConfig } from './run/folder.js';
+import { madeWith } from './run/provenance.js';
 import { tokeniseDataset, type DatasetFile, type DatasetRequest, type TokenisedDataset } from './tokenise/index.js';
 
 export { tokeniseDataset, type DatasetRequest, type TokenisedDataset };
@@ -53,6 +54,8 @@ export interface PlanSummary {
   /** Of the first file, when there are several. */
   readonly form: DatasetForm;
   readonly files: readonly DatasetFile[];
+  /** Those that pairs for evaluation come from, when they are others. */
+  readonly evalFiles: readonly DatasetFile[];
   /** Where the pairs of an epoch come from; empty when that is one place. */
   readonly sources: readonly { readonly name: string; readonly pairs: number }[];
   readonly sharing: PlanOptions['sharing'];
@@ -90,6 +93,8 @@ export interface PlanSummary {
   readonly pairsMade: number;
   /** Pairs that they do not make, because their responses are of equal rank or score, or closer than `min_margin`. */
   readonly droppedByMargin: number;
+  /** Rows of `files` that cannot be used and were left out (`on_bad_row`); `files` and `evalFiles` say which. */
+  readonly leftOutRows: number;
   /** Pairs left out because `max_length` leaves a side without a response token. */
   readonly skipped: number;
   /** Lines of the first of them (in Parquet: rows, from 1), at most 100. */
@@ -117,6 +122,7 @@ export async function summarise(
   return {
     form: dataset.form,
     files: dataset.files,
+    evalFiles: dataset.evalFiles,
     sources: countSources(dataset, plan),
     sharing,
     pairs: counts.pairs,
@@ -137,6 +143,7 @@ export async function summarise(
     fill: counts.plan_tokens / (bins * capacity),
     pairsMade: dataset.counts.made,
     droppedByMargin: dataset.counts.dropped,
+    leftOutRows: dataset.files.reduce((sum, { leftOut }) => sum + leftOut.rows, 0),
     skipped: counts.skipped,
     skippedLines: dataset.skipped.slice(0, 100).map(({ row, line }) => line ?? row + 1),
     truncated: counts.truncated,
@@ -207,6 +214,7 @@ export async function prepareRun(
     plan: request.plan,
     training: request.training,
     runner: request.runner,
+    madeWith: await madeWith(request.runsFolder),
   });
   work.onProgress?.({ phase: 'write', done: 0, total: 0 });
   const folder = await createRunFolder(request.runsFolder, config, async (file) => {

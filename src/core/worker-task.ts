@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { type ExitCode, WishboneError } from './errors.js';
+import { BadRowError, type ExitCode, WishboneError } from './errors.js';
 import type { Progress, WorkOptions } from './progress.js';
 
 /** What a worker sends. Exactly one message that is not `progress`, as its last. */
@@ -14,6 +14,7 @@ type TaskMessage<Result> =
       readonly where: string;
       readonly advice: string;
       readonly exitCode: ExitCode;
+      readonly isBadRow: boolean;
     }
   /** A fault of ours. */
   | { readonly type: 'fault'; readonly message: string; readonly stack: string };
@@ -43,7 +44,7 @@ export async function runInWorker<Task, Result>(name: string, task: Task, work: 
           case 'cancelled':
             return reject(signal?.reason as Error);
           case 'bad':
-            return reject(new WishboneError(message.what, message.where, message.advice, message.exitCode));
+            return reject(errorOf(message));
           case 'fault':
             return reject(Object.assign(new Error(message.message), { stack: message.stack }));
         }
@@ -80,11 +81,16 @@ export async function serveTask<Task, Result>(
   }
 }
 
+function errorOf({ what, where, advice, exitCode, isBadRow }: TaskMessage<never> & { type: 'bad' }): WishboneError {
+  const Kind = isBadRow ? BadRowError : WishboneError;
+  return new Kind(what, where, advice, exitCode);
+}
+
 function described(error: unknown, signal: AbortSignal): TaskMessage<never> {
   if (signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError')) return { type: 'cancelled' };
   if (error instanceof WishboneError) {
     const { what, where, advice, exitCode } = error;
-    return { type: 'bad', what, where, advice, exitCode };
+    return { type: 'bad', what, where, advice, exitCode, isBadRow: error instanceof BadRowError };
   }
   const fault = error instanceof Error ? error : new Error(String(error));
   return { type: 'fault', message: fault.message, stack: fault.stack ?? '' };

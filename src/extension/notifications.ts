@@ -4,7 +4,7 @@ import { type Divergence, divergences, headline, isActive } from '../core/run/in
 import { formatDuration, sentence } from '../format.js';
 import type { RunPanels } from './panel/run-panels.js';
 import { exportFolder } from './panel/view-model.js';
-import { figuresText } from './run-text.js';
+import { endsText, figuresText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
 import type { RunStore } from './runs/run-store.js';
@@ -17,24 +17,49 @@ const MODEL = 'Reveal Model';
 const STOP = 'Stop Run';
 const BEST = 'Export Best';
 const STOP_BEST = 'Stop and Export Best';
+const COMPARE = 'Compare';
+const SHOW = 'Show Runs';
+
+/** Runs that end within this time of each other are told of together. */
+const TOGETHER_MILLISECONDS = 1500;
 const DUPLICATE = 'Duplicate with Changes…';
 
-/** Tells of every run that ends while this window watches it. */
+/** Tells of every run that ends while this window watches it; of many at once in one message. */
 export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPanels): vscode.Disposable {
-  return store.onDidChange(({ run, change }) => {
+  let ended: LiveRun[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const tellAll = async (): Promise<void> => {
+    const runs = ended;
+    ended = [];
+    timer = undefined;
+    const [run] = runs;
+    try {
+      if (run !== undefined && runs.length === 1) await act(await tell(run), run, actions, panels);
+      else if (runs.length > 1) await tellTogether(runs, panels);
+    } catch (error) {
+      await actions.problems.show(error);
+    }
+  };
+  const subscription = store.onDidChange(({ run, change }) => {
     if (change.previous === undefined || !isActive(change.previous) || isActive(run.state) || run.gone) return;
     // Whoever starts a run tells of a start that fails.
     if (actions.starting.has(run.folder)) return;
     const isGood = run.state === 'finished' || run.state === 'stopped';
     if (isGood && !setting('notifications.runEnds', true)) return;
-    void (async () => {
-      try {
-        await act(await tell(run), run, actions, panels);
-      } catch (error) {
-        await actions.problems.show(error);
-      }
-    })();
+    ended.push(run);
+    clearTimeout(timer);
+    timer = setTimeout(() => void tellAll(), TOGETHER_MILLISECONDS);
   });
+  return vscode.Disposable.from(subscription, new vscode.Disposable(() => clearTimeout(timer)));
+}
+
+async function tellTogether(runs: readonly LiveRun[], panels: RunPanels): Promise<void> {
+  const text = endsText(runs.map(({ config, state }) => ({ name: config.name, state })));
+  const isBad = runs.some(({ state }) => state === 'failed' || state === 'crashed');
+  const show = isBad ? vscode.window.showErrorMessage : vscode.window.showInformationMessage;
+  const choice = await show(text, SHOW, COMPARE);
+  if (choice === SHOW) await vscode.commands.executeCommand('wishbone.runs.focus');
+  else if (choice === COMPARE) await panels.show(...runs.map(({ folder }) => folder));
 }
 
 /** Tells of every run that seems to diverge while this window watches it; of each sign once. */

@@ -7,8 +7,9 @@ import type { RunStore } from './runs/run-store.js';
 
 const LAUNCH = '$(play) Launch Run…';
 
-/** Opens the panel of the given run, or of one that is picked from the workspace's. */
-export async function openRun(store: RunStore, panels: RunPanels, folder: unknown): Promise<void> {
+/** Opens the panel of the given run, as a preview when told so, or of one that is picked from the workspace's. */
+export async function openRun(store: RunStore, panels: RunPanels, folder: unknown, how?: unknown): Promise<void> {
+  if (typeof folder === 'string' && how === 'preview') return panels.preview(folder);
   const picked = typeof folder === 'string' ? folder : await pickRun(store);
   if (picked !== undefined) await panels.show(picked);
 }

@@ -96,11 +96,27 @@ export function figuresText(figures: Headline): string {
   return parts.join(' · ');
 }
 
-/** A run in the Runs view: what stands beside its name. */
+/** Longer names leave no room for figures in a side bar. */
+const LONGEST_LABEL = 22;
+
+/** A run's name in the Runs view: a long one without its middle. */
+export function runLabel(name: string): string {
+  const characters = [...name];
+  if (characters.length <= LONGEST_LABEL) return name;
+  const half = (LONGEST_LABEL - 1) / 2;
+  return `${characters.slice(0, Math.ceil(half)).join('')}…${characters.slice(-Math.floor(half)).join('')}`;
+}
+
+/** Accuracy and loss, in so few characters that a side bar has room for them. */
+function shortFigures({ of, loss, accuracy }: Headline): string {
+  return `${of === 'evaluation' ? 'eval ' : ''}${formatPercent(accuracy)} ${formatMetric(loss)}`;
+}
+
+/** A run in the Runs view: what stands beside its name, what matters most first. */
 export function runDescription(listing: RunListing): string {
   if (listing.problem !== undefined) return 'cannot be read';
   const { state, step, steps, figures, secondsLeft, tags } = listing;
-  const parts: string[] = [];
+  const parts: string[] = figures === undefined ? [] : [shortFigures(figures)];
   const counted = steps === undefined ? undefined : `${formatCount(step)}/${formatCount(steps)}`;
   if (state === 'running' && steps !== undefined && steps > 0) {
     parts.push(formatPercent(step / steps));
@@ -108,7 +124,8 @@ export function runDescription(listing: RunListing): string {
   } else if (state !== 'finished') {
     parts.push(STATE_NAMES[state], ...(counted === undefined || state === 'planned' ? [] : [counted]));
   }
-  if (figures !== undefined) parts.push(figuresText(figures));
+  const best = figures?.best;
+  if (best !== undefined && best.step !== figures!.step) parts.push(`best ${formatMetric(best.loss)} at step ${formatCount(best.step)}`);
   parts.push(...tags.map((tag) => `#${tag}`));
   return parts.join(' · ');
 }
@@ -128,6 +145,19 @@ export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name
   if (tags.length > 0) rows.push(['Tags', tags.join(', ')]);
   rows.push(['Started', config.created.slice(0, 16).replace('T', ' ') + ' UTC'], ['Folder', folder]);
   return rows;
+}
+
+/** Names of runs that went wrong, as many as a message has room for. */
+const MOST_NAMES = 3;
+
+/** The ends of several runs in a sentence: how many of each kind, and which went wrong. */
+export function endsText(runs: readonly { readonly name: string; readonly state: RunState }[]): string {
+  const count = (state: RunState): number => runs.filter((run) => run.state === state).length;
+  const states = (['finished', 'stopped', 'failed', 'crashed'] as const).filter((state) => count(state) > 0);
+  const bad = runs.filter(({ state }) => state === 'failed' || state === 'crashed').map(({ name }) => name);
+  const names = [...bad.slice(0, MOST_NAMES), ...(bad.length > MOST_NAMES ? [`${bad.length - MOST_NAMES} more`] : [])];
+  const which = names.length === 0 ? '' : ` (${names.join(', ')})`;
+  return `${plural(runs.length, 'run')} ended: ${states.map((state) => `${count(state)} ${STATE_NAMES[state]}`).join(', ')}${which}.`;
 }
 
 /** A run in a list to pick from: label, description and detail. */

@@ -44,6 +44,21 @@ export interface ForecastFigure {
   readonly tone: 'plain' | 'bad';
 }
 
+/** A click that gives a field another value. */
+export interface ForecastAction {
+  readonly label: string;
+  readonly field: string;
+  readonly value: string;
+}
+
+/** Something to know about the data before it is trained on. */
+export interface ForecastNotice {
+  readonly tone: 'plain' | 'warn';
+  readonly title: string;
+  readonly text: string;
+  readonly actions: readonly ForecastAction[];
+}
+
 export type ForecastView =
   | { readonly kind: 'none' }
   /** `fraction` from 0 to 1; negative while it is not known. */
@@ -55,8 +70,9 @@ export type ForecastView =
       readonly advice: string;
       /** There is a file to open. */
       readonly opens: boolean;
+      readonly actions: readonly ForecastAction[];
     }
-  | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[] };
+  | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[]; readonly notices: readonly ForecastNotice[] };
 
 export type LaunchHostMessage =
   /** `id`: under which the host finds what was typed after a reload of the window. */
@@ -140,14 +156,32 @@ function isForecast(value: unknown): value is ForecastView {
     case 'working':
       return isText(value['text']) && isNumber(value['fraction']);
     case 'failed':
-      return ['what', 'where', 'advice'].every((name) => isText(value[name])) && typeof value['opens'] === 'boolean';
+      return (
+        ['what', 'where', 'advice'].every((name) => isText(value[name])) &&
+        typeof value['opens'] === 'boolean' &&
+        isList(value['actions'], isAction)
+      );
     case 'done':
-      return isList(
-        value['figures'],
-        (each) =>
-          ['label', 'value', 'detail'].every((name) => isText(each[name])) && isOneOf(each['tone'], ['plain', 'bad']),
+      return (
+        isList(
+          value['figures'],
+          (each) =>
+            ['label', 'value', 'detail'].every((name) => isText(each[name])) && isOneOf(each['tone'], ['plain', 'bad']),
+        ) && isList(value['notices'], isNotice)
       );
     default:
       return false;
   }
+}
+
+function isAction(each: Readonly<Record<string, unknown>>): boolean {
+  return ['label', 'field', 'value'].every((name) => isText(each[name]));
+}
+
+function isNotice(each: Readonly<Record<string, unknown>>): boolean {
+  return (
+    ['title', 'text'].every((name) => isText(each[name])) &&
+    isOneOf(each['tone'], ['plain', 'warn']) &&
+    isList(each['actions'], isAction)
+  );
 }

@@ -43,6 +43,8 @@ export interface RunHeader {
   readonly datasetPath: string;
   /** Pairs trained on in one epoch. */
   readonly pairs: number;
+  /** Rows that could not be used and were left out, as a phrase with their lines; empty when all were used. */
+  readonly leftOut: string;
   readonly modelName: string;
   readonly modelPath: string;
   readonly sharing: string;
@@ -50,8 +52,29 @@ export interface RunHeader {
   readonly tokenRatio: number | null;
   /** Why the run cannot be started from its plan, or null when it can. */
   readonly planProblem: string | null;
-  /** What the run was told, in reading order: label and value. */
-  readonly settings: readonly (readonly [label: string, value: string])[];
+  readonly tags: readonly string[];
+  /** What somebody wrote down about it; empty for nothing. */
+  readonly notes: string;
+  /** All that the run was told, in reading order. */
+  readonly settings: readonly SettingsGroup[];
+  /** What repeats the run on the command line, for a shell. */
+  readonly command: string;
+  /** Settings that have no flag and are therefore not in the command. */
+  readonly commandWithout: readonly string[];
+}
+
+export interface SettingsGroup {
+  readonly title: string;
+  readonly rows: readonly SettingRow[];
+}
+
+export interface SettingRow {
+  readonly name: string;
+  readonly value: string;
+  /** What it is; empty where the name says it. */
+  readonly help: string;
+  /** Whether it is not what it is by default. */
+  readonly changed: boolean;
 }
 
 /** How a run ended, or null while it has not. */
@@ -87,6 +110,8 @@ export interface BestStatus {
 
 export interface RunStatus {
   readonly state: PanelState;
+  /** True once the run's folder was deleted or moved away. */
+  readonly gone: boolean;
   readonly phase: PanelPhase | null;
   /** Bins done and in all within the phase; null when it is not counted. */
   readonly progress: { readonly done: number; readonly total: number } | null;
@@ -190,10 +215,17 @@ export type HostMessage =
   | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
   /** All samples of the first run so far. `problem`: why their texts cannot be shown; empty when they can. */
   | { readonly type: 'samples'; readonly samples: readonly SampleText[]; readonly problem: string }
-  /** How many runs the panel shows, and what differs between them. */
-  | { readonly type: 'runs'; readonly count: number; readonly differences: readonly Difference[] }
+  /** How many runs the panel shows, what differs between them, and what those are called that cannot be opened any more. */
+  | {
+      readonly type: 'runs';
+      readonly count: number;
+      readonly differences: readonly Difference[];
+      readonly missing: readonly string[];
+    }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
+  /** Whether the panel shows whichever run was opened last from the Runs view, until somebody keeps it. */
+  | { readonly type: 'preview'; readonly preview: boolean }
   /** There is no run to show. */
   | { readonly type: 'empty'; readonly reason: string };
 
@@ -217,12 +249,23 @@ export const PANEL_REQUESTS = [
   'try',
   'save-csv',
   'manage-trust',
+  'masks',
+  'packing',
+  'rename',
+  'tag',
+  'keep-open',
+  'copy-command',
 ] as const;
 export type PanelRequest = (typeof PANEL_REQUESTS)[number];
 export type PanelMessage =
   | { readonly type: PanelRequest }
   | { readonly type: 'remove-run'; readonly run: number }
+  /** The first run's, in place of those it has. */
+  | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
+
+/** Longer notes are not taken (see `labels.json`). */
+export const LONGEST_NOTES = 20_000;
 
 /** Larger pictures are none of ours. */
 const MOST_PNG_BYTES = 64 * 1024 * 1024;
@@ -230,9 +273,10 @@ const MOST_PNG_BYTES = 64 * 1024 * 1024;
 /** A message from a panel, or undefined when it is not one. */
 export function readPanelMessage(value: unknown): PanelMessage | undefined {
   if (!isObject(value)) return undefined;
-  const { type, run, name, png } = value;
+  const { type, run, name, png, folder, notes } = value;
   if (isOneOf(type, PANEL_REQUESTS)) return { type };
   if (type === 'remove-run') return isCount(run) ? { type, run } : undefined;
+  if (type === 'set-notes') return isText(folder) && isText(notes) && notes.length <= LONGEST_NOTES ? { type, folder, notes } : undefined;
   if (type === 'save-image') return isText(name) && isPng(png) ? { type, name, png } : undefined;
   return undefined;
 }
@@ -268,9 +312,9 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
     case 'evals':
       return isCount(run) && isEvalSeries(value['evals']) ? { type: 'evals', run, evals: value['evals'] } : undefined;
     case 'runs': {
-      const { count, differences } = value;
-      if (!isCount(count) || !Array.isArray(differences)) return undefined;
-      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences } : undefined;
+      const { count, differences, missing } = value;
+      if (!isCount(count) || !Array.isArray(differences) || !isTexts(missing)) return undefined;
+      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences, missing } : undefined;
     }
     case 'samples': {
       const { samples, problem } = value;
@@ -278,6 +322,8 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
     }
     case 'log':
       return isTexts(value['lines']) ? { type: 'log', lines: value['lines'] } : undefined;
+    case 'preview':
+      return typeof value['preview'] === 'boolean' ? { type: 'preview', preview: value['preview'] } : undefined;
     case 'empty':
       return isText(value['reason']) ? { type: 'empty', reason: value['reason'] } : undefined;
     default:
@@ -288,14 +334,30 @@ export function readHostMessage(value: unknown): HostMessage | undefined {
 function isHeader(value: unknown): value is RunHeader {
   return (
     isObject(value) &&
-    ['folder', 'id', 'name', 'datasetName', 'datasetPath', 'modelName', 'modelPath', 'sharing'].every((name) =>
+    ['folder', 'id', 'name', 'datasetName', 'datasetPath', 'modelName', 'modelPath', 'sharing', 'leftOut'].every((name) =>
       isText(value[name]),
     ) &&
     isCount(value['pairs']) &&
     isNumberOrNull(value['tokenRatio']) &&
     (value['planProblem'] === null || isText(value['planProblem'])) &&
+    isTexts(value['tags']) &&
+    isText(value['notes']) &&
+    isText(value['command']) &&
+    isTexts(value['commandWithout']) &&
     Array.isArray(value['settings']) &&
-    value['settings'].every((row: unknown) => Array.isArray(row) && row.length === 2 && row.every(isText))
+    value['settings'].every(isSettingsGroup)
+  );
+}
+
+function isSettingsGroup(value: unknown): value is SettingsGroup {
+  return (
+    isObject(value) &&
+    isText(value['title']) &&
+    Array.isArray(value['rows']) &&
+    value['rows'].every(
+      (row: unknown) =>
+        isObject(row) && ['name', 'value', 'help'].every((name) => isText(row[name])) && typeof row['changed'] === 'boolean',
+    )
   );
 }
 
@@ -303,6 +365,7 @@ function isStatus(value: unknown): value is RunStatus {
   return (
     isObject(value) &&
     isOneOf(value['state'], PANEL_STATES) &&
+    typeof value['gone'] === 'boolean' &&
     (value['phase'] === null || isOneOf(value['phase'], PANEL_PHASES)) &&
     isProgress(value['progress']) &&
     isCount(value['step']) &&

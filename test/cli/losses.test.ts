@@ -49,3 +49,31 @@ for (const { name, training, steps } of cases) {
     });
   }
 }
+
+interface Difference {
+  readonly plan: string;
+  readonly loss_type: string;
+  readonly trl: number;
+  readonly ours: number;
+}
+
+// docs/coming-from-trl.md has a row for each; made by scripts/fixtures/trl_differences.py.
+const { losses: differences } = JSON.parse(readFileSync(join(fixtures, 'losses/differences.json'), 'utf8')) as {
+  readonly losses: readonly Difference[];
+};
+
+for (const { plan, loss_type, trl, ours } of differences) {
+  test(`${loss_type}, ${plan}: ${trl === ours ? 'as TRL' : "Wishbone's rule, and how far TRL's is from it"}`, async (t) => {
+    const run = join(await temporaryFolder(t), 'run');
+    const reads = ['orpo', 'cpo', 'simpo', 'sft'].includes(loss_type) ? {} : { reference_model: join(fixtures, 'hf/llama3-rope-sharded/model') };
+    const constant = { lr_scheduler_type: 'constant', warmup_ratio: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1 };
+    await layOutRun(run, join(fixtures, `losses/differences-${plan}.safetensors`), model, { loss_type, beta: 0.1, learning_rate: 1e-6, ...constant, ...reads });
+    const result = await runnerCommand('train', run);
+    assert.equal(result.code, 0, result.stderr);
+    const [step] = (await readEvents(run)).filter((event) => event.type === 'step');
+    assertClose([step?.loss ?? NaN], [ours], 1e-5, 'loss');
+    // The row is in the table because they differ.
+    if (loss_type === 'orpo' || (plan === 'no-prompts' && loss_type !== 'sigmoid')) assert.ok(Math.abs(trl - ours) > 1e-4);
+    else assert.equal(trl, ours);
+  });
+}

@@ -44,6 +44,7 @@ before(async () => {
   const fixture = join(import.meta.dirname, '../fixtures/convert/examples/trl-dpo.yaml');
   await mkdir(join(session.workspace, 'recipes'));
   await copyFile(fixture, join(session.workspace, 'recipes/dpo.yaml'));
+  await writeFile(join(session.workspace, 'recipes/few.yaml'), 'beta: 0.2\nmax_length: 256\n');
   await workbench.open(session.url);
 });
 
@@ -177,4 +178,16 @@ test("a TRL recipe becomes a run config, and the file says what was lost", async
   assert.match(text, /"batch_size": 64/);
   await until('it is said', async () => (await workbench.notifications()).some((note) => /carried over; \d+ settings could not be/.test(note)));
   await workbench.screenshot('config-converted');
+});
+
+test('of a config that may be of several trainers it is asked which', async () => {
+  await workbench.command('View: Close All Editors');
+  await editor.open('few.yaml');
+  await workbench.command('Wishbone: Convert TRL or LLaMA-Factory Config…');
+  await workbench.pick('ORPO');
+  await workbench.type('Devices of the Config', '1');
+  await until('the config is open', async () => (await workbench.tabs()).includes('few.wishbone.json'));
+  const text = await readFile(join(session.workspace, 'recipes/few.wishbone.json'), 'utf8');
+  assert.match(text, /^\/\/ From few\.yaml \(TRL, ORPO\)\./);
+  assert.match(text, /"loss_type": "orpo"/);
 });

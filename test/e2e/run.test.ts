@@ -92,8 +92,12 @@ step('a run launched from the palette learns, and the panel shows it live', asyn
   // What is shown is what the runner wrote for that step.
   const event = (await run.ofType('step')).find(({ step }) => step === later.step);
   assert.ok(event, `step ${later.step} is in events.jsonl`);
-  assert.ok(Math.abs(Number(later.figures['Loss']) - Number(event['loss'])) < 1e-3, `${later.figures['Loss']} is ${String(event['loss'])}`);
-  assert.equal(Number.parseFloat(later.figures['Accuracy'] ?? ''), Math.round(100 * Number(event['rewards/accuracies'])));
+  // Of the latest hundred pairs, 8 a step: a single batch says little.
+  const steps = (await run.ofType('step')).filter(({ step }) => Number(step) <= later.step).slice(-13);
+  const mean = (name: string): number => steps.reduce((sum, each) => sum + Number(each[name]), 0) / steps.length;
+  assert.ok(Math.abs(Number(later.figures['Loss']) - mean('loss')) < 1e-3, `${later.figures['Loss']} is ${mean('loss')}`);
+  const accuracy = 100 * mean('rewards/accuracies');
+  assert.ok(Math.abs(Number.parseFloat(later.figures['Accuracy'] ?? '') - accuracy) <= 0.51, `${later.figures['Accuracy']} is ${accuracy}`);
   assert.equal(later.steps, event['steps']);
   assert.equal(later.steps, 900, '60 epochs of 120 pairs, 8 a step');
   assert.ok(Number.parseFloat(later.figures['Pairs/s'] ?? '') > 0);

@@ -66,16 +66,19 @@ test('two runs are compared in one panel, with what differs between them', async
   await workbench.command('Wishbone: Compare Runs…');
   for (const name of ['baseline', 'second']) await workbench.pick(name);
   await workbench.page.keyboard.press('Enter');
-  const frame = await workbench.webview('main#run .differences table');
-  assert.deepEqual(await frame.locator('.differences tbody th').allInnerTexts(), ['training.learning_rate']);
-  assert.deepEqual((await frame.locator('.chips .label').allInnerTexts()).sort(), ['baseline', 'second']);
-  await until('both are drawn', async () => (await frame.locator('.chart').first().locator('.key').count()) === 2);
+  const frame = await workbench.webview('main#run .results table');
+  assert.deepEqual(await frame.locator('.results thead code').allInnerTexts(), ['learning_rate']);
+  assert.deepEqual((await frame.locator('.legend .label').allInnerTexts()).sort(), ['baseline', 'second']);
+  await until('both are drawn', async () => {
+    const label = (await frame.locator('.chart .canvas').first().getAttribute('aria-label')) ?? '';
+    return label.includes('baseline: from') && label.includes('second: from');
+  });
   // With keys alone: the crosshair says what is there.
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');
   await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
-  await assertReachedWithTab(workbench, frame, ['Duplicate', 'Compare', 'Save PNG', 'Save CSV', 'Loss', 'Gradient norm', 'Settings']);
-  await inEveryTheme(session, 'compare', () => workbench.webview('main#run .differences table'));
+  await assertReachedWithTab(workbench, frame, ['Run', 'learning_rate', 'Compare', 'Save PNG', 'Save CSV', 'baseline', 'Enlarge Loss', 'Enlarge Gradient norm']);
+  await inEveryTheme(session, 'compare', () => workbench.webview('main#run .results table'));
   await assertConfined(frame, 'run');
 });
 

@@ -1,5 +1,5 @@
 import { formatPercent } from '../../src/format.js';
-import type { ForecastView } from '../../src/protocol/launch.js';
+import type { ForecastAction, ForecastNotice, ForecastView } from '../../src/protocol/launch.js';
 import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
@@ -9,11 +9,20 @@ export class ForecastPane {
   readonly #status = element('p', { class: 'forecast-status', role: 'status' });
   readonly #figures = element('dl', { class: 'forecast-figures' });
   readonly #fault = element('div', { class: 'forecast-fault', role: 'alert' });
+  readonly #notices = element('div', { class: 'forecast-notices', role: 'status' });
+  #shownNotices = '';
   readonly #spinner = createSpinner();
 
-  constructor(readonly onOpen: () => void) {
+  constructor(
+    readonly onOpen: () => void,
+    readonly onAction: (action: ForecastAction) => void,
+  ) {
     const head = element('div', { class: 'forecast-head' }, element('h2', {}, 'Forecast'), this.#spinner);
-    this.root = element('section', { class: 'forecast', 'aria-label': 'Forecast', tabindex: '0' }, head, this.#status, this.#fault, this.#figures);
+    this.root = element(
+      'section',
+      { class: 'forecast', 'aria-label': 'Forecast', tabindex: '0' },
+      ...[head, this.#status, this.#fault, this.#figures, this.#notices],
+    );
     this.show({ kind: 'none' });
   }
 
@@ -39,10 +48,36 @@ export class ForecastPane {
     } else if (view.kind !== 'working') {
       this.#figures.replaceChildren();
     }
+    if (view.kind === 'done') this.#showNotices(view.notices);
+    else if (view.kind !== 'working') this.#showNotices([]);
+    this.#notices.classList.toggle('old', view.kind === 'working');
   }
 
-  #showFault({ what, where, advice, opens }: Extract<ForecastView, { kind: 'failed' }>): void {
+  /** Drawn anew only when they say something else: a button with the focus stays where it is. */
+  #showNotices(notices: readonly ForecastNotice[]): void {
+    const shown = JSON.stringify(notices);
+    if (shown === this.#shownNotices) return;
+    this.#shownNotices = shown;
+    this.#notices.replaceChildren(
+      ...notices.map(({ tone, title, text, actions }) =>
+        element(
+          'div',
+          { class: `notice ${tone}` },
+          element('h3', {}, title),
+          element('p', {}, text),
+          ...(actions.length === 0 ? [] : [element('div', { class: 'actions' }, ...this.#buttons(actions))]),
+        ),
+      ),
+    );
+  }
+
+  #buttons(actions: readonly ForecastAction[]): HTMLElement[] {
+    return actions.map((action) => createButton({ label: action.label, onClick: () => this.onAction(action) }));
+  }
+
+  #showFault({ what, where, advice, opens, actions }: Extract<ForecastView, { kind: 'failed' }>): void {
     const open = createButton({ label: 'Open File', onClick: this.onOpen });
+    const buttons = [...this.#buttons(actions), ...(opens ? [open] : [])];
     this.#fault.replaceChildren(
       element(
         'div',
@@ -50,7 +85,7 @@ export class ForecastPane {
         element('h3', {}, what),
         ...(where === '' ? [] : [element('p', {}, element('code', {}, where))]),
         ...(advice === '' ? [] : [element('p', {}, advice)]),
-        ...(opens ? [element('div', { class: 'actions' }, open)] : []),
+        ...(buttons.length === 0 ? [] : [element('div', { class: 'actions' }, ...buttons)]),
       ),
     );
   }

@@ -32,7 +32,13 @@ export class LaunchView {
   /** Folds that only a search has opened. */
   readonly #opened = new Set<Fold>();
   readonly #search = new FieldSearch(() => this.#filter(), () => this.#firstShown()?.focus());
-  readonly #forecast = new ForecastPane(() => this.post({ type: 'open-fault' }));
+  readonly #forecast = new ForecastPane(
+    () => this.post({ type: 'open-fault' }),
+    ({ field, value }) => {
+      this.setValues({ [field]: value });
+      this.post({ type: 'set', field, value });
+    },
+  );
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.#tryStart() });
   readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
   readonly #faults = new Faults((field) => this.#lead(field));

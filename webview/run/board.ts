@@ -26,6 +26,7 @@ export class ChartBoard {
   readonly charts: readonly RunChart[];
   readonly #announcement = element('p', { class: 'sr-only', role: 'status', 'aria-live': 'polite' });
   readonly #noSteps = element('p', { class: 'no-steps' }, 'The curves begin with the first step.');
+  readonly #observer: IntersectionObserver;
   readonly #dirty = new Set<RunChart>();
   readonly #onScreen = new Set<RunChart>();
   readonly #onViewport: (viewport: Viewport) => void;
@@ -34,13 +35,15 @@ export class ChartBoard {
   #settings: BoardSettings = { axis: 'step', smoothing: 'auto', logarithmic: false };
   #viewport: Viewport = { full: [0, 1], zoomed: undefined };
   #crosshair: number | undefined;
+  /** Where the pointer or the keys are. */
+  #active: RunChart | undefined;
   #frame: number | undefined;
 
   constructor(theme: Theme, onViewport: (viewport: Viewport) => void) {
     this.#theme = theme;
     this.#onViewport = onViewport;
     this.charts = CHARTS.map((options): RunChart => {
-      const chart = new RunChart(options, () => this.#redraw(chart));
+      const chart = new RunChart(options, () => this.#redraw(chart), () => this.enlarge(chart.isLarge ? undefined : chart));
       attachGestures(chart, this);
       return chart;
     });
@@ -51,7 +54,7 @@ export class ChartBoard {
       ...this.charts.map(({ root }) => root),
       this.#announcement,
     );
-    const observer = new IntersectionObserver(
+    this.#observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
           const chart = this.charts.find(({ root }) => root === target)!;
@@ -63,7 +66,14 @@ export class ChartBoard {
       // Drawn a little before they scroll into view.
       { rootMargin: '160px' },
     );
-    for (const { root } of this.charts) observer.observe(root);
+    for (const { root } of this.charts) this.#observer.observe(root);
+  }
+
+  /** Lets go of what outlives its elements. */
+  dispose(): void {
+    this.#observer.disconnect();
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    for (const chart of this.charts) chart.dispose();
   }
 
   get settings(): BoardSettings {
@@ -123,17 +133,36 @@ export class ChartBoard {
     this.#show({ full: this.#viewport.full, zoomed: undefined });
   }
 
-  /** Marks a place of the axis in every chart; `undefined` marks none. */
-  mark(x: number | undefined): void {
-    if (x === this.#crosshair) return;
-    this.#crosshair = x === undefined ? undefined : this.#snap(x);
-    for (const chart of this.#onScreen) chart.setCrosshair(this.#crosshair);
+  /** Shows one chart large, or none. */
+  enlarge(large: RunChart | undefined): void {
+    const before = this.charts.find(({ isLarge }) => isLarge);
+    for (const chart of this.charts) if (chart.isLarge !== (chart === large)) chart.isLarge = chart === large;
+    // Where it moves to, the eye goes too.
+    (large ?? before)?.root.scrollIntoView({ block: 'nearest' });
+  }
+
+  get large(): RunChart | undefined {
+    return this.charts.find(({ isLarge }) => isLarge);
+  }
+
+  /** Marks a place of the axis in every chart, and says in one which it is; `undefined` marks none. */
+  mark(x: number | undefined, active?: RunChart): void {
+    const to = x === undefined ? undefined : this.#snap(x);
+    if (to === this.#crosshair && active === this.#active) return;
+    this.#crosshair = to;
+    this.#active = active;
+    for (const chart of this.#onScreen) this.#setCrosshair(chart);
+  }
+
+  #setCrosshair(chart: RunChart): void {
+    const x = this.#crosshair;
+    chart.setCrosshair(x, x === undefined || chart !== this.#active ? undefined : this.placeText(x));
   }
 
   /** Moves the mark by so many drawn points, and says what is there. */
   step(chart: RunChart, by: number): void {
     const [min, max] = shownStretch(this.#viewport);
-    const x = this.#runs[0]?.series.axis(this.#settings.axis) ?? new Float64Array();
+    const x = this.#longest()?.series.axis(this.#settings.axis) ?? new Float64Array();
     if (x.length === 0) return;
     const row = this.#crosshair === undefined ? (by > 0 ? nearestRow(x, min) - 1 : x.length) : nearestRow(x, this.#crosshair);
     // In a long run, as far as can be seen.
@@ -141,7 +170,7 @@ export class ChartBoard {
     const stride = Math.max(1, Math.round(shownRows / chart.width)) * by;
     const to = x[Math.min(x.length - 1, Math.max(0, row + stride))]!;
     if (to < min || to > max) this.#show(zoomTo(this.#viewport, [to - (max - min) / 2, to + (max - min) / 2]));
-    this.mark(to);
+    this.mark(to, chart);
     this.#announcement.textContent = `${this.placeText(to)}: ${chart.valuesText(to)}`;
   }
 
@@ -170,9 +199,16 @@ export class ChartBoard {
     return [first, last > first ? last : first + 1];
   }
 
+  /** The nearest place where some run has a row: with several, the longest knows most of them. */
   #snap(x: number): number {
-    const axis = this.#runs[0]?.series.axis(this.#settings.axis);
+    const axis = this.#longest()?.series.axis(this.#settings.axis);
     return axis?.[nearestRow(axis, x)] ?? x;
+  }
+
+  #longest(): ChartRun | undefined {
+    let longest = this.#runs.find(({ visible }) => visible) ?? this.#runs[0];
+    for (const run of this.#runs) if (run.visible && run.series.length > longest!.series.length) longest = run;
+    return longest;
   }
 
   #show(viewport: Viewport, first?: RunChart): void {
@@ -220,6 +256,6 @@ export class ChartBoard {
       logarithmic,
     };
     chart.draw(drawing);
-    chart.setCrosshair(this.#crosshair);
+    this.#setCrosshair(chart);
   }
 }

@@ -6,6 +6,7 @@ import {
   LineElement,
   LogarithmicScale,
   PointElement,
+  type Scale,
 } from 'chart.js';
 
 import { formatCount, formatDuration, formatRate, formatTick } from '../../src/format.js';
@@ -14,8 +15,11 @@ import { type Theme, withAlpha } from '../ui/theme.js';
 import type { ChartOptions } from './charts.js';
 import type { Point } from './decimate.js';
 import { type Drawing, Line } from './line.js';
+import { Readout, type ReadoutRows } from './readout.js';
 import type { ChartRun } from './runs.js';
 import type { Axis } from './series.js';
+import { swatch } from './swatch.js';
+import { axisTicks } from './ticks.js';
 import { chartSummary } from './words.js';
 
 // Only what line charts need, so that the bundle leaves the rest out.
@@ -30,9 +34,13 @@ export const AXIS_FORMATS: Readonly<Record<Axis, (value: number) => string>> = {
 
 /** A chart that has no size yet gets as many. */
 const LEAST_POINTS = 300;
+/** Room that a tick of the horizontal axis takes at most. */
+const TICK_PIXELS = 70;
 
+/** What a key stands for: a line of a panel with one run; with several, a curve of all of them. */
 interface Key {
-  readonly line: Line;
+  readonly label: string;
+  readonly lines: readonly Line[];
   readonly button: HTMLElement;
   readonly value: HTMLElement;
 }
@@ -46,31 +54,40 @@ export class RunChart {
   readonly #canvas = element('canvas', { 'aria-hidden': 'true' });
   readonly #crosshair = element('div', { class: 'crosshair', hidden: '' });
   readonly #keyArea = element('div', { class: 'keys' });
+  readonly #readout = new Readout();
+  readonly #enlarge = element('button', { class: 'enlarge', type: 'button' });
   readonly #chart: Chart<'line', Point[]>;
   readonly #onStale: () => void;
   #keys: Key[] = [];
+  #isLarge = false;
   #lines: Line[] = [];
   #drawing: Drawing | undefined;
   #muted = '';
   #font = '';
 
-  /** @param onStale called when the chart must be drawn again: a line was hidden or shown, or its size is another */
-  constructor(options: ChartOptions, onStale: () => void) {
+  /**
+   * @param onStale called when the chart must be drawn again: a line was hidden or shown, or its size is another
+   * @param onEnlarge called when somebody asks for the chart large, or small again
+   */
+  constructor(options: ChartOptions, onStale: () => void, onEnlarge: () => void) {
     this.options = options;
     this.#onStale = onStale;
+    this.#enlarge.addEventListener('click', onEnlarge);
     this.plot = element(
       'div',
       // It takes keys of its own, which a screen reader must let through.
       { class: 'canvas', tabindex: '0', role: 'application', 'aria-roledescription': 'chart' },
       this.#canvas,
       this.#crosshair,
+      this.#readout.root,
     );
     this.root = element(
       'section',
       { class: 'chart' },
-      element('div', { class: 'chart-heading' }, element('h2', {}, options.title), this.#keyArea),
+      element('div', { class: 'chart-heading' }, element('h2', {}, options.title), this.#keyArea, this.#enlarge),
       this.plot,
     );
+    this.isLarge = false;
     const onResize = (): void => {
       // Chart.js calls it once while it is made, when there is nothing to draw anew.
       if (this.#drawing !== undefined) onStale();
@@ -81,9 +98,27 @@ export class RunChart {
     });
   }
 
+  /** Whether it takes the whole width of the page, and more of its height. */
+  get isLarge(): boolean {
+    return this.#isLarge;
+  }
+
+  set isLarge(isLarge: boolean) {
+    this.#isLarge = isLarge;
+    this.root.classList.toggle('large', isLarge);
+    const label = isLarge ? `${this.options.title} as large as the others` : `Enlarge ${this.options.title}`;
+    this.#enlarge.textContent = isLarge ? '⤡' : '⤢';
+    this.#enlarge.setAttribute('aria-label', label);
+    this.#enlarge.title = isLarge ? `${label} (Escape)` : label;
+  }
+
+  dispose(): void {
+    this.#chart.destroy();
+  }
+
   /** Takes over which runs there are. */
   setRuns(runs: readonly ChartRun[], theme: Theme): void {
-    const hidden = new Set(this.#lines.filter((line) => line.hidden).map((line) => line.label));
+    const hidden = new Set(this.#lines.filter((line) => line.hidden).map((line) => line.curveLabel));
     this.#lines = runs.flatMap((run, place) =>
       this.options.curves.flatMap((curve) =>
         [false, ...(curve.evaluation !== undefined && run.evals !== undefined ? [true] : [])].map(
@@ -91,10 +126,13 @@ export class RunChart {
         ),
       ),
     );
-    for (const line of this.#lines) line.hidden = hidden.has(line.label);
+    for (const line of this.#lines) line.hidden = hidden.has(line.curveLabel);
     this.#chart.data.datasets = this.#lines.flatMap(({ datasets }) => datasets);
-    this.#keys = this.#lines.map((line) => this.#key(line));
-    this.#keyArea.replaceChildren(...this.#keys.map(({ button }) => button));
+    const labels = [...new Set(this.#lines.map((line) => line.curveLabel))];
+    this.#keys = labels.map((label) => this.#key(label, this.#lines.filter((line) => line.curveLabel === label)));
+    // Runs are told apart by the legend of all charts; a chart has keys for what is its own.
+    const isPlain = runs.length > 1 && this.#keys.length < 2;
+    this.#keyArea.replaceChildren(...(isPlain ? [] : this.#keys.map(({ button }) => button)));
     this.setTheme(theme);
   }
 
@@ -107,12 +145,12 @@ export class RunChart {
     return this.#canvas;
   }
 
-  /** Label and colour of every line that is drawn. */
-  legend(theme: Theme): { readonly label: string; readonly color: string; readonly style: string | undefined }[] {
+  /** Label, colour and dashes of every line that is drawn in a panel with one run; with several, those are the runs'. */
+  legend(theme: Theme): { readonly label: string; readonly color: string; readonly dash: readonly number[] }[] {
     return this.#lines.flatMap((line) =>
-      line.hidden || !line.run.visible || !line.hasData
+      line.several || line.hidden || !line.run.visible || !line.hasData
         ? []
-        : [{ label: line.label, color: line.color(theme), style: line.curve.style }],
+        : [{ label: line.label, color: line.color(theme), dash: line.dash(theme) }],
     );
   }
 
@@ -122,7 +160,12 @@ export class RunChart {
     for (const line of this.#lines) line.draw(this.#drawing);
     const { x, y } = this.#chart.options.scales! as { x: NonNullable<unknown>; y: NonNullable<unknown> };
     Object.assign(x, { min: drawing.shown[0], max: drawing.shown[1] });
-    Object.assign(x, { ticks: { ...(x as { ticks: object }).ticks, callback: axisTick(drawing.axis) } });
+    Object.assign(x, {
+      afterBuildTicks: (scale: Scale) => {
+        const most = Math.max(2, Math.floor(scale.width / TICK_PIXELS));
+        scale.ticks = axisTicks(drawing.axis, drawing.shown[0], drawing.shown[1], most);
+      },
+    });
     Object.assign(y, { type: logarithmic ? 'logarithmic' : 'linear' });
     this.#chart.update('none');
     const steps = this.#lines[0]?.run.series;
@@ -133,11 +176,15 @@ export class RunChart {
       );
     const label = `${this.options.title}. ${summary.join('. ')}`;
     if (this.plot.getAttribute('aria-label') !== label) this.plot.setAttribute('aria-label', label);
-    for (const { line, button } of this.#keys) button.hidden = !line.hasData && this.hasData;
+    for (const { lines, button } of this.#keys) button.hidden = this.hasData && !lines.some(({ hasData }) => hasData);
   }
 
-  /** Shows the line that marks a place of the axis, and the values there; without one, the latest values. */
-  setCrosshair(x: number | undefined): void {
+  /**
+   * Shows the line that marks a place of the axis, and the values there; without one, the latest values.
+   *
+   * @param place what to call it, in the chart where somebody is; undefined in the others
+   */
+  setCrosshair(x: number | undefined, place: string | undefined): void {
     const drawing = this.#drawing;
     const { chartArea, scales } = this.#chart;
     const isIn = x !== undefined && drawing !== undefined && x >= drawing.shown[0] && x <= drawing.shown[1];
@@ -147,10 +194,36 @@ export class RunChart {
       this.#crosshair.style.transform = `translateX(${left}px)`;
       this.#crosshair.style.top = `${chartArea.top}px`;
       this.#crosshair.style.height = `${chartArea.bottom - chartArea.top}px`;
+      if (place !== undefined) this.#readout.show(place, this.#rowsAt(x), { left, chartArea });
     }
-    for (const { line, value } of this.#keys) {
-      setText(value, this.options.format(line.valueAt(drawing?.axis ?? 'step', isIn ? x : undefined)));
+    if (!isIn || place === undefined) this.#readout.hide();
+    for (const { lines, value } of this.#keys) {
+      const [line, ...others] = lines;
+      // Of several runs no value is that of the curve.
+      const isOne = line !== undefined && others.length === 0;
+      setText(value, isOne ? this.options.format(line.valueAt(drawing?.axis ?? 'step', isIn ? x : undefined)) : '');
     }
+  }
+
+  /**
+   * What each of several runs is at a place: a row a run, with a value for each of its lines. Highest first, as they lie in
+   * the picture. Of one run its keys say it.
+   */
+  #rowsAt(x: number): ReadoutRows {
+    const axis = this.#drawing?.axis ?? 'step';
+    const shown = this.#lines.filter((line) => line.several && !line.hidden && line.run.visible && line.hasData);
+    const columns = [...new Set(shown.map(({ curveLabel }) => curveLabel))];
+    const runs = [...new Set(shown.map(({ run }) => run))].map((run) => {
+      const lines = shown.filter((line) => line.run === run);
+      return { line: lines[0]!, values: lines.map((line) => line.valueAt(axis, x)) };
+    });
+    return {
+      columns: columns.length > 1 ? columns : [],
+      rows: runs
+        .filter(({ values }) => values.some((value) => !Number.isNaN(value)))
+        .sort((a, b) => (b.values[0]! || -Infinity) - (a.values[0]! || -Infinity))
+        .map(({ line, values }) => ({ line, texts: values.map((value) => this.options.format(value)) })),
+    };
   }
 
   /** The values at a place, as a screen reader should say them. */
@@ -179,7 +252,13 @@ export class RunChart {
 
   setTheme(theme: Theme): void {
     for (const line of this.#lines) line.setTheme(theme);
-    for (const { line, button } of this.#keys) button.style.setProperty('--key-color', line.color(theme));
+    this.#readout.setTheme(theme);
+    for (const { lines, button } of this.#keys) {
+      const [line] = lines;
+      if (line === undefined) continue;
+      const color = line.several ? theme.foreground : line.color(theme);
+      button.firstElementChild!.replaceWith(swatch(color, line.several ? line.curveDash : line.dash(theme), line.isEval));
+    }
     this.#muted = theme.muted;
     this.#font = `${Math.max(10, theme.fontSize - 2)}px ${theme.font}`;
     const font = { family: theme.font, size: Math.max(10, theme.fontSize - 2) };
@@ -216,26 +295,25 @@ export class RunChart {
     ctx.restore();
   }
 
-  #key(line: Line): Key {
+  #key(label: string, lines: readonly Line[]): Key {
     const value = element('span', { class: 'value' });
+    const isShown = lines.some(({ hidden }) => !hidden);
     const button = element(
       'button',
-      { class: 'key', type: 'button', 'aria-pressed': String(!line.hidden), title: 'Show or hide this line' },
-      element('span', { class: `swatch ${line.isEval ? 'eval' : (line.curve.style ?? '')}` }),
-      element('span', { class: 'label' }, line.label),
+      { class: 'key', type: 'button', 'aria-pressed': String(isShown), title: 'Show or hide this line' },
+      // Drawn with the theme.
+      element('span'),
+      element('span', { class: 'label' }, label),
       value,
     );
     button.addEventListener('click', () => {
-      line.hidden = !line.hidden;
-      button.setAttribute('aria-pressed', String(!line.hidden));
+      const hidden = lines.some((line) => !line.hidden);
+      for (const line of lines) line.hidden = hidden;
+      button.setAttribute('aria-pressed', String(!hidden));
       this.#onStale();
     });
-    return { line, button, value };
+    return { label, lines, button, value };
   }
-}
-
-function axisTick(axis: Axis): (value: string | number) => string {
-  return (value) => AXIS_FORMATS[axis](Number(value));
 }
 
 function configuration(
@@ -255,7 +333,10 @@ function configuration(
       // Pointer and keys are ours.
       events: [],
       scales: {
-        x: { type: 'linear', ticks: { maxRotation: 0, autoSkipPadding: 16, maxTicksLimit: 7 } },
+        // Its ticks are ours: whole steps, round times, none twice.
+        x: { type: 'linear', ticks: { maxRotation: 0, autoSkip: false, callback(_value, i) {
+          return (this.ticks[i] as { label?: string } | undefined)?.label ?? '';
+        } } },
         y: {
           type: 'linear',
           ...(range === undefined ? {} : { min: range[0], max: range[1] }),

@@ -24,6 +24,8 @@ export interface ChartOptions {
   readonly range?: readonly [min: number, max: number];
   /** Whether the logarithmic axis is for it: only what is never negative. */
   readonly mayBeLogarithmic?: boolean;
+  /** For what is set and not measured, or only rises: a mean of it says nothing that it does not say itself. */
+  readonly isExact?: boolean;
 }
 
 const blue = ({ blue: color }: Theme): string => color;
@@ -77,6 +79,7 @@ export const CHARTS: readonly ChartOptions[] = [
     curves: [{ series: 'learning_rate', label: 'Learning rate', color: blue }],
     format: formatMetric,
     formatTick: formatMetric,
+    isExact: true,
     mayBeLogarithmic: true,
   },
   {
@@ -104,7 +107,7 @@ export const CHARTS: readonly ChartOptions[] = [
     curves: [{ series: 'memory', label: 'Memory', color: blue }],
     format: formatBytes,
     formatTick: formatBytes,
+    isExact: true,
   },
 ];
-
 

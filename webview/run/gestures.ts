@@ -20,7 +20,7 @@ export function attachGestures(chart: RunChart, board: ChartBoard): void {
 
   plot.addEventListener('pointermove', (event) => {
     if (drag === undefined) {
-      board.mark(chart.placeOf(event.clientX).x);
+      board.mark(chart.placeOf(event.clientX).x, chart);
     } else if (drag.pans) {
       board.pan((drag.lastX - event.clientX) / chart.width, chart);
       drag.lastX = event.clientX;
@@ -104,8 +104,12 @@ function pressed(event: KeyboardEvent, chart: RunChart, board: ChartBoard): bool
       board.reset();
       return true;
     case 'Escape':
-      if (board.crosshair === undefined) return false;
-      board.mark(undefined);
+      if (board.crosshair !== undefined) board.mark(undefined);
+      else if (board.large !== undefined) board.enlarge(undefined);
+      else return false;
+      return true;
+    case 'Enter':
+      board.enlarge(chart.isLarge ? undefined : chart);
       return true;
     default:
       return false;

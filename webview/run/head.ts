@@ -74,7 +74,6 @@ class FigureBox {
     if (this.root.title !== title(status)) this.root.title = title(status);
     // Where the latest evaluation is the best one, it says so already.
     const shown = ofBest !== undefined && best !== null && best.step !== figures?.step;
-    this.#best.hidden = !shown;
     setText(this.#best, shown ? `best: ${ofBest(best)}` : '');
   }
 }
@@ -91,11 +90,12 @@ function figuresNote({ figures, best }: RunStatus): string {
 
 /** The upper part of the panel: whose it is, how it stands, what can be done, how it ended. */
 export class RunHead {
-  readonly parts: readonly HTMLElement[];
+  readonly root: HTMLElement;
   readonly #ask: Ask;
   readonly #name = element('h1');
   readonly #badge = element('span', { class: 'badge', role: 'status', 'aria-live': 'polite' });
   readonly #facts = element('p', { class: 'facts' });
+  readonly #tags = element('span', { class: 'tags' });
   readonly #bar = element(
     'div',
     { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': '0', 'aria-valuemax': '100' },
@@ -108,12 +108,14 @@ export class RunHead {
   readonly #figures = FIGURES.map((figure) => new FigureBox(figure));
   readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
-  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'duplicate', HTMLElement>>;
+  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'duplicate' | 'keep', HTMLElement>>;
   #header: RunHeader | undefined;
+  /** What can be changed in a trusted workspace alone. */
+  readonly #labels: HTMLElement;
   /** What `notice` shows, as text, so that it is rebuilt only when it changes. */
   #shownNotices = '';
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, editNotes: () => void) {
     this.#ask = ask;
     this.#buttons = {
       stop: createButton({
@@ -132,18 +134,35 @@ export class RunHead {
         title: 'A new run with these settings, to be changed first',
         onClick: () => ask('duplicate'),
       }),
+      keep: createButton({
+        label: 'Keep Open',
+        title: 'The next run that is opened from the Runs view gets a tab of its own; a double click there does the same',
+        onClick: () => ask('keep-open'),
+      }),
     };
-    const { stop, resume, trust, duplicate } = this.#buttons;
+    const { stop, resume, trust, duplicate, keep } = this.#buttons;
+    this.#labels = element(
+      'p',
+      { class: 'labels' },
+      this.#tags,
+      link('Rename…', 'Call this run by another name', () => ask('rename')),
+      link('Tag…', 'Tags to find this run by', () => ask('tag')),
+      link('Notes', 'Write something down about this run', editNotes),
+      link('Masks', 'Who looks at whom in its bins', () => ask('masks')),
+      link('Packing', 'All bins of its plan', () => ask('packing')),
+    );
     const reveal = createButton({ label: 'Reveal Folder', title: 'Show the run folder', onClick: () => ask('reveal') });
-    this.parts = [
+    this.root = element(
+      'div',
+      { class: 'single' },
       element(
         'header',
         {},
-        element('div', { class: 'title' }, element('div', { class: 'name' }, this.#name, this.#badge), this.#facts),
+        element('div', { class: 'title' }, element('div', { class: 'name' }, this.#name, this.#badge), this.#facts, this.#labels),
         element(
           'div',
           { class: 'actions', role: 'toolbar', 'aria-label': 'Run' },
-          ...[stop, resume, trust, duplicate, reveal],
+          ...[stop, resume, trust, duplicate, reveal, keep],
         ),
       ),
       element(
@@ -152,22 +171,24 @@ export class RunHead {
         this.#bar,
         element('div', { class: 'progress-line' }, this.#progress, this.#activity, this.#time),
       ),
-      this.#notice,
       element(
         'dl',
         { class: 'figures', 'aria-label': 'Figures' },
         ...this.#figures.map(({ root }) => root),
       ),
       this.#figuresNote,
-    ];
+      this.#notice,
+    );
   }
 
   setHeader(header: RunHeader): void {
     this.#header = header;
     setText(this.#name, header.name);
     this.#name.title = header.folder;
+    this.#tags.hidden = header.tags.length === 0;
+    setText(this.#tags, header.tags.map((tag) => `#${tag}`).join(' '));
     this.#facts.replaceChildren(
-      fact('Dataset', header.datasetName, header.datasetPath, plural(header.pairs, 'pair')),
+      fact('Dataset', header.datasetName, header.datasetPath, [plural(header.pairs, 'pair'), ...(header.leftOut === '' ? [] : [header.leftOut])].join(', ')),
       fact('Model', header.modelName, header.modelPath),
       fact(
         'Sharing',
@@ -178,7 +199,12 @@ export class RunHead {
     );
   }
 
-  draw(status: RunStatus): void {
+  setPreview(isPreview: boolean): void {
+    this.#buttons.keep.hidden = !isPreview;
+  }
+
+  /** @param hold whether what would move the charts has to wait: somebody points at one */
+  draw(status: RunStatus, hold: boolean): void {
     setText(this.#badge, STATE_WORDS[status.state]);
     this.#badge.dataset['state'] = status.state;
 
@@ -214,11 +240,18 @@ export class RunHead {
 
     const planProblem = this.#header?.planProblem ?? null;
     const shown = JSON.stringify([status.end, status.checkpoint, status.best, status.state, status.warnings, status.skippedLines, planProblem]);
-    if (shown !== this.#shownNotices) {
+    if (shown !== this.#shownNotices && !(hold && this.#shownNotices !== '')) {
       this.#shownNotices = shown;
       this.#notice.replaceChildren(...notices(status, planProblem, this.#ask));
     }
   }
+}
+
+/** A button that reads as part of the text. */
+function link(label: string, title: string, onClick: () => void): HTMLElement {
+  const button = element('button', { class: 'link', type: 'button', title }, label);
+  button.addEventListener('click', onClick);
+  return button;
 }
 
 function isLive({ state }: RunStatus): boolean {

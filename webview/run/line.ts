@@ -3,10 +3,12 @@ import type { ChartDataset } from 'chart.js';
 import { type Theme, withAlpha } from '../ui/theme.js';
 import type { ChartOptions, Curve } from './charts.js';
 import { decimate, isPositive, type Point } from './decimate.js';
-import { type ChartRun, runColor } from './runs.js';
+import { runStyle } from './palette.js';
+import type { ChartRun } from './runs.js';
 import { type Axis, nearestRow, rowOf } from './series.js';
 import type { Stretch } from './viewport.js';
 
+/** Of a panel with one run, where curves have colours of their own. */
 const DASHES = { dashed: [7, 3], dotted: [2, 2] } as const;
 
 /** A point of an evaluation: the best one is marked. */
@@ -52,7 +54,6 @@ export class Line {
       pointHoverRadius: 0,
       borderJoinStyle: 'round',
       spanGaps: false,
-      ...(curve.style === undefined ? {} : { borderDash: [...DASHES[curve.style]] }),
     };
     this.datasets = isEval
       ? [
@@ -66,16 +67,26 @@ export class Line {
           },
         ]
       : [
-          { ...base, borderWidth: 1, borderDash: [] },
+          { ...base, borderWidth: 1 },
           { ...base, borderWidth: 2 },
         ];
   }
 
-  /** What the key says, apart from the value. */
+  /** What it is called: with several runs, by its run. */
   get label(): string {
-    const { curves } = this.options;
-    const parts = [...(this.several ? [this.run.name] : []), ...(curves.length > 1 || !this.several ? [this.curve.label] : [])];
-    return `${parts.join(' · ')}${this.isEval ? ' (eval)' : ''}`;
+    if (!this.several) return this.curveLabel;
+    const curve = this.options.curves.length > 1 ? ` · ${this.curve.label}` : '';
+    return `${this.run.name}${curve}${this.isEval ? ' (eval)' : ''}`;
+  }
+
+  /** What its curve is called, whichever run's it is. */
+  get curveLabel(): string {
+    return `${this.curve.label}${this.isEval ? ' (eval)' : ''}`;
+  }
+
+  /** Dashes by which a curve is told from the others of its chart, whichever run's it is. */
+  get curveDash(): readonly number[] {
+    return this.curve.style === undefined ? [] : DASHES.dotted;
   }
 
   /** True when it has a number somewhere. */
@@ -86,7 +97,15 @@ export class Line {
   }
 
   color(theme: Theme): string {
-    return this.several ? runColor(theme, this.place) : this.curve.color(theme);
+    return this.several ? runStyle(theme, this.place).color : this.curve.color(theme);
+  }
+
+  /** As a canvas takes dashes. */
+  dash(theme: Theme): readonly number[] {
+    const { style } = this.curve;
+    if (!this.several) return style === undefined ? [] : DASHES[style];
+    const { dash, dots } = runStyle(theme, this.place);
+    return style === undefined ? dash : dots;
   }
 
   setTheme(theme: Theme): void {
@@ -95,6 +114,7 @@ export class Line {
     this.#background = theme.background;
     this.datasets.forEach((dataset, i) => {
       const isThin = !this.isEval && i === 0;
+      dataset.borderDash = isThin ? [] : [...this.dash(theme)];
       dataset.borderColor = isThin ? withAlpha(color, theme.highContrast ? 0.6 : this.several ? 0.2 : 0.35) : color;
       if (!this.isEval) dataset.pointBackgroundColor = color;
       dataset.pointBorderColor = color;
@@ -111,7 +131,7 @@ export class Line {
       return;
     }
     const x = series.axis(drawing.axis);
-    const window = drawing.window(series.length);
+    const window = this.options.isExact === true ? 1 : drawing.window(series.length);
     // One row more on each side, so that lines run out of the picture instead of ending in it.
     const begin = Math.max(0, rowOf(x, drawing.shown[0]) - 1);
     const end = Math.min(series.length, rowOf(x, drawing.shown[1]) + 2);

@@ -40,6 +40,9 @@ window.addEventListener('message', ({ data }) => {
     case 'log':
       view.showLog(message);
       break;
+    case 'preview':
+      view.setPreview(message);
+      break;
     case 'empty':
       view.showEmpty(message.reason);
       break;

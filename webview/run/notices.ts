@@ -33,7 +33,8 @@ function advicesOf(status: RunStatus, kind: RunWarning['kind'], ask: Ask): HTMLE
   const live = status.state === 'running';
   const stop = createButton({ label: 'Stop', onClick: () => ask('stop') });
   const both = createButton({ label: 'Stop and Export Best', appearance: 'primary', onClick: () => ask('stop-and-export-best') });
-  const ofBest = kind === 'overfitting' ? (live && status.best?.kept === true ? [both] : bestButtons(status, ask)) : [];
+  // Once the run has ended, how it ended is told with what can be done with its best.
+  const ofBest = kind === 'overfitting' && live && status.best?.kept === true ? [both] : [];
   return [actions(...ofBest, ...(live ? [stop] : []), duplicateButton(ask))];
 }
 

@@ -1,5 +1,4 @@
 import type { EvalSeries } from '../../src/protocol/run.js';
-import type { Theme } from '../ui/theme.js';
 import { RunSeries } from './series.js';
 
 /** A run as the charts know it. */
@@ -13,9 +12,4 @@ export interface ChartRun {
 
 export function newChartRun(): ChartRun {
   return { name: '', series: new RunSeries(), evals: undefined, visible: true };
-}
-
-/** A run's colour in a panel with several, by its place. */
-export function runColor({ blue, orange, green, purple, red, yellow }: Theme, run: number): string {
-  return [blue, orange, green, purple, red, yellow][run % 6]!;
 }

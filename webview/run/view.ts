@@ -4,13 +4,16 @@ import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
-import { differencesTable } from './differences.js';
+import { ComparisonHead } from './comparison-head.js';
 import { RunHead } from './head.js';
+import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
-import { RunChips } from './run-chips.js';
+import { Notes } from './notes.js';
+import { ResultsTable } from './results-table.js';
 import { type ChartRun, newChartRun } from './runs.js';
 import { Samples } from './samples.js';
 import { boardImage } from './save-image.js';
+import { Settings } from './settings.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
 
@@ -25,15 +28,18 @@ interface Run {
 
 interface Page {
   readonly head: RunHead;
+  readonly comparison: ComparisonHead;
+  readonly results: ResultsTable;
   readonly board: ChartBoard;
   readonly toolbar: ChartToolbar;
-  readonly chips: RunChips;
+  readonly legend: RunLegend;
   readonly note: HTMLElement;
-  readonly differences: HTMLElement;
+  /** What is of one run alone. */
+  readonly single: readonly HTMLElement[];
   readonly samples: Samples;
   readonly log: LogTail;
-  readonly settings: HTMLElement;
-  readonly device: HTMLElement;
+  readonly settings: Settings;
+  readonly notes: Notes;
 }
 
 const GESTURES = 'Drag to zoom, Shift and drag to move along, double click to show all. With the keyboard: arrows, +, −, 0.';
@@ -45,10 +51,16 @@ export class RunView {
   readonly #ask: (request: PanelRequest) => void;
   #runs: Run[] = [];
   #differences: Message<'runs'>['differences'] = [];
+  #missing: readonly string[] = [];
   #page: Page | undefined;
   #frame: number | undefined;
   #curvesChanged = false;
   #runsChanged = false;
+  #isPreview = false;
+  /** Whether the pointer is on the charts, which must not move under it. */
+  #isPointed = false;
+  /** Whose page it is: another run gets a new one. */
+  #folder = '';
 
   constructor(root: HTMLElement, post: (message: PanelMessage) => void) {
     this.#root = root;
@@ -71,7 +83,8 @@ export class RunView {
     return folders.length === this.#runs.length ? folders : [];
   }
 
-  setRuns({ count, differences }: Message<'runs'>): void {
+  setRuns({ count, differences, missing }: Message<'runs'>): void {
+    this.#missing = missing;
     this.#runs = Array.from({ length: count }, () => ({ chart: newChartRun(), header: undefined, status: undefined }));
     this.#differences = differences;
     this.#runsChanged = true;
@@ -82,17 +95,24 @@ export class RunView {
     if (known === undefined) return;
     known.header = header;
     known.chart.name = header.name;
-    if (this.#page === undefined) {
-      this.#page = this.#createPage();
+    if (run === 0 && header.folder !== this.#folder) {
+      this.#folder = header.folder;
+      this.#page?.board.dispose();
+      this.#page = undefined;
     }
+    this.#page ??= this.#createPage();
     this.#runsChanged = true;
     this.#schedule();
+  }
+
+  setPreview({ preview }: Message<'preview'>): void {
+    this.#isPreview = preview;
+    this.#page?.head.setPreview(preview);
   }
 
   setStatus({ run, status }: Message<'status'>): void {
     const known = this.#runs[run];
     if (known === undefined) return;
-    if (run > 0 && known.status?.state !== status.state) this.#runsChanged = true;
     known.status = status;
     this.#schedule();
   }
@@ -123,7 +143,9 @@ export class RunView {
   }
 
   showEmpty(reason: string): void {
+    this.#page?.board.dispose();
     this.#page = undefined;
+    this.#folder = '';
     this.#runs = [];
     this.#root.replaceChildren(
       element(
@@ -155,15 +177,11 @@ export class RunView {
     if (this.#runsChanged) {
       this.#runsChanged = false;
       page.head.setHeader(first.header);
-      page.settings.replaceChildren(
-        ...first.header.settings.flatMap(([label, value]) => [element('dt', {}, label), element('dd', {}, value)]),
-      );
+      page.settings.show(first.header);
+      page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
-      const statuses = this.#runs.map(({ status }) => status);
-      page.chips.draw(charts, statuses, readTheme());
-      page.differences.replaceChildren(
-        ...(charts.length > 1 ? [differencesTable(charts.map(({ name }) => name), this.#differences)] : []),
-      );
+      page.legend.draw(charts, readTheme());
+      for (const part of page.single) part.hidden = charts.length > 1;
     } else if (this.#curvesChanged) {
       page.board.changed();
     }
@@ -172,9 +190,12 @@ export class RunView {
       this.#note(page);
       markFirstPaint();
     }
+    page.comparison.draw(this.#runs);
+    const results = this.#runs.map(({ chart, status }) => ({ name: chart.name, status }));
+    page.results.draw(results, this.#differences, this.#missing, readTheme());
     if (first.status !== undefined) {
-      page.head.draw(first.status);
-      setText(page.device, first.status.device ?? '');
+      page.head.draw(first.status, this.#isPointed);
+      page.settings.showDevice(first.status.device);
     }
   }
 
@@ -188,43 +209,56 @@ export class RunView {
   }
 
   #createPage(): Page {
-    const head = new RunHead(this.#ask);
+    const notes = new Notes(this.#post);
+    const head = new RunHead(this.#ask, () => notes.edit());
+    head.setPreview(this.#isPreview);
     const board = new ChartBoard(readTheme(), ({ zoomed }) => this.#page?.toolbar.setZoomed(zoomed !== undefined));
     const toolbar = new ChartToolbar(board, this.#ask, () => void this.#saveImage());
     toolbar.setZoomed(false);
     toolbar.root.addEventListener('change', () => this.#page !== undefined && this.#note(this.#page));
-    const chips = new RunChips(
+    const legend = new RunLegend(
       () => board.changed(),
       (run) => this.#post({ type: 'remove-run', run }),
     );
+    const samples = new Samples();
+    const log = new LogTail(this.#ask);
+    const settings = new Settings(this.#ask);
+    board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
+    board.root.addEventListener('pointerleave', () => {
+      this.#isPointed = false;
+      this.#schedule();
+    });
+    const below = element(
+      'div',
+      { class: 'single' },
+      notes.root,
+      samples.root,
+      log.root,
+      settings.root,
+    );
     const page: Page = {
       head,
+      comparison: new ComparisonHead(),
+      results: new ResultsTable(),
       board,
       toolbar,
-      chips,
+      legend,
       note: element('p', { class: 'note' }),
-      differences: element('div', { class: 'differences' }),
-      samples: new Samples(),
-      log: new LogTail(this.#ask),
-      settings: element('dl', { class: 'settings' }),
-      device: element('span'),
+      single: [head.root, below],
+      samples,
+      log,
+      settings,
+      notes,
     };
     this.#root.replaceChildren(
-      ...head.parts,
+      head.root,
+      page.comparison.root,
+      page.results.root,
       toolbar.root,
-      chips.root,
+      legend.root,
       board.root,
       page.note,
-      page.differences,
-      page.samples.root,
-      page.log.root,
-      element(
-        'details',
-        {},
-        element('summary', {}, 'Settings'),
-        element('p', { class: 'device' }, page.device),
-        page.settings,
-      ),
+      below,
     );
     return page;
   }
@@ -238,7 +272,10 @@ export class RunView {
     const note =
       `Wishbone · ${header.datasetName} · ${header.modelName} · ` +
       `${device === null ? '' : `${device} · `}${new Date().toISOString().slice(0, 10)}`;
-    const png = await boardImage(this.#page.board, readTheme(), names.join(', '), note);
-    this.#post({ type: 'save-image', name: names.join('-'), png });
+    const isSingle = names.length === 1;
+    const title = isSingle ? names[0]! : `Comparison of ${names.length} runs`;
+    const runs = isSingle ? [] : this.#runs.flatMap(({ chart }, place) => (chart.visible ? [{ name: chart.name, place }] : []));
+    const png = await boardImage(this.#page.board, readTheme(), title, runs, note);
+    this.#post({ type: 'save-image', name: isSingle ? names[0]! : `comparison-of-${names.length}`, png });
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,13 @@ namespace wishbone {
 
 /// Owns a block of device memory; freed through the deleter its backend set.
 using Buffer = std::shared_ptr<void>;
+
+/// A stretch of device memory of at most `upload_part_bytes`, and who writes what is to go there.
+struct UploadPart {
+    Tensor to;
+    std::function<void(std::span<std::byte>)> write;
+};
+inline constexpr std::size_t upload_part_bytes = std::size_t{8} << 20;
 
 /// What attention needs to know of one bin, prepared once per bin (tile lists, tree roots) for heads of one
 /// shape. Each backend derives its own.
@@ -88,6 +96,9 @@ class Backend {
 
     virtual Buffer allocate(std::size_t bytes) = 0;        ///< throws Error(out_of_memory)
     virtual void upload(Tensor to, const void* from) = 0;  ///< `from` may go when the call returns
+    /// Has the parts written by several threads at once, into memory of the backend, each going to the device while others
+    /// are written. All are there when the call returns; what a `write` throws is thrown.
+    virtual void upload_parts(std::span<const UploadPart> parts) = 0;
     virtual void download(void* to, Tensor from) = 0;
     virtual void copy(Tensor to,
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both

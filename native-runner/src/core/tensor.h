@@ -48,6 +48,9 @@ struct Tensor {
         return part;
     }
 
+    /// All elements as one dimension.
+    Tensor flattened() const { return {data, dtype, {size()}}; }
+
     /// Null for an empty tensor, which has no dtype of its own.
     template <typename T>
     T* as() const {

@@ -9,6 +9,7 @@
 #include "io/lora_fields.h"
 #include "io/model_export.h"
 #include "io/model_weights.h"
+#include "io/tensor_upload.h"
 #include "model/parameters.h"
 
 namespace wishbone {
@@ -130,12 +131,10 @@ AdapterWeights::AdapterWeights(const std::filesystem::path& folder, const std::v
 }
 
 void AdapterWeights::load(Backend& backend, const NamedTensors& adapter) const {
-    std::vector<float> values;
-    for (const NamedTensor& parameter : adapter.named()) {
-        values.resize(static_cast<std::size_t>(parameter.tensor.size()));
-        to_float(file_.tensors().at(prefix + parameter.name), values);
-        upload_floats(backend, parameter.tensor, values);
-    }
+    std::vector<TensorUpload> uploads;
+    for (const NamedTensor& parameter : adapter.named())
+        uploads.push_back({parameter.tensor, &file_.tensors().at(prefix + parameter.name)});
+    upload_tensors(backend, uploads);
 }
 
 void export_adapter(const std::filesystem::path& folder, const std::filesystem::path& base_model,

@@ -11,6 +11,7 @@
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "io/model_weights.h"
+#include "io/tensor_upload.h"
 
 namespace wishbone {
 
@@ -123,7 +124,7 @@ void write_parameters(const std::filesystem::path& file, Backend& backend,
 void read_parameters(const std::filesystem::path& file, Backend& backend,
                      const std::vector<Prefixed>& sets) {
     const SafetensorsFile tensors(file);
-    std::vector<float> values;
+    std::vector<TensorUpload> uploads;
     for (const auto& [prefix, parameters] : sets) {
         for (const NamedTensor& parameter : parameters->named()) {
             const std::string name = prefix + parameter.name;
@@ -132,11 +133,10 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
                 throw bad_input("A tensor has another shape or dtype than the run's model",
                                 file.string() + ": " + name,
                                 "Use the files of this run, or start a new run.");
-            values.resize(static_cast<std::size_t>(parameter.tensor.size()));
-            to_float(tensor, values);
-            upload_floats(backend, parameter.tensor, values);
+            uploads.push_back({parameter.tensor, &tensor});
         }
     }
+    upload_tensors(backend, uploads);
 }
 
 void copy_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& source) {

@@ -1,14 +1,14 @@
 #include "io/model_weights.h"
 
 #include <algorithm>
-#include <atomic>
 #include <set>
-#include <thread>
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "core/workers.h"
 #include "io/half.h"
 #include "io/json.h"
+#include "io/tensor_upload.h"
 
 namespace wishbone {
 
@@ -111,21 +111,26 @@ void ModelWeights::check(const ModelConfig& config) const {
 }
 
 void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const {
-    std::vector<float> values;
-    for (const NamedTensor& parameter : parameters.named()) {
-        read(parameter.name, values);
-        if (static_cast<std::int64_t>(values.size()) != parameter.tensor.size())
-            throw Error(ExitCode::internal, "The model and its file disagree", parameter.name, "Report this.");
-        upload_floats(backend, parameter.tensor, values);
-    }
+    std::vector<TensorUpload> uploads;
+    for (const NamedTensor& parameter : parameters.named()) uploads.push_back({parameter.tensor, &at(parameter.name)});
+    upload_tensors(backend, uploads);
 }
 
-void ModelWeights::read(const std::string& name, std::vector<float>& values) const {
+bool ModelWeights::all_are(FileDType dtype, const NamedTensors& parameters) const {
+    return std::ranges::all_of(parameters.named(), [&](const auto& parameter) { return at(parameter.name).dtype == dtype; });
+}
+
+const FileTensor& ModelWeights::at(const std::string& name) const {
     const auto found = tensors_.find(name);
     if (found == tensors_.end())
         throw Error(ExitCode::internal, "The model and its file disagree", name, "Report this.");
-    values.resize(static_cast<std::size_t>(found->second->size()));
-    to_float(*found->second, values);
+    return *found->second;
+}
+
+void ModelWeights::read(const std::string& name, std::vector<float>& values) const {
+    const FileTensor& tensor = at(name);
+    values.resize(static_cast<std::size_t>(tensor.size()));
+    to_float(tensor, values);
 }
 
 std::string ModelWeights::content_sha256() const {
@@ -142,35 +147,16 @@ std::string ModelWeights::content_sha256() const {
         for (std::size_t begin = 0; begin < tensor->bytes; begin += piece)
             pieces.push_back({{tensor->data + begin, std::min(piece, tensor->bytes - begin)}, {}});
     }
-    std::atomic<std::size_t> next = 0;
-    const auto work = [&] {
-        for (std::size_t i = next++; i < pieces.size(); i = next++) {
+    TaskNumbers numbers(pieces.size());
+    work_together(std::min(cores(), pieces.size()), numbers, [&] {
+        while (const auto i = numbers.next()) {
             Sha256 hash;
-            hash.update(pieces[i].data);
-            pieces[i].sha256 = hash.hex();
+            hash.update(pieces[*i].data);
+            pieces[*i].sha256 = hash.hex();
         }
-    };
-    {
-        std::vector<std::jthread> threads;
-        const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
-        while (threads.size() + 1 < std::min(cores, pieces.size())) threads.emplace_back(work);
-        work();
-    }
+    });
     for (const Piece& done : pieces) add(done.sha256);
     return all.hex();
-}
-
-void upload_floats(Backend& backend, Tensor to, std::span<const float> from) {
-    std::vector<std::uint16_t> bits;
-    if (to.dtype == DType::f32) {
-        backend.upload(to, from.data());
-    } else {
-        bits.resize(from.size());
-        std::ranges::transform(from, bits.begin(), float_to_bfloat16);
-        backend.upload(to, bits.data());
-    }
-    // Both sources must outlive an upload that runs asynchronously.
-    backend.synchronize();
 }
 
 void download_floats(Backend& backend, std::span<float> to, Tensor from) {

@@ -20,8 +20,11 @@ class ModelWeights {
   public:
     ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
 
-    /// Converts and uploads all of them.
+    /// Converts and uploads all of them (tensor_upload.h).
     void load(Backend& backend, const NamedTensors& parameters) const;
+
+    /// Whether the files hold all of these parameters in this dtype: then one that has it was loaded without a loss.
+    bool all_are(FileDType dtype, const NamedTensors& parameters) const;
 
     /// One tensor by its Hugging Face name, converted to float.
     void read(const std::string& name, std::vector<float>& values) const;
@@ -30,6 +33,7 @@ class ModelWeights {
     std::string content_sha256() const;
 
   private:
+    const FileTensor& at(const std::string& name) const;
     void open(const std::filesystem::path& folder);
     void check(const ModelConfig& config) const;
 
@@ -39,8 +43,6 @@ class ModelWeights {
     std::string where_;
 };
 
-/// Uploads host floats, converting to the tensor's dtype (f32 or bf16).
-void upload_floats(Backend& backend, Tensor to, std::span<const float> from);
 /// Downloads an f32 or bf16 tensor as floats.
 void download_floats(Backend& backend, std::span<float> to, Tensor from);
 

@@ -28,6 +28,8 @@ void check_description(JsonFields& fields, RunConfig& config) {
         dataset.integer("pairs", 0, most);
         dataset.any("names");
         dataset.any("files");
+        dataset.any("left_out");
+        dataset.any("unread_columns");
         dataset.no_others();
     }
     JsonFields plan = fields.object("plan");
@@ -38,6 +40,7 @@ void check_description(JsonFields& fields, RunConfig& config) {
     plan.number("eval_fraction", 0, 1, 0);
     plan.text("columns", "");
     plan.text("chat_template", "model");
+    plan.text("on_bad_row", "stop");
     plan.text("sharing");
     plan.integer("capacity", 1, most);
     plan.integer("batch_size", 1, most);

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "core/file_descriptor.h"
 
 namespace wishbone {
 
@@ -24,7 +27,13 @@ struct FileTensor {
     std::vector<std::int64_t> shape;
     const std::byte* data;  ///< inside the mapping
     std::size_t bytes;
+    std::shared_ptr<const FileDescriptor> file;
+    std::string path;             ///< of the file, for errors
+    std::uint64_t offset = 0;     ///< of the data in the file
     std::int64_t size() const;
+    /// Bytes from `begin` on, as many as `to` takes, by a call of the system instead of through the mapping: faster for
+    /// large parts, and a file that was cut off since it was opened is an Error(bad_input). From any thread.
+    void read(std::size_t begin, std::span<std::byte> to) const;
 };
 
 /// A memory-mapped safetensors file. The header is checked against the file's size before anything is read:

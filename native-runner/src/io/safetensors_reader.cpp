@@ -70,7 +70,7 @@ Entry read_entry(const nlohmann::json& fields, const std::string& where, std::ui
 
     const auto shape = fields.find("shape");
     if (shape == fields.end() || !shape->is_array()) throw bad_input("A tensor has no shape", where, damaged);
-    Entry entry{{known->dtype, dtype_name, {}, nullptr, 0}, 0, 0};
+    Entry entry{{known->dtype, dtype_name, {}, nullptr, 0, nullptr, {}}, 0, 0};
     std::uint64_t bytes = known->bytes;
     for (const auto& dim : *shape) {
         const std::uint64_t size = unsigned_number(dim, where);
@@ -124,9 +124,28 @@ std::int64_t FileTensor::size() const {
     return n;
 }
 
+void FileTensor::read(std::size_t begin, std::span<std::byte> to) const {
+    // Linux reads at most 2 GiB - 4 KiB a call.
+    constexpr std::size_t most = std::size_t{1} << 30;
+    for (std::size_t done = 0; done < to.size();) {
+        const ssize_t got = ::pread(file->get(), to.data() + done, std::min(most, to.size() - done),
+                                    static_cast<off_t>(offset + begin + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0)
+            throw bad_input(std::string("Cannot read the file: ") + std::strerror(errno), path,
+                            "Check the disk, then try again.");
+        if (got == 0)
+            throw bad_input("The file was cut off while it was read", path,
+                            "Leave it alone while it is in use; write or download it again.");
+        done += static_cast<std::size_t>(got);
+    }
+}
+
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file) {
     const std::string name = file.string();
-    const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto descriptor =
+        std::make_shared<const FileDescriptor>(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const FileDescriptor& fd = *descriptor;
     if (!fd)
         throw bad_input(std::string("Cannot open the file: ") + std::strerror(errno), name,
                         "Check the path and that you may read it.");
@@ -146,6 +165,11 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file
     // From here a moved-from holder frees the mapping if a check throws.
     SafetensorsFile mapped(std::exchange(mapping, nullptr), file_bytes, file);
     mapped.read_header();
+    for (auto& [key, tensor] : mapped.tensors_) {
+        tensor.file = descriptor;
+        tensor.path = name;
+        tensor.offset = static_cast<std::uint64_t>(tensor.data - static_cast<const std::byte*>(mapped.mapping_));
+    }
     *this = std::move(mapped);
 }
 

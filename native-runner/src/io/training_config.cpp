@@ -102,7 +102,7 @@ void read_optimizer(JsonFields& fields, TrainingOptions& options) {
                                                 {"cosine", Schedule::cosine},
                                                 {"warmup_stable_decay", Schedule::warmup_stable_decay}});
     options.warmup_ratio = fields.number("warmup_ratio", 0, 1);
-    options.warmup_steps = fields.integer("warmup_steps", 0, most, 0);
+    options.warmup_steps = fields.integer("warmup_steps", -1, most, -1);
     options.decay_steps = fields.integer("num_decay_steps", 0, most, 0);
     options.decay_type = fields.choice<DecayType>("decay_type",
                                                   {{"linear", DecayType::linear},

@@ -32,8 +32,10 @@ struct TrainingOptions {
     double learning_rate = 1e-6;
     Schedule schedule = Schedule::linear;
     double warmup_ratio = 0.1;
-    std::int64_t warmup_steps = 0;  ///< above 0 it counts instead of the ratio
-    std::int64_t decay_steps = 0;   ///< warmup_stable_decay: steps of the fall
+    /// Above 0 it counts instead of the ratio. Run folders without warm-up say 0 steps and a ratio of 0: in older ones 0
+    /// steps stand beside a ratio that counts.
+    std::int64_t warmup_steps = -1;
+    std::int64_t decay_steps = 0;  ///< warmup_stable_decay: steps of the fall
     DecayType decay_type = DecayType::cosine;
     double min_lr_ratio = 0;  ///< warmup_stable_decay: where the fall ends, as a fraction of learning_rate
     double weight_decay = 0.0;

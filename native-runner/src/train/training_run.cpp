@@ -180,8 +180,8 @@ class TrainingRun {
             else
                 initialise(*backend_, trainer_->master(), config_.seed);
             trainer_->master_changed();
-        } else if (&trainer_->master() != &*policy_) {
-            // A file may hold more digits than the policy's dtype.
+        } else if (&trainer_->master() != &*policy_ && !weights.all_are(FileDType::bf16, *policy_)) {
+            // The trainer copied the policy, but the files hold more digits than its dtype.
             weights.load(*backend_, trainer_->master());
         }
         reference_.emplace(config_, model_config_, longest(), *backend_, *trainer_);

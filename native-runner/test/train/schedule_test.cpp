@@ -29,6 +29,12 @@ TEST_CASE("schedules: values of transformers' get_*_schedule_with_warmup") {
 
     options.warmup_ratio = 0;
     CHECK(rate(Schedule::linear, 0) == 1);
+    options.warmup_steps = 0;
+    CHECK(rate(Schedule::linear, 0) == 1);
+    options.warmup_steps = 3;
+    options.warmup_ratio = 0.9;
+    CHECK(rate(Schedule::linear, 3) == 1);
+    options.warmup_steps = -1;
     options.warmup_ratio = 1;
     CHECK(rate(Schedule::linear, 19) == 0.95);
     options.warmup_ratio = 0.1;

@@ -124,7 +124,7 @@ TEST_CASE("the step's gradient agrees with central differences of the loss") {
                 value = static_cast<float>(start[i] + distance * gradient[i] / norm);
                 ++i;
             }
-            upload_floats(*run.backend, parameter.tensor, moved);
+            run.backend->upload(parameter.tensor, moved.data());
         }
         return run.trainer.loss_and_gradient(plan, 1).mean.loss;
     };

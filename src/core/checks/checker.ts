@@ -101,6 +101,10 @@ export function reportOn({ text, slices, texts, checks }: CheckedRows, around: S
   const endsEarly = checks.length < spans.length || checks.at(-1)?.isJson === false;
   const first = lines.range(lines.lineSpan(spans[0]?.start ?? 0, text));
   const ofFile = comparer.findings.map((finding): Problem => ({ ...finding, range: first, row: undefined }));
+  for (const { row, span, ...finding } of comparer.leftOut) {
+    const { start } = spans[row] as Span;
+    ofFile.push({ ...finding, range: lines.range({ start: start + span.start, end: start + span.end }), row: undefined, at: row });
+  }
   if (slices.fault !== undefined && !(endsEarly && !slices.onOwnLines)) {
     ofFile.push({
       check: 'malformed-row',

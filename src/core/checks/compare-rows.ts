@@ -1,5 +1,6 @@
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import type { PromptIndex } from './leakage.js';
+import { LeftOutColumns, type PlacedFinding } from './left-out-columns.js';
 import { LengthBias } from './length-bias.js';
 import { FieldLocator } from './locate.js';
 import type { PairFacts } from './pair-facts.js';
@@ -34,6 +35,7 @@ export class RowComparer {
   private readonly lines: number[] = [];
   private readonly bias = new LengthBias();
   private readonly balance = new SourceBalance();
+  private readonly columns = new LeftOutColumns();
   private firstKind: { kind: RowCheck['kind']; line: number } | undefined;
   private first: { form: DatasetForm; line: number } | undefined;
   /** Pairs of the rows so far that can be trained on. */
@@ -64,6 +66,7 @@ export class RowComparer {
       if (kind !== this.firstKind.kind) return [otherKind(check, kind, this.firstKind)];
     }
     this.pairs += check.pairs;
+    if (check.columns !== undefined) this.columns.add(row, check.columns, text, check.opening);
     const [lead] = facts;
     if (lead === undefined) return own;
     const earlier = facts.map((fact) => this.byKey.get(keyOf(fact)) ?? row);
@@ -84,6 +87,11 @@ export class RowComparer {
   get findings(): Finding[] {
     const { finding } = this.bias;
     return [...(finding === undefined ? [] : [finding]), ...this.balance.findings(this.bias)];
+  }
+
+  /** What the rows so far leave out. */
+  get leftOut(): PlacedFinding[] {
+    return this.columns.findings;
   }
 
   get sources(): SourceCount[] {

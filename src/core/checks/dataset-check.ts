@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { DatasetSource } from '../dataset/index.js';
+import type { DatasetSource, Remedy } from '../dataset/index.js';
 import { mapColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
 import { formColumns } from '../dataset/forms.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
+import { isWanted } from '../dataset/unread-columns.js';
 import { ExitCode, WishboneError } from '../errors.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
@@ -13,7 +14,7 @@ import { PreferenceChecker, reportOn } from './checker.js';
 import { checkFile } from './file-checker.js';
 import { OtherFiles } from './service/other-files.js';
 import { TokenizerShelf, TokenSource } from './service/token-source.js';
-import { checkSeverities, type CheckName, type FileSummary, type Problem, type Severity } from './types.js';
+import { checkSeverities, type CheckName, type FileSummary, type Problem, type RowsByCheck, type Severity } from './types.js';
 
 /** A problem where a terminal or a script can point at it. */
 export interface PlacedProblem {
@@ -25,8 +26,12 @@ export interface PlacedProblem {
   readonly line?: number;
   /** From 1, in UTF-16 units, as editors count. */
   readonly column?: number;
-  /** From 1; undefined for what the file as a whole tells. */
+  /** From 1; undefined for what the file as a whole tells, but for a place in a file without lines. */
   readonly row?: number;
+  /** It is about the file, and the place the first that has it. */
+  readonly isOfFile?: true;
+  /** Values of the option `columns` that put it right. */
+  readonly remedies?: readonly Remedy[];
 }
 
 /** Everything the checks find in one file of a dataset. */
@@ -86,16 +91,19 @@ async function ofRows(
   options: DatasetCheckOptions,
 ): Promise<DatasetCheck> {
   const lines: string[] = [];
+  /** The number of each row that could be read. */
+  const numbers: number[] = [];
   const unreadable: PlacedProblem[] = [];
   const pace = new Pace(options);
   const used = [...formColumns, ...Object.values(columns ?? {}).filter((column) => column !== null)];
   const { isParquet } = bytes;
   let size = 0;
-  for await (const row of readRows(bytes, { used, needed: [] })) {
+  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted })) {
     const { row: number, line = number + 1 } = row;
     if ('error' in row) {
       const { what, advice } = row.error;
-      unreadable.push({ check: 'malformed-row', severity: 'error', what, advice, row: number + 1, ...(isParquet ? {} : { line }) });
+      const check = what.startsWith('not UTF-8') ? 'invalid-utf8' : 'malformed-row';
+      unreadable.push({ check, severity: 'error', what, advice, row: number + 1, ...(isParquet ? {} : { line }) });
     } else {
       const value = columns === undefined || !isFields(row.value) ? row.value : mapColumns(row.value, columns);
       const text = JSON.stringify(value);
@@ -103,6 +111,7 @@ async function ofRows(
       if (size > MOST_BYTES) throw tooLarge(file);
       while (lines.length < line - 1) lines.push('');
       lines.push(text);
+      numbers.push(number);
     }
     await pace.item(() => ({ phase: 'check', done: bytes.bytesRead, total: bytes.size }));
   }
@@ -111,13 +120,16 @@ async function ofRows(
   const found = report.problems.map((problem): PlacedProblem => {
     const line = problem.range.start.line + 1;
     const placed = facts(problem);
-    if (!isParquet) return { ...placed, ...(problem.row === undefined ? {} : { line }) };
+    const shown = problem.row ?? problem.at;
+    if (shown === undefined) return placed;
+    const row = (numbers[shown] as number) + 1;
+    if (!isParquet) return { ...placed, line, ...(problem.row === undefined ? {} : { row }) };
     // Rows of such a file have no lines; each stood on the line of its number here.
     const what = problem.earlier === undefined ? placed.what : placed.what.replace(/\bline (\d+)/, 'row $1');
-    return { ...placed, what, ...(problem.row === undefined ? {} : { row: line }) };
+    return { ...placed, what, row };
   });
   const counts = { ...report.counts };
-  if (unreadable.length > 0) counts['malformed-row'] = (counts['malformed-row'] ?? 0) + unreadable.length;
+  for (const { check } of unreadable) counts[check] = (counts[check] ?? 0) + 1;
   const at = ({ line, row }: PlacedProblem): number => line ?? row ?? 0;
   const problems = [...unreadable, ...found].sort((a, b) => at(a) - at(b));
   return { ...report, file, counts, rows: report.rows + unreadable.length, problems };
@@ -169,8 +181,21 @@ async function streamed(file: string, { model, evalFiles, signal, onProgress }: 
   throw new Error('a check ends with a report');
 }
 
-function facts({ check, what, advice }: Problem): Pick<PlacedProblem, 'check' | 'severity' | 'what' | 'advice'> {
-  return { check, severity: checkSeverities[check], what, advice };
+function facts({ check, what, advice, at, remedies }: Problem): Omit<PlacedProblem, 'line' | 'column' | 'row'> {
+  const more = { ...(at === undefined ? {} : { isOfFile: true as const }), ...(remedies ? { remedies } : {}) };
+  return { check, severity: checkSeverities[check], what, advice, ...more };
+}
+
+/** The rows, from 0 and ascending, that each check has found something in which is a reason to part with a row. */
+export function rowsOf({ problems }: Pick<DatasetCheck, 'problems'>): RowsByCheck {
+  const rows = new Map<CheckName, Set<number>>();
+  for (const { check, severity, row, isOfFile } of problems) {
+    if (severity === 'information' || row === undefined || isOfFile) continue;
+    const known = rows.get(check);
+    if (known) known.add(row - 1);
+    else rows.set(check, new Set([row - 1]));
+  }
+  return Object.fromEntries([...rows].map(([check, all]) => [check, Uint32Array.from(all).sort()])) as RowsByCheck;
 }
 
 function tooLarge(file: string): WishboneError {

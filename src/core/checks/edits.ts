@@ -1,16 +1,25 @@
 import type { Span } from './types.js';
 
 /**
- * What to delete so that a row is gone and its file as well-formed as before: with the row goes the separator after it,
- * or for the last row the one before it.
+ * What to delete so that rows are gone and their file as well-formed as before: with a row goes the separator after it, or
+ * for the last ones the one before them. Stretches that do not touch, in the order of the text.
  *
  * @param spanOf where a row's JSON begins and ends; undefined for one that is not there
+ * @param rows their numbers, ascending
  */
-export function rowDeletion(spanOf: (row: number) => Span | undefined, row: number): Span {
-  const span = spanOf(row) as Span;
-  const next = spanOf(row + 1);
-  if (next !== undefined) return { start: span.start, end: next.start };
-  return { start: spanOf(row - 1)?.end ?? span.start, end: span.end };
+export function rowsDeletion(spanOf: (row: number) => Span | undefined, rows: ArrayLike<number>): Span[] {
+  const deletions: Span[] = [];
+  for (let at = 0, next = 0; at < rows.length; at = next) {
+    const first = rows[at] as number;
+    while (next < rows.length && rows[next] === first + (next - at)) next++;
+    const last = first + (next - at) - 1;
+    const { start } = spanOf(first) as Span;
+    const after = spanOf(last + 1);
+    // Without a row behind them, the separator before them goes.
+    if (after !== undefined) deletions.push({ start, end: after.start });
+    else deletions.push({ start: spanOf(first - 1)?.end ?? start, end: (spanOf(last) as Span).end });
+  }
+  return deletions;
 }
 
 /** A row's JSON text on one line, its values written exactly as they were. */

@@ -51,13 +51,21 @@ export async function* checkFile(
       return { ...finding, range: { start, end: { line: 0, character: 1 } }, row: undefined };
     });
     const { more, problems, counts } = list;
+    for (const { row, span, ...finding } of comparer.leftOut) {
+      const [line, indent] = [comparer.lineOf(row), indents.get(row) ?? 0];
+      const range = { start: { line, character: indent + span.start }, end: { line, character: indent + span.end } };
+      ofFile.push({ ...finding, range, row: undefined, at: row });
+    }
     return { form, pairs, sources, counts, rows, bytes, isDone, problems: [...(more ? [more] : []), ...ofFile, ...problems] };
   };
+  /** Of the rows that do not begin their line. */
+  const indents = new Map<number, number>();
   let wait = firstReport;
   let reportAt = performance.now() + wait;
   let pauseAt = performance.now() + sliceOfTime;
   for await (const { text, line, indent, isUtf8, end } of fileLines(file, signal)) {
     const check = checkRow(text);
+    if (indent > 0) indents.set(rows, indent);
     const found = comparer.add({ check, text, line, more: isUtf8 ? [] : [invalidUtf8(text)] });
     bytes = end;
     for (const problem of found) {

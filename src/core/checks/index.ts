@@ -1,4 +1,6 @@
-export { rowAsLine, rowDeletion, sideFileName } from './edits.js';
+export { rowAsLine, rowsDeletion, sideFileName } from './edits.js';
+export { writeCleanedCopy, type CleanedCopy } from './cleaned-copy.js';
+export { checkDataset, type DatasetCheck, type PlacedProblem, rowsOf } from './dataset-check.js';
 export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';
@@ -13,6 +15,7 @@ export {
   type Problem,
   type ProblemCounts,
   type Range,
+  type RowsByCheck,
   type Severity,
   type SourceCount,
   type Span,

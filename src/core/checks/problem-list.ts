@@ -1,4 +1,4 @@
-import { checkSeverities, type CheckName, type Problem, type ProblemCounts, type Severity } from './types.js';
+import { checkSeverities, type CheckName, type Problem, type ProblemCounts, type RowsByCheck, type Severity } from './types.js';
 
 /** VS Code lists a thousand problems of one file and no more; one place is left for the word on those left out. */
 export const mostProblems = 999;
@@ -9,6 +9,7 @@ const order: readonly Severity[] = ['error', 'warning', 'information'];
 export class ProblemList {
   private readonly bySeverity: Readonly<Record<Severity, Problem[]>> = { error: [], warning: [], information: [] };
   private readonly countByCheck: Partial<Record<CheckName, number>> = {};
+  private readonly rowsByCheck = new Map<CheckName, Set<number>>();
   private listed = 0;
   private all = 0;
 
@@ -19,6 +20,7 @@ export class ProblemList {
     const severity = checkSeverities[problem.check];
     this.countByCheck[problem.check] = (this.countByCheck[problem.check] ?? 0) + 1;
     this.all++;
+    if (problem.row !== undefined && severity !== 'information') this.addRow(problem.check, problem.row);
     if (this.listed === this.most) {
       const lighter = order.slice(order.indexOf(severity) + 1).filter((other) => this.bySeverity[other].length > 0);
       const last = lighter.at(-1);
@@ -33,6 +35,19 @@ export class ProblemList {
 
   get counts(): ProblemCounts {
     return { ...this.countByCheck };
+  }
+
+  /** The rows that each check has found something in, listed or not; what is only worth knowing is no reason to part with one. */
+  get rows(): RowsByCheck {
+    return Object.fromEntries(
+      [...this.rowsByCheck].map(([check, rows]) => [check, Uint32Array.from(rows).sort()]),
+    ) as RowsByCheck;
+  }
+
+  private addRow(check: CheckName, row: number): void {
+    const rows = this.rowsByCheck.get(check);
+    if (rows) rows.add(row);
+    else this.rowsByCheck.set(check, new Set([row]));
   }
 
   /** In the order of the text, which is that of adding within one line. */

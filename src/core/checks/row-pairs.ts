@@ -1,6 +1,7 @@
 import { FieldError, isFields, RowReader, type Fields } from '../dataset/fields.js';
 import { detectForm, readForm } from '../dataset/forms.js';
 import type { DatasetForm, MessagePair, TextPair } from '../dataset/index.js';
+import { refuseMedia } from '../dataset/media.js';
 import type { ResponsePlaces } from '../dataset/responses.js';
 
 /** The pairs that a row makes. */
@@ -22,7 +23,9 @@ export function readRow(text: string): ReadRow | undefined {
   const form = isFields(fields) ? detectForm(fields) : undefined;
   if (!isFields(fields) || form === undefined) return undefined;
   try {
-    const { pairs, places } = readForm(form, new RowReader('', fields), { pairing: 'all', minMargin: 0 });
+    const reader = new RowReader('', fields);
+    const { pairs, places } = readForm(form, reader, { pairing: 'all', minMargin: 0 });
+    refuseMedia(reader, fields);
     return { form, fields, pairs, places };
   } catch (error) {
     if (error instanceof FieldError) return undefined;

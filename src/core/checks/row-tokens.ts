@@ -17,6 +17,8 @@ export interface PairTokens extends PairLengths, PairCost {
 /** A row in tokens: a pair, or the several it makes. Pairs that would be skipped are left out. */
 export interface RowTokens {
   readonly pairs: readonly PairTokens[];
+  /** Tokens of its longest sequence, uncut, those of pairs that would be skipped included. */
+  readonly longest: number;
   readonly problems: readonly RowProblem[];
 }
 
@@ -61,6 +63,7 @@ export class RowTokenizer {
     const locator = new FieldLocator(text);
     const pairs: PairTokens[] = [];
     const problems = new Map<string, RowProblem>();
+    let longest = 0;
     for (const [index, pair] of read.pairs.slice(0, mostPairs).entries()) {
       const placed = placeTexts(read.form, read.fields, pair, read.places?.[index]);
       const where = {
@@ -68,23 +71,24 @@ export class RowTokenizer {
         chosen: placed?.chosen.path ?? '',
         rejected: placed?.rejected.path ?? '',
       };
-      const { tokens, found } = this.pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
+      const { tokens, found, length } = this.pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
       if (tokens !== undefined) pairs.push(tokens);
+      longest = Math.max(longest, length);
       for (const { side, ...finding } of found) {
         const span = where[side] === '' ? { start: 0, end: Math.min(1, text.length) } : locator.value(where[side]);
         problems.set(`${finding.check} ${span.start}`, { ...finding, span });
       }
     }
-    return { pairs, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
+    return { pairs, longest, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
   }
 
   private pair(
     pair: TextPair | MessagePair,
     maxLength: number,
     isCutFromResponses: boolean,
-  ): { tokens: PairTokens | undefined; found: Found[] } {
+  ): { tokens: PairTokens | undefined; found: Found[]; length: number } {
     // Without these no row of the kind can be tokenised: an error of the folder.
-    if (pair.kind === 'messages') void this.tokenizer.chatTemplate;
+    if (pair.kind === 'messages') this.tokenizer.chatTemplate.check();
     else void this.tokenizer.eosToken;
     let sequences;
     try {
@@ -92,18 +96,19 @@ export class RowTokenizer {
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;
       const { what, advice } = error;
-      return { tokens: undefined, found: [{ check: 'template-refusal', side: 'prompt', what, advice }] };
+      return { tokens: undefined, found: [{ check: 'template-refusal', side: 'prompt', what, advice }], length: 0 };
     }
     const { prompt, chosen, rejected } = sequences;
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const promptLength = Math.max(1, common);
     const found: Found[] = [];
+    const length = Math.max(chosen.length, rejected.length);
     const shared = commonPrefix(chosen, rejected);
     if (shared === 0) found.push(noCommonPrefix);
     // Where a prompt ends that is cut from two texts is nobody's fault.
     else if (common < prompt.length && !isCutFromResponses) found.push(boundaryMerge(prompt.length - common, pair.kind));
     if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) {
-      return { tokens: undefined, found: [...found, skippedPair(promptLength, maxLength)] };
+      return { tokens: undefined, found: [...found, skippedPair(promptLength, maxLength)], length };
     }
     const cut = { chosen: Math.max(0, chosen.length - maxLength), rejected: Math.max(0, rejected.length - maxLength) };
     for (const side of ['chosen', 'rejected'] as const) {
@@ -115,7 +120,7 @@ export class RowTokenizer {
       rejected: rejected.length - cut.rejected,
       shared: Math.min(shared, maxLength),
     };
-    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.shape) }, found };
+    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.shape) }, found, length };
   }
 }
 

@@ -1,6 +1,8 @@
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
 import { detectForm, formColumns, readForm } from '../dataset/forms.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
+import { refuseMedia } from '../dataset/media.js';
+import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
 import type { RowPairs } from '../dataset/responses.js';
 import { nearestName } from '../nearest-name.js';
@@ -32,6 +34,8 @@ export interface RowCheck {
   readonly kind: 'text' | 'messages' | undefined;
   /** What the row says of where it comes from. */
   readonly source: string | undefined;
+  /** What the form leaves out of it; undefined when it cannot be trained on. */
+  readonly columns: RowColumns | undefined;
   readonly problems: readonly RowProblem[];
   readonly isJson: boolean;
   /** The row's opening bracket, which stands for the row where no field does. */
@@ -41,7 +45,7 @@ export interface RowCheck {
 /** Checks the JSON text of one row. Never throws: what cannot be read is a problem. */
 export function checkRow(text: string): RowCheck {
   const opening = { start: 0, end: Math.min(1, text.length) };
-  const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, isJson: true, opening };
+  const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined, isJson: true, opening };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -95,11 +99,13 @@ class CheckingReader extends RowReader {
 }
 
 function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Omit<RowCheck, 'form' | 'isJson' | 'opening'> {
-  const reader = new CheckingReader(fields);
-  const none = { pairs: 0, facts: [], kind: undefined, source: undefined };
+  const tracked = trackFields(fields);
+  const reader = new CheckingReader(tracked.fields);
+  const none = { pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined };
   let read: RowPairs;
   try {
     read = readForm(form, reader, { pairing: 'all', minMargin: 0 });
+    refuseMedia(reader, fields);
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     const faults = [...reader.blanks, error];
@@ -119,6 +125,8 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
     facts: placed.map((pair) => factsOf(pair, fields)),
     kind: read.pairs[0]?.kind,
     source: sourceOf(fields),
+    // Metrics are given for what it says.
+    columns: rowColumns({ raw: fields, form, read: new Set([...tracked.read, 'source']), pairs: read.pairs }),
     problems,
   };
 }

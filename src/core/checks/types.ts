@@ -1,4 +1,4 @@
-import type { DatasetForm } from '../dataset/index.js';
+import type { DatasetForm, Remedy } from '../dataset/index.js';
 
 /**
  * How much a problem matters: an error keeps a row from being trained on, a warning makes training worse, an
@@ -28,6 +28,10 @@ export const checkSeverities = {
   'over-length': 'warning',
   'no-common-prefix': 'warning',
   'prompt-leakage': 'warning',
+  'lost-text': 'warning',
+  'written-messages': 'warning',
+  'media-placeholder': 'warning',
+  'unread-columns': 'information',
   'boundary-merge': 'information',
   'outer-white-space': 'information',
   'length-bias': 'information',
@@ -59,6 +63,8 @@ export interface Finding {
   readonly check: CheckName;
   readonly what: string;
   readonly advice: string;
+  /** Values of the option `columns` that put it right. */
+  readonly remedies?: readonly Remedy[];
 }
 
 /** A problem within one row; spans are indices into the row's text. */
@@ -83,6 +89,8 @@ export interface Problem extends Finding {
   readonly range: Range;
   /** Index into the report's rows; undefined when the problem is not one row's, or the row's end is not known. */
   readonly row: number | undefined;
+  /** The row at which something about the file is told. */
+  readonly at?: number;
   /** The earlier row that this one repeats or contradicts. */
   readonly earlier?: Range;
   /** Where another file has what this row should not have. */
@@ -93,6 +101,9 @@ export interface Problem extends Finding {
 
 /** How many problems each check has found. */
 export type ProblemCounts = Readonly<Partial<Record<CheckName, number>>>;
+
+/** The numbers of the rows that checks have found something in, ascending. */
+export type RowsByCheck = Readonly<Partial<Record<CheckName, Uint32Array>>>;
 
 /** Pairs of one source, by the label its rows carry. */
 export interface SourceCount {

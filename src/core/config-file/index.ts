@@ -13,3 +13,4 @@ export {
 export { configSchema } from './schema.js';
 export { optionTables } from './tables.js';
 export { checkConfigName, configText, type ConfigSettings, sectionsOf } from './write.js';
+export { changed, optionChanges, type TextChange } from './with-option.js';

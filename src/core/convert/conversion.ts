@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSettings } from '../config-file/index.js';
-import { optionKind, optionProblem, type OptionPath } from '../run/config.js';
+import {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  optionKind,
+  optionProblem,
+  type OptionPath,
+} from '../run/config.js';
 import type { YamlSetting } from './yaml-settings.js';
 
 /** What became of a setting that is not simply in the new file. */
@@ -11,15 +18,26 @@ export interface ConversionNote {
   readonly name: string;
   readonly value: unknown;
   /**
-   * `lost`: the run will differ from what the file asked for. `changed`: carried over, with a difference. `needless`: nothing
-   * here depends on it.
+   * `assumed`: what the file does not say and was taken for said. `lost`: the run will differ from what the file asked for.
+   * `changed`: carried over, with a difference. `needless`: nothing here depends on it.
    */
-  readonly kind: 'lost' | 'changed' | 'needless';
+  readonly kind: 'assumed' | 'lost' | 'changed' | 'needless';
   readonly text: string;
 }
 
 /** Where something goes in the new file. */
 export type Target = OptionPath | 'name' | 'model' | 'dataset' | 'eval_dataset';
+
+/** Thrown for a value that decides what is trained and cannot be had here. */
+export class Unconvertible extends Error {
+  constructor(
+    readonly setting: string,
+    readonly what: string,
+    readonly advice: string,
+  ) {
+    super(what);
+  }
+}
 
 /** A conversion under way: settings are taken one by one, and what becomes of each is written down. */
 export class Conversion {
@@ -45,16 +63,21 @@ export class Conversion {
     return (this.settings.get(name)?.value ?? null) !== null;
   }
 
+  /** Whether the file has a setting that says null, which may mean something else than its absence. */
+  isNull(name: string): boolean {
+    return this.settings.has(name) && !this.has(name);
+  }
+
   /** A setting's value, which is then spoken for; undefined when it is absent or null. */
   take(name: string): unknown {
     this.taken.add(name);
     return this.settings.get(name)?.value ?? undefined;
   }
 
-  /** A number; YAML 1.1 reads `5e-6` as text, and so may this. What is no number is lost. */
+  /** A number; YAML 1.1 reads `5e-6` as text and `1_024` as a number, and so may this. What is no number is lost. */
   takeNumber(name: string): number | undefined {
     const value = this.take(name);
-    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value.replace(/(?<=\d)_(?=\d)/g, '')) : value;
     if (number === undefined || typeof number === 'number') {
       if (number === undefined || Number.isFinite(number)) return number;
     }
@@ -70,9 +93,11 @@ export class Conversion {
     return undefined;
   }
 
-  /** True only for `true`; what is neither that nor `false` is lost. */
+  /** True only for `true`; what is neither that nor `false`, by whatever word of YAML 1.1, is lost. */
   takeFlag(name: string): boolean {
-    const value = this.take(name);
+    const given = this.take(name);
+    const word = typeof given === 'string' ? given.toLowerCase() : '';
+    const value = ['yes', 'on', 'true'].includes(word) ? true : ['no', 'off', 'false'].includes(word) ? false : given;
     if (value !== undefined && typeof value !== 'boolean') this.lost(name, 'it is neither true nor false');
     return value === true;
   }
@@ -81,7 +106,7 @@ export class Conversion {
   set(target: Target, value: unknown, from: string): void {
     if (target.includes('.')) {
       const problem = optionProblem(target as OptionPath, value);
-      if (problem !== undefined) return this.lost(from, `${target}: ${problem}`);
+      if (problem !== undefined) return this.lost(from, `${target}: ${problem}; left out, it is ${defaultOf(target)}`);
     }
     this.made.set(target, value);
   }
@@ -89,8 +114,8 @@ export class Conversion {
   /** A setting that is an option here, under the same or another name. */
   carry(name: string, target: OptionPath): void {
     if (!this.has(name)) return void this.take(name);
-    const number = optionKind(target) === 'number';
-    const value = number ? this.takeNumber(name) : this.take(name);
+    const kind = optionKind(target);
+    const value = kind === 'number' ? this.takeNumber(name) : kind === 'flag' ? this.takeFlag(name) : this.take(name);
     if (value !== undefined) this.set(target, value, name);
   }
 
@@ -100,6 +125,10 @@ export class Conversion {
 
   remove(target: Target): void {
     this.made.delete(target);
+  }
+
+  assumed(name: string, text: string): void {
+    this.note('assumed', name, text);
   }
 
   lost(name: string, text: string): void {
@@ -112,6 +141,12 @@ export class Conversion {
 
   needless(name: string, text: string): void {
     this.note('needless', name, text);
+  }
+
+  /** Settings that say null and were taken: for these null is no value. */
+  nulls(): readonly YamlSetting[] {
+    const noted = new Set(this.notes.map(({ name }) => name));
+    return [...this.settings.values()].filter(({ name }) => this.isNull(name) && this.taken.has(name) && !noted.has(name));
   }
 
   /** Every setting that nobody has taken. */
@@ -150,9 +185,28 @@ export class Conversion {
     return { ...top, ...sections };
   }
 
+  /**
+   * For a value without which nothing of the file's meaning would be left, as the loss.
+   *
+   * @throws Unconvertible
+   */
+  refuse(name: string, what: string, advice: string): never {
+    throw new Unconvertible(name, what, advice);
+  }
+
+  lineOf(name: string): number | undefined {
+    return this.settings.get(name)?.line;
+  }
+
   private note(kind: ConversionNote['kind'], name: string, text: string): void {
     this.taken.add(name);
     const setting = this.settings.get(name);
     this.notes.push({ line: setting?.line, name, value: setting?.value, kind, text });
   }
+}
+
+function defaultOf(target: Target): string {
+  const [section, option] = target.split('.') as ['plan' | 'training' | 'runner', string];
+  const defaults = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER }[section];
+  return JSON.stringify((defaults as unknown as Record<string, unknown>)[option]);
 }

@@ -1,38 +1,24 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { WishboneError } from '../errors.js';
 import { convertLlamaFactoryAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
+import { convertLength } from './length.js';
+import { LLAMA_FACTORY_MARKS, PREFERENCE_MARKS } from './llama-factory-marks.js';
 import { convertModel } from './models.js';
-import { convertTrainingArguments } from './training-arguments.js';
-
-/** Settings that only LLaMA-Factory has: one of them tells its files from TRL's. */
-export const LLAMA_FACTORY_MARKS = ['stage', 'finetuning_type', 'pref_loss', 'pref_beta', 'cutoff_len', 'template', 'dataset_dir'];
+import { convertTrainingArguments, TRAINING_ARGUMENTS } from './training-arguments.js';
 
 /** Settings of LLaMA-Factory that are known here, for slips of the pen. */
 export const LLAMA_FACTORY_NAMES: readonly string[] = [
   ...LLAMA_FACTORY_MARKS,
-  ...['model_name_or_path', 'ref_model', 'dataset', 'eval_dataset', 'pref_ftx', 'simpo_gamma', 'ld_alpha', 'val_size'],
-  ...['lora_rank', 'lora_alpha', 'lora_target', 'use_rslora'],
-  ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
-  ...['lr_scheduler_type', 'warmup_ratio', 'warmup_steps', 'eval_strategy', 'eval_steps', 'save_steps', 'seed', 'optim'],
+  ...PREFERENCE_MARKS,
+  ...['model_name_or_path', 'adapter_name_or_path', 'ref_model', 'dataset', 'eval_dataset', 'ld_alpha', 'val_size'],
+  ...['lora_rank', 'lora_alpha', 'lora_target', 'lora_dropout', 'use_rslora', 'early_stopping_steps'],
+  ...TRAINING_ARGUMENTS,
 ];
 
-/**
- * Carries over a LLaMA-Factory YAML with `stage: dpo`.
- *
- * @param file named in errors
- * @throws WishboneError when the file trains something else
- */
-export function convertLlamaFactory(conversion: Conversion, file: string): void {
-  const stage = conversion.take('stage');
-  if (stage !== undefined && stage !== 'dpo') {
-    throw new WishboneError(
-      `the file trains ${JSON.stringify(stage)}, not preferences`,
-      `${file}, field stage`,
-      'give one with "stage: dpo"',
-    );
-  }
+/** Carries over a LLaMA-Factory YAML with `stage: dpo`. */
+export function convertLlamaFactory(conversion: Conversion): void {
+  conversion.take('stage');
   convertModel(conversion, 'model_name_or_path', 'model');
   convertModel(conversion, 'ref_model', 'training.reference_model');
   convertLlamaFactoryAdapter(conversion);
@@ -40,31 +26,49 @@ export function convertLlamaFactory(conversion: Conversion, file: string): void 
   dataset(conversion, 'eval_dataset', 'eval_dataset');
   heldOut(conversion);
   conversion.take('dataset_dir');
-  if (!conversion.has('cutoff_len')) conversion.set('plan.max_length', 2048, 'cutoff_len');
-  conversion.carry('cutoff_len', 'plan.max_length');
+  convertLength(conversion, 'cutoff_len', 2048, 2048);
+  conversion.changed(
+    'cutoff_len',
+    `plan.max_length ${String(conversion.get('plan.max_length'))}: the end of what is longer is cut off; there prompt and responses are shortened in proportion`,
+  );
   if (conversion.take('template') !== undefined)
     conversion.changed('template', "the chat template of the model folder's tokenizer is used");
   losses(conversion);
   conversion.carry('pref_beta', 'training.beta');
   conversion.carry('simpo_gamma', 'training.simpo_gamma');
   conversion.carry('ld_alpha', 'training.ld_alpha');
+  if (conversion.has('ld_alpha') && conversion.takeNumber('ld_alpha') !== 1)
+    conversion.changed('ld_alpha', "the reference's tokens are weighted too, as in TRL; there the policy's alone");
   for (const name of ['dpo_label_smoothing', 'pref_bco_weight'] as const) {
     if ((conversion.takeNumber(name) ?? 0) !== 0)
-      conversion.lost(name, name === 'pref_bco_weight' ? 'add "bco_pair" to loss_type, with loss_weights' : 'loss_type "robust" takes label_smoothing');
+      conversion.lost(
+        name,
+        name === 'pref_bco_weight'
+          ? 'add "bco_pair" to loss_type, with loss_weights'
+          : 'loss_type "robust" takes label_smoothing',
+      );
   }
-  convertTrainingArguments(conversion, 5e-5);
+  conversion.carry('early_stopping_steps', 'training.early_stopping_patience');
+  convertTrainingArguments(conversion, 'llama-factory');
 }
 
 function losses(conversion: Conversion): void {
   const loss = conversion.take('pref_loss') ?? 'sigmoid';
   const known = ['sigmoid', 'hinge', 'ipo', 'orpo', 'simpo'].find((name) => name === loss);
-  if (known === undefined) conversion.lost('pref_loss', 'there is no such loss for pairs; docs/methods.md lists what there is');
-  const name = known ?? 'sigmoid';
+  if (known === undefined)
+    conversion.refuse(
+      'pref_loss',
+      `there is no such loss for pairs: ${JSON.stringify(loss)}`,
+      'use sigmoid, hinge, ipo, orpo or simpo',
+    );
+  const name = known;
+  const mean = 'is the mean over all tokens of the step here, of the means over each response there';
+  if (name === 'orpo') conversion.changed('pref_loss', `orpo: the chosen responses' likelihood ${mean}`);
   const likelihood = conversion.takeNumber('pref_ftx') ?? 0;
   if (likelihood === 0) return conversion.set('training.loss_type', name, 'pref_loss');
   conversion.set('training.loss_type', [name, 'sft'], 'pref_ftx');
   conversion.set('training.loss_weights', [1, likelihood], 'pref_ftx');
-  conversion.changed('pref_ftx', 'a sum of losses with "sft", whose mean is over tokens here, over responses there');
+  conversion.changed('pref_ftx', `a sum of losses with "sft", which ${mean}`);
 }
 
 /** `val_size`: a share of the pairs, or a number of them. */
@@ -78,7 +82,11 @@ function heldOut(conversion: Conversion): void {
 function dataset(conversion: Conversion, name: string, target: 'dataset' | 'eval_dataset'): void {
   const text = conversion.take(name);
   if (typeof text !== 'string' && !Array.isArray(text)) return;
-  const names = [text].flat().flatMap((part) => String(part).split(',')).map((part) => part.trim()).filter(Boolean);
+  const names = [text]
+    .flat()
+    .flatMap((part) => String(part).split(','))
+    .map((part) => part.trim())
+    .filter(Boolean);
   const entries = names.map((entry) => ({ entry, found: entryOf(conversion, entry) }));
   const found = entries.flatMap((one) => (one.found === undefined ? [] : [one.found]));
   if (found.length > 0) conversion.set(target, found.length === 1 ? found[0] : found, name);

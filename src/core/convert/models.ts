@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Conversion } from './conversion.js';
 
 /** Carries over the names of models: folders here, which may be names on the Hugging Face Hub there. */
@@ -5,9 +7,18 @@ export function convertModel(conversion: Conversion, name: string, target: 'mode
   const text = conversion.takeText(name);
   if (text === undefined) return;
   const found = conversion.find(text);
-  if (found !== undefined) conversion.set(target, found, name);
+  const adapter =
+    found !== undefined &&
+    existsSync(path.join(found, 'adapter_config.json')) &&
+    !existsSync(path.join(found, 'config.json'));
+  if (adapter)
+    conversion.lost(name, 'it is the folder of an adapter: name its base as model, and it as training.adapter_name_or_path');
+  else if (found !== undefined) conversion.set(target, found, name);
   else
-    conversion.lost(name, `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`);
+    conversion.lost(
+      name,
+      `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`,
+    );
 }
 
 /** The same of a data file. */

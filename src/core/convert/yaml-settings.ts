@@ -29,10 +29,19 @@ export function yamlSettings(text: string, file: string): readonly YamlSetting[]
   if (!isMap(document.contents)) {
     throw new WishboneError('the YAML is not a list of settings', file, 'give a training config of TRL or LLaMA-Factory');
   }
-  return document.contents.items.map(({ key, value }) => {
+  const found = document.contents.items.map(({ key, value }) => {
     const line = isScalar(key) && key.range ? lines.linePos(key.range[0]).line : 1;
     const name = isScalar(key) ? String(key.value) : JSON.stringify(key);
     return { name, line, value: isScalar(value) && !isAlias(value) ? value.value : plain(value, document, file, line) };
+  });
+  // YAML 1.1, which Python reads, takes over what `<<` names, where the file does not say it itself.
+  const own = new Set(found.map(({ name }) => name));
+  return found.flatMap((setting) => {
+    const mapping =
+      setting.name === '<<' && typeof setting.value === 'object' && !Array.isArray(setting.value) ? setting.value : null;
+    if (mapping === null) return [setting];
+    const more = Object.entries(mapping).filter(([name]) => !own.has(name));
+    return more.map(([name, value]) => ({ name, value: value as unknown, line: setting.line }));
   });
 }
 

@@ -67,7 +67,7 @@ export async function* csvRows(
       parsed = [];
       if (!error) continue;
       const line = lines.next((error as Partial<ParsedRow['info']>).empty_lines);
-      yield { row, line, error: quotingFault(error, `${file}:${line}`, header ?? []) };
+      yield { row, line, error: quotingFault(error, `${file}:${line}`, header ?? []), isLast: true };
       return;
     }
   } finally {

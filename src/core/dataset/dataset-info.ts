@@ -13,6 +13,8 @@ export interface DatasetInfo {
   readonly form: DatasetForm;
   readonly columns: ColumnMap;
   readonly tags?: ShareGptTags;
+  /** Columns of images, videos and sounds. */
+  readonly media?: readonly string[];
   /** How many pairs are taken; some twice when there are fewer. */
   readonly samples?: number;
 }
@@ -87,6 +89,7 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
     form: form === 'openai' ? 'sharegpt' : form,
     columns: columnsOf(entry, form, where),
     ...(form === 'alpaca' ? {} : { tags: tagsOf(entry, form, where) }),
+    ...mediaOf(entry, where),
     ...(typeof samples === 'number' ? { samples } : {}),
   };
 }
@@ -127,6 +130,12 @@ function columnsOf(entry: Fields, formatting: Formatting, where: string): Column
   if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null };
   const given = texts(entry, 'columns', where);
   return Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null]));
+}
+
+function mediaOf(entry: Fields, where: string): Pick<DatasetInfo, 'media'> {
+  const given = texts(entry, 'columns', where);
+  const media = ['images', 'videos', 'audios'].flatMap((name) => given[name] ?? []);
+  return media.length === 0 ? {} : { media };
 }
 
 function tagsOf(entry: Fields, formatting: Formatting, where: string): ShareGptTags {

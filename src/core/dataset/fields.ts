@@ -1,4 +1,5 @@
 import { WishboneError } from '../errors.js';
+import { isWrittenMessages, keepLists } from './text-messages.js';
 import type { Message } from './types.js';
 
 /** What a JSON value is, in words a person who wrote the file uses. */
@@ -115,7 +116,9 @@ export class RowReader {
   }
 
   wrongType(value: unknown, path: string, wanted: string): FieldError {
-    return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, `make it ${wanted}`, 'type');
+    const isWritten = typeof value === 'string' && isWrittenMessages(value);
+    const advice = isWritten ? `it is messages written as text: ${keepLists}` : `make it ${wanted}`;
+    return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, advice, 'type');
   }
 
   empty(path: string, text: string): FieldError {

@@ -15,3 +15,18 @@ export {
   type RowPlace,
   type TextPair,
 } from './types.js';
+export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText, type Remedy } from './column-words.js';
+export { noColumns, type ColumnReport, type ColumnWarning, type UnreadColumn } from './unread-columns.js';
+export {
+  badRowChoices,
+  leftOutPlaces,
+  leftOutText,
+  LeftOutList,
+  nothingLeft,
+  nothingLeftOut,
+  trainWithoutLabel,
+  withWayOut,
+  type LeftOutRow,
+  type LeftOutRows,
+  type OnBadRow,
+} from './left-out.js';

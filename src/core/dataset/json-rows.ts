@@ -102,7 +102,7 @@ async function collect(source: ByteSource, head: Buffer, chunks: AsyncGenerator<
 function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
   const { file } = source;
   if (!isUtf8(bytes)) {
-    yield { row: 0, line: 1, error: notUtf8(file, bytes, 1) };
+    yield { row: 0, line: 1, error: notUtf8(file, bytes, 1), isLast: true };
     return;
   }
   const text = bytes.toString('utf8');
@@ -134,9 +134,9 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
       if (typeof fault === 'number') {
         // A value, and another right behind it.
         const next = skipSpace(fault);
-        yield { ...place, error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`) };
+        yield { ...place, error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`), isLast: true };
       } else {
-        yield { ...place, error: faultAt(fault.offset, fault.what) };
+        yield { ...place, error: faultAt(fault.offset, fault.what), isLast: true };
       }
       return;
     }
@@ -144,7 +144,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
     if (!isArray) continue;
     if (text[at] === ']') break;
     if (text[at] !== ',') {
-      yield { row: row + 1, line: lineAt(at), error: faultAt(at, `${found(at)} where "," or "]" should be`) };
+      yield { row: row + 1, line: lineAt(at), error: faultAt(at, `${found(at)} where "," or "]" should be`), isLast: true };
       return;
     }
     at = skipSpace(at + 1);
@@ -152,7 +152,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
   if (!isArray) return;
   const rest = skipSpace(at + 1);
   if (rest < text.length) {
-    yield { row: 0, line: lineAt(rest), error: faultAt(rest, `${found(rest)} after the end of the list`) };
+    yield { row: 0, line: lineAt(rest), error: faultAt(rest, `${found(rest)} after the end of the list`), isLast: true };
   }
 }
 

@@ -2,10 +2,12 @@ import { WishboneError } from '../errors.js';
 import { mapColumns, type ColumnMap } from './columns.js';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
 import { detectForm, formColumns, readForm, type FormOptions } from './forms.js';
+import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
 import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
+import { ColumnTally, isWanted, rowColumns, trackFields, type ColumnReport } from './unread-columns.js';
 
 /** How a file is read. */
 export interface ReadOptions extends FormOptions {
@@ -13,10 +15,21 @@ export interface ReadOptions extends FormOptions {
   readonly form?: DatasetForm | undefined;
   /** Names that the file has for the form's fields. */
   readonly columns?: ColumnMap | undefined;
+  /** The form was given by hand. */
+  readonly isFormGiven?: boolean | undefined;
+  /** Form and columns are those of an entry of a `dataset_info.json`. */
+  readonly isListed?: boolean | undefined;
+  /** Columns that such an entry names for images, videos and sounds. */
+  readonly media?: readonly string[] | undefined;
 }
 
 /** A pair that a row makes (a row with several responses makes several, or none), or what is wrong with the row. */
-export type RowOutcome = RowPlace & ({ readonly pair: PairText } | { readonly error: WishboneError });
+export type RowOutcome = RowPlace &
+  (
+    | { readonly pair: PairText }
+    /** `isLast`: nothing behind it can be read, so it is a fault of the file. */
+    | { readonly error: WishboneError; readonly isLast?: true }
+  );
 
 /**
  * A preference file being read once, from start to end. `outcomes` goes on after a bad row and so finds all that is
@@ -26,11 +39,14 @@ export class Dataset {
   private firstForm: { form: DatasetForm; kind: PairText['kind'] | undefined; name: string } | undefined;
   private rows = 0;
   private pairCounts: PairCounts = { made: 0, dropped: 0 };
+  private readonly tally: ColumnTally;
 
   private constructor(
     private readonly source: ByteSource,
     private readonly options: ReadOptions,
-  ) {}
+  ) {
+    this.tally = new ColumnTally({ ...options, options });
+  }
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
   static async open(file: string, options: ReadOptions = { pairing: 'all', minMargin: 0 }): Promise<Dataset> {
@@ -56,6 +72,11 @@ export class Dataset {
     return this.pairCounts;
   }
 
+  /** What the rows read so far have beside what their form reads. */
+  get columns(): ColumnReport {
+    return this.tally.report(this.source.columns);
+  }
+
   /** SHA-256 (hex) of the file's bytes on disk, known after the last row. */
   get sha256(): string {
     return this.source.sha256;
@@ -77,7 +98,7 @@ export class Dataset {
     const { columns = {} } = this.options;
     const used = [...formColumns, ...Object.values(columns).filter((column) => column !== null)];
     const needed = ['chosen', 'rejected'].map((field) => columns[field] ?? field);
-    for await (const row of readRows(this.source, { used, needed })) {
+    for await (const row of readRows(this.source, { used, needed, texts: isWanted })) {
       this.rows++;
       const { row: number, line } = row;
       let pairs;
@@ -86,7 +107,7 @@ export class Dataset {
       } catch (error) {
         if (!(error instanceof WishboneError)) throw error;
         failed = true;
-        yield { row: number, line, error };
+        yield { row: number, line, error, ...('isLast' in row ? { isLast: true } : {}) };
         continue;
       }
       for (const pair of pairs) yield { row: number, line, pair };
@@ -113,7 +134,7 @@ export class Dataset {
     const { columns } = this.options;
     const value = columns === undefined ? row.value : mapColumns(row.value, columns);
     try {
-      return this.readFields(row, value, where);
+      return this.readFields(row, value, where, row.value);
     } catch (error) {
       const field = error instanceof FieldError ? (/^\w+/.exec(error.field)?.[0] ?? '') : '';
       const column = columns?.[field];
@@ -122,7 +143,8 @@ export class Dataset {
     }
   }
 
-  private readFields(row: RowPlace, value: Fields, where: string): PairText[] {
+  /** @param raw the row as the file has it, `value` being the same under the form's names */
+  private readFields(row: RowPlace, value: Fields, where: string, raw: Fields): PairText[] {
     const form = this.options.form ?? detectForm(value);
     if (form === undefined) {
       const keys = Object.keys(value)
@@ -136,7 +158,8 @@ export class Dataset {
       );
     }
     const first = (this.firstForm ??= { form, kind: undefined, name: rowName(row) });
-    const reader = new RowReader(where, value);
+    const { fields, read } = trackFields(value);
+    const reader = new RowReader(where, fields);
     if (form !== first.form) {
       // A row that only lost its prompt is better told so than that its form is another.
       if (first.form === 'trl-explicit' && form === 'trl-implicit') reader.need(value, 'prompt', 'prompt');
@@ -147,6 +170,7 @@ export class Dataset {
       );
     }
     const { pairs, dropped } = readForm(form, reader, this.options);
+    refuseMedia(reader, raw, this.options.media);
     for (const { kind } of pairs) {
       first.kind ??= kind;
       if (kind === first.kind) continue;
@@ -159,7 +183,8 @@ export class Dataset {
     }
     const { made, dropped: before } = this.pairCounts;
     this.pairCounts = { made: made + pairs.length, dropped: before + dropped };
-    const source = sourceOf(value);
+    const source = sourceOf(fields);
+    this.tally.add(row, rowColumns({ raw, form, read, pairs }, this.options.columns), () => raw);
     const place = { row: row.row, line: row.line, ...(source === undefined ? {} : { source }) };
     return pairs.map((pair) => ({ ...pair, ...place }));
   }

@@ -6,12 +6,24 @@ import { ByteSource } from './source.js';
 import type { RowPlace } from './types.js';
 
 /** One row of a dataset file as a JSON value, or why it could not be read. */
-export type Row = RowPlace & ({ readonly value: unknown } | { readonly error: WishboneError });
+export type Row = RowPlace &
+  (
+    | { readonly value: unknown }
+    | {
+        readonly error: WishboneError;
+        /** Nothing behind the fault can be read: it is one of the file, not of a row. */
+        readonly isLast?: true;
+      }
+  );
 
 /** Which columns of a table are asked for. Files that are no tables give every row whole. */
 export interface Columns {
   /** All that any form may use; others are not read. */
   readonly used: readonly string[];
+  /** Others to read where a file says that they are text. */
+  readonly texts?: ((name: string, isNested: boolean) => boolean) | undefined;
+  /** Everything is read, whatever it holds. */
+  readonly all?: true | undefined;
   /** Those without which no row of a CSV file can be a pair. */
   readonly needed: readonly string[];
 }
@@ -22,7 +34,7 @@ export interface Columns {
  * @throws WishboneError for faults of the file as a whole
  */
 export function readRows(source: ByteSource, columns: Columns): AsyncGenerator<Row> {
-  if (source.isParquet) return parquetRows(source, columns.used);
+  if (source.isParquet) return parquetRows(source, columns);
   const table = /\.([ct])sv(\.gz)?$/i.exec(source.file);
   if (table) return csvRows(source, table[1]?.toLowerCase() === 'c' ? ',' : '\t', columns.needed);
   return jsonRows(source);

@@ -5,6 +5,12 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WishboneError } from '../errors.js';
 
+/** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
+export interface FileColumn {
+  readonly name: string;
+  readonly kind: 'text' | 'nested' | 'other';
+}
+
 /**
  * A dataset file as a stream of plain bytes: gunzipped where it is gzip (told by its first bytes, not by its name), a
  * UTF-8 byte order mark removed. While it is read, counts bytes and hashes the file as it lies on disk.
@@ -16,6 +22,8 @@ export class ByteSource {
   bytesRead = 0;
   /** Set by a reader that takes a document in whole and then works through it: the fraction it is through. */
   documentShare: number | undefined;
+  /** Set by the reader of a file that names its columns itself and is not read whole (Parquet). */
+  columns: readonly FileColumn[] = [];
 
   private constructor(
     readonly file: string,

@@ -46,6 +46,10 @@ export interface MessagePair {
   readonly rejected: readonly Message[];
   /** Tool descriptions for the chat template. */
   readonly tools?: readonly unknown[];
+  /** Documents for the chat template. */
+  readonly documents?: readonly unknown[];
+  /** More variables for the chat template, by name. */
+  readonly chatTemplateKwargs?: Readonly<Record<string, unknown>>;
 }
 
 /** Where in its file a row stands. */

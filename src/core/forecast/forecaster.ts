@@ -1,7 +1,8 @@
 import path from 'node:path';
 
 import { gpu } from '../cost/index.js';
-import { WishboneError } from '../errors.js';
+import { BadRowError, WishboneError } from '../errors.js';
+import type { PlanSummary } from '../prepare.js';
 import type { Progress, WorkOptions } from '../progress.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
 import { newRunConfig } from '../run/folder.js';
@@ -30,7 +31,12 @@ export type ForecastState =
   /** Something is missing, or wrong. */
   | { readonly kind: 'none' }
   | { readonly kind: 'working'; readonly progress: Progress | undefined }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | {
+      readonly kind: 'failed';
+      readonly error: unknown;
+      /** What is left without the rows that cannot be used; undefined while that is not known, or when it is no way out. */
+      readonly without?: PlanSummary | undefined;
+    }
   | {
       readonly kind: 'done';
       readonly plan: PlanForecast;
@@ -108,7 +114,24 @@ export class Forecaster {
       done(undefined);
       if (this.means.mayAskRunner()) done(await this.#memory(input, plan, signal));
     } catch (error) {
-      if (!signal.aborted) this.onChange({ kind: 'failed', error });
+      if (signal.aborted) return;
+      this.onChange({ kind: 'failed', error });
+      if (!(error instanceof BadRowError) || input.plan.on_bad_row === 'skip') return;
+      const without = await this.#withoutBadRows(input, signal);
+      if (without !== undefined && !signal.aborted) this.onChange({ kind: 'failed', error, without });
+    }
+  }
+
+  /** The tokens that this takes are kept: whoever goes that way waits for the plan alone. */
+  async #withoutBadRows({ dataset, evalDataset, model, plan }: ForecastInput, signal: AbortSignal): Promise<PlanSummary | undefined> {
+    try {
+      // Only what is counted is asked for: any device will do.
+      const device = { kind: 'gpu' } as const;
+      const request = { dataset, evalDataset, model, plan: { ...plan, on_bad_row: 'skip' as const }, device };
+      return (await this.means.plan(request, { signal })).summary;
+    } catch {
+      // Then the first error is all there is to say.
+      return undefined;
     }
   }
 

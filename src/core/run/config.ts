@@ -1,7 +1,8 @@
-import { datasetForms, pairings, type DatasetForm, type PairingOptions } from '../dataset/index.js';
+import { badRowChoices, datasetForms, pairings, type DatasetForm, type OnBadRow, type PairingOptions } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
 import { templateNames, type TemplateName } from '../tokenizer/fallback-templates.js';
+import type { MadeWith } from './provenance.js';
 
 /** How the plan is made: how rows become pairs, and how these are laid out. */
 export interface PlanOptions extends LayoutOptions {
@@ -20,6 +21,8 @@ export interface PlanOptions extends LayoutOptions {
   readonly chat_template: TemplateName;
   /** Share of the pairs that is held out for evaluation. */
   readonly eval_fraction: number;
+  /** A row that cannot be used ends the work, or is left out and counted. */
+  readonly on_bad_row: OnBadRow;
 }
 
 /** How pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
@@ -66,7 +69,7 @@ export interface TrainingOptions {
   readonly lr_scheduler_type: LearningRateSchedule;
   /** Fraction of all steps spent on linear warm-up. */
   readonly warmup_ratio: number;
-  /** Above 0 it counts instead of `warmup_ratio`. */
+  /** From 0 on it counts instead of `warmup_ratio`; -1: as that says. */
   readonly warmup_steps: number;
   /** Of `warmup_stable_decay`: steps of the fall at the end, its shape, and where it ends (fraction of the rate). */
   readonly num_decay_steps: number;
@@ -194,6 +197,23 @@ export interface DatasetReference {
   readonly names?: readonly string[] | undefined;
   /** All files, unless there is one that is taken as it is. */
   readonly files?: readonly DatasetFileReference[] | undefined;
+  /** Files with rows that could not be used and were left out. */
+  readonly left_out?: readonly LeftOutReference[] | undefined;
+  /** Files with columns that their form does not read. */
+  readonly unread_columns?: readonly UnreadReference[] | undefined;
+}
+
+/** Rows of a file that were left out: how many, and the first lines (in a file without lines: rows, from 1). */
+export interface LeftOutReference {
+  readonly path: string;
+  readonly rows: number;
+  readonly lines: readonly number[];
+}
+
+/** Columns of a file that were not read. */
+export interface UnreadReference {
+  readonly path: string;
+  readonly columns: readonly string[];
 }
 
 /** One file of a dataset. Rows are counted through the files in their order. */
@@ -222,6 +242,8 @@ export interface RunConfig {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
+  /** What it was made with; runs that an older Wishbone made do not say. */
+  readonly made_with?: MadeWith;
 }
 
 export const DEFAULT_PLAN: PlanOptions = {
@@ -239,6 +261,7 @@ export const DEFAULT_PLAN: PlanOptions = {
   eval_fraction: 0,
   columns: '',
   chat_template: 'model',
+  on_bad_row: 'stop',
 };
 
 /** TRL's defaults where TRL has the option. */
@@ -257,7 +280,7 @@ export const DEFAULT_TRAINING: TrainingOptions = {
   learning_rate: 1e-6,
   lr_scheduler_type: 'linear',
   warmup_ratio: 0.1,
-  warmup_steps: 0,
+  warmup_steps: -1,
   num_decay_steps: 0,
   decay_type: 'cosine',
   min_lr_ratio: 0,
@@ -347,6 +370,7 @@ export const PLAN_FIELDS: Readonly<Record<keyof PlanOptions, Rule>> = {
   eval_fraction: { kind: 'number', min: 0, max: 0.9, absent: 0 },
   columns: { kind: 'string', absent: '' },
   chat_template: { kind: 'choice', choices: templateNames, absent: 'model' },
+  on_bad_row: { kind: 'choice', choices: badRowChoices, absent: 'stop' },
 };
 
 export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
@@ -368,7 +392,7 @@ export const TRAINING_FIELDS: Readonly<Record<keyof TrainingOptions, Rule>> = {
   learning_rate: { kind: 'number', min: 0, max: 1 },
   lr_scheduler_type: { kind: 'choice', choices: ['constant', 'linear', 'cosine', 'warmup_stable_decay'] },
   warmup_ratio: { kind: 'number', min: 0, max: 1 },
-  warmup_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
+  warmup_steps: { kind: 'integer', min: -1, max: MAX_INT32, absent: -1 },
   num_decay_steps: { kind: 'integer', min: 0, max: MAX_INT32, absent: 0 },
   decay_type: { kind: 'choice', choices: ['linear', 'cosine', '1-sqrt'], absent: 'cosine' },
   min_lr_ratio: { kind: 'number', min: 0, max: 1, absent: 0 },
@@ -442,6 +466,17 @@ const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = 
   weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
 };
 
+const LEFT_OUT_FIELDS: Readonly<Record<keyof LeftOutReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
+  lines: { kind: 'list', item: { kind: 'integer', min: 1, max: MAX_INT32 } },
+};
+
+const UNREAD_FIELDS: Readonly<Record<keyof UnreadReference, Rule>> = {
+  path: ABSOLUTE_PATH,
+  columns: { kind: 'list', item: { kind: 'string' } },
+};
+
 const DATASET = {
   kind: 'object',
   fields: {
@@ -451,6 +486,8 @@ const DATASET = {
     pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
     names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
     files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
+    left_out: { kind: 'list', item: { kind: 'object', fields: LEFT_OUT_FIELDS }, optional: true },
+    unread_columns: { kind: 'list', item: { kind: 'object', fields: UNREAD_FIELDS }, optional: true },
   },
 } as const satisfies Rule;
 
@@ -470,6 +507,21 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   plan: { kind: 'object', fields: PLAN_FIELDS },
   training: { kind: 'object', fields: TRAINING_FIELDS },
   runner: { kind: 'object', fields: RUNNER_FIELDS },
+  made_with: {
+    kind: 'object',
+    optional: true,
+    fields: {
+      wishbone: { kind: 'string', pattern: /\S/, expected: 'a version' },
+      git: {
+        kind: 'object',
+        optional: true,
+        fields: {
+          commit: { kind: 'string', pattern: /^[0-9a-f]{40,64}$/, expected: 'the hash of a commit' },
+          dirty: { kind: 'flag' },
+        },
+      },
+    },
+  },
 };
 
 /** An option of a run by its path in `run.json`, for example `training.beta`. */
@@ -535,7 +587,10 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  return completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const read = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const { warmup_ratio, warmup_steps } = read.training;
+  // Before 0 steps meant no warm-up, they left it to the ratio.
+  return warmup_steps === 0 && warmup_ratio > 0 ? { ...read, training: { ...read.training, warmup_steps: -1 } } : read;
 }
 
 /** The same value with what was absent. */

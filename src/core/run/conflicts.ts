@@ -191,10 +191,11 @@ export function checkOptions(
     `all ${plan.max_steps} steps of the run are supervised ones`,
     'raise max_steps, or lower sft_steps',
   );
+  const planned = training.num_decay_steps + Math.max(0, training.warmup_steps);
   refuse(
-    plan.max_steps > 0 && training.num_decay_steps + training.warmup_steps > plan.max_steps,
+    plan.max_steps > 0 && planned > plan.max_steps,
     'training.num_decay_steps',
-    `warm-up and decay take ${training.warmup_steps + training.num_decay_steps} steps, but the run has ${plan.max_steps}`,
+    `warm-up and decay take ${planned} steps, but the run has ${plan.max_steps}`,
     'raise max_steps, or lower warmup_steps or num_decay_steps',
   );
 }

@@ -23,7 +23,7 @@ export async function readEventEnds(folder: string, { evals = false } = {}): Pro
   try {
     const handle = await open(file, 'r');
     try {
-      const { size } = await handle.stat();
+      const { size, ino } = await handle.stat();
       const read = async (from: number, length: number): Promise<Buffer> => {
         const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, from);
         return buffer.subarray(0, bytesRead);
@@ -37,15 +37,8 @@ export async function readEventEnds(folder: string, { evals = false } = {}): Pro
       const tailCut = tailBytes.indexOf(0x0a) + 1;
       const tail = new EventParser(file).push(tailBytes.subarray(tailCut));
       if (!evals) return [...head, ...tail];
-      const middle: RunEvent[] = [];
       const end = size - TAIL_BYTES + tailCut;
-      for (let at = begin; at < end; ) {
-        const chunk = await read(at, Math.min(CHUNK_BYTES, end - at));
-        const whole = chunk.lastIndexOf(0x0a) + 1;
-        if (whole > 0) middle.push(...new EventParser(file).push(markedLines(chunk.subarray(0, whole))));
-        // A line longer than a piece is none of those.
-        at += whole > 0 ? whole : Math.max(1, chunk.length);
-      }
+      const middle = await searchMiddle(file, ino, begin, end, read);
       return [...head, ...middle, ...tail];
     } finally {
       await handle.close();
@@ -53,6 +46,43 @@ export async function readEventEnds(folder: string, { evals = false } = {}): Pro
   } catch {
     return [];
   }
+}
+
+/** How far the middle of a log was searched, and what was found. */
+interface Searched {
+  readonly inode: number;
+  readonly end: number;
+  readonly found: readonly RunEvent[];
+}
+
+/** Logs only grow: what was searched once need not be read again. By file; those not asked for longest go first. */
+const searched = new Map<string, Searched>();
+const MOST_SEARCHED = 500;
+
+async function searchMiddle(
+  file: string,
+  inode: number,
+  begin: number,
+  end: number,
+  read: (from: number, length: number) => Promise<Buffer>,
+): Promise<readonly RunEvent[]> {
+  const before = searched.get(file);
+  const goesOn = before !== undefined && before.inode === inode && before.end <= end;
+  const found = goesOn ? [...before.found] : [];
+  for (let at = goesOn ? before.end : begin; at < end; ) {
+    const chunk = await read(at, Math.min(CHUNK_BYTES, end - at));
+    const whole = chunk.lastIndexOf(0x0a) + 1;
+    if (whole > 0) found.push(...new EventParser(file).push(markedLines(chunk.subarray(0, whole))));
+    // A line longer than a piece is none of those.
+    at += whole > 0 ? whole : Math.max(1, chunk.length);
+  }
+  searched.delete(file);
+  searched.set(file, { inode, end, found });
+  for (const oldest of searched.keys()) {
+    if (searched.size <= MOST_SEARCHED) break;
+    searched.delete(oldest);
+  }
+  return found;
 }
 
 /** The lines that have one of the marks, in their order. */

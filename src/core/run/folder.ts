@@ -16,6 +16,7 @@ import { readEventEnds } from './event-ends.js';
 import { type Headline, headline } from './headline.js';
 import { RunHistory } from './history.js';
 import { readLabels } from './labels.js';
+import type { MadeWith } from './provenance.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
@@ -43,6 +44,7 @@ export interface RunSettings {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
+  readonly madeWith?: MadeWith | undefined;
 }
 
 /** A new config with an id made of the time (UTC) and a word that is easy to say, such as `20260102-150405-harbor`. */
@@ -51,7 +53,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
   const stamp = created.slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   const id = `${stamp}-${WORDS[randomInt(WORDS.length)]!}`;
   const name = settings.name?.trim();
-  const { dataset, evalDataset, model, plan, training, runner } = settings;
+  const { dataset, evalDataset, model, plan, training, runner, madeWith } = settings;
   return {
     format: 'wishbone-run',
     version: 1,
@@ -62,8 +64,10 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
     model,
     plan,
-    training,
+    // A number of steps leaves nothing to the ratio, and run.json says only what counts.
+    training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
     runner,
+    ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
 
@@ -178,6 +182,8 @@ export interface Run {
   /** As in `run.json`, but with the name that the run was given since. */
   readonly config: RunConfig;
   readonly tags: readonly string[];
+  /** Empty when there are none. */
+  readonly notes: string;
 }
 
 /**
@@ -200,8 +206,8 @@ export async function readRun(folder: string): Promise<Run> {
     );
   }
   const config = parseRunConfig(text, file);
-  const { name = config.name, tags } = await readLabels(path.dirname(file));
-  return { folder: path.dirname(file), config: { ...config, name }, tags };
+  const { name = config.name, tags, notes = '' } = await readLabels(path.dirname(file));
+  return { folder: path.dirname(file), config: { ...config, name }, tags, notes };
 }
 
 /** One line of a list of runs: a readable run, or a folder with what is wrong with it. */

@@ -36,6 +36,8 @@ export {
   type RunSettings,
 } from './folder.js';
 export { LABELS_FILE, nameProblem, parseTags, readLabels, type RunLabels, tagsProblem, writeLabels } from './labels.js';
+export { type MadeWith, madeWith } from './provenance.js';
+export { type RepeatCommand, repeatCommand } from './repeat-command.js';
 export { checkDiskSpace, diskNeed } from './disk.js';
 export { isTerminal, parseEvent, type RunEvent, type RunPhase, type StartEvent, type StepEvent } from './events.js';
 export { EVENTS_FILE, followEvents, type LogState, readEvents } from './event-reader.js';
@@ -60,3 +62,4 @@ export {
   stopRunner,
   useRunner,
 } from './runner.js';
+export { unusedData, type UnusedData } from './unused-data.js';

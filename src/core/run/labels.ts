@@ -12,6 +12,8 @@ export interface RunLabels {
   /** In place of the name in `run.json`. */
   readonly name?: string;
   readonly tags: readonly string[];
+  /** What somebody wrote down about the run. */
+  readonly notes?: string;
 }
 
 export const LABELS_FILE = 'labels.json';
@@ -19,16 +21,18 @@ export const LABELS_FILE = 'labels.json';
 const MOST_TAGS = 20;
 const LONGEST_NAME = 200;
 const LONGEST_TAG = 40;
+export const LONGEST_NOTES = 20_000;
 
 /** A run's labels; none when there is no such file or it is not one, since a run can do without. */
 export async function readLabels(folder: string): Promise<RunLabels> {
   try {
     const value: unknown = JSON.parse(await readFile(path.join(folder, LABELS_FILE), 'utf8'));
     if (typeof value !== 'object' || value === null) return { tags: [] };
-    const { name, tags } = value as Readonly<Record<string, unknown>>;
+    const { name, tags, notes } = value as Readonly<Record<string, unknown>>;
     return {
       ...(typeof name === 'string' && nameProblem(name) === undefined ? { name } : {}),
       tags: Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string' && tag !== '') : [],
+      ...(typeof notes === 'string' && notes !== '' && notesProblem(notes) === undefined ? { notes } : {}),
     };
   } catch {
     return { tags: [] };
@@ -38,7 +42,7 @@ export async function readLabels(folder: string): Promise<RunLabels> {
 /** @throws WishboneError when a label is not fit to be one, or the file cannot be written */
 export async function writeLabels(folder: string, labels: RunLabels): Promise<void> {
   const file = path.join(folder, LABELS_FILE);
-  const problem = (labels.name === undefined ? undefined : nameProblem(labels.name)) ?? tagsProblem(labels.tags);
+  const problem = (labels.name === undefined ? undefined : nameProblem(labels.name)) ?? tagsProblem(labels.tags) ?? notesProblem(labels.notes ?? '');
   if (problem !== undefined) throw new WishboneError(problem, file, 'choose another');
   const text = `${JSON.stringify({ format: 'wishbone-labels', version: 1, ...labels }, null, 2)}\n`;
   await writeFileAtomically(file, (handle) => handle.writeFile(text));
@@ -58,6 +62,11 @@ export function tagsProblem(tags: readonly string[]): string | undefined {
   return bad === undefined
     ? undefined
     : `"${bad.slice(0, LONGEST_TAG)}" is not a tag: up to ${LONGEST_TAG} characters without spaces, commas and "#"`;
+}
+
+/** What is wrong with notes on a run, or undefined when they are good. */
+export function notesProblem(notes: string): string | undefined {
+  return notes.length > LONGEST_NOTES ? `notes have at most ${LONGEST_NOTES} characters` : undefined;
 }
 
 /** Tags as somebody types them: parted by commas or spaces, with or without `#`; each once. */

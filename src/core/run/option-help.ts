@@ -18,6 +18,7 @@ export const PLAN_HELP: Readonly<Record<keyof PlanOptions, string>> = {
   max_prompt_length: 'most tokens of a prompt; its start is cut off; 0: no limit of its own',
   columns: "names that the files have for the form's fields: prompt=question,chosen=good,rejected=bad",
   chat_template: "what messages are rendered with: the model folder's own template, or one that stands in for it",
+  on_bad_row: 'a row that cannot be used; stop: end with its error; skip: leave it out and count it',
   eval_fraction: 'share of the pairs held out for evaluation; pairs with the same prompt stay together',
 };
 
@@ -36,7 +37,7 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   learning_rate: "highest learning rate; without one, what suits the model's size and whether an adapter is trained",
   lr_scheduler_type: 'how the learning rate falls after warm-up',
   warmup_ratio: 'fraction of the steps with a rising learning rate',
-  warmup_steps: 'steps with a rising learning rate; above 0 they count instead of the ratio',
+  warmup_steps: 'steps with a rising learning rate instead of the ratio; 0: none; -1: as the ratio says',
   num_decay_steps: 'warmup_stable_decay: steps of the fall at the end',
   decay_type: 'warmup_stable_decay: shape of the fall',
   min_lr_ratio: 'warmup_stable_decay: where the fall ends, as a fraction of the learning rate',

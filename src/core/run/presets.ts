@@ -8,8 +8,8 @@ export interface Preset {
   readonly plan: PlanOptions;
   /** Its learning rate stands for one that is not known yet: without a size of the model there is none that suits. */
   readonly training: TrainingOptions;
-  /** Of the learning rate that suits model and method (learning-rate.ts), this times. */
-  readonly rateFactor: number;
+  /** Of the learning rate that suits model and method (learning-rate.ts), this times. Absent: `training` names its own. */
+  readonly rateFactor?: number;
 }
 
 /** Offered in this order; the first is the one for a first look. */
@@ -25,7 +25,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'standard',
     label: 'Standard',
-    description: "TRL's defaults: one epoch, linear decay; 32 pairs a step",
+    description: 'One epoch of 32 pairs a step, linear decay after a warm-up',
     plan: DEFAULT_PLAN,
     training: DEFAULT_TRAINING,
     rateFactor: 1,
@@ -37,6 +37,13 @@ export const PRESETS: readonly Preset[] = [
     plan: { ...DEFAULT_PLAN, batch_size: 64 },
     training: { ...DEFAULT_TRAINING, learning_rate: 5e-7, lr_scheduler_type: 'cosine' },
     rateFactor: 0.5,
+  },
+  {
+    id: 'trl',
+    label: 'As TRL',
+    description: "TRL's own defaults: no warm-up, 8 pairs a step, 3 epochs, a checkpoint every 500 steps",
+    plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
+    training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_total_limit: 0 },
   },
 ];
 

@@ -1,5 +1,5 @@
 import type { PairText } from '../dataset/index.js';
-import { WishboneError, type ExitCode } from '../errors.js';
+import { BadRowError, WishboneError, type ExitCode } from '../errors.js';
 import type { PairTokenizerOptions, TemplateName } from '../tokenizer/index.js';
 import type { TokenBatch } from './token-store.js';
 
@@ -10,6 +10,8 @@ export interface TokeniserTask {
   /** The chat template to take. */
   readonly template?: TemplateName | undefined;
   readonly options: PairTokenizerOptions;
+  /** Rows that cannot be tokenised are left out of a batch and told of, instead of ending it. */
+  readonly skipsBadRows?: boolean | undefined;
 }
 
 /** What is sent to it. It answers in this order. */
@@ -24,6 +26,7 @@ export type TokeniserAnswer =
       readonly where: string;
       readonly advice: string;
       readonly exitCode: ExitCode;
+      readonly isBadRow: boolean;
     }
   /** A fault of ours. */
   | { readonly type: 'fault'; readonly message: string; readonly stack: string };
@@ -31,7 +34,7 @@ export type TokeniserAnswer =
 export function failedAnswer(error: unknown): TokeniserAnswer {
   if (error instanceof WishboneError) {
     const { what, where, advice, exitCode } = error;
-    return { type: 'bad', what, where, advice, exitCode };
+    return { type: 'bad', what, where, advice, exitCode, isBadRow: error instanceof BadRowError };
   }
   const fault = error instanceof Error ? error : new Error(String(error));
   return { type: 'fault', message: fault.message, stack: fault.stack ?? '' };
@@ -43,7 +46,7 @@ export function batchOf(answer: TokeniserAnswer): TokenBatch {
     case 'batch':
       return answer.batch;
     case 'bad':
-      throw new WishboneError(answer.what, answer.where, answer.advice, answer.exitCode);
+      throw new (answer.isBadRow ? BadRowError : WishboneError)(answer.what, answer.where, answer.advice, answer.exitCode);
     case 'fault':
       throw Object.assign(new Error(answer.message), { stack: answer.stack });
   }

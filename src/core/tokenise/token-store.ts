@@ -1,3 +1,4 @@
+import type { LeftOutRow } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
 import type { TokenOutcome, TokenPair } from '../tokenizer/index.js';
@@ -16,6 +17,13 @@ export interface TokenBatch {
   readonly meta: Int32Array;
   /** What rows say of where they come from, each once. */
   readonly sources: readonly string[];
+  /** Rows that could not be tokenised and are left out, when they may be. */
+  readonly leftOut?: readonly LeftOutPairs[] | undefined;
+}
+
+/** A row that is left out, with the pairs it would have made. */
+export interface LeftOutPairs extends LeftOutRow {
+  readonly pairs: number;
 }
 
 /** What became of a file's pairs. */
@@ -31,7 +39,7 @@ export interface TokenCounts {
   readonly promptTokensCut: number;
 }
 
-export function packBatch(outcomes: readonly TokenOutcome[]): TokenBatch {
+export function packBatch(outcomes: readonly TokenOutcome[], leftOut: readonly LeftOutPairs[] = []): TokenBatch {
   let length = 0;
   for (const outcome of outcomes) {
     if (outcome.kind === 'pair') length += outcome.pair.chosen.length + outcome.pair.rejected.length;
@@ -58,7 +66,7 @@ export function packBatch(outcomes: readonly TokenOutcome[]): TokenBatch {
     own[Field.cut] = outcome.cut;
     own[Field.promptCut] = outcome.promptCut;
   });
-  return { tokens, meta, sources: [...sources.keys()] };
+  return { tokens, meta, sources: [...sources.keys()], ...(leftOut.length === 0 ? {} : { leftOut }) };
 }
 
 /** The tokens of a file's pairs, four bytes each, in the order of the file. */
@@ -71,7 +79,8 @@ export class TokenStore {
   }
 
   add(batch: TokenBatch): void {
-    this.batches.push(batch);
+    const { tokens, meta, sources } = batch;
+    this.batches.push({ tokens, meta, sources });
     const { sums } = this;
     for (let at = 0; at < batch.meta.length; at += fields) {
       const cut = batch.meta[at + Field.cut] as number;

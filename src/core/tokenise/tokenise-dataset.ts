@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DatasetForm, DatasetSource, PairCounts, RowPlace } from '../dataset/index.js';
+import type { ColumnReport, DatasetForm, DatasetSource, LeftOutRows, PairCounts, RowPlace } from '../dataset/index.js';
 import { findSources, parseColumns } from '../dataset/index.js';
 import { ExitCode, WishboneError } from '../errors.js';
 import { DiskCache } from '../disk-cache.js';
@@ -36,6 +36,10 @@ export interface DatasetFile extends DatasetSource {
   readonly rows: number;
   /** Pairs with tokens, before any was held out or taken more than once. */
   readonly pairs: number;
+  /** Columns of its rows that their form does not read. */
+  readonly columnReport: ColumnReport;
+  /** Rows that could not be used and were left out, with `on_bad_row` `skip`. */
+  readonly leftOut: LeftOutRows;
 }
 
 /** A dataset tokenised for a model. */
@@ -163,10 +167,10 @@ export async function tokeniseDataset(
   };
 }
 
-function described({ source, sha256, form, rows, store }: TokenisedSource): DatasetFile {
+function described({ source, sha256, form, rows, store, columnReport, leftOut }: TokenisedSource): DatasetFile {
   const { pairs } = store.counts;
   const { weight, samples } = source;
-  return { ...source, weight: samples === undefined ? weight : (weight * samples) / pairs, sha256, form, rows, pairs };
+  return { ...source, weight: samples === undefined ? weight : (weight * samples) / pairs, sha256, form, rows, pairs, columnReport, leftOut };
 }
 
 /** The file's own hash, or one of all files with their weights. */

@@ -1,4 +1,5 @@
-import type { Dataset, PairText } from '../dataset/index.js';
+import { LeftOutList, nothingLeft, withWayOut, type Dataset, type LeftOutRows, type PairText } from '../dataset/index.js';
+import { BadRowError, type WishboneError } from '../errors.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
 import { tokeniseHere, tokeniseInThreads, tokeniseWorker, type Tokeniser } from './tokenisers.js';
@@ -19,35 +20,60 @@ export interface ThreadOptions {
   readonly threads?: number | undefined;
 }
 
+/** What a file came to. */
+export interface TokenisedFile {
+  readonly store: TokenStore;
+  readonly leftOut: LeftOutRows;
+  /** Pairs that the rows left out by the tokenizer would have made. */
+  readonly unmade: number;
+}
+
 /**
  * Reads a dataset and tokenises its pairs: a small one in this thread, a large one in others while this one reads.
- * Only what is under way is in memory as text.
+ * Only what is under way is in memory as text. A task that skips bad rows leaves them out and lists them.
  *
- * @throws WishboneError for the first thing that is wrong with the file, in the file's order
+ * @throws WishboneError for the first thing that is wrong with the file, in the file's order; where bad rows are left
+ *   out, for what is wrong with the file as a whole, or when nothing is left of it
  */
 export async function tokeniseFile(
   dataset: Dataset,
   task: TokeniserTask,
   work: WorkOptions,
   options: ThreadOptions = {},
-): Promise<TokenStore> {
+): Promise<TokenisedFile> {
   const worker = dataset.bytesTotal < smallFile ? options.worker : (options.worker ?? tokeniseWorker());
   const tokeniser = worker === undefined ? await tokeniseHere(task) : tokeniseInThreads(task, worker, options.threads);
   try {
-    return await collect(dataset, tokeniser, work);
+    return await collect(dataset, tokeniser, work, task.skipsBadRows === true);
+  } catch (error) {
+    throw error instanceof BadRowError && task.skipsBadRows !== true ? withWayOut(error) : error;
   } finally {
     await tokeniser.close();
   }
 }
 
-async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions): Promise<TokenStore> {
+async function collect(
+  dataset: Dataset,
+  tokeniser: Tokeniser,
+  work: WorkOptions,
+  skipsBadRows: boolean,
+): Promise<TokenisedFile> {
   const pace = new Pace(work);
   const progress = () => ({ phase: 'tokenise', done: dataset.bytesRead, total: dataset.bytesTotal });
   const store = new TokenStore();
+  const leftOut = new LeftOutList();
+  let unmade = 0;
   const batchLength = tokeniser.width > 1 ? threadBatch : ownBatch;
   const underWay: Promise<TokenBatch>[] = [];
   const finish = async (most: number): Promise<void> => {
-    while (underWay.length > most) store.add(await (underWay.shift() as Promise<TokenBatch>));
+    while (underWay.length > most) {
+      const done = await (underWay.shift() as Promise<TokenBatch>);
+      store.add(done);
+      for (const row of done.leftOut ?? []) {
+        leftOut.add(row, row);
+        unmade += row.pairs;
+      }
+    }
   };
   let batch: PairText[] = [];
   let length = 0;
@@ -62,10 +88,17 @@ async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions
     await finish(tokeniser.width);
   };
   try {
-    for await (const pair of dataset.pairs()) {
-      batch.push(pair);
-      length += textLength(pair);
-      if (length >= batchLength) await send();
+    for await (const outcome of dataset.outcomes()) {
+      if ('error' in outcome) {
+        if (outcome.isLast) throw outcome.error;
+        if (!skipsBadRows) throw badRow(outcome.error);
+        leftOut.add(outcome, outcome.error);
+      } else {
+        // The pairs of a row stay together: one that is bad takes the others with it.
+        if (length >= batchLength && batch.at(-1)?.row !== outcome.row) await send();
+        batch.push(outcome.pair);
+        length += textLength(outcome.pair);
+      }
       await pace.item(progress);
     }
   } catch (error) {
@@ -78,7 +111,14 @@ async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions
   await send();
   await finish(0);
   work.signal?.throwIfAborted();
-  return store;
+  const { found } = leftOut;
+  const { pairs, skipped } = store.counts;
+  if (found.rows > 0 && pairs + skipped === 0) throw nothingLeft(dataset.file, found);
+  return { store, leftOut: found, unmade };
+}
+
+function badRow({ what, where, advice, exitCode }: WishboneError): BadRowError {
+  return new BadRowError(what, where, advice, exitCode);
 }
 
 function textLength(pair: PairText): number {

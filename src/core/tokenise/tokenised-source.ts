@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { Dataset, type DatasetForm, type DatasetSource, type PairCounts, type ReadOptions } from '../dataset/index.js';
+import {
+  Dataset,
+  type ColumnReport,
+  type DatasetForm,
+  type DatasetSource,
+  type LeftOutRows,
+  type PairCounts,
+  type ReadOptions,
+} from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
 import { DiskCache } from '../disk-cache.js';
 import { WishboneError } from '../errors.js';
@@ -11,7 +19,7 @@ import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const tokensVersion = 3;
+const tokensVersion = 4;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {
@@ -20,6 +28,10 @@ export interface SourceFacts {
   readonly rows: number;
   /** Pairs that the rows made, before any was skipped, and those they did not for want of a margin. */
   readonly counts: PairCounts;
+  /** Columns that were not read. */
+  readonly columnReport: ColumnReport;
+  /** Rows that could not be used, where they may be left out. */
+  readonly leftOut: LeftOutRows;
 }
 
 /** One file of a dataset, tokenised for a model. */
@@ -43,13 +55,13 @@ export interface SourceContext {
  */
 export function tokensKey(source: DatasetSource, sha256: string, { model, tokenizerHash, plan }: SourceContext): string {
   const { vocabSize, maxPositions } = model.config;
-  const { form, columns, tags } = source;
+  const { form, columns, tags, media } = source;
   const file = source.path;
   const kind = /\.(jsonl?|[ct]sv|parquet)(\.gz)?$/i.exec(file)?.[0].toLowerCase() ?? '';
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
-  const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions };
+  const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions, onBadRow: plan.on_bad_row };
   const template = plan.chat_template;
-  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags }, tokenizerHash, template, parts];
+  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags, media }, tokenizerHash, template, parts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
@@ -70,8 +82,9 @@ export async function tokeniseSource(
   const found = await fromCache(cache, key);
   if (found) return { source, ...found };
   const { format, pairing, min_margin: minMargin } = plan;
+  const reading = { isFormGiven: format !== 'auto', isListed: source.form !== undefined, media: source.media };
   const form = format === 'auto' ? source.form : format;
-  const options: ReadOptions = { form, pairing, minMargin, columns: source.columns, tags: source.tags };
+  const options: ReadOptions = { form, pairing, minMargin, columns: source.columns, tags: source.tags, ...reading };
   const dataset = await Dataset.open(source.path, options);
   const task = {
     folder: model.folder,
@@ -83,11 +96,13 @@ export async function tokeniseSource(
       vocabSize: model.config.vocabSize,
       maxPositions: model.config.maxPositions,
     },
+    skipsBadRows: plan.on_bad_row === 'skip',
   };
-  const store = await tokeniseFile(dataset, task, work, context.threads);
+  const { store, leftOut, unmade } = await tokeniseFile(dataset, task, work, context.threads);
   if (dataset.form === undefined) throw new Error('a dataset with rows has a form');
-  const { rowCount: rows, counts } = dataset;
-  const facts: SourceFacts = { sha256: dataset.sha256, form: dataset.form, rows, counts };
+  const { rowCount: rows, columns: columnReport } = dataset;
+  const counts = { ...dataset.counts, made: dataset.counts.made - unmade };
+  const facts: SourceFacts = { sha256: dataset.sha256, form: dataset.form, rows, counts, columnReport, leftOut };
   // A file that changed between hashing and reading: what was read counts, and is not kept under the other's key.
   if (facts.sha256 === sha256) {
     await cache.put('tokens', key, 'safetensors', (file) => store.save(file, seal(JSON.stringify(facts))));

@@ -1,6 +1,8 @@
 import { rowWhere, type MessagePair, type PairText, type RowPlace, type TextPair } from '../dataset/index.js';
-import { WishboneError } from '../errors.js';
-import { oneLine } from './chat-template.js';
+import { BadRowError, WishboneError } from '../errors.js';
+import type { ChatInputs } from './chat-template.js';
+import { secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
+import { ChatTemplateError } from './template-error.js';
 import { TokenBuffer } from './token-buffer.js';
 import type { ModelTokenizer } from './tokenizer.js';
 
@@ -64,7 +66,50 @@ export class PairTokenizer {
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    const [prompt, chosen, rejected] = this.encoded(pair);
+    return this.outcome(pair, this.texts(pair));
+  }
+
+  /**
+   * The same for many pairs, which is faster than one by one.
+   *
+   * @throws WishboneError as `tokenize`, of the first pair that cannot be tokenised
+   */
+  tokenizeAll(pairs: readonly PairText[]): TokenOutcome[] {
+    return this.tokenizeEach(pairs).map((outcome) => {
+      if (outcome instanceof BadRowError) throw outcome;
+      return outcome;
+    });
+  }
+
+  /**
+   * The same, with what is wrong with a pair in its place. The chat template is asked for all their texts at once, and one
+   * clock runs for all.
+   *
+   * @throws WishboneError for what is not one pair's fault
+   */
+  tokenizeEach(pairs: readonly PairText[]): (TokenOutcome | BadRowError)[] {
+    const rendered = this.rendered(pairs.filter((pair) => pair.kind === 'messages'));
+    const texts = pairs.map((pair) => {
+      const ofTemplate = pair.kind === 'text' ? undefined : rendered.next().value;
+      return orBadRow(() => (pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, ofTemplate)));
+    });
+    const each = (): (TokenOutcome | BadRowError)[] =>
+      pairs.map((pair, index) => {
+        const own = texts[index] as Texts | BadRowError;
+        return own instanceof BadRowError ? own : orBadRow(() => this.outcome(pair, own));
+      });
+    const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.join('').length), 0);
+    try {
+      return withinTime(secondsFor(characters), each);
+    } catch (error) {
+      if (!(error instanceof TimeLimitError)) throw error;
+    }
+    // One of them takes too long; each has its own clock now, so it is known which.
+    return each();
+  }
+
+  private outcome(pair: PairText, texts: Texts): TokenOutcome {
+    const [prompt, chosen, rejected] = this.encoded(pair, texts);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const wholePrompt = Math.max(1, common);
     const { maxLength, maxPromptLength = 0 } = this.options;
@@ -91,57 +136,60 @@ export class PairTokenizer {
 
   /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
   renderings(pair: PairText): Renderings {
-    const [prompt, chosen, rejected] = this.encoded(pair).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    const [prompt, chosen, rejected] = this.encoded(pair, this.texts(pair)).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
     return { prompt, chosen, rejected };
   }
 
-  /** Prompt, prompt + chosen, prompt + rejected: views that hold until the next pair. */
-  private encoded(pair: PairText): [Int32Array, Int32Array, Int32Array] {
-    if (pair.kind === 'text') this.text(pair);
-    else this.messages(pair);
+  /** The texts as tokens: views that hold until the next pair. */
+  private encoded(pair: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
+    // What a chat template renders has its special tokens.
+    const addSpecialTokens = pair.kind === 'text';
+    for (const [index, buffer] of [this.prompt, this.chosen, this.rejected].entries()) {
+      buffer.length = 0;
+      try {
+        this.tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
+      } catch (error) {
+        if (!(error instanceof WishboneError)) throw error;
+        const Kind = error instanceof BadRowError ? BadRowError : WishboneError;
+        throw new Kind(error.what, `${this.where(pair)}, with ${error.where}`, error.advice, error.exitCode);
+      }
+    }
     return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
   }
 
-  private text(pair: TextPair): void {
+  private texts(pair: PairText): Texts {
+    return pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, this.rendered([pair]).next().value);
+  }
+
+  private textsOf(pair: TextPair): Texts {
     const eos = this.tokenizer.eosToken;
     const whole = (response: string): string => pair.prompt + (response.endsWith(eos) ? response : response + eos);
-    this.encode(pair.prompt, whole(pair.chosen), whole(pair.rejected), true);
+    return [pair.prompt, whole(pair.chosen), whole(pair.rejected)];
   }
 
-  private messages(pair: MessagePair & RowPlace): void {
-    const template = this.tokenizer.chatTemplate;
-    const render = (messages: MessagePair['prompt'], addGenerationPrompt: boolean): string => {
-      try {
-        return template.render({
-          messages,
-          tools: pair.tools,
-          addGenerationPrompt,
-          specialTokens: this.tokenizer.specialTokenTexts,
-        });
-      } catch (error) {
-        throw new WishboneError(
-          `the chat template refuses the messages: ${oneLine(error)}`,
-          `${this.where(pair)}, with ${template.file}`,
-          'change the messages to what the template expects (roles and their order), or the template',
-        );
-      }
-    };
-    this.encode(
-      render(pair.prompt, true),
-      render([...pair.prompt, ...pair.chosen], false),
-      render([...pair.prompt, ...pair.rejected], false),
-      false,
-    );
+  /** What the chat template makes of each pair. */
+  private rendered(pairs: readonly MessagePair[]): IterableIterator<readonly string[] | ChatTemplateError> {
+    if (pairs.length === 0) return [].values();
+    const inputs = pairs.map(({ prompt, chosen, rejected, tools, documents, chatTemplateKwargs }): ChatInputs => ({
+      messages: prompt,
+      parts: [
+        { messages: [], addGenerationPrompt: true },
+        { messages: chosen, addGenerationPrompt: false },
+        { messages: rejected, addGenerationPrompt: false },
+      ],
+      tools,
+      documents,
+      kwargs: chatTemplateKwargs,
+      specialTokens: this.tokenizer.specialTokenTexts,
+    }));
+    return this.tokenizer.chatTemplate.renderAll(inputs).values();
   }
 
-  private encode(prompt: string, chosen: string, rejected: string, addSpecialTokens: boolean): void {
-    const encode = (text: string, buffer: TokenBuffer): void => {
-      buffer.length = 0;
-      this.tokenizer.encodeInto(text, addSpecialTokens, buffer);
-    };
-    encode(prompt, this.prompt);
-    encode(chosen, this.chosen);
-    encode(rejected, this.rejected);
+  private checkedTexts(pair: RowPlace, texts: readonly string[] | ChatTemplateError | undefined): Texts {
+    if (!(texts instanceof ChatTemplateError)) return texts as Texts;
+    const { what, where, advice, ofMessages } = texts;
+    if (!ofMessages) throw texts;
+    throw new BadRowError(what, `${this.where(pair)}, with ${where}`, advice);
   }
 
   private checked(ids: Int32Array, place: RowPlace): Int32Array {
@@ -154,11 +202,12 @@ export class PairTokenizer {
       );
     }
     for (const id of ids) {
-      if (id < 0) {
+      const unlearnt = this.tokenizer.unlearntToken(id);
+      if (unlearnt !== undefined) {
         throw new WishboneError(
-          'the tokenizer has no token for part of the text',
+          `the special token ${JSON.stringify(unlearnt)} is named in the tokenizer's configs, but tokenizer.json has no such token`,
           this.where(place),
-          'use a tokenizer with an unknown token or byte fallback',
+          "take the token that the model was trained with, or add this one to the tokenizer and to the model's embedding",
         );
       }
       if (id >= vocabSize) {
@@ -174,6 +223,18 @@ export class PairTokenizer {
 
   private where(place: RowPlace): string {
     return rowWhere(this.options.file, place);
+  }
+}
+
+/** Prompt, prompt + chosen, prompt + rejected. */
+type Texts = readonly [string, string, string];
+
+function orBadRow<T>(work: () => T): T | BadRowError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof BadRowError) return error;
+    throw error;
   }
 }
 

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { BPE, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { WishboneError } from '../errors.js';
-import { ByteLevelEncoder } from './byte-level.js';
+import { BadRowError, WishboneError } from '../errors.js';
 import { ChatTemplate } from './chat-template.js';
 import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
+import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
+import { loadOniguruma, matching, PatternError, secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
+import { JsonField, TokenizerJsonError } from './pipeline/json.js';
+import { PipelineError } from './pipeline/normalized-string.js';
+import { usesOniguruma } from './pipeline/normalizers.js';
+import type { Pipeline } from './pipeline/pipeline.js';
 import { TokenBuffer } from './token-buffer.js';
+import { buildTokenizer, type BuiltTokenizer } from './transformers/build.js';
+import { tokenizerClass } from './transformers/tokenizer-class.js';
 
 /** The special tokens a chat template may name. */
 export const specialTokenNames = [
@@ -25,42 +31,36 @@ type Json = Record<string, unknown>;
 /** A model folder's own tokenizer and chat template. */
 export class ModelTokenizer {
   private readonly buffer = new TokenBuffer();
-  /** What the tokenizer puts around a text, once asked for. */
-  private frame: { readonly before: readonly number[]; readonly after: readonly number[] } | undefined;
 
   private constructor(
     private readonly folder: string,
-    private readonly tokenizer: HuggingFaceTokenizer,
-    /** For tokenizers that have one, a faster way to the same ids. */
-    private readonly byteLevel: ByteLevelEncoder | undefined,
+    private readonly built: BuiltTokenizer,
     private readonly template: ChatTemplate | undefined,
     private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
   ) {}
 
   /**
-   * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat template from `chat_template.jinja` or the config.
+   * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat templates from files of their own or the config.
    *
    * @param templateName a chat template to take instead
    * @throws WishboneError naming the file that is missing or damaged, or what the other template lacks
    */
   static async load(folder: string, templateName: TemplateName = 'model'): Promise<ModelTokenizer> {
     const files = await readFiles(folder);
-    const { tokenizer: tokenizerFile, config: configFile, template: templateFile } = tokenizerFiles(folder);
+    const { config: configFile } = tokenizerFiles(folder);
     const config = parse(files.config, configFile);
-    const special = readSpecialTokens(folder, config, files.specialTokens);
-    const template =
-      files.template !== undefined
-        ? ChatTemplate.parse(files.template, templateFile)
-        : configTemplate(config, configFile);
-    const json = parse(files.tokenizer, tokenizerFile);
-    const tokenizer = build(json, config, tokenizerFile);
-    const byteLevel = ByteLevelEncoder.of(tokenizer, json, config);
-    const own = new ModelTokenizer(folder, tokenizer, byteLevel, template, special);
+    const named = chatTemplates(files.templates, config, configFile);
+    const template = named && new ChatTemplate(named);
+    const built = await build(folder, files, config);
+    const special = Object.fromEntries(
+      specialTokenNames.flatMap((name) => (built.special.has(name) ? [[name, built.special.get(name)]] : [])),
+    ) as Partial<Record<SpecialTokenName, string>>;
+    const own = new ModelTokenizer(folder, built, template, special);
     return templateName === 'model' ? own : own.withTemplate(templateName);
   }
 
   private withTemplate(name: Exclude<TemplateName, 'model'>): ModelTokenizer {
-    const { folder, tokenizer, byteLevel, specialTokens } = this;
+    const { folder, built, specialTokens } = this;
     const { template, needs } = fallbackTemplates[name];
     const { eosToken } = this;
     const lacking = needs.find((token) => this.encode(token, false).length !== 1);
@@ -74,13 +74,14 @@ export class ModelTokenizer {
     const { bos_token: bos = '' } = specialTokens;
     const isPutBefore = bos !== '' && this.encode('', true)[0] === this.encode(bos, false)[0];
     const special = { ...specialTokens, eos_token: eosToken, bos_token: isPutBefore ? bos : '' };
-    return new ModelTokenizer(folder, tokenizer, byteLevel, ChatTemplate.parse(template, `chat template "${name}"`), special);
+    return new ModelTokenizer(folder, built, ChatTemplate.of(template, `chat template "${name}"`), special);
   }
 
   /**
-   * Token ids of a text, -1 where the tokenizer has no token.
+   * Token ids of a text.
    *
    * @param addSpecialTokens whether the tokenizer puts its own special tokens around it (BOS, for most)
+   * @throws WishboneError when the text cannot be tokenised as transformers does, or takes too long
    */
   encode(text: string, addSpecialTokens: boolean): number[] {
     this.buffer.length = 0;
@@ -90,15 +91,36 @@ export class ModelTokenizer {
 
   /** The same, appended to a buffer. */
   encodeInto(text: string, addSpecialTokens: boolean, into: TokenBuffer): void {
-    if (!this.byteLevel) {
-      const { ids } = this.tokenizer.encode(text, { add_special_tokens: addSpecialTokens });
-      for (const id of ids as (number | undefined)[]) into.push(id ?? -1);
-      return;
+    try {
+      withinTime(secondsFor(text.length), () => this.pipeline.encode(text, addSpecialTokens, into));
+    } catch (error) {
+      throw this.failure(error);
     }
-    const { before, after } = (this.frame ??= frameOf(this.tokenizer));
-    if (addSpecialTokens) into.pushAll(before);
-    this.byteLevel.encode(text, into);
-    if (addSpecialTokens) into.pushAll(after);
+  }
+
+  private get pipeline(): Pipeline {
+    return this.built.pipeline;
+  }
+
+  private failure(error: unknown): unknown {
+    const file = tokenizerFiles(this.folder).tokenizer;
+    if (error instanceof TimeLimitError) {
+      const what = matching.source === '' ? 'tokenising' : `the pattern ${matching.source}`;
+      return new WishboneError(`${what} takes more than ${error.seconds} seconds on one text`, file, patternAdvice);
+    }
+    if (error instanceof PatternError) return new WishboneError(error.message, file, patternAdvice);
+    if (error instanceof PipelineError) {
+      return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'correct the row, or the tokenizer');
+    }
+    return error;
+  }
+
+  /**
+   * A token that no model was trained with: transformers adds it to the vocabulary since a config names it, though
+   * tokenizer.json has none. Undefined for other ids.
+   */
+  unlearntToken(id: number): string | undefined {
+    return this.built.unlearnt.get(id);
   }
 
   /** The text that ends a response. @throws WishboneError when the model folder names none */
@@ -134,88 +156,91 @@ export class ModelTokenizer {
 
   /** The text of some tokens, special ones included. Characters of which bytes are missing become U+FFFD. */
   decode(ids: ArrayLike<number>): string {
-    return this.tokenizer.decode(Array.from(ids), { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+    try {
+      return withinTime(secondsFor(ids.length), () => this.pipeline.decode(Array.from(ids)));
+    } catch (error) {
+      throw this.failure(error);
+    }
   }
 
   /** The token of an id, for messages to people. */
   tokenText(id: number): string {
-    return this.tokenizer.id_to_token(id) ?? `#${id}`;
+    return this.pipeline.added.all.get(id)?.content ?? this.pipeline.model.tokenOf(id) ?? `#${id}`;
   }
 }
 
-function build(json: Json, config: Json, file: string): HuggingFaceTokenizer {
-  const damaged = (why: string): WishboneError =>
-    new WishboneError(
-      `the tokenizer cannot be used: ${why}`,
-      file,
+const patternAdvice = 'take a tokenizer without this pattern, or leave the text out';
+
+/** @throws WishboneError when the folder's tokenizer is damaged, or none that can be done exactly */
+async function build(folder: string, files: Files, config: Json): Promise<BuiltTokenizer> {
+  const names = tokenizerFiles(folder);
+  const tokenizer = parse(files.tokenizer, names.tokenizer);
+  const model = files.model === undefined ? undefined : parse(files.model, names.model);
+  const kind = tokenizerClass(config, model, files.tokenizer);
+  if (kind.kind === 'unknown') {
+    throw new WishboneError(
+      `transformers does not take tokenizer.json as it stands: its class ${kind.name} builds another tokenizer of it`,
+      `${names.config}, field "tokenizer_class"`,
+      'if tokenizer.json is right as it stands, write "PreTrainedTokenizerFast" there',
+    );
+  }
+  try {
+    if (kind.kind === 'as it stands' && usesOniguruma(tokenizer)) await loadOniguruma();
+    const field = (text: string | undefined, file: string): JsonField | undefined =>
+      text === undefined ? undefined : new JsonField(parse(text, file), '');
+    const parts = {
+      tokenizer,
+      config: new JsonField(config, ''),
+      map: field(files.specialTokens, names.specialTokens),
+      added: field(files.added, names.added),
+    };
+    return buildTokenizer(parts, kind);
+  } catch (error) {
+    if (error instanceof WishboneError) throw error;
+    const where = error instanceof TokenizerJsonError && error.field !== '' ? `field "${error.field}": ` : '';
+    throw new WishboneError(
+      `the tokenizer cannot be used: ${where}${error instanceof Error ? error.message : String(error)}`,
+      names.tokenizer,
       'save it again with a recent transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
     );
-  const model = json['model'];
-  if (typeof model !== 'object' || model === null) throw damaged('field "model" is missing');
-  const vocab = (model as Json)['vocab'];
-  if (typeof vocab !== 'object' || vocab === null) throw damaged('field "model.vocab" is missing');
-  if (!Array.isArray(json['added_tokens'])) throw damaged('field "added_tokens" is missing');
-  try {
-    const tokenizer = new HuggingFaceTokenizer(json, config);
-    if (tokenizer.model instanceof BPE) tokenizer.model.cache = new WordCache() as unknown as BPE['cache'];
-    return tokenizer;
-  } catch (error) {
-    throw damaged(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** The special tokens before and after a text: those around a token that stands for it. */
-function frameOf(tokenizer: HuggingFaceTokenizer): { before: readonly number[]; after: readonly number[] } {
-  const text = '\0text';
-  const tokens = tokenizer.post_processor?.([text], null, true).tokens ?? [text];
-  const at = tokens.indexOf(text);
-  const ids = (part: readonly string[]): number[] => part.map((token) => tokenizer.token_to_id(token) ?? -1);
-  return { before: ids(tokens.slice(0, at)), after: ids(tokens.slice(at + 1)) };
-}
-
-/**
- * Remembers how words were split. The library's own cache keeps its entries in order of use, which costs more than
- * splitting a common word again; this one forgets everything when it is full.
- */
-class WordCache {
-  private readonly words = new Map<string, string[]>();
-
-  get(word: string): string[] | undefined {
-    return this.words.get(word);
-  }
-
-  put(word: string, tokens: string[]): void {
-    if (this.words.size >= 200_000) this.words.clear();
-    this.words.set(word, tokens);
-  }
-
-  clear(): void {
-    this.words.clear();
   }
 }
 
 /** SHA-256 (hex) of all that decides what a model folder's tokenizer and chat template make of a text. */
 export async function tokenizerHash(folder: string): Promise<string> {
-  const { tokenizer, config, template, specialTokens } = await readFiles(folder);
+  const { tokenizer, config, templates, specialTokens, added, model } = await readFiles(folder);
   const hash = createHash('sha256');
-  for (const text of [tokenizer, config, template ?? '', specialTokens ?? '']) hash.update(text).update('\0');
+  const templateTexts = templates.flatMap(({ name, text }) => [name, text]);
+  for (const text of [tokenizer, config, specialTokens ?? '', added ?? '', ...templateTexts]) hash.update(text).update('\0');
+  // Such a template writes the date into every text.
+  const isDated = [config, ...templateTexts].some((text) => text.includes('strftime_now'));
+  if (isDated) hash.update(new Date().toDateString());
+  // Of config.json what says which class of transformers reads the tokenizer.
+  const { model_type: type, tokenizer_class: name } = model === undefined ? {} : parse(model, tokenizerFiles(folder).model);
+  hash.update(JSON.stringify([type, name]));
   return hash.digest('hex');
 }
 
 const tokenizerFiles = (folder: string) => ({
   tokenizer: path.join(folder, 'tokenizer.json'),
   config: path.join(folder, 'tokenizer_config.json'),
-  template: path.join(folder, 'chat_template.jinja'),
   specialTokens: path.join(folder, 'special_tokens_map.json'),
+  added: path.join(folder, 'added_tokens.json'),
+  model: path.join(folder, 'config.json'),
 });
 
-/** @throws WishboneError when one that must be there is not, or one cannot be read */
-async function readFiles(folder: string): Promise<{
+/** The texts of a folder's files. */
+interface Files {
   readonly tokenizer: string;
   readonly config: string;
-  readonly template: string | undefined;
+  readonly templates: readonly TemplateFile[];
   readonly specialTokens: string | undefined;
-}> {
+  readonly added: string | undefined;
+  readonly model: string | undefined;
+}
+
+/** @throws WishboneError when one that must be there is not, or one cannot be read */
+async function readFiles(folder: string): Promise<Files> {
   const files = tokenizerFiles(folder);
   const need = async (file: string, advice: string): Promise<string> => {
     const text = await readText(file);
@@ -228,8 +253,10 @@ async function readFiles(folder: string): Promise<{
       'save the tokenizer there, with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(folder)',
     ),
     config: await need(files.config, 'copy it from where tokenizer.json came from; it names the special tokens'),
-    template: await readText(files.template),
+    templates: await readTemplateFiles(folder),
     specialTokens: await readText(files.specialTokens),
+    added: await readText(files.added),
+    model: await readText(files.model),
   };
 }
 
@@ -258,47 +285,4 @@ function parse(text: string, file: string): Json {
     throw new WishboneError('the file is not a JSON object', file, 'copy it again from where the model came from');
   }
   return value as Json;
-}
-
-/** `tokenizer_config.json` first, then `special_tokens_map.json`, which older models keep beside it. */
-function readSpecialTokens(
-  folder: string,
-  config: Json,
-  mapText: string | undefined,
-): Partial<Record<SpecialTokenName, string>> {
-  const { config: configFile, specialTokens: mapFile } = tokenizerFiles(folder);
-  const map = mapText === undefined ? {} : parse(mapText, mapFile);
-  const tokens: Partial<Record<SpecialTokenName, string>> = {};
-  for (const name of specialTokenNames) {
-    const [value, file] =
-      config[name] !== undefined && config[name] !== null ? [config[name], configFile] : [map[name], mapFile];
-    if (value === undefined || value === null) continue;
-    const text = typeof value === 'object' ? (value as Json)['content'] : value;
-    if (typeof text !== 'string' || text === '') {
-      throw new WishboneError(
-        `field "${name}" must be the token's text`,
-        `${file}, field "${name}"`,
-        'write the token as text',
-      );
-    }
-    tokens[name] = text;
-  }
-  return tokens;
-}
-
-function configTemplate(config: Json, file: string): ChatTemplate | undefined {
-  const value = config['chat_template'];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return ChatTemplate.parse(value, file);
-  if (Array.isArray(value)) {
-    const named = value.find(
-      (item): item is Json => typeof item === 'object' && item !== null && (item as Json)['name'] === 'default',
-    );
-    if (typeof named?.['template'] === 'string') return ChatTemplate.parse(named['template'], file);
-  }
-  throw new WishboneError(
-    'field "chat_template" must be text, or a list with a template named "default"',
-    `${file}, field "chat_template"`,
-    'correct it, or put the template into chat_template.jinja',
-  );
 }

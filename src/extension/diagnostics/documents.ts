@@ -12,6 +12,16 @@ export const SELECTOR: vscode.DocumentSelector = [
   { scheme: 'untitled', language: 'json' },
 ];
 
+/** Preference files that are tables in text. */
+export const TABLES: vscode.DocumentSelector = { scheme: 'file', pattern: '**/*.{csv,tsv}' };
+/** Columns that every table of preferences has, of which a run is told by no option. */
+const HEADER = /(^|[",\t])(chosen|rejected)([",\t]|$)/;
+
+/** True for documents that may be tables of preferences, by name and header. */
+export function isTable(document: vscode.TextDocument): boolean {
+  return vscode.languages.match(TABLES, document) > 0 && HEADER.test(document.lineAt(0).text);
+}
+
 /** True for documents that may be preference files by name or language. */
 export function mayBePreferences(document: vscode.TextDocument): boolean {
   return vscode.languages.match(SELECTOR, document) > 0;

@@ -2,21 +2,26 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { type DocumentReport, type Problem, rowAsLine, rowDeletion, sideFileName } from '../../core/checks/index.js';
+import { type DocumentReport, type Problem, rowAsLine, rowsDeletion, sideFileName } from '../../core/checks/index.js';
+import { type BulkFix, bulkFixesFor, optionFixesFor } from './bulk-fixes.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { rangeAt, rangeOf, rowSpan } from './documents.js';
 import { type Fix, fixesFor } from './fixes.js';
 import { codeOf } from './text.js';
 
-/** A fix whose edit is made when it is chosen: moving a row needs a look at the file it goes to. */
+/** Gives a run on the file another option: (file, option, value). */
+export const SET_PLAN_OPTION = 'wishbone.setPlanOption';
+
+/** A fix whose edit is made when it is chosen: moving rows needs a look at the file they go to. */
 class RowMove extends vscode.CodeAction {
   constructor(
-    readonly fix: Fix,
+    title: string,
+    readonly rows: ArrayLike<number>,
     readonly document: vscode.TextDocument,
     readonly report: DocumentReport,
     readonly sideFile: string,
   ) {
-    super(fix.title, vscode.CodeActionKind.QuickFix);
+    super(title, vscode.CodeActionKind.QuickFix);
   }
 }
 
@@ -40,23 +45,36 @@ export class QuickFixes implements vscode.CodeActionProvider {
     const find = (problem: Problem): vscode.Diagnostic | undefined =>
       context.diagnostics.find((diagnostic) => isAbout(diagnostic, problem));
     const sideFile = document.isUntitled ? undefined : sideFileName(path.basename(document.fileName));
-    return fixesFor(report, (problem) => find(problem) !== undefined, sideFile).map((fix) => {
+    const isMeant = (problem: Problem): boolean => find(problem) !== undefined;
+    const about = (problems: readonly Problem[]): vscode.Diagnostic[] => problems.flatMap((problem) => find(problem) ?? []);
+    const single = fixesFor(report, isMeant, sideFile).map((fix) => {
       const action =
         fix.kind === 'move'
-          ? new RowMove(fix, document, report, sideFile!)
+          ? new RowMove(fix.title, [fix.row], document, report, sideFile!)
           : new vscode.CodeAction(fix.title, vscode.CodeActionKind.QuickFix);
-      action.diagnostics = fix.problems.flatMap((problem) => find(problem) ?? []);
+      action.diagnostics = about(fix.problems);
       action.isPreferred = fix.kind === 'trim' || fix.kind === 'rename';
       if (fix.kind !== 'move') action.edit = editOf(fix, document, report);
       return action;
     });
+    const bulk = bulkFixesFor(report, isMeant, sideFile).map((fix) => {
+      const action = bulkAction(fix, document, report, sideFile);
+      action.diagnostics = about(fix.problems);
+      return action;
+    });
+    const options = optionFixesFor(report, isMeant, state.options.maxLength).map(({ title, option, value, problems }) => {
+      const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
+      action.diagnostics = about(problems);
+      action.command = { title, command: SET_PLAN_OPTION, arguments: [document.uri, option, value] };
+      return action;
+    });
+    return [...options, ...single, ...bulk];
   }
 
   async resolveCodeAction(action: vscode.CodeAction): Promise<vscode.CodeAction> {
     if (!(action instanceof RowMove)) return action;
-    const { fix, document, report, sideFile } = action;
-    const span = rowSpan(report, fix.row)!;
-    const row = rowAsLine(document.getText(rangeAt(document, span)));
+    const { rows, document, report, sideFile } = action;
+    const lines = Array.from(rows, (row) => rowAsLine(document.getText(rangeAt(document, rowSpan(report, row)!)))).join('\n');
     const target = vscode.Uri.joinPath(document.uri, '..', sideFile);
     const edit = new vscode.WorkspaceEdit();
     // The side file comes first: should it come to be in between, nothing else happens and the row stays where it is;
@@ -64,28 +82,45 @@ export class QuickFixes implements vscode.CodeActionProvider {
     if (await exists(target)) {
       const side = await vscode.workspace.openTextDocument(target);
       const { range } = side.lineAt(side.lineCount - 1);
-      edit.insert(target, range.end, range.isEmpty ? `${row}\n` : `\n${row}\n`);
+      edit.insert(target, range.end, range.isEmpty ? `${lines}\n` : `\n${lines}\n`);
     } else {
-      edit.createFile(target, { contents: Buffer.from(`${row}\n`) });
+      edit.createFile(target, { contents: Buffer.from(`${lines}\n`) });
     }
-    action.edit = editOf(fix, document, report, edit);
+    deleteRows(rows, document, report, edit);
+    action.edit = edit;
     return action;
   }
 }
 
-/** What the fix does to the document itself, after what is in `edit` already. */
-function editOf(
-  { kind, row, problems }: Fix,
+function bulkAction(
+  { kind, title, check, rows }: BulkFix,
   document: vscode.TextDocument,
   report: DocumentReport,
-  edit = new vscode.WorkspaceEdit(),
-): vscode.WorkspaceEdit {
+  sideFile: string | undefined,
+): vscode.CodeAction {
+  if (kind === 'move') return new RowMove(title, rows, document, report, sideFile!);
+  const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
+  const edit = new vscode.WorkspaceEdit();
+  if (kind === 'drop') deleteRows(rows, document, report, edit);
+  else for (const { trim } of report.problems.filter((problem) => problem.check === check)) for (const range of trim ?? []) edit.delete(document.uri, rangeOf(range));
+  action.edit = edit;
+  return action;
+}
+
+/** Rows go with what separates them from others. */
+function deleteRows(rows: ArrayLike<number>, document: vscode.TextDocument, report: DocumentReport, edit: vscode.WorkspaceEdit): void {
+  for (const span of rowsDeletion((row) => rowSpan(report, row), rows)) edit.delete(document.uri, rangeAt(document, span));
+}
+
+/** What the fix of one row does to the document itself. */
+function editOf({ kind, row, problems }: Fix, document: vscode.TextDocument, report: DocumentReport): vscode.WorkspaceEdit {
+  const edit = new vscode.WorkspaceEdit();
   if (kind === 'trim') {
     for (const range of problems.flatMap(({ trim }) => trim ?? [])) edit.delete(document.uri, rangeOf(range));
   } else if (kind === 'rename') {
     for (const { rename } of problems) if (rename) edit.replace(document.uri, rangeOf(rename.range), rename.name);
   } else {
-    edit.delete(document.uri, rangeAt(document, rowDeletion((index) => rowSpan(report, index), row)));
+    deleteRows([row], document, report, edit);
   }
   return edit;
 }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import type { Problems } from '../problems.js';
-import { fileOfTab, mayBePreferences } from './documents.js';
+import { fileOfTab, isTable, mayBePreferences } from './documents.js';
 import { chooseTokenModel } from './model-choice.js';
 
 /** Loads the checks when the first document is open that may be a preference file; most windows never see one. */
@@ -13,7 +13,16 @@ export function startDiagnostics(context: vscode.ExtensionContext, problems: Pro
     const { DatasetDiagnostics } = await import('./dataset-diagnostics.js');
     if (!isDisposed) disposables.push(new DatasetDiagnostics(context, problems));
   };
+  let loadedTables: Promise<void> | undefined;
+  const loadTables = async (): Promise<void> => {
+    const { TableDiagnostics } = await import('./tables.js');
+    const { repository } = context.extension.packageJSON as { repository?: unknown };
+    if (!isDisposed) disposables.push(new TableDiagnostics(repository, problems));
+  };
   const look = (): void => {
+    if (loadedTables === undefined && vscode.workspace.textDocuments.some(isTable)) {
+      loadedTables = loadTables().catch((error) => problems.log(error));
+    }
     if (loaded !== undefined) return;
     const isOpen =
       vscode.workspace.textDocuments.some(mayBePreferences) ||
@@ -23,6 +32,10 @@ export function startDiagnostics(context: vscode.ExtensionContext, problems: Pro
   };
   disposables.push(
     problems.command('wishbone.chooseTokenModel', () => chooseTokenModel(context)),
+    problems.command('wishbone.writeCleanedCopy', async (given, check) => {
+      const { cleanedCopy } = await import('../datasets/cleaned-copy.js');
+      await cleanedCopy(context, given, check);
+    }),
     vscode.workspace.onDidOpenTextDocument(look),
     vscode.window.tabGroups.onDidChangeTabs(look),
   );

@@ -53,6 +53,12 @@ const SECTIONS: readonly Section[] = [
         more: true,
       },
       {
+        id: 'plan.on_bad_row',
+        label: 'Unreadable rows',
+        help: 'stop: a row that cannot be used ends the work; skip: it is left out and counted',
+        more: true,
+      },
+      {
         id: 'plan.chat_template',
         label: 'Chat template',
         help: 'Of messages. model: its own; chatml, zephyr, plain: for models without one',
@@ -107,7 +113,7 @@ const SECTIONS: readonly Section[] = [
       { id: 'training.decay_type', label: 'Decay', help: 'Of warmup_stable_decay: shape of the fall' },
       { id: 'training.min_lr_ratio', label: 'Least rate', help: 'Of warmup_stable_decay: where the fall ends, as a fraction' },
       { id: 'training.warmup_ratio', label: 'Warm-up', help: 'Fraction of the steps with a rising learning rate', more: true },
-      { id: 'training.warmup_steps', label: 'Warm-up steps', help: 'Above 0 they count instead of the fraction', more: true },
+      { id: 'training.warmup_steps', label: 'Warm-up steps', help: 'Instead of the fraction; 0: none; -1: as the fraction says', more: true },
       { id: 'training.weight_decay', label: 'Weight decay', help: 'Of AdamW', more: true },
       { id: 'training.max_grad_norm', label: 'Gradient norm limit', help: 'Longer gradients are scaled down to it; 0: never', more: true },
       { id: 'training.adam_beta1', label: 'AdamW beta 1', help: 'Decay of the first moment', more: true },

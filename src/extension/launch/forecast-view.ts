@@ -4,6 +4,7 @@ import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, p
 import type { ForecastFigure, ForecastView } from '../../protocol/launch.js';
 import { locations } from '../error-text.js';
 import { progressText } from '../plan-progress-text.js';
+import { dataNotices, waysOut } from './data-notices.js';
 
 type Done = Extract<ForecastState, { kind: 'done' }>;
 
@@ -19,13 +20,13 @@ export function forecastView(state: ForecastState, trusted: boolean): ForecastVi
       return { kind: 'working', text: progressText(progress), fraction };
     }
     case 'failed':
-      return failureView(state.error);
+      return failureView(state);
     case 'done':
-      return { kind: 'done', figures: figuresOf(state, trusted) };
+      return { kind: 'done', figures: figuresOf(state, trusted), notices: dataNotices(state.plan.summary) };
   }
 }
 
-function failureView(error: unknown): ForecastView {
+function failureView({ error, without }: Extract<ForecastState, { kind: 'failed' }>): ForecastView {
   if (error instanceof WishboneError) {
     const { what, where, advice } = error;
     return {
@@ -34,10 +35,11 @@ function failureView(error: unknown): ForecastView {
       where,
       advice: sentence(advice),
       opens: locations(where).length > 0,
+      actions: waysOut(without),
     };
   }
   const what = error instanceof Error ? error.message : String(error);
-  return { kind: 'failed', what: `Wishbone met a fault of its own: ${what}`, where: '', advice: '', opens: false };
+  return { kind: 'failed', what: `Wishbone met a fault of its own: ${what}`, where: '', advice: '', opens: false, actions: [] };
 }
 
 function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
@@ -78,6 +80,7 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
 function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {
   const parts = [
     ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} times`] : []),
+    ...(summary.leftOutRows > 0 ? [`${plural(summary.leftOutRows, 'row')} left out: unreadable`] : []),
     ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} left out: too long`] : []),
     ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} cut off`] : []),
     ...(summary.droppedByMargin > 0 ? [`${formatCount(summary.droppedByMargin)} without a margin`] : []),

@@ -190,7 +190,8 @@ export class LaunchForm implements vscode.Disposable {
     const options = rateOptions(this.#values);
     const parameters = this.#parameters;
     const training = { ...preset.training, ...options };
-    const { learning_rate } = parameters === undefined ? training : withSuitedRate(training, parameters, preset.rateFactor);
+    const { rateFactor } = preset;
+    const { learning_rate } = parameters === undefined || rateFactor === undefined ? training : withSuitedRate(training, parameters, rateFactor);
     return formatOption(learning_rate);
   }
 
@@ -293,7 +294,7 @@ export class LaunchForm implements vscode.Disposable {
   /** Why the learning rate is what it is, while it follows the model. */
   #rateNote(): Record<string, string> {
     const parameters = this.#parameters;
-    if (parameters === undefined || this.#own.rate || this.#preset === '') return {};
+    if (parameters === undefined || this.#own.rate || presetById(this.#preset)?.rateFactor === undefined) return {};
     return { 'training.learning_rate': `The highest, reached after warm-up; ${rateReason(parameters, rateOptions(this.#values))}` };
   }
 

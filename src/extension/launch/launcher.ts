@@ -88,13 +88,18 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     for (const form of this.#forms) form.dispose();
   }
 
-  /** Opens a form. @param given a preference file to begin with: a path, an address, or an item of the Datasets view */
-  async launch(given?: unknown): Promise<void> {
+  /**
+   * Opens a form.
+   *
+   * @param given a preference file to begin with: a path, an address, or an item of the Datasets view
+   * @param more texts of fields, by the field
+   */
+  async launch(given?: unknown, more: Values = {}): Promise<void> {
     const { dataset, model } = await this.likelyPaths(given);
     const preset = PRESETS[0]!;
     const options = { ...preset, runner: DEFAULT_RUNNER };
     // Preset and learning rate follow once the model was looked at.
-    this.#open({ values: valuesOf({ dataset, model, options }), preset: preset.id, own: { rate: false, preset: false } });
+    this.#open({ values: { ...valuesOf({ dataset, model, options }), ...more }, preset: preset.id, own: { rate: false, preset: false } });
   }
 
   /** What a form begins with: the file that was given, else the likeliest one; and a model. */
@@ -266,7 +271,10 @@ function givenPath(argument: unknown): string | undefined {
   return typeof argument === 'string' && path.isAbsolute(argument) ? argument : undefined;
 }
 
-function tellOfSkipped({ skipped, truncated, pairs, tokenRatio }: PlanSummary, dataset: string): void {
+function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
+  if (leftOutRows > 0) {
+    void vscode.window.showWarningMessage(`${path.basename(dataset)}: trained without ${plural(leftOutRows, 'unreadable row')}, ${plural(pairs, 'pair')} in training.`);
+  }
   if (skipped === 0 && truncated === 0) return;
   const parts = [
     ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out, because a response does not fit`] : []),

@@ -2,7 +2,16 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { configDifferences, historyCsv, lastLogLines, listRuns, LOG_FILE } from '../../core/run/index.js';
+import {
+  configDifferences,
+  historyCsv,
+  lastLogLines,
+  listRuns,
+  LOG_FILE,
+  readLabels,
+  repeatCommand,
+  writeLabels,
+} from '../../core/run/index.js';
 import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessage } from '../../protocol/run.js';
 import { listingText } from '../run-text.js';
 import type { RunUse } from '../runs/run-store.js';
@@ -29,7 +38,8 @@ interface Shown {
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
   sentSamples: readonly unknown[] | undefined;
-  sentName: string;
+  /** Name, tags and notes that the page has, as text. */
+  sentLabels: string;
 }
 
 /** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
@@ -39,11 +49,14 @@ export class RunPanel implements vscode.Disposable {
   #ready = false;
   #logTimer: NodeJS.Timeout | undefined;
   #sentLog = '';
+  #isPreview = false;
 
   constructor(
     readonly panel: vscode.WebviewPanel,
     readonly panels: RunPanels,
     uses: readonly RunUse[],
+    /** Names of runs that were to be shown too and cannot be read. */
+    readonly missing: readonly string[],
     readonly reason: string,
     /** Whether the page has said so already. */
     ready: boolean,
@@ -59,6 +72,29 @@ export class RunPanel implements vscode.Disposable {
     for (const use of uses) this.#add(use);
     this.#title();
     if (ready) this.#receive({ type: 'ready' });
+  }
+
+  /** Whether it shows whichever run is opened next from the Runs view, as a preview in the editor does. */
+  get isPreview(): boolean {
+    return this.#isPreview;
+  }
+
+  set isPreview(isPreview: boolean) {
+    this.#isPreview = isPreview;
+    if (this.#ready) this.#send({ type: 'preview', preview: isPreview });
+  }
+
+  /** Shows another run in place of what it showed. */
+  async replace(use: RunUse): Promise<void> {
+    clearInterval(this.#logTimer);
+    this.#logTimer = undefined;
+    for (const shown of this.#shown.splice(0)) {
+      shown.subscription.dispose();
+      shown.use.dispose();
+    }
+    this.#add(use);
+    this.#title();
+    if (this.#ready) await this.#sendAll();
   }
 
   get folders(): string[] {
@@ -89,14 +125,15 @@ export class RunPanel implements vscode.Disposable {
       sentRows: 0,
       sentEvals: undefined,
       sentSamples: undefined,
-      sentName: '',
+      sentLabels: '',
     };
     this.#shown.push(shown);
   }
 
   #title(): void {
     const [first, ...others] = this.#shown.map(({ use }) => use.run.config.name);
-    this.panel.title = first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `${first} +${others.length}`;
+    this.panel.title =
+      first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `Comparison of ${others.length + 1} Runs`;
   }
 
   #receive(value: unknown): void {
@@ -117,9 +154,16 @@ export class RunPanel implements vscode.Disposable {
       case 'manage-trust':
         return manageTrust();
       case 'add-run':
+        this.isPreview = false;
         return this.#pickAnother();
       case 'remove-run':
         return this.#remove(message.run);
+      case 'keep-open':
+        this.isPreview = false;
+        return;
+      case 'set-notes':
+        this.isPreview = false;
+        return this.#setNotes(message.folder, message.notes);
       case 'save-image': {
         const folder = first === undefined ? undefined : path.dirname(path.dirname(path.dirname(first.use.run.folder)));
         return saveAs(folder ?? '/', `${fileName(message.name)}.png`, { 'PNG picture': ['png'] }, () => message.png);
@@ -152,6 +196,17 @@ export class RunPanel implements vscode.Disposable {
         return actions.showLog(run.folder);
       case 'try':
         return void (await vscode.commands.executeCommand('wishbone.tryRun', run.folder));
+      case 'masks':
+        return void (await vscode.commands.executeCommand('wishbone.inspectMasks', run.folder));
+      case 'packing':
+        return void (await vscode.commands.executeCommand('wishbone.showPacking', run.folder));
+      case 'rename':
+        return void (await vscode.commands.executeCommand('wishbone.renameRun', run.folder));
+      case 'tag':
+        return void (await vscode.commands.executeCommand('wishbone.tagRun', run.folder));
+      case 'copy-command':
+        await vscode.env.clipboard.writeText(repeatCommand(run.config).command);
+        return;
       case 'duplicate':
         return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
       case 'follow-log':
@@ -166,6 +221,14 @@ export class RunPanel implements vscode.Disposable {
         return saveAs(folder, `${fileName(this.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
       }
     }
+  }
+
+  /** To the run whose notes they are: by now the panel may show another. */
+  async #setNotes(folder: string, notes: string): Promise<void> {
+    if (!this.#shown.some(({ use }) => use.run.folder === folder)) return;
+    const { notes: _before, ...labels } = await readLabels(folder);
+    await writeLabels(folder, { ...labels, ...(notes.trim() === '' ? {} : { notes }) });
+    await this.panels.store.relabel(folder);
   }
 
   async #pickAnother(): Promise<void> {
@@ -193,9 +256,8 @@ export class RunPanel implements vscode.Disposable {
     await this.#sendAll();
   }
 
-  /** The first run stays: it is whose panel this is. */
   async #remove(run: number): Promise<void> {
-    const shown = run === 0 ? undefined : this.#shown[run];
+    const shown = this.#shown.length < 2 ? undefined : this.#shown[run];
     if (shown === undefined) return;
     this.#shown.splice(run, 1);
     shown.subscription.dispose();
@@ -205,15 +267,15 @@ export class RunPanel implements vscode.Disposable {
   }
 
   async #sendAll(): Promise<void> {
-    const [first] = this.#shown;
-    if (first === undefined || first.use.run.gone) return this.#sendEmpty();
+    if (this.#isEmpty) return this.#sendEmpty();
     const shown = [...this.#shown];
     const facts = await Promise.all(shown.map(({ use }) => readPlanFacts(use.run.folder)));
     // Runs were added or removed meanwhile: whoever did that sends all again.
     if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
     this.#ready = true;
     const differences = configDifferences(shown.map(({ use }) => use.run.config));
-    this.#send({ type: 'runs', count: shown.length, differences });
+    this.#send({ type: 'preview', preview: this.#isPreview });
+    this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     shown.forEach(({ use }, run) => {
       this.#send({ type: 'header', run, header: headerOf(use.run, facts[run]!) });
     });
@@ -222,11 +284,22 @@ export class RunPanel implements vscode.Disposable {
       each.overview = 'to be sent';
       each.sentEvals = undefined;
       each.sentSamples = undefined;
-      each.sentName = each.use.run.config.name;
+      each.sentLabels = labelsText(each);
       this.#sendStatus(run);
       this.#sendRows(run);
       this.#sendSamples(each);
     });
+  }
+
+  async #sendHeader(shown: Shown): Promise<void> {
+    const facts = await readPlanFacts(shown.use.run.folder);
+    const run = this.#shown.indexOf(shown);
+    if (this.#ready && run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
+  }
+
+  /** In a comparison one that is gone does not keep the others from being looked at. */
+  get #isEmpty(): boolean {
+    return this.#shown.every(({ use }) => use.run.gone);
   }
 
   #sendEmpty(): void {
@@ -242,16 +315,15 @@ export class RunPanel implements vscode.Disposable {
     const index = this.#shown.indexOf(shown);
     if (!this.#ready || index < 0) return;
     const { run } = shown.use;
-    if (run.gone && index === 0) {
+    if (this.#isEmpty) {
       this.#rest();
       this.#sendEmpty();
       return;
     }
-    if (run.config.name !== shown.sentName) {
-      // Renamed: rare enough to tell everything again.
+    if (labelsText(shown) !== shown.sentLabels) {
+      shown.sentLabels = labelsText(shown);
       this.#title();
-      void this.#sendAll();
-      return;
+      void this.#sendHeader(shown);
     }
     this.#sendStatus(index);
     this.#sendSamples(shown);
@@ -331,4 +403,8 @@ export class RunPanel implements vscode.Disposable {
   #send(message: HostMessage): void {
     void this.panel.webview.postMessage(message);
   }
+}
+
+function labelsText({ use: { run } }: Shown): string {
+  return JSON.stringify([run.config.name, run.tags, run.notes]);
 }

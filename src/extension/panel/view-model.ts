@@ -1,7 +1,7 @@
 import path from 'node:path';
 
-import { type BestEvaluation, divergences, headline, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
-import { formatOption, sentence } from '../../format.js';
+import { type BestEvaluation, divergences, headline, repeatCommand, type RunConfig, type RunHistory, type StartEvent } from '../../core/run/index.js';
+import { plural, sentence } from '../../format.js';
 import {
   type BestStatus,
   EVAL_SERIES,
@@ -17,6 +17,7 @@ import {
 } from '../../protocol/run.js';
 import type { LiveRun } from '../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
+import { settingsOf } from './run-settings.js';
 
 /** Rows of an overview, about. */
 const OVERVIEW_ROWS = 1000;
@@ -24,13 +25,14 @@ const OVERVIEW_ROWS = 1000;
 const LEAST_SPARED = 10;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone'>;
 
 export function headerOf(
-  run: Pick<Watched, 'folder' | 'config'>,
+  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
   { tokenRatio, problem: planProblem }: PlanFacts,
 ): RunHeader {
-  const { folder, config } = run;
+  const { folder, config, tags, notes } = run;
+  const { command, without } = repeatCommand(config);
   const { id, name, dataset, model, plan } = config;
   return {
     folder,
@@ -39,43 +41,23 @@ export function headerOf(
     datasetName: path.basename(dataset.path),
     datasetPath: dataset.path,
     pairs: dataset.pairs,
+    leftOut: leftOutOf(dataset),
     modelName: path.basename(model.path),
     modelPath: model.path,
     sharing: plan.sharing,
     tokenRatio,
     planProblem,
-    settings: settingsOf(config),
+    tags: [...tags],
+    notes,
+    settings: settingsOf(folder, config),
+    command,
+    commandWithout: without,
   };
 }
 
-function settingsOf({ dataset, plan, training, runner }: RunConfig): [string, string][] {
-  return [
-    ['Dataset format', dataset.format],
-    ['Pairs a step', formatOption(plan.batch_size)],
-    plan.max_steps > 0 ? ['Steps', formatOption(plan.max_steps)] : ['Epochs', formatOption(plan.epochs)],
-    ['Bin capacity', `${plan.capacity} tokens`],
-    ['Longest sequence', `${plan.max_length} tokens`],
-    ['Seed', formatOption(plan.seed)],
-    ['Loss', [training.loss_type].flat().join(' + ')],
-    ['Beta', formatOption(training.beta)],
-    ['Learning rate', `${formatOption(training.learning_rate)}, ${training.lr_scheduler_type}`],
-    ['Warm-up', `${formatOption(training.warmup_ratio * 100)}% of the steps`],
-    ['Weight decay', formatOption(training.weight_decay)],
-    ['Gradient norm limit', formatOption(training.max_grad_norm)],
-    ['Reference', training.reference],
-    [
-      'Checkpoints',
-      training.save_steps === 0
-        ? 'at the end'
-        : `every ${training.save_steps} steps, ${training.save_total_limit} kept`,
-    ],
-    ['Backend', runner.threads === 0 ? runner.backend : `${runner.backend}, ${runner.threads} threads`],
-    // Said where they are not what everybody has.
-    ...(runner.recompute === 'none' ? [] : [['Recompute', runner.recompute] as [string, string]]),
-    ...(runner.deterministic ? [['Deterministic', formatOption(true)] as [string, string]] : []),
-    ...(runner.device === 0 ? [] : [['GPU', formatOption(runner.device)] as [string, string]]),
-    ...(runner.cublaslt === '' ? [] : [['cuBLASLt', runner.cublaslt] as [string, string]]),
-  ];
+function leftOutOf({ left_out: files = [] }: RunConfig['dataset']): string {
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  return rows === 0 ? '' : `${plural(rows, 'row')} left out`;
 }
 
 /** What a run runs on: how many threads is of interest only where they compute. */
@@ -90,6 +72,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
   const figures = headline(history);
   return {
     state,
+    gone: run.gone,
     phase: history.phase ?? null,
     progress: history.progress ?? null,
     step: history.step,

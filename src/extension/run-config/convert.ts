@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { convertConfig, convertedName } from '../../core/convert/index.js';
+import { convertConfig, convertedName, recogniseConfig, type Source } from '../../core/convert/index.js';
 import { plural } from '../../format.js';
 import { chooseConfig } from './choose-config.js';
 
@@ -15,20 +15,27 @@ import { chooseConfig } from './choose-config.js';
 export async function convertConfigFile(given: unknown): Promise<void> {
   const source = given instanceof vscode.Uri ? given : (yamlOfEditor() ?? (await chooseYaml()));
   if (source === undefined) return;
+  const document = await vscode.workspace.openTextDocument(source);
+  const from = await chooseSource(document.getText(), source.fsPath);
+  if (from === undefined) return;
   const devices = await askDevices();
   if (devices === undefined) return;
-  const document = await vscode.workspace.openTextDocument(source);
   const suggested = convertedName(source.fsPath);
   // Before it is asked where to: what cannot be converted needs no place.
-  convertConfig(document.getText(), source.fsPath, suggested, devices);
+  convertConfig(document.getText(), source.fsPath, suggested, { devices, from: from.source });
   const target = (await exists(suggested)) ? await chooseConfig(suggested) : vscode.Uri.file(suggested);
   if (target === undefined) return;
-  const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, devices);
+  const { text, carried, notes } = convertConfig(document.getText(), source.fsPath, target.fsPath, {
+    devices,
+    from: from.source,
+  });
   await vscode.workspace.fs.writeFile(target, Buffer.from(text));
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
   const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be: see the top of the file`;
-  void vscode.window.showInformationMessage(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
+  void vscode.window.showInformationMessage(
+    `${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`,
+  );
 }
 
 function yamlOfEditor(): vscode.Uri | undefined {
@@ -43,6 +50,31 @@ async function chooseYaml(): Promise<vscode.Uri | undefined> {
     filters: { YAML: ['yaml', 'yml'], 'All files': ['*'] },
   });
   return chosen?.[0];
+}
+
+/** Trainers as people know them. */
+const TRAINERS: readonly (vscode.QuickPickItem & { readonly source: Source })[] = [
+  { source: 'trl-dpo', label: 'DPO', description: 'TRL, DPOConfig' },
+  { source: 'trl-orpo', label: 'ORPO', description: 'TRL, ORPOConfig' },
+  { source: 'trl-cpo', label: 'CPO or SimPO', description: 'TRL, CPOConfig' },
+  { source: 'simpo', label: 'SimPO', description: "its authors' recipes, with gamma_beta_ratio" },
+  { source: 'llama-factory', label: 'LLaMA-Factory', description: 'stage: dpo' },
+];
+
+/**
+ * The trainer that the file is for, which is asked where the file does not say it; what it was taken for stands first.
+ * Undefined when it was given up.
+ *
+ * @throws WishboneError for a file of none of them
+ */
+async function chooseSource(text: string, file: string): Promise<{ readonly source: Source | undefined } | undefined> {
+  const { source, assumed } = recogniseConfig(text, file);
+  if (assumed === undefined) return { source: undefined };
+  const first = TRAINERS.filter((one) => one.source === source);
+  return vscode.window.showQuickPick([...first, ...TRAINERS.filter((one) => one.source !== source)], {
+    title: 'Trainer of the Config',
+    placeHolder: `Which trainer is ${path.basename(file)} written for? Its settings fit several.`,
+  });
 }
 
 /** The YAML's batch size is per device; undefined when it was given up. */

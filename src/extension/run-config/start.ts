@@ -6,6 +6,7 @@ import { ConfigDiagnostics } from './config-diagnostics.js';
 import { ConfigFixes } from './config-fixes.js';
 import { ConfigLenses } from './config-lenses.js';
 import { CONFIG_FILES, launchConfigFile } from './launch-config.js';
+import { setPlanOption } from './set-option.js';
 
 /** Run configs in the editor: what is wrong in them, launching them, and making them of other tools' files. */
 export function startRunConfigs(launcher: Launcher, problems: Problems): vscode.Disposable {
@@ -16,6 +17,7 @@ export function startRunConfigs(launcher: Launcher, problems: Problems): vscode.
       providedCodeActionKinds: [vscode.CodeActionKind.QuickFix],
     }),
     problems.command('wishbone.launchConfig', (given) => launchConfigFile(launcher, given)),
+    problems.command('wishbone.setPlanOption', (...given) => setPlanOption(launcher, given)),
     problems.command('wishbone.convertConfig', async (given) => {
       // Its YAML parser is seldom needed.
       const { convertConfigFile } = await import('./convert.js');

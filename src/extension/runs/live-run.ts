@@ -49,6 +49,7 @@ export class LiveRun {
   readonly history = new RunHistory();
   #config: RunConfig;
   #tags: readonly string[];
+  #notes: string;
   #state: RunState;
   #crash: Crash | undefined;
   /** Whether the crash says how the process ended. */
@@ -68,10 +69,12 @@ export class LiveRun {
     readonly folder: string,
     config: RunConfig,
     tags: readonly string[],
+    notes: string,
     state: RunState,
   ) {
     this.#config = config;
     this.#tags = tags;
+    this.#notes = notes;
     this.#state = state;
   }
 
@@ -81,8 +84,8 @@ export class LiveRun {
    * @throws WishboneError when the folder is no run or its log cannot be read
    */
   static async open(folder: string): Promise<LiveRun> {
-    const { folder: absolute, config, tags } = await readRun(folder);
-    const run = new LiveRun(absolute, config, tags, 'planned');
+    const { folder: absolute, config, tags, notes } = await readRun(folder);
+    const run = new LiveRun(absolute, config, tags, notes, 'planned');
     await run.#follow();
     await run.refresh();
     return run;
@@ -99,6 +102,10 @@ export class LiveRun {
 
   get tags(): readonly string[] {
     return this.#tags;
+  }
+
+  get notes(): string {
+    return this.#notes;
   }
 
   /** Set while the state is `crashed`. */
@@ -137,10 +144,11 @@ export class LiveRun {
 
   /** Takes over the labels that were written to the run's folder, and tells of them. */
   async relabel(): Promise<void> {
-    const { name = this.#config.name, tags } = await readLabels(this.folder);
-    if (name === this.#config.name && tags.join() === this.#tags.join()) return;
+    const { name = this.#config.name, tags, notes = '' } = await readLabels(this.folder);
+    if (name === this.#config.name && tags.join() === this.#tags.join() && notes === this.#notes) return;
     this.#config = { ...this.#config, name };
     this.#tags = tags;
+    this.#notes = notes;
     this.#tell({ changedFrom: this.history.steps.length, previous: undefined });
   }
 

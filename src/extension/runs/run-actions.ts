@@ -66,6 +66,14 @@ export class RunActions {
     await run.refresh();
   }
 
+  /** Asks several runs to stop, without a question. */
+  async stopAll(folders: readonly string[]): Promise<void> {
+    for (const folder of folders) {
+      await stopRunner(folder);
+      await this.store.refresh(folder);
+    }
+  }
+
   /** Stops a run, and once it has ended exports the model of its best evaluation. */
   async stopAndExportBest(run: LiveRun): Promise<void> {
     if (!(await ensureTrusted())) return;

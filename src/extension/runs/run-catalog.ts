@@ -90,6 +90,9 @@ export class RunCatalog implements vscode.Disposable {
     const listing = live === undefined ? await listRun(folder) : listingOf(live);
     // A folder that is no run any more goes with the next look at all of them.
     if (listing.problem !== undefined && !this.#listings.has(folder)) return;
+    // A tree that is drawn anew for nothing may lose the click that is just being made.
+    const before = this.#listings.get(folder);
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(listing)) return;
     this.#set(listing);
     this.#changed.fire(undefined);
   }

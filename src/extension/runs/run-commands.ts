@@ -18,7 +18,9 @@ import type { RunPanels } from '../panel/run-panels.js';
 import { listingText } from '../run-text.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
+import { deleteRuns } from './delete-runs.js';
 import type { RunCatalog } from './run-catalog.js';
+import { namesList, namesText } from './run-names.js';
 
 type Listing = Exclude<RunListing, { problem: Error }>;
 
@@ -44,18 +46,48 @@ export class RunCommands {
     await this.catalog.look(run.folder);
   }
 
-  async tag(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Tag Run');
-    if (run === undefined) return;
+  /** Tags of one run, or of several: then what they have in common is changed, and what each has beside that stays. */
+  async tag(item: unknown, selection: unknown): Promise<void> {
+    const chosen = await this.#several(item, selection);
+    const runs = chosen.length > 0 ? chosen : [await this.#one(undefined, 'Tag Run')].flatMap((run) => run ?? []);
+    const [first] = runs;
+    if (first === undefined) return;
+    const common = first.tags.filter((tag) => runs.every(({ tags }) => tags.includes(tag)));
+    const changed = (run: Listing, typed: string): string[] => [
+      ...new Set([...run.tags.filter((tag) => !common.includes(tag)), ...parseTags(typed)]),
+    ];
     const text = await vscode.window.showInputBox({
-      title: 'Tag Run',
-      prompt: 'Tags, parted by spaces; empty for none',
-      value: run.tags.join(' '),
-      validateInput: (typed) => sentenceOrNone(tagsProblem(parseTags(typed))),
+      title: runs.length === 1 ? 'Tag Run' : `Tag ${plural(runs.length, 'Run')}`,
+      prompt:
+        runs.length === 1
+          ? 'Tags with spaces between; empty for none'
+          : `Tags that ${namesText(runs)} have in common, with spaces between; other tags stay`,
+      value: common.join(' '),
+      validateInput: (typed) => sentenceOrNone(runs.map((run) => tagsProblem(changed(run, typed))).find((problem) => problem !== undefined)),
     });
     if (text === undefined) return;
-    await writeLabels(run.folder, { ...(await readLabels(run.folder)), tags: parseTags(text) });
-    await this.catalog.look(run.folder);
+    for (const run of runs) {
+      await writeLabels(run.folder, { ...(await readLabels(run.folder)), tags: changed(run, text) });
+      await this.catalog.look(run.folder);
+    }
+  }
+
+  /** Asks runs to stop: those of the selection that are at work, after one question when they are several. */
+  async stop(item: unknown, selection: unknown): Promise<void> {
+    const folders = foldersOf(item, selection);
+    if (folders.length < 2) return this.actions.stop(folders[0]);
+    const runs = (await this.#several(item, selection)).filter(({ state }) => isActive(state));
+    if (runs.length === 0) {
+      void vscode.window.showInformationMessage('Wishbone: none of these runs is at work.');
+      return;
+    }
+    if (!(await ensureTrusted())) return;
+    if (runs.length > 1) {
+      const stop = `Stop ${plural(runs.length, 'Run')}`;
+      const detail = `${namesList(runs)}\n\nEach finishes its step, writes a checkpoint and ends. It can be resumed.`;
+      if ((await vscode.window.showWarningMessage(`${stop}?`, { modal: true, detail }, stop)) !== stop) return;
+    }
+    await this.actions.stopAll(runs.map(({ folder }) => folder));
   }
 
   /** Several runs in one panel. */
@@ -106,13 +138,23 @@ export class RunCommands {
       folders = [picked.folder];
     }
     const listings = (await this.catalog.all()).filter(({ folder }) => folders.includes(folder));
-    const active = listings.find((run) => run.problem === undefined && isActive(run.state));
-    if (active !== undefined && active.problem === undefined) {
-      throw new WishboneError(`${active.config.name} is at work`, active.folder, 'stop it first, then delete it');
+    const active = listings.filter((run): run is Listing => run.problem === undefined && isActive(run.state));
+    const ended = listings.filter((run) => !active.includes(run as Listing));
+    if (ended.length === 0) {
+      if (active.length === 0) return;
+      const what = `${namesText(active)} ${active.length === 1 ? 'is' : 'are'} at work`;
+      throw new WishboneError(what, active[0]!.folder, 'stop first, then delete');
     }
-    if (listings.length === 0 || !(await confirmed(listings))) return;
-    for (const { folder } of listings) await remove(folder);
+    await deleteRuns(ended, active);
     await this.catalog.refresh();
+  }
+
+  /** The runs of a selection that can be read. */
+  async #several(item: unknown, selection: unknown): Promise<Listing[]> {
+    const folders = foldersOf(item, selection);
+    if (folders.length === 0) return [];
+    const all = await this.catalog.all();
+    return all.filter((run): run is Listing => run.problem === undefined && folders.includes(run.folder));
   }
 
   /** The run of an item, or one that is picked among those that `fits`; broken ones are not offered. */
@@ -171,34 +213,4 @@ export function foldersOf(item: unknown, selection: unknown): string[] {
     // A dataset's group stands for its runs.
     return Array.isArray(runs) ? foldersOf(undefined, runs) : [];
   });
-}
-
-async function confirmed(listings: readonly RunListing[]): Promise<boolean> {
-  const [first] = listings;
-  const name = first!.problem === undefined ? first!.config.name : path.basename(first!.folder);
-  const what = listings.length === 1 ? name : plural(listings.length, 'run');
-  const choice = await vscode.window.showWarningMessage(
-    `Delete ${what}?`,
-    { modal: true, detail: 'Its checkpoints, its trained model and its log go with it. They are moved to the trash.' },
-    MOVE,
-  );
-  return choice === MOVE;
-}
-
-const MOVE = 'Move to Trash';
-const FOR_GOOD = 'Delete Permanently';
-
-async function remove(folder: string): Promise<void> {
-  const uri = vscode.Uri.file(folder);
-  try {
-    await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: true });
-  } catch {
-    // Remote machines have no trash.
-    const choice = await vscode.window.showWarningMessage(
-      `${path.basename(folder)} cannot be moved to the trash.`,
-      { modal: true, detail: 'Delete it permanently? This cannot be undone.' },
-      FOR_GOOD,
-    );
-    if (choice === FOR_GOOD) await vscode.workspace.fs.delete(uri, { recursive: true, useTrash: false });
-  }
 }

@@ -1,5 +1,5 @@
 import { checkSeverities } from '../../core/checks/index.js';
-import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
+import { formDescriptions, leftOutPlaces, unreadText, warningText, type DatasetForm } from '../../core/dataset/index.js';
 import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -27,10 +27,16 @@ export function datasetFacts(
     return [...facts, { label: sentence(summary.what), description: summary.advice, icon: 'error' }];
   }
   facts.push({ label: 'Pairs', description: formatCount(summary.pairs), icon: 'list-ordered' });
-  if (summary.badRows > 0) {
-    const rows = `${plural(summary.badRows, 'row')} cannot be trained on`;
-    facts.push({ label: sentence(rows), description: summary.firstBad ?? '', icon: 'error' });
+  const { badRows, columns } = summary;
+  if (badRows.rows > 0) {
+    const rows = `${plural(badRows.rows, 'row')} cannot be trained on`;
+    facts.push({ label: sentence(rows), description: `${leftOutPlaces(badRows)}: ${badRows.first[0]?.what ?? ''}`, icon: 'error' });
   }
+  for (const warning of columns.warnings) {
+    facts.push({ label: 'Columns', description: warningText(warning), icon: 'warning' });
+  }
+  const unread = unreadText(columns);
+  if (unread !== undefined) facts.push({ label: 'Not read', description: unread, icon: 'info' });
   if (summary.problems === undefined) return facts;
   if (summary.problems.length === 0) {
     return [...facts, { label: 'Problems', description: 'none', icon: 'pass' }];

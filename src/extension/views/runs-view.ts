@@ -4,12 +4,18 @@ import * as vscode from 'vscode';
 
 import { isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
 import { plural } from '../../format.js';
-import { runDescription, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
+import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
 import type { RunCatalog } from '../runs/run-catalog.js';
+import { askForFilter } from './filter-input.js';
+import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
 import { tooltipTable } from './tooltip.js';
 
 /** How often a run that goes is drawn anew at most. */
 const REDRAW_MILLISECONDS = 500;
+/** Where the workspace remembers what is shown, and whether something is left out: the view's title and welcome ask for it. */
+const FILTER_KEY = 'runs.filter';
+const SORT_KEY = 'runs.sort';
+const FILTERED_CONTEXT = 'wishbone.runs.filtered';
 
 export interface DatasetGroup {
   readonly kind: 'group';
@@ -35,7 +41,7 @@ const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
   crashed: 'charts.red',
 };
 
-/** The Runs view: the workspace's runs, those of one dataset together, newest first. */
+/** The Runs view: the workspace's runs, those of one dataset together, in an order and as far as a filter says. */
 export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<RunsViewNode | undefined>();
   readonly #disposables: vscode.Disposable[] = [this.#changed];
@@ -44,8 +50,16 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   #redraw: NodeJS.Timeout | undefined;
   readonly tree: vscode.TreeView<RunsViewNode>;
   readonly onDidChangeTreeData = this.#changed.event;
+  #filter: string;
+  #sort: RunSort;
 
-  constructor(readonly catalog: RunCatalog) {
+  constructor(
+    readonly catalog: RunCatalog,
+    readonly memory: vscode.Memento,
+  ) {
+    this.#filter = memory.get<string>(FILTER_KEY, '');
+    const sort = memory.get<string>(SORT_KEY, 'newest');
+    this.#sort = Object.hasOwn(SORTS, sort) ? (sort as RunSort) : 'newest';
     this.tree = vscode.window.createTreeView<RunsViewNode>('wishbone.runs', {
       treeDataProvider: this,
       canSelectMany: true,
@@ -66,11 +80,55 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
+  /** Asks which runs to show. */
+  async filter(): Promise<void> {
+    const before = this.#filter;
+    const text = await askForFilter(await this.catalog.all(), before, (typed) => this.#show({ filter: typed }));
+    this.#show({ filter: text ?? before });
+    await this.memory.update(FILTER_KEY, this.#filter);
+  }
+
+  async clearFilter(): Promise<void> {
+    this.#show({ filter: '' });
+    await this.memory.update(FILTER_KEY, undefined);
+  }
+
+  /** Asks for an order. */
+  async sort(): Promise<void> {
+    const items = Object.entries(SORTS).map(([sort, label]) => ({
+      label,
+      description: sort === this.#sort ? 'as it is' : '',
+      sort: sort as RunSort,
+    }));
+    const picked = await vscode.window.showQuickPick(items, { title: 'Sort Runs', placeHolder: 'Within each dataset' });
+    if (picked === undefined) return;
+    this.#show({ sort: picked.sort });
+    await this.memory.update(SORT_KEY, picked.sort);
+  }
+
+  #show({ filter = this.#filter, sort = this.#sort }: { readonly filter?: string; readonly sort?: RunSort }): void {
+    if (filter === this.#filter && sort === this.#sort) return;
+    this.#filter = filter;
+    this.#sort = sort;
+    this.#changed.fire(undefined);
+  }
+
+  /** Says what is left out and in which order the rest is. */
+  #tell(shown: number, all: number): void {
+    const filter = this.#filter.trim();
+    void vscode.commands.executeCommand('setContext', FILTERED_CONTEXT, filter !== '' && all > 0);
+    this.tree.message = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
+    this.tree.description = this.#sort === 'newest' ? '' : SORTS[this.#sort].toLowerCase();
+  }
+
   async getChildren(node?: RunsViewNode): Promise<RunsViewNode[]> {
     if (node?.kind === 'group') return node.runs;
     if (node !== undefined) return [];
     const groups = new Map<string, DatasetGroup>();
-    const listings = await this.catalog.all();
+    const all = await this.catalog.all();
+    const filter = parseFilter(this.#filter);
+    const listings = sortedListings(all.filter((listing) => matchesFilter(listing, filter)), this.#sort);
+    this.#tell(listings.length, all.length);
     const nodes = listings.map((listing): RunNode => {
       const known = this.#nodes.get(listing.folder);
       if (known !== undefined) known.listing = listing;
@@ -124,7 +182,7 @@ function groupItem({ dataset, runs }: DatasetGroup): vscode.TreeItem {
 
 function runItem({ folder, listing }: RunNode): vscode.TreeItem {
   const item = new vscode.TreeItem(
-    listing.problem === undefined ? listing.config.name : path.basename(folder),
+    runLabel(listing.problem === undefined ? listing.config.name : path.basename(folder)),
     vscode.TreeItemCollapsibleState.None,
   );
   item.id = `run:${folder}`;
@@ -142,6 +200,6 @@ function runItem({ folder, listing }: RunNode): vscode.TreeItem {
   item.tooltip = tooltipTable(listing.config.name, runRows(listing));
   item.accessibilityInformation = { label: `${listing.config.name}, ${STATE_NAMES[state]}, ${item.description}` };
   item.contextValue = `run.${isActive(state) ? 'active' : isResumable(state) || state === 'planned' ? 'resumable' : 'ended'}${listing.figures?.best === undefined ? '' : '.evaluated'}`;
-  item.command = { command: 'wishbone.openRun', title: 'Open Run', arguments: [folder] };
+  item.command = { command: 'wishbone.openRun', title: 'Open Run', arguments: [folder, 'preview'] };
   return item;
 }

@@ -16,6 +16,7 @@ const WALKTHROUGH = 'wishbone.wishbone#start';
 
 /** The view container: Runs, Datasets, Devices, and what can be done from there. Idle until a view is shown. */
 export function startViews(
+  memory: vscode.Memento,
   store: RunStore,
   actions: RunActions,
   panels: RunPanels,
@@ -24,16 +25,21 @@ export function startViews(
 ): vscode.Disposable {
   const catalog = new RunCatalog(store, problems);
   const runs = new RunCommands(catalog, actions, panels);
+  const runsView = new RunsView(catalog, memory);
   const datasets = new DatasetsView(problems);
   const devices = new DevicesView(problems);
   return vscode.Disposable.from(
     catalog,
-    new RunsView(catalog),
+    runsView,
     datasets,
     devices,
     startTry(launcher.context, problems, (item) => runs.toTry(item)),
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
-    problems.command('wishbone.tagRun', (item) => runs.tag(item)),
+    problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
+    problems.command('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),
+    problems.command('wishbone.filterRuns', () => runsView.filter()),
+    problems.command('wishbone.clearRunFilter', () => runsView.clearFilter()),
+    problems.command('wishbone.sortRuns', () => runsView.sort()),
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);

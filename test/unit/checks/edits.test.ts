@@ -1,10 +1,32 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPreferenceText, rowAsLine, rowDeletion, sideFileName } from '../../../src/core/checks/index.js';
+import { isPreferenceText, rowAsLine, rowsDeletion, sideFileName } from '../../../src/core/checks/index.js';
 import { jsonLines } from '../dataset/support.js';
 import { reportOf } from './support.js';
 
 const row = (prompt: string) => ({ prompt, chosen: 'c', rejected: 'r' });
+
+const noSpan = { start: 0, end: 0 };
+
+test('several rows go at once, whichever they are', async () => {
+  const all = ['a', 'b', 'c', 'd', 'e'].map(row);
+  for (const [name, write] of [
+    ['pairs.jsonl', (rows: object[]) => rows.map((each) => `${JSON.stringify(each)}\n`).join('')],
+    ['pairs.json', (rows: object[]) => JSON.stringify(rows, null, 2)],
+  ] as const) {
+    const text = write(all);
+    const { rows } = await reportOf(text, name);
+    for (let set = 1; set < 31; set++) {
+      const gone = [0, 1, 2, 3, 4].filter((index) => set & (1 << index));
+      const kept = rowsDeletion((index) => rows[index], gone)
+        .reverse()
+        .reduce((left, { start, end }) => left.slice(0, start) + left.slice(end), text);
+      assert.equal(kept, write(all.filter((_, index) => !gone.includes(index))), `${name} ${gone.join()}`);
+    }
+    const [whole] = rowsDeletion((index) => rows[index], [0, 1, 2, 3, 4]);
+    assert.deepEqual(whole && [whole.start, whole.end], [rows[0]?.start, rows[4]?.end]);
+  }
+});
 
 test('a row goes with its separator: JSON lines', async () => {
   for (const newline of ['\n', '\r\n']) {
@@ -13,7 +35,7 @@ test('a row goes with its separator: JSON lines', async () => {
       const text = lines.join(newline) + end;
       const report = await reportOf(text);
       for (const index of [0, 1, 2]) {
-        const { start, end: to } = rowDeletion((row) => report.rows[row], index);
+        const [{ start, end: to } = noSpan] = rowsDeletion((row) => report.rows[row], [index]);
         const expected = lines.filter((_, i) => i !== index).join(newline) + end;
         assert.equal(text.slice(0, start) + text.slice(to), expected);
       }
@@ -26,7 +48,7 @@ test('a row goes with its separator: a list', async () => {
   const text = JSON.stringify(all, null, 2);
   const report = await reportOf(text, 'pairs.json');
   for (const index of [0, 1, 2]) {
-    const { start, end } = rowDeletion((row) => report.rows[row], index);
+    const [{ start, end } = noSpan] = rowsDeletion((row) => report.rows[row], [index]);
     const expected = JSON.stringify(all.filter((_, i) => i !== index), null, 2);
     assert.equal(text.slice(0, start) + text.slice(end), expected);
   }
@@ -35,7 +57,7 @@ test('a row goes with its separator: a list', async () => {
 test('the only row of a file', async () => {
   const text = JSON.stringify([row('a')]);
   const { rows } = await reportOf(text, 'pairs.json');
-  const { start, end } = rowDeletion((row) => rows[row], 0);
+  const [{ start, end } = noSpan] = rowsDeletion((row) => rows[row], [0]);
   assert.equal(text.slice(0, start) + text.slice(end), '[]');
 });
 

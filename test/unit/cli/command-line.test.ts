@@ -176,7 +176,15 @@ test('convert writes a run config, says what was not carried over, and replaces 
   oneError(config.stderr);
   assert.match(config.stderr, /nowhere/);
 
-  for (const [args, code] of [[['none.yaml'], 3], [['dpo.yaml', '--out', 'x.json'], 2], [['pairs.jsonl'], 3]] as const) {
+  await writeFile(path.join(folder, 'few.yaml'), 'beta: 0.2\nmax_length: 256\n');
+  const assumed = await wishbone('convert', 'few.yaml');
+  assert.match(assumed.stdout, /^assumed:\n {2}trainer: nothing in the file says .*--from/m);
+  const told = await wishbone('convert', 'few.yaml', '--from', 'trl-orpo', '--force');
+  assert.match(told.stdout, /few.yaml \(TRL, ORPO\)/);
+  assert.doesNotMatch(told.stdout, /assumed/);
+  await writeFile(path.join(folder, 'grpo.yaml'), 'num_generations: 8\n');
+
+  for (const [args, code] of [[['none.yaml'], 3], [['grpo.yaml'], 3], [['few.yaml', '--from', 'trl'], 2], [['dpo.yaml', '--out', 'x.json'], 2], [['pairs.jsonl'], 3]] as const) {
     const refused = await wishbone('convert', ...args);
     assert.equal(refused.code, code, refused.stderr);
     oneError(refused.stderr);

@@ -11,7 +11,7 @@ const examples = path.join(import.meta.dirname, '../../../examples');
 
 test('the example data in a few words', async () => {
   const { form, pairs, badRows } = await summariseDataset(path.join(examples, 'preferences.jsonl'));
-  assert.deepEqual({ form, pairs, badRows }, { form: 'trl-explicit', pairs: 120, badRows: 0 });
+  assert.deepEqual({ form, pairs, badRows: badRows.rows }, { form: 'trl-explicit', pairs: 120, badRows: 0 });
 });
 
 test('bad rows are counted, the first is told, and reading goes on after it', async (context) => {
@@ -20,8 +20,8 @@ test('bad rows are counted, the first is told, and reading goes on after it', as
     `${JSON.stringify({ prompt, chosen: 'Seven.', rejected })}\n`;
   await writeFile(file, row('a', 'No.') + row('b', 9) + row('c', 'Nine.') + row('a', 'No.'));
   const summary = await summariseDataset(file);
-  assert.deepEqual([summary.pairs, summary.badRows], [3, 1]);
-  assert.match(summary.firstBad!, /rejected/);
+  assert.deepEqual([summary.pairs, summary.badRows.rows], [3, 1]);
+  assert.match(summary.badRows.first[0]!.what, /rejected/);
   assert.deepEqual(summary.problems!.map(({ check }) => check).sort(), ['duplicate', 'wrong-type']);
   assert.equal(problemCount(summary), 2);
 });

@@ -8,7 +8,7 @@ import { datasetFile, errorOf, jsonLines, readPairs } from './support.js';
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures/datasets/good');
 
 /** Writes out all that a template may want of a message and of the tools. */
-const template = ChatTemplate.parse(
+const template = ChatTemplate.of(
   '{% for tool in tools or [] %}[{{ tool.function.name }}]{% endfor %}' +
     "{% for m in messages %}{{ '\\n' + m.role }}" +
     '{% if m.name %} {{ m.name }}{% endif %}{% if m.tool_call_id %} to {{ m.tool_call_id }}{% endif %}:' +

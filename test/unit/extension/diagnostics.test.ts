@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 
+import type { DocumentReport, Problem } from '../../../src/core/checks/index.js';
+import { ProblemList } from '../../../src/core/checks/problem-list.js';
+import { bulkFixesFor, optionFixesFor } from '../../../src/extension/diagnostics/bulk-fixes.js';
 import { fixesFor } from '../../../src/extension/diagnostics/fixes.js';
 import { LatestJob } from '../../../src/extension/diagnostics/latest-job.js';
 import { characterHint, hintText, tokenTable } from '../../../src/extension/diagnostics/row-text.js';
@@ -134,6 +137,44 @@ test('fixes: a field with a slip of the pen in its name is renamed', async () =>
   assert.deepEqual(await reportOf(`${first}\n${renamed}\n`).then(({ problems, pairs }) => [problems, pairs]), [[], 2]);
 });
 
+test('fixes for all rows of a kind, listed or not, where a kind has more than one', async () => {
+  const bad = { ...good, chosen: 7 };
+  const text = jsonLines(good, bad, { ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }, ...Array<object>(1200).fill(bad), { ...good, chosen: '' });
+  const { problems: all } = await reportOf(text);
+  const list = new ProblemList();
+  for (const problem of all) list.add(problem);
+  const report = { problems: list.problems, rowsByCheck: list.rows, tokens: undefined };
+  assert.ok(report.problems.length < all.length);
+  const at = (line: number) => (problem: Problem) => problem.range.start.line === line;
+  const fixes = (line: number, sideFile?: string) => bulkFixesFor(report, at(line), sideFile).map(({ kind, title, rows }) => [kind, title, rows.length]);
+  assert.deepEqual(fixes(1, 'a.rejected.jsonl'), [
+    ['drop', 'Drop all 1,201 rows like this (wrong-type)', 1201],
+    ['move', 'Move all 1,201 rows like this (wrong-type) to a.rejected.jsonl', 1201],
+  ]);
+  assert.deepEqual(fixes(1).map(([kind]) => kind), ['drop']);
+  assert.deepEqual(fixes(1204), [], 'there is one empty response');
+  const few = await reportOf(jsonLines({ ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }));
+  const trims = bulkFixesFor({ problems: few.problems, rowsByCheck: {}, tokens: undefined }, at(0), 'a');
+  assert.deepEqual(trims.map(({ kind, title, rows }) => [kind, title, rows]), [['trim', 'Trim all 2 responses like this', [0, 1]]]);
+});
+
+test('fixes that change a run: the columns that read a question, and a length that cuts nothing', async () => {
+  const { problems } = await reportOf(jsonLines({ question: 'why?', system: 'x y', chosen: 'c', rejected: 'r' }));
+  const fixes = (tokens: DocumentReport['tokens'], more: readonly Problem[] = [], maxLength = 1024) =>
+    optionFixesFor({ problems: [...problems, ...more], rowsByCheck: {}, tokens }, () => true, maxLength).map(({ title, option, value }) => [title, option, value]);
+  const columns = [
+    ['Read as a chat: columns instruction=question', 'columns', 'instruction=question'],
+    ['Read as plain text: columns prompt=question', 'columns', 'prompt=question'],
+  ];
+  assert.deepEqual(fixes(undefined), columns);
+  const sums = { pairs: 2, naiveTokens: 9, sharedTokens: 9, longest: 1412, flops: undefined };
+  const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } };
+  const long: Problem = { check: 'over-length', what: '', advice: '', range, row: 0 };
+  assert.deepEqual(fixes({ done: 2, total: 2, sums }, [long]), [...columns, ['Set max length to 1,412', 'max_length', 1412]]);
+  assert.deepEqual(fixes({ done: 1, total: 2, sums }, [long]), columns, 'a longer one may follow');
+  assert.deepEqual(fixes({ done: 2, total: 2, sums }, [long], 1412), columns, 'the model takes no more');
+});
+
 test('fixes: none for a fault after which rows cannot be told apart', async () => {
   const report = await reportOf(`[${JSON.stringify(good)}, {"chosen": x}]`, 'pairs.json');
   assert.equal(report.problems.length, 1);
@@ -155,7 +196,7 @@ const pair = {
 };
 
 test('the hint of a row: its split, and what sharing saves', () => {
-  const row = { pairs: [pair], problems: [] };
+  const row = { pairs: [pair], longest: 652, problems: [] };
   assert.equal(hintText(row), '512 + 128 | 96 · saves 40%');
   assert.equal(hintText({ ...row, pairs: [{ ...pair, flops: undefined }] }), '512 + 128 | 96 · saves 41%');
   assert.equal(hintText({ ...row, pairs: [pair, pair] }), '2 pairs · saves 40%');
@@ -164,15 +205,15 @@ test('the hint of a row: its split, and what sharing saves', () => {
 });
 
 test('the table of a row says what is cut off, and names tokens and FLOPs', () => {
-  const table = tokenTable({ pairs: [pair], problems: [] });
+  const table = tokenTable({ pairs: [pair], longest: 652, problems: [] });
   assert.match(table, /^\| rejected \| 96 \(12 cut off\) \|$/m);
   assert.match(table, /^\| shared prefix \| 512 \|$/m);
   assert.match(table, /\*\*41%\*\* of the tokens and \*\*40%\*\* of the FLOPs/);
-  assert.match(tokenTable({ pairs: Array(9).fill(pair), problems: [] }), /and 3 pairs more/);
+  assert.match(tokenTable({ pairs: Array(9).fill(pair), longest: 652, problems: [] }), /and 3 pairs more/);
 });
 
 test('what the tokens of a file come to, and what they wait for', () => {
-  const sums = { pairs: 2, naiveTokens: 2496, sharedTokens: 1472, flops: { naive: 10, shared: 6 } };
+  const sums = { pairs: 2, naiveTokens: 2496, sharedTokens: 1472, longest: 652, flops: { naive: 10, shared: 6 } };
   assert.equal(tokenText(undefined, undefined), 'Choose a model to count tokens');
   assert.equal(tokenText(undefined, 'tiny'), 'tiny: loading');
   assert.equal(tokenText({ done: 1, total: 4, sums }, 'tiny'), 'tiny: counting tokens, 25%');

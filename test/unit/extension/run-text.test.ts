@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
-import { listingText, runDescription, runRows, statusRows, statusText } from '../../../src/extension/run-text.js';
+import { endsText, listingText, runDescription, runLabel, runRows, statusRows, statusText } from '../../../src/extension/run-text.js';
 import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
 function watched(state: RunState, ...lines: string[]) {
@@ -57,9 +57,9 @@ test('a run in a list, and one that cannot be read', () => {
 test('a run in the Runs view', () => {
   const { config } = watched('planned');
   const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, figures: trained } as const;
-  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '40% · 3 min 20 s left · loss 0.6600 · accuracy 75%');
-  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), 'stopped · 40/100 · loss 0.6600 · accuracy 75% · #a · #b');
-  assert.equal(runDescription({ ...listing, state: 'finished' }), 'loss 0.6600 · accuracy 75%');
+  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.6600 · 40% · 3 min 20 s left');
+  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.6600 · stopped · 40/100 · #a · #b');
+  assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.6600');
   const planned = { ...listing, state: 'planned', step: 0, steps: undefined, figures: undefined } as const;
   assert.equal(runDescription(planned), 'not started');
   assert.equal(runDescription({ folder: '/r/x', problem: new WishboneError('w', 'x', 'a') }), 'cannot be read');
@@ -71,12 +71,26 @@ test('a run in the Runs view', () => {
 test('an evaluation is what a run is judged by, with the best one where that is another', () => {
   const { config } = watched('finished');
   const listing = { folder: '/r/x', config, tags: [], step: 120, steps: 120, state: 'finished', figures: evaluated } as const;
-  assert.equal(runDescription(listing), 'eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
+  assert.equal(runDescription(listing), 'eval 55% 1.480 · best 0.7300 at step 40');
   assert.equal(listingText(listing).description, 'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
   const rows = new Map(runRows(listing));
   assert.equal(rows.get('Figures of'), '64 eval pairs, after step 120');
   assert.equal(rows.get('Best evaluation'), 'step 40: loss 0.7300, accuracy 61%');
   assert.equal(rows.get('Eval loss'), '1.480');
   assert.equal(rows.get('Loss'), undefined);
-  assert.equal(runDescription({ ...listing, figures: { ...evaluated, best: { ...best, step: 120 } } }), 'eval loss 1.480 · eval accuracy 55%');
+  assert.equal(runDescription({ ...listing, figures: { ...evaluated, best: { ...best, step: 120 } } }), 'eval 55% 1.480');
+});
+
+test('a long name leaves room for the figures', () => {
+  assert.equal(runLabel('baseline'), 'baseline');
+  assert.equal(runLabel('20261128-173532-ember'), '20261128-173532-ember');
+  assert.equal(runLabel('hh-2000 pairs, three epochs, beta 0.3'), 'hh-2000 pai…, beta 0.3');
+  assert.equal([...runLabel('😀'.repeat(40))].length, 22);
+});
+
+test('ends of several runs are one sentence, which names those that went wrong', () => {
+  const runs = (...states: RunState[]) => states.map((state, i) => ({ name: `run ${i + 1}`, state }));
+  assert.equal(endsText(runs('finished', 'finished', 'stopped')), '3 runs ended: 2 finished, 1 stopped.');
+  assert.equal(endsText(runs('finished', 'failed', 'crashed')), '3 runs ended: 1 finished, 1 failed, 1 crashed (run 2, run 3).');
+  assert.match(endsText(runs(...Array.from({ length: 9 }, () => 'failed' as const))), /\(run 1, run 2, run 3, 6 more\)\.$/);
 });

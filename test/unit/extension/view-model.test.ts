@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
 import { readHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
@@ -11,27 +11,47 @@ const folder = '/w/.wishbone/runs/x';
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, log: { more: false, skipped: 0, unfinished: false } };
+  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, gone: false, tags: ['a'], notes: '', log: { more: false, skipped: 0, unfinished: false } };
 }
 
 test('the header passes the check of the other side', () => {
   const header = headerOf(watched('running'), { tokenRatio: 1.5, problem: null });
   assert.deepEqual(readHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
   assert.equal(header.datasetName, 'pairs.jsonl');
-  assert.ok(header.settings.some(([name, value]) => name === 'Learning rate' && value === '1e-6, linear'));
+  const training = header.settings.find(({ title }) => title === 'Training')!.rows;
+  assert.deepEqual(training.map(({ name }) => name), Object.keys(DEFAULT_TRAINING), 'all of them');
+  assert.deepEqual(training.find(({ name }) => name === 'learning_rate'), { name: 'learning_rate', value: '1e-6', help: 'highest learning rate', changed: false });
 });
 
-test('runner settings are shown where they are not the usual ones', () => {
+test('rows and columns that are not trained on are told of', () => {
   const run = watched('running');
-  const shown = (runner: object) => headerOf({ ...run, config: { ...run.config, runner: { ...run.config.runner, ...runner } } }, { tokenRatio: null, problem: null }).settings;
-  assert.deepEqual(shown({}).at(-1), ['Backend', 'auto']);
-  assert.deepEqual(shown({ backend: 'cuda', recompute: 'block', deterministic: true, device: 1 }).slice(-4), [
-    ['Backend', 'cuda'],
-    ['Recompute', 'block'],
-    ['Deterministic', 'on'],
-    ['GPU', '1'],
-  ]);
-  assert.deepEqual(shown({ cublaslt: '/lib/x' }).at(-1), ['cuBLASLt', '/lib/x']);
+  const plain = headerOf(run, { tokenRatio: null, problem: null });
+  assert.equal(plain.leftOut, '');
+  const left = { left_out: [{ path: '/d/a.jsonl', rows: 2, lines: [4, 9] }], unread_columns: [{ path: '/d/a.jsonl', columns: ['id', 'score'] }] };
+  const header = headerOf({ ...run, config: { ...run.config, dataset: { ...run.config.dataset, ...left } } }, { tokenRatio: null, problem: null });
+  assert.equal(header.leftOut, '2 rows left out');
+  const data = header.settings.flatMap(({ rows }) => rows.map(({ name, value }) => [name, value]));
+  assert.ok(data.some(([name, value]) => name === 'rows left out' && value === '2: lines 4, 9'));
+  assert.ok(data.some(([name, value]) => name === 'columns not read' && value === 'id, score'));
+  assert.ok(readHostMessage({ type: 'header', run: 0, header }));
+});
+
+test('settings have all that was set, what it was made with, and mark what is not as by default', () => {
+  const run = watched('running');
+  const rows = (changes: object) => {
+    const groups = headerOf({ ...run, config: { ...run.config, ...changes } }, { tokenRatio: null, problem: null }).settings;
+    return new Map(groups.flatMap((group) => group.rows.map((row) => [row.name, row])));
+  };
+  const plain = rows({});
+  for (const name of [...Object.keys(DEFAULT_PLAN), ...Object.keys(DEFAULT_RUNNER)]) assert.ok(plain.has(name), name);
+  assert.equal(plain.get('Wishbone'), undefined, 'an older run does not say');
+  assert.equal(plain.get('cublaslt')?.value, 'none');
+  const runner = { ...run.config.runner, backend: 'cuda', deterministic: true };
+  const changed = rows({ runner, made_with: { wishbone: '0.1.0', git: { commit: 'a'.repeat(40), dirty: true } } });
+  assert.deepEqual([changed.get('backend')?.value, changed.get('backend')?.changed], ['cuda', true]);
+  assert.deepEqual([changed.get('deterministic')?.value, changed.get('threads')?.changed], ['on', false]);
+  assert.equal(changed.get('Wishbone')?.value, '0.1.0');
+  assert.equal(changed.get('git commit')?.value, 'aaaaaaaaaaaa, with changes that were not committed');
 });
 
 test('the device is the one that the runner took', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { parseBackends } from '../../../src/core/run/index.js';
+import { nothingLeftOut } from '../../../src/core/dataset/index.js';
 import { datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
 import { deviceRows } from '../../../src/extension/views/device-text.js';
 
@@ -43,8 +44,8 @@ test('a dataset with its summary, its problems, or what keeps it from being read
   const summary = {
     form: 'trl-explicit',
     pairs: 2000,
-    badRows: 1,
-    firstBad: 'field "rejected" is missing',
+    badRows: { rows: 1, first: [{ row: 3, line: 4, what: 'missing field "rejected"' }] },
+    columns: { unread: [], warnings: [] },
     problems: [
       { check: 'duplicate', count: 3 },
       { check: 'missing-field', count: 1 },
@@ -53,7 +54,7 @@ test('a dataset with its summary, its problems, or what keeps it from being read
   } as const;
   assert.equal(datasetDescription(undefined), 'reading…');
   assert.equal(datasetDescription(summary), '2,000 pairs · 4 problems', 'what is only worth knowing is none');
-  assert.equal(datasetDescription({ ...summary, badRows: 0, problems: [] }), '2,000 pairs');
+  assert.equal(datasetDescription({ ...summary, badRows: nothingLeftOut, problems: [] }), '2,000 pairs');
   assert.equal(datasetDescription({ ...summary, problems: undefined }), '2,000 pairs · 1 problem');
   assert.equal(datasetDescription(new WishboneError('the file is empty', 'f', 'fill it')), 'the file is empty');
   assert.deepEqual(
@@ -61,7 +62,19 @@ test('a dataset with its summary, its problems, or what keeps it from being read
     ['Form', 'Pairs', '1 row cannot be trained on', 'duplicate', 'missing-field', 'length-bias'],
   );
   assert.deepEqual(
-    datasetFacts('trl-explicit', { ...summary, badRows: 0, problems: [] }).map(({ label }) => label),
+    datasetFacts('trl-explicit', { ...summary, badRows: nothingLeftOut, problems: [] }).map(({ label }) => label),
     ['Form', 'Pairs', 'Problems'],
   );
+  const warning = { kind: 'lost-text', columns: ['question'], what: '"question" holds text', advice: 'name it', remedies: [] } as const;
+  const columns = { unread: [{ name: 'id' }, { name: 'question' }], warnings: [warning] };
+  const table = { ...summary, columns, problems: undefined };
+  assert.deepEqual(
+    datasetFacts('trl-implicit', table).slice(2).map(({ label, description }) => [label, description]),
+    [
+      ['1 row cannot be trained on', 'line 4: missing field "rejected"'],
+      ['Columns', '"question" holds text; name it'],
+      ['Not read', 'id, question'],
+    ],
+  );
+  assert.equal(datasetDescription(table), '2,000 pairs · 2 problems');
 });

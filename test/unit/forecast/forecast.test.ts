@@ -157,6 +157,34 @@ test('bad data is one error; the runner is asked for memory with the plan in its
   await made.forecaster.dispose();
 });
 
+test('where rows are bad, what is left without them is told after the error; where it is no way out, nothing is', async (context) => {
+  const folder = await temporaryFolder(context);
+  const bad = path.join(folder, 'bad.jsonl');
+  const row = JSON.stringify({ prompt: 'p ', chosen: 'a', rejected: 'b' });
+  await writeFile(bad, [row, '{"cut', row, '{"prompt": "p"}', row].join('\n'));
+  const asked: string[] = [];
+  const made = forecaster((request, work) => {
+    asked.push(request.plan.on_bad_row);
+    return forecastPlan({ ...request, cacheLimit: 0 }, work);
+  });
+  const settled = async (): Promise<Extract<ForecastState, { kind: 'failed' }>> => {
+    const state = await made.settled();
+    assert.equal(state.kind, 'failed');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return made.states.at(-1) as Extract<ForecastState, { kind: 'failed' }>;
+  };
+  made.forecaster.update({ dataset: bad, model, ...options });
+  const { error, without } = await settled();
+  assert.ok(error instanceof WishboneError && error.where.startsWith(`${bad}:2`));
+  assert.deepEqual([without?.leftOutRows, without?.pairs], [2, 3]);
+  assert.deepEqual(asked, ['stop', 'skip']);
+  await writeFile(bad, `[${row}, {"cut`);
+  made.forecaster.update({ dataset: bad, model, ...options });
+  assert.equal((await settled()).without, undefined);
+  assert.deepEqual(asked, ['stop', 'skip', 'stop'], 'a fault of the file is not tried again');
+  await made.forecaster.dispose();
+});
+
 test('what is no memory plan is refused', () => {
   assert.throws(() => parseMemory('', 'runner'), WishboneError);
   assert.throws(() => parseMemory('{"backend":"cpu","bytes":-1}', 'runner'), WishboneError);

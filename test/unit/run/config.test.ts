@@ -8,6 +8,7 @@ import {
   optionChoices,
   optionKind,
   optionProblem,
+  newRunConfig,
   parseRunConfig,
   presetById,
   PRESETS,
@@ -36,6 +37,24 @@ function failure(change: (config: Record<string, any>) => void): WishboneError {
 test('a config survives being written and read', () => {
   const config = exampleConfig();
   assert.deepEqual(parseRunConfig(JSON.stringify(config), FILE), config);
+});
+
+test('warm-up: a number of steps, 0 too, counts instead of the ratio; older files left 0 steps to it', () => {
+  const read = (training: object): unknown[] => {
+    const { warmup_steps, warmup_ratio } = parse((config) => Object.assign(config['training'], training)).training;
+    return [warmup_steps, warmup_ratio];
+  };
+  assert.deepEqual(read({ warmup_steps: 0, warmup_ratio: 0.2 }), [-1, 0.2]);
+  assert.deepEqual(read({ warmup_steps: undefined, warmup_ratio: 0.2 }), [-1, 0.2]);
+  assert.deepEqual(read({ warmup_steps: 0, warmup_ratio: 0 }), [0, 0]);
+  assert.deepEqual(read({ warmup_steps: 3, warmup_ratio: 0.2 }), [3, 0.2]);
+  const { id: _, format: __, version: ___, created: ____, ...settings } = exampleConfig();
+  const written = (steps: number): unknown[] => {
+    const training = { ...settings.training, warmup_steps: steps, warmup_ratio: 0.2 };
+    const { warmup_steps, warmup_ratio } = newRunConfig({ ...settings, training }).training;
+    return [warmup_steps, warmup_ratio];
+  };
+  assert.deepEqual([written(-1), written(0), written(3)], [[-1, 0.2], [0, 0], [3, 0]]);
 });
 
 test('text that is not JSON names the file', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -88,4 +88,14 @@ test('evaluations are found in the middle of a long log, as far as a resume has 
   const { of, step, loss, best } = listing.figures!;
   assert.deepEqual([of, step, loss, best?.step, best?.loss], ['evaluation', 5000, 0.9, 2000, 0.4]);
   assert.equal(listing.step, 9000);
+  // As it grows, and when it is another file.
+  await appendFile(path.join(folder, EVENTS_FILE), evalLine(9000, { eval_loss: 0.3 }) + steps(9000, 10_500));
+  const grown = await listRun(folder);
+  assert.ok(grown.problem === undefined);
+  assert.deepEqual([grown.figures?.step, grown.figures?.best?.step], [9000, 9000]);
+  await rm(path.join(folder, EVENTS_FILE));
+  await writeFile(path.join(folder, EVENTS_FILE), startLine({ steps: 9000 }) + steps(0, 700) + evalLine(700, { eval_loss: 0.6 }) + steps(700, 3000));
+  const other = await listRun(folder);
+  assert.ok(other.problem === undefined);
+  assert.deepEqual([other.figures?.step, other.figures?.best?.step], [700, 700]);
 });

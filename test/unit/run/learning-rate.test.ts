@@ -58,7 +58,8 @@ test('rates fall with size, rise with an adapter and with losses that teach resp
 
 test('a preset says how much of it is taken, and which one suits a model', () => {
   const gentle = PRESETS.find(({ id }) => id === 'gentle')!;
-  assert.equal(withSuitedRate(gentle.training, 8e9, gentle.rateFactor).learning_rate, 2.5e-7);
+  assert.equal(withSuitedRate(gentle.training, 8e9, gentle.rateFactor!).learning_rate, 2.5e-7);
   assert.deepEqual(withSuitedRate(DEFAULT_TRAINING, 8e9, 1), { ...DEFAULT_TRAINING, learning_rate: 5e-7 });
+  assert.deepEqual(PRESETS.filter(({ rateFactor }) => rateFactor === undefined).map(({ id, training }) => [id, training.learning_rate]), [['trl', 1e-6]]);
   assert.deepEqual([undefined, 1e6, 8e9].map((size) => suitedPreset(size).id), ['quick', 'quick', 'standard']);
 });

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
@@ -20,11 +20,16 @@ export async function tokenizedModel(t: TestContext, tokenizer = 'gpt2-like'): P
   return model;
 }
 
-/** `src/workers/tokenise.ts`, bundled. */
+/** `src/workers/tokenise.ts`, bundled, with what renders chat templates where it is in the packaged extension. */
 export async function bundledTokeniser(t: TestContext): Promise<string> {
-  const outfile = path.join(await scratchFolder(t), 'tokenise.js');
+  // These are modules that await at their top; the tests are loaded as CommonJS.
+  const { forTemplates } = await import('../../../scripts/build.mjs');
+  const { templateEngine } = await import('../../../scripts/template-engine.mjs');
+  const folder = await scratchFolder(t);
+  const outfile = path.join(folder, 'workers/tokenise.js');
+  const workers = path.join(repository, 'src/workers');
   await build({
-    entryPoints: [path.join(repository, 'src/workers/tokenise.ts')],
+    entryPoints: [path.join(workers, 'tokenise.ts')],
     bundle: true,
     platform: 'node',
     format: 'cjs',
@@ -32,5 +37,15 @@ export async function bundledTokeniser(t: TestContext): Promise<string> {
     logLevel: 'error',
     mainFields: ['module', 'main'],
   });
+  await build({
+    ...forTemplates,
+    entryPoints: [path.join(workers, 'chat-template.ts')],
+    bundle: true,
+    outdir: path.dirname(outfile),
+    logLevel: 'error',
+  });
+  const engine = path.join(folder, 'lib/jinja');
+  await mkdir(engine, { recursive: true });
+  for (const [name, file] of Object.entries(await templateEngine())) await copyFile(file, path.join(engine, name));
   return outfile;
 }

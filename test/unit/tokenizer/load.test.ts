@@ -62,7 +62,7 @@ test('a tokenizer without its parts, or of a kind that is not known', async (t) 
   const folder = await copyOf(t);
   const file = path.join(folder, 'tokenizer.json');
   const whole = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-  for (const part of ['model', 'added_tokens', 'decoder']) {
+  for (const part of ['model', 'added_tokens']) {
     const { [part]: _left, ...rest } = whole;
     await writeFile(file, JSON.stringify(rest));
     await assert.rejects(
@@ -70,6 +70,10 @@ test('a tokenizer without its parts, or of a kind that is not known', async (t) 
       (error) => error instanceof WishboneError && error.where === file && error.what.includes(part),
     );
   }
+  // As with the Rust library, a decoder may be missing: tokens are joined by spaces then.
+  await writeFile(file, JSON.stringify({ ...whole, decoder: null }));
+  const plain = await ModelTokenizer.load(folder);
+  assert.equal(plain.decode(plain.encode('a</s>', false)), 'a </s>');
   await writeFile(file, JSON.stringify({ ...whole, pre_tokenizer: { type: 'Mystery' } }));
   await assert.rejects(
     ModelTokenizer.load(folder),
@@ -82,7 +86,7 @@ test('chat_template.jinja wins over the config; a named default is found', async
   const rendered = async (): Promise<string> => {
     const tokenizer = await ModelTokenizer.load(folder);
     return tokenizer.chatTemplate.render({
-      messages: [],
+      messages: [{ role: 'user', content: 'hi' }],
       addGenerationPrompt: false,
       specialTokens: tokenizer.specialTokenTexts,
     });
@@ -96,11 +100,11 @@ test('chat_template.jinja wins over the config; a named default is found', async
   assert.equal(await rendered(), 'yes </s>');
   await writeFile(path.join(folder, 'chat_template.jinja'), '{%- if messages %}\n{%- endif %}jinja {{ bos_token }}');
   assert.equal(await rendered(), 'jinja <s>');
-  await writeFile(path.join(folder, 'chat_template.jinja'), '{% if %}');
-  await assert.rejects(
-    ModelTokenizer.load(folder),
-    (error) => error instanceof WishboneError && error.where.endsWith('chat_template.jinja'),
-  );
+  await writeFile(path.join(folder, 'chat_template.jinja'), 'fine\n{% if %}');
+  const pairs = new PairTokenizer(await ModelTokenizer.load(folder), options);
+  const error = refused(() => pairs.tokenize(messages));
+  assert.match(error.what, /cannot be read: .* \(line 2 of the template\)$/);
+  assert.ok(error.where.endsWith('chat_template.jinja') && !error.where.includes('pairs.jsonl'), error.where);
 });
 
 test('messages need a chat template, texts an end-of-sequence token', async (t) => {

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 
 import { formSections } from '../../../src/extension/launch/fields.js';
 import { forecastView } from '../../../src/extension/launch/forecast-view.js';
-import { WishboneError } from '../../../src/core/errors.js';
+import { BadRowError, WishboneError } from '../../../src/core/errors.js';
+import type { PlanSummary } from '../../../src/core/prepare.js';
+import { dataNotices } from '../../../src/extension/launch/data-notices.js';
 import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
 
@@ -44,9 +46,34 @@ test('what the host sends is understood, and what is malformed is not', () => {
   assert.equal(readLaunchState({ form: 1 }), undefined);
 });
 
+test('bad rows and unread columns come with a click that does something about them', () => {
+  const leftOut = { rows: 3, first: [{ row: 3, line: 4, what: 'not JSON' }] };
+  const remedies = [{ kind: 'chat', columns: 'instruction=question', reads: ['question'] }] as const;
+  const warning = { kind: 'lost-text', columns: ['question'], what: '"question" holds text', advice: 'name it', remedies } as const;
+  const columnReport = { unread: [{ name: 'id', rows: 2 }, { name: 'question', rows: 2 }], warnings: [warning] };
+  const summary = { files: [{ path: '/d/a.jsonl', leftOut, columnReport }], evalFiles: [] } as unknown as PlanSummary;
+  const notices = dataNotices(summary);
+  assert.deepEqual(
+    notices.map(({ tone, title, actions }) => [tone, title, actions.map(({ label, field, value }) => [label, field, value])]),
+    [
+      ['warn', '"question" holds text', [['Read as a chat: instruction=question', 'plan.columns', 'instruction=question']]],
+      ['warn', '3 unreadable rows left out', [['Stop at such rows instead', 'plan.on_bad_row', 'stop']]],
+      ['plain', 'Columns that are not read', []],
+    ],
+  );
+  const error = new BadRowError('not JSON', '/d/a.jsonl:4', 'correct it');
+  const failed = forecastView({ kind: 'failed', error, without: summary }, true);
+  assert.deepEqual(failed.kind === 'failed' && failed.actions, [{ label: 'Train without 3 unreadable rows', field: 'plan.on_bad_row', value: 'skip' }]);
+  assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: failed }));
+  assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices } }));
+  for (const notice of [{ ...notices[0], tone: 'loud' }, { ...notices[0], actions: [{ label: 1 }] }]) {
+    assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices: [notice] } }), undefined);
+  }
+});
+
 test('a forecast that failed names the file to open; one at work says how far it is', () => {
   const failed = forecastView({ kind: 'failed', error: new WishboneError('no such field', '/d/a.jsonl:3', 'add it') }, true);
-  assert.deepEqual(failed, { kind: 'failed', what: 'No such field', where: '/d/a.jsonl:3', advice: 'Add it', opens: true });
+  assert.deepEqual(failed, { kind: 'failed', what: 'No such field', where: '/d/a.jsonl:3', advice: 'Add it', opens: true, actions: [] });
   assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: failed }));
   const working = forecastView({ kind: 'working', progress: { phase: 'tokenise', done: 1, total: 4 } }, true);
   assert.deepEqual(working, { kind: 'working', text: 'Reading and tokenising 25%', fraction: 0.25 });

@@ -50,7 +50,7 @@ test('samples have texts', () => {
 });
 
 test('differences have a value for every run', () => {
-  const message = (values: unknown) => readHostMessage({ type: 'runs', count: 2, differences: [{ setting: 'x', values }] });
+  const message = (values: unknown) => readHostMessage({ type: 'runs', count: 2, differences: [{ setting: 'x', values }], missing: [] });
   assert.ok(message(['1', '2']));
   for (const bad of [['1'], [1, 2], undefined]) assert.equal(message(bad), undefined);
 });

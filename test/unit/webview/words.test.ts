@@ -6,6 +6,7 @@ import { activityText, barFraction, chartSummary, progressText, timeText } from 
 
 const RUNNING: RunStatus = {
   state: 'running',
+  gone: false,
   phase: 'train',
   progress: null,
   step: 12,

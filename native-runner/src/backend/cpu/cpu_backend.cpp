@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "backend/cpu/require.h"
+#include "core/workers.h"
 
 namespace wishbone::cpu {
 
@@ -77,6 +78,16 @@ std::size_t CpuBackend::free_memory() const {
 
 void CpuBackend::upload(Tensor to, const void* from) {
     if (to.size() > 0) std::memcpy(to.data, from, to.bytes());
+}
+
+void CpuBackend::upload_parts(std::span<const UploadPart> parts) {
+    TaskNumbers numbers(parts.size());
+    work_together(std::min(static_cast<std::size_t>(threads()), parts.size()), numbers, [&] {
+        while (const auto i = numbers.next()) {
+            const auto& [to, write] = parts[*i];
+            write({static_cast<std::byte*>(to.data), to.bytes()});
+        }
+    });
 }
 
 void CpuBackend::download(void* to, Tensor from) {

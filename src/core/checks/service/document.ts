@@ -162,6 +162,7 @@ export class CheckedDocument {
       sources,
       onOwnLines,
       counts,
+      rowsByCheck: list.rows,
       problems: more === undefined ? problems : [more, ...problems],
       rows: Uint32Array.from(found.rows.flatMap(({ start, end }) => [start, end])),
       tokens: tokens && {

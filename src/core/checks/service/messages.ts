@@ -1,6 +1,6 @@
 import type { FileReport } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
-import type { FileSummary, Problem } from '../types.js';
+import type { FileSummary, Problem, RowsByCheck } from '../types.js';
 
 /** A replacement in a text; `offset` and `length` are UTF-16 units of the text before it. */
 export interface TextEdit {
@@ -62,6 +62,8 @@ export interface TokenSums {
   readonly pairs: number;
   readonly naiveTokens: number;
   readonly sharedTokens: number;
+  /** Of the longest sequence, uncut; more than the model was made for are not counted. */
+  readonly longest: number;
   /** Required FLOPs of one forward pass; undefined where the model's shape is not known. */
   readonly flops: { readonly naive: number; readonly shared: number } | undefined;
 }
@@ -74,6 +76,8 @@ export interface DocumentReport extends FileSummary {
   readonly onOwnLines: boolean;
   /** The weightiest, in the order of the text. */
   readonly problems: readonly Problem[];
+  /** Where all of them are, the others included. */
+  readonly rowsByCheck: RowsByCheck;
   /** Undefined without a model. */
   readonly tokens: { readonly done: number; readonly total: number; readonly sums: TokenSums } | undefined;
   /** Why tokens cannot be counted. */

@@ -65,7 +65,9 @@ export class TokenSource {
   sums(checks: readonly RowCheck[]): TokenSums {
     let [pairs, naiveTokens, sharedTokens, naive, shared] = [0, 0, 0, 0, 0];
     let hasFlops = false;
+    let longest = 0;
     for (const check of checks) {
+      longest = Math.max(longest, this.known(check)?.longest ?? 0);
       for (const pair of this.known(check)?.pairs ?? []) {
         pairs++;
         naiveTokens += pair.naiveTokens;
@@ -75,7 +77,8 @@ export class TokenSource {
         shared += pair.flops?.shared ?? 0;
       }
     }
-    return { pairs, naiveTokens, sharedTokens, flops: hasFlops ? { naive, shared } : undefined };
+    longest = Math.min(longest, this.tokenizer.maxPositions ?? Infinity);
+    return { pairs, naiveTokens, sharedTokens, longest, flops: hasFlops ? { naive, shared } : undefined };
   }
 }
 

@@ -1,0 +1,28 @@
+import path from 'node:path';
+import { leftOutText, rowWhere, unreadText } from '../core/dataset/index.js';
+import type { PlanSummary } from '../core/prepare.js';
+
+type Summary = Pick<PlanSummary, 'files' | 'evalFiles'>;
+
+/** What of a dataset's files is not used, for a table: columns, and rows that were left out. */
+export function unusedRows({ files, evalFiles }: Summary): [string, string][] {
+  const all = [...files, ...evalFiles];
+  const named = (file: string, text: string): string => (all.length > 1 ? `${path.basename(file)}: ${text}` : text);
+  const titled = (title: string, texts: readonly string[]): [string, string][] =>
+    texts.map((text, index) => [index === 0 ? title : '', text]);
+  const unread = all.flatMap(({ path: file, columnReport }) => {
+    const text = unreadText(columnReport);
+    return text === undefined ? [] : [named(file, text)];
+  });
+  const leftOut = all.flatMap(({ path: file, leftOut: rows }) => (rows.rows === 0 ? [] : [named(file, leftOutText(rows))]));
+  return [...titled('not read', unread), ...titled('left out', leftOut)];
+}
+
+/** What looks like a slip in a dataset's columns: three lines each, as an error has them. */
+export function columnWarnings({ files, evalFiles }: Summary): string[] {
+  return [...files, ...evalFiles].flatMap(({ path: file, columnReport }) =>
+    columnReport.warnings.map(({ what, first, advice }) => {
+      return `warning: ${what}\n  at: ${first === undefined ? file : rowWhere(file, first)}\n  fix: ${advice}`;
+    }),
+  );
+}

@@ -1,0 +1,25 @@
+import { DEFAULT_PLAN, PLAN_FIELDS } from '../run/config.js';
+import type { Conversion } from './conversion.js';
+
+const MOST = PLAN_FIELDS.max_length.kind === 'integer' ? PLAN_FIELDS.max_length.max : Infinity;
+
+/**
+ * Carries over the limit of a sequence's tokens, and makes bins long enough for any pair within it.
+ *
+ * @param byDefault the tool's, when the file names none
+ * @param whenNull what null means there: that there is no limit, or a limit
+ */
+export function convertLength(conversion: Conversion, name: string, byDefault: number, whenNull: 'none' | number): void {
+  if (conversion.isNull(name) && whenNull === 'none') {
+    conversion.take(name);
+    conversion.set('plan.max_length', MOST, name);
+    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not cut`;
+    return conversion.changed(name, `no limit there, ${MOST} here; ${pairs}`);
+  }
+  const length =
+    conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);
+  if (length !== DEFAULT_PLAN.max_length || conversion.has(name)) conversion.set('plan.max_length', length, name);
+  const capacity = Math.min(2 * length, MOST);
+  if (Number.isInteger(length) && capacity > DEFAULT_PLAN.capacity && conversion.get('plan.max_length') === length)
+    conversion.set('plan.capacity', capacity, name);
+}

@@ -1,0 +1,82 @@
+import { BadRowError, type WishboneError } from '../errors.js';
+import { rowName, rowWhere, type RowPlace } from './types.js';
+
+// What is said of rows that cannot be used: the same words in the form, in the editor and on the command line.
+
+/** What becomes of a row that cannot be used: it ends the work, or is left out and counted. */
+export const badRowChoices = ['stop', 'skip'] as const;
+export type OnBadRow = (typeof badRowChoices)[number];
+
+/** A row that is left out, and why. */
+export interface LeftOutRow extends Pick<RowPlace, 'row' | 'line'> {
+  readonly what: string;
+}
+
+/** The rows of a file that are left out. */
+export interface LeftOutRows {
+  readonly rows: number;
+  /** The first of them, at most a hundred. */
+  readonly first: readonly LeftOutRow[];
+}
+
+export const nothingLeftOut: LeftOutRows = { rows: 0, first: [] };
+
+/** How many of the rows that are left out are listed. */
+export const mostListed = 100;
+
+/** Gathers the rows of a file that are left out, in whatever order they are found. */
+export class LeftOutList {
+  private rows = 0;
+  private first: LeftOutRow[] = [];
+
+  add({ row, line }: Pick<RowPlace, 'row' | 'line'>, { what }: Pick<WishboneError, 'what'>): void {
+    this.rows++;
+    this.first.push({ row, line, what });
+    if (this.first.length > 2 * mostListed) this.first = this.sorted();
+  }
+
+  get found(): LeftOutRows {
+    return { rows: this.rows, first: this.sorted() };
+  }
+
+  private sorted(): LeftOutRow[] {
+    return [...this.first].sort((a, b) => a.row - b.row).slice(0, mostListed);
+  }
+}
+
+/** The error of a bad row, with the way to leave it out. */
+export function withWayOut({ what, where, advice, exitCode }: WishboneError): BadRowError {
+  return new BadRowError(what, where, `${advice}; or leave out rows that cannot be used: --on-bad-row skip`, exitCode);
+}
+
+/** The error of a file of which nothing is left. */
+export function nothingLeft(file: string, { rows, first }: LeftOutRows): BadRowError {
+  const [row] = first;
+  const one = rows === 1 ? 'its only row is left out' : `all ${rows.toLocaleString('en-US')} rows are left out`;
+  return new BadRowError(
+    `no row of the file can be used: ${one}${row === undefined ? '' : `; the first: ${row.what}`}`,
+    row === undefined ? file : rowWhere(file, row),
+    'put the rows right; a format or columns that do not fit make all of them bad',
+  );
+}
+
+/** The first of the rows, for people: `lines 4, 17, 20, …`. */
+export function leftOutPlaces({ rows, first }: LeftOutRows, most = 8): string {
+  if (first.length === 0) return '';
+  const kind = first[0]?.line === undefined ? 'row' : 'line';
+  const numbers = first.slice(0, most).map(({ row, line }) => (line ?? row + 1).toLocaleString('en-US'));
+  return `${kind}${rows === 1 ? '' : 's'} ${numbers.join(', ')}${rows > most ? ', …' : ''}`;
+}
+
+/** Rows that are left out, as one line. */
+export function leftOutText(leftOut: LeftOutRows): string {
+  const { rows, first } = leftOut;
+  const [row] = first;
+  const count = `${rows.toLocaleString('en-US')} row${rows === 1 ? '' : 's'} left out`;
+  return row === undefined ? count : `${count} (${leftOutPlaces(leftOut)}); ${rows === 1 ? '' : `${rowName(row)}: `}${row.what}`;
+}
+
+/** What the form offers where rows are bad. */
+export function trainWithoutLabel(rows: number): string {
+  return `Train without ${rows.toLocaleString('en-US')} unreadable row${rows === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,172 @@
+import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { engineInstallation } from './files.js';
+import {
+  SharedState,
+  type EngineAnswer,
+  type EngineLimits,
+  type EngineTask,
+  type RenderRequest,
+  type RenderResult,
+} from './protocol.js';
+
+/** A text takes a tenth of a millisecond, so whoever meets these has a template that goes wrong. */
+export const engineLimits: EngineLimits = { time: 3_000, memory: 512 * 2 ** 20 };
+/** Starting takes a third of a second on a machine with nothing else to do. */
+const longestStart = 120_000;
+/** Traced, a template that got stuck does so sooner. */
+const tracedPatience = 1_000;
+/** Waiting is cut into slices: when the machine or the process slept, one of them has passed. */
+const slice = 100;
+/** An engine that nobody has asked for that long gives its memory back. */
+const idle = 60_000;
+/** Most characters of jobs in one request. */
+const requestLength = 1 << 20;
+
+/**
+ * Renders chat templates: Jinja2 itself, in a CPython that was compiled to WebAssembly. It works in a thread of its own, so
+ * that a template which never ends, takes all memory or breaks the interpreter can be stopped; the next job gets a new one.
+ * Callers wait for it where they stand (`Atomics.wait`), for their own work is synchronous.
+ */
+export class TemplateEngine {
+  private thread: EngineThread | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly limits: EngineLimits = engineLimits) {}
+
+  /**
+   * @param jobs JSON texts of `RenderJob`
+   * @param now ISO date and time for `strftime_now`, by default the clock's
+   * @returns what became of each
+   * @throws Error when the engine cannot be started
+   */
+  render(jobs: readonly string[], now = ''): RenderResult[] {
+    const results: RenderResult[] = [];
+    while (results.length < jobs.length) {
+      const from = results.length;
+      let to = from;
+      for (let length = 0; to < jobs.length && (to === from || length < requestLength); to++) {
+        length += (jobs[to] as string).length;
+      }
+      results.push(...this.some(jobs.slice(from, to), now));
+    }
+    this.timer ??= setTimeout(() => this.close(), idle).unref();
+    this.timer.refresh();
+    return results;
+  }
+
+  /** Ends the thread. The engine can be used again. */
+  close(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.thread?.end();
+    this.thread = undefined;
+  }
+
+  /** At least one result, for the first of the jobs on. */
+  private some(jobs: readonly string[], now: string): RenderResult[] {
+    const answer = this.ask({ jobs: jobs.join('\n'), now, traced: false });
+    if (answer.type === 'rendered') {
+      const results = JSON.parse(answer.results) as RenderResult[];
+      // Memory that was taken is not given back, but by the thread's end.
+      if (results.some((result) => 'kind' in result && result.kind === 'memory')) this.close();
+      return results;
+    }
+    // Which of the jobs it was is found by giving them one by one.
+    if (jobs.length > 1) return jobs.flatMap((job) => this.some([job], now));
+    // An operation that breaks the interpreter or cannot be interrupted tells no line; traced, the template told it before.
+    const traced = this.ask({ jobs: jobs.join('\n'), now, traced: true });
+    if (traced.type === 'rendered') return JSON.parse(traced.results) as RenderResult[];
+    const { type, line } = traced;
+    return [{ kind: type === 'lost' ? 'depth' : 'time', message: '', ...(line > 0 ? { line } : {}) }];
+  }
+
+  private ask(request: RenderRequest): Outcome {
+    this.thread ??= new EngineThread(this.limits);
+    const answer = this.thread.ask(request);
+    if (answer.type !== 'rendered') this.close();
+    return answer;
+  }
+}
+
+/** What the thread answers, or that it does so no more, nor can be interrupted; and the line of a traced template. */
+type Outcome =
+  | Extract<EngineAnswer, { type: 'rendered' }>
+  | (Extract<EngineAnswer, { type: 'lost' }> & { readonly line: number })
+  | { readonly type: 'stuck'; readonly line: number };
+
+class EngineThread {
+  private readonly worker: Worker;
+  private readonly state = new Int32Array(new SharedArrayBuffer(4 * SharedState.length));
+  private readonly port: MessagePort;
+
+  constructor(private readonly limits: EngineLimits) {
+    const { worker, files } = engineInstallation();
+    const { port1, port2 } = new MessageChannel();
+    const task: EngineTask = { shared: this.state.buffer as SharedArrayBuffer, files, limits, port: port2 };
+    this.worker = new Worker(...program(worker, task));
+    // What goes wrong there is told by messages, or by their absence.
+    this.worker.on('error', () => undefined);
+    this.worker.unref();
+    port1.unref();
+    this.port = port1;
+    const answer = this.receive(longestStart);
+    if (answer?.type === 'ready') return;
+    this.end();
+    throw new Error(`the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'no answer'}`);
+  }
+
+  ask(request: RenderRequest): Outcome {
+    this.port.postMessage(request);
+    const answer = this.receive(request.traced ? tracedPatience : this.limits.time);
+    if (answer?.type === 'rendered') return answer;
+    const line = Atomics.load(this.state, SharedState.line);
+    return answer?.type === 'lost' ? { ...answer, line } : { type: 'stuck', line };
+  }
+
+  end(): void {
+    this.port.close();
+    void this.worker.terminate();
+  }
+
+  /**
+   * @param patience longest time without a sign of life, in milliseconds
+   * @returns undefined when it was longer
+   */
+  private receive(patience: number): EngineAnswer | undefined {
+    let beats = -1;
+    let silence = 0;
+    for (;;) {
+      const answers = Atomics.load(this.state, SharedState.answers);
+      const received = receiveMessageOnPort(this.port) as { message: EngineAnswer } | undefined;
+      if (received) return received.message;
+      if (Atomics.wait(this.state, SharedState.answers, answers, slice) !== 'timed-out') continue;
+      const now = Atomics.load(this.state, SharedState.beats);
+      silence = now === beats ? silence + slice : 0;
+      beats = now;
+      if (silence >= patience) return undefined;
+    }
+  }
+}
+
+/** Arguments of `Worker`. A TypeScript file, in tests, is compiled as the tests are. */
+function program(file: string, task: EngineTask): ConstructorParameters<typeof Worker> {
+  const options = {
+    workerData: task,
+    transferList: [task.port],
+    // Nothing of the machine's is its business.
+    env: {},
+    argv: [],
+    stdout: true,
+    stderr: true,
+    resourceLimits: { stackSizeMb: 16 },
+  };
+  if (!file.endsWith('.ts')) return [file, { ...options, execArgv: [] }];
+  return [`require('tsx/cjs'); require(${JSON.stringify(file)});`, { ...options, eval: true, execArgv: [] }];
+}
+
+let engine: TemplateEngine | undefined;
+
+/** This thread's engine. */
+export function templateEngine(): TemplateEngine {
+  return (engine ??= new TemplateEngine());
+}

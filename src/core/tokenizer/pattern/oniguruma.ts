@@ -1,0 +1,126 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { OnigScanner } from 'vscode-oniguruma';
+import type { Span } from '../pipeline/normalized-string.js';
+import { lazy, newerRanges } from '../unicode/code-points.js';
+import { classSource } from '../unicode/normalize.js';
+import { matching, PatternError, type Pattern } from './pattern.js';
+
+type Oniguruma = typeof import('vscode-oniguruma');
+
+/** `ONIG_OPTION_NONE`; the package's own default would number groups in another way. */
+const none = [1];
+/**
+ * Where the search began (`\\G`) is not always the same here, and what a cluster or a word is (`\\X`, `\\y`) is younger than
+ * this package's Unicode. `(?P:…)` and its like change what classes of POSIX mean.
+ */
+const notExact = /\\[GXyY]|\(\?[a-zA-Z-]*[PWDSy][a-zA-Z{}-]*[:)]/;
+/** Code points with another category in Oniguruma 6.9.10, which the Rust library has, than in this package's 6.9.8. */
+const newer = lazy(() => new RegExp(classSource(newerRanges), 'u'));
+
+/** Writes out what 6.9.10 means by `[:punct:]`: signs too. */
+function asIn6910(source: string): string {
+  return source.replace(/\[:(\^?)punct:\]/g, (_, not: string) => (not === '' ? '\\p{P}\\p{S}' : '[^\\p{P}\\p{S}]'));
+}
+
+/** Matching that took less cannot have met Oniguruma's limit of ten million steps back. Milliseconds. */
+const certainlyWithinLimit = 2;
+
+let loading: Promise<Oniguruma> | undefined;
+let loaded: Oniguruma | undefined;
+
+/** Makes Oniguruma ready. It is loaded once for a thread, when a tokenizer first needs it. */
+export function loadOniguruma(): Promise<Oniguruma> {
+  return (loading ??= load());
+}
+
+async function load(): Promise<Oniguruma> {
+  const module = await import('vscode-oniguruma');
+  // CommonJS: as ES module it has one export, `default`.
+  const library = (module as unknown as { default?: Oniguruma }).default ?? module;
+  await library.loadWASM({ data: await readFile(wasmFile()), print: () => undefined });
+  return (loaded = library);
+}
+
+function wasmFile(): string {
+  const bundled = ['./lib/onig.wasm', '../lib/onig.wasm']
+    .map((file) => fileURLToPath(new URL(file, import.meta.url)))
+    .find((file) => existsSync(file));
+  return bundled ?? createRequire(import.meta.url).resolve('vscode-oniguruma/release/onig.wasm');
+}
+
+/** A pattern that Oniguruma itself matches, as it does inside the Rust library. */
+export class OnigurumaPattern implements Pattern {
+  /** The pattern as this version of Oniguruma is to have it. */
+  private readonly expression: string;
+  private readonly scanner: OnigScanner;
+  /** Whether what characters are plays a part. */
+  private readonly asksUnicode: boolean;
+  private checker: OnigScanner | undefined;
+
+  /** @throws PatternError when it cannot be compiled, or `loadOniguruma` was not awaited */
+  constructor(readonly source: string) {
+    if (!loaded) throw new Error('Oniguruma is not loaded');
+    const other = notExact.exec(source)?.[0];
+    if (other !== undefined) throw new PatternError(`the pattern ${source} has ${other}, which cannot be done exactly here`);
+    this.expression = asIn6910(source);
+    this.asksUnicode = /\\[pPwWdDbB]|\[:|\(\?[a-zA-Z-]*i/.test(this.expression);
+    try {
+      this.scanner = new loaded.OnigScanner([this.expression], { options: none });
+    } catch (error) {
+      throw new PatternError(`the pattern ${source} cannot be read (${(error as Error).message.trim()})`);
+    }
+  }
+
+  matches(text: string): Span[] {
+    if (text === '') return [];
+    matching.source = this.source;
+    const unknown = this.asksUnicode ? newer().exec(text)?.[0] : undefined;
+    if (unknown !== undefined) {
+      const point = (unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
+      throw new PatternError(`the pattern ${this.source} meets U+${point}, which is too new for its classes here`);
+    }
+    const spans: Span[] = [];
+    const string = new (loaded as Oniguruma).OnigString(text);
+    try {
+      let from = 0;
+      let lastEnd: number | undefined;
+      while (from <= text.length) {
+        const found = this.search(string, from);
+        if (found === undefined) break;
+        const { start, end } = found;
+        // As the Rust binding: no empty match right after a match.
+        if (start === end && lastEnd === end) {
+          from += from < text.length ? String.fromCodePoint(text.codePointAt(from) as number).length : 1;
+          continue;
+        }
+        spans.push(found);
+        from = end;
+        lastEnd = end;
+      }
+    } finally {
+      string.dispose();
+    }
+    return spans;
+  }
+
+  private search(string: InstanceType<Oniguruma['OnigString']>, from: number): Span | undefined {
+    const began = performance.now();
+    const [found] = this.scanner.findNextMatchSync(string, from)?.captureIndices ?? [];
+    if (found) return found;
+    // Oniguruma gives up after so many steps, which the package tells apart from no match in no way.
+    if (performance.now() - began > certainlyWithinLimit && this.gaveUp(string, from)) {
+      throw new PatternError(`the pattern ${this.source} takes too long on this text`);
+    }
+    return undefined;
+  }
+
+  /** Whether a search ended before the text's end: one that also takes the end finds nothing then. */
+  private gaveUp(string: InstanceType<Oniguruma['OnigString']>, from: number): boolean {
+    const { OnigScanner } = loaded as Oniguruma;
+    this.checker ??= new OnigScanner([`(?:${this.expression})|\\z`], { options: none });
+    return this.checker.findNextMatchSync(string, from) === null;
+  }
+}

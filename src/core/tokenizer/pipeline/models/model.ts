@@ -1,0 +1,41 @@
+import type { JsonField } from '../json.js';
+
+/** Turns a piece of text into ids (`Model` of the Rust library). */
+export interface Model {
+  /** Entries of the vocabulary. */
+  readonly size: number;
+  idOf(token: string): number | undefined;
+  tokenOf(id: number): string | undefined;
+  /** @throws PipelineError where the Rust library ends with an error */
+  tokenize(piece: string): number[];
+}
+
+/** A vocabulary both ways, of `{"token": id}`. */
+export class TokenIds {
+  private readonly ids: Map<string, number>;
+  private readonly tokens: (string | undefined)[] = [];
+
+  constructor(json: JsonField) {
+    const entries = Object.entries(json.object);
+    this.ids = new Map();
+    for (const [token, id] of entries) {
+      if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > 0xffffffff) {
+        throw json.get(token).error('an id must be a whole number');
+      }
+      this.ids.set(token, id);
+      if (id < 0x1000000) this.tokens[id] = token;
+    }
+  }
+
+  get size(): number {
+    return this.ids.size;
+  }
+
+  idOf(token: string): number | undefined {
+    return this.ids.get(token);
+  }
+
+  tokenOf(id: number): string | undefined {
+    return this.tokens[id];
+  }
+}

@@ -1,0 +1,68 @@
+import { WishboneError } from '../errors.js';
+import { engineLimits } from './jinja/engine.js';
+import type { RenderFailure } from './jinja/protocol.js';
+
+/** The text of a template and where it stands. */
+export interface TemplateText {
+  readonly text: string;
+  /** For messages to people. */
+  readonly file: string;
+}
+
+/** What went wrong with a template and what it was given. */
+export class ChatTemplateError extends WishboneError {
+  constructor(
+    what: string,
+    where: string,
+    advice: string,
+    /** Whether it refuses these messages, and may take others; else the template itself is at fault. */
+    readonly ofMessages: boolean,
+  ) {
+    super(what, where, advice);
+  }
+}
+
+/** Most characters of a template's line that are quoted. */
+const quoted = 60;
+
+/** What an engine's failure says to people. */
+export function templateError({ kind, message, line, loops = [] }: RenderFailure, { text, file }: TemplateText): ChatTemplateError {
+  const number = typeof line === 'number' && line > 0 ? line : undefined;
+  const place = number === undefined ? '' : ` (line ${number} of the template)`;
+  const source = number === undefined ? '' : (text.split(/\r\n|\r|\n/)[number - 1] ?? '').trim();
+  const quote = source === '' ? '' : `: ${source.length > quoted ? `${source.slice(0, quoted)}…` : source}`;
+  const limit = (what: string): ChatTemplateError =>
+    new ChatTemplateError(
+      `the chat template ${what}${number === undefined ? '' : ` (line ${number} of the template${quote})`}`,
+      file,
+      'change the template: a conversation is rendered in less than a thousandth of a second as a rule',
+      false,
+    );
+  switch (kind) {
+    case 'syntax':
+      return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'correct the template', false);
+    case 'time':
+      return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loops.length === 0 ? '' : `, in the ${loopNames(loops)}`}`);
+    case 'memory':
+      return limit(`takes more than ${engineLimits.memory / 2 ** 20} MiB of memory and was stopped`);
+    case 'depth':
+      return limit('nests too deeply and was stopped: a macro calls itself, or lists hold lists, without an end');
+    case 'refused':
+    case 'failed':
+      return new ChatTemplateError(
+        `the chat template refuses the messages: ${oneLine(message)}${place}`,
+        file,
+        'change the messages to what the template expects (roles and their order), or the template',
+        true,
+      );
+  }
+}
+
+function loopNames(loops: readonly string[]): string {
+  return loops.length === 1 ? `loop over "${loops[0]}"` : `loops over ${loops.map((name) => `"${name}"`).join(', one within the other, ')}`;
+}
+
+/** A message on one line. */
+function oneLine(message: string): string {
+  return message.replace(/\s+/g, ' ').trim();
+}

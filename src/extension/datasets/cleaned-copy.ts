@@ -1,0 +1,87 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { checkSeverities, type CheckName, type CleanedCopy, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import type { WorkOptions } from '../../core/progress.js';
+import { runInWorker } from '../../core/worker-task.js';
+import { formatCount, plural, sentence } from '../../format.js';
+import { givenPath } from '../given-path.js';
+import { mayBeDataset } from '../launch/candidates.js';
+import { pickDataset } from '../launch/pick-dataset.js';
+import { RecentPaths } from '../launch/recent.js';
+import { withPlanProgress } from '../plan-progress.js';
+
+/** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
+export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
+  return runInWorker<{ file: string }, DatasetCheck>('clean-dataset', { file }, work);
+}
+
+interface Kind extends vscode.QuickPickItem {
+  readonly check: CheckName;
+}
+
+/**
+ * Writes a copy of a preference file without the rows that checks have found something in, and those rows beside it. Asks
+ * which kinds are meant, and says what was done. The file itself stays as it is.
+ *
+ * @param given the file: an address, or an item of the Datasets view; without one it is asked for
+ * @param check a kind to begin with: then those alone are marked, else all that cannot be trained on
+ */
+export async function cleanedCopy(context: vscode.ExtensionContext, given: unknown, check?: unknown): Promise<void> {
+  const file = await fileOf(context, given);
+  if (file === undefined) return;
+  const found = await withPlanProgress(file, (work) => checked(file, work));
+  if (found === undefined) return;
+  const rowsByCheck = rowsOf(found);
+  const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);
+  const name = path.basename(file);
+  if (kinds.length === 0) {
+    void vscode.window.showInformationMessage(`${name}: the checks have found nothing in any of its ${plural(found.rows, 'row')}.`);
+    return;
+  }
+  const picked = await vscode.window.showQuickPick(kinds, {
+    title: `Rows to Leave out of a Copy of ${name}`,
+    placeHolder: 'The rows go into a file beside the copy; the file itself stays as it is',
+    canPickMany: true,
+    matchOnDescription: true,
+  });
+  if (picked === undefined || picked.length === 0) return;
+  const rows = [...new Set(picked.flatMap((kind) => [...(rowsByCheck[kind.check] ?? [])]))].sort((a, b) => a - b);
+  const task = { file, rows: Uint32Array.from(rows) };
+  const made = await withPlanProgress(file, (work) => runInWorker<typeof task, CleanedCopy>('clean-dataset', task, work));
+  if (made === undefined) return;
+  const [open, launch] = ['Open Copy', 'Launch Run…'];
+  const choice = await vscode.window.showInformationMessage(
+    `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the ${formatCount(made.dropped)} others are in ${path.basename(made.rejected)}.`,
+    ...[open, launch],
+  );
+  if (choice === open) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(made.copy));
+  if (choice === launch) await vscode.commands.executeCommand('wishbone.launchRun', vscode.Uri.file(made.copy));
+}
+
+async function fileOf(context: vscode.ExtensionContext, given: unknown): Promise<string | undefined> {
+  const editor = vscode.window.activeTextEditor?.document.uri;
+  const file = givenPath(given) ?? (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) ? editor.fsPath : undefined);
+  if (file !== undefined) return file;
+  const picked = await pickDataset(new RecentPaths(context.workspaceState, 'recentDatasets'), 'Preference File to Clean');
+  return typeof picked === 'string' ? undefined : picked.value;
+}
+
+/** The kinds that have rows, most frequent first; what cannot be trained on is marked. */
+function kindsOf(found: DatasetCheck, only: string | undefined): Kind[] {
+  const { problems } = found;
+  const all = Object.entries(rowsOf(found)) as [CheckName, Uint32Array][];
+  return all
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([check, rows]): Kind => {
+      const first = problems.find((problem) => problem.check === check);
+      return {
+        check,
+        label: check,
+        description: plural(rows.length, 'row'),
+        ...(first === undefined ? {} : { detail: sentence(first.what) }),
+        picked: only === undefined ? checkSeverities[check] === 'error' : check === only,
+      };
+    });
+}

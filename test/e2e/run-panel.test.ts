@@ -1,0 +1,192 @@
+// What a run's panel is for beside its curves: labels, notes, settings, the way to masks; and how it behaves as a tab.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import type { Frame } from 'playwright-core';
+import { version } from '../../package.json';
+import { readLabels, type RunConfig } from '../../src/core/run/index.js';
+import { evalLine, eventLine, startLine, stepLine } from '../unit/run/support.js';
+import { LaunchForm } from './support/form.js';
+import { makeRun } from './support/made-runs.js';
+import { RunPanel } from './support/panel.js';
+import { type RunOnDisk, runsIn } from './support/runs.js';
+import { Session } from './support/session.js';
+import { oneAfterAnother } from './support/steps.js';
+import { inEveryTheme } from './support/themes.js';
+import { until, type Workbench } from './support/workbench.js';
+
+const step = oneAfterAnother();
+let session: Session;
+let workbench: Workbench;
+let panel: RunPanel;
+let run: RunOnDisk;
+
+before(async () => {
+  session = await Session.start();
+  workbench = session.workbench;
+  panel = new RunPanel(workbench);
+  const git = (...args: string[]): string => execFileSync('git', ['-C', session.workspace, '-c', 'user.name=n', '-c', 'user.email=e@e', ...args], { encoding: 'utf8' });
+  git('init', '-q');
+  git('add', 'preferences.jsonl');
+  git('commit', '-qm', 'data');
+  await writeFile(join(session.workspace, 'preferences.jsonl'), `${(await readFile(join(session.workspace, 'preferences.jsonl'), 'utf8')).trim()}\n\n`);
+  await workbench.open(session.url);
+  await workbench.page.setViewportSize({ width: 900, height: 900 });
+});
+
+after(async () => {
+  await workbench?.screenshot('run-panel-last').catch(() => undefined);
+  await session?.stop();
+});
+
+const page = (): Promise<Frame> => workbench.webview('main#run h1');
+
+step('a run of the form notes what it was made with, and its settings have all of it', async () => {
+  const form = new LaunchForm(workbench);
+  await form.open();
+  await form.type('dataset', 'preferences.jsonl');
+  await form.type('name', 'with notes');
+  await form.type('plan.epochs', '1');
+  await form.figures();
+  await form.start();
+  await panel.reach('finished');
+  [run] = (await runsIn(session.workspace)) as [RunOnDisk];
+  const config = JSON.parse(await readFile(join(run.folder, 'run.json'), 'utf8')) as RunConfig;
+  const commit = execFileSync('git', ['-C', session.workspace, 'rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  assert.deepEqual(config.made_with, { wishbone: version, git: { commit, dirty: true } });
+
+  const frame = await page();
+  await frame.locator('summary', { hasText: 'Settings' }).click();
+  const settings = await frame.locator('.settings-groups').innerText();
+  for (const option of [...Object.keys(config.plan), ...Object.keys(config.training), ...Object.keys(config.runner)])
+    assert.ok(settings.includes(option), option);
+  assert.ok(settings.includes(version) && settings.includes(`${commit.slice(0, 12)}, with changes`));
+  const command = await frame.locator('.command').innerText();
+  assert.match(command, /^wishbone train \S*preferences\.jsonl --model \S*tiny-llama --name 'with notes' --preset standard /);
+  await frame.locator('.all-settings').scrollIntoViewIfNeeded();
+  await workbench.screenshot('run-settings');
+});
+
+step('it is renamed, tagged and written about from its panel', async () => {
+  const frame = await page();
+  await frame.locator('.link', { hasText: 'Rename…' }).click();
+  await workbench.type('Rename Run', 'the first one');
+  await until('the panel has the name', async () => (await panel.snapshot()).name === 'the first one');
+  await until('so has its tab', async () => (await workbench.tabs()).includes('the first one'));
+  await frame.locator('.link', { hasText: 'Tag…' }).click();
+  await workbench.type('Tag Run', 'keep beta');
+  await until('the panel has the tags', async () => (await frame.locator('.tags').innerText()) === '#keep #beta');
+  await frame.locator('.link', { hasText: 'Notes' }).click();
+  await workbench.page.keyboard.type('Learns, but slowly.');
+  await until('they are kept', async () => (await readLabels(run.folder)).notes === 'Learns, but slowly.');
+  assert.deepEqual((await readLabels(run.folder)).tags, ['keep', 'beta']);
+  await workbench.kept(run.folder);
+  await workbench.reload();
+  await until('they are back', async () => (await (await page()).locator('.notes-text').inputValue()) === 'Learns, but slowly.');
+});
+
+step('masks and packing are a click away', async () => {
+  await (await page()).locator('.link', { hasText: 'Masks' }).click();
+  await workbench.webview('main#mask canvas');
+  await workbench.page.locator('.tab', { hasText: 'the first one' }).click();
+  await (await page()).locator('.link', { hasText: 'Packing' }).click();
+  await workbench.webview('main#packing canvas');
+  await workbench.command('View: Close All Editors');
+});
+
+step('a chart opens large and small again, and the crosshair says which step', async () => {
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('the first one');
+  await panel.reach('finished');
+  const frame = await page();
+  const chart = frame.locator('.chart').nth(1);
+  await chart.scrollIntoViewIfNeeded();
+  const small = (await chart.locator('.canvas').boundingBox())!;
+  await chart.locator('.enlarge').click();
+  await until('it is large', async () => {
+    const large = (await chart.locator('.canvas').boundingBox())!;
+    return large.height > 1.8 * small.height && (await chart.locator('.canvas canvas').evaluate((canvas) => canvas.clientHeight)) > 1.8 * small.height;
+  });
+  await chart.locator('.canvas').hover({ position: { x: 250, y: 60 } });
+  await until('the step is named', async () => /^step \d+$/.test(await frame.locator('.readout:visible .place').innerText()));
+  await workbench.screenshot('run-large');
+  await chart.locator('.canvas').focus();
+  await workbench.page.keyboard.press('Escape');
+  await workbench.page.keyboard.press('Escape');
+  await until('it is small', async () => (await chart.locator('.canvas').boundingBox())!.height < 1.2 * small.height);
+});
+
+step('what is told of a run does not move the charts under the pointer', async () => {
+  const lines = Array.from({ length: 80 }, (_, i) => stepLine(i + 1, { steps: 200 })).join('');
+  const folder = await makeRun(session.workspace, 'pointed at', { events: startLine({ steps: 200 }) + lines + evalLine(40, { eval_loss: 0.5, steps: 200 }), training: { eval_steps: 20 } });
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('pointed at');
+  await panel.when('the run', ({ name }) => name === 'pointed at');
+  const frame = await page();
+  const plot = frame.locator('.chart .canvas').first();
+  await plot.scrollIntoViewIfNeeded();
+  await plot.hover();
+  const before = (await plot.boundingBox())!;
+  const worse = [60, 80].map((at) => evalLine(at, { eval_loss: 0.5 + at / 100, steps: 200, best: false })).join('');
+  await appendFile(join(folder, 'events.jsonl'), worse);
+  await until('the figures follow', async () => (await panel.snapshot()).figures['Eval loss'] === '1.300');
+  assert.deepEqual(await plot.boundingBox(), before, 'the chart is where it was');
+  assert.doesNotMatch((await panel.snapshot()).notice, /has become worse/);
+  await frame.locator('h1').hover();
+  await until('once the pointer is elsewhere it is told', async () => /has become worse since step 40/.test((await panel.snapshot()).notice));
+  await workbench.command('View: Close All Editors');
+});
+
+step('runs opened one after another from the view take turns in one tab, until one is kept', async () => {
+  for (const name of ['run a', 'run b', 'run c'])
+    await makeRun(session.workspace, name, { events: startLine({ steps: 1 }) + stepLine(1, { steps: 1 }) + eventLine('finished', { steps: 1, seconds: 1 }) });
+  await workbench.command('Wishbone: Focus on Runs View');
+  const row = (name: string) => workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: name });
+  const open = async (name: string): Promise<void> => {
+    await until(`${name} is opened`, async () => {
+      await row(name).click();
+      return (await workbench.tabs()).includes(name);
+    });
+    await panel.when(name, (shown) => shown.name === name);
+  };
+  await open('run a');
+  await open('run b');
+  assert.deepEqual(await workbench.tabs(), ['run b']);
+  await open('run c');
+  assert.deepEqual(await workbench.tabs(), ['run c']);
+  await panel.press('Keep Open');
+  await until('it is kept', async () => !(await (await page()).locator('vscode-button', { hasText: 'Keep Open' }).isVisible()));
+  await open('run a');
+  assert.deepEqual((await workbench.tabs()).sort(), ['run a', 'run c']);
+  // A double click keeps it, as in the explorer.
+  await row('run b').dblclick();
+  await until('it is open', async () => (await workbench.tabs()).includes('run b'));
+  await open('run a');
+  assert.deepEqual((await workbench.tabs()).sort(), ['run a', 'run b', 'run c']);
+});
+
+step('the panel of a run in dark, light and high contrast, 900 pixels wide', async () => {
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('the first one');
+  await panel.reach('finished');
+  await inEveryTheme(session, 'run-900', page);
+});
+
+step('ends of many runs are one notification', async () => {
+  await workbench.clearNotifications();
+  const alive = { pid: process.pid, pidStart: Number((await readFile(`/proc/${process.pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[19]), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
+  const folders: string[] = [];
+  for (let i = 1; i <= 6; i++) folders.push(await makeRun(session.workspace, `many ${i}`, { events: startLine({ ...alive, steps: 2 }) + eventLine('phase', { phase: 'train' }) + stepLine(1, { steps: 2 }) }));
+  await until('they are at work', async () => /\b(6|7) runs\b/.test(await workbench.statusBar()));
+  for (const [i, folder] of folders.entries())
+    await appendFile(join(folder, 'events.jsonl'), i === 2 ? eventLine('failed', { what: 'no room', where: 'x', advice: 'a', exitCode: 5 }) : stepLine(2, { steps: 2 }) + eventLine('finished', { steps: 2, seconds: 1 }));
+  const told = await until('their end is told', async () => {
+    const all = (await workbench.notifications()).filter((text) => /ended|finished in|failed/.test(text));
+    return all.length > 0 && all;
+  });
+  assert.deepEqual(told, ['6 runs ended: 5 finished, 1 failed (many 3).']);
+});
