@@ -16,7 +16,7 @@ import {
 } from '../core/run/config.js';
 import { parseTargetModules } from '../core/run/lora-targets.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
-import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
+import { type ConfigFile, DEFAULT_BY_MODEL, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { presetById } from '../core/run/presets.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
@@ -49,7 +49,8 @@ export function addOptions(command: Command, group: Group, names: readonly strin
     const notes = [
       ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
       ...(kind === 'list' ? ['with commas between'] : []),
-      ...(showDefaults && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
+      ...(DEFAULT_BY_MODEL[option] === undefined ? [] : [`default: ${DEFAULT_BY_MODEL[option]}`]),
+      ...(showDefaults && DEFAULT_BY_MODEL[option] === undefined && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
     ];
     const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
     const added = new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text));

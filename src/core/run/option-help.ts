@@ -34,7 +34,7 @@ export const TRAINING_HELP: Readonly<Record<keyof TrainingOptions, string>> = {
   simpo_gamma: 'reward margin of simpo',
   cpo_alpha: 'weight of the negative log-likelihood in cpo',
   beta: 'how strongly the trained model is held to the start model',
-  learning_rate: "highest learning rate; without one, what suits the model's size and whether an adapter is trained",
+  learning_rate: 'highest learning rate',
   lr_scheduler_type: 'how the learning rate falls after warm-up',
   warmup_ratio: 'fraction of the steps with a rising learning rate',
   warmup_steps: 'steps with a rising learning rate instead of the ratio; 0: none; -1: as the ratio says',
