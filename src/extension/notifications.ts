@@ -107,7 +107,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
         `${name} failed: ${terminal.what}. Where: ${terminal.where}. ${sentence(terminal.advice)}.`,
         OPEN,
         LOG,
-        RESUME,
+        run.sameCause ? DUPLICATE : RESUME,
       );
     default:
       return vscode.window.showErrorMessage(
@@ -127,6 +127,8 @@ async function act(choice: string | undefined, run: LiveRun, actions: RunActions
       return actions.showLog(run.folder);
     case MODEL:
       return actions.reveal(exportFolder(run) ?? run.folder);
+    case DUPLICATE:
+      return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
     case BEST:
       return actions.exportBest(run.folder, run.config.name);
     case RESUME:

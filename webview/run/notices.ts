@@ -75,11 +75,10 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
         ? `The model of the best evaluation, after step ${formatCount(status.best!.step)}, a Hugging Face folder: `
         : 'The trained model, a Hugging Face folder: ';
       const model = createButton({ label: 'Reveal Model', onClick: () => ask('reveal-export') });
-      const tryIt = createButton({ label: 'Try It', title: 'Complete a prompt with it, beside what it started from', onClick: () => ask('try') });
       return notice('good', `Finished in ${formatDuration(end.seconds)}`, [
         ...(exportPath === null ? [] : [element('p', {}, what, element('code', {}, exportPath))]),
         ...bestText(status, exportPath),
-        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model, tryIt])]),
+        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model])]),
       ]);
     }
     case 'stopped':
@@ -90,9 +89,9 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
           ['Where', end.where],
           ['What to do', sentence(end.advice)],
         ]),
-        element('p', {}, resumeText(status)),
+        element('p', {}, end.sameCause ? 'Nothing that was at fault has changed since: resumed as it is, it would fail again.' : resumeText(status)),
         ...bestText(status, null),
-        actions(...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
+        actions(...(end.sameCause && status.mayAct ? [duplicateButton(ask)] : []), ...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
       ]);
     case 'crashed':
       return notice('bad', `The runner is gone: ${end.exit}`, [
