@@ -65,6 +65,13 @@ step('the Devices view says what is missing and leads to the set-up', async () =
   await row.locator('.action-label[aria-label*="Set Up GPU"]').waitFor();
 });
 
+step('the launch form warns that the GPU cannot be used yet', async () => {
+  await workbench.command('Wishbone: Launch Run…');
+  const frame = await workbench.webview('main#launch .field');
+  await until('it warns', async () => /The GPU cannot be used yet: cuBLASLt 13 .*Set Up GPU/.test(await frame.locator('[data-field="runner.backend"] .field-text').innerText()));
+  await workbench.command('View: Close All Editors');
+});
+
 step('nothing is fetched without consent, which names size and source', async () => {
   const text = await setUp('Cancel');
   assert.match(text, /nvidia_cublas-13\.1\.0\.3[^]*MiB, from 127\.0\.0\.1[^]*SHA-256/);

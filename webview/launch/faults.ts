@@ -16,7 +16,7 @@ export class Faults {
   /**
    * @param blocked why there is no start whatever the fields say
    * @param faults fields that need another value
-   * @param doubts fields whose value is unusual
+   * @param doubts fields that are warned of
    */
   show(blocked: string, faults: readonly FieldLink[], doubts: readonly FieldLink[]): void {
     // Drawn again, a link would lose the focus of whoever is about to follow it.
@@ -28,7 +28,7 @@ export class Faults {
       ...(faults.length === 0 ? [] : [[faults.length === 1 ? 'One field needs another value: ' : `${faults.length} fields need another value: `, ...this.#links(faults)]]),
     ];
     this.root.replaceChildren(...lines.map((line) => element('span', { class: 'reason-line' }, ...line)));
-    this.doubts.replaceChildren(...(doubts.length === 0 ? [] : ['Unusual: ', ...this.#links(doubts)]));
+    this.doubts.replaceChildren(...(doubts.length === 0 ? [] : ['Worth a look: ', ...this.#links(doubts)]));
   }
 
   /** Apart from the reason: they keep nobody from starting. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { checkConfigName, configText } from '../../core/config-file/index.js';
+import { stateOfBackends } from '../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
 import { learningRateWarning, type Preset, PRESETS, presetById, rateReason, suitedPreset, withSuitedRate } from '../../core/run/index.js';
@@ -44,6 +45,8 @@ export class LaunchForm implements vscode.Disposable {
   #looked: Partial<Record<PathField, Looked>> = {};
   #forecast: ForecastState = { kind: 'none' };
   #runnerFault = '';
+  /** What keeps the GPU from being used though it is there; empty when nothing does. */
+  #gpuFault = '';
   #ready = false;
   #starting = false;
   #disposed = false;
@@ -115,6 +118,8 @@ export class LaunchForm implements vscode.Disposable {
   async #sendAll(): Promise<void> {
     const backends = await this.launcher.backends();
     this.#runnerFault = await this.launcher.runnerFault();
+    const gpu = stateOfBackends(backends);
+    this.#gpuFault = gpu.kind === 'library' ? gpu.problem : '';
     this.#ready = this.panel.visible;
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = { title: this.panel.title, presets, sections: formSections(backends) };
@@ -284,6 +289,15 @@ export class LaunchForm implements vscode.Disposable {
   }
 
   #warnings(problems: Readonly<Record<string, string>>): Record<string, string> {
+    return { ...this.#rateWarning(problems), ...this.#gpuWarning() };
+  }
+
+  #gpuWarning(): Record<string, string> {
+    if (this.#gpuFault === '' || this.#values['runner.backend'] === 'cpu') return {};
+    return { 'runner.backend': `The GPU cannot be used yet: ${this.#gpuFault}. Wishbone: Set Up GPU… fetches it` };
+  }
+
+  #rateWarning(problems: Readonly<Record<string, string>>): Record<string, string> {
     const parameters = this.#parameters;
     const rate = Number(this.#values['training.learning_rate']);
     if (parameters === undefined || problems['training.learning_rate'] !== undefined || Number.isNaN(rate)) return {};
