@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -59,8 +60,9 @@ test('a finished run has "Try It", and completes a prompt by policy and referenc
   await frame.locator('[data-field="maxTokens"] input').fill('24');
   await complete('Name a prime.');
   const shown = await done();
-  const [folder] = (await run(process.execPath, [cli, 'runs', join(session.workspace, '.wishbone/runs'), '--json'])).stdout.match(/\/[^"]*taught[^"]*|\/[^"]*\.wishbone\/runs\/[^"]+/) ?? [];
-  const { stdout } = await run(process.execPath, [cli, 'sample', folder!, '--prompt', 'Name a prime.', '--max-new-tokens', '24', '--json']);
+  const runs = join(session.workspace, '.wishbone/runs');
+  const folder = join(runs, (await readdir(runs)).find((name) => !name.startsWith('.'))!);
+  const { stdout } = await run(process.execPath, [cli, 'sample', folder, '--prompt', 'Name a prime.', '--max-new-tokens', '24', '--json']);
   const { samples } = JSON.parse(stdout) as { samples: { policy: string; reference: string }[] };
   const plain = (text: string): string => text.replace(/\s+/g, ' ').trim();
   assert.deepEqual([plain(shown.policy), plain(shown.reference)], [plain(samples[0]!.policy), plain(samples[0]!.reference)]);

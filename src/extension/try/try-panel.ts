@@ -64,7 +64,8 @@ export class TryPanel implements vscode.Disposable {
   async #answer(message: TryMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
-        this.#ready = this.panel.visible;
+        // A page that speaks is there, whatever VS Code has told of the panel by then.
+        this.#ready = true;
         return this.#send();
       case 'complete':
         return this.#complete(message.prompt, message.settings);

@@ -53,7 +53,7 @@ export interface FakeIndex {
     cuts: number[];
     /** Never answers beyond the first bytes. */
     stalls?: boolean;
-    /** Bytes a second, about. */
+    /** Takes ten seconds for the whole. */
     slow?: boolean;
     /** Another hash than the content's. */
     wrongHash?: boolean;
@@ -109,14 +109,15 @@ export async function fakeIndex(wheel: Buffer = WHEEL): Promise<FakeIndex> {
     if (faults.stalls === true) return void response.write(rest.subarray(0, 100));
     if (faults.slow !== true) return void response.end(rest);
     let sent = 0;
+    const part = Math.ceil(wheel.length / 100);
     const timer = setInterval(() => {
       if (response.destroyed) return clearInterval(timer);
-      response.write(rest.subarray(sent, sent + 256));
-      sent += 256;
+      response.write(rest.subarray(sent, sent + part));
+      sent += part;
       if (sent < rest.length) return;
       clearInterval(timer);
       response.end();
-    }, 20);
+    }, 100);
   }
 
   const address = await listen(server);
