@@ -1,0 +1,119 @@
+"""Times a whole run, from start to exported model, and says where the time went.
+
+`python3 scripts/gpu/run.py --runner build/native/wishbone-runner-cuda RUN_FOLDER…` makes the model that each run folder names
+(random weights in bf16, unless it is there) and trains. Folders come from run-folder.mjs. Prints a Markdown table, a row a run.
+"""
+
+import argparse
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from workload import SHAPES
+
+
+def make_model(folder: Path, name: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    shape = SHAPES[name]
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+
+    def draw(*size: int) -> "torch.Tensor":
+        return (torch.randn(*size, device="cuda") * 0.02).to(torch.bfloat16).cpu()
+
+    ones = torch.ones(shape.hidden, dtype=torch.bfloat16)
+    tensors = {"model.embed_tokens.weight": draw(shape.vocab, shape.hidden), "model.norm.weight": ones}
+    if not shape.tied:
+        tensors["lm_head.weight"] = draw(shape.vocab, shape.hidden)
+    for layer in range(shape.layers):
+        at = f"model.layers.{layer}."
+        heads = {"q": shape.heads, "k": shape.kv_heads, "v": shape.kv_heads}
+        for part, count in heads.items():
+            tensors[f"{at}self_attn.{part}_proj.weight"] = draw(count * shape.head_dim, shape.hidden)
+        tensors[at + "self_attn.o_proj.weight"] = draw(shape.hidden, shape.heads * shape.head_dim)
+        for part in ("gate", "up"):
+            tensors[f"{at}mlp.{part}_proj.weight"] = draw(shape.intermediate, shape.hidden)
+        tensors[at + "mlp.down_proj.weight"] = draw(shape.hidden, shape.intermediate)
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            tensors[f"{at}{norm}.weight"] = ones.clone()
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.intermediate,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "vocab_size": shape.vocab,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": shape.rope_theta,
+        "max_position_embeddings": 131072,
+        "tie_word_embeddings": shape.tied,
+        "hidden_act": "silu",
+        "torch_dtype": "bfloat16",
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def seconds(stamp: str) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
+
+
+def phases(events: list[dict], begin: float, end: float) -> dict[str, float]:
+    """Wall time by phase: what lies between an event and the next belongs to what the next one says was done."""
+    times: dict[str, float] = {}
+    phase, at = "start", begin
+    for event in events:
+        now = seconds(event["time"])
+        kind = {"checkpoint": "checkpoints", "eval": "evaluation", "sample": "samples"}.get(event["type"], phase)
+        times[kind] = times.get(kind, 0.0) + now - at
+        if event["type"] == "phase":
+            phase = event["phase"]
+        at = now
+    times["end"] = end - at
+    return times
+
+
+def run(runner: str, folder: Path) -> dict[str, float]:
+    begin = time.time()
+    subprocess.run([runner, "train", str(folder)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    end = time.time()
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    steps = [event["seconds"] for event in events if event["type"] == "step"]
+    middle = sorted(steps)[len(steps) // 2]
+    return {
+        "wall": end - begin,
+        "steps": sum(steps),
+        "first 8 steps / median": sum(steps[:8]) / len(steps[:8]) / middle,
+        **phases(events, begin, end),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runner", required=True)
+    parser.add_argument("--shape", default="llama-1b", choices=SHAPES)
+    parser.add_argument("folders", nargs="+", type=Path)
+    args = parser.parse_args()
+    rows = []
+    for folder in args.folders:
+        model = Path(json.loads((folder / "run.json").read_text())["model"]["path"])
+        if not model.exists():
+            make_model(model, args.shape)
+        rows.append((folder.name, run(args.runner, folder)))
+    names = list(dict.fromkeys(name for _, row in rows for name in row))
+    print("| run | " + " | ".join(f"{name}" for name in names) + " |")
+    print("|---|" + "---|" * len(names))
+    for folder, row in rows:
+        print(f"| {folder} | " + " | ".join(f"{row[name]:.2f}" if name in row else "" for name in names) + " |")
+
+
+if __name__ == "__main__":
+    main()
