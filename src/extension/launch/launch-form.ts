@@ -8,28 +8,26 @@ import { checkConfigName, configText } from '../../core/config-file/index.js';
 import { stateOfBackends } from '../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
-import { learningRateWarning, type Preset, PRESETS, presetById, rateReason, suitedPreset, withSuitedRate } from '../../core/run/index.js';
-import { formatOption, sentence } from '../../format.js';
+import type { ModelInfo } from '../../core/model/index.js';
+import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
 import { saveAs } from '../panel/save-as.js';
 import { CONFIG_FILTERS } from '../run-config/choose-config.js';
 import { manageTrust } from '../trust.js';
 import { configName, configSettings } from './config-settings.js';
-import { idleFields, optionTexts, pathLines, rateOptions, readDraft, resolvePath, type Values } from './draft.js';
+import { idleFields, pathLines, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
+import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from './following.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
 import { isPathField, lookAt, type Looked, PATH_FIELDS, type PathField, pathKind } from './look-at.js';
 
 /** What a form begins from. */
-export interface FormStart {
-  readonly values: Values;
-  /** Id of the preset, or empty for another run's options. */
-  readonly preset: string;
-  /** What somebody has decided, and no longer follows the model. */
-  readonly own: { readonly rate: boolean; readonly preset: boolean };
-}
+export type FormStart = Followed;
+
+/** A text of a field, where there is one. */
+const at = (field: string, text: string | undefined): Record<string, string> => (text === undefined ? {} : { [field]: text });
 
 /** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
 export class LaunchForm implements vscode.Disposable {
@@ -157,66 +155,28 @@ export class LaunchForm implements vscode.Disposable {
   async #usePreset(id: string): Promise<void> {
     const preset = presetById(id);
     if (preset === undefined) return;
-    this.#own = { rate: false, preset: true };
-    await this.#set(this.#fitted(this.#presetTexts(preset)));
-    this.#send({ type: 'values', values: this.#values });
+    this.#take(choosePreset(this.#followed, preset, this.#model, this.launcher.defaultRunner));
+    this.#changed();
   }
 
-  /** The options of a preset, which is the form's from then on. */
-  #presetTexts(preset: Preset): Values {
-    const { options } = readDraft(this.#values);
-    this.#preset = preset.id;
-    return optionTexts({ ...preset, runner: options?.runner ?? this.launcher.defaultRunner });
-  }
-
-  /** Has what nobody has decided follow the model: the preset, and the learning rate. */
+  /** Has what nobody has decided follow the model. */
   #suit(): void {
-    const before = this.#values;
-    const parameters = this.#parameters;
-    const preset = suitedPreset(parameters);
-    if (!this.#own.preset && preset.id !== this.#preset && this.#changedOptions().length === 0) {
-      this.#values = { ...this.#values, ...this.#fitted(this.#presetTexts(preset)) };
-    }
-    const rate = this.#own.rate ? undefined : this.#suitedRate();
-    if (rate !== undefined) this.#values = { ...this.#values, 'training.learning_rate': rate };
-    const other = Object.entries(this.#values).filter(([field, value]) => before[field] !== value);
+    this.#take(follow(this.#followed, this.#model, this.launcher.defaultRunner));
+  }
+
+  #take({ values, preset, own }: Followed): void {
+    const other = Object.entries(values).filter(([field, value]) => this.#values[field] !== value);
+    [this.#values, this.#preset, this.#own] = [values, preset, own];
     if (other.length > 0) this.#send({ type: 'values', values: Object.fromEntries(other) });
   }
 
-  /** Of the model, once it was looked at. */
-  get #parameters(): number | undefined {
-    return this.#looked.model?.model?.parameters;
+  get #followed(): Followed {
+    return { values: this.#values, preset: this.#preset, own: this.#own };
   }
 
-  /** The learning rate's text where nobody has given one; undefined when nothing says which. */
-  #suitedRate(): string | undefined {
-    const preset = presetById(this.#preset);
-    if (preset === undefined) return undefined;
-    const options = rateOptions(this.#values);
-    const parameters = this.#parameters;
-    const training = { ...preset.training, ...options };
-    const { rateFactor } = preset;
-    const { learning_rate } = parameters === undefined || rateFactor === undefined ? training : withSuitedRate(training, parameters, rateFactor);
-    return formatOption(learning_rate);
-  }
-
-  /** Options that are not as the preset has them. */
-  #changedOptions(): string[] {
-    const preset = presetById(this.#preset);
-    if (preset === undefined) return [];
-    const base = {
-      ...this.#fitted(optionTexts({ ...preset, runner: this.launcher.defaultRunner })),
-      // One that follows is as it should be.
-      'training.learning_rate': this.#own.rate ? this.#suitedRate() : this.#values['training.learning_rate'],
-    };
-    return Object.entries(base).flatMap(([option, text]) => (this.#values[option] === text ? [] : [option]));
-  }
-
-  /** Options as far as the model allows them. */
-  #fitted(texts: Values): Values {
-    const most = this.#looked.model?.model?.config.maxPositions ?? Infinity;
-    const tooLong = Number(texts['plan.max_length']) > most;
-    return tooLong ? { ...texts, 'plan.max_length': String(most) } : texts;
+  /** Once it was looked at. */
+  get #model(): ModelInfo | undefined {
+    return this.#looked.model?.model;
   }
 
   /** What a field names, of a dataset one a line; empty for nothing. */
@@ -241,13 +201,9 @@ export class LaunchForm implements vscode.Disposable {
     // Typed on meanwhile.
     if (this.#disposed || this.#path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
-    if (field === 'model') this.#suit();
-    if (field === 'model' && this.#preset !== '') {
-      const fitted = this.#fitted(this.#values);
-      if (fitted !== this.#values) {
-        this.#values = fitted;
-        this.#send({ type: 'values', values: { 'plan.max_length': fitted['plan.max_length']! } });
-      }
+    if (field === 'model') {
+      this.#suit();
+      if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#values, this.#model) });
     }
     this.#changed();
   }
@@ -267,7 +223,7 @@ export class LaunchForm implements vscode.Disposable {
 
   #state(): FormState {
     const problems = this.#problems();
-    const changed = this.#changedOptions();
+    const changed = changedOptions(this.#followed, this.#model, this.launcher.defaultRunner);
     const notes = Object.fromEntries(
       PATH_FIELDS.flatMap((field) => {
         const { note, path: looked } = this.#looked[field] ?? {};
@@ -278,7 +234,7 @@ export class LaunchForm implements vscode.Disposable {
       problems,
       quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
       warnings: this.#warnings(problems),
-      notes: { ...notes, ...this.#rateNote() },
+      notes: { ...notes, ...at('training.learning_rate', rateNote(this.#followed, this.#model)) },
       hidden: idleFields(this.#values).filter((field) => !changed.includes(field) && problems[field] === undefined),
       changed,
       preset: this.#preset,
@@ -289,27 +245,10 @@ export class LaunchForm implements vscode.Disposable {
   }
 
   #warnings(problems: Readonly<Record<string, string>>): Record<string, string> {
-    return { ...this.#rateWarning(problems), ...this.#gpuWarning() };
-  }
-
-  #gpuWarning(): Record<string, string> {
-    if (this.#gpuFault === '' || this.#values['runner.backend'] === 'cpu') return {};
-    return { 'runner.backend': `The GPU cannot be used yet: ${this.#gpuFault}. Wishbone: Set Up GPU… fetches it` };
-  }
-
-  #rateWarning(problems: Readonly<Record<string, string>>): Record<string, string> {
-    const parameters = this.#parameters;
-    const rate = Number(this.#values['training.learning_rate']);
-    if (parameters === undefined || problems['training.learning_rate'] !== undefined || Number.isNaN(rate)) return {};
-    const warning = learningRateWarning(parameters, { ...rateOptions(this.#values), learning_rate: rate });
-    return warning === undefined ? {} : { 'training.learning_rate': sentence(warning) };
-  }
-
-  /** Why the learning rate is what it is, while it follows the model. */
-  #rateNote(): Record<string, string> {
-    const parameters = this.#parameters;
-    if (parameters === undefined || this.#own.rate || presetById(this.#preset)?.rateFactor === undefined) return {};
-    return { 'training.learning_rate': `The highest, reached after warm-up; ${rateReason(parameters, rateOptions(this.#values))}` };
+    const rate = problems['training.learning_rate'] === undefined ? rateWarning(this.#values, this.#model) : undefined;
+    const missed = this.#gpuFault !== '' && this.#values['runner.backend'] !== 'cpu';
+    const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Wishbone: Set Up GPU… fetches it` : undefined;
+    return { ...at('training.learning_rate', rate), ...at('runner.backend', gpu) };
   }
 
   #blocked(): string {
