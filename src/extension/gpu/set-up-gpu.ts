@@ -17,6 +17,7 @@ import {
   removeLibrary,
   type SetUpOptions,
   type SetUpPlan,
+  unpackedSize,
   useLibrary,
   userFolder,
 } from '../../core/cuda-library/index.js';
@@ -102,7 +103,7 @@ async function consent({ wheel, fetched }: SetUpPlan, { folder, index }: SetUpOp
       detail:
         `Training on the GPU needs it, and it is not on this machine.\n\n` +
         `${wheel.file}, ${size}, from ${new URL(wheel.url).host} (index: ${new URL(index).host}).${rest} ` +
-        `Its SHA-256 is checked, and it is unpacked into ${folder}. NVIDIA’s licence for CUDA applies to it.`,
+        `Its SHA-256 is checked, and the library is unpacked (about ${mebibytes(unpackedSize(wheel))}) into ${folder}. NVIDIA’s licence for CUDA applies to it.`,
     },
     FETCH,
   );
