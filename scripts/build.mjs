@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { copyExample } from './example.mjs';
 import { Failure, isScript, main, root } from './shell.mjs';
 import { templateEngine } from './template-engine.mjs';
 
@@ -135,6 +136,7 @@ export async function build({ dev = false } = {}) {
   // Beside the bundle that loads it.
   await copyFile(source('node_modules/vscode-oniguruma/release/onig.wasm'), join(dist, 'lib/onig.wasm'));
   if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
+  await copyExample(join(dist, 'example'));
   await chmod(join(dist, 'cli.js'), 0o755);
   await copyTemplateEngine();
 }

@@ -1,7 +1,12 @@
 // Builds everything and packs it with the runner into a platform-specific extension: wishbone-linux-x64-<version>.vsix.
+// The runner has CUDA in it; with --cpu, and on machines that CUDA is not built for, it is the small one without. The
+// tests pack that one, whatever dist/bin holds.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { builtBackend } from './build-native.mjs';
 import { build } from './build.mjs';
+import { PAGE, writePackagePage } from './package-page.mjs';
 import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
 import { installServer } from './vscode-server.mjs';
@@ -14,7 +19,8 @@ export async function pack() {
   const target = `linux-${process.arch}`;
   const vsix = join(root, `${name}-${target}-${version}.vsix`);
   // Bundles carry their dependencies, so node_modules stays out.
-  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--out', vsix];
+  await writePackagePage();
+  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
   return vsix;
 }
@@ -29,12 +35,25 @@ export async function packForWindow() {
   return vsix;
 }
 
+/** What the runner of the package is built with. */
+function wantedBackend() {
+  let cpu;
+  try {
+    ({ cpu } = parseArgs({ options: { cpu: { type: 'boolean', default: false } } }).values);
+  } catch (error) {
+    throw new Failure(`package: ${error.message}`);
+  }
+  return cpu || process.arch !== 'x64' ? 'cpu' : 'cuda';
+}
+
 if (isScript(import.meta.url)) {
   await main(async () => {
-    await setup();
+    const backend = wantedBackend();
+    await setup({ cuda: backend === 'cuda' });
     await build();
-    await run(process.execPath, ['scripts/build-native.mjs']);
+    await run(process.execPath, ['scripts/build-native.mjs', `--${backend}`]);
     const vsix = await pack();
-    console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB`);
+    const what = builtBackend() === 'cuda' ? 'CPU and CUDA' : 'CPU';
+    console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB (runner: ${what})`);
   });
 }

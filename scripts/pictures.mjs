@@ -1,13 +1,17 @@
-// Makes the pictures of the README from the real thing: `npm run pictures`. They go to media/screenshots; the package leaves
-// them out. A run is trained on the example data, and a real VS Code shows it, its masks, its bins and a file with faults.
+// Makes the pictures from the real thing: `npm run pictures [readme] [walkthrough]`. Those of the README go to
+// media/screenshots, which the package leaves out; those of the walkthrough, in a dark and a light theme, to
+// media/walkthrough. A run is trained on the example data, and a real VS Code shows it, its masks, its bins and a file with
+// faults.
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Session } from '../test/e2e/support/session.ts';
 import { until } from '../test/e2e/support/workbench.ts';
 import { packForWindow } from './package.mjs';
+import { WALKTHROUGH } from './walkthrough-pictures.mjs';
 import { Failure, main, output, root } from './shell.mjs';
 
 const folder = join(root, 'media/screenshots');
+/** The run that is shown. */
 const RUN = 'shared prefixes';
 const size = { width: 1440, height: 900 };
 
@@ -68,33 +72,64 @@ const PICTURES = {
   },
 };
 
+/** Takes pictures one after the other. @returns those that could not be made, and why */
+async function take(session, pictures, file, area) {
+  const { workbench } = session;
+  const failed = [];
+  for (const [name, show] of Object.entries(pictures)) {
+    try {
+      await show(session);
+    } catch (error) {
+      // What was on the screen then is in test-results; the other pictures are made all the same.
+      await workbench.screenshot(`picture-${name}`);
+      failed.push(`${name}: ${error.message.split('\n')[0]}`);
+      continue;
+    }
+    await workbench.clearNotifications();
+    // Two frames later everything is drawn that was told.
+    await workbench.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const path = file(name);
+    await workbench.page.screenshot({ path, ...(await area(name)) });
+    console.log(`${path}  ${((await stat(path)).size / 1024).toFixed(0)} KiB`);
+  }
+  return failed;
+}
+
+const whole = async () => ({});
+
+async function takeForReadme(session) {
+  await mkdir(folder, { recursive: true });
+  await session.workbench.page.setViewportSize(size);
+  return take(session, PICTURES, (name) => join(folder, `${name}.png`), whole);
+}
+
+async function takeForWalkthrough(session) {
+  const { workbench } = session;
+  const failed = [];
+  await workbench.page.setViewportSize({ width: 900, height: 640 });
+  for (const [suffix, theme, base] of [
+    ['dark', 'Default Dark Modern', 'vs-dark'],
+    ['light', 'Default Light Modern', 'vs'],
+  ]) {
+    await session.settings({ 'editor.minimap.enabled': false, 'workbench.colorTheme': theme });
+    await workbench.themed(base);
+    const show = Object.fromEntries(Object.entries(WALKTHROUGH).map(([name, picture]) => [name, picture.show]));
+    failed.push(...(await take(session, show, (name) => join(root, `media/walkthrough/${name}-${suffix}.png`), async (name) => ({ clip: await WALKTHROUGH[name].clip(session) }))));
+  }
+  return failed;
+}
+
 await main(async () => {
+  const wanted = process.argv.slice(2);
+  const is = (name) => wanted.length === 0 || wanted.includes(name);
   await packForWindow();
   const session = await Session.start();
   try {
     const { workbench, workspace } = session;
     await train(workspace);
     await writeFaults(workspace);
-    await workbench.page.setViewportSize(size);
     await workbench.open(session.url);
-    await mkdir(folder, { recursive: true });
-    const failed = [];
-    for (const [name, show] of Object.entries(PICTURES)) {
-      try {
-        await show(session);
-      } catch (error) {
-        // What was on the screen then is in test-results; the other pictures are made all the same.
-        await workbench.screenshot(`picture-${name}`);
-        failed.push(`${name}: ${error.message.split('\n')[0]}`);
-        continue;
-      }
-      await workbench.clearNotifications();
-      // Two frames later everything is drawn that was told.
-      await workbench.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-      const file = join(folder, `${name}.png`);
-      await workbench.page.screenshot({ path: file });
-      console.log(`${file}  ${((await stat(file)).size / 1024).toFixed(0)} KiB`);
-    }
+    const failed = [...(is('readme') ? await takeForReadme(session) : []), ...(is('walkthrough') ? await takeForWalkthrough(session) : [])];
     if (failed.length > 0) throw new Failure(`Pictures that could not be made: ${failed.join('; ')}`);
   } finally {
     await session.stop();

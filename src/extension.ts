@@ -2,7 +2,10 @@ import * as vscode from 'vscode';
 
 import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
+import { createExample, showCreatedExample } from './extension/example/create-example.js';
+import { startGpu } from './extension/gpu/start.js';
 import { Launcher } from './extension/launch/launcher.js';
+import { followMilestones } from './extension/milestones.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
 import { RunPanels } from './extension/panel/run-panels.js';
@@ -33,14 +36,18 @@ export function activate(context: vscode.ExtensionContext): void {
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
+    followMilestones(context, store),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(launcher, problems),
+    startGpu(context, launcher, problems),
     startSpeedup(launcher, store, problems),
     startViews(context.workspaceState, store, actions, panels, launcher, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
+    problems.command('wishbone.createExample', () => createExample(context)),
     problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder, how) => openRun(store, panels, folder, how)),
   );
   store.findActive();
+  showCreatedExample(context).catch((error: unknown) => problems.log(error));
 }

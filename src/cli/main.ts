@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
+import { useLibrary, userFolder } from '../core/cuda-library/library.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { addCacheCommand } from './cache.js';
 import { addCheckCommand } from './check.js';
@@ -12,6 +13,7 @@ import { Interrupted } from './interrupt.js';
 import { addPlanCommand } from './plan.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
+import { addSetupGpuCommand } from './setup-gpu.js';
 import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
@@ -31,6 +33,7 @@ const commands = [
   addSampleCommand,
   addConvertCommand,
   addCacheCommand,
+  addSetupGpuCommand,
 ];
 
 function buildProgram(): Command {
@@ -55,6 +58,7 @@ function buildProgram(): Command {
 /** Runs the command line. @returns the exit code */
 async function main(args: readonly string[]): Promise<ExitCode> {
   const program = buildProgram();
+  useLibrary([userFolder()]);
   try {
     if (args.length === 0) {
       program.outputHelp();

@@ -16,7 +16,8 @@ import {
 } from '../core/run/config.js';
 import { parseTargetModules } from '../core/run/lora-targets.js';
 import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
-import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
+import { type ConfigFile, DEFAULT_BY_MODEL, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
+import { presetById } from '../core/run/presets.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
 
@@ -48,7 +49,8 @@ export function addOptions(command: Command, group: Group, names: readonly strin
     const notes = [
       ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
       ...(kind === 'list' ? ['with commas between'] : []),
-      ...(showDefaults && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
+      ...(DEFAULT_BY_MODEL[option] === undefined ? [] : [`default: ${DEFAULT_BY_MODEL[option]}`]),
+      ...(showDefaults && DEFAULT_BY_MODEL[option] === undefined && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
     ];
     const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
     const added = new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text));
@@ -118,6 +120,8 @@ export interface CommandInput {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
+  /** Of the learning rate that suits the model, when neither a flag nor the run config gives one. */
+  readonly rateFactor: number | undefined;
   /** The run config, when there is one. */
   readonly config: ConfigFile | undefined;
 }
@@ -138,7 +142,9 @@ export async function readInput(
   }
   const config = configs[0] === undefined ? undefined : await readConfigFile(configs[0]);
   const text = (name: string): string | undefined => given[name] as string | undefined;
-  const base = resolveConfig({ ...config, preset: text('preset') ?? config?.preset });
+  const preset = text('preset') ?? config?.preset;
+  const base = resolveConfig({ ...config, preset });
+  const givesRate = given['learningRate'] !== undefined || config?.training.learning_rate !== undefined;
   return {
     dataset: config === undefined ? (files.length === 0 ? undefined : files) : config.dataset,
     evalDataset: (given['evalDataset'] as readonly string[] | undefined) ?? config?.evalDataset,
@@ -149,6 +155,7 @@ export async function readInput(
     plan: resolve(base.plan, given),
     training: resolve(base.training, given),
     runner: resolve(base.runner, given),
+    rateFactor: givesRate ? undefined : preset === undefined ? 1 : presetById(preset)?.rateFactor,
     config,
   };
 }

@@ -1,8 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { inspectModel } from '../core/model/index.js';
-import { complete, datasetPrompts, endTokens, type Prompt, sampledModels, typedPrompt } from '../core/sample/index.js';
-import { ModelTokenizer } from '../core/tokenizer/index.js';
+import { type Prompt, Sampler } from '../core/sample/index.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, readInput } from './options.js';
 
@@ -56,39 +54,31 @@ export function addSampleCommand(program: Command): void {
 
 async function sampleCommand(folder: string, options: Options): Promise<void> {
   const { runner } = await readInput([], options);
-  const { policy, reference, template } = await sampledModels(folder);
-  const { config } = await inspectModel(policy.folder);
-  const tokenizer = await ModelTokenizer.load(policy.folder, template);
-  const prompts = await readPrompts(tokenizer, options, config.vocabSize, config.maxPositions);
-  const ends = await endTokens(policy.folder);
+  const sampler = await Sampler.open(folder);
+  const { policy, reference } = sampler.models;
+  const prompts = await readPrompts(sampler, options);
   const sampling = {
     max_new_tokens: options.maxNewTokens,
     temperature: options.temperature,
     top_p: options.topP,
     seed: options.seed,
-    end_tokens: ends,
   };
-  const tokens = prompts.map((prompt) => prompt.tokens);
-  const texts = async (model: typeof policy, signal: AbortSignal): Promise<string[]> =>
-    (await complete(model, tokens, sampling, runner, { signal })).map((ids) =>
-      tokenizer.decode(ends.includes(ids.at(-1) ?? -1) ? ids.slice(0, -1) : ids),
-    );
   const samples = await cancellable(async (signal): Promise<Sample[]> => {
-    const ofPolicy = await texts(policy, signal);
-    const ofReference = reference && options.reference ? await texts(reference, signal) : [];
+    const ofPolicy = await sampler.complete(policy, prompts, sampling, runner, { signal });
+    const ofReference = reference && options.reference ? await sampler.complete(reference, prompts, sampling, runner, { signal }) : [];
     return prompts.map(({ text }, index) => ({
       prompt: text,
-      policy: ofPolicy[index] ?? '',
-      ...(ofReference[index] === undefined ? {} : { reference: ofReference[index] }),
+      policy: ofPolicy[index]?.text ?? '',
+      ...(ofReference[index] === undefined ? {} : { reference: ofReference[index].text }),
     }));
   });
   console.log(options.json ? JSON.stringify({ samples }) : samples.map(shown).join('\n\n'));
 }
 
-async function readPrompts(tokenizer: ModelTokenizer, options: Options, vocabSize: number, maxLength: number): Promise<Prompt[]> {
-  const typed = (options.prompt ?? []).map((text) => typedPrompt(tokenizer, text, options.plain === true));
+async function readPrompts(sampler: Sampler, options: Options): Promise<Prompt[]> {
+  const typed = (options.prompt ?? []).map((text) => sampler.typed(text, options.plain === true));
   const { dataset } = options;
-  const read = dataset === undefined ? [] : await datasetPrompts(tokenizer, dataset, { count: options.count, vocabSize, maxLength });
+  const read = dataset === undefined ? [] : await sampler.ofDataset(dataset, options.count);
   if (typed.length + read.length > 0) return [...typed, ...read];
   const advice = 'add --prompt with a text, or --dataset with a preference file';
   throw new WishboneError('no prompt was given', 'the command line', advice, ExitCode.usage);

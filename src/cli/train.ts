@@ -3,15 +3,18 @@ import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { inspectModel } from '../core/model/index.js';
 import { prepareRun, type PlanSummary } from '../core/prepare.js';
 import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/run/headline.js';
 import { RunHistory } from '../core/run/history.js';
+import { learningRateWarning, rateReason, withSuitedRate } from '../core/run/learning-rate.js';
 import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { runState } from '../core/run/state.js';
+import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
@@ -82,18 +85,25 @@ async function prepare(
   options: Options,
   status: StatusLine,
 ): Promise<{ folder: string; summary: PlanSummary }> {
-  const { config, runs, ...input } = await readWholeInput(files, options);
-  locating(config, () => checkOptions(input, input.evalDataset !== undefined || input.plan.eval_fraction > 0));
+  const { config, runs, rateFactor, ...given } = await readWholeInput(files, options);
+  locating(config, () => checkOptions(given, given.evalDataset !== undefined || given.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
+  const { parameters } = await inspectModel(given.model);
+  const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
+  const input = { ...given, training };
+  const warning = learningRateWarning(parameters, training);
+  if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const prepared = await cancellable((signal) =>
     prepareRun(
       { ...input, runsFolder: runs ?? RUNS_FOLDER },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
-  if (!options.json && !options.detach) console.log(`${planReport(prepared.summary)}\n`);
-  else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
+  if (!options.json && !options.detach) {
+    const rate = rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
+    console.log(`${planReport(prepared.summary)}${rate}\n`);
+  } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
 

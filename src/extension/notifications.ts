@@ -19,6 +19,7 @@ const BEST = 'Export Best';
 const STOP_BEST = 'Stop and Export Best';
 const COMPARE = 'Compare';
 const SHOW = 'Show Runs';
+const SET_UP_GPU = 'Set Up GPU…';
 
 /** Runs that end within this time of each other are told of together. */
 const TOGETHER_MILLISECONDS = 1500;
@@ -107,7 +108,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
         `${name} failed: ${terminal.what}. Where: ${terminal.where}. ${sentence(terminal.advice)}.`,
         OPEN,
         LOG,
-        RESUME,
+        /cublaslt/i.test(terminal.what) ? SET_UP_GPU : run.sameCause ? DUPLICATE : RESUME,
       );
     default:
       return vscode.window.showErrorMessage(
@@ -127,6 +128,10 @@ async function act(choice: string | undefined, run: LiveRun, actions: RunActions
       return actions.showLog(run.folder);
     case MODEL:
       return actions.reveal(exportFolder(run) ?? run.folder);
+    case SET_UP_GPU:
+      return void (await vscode.commands.executeCommand('wishbone.setUpGpu'));
+    case DUPLICATE:
+      return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
     case BEST:
       return actions.exportBest(run.folder, run.config.name);
     case RESUME:

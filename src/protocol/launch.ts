@@ -18,6 +18,10 @@ export interface FormSpec {
 export interface FormState {
   /** What is wrong. */
   readonly problems: Texts;
+  /** Fields among these that nobody has filled yet: what they want is said, and is no fault before a start is tried. */
+  readonly quiet: readonly string[];
+  /** What is doubtful, and no reason not to start. */
+  readonly warnings: Texts;
   /** What is known of a value, such as a model's size. */
   readonly notes: Texts;
   /** Fields without effect for the losses that are chosen. */
@@ -26,7 +30,7 @@ export interface FormState {
   readonly changed: readonly string[];
   /** The preset that the values began from; empty for another run's. */
   readonly preset: string;
-  /** Why it cannot be started now; empty when it can. */
+  /** Why it cannot be started whatever the fields say; empty when it can. */
   readonly blocked: string;
   readonly trusted: boolean;
   /** A start is under way. */
@@ -135,7 +139,8 @@ function isState(value: unknown): value is FormState {
     isObject(value) &&
     isTextMap(value['problems']) &&
     isTextMap(value['notes']) &&
-    ['hidden', 'changed'].every((name) => Array.isArray(value[name]) && (value[name] as unknown[]).every(isText)) &&
+    isTextMap(value['warnings']) &&
+    ['quiet', 'hidden', 'changed'].every((name) => Array.isArray(value[name]) && (value[name] as unknown[]).every(isText)) &&
     isText(value['preset']) &&
     isText(value['blocked']) &&
     typeof value['trusted'] === 'boolean' &&

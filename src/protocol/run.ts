@@ -81,7 +81,8 @@ export interface SettingRow {
 export type RunEnd =
   | { readonly kind: 'finished'; readonly seconds: number; readonly exportPath: string | null }
   | { readonly kind: 'stopped'; readonly step: number }
-  | { readonly kind: 'failed'; readonly what: string; readonly where: string; readonly advice: string }
+  /** `sameCause`: it would fail again, as far as can be told. */
+  | { readonly kind: 'failed'; readonly what: string; readonly where: string; readonly advice: string; readonly sameCause: boolean }
   | {
       readonly kind: 'crashed';
       readonly exit: string;
@@ -246,6 +247,7 @@ export const PANEL_REQUESTS = [
   'open-run',
   'add-run',
   'duplicate',
+  'try',
   'save-csv',
   'manage-trust',
   'masks',
@@ -415,7 +417,7 @@ function isEnd(value: unknown): value is RunEnd {
     case 'stopped':
       return isCount(value['step']);
     case 'failed':
-      return isText(value['what']) && isText(value['where']) && isText(value['advice']);
+      return ['what', 'where', 'advice'].every((name) => isText(value[name])) && typeof value['sameCause'] === 'boolean';
     case 'crashed':
       return isText(value['exit']) && isTexts(value['advice']) && isTexts(value['log']);
     default:

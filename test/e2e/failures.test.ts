@@ -66,6 +66,21 @@ test('an event log that goes on after half a line is read on', async () => {
   assert.match(shown.notice, /make room/i);
 });
 
+test('a run that would fail again does not offer to be resumed first, until what was at fault has changed', async () => {
+  const weights = join(session.workspace, 'gone.safetensors');
+  const cause = { what: 'a shard of the model is missing', where: weights, advice: 'download the model again', exitCode: 3 };
+  await makeRun(session.workspace, 'same cause', { events: startLine({ steps: 20 }) + steps(2, 20) + eventLine('failed', { ...cause, time: new Date().toISOString() }) });
+  await openRun('same cause');
+  const shown = await panel.when('the failure', ({ notice }) => /shard of the model is missing/.test(notice));
+  assert.match(shown.notice, /it would fail again/);
+  const frame = await workbench.webview('main#run h1');
+  const buttons = (): Promise<string[]> => frame.locator('[role=toolbar][aria-label=Run] vscode-button:visible').allInnerTexts();
+  await until('a run with changes is offered first', async () => (await buttons()).slice(0, 2).join() === 'Duplicate…,Resume');
+  await writeFile(weights, '');
+  await until('then it is resumed', async () => (await buttons())[0] === 'Resume');
+  await rm(weights);
+});
+
 test('a run folder that is deleted while it is shown', async () => {
   const folder = await makeRun(session.workspace, 'short lived', {
     events: startLine({ steps: 20 }) + steps(20, 20) + eventLine('finished', { steps: 20, seconds: 9 }),

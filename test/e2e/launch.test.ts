@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertConfined } from './support/confined.js';
 import { LaunchForm } from './support/form.js';
+import { makeLargeModel } from './support/large-model.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
 import { inEveryTheme } from './support/themes.js';
@@ -25,17 +26,33 @@ after(async () => {
   await session?.stop();
 });
 
+/** Shows the side bar, or hides it. */
+async function sideBar(wanted: boolean): Promise<void> {
+  const bar = workbench.page.locator('.part.sidebar');
+  await until('the side bar is as wanted', async () => {
+    if ((await bar.isVisible()) === wanted) return true;
+    await workbench.page.keyboard.press('Control+B');
+    return false;
+  });
+}
+
 test('the form says at once what is missing, and forecasts once it is there', async () => {
   await form.open();
   await until('the dataset is asked for', async () => /Choose a preference file/.test(await form.text('dataset')));
+  assert.equal(await (await form.frame()).locator('.field.wrong').count(), 0, 'nothing is red before anything was typed');
   assert.match(await form.text('model'), /llama, .* parameters/, 'the only model of the workspace is taken');
   assert.match(await form.reason(), /One field/);
+  await form.press('Start Run');
+  const frame = await form.frame();
+  await until('what is missing is red', async () => (await frame.locator('.field.wrong').getAttribute('data-field')) === 'dataset');
+  assert.equal(await form.focused(), 'dataset', 'the start leads there');
   await form.type('dataset', 'nowhere.jsonl');
   await until('the path is looked at', async () => /no such file/.test(await form.text('dataset')));
   await form.type('dataset', 'preferences.jsonl');
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '45'], '120 pairs, 8 a step, 3 epochs');
   assert.match(figures['Predicted speedup'] ?? '', /^1\.\d\d×$/);
+  assert.match((await frame.locator('.forecast-figures').textContent()) ?? '', /over unpacked pairs; on (a CPU|an NVIDIA)/, 'of the device that the run would take');
   assert.match(figures['Peak memory'] ?? '', /MiB$/, 'the runner was asked');
   assert.equal(figures['Time'], 'not known yet');
 });
@@ -48,6 +65,95 @@ test('a wrong value is said at its field, and the start waits for a better one',
   await form.type('plan.epochs', '2');
   await until('the forecast follows', async () => (await form.figures())['Steps'] === '30');
   assert.equal(await form.reason(), '');
+});
+
+test('the learning rate follows model and method until somebody gives one, and one that nobody takes is warned of', async () => {
+  const again = await form.fresh();
+  await form.type('dataset', 'preferences.jsonl');
+  assert.equal(await form.value('training.learning_rate'), '2e-4', 'a model of a million parameters');
+  assert.match(await form.text('training.learning_rate'), /usual for 1\.0 million parameters, all of them trained/);
+  await again.locator('[data-field="training.use_peft"] vscode-checkbox').click();
+  await until('an adapter takes more', async () => (await form.value('training.learning_rate')) === '0.001');
+  await again.locator('[data-field="training.use_peft"] vscode-checkbox').click();
+  await until('as before', async () => (await form.value('training.learning_rate')) === '2e-4');
+  await form.type('training.learning_rate', '0.5');
+  await until('it is warned of', async () => /Far above what is used for 1\.0 million parameters/.test(await form.text('training.learning_rate')));
+  await form.figures();
+  assert.equal(await form.reason(), '', 'and may be started');
+  await again.locator('.doubts [data-leads-to="training.learning_rate"]').click();
+  assert.equal(await form.focused(), 'training.learning_rate');
+});
+
+test('all parameters of a billion are offered neither the rate nor the epochs of a tiny model', async () => {
+  await makeLargeModel(join(session.workspace, 'large'), join(session.workspace, 'tiny-llama'));
+  await form.fresh();
+  await form.type('model', 'large');
+  await until('it is looked at', async () => /1\.2G parameters/.test(await form.text('model')));
+  await until('the rate follows', async () => (await form.value('training.learning_rate')) === '1e-6');
+  assert.match(await form.text('training.learning_rate'), /usual for 1\.2 billion parameters/);
+  assert.equal(await form.value('plan.epochs'), '1');
+  await form.type('training.learning_rate', '2e-4');
+  await until('that one is warned of', async () => /Far above .* 1\.2 billion parameters.*1e-6 is usual/.test(await form.text('training.learning_rate')));
+  // What somebody gave stays, whatever model is chosen.
+  await form.type('model', 'tiny-llama');
+  await until('it is looked at', async () => /1\.0M parameters/.test(await form.text('model')));
+  assert.equal(await form.value('training.learning_rate'), '2e-4');
+  await rm(join(session.workspace, 'large'), { recursive: true });
+  await form.fresh();
+  await form.type('dataset', 'preferences.jsonl');
+});
+
+test('faults are links to their fields, also to those folded away', async () => {
+  const frame = await form.frame();
+  await form.type('plan.seed', 'x');
+  await form.type('training.beta', '-1');
+  await until('both are named', async () => /^2 fields need another value: Beta, Seed$/.test(await form.reason()));
+  await frame.locator('details:has([data-field="plan.seed"])').evaluate((details) => ((details as HTMLDetailsElement).open = false));
+  await frame.locator('.reason [data-leads-to="plan.seed"]').click();
+  assert.equal(await form.focused(), 'plan.seed');
+  await form.type('plan.seed', '42');
+  await form.type('training.beta', '0.1');
+});
+
+test('settings are found by name, label and help, with keys alone', async () => {
+  const frame = await form.frame();
+  await frame.locator('[data-field="training.beta"] input').focus();
+  await workbench.page.keyboard.press('Control+F');
+  await workbench.page.keyboard.type('warm-up');
+  const shown = (): Promise<string[]> => frame.locator('.field:visible').evaluateAll((fields) => fields.map((field) => (field as HTMLElement).dataset['field'] ?? ''));
+  await until('they are found', async () => (await shown()).includes('training.warmup_steps') && !(await shown()).includes('plan.seed'));
+  assert.match((await frame.locator('.search-count').textContent()) ?? '', /^\d+ of \d\d$/);
+  await workbench.screenshot('launch-search');
+  await workbench.page.keyboard.press('Enter');
+  assert.ok((await shown())[0] === (await form.focused()), 'the first of them has the keys');
+  await workbench.page.keyboard.press('Control+F');
+  await workbench.page.keyboard.press('Escape');
+  await until('all are back', async () => (await shown()).includes('dataset'));
+});
+
+test('start and forecast stay in view, however small the window and wherever it is scrolled', async () => {
+  for (const [width, height] of [[1440, 900], [900, 600], [600, 600]] as const) {
+    await workbench.page.setViewportSize({ width, height });
+    await sideBar(width > 1000);
+    const frame = await form.frame();
+    for (const end of [0, 1]) {
+      await frame.evaluate((down) => window.scrollTo(0, down * document.documentElement.scrollHeight), end);
+      for (const part of ['.start vscode-button', '.forecast', '.form-search']) {
+        const seen = await frame.locator(part).first().evaluate((element) => {
+          const { top, bottom, left, right } = element.getBoundingClientRect();
+          const over = document.elementFromPoint((left + right) / 2, Math.max(top + 4, 0));
+          return { inside: top >= -1 && bottom <= innerHeight + 1 && right <= innerWidth + 1, free: over !== null && (element.contains(over) || over.contains(element)) };
+        });
+        assert.deepEqual(seen, { inside: true, free: true }, `${part} at ${width}×${height}, ${end === 0 ? 'top' : 'end'}`);
+      }
+    }
+    await workbench.screenshot(`launch-${width}`);
+  }
+  await workbench.page.setViewportSize({ width: 1440, height: 900 });
+  await sideBar(true);
+  await form.type('training.learning_rate', '1e-4');
+  await form.type('plan.epochs', '2');
+  await form.figures();
 });
 
 test('the form in every theme, for screen readers, and confined', async () => {

@@ -18,7 +18,11 @@ export class ForecastPane {
     readonly onAction: (action: ForecastAction) => void,
   ) {
     const head = element('div', { class: 'forecast-head' }, element('h2', {}, 'Forecast'), this.#spinner);
-    this.root = element('section', { class: 'forecast', 'aria-label': 'Forecast' }, head, this.#status, this.#fault, this.#figures, this.#notices);
+    this.root = element(
+      'section',
+      { class: 'forecast', 'aria-label': 'Forecast', tabindex: '0' },
+      ...[head, this.#status, this.#fault, this.#figures, this.#notices],
+    );
     this.show({ kind: 'none' });
   }
 

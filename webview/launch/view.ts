@@ -2,7 +2,10 @@ import type { ForecastView, FormSpec, FormState, LaunchMessage, SectionSpec } fr
 import { createButton, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
+import { Faults, type FieldLink } from './faults.js';
 import { ForecastPane } from './forecast.js';
+import { isMeant } from './matching.js';
+import { FieldSearch } from './search.js';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -16,10 +19,19 @@ interface Fold {
   readonly fields: readonly Field[];
 }
 
+interface Section {
+  readonly root: HTMLElement;
+  readonly fields: readonly Field[];
+}
+
 /** The launch form: fields on one side, what they come to on the other, and the start. */
 export class LaunchView {
   readonly #fields = new Map<string, Field>();
   readonly #folds: Fold[] = [];
+  readonly #sections: Section[] = [];
+  /** Folds that only a search has opened. */
+  readonly #opened = new Set<Fold>();
+  readonly #search = new FieldSearch(() => this.#filter(), () => this.#firstShown()?.focus());
   readonly #forecast = new ForecastPane(
     () => this.post({ type: 'open-fault' }),
     ({ field, value }) => {
@@ -27,13 +39,15 @@ export class LaunchView {
       this.post({ type: 'set', field, value });
     },
   );
-  readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.post({ type: 'start' }) });
+  readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.#tryStart() });
   readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
-  readonly #reason = element('p', { class: 'reason', id: 'reason', role: 'status' });
+  readonly #faults = new Faults((field) => this.#lead(field));
   readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
   #preset: ValueControl | undefined;
+  #presetRoot = element('div');
   #presetHelp = element('p', { class: 'field-text' });
   #form: FormSpec | undefined;
+  #state: FormState | undefined;
   #presetId = '';
 
   constructor(
@@ -43,7 +57,11 @@ export class LaunchView {
     this.#start.setAttribute('aria-describedby', 'reason');
     root.addEventListener('keydown', (event) => {
       // As in any form of VS Code that runs something.
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.post({ type: 'start' });
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#tryStart();
+      if (event.key.toLowerCase() === 'f' && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+        event.preventDefault();
+        this.#search.focus();
+      }
     });
   }
 
@@ -51,14 +69,17 @@ export class LaunchView {
     this.#form = form;
     this.#fields.clear();
     this.#folds.length = 0;
-    const header = element('header', {}, element('div', { class: 'title' }, element('h1', {}, form.title)));
+    this.#sections.length = 0;
+    this.#opened.clear();
+    const header = element('header', {}, element('div', { class: 'title' }, element('h1', {}, form.title)), this.#search.root);
     const sections = form.sections.map((section, i) => this.#section(section, values, i === 1));
     const side = element(
       'aside',
       { class: 'side', 'aria-label': 'Forecast and start' },
       this.#forecast.root,
       element('div', { class: 'start' }, this.#start, this.#save, this.#trust),
-      this.#reason,
+      this.#faults.root,
+      this.#faults.doubts,
     );
     this.root.replaceChildren(header, element('div', { class: 'columns' }, element('div', { class: 'form' }, ...sections), side));
   }
@@ -71,25 +92,85 @@ export class LaunchView {
   }
 
   setState(state: FormState): void {
-    const { problems, notes, hidden, changed, preset, blocked, trusted, starting } = state;
+    const { problems, quiet, warnings, notes, changed, preset, blocked, trusted, starting } = state;
+    this.#state = state;
     for (const [id, field] of this.#fields) {
       field.show({
         problem: problems[id],
+        quiet: quiet.includes(id),
+        warning: warnings[id],
         note: notes[id],
         changed: changed.includes(id),
-        hidden: hidden.includes(id),
+        hidden: !this.#isShown(field),
       });
     }
     for (const fold of this.#folds) this.#showFold(fold, state);
+    this.#filter();
     this.#showPreset(preset);
     setDisabled(this.#start, blocked !== '');
     this.#start.textContent = starting ? 'Starting…' : 'Start Run';
     this.#trust.hidden = trusted;
-    setText(this.#reason, blocked);
+    this.#faults.show(blocked, this.#links(problems), this.#links(warnings));
   }
 
   setForecast(forecast: ForecastView): void {
     this.#forecast.show(forecast);
+  }
+
+  /** Asks for the start; while something is wrong it leads there instead. */
+  #tryStart(): void {
+    this.post({ type: 'start' });
+    const [first] = this.#links(this.#state?.problems ?? {});
+    if (first !== undefined && this.#state?.blocked === '') this.#lead(first.id);
+  }
+
+  /** Brings a field into view, with the keys in it. */
+  #lead(id: string): void {
+    const field = this.#fields.get(id);
+    if (field === undefined) return;
+    this.#search.clear();
+    const details = field.root.closest('details');
+    if (details !== null) details.open = true;
+    field.root.scrollIntoView({ block: 'center' });
+    field.focus();
+  }
+
+  /** Fields of the form that texts are about, in its order. */
+  #links(texts: Values): FieldLink[] {
+    return [...this.#fields.values()].filter(({ spec }) => texts[spec.id] !== undefined).map(({ spec: { id, label } }) => ({ id, label }));
+  }
+
+  /** A search shows also what does nothing as things are set: somebody looks for it. */
+  #isShown({ spec }: Field): boolean {
+    const { text } = this.#search;
+    return text === '' ? this.#state?.hidden.includes(spec.id) !== true : isMeant(spec, text);
+  }
+
+  #filter(): void {
+    const { text } = this.#search;
+    let found = 0;
+    for (const field of this.#fields.values()) {
+      const shown = this.#isShown(field);
+      field.root.hidden = !shown;
+      if (shown) found++;
+    }
+    this.#search.tell(found, this.#fields.size);
+    for (const fold of this.#folds) {
+      const some = fold.fields.some(({ root }) => !root.hidden);
+      fold.details.hidden = !some;
+      if (text !== '' && some && !fold.details.open) {
+        fold.details.open = true;
+        this.#opened.add(fold);
+      } else if (text === '' && this.#opened.delete(fold)) fold.details.open = false;
+    }
+    if (this.#preset !== undefined) this.#presetRoot.hidden = text !== '' && !/preset/i.test(text);
+    for (const { root, fields } of this.#sections) {
+      root.hidden = fields.every((field) => field.root.hidden) && !(root.contains(this.#presetRoot) && !this.#presetRoot.hidden);
+    }
+  }
+
+  #firstShown(): Field | undefined {
+    return [...this.#fields.values()].find(({ root }) => !root.hidden);
   }
 
   #section({ title, fields }: SectionSpec, values: Values, withPreset: boolean): HTMLElement {
@@ -112,7 +193,9 @@ export class LaunchView {
       this.#folds.push({ details, summary, fields: more });
       parts.push(details);
     }
-    return element('section', { 'aria-label': title }, ...parts);
+    const root = element('section', { 'aria-label': title }, ...parts);
+    this.#sections.push({ root, fields: made });
+    return root;
   }
 
   #presetField(): HTMLElement {
@@ -127,7 +210,8 @@ export class LaunchView {
       },
     });
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, 'Preset');
-    return element('div', { class: 'field', 'data-kind': 'choice', 'data-field': 'preset' }, label, this.#preset.root, this.#presetHelp);
+    this.#presetRoot = element('div', { class: 'field', 'data-kind': 'choice', 'data-field': 'preset' }, label, this.#preset.root, this.#presetHelp);
+    return this.#presetRoot;
   }
 
   #showPreset(id: string): void {
@@ -139,7 +223,6 @@ export class LaunchView {
 
   #showFold({ details, summary, fields }: Fold, { problems, changed, hidden }: FormState): void {
     const shown = fields.filter(({ spec }) => !hidden.includes(spec.id));
-    details.hidden = shown.length === 0;
     const count = shown.filter(({ spec }) => changed.includes(spec.id)).length;
     setText(summary, count === 0 ? `More (${shown.length})` : `More (${shown.length}, ${count} changed)`);
     if (shown.some(({ spec }) => problems[spec.id] !== undefined)) details.open = true;

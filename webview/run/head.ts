@@ -108,7 +108,7 @@ export class RunHead {
   readonly #figures = FIGURES.map((figure) => new FigureBox(figure));
   readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
-  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'duplicate' | 'keep', HTMLElement>>;
+  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'tryIt' | 'duplicate' | 'keep', HTMLElement>>;
   #header: RunHeader | undefined;
   /** What can be changed in a trusted workspace alone. */
   readonly #labels: HTMLElement;
@@ -129,6 +129,11 @@ export class RunHead {
         title: 'Runs can be started and stopped only in a trusted workspace',
         onClick: () => ask('manage-trust'),
       }),
+      tryIt: createButton({
+        label: 'Try It',
+        title: 'Complete a prompt with the trained model, beside what it started from',
+        onClick: () => ask('try'),
+      }),
       duplicate: createButton({
         label: 'Duplicate…',
         title: 'A new run with these settings, to be changed first',
@@ -140,7 +145,7 @@ export class RunHead {
         onClick: () => ask('keep-open'),
       }),
     };
-    const { stop, resume, trust, duplicate, keep } = this.#buttons;
+    const { stop, resume, trust, tryIt, duplicate, keep } = this.#buttons;
     this.#labels = element(
       'p',
       { class: 'labels' },
@@ -162,7 +167,7 @@ export class RunHead {
         element(
           'div',
           { class: 'actions', role: 'toolbar', 'aria-label': 'Run' },
-          ...[stop, resume, trust, duplicate, reveal, keep],
+          ...[stop, resume, trust, tryIt, duplicate, reveal, keep],
         ),
       ),
       element(
@@ -207,14 +212,21 @@ export class RunHead {
     setText(this.#badge, STATE_WORDS[status.state]);
     this.#badge.dataset['state'] = status.state;
 
-    const { stop, resume, trust, duplicate } = this.#buttons;
+    const { stop, resume, trust, tryIt, duplicate } = this.#buttons;
     const live = isLive(status);
     stop.hidden = !live || !status.mayAct;
     setText(stop, status.state === 'stopping' ? 'End Now…' : 'Stop');
     setDisabled(stop, status.state === 'starting');
     resume.hidden = live || status.state === 'finished' || !status.mayAct;
     setText(resume, status.state === 'planned' ? 'Start' : 'Resume');
+    // Resumed as it is, it would only fail again.
+    const hopeless = status.end?.kind === 'failed' && status.end.sameCause;
+    resume.setAttribute('appearance', hopeless ? 'secondary' : 'primary');
+    const before = hopeless ? duplicate : stop;
+    if (before.nextElementSibling !== resume) before.after(resume);
+    duplicate.setAttribute('appearance', hopeless ? 'primary' : 'secondary');
     setDisabled(resume, (this.#header?.planProblem ?? null) !== null);
+    tryIt.hidden = status.end?.kind !== 'finished' || status.end.exportPath === null || !status.mayAct;
     trust.hidden = status.mayAct;
     duplicate.hidden = !status.mayAct;
 

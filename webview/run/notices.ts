@@ -89,9 +89,9 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
           ['Where', end.where],
           ['What to do', sentence(end.advice)],
         ]),
-        element('p', {}, resumeText(status)),
+        element('p', {}, end.sameCause ? 'Nothing that was at fault has changed since: resumed as it is, it would fail again.' : resumeText(status)),
         ...bestText(status, null),
-        actions(...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
+        actions(...(end.sameCause && status.mayAct ? [duplicateButton(ask)] : []), ...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
       ]);
     case 'crashed':
       return notice('bad', `The runner is gone: ${end.exit}`, [

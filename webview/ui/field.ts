@@ -49,17 +49,22 @@ export class Field {
 
   show(state: {
     readonly problem: string | undefined;
+    /** Said as what is wanted, not as what is wrong. */
+    readonly quiet?: boolean;
+    readonly warning?: string | undefined;
     readonly note: string | undefined;
     readonly changed: boolean;
     readonly hidden: boolean;
   }): void {
-    const { problem, note, changed, hidden } = state;
+    const { problem, quiet = false, warning, note, changed, hidden } = state;
+    const isWrong = problem !== undefined && !quiet;
     const { label, help } = this.spec;
     this.root.hidden = hidden;
-    this.root.classList.toggle('wrong', problem !== undefined);
+    this.root.classList.toggle('wrong', isWrong);
+    this.root.classList.toggle('doubtful', problem === undefined && warning !== undefined);
     this.root.classList.toggle('changed', changed);
-    setText(this.#text, problem ?? note ?? help);
-    this.#control.describe([label, ...(changed ? ['changed'] : []), problem ?? help].join('. '), problem !== undefined);
+    setText(this.#text, problem ?? warning ?? note ?? help);
+    this.#control.describe([label, ...(changed ? ['changed'] : []), problem ?? warning ?? help].join('. '), isWrong);
   }
 
   focus(): void {

@@ -13,11 +13,11 @@ constexpr const char* problem = "This runner was built without CUDA";
 
 std::unique_ptr<Backend> make_cuda_backend(const CudaOptions&) {
     throw bad_input(problem, "backend cuda",
-                    "Build one that has it with `npm run build:cuda`, or use the backend \"cpu\".");
+                    "Install the package of Wishbone that has it, or use the backend \"cpu\".");
 }
 
 CudaInfo cuda_info() {
-    return {{}, std::string(problem) + "; `npm run build:cuda` builds one that has it"};
+    return {{}, problem};
 }
 
 }  // namespace wishbone

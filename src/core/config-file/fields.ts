@@ -39,8 +39,14 @@ export const SECTIONS = {
 } as const;
 export type SectionName = keyof typeof SECTIONS;
 
-/** The value of an option that neither the file nor a preset gives. */
+/** What stands in place of a default that depends on the model. */
+export const DEFAULT_BY_MODEL: Readonly<Partial<Record<OptionPath, string>>> = {
+  'training.learning_rate': 'by model and method',
+};
+
+/** The value of an option that neither the file nor a preset gives; undefined where the model decides it. */
 export function defaultOf(option: OptionPath): unknown {
+  if (option in DEFAULT_BY_MODEL) return undefined;
   const [section, name] = option.split('.') as [SectionName, string];
   return (SECTIONS[section].defaults as unknown as Readonly<Record<string, unknown>>)[name];
 }

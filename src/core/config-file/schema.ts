@@ -45,7 +45,7 @@ export function configSchema(): Schema {
           model: '${1:path/to/model}',
           dataset: '${2:pairs.jsonl}',
           plan: { epochs: '^${3:1}', batch_size: '^${4:32}', max_length: '^${5:1024}' },
-          training: { loss_type: '${6:sigmoid}', beta: '^${7:0.1}', learning_rate: '^${8:1e-6}' },
+          training: { loss_type: '${6:sigmoid}', beta: '^${7:0.1}' },
         },
       },
     ],

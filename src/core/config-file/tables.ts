@@ -1,5 +1,5 @@
 import { PATH_OPTIONS, type OptionPath, type Rule } from '../run/config.js';
-import { defaultOf, SECTIONS, SYNONYMS } from './fields.js';
+import { DEFAULT_BY_MODEL, defaultOf, SECTIONS, SYNONYMS } from './fields.js';
 
 /**
  * The options of each section as Markdown tables, from the same rules as the schema. `npm run schema` writes them into
@@ -12,7 +12,7 @@ export function optionTables(): string {
       const option = `${section}.${name}` as OptionPath;
       const theirs = Object.entries(SYNONYMS).find(([, ours]) => ours === option)?.[0];
       const named = `\`${name}\`${theirs === undefined ? '' : ` (or \`${theirs.split('.')[1]}\`)`}`;
-      return [named, code(defaultOf(option)), PATH_OPTIONS.has(option) ? 'path' : values(rule), texts[name] ?? ''];
+      return [named, DEFAULT_BY_MODEL[option] ?? code(defaultOf(option)), PATH_OPTIONS.has(option) ? 'path' : values(rule), texts[name] ?? ''];
     });
     const lines = [['option', 'default', 'values', 'meaning'], ['---', '---', '---', '---'], ...rows];
     const cells = (row: readonly string[]): string => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -125,7 +125,9 @@ export class Forecaster {
   /** The tokens that this takes are kept: whoever goes that way waits for the plan alone. */
   async #withoutBadRows({ dataset, evalDataset, model, plan }: ForecastInput, signal: AbortSignal): Promise<PlanSummary | undefined> {
     try {
-      const request = { dataset, evalDataset, model, plan: { ...plan, on_bad_row: 'skip' as const } };
+      // Only what is counted is asked for: any device will do.
+      const device = { kind: 'gpu' } as const;
+      const request = { dataset, evalDataset, model, plan: { ...plan, on_bad_row: 'skip' as const }, device };
       return (await this.means.plan(request, { signal })).summary;
     } catch {
       // Then the first error is all there is to say.
@@ -133,7 +135,7 @@ export class Forecaster {
     }
   }
 
-  async #plan(input: ForecastInput, device: ForecastDevice | undefined, signal: AbortSignal): Promise<PlanForecast> {
+  async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
@@ -178,10 +180,9 @@ function deviceOf(
   backends: readonly BackendInfo[],
   index: number,
   paces: readonly EarlierPace[],
-): ForecastDevice | undefined {
+): ForecastDevice {
   if (backend === 'cuda') return { kind: 'gpu', name: backends.find(({ name }) => name === 'cuda')?.devices[index]?.name };
-  const ceiling = paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling;
-  return ceiling === undefined ? undefined : { kind: 'cpu', ceiling };
+  return { kind: 'cpu', ceiling: paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling };
 }
 
 /** A run of the same model says most; the cost model knows the rest. */
@@ -189,7 +190,7 @@ function timeOf(
   input: ForecastInput,
   { summary, seconds }: PlanForecast,
   backend: string,
-  device: ForecastDevice | undefined,
+  device: ForecastDevice,
   paces: readonly EarlierPace[],
 ): TimeForecast | undefined {
   const model = path.resolve(input.model);
@@ -200,6 +201,6 @@ function timeOf(
     return { seconds: same.secondsPerToken * summary.planTokens, source: `at the pace of ${same.run}` };
   }
   if (seconds === undefined) return undefined;
-  const source = `by the cost model, for ${device?.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
+  const source = `by the cost model, for ${device.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
   return { seconds: predictedSeconds(seconds, input), source };
 }

@@ -7,4 +7,4 @@ export {
   type TimeForecast,
 } from './forecaster.js';
 export { type MemoryForecast, parseMemory, PlanScratch } from './memory.js';
-export { forecastPlan, type PlanForecast, type PlanForecastRequest, predictedSeconds } from './plan-forecast.js';
+export { forecastPlan, type PlanForecast, type PlanForecastRequest, type PredictedSpeedup, predictedSeconds } from './plan-forecast.js';

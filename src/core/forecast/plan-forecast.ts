@@ -1,4 +1,4 @@
-import { binCost, cpu, gpu, h200, sumSeconds, stepSeconds, type DeviceSpeed, type Passes } from '../cost/index.js';
+import { binCost, cpu, gpu, stepCost, sumSeconds, stepSeconds, sumSteps, type DeviceSpeed, type Passes, type StepCost } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
 import { Pace } from '../pace.js';
 import { stepCount, writePlan, type Plan } from '../plan/index.js';
@@ -7,10 +7,13 @@ import type { WorkOptions } from '../progress.js';
 import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
 import { WITHOUT_REFERENCE } from '../run/conflicts.js';
 
-/** The device whose times are predicted: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. */
+/**
+ * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is
+ * not known, times are not either; ratios of times do not depend on it.
+ */
 export type ForecastDevice =
   | { readonly kind: 'gpu'; readonly name?: string | undefined }
-  | { readonly kind: 'cpu'; readonly ceiling: number };
+  | { readonly kind: 'cpu'; readonly ceiling: number | undefined };
 
 /** What a forecast is made from. Cloneable: a worker is started with it. */
 export interface PlanForecastRequest {
@@ -19,8 +22,7 @@ export interface PlanForecastRequest {
   readonly evalDataset?: string | readonly string[] | undefined;
   readonly model: string;
   readonly plan: PlanOptions;
-  /** Undefined: how fast this machine is, is not known. */
-  readonly device?: ForecastDevice | undefined;
+  readonly device: ForecastDevice;
   /** Most bytes that the cache may keep. */
   readonly cacheLimit?: number | undefined;
   /** Where the plan is written, so that the runner can say how much memory it needs. */
@@ -32,10 +34,21 @@ export interface PlanForecast {
   readonly summary: PlanSummary;
   readonly datasetSha256: string;
   readonly evalPairs?: number | undefined;
-  /** Predicted seconds over the whole plan; undefined without a device. */
+  /** Predicted seconds over the whole plan; undefined while the device's rate is not known. */
   readonly seconds?: PlanSeconds | undefined;
+  readonly speedup: PredictedSpeedup;
   /** The bin that is predicted to take longest. */
   readonly slowest: SlowestBin;
+}
+
+/** Predicted time without sharing over that of the plan, on the device of the run. */
+export interface PredictedSpeedup {
+  /** Over naive pairing with packing. */
+  readonly packed: number;
+  /** Over naive pairing without. */
+  readonly unpacked: number;
+  /** What it holds for; a GPU that was never measured is taken for one that was. */
+  readonly device: string;
 }
 
 export interface PlanSeconds {
@@ -61,7 +74,9 @@ export interface SlowestBin {
  */
 export async function forecastPlan(request: PlanForecastRequest, work: WorkOptions = {}): Promise<PlanForecast> {
   const { dataset, plan, summary } = await preparePlan(request, work);
-  const times = await timesOf(plan, dataset.model.config, speedOf(request.device), work);
+  const device = speedOf(request.device);
+  const times = await timesOf(plan, dataset.model.config, device, work);
+  const speedup = await speedupOf(plan, dataset.model.config, device, work);
   if (request.planFile !== undefined) {
     work.onProgress?.({ phase: 'write', done: 0, total: 0 });
     await writePlan(request.planFile, plan);
@@ -71,14 +86,29 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
     summary,
     datasetSha256: dataset.sha256.dataset,
     evalPairs: summary.evalPairs > 0 ? summary.evalPairs : undefined,
-    seconds: request.device === undefined ? undefined : times.seconds,
+    seconds: request.device.kind === 'cpu' && request.device.ceiling === undefined ? undefined : times.seconds,
+    speedup,
     slowest: times.slowest,
   };
 }
 
-function speedOf(device: ForecastDevice | undefined): DeviceSpeed {
-  if (device === undefined) return h200;
-  return device.kind === 'cpu' ? cpu(device.ceiling) : gpu(device.name);
+/** Any rate will do where only ratios are asked for, FLOP/s. */
+const SOME_RATE = 1e11;
+
+function speedOf(device: ForecastDevice): DeviceSpeed {
+  return device.kind === 'cpu' ? cpu(device.ceiling ?? SOME_RATE) : gpu(device.name);
+}
+
+async function speedupOf(plan: Plan, shape: LlamaShape, device: DeviceSpeed, work: WorkOptions): Promise<PredictedSpeedup> {
+  const pace = new Pace(work);
+  const total = stepCount(plan);
+  const steps: StepCost[] = [];
+  for (let step = 0; step < total; step++) {
+    steps.push(stepCost(plan, step, shape, { device }));
+    await pace.item(() => ({ phase: 'plan', done: step, total }));
+  }
+  const { predictedSpeedup: packed, predictedSpeedupUnpacked: unpacked } = sumSteps(steps);
+  return { packed, unpacked, device: device.name };
 }
 
 async function timesOf(

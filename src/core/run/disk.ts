@@ -40,7 +40,7 @@ export async function checkDiskSpace(runsFolder: string, parameters: number, tra
 }
 
 /** Bytes that this user may still write where the folder is or would be; undefined when the system does not say. */
-async function freeBytes(folder: string): Promise<number | undefined> {
+export async function freeBytes(folder: string): Promise<number | undefined> {
   for (let at = folder; ; at = path.dirname(at)) {
     try {
       const { bavail, bsize } = await statfs(at);

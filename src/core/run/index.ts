@@ -17,7 +17,8 @@ export {
   type Sharing,
   type TrainingOptions,
 } from './config.js';
-export { type Preset, presetById, PRESETS } from './presets.js';
+export { type Preset, presetById, PRESETS, suitedPreset } from './presets.js';
+export { learningRateWarning, rateReason, suitedLearningRate, usualLearningRates, withSuitedRate } from './learning-rate.js';
 export {
   activeRuns,
   createRunFolder,

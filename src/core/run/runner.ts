@@ -58,12 +58,21 @@ export async function locateRunner(): Promise<string> {
     }
     if (folder === path.dirname(folder)) break;
   }
+  // Whoever works on the sources builds it; all others got it with the package.
+  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'install Wishbone again';
   throw new WishboneError(
     'the native runner is missing',
     path.join(begin, 'bin', RUNNER_NAME),
-    'build it with `npm run build:native`, or set WISHBONE_RUNNER to its path',
+    `${advice}, or set WISHBONE_RUNNER to its path`,
     ExitCode.internal,
   );
+}
+
+async function isInSources(begin: string): Promise<boolean> {
+  for (let folder = begin; ; folder = path.dirname(folder)) {
+    if (await isFile(path.join(folder, 'native-runner', 'CMakeLists.txt'))) return true;
+    if (folder === path.dirname(folder)) return false;
+  }
 }
 
 function moduleFolder(): string {

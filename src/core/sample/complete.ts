@@ -29,8 +29,10 @@ export async function complete(
   options: SamplingOptions & { readonly end_tokens: readonly number[] },
   runner: RunnerOptions,
   work: WorkOptions = {},
+  /** The runner's path, where it is known already: threads do not know which one was chosen. */
+  known?: string,
 ): Promise<number[][]> {
-  const program = await locateRunner();
+  const program = known ?? (await locateRunner());
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-sample-'));
   try {
     const request = path.join(folder, 'request.json');

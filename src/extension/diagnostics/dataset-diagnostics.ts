@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
 import { CheckWorker, type Problem, type RowTokens } from '../../core/checks/index.js';
+import { reach } from '../milestones.js';
 import type { Problems } from '../problems.js';
 import { SummaryLenses } from './code-lens.js';
 import { SELECTOR } from './documents.js';
@@ -97,7 +98,10 @@ export class DatasetDiagnostics implements vscode.Disposable {
     const known = this.#states.get(key)?.problems ?? [];
     const problems = (state.kind === 'checked' || state.kind === 'large' ? state.report?.problems : undefined) ?? [];
     if (state.kind === 'other') this.#states.delete(key);
-    else this.#states.set(key, { state, problems });
+    else {
+      this.#states.set(key, { state, problems });
+      reach('datasetOpened');
+    }
     // While tokens are counted reports come that tell of nothing new.
     if (JSON.stringify(known) !== JSON.stringify(problems)) {
       const { repository } = this.context.extension.packageJSON as { repository?: unknown };

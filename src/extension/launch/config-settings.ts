@@ -8,24 +8,30 @@ import { type LaunchOptions, pathLines, type Values } from './draft.js';
  * the defaults where it has none.
  *
  * @param preset id, or empty
+ * @param ownRate somebody has given the learning rate; else it stays with what suits the model
  */
 export function configSettings(
   { name, dataset, evalDataset, model }: Values,
   options: LaunchOptions,
   preset: string,
+  ownRate: boolean,
 ): ConfigSettings {
   const text = (value: string | undefined): string | undefined => (value?.trim() === '' ? undefined : value?.trim());
   const paths = (value = ''): string | readonly string[] | undefined => {
     const lines = pathLines(value).map((line) => line.trim());
     return lines.length > 1 ? lines : lines[0];
   };
+  const sections = sectionsOf(options, preset === '' ? undefined : preset);
+  const { learning_rate: _, ...training } = sections.training;
+  const { learning_rate } = options.training;
   return {
     ...(preset === '' ? {} : { preset }),
     name: text(name),
     model: text(model),
     dataset: paths(dataset),
     eval_dataset: paths(evalDataset),
-    ...sectionsOf(options, preset === '' ? undefined : preset),
+    ...sections,
+    training: ownRate ? { ...training, learning_rate } : training,
   };
 }
 

@@ -118,6 +118,12 @@ function numberOr(text: string): number | string {
   return text === '' || Number.isNaN(number) ? text : number;
 }
 
+/** What of the fields decides which learning rate suits, as far as it can be read. */
+export function rateOptions(values: Values): Pick<TrainingOptions, 'loss_type' | 'use_peft'> {
+  const losses = (values['training.loss_type'] ?? '').split(',').map((loss) => loss.trim()) as LossType[];
+  return { loss_type: losses, use_peft: values['training.use_peft'] === 'true' };
+}
+
 /** Options that do nothing for these losses: shown only where somebody changed them. */
 export function idleFields(values: Values): string[] {
   const losses = (values['training.loss_type'] ?? '').split(',').map((loss) => loss.trim()) as LossType[];

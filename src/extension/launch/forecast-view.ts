@@ -43,7 +43,7 @@ function failureView({ error, without }: Extract<ForecastState, { kind: 'failed'
 }
 
 function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
-  const { summary, slowest, evalPairs } = plan;
+  const { summary, slowest, evalPairs, speedup } = plan;
   const figure = (label: string, value: string, detail: string, tone: 'plain' | 'bad' = 'plain'): ForecastFigure => ({
     label,
     value,
@@ -62,8 +62,8 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
     ),
     figure(
       'Predicted speedup',
-      formatRatio(summary.predictedSpeedup),
-      `over naive pairing; ${formatRatio(summary.predictedSpeedupUnpacked)} over unpacked pairs`,
+      formatRatio(speedup.packed),
+      `over naive pairing, ${formatRatio(speedup.unpacked)} over unpacked pairs; on ${/^NVIDIA/.test(speedup.device) ? 'an' : 'a'} ${speedup.device}`,
     ),
     figure(
       'Slowest bin',

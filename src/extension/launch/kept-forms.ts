@@ -19,14 +19,14 @@ export class KeptForms {
   get(id: string): FormStart | undefined {
     const kept = this.#all.get(id);
     if (!isObject(kept)) return undefined;
-    const { values, preset } = kept;
-    return isTextMap(values) && isText(preset) ? { values, preset } : undefined;
+    const { values, preset, own } = kept;
+    return isTextMap(values) && isText(preset) ? { values, preset, own: isObject(own) ? { rate: own['rate'] !== false, preset: own['preset'] !== false } : { rate: true, preset: true } } : undefined;
   }
 
-  async keep(id: string, { values, preset }: FormStart): Promise<void> {
+  async keep(id: string, { values, preset, own }: FormStart): Promise<void> {
     const all = this.#all;
     all.delete(id);
-    await this.#write([...all, [id, { values, preset }] as const].slice(-MOST));
+    await this.#write([...all, [id, { values, preset, own }] as const].slice(-MOST));
   }
 
   /** For a form that was closed. */

@@ -5,8 +5,10 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { checkConfigName, configText } from '../../core/config-file/index.js';
+import { stateOfBackends } from '../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../core/forecast/index.js';
+import type { ModelInfo } from '../../core/model/index.js';
 import { PRESETS, presetById } from '../../core/run/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../protocol/launch.js';
 import { loadPage } from '../panel/page.js';
@@ -14,18 +16,18 @@ import { saveAs } from '../panel/save-as.js';
 import { CONFIG_FILTERS } from '../run-config/choose-config.js';
 import { manageTrust } from '../trust.js';
 import { configName, configSettings } from './config-settings.js';
-import { idleFields, optionTexts, pathLines, readDraft, resolvePath, type Values } from './draft.js';
+import { idleFields, pathLines, readDraft, resolvePath, type Values } from './draft.js';
 import { formSections } from './fields.js';
+import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from './following.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
 import { isPathField, lookAt, type Looked, PATH_FIELDS, type PathField, pathKind } from './look-at.js';
 
 /** What a form begins from. */
-export interface FormStart {
-  readonly values: Values;
-  /** Id of the preset, or empty for another run's options. */
-  readonly preset: string;
-}
+export type FormStart = Followed;
+
+/** A text of a field, where there is one. */
+const at = (field: string, text: string | undefined): Record<string, string> => (text === undefined ? {} : { [field]: text });
 
 /** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
 export class LaunchForm implements vscode.Disposable {
@@ -33,9 +35,16 @@ export class LaunchForm implements vscode.Disposable {
   readonly #forecaster: Forecaster;
   #values: Values;
   #preset: string;
+  #own: FormStart['own'];
+  /** Fields that somebody has changed here. */
+  readonly #touched = new Set<string>();
+  /** A start was tried: from then on what is missing is a fault. */
+  #tried = false;
   #looked: Partial<Record<PathField, Looked>> = {};
   #forecast: ForecastState = { kind: 'none' };
   #runnerFault = '';
+  /** What keeps the GPU from being used though it is there; empty when nothing does. */
+  #gpuFault = '';
   #ready = false;
   #starting = false;
   #disposed = false;
@@ -49,6 +58,7 @@ export class LaunchForm implements vscode.Disposable {
   ) {
     this.#values = start.values;
     this.#preset = start.preset;
+    this.#own = start.own;
     this.#forecaster = new Forecaster(launcher.forecastMeans(), (state) => this.#setForecast(state));
     this.#disposables.push(
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
@@ -86,7 +96,7 @@ export class LaunchForm implements vscode.Disposable {
       case 'ready':
         return this.#sendAll();
       case 'set':
-        return this.#set({ [message.field]: message.value });
+        return this.#typed(message.field, message.value);
       case 'choose':
         return this.#choose(message.field, message.index);
       case 'preset':
@@ -106,6 +116,8 @@ export class LaunchForm implements vscode.Disposable {
   async #sendAll(): Promise<void> {
     const backends = await this.launcher.backends();
     this.#runnerFault = await this.launcher.runnerFault();
+    const gpu = stateOfBackends(backends);
+    this.#gpuFault = gpu.kind === 'library' ? gpu.problem : '';
     this.#ready = this.panel.visible;
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = { title: this.panel.title, presets, sections: formSections(backends) };
@@ -114,9 +126,16 @@ export class LaunchForm implements vscode.Disposable {
     this.#sendForecast();
   }
 
+  async #typed(field: string, value: string): Promise<void> {
+    this.#touched.add(field);
+    if (field === 'training.learning_rate') this.#own = { ...this.#own, rate: true };
+    await this.#set({ [field]: value });
+  }
+
   async #set(values: Values): Promise<void> {
     const known = Object.fromEntries(Object.entries(values).filter(([field]) => field in this.#values));
     this.#values = { ...this.#values, ...known };
+    this.#suit();
     const paths = PATH_FIELDS.filter((field) => field in known);
     this.#changed();
     for (const field of paths) await this.#look(field);
@@ -129,25 +148,35 @@ export class LaunchForm implements vscode.Disposable {
     const lines = (this.#values[field] ?? '').split('\n');
     if (index < lines.length) lines[index] = chosen;
     const value = lines.join('\n');
-    await this.#set({ [field]: value });
+    await this.#typed(field, value);
     this.#send({ type: 'values', values: { [field]: value } });
   }
 
   async #usePreset(id: string): Promise<void> {
     const preset = presetById(id);
     if (preset === undefined) return;
-    const { options } = readDraft(this.#values);
-    const texts = optionTexts({ ...preset, runner: options?.runner ?? this.launcher.defaultRunner });
-    this.#preset = id;
-    await this.#set(this.#fitted(texts));
-    this.#send({ type: 'values', values: this.#values });
+    this.#take(choosePreset(this.#followed, preset, this.#model, this.launcher.defaultRunner));
+    this.#changed();
   }
 
-  /** Options as far as the model allows them. */
-  #fitted(texts: Values): Values {
-    const most = this.#looked.model?.model?.config.maxPositions ?? Infinity;
-    const tooLong = Number(texts['plan.max_length']) > most;
-    return tooLong ? { ...texts, 'plan.max_length': String(most) } : texts;
+  /** Has what nobody has decided follow the model. */
+  #suit(): void {
+    this.#take(follow(this.#followed, this.#model, this.launcher.defaultRunner));
+  }
+
+  #take({ values, preset, own }: Followed): void {
+    const other = Object.entries(values).filter(([field, value]) => this.#values[field] !== value);
+    [this.#values, this.#preset, this.#own] = [values, preset, own];
+    if (other.length > 0) this.#send({ type: 'values', values: Object.fromEntries(other) });
+  }
+
+  get #followed(): Followed {
+    return { values: this.#values, preset: this.#preset, own: this.#own };
+  }
+
+  /** Once it was looked at. */
+  get #model(): ModelInfo | undefined {
+    return this.#looked.model?.model;
   }
 
   /** What a field names, of a dataset one a line; empty for nothing. */
@@ -172,12 +201,9 @@ export class LaunchForm implements vscode.Disposable {
     // Typed on meanwhile.
     if (this.#disposed || this.#path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
-    if (field === 'model' && this.#preset !== '') {
-      const fitted = this.#fitted(this.#values);
-      if (fitted !== this.#values) {
-        this.#values = fitted;
-        this.#send({ type: 'values', values: { 'plan.max_length': fitted['plan.max_length']! } });
-      }
+    if (field === 'model') {
+      this.#suit();
+      if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#values, this.#model) });
     }
     this.#changed();
   }
@@ -197,9 +223,7 @@ export class LaunchForm implements vscode.Disposable {
 
   #state(): FormState {
     const problems = this.#problems();
-    const preset = presetById(this.#preset);
-    const base = preset && optionTexts({ ...preset, runner: this.launcher.defaultRunner });
-    const changed = base === undefined ? [] : Object.keys(base).filter((option) => this.#values[option] !== base[option]);
+    const changed = changedOptions(this.#followed, this.#model, this.launcher.defaultRunner);
     const notes = Object.fromEntries(
       PATH_FIELDS.flatMap((field) => {
         const { note, path: looked } = this.#looked[field] ?? {};
@@ -208,23 +232,30 @@ export class LaunchForm implements vscode.Disposable {
     );
     return {
       problems,
-      notes,
+      quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
+      warnings: this.#warnings(problems),
+      notes: { ...notes, ...at('training.learning_rate', rateNote(this.#followed, this.#model)) },
       hidden: idleFields(this.#values).filter((field) => !changed.includes(field) && problems[field] === undefined),
       changed,
       preset: this.#preset,
-      blocked: this.#blocked(problems),
+      blocked: this.#blocked(),
       trusted: vscode.workspace.isTrusted,
       starting: this.#starting,
     };
   }
 
-  #blocked(problems: Readonly<Record<string, string>>): string {
+  #warnings(problems: Readonly<Record<string, string>>): Record<string, string> {
+    const rate = problems['training.learning_rate'] === undefined ? rateWarning(this.#values, this.#model) : undefined;
+    const missed = this.#gpuFault !== '' && this.#values['runner.backend'] !== 'cpu';
+    const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Wishbone: Set Up GPU… fetches it` : undefined;
+    return { ...at('training.learning_rate', rate), ...at('runner.backend', gpu) };
+  }
+
+  #blocked(): string {
     if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
     if (this.launcher.runsFolderFor(this.#paths('dataset')[0] ?? '') === undefined) return 'Runs are kept in the folder that is open. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
     if (this.#starting) return 'The run is being started.';
-    const count = Object.keys(problems).length;
-    if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
     if (this.#forecast.kind === 'failed') return 'The plan cannot be made.';
     return '';
   }
@@ -233,7 +264,7 @@ export class LaunchForm implements vscode.Disposable {
   #changed(): void {
     if (this.#disposed) return;
     this.launcher.keptForms
-      .keep(this.id, { values: this.#values, preset: this.#preset })
+      .keep(this.id, { values: this.#values, preset: this.#preset, own: this.#own })
       .catch((error: unknown) => this.launcher.problems.log(error));
     this.#sendState();
     const { options, problems } = { ...readDraft(this.#values), problems: this.#problems() };
@@ -262,7 +293,12 @@ export class LaunchForm implements vscode.Disposable {
   async #start(): Promise<void> {
     const { options } = readDraft(this.#values);
     const model = this.#looked.model?.model;
-    if (options === undefined || model === undefined || this.#blocked(this.#problems()) !== '') return;
+    const isWrong = Object.keys(this.#problems()).length > 0;
+    if (isWrong && !this.#tried) {
+      this.#tried = true;
+      this.#sendState();
+    }
+    if (options === undefined || model === undefined || isWrong || this.#blocked() !== '') return;
     this.#starting = true;
     this.#sendState();
     try {
@@ -286,7 +322,7 @@ export class LaunchForm implements vscode.Disposable {
     const values = { ...this.#values, dataset: dataset.join('\n'), evalDataset: evalDataset.join('\n'), model };
     const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
     const begin = folder ?? (dataset[0] === undefined ? homedir() : path.dirname(dataset[0]));
-    const settings = configSettings(values, options, this.#preset);
+    const settings = configSettings(values, options, this.#preset, this.#own.rate);
     await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);
       return Buffer.from(configText(settings, path.dirname(file)));

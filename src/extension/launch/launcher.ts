@@ -74,9 +74,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     this.#disposables.push(
       this.#runnerChanged,
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (!event.affectsConfiguration('wishbone.runner')) return;
-        this.#backends = undefined;
-        this.#runnerChanged.fire();
+        if (event.affectsConfiguration('wishbone.runner')) this.forgetDevices();
       }),
     );
   }
@@ -100,7 +98,8 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const { dataset, model } = await this.likelyPaths(given);
     const preset = PRESETS[0]!;
     const options = { ...preset, runner: DEFAULT_RUNNER };
-    this.#open({ values: { ...valuesOf({ dataset, model, options }), ...more }, preset: preset.id });
+    // Preset and learning rate follow once the model was looked at.
+    this.#open({ values: { ...valuesOf({ dataset, model, options }), ...more }, preset: preset.id, own: { rate: false, preset: false } });
   }
 
   /** What a form begins with: the file that was given, else the likeliest one; and a model. */
@@ -115,7 +114,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     // Pairs that were held out will be again.
     const evalDataset = plan.eval_fraction > 0 || evaluation === undefined ? undefined : (evaluation.names ?? evaluation.path);
     const values = valuesOf({ dataset: dataset.names ?? dataset.path, evalDataset, model: model.path, options: config });
-    this.#open({ values, preset: '' });
+    this.#open({ values, preset: '', own: { rate: true, preset: true } });
   }
 
   /** Opens a form with what a run config says. What it leaves out is the likeliest file and model. */
@@ -124,7 +123,8 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const likely = given !== undefined && folder !== undefined ? undefined : await this.likelyPaths(given?.[0]);
     const [dataset, model] = [given ?? likely?.dataset, folder ?? likely?.model];
     const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
-    this.#open({ values: { ...values, name }, preset });
+    const rate = config.training.learning_rate !== undefined;
+    this.#open({ values: { ...values, name }, preset, own: { rate, preset: true } });
   }
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
@@ -133,7 +133,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const kept = id === undefined ? undefined : this.keptForms.get(id);
     const begin = valuesOf({ options: { ...PRESETS[0]!, runner: DEFAULT_RUNNER } });
     const known = Object.entries(kept?.values ?? {}).filter(([field]) => field in begin);
-    this.#attach(panel, { values: { ...begin, ...Object.fromEntries(known) }, preset: kept?.preset ?? PRESETS[0]!.id }, id);
+    this.#attach(panel, { values: { ...begin, ...Object.fromEntries(known) }, preset: kept?.preset ?? PRESETS[0]!.id, own: kept?.own ?? { rate: false, preset: false } }, id);
   }
 
   /**
@@ -163,6 +163,12 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const backends = await (this.#backends ??= runnerBackends());
     if (backends.length === 0) this.#backends = undefined;
     return backends;
+  }
+
+  /** The runner may find other devices than before: whoever shows them asks again. */
+  forgetDevices(): void {
+    this.#backends = undefined;
+    this.#runnerChanged.fire();
   }
 
   /** Why there is no runner to start, as one line; empty when there is one. */

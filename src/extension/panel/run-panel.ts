@@ -194,6 +194,8 @@ export class RunPanel implements vscode.Disposable {
         return actions.reveal(run.best?.folder ?? run.folder);
       case 'show-log':
         return actions.showLog(run.folder);
+      case 'try':
+        return void (await vscode.commands.executeCommand('wishbone.tryRun', run.folder));
       case 'masks':
         return void (await vscode.commands.executeCommand('wishbone.inspectMasks', run.folder));
       case 'packing':

@@ -25,7 +25,7 @@ const OVERVIEW_ROWS = 1000;
 const LEAST_SPARED = 10;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
 
 export function headerOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
@@ -130,7 +130,7 @@ function endOf(run: Watched): RunEnd | null {
     case 'stopped':
       return { kind: 'stopped', step: terminal.step };
     case 'failed':
-      return { kind: 'failed', what: terminal.what, where: terminal.where, advice: terminal.advice };
+      return { kind: 'failed', what: terminal.what, where: terminal.where, advice: terminal.advice, sameCause: run.sameCause };
   }
 }
 

@@ -20,6 +20,7 @@ import {
   type RunState,
   stateOf,
 } from '../../core/run/index.js';
+import { mayEndOtherwise } from './failure-cause.js';
 
 /** Events come in bursts; listeners are told once for those within this time. */
 const BATCH_MILLISECONDS = 40;
@@ -55,6 +56,7 @@ export class LiveRun {
   /** Whether the crash says how the process ended. */
   #knowsEnd = false;
   #gone = false;
+  #sameCause = false;
   #best: BestModel | undefined;
   #log: LogState = { more: false, skipped: 0, unfinished: false };
   /** The newest event that listeners know of. */
@@ -121,6 +123,11 @@ export class LiveRun {
   /** How whole the run's event log is. */
   get log(): LogState {
     return this.#log;
+  }
+
+  /** The run has failed, and would fail again: nothing that was at fault has changed since, as far as can be told. */
+  get sameCause(): boolean {
+    return this.#sameCause;
   }
 
   /** True once the run's folder was removed. */
@@ -190,12 +197,15 @@ export class LiveRun {
     const state = await stateOf(this.folder, this.history);
     const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
     const best = await bestModel(this.folder, this.history);
+    const { terminal } = this.history;
+    const sameCause = state === 'failed' && terminal?.type === 'failed' && !(await mayEndOtherwise(terminal));
     if (this.#end.signal.aborted) return;
     const previous = state === this.#state ? undefined : this.#state;
     const changedFrom = this.history.takeChangedFrom();
     const changed =
       previous !== undefined ||
       gone !== this.#gone ||
+      sameCause !== this.#sameCause ||
       crash !== this.#crash ||
       best?.step !== this.#best?.step ||
       best?.folder !== this.#best?.folder ||
@@ -206,6 +216,7 @@ export class LiveRun {
     this.#state = state;
     this.#crash = crash;
     this.#gone = gone;
+    this.#sameCause = sameCause;
     this.#best = best;
     clearTimeout(this.#liveness);
     if (!gone) {

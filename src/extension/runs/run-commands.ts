@@ -120,6 +120,11 @@ export class RunCommands {
     if (folder !== undefined) await this.actions.reveal(path.join(folder, 'run.json'));
   }
 
+  /** Folder of a finished run, for `wishbone.tryRun`. */
+  async toTry(item: unknown): Promise<string | undefined> {
+    return (await this.#one(item, 'Try It', ({ state }) => state === 'finished'))?.folder;
+  }
+
   /** A run for `wishbone.duplicateRun`. */
   async toDuplicate(item: unknown): Promise<Listing | undefined> {
     return this.#one(item, 'Duplicate Run with Changes');

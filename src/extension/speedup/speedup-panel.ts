@@ -30,6 +30,7 @@ import { type LaunchOptions, optionTexts, readDraft, resolvePath, type Values } 
 import { formSections } from '../launch/fields.js';
 import type { Launcher } from '../launch/launcher.js';
 import { isPathField, lookAt, type Looked, pathKind } from '../launch/look-at.js';
+import { reach } from '../milestones.js';
 import { loadPage } from '../panel/page.js';
 import { fileName, saveAs } from '../panel/save-as.js';
 import { progressText } from '../plan-progress-text.js';
@@ -251,6 +252,7 @@ export class SpeedupPanel implements vscode.Disposable {
       });
       const stored = await saveSpeedup(folder, speedupRecord(request, result));
       this.#shown = stored.id;
+      reach('speedupMeasured');
     } catch (error) {
       if (!abort.signal.aborted) {
         if (!(error instanceof WishboneError)) throw error;
@@ -317,8 +319,9 @@ function predictionView(state: ForecastState): PredictionView {
       return { kind: 'failed', what: `Wishbone met a fault of its own: ${String(error)}`, where: '', advice: '' };
     }
     case 'done': {
-      const { planTokens, naiveTokens, flopsRatio, predictedSpeedup } = state.plan.summary;
-      return { kind: 'done', prediction: { tokens: { shared: planTokens, naive: naiveTokens }, flopsRatio, ratio: predictedSpeedup } };
+      const { summary, speedup } = state.plan;
+      const { planTokens, naiveTokens, flopsRatio } = summary;
+      return { kind: 'done', prediction: { tokens: { shared: planTokens, naive: naiveTokens }, flopsRatio, ratio: speedup.packed } };
     }
   }
 }

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../core/errors.js';
 import { askBackends } from '../../core/run/index.js';
 import { sentence } from '../../format.js';
+import { reach } from '../milestones.js';
 import type { Problems } from '../problems.js';
 import { type DeviceRow, deviceRows } from './device-text.js';
 
@@ -47,7 +48,9 @@ export class DevicesView implements vscode.TreeDataProvider<DeviceRow>, vscode.D
 
   async #ask(): Promise<DeviceRow[]> {
     try {
-      return deviceRows(await askBackends());
+      const backends = await askBackends();
+      reach('devicesSeen');
+      return deviceRows(backends);
     } catch (error) {
       this.problems.log(error);
       if (!(error instanceof WishboneError)) throw error;

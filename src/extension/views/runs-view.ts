@@ -199,7 +199,7 @@ function runItem({ folder, listing }: RunNode): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon(icon, color === undefined ? undefined : new vscode.ThemeColor(color));
   item.tooltip = tooltipTable(listing.config.name, runRows(listing));
   item.accessibilityInformation = { label: `${listing.config.name}, ${STATE_NAMES[state]}, ${item.description}` };
-  item.contextValue = `run.${isActive(state) ? 'active' : isResumable(state) || state === 'planned' ? 'resumable' : 'ended'}${listing.figures?.best === undefined ? '' : '.evaluated'}`;
+  item.contextValue = `run.${isActive(state) ? 'active' : isResumable(state) || state === 'planned' ? 'resumable' : 'ended'}${state === 'failed' ? '.failed' : ''}${listing.figures?.best === undefined ? '' : '.evaluated'}`;
   item.command = { command: 'wishbone.openRun', title: 'Open Run', arguments: [folder, 'preview'] };
   return item;
 }

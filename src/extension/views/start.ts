@@ -7,6 +7,7 @@ import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
+import { startTry } from '../try/start.js';
 import { DatasetsView } from './datasets-view.js';
 import { DevicesView } from './devices-view.js';
 import { RunsView } from './runs-view.js';
@@ -32,6 +33,7 @@ export function startViews(
     runsView,
     datasets,
     devices,
+    startTry(launcher.context, problems, (item) => runs.toTry(item)),
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
     problems.command('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),

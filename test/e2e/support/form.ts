@@ -24,6 +24,26 @@ export class LaunchForm {
     await input.fill(text);
   }
 
+  /** Another form, in place of the one that is open. */
+  async fresh(): Promise<Frame> {
+    await this.workbench.command('View: Close All Editors');
+    await this.open();
+    return this.frame();
+  }
+
+  async value(field: string): Promise<string> {
+    return (await this.frame()).locator(`[data-field="${field}"] input`).inputValue();
+  }
+
+  /** The field that has the keys. */
+  async focused(): Promise<string> {
+    return (await this.frame()).evaluate(() => document.activeElement?.closest('[data-field]')?.getAttribute('data-field') ?? '');
+  }
+
+  async press(button: string): Promise<void> {
+    await (await this.frame()).locator('vscode-button', { hasText: button }).click();
+  }
+
   /** What stands below a field: its help, or what is wrong with it. */
   async text(field: string): Promise<string> {
     const frame = await this.frame();

@@ -44,9 +44,14 @@ export class Session {
 
   /** Has every window use this runner, by the setting for it; empty: the one that came with the extension. */
   async useRunner(file: string): Promise<void> {
+    await this.machineSettings({ 'wishbone.runner.path': file });
+  }
+
+  /** Has every window of this machine have these settings too. */
+  async machineSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
     const settings = join(this.folder, 'server/data/Machine/settings.json');
     const known = JSON.parse(await readFile(settings, 'utf8')) as Record<string, unknown>;
-    await writeFile(settings, JSON.stringify({ ...known, 'wishbone.runner.path': file }));
+    await writeFile(settings, JSON.stringify({ ...known, ...values }));
   }
 
   get browserVersion(): string {

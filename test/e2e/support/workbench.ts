@@ -54,8 +54,10 @@ export class Workbench {
   /** Runs a command from the palette by its full title, as soon as the palette knows it. */
   async command(title: string): Promise<void> {
     await until(`the palette offers ${title}`, async () => {
-      // Keys reach the workbench only once it has the focus; the heading over the side bar does nothing else.
-      await this.page.locator('.part.sidebar .composite.title .title-label').click();
+      // Keys reach the workbench only once it has the focus; the heading over the side bar does nothing else. Without a side bar
+      // some part has been used before.
+      const heading = this.page.locator('.part.sidebar .composite.title .title-label');
+      if (await heading.isVisible()) await heading.click();
       await this.page.keyboard.press('F1');
       // A key can be lost while the window is busy, with a new theme for one: then it is pressed again.
       await this.#input.waitFor({ timeout: 5000 });
@@ -95,6 +97,19 @@ export class Workbench {
       await sleep(500);
       // What the dialog found meanwhile may have replaced it.
       if ((await this.#input.inputValue({ timeout: 1000 })) === file) await this.page.keyboard.press('Enter');
+      await this.#input.waitFor({ state: 'hidden', timeout: 5000 });
+      return true;
+    });
+  }
+
+  /** Chooses a folder in the file dialog of VS Code in a browser. */
+  async chooseFolder(folder: string): Promise<void> {
+    await until('the dialog has a folder', async () => (await this.#input.isVisible()) && (await this.#input.inputValue({ timeout: 1000 })).startsWith('/'));
+    await until(`${folder} is chosen`, async () => {
+      if (!(await this.#input.isVisible())) return true;
+      await this.#input.fill(`${folder}/`);
+      await sleep(500);
+      if ((await this.#input.inputValue({ timeout: 1000 })) === `${folder}/`) await this.page.keyboard.press('Enter');
       await this.#input.waitFor({ state: 'hidden', timeout: 5000 });
       return true;
     });

@@ -16,7 +16,7 @@ test('a form that is saved as a config and read again is as it was, with and wit
         training: { ...training, loss_type: ['sigmoid', 'sft'] as const, loss_weights: [0.8, 0.2], beta: 0.25 },
         runner: { ...DEFAULT_RUNNER, threads: 3 },
       };
-      const settings = configSettings({ ...optionTexts(options), ...paths }, options, preset);
+      const settings = configSettings({ ...optionTexts(options), ...paths }, options, preset, true);
       const config = parseConfigFile(configText(settings, '/w'), '/w/beta-sweep.wishbone.json');
       assert.deepEqual(resolveConfig(config), options);
       assert.deepEqual([config.name, config.dataset, config.model, config.evalDataset], ['beta sweep', [paths.dataset], paths.model, undefined]);
@@ -29,7 +29,7 @@ test('several files, wildcards and weights are written as a list, paths near the
   const preset = PRESETS[0]!;
   const options = { plan: preset.plan, training: preset.training, runner: DEFAULT_RUNNER };
   const values = { ...optionTexts(options), ...paths, dataset: '/w/a.jsonl:0.5\n\n /w/more/*.jsonl ', evalDataset: '/w/held.jsonl' };
-  const text = configText(configSettings(values, options, preset.id), '/w');
+  const text = configText(configSettings(values, options, preset.id, true), '/w');
   assert.match(text, /"dataset": \["a\.jsonl:0\.5","more\/\*\.jsonl"\]/);
   const config = parseConfigFile(text, '/w/run.wishbone.json');
   assert.deepEqual(config.dataset, ['/w/a.jsonl:0.5', '/w/more/*.jsonl']);
@@ -40,8 +40,11 @@ test('several files, wildcards and weights are written as a list, paths near the
 test('what a preset says is not said again', () => {
   const preset = PRESETS[0]!;
   const options = { plan: preset.plan, training: preset.training, runner: DEFAULT_RUNNER };
-  const text = configText(configSettings({ ...optionTexts(options), ...paths }, options, preset.id), '/w');
+  const text = configText(configSettings({ ...optionTexts(options), ...paths }, options, preset.id, false), '/w');
   assert.doesNotMatch(text, /learning_rate|capacity|backend/);
+  // One that somebody gave is said, even where it is what stands in the preset: the model may want another.
+  const own = configText(configSettings({ ...optionTexts(options), ...paths }, options, preset.id, true), '/w');
+  assert.equal(parseConfigFile(own, '/w/run.wishbone.json').training.learning_rate, preset.training.learning_rate);
   assert.match(text, /"dataset": "data\/pairs\.jsonl"/, 'paths near it move with it');
 });
 

@@ -11,7 +11,7 @@ const folder = '/w/.wishbone/runs/x';
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, gone: false, tags: ['a'], notes: '', log: { more: false, skipped: 0, unfinished: false } };
+  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, gone: false, sameCause: false, tags: ['a'], notes: '', log: { more: false, skipped: 0, unfinished: false } };
 }
 
 test('the header passes the check of the other side', () => {

@@ -6,10 +6,13 @@ import { forecastView } from '../../../src/extension/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
 import type { PlanSummary } from '../../../src/core/prepare.js';
 import { dataNotices } from '../../../src/extension/launch/data-notices.js';
+import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
 
 const state = {
   problems: { dataset: 'There is no such file' },
+  quiet: ['dataset'],
+  warnings: {},
   notes: {},
   hidden: ['training.simpo_gamma'],
   changed: [],
@@ -35,7 +38,7 @@ test('what the host sends is understood, and what is malformed is not', () => {
   const malformed = { ...form, sections: [{ title: 'x', fields: [{}] }] };
   assert.equal(readLaunchHostMessage({ type: 'form', id: 'f', form: malformed, values: {} }), undefined);
   assert.ok(readLaunchHostMessage({ type: 'state', state }));
-  for (const bad of [{ ...state, problems: { a: 1 } }, { ...state, trusted: 'yes' }, { ...state, hidden: [1] }]) {
+  for (const bad of [{ ...state, problems: { a: 1 } }, { ...state, trusted: 'yes' }, { ...state, hidden: [1] }, { ...state, quiet: 'dataset' }, { ...state, warnings: { a: 1 } }]) {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
@@ -74,4 +77,16 @@ test('a forecast that failed names the file to open; one at work says how far it
   assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: failed }));
   const working = forecastView({ kind: 'working', progress: { phase: 'tokenise', done: 1, total: 4 } }, true);
   assert.deepEqual(working, { kind: 'working', text: 'Reading and tokenising 25%', fraction: 0.25 });
+});
+
+test('a setting is found by its label, its help, its name in files and the values it can have', () => {
+  const fields = formSections([]).flatMap((section) => section.fields);
+  const found = (text: string): string[] => fields.filter((field) => isMeant(field, text)).map(({ id }) => id);
+  assert.ok(found('learning RATE').includes('training.learning_rate'));
+  assert.deepEqual(found('lora_rank_pattern'), ['training.lora_rank_pattern']);
+  assert.ok(found('simpo').includes('training.loss_type'), 'a loss is a value');
+  assert.ok(found('cosine').includes('training.lr_scheduler_type'));
+  assert.deepEqual(found('no such thing'), []);
+  assert.equal(found('').length, fields.length);
+  for (const { id } of fields) assert.ok(found(id).includes(id), id);
 });

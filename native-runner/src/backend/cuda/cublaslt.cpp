@@ -85,9 +85,9 @@ std::string quoted(const std::string& text) { return "\"" + text + "\""; }
 
 CublasLt::CublasLt(const std::string& path) {
     const std::string advice =
-        "Install cuBLAS of CUDA 13 (pip install nvidia-cublas, or the CUDA toolkit), or name the file in the "
-        "setting "
-        "or in $WISHBONE_CUBLASLT.";
+        "Have Wishbone fetch it (in VS Code: Wishbone: Set Up GPU; else: wishbone setup-gpu), install cuBLAS of "
+        "CUDA 13 (the CUDA toolkit, or pip install nvidia-cublas), or name the file in the setting or in "
+        "$WISHBONE_CUBLASLT.";
     std::string why_not;
     // A library that was asked for by name is used or refused, never replaced by another.
     const std::string named = !path.empty() ? path : environment("WISHBONE_CUBLASLT");

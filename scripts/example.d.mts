@@ -1,0 +1,1 @@
+export function copyExample(folder: string): Promise<void>;

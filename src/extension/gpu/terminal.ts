@@ -1,0 +1,42 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { writeFileAtomically } from '../../core/atomic-file.js';
+
+/** Opens a terminal in which `wishbone` is the command line that came with this extension. */
+export async function openTerminal({ extensionPath, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
+  const bin = path.join(globalStorageUri.fsPath, 'bin');
+  await makeCommand(bin, path.join(extensionPath, 'dist', 'cli.js'));
+  const terminal = vscode.window.createTerminal({
+    name: 'Wishbone',
+    iconPath: vscode.Uri.joinPath(vscode.Uri.file(extensionPath), 'media', 'wishbone.svg'),
+    // Before all else: a shell's own start-up appends to what it is given.
+    env: { PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`, ...environment() },
+    message: 'wishbone --help lists what it can do; wishbone check, plan and train take a preference file or a run config.',
+  });
+  terminal.show();
+}
+
+/** What runners of this window are told, those of the terminal are told too. */
+function environment(): Record<string, string> {
+  const known = ['WISHBONE_CUBLASLT', 'WISHBONE_RUNNER'].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined || value === '' ? [] : [[name, value] as const];
+  });
+  const runner = vscode.workspace.getConfiguration('wishbone').get<unknown>('runner.path');
+  return { ...Object.fromEntries(known), ...(typeof runner === 'string' && runner.trim() !== '' ? { WISHBONE_RUNNER: runner.trim() } : {}) };
+}
+
+/** A script called `wishbone`. It runs with this process's own Node: there need not be another. */
+async function makeCommand(bin: string, cli: string): Promise<void> {
+  const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+  const script = `#!/bin/sh\n# Written by the Wishbone extension.\nELECTRON_RUN_AS_NODE=1 exec ${quoted(process.execPath)} ${quoted(cli)} "$@"\n`;
+  await mkdir(bin, { recursive: true });
+  const file = path.join(bin, 'wishbone');
+  await writeFileAtomically(file, async (handle) => {
+    await handle.writeFile(script);
+  });
+  await chmod(file, 0o755);
+}
