@@ -43,9 +43,9 @@ import glob
 
 const versionOf = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
 
-/** Says what the memory was made of; another text means that it has to be made again. */
+/** Says what the memory was made of, this file among it; another text means that it has to be made again. */
 const ingredients = () =>
-  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), wheels, platform, imports, interpreter.toString()])).digest('hex');
+  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), platform, readFileSync(join(root, 'scripts/template-engine.mjs'), 'utf8')])).digest('hex');
 
 const isMade = () => existsSync(memory) && existsSync(note) && readFileSync(note, 'utf8') === ingredients();
 
@@ -70,7 +70,8 @@ export async function templateEngine() {
 
 async function make() {
   console.log('template engine: fetching Jinja2 from PyPI, starting Python once');
-  const fresh = `${folder}.new`;
+  // Each process has its own, and the last one that is done wins: they are all alike.
+  const fresh = `${folder}.new-${process.pid}`;
   rmSync(fresh, { recursive: true, force: true });
   await fetchWheels(wheels, fresh);
   const { memory, licences } = await interpreter(fresh);
