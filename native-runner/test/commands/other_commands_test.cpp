@@ -66,7 +66,8 @@ TEST_CASE("info: version, backends, devices") {
     const std::string problem = cuda["problem"];
     CHECK(people.find("\ncuda: not available: " + problem) != std::string::npos);
     CHECK(problem.find("built without CUDA") != std::string::npos);
-    CHECK(problem.find("npm run build:cuda") != std::string::npos);
+    // Whoever has the package has no sources: nothing tells them to build.
+    CHECK(problem.find("npm") == std::string::npos);
     CHECK(run_runner({"info"}, folder.path()).out.find(WISHBONE_VERSION) != std::string::npos);
     CHECK(run_runner({"--version"}, folder.path()).out == std::string(WISHBONE_VERSION) + "\n");
 }

@@ -1,5 +1,5 @@
 import type { Fields } from './fields.js';
-import type { RopeTraits } from './rope.js';
+import type { RopeTraits } from './rope-object.js';
 
 /** Which norm of a layer has which name in the weight files; a norm without a name is not there. */
 interface NormNames {

@@ -8,7 +8,7 @@
 
 namespace wishbone {
 
-/// How a family has its RoPE; src/core/model/rope.ts says the same. The base is that of `ModelConfig::ropes`.
+/// How a family has its RoPE; src/core/model/rope-object.ts says the same. The base is that of `ModelConfig::ropes`.
 struct RopeTraits {
     bool partial = false;       ///< part of a head may turn (`partial_rotary_factor`)
     bool long_alone = false;    ///< LongRoPE is the only scaling; `su` and `yarn` are older names of it
