@@ -8,7 +8,7 @@ import { readEvents } from '../../src/core/run/event-reader.js';
 import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
 
 const base = ['--model', exampleModel, '--preset', 'quick', '--epochs', '4', '--batch-size', '8', '--learning-rate', '1e-3', '--json'];
-const evaluated = ['--eval-steps', '1', '--save-steps', '3', '--save-total-limit', '1'];
+const evaluated = ['--eval-steps', '1', '--save-steps', '3', '--save-total-limit', '1', '--save-final'];
 
 async function train(...args: string[]): Promise<string> {
   const result = await wishbone('train', ...args);

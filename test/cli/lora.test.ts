@@ -28,7 +28,7 @@ const losses = async (run: string): Promise<number[]> =>
 test('an adapter: trained, resumed bit for bit, gone on from, and its export is a PEFT folder', async (t) => {
   const folder = await temporaryFolder(t);
   const data = await fewPairs(folder);
-  const run = await train(data, ...base, ...adapter, '--runs', join(folder, 'runs'), '--save-steps', '2', '--save-total-limit', '0');
+  const run = await train(data, ...base, ...adapter, '--runs', join(folder, 'runs'), '--save-steps', '2', '--save-final', '--save-total-limit', '0');
   const curve = await losses(run);
   assert.ok(curve.at(-1)! < curve[0]! - 1e-3, curve.join(' '));
   const weights = join(run, 'export/adapter_model.safetensors');

@@ -137,7 +137,7 @@ test('a start adapter is the reference by default, also when steps follow superv
   const { training, ...rest } = (await json(run)) as { training: Record<string, unknown> };
   const { adapter_reference: _, ...older } = training;
   await writeFile(run, JSON.stringify({ ...rest, training: older }));
-  for (const name of ['events.jsonl', 'reference.safetensors', 'export', 'checkpoints']) await rm(join(base, name), { recursive: true });
+  for (const name of ['events.jsonl', 'reference.safetensors', 'export', 'checkpoints']) await rm(join(base, name), { recursive: true, force: true });
   ok(await runnerCommand('train', base));
   assert.ok(Math.abs((await stepsOf(base))[0]!.loss! - Math.LN2) > 1e-3);
 });
