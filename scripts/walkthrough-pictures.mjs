@@ -48,7 +48,7 @@ export const WALKTHROUGH = {
       await workbench.command('View: Show Explorer');
       await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'draft.jsonl' }).dblclick();
       await hide();
-      await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).waitFor();
+      await workbench.page.locator('.codelens-decoration', { hasText: /[\d,]+ tokens/ }).waitFor();
       await workbench.page.locator('.part.statusbar [id="status.problems"] a').click();
       await until('the problems are listed', async () => (await workbench.page.locator('.markers-panel .monaco-list-row').count()) > 2);
     },
@@ -84,7 +84,7 @@ export const WALKTHROUGH = {
       await workbench.command('Wishbone: Open Run');
       await workbench.pick('shared prefixes');
       await hide();
-      const frame = await workbench.webview('main#run .chart canvas');
+      const frame = await workbench.webview('main#run .chart .canvas canvas');
       await until('the curves are there', async () => (await frame.locator('.figures dd').first().innerText()) !== '');
     },
     clip: editor,
