@@ -20,8 +20,12 @@ async function clean({ workbench }, { sideBar }) {
   const { page } = workbench;
   const shown = () => page.locator('.part.sidebar').isVisible();
   const toggle = async (wanted) => {
-    if ((await shown()) !== wanted) await page.keyboard.press('Control+B');
-    await until('the side bar is as wanted', async () => (await shown()) === wanted);
+    // A page that is just being loaded keeps keys to itself.
+    await until('the side bar is as wanted', async () => {
+      if ((await shown()) === wanted) return true;
+      await page.keyboard.press('Control+B');
+      return false;
+    });
   };
   await toggle(true);
   await workbench.command('View: Close All Editors');
