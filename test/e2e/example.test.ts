@@ -37,7 +37,7 @@ async function choose(folder: string): Promise<void> {
 }
 
 step('the page of the extension begins with what one sees, and shows its pictures without a network', async () => {
-  await workbench.command('Extensions: Show Installed Extensions');
+  await workbench.command('View: Show Extensions');
   await workbench.page.locator('.extension-list-item', { hasText: 'Wishbone' }).first().click();
   const page = await workbench.webview('h1#wishbone, h1');
   const pictures = page.locator('img');

@@ -114,7 +114,7 @@ step('the form offers it', async () => {
   await workbench.clearNotifications();
   await workbench.command('Wishbone: Launch Run…');
   const frame = await workbench.webview('main#launch .field');
-  await until('it is offered', async () => /NVIDIA H100/.test(await frame.locator('[data-field="runner.backend"]').innerText()));
+  await until('it is offered', async () => /auto: NVIDIA H100/.test((await frame.locator('[data-field="runner.backend"]').textContent()) ?? ''));
 });
 
 step('a terminal has the command line, which knows of it too', async () => {

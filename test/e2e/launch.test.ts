@@ -108,6 +108,10 @@ test('faults are links to their fields, also to those folded away', async () => 
   await form.type('plan.seed', 'x');
   await form.type('training.beta', '-1');
   await until('both are named', async () => /^2 fields need another value: Beta, Seed$/.test(await form.reason()));
+  await form.type('training.learning_rate', '0.5');
+  await until('a doubt is there too', async () => /learning rate/i.test((await frame.locator('.doubts').textContent()) ?? ''));
+  await frame.locator('[data-field="training.beta"]').scrollIntoViewIfNeeded();
+  await inEveryTheme(session, 'launch-faults', () => form.frame());
   await frame.locator('details:has([data-field="plan.seed"])').evaluate((details) => ((details as HTMLDetailsElement).open = false));
   await frame.locator('.reason [data-leads-to="plan.seed"]').click();
   assert.equal(await form.focused(), 'plan.seed');

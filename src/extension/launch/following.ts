@@ -19,7 +19,8 @@ export type FollowedModel = Pick<ModelInfo, 'parameters'> & { readonly config: P
 export function follow(form: Followed, model: FollowedModel | undefined, runner: RunnerOptions): Followed {
   if (model === undefined) return form;
   const suited = suitedPreset(model.parameters);
-  const changes = !form.own.preset && suited.id !== form.preset && changedOptions(form, model, runner).length === 0;
+  // Whoever has given anything keeps what the rest of it was.
+  const changes = !form.own.preset && !form.own.rate && suited.id !== form.preset && changedOptions(form, model, runner).length === 0;
   return withRate(changes ? { ...form, preset: suited.id, values: { ...form.values, ...presetTexts(form.values, suited, model, runner) } } : form, model);
 }
 

@@ -31,6 +31,9 @@ test('what somebody has changed keeps the preset, and the rate that somebody gav
   assert.deepEqual([other.preset, other.values['plan.epochs'], rate(other)], ['quick', '7', '1e-6']);
   const given = set(followed(begun, tiny), { 'training.learning_rate': '2e-4' }, { rate: true });
   assert.equal(rate(followed(given, large)), '2e-4');
+  // Also where what was given happens to be what suits the next model.
+  const back = followed(set(followed(followed(begun, tiny), large), { 'training.learning_rate': '2e-4' }, { rate: true }), tiny);
+  assert.deepEqual([back.preset, rate(back)], ['standard', '2e-4']);
   assert.equal(rateNote(given, tiny), undefined);
   assert.match(rateWarning(given.values, large)!, /^Far above what is used for 1\.2 billion parameters/);
   assert.equal(rateWarning(given.values, tiny), undefined);
