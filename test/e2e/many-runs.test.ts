@@ -112,7 +112,7 @@ step('runs are filtered by text, tag, state and dataset, and what is left out is
   await filter('no such run');
   await until('there is a way back', async () => workbench.page.locator('.welcome-view-content', { hasText: 'No run matches the filter' }).isVisible());
   await workbench.page.locator('.welcome-view-content .monaco-button', { hasText: 'Show All Runs' }).click();
-  await until('all are back', async () => (await rows()).some((row) => /preferences\.jsonl 30 runs/.test(row)));
+  await until('all are back', async () => (await rows()).some((row) => /more\.jsonl 10 runs/.test(row)));
 });
 
 step('terms are offered while one types', async () => {
