@@ -85,9 +85,16 @@ export class TextEditor {
 
   /** Titles of what can be done at the cursor; leaves the list open. */
   async fixes(): Promise<string[]> {
-    await this.#page.keyboard.press('Control+.');
-    await this.#page.locator('.action-widget .monaco-list-row.action').first().waitFor();
-    return clean(await this.#page.locator('.action-widget .monaco-list-row.action').allInnerTexts());
+    const rows = this.#page.locator('.action-widget .monaco-list-row.action');
+    // Asked for again when the keys were lost.
+    await until('the fixes are listed', async () => {
+      await this.#page.keyboard.press('Control+.');
+      return rows.first().waitFor({ timeout: 10_000 }).then(
+        () => true,
+        () => false,
+      );
+    });
+    return clean(await rows.allInnerTexts());
   }
 
   /** With keys: until the mouse has moved, VS Code keeps it from the list. */
