@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { builtBackend } from './build-native.mjs';
 import { build } from './build.mjs';
-import { PAGE, writePackagePage } from './package-page.mjs';
+import { embedPictures, PAGE } from './package-page.mjs';
 import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
 import { installServer } from './vscode-server.mjs';
@@ -19,9 +19,9 @@ export async function pack() {
   const target = `linux-${process.arch}`;
   const vsix = join(root, `${name}-${target}-${version}.vsix`);
   // Bundles carry their dependencies, so node_modules stays out.
-  await writePackagePage();
   const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
+  await embedPictures(vsix);
   return vsix;
 }
 
