@@ -1,7 +1,7 @@
 // What a run's panel is for beside its curves: labels, notes, settings, the way to masks; and how it behaves as a tab.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
@@ -185,7 +185,9 @@ step('the panel of a run in dark, light and high contrast, 900 pixels wide', asy
 
 step('ends of many runs are one notification', async () => {
   await workbench.clearNotifications();
-  const alive = { pid: process.pid, pidStart: Number((await readFile(`/proc/${process.pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[19]), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
+  // A process that lives, in the runner's place; the session ends it as it does runners.
+  const { pid } = spawn('sleep', ['600'], { stdio: 'ignore' });
+  const alive = { pid, pidStart: Number((await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[19]), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
   const folders: string[] = [];
   for (let i = 1; i <= 6; i++) folders.push(await makeRun(session.workspace, `many ${i}`, { events: startLine({ ...alive, steps: 2 }) + eventLine('phase', { phase: 'train' }) + stepLine(1, { steps: 2 }) }));
   await until('they are at work', async () => /\b(6|7) runs\b/.test(await workbench.statusBar()));
