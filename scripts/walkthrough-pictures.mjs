@@ -57,7 +57,8 @@ export const WALKTHROUGH = {
       const { workbench } = session;
       await clean(session, { sideBar: true });
       await workbench.command('Wishbone: Focus on Devices View');
-      await until('the CPU is listed', async () => (await workbench.page.locator('.part.sidebar').innerText()).includes('thread'));
+      const text = () => workbench.page.locator('.part.sidebar').innerText();
+      await until('devices and datasets are listed', async () => /thread/.test(await text()) && !/reading/.test(await text()));
     },
     clip: part('.part.sidebar'),
   },
