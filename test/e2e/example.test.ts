@@ -58,7 +58,7 @@ step('the walkthrough has a picture a step, and nothing is done in it yet', asyn
     assert.equal(await isDone(id), false, id);
     await workbench.page.locator(`.getting-started-step[data-step-id="wishbone.wishbone#start#${id}"]`).click();
     await until(`${id} has a picture`, () =>
-      workbench.page.locator('.getting-started-media img').evaluateAll((pictures) => pictures.some((picture) => (picture as HTMLImageElement).naturalWidth > 200)),
+      workbench.page.locator('.getting-started-media img').evaluateAll((pictures) => pictures.some((picture) => (picture as HTMLImageElement).naturalWidth > 100)),
     );
   }
   await workbench.screenshot('walkthrough-dark');
