@@ -18,19 +18,10 @@ async function middle(session) {
 /** Nothing open, with a side bar or without. */
 async function clean({ workbench }, { sideBar }) {
   const { page } = workbench;
-  const shown = () => page.locator('.part.sidebar').isVisible();
-  const toggle = async (wanted) => {
-    // A page that is just being loaded keeps keys to itself.
-    await until('the side bar is as wanted', async () => {
-      if ((await shown()) === wanted) return true;
-      await page.keyboard.press('Control+B');
-      return false;
-    });
-  };
-  await toggle(true);
+  await workbench.sideBar(true);
   await workbench.command('View: Close All Editors');
   if (await page.locator('.part.panel').isVisible()) await page.locator('.part.panel .codicon-panel-close, .part.panel .codicon-close').first().click();
-  return { hide: () => (sideBar ? undefined : toggle(false)) };
+  return { hide: () => (sideBar ? undefined : workbench.sideBar(false)) };
 }
 
 export const WALKTHROUGH = {
@@ -66,7 +57,8 @@ export const WALKTHROUGH = {
       const { workbench } = session;
       await clean(session, { sideBar: true });
       await workbench.command('Wishbone: Focus on Devices View');
-      await until('the CPU is listed', async () => (await workbench.page.locator('.part.sidebar').innerText()).includes('thread'));
+      const text = () => workbench.page.locator('.part.sidebar').innerText();
+      await until('devices and datasets are listed', async () => /thread/.test(await text()) && !/reading/.test(await text()));
     },
     clip: part('.part.sidebar'),
   },

@@ -26,16 +26,6 @@ after(async () => {
   await session?.stop();
 });
 
-/** Shows the side bar, or hides it. */
-async function sideBar(wanted: boolean): Promise<void> {
-  const bar = workbench.page.locator('.part.sidebar');
-  await until('the side bar is as wanted', async () => {
-    if ((await bar.isVisible()) === wanted) return true;
-    await workbench.page.keyboard.press('Control+B');
-    return false;
-  });
-}
-
 test('the form says at once what is missing, and forecasts once it is there', async () => {
   await form.open();
   await until('the dataset is asked for', async () => /Choose a preference file/.test(await form.text('dataset')));
@@ -138,7 +128,7 @@ test('settings are found by name, label and help, with keys alone', async () => 
 test('start and forecast stay in view, however small the window and wherever it is scrolled', async () => {
   for (const [width, height] of [[1440, 900], [900, 600], [600, 600]] as const) {
     await workbench.page.setViewportSize({ width, height });
-    await sideBar(width > 1000);
+    await workbench.sideBar(width > 1000);
     const frame = await form.frame();
     for (const end of [0, 1]) {
       await frame.evaluate((down) => window.scrollTo(0, down * document.documentElement.scrollHeight), end);
@@ -154,10 +144,11 @@ test('start and forecast stay in view, however small the window and wherever it 
     await workbench.screenshot(`launch-${width}`);
   }
   await workbench.page.setViewportSize({ width: 1440, height: 900 });
-  await sideBar(true);
+  await workbench.sideBar(true);
   await form.type('training.learning_rate', '1e-4');
   await form.type('plan.epochs', '2');
-  await form.figures();
+  // What was known before stays, dimmed, until it is known anew.
+  await until('the forecast follows', async () => (await form.figures())['Steps'] === '30');
 });
 
 test('the form in every theme, for screen readers, and confined', async () => {

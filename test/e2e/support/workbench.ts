@@ -71,6 +71,17 @@ export class Workbench {
     await this.pick(title);
   }
 
+  /** Shows the side bar, or hides it. */
+  async sideBar(wanted: boolean): Promise<void> {
+    const bar = this.page.locator('.part.sidebar');
+    await until('the side bar is as wanted', async () => {
+      if ((await bar.isVisible()) === wanted) return true;
+      // A page that has the keys hands them on in its own time; pressed again too early, the bar would be back.
+      await this.page.keyboard.press('Control+B');
+      return bar.waitFor({ state: wanted ? 'visible' : 'hidden', timeout: 5000 }).then(() => true, () => false);
+    });
+  }
+
   /** Chooses the entry of the open list whose label contains `label`. */
   async pick(label: string): Promise<void> {
     await this.#row(label).click();
