@@ -3,11 +3,10 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { earlierPaces, type EarlierPace, type ForecastMeans, type PlanForecast, type PlanForecastRequest } from '../../core/forecast/index.js';
+import { earlierPaces, type EarlierPace, type ForecastMeans } from '../../core/forecast/index.js';
 import { type ConfigFile, resolveConfig } from '../../core/config-file/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare.js';
-import { prepareRunInWorker } from '../../core/prepare-in-worker.js';
 import {
   type BackendInfo,
   checkDiskSpace,
@@ -18,7 +17,7 @@ import {
   runnerBackends,
   RUNS_FOLDER,
 } from '../../core/run/index.js';
-import { runInWorker } from '../../core/worker-task.js';
+import { runTask } from '../../core/tasks.js';
 import { formatRatio, plural } from '../../format.js';
 import { readLaunchState } from '../../protocol/launch.js';
 import { cacheLimitSetting } from '../cache.js';
@@ -151,7 +150,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     await checkDiskSpace(runsFolder, model.parameters, training);
     await Promise.all([this.#datasets.add(first), this.#models.add(model.folder)]);
     const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
-    const prepared = await withPlanProgress(first, (work) => prepareRunInWorker(request, work));
+    const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
     tellOfSkipped(prepared.summary, first);
@@ -186,7 +185,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
     return {
       plan: (request, work) =>
-        runInWorker<PlanForecastRequest, PlanForecast>('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
+        runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
       backends: () => this.backends(),
       paces,
       mayAskRunner: () => vscode.workspace.isTrusted,

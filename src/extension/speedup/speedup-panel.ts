@@ -12,11 +12,10 @@ import {
   saveSpeedup,
   speedupRecord,
   type SpeedupRequest,
-  type SpeedupResult,
   SPEEDUPS_FOLDER,
   type StoredSpeedup,
 } from '../../core/speedup/index.js';
-import { runInWorker } from '../../core/worker-task.js';
+import { runTask } from '../../core/tasks.js';
 import { sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import {
@@ -243,7 +242,7 @@ export class SpeedupPanel implements vscode.Disposable {
         runner: options.runner,
         program: await locateRunner(),
       };
-      const result = await runInWorker<SpeedupRequest, SpeedupResult>('speedup', request, {
+      const result = await runTask('speedup', request, {
         signal: abort.signal,
         onProgress: (progress) => {
           if (progress.phase === 'measure') begun ??= Date.now();

@@ -4,9 +4,9 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { DEFAULT_RUNNER, locateRunner, readRun, type RunConfig, type RunnerOptions } from '../../core/run/index.js';
-import type { Completion, TryRequest } from '../../core/sample/index.js';
+import type { TryRequest } from '../../core/sample/index.js';
 import { sampledModels, type SampledModels } from '../../core/sample/models.js';
-import { runInWorker } from '../../core/worker-task.js';
+import { runTask } from '../../core/tasks.js';
 import { sentence } from '../../format.js';
 import { readTryMessage, type Tried, type TryHostMessage, type TryMessage, type TrySettings, type TryText } from '../../protocol/try.js';
 import { reach } from '../milestones.js';
@@ -139,7 +139,7 @@ export class TryPanel implements vscode.Disposable {
     const sampling = { max_new_tokens: maxTokens, temperature, top_p: topP, seed };
     const request: TryRequest = { folder: this.folder, which, prompt, plain, sampling, options: deviceOf(config), runner: await locateRunner() };
     const begun = performance.now();
-    const completion = await runInWorker<TryRequest, Completion | null>('sample', request, { signal });
+    const completion = await runTask('sample', request, { signal });
     return completion === null ? null : { ...completion, seconds: (performance.now() - begun) / 1000 };
   }
 
