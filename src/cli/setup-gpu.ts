@@ -39,7 +39,7 @@ async function setupGpuCommand(options: Options): Promise<void> {
   }
   const state = await gpuState();
   if (state.kind === 'ready') return console.log(`the GPU is ready: ${state.devices.join(', ')}`);
-  if (state.kind === 'cpu-only') throw new WishboneError('this Wishbone has no CUDA in it', 'its native runner', 'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it');
+  if (state.kind === 'cpu-only') throw new WishboneError('this build of Wishbone has no CUDA support', 'its native runner', 'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it');
   if (state.kind === 'driver') throw driverError(state.problem);
   if (options.check) throw new WishboneError(state.problem, folder, 'fetch it: wishbone setup-gpu');
   await fetchAndCheck(folder, options);
