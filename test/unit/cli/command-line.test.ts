@@ -107,7 +107,7 @@ test('plan --json prints one object and writes a plan that agrees', async (t) =>
   const refused = await wishbone('plan', 'pairs.jsonl', '--model', model, '--out', 'pairs.jsonl');
   assert.equal(refused.code, 5);
   oneError(refused.stderr);
-  assert.match(refused.stderr, /no plan/);
+  assert.match(refused.stderr, /not a plan/);
 });
 
 test('errors are three lines and have their exit codes', async (t) => {
