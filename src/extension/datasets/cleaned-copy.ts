@@ -6,10 +6,10 @@ import { checkSeverities, type CheckName, type DatasetCheck, rowsOf } from '../.
 import type { WorkOptions } from '../../core/progress.js';
 import { runTask } from '../../core/tasks.js';
 import { formatCount, plural, sentence } from '../../format.js';
-import { givenPath } from '../given-path.js';
-import { mayBeDataset } from '../launch/candidates.js';
-import { pickDataset } from '../launch/pick-dataset.js';
-import { RecentPaths } from '../launch/recent.js';
+import { givenPath } from '../paths/given-path.js';
+import { mayBeDataset } from '../paths/candidates.js';
+import { pickDataset } from '../paths/pick-dataset.js';
+import { RecentPaths } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */

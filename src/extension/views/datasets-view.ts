@@ -7,9 +7,9 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks.js';
-import { datasetForm, mayBeDataset } from '../launch/candidates.js';
+import { datasetForm, mayBeDataset } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
-import { placeOf } from '../launch/pick-dataset.js';
+import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
 import { datasetDescription, datasetFacts } from './dataset-text.js';
 
