@@ -2,11 +2,11 @@ import '../ui/base.css';
 import '../ui/form.css';
 import './launch.css';
 
-import { type LaunchMessage, readLaunchHostMessage } from '../../src/protocol/launch.js';
+import { type LaunchPageMessage, readLaunchHostMessage } from '../../src/protocol/launch.js';
 import { registerControls } from '../ui/controls.js';
 import { LaunchView } from './view.js';
 
-declare function acquireVsCodeApi(): { postMessage(message: LaunchMessage): void; setState(state: unknown): void };
+declare function acquireVsCodeApi(): { postMessage(message: LaunchPageMessage): void; setState(state: unknown): void };
 
 const host = acquireVsCodeApi();
 

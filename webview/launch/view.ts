@@ -1,4 +1,4 @@
-import type { ForecastView, FormSpec, FormState, LaunchMessage, SectionSpec } from '../../src/protocol/launch.js';
+import type { ForecastView, FormSpec, FormState, LaunchPageMessage, SectionSpec } from '../../src/protocol/launch.js';
 import { createButton, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
@@ -52,7 +52,7 @@ export class LaunchView {
 
   constructor(
     readonly root: HTMLElement,
-    readonly post: (message: LaunchMessage) => void,
+    readonly post: (message: LaunchPageMessage) => void,
   ) {
     this.#start.setAttribute('aria-describedby', 'reason');
     root.addEventListener('keydown', (event) => {

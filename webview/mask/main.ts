@@ -2,13 +2,13 @@ import '../ui/base.css';
 import '../plan/plan.css';
 import './mask.css';
 
-import { type MaskPanelMessage, readMaskHostMessage } from '../../src/protocol/mask.js';
+import { type MaskPageMessage, readMaskHostMessage } from '../../src/protocol/mask.js';
 import { registerControls } from '../ui/controls.js';
 import { connectHost } from '../ui/host.js';
 import { MaskView } from './view.js';
 
 registerControls();
-const host = connectHost<MaskPanelMessage, NonNullable<ReturnType<typeof readMaskHostMessage>>>(
+const host = connectHost<MaskPageMessage, NonNullable<ReturnType<typeof readMaskHostMessage>>>(
   readMaskHostMessage,
   (message) => view.receive(message),
 );

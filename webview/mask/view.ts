@@ -1,6 +1,6 @@
 import { explain, tileAt } from '../../src/core/mask/index.js';
 import { formatCount } from '../../src/format.js';
-import type { BinMessage, MaskHostMessage, MaskPanelMessage } from '../../src/protocol/mask.js';
+import type { BinMessage, MaskHostMessage, MaskPageMessage } from '../../src/protocol/mask.js';
 import { type PlanHeader, PLAN_SIDES, type PlanSide } from '../../src/protocol/plan.js';
 import { planFacts } from '../plan/facts.js';
 import { FigureTable, SIDE_TITLES } from '../plan/figures.js';
@@ -25,7 +25,7 @@ const REST_MILLISECONDS = 60;
 
 /** The mask inspector's page. */
 export class MaskView {
-  readonly #host: Host<MaskPanelMessage>;
+  readonly #host: Host<MaskPageMessage>;
   readonly #states: PlanStates;
   readonly #notice: PlanNotice;
   readonly #content = element('div', { class: 'content', hidden: '' });
@@ -47,7 +47,7 @@ export class MaskView {
   #asked: { readonly side: PlanSide; readonly row: number } | undefined;
   #rest: number | undefined;
 
-  constructor(root: HTMLElement, host: Host<MaskPanelMessage>) {
+  constructor(root: HTMLElement, host: Host<MaskPageMessage>) {
     this.#host = host;
     this.#states = new PlanStates((type) => host.post({ type }));
     this.#notice = new PlanNotice((type) => host.post({ type }));

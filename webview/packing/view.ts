@@ -1,4 +1,4 @@
-import type { OverviewMessage, PackingHostMessage, PackingPanelMessage } from '../../src/protocol/packing.js';
+import type { OverviewMessage, PackingHostMessage, PackingPageMessage } from '../../src/protocol/packing.js';
 import type { PlanHeader, PlanSide } from '../../src/protocol/plan.js';
 import { planFacts } from '../plan/facts.js';
 import { FigureTable } from '../plan/figures.js';
@@ -30,7 +30,7 @@ const TOP_DOWN: readonly PlanSide[] = ['naive', 'shared'];
 
 /** The packing view's page. */
 export class PackingView {
-  readonly #host: Host<PackingPanelMessage>;
+  readonly #host: Host<PackingPageMessage>;
   readonly #states: PlanStates;
   readonly #notice: PlanNotice;
   readonly #content = element('div', { class: 'content', hidden: '' });
@@ -47,7 +47,7 @@ export class PackingView {
   #overview: OverviewMessage | undefined;
   #segments: BinSegments | undefined;
 
-  constructor(root: HTMLElement, host: Host<PackingPanelMessage>) {
+  constructor(root: HTMLElement, host: Host<PackingPageMessage>) {
     this.#host = host;
     this.#states = new PlanStates((type) => host.post({ type }));
     this.#notice = new PlanNotice((type) => host.post({ type }));

@@ -1,11 +1,11 @@
 import '../ui/base.css';
 import './run.css';
 
-import { type PanelMessage, readHostMessage } from '../../src/protocol/run.js';
+import { type RunPageMessage, readRunHostMessage } from '../../src/protocol/run.js';
 import { registerControls } from '../ui/controls.js';
 import { RunView } from './view.js';
 
-declare function acquireVsCodeApi(): { postMessage(message: PanelMessage): void; setState(state: unknown): void };
+declare function acquireVsCodeApi(): { postMessage(message: RunPageMessage): void; setState(state: unknown): void };
 
 const host = acquireVsCodeApi();
 
@@ -13,7 +13,7 @@ registerControls();
 const view = new RunView(document.getElementById('run')!, (message) => host.postMessage(message));
 
 window.addEventListener('message', ({ data }) => {
-  const message = readHostMessage(data);
+  const message = readRunHostMessage(data);
   switch (message?.type) {
     case 'runs':
       view.setRuns(message);

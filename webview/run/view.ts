@@ -1,4 +1,4 @@
-import type { HostMessage, PanelMessage, PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
+import type { RunHostMessage, RunPageMessage, RunPageRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
@@ -17,7 +17,7 @@ import { Settings } from './settings.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
 
-type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
+type Message<T extends RunHostMessage['type']> = Extract<RunHostMessage, { type: T }>;
 
 /** What the page knows of one run. */
 interface Run {
@@ -47,8 +47,8 @@ const GESTURES = 'Drag to zoom, Shift-drag to pan, double-click to show everythi
 /** The run panel's page. Holds what it was told last and draws at most once a frame. */
 export class RunView {
   readonly #root: HTMLElement;
-  readonly #post: (message: PanelMessage) => void;
-  readonly #ask: (request: PanelRequest) => void;
+  readonly #post: (message: RunPageMessage) => void;
+  readonly #ask: (request: RunPageRequest) => void;
   #runs: Run[] = [];
   #differences: Message<'runs'>['differences'] = [];
   #missing: readonly string[] = [];
@@ -62,7 +62,7 @@ export class RunView {
   /** Whose page it is: another run gets a new one. */
   #folder = '';
 
-  constructor(root: HTMLElement, post: (message: PanelMessage) => void) {
+  constructor(root: HTMLElement, post: (message: RunPageMessage) => void) {
     this.#root = root;
     this.#post = post;
     this.#ask = (type) => post({ type });

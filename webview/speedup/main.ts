@@ -2,11 +2,11 @@ import '../ui/base.css';
 import '../ui/form.css';
 import './speedup.css';
 
-import { readSpeedupHostMessage, type SpeedupMessage } from '../../src/protocol/speedup.js';
+import { readSpeedupHostMessage, type SpeedupPageMessage } from '../../src/protocol/speedup.js';
 import { registerControls } from '../ui/controls.js';
 import { SpeedupView } from './view.js';
 
-declare function acquireVsCodeApi(): { postMessage(message: SpeedupMessage): void; setState(state: unknown): void };
+declare function acquireVsCodeApi(): { postMessage(message: SpeedupPageMessage): void; setState(state: unknown): void };
 
 const host = acquireVsCodeApi();
 

@@ -1,6 +1,6 @@
 import { formatCount, formatDuration, formatPercent, formatRatio } from '../../src/format.js';
 import type { FieldSpec } from '../../src/protocol/form.js';
-import type { Measurement, PredictionView, SpeedupMessage, SpeedupState } from '../../src/protocol/speedup.js';
+import type { Measurement, PredictionView, SpeedupPageMessage, SpeedupState } from '../../src/protocol/speedup.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
@@ -32,7 +32,7 @@ export class SpeedupView {
 
   constructor(
     readonly root: HTMLElement,
-    readonly post: (message: SpeedupMessage) => void,
+    readonly post: (message: SpeedupPageMessage) => void,
     readonly keep: (values: Values) => void,
   ) {
     this.#measure.setAttribute('aria-describedby', 'reason');

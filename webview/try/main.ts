@@ -2,12 +2,12 @@ import '../ui/base.css';
 import '../ui/form.css';
 import './try.css';
 
-import { readTryHostMessage, readTryPageState, type TryMessage } from '../../src/protocol/try.js';
+import { readTryHostMessage, readTryPageState, type TryPageMessage } from '../../src/protocol/try.js';
 import { registerControls } from '../ui/controls.js';
 import { TryView } from './view.js';
 
 declare function acquireVsCodeApi(): {
-  postMessage(message: TryMessage): void;
+  postMessage(message: TryPageMessage): void;
   setState(state: unknown): void;
   getState(): unknown;
 };

@@ -1,6 +1,6 @@
 import {
   DEFAULT_TRY_SETTINGS,
-  type TryMessage,
+  type TryPageMessage,
   type TryPageState,
   type TrySettings,
   type TryState,
@@ -54,7 +54,7 @@ export class TryView {
   constructor(
     root: HTMLElement,
     kept: TryPageState | undefined,
-    readonly post: (message: TryMessage) => void,
+    readonly post: (message: TryPageMessage) => void,
     readonly keep: (state: TryPageState) => void,
   ) {
     this.#folder = kept?.folder ?? '';
