@@ -18,3 +18,13 @@ export class RecentPaths {
     await this.memento.update(this.key, [path, ...this.all.filter((other) => other !== path)].slice(0, MOST));
   }
 }
+
+/** Preference files used last in this workspace. */
+export function recentDatasets({ workspaceState }: Pick<vscode.ExtensionContext, 'workspaceState'>): RecentPaths {
+  return new RecentPaths(workspaceState, 'recentDatasets');
+}
+
+/** Model folders used last in any workspace. */
+export function recentModels({ globalState }: Pick<vscode.ExtensionContext, 'globalState'>): RecentPaths {
+  return new RecentPaths(globalState, 'recentModels');
+}

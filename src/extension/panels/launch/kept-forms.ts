@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 
 import { isTextMap } from '../../../protocol/form.js';
 import { isObject, isText } from '../../../protocol/values.js';
-import type { FormStart } from './launch-panel.js';
+import type { Followed } from '../../draft/following.js';
 
 const KEY = 'launchForms';
 /** Forms that VS Code did not bring back after all are forgotten behind so many newer ones. */
@@ -16,14 +16,14 @@ export class KeptForms {
   constructor(readonly memento: vscode.Memento) {}
 
   /** What was typed into a form, or undefined when that is not known. */
-  get(id: string): FormStart | undefined {
+  get(id: string): Followed | undefined {
     const kept = this.#all.get(id);
     if (!isObject(kept)) return undefined;
     const { values, preset, own } = kept;
     return isTextMap(values) && isText(preset) ? { values, preset, own: isObject(own) ? { rate: own['rate'] !== false, preset: own['preset'] !== false } : { rate: true, preset: true } } : undefined;
   }
 
-  async keep(id: string, { values, preset, own }: FormStart): Promise<void> {
+  async keep(id: string, { values, preset, own }: Followed): Promise<void> {
     const all = this.#all;
     all.delete(id);
     await this.#write([...all, [id, { values, preset, own }] as const].slice(-MOST));

@@ -12,7 +12,7 @@ import { givenPath } from '../../paths/given-path.js';
 import { pickDataset } from '../../paths/pick-dataset.js';
 import { type Choice, pickFrom, type Picked, separator } from '../../paths/pick-list.js';
 import { pickModel } from '../../paths/pick-model.js';
-import { RecentPaths } from '../../paths/recent.js';
+import { recentDatasets, recentModels, type RecentPaths } from '../../paths/recent.js';
 import type { Problems } from '../../problems.js';
 import { listingText } from '../../run-text.js';
 import type { RunStore } from '../../runs/run-store.js';
@@ -39,8 +39,8 @@ export class PlanChooser {
     readonly store: RunStore,
     readonly problems: Problems,
   ) {
-    this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
-    this.#models = new RecentPaths(context.globalState, 'recentModels');
+    this.#datasets = recentDatasets(context);
+    this.#models = recentModels(context);
   }
 
   /**

@@ -1,0 +1,17 @@
+import * as vscode from 'vscode';
+
+import { earlierPaces, type ForecastMeans } from '../../core/forecast/index.js';
+import { runTask } from '../../core/tasks.js';
+import { cacheLimitSetting } from '../cache.js';
+import type { Runner } from '../runner/runner.js';
+import type { RunStore } from '../runs/run-store.js';
+
+/** How this window forecasts: plans in a thread, paces of earlier runs, and the runner where it may be asked. */
+export function forecastMeans(runner: Runner, store: RunStore): ForecastMeans {
+  return {
+    plan: (request, work) => runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
+    backends: () => runner.backends(),
+    paces: () => earlierPaces(store.runsFolders),
+    mayAskRunner: () => vscode.workspace.isTrusted,
+  };
+}
