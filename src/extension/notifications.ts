@@ -113,7 +113,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
       );
     default:
       return vscode.window.showErrorMessage(
-        `${name} crashed: ${run.crash?.exit ?? 'the runner is gone'}.`,
+        `${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`,
         OPEN,
         LOG,
         RESUME,

@@ -23,7 +23,7 @@ async function pickRun(store: RunStore): Promise<string | undefined> {
   const items = listAll(store).then((runs): RunItem[] =>
     runs.length > 0
       ? runs.map((run) => ({ ...listingText(run), run }))
-      : [{ label: LAUNCH, detail: 'There is no run in this workspace yet.', run: undefined }],
+      : [{ label: LAUNCH, detail: 'No runs in this workspace yet.', run: undefined }],
   );
   const picked = await vscode.window.showQuickPick(items, {
     title: 'Open Run',

@@ -37,12 +37,12 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);
   const name = path.basename(file);
   if (kinds.length === 0) {
-    void vscode.window.showInformationMessage(`${name}: the checks have found nothing in any of its ${plural(found.rows, 'row')}.`);
+    void vscode.window.showInformationMessage(`${name}: no problems found in ${plural(found.rows, 'row')}.`);
     return;
   }
   const picked = await vscode.window.showQuickPick(kinds, {
-    title: `Rows to Leave out of a Copy of ${name}`,
-    placeHolder: 'The rows go into a file beside the copy; the file itself stays as it is',
+    title: `Rows to Leave Out of a Copy of ${name}`,
+    placeHolder: 'These rows go to a separate file next to the copy; the original is not changed',
     canPickMany: true,
     matchOnDescription: true,
   });
@@ -53,7 +53,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   if (made === undefined) return;
   const [open, launch] = ['Open Copy', 'Launch Run…'];
   const choice = await vscode.window.showInformationMessage(
-    `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the ${formatCount(made.dropped)} others are in ${path.basename(made.rejected)}.`,
+    `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the other ${formatCount(made.dropped)} are in ${path.basename(made.rejected)}.`,
     ...[open, launch],
   );
   if (choice === open) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(made.copy));

@@ -51,7 +51,7 @@ export function fitted(texts: Values, model: FollowedModel | undefined): Values 
 /** Why the learning rate is what it is, while it follows the model. */
 export function rateNote({ values, preset, own }: Followed, model: FollowedModel | undefined): string | undefined {
   if (model === undefined || own.rate || presetById(preset)?.rateFactor === undefined) return undefined;
-  return `The highest, reached after warm-up; ${rateReason(model.parameters, rateOptions(values))}`;
+  return `Peak rate, reached after warm-up; ${rateReason(model.parameters, rateOptions(values))}`;
 }
 
 /** What to be warned of; undefined when the rate is usual, or none that could be judged. */

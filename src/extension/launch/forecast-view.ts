@@ -39,7 +39,7 @@ function failureView({ error, without }: Extract<ForecastState, { kind: 'failed'
     };
   }
   const what = error instanceof Error ? error.message : String(error);
-  return { kind: 'failed', what: `Wishbone met a fault of its own: ${what}`, where: '', advice: '', opens: false, actions: [] };
+  return { kind: 'failed', what: `Internal error in Wishbone: ${what}`, where: '', advice: '', opens: false, actions: [] };
 }
 
 function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
@@ -57,13 +57,13 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
       'Tokens',
       formatCount(summary.planTokens),
       summary.sharing === 'none'
-        ? 'every response with its own prompt'
+        ? 'every response has its own prompt'
         : `${formatCount(summary.naiveTokens)} without sharing: ${formatRatio(summary.tokenRatio)}`,
     ),
     figure(
       'Predicted speedup',
       formatRatio(speedup.packed),
-      `over naive pairing, ${formatRatio(speedup.unpacked)} over unpacked pairs; on ${/^NVIDIA/.test(speedup.device) ? 'an' : 'a'} ${speedup.device}`,
+      `vs. naive pairing, ${formatRatio(speedup.unpacked)} vs. unpacked pairs; on ${/^NVIDIA/.test(speedup.device) ? 'an' : 'a'} ${speedup.device}`,
     ),
     figure(
       'Slowest bin',
@@ -72,27 +72,27 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
     ),
     memoryFigure(memory, trusted),
     time === undefined
-      ? figure('Time', 'not known yet', 'known once a run or a measurement was made on this machine')
+      ? figure('Time', 'not known yet', 'known after the first run or measurement on this machine')
       : figure('Time', `about ${formatDuration(time.seconds)}`, time.source),
   ];
 }
 
 function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {
   const parts = [
-    ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} times`] : []),
-    ...(summary.leftOutRows > 0 ? [`${plural(summary.leftOutRows, 'row')} left out: unreadable`] : []),
-    ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} left out: too long`] : []),
-    ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} cut off`] : []),
-    ...(summary.droppedByMargin > 0 ? [`${formatCount(summary.droppedByMargin)} without a margin`] : []),
-    ...(evalPairs === undefined ? [] : [`${formatCount(evalPairs)} to evaluate on`]),
+    ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} epochs`] : []),
+    ...(summary.leftOutRows > 0 ? [`${plural(summary.leftOutRows, 'unreadable row')} left out`] : []),
+    ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} too long, left out`] : []),
+    ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} truncated`] : []),
+    ...(summary.droppedByMargin > 0 ? [`${formatCount(summary.droppedByMargin)} below the minimum margin`] : []),
+    ...(evalPairs === undefined ? [] : [`${formatCount(evalPairs)} for evaluation`]),
   ];
-  return parts.length === 0 ? 'all of the dataset' : parts.join(', ');
+  return parts.length === 0 ? 'the whole dataset' : parts.join(', ');
 }
 
 function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure {
   const label = 'Peak memory';
   if (memory === undefined) {
-    const detail = trusted ? 'the runner is asked' : 'known once the workspace is trusted';
+    const detail = trusted ? 'asking the runner' : 'needs a trusted workspace';
     return { label, value: trusted ? '…' : 'not known', detail, tone: 'plain' };
   }
   if (memory instanceof WishboneError) {
@@ -100,7 +100,7 @@ function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure 
   }
   const value = formatBytes(memory.bytes);
   if (memory.fits === false) {
-    return { label, value, detail: `does not fit into ${formatBytes(memory.deviceBytes)}. ${memory.advice ?? ''}`, tone: 'bad' };
+    return { label, value, detail: `does not fit in ${formatBytes(memory.deviceBytes)}. ${memory.advice ?? ''}`, tone: 'bad' };
   }
   const where = memory.deviceBytes === undefined ? 'on the CPU' : `of ${formatBytes(memory.deviceBytes)} on the GPU`;
   const parts = `weights ${formatBytes(memory.weights)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`;

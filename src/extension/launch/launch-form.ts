@@ -247,15 +247,15 @@ export class LaunchForm implements vscode.Disposable {
   #warnings(problems: Readonly<Record<string, string>>): Record<string, string> {
     const rate = problems['training.learning_rate'] === undefined ? rateWarning(this.#values, this.#model) : undefined;
     const missed = this.#gpuFault !== '' && this.#values['runner.backend'] !== 'cpu';
-    const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Wishbone: Set Up GPU… fetches it` : undefined;
+    const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Run Wishbone: Set Up GPU…` : undefined;
     return { ...at('training.learning_rate', rate), ...at('runner.backend', gpu) };
   }
 
   #blocked(): string {
-    if (!vscode.workspace.isTrusted) return 'Runs are started only in a trusted workspace.';
-    if (this.launcher.runsFolderFor(this.#paths('dataset')[0] ?? '') === undefined) return 'Runs are kept in the folder that is open. Open one first.';
+    if (!vscode.workspace.isTrusted) return 'Starting a run needs a trusted workspace.';
+    if (this.launcher.runsFolderFor(this.#paths('dataset')[0] ?? '') === undefined) return 'Runs are stored in the open folder. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
-    if (this.#starting) return 'The run is being started.';
+    if (this.#starting) return 'The run is starting.';
     if (this.#forecast.kind === 'failed') return 'The plan cannot be made.';
     return '';
   }
@@ -316,7 +316,7 @@ export class LaunchForm implements vscode.Disposable {
     const { options, problems } = readDraft(this.#values);
     if (options === undefined) {
       const [[field, what] = ['', '']] = Object.entries(problems);
-      throw new WishboneError('a field of the form is wrong, so no config can be made of it', field, what, ExitCode.usage);
+      throw new WishboneError('the form has an invalid field, so it cannot be saved as a config', field, what, ExitCode.usage);
     }
     const { dataset, evalDataset = [], model } = this.#chosen();
     const values = { ...this.#values, dataset: dataset.join('\n'), evalDataset: evalDataset.join('\n'), model };

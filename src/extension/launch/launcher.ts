@@ -273,15 +273,15 @@ function givenPath(argument: unknown): string | undefined {
 
 function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
   if (leftOutRows > 0) {
-    void vscode.window.showWarningMessage(`${path.basename(dataset)}: trained without ${plural(leftOutRows, 'unreadable row')}, ${plural(pairs, 'pair')} in training.`);
+    void vscode.window.showWarningMessage(`${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`);
   }
   if (skipped === 0 && truncated === 0) return;
   const parts = [
-    ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out, because a response does not fit`] : []),
-    ...(truncated > 0 ? [`${plural(truncated, 'pair')} cut off`] : []),
+    ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out because a response does not fit`] : []),
+    ...(truncated > 0 ? [`${plural(truncated, 'pair')} truncated`] : []),
   ];
   void vscode.window.showWarningMessage(
-    `${path.basename(dataset)}: ${parts.join('; ')} at the longest sequence. ` +
-      `${plural(pairs, 'pair')} in training, token ratio ${formatRatio(tokenRatio)}.`,
+    `${path.basename(dataset)}: ${parts.join('; ')} at the maximum length. ` +
+      `Training on ${plural(pairs, 'pair')}, token ratio ${formatRatio(tokenRatio)}.`,
   );
 }

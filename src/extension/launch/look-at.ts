@@ -50,7 +50,7 @@ async function lookAtDataset(names: string): Promise<Looked> {
     const which = names.includes('\n') ? ` (${path.basename(error.where)})` : '';
     return { path: names, problem: `${sentence(error.what)}${which}: ${error.advice}` };
   }
-  if (files.length === 0) return { path: names, problem: 'There is no such file' };
+  if (files.length === 0) return { path: names, problem: 'No such file' };
   const forms = new Set<DatasetForm>();
   for (const [index, file] of files.entries()) {
     const isFile = await vscode.workspace.fs.stat(vscode.Uri.file(file)).then(
@@ -58,7 +58,7 @@ async function lookAtDataset(names: string): Promise<Looked> {
       () => false,
     );
     // Kept with its files: the one that is missing may be saved next.
-    if (!isFile) return { path: names, files, problem: `There is no such file${files.length > 1 ? `: ${path.basename(file)}` : ''}` };
+    if (!isFile) return { path: names, files, problem: `No such file${files.length > 1 ? `: ${path.basename(file)}` : ''}` };
     const form = index < MOST_LOOKED_INTO ? await datasetForm(file) : undefined;
     // A file whose first row is broken may still be one: planning says what is wrong with it, and where.
     if (form !== undefined) forms.add(form);

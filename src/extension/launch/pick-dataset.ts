@@ -34,7 +34,7 @@ type Show = (choices: readonly Choice<string | typeof BROWSE>[]) => void;
 
 async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promise<void> {
   const groups: { label: string; choices: Choice<string | typeof BROWSE>[] }[] = [
-    { label: 'in the editor', choices: [] },
+    { label: 'open in the editor', choices: [] },
     { label: 'used last', choices: [] },
     { label: 'in the workspace', choices: [] },
   ];

@@ -22,7 +22,7 @@ export async function readPlanFacts(folder: string): Promise<PlanFacts> {
     () => true,
     () => false,
   );
-  if (!isThere) return none('The plan is missing from the run’s folder.');
+  if (!isThere) return none('The plan is missing from the run folder.');
   try {
     const { metadata } = await readSafetensorsHeader(file);
     const { version, counts } = JSON.parse(metadata['wishbone'] ?? '') as {
@@ -30,7 +30,7 @@ export async function readPlanFacts(folder: string): Promise<PlanFacts> {
       counts?: { naive_tokens?: unknown; plan_tokens?: unknown };
     };
     if (version !== PLAN_VERSION) {
-      return none(`The plan is of version ${String(version)}; this Wishbone reads version ${PLAN_VERSION}.`);
+      return none(`The plan has version ${String(version)}; this version of Wishbone reads version ${PLAN_VERSION}.`);
     }
     const ratio = Number(counts?.naive_tokens) / Number(counts?.plan_tokens);
     return { tokenRatio: Number.isFinite(ratio) && ratio > 0 ? ratio : null, problem: null };

@@ -241,7 +241,7 @@ export class RunPanel implements vscode.Disposable {
         .map((run) => ({ ...listingText(run), folder: run.folder })),
     );
     if ((await items).length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: there is no other run in this workspace.');
+      void vscode.window.showInformationMessage('Wishbone: there is no other run in this workspace to compare with.');
       return;
     }
     const picked = await vscode.window.showQuickPick(items, {

@@ -120,7 +120,7 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     const folders = readPanelState(state)?.folders;
     const empty = (reason: string): Promise<unknown> => this.#fill(panel, async () => ({ uses: [], missing: [] }), reason);
     if (folders === undefined) {
-      await empty('This panel does not know which run it showed.');
+      await empty('This panel no longer knows which run it was showing.');
       return;
     }
     try {

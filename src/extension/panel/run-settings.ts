@@ -32,12 +32,12 @@ function runRows(folder: string, config: RunConfig): SettingRow[] {
     row('model', model.path),
     // Runs of older versions do not say.
     ...(madeWith === undefined ? [] : [row('Wishbone', madeWith.wishbone)]),
-    ...(madeWith === undefined ? [] : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is in no repository` : gitText(git))]),
+    ...(madeWith === undefined ? [] : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is not in a repository` : gitText(git))]),
   ];
 }
 
 function gitText({ commit, dirty }: { readonly commit: string; readonly dirty: boolean }): string {
-  return `${commit.slice(0, 12)}, ${dirty ? 'with changes that were not committed' : 'no changes'}`;
+  return `${commit.slice(0, 12)}, ${dirty ? 'with uncommitted changes' : 'no uncommitted changes'}`;
 }
 
 function optionRows<T extends object>(values: T, defaults: T, help: Readonly<Record<keyof T, string>>): SettingRow[] {

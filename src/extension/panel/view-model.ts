@@ -117,7 +117,7 @@ function endOf(run: Watched): RunEnd | null {
   if (state === 'crashed')
     return {
       kind: 'crashed',
-      exit: crash?.exit ?? 'it ended without a word',
+      exit: crash?.exit ?? 'it ended without an error message',
       advice: crash?.advice ?? [],
       log: crash?.log ?? [],
     };

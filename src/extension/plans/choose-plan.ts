@@ -69,10 +69,10 @@ export class PlanChooser {
   #pickSource(title: string): Promise<Picked<string | typeof DATASET>> {
     return pickFrom<string | typeof DATASET>({
       title,
-      placeholder: 'The plan of a run, or one that is made for a preference file',
+      placeholder: 'The plan of a run, or a new one for a preference file',
       fill: async (show) => {
         const file: Choice<typeof DATASET>[] = [
-          { label: '$(list-unordered) Preference file…', detail: 'Plans it without starting a run', value: DATASET },
+          { label: '$(list-unordered) Preference file…', detail: 'Plan it without starting a run', value: DATASET },
         ];
         show(file);
         const lists = await Promise.all(this.store.runsFolders.map((folder) => listRuns(folder)));
@@ -89,10 +89,10 @@ export class PlanChooser {
     if (last !== undefined) {
       const picked = await pickFrom<typeof SHOW | typeof OTHER>({
         title,
-        placeholder: `How ${path.basename(dataset)} is planned`,
+        placeholder: `How to plan ${path.basename(dataset)}`,
         fill: (show) =>
           show([
-            { label: '$(history) As last time', description: describe(last), value: SHOW },
+            { label: '$(history) Same as last time', description: describe(last), value: SHOW },
             { label: '$(settings-gear) Another model or other settings…', value: OTHER },
           ]),
       });
@@ -137,7 +137,7 @@ export class PlanChooser {
 }
 
 function describe({ model, plan }: Remembered): string {
-  return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs a step`;
+  return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs per step`;
 }
 
 /** True for a folder that is or was a run; what is wrong with it is for the panel to say. */

@@ -101,7 +101,7 @@ export abstract class PlanPanel implements vscode.Disposable {
     if (this.source === undefined) {
       this.#become({
         kind: 'empty',
-        message: empty('This panel does not know which plan it showed.', 'Choose one.', false),
+        message: empty('This panel no longer knows which plan it was showing.', 'Choose one.', false),
       });
       return;
     }
@@ -131,7 +131,7 @@ export abstract class PlanPanel implements vscode.Disposable {
       return empty(`${sentence(error.what)}: ${error.where}`, `${sentence(error.advice)}.`, true);
     }
     this.context.problems.log(error);
-    return empty('Wishbone met a fault of its own. Its output channel says more.', '', true);
+    return empty('Internal error in Wishbone. See the Wishbone output channel.', '', true);
   }
 
   #become(state: State): void {
@@ -156,14 +156,14 @@ export abstract class PlanPanel implements vscode.Disposable {
     if (use === undefined || source === undefined) return;
     const send = (text: string, again: boolean): void => this.send<PlanHostMessage>({ type: 'notice', text, again });
     if (source.kind === 'run' && !(await exists(source.folder))) {
-      send(`The run's folder is gone: ${source.folder}. What is shown was read before.`, false);
+      send(`The run folder no longer exists: ${source.folder}. This view shows what was read before.`, false);
       return;
     }
     const state = await use.inspector.ask('datasetState', null);
     const name = path.basename(use.info.dataset);
     if (state === 'same') send('', false);
-    else if (state === 'missing') send(`${name} is gone; its rows cannot be opened.`, false);
-    else if (source.kind === 'run') send(`${name} has changed since the run was planned; rows may be others now.`, false);
+    else if (state === 'missing') send(`${name} no longer exists; its rows cannot be opened.`, false);
+    else if (source.kind === 'run') send(`${name} has changed since the run was planned; row numbers may not match.`, false);
     else send(`${name} has changed since this plan was made.`, true);
   }
 

@@ -51,7 +51,7 @@ function provenanceOf(record: StoredSpeedup['record']): string {
     `Wishbone, ${measured.slice(0, 10)}`,
     threads > 1 ? `${device}, ${threads} threads` : device,
     `${path.basename(record.model.path)} (${formatCount(record.model.parameters)} parameters)`,
-    `${path.basename(record.dataset.path)}: ${plural(pairs, 'pair')}, ${plural(steps, 'step')}, ${plural(rounds.length, 'round')} interleaved`,
-    `sharing ${plan.sharing}, capacity ${formatOption(plan.capacity)}, ${plan.batch_size} pairs a step, at most ${plan.max_length} tokens`,
+    `${path.basename(record.dataset.path)}: ${plural(pairs, 'pair')}, ${plural(steps, 'step')}, ${plural(rounds.length, 'interleaved round')}`,
+    `sharing ${plan.sharing}, capacity ${formatOption(plan.capacity)}, ${plan.batch_size} pairs per step, at most ${plan.max_length} tokens`,
   ].join(' · ');
 }

@@ -42,8 +42,8 @@ import { measurementOf } from './measurement.js';
 const FIELDS = ['dataset', 'model', 'plan.sharing', 'pairs', 'rounds', 'runner.backend'];
 const MORE = ['plan.capacity', 'plan.batch_size', 'plan.max_length', 'plan.seed', 'plan.format', 'runner.threads', 'runner.device'];
 const OWN: readonly FieldSpec[] = [
-  { id: 'pairs', label: 'Pairs', help: 'Of the dataset, from its first; empty: all', kind: 'text', choices: [], more: false },
-  { id: 'rounds', label: 'Rounds', help: 'Times every step of both plans is measured', kind: 'number', choices: [], more: false },
+  { id: 'pairs', label: 'Pairs', help: 'How many pairs from the start of the dataset; empty: all', kind: 'text', choices: [], more: false },
+  { id: 'rounds', label: 'Rounds', help: 'How often every step of both plans is measured', kind: 'number', choices: [], more: false },
 ];
 const PATHS = ['dataset', 'model'] as const;
 const MOST_ROUNDS = 1000;
@@ -202,12 +202,12 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   #blocked(problems: Readonly<Record<string, string>>): string {
-    if (!vscode.workspace.isTrusted) return 'Measuring starts the runner: that needs a trusted workspace.';
-    if (this.#folder === undefined) return 'Measurements are kept in the folder that is open. Open one first.';
+    if (!vscode.workspace.isTrusted) return 'Measuring starts the runner, which needs a trusted workspace.';
+    if (this.#folder === undefined) return 'Measurements are stored in the open folder. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
     const count = Object.keys(problems).length;
-    if (count > 0) return count === 1 ? 'One field needs another value.' : `${count} fields need another value.`;
-    if (this.store.active.length > 0) return 'A run is at work on this machine: measured beside it, times would say little.';
+    if (count > 0) return count === 1 ? 'One field needs a different value.' : `${count} fields need a different value.`;
+    if (this.store.active.length > 0) return 'A run is active on this machine; times measured now would mean little.';
     return '';
   }
 
@@ -316,7 +316,7 @@ function predictionView(state: ForecastState): PredictionView {
       if (error instanceof WishboneError) {
         return { kind: 'failed', what: sentence(error.what), where: error.where, advice: `${sentence(error.advice)}.` };
       }
-      return { kind: 'failed', what: `Wishbone met a fault of its own: ${String(error)}`, where: '', advice: '' };
+      return { kind: 'failed', what: `Internal error in Wishbone: ${String(error)}`, where: '', advice: '' };
     }
     case 'done': {
       const { summary, speedup } = state.plan;

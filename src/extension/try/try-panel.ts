@@ -149,7 +149,7 @@ export class TryPanel implements vscode.Disposable {
   }
 
   #blocked(): string {
-    if (!vscode.workspace.isTrusted) return 'Models are tried only in a trusted workspace.';
+    if (!vscode.workspace.isTrusted) return 'Trying a model needs a trusted workspace.';
     return this.#fault;
   }
 

@@ -10,7 +10,7 @@ import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
 
 const state = {
-  problems: { dataset: 'There is no such file' },
+  problems: { dataset: 'No such file' },
   quiet: ['dataset'],
   warnings: {},
   notes: {},

@@ -123,7 +123,7 @@ class EngineThread {
     throw new WishboneError(
       `the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'it does not answer'}`,
       path.dirname(files.memory),
-      'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
+      'close other programs if memory is short; otherwise reinstall the extension (in the sources: node scripts/setup.mjs)',
     );
   }
 
