@@ -520,6 +520,17 @@ void report_failure(EventLog& events, const Error& error) noexcept {
     }
 }
 
+/// What a failed write comes from, where the folder it was to be in is gone.
+Error with_cause(const RunLock& lock, const Error& error) {
+    if (error.code() != ExitCode::cannot_write) return error;
+    try {
+        lock.check();
+    } catch (const Error& cause) {
+        return cause;
+    }
+    return error;
+}
+
 }  // namespace
 
 void run_training(const std::filesystem::path& folder, bool resume) {
@@ -532,9 +543,10 @@ void run_training(const std::filesystem::path& folder, bool resume) {
                         "Give --resume to go on from its newest checkpoint, or start a new run.");
     try {
         TrainingRun(folder, lock, events).carry_out(resume);
-    } catch (const Error& error) {
+    } catch (const Error& first) {
+        const Error error = with_cause(lock, first);
         report_failure(events, error);
-        throw;
+        throw error;
     } catch (const std::bad_alloc&) {
         const Error error(
             ExitCode::out_of_memory, "Not enough memory", folder.string(),
