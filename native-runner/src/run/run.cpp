@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "core/terminal.h"
 #include "core/version.h"
 #include "io/atomic_file.h"
 #include "pretrained/adapter.h"
@@ -55,8 +56,8 @@ class Stopwatch {
 /// A run in progress. The members are in the order in which `carry_out` fills them.
 class TrainingRun {
   public:
-    TrainingRun(std::filesystem::path folder, EventLog& events)
-        : folder_(std::move(folder)), events_(events) {}
+    TrainingRun(std::filesystem::path folder, const RunLock& lock, EventLog& events)
+        : folder_(std::move(folder)), lock_(lock), events_(events) {}
 
     void carry_out(bool resume) {
         const Stopwatch total;
@@ -104,6 +105,7 @@ class TrainingRun {
             config_.backend.threads = backend_->threads();
             Fields run = parse_json(read_text(run_json()), run_json());
             run["runner"]["threads"] = config_.backend.threads;
+            lock_.check();
             write_text(run_json(), run.dump(2) + "\n");
         } else if (const int cores = usable_cores(); config_.backend.threads > cores) {
             std::fprintf(stderr, "warning: the run has %d threads, this machine %d cores: slower here, but the same numbers\n",
@@ -161,6 +163,7 @@ class TrainingRun {
         best_ = state.best;
         saved_ = state.step;
         saved_best_ = best_.step();
+        remove_surplus(*checkpoint_, options());
     }
 
     void open_model() {
@@ -302,6 +305,7 @@ class TrainingRun {
             }
             if (over) return true;
             if (StopSignals::requested()) return stop_at(done);
+            lock_.check();
             do_step(done, ceiling);
         }
     }
@@ -336,6 +340,7 @@ class TrainingRun {
         const bool better = best_.add(done, metric->get<double>(), options());
         fields["best"] = better;
         events_.write("eval", fields);
+        lock_.check();
         tensorboard_->add(fields);
         std::fprintf(stderr, "eval after step %lld  loss %.4f  accuracy %.2f%s\n", static_cast<long long>(done),
                      result->all.mean().loss, result->all.mean().accuracies, better ? "  (best)" : "");
@@ -402,6 +407,7 @@ class TrainingRun {
         if (s < options().sft_steps) fields["stage"] = "sft";
         if (!train_->plan.sources.empty()) fields["sources"] = source_fields(result.sources, train_->plan.sources);
         events_.write("step", fields);
+        lock_.check();
         tensorboard_->add(fields);
         std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n",
                      static_cast<long long>(s + 1), static_cast<long long>(steps()), result.mean.loss,
@@ -409,6 +415,7 @@ class TrainingRun {
     }
 
     void save(std::int64_t step) {
+        lock_.check();
         const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
         const std::string path = write_checkpoint(folder_, state, *backend_, *trainer_, options());
         saved_ = step;
@@ -420,11 +427,13 @@ class TrainingRun {
 
     /// No event: there is nothing to resume from.
     void keep_best(std::int64_t step) {
+        lock_.check();
         const CheckpointState state = {step, events_.next_seq(), train_->sha256, config_.training_text, best_};
         write_best_weights(folder_, state, *backend_, *trainer_, options(), saved_best_);
     }
 
     Fields write_state(std::int64_t done) {
+        lock_.check();
         Fields state = trainer_state(folder_ / "events.jsonl", done, steps(), best_, options());
         write_text(folder_ / "trainer_state.json", state.dump(2) + "\n");
         return state;
@@ -440,6 +449,7 @@ class TrainingRun {
             fields["step"] = *best_.step();
         }
         const bool merge = options().merge_adapter;
+        lock_.check();
         export_trained({config_, model_config_, modules_}, *backend_, trainer_->master(), folder_ / "export",
                        merge ? std::optional(folder_ / "adapter") : std::nullopt);
         const Fields run = parse_json(read_text(run_json()), run_json());
@@ -473,6 +483,7 @@ class TrainingRun {
     std::string run_json() const { return (folder_ / "run.json").string(); }
 
     std::filesystem::path folder_;
+    const RunLock& lock_;
     EventLog& events_;
     RunConfig config_;
     ModelConfig model_config_;
@@ -505,8 +516,19 @@ void report_failure(EventLog& events, const Error& error) noexcept {
                                 {"exitCode", static_cast<int>(error.code())}});
         events.sync();
     } catch (const std::exception& second) {
-        std::fprintf(stderr, "warning: the failure could not be logged: %s\n", second.what());
+        warn(std::string("the failure could not be logged: ") + second.what());
     }
+}
+
+/// What a failed write comes from, where the folder it was to be in is gone.
+Error with_cause(const RunLock& lock, const Error& error) {
+    if (error.code() != ExitCode::cannot_write) return error;
+    try {
+        lock.check();
+    } catch (const Error& cause) {
+        return cause;
+    }
+    return error;
 }
 
 }  // namespace
@@ -520,10 +542,11 @@ void run_training(const std::filesystem::path& folder, bool resume) {
         throw bad_input("This run has begun already", folder.string(),
                         "Give --resume to go on from its newest checkpoint, or start a new run.");
     try {
-        TrainingRun(folder, events).carry_out(resume);
-    } catch (const Error& error) {
+        TrainingRun(folder, lock, events).carry_out(resume);
+    } catch (const Error& first) {
+        const Error error = with_cause(lock, first);
         report_failure(events, error);
-        throw;
+        throw error;
     } catch (const std::bad_alloc&) {
         const Error error(
             ExitCode::out_of_memory, "Not enough memory", folder.string(),
