@@ -85,7 +85,7 @@ export const RUNNER_HELP: Readonly<Record<keyof RunnerOptions, string>> = {
   recompute: 'what of a layer is computed twice to save memory: nothing, its MLP, or all of it',
   deterministic: 'equal runs give equal bits on a GPU too; slower there',
   device: 'number of the GPU to use',
-  cublaslt: 'cuBLASLt library to use; without it the usual places are searched',
+  cublaslt: 'cuBLASLt library to use; without it the usual places are searched. It is code: in run configs it is refused',
 };
 
 /** A line about each loss; docs/methods.md has the formulas. */

@@ -233,7 +233,6 @@ const SECTIONS: readonly Section[] = [
       { id: 'runner.threads', label: 'Threads', help: 'On the CPU; 0: all cores', more: true },
       { id: 'runner.device', label: 'GPU', help: 'Its number, from 0', more: true },
       { id: 'runner.deterministic', label: 'Deterministic', help: 'Equal runs give equal bits on a GPU too; slower there', more: true },
-      { id: 'runner.cublaslt', label: 'cuBLASLt', help: 'Path of the library; empty: the usual places are searched', more: true },
     ],
   },
 ];
