@@ -69,7 +69,8 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     plan,
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
-    runner,
+    // A library is code: a run folder, which may go anywhere, does not name any.
+    runner: { ...runner, cublaslt: '' },
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
