@@ -1,4 +1,5 @@
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { openPlain } from '../../core/files/plain-file.js';
 
 import * as vscode from 'vscode';
 
@@ -173,7 +174,7 @@ export class LargeFiles implements vscode.Disposable {
 }
 
 async function isPreferenceFile(file: string): Promise<boolean> {
-  const handle = await open(file, 'r');
+  const handle = await openPlain(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(headLength), 0, headLength, 0);
     const head = buffer.toString('utf8', 0, bytesRead).replace(/^\ufeff/, '');

@@ -233,7 +233,6 @@ const SECTIONS: readonly Section[] = [
       { id: 'runner.threads', label: 'Threads', help: 'On the CPU; 0: all cores', more: true },
       { id: 'runner.device', label: 'GPU', help: 'Number of the GPU, starting at 0', more: true },
       { id: 'runner.deterministic', label: 'Deterministic', help: 'Make identical runs bit-identical on a GPU too; slower there', more: true },
-      { id: 'runner.cublaslt', label: 'cuBLASLt', help: 'Path of the library; empty: search the usual places', more: true },
     ],
   },
 ];

@@ -1,6 +1,7 @@
-import { access, open } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, constants } from 'node:zlib';
+import { openPlain } from '../../core/files/plain-file.js';
 
 import { Dataset, type DatasetForm } from '../../core/dataset/index.js';
 
@@ -39,7 +40,7 @@ async function mayHoldPairs(file: string): Promise<boolean> {
 
 /** The beginning of a file's text, gunzipped when it is gzip. */
 async function readHead(file: string): Promise<string> {
-  const handle = await open(file, 'r');
+  const handle = await openPlain(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     const head = buffer.subarray(0, bytesRead);
