@@ -37,6 +37,7 @@ export async function startPython(files: EngineFiles, limits: EngineLimits, watc
   const options = {
     indexURL: files.python,
     // Read when it is asked for, and kept nowhere.
+    // biome-ignore lint/suspicious/noThenProperty: Pyodide awaits it
     _loadSnapshot: { then: (done: (memory: Uint8Array) => void) => done(readFileSync(files.memory)) },
     createPyodideModule: limitedModule(create, limits.memory),
     // There are no packages to load. Of this Pyodide's own list only the name of its binary interface is asked for.

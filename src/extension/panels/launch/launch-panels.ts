@@ -1,4 +1,4 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
 import { type ConfigFile, resolveConfig } from '../../../core/config-file/index.js';
 import { DEFAULT_RUNNER, PRESETS, type RunConfig } from '../../../core/run/index.js';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { type PlanSource, readPlanOptions } from '../../../core/inspect/index.js';
