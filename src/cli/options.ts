@@ -6,18 +6,20 @@ import {
   DEFAULT_TRAINING,
   optionChoices,
   optionKind,
-  optionProblem,
-  PATH_OPTIONS,
   type OptionPath,
+  optionProblem,
   type OptionValue,
+  parseTargetModules,
+  PATH_OPTIONS,
+  PLAN_HELP,
   type PlanOptions,
+  presetById,
+  RUNNER_HELP,
   type RunnerOptions,
+  TRAINING_HELP,
   type TrainingOptions,
-} from '../core/run/config.js';
-import { parseTargetModules } from '../core/run/lora-targets.js';
-import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
+} from '../core/options/index.js';
 import { type ConfigFile, DEFAULT_BY_MODEL, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
-import { presetById } from '../core/run/presets.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
 

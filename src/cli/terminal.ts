@@ -1,4 +1,4 @@
-import type { Progress } from '../core/progress.js';
+import type { Progress } from '../core/work/progress.js';
 
 /**
  * Seconds between two lines of progress where there is no terminal: a log should tell that work goes on, and little else.

@@ -2,18 +2,20 @@ import {
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
   DEFAULT_TRAINING,
+  type OptionPath,
   PATH_OPTIONS,
   PLAN_FIELDS,
-  RUNNER_FIELDS,
-  TRAINING_FIELDS,
-  type OptionPath,
+  PLAN_HELP,
   type PlanOptions,
+  PRESETS,
   type Rule,
+  RUNNER_FIELDS,
+  RUNNER_HELP,
   type RunnerOptions,
+  TRAINING_FIELDS,
+  TRAINING_HELP,
   type TrainingOptions,
-} from '../run/config.js';
-import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../run/option-help.js';
-import { PRESETS } from '../run/presets.js';
+} from '../options/index.js';
 
 /** What a run config's file name ends with. */
 export const CONFIG_SUFFIX = '.wishbone.json';

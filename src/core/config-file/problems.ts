@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { nearestName } from '../nearest-name.js';
-import { ruleText, type Rule, valueProblem } from '../run/config.js';
+import { ruleText, type Rule, valueProblem } from '../options/index.js';
 import { isPath, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** Something wrong in a run config. */

@@ -1,16 +1,16 @@
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlain } from '../files/plain-file.js';
-import { checkOptions } from '../run/conflicts.js';
 import {
+  checkOptions,
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
   DEFAULT_TRAINING,
   type PlanOptions,
+  presetById,
   type RunnerOptions,
   type TrainingOptions,
-} from '../run/config.js';
-import { presetById } from '../run/presets.js';
+} from '../options/index.js';
 import { CONFIG_SUFFIX, type Sections, SECTIONS } from './fields.js';
 import { type ConfigProblem, type JudgedConfig, judgeConfig } from './problems.js';
 

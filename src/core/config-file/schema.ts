@@ -1,6 +1,4 @@
-import type { Rule } from '../run/config.js';
-import { LOSS_TYPES, type OptionPath } from '../run/config.js';
-import { LOSS_HELP } from '../run/option-help.js';
+import { LOSS_HELP, LOSS_TYPES, type OptionPath, type Rule } from '../options/index.js';
 import { CONFIG_VERSION, defaultOf, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** A JSON schema, draft 7, with VS Code's additions for hovers and snippets. */

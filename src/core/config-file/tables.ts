@@ -1,4 +1,4 @@
-import { PATH_OPTIONS, type OptionPath, type Rule } from '../run/config.js';
+import { PATH_OPTIONS, type OptionPath, type Rule } from '../options/index.js';
 import { DEFAULT_BY_MODEL, defaultOf, SECTIONS, SYNONYMS } from './fields.js';
 
 /**

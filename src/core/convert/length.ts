@@ -1,4 +1,4 @@
-import { DEFAULT_PLAN, PLAN_FIELDS } from '../run/config.js';
+import { DEFAULT_PLAN, PLAN_FIELDS } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
 const MOST = PLAN_FIELDS.max_length.kind === 'integer' ? PLAN_FIELDS.max_length.max : Infinity;

@@ -1,4 +1,4 @@
-import { TRAINING_FIELDS } from '../run/config.js';
+import { TRAINING_FIELDS } from '../options/index.js';
 import { convertTrlAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertLength } from './length.js';

@@ -1,11 +1,16 @@
 import { binCost, cpu, gpu, stepCost, sumSeconds, stepSeconds, sumSteps, type DeviceSpeed, type Passes, type StepCost } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
-import { Pace } from '../pace.js';
+import { Pace } from '../work/pace.js';
 import { stepCount, writePlan, type Plan } from '../plan/index.js';
-import { preparePlan, type PlanSummary } from '../prepare.js';
-import type { WorkOptions } from '../progress.js';
-import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
-import { WITHOUT_REFERENCE } from '../run/conflicts.js';
+import { preparePlan, type PlanSummary } from '../prepare/index.js';
+import type { WorkOptions } from '../work/progress.js';
+import {
+  type LossType,
+  type PlanOptions,
+  type RunnerOptions,
+  type TrainingOptions,
+  WITHOUT_REFERENCE,
+} from '../options/index.js';
 
 /**
  * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is

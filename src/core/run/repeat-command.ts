@@ -1,4 +1,5 @@
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, type OptionPath, type RunConfig } from './config.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, type OptionPath } from '../options/index.js';
+import type { RunConfig } from './config.js';
 
 /** The defaults that the command names, so that it says the same whatever others would be taken. */
 const PRESET = 'standard';

@@ -1,14 +1,13 @@
+import { type BackendInfo, autoBackend } from '../../core/runner/index.js';
 import {
-  type BackendInfo,
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
   DEFAULT_TRAINING,
-  autoBackend,
   optionChoices,
+  optionHelp,
   optionKind,
   type OptionPath,
-} from '../../core/run/index.js';
-import { optionHelp } from '../../core/run/option-help.js';
+} from '../../core/options/index.js';
 import { sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import type { SectionSpec } from '../../protocol/launch.js';

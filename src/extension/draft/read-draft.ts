@@ -4,20 +4,18 @@ import { WishboneError } from '../../core/errors.js';
 import {
   checkOptions,
   LORA_OPTIONS,
-  WITH_LABEL_SMOOTHING,
-  WITHOUT_REFERENCE,
-} from '../../core/run/conflicts.js';
-import type { LossType } from '../../core/run/config.js';
-import { parseTargetModules } from '../../core/run/lora-targets.js';
-import {
+  type LossType,
   optionChoices,
   optionKind,
   type OptionPath,
   optionProblem,
+  parseTargetModules,
   type PlanOptions,
   type RunnerOptions,
   type TrainingOptions,
-} from '../../core/run/index.js';
+  WITH_LABEL_SMOOTHING,
+  WITHOUT_REFERENCE,
+} from '../../core/options/index.js';
 import { formatOption, sentence } from '../../format.js';
 import { OPTION_PATHS } from './fields.js';
 

@@ -6,7 +6,7 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { configProblems, configSchema, optionTables, parseConfigFile, SECTIONS, TOP_FIELDS } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, PRESETS } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, PRESETS } from '../../../src/core/options/index.js';
 
 const repository = path.resolve(import.meta.dirname, '../../..');
 // Not strict: VS Code's additions are unknown to it.

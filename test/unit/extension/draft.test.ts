@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { DEFAULT_RUNNER, optionProblem, PRESETS } from '../../../src/core/run/index.js';
+import { DEFAULT_RUNNER, optionProblem, PRESETS } from '../../../src/core/options/index.js';
 import { idleFields, optionTexts, parseText, readDraft, resolvePath } from '../../../src/extension/draft/read-draft.js';
 import { formSections, OPTION_PATHS } from '../../../src/extension/draft/fields.js';
 

@@ -1,7 +1,14 @@
 import path from 'node:path';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig, unusedData } from '../../../core/run/index.js';
-import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../../../core/run/option-help.js';
+import {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  PLAN_HELP,
+  RUNNER_HELP,
+  TRAINING_HELP,
+} from '../../../core/options/index.js';
+import { type RunConfig, unusedData } from '../../../core/run/index.js';
 import { formatCount, formatOption, plural } from '../../../format.js';
 import type { SettingRow, SettingsGroup } from '../../../protocol/run.js';
 
