@@ -1,21 +1,12 @@
 import { WishboneError } from '../errors.js';
-import { DEFAULT_TRAINING, type LossType, type PlanOptions, type RunnerOptions, type TrainingOptions } from './options.js';
+import { anyLoss, LOSSES, lossesOf, lossesWith } from './losses.js';
+import type { PlanOptions } from './plan-options.js';
+import type { RunnerOptions } from './runner-options.js';
+import { DEFAULT_TRAINING } from './sections.js';
+import type { ADAPTER_OPTIONS } from './training/adapter.js';
+import type { TrainingOptions } from './training/index.js';
 
-/** Losses that look at the policy alone. */
-export const WITHOUT_REFERENCE: readonly LossType[] = ['sft', 'simpo', 'orpo', 'cpo'];
-export const WITH_LABEL_SMOOTHING: readonly LossType[] = ['exo_pair', 'robust', 'aot', 'aot_unpaired', 'simpo', 'cpo'];
-export const WITH_DIVERGENCE: readonly LossType[] = [
-  'sigmoid',
-  'sigmoid_norm',
-  'hinge',
-  'ipo',
-  'exo_pair',
-  'robust',
-  'discopop',
-  'sft',
-];
-export const WITHOUT_WEIGHTING: readonly LossType[] = ['aot', 'aot_unpaired', 'sft', 'simpo', 'orpo', 'cpo'];
-
+/** What an adapter that training goes on from decides itself. */
 const LORA_SHAPE = [
   'lora_r',
   'lora_alpha',
@@ -23,7 +14,7 @@ const LORA_SHAPE = [
   'lora_target_modules',
   'lora_rank_pattern',
   'lora_alpha_pattern',
-] as const satisfies readonly (keyof TrainingOptions)[];
+] as const satisfies readonly (keyof typeof ADAPTER_OPTIONS)[];
 /** Options that do nothing without `use_peft`. */
 export const LORA_OPTIONS = [...LORA_SHAPE, 'adapter_name_or_path', 'adapter_reference', 'merge_adapter'] as const;
 
@@ -39,8 +30,8 @@ function isDefault(training: TrainingOptions, option: keyof TrainingOptions): bo
  * @throws WishboneError naming the option
  */
 export function checkTraining(training: TrainingOptions, evaluates: boolean): void {
-  const losses = [training.loss_type].flat() as LossType[];
-  const compares = losses.some((loss) => !WITHOUT_REFERENCE.includes(loss));
+  const losses = lossesOf(training.loss_type);
+  const compares = anyLoss(losses, 'reference');
   const refuse = (when: boolean, option: keyof TrainingOptions, what: string, advice: string): void => {
     if (when) throw new WishboneError(what, `training.${option}`, advice);
   };
@@ -51,14 +42,14 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     `there are ${count} weights for ${losses.length} losses`,
     'give one weight a loss, or none: all 1',
   );
-  const stranger = losses.find((loss) => !WITH_DIVERGENCE.includes(loss));
+  const stranger = losses.find((loss) => !LOSSES[loss].divergence);
   refuse(
     training.f_divergence_type !== 'reverse_kl' && stranger !== undefined,
     'f_divergence_type',
     `the loss "${stranger}" has no form for this divergence`,
-    `use "reverse_kl", or only losses of ${WITH_DIVERGENCE.join(', ')}`,
+    `use "reverse_kl", or only losses of ${lossesWith('divergence').join(', ')}`,
   );
-  const unweighted = losses.find((loss) => WITHOUT_WEIGHTING.includes(loss));
+  const unweighted = losses.find((loss) => !LOSSES[loss].weighting);
   refuse(
     training.use_weighting && unweighted !== undefined,
     'use_weighting',
@@ -72,10 +63,10 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     'leave ld_alpha out, or use such a loss, for example sigmoid',
   );
   refuse(
-    training.label_smoothing !== 0 && !losses.some((loss) => WITH_LABEL_SMOOTHING.includes(loss)),
+    training.label_smoothing !== 0 && !anyLoss(losses, 'labelSmoothing'),
     'label_smoothing',
     'none of the losses takes label smoothing',
-    `set it to 0, or use one of ${WITH_LABEL_SMOOTHING.join(', ')}`,
+    `set it to 0, or use one of ${lossesWith('labelSmoothing').join(', ')}`,
   );
   refuse(
     losses.includes('exo_pair') && training.label_smoothing === 0,

@@ -1,38 +1,31 @@
+export { type Option, type Options } from './option.js';
+export { type Rule, ruleText, valueProblem } from './rule.js';
+export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
+export type { LayoutOptions, PlanOptions, Sharing } from './plan-options.js';
+export { EVAL_METRICS, type EvalMetric } from './training/evaluation.js';
+export type { LearningRateSchedule, ParameterGroup, TrainingOptions } from './training/index.js';
+export type { RunnerOptions } from './runner-options.js';
 export {
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
   DEFAULT_TRAINING,
-  EVAL_METRICS,
-  type EvalMetric,
-  type LayoutOptions,
-  type LearningRateSchedule,
-  LOSS_TYPES,
-  type LossType,
+  DEFAULTS,
+  hasFlag,
+  isPathOption,
+  OPTION_PATHS,
   optionChoices,
+  optionHelp,
   optionKind,
   type OptionPath,
   optionProblem,
-  type ParameterGroup,
-  PATH_OPTIONS,
-  PLAN_FIELDS,
-  type PlanOptions,
-  RUNNER_FIELDS,
-  type RunnerOptions,
-  type Sharing,
-  TRAINING_FIELDS,
-  type TrainingOptions,
-} from './options.js';
-export { type OptionValue, type Rule, ruleText, valueProblem } from './rule.js';
-export { LOSS_HELP, optionHelp, PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from './option-help.js';
-export {
-  checkOptions,
-  checkTraining,
-  LORA_OPTIONS,
-  WITH_DIVERGENCE,
-  WITH_LABEL_SMOOTHING,
-  WITHOUT_REFERENCE,
-  WITHOUT_WEIGHTING,
-} from './conflicts.js';
+  optionRow,
+  OPTIONS,
+  type OptionValue,
+  SECTION_RULES,
+  type SectionName,
+} from './sections.js';
+export { checkOptions, checkTraining, LORA_OPTIONS } from './conflicts.js';
 export { type Preset, presetById, PRESETS, suitedPreset } from './presets.js';
 export { learningRateWarning, type RateOptions, rateReason, suitedLearningRate, usualLearningRates, withSuitedRate } from './learning-rate.js';
 export { parseTargetModules } from './lora-targets.js';
+export { ruleTable } from './rule-table.js';

@@ -1,4 +1,5 @@
-import type { LossType, TrainingOptions } from './options.js';
+import { lossesOf, lossRow } from './losses.js';
+import type { TrainingOptions } from './training/index.js';
 
 /** What of the training options decides which learning rate suits. */
 export type RateOptions = Pick<TrainingOptions, 'loss_type' | 'use_peft'>;
@@ -19,18 +20,15 @@ const FULL: readonly { readonly below: number; readonly rate: number }[] = [
 
 /** Of an adapter over all parameters: TRL's examples, Zephyr with QLoRA, and "LoRA Without Regret" agree. */
 const ADAPTER = 10;
-/** Of losses that teach the response itself over preference losses: ORPO's and SFT's recipes beside DPO's. */
-const ORPO = 10;
-const SFT = 20;
 
 /** How far from what suits anybody goes, either way: Llama 3's 1e-5 for 405 billion is 50 times as much. */
 const FARTHEST = 50;
 
 /** The learning rate to begin with. @param parameters of the model, all of them */
 export function suitedLearningRate(parameters: number, { loss_type, use_peft }: RateOptions): number {
-  const losses = [loss_type].flat() as LossType[];
+  // Losses that teach the response itself have higher ones: ORPO's and SFT's recipes beside DPO's.
+  const teaching = Math.min(...lossesOf(loss_type).map((loss) => lossRow(loss)?.rate ?? 1));
   const band = FULL.find(({ below }) => parameters < below) ?? FULL.at(-1)!;
-  const teaching = losses.every((loss) => loss === 'sft') ? SFT : losses.every((loss) => loss === 'orpo' || loss === 'sft') ? ORPO : 1;
   // More than this no recipe has, not even for the smallest.
   return Math.min(1e-3, round(band.rate * (use_peft ? ADAPTER : 1) * teaching));
 }

@@ -1,4 +1,6 @@
-import { DEFAULT_PLAN, DEFAULT_TRAINING, type PlanOptions, type TrainingOptions } from './options.js';
+import type { PlanOptions } from './plan-options.js';
+import { DEFAULT_PLAN, DEFAULT_TRAINING } from './sections.js';
+import type { TrainingOptions } from './training/index.js';
 
 /** A named set of options to begin from. */
 export interface Preset {

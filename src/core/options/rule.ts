@@ -1,9 +1,8 @@
 /**
- * What a value of `run.json` may be. Bounds are inclusive unless `open` names the side that is not. A field with an
- * `absent` value came later than the format: in older files it is missing and means that. An `optional` one may be missing
- * in any.
+ * What a value of a file may be. Bounds are inclusive unless `open` names the side that is not. A field with an `absent`
+ * value came later than the format: in older files it is missing and means that. An `optional` one may be missing in any.
  */
-export type Rule = { readonly absent?: OptionValue | readonly never[] | Readonly<Record<string, never>>; readonly optional?: true } & (
+export type Rule = { readonly absent?: unknown; readonly optional?: true } & (
   | {
       readonly kind: 'number' | 'integer';
       readonly min: number;
@@ -20,8 +19,56 @@ export type Rule = { readonly absent?: OptionValue | readonly never[] | Readonly
   | { readonly kind: 'map'; readonly item: Rule }
 );
 
-/** A value of an option of a run. */
-export type OptionValue = string | number | boolean;
+/** A rule whose values the compiler knows. `value` is never there: it only carries the type. */
+export type RuleOf<V> = Rule & { readonly value?: V };
+export type ValueOf<R> = R extends { readonly value?: infer V } ? V : never;
+
+/** The largest count that a run's files hold. */
+export const MOST = 2 ** 31 - 1;
+
+type Bounds = { readonly min: number; readonly max: number };
+
+/** A whole number between bounds, both included. */
+export const integer = (min: number, max: number = MOST): RuleOf<number> & Bounds => ({ kind: 'integer', min, max });
+
+/** A number between bounds, both included but those that are `open`. */
+export const number = (min: number, max: number, open?: 'min' | 'max' | 'both'): RuleOf<number> & Bounds => ({
+  kind: 'number',
+  min,
+  max,
+  ...(open && { open }),
+});
+
+export const flag: RuleOf<boolean> = { kind: 'flag' };
+
+export const choice = <const C extends string | number>(choices: readonly C[]): RuleOf<C> => ({ kind: 'choice', choices });
+
+/** A text that matches. @param expected what is asked for, to follow "expected" */
+export const text = (pattern?: RegExp, expected?: string): RuleOf<string> => ({
+  kind: 'string',
+  ...(pattern && { pattern }),
+  ...(expected !== undefined && { expected }),
+});
+
+export const absolutePath = text(/^\/[^\0]*$/, 'an absolute path');
+export const pathOrNone = text(/^(\/[^\0]*)?$/, 'an absolute path, or an empty text');
+
+export const list = <V>(item: RuleOf<V>): RuleOf<readonly V[]> => ({ kind: 'list', item });
+
+/** A list, or one item, which stands for a list of it. */
+export const oneOrList = <V>(item: RuleOf<V>): RuleOf<V | readonly V[]> => ({ kind: 'list', item, orItem: true });
+
+export const map = <V>(item: RuleOf<V>): RuleOf<Readonly<Record<string, V>>> => ({ kind: 'map', item });
+
+type OptionalKeys<F> = { [K in keyof F]: F[K] extends { readonly optional: true } ? K : never }[keyof F];
+type ObjectOf<F> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: ValueOf<F[K]> } & {
+  readonly [K in OptionalKeys<F>]?: ValueOf<F[K]>;
+};
+
+export const object = <F extends Readonly<Record<string, Rule>>>(fields: F): RuleOf<ObjectOf<F>> => ({ kind: 'object', fields });
+
+/** The same, for a field that may be missing. */
+export const optional = <R extends Rule>(rule: R): R & { readonly optional: true } => ({ ...rule, optional: true });
 
 /** What is wrong with a value, in words for a person, or undefined when the rule allows it. */
 export function valueProblem(rule: Rule, value: unknown): string | undefined {

@@ -1,14 +1,21 @@
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
+import { type PlanOptions, type RunnerOptions, SECTION_RULES, type TrainingOptions } from '../options/index.js';
 import {
-  type PlanOptions,
-  PLAN_FIELDS,
-  type RunnerOptions,
-  RUNNER_FIELDS,
-  type TrainingOptions,
-  TRAINING_FIELDS,
-} from '../options/index.js';
-import { describe, type Rule, ruleText, valueProblem } from '../options/rule.js';
+  absolutePath,
+  choice,
+  describe,
+  flag,
+  integer,
+  list,
+  number,
+  object,
+  optional,
+  type Rule,
+  ruleText,
+  text,
+  valueProblem,
+} from '../options/rule.js';
 import type { MadeWith } from './provenance.js';
 
 /**
@@ -74,74 +81,48 @@ export interface RunConfig {
   readonly made_with?: MadeWith;
 }
 
-const MAX_INT32 = 2 ** 31 - 1;
+const SHA256 = text(/^[0-9a-f]{64}$/, '64 hexadecimal digits');
+const FORMAT = text(/\S/, 'the name of a dataset format');
+const COUNT = integer(1);
 
-const ABSOLUTE_PATH: Rule = { kind: 'string', pattern: /^\/[^\0]*$/, expected: 'an absolute path' };
-
-const DATASET_FILE_FIELDS: Readonly<Record<keyof DatasetFileReference, Rule>> = {
-  path: ABSOLUTE_PATH,
-  sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
-  format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
-  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
-  weight: { kind: 'number', min: 0, max: 1e6, open: 'min' },
+const DATASET_FILE: Readonly<Record<keyof DatasetFileReference, Rule>> = {
+  path: absolutePath,
+  sha256: SHA256,
+  format: FORMAT,
+  rows: COUNT,
+  weight: number(0, 1e6, 'min'),
 };
 
-const LEFT_OUT_FIELDS: Readonly<Record<keyof LeftOutReference, Rule>> = {
-  path: ABSOLUTE_PATH,
-  rows: { kind: 'integer', min: 1, max: MAX_INT32 },
-  lines: { kind: 'list', item: { kind: 'integer', min: 1, max: MAX_INT32 } },
+const LEFT_OUT: Readonly<Record<keyof LeftOutReference, Rule>> = { path: absolutePath, rows: COUNT, lines: list(COUNT) };
+
+const UNREAD: Readonly<Record<keyof UnreadReference, Rule>> = { path: absolutePath, columns: list(text()) };
+
+const DATASET: Readonly<Record<keyof DatasetReference, Rule>> = {
+  path: absolutePath,
+  sha256: SHA256,
+  format: FORMAT,
+  pairs: COUNT,
+  names: optional(list(absolutePath)),
+  files: optional(list(object(DATASET_FILE))),
+  left_out: optional(list(object(LEFT_OUT))),
+  unread_columns: optional(list(object(UNREAD))),
 };
 
-const UNREAD_FIELDS: Readonly<Record<keyof UnreadReference, Rule>> = {
-  path: ABSOLUTE_PATH,
-  columns: { kind: 'list', item: { kind: 'string' } },
-};
-
-const DATASET = {
-  kind: 'object',
-  fields: {
-    path: ABSOLUTE_PATH,
-    sha256: { kind: 'string', pattern: /^[0-9a-f]{64}$/, expected: '64 hexadecimal digits' },
-    format: { kind: 'string', pattern: /\S/, expected: 'the name of a dataset format' },
-    pairs: { kind: 'integer', min: 1, max: MAX_INT32 },
-    names: { kind: 'list', item: ABSOLUTE_PATH, optional: true },
-    files: { kind: 'list', item: { kind: 'object', fields: DATASET_FILE_FIELDS }, optional: true },
-    left_out: { kind: 'list', item: { kind: 'object', fields: LEFT_OUT_FIELDS }, optional: true },
-    unread_columns: { kind: 'list', item: { kind: 'object', fields: UNREAD_FIELDS }, optional: true },
-  },
-} as const satisfies Rule;
+const GIT = { commit: text(/^[0-9a-f]{40,64}$/, 'the hash of a commit'), dirty: flag };
 
 const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
-  format: { kind: 'choice', choices: ['wishbone-run'] },
-  version: { kind: 'choice', choices: [1] },
-  id: { kind: 'string', pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, expected: 'letters, digits, ".", "_" and "-"' },
-  name: { kind: 'string', pattern: /\S/, expected: 'a name that is not empty' },
-  created: {
-    kind: 'string',
-    pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
-    expected: 'a UTC time like 2026-01-02T15:04:05.000Z',
-  },
-  dataset: DATASET,
-  eval_dataset: { ...DATASET, optional: true },
-  model: { kind: 'object', fields: { path: ABSOLUTE_PATH } },
-  plan: { kind: 'object', fields: PLAN_FIELDS },
-  training: { kind: 'object', fields: TRAINING_FIELDS },
-  runner: { kind: 'object', fields: RUNNER_FIELDS },
-  made_with: {
-    kind: 'object',
-    optional: true,
-    fields: {
-      wishbone: { kind: 'string', pattern: /\S/, expected: 'a version' },
-      git: {
-        kind: 'object',
-        optional: true,
-        fields: {
-          commit: { kind: 'string', pattern: /^[0-9a-f]{40,64}$/, expected: 'the hash of a commit' },
-          dirty: { kind: 'flag' },
-        },
-      },
-    },
-  },
+  format: choice(['wishbone-run']),
+  version: choice([1]),
+  id: text(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'letters, digits, ".", "_" and "-"'),
+  name: text(/\S/, 'a name that is not empty'),
+  created: text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, 'a UTC time like 2026-01-02T15:04:05.000Z'),
+  dataset: object(DATASET),
+  eval_dataset: optional(object(DATASET)),
+  model: object({ path: absolutePath }),
+  plan: object(SECTION_RULES.plan),
+  training: object(SECTION_RULES.training),
+  runner: object(SECTION_RULES.runner),
+  made_with: optional(object({ wishbone: text(/\S/, 'a version'), git: optional(object(GIT)) })),
 };
 
 /**

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 
 import { DEFAULT_RUNNER, optionProblem, PRESETS } from '../../../src/core/options/index.js';
 import { idleFields, optionTexts, parseText, readDraft, resolvePath } from '../../../src/extension/draft/read-draft.js';
-import { formSections, OPTION_PATHS } from '../../../src/extension/draft/fields.js';
+import { OPTION_PATHS } from '../../../src/core/options/index.js';
+import { formSections } from '../../../src/extension/draft/fields.js';
 
 const standard = { ...PRESETS[1]!, runner: DEFAULT_RUNNER };
 
