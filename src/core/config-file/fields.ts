@@ -11,7 +11,7 @@ export const CONFIG_VERSION = 1;
 export const SECTIONS: Readonly<Record<SectionName, string>> = {
   plan: 'how pairs are read, and laid out as steps and bins',
   training: 'loss, reference, optimizer, evaluation, checkpoints',
-  runner: 'what carries the run out',
+  runner: 'how the run is carried out',
 };
 
 /** The value of an option that neither the file nor a preset gives; undefined where the model decides it. */
@@ -42,12 +42,12 @@ const PATH = text(/^[^\0]*\S[^\0]*$/, 'a path');
 const PATHS = oneOrList(PATH);
 
 export const TOP_FIELDS = {
-  $schema: { rule: optional(text()), help: 'where the JSON schema of this file is; for editors' },
+  $schema: { rule: optional(text()), help: 'location of the JSON schema of this file; for editors' },
   version: { rule: choice([CONFIG_VERSION]), help: 'of the format of this file' },
   name: { rule: optional(text(/\S/, 'a name that is not empty')), help: 'name of the run' },
   preset: {
     rule: optional(choice(PRESETS.map(({ id }) => id))),
-    help: `options to begin from. ${PRESETS.map(({ id, description }) => `${id}: ${description}`).join('. ')}`,
+    help: `options to start from. ${PRESETS.map(({ id, description }) => `${id}: ${description}`).join('. ')}`,
   },
   model: { rule: optional(PATH), help: 'Hugging Face model folder', path: true },
   dataset: {
@@ -57,8 +57,8 @@ export const TOP_FIELDS = {
       'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },
-  eval_dataset: { rule: optional(PATHS), help: 'the same to evaluate on; with training.eval_steps', path: true },
-  runs: { rule: optional(PATH), help: 'folder that the run is made in', path: true },
+  eval_dataset: { rule: optional(PATHS), help: 'the same, for evaluation; needs training.eval_steps', path: true },
+  runs: { rule: optional(PATH), help: 'folder in which the run is created', path: true },
 } as const satisfies Readonly<Record<string, TopField>>;
 
 /** Whether a field, by its path in the file, names a file or folder. */

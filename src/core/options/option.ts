@@ -13,6 +13,8 @@ export interface Option {
   readonly absent?: 'default' | { readonly means: unknown };
   /** It names a file or folder: absolute in `run.json`, elsewhere relative to where it is given. */
   readonly path?: 'file' | 'folder';
+  /** It comes from a flag alone: no file, form or run folder may say it, for it names code to run. */
+  readonly flagOnly?: true;
   /** What stands in place of the default where the model decides it. */
   readonly byModel?: string;
   /** How one writes it into a form, where that is JSON. */

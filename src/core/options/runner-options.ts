@@ -32,9 +32,10 @@ export const RUNNER_OPTIONS = {
     rule: pathOrNone,
     default: '',
     label: 'cuBLASLt',
-    help: 'path of the cuBLASLt library; default: search the usual places',
+    help: 'path of the cuBLASLt library; default: search the usual places. It is code, so run configs may not name it',
     absent: 'default',
     path: 'file',
+    flagOnly: true,
   }),
 } as const satisfies Options;
 

@@ -140,11 +140,13 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     throw new WishboneError(
       `not valid JSON: ${(error as Error).message}`,
       file,
-      'repair the file, or launch the run again to get a new one',
+      'fix the file, or launch the run again to get a new one',
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  const read = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const whole = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  // Older runs name a library to load there. It is code, and a run folder may come from anywhere.
+  const read = { ...whole, runner: { ...whole.runner, cublaslt: '' } };
   const { warmup_ratio, warmup_steps } = read.training;
   // Before 0 steps meant no warm-up, they left it to the ratio.
   return warmup_steps === 0 && warmup_ratio > 0 ? { ...read, training: { ...read.training, warmup_steps: -1 } } : read;
@@ -185,7 +187,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     throw new WishboneError(
       `unknown field "${at(name)}"`,
       `${file}, field ${at(name)}`,
-      near === undefined ? `remove it; known here: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
+      near === undefined ? `remove it; valid names: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
     );
   }
   for (const [name, rule] of Object.entries(fields)) {

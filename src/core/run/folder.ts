@@ -62,7 +62,8 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     plan,
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
-    runner,
+    // A library is code: a run folder, which may go anywhere, does not name any.
+    runner: { ...runner, cublaslt: '' },
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
@@ -199,7 +200,7 @@ export async function readRun(folder: string): Promise<Run> {
     throw new WishboneError(
       missing ? 'not a run folder: there is no run.json' : `cannot read run.json: ${message}`,
       file,
-      missing ? 'name a folder under .wishbone/runs' : 'check that the file may be read',
+      missing ? 'give a folder under .wishbone/runs' : 'check that the file may be read',
     );
   }
   const config = parseRunConfig(text, file);

@@ -82,7 +82,7 @@ const SECTIONS: readonly Section[] = [
   {
     title: 'Runner',
     fields: ['runner.backend', 'runner.recompute'],
-    more: ['runner.threads', 'runner.device', 'runner.deterministic', 'runner.cublaslt'],
+    more: ['runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
 
@@ -92,7 +92,7 @@ const WITH_LOSSES: ReadonlySet<string> = new Set(['training.loss_weights']);
 /** The form's sections. An option that has no place yet stands at the end. */
 export function formSections(backends: readonly BackendInfo[]): SectionSpec[] {
   const placed = new Set(SECTIONS.flatMap(({ fields, more }) => [...fields, ...more]));
-  const others = OPTION_PATHS.filter((option) => !placed.has(option) && !WITH_LOSSES.has(option));
+  const others = OPTION_PATHS.filter((option) => !placed.has(option) && !WITH_LOSSES.has(option) && !optionRow(option)?.flagOnly);
   const sections = others.length === 0 ? SECTIONS : [...SECTIONS, { title: 'More', fields: others, more: [] }];
   return sections.map(({ title, fields, more }) => ({
     title,
