@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { earlierPaces, type ForecastMeans } from '../../core/forecast/index.js';
-import { runTask } from '../../core/tasks.js';
+import { runTask } from '../../core/tasks/index.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { Runner } from '../runner/runner.js';
 import type { RunStore } from '../runs/run-store.js';

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { type BackendInfo, locateRunner, runnerBackends } from '../../core/run/index.js';
+import { type BackendInfo, locateRunner, runnerBackends } from '../../core/runner/index.js';
 import { errorLine } from '../error-text.js';
 
 /** The runner of this window: whether there is one, and what it can run on. */

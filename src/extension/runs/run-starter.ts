@@ -3,9 +3,10 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import type { ModelInfo } from '../../core/model/index.js';
-import type { PlanSummary } from '../../core/prepare.js';
-import { checkDiskSpace, locateRunner } from '../../core/run/index.js';
-import { runTask } from '../../core/tasks.js';
+import type { PlanSummary } from '../../core/prepare/index.js';
+import { checkDiskSpace } from '../../core/run/index.js';
+import { locateRunner } from '../../core/runner/index.js';
+import { runTask } from '../../core/tasks/index.js';
 import { formatRatio, plural } from '../../format.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { LaunchOptions } from '../draft/read-draft.js';

@@ -8,7 +8,8 @@ import { checkConfigName, configText } from '../../../core/config-file/index.js'
 import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import type { ForecastMeans } from '../../../core/forecast/index.js';
-import { type BackendInfo, DEFAULT_RUNNER, PRESETS, presetById } from '../../../core/run/index.js';
+import type { BackendInfo } from '../../../core/runner/index.js';
+import { DEFAULT_RUNNER, PRESETS, presetById } from '../../../core/options/index.js';
 import {
   type FormState,
   type LaunchHostMessage,

@@ -1,7 +1,8 @@
 import type * as vscode from 'vscode';
 
 import { type ConfigFile, resolveConfig } from '../../../core/config-file/index.js';
-import { DEFAULT_RUNNER, PRESETS, type RunConfig } from '../../../core/run/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../core/options/index.js';
+import type { RunConfig } from '../../../core/run/index.js';
 import type { LaunchHostMessage, LaunchPageMessage, LaunchPageState } from '../../../protocol/launch.js';
 import type { Followed } from '../../draft/following.js';
 import { type LaunchOptions, optionTexts, type Values } from '../../draft/read-draft.js';

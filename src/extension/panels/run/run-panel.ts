@@ -2,16 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import {
-  configDifferences,
-  historyCsv,
-  lastLogLines,
-  listRuns,
-  LOG_FILE,
-  readLabels,
-  repeatCommand,
-  writeLabels,
-} from '../../../core/run/index.js';
+import { configDifferences, listRuns, LOG_FILE, readLabels, repeatCommand, writeLabels } from '../../../core/run/index.js';
+import { historyCsv } from '../../../core/history/index.js';
+import { lastLogLines } from '../../../core/runner/index.js';
 import {
   readRunPageMessage,
   readRunPageState,
