@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
@@ -6,6 +5,7 @@ import { writeFileAtomically } from '../core/atomic-file.js';
 import { checkConfigName } from '../core/config-file/index.js';
 import { convertConfig, convertedName, noteText, type ConversionNote, type Source, SOURCES } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { mostBytes, readPlainText } from '../core/files/plain-file.js';
 import { count } from './options.js';
 
 interface Options {
@@ -39,7 +39,8 @@ async function convertCommand(argument: string, options: Options): Promise<void>
   const file = path.resolve(argument);
   const out = path.resolve(options.out ?? convertedName(file));
   checkConfigName(out);
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readPlainText(file, mostBytes.settings).catch((error: NodeJS.ErrnoException | WishboneError) => {
+    if (error instanceof WishboneError) throw error;
     const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
     throw new WishboneError(what, file, 'check the path and your read permission');
   });

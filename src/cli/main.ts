@@ -10,6 +10,7 @@ import { addConvertCommand } from './convert.js';
 import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
+import { guardOutput } from './safe-output.js';
 import { addPlanCommand } from './plan.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
@@ -105,6 +106,7 @@ function errorFacts(error: unknown, program: Command, args: readonly string[], v
   return { text, what, exitCode: ExitCode.internal };
 }
 
+guardOutput();
 // The exit code is set, not forced: output to a pipe must be written to its end.
 void main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;

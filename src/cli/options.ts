@@ -144,6 +144,9 @@ export async function readInput(
   const text = (name: string): string | undefined => given[name] as string | undefined;
   const preset = text('preset') ?? config?.preset;
   const base = resolveConfig({ ...config, preset });
+  const library = text('cublaslt');
+  // Run folders name none: whatever runner is started is told by the environment.
+  if (library !== undefined && library !== '') process.env['WISHBONE_CUBLASLT'] = library;
   const givesRate = given['learningRate'] !== undefined || config?.training.learning_rate !== undefined;
   return {
     dataset: config === undefined ? (files.length === 0 ? undefined : files) : config.dataset,

@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { openPlain } from '../core/files/plain-file.js';
 import { obtainPlan } from '../core/planned-dataset.js';
 import type { PlanSummary } from '../core/prepare.js';
 import { cancellable } from './interrupt.js';
@@ -67,8 +67,9 @@ async function planCommand(files: readonly string[], options: Options): Promise<
 async function refuseOtherFile(file: string): Promise<void> {
   let handle;
   try {
-    handle = await open(file, 'r');
+    handle = await openPlain(file);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw new WishboneError(
       `cannot write there (${(error as Error).message})`,

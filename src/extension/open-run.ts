@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { listRuns, type RunListing } from '../core/run/index.js';
-import type { RunPanels } from './panel/run-panels.js';
+import type { RunPanels } from './panels/run/run-panels.js';
 import { listingText } from './run-text.js';
 import type { RunStore } from './runs/run-store.js';
 

@@ -138,8 +138,21 @@ class Judge implements JudgedConfig {
     } else {
       const problem = valueProblem(rule, this.resolved(node, field));
       if (problem !== undefined) this.report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
+      else if (field === 'runner.cublaslt' && node.value !== '') this.library(field, node);
     }
     if (this.problems.length === before) this.values.set(field, this.resolved(node, field));
+  }
+
+  /** A config may come from anywhere, and a library runs what it likes as soon as it is loaded. */
+  private library(field: string, node: Node): void {
+    const file = String(node.value);
+    this.report(
+      field,
+      node,
+      `${field}: a run config cannot name a library, which is code that runs as you`,
+      `if you trust ${file}, give --cublaslt ${file} or set WISHBONE_CUBLASLT to it; in VS Code, the user setting wishbone.gpu.library`,
+      { bySchema: false },
+    );
   }
 
   private resolved(node: Node, field: string): unknown {

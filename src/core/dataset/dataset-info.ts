@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { ColumnMap } from './columns.js';
 import { isFields, kindOf, type Fields } from './fields.js';
 import { defaultTags, type ShareGptTags } from './llama-factory.js';
@@ -100,8 +101,9 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
 async function readEntries(file: string): Promise<Fields> {
   let text;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readPlainText(file, mostBytes.json);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new WishboneError(missing ? 'no such file' : (error as Error).message, file, 'check the path');
   }

@@ -5,6 +5,7 @@ import { readFooter, type Chunk } from './parquet/footer.js';
 import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
 import type { Field } from './parquet/schema.js';
 import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
+import { isTooLong, rowTooLong } from './row-limit.js';
 import type { Columns, Row } from './rows.js';
 import type { ByteSource, FileColumn } from './source.js';
 
@@ -147,7 +148,8 @@ function readCells(
       return { error: new WishboneError('the column is marked as JSON, but its text is not JSON', place, 'write JSON, or plain text') };
     }
   }
-  return { value: Object.fromEntries(value) };
+  const cellsByName = Object.fromEntries(value);
+  return isTooLong(cellsByName) ? { error: rowTooLong(where) } : { value: cellsByName };
 }
 
 function noColumns(names: readonly string[], file: string): WishboneError {

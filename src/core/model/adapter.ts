@@ -1,6 +1,7 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { readSafetensorsHeader } from '../safetensors.js';
 import { parameterShapes, type ModelConfig } from './config.js';
 
@@ -8,7 +9,7 @@ const anotherAdapter = 'use an adapter that was trained on this model, or start 
 
 /**
  * Looks at a PEFT folder without reading a weight: it holds a LoRA adapter whose matrices fit the model's layers. The runner
- * looks closer (native-runner/src/io/adapter.cpp); this is to say the plain things before minutes of tokenising.
+ * looks closer (native-runner/src/pretrained/adapter.cpp); this is to say the plain things before minutes of tokenising.
  *
  * @throws WishboneError naming the file and the tensor or field
  */
@@ -45,8 +46,9 @@ export async function checkAdapter(folder: string, model: ModelConfig): Promise<
 
 async function kindOf(file: string): Promise<unknown> {
   try {
-    return (JSON.parse(await readFile(file, 'utf8')) as { peft_type?: unknown } | null)?.peft_type;
+    return (JSON.parse(await readPlainText(file, mostBytes.json)) as { peft_type?: unknown } | null)?.peft_type;
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     throw new WishboneError(`not valid JSON: ${(error as Error).message}`, file, 'save the adapter again with PEFT');
   }
 }

@@ -150,7 +150,7 @@ export interface RunnerOptions {
   readonly deterministic: boolean;
   /** Which GPU, as CUDA counts them. */
   readonly device: number;
-  /** Absolute path of the cuBLASLt library to use; empty: the usual places are searched. */
+  /** Absolute path of the cuBLASLt library to use, from a flag alone; empty: the usual places are searched. */
   readonly cublaslt: string;
 }
 
@@ -599,7 +599,9 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  const read = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const whole = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  // Older runs name a library to load there. It is code, and a run folder may come from anywhere.
+  const read = { ...whole, runner: { ...whole.runner, cublaslt: '' } };
   const { warmup_ratio, warmup_steps } = read.training;
   // Before 0 steps meant no warm-up, they left it to the ratio.
   return warmup_steps === 0 && warmup_ratio > 0 ? { ...read, training: { ...read.training, warmup_steps: -1 } } : read;

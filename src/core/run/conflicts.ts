@@ -33,7 +33,7 @@ function isDefault(training: TrainingOptions, option: keyof TrainingOptions): bo
 
 /**
  * Refuses options that are each good but contradict each other, before any work starts. The runner makes the same
- * checks (native-runner/src/io/training_config.cpp).
+ * checks (native-runner/src/run/config/training_config.cpp).
  *
  * @param evaluates there is a dataset to evaluate on
  * @throws WishboneError naming the option

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { constants, createWriteStream, type WriteStream } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { openPlain } from '../files/plain-file.js';
 import { readEventEnds } from './event-ends.js';
 import { readEvents } from './event-reader.js';
 import { type FailedEvent, isTerminal, type StartEvent } from './events.js';
@@ -16,6 +17,8 @@ const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
 const PATIENCE_MILLISECONDS = 60_000;
 const LOG_TAIL_BYTES = 16_384;
+/** `a`, and not waiting for anybody should the log be a pipe. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export interface StartOptions {
   /** Go on from the newest whole checkpoint. Without it a run that has begun is refused. */
@@ -177,7 +180,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
 }
 
 async function openLog(file: string): Promise<WriteStream> {
-  const stream = createWriteStream(file, { flags: 'a' });
+  const stream = createWriteStream(file, { flags: APPEND as unknown as string });
   try {
     await once(stream, 'open');
     return stream;
@@ -252,7 +255,7 @@ export async function lastLogLines(
   { from = 0, count = 20 }: { readonly from?: number; readonly count?: number } = {},
 ): Promise<string[]> {
   try {
-    const handle = await open(file, 'r');
+    const handle = await openPlain(file);
     try {
       const { size } = await handle.stat();
       const begin = Math.max(from, size - LOG_TAIL_BYTES);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { ChatTemplate } from './chat-template.js';
 import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
 import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
@@ -268,8 +268,9 @@ async function readFiles(folder: string): Promise<Files> {
 
 async function readText(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return await readPlainText(file, mostBytes.tokenizer);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new WishboneError(

@@ -2,19 +2,19 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type CleanedCopy, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import { checkSeverities, type CheckName, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/progress.js';
-import { runInWorker } from '../../core/worker-task.js';
+import { runTask } from '../../core/tasks.js';
 import { formatCount, plural, sentence } from '../../format.js';
-import { givenPath } from '../given-path.js';
-import { mayBeDataset } from '../launch/candidates.js';
-import { pickDataset } from '../launch/pick-dataset.js';
-import { RecentPaths } from '../launch/recent.js';
+import { givenPath } from '../paths/given-path.js';
+import { mayBeDataset } from '../paths/candidates.js';
+import { pickDataset } from '../paths/pick-dataset.js';
+import { RecentPaths } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  return runInWorker<{ file: string }, DatasetCheck>('clean-dataset', { file }, work);
+  return runTask('check', file, work);
 }
 
 interface Kind extends vscode.QuickPickItem {
@@ -49,7 +49,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   if (picked === undefined || picked.length === 0) return;
   const rows = [...new Set(picked.flatMap((kind) => [...(rowsByCheck[kind.check] ?? [])]))].sort((a, b) => a - b);
   const task = { file, rows: Uint32Array.from(rows) };
-  const made = await withPlanProgress(file, (work) => runInWorker<typeof task, CleanedCopy>('clean-dataset', task, work));
+  const made = await withPlanProgress(file, (work) => runTask('clean', task, work));
   if (made === undefined) return;
   const [open, launch] = ['Open Copy', 'Launch Run…'];
   const choice = await vscode.window.showInformationMessage(

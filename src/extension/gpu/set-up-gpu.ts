@@ -9,6 +9,7 @@ import {
   fetchLibrary,
   type GpuState,
   gpuState,
+  LIBRARY_VARIABLE,
 
   librarySize,
   mebibytes,
@@ -36,9 +37,18 @@ export function libraryFolder({ globalStorageUri }: vscode.ExtensionContext): st
   return path.join(globalStorageUri.fsPath, 'cuda');
 }
 
-/** Has runners use what was fetched, by this extension or by the command line. */
+/** The library of the settings that runners are told of now. */
+let chosen: string | undefined;
+
+/** Has runners use the library of the settings, else what was fetched, by this extension or by the command line. */
 export function useFetchedLibrary(context: vscode.ExtensionContext): void {
-  useLibrary([libraryFolder(context), userFolder()]);
+  const own = setting('gpu.library', '').trim();
+  if (own !== '') process.env[LIBRARY_VARIABLE] = own;
+  else {
+    if (process.env[LIBRARY_VARIABLE] === chosen) delete process.env[LIBRARY_VARIABLE];
+    useLibrary([libraryFolder(context), userFolder()]);
+  }
+  chosen = own === '' ? undefined : own;
 }
 
 /**

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 

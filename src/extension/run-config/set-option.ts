@@ -7,7 +7,7 @@ import { findSources } from '../../core/dataset/index.js';
 import { WishboneError } from '../../core/errors.js';
 import type { OptionPath } from '../../core/run/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 
 const MOST_CONFIGS = 200;
 

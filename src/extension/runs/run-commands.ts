@@ -14,7 +14,7 @@ import {
   writeLabels,
 } from '../../core/run/index.js';
 import { plural, sentence } from '../../format.js';
-import type { RunPanels } from '../panel/run-panels.js';
+import type { RunPanels } from '../panels/run/run-panels.js';
 import { listingText } from '../run-text.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';

@@ -29,6 +29,14 @@ function failure(text: string): WishboneError {
   assert.fail('the config was accepted');
 }
 
+test('a library to load is refused, whatever preset or comment stands beside it', () => {
+  const error = failure('{ "version": 1, "preset": "trl",\n "runner": { "device": 1, "cublaslt": "lib/evil.so" } }');
+  assert.match(error.what, /runner.cublaslt: a run config cannot name a library/);
+  assert.match(error.where, /run\.wishbone\.json:2/);
+  assert.match(error.advice, /--cublaslt \/work|--cublaslt lib|wishbone\.gpu\.library/);
+  assert.deepEqual(parse('{ "version": 1, "runner": { "cublaslt": "" } }').runner, { cublaslt: '' });
+});
+
 test('a config with comments: values, relative paths from the file, places', () => {
   const config = parse(`{
   // what it is

@@ -111,6 +111,12 @@ test('a file from before there were GPUs says the same as then', () => {
   assert.deepEqual(config.training, exampleConfig().training);
 });
 
+test('a library that an older run names is left out: it is code, and a run folder may come from anywhere', () => {
+  const config = parse((changed) => (changed['runner'].cublaslt = '/tmp/evil.so'));
+  assert.equal(config.runner.cublaslt, '');
+  assert.equal(newRunConfig({ ...config, runner: { ...config.runner, cublaslt: '/tmp/evil.so' } }).runner.cublaslt, '');
+});
+
 test('any JSON is either a config or a WishboneError', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
