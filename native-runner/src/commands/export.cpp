@@ -12,9 +12,9 @@
 #include "pretrained/model_config.h"
 #include "pretrained/model_export.h"
 #include "report/model_card.h"
-#include "report/trainer_state.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/export.h"
+#include "run/result.h"
 
 namespace wishbone {
 
@@ -57,11 +57,10 @@ void export_command(const ExportArguments& arguments) {
         Parameters parameters(*backend, model, DType::f32);
         write(parameters);
     }
-    const std::filesystem::path events = folder / "events.jsonl";
-    const Fields start = newest_start(events);
+    const Fields start = newest_start(folder / "events.jsonl");
     const auto checkpoint = newest_checkpoint(folder);
-    const Fields state = trainer_state(events, arguments.step, start.value("steps", arguments.step),
-                                       checkpoint ? checkpoint->state.best : BestModel(), config.training);
+    const Fields state = trainer_state_of(folder, config.training, checkpoint ? checkpoint->state.best : BestModel(),
+                                          arguments.step, start.value("steps", arguments.step));
     const std::string file = (folder / "run.json").string();
     const ModelCardFacts facts = {start.value("device", std::string("an unknown device")),
                                   config.training.lora && !config.training.merge_adapter, arguments.step};
