@@ -10,6 +10,7 @@
 
 #include "commands/commands.h"
 #include "core/error.h"
+#include "core/terminal.h"
 #include "core/version.h"
 
 namespace {
@@ -17,7 +18,9 @@ namespace {
 using wishbone::ExitCode;
 
 int report(ExitCode code, const std::string& what, const std::string& where, const std::string& advice) {
-    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", what.c_str(), where.c_str(), advice.c_str());
+    using wishbone::printable;
+    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", printable(what).c_str(), printable(where).c_str(),
+                 printable(advice).c_str());
     return static_cast<int>(code);
 }
 

@@ -10,6 +10,7 @@ import { addConvertCommand } from './convert.js';
 import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
+import { guardOutput } from './safe-output.js';
 import { addPlanCommand } from './plan.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
@@ -42,14 +43,14 @@ function buildProgram(): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
-    .option('--verbose', 'with an unexpected error, print where it came from')
+    .option('--verbose', 'print where an unexpected error came from')
     .showSuggestionAfterError()
     .exitOverride()
     // Errors are printed in one place, below.
     .configureOutput({ outputError: () => undefined });
   for (const add of commands) add(program);
   program.commands.forEach((command) =>
-    command.copyInheritedSettings(program).option('--verbose', 'with an unexpected error, print where it came from'),
+    command.copyInheritedSettings(program).option('--verbose', 'print where an unexpected error came from'),
   );
   addCompletionCommand(program);
   return program;
@@ -105,6 +106,7 @@ function errorFacts(error: unknown, program: Command, args: readonly string[], v
   return { text, what, exitCode: ExitCode.internal };
 }
 
+guardOutput();
 // The exit code is set, not forced: output to a pipe must be written to its end.
 void main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;

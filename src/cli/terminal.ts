@@ -1,4 +1,6 @@
 import type { Progress } from '../core/progress.js';
+import { printableLine } from '../core/text/printable.js';
+import { writeControl } from './safe-output.js';
 
 /**
  * Seconds between two lines of progress where there is no terminal: a log should tell that work goes on, and little else.
@@ -18,7 +20,7 @@ export class StatusLine {
   show(text: string): void {
     if (!process.stderr.isTTY) return this.log(text);
     const width = process.stderr.columns || 80;
-    process.stderr.write(`\r\x1b[2K${text.slice(0, width - 1)}`);
+    writeControl(`\r\x1b[2K${printableLine(text).slice(0, width - 1)}`);
     this.shown = true;
   }
 
@@ -38,7 +40,7 @@ export class StatusLine {
 
   clear(): void {
     if (!this.shown) return;
-    process.stderr.write('\r\x1b[2K');
+    writeControl('\r\x1b[2K');
     this.shown = false;
   }
 }

@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { PreferenceChecker } from './checks/checker.js';
 import { type CheckName, checkSeverities } from './checks/index.js';
 import { type ColumnReport, Dataset, type DatasetForm, LeftOutList, type LeftOutRows } from './dataset/index.js';
 import { WishboneError } from './errors.js';
+import { readPlainText } from './files/plain-file.js';
 import { Pace } from './pace.js';
 import type { WorkOptions } from './progress.js';
 
@@ -53,7 +54,7 @@ export async function summariseDataset(file: string, work: WorkOptions = {}): Pr
 
 async function checkedProblems(file: string, signal: AbortSignal | undefined): Promise<DatasetSummary['problems']> {
   if (!/\.jsonl?$/i.test(file) || (await stat(file)).size > MOST_CHECKED_BYTES) return undefined;
-  const report = await new PreferenceChecker(/\.json$/i.test(file)).check(await readFile(file, 'utf8'), signal);
+  const report = await new PreferenceChecker(/\.json$/i.test(file)).check(await readPlainText(file, MOST_CHECKED_BYTES), signal);
   signal?.throwIfAborted();
   const counts = Object.entries(report?.counts ?? {}) as [CheckName, number][];
   return counts.map(([check, count]) => ({ check, count })).sort((a, b) => b.count - a.count);

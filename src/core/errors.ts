@@ -1,3 +1,5 @@
+import { printableLine } from './text/printable.js';
+
 /** Process exit codes, shared with the runner (docs/formats.md). */
 export const ExitCode = {
   ok: 0,
@@ -24,7 +26,8 @@ export class WishboneError extends Error {
 
   /** The three lines every part of Wishbone prints for an error. */
   format(): string {
-    return `error: ${this.what}\n  at: ${this.where}\n  fix: ${this.advice}`;
+    const [what, where, advice] = [this.what, this.where, this.advice].map(printableLine);
+    return `error: ${what}\n  at: ${where}\n  fix: ${advice}`;
   }
 }
 

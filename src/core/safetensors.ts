@@ -1,7 +1,8 @@
 import { endianness } from 'node:os';
-import { open, type FileHandle } from 'node:fs/promises';
+import { type FileHandle } from 'node:fs/promises';
 import { writeFileAtomically } from './atomic-file.js';
 import { WishboneError } from './errors.js';
+import { openPlain } from './files/plain-file.js';
 
 /** Bytes an element takes, by the format's name of its type. */
 const dtypeBytes = {
@@ -127,8 +128,9 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
   let handle;
   try {
-    handle = await open(file, 'r');
+    handle = await openPlain(file);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const missing = code === 'ENOENT' || code === 'ENOTDIR';
     throw new WishboneError(

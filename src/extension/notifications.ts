@@ -2,8 +2,8 @@ import * as vscode from 'vscode';
 
 import { type Divergence, divergences, headline, isActive } from '../core/run/index.js';
 import { formatDuration, sentence } from '../format.js';
-import type { RunPanels } from './panel/run-panels.js';
-import { exportFolder } from './panel/view-model.js';
+import type { RunPanels } from './panels/run/run-panels.js';
+import { exportFolder } from './panels/run/view-model.js';
 import { endsText, figuresText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
@@ -45,6 +45,7 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
     if (change.previous === undefined || !isActive(change.previous) || isActive(run.state) || run.gone) return;
     // Whoever starts a run tells of a start that fails.
     if (actions.starting.has(run.folder)) return;
+    if (run.state === 'stopped' && actions.stoppingForBest.has(run.folder)) return;
     const isGood = run.state === 'finished' || run.state === 'stopped';
     if (isGood && !setting('notifications.runEnds', true)) return;
     ended.push(run);
@@ -112,7 +113,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
       );
     default:
       return vscode.window.showErrorMessage(
-        `${name} crashed: ${run.crash?.exit ?? 'the runner is gone'}.`,
+        `${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`,
         OPEN,
         LOG,
         RESUME,

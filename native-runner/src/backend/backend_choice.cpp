@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/error.h"
+#include "core/terminal.h"
 
 namespace wishbone {
 
@@ -14,11 +15,11 @@ std::unique_ptr<Backend> make_backend(const BackendChoice& choice) {
         try {
             return make_cuda_backend(choice.cuda);
         } catch (const Error& error) {
-            std::fprintf(stderr, "no GPU: %s; working on the CPU\n", error.what());
+            std::fprintf(stderr, "no GPU: %s; working on the CPU\n", printable(error.what()).c_str());
             return make_cpu_backend(choice.threads);
         }
     }
-    std::fprintf(stderr, "no GPU: %s; working on the CPU\n", cuda.problem.c_str());
+    std::fprintf(stderr, "no GPU: %s; working on the CPU\n", printable(cuda.problem).c_str());
     return make_cpu_backend(choice.threads);
 }
 

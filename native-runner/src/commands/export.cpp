@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "commands/commands.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
+#include "io/event_lines.h"
 #include "io/json.h"
 #include "model/lora.h"
 #include "model/parameters.h"
@@ -22,17 +23,23 @@ namespace {
 
 using Fields = nlohmann::ordered_json;
 
-/// The newest `start` event of a run: what it ran on and how many steps it has.
-Fields newest_start(const std::filesystem::path& events_file) {
-    std::ifstream in(events_file, std::ios::binary);
-    std::string line;
-    Fields start = Fields::object();
-    while (std::getline(in, line)) {
-        // Most lines are steps: only the few that may be one are read as JSON.
-        if (line.find("\"type\":\"start\"") == std::string::npos) continue;
-        Fields event = Fields::parse(line, nullptr, false);
-        if (event.is_object() && event.value("type", "") == "start") start = std::move(event);
-    }
+/// What the newest `start` event of a run says that it ran on, and how many steps it has.
+struct Start {
+    std::string device = "an unknown device";
+    std::int64_t steps;
+};
+
+Start newest_start(const std::filesystem::path& events_file, std::int64_t steps) {
+    Start start{.steps = steps};
+    for_each_event(events_file, [&](Fields&& event) {
+        const auto type = event.find("type");
+        if (type == event.end() || *type != "start") return;
+        start = {.steps = steps};
+        if (const auto device = event.find("device"); device != event.end() && device->is_string())
+            start.device = device->get<std::string>();
+        if (const auto count = event.find("steps"); count != event.end() && count->is_number_unsigned())
+            start.steps = static_cast<std::int64_t>(std::min<std::uint64_t>(count->get<std::uint64_t>(), std::uint64_t{1} << 52));
+    });
     return start;
 }
 
@@ -57,12 +64,12 @@ void export_command(const ExportArguments& arguments) {
         Parameters parameters(*backend, model, DType::f32);
         write(parameters);
     }
-    const Fields start = newest_start(folder / "events.jsonl");
+    const Start start = newest_start(folder / "events.jsonl", arguments.step);
     const auto checkpoint = newest_checkpoint(folder);
     const Fields state = trainer_state_of(folder, config.training, checkpoint ? checkpoint->state.best : BestModel(),
-                                          arguments.step, start.value("steps", arguments.step));
+                                          arguments.step, start.steps);
     const std::string file = (folder / "run.json").string();
-    const ModelCardFacts facts = {start.value("device", std::string("an unknown device")),
+    const ModelCardFacts facts = {start.device,
                                   config.training.lora && !config.training.merge_adapter, arguments.step};
     write_text(arguments.out / "README.md", model_card(parse_json(read_text(file), file), state, facts));
     std::printf("%s\n", arguments.out.c_str());

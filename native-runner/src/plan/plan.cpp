@@ -115,11 +115,13 @@ Plan Plan::read(const std::filesystem::path& file) {
     if (plan.epochs_ <= 0)
         throw bad_input("The number of epochs is not above 0", fields.where("epochs"), remake);
 
-    if (fields.has("sources"))
+    if (fields.has("sources")) {
+        if (!fields.any("sources").is_array()) throw bad_input("Expected a list of texts", fields.where("sources"), remake);
         for (const auto& name : fields.any("sources")) {
             if (!name.is_string()) throw bad_input("Expected a list of texts", fields.where("sources"), remake);
             plan.sources.push_back(name.get<std::string>());
         }
+    }
 
     plan.step_bin_start = read_i32(tensors, "step_bin_start");
     plan.step_pair_start = read_i32(tensors, "step_pair_start");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/terminal.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 
@@ -64,7 +65,7 @@ fs::path place_of(const fs::path& file, const fs::path& folder) {
     const bool snapshot = home.parent_path().filename() == "snapshots";
     const fs::path blobs = home.parent_path().parent_path() / "blobs";
     if (is_within(real, home) || (snapshot && is_within(real, blobs))) return real;
-    std::fprintf(stderr, "warning: %s leads out of its folder and is not exported\n", file.c_str());
+    warn(file.string() + " leads out of its folder and is not exported");
     return {};
 }
 

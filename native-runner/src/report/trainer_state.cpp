@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
+
+#include "io/event_lines.h"
 
 namespace wishbone {
 
@@ -16,23 +17,28 @@ using Json = nlohmann::ordered_json;
 /// Evaluations stand behind the step they follow.
 using Entries = std::map<std::pair<std::int64_t, bool>, Json>;
 
+/// A step as this runner counts them.
+bool is_count(const Json& value) {
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    return value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most);
+}
+
 Entries entries_of(const std::filesystem::path& events_file, std::int64_t steps_done) {
     Entries entries;
-    std::ifstream in(events_file, std::ios::binary);
-    std::string line;
-    while (std::getline(in, line)) {
-        Json event = Json::parse(line, nullptr, false);
-        if (!event.is_object()) continue;
-        const std::string type = event.value("type", "");
-        const auto step = event.find("step");
-        if ((type != "step" && type != "eval") || step == event.end() || !step->is_number_integer()) continue;
+    for_each_event(events_file, [&](Json&& event) {
+        const auto type = event.find("type"), step = event.find("step");
+        if (type == event.end() || !type->is_string() || step == event.end() || !is_count(*step)) return;
+        const bool is_eval = *type == "eval";
         const auto number = step->get<std::int64_t>();
-        if (number > steps_done) continue;
+        if ((!is_eval && *type != "step") || number > steps_done) return;
         for (const char* name : {"seq", "time", "type", "steps"}) event.erase(name);
-        entries[{number, type == "eval"}] = std::move(event);
-    }
+        entries[{number, is_eval}] = std::move(event);
+    });
     return entries;
 }
+
+/// What a log says need not fit.
+std::int64_t whole(double value) { return static_cast<std::int64_t>(std::clamp(value, -9e15, 9e15)); }
 
 }  // namespace
 
@@ -68,14 +74,13 @@ Json trainer_state(const std::filesystem::path& events_file, const TrainerStateF
             {"log_history", std::move(history)},
             {"logging_steps", 1},
             {"max_steps", steps},
-            {"num_input_tokens_seen", static_cast<std::int64_t>(tokens)},
-            {"num_train_epochs", static_cast<std::int64_t>(epoch * static_cast<double>(steps) /
-                                                               static_cast<double>(std::max<std::int64_t>(steps_done, 1)) +
-                                                           0.5)},
+            {"num_input_tokens_seen", whole(tokens)},
+            {"num_train_epochs",
+             whole(epoch * static_cast<double>(steps) / static_cast<double>(std::max<std::int64_t>(steps_done, 1)) + 0.5)},
             {"save_steps", save_steps},
             {"stateful_callbacks", Json::object()},
             {"total_flos", flops},
-            {"train_batch_size", static_cast<std::int64_t>(pairs)},
+            {"train_batch_size", whole(pairs)},
             {"trial_name", nullptr},
             {"trial_params", nullptr}};
 }

@@ -4,8 +4,10 @@
 
 namespace wishbone {
 
-Checkpoints::Checkpoints(const RunInputs& inputs, Replica& replica, Reporter& reporter, const Checkpoint* resumed)
+Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& replica, Reporter& reporter,
+                         const Checkpoint* resumed)
     : inputs_(inputs),
+      lock_(lock),
       replica_(replica),
       reporter_(reporter),
       saved_(resumed != nullptr ? resumed->state.step : -1),
@@ -13,12 +15,12 @@ Checkpoints::Checkpoints(const RunInputs& inputs, Replica& replica, Reporter& re
 
 void Checkpoints::after_step(std::int64_t done, bool over, const BestModel& best, bool is_best) {
     if (done == 0 || saved_ == done) return;
-    if (over ? inputs_.options().save_final : is_due(done))
-        save(done, best);
-    else if (is_best)
-        // No event: there is nothing to resume from.
-        write_best_weights(inputs_.folder, state(done, best), replica_.backend(), replica_.trainer(), inputs_.options(),
-                           saved_best_);
+    if (over ? inputs_.options().save_final : is_due(done)) return save(done, best);
+    if (!is_best) return;
+    // No event: there is nothing to resume from.
+    lock_.check();
+    write_best_weights(inputs_.folder, state(done, best), replica_.backend(), replica_.trainer(), inputs_.options(),
+                       saved_best_);
 }
 
 bool Checkpoints::is_due(std::int64_t done) const {
@@ -29,6 +31,7 @@ bool Checkpoints::is_due(std::int64_t done) const {
 
 void Checkpoints::save(std::int64_t done, const BestModel& best) {
     if (done == 0 || saved_ == done) return;
+    lock_.check();
     const std::string path = write_checkpoint(inputs_.folder, state(done, best), replica_.backend(), replica_.trainer(),
                                               inputs_.options());
     saved_ = done;

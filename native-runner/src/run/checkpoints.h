@@ -7,6 +7,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/inputs.h"
+#include "run/process/run_lock.h"
 #include "run/replica.h"
 #include "run/reporter.h"
 
@@ -16,7 +17,8 @@ namespace wishbone {
 class Checkpoints {
   public:
     /// `resumed`: the one the run goes on from. Minutes count from here on.
-    Checkpoints(const RunInputs& inputs, Replica& replica, Reporter& reporter, const Checkpoint* resumed);
+    Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& replica, Reporter& reporter,
+                const Checkpoint* resumed);
 
     /// Writes what is due after `done` steps: a whole checkpoint, or the weights alone of a model that is the best so far.
     /// `over`: these were the last.
@@ -29,6 +31,7 @@ class Checkpoints {
     CheckpointState state(std::int64_t done, const BestModel& best) const;
 
     const RunInputs& inputs_;
+    const RunLock& lock_;
     Replica& replica_;
     Reporter& reporter_;
     std::int64_t saved_;                      ///< step of the newest one

@@ -8,35 +8,36 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "io/atomic_file.h"
+#include "io/event_lines.h"
 
 namespace wishbone {
 
+namespace {
+
+/// Numbers beyond what JSON readers count exactly are none that a runner has written.
+constexpr std::uint64_t most_seq = std::uint64_t{1} << 52;
+
+}  // namespace
+
 EventLog::EventLog(std::filesystem::path file) : file_(std::move(file)) {
     scan();
-    fd_ = FileDescriptor(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666));
+    // A pipe must not keep the run waiting for whoever reads it.
+    fd_ = FileDescriptor(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
     if (!fd_) throw cannot_write(errno, file_);
 }
 
 void EventLog::scan() {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(file_, error)) return;
-    std::ifstream in(file_, std::ios::binary);
-    std::string line;
-    while (std::getline(in, line)) {
-        line_is_cut_ = in.eof();
-        // The log may hold anything after a crash; only its own events count.
-        const auto event = nlohmann::json::parse(line, nullptr, false);
-        if (!event.is_object()) continue;
+    // The log may hold anything after a crash; only its own events count.
+    line_is_cut_ = for_each_event(file_, [&](nlohmann::ordered_json&& event) {
         if (const auto seq = event.find("seq"); seq != event.end() && seq->is_number_unsigned())
-            next_seq_ = std::max(next_seq_, seq->get<std::int64_t>() + 1);
-        if (const auto type = event.find("type"); type != event.end() && *type == "start")
-            has_started_ = true;
-    }
+            if (const auto number = seq->get<std::uint64_t>(); number < most_seq)
+                next_seq_ = std::max(next_seq_, static_cast<std::int64_t>(number) + 1);
+        if (const auto type = event.find("type"); type != event.end() && *type == "start") has_started_ = true;
+    });
 }
 
 void EventLog::write(const std::string& type, const nlohmann::ordered_json& fields) {
@@ -56,7 +57,7 @@ void EventLog::sync() {
     if (::fdatasync(fd_.get()) != 0) throw cannot_write(errno, file_);
 }
 
-void EventLog::raise_next_seq(std::int64_t least) { next_seq_ = std::max(next_seq_, least); }
+void EventLog::raise_next_seq(std::int64_t least) { next_seq_ = std::max(next_seq_, std::min(least, static_cast<std::int64_t>(most_seq))); }
 
 std::string timestamp() {
     using namespace std::chrono;

@@ -21,7 +21,7 @@ void do_step(const LoopParts& parts, std::int64_t step) {
 }  // namespace
 
 bool train_steps(const LoopParts& parts, const StopRequested& stop) {
-    const auto& [inputs, replica, reporter, reference, evaluation, sampling, checkpoints] = parts;
+    const auto& [inputs, lock, replica, reporter, reference, evaluation, sampling, checkpoints] = parts;
     reporter.begin_phase("train");
     for (std::int64_t done = replica.trainer().updates();; ++done) {
         const auto stopped = [&parts, done] {
@@ -36,6 +36,7 @@ bool train_steps(const LoopParts& parts, const StopRequested& stop) {
         checkpoints.after_step(done, over, evaluation.best(), evaluated == Evaluation::Outcome::best);
         if (over) return true;
         if (stop()) return stopped();
+        lock.check();
         do_step(parts, done);
     }
 }

@@ -4,6 +4,7 @@
 #include "run/checkpoints.h"
 #include "run/evaluation.h"
 #include "run/inputs.h"
+#include "run/process/run_lock.h"
 #include "run/reference.h"
 #include "run/replica.h"
 #include "run/reporter.h"
@@ -14,6 +15,7 @@ namespace wishbone {
 /// What the loop works with.
 struct LoopParts {
     const RunInputs& inputs;
+    const RunLock& lock;
     Replica& replica;
     Reporter& reporter;
     RunReference& reference;

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "core/terminal.h"
 #include "core/version.h"
 #include "model/parameters.h"
 #include "run/metric_fields.h"
@@ -17,8 +18,13 @@ long long printed(std::int64_t number) { return static_cast<long long>(number); 
 
 }  // namespace
 
-Reporter::Reporter(const RunInputs& inputs, EventLog& events, std::optional<std::int64_t> resumed_after)
-    : inputs_(inputs), events_(events), tensorboard_(inputs.folder, resumed_after), resumed_after_(resumed_after) {}
+Reporter::Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+                   std::optional<std::int64_t> resumed_after)
+    : inputs_(inputs),
+      lock_(lock),
+      events_(events),
+      tensorboard_(inputs.folder, resumed_after),
+      resumed_after_(resumed_after) {}
 
 void Reporter::start(const Backend& backend) {
     const ProcessIdentity self = identify_this_process();
@@ -69,6 +75,7 @@ void Reporter::step(const Step& step) {
     if (const auto& names = inputs_.train.plan.sources; !names.empty())
         fields["sources"] = source_fields(result.sources, names);
     events_.write("step", fields);
+    lock_.check();
     tensorboard_.add(fields);
     std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n", printed(done),
                  printed(inputs_.steps()), result.mean.loss, result.mean.margins, result.mean.accuracies,
@@ -87,6 +94,7 @@ void Reporter::evaluation(const Evaluation& evaluation) {
         fields["sources"] = source_fields(result.sources, names);
     fields["best"] = is_best;
     events_.write("eval", fields);
+    lock_.check();
     tensorboard_.add(fields);
     const PreferenceMetrics mean = result.all.mean();
     std::fprintf(stderr, "eval after step %lld  loss %.4f  accuracy %.2f%s\n", printed(done), mean.loss,
@@ -133,7 +141,7 @@ void report_failure(EventLog& events, const Error& error) noexcept {
                                 {"exitCode", static_cast<int>(error.code())}});
         events.sync();
     } catch (const std::exception& second) {
-        std::fprintf(stderr, "warning: the failure could not be logged: %s\n", second.what());
+        warn(std::string("the failure could not be logged: ") + second.what());
     }
 }
 

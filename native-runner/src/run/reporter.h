@@ -12,6 +12,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/event_log.h"
 #include "run/inputs.h"
+#include "run/process/run_lock.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -21,7 +22,8 @@ namespace wishbone {
 class Reporter {
   public:
     /// `resumed_after`: steps that the checkpoint the run goes on from had done.
-    Reporter(const RunInputs& inputs, EventLog& events, std::optional<std::int64_t> resumed_after);
+    Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+             std::optional<std::int64_t> resumed_after);
 
     void start(const Backend& backend);
     /// "load", "ceiling", "reference", "train" or "export".
@@ -63,6 +65,7 @@ class Reporter {
 
   private:
     const RunInputs& inputs_;
+    const RunLock& lock_;
     EventLog& events_;
     TensorBoardLog tensorboard_;
     std::optional<std::int64_t> resumed_after_;

@@ -23,24 +23,27 @@ Json trainer_state_of(const std::filesystem::path& run_folder, const TrainingOpt
                          {done, steps, best.step(), best.metric(), options.eval_steps, options.save_steps});
 }
 
-Json write_trainer_state(const RunInputs& inputs, const BestModel& best, std::int64_t done) {
+Json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const BestModel& best, std::int64_t done) {
+    lock.check();
     Json state = trainer_state_of(inputs.folder, inputs.options(), best, done, inputs.steps());
     write_text(inputs.folder / "trainer_state.json", state.dump(2) + "\n");
     return state;
 }
 
-void export_result(const RunInputs& inputs, Replica& replica, const BestModel& best, Reporter& reporter) {
+void export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica, const BestModel& best,
+                   Reporter& reporter) {
     reporter.begin_phase("export");
     const TrainingOptions& options = inputs.options();
     Trainer& trainer = replica.trainer();
     const std::int64_t done = trainer.updates();
-    const Json state = write_trainer_state(inputs, best, done);
+    const Json state = write_trainer_state(inputs, lock, best, done);
     std::optional<std::int64_t> step;
     if (options.load_best_model_at_end && best.step() && *best.step() != done) {
         step = best.step();
         load_weights(inputs.folder, *step, replica.backend(), trainer);
     }
     const bool merge = options.merge_adapter;
+    lock.check();
     export_trained({inputs.config, inputs.model, inputs.modules}, replica.backend(), trainer.optimizer().master(),
                    inputs.folder / "export", merge ? std::optional(inputs.folder / "adapter") : std::nullopt);
     const Json run = parse_json(read_text(inputs.run_json()), inputs.run_json());

@@ -20,6 +20,7 @@ std::optional<Checkpoint> checkpoint_to_resume(const RunInputs& inputs) {
                         inputs.run_json() + ": training", advice);
     if (state.step > inputs.steps())
         throw bad_input("The checkpoint is of a later step than the plan has", checkpoint->folder.string(), advice);
+    remove_surplus(*checkpoint, inputs.options());
     return checkpoint;
 }
 

@@ -37,16 +37,16 @@ std::unique_ptr<Replica> load_replica(const RunInputs& inputs, Backend& backend)
 }
 
 /// The whole run, part by part; each is whole when it is made.
-void carry_out(const std::filesystem::path& folder, bool resume, EventLog& events) {
+void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& lock, EventLog& events) {
     const Stopwatch total;
     const StopRequested stop = StopSignals::requested;
     const RunInputs inputs(folder);
-    const std::unique_ptr<Backend> backend = open_device(inputs);
+    const std::unique_ptr<Backend> backend = open_device(inputs, lock);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
 
-    Reporter reporter(inputs, events, resumed_after);
+    Reporter reporter(inputs, lock, events, resumed_after);
     reporter.start(*backend);
     reporter.begin_phase("load");
     const std::unique_ptr<Replica> replica = load_replica(inputs, *backend);
@@ -60,14 +60,25 @@ void carry_out(const std::filesystem::path& folder, bool resume, EventLog& event
     if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
 
     Evaluation evaluation(inputs, *replica, reference, reporter, checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, *replica, reporter, checkpoint ? &*checkpoint : nullptr);
-    if (!train_steps({inputs, *replica, reporter, reference, evaluation, sampling, checkpoints}, stop)) {
-        write_trainer_state(inputs, evaluation.best(), trainer.updates());
+    Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr);
+    if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints}, stop)) {
+        write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
     }
     const std::int64_t steps = trainer.updates();
-    export_result(inputs, *replica, evaluation.best(), reporter);
+    export_result(inputs, lock, *replica, evaluation.best(), reporter);
     reporter.finished(steps, total.seconds(), *backend);
+}
+
+/// What a failed write comes from, where the folder it was to be in is gone.
+Error with_cause(const RunLock& lock, const Error& error) {
+    if (error.code() != ExitCode::cannot_write) return error;
+    try {
+        lock.check();
+    } catch (const Error& cause) {
+        return cause;
+    }
+    return error;
 }
 
 }  // namespace
@@ -85,9 +96,9 @@ void run_training(const std::filesystem::path& folder, bool resume) {
         return error;
     };
     try {
-        carry_out(folder, resume, events);
+        carry_out(folder, resume, lock, events);
     } catch (const Error& error) {
-        throw failed(error);
+        throw failed(with_cause(lock, error));
     } catch (const std::bad_alloc&) {
         throw failed(Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),
                            "Use a smaller model, a plan with a smaller capacity, or a machine with more memory."));

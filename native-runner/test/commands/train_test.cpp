@@ -310,6 +310,43 @@ TEST_CASE("train: reference log-probabilities are computed once for all runs of 
     CHECK(computed(shop.make_run("model")));
 }
 
+TEST_CASE("train: a run whose folder is moved away or removed ends, and leaves nothing in its place") {
+    const Workshop shop;
+    for (const bool is_removed : {false, true}) {
+        CAPTURE(is_removed);
+        const auto run = shop.make_run("run", run_json(shop.model), 4000), moved = shop.folder / "moved";
+        RunnerProcess runner(Workshop::arguments(run, false), shop.folder.path());
+        REQUIRE(runner.wait_until([&] { return steps_done(run) > 5; }));
+        if (is_removed) std::filesystem::remove_all(run);
+        else std::filesystem::rename(run, moved);
+        CHECK(runner.wait() == 5);
+        check_three_lines(runner.standard_error());
+        CAPTURE(runner.standard_error());
+        CHECK(runner.standard_error().find("moved or removed") != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(run));
+        if (is_removed) continue;
+        CHECK(has_event(moved, "failed"));
+        // Where it is now it goes on.
+        RunnerProcess again(Workshop::arguments(moved, true), shop.folder.path());
+        const std::size_t before = steps_done(moved);
+        CHECK(again.wait_until([&] { return steps_done(moved) > before; }));
+    }
+}
+
+TEST_CASE("train: a run folder names no library to load, and no log keeps a resume from ending") {
+    const Workshop shop;
+    Json json = run_json(shop.model);
+    json["runner"]["cublaslt"] = "/tmp/anyone/\u001b[31mlibrary.so";
+    const auto run = shop.make_run("run", json);
+    write_file(run / "events.jsonl", "{\"seq\":1,\"type\":5}\n{\"seq\":2,\"type\":\"step\",\"step\":\"1\"}\n{\"type\":[]}\n");
+    const RunnerResult result = shop.train(run);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 0);
+    CHECK(result.err.find("runner.cublaslt: not loaded") != std::string::npos);
+    CHECK(result.err.find('\x1b') == std::string::npos);
+    CHECK(has_event(run, "finished"));
+}
+
 TEST_CASE("train: two runners do not work in one folder") {
     const Workshop shop;
     const auto run = shop.make_run("run", run_json(shop.model), 4000);

@@ -117,6 +117,26 @@ TEST_CASE("trainer state: the later of two equal steps, nothing behind the last 
     CHECK_FALSE(state["log_history"][0].contains("seq"));
 }
 
+TEST_CASE("trainer state: lines that are no events of ours are passed over, whatever they hold") {
+    const TemporaryFolder folder;
+    const std::string deep(200000, '[');
+    write_file(folder / "events.jsonl",
+               "{\"seq\":1,\"type\":5,\"step\":1}\n{\"seq\":1,\"type\":null,\"step\":1}\n{\"type\":[\"step\"],\"step\":1}\n"
+               "{\"type\":\"step\",\"step\":\"1\"}\n{\"type\":\"step\",\"step\":18446744073709551615}\n{\"type\":\"step\",\"step\":-1}\n"
+               "{\"type\":\"step\",\"step\":1,\"x\":" + deep + std::string(200000, ']') + "}\n\"step\"\n[]\n\xff\n"
+               "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":1e999}\n"
+               "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":{\"a\":1}}");
+    TrainerStateFacts facts;
+    facts.steps_done = 2;
+    facts.steps = 4;
+    const Json state = trainer_state(folder / "events.jsonl", facts);
+    REQUIRE(state["log_history"].size() == 1);
+    CHECK(state["num_input_tokens_seen"].get<std::int64_t>() > 0);
+    CHECK_FALSE(model_card({{"id", "a"}}, state, {"cpu", false, 2}).empty());
+    CHECK_FALSE(state.dump().empty());
+    CHECK(trainer_state(folder / "absent", facts)["log_history"].empty());
+}
+
 TEST_CASE("model card: base, data with hashes, figures of the exported step, settings without paths") {
     const Json run = {{"id", "20260102-harbor"},
                       {"name", "my run"},

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -62,6 +64,26 @@ TEST_CASE("event log: a log with foreign lines is still continued") {
     CHECK_FALSE(log.has_started());
 }
 
+TEST_CASE("event log: numbers that no log has, depth and length are no reason to stop") {
+    const TemporaryFolder folder;
+    const std::string deep(1000000, '['), huge = "{\"seq\":3,\"text\":\"" + std::string(70 << 20, 'x') + "\"}";
+    write_file(folder / "log", "{\"seq\":18446744073709551615}\n{\"seq\":9223372036854775807}\n{\"seq\":2,\"x\":" + deep + "\n{\"seq\":1}\n" + huge + "\n");
+    EventLog log(folder / "log");
+    CHECK(log.next_seq() == 2);
+    log.raise_next_seq(std::numeric_limits<std::int64_t>::max());
+    CHECK(log.next_seq() > 0);
+    CHECK(log.next_seq() + 1 > log.next_seq());
+}
+
+TEST_CASE("event log: a pipe or a device in its place keeps nobody waiting") {
+    const TemporaryFolder folder;
+    REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+    CHECK_THROWS_AS(EventLog(folder / "pipe"), Error);
+    std::filesystem::create_symlink("/dev/zero", folder / "zero");
+    EventLog log(folder / "zero");
+    CHECK(log.next_seq() == 0);
+}
+
 TEST_CASE("event log: a disk that is full is an error with its own code") {
     try {
         EventLog log("/dev/full");
@@ -81,6 +103,36 @@ TEST_CASE("run lock: one holder at a time") {
     }
     const RunLock again(folder.path());
     CHECK_THROWS_AS(RunLock(folder / "absent"), Error);
+}
+
+TEST_CASE("run lock: a folder that was moved, removed or replaced is noticed") {
+    const TemporaryFolder folder;
+    const auto run = folder / "run", elsewhere = folder / "elsewhere";
+    const auto moved = [&](const RunLock& lock) {
+        try {
+            lock.check();
+            return false;
+        } catch (const Error& error) {
+            CHECK(error.code() == ExitCode::cannot_write);
+            CHECK(error.where() == run.string());
+            return true;
+        }
+    };
+    std::filesystem::create_directory(run);
+    const RunLock lock(run);
+    CHECK_FALSE(moved(lock));
+    std::filesystem::rename(run, elsewhere);
+    CHECK(moved(lock));
+    // Whoever makes a folder of that name again makes another one.
+    std::filesystem::create_directory(run);
+    CHECK(moved(lock));
+    const RunLock other(run);
+    CHECK(moved(lock));
+    CHECK_FALSE(moved(other));
+    std::filesystem::remove_all(run);
+    std::filesystem::rename(elsewhere, run);
+    CHECK_FALSE(moved(lock));
+    CHECK_THROWS_AS(RunLock{run}, Error);
 }
 
 TEST_CASE("process identity: what /proc says of this process") {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
+import { mostBytes, readPlain } from '../files/plain-file.js';
 import { fileLines } from './file-lines.js';
 
 /**
@@ -10,7 +10,7 @@ import { fileLines } from './file-lines.js';
  */
 export async function rowsOfBadBytes(file: string): Promise<ReadonlySet<string>> {
   const bad = new Set<string>();
-  if (isUtf8(await readFile(file))) return bad;
+  if (isUtf8(await readPlain(file, mostBytes.text))) return bad;
   for await (const line of fileLines(file)) if (!line.isUtf8) bad.add(line.text);
   return bad;
 }

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { DatasetSource, Remedy } from '../dataset/index.js';
 import { mapColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
@@ -7,6 +7,7 @@ import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
 import { ExitCode, WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { exactText } from '../exact-json/index.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
@@ -73,7 +74,7 @@ export async function checkDataset(
   const isText = /\.jsonl?$/i.test(file) && columns === undefined && !bytes.isParquet;
   if (isText && /\.jsonl$/i.test(file) && (await stat(file)).size > MOST_BYTES) return streamed(file, options);
   if (!isText) return ofRows(source, bytes, options);
-  const text = (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
+  const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
   const badBytes = await rowsOfBadBytes(file);
   const report = await checked(text, /\.json$/i.test(file), file, options, badBytes);
   if (report.rows === 0 && report.problems.length === 0) throw emptyFile(file);
@@ -201,7 +202,7 @@ export function rowsOf({ problems }: Pick<DatasetCheck, 'problems'>): RowsByChec
 
 function tooLarge(file: string): WishboneError {
   return new WishboneError(
-    `the file holds more than ${MOST_BYTES / 1e6} MB of rows, too many to be checked at once`,
+    `the file holds more than ${MOST_BYTES / 1e6} MB of rows, too much to check at once`,
     file,
     'check a part of it, or write it as JSON lines (.jsonl), which are checked as a stream',
     ExitCode.badInput,

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
+import { openPlain } from '../files/plain-file.js';
 import { isJsonSpace } from '../dataset/json-fault.js';
 
 /** A line of a file that is not blank. */
@@ -25,7 +25,7 @@ const longestLine = 0x1fffffe8;
  * @throws the error of the file system, or the signal's reason once it has aborted
  */
 export async function* fileLines(file: string, signal?: AbortSignal): AsyncGenerator<FileLine> {
-  const handle = await open(file, 'r');
+  const handle = await openPlain(file);
   try {
     // What the pieces so far hold of a line that has not ended.
     let parts: Buffer[] = [];

@@ -59,7 +59,7 @@ class Judge implements JudgedConfig {
     for (const { error, offset, length } of errors) {
       // `InvalidCommaToken` to `invalid comma token`
       const kind = printParseErrorCode(error).replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
-      this.report('', { offset, length }, `not valid JSON: ${kind}`, 'repair the text there');
+      this.report('', { offset, length }, `not valid JSON: ${kind}`, 'fix the text there');
     }
     if (errors.length > 0) return this;
     if (root?.type !== 'object') {
@@ -106,7 +106,7 @@ class Judge implements JudgedConfig {
       if (key === undefined || value === undefined) continue;
       const name = String(key.value);
       const field = at === '' ? name : `${at}.${name}`;
-      if (seen.has(name)) this.report(field, key, `"${field}" stands there twice`, 'remove one of them');
+      if (seen.has(name)) this.report(field, key, `"${field}" appears twice`, 'remove one of them');
       seen.add(name);
       this.places.set(field, value);
       const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
@@ -138,8 +138,21 @@ class Judge implements JudgedConfig {
     } else {
       const problem = valueProblem(rule, this.resolved(node, field));
       if (problem !== undefined) this.report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
+      else if (field === 'runner.cublaslt' && node.value !== '') this.library(field, node);
     }
     if (this.problems.length === before) this.values.set(field, this.resolved(node, field));
+  }
+
+  /** A config may come from anywhere, and a library runs what it likes as soon as it is loaded. */
+  private library(field: string, node: Node): void {
+    const file = String(node.value);
+    this.report(
+      field,
+      node,
+      `${field}: a run config cannot name a library, which is code that runs as you`,
+      `if you trust ${file}, give --cublaslt ${file} or set WISHBONE_CUBLASLT to it; in VS Code, the user setting wishbone.gpu.library`,
+      { bySchema: false },
+    );
   }
 
   private resolved(node: Node, field: string): unknown {
@@ -159,8 +172,8 @@ class Judge implements JudgedConfig {
       .map(([section, { fields }]) => [section, nearestName(name, Object.keys(fields))] as const)
       .find(([, other]) => other !== undefined);
     const prefix = at === '' ? '' : `${at}.`;
-    let advice = `remove it; known here: ${known.join(', ')}`;
-    if (elsewhere !== undefined) advice = `it belongs into "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
+    let advice = `remove it; valid names: ${known.join(', ')}`;
+    if (elsewhere !== undefined) advice = `it belongs in "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
     // The schema refuses it too, but cannot say which one was meant.
@@ -172,7 +185,7 @@ class Judge implements JudgedConfig {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them', { bySchema: false });
+        this.report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', { bySchema: false });
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlain } from '../files/plain-file.js';
 import { checkOptions } from '../run/conflicts.js';
 import {
   DEFAULT_PLAN,
@@ -39,11 +39,12 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
   const absolute = path.resolve(file);
   let bytes;
   try {
-    bytes = await readFile(absolute);
+    bytes = await readPlain(absolute, mostBytes.settings);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const what = code === 'ENOENT' ? 'no such file' : `cannot be read (${message})`;
-    throw new WishboneError(what, absolute, 'check the path, and that you may read it');
+    throw new WishboneError(what, absolute, 'check the path and your read permission');
   }
   return parseConfigFile(bytes.toString('utf8'), absolute);
 }

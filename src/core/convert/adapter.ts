@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { mostBytes, readPlainTextSync } from '../files/plain-file.js';
 import type { Conversion } from './conversion.js';
 
 /** Carries over the adapter of TRL's `ModelConfig`: LoRA under the same names. */
@@ -89,7 +89,7 @@ function targetsOfPeft(conversion: Conversion): void {
 function modelType(folder: unknown): string | undefined {
   if (typeof folder !== 'string') return undefined;
   try {
-    const config = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as { readonly model_type?: unknown };
+    const config = JSON.parse(readPlainTextSync(path.join(folder, 'config.json'), mostBytes.json)) as { readonly model_type?: unknown };
     return typeof config.model_type === 'string' ? config.model_type : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { mostBytes, readPlainTextSync } from '../files/plain-file.js';
 import { convertLlamaFactoryAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertLength } from './length.js';
@@ -101,7 +101,7 @@ function entryOf(conversion: Conversion, name: string): string | undefined {
   const info = conversion.find(path.join(String(folder), 'dataset_info.json'));
   if (info === undefined) return undefined;
   try {
-    const entries = JSON.parse(readFileSync(info, 'utf8')) as Record<string, { file_name?: unknown } | undefined>;
+    const entries = JSON.parse(readPlainTextSync(info, mostBytes.json)) as Record<string, { file_name?: unknown } | undefined>;
     const file = Object.hasOwn(entries, name) ? entries[name]?.file_name : undefined;
     const isThere = typeof file === 'string' && conversion.find(path.resolve(path.dirname(info), file)) !== undefined;
     return isThere ? `${info}#${name}` : undefined;

@@ -6,7 +6,7 @@ import path from 'node:path';
 /** Name of the library that the runner loads. */
 export const LIBRARY = 'libcublasLt.so.13';
 /** Where the runner is told of it. */
-const VARIABLE = 'WISHBONE_CUBLASLT';
+export const LIBRARY_VARIABLE = 'WISHBONE_CUBLASLT';
 
 /** The library within a folder of ours. */
 export const libraryFile = (folder: string): string => path.join(folder, LIBRARY);
@@ -22,12 +22,12 @@ export function userFolder(env: NodeJS.ProcessEnv = process.env): string {
  * the environment names another already.
  */
 export function useLibrary(folders: readonly string[]): void {
-  const named = process.env[VARIABLE];
+  const named = process.env[LIBRARY_VARIABLE];
   // One of ours that is gone is none.
   if (named !== undefined && named !== '' && !(folders.some((folder) => named === libraryFile(folder)) && !existsSync(named))) return;
   const found = folders.map(libraryFile).find((file) => existsSync(file));
-  if (found === undefined) delete process.env[VARIABLE];
-  else process.env[VARIABLE] = found;
+  if (found === undefined) delete process.env[LIBRARY_VARIABLE];
+  else process.env[LIBRARY_VARIABLE] = found;
 }
 
 /** Bytes of the library in a folder; undefined when there is none. */

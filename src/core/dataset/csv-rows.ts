@@ -1,10 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
+import { longestRow, noRowBegins } from './row-limit.js';
 import type { Row } from './rows.js';
 import type { ByteSource } from './source.js';
-
-/** Most bytes of one row: a quote that is never closed must not take in the rest of a large file. */
-const longestRow = 1 << 24;
 
 /** A row as csv-parse gives it. */
 interface ParsedRow {
@@ -33,6 +31,7 @@ export async function* csvRows(
   const parser = parse({
     delimiter,
     encoding: null,
+    // A quote that is never closed must not take in the rest of a large file.
     max_record_size: longestRow,
     // Rows are taken here, not from the stream: that would lose those just before a fault.
     on_record: (cells: unknown, info) => {
@@ -53,10 +52,12 @@ export async function* csvRows(
   const lines = new LineCounter();
   let header: readonly string[] | undefined;
   let row = 0;
+  let size = 0;
   try {
     for (let ended = false; !ended; ) {
       const chunk = await chunks.next();
       ended = chunk.done === true;
+      if (header === undefined && !chunk.done && (size += chunk.value.length) > 2 * longestRow) throw noRowBegins(file);
       if (!chunk.done && header === undefined && endsLinesInReturns(chunk.value)) throw carriageReturns(file);
       const error = await (chunk.done ? end() : write(chunk.value));
       for (const { cells, info } of parsed) {
@@ -127,7 +128,7 @@ function readHeader(
     if (names.includes(name)) continue;
     const advice =
       names.length === 1
-        ? `the header must name the columns, with ${delimiter === ',' ? 'a comma' : 'a tab'} between two`
+        ? `the header must name the columns, separated by ${delimiter === ',' ? 'commas' : 'tabs'}`
         : `name the columns prompt, chosen and rejected in the first line; it has ${shown.join(', ')}`;
     throw new WishboneError(`the header has no column "${name}"`, where, advice);
   }
@@ -173,7 +174,7 @@ function endsLinesInReturns(start: Buffer): boolean {
 
 function carriageReturns(file: string): WishboneError {
   return new WishboneError(
-    'the lines end in CR alone, as of old Mac programs',
+    'the lines end in CR alone, as old Mac programs write them',
     `${file}:1`,
     'save the file with LF (Unix) or CRLF (Windows) line ends',
   );

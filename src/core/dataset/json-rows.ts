@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
 import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace, type JsonFault } from './json-fault.js';
+import { DocumentMeter, longestRow, noRowBegins, rowTooLong } from './row-limit.js';
 import type { ByteSource } from './source.js';
 import type { Row } from './rows.js';
 
@@ -24,17 +25,22 @@ const longestText = 0x1fffffe8;
 export async function* jsonRows(source: ByteSource): AsyncGenerator<Row> {
   const chunks = source.chunks();
   try {
-    let head = Buffer.alloc(0);
+    const heads: Buffer[] = [];
+    let size = 0;
     let first = -1;
     while (first < 0) {
       const next = await chunks.next();
       if (next.done) return;
-      head = Buffer.concat([head, next.value]);
-      first = head.findIndex((byte) => !isJsonSpace(byte));
+      const found = next.value.findIndex((byte) => !isJsonSpace(byte));
+      if (found >= 0) first = size + found;
+      heads.push(next.value);
+      size += next.value.length;
+      if (size > longestRow + next.value.length) throw noRowBegins(source.file);
     }
+    const head = Buffer.concat(heads, size);
     const isJsonFile = /\.json(\.gz)?$/i.test(source.file);
     const isDocument = head[first] === 0x5b || (isJsonFile && head[first] === 0x7b);
-    if (isDocument) yield* documentRows(source, await collect(source, head, chunks));
+    if (isDocument) yield* documentRows(source, await collect(source, head, head[first] === 0x5b ? 1 : 0, chunks));
     else yield* lineRows(source.file, head, chunks);
   } finally {
     await chunks.return(undefined);
@@ -64,20 +70,23 @@ async function* lineRows(file: string, head: Buffer, chunks: AsyncGenerator<Buff
 
 function severalLines(file: string, line = 1): WishboneError {
   return new WishboneError(
-    'a JSON value over several lines, in a file that has one row a line',
+    'a JSON value over several lines, in a file with one row per line',
     `${file}:${line}`,
-    /\.json(\.gz)?$/i.test(file) ? 'write each row in one line' : 'give the file a name that ends in .json, or write each row in one line',
+    /\.json(\.gz)?$/i.test(file) ? 'write each row on one line' : 'give the file a name that ends in .json, or write each row on one line',
   );
 }
 
 async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   let parts: Buffer[] = [];
   let pending = 0;
+  let line = 0;
   let chunk: Buffer | undefined = head;
   while (chunk) {
     let from = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       parts.push(chunk.subarray(from, end));
+      line++;
+      if (pending + end - from > longestRow) throw rowTooLong(`${file}:${line}`, 'write one row a line');
       yield parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
       parts = [];
       pending = 0;
@@ -86,7 +95,7 @@ async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>
     if (from < chunk.length) {
       parts.push(chunk.subarray(from));
       pending += chunk.length - from;
-      if (pending > longestText) throw tooLong(file);
+      if (pending > longestRow) throw rowTooLong(`${file}:${line + 1}`, 'write one row a line');
     }
     const next: IteratorResult<Buffer, unknown> = await chunks.next();
     chunk = next.done ? undefined : next.value;
@@ -123,12 +132,15 @@ function moreOnLine(text: string, end: number): JsonFault {
   return { offset: end, what };
 }
 
-async function collect(source: ByteSource, head: Buffer, chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
+async function collect(source: ByteSource, head: Buffer, top: 0 | 1, chunks: AsyncGenerator<Buffer>): Promise<Buffer> {
   source.documentShare = 0;
+  const meter = new DocumentMeter(source.file, top);
+  meter.add(head);
   const parts = [head];
   let size = head.length;
   for await (const chunk of chunks) {
     parts.push(chunk);
+    meter.add(chunk);
     size += chunk.length;
     if (size > longestText) throw tooLong(source.file);
   }
@@ -249,7 +261,7 @@ function notJson(
   what: string,
   line: number,
   column: number,
-  advice = 'correct the line; every row must be one JSON object',
+  advice = 'fix the line; every row must be one JSON object',
 ): WishboneError {
   return new WishboneError(`not JSON: ${what}`, `${file}:${line}:${column}`, advice);
 }
@@ -277,6 +289,6 @@ function tooLong(file: string): WishboneError {
   return new WishboneError(
     'the file holds a JSON text of more than 512 MiB in one piece',
     file,
-    'write it as JSON lines (.jsonl): one row a line',
+    'write it as JSON lines (.jsonl), one row per line',
   );
 }

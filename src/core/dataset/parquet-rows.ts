@@ -5,6 +5,7 @@ import { readFooter, type Chunk } from './parquet/footer.js';
 import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
 import type { Field } from './parquet/schema.js';
 import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
+import { isTooLong, rowTooLong } from './row-limit.js';
 import type { Columns, Row } from './rows.js';
 import type { ByteSource, FileColumn } from './source.js';
 
@@ -106,7 +107,7 @@ function checkReadable(column: Field, file: string): void {
   throw new WishboneError(
     `column "${found.path}" ${found.what}, which cannot be read`,
     file,
-    'write the column as text, numbers, lists or structures of them (or as JSON text), or leave it out',
+    'write the column as text, numbers, lists or structures of them (or as JSON text), or remove it',
   );
 }
 
@@ -144,16 +145,17 @@ function readCells(
       }
       if (error instanceof ParquetFault) return { error: damaged(error, place) };
       if (!(error instanceof SyntaxError)) throw error;
-      return { error: new WishboneError('the column is marked as JSON, but its text is none', place, 'write JSON, or plain text') };
+      return { error: new WishboneError('the column is marked as JSON, but its text is not JSON', place, 'write JSON, or plain text') };
     }
   }
-  return { value: Object.fromEntries(value) };
+  const cellsByName = Object.fromEntries(value);
+  return isTooLong(cellsByName) ? { error: rowTooLong(where) } : { value: cellsByName };
 }
 
 function noColumns(names: readonly string[], file: string): WishboneError {
   const shown = names.slice(0, 8).map((name) => `"${name}"`);
   return new WishboneError(
-    `no known form of preference pair has the columns ${shown.join(', ')}`,
+    `the columns match no known form of preference pair: ${shown.join(', ')}`,
     file,
     'name the columns prompt, chosen and rejected',
   );

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { WishboneError } from '../errors.js';
+import { openPlain } from '../files/plain-file.js';
 import { headLength, refuseOtherKinds } from './other-kinds.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
@@ -48,7 +48,7 @@ export class ByteSource {
         'give one file: .jsonl, .json, .csv or .tsv (or its .gz), or .parquet',
       );
     }
-    if (info.size === 0) throw emptyFile(file);
+    if (info.isFile() && info.size === 0) throw emptyFile(file);
     return new ByteSource(file, info.size, (await firstBytes(file)) === 'PAR1');
   }
 
@@ -91,7 +91,7 @@ export class ByteSource {
   }
 
   private async *raw(highWaterMark = 1 << 16): AsyncGenerator<Buffer> {
-    for await (const chunk of createReadStream(this.file, { highWaterMark }) as AsyncIterable<Buffer>) {
+    for await (const chunk of (await openPlain(this.file)).createReadStream({ highWaterMark }) as AsyncIterable<Buffer>) {
       this.hash.update(chunk);
       this.bytesRead += chunk.length;
       yield chunk;
@@ -123,6 +123,7 @@ export function emptyFile(file: string): WishboneError {
 }
 
 function cannotRead(file: string, error: unknown): WishboneError {
+  if (error instanceof WishboneError) return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return new WishboneError('no such file', file, 'check the path');
   if (code === 'EACCES' || code === 'EPERM') {
@@ -134,7 +135,7 @@ function cannotRead(file: string, error: unknown): WishboneError {
 /** The file's first four bytes, one character each. */
 async function firstBytes(file: string): Promise<string> {
   try {
-    const handle = await open(file, 'r');
+    const handle = await openPlain(file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
       return buffer.toString('latin1', 0, bytesRead);

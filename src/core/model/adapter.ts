@@ -1,6 +1,7 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { readSafetensorsHeader } from '../safetensors.js';
 import { parameterShapes, type ModelConfig } from './config.js';
 
@@ -45,8 +46,9 @@ export async function checkAdapter(folder: string, model: ModelConfig): Promise<
 
 async function kindOf(file: string): Promise<unknown> {
   try {
-    return (JSON.parse(await readFile(file, 'utf8')) as { peft_type?: unknown } | null)?.peft_type;
+    return (JSON.parse(await readPlainText(file, mostBytes.json)) as { peft_type?: unknown } | null)?.peft_type;
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     throw new WishboneError(`not valid JSON: ${(error as Error).message}`, file, 'save the adapter again with PEFT');
   }
 }

@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 
 const mostPerField = 2 ** 31 - 1;
 
@@ -124,7 +125,7 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
     throw new WishboneError('the model is a file, not a folder', folder, 'give the folder that holds config.json');
   let text;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readPlainText(file, mostBytes.json);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new WishboneError('the model folder has no config.json', file, 'give a Hugging Face model folder');

@@ -1,6 +1,7 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { readSafetensorsHeader, type TensorInfo } from '../safetensors.js';
 import { parameterShapes, readModelConfig, type ModelConfig } from './config.js';
 import { isWeightType, sameTensor, type StoredTensor } from './stored-tensor.js';
@@ -95,8 +96,9 @@ async function findWeights(folder: string): Promise<Weights> {
 async function readIndex(file: string): Promise<Map<string, string[]>> {
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(file, 'utf8'));
-  } catch {
+    json = JSON.parse(await readPlainText(file, mostBytes.json));
+  } catch (error) {
+    if (error instanceof WishboneError) throw error;
     throw new WishboneError('the index is not JSON', file, again);
   }
   const map = typeof json === 'object' && json !== null ? (json as Record<string, unknown>)['weight_map'] : undefined;

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { openPlain } from '../files/plain-file.js';
 import type { DType, TensorInfo } from '../safetensors.js';
 
 /** A tensor within a weight file. */
@@ -47,7 +47,7 @@ export async function sameTensor(a: StoredTensor, b: StoredTensor): Promise<bool
 }
 
 async function readElements({ file, dataStart, info }: StoredTensor, begin: number, count: number, bytes: number): Promise<Buffer> {
-  const handle = await open(file, 'r');
+  const handle = await openPlain(file);
   try {
     const buffer = Buffer.alloc(count * bytes);
     await handle.read(buffer, 0, buffer.length, dataStart + info.begin + begin * bytes);

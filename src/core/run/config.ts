@@ -150,7 +150,7 @@ export interface RunnerOptions {
   readonly deterministic: boolean;
   /** Which GPU, as CUDA counts them. */
   readonly device: number;
-  /** Absolute path of the cuBLASLt library to use; empty: the usual places are searched. */
+  /** Absolute path of the cuBLASLt library to use, from a flag alone; empty: the usual places are searched. */
   readonly cublaslt: string;
 }
 
@@ -595,11 +595,13 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     throw new WishboneError(
       `not valid JSON: ${(error as Error).message}`,
       file,
-      'repair the file, or launch the run again to get a new one',
+      'fix the file, or launch the run again to get a new one',
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
-  const read = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  const whole = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
+  // Older runs name a library to load there. It is code, and a run folder may come from anywhere.
+  const read = { ...whole, runner: { ...whole.runner, cublaslt: '' } };
   const { warmup_ratio, warmup_steps } = read.training;
   // Before 0 steps meant no warm-up, they left it to the ratio.
   return warmup_steps === 0 && warmup_ratio > 0 ? { ...read, training: { ...read.training, warmup_steps: -1 } } : read;
@@ -640,7 +642,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     throw new WishboneError(
       `unknown field "${at(name)}"`,
       `${file}, field ${at(name)}`,
-      near === undefined ? `remove it; known here: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
+      near === undefined ? `remove it; valid names: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
     );
   }
   for (const [name, rule] of Object.entries(fields)) {

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 
+import { openPlain } from '../files/plain-file.js';
 import { EventParser, EVENTS_FILE } from './event-reader.js';
 import type { RunEvent } from './events.js';
 
@@ -21,7 +21,7 @@ const MARKS = ['"type":"eval"', '"type":"start"'];
 export async function readEventEnds(folder: string, { evals = false } = {}): Promise<RunEvent[]> {
   const file = path.join(folder, EVENTS_FILE);
   try {
-    const handle = await open(file, 'r');
+    const handle = await openPlain(file);
     try {
       const { size, ino } = await handle.stat();
       const read = async (from: number, length: number): Promise<Buffer> => {

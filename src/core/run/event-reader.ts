@@ -1,8 +1,9 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { openPlain } from '../files/plain-file.js';
 import { parseEvent, type RunEvent } from './events.js';
 
 export const EVENTS_FILE = 'events.jsonl';
@@ -230,15 +231,19 @@ class AppendedReader {
     if (this.#inode === undefined || this.#size === this.#offset) return events;
     let handle: FileHandle;
     try {
-      handle = await open(this.file, 'r');
+      handle = await openPlain(this.file);
     } catch (error) {
+      if (error instanceof WishboneError) throw error;
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return events;
       throw unreadable(this.file, error);
     }
     try {
       const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(4096, this.#size - this.#offset)));
       for (;;) {
-        const { bytesRead } = await handle.read(chunk, 0, chunk.length, this.#offset);
+        // As much as there was at the look: a file that grows as fast as it is read has no end.
+        const wanted = Math.min(chunk.length, this.#size - this.#offset);
+        if (wanted <= 0) break;
+        const { bytesRead } = await handle.read(chunk, 0, wanted, this.#offset);
         if (bytesRead === 0) break;
         if (onPart !== undefined && events.length > 0) {
           onPart(events);

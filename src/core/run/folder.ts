@@ -1,8 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import {
   type DatasetReference,
   type PlanOptions,
@@ -68,7 +69,8 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     plan,
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
-    runner,
+    // A library is code: a run folder, which may go anywhere, does not name any.
+    runner: { ...runner, cublaslt: '' },
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
@@ -197,14 +199,15 @@ export async function readRun(folder: string): Promise<Run> {
   const file = path.join(path.resolve(folder), RUN_FILE);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readPlainText(file, mostBytes.json);
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const missing = code === 'ENOENT' || code === 'ENOTDIR';
     throw new WishboneError(
       missing ? 'not a run folder: there is no run.json' : `cannot read run.json: ${message}`,
       file,
-      missing ? 'name a folder under .wishbone/runs' : 'check that the file may be read',
+      missing ? 'give a folder under .wishbone/runs' : 'check that the file may be read',
     );
   }
   const config = parseRunConfig(text, file);

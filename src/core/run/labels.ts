@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { writeFileAtomically } from '../atomic-file.js';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 
 /**
  * `labels.json` of a run folder: how people call a run. Apart from `run.json`, which says what was computed and is never
@@ -26,7 +26,7 @@ export const LONGEST_NOTES = 20_000;
 /** A run's labels; none when there is no such file or it is not one, since a run can do without. */
 export async function readLabels(folder: string): Promise<RunLabels> {
   try {
-    const value: unknown = JSON.parse(await readFile(path.join(folder, LABELS_FILE), 'utf8'));
+    const value: unknown = JSON.parse(await readPlainText(path.join(folder, LABELS_FILE), mostBytes.record));
     if (typeof value !== 'object' || value === null) return { tags: [] };
     const { name, tags, notes } = value as Readonly<Record<string, unknown>>;
     return {
@@ -61,7 +61,7 @@ export function tagsProblem(tags: readonly string[]): string | undefined {
   const bad = tags.find((tag) => tag.length > LONGEST_TAG || !/^[^\s,#\0-\x1f]+$/.test(tag));
   return bad === undefined
     ? undefined
-    : `"${bad.slice(0, LONGEST_TAG)}" is not a tag: up to ${LONGEST_TAG} characters without spaces, commas and "#"`;
+    : `"${bad.slice(0, LONGEST_TAG)}" is not a tag: use up to ${LONGEST_TAG} characters without spaces, commas or "#"`;
 }
 
 /** What is wrong with notes on a run, or undefined when they are good. */

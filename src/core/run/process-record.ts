@@ -1,7 +1,8 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 /**
@@ -21,7 +22,7 @@ export const PROCESS_FILE = 'process.json';
 /** The record, or undefined when there is none or it is not one. */
 export async function readProcessRecord(folder: string): Promise<ProcessRecord | undefined> {
   try {
-    const value: unknown = JSON.parse(await readFile(path.join(folder, PROCESS_FILE), 'utf8'));
+    const value: unknown = JSON.parse(await readPlainText(path.join(folder, PROCESS_FILE), mostBytes.record));
     return isProcessRecord(value) ? value : undefined;
   } catch {
     return undefined;

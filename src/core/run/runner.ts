@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { constants, createWriteStream, type WriteStream } from 'node:fs';
-import { access, open, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { openPlain } from '../files/plain-file.js';
 import { readEventEnds } from './event-ends.js';
 import { readEvents } from './event-reader.js';
 import { type FailedEvent, isTerminal, type StartEvent } from './events.js';
@@ -16,6 +17,8 @@ const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
 const PATIENCE_MILLISECONDS = 60_000;
 const LOG_TAIL_BYTES = 16_384;
+/** `a`, and not waiting for anybody should the log be a pipe. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 export interface StartOptions {
   /** Go on from the newest whole checkpoint. Without it a run that has begun is refused. */
@@ -38,13 +41,13 @@ export function useRunner(file: string): void {
  */
 export async function locateRunner(): Promise<string> {
   if (chosenRunner !== '') {
-    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: correct or empty it');
+    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: fix or clear it');
     return chosenRunner;
   }
   const named = process.env['WISHBONE_RUNNER'];
   if (named !== undefined && named !== '') {
     const file = path.resolve(named);
-    await checkRunner(file, 'the environment variable WISHBONE_RUNNER names it: correct or unset it');
+    await checkRunner(file, 'the environment variable WISHBONE_RUNNER names it: fix or unset it');
     return file;
   }
   const begin = moduleFolder();
@@ -52,14 +55,14 @@ export async function locateRunner(): Promise<string> {
   for (let folder = begin; ; folder = path.dirname(folder)) {
     for (const candidate of [path.join(folder, 'bin', RUNNER_NAME), path.join(folder, 'dist', 'bin', RUNNER_NAME)]) {
       if (await isFile(candidate)) {
-        await checkRunner(candidate, 'install Wishbone again, or make the file executable');
+        await checkRunner(candidate, 'reinstall Wishbone, or make the file executable');
         return candidate;
       }
     }
     if (folder === path.dirname(folder)) break;
   }
   // Whoever works on the sources builds it; all others got it with the package.
-  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'install Wishbone again';
+  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'reinstall Wishbone';
   throw new WishboneError(
     'the native runner is missing',
     path.join(begin, 'bin', RUNNER_NAME),
@@ -93,7 +96,7 @@ async function checkRunner(file: string, advice: string): Promise<void> {
   try {
     await access(file, constants.X_OK);
   } catch {
-    throw new WishboneError('the native runner may not be executed', file, advice, ExitCode.internal);
+    throw new WishboneError('the native runner is not executable', file, advice, ExitCode.internal);
   }
 }
 
@@ -112,7 +115,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const runner = options.runner ?? (await locateRunner());
   if ((await liveProcess(run.folder)) !== undefined) {
     throw new WishboneError(
-      'a runner is at work on this run already',
+      'this run is already running',
       run.folder,
       'stop it first, or wait until it ends',
     );
@@ -177,7 +180,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
 }
 
 async function openLog(file: string): Promise<WriteStream> {
-  const stream = createWriteStream(file, { flags: 'a' });
+  const stream = createWriteStream(file, { flags: APPEND as unknown as string });
   try {
     await once(stream, 'open');
     return stream;
@@ -213,9 +216,9 @@ async function earlyExitError(
   const said = parseRunnerError(lines);
   if (said !== undefined) return new WishboneError(said.what, said.where, said.advice, asExitCode(ended.exitCode));
   return new WishboneError(
-    `the runner ended before it began: ${exitText(ended)}${lines.length > 0 ? `; it said: ${lines.slice(-5).join(' / ')}` : ''}`,
+    `the runner ended before training began: ${exitText(ended)}${lines.length > 0 ? `; it said: ${lines.slice(-5).join(' / ')}` : ''}`,
     logFile,
-    'look into the log; if memory ran out, take a smaller capacity or model',
+    'see the log; if memory ran out, use a smaller capacity or model',
     asExitCode(ended.exitCode),
   );
 }
@@ -252,7 +255,7 @@ export async function lastLogLines(
   { from = 0, count = 20 }: { readonly from?: number; readonly count?: number } = {},
 ): Promise<string[]> {
   try {
-    const handle = await open(file, 'r');
+    const handle = await openPlain(file);
     try {
       const { size } = await handle.stat();
       const begin = Math.max(from, size - LOG_TAIL_BYTES);

@@ -1,6 +1,7 @@
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { inspectModel } from '../model/index.js';
 import type { TrainingOptions } from '../run/config.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
@@ -39,7 +40,7 @@ export async function sampledModels(folder: string): Promise<SampledModels> {
   const trained = path.join(root, 'export');
   const isAdapter = await exists(path.join(trained, 'adapter_config.json'));
   if (!isAdapter && !(await exists(path.join(trained, 'config.json')))) {
-    throw new WishboneError('the run has no trained model yet', trained, 'sample it when it has finished');
+    throw new WishboneError('the run has no trained model yet', trained, 'try again when it has finished');
   }
   return {
     policy: isAdapter ? { folder: start, adapter: trained } : { folder: trained },
@@ -57,7 +58,7 @@ function referenceOf(training: TrainingOptions, start: string): SampledModel {
 /** Ids of the tokens that end a completion: those of `generation_config.json`, else of `config.json`; both may name several. */
 export async function endTokens(folder: string): Promise<number[]> {
   for (const name of ['generation_config.json', 'config.json']) {
-    const text = await readFile(path.join(folder, name), 'utf8').catch(() => undefined);
+    const text = await readPlainText(path.join(folder, name), mostBytes.json).catch(() => undefined);
     if (text === undefined) continue;
     const ids = eosOf(text, path.join(folder, name));
     if (ids.length > 0) return ids;

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { writeFileAtomically } from '../atomic-file.js';
 import { ExitCode, WishboneError } from '../errors.js';
+import { openPlain } from '../files/plain-file.js';
 import type { Sharing } from '../run/config.js';
 import type { PhaseSeconds, SpeedupRequest, SpeedupResult } from './measure.js';
 
@@ -104,7 +105,7 @@ export async function listSpeedups(folder: string): Promise<StoredSpeedup[]> {
 
 async function readRecord(file: string): Promise<SpeedupRecord | undefined> {
   try {
-    const handle = await open(file, 'r');
+    const handle = await openPlain(file);
     try {
       if ((await handle.stat()).size > MOST_BYTES) return undefined;
       return parseSpeedup(await handle.readFile('utf8'));

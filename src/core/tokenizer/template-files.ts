@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlain } from '../files/plain-file.js';
 import type { NamedTemplates } from './chat-template.js';
 import type { TemplateText } from './template-error.js';
 
@@ -27,7 +28,7 @@ export async function readTemplateFiles(folder: string): Promise<TemplateFile[]>
   ];
   const read = await Promise.all(
     files.map(async ({ name, file }) => {
-      const bytes = await unlessMissing(file, () => readFile(file));
+      const bytes = await unlessMissing(file, () => readPlain(file, mostBytes.settings));
       return bytes === undefined ? [] : [{ name, file, text: decoded(bytes, file) }];
     }),
   );
@@ -79,6 +80,7 @@ async function unlessMissing<T>(file: string, read: () => Promise<T>): Promise<T
   try {
     return await read();
   } catch (error) {
+    if (error instanceof WishboneError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its permissions');

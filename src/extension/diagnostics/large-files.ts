@@ -1,4 +1,5 @@
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { openPlain } from '../../core/files/plain-file.js';
 
 import * as vscode from 'vscode';
 
@@ -138,7 +139,7 @@ export class LargeFiles implements vscode.Disposable {
     file.checked = undefined;
     file.latest = undefined;
     if (file.state.kind === 'other') return;
-    this.worker.post({ type: 'close', id: file.id });
+    this.worker.tell('close', { id: file.id });
     this.#tell(file, OTHER);
   }
 
@@ -163,7 +164,7 @@ export class LargeFiles implements vscode.Disposable {
     const options = await checkOptions(uri, undefined);
     if (signal.aborted) return;
     file.checked = stamp;
-    this.worker.post({ type: 'file', id, file: uri.fsPath, options });
+    this.worker.tell('file', { id, file: uri.fsPath, options });
   }
 
   #tell(file: LargeFile, state: FileState): void {
@@ -173,7 +174,7 @@ export class LargeFiles implements vscode.Disposable {
 }
 
 async function isPreferenceFile(file: string): Promise<boolean> {
-  const handle = await open(file, 'r');
+  const handle = await openPlain(file);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(headLength), 0, headLength, 0);
     const head = buffer.toString('utf8', 0, bytesRead).replace(/^\ufeff/, '');

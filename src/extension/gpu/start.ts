@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 import type { Problems } from '../problems.js';
 import { openTerminal } from './terminal.js';
 import { setUpGpu, useFetchedLibrary } from './set-up-gpu.js';
@@ -9,6 +9,9 @@ import { setUpGpu, useFetchedLibrary } from './set-up-gpu.js';
 export function startGpu(context: vscode.ExtensionContext, launcher: Launcher, problems: Problems): vscode.Disposable {
   useFetchedLibrary(context);
   return vscode.Disposable.from(
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration('wishbone.gpu.library')) useFetchedLibrary(context);
+    }),
     problems.command('wishbone.setUpGpu', () =>
       setUpGpu(context, () => {
         launcher.forgetDevices();

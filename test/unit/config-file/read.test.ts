@@ -29,6 +29,14 @@ function failure(text: string): WishboneError {
   assert.fail('the config was accepted');
 }
 
+test('a library to load is refused, whatever preset or comment stands beside it', () => {
+  const error = failure('{ "version": 1, "preset": "trl",\n "runner": { "device": 1, "cublaslt": "lib/evil.so" } }');
+  assert.match(error.what, /runner.cublaslt: a run config cannot name a library/);
+  assert.match(error.where, /run\.wishbone\.json:2/);
+  assert.match(error.advice, /--cublaslt \/work|--cublaslt lib|wishbone\.gpu\.library/);
+  assert.deepEqual(parse('{ "version": 1, "runner": { "cublaslt": "" } }').runner, { cublaslt: '' });
+});
+
 test('a config with comments: values, relative paths from the file, places', () => {
   const config = parse(`{
   // what it is
@@ -90,7 +98,7 @@ const wrong: readonly [name: string, text: string, where: string, what: RegExp, 
   ['unknown option', '{"version": 1,\n"training": {\n"learning_rat": 1}}', at(3, 'training.learning_rat'), /unknown field/, /did you mean "training.learning_rate"\?/],
   ['an option outside its part', '{"version": 1,\n"beta": 1}', at(2, 'beta'), /unknown field "beta"/, /did you mean "training.beta"\?/],
   ['an option of another part', '{"version": 1, "training": {"batch_size": 1}}', at(1, 'training.batch_size'), /unknown/, /did you mean "plan.batch_size"\?/],
-  ['nothing like it', '{"version": 1, "zzzzzzzz": 1}', at(1, 'zzzzzzzz'), /unknown/, /known here: .*version, name/],
+  ['nothing like it', '{"version": 1, "zzzzzzzz": 1}', at(1, 'zzzzzzzz'), /unknown/, /valid names: .*version, name/],
   ['a wrong type', '{"version": 1,\n\n"training": {"beta": "0.1"}}', at(3, 'training.beta'), /expected a number above 0.*found "0.1"/, /set it to/],
   ['out of range', '{"version": 1, "plan": {"epochs": 0}}', at(1, 'plan.epochs'), /of at least 1/, /set it/],
   ['no such loss', '{"version": 1, "training": {"loss_type": "dpo"}}', at(1, 'training.loss_type'), /"sigmoid" or "hinge"/, /set it/],
@@ -100,8 +108,8 @@ const wrong: readonly [name: string, text: string, where: string, what: RegExp, 
   ['another version', '{"version": 2}', at(1, 'version'), /expected 1, found 2/, /set it/],
   ['a part that is none', '{"version": 1, "plan": 3}', at(1, 'plan'), /expected an object/, /write/],
   ['a group without a pattern', '{"version": 1, "training": {"parameter_groups": [{"weight_decay": 1}]}}', at(1, 'training.parameter_groups[0].pattern'), /missing/, /pattern of parameter names/],
-  ['no JSON', '{"version": 1\n"name": "a"}', `${FILE}:2`, /not valid JSON: comma expected/, /repair/],
-  ['nothing', '', `${FILE}:1`, /not valid JSON/, /repair/],
+  ['no JSON', '{"version": 1\n"name": "a"}', `${FILE}:2`, /not valid JSON: comma expected/, /fix the text/],
+  ['nothing', '', `${FILE}:1`, /not valid JSON/, /fix the text/],
   ['a list', '[]', `${FILE}:1`, /is an object/, /docs\/run-config.md/],
 ];
 for (const [name, text, where, what, advice] of wrong) {

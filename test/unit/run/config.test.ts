@@ -69,7 +69,7 @@ test('an unknown key names the nearest known one', () => {
   assert.equal(slip.where, `${FILE}, field training.learning_rat`);
   assert.equal(slip.advice, 'did you mean "training.learning_rate"?');
   const stranger = failure((config) => (config['plan'].zzzzzzzz = 1));
-  assert.match(stranger.advice, /known here: sharing, capacity/);
+  assert.match(stranger.advice, /valid names: sharing, capacity/);
 });
 
 test('missing fields, wrong types and values out of range name the field', () => {
@@ -109,6 +109,12 @@ test('a file from before there were GPUs says the same as then', () => {
     cublaslt: '',
   });
   assert.deepEqual(config.training, exampleConfig().training);
+});
+
+test('a library that an older run names is left out: it is code, and a run folder may come from anywhere', () => {
+  const config = parse((changed) => (changed['runner'].cublaslt = '/tmp/evil.so'));
+  assert.equal(config.runner.cublaslt, '');
+  assert.equal(newRunConfig({ ...config, runner: { ...config.runner, cublaslt: '/tmp/evil.so' } }).runner.cublaslt, '');
 });
 
 test('any JSON is either a config or a WishboneError', () => {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/terminal.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "pretrained/model_export.h"
@@ -95,6 +96,12 @@ void write_state(const AtomicFolder& folder, const CheckpointState& state, const
     write_text(folder.path() / "state.json", json.dump(2) + "\n");
 }
 
+void remove_folder(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) warn("cannot remove " + path.string() + ": " + error.message());
+}
+
 /// Removes checkpoints that are not to stay, once the one of `state` is written.
 void remove_old(const std::filesystem::path& checkpoints, const CheckpointState& state,
                 const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
@@ -107,9 +114,7 @@ void remove_old(const std::filesystem::path& checkpoints, const CheckpointState&
             if (counts && (options.save_total_limit == 0 || ++whole <= options.save_total_limit)) continue;
             if (step == state.best.step() || step == also_kept) continue;
         }
-        std::filesystem::remove_all(path, error);
-        if (error)
-            std::fprintf(stderr, "warning: cannot remove %s: %s\n", path.c_str(), error.message().c_str());
+        remove_folder(path);
     }
 }
 
@@ -168,13 +173,22 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_fol
             Checkpoint checkpoint{path, read_state(path)};
             if (checkpoint.state.weights_only) continue;
             if (checkpoint.state.step == step) return checkpoint;
-            std::fprintf(stderr, "warning: %s says another step than its name; passed over\n", path.c_str());
+            warn(path.string() + " says another step than its name; passed over");
         } catch (const Error& error) {
-            std::fprintf(stderr, "warning: checkpoint passed over: %s (%s)\n", error.what(),
-                         error.where().c_str());
+            warn(std::string("checkpoint passed over: ") + error.what() + " (" + error.where() + ")");
         }
     }
     return std::nullopt;
+}
+
+void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
+    if (options.save_total_limit == 0) return;
+    std::int64_t whole = 0;
+    for (const auto& [step, path] : list(newest.folder.parent_path())) {
+        std::error_code error;
+        const bool counts = step <= newest.state.step && std::filesystem::exists(path / optimizer_file, error);
+        if (counts && ++whole > options.save_total_limit && step != newest.state.best.step()) remove_folder(path);
+    }
 }
 
 void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {

@@ -44,6 +44,10 @@ std::filesystem::path weights_file(const std::filesystem::path& run_folder, std:
 /// The newest checkpoint that can be resumed from. Damaged ones are named on stderr and passed over.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder);
 
+/// Removes whole checkpoints beyond `save_total_limit`, the newest first counted: a run that was killed between writing one
+/// and removing another has one too many.
+void remove_surplus(const Checkpoint& newest, const TrainingOptions& options);
+
 /// Loads the weights alone from the checkpoint of that step. Throws Error(bad_input) when it is gone.
 void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer);
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/terminal.h"
 #include "io/json.h"
 #include "run/config/training_config.h"
 
@@ -78,7 +79,10 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     config.backend.threads = static_cast<int>(runner.integer("threads", 0, 4096));
     config.backend.cuda.device = static_cast<int>(runner.integer("device", 0, 1023, 0));
     config.backend.cuda.deterministic = runner.boolean("deterministic", false);
-    config.backend.cuda.cublaslt = runner.text("cublaslt", "");
+    // Older runs name a library there. It is code, and a run folder may come from anywhere: it is only loaded where the
+    // command line or the environment names it.
+    if (const std::string library = runner.text("cublaslt", ""); !library.empty())
+        warn(runner.where("cublaslt") + ": not loaded; set WISHBONE_CUBLASLT to " + library + " if it is to be");
     if (runner.has("recompute"))
         config.recompute = runner.choice<Recompute>(
             "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});

@@ -178,7 +178,7 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
     };
     const bool compares = needs_reference(options.loss);
     if (options.sync_ref_model && !compares)
-        refuse("sync_ref_model", "The loss reads no reference, so there is none to follow the policy",
+        refuse("sync_ref_model", "The loss uses no reference, so there is none to move towards the policy",
                "Set sync_ref_model to false, or use a loss with a reference, for example sigmoid.");
     if (options.sync_ref_model && options.reference == ReferenceMode::precompute)
         refuse("sync_ref_model", "A reference that follows the policy cannot be computed up front",
@@ -191,7 +191,7 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
         refuse("sft_steps", "With an adapter, the reference after supervised steps must be computed before the others",
                "Set reference to \"precompute\".");
     if (!options.reference_model.empty() && !compares)
-        refuse("reference_model", "The loss reads no reference",
+        refuse("reference_model", "The loss uses no reference",
                "Leave reference_model out, or use a loss with a reference, for example sigmoid.");
     if (options.schedule == Schedule::warmup_stable_decay ? options.decay_steps == 0 : options.decay_steps != 0)
         refuse("num_decay_steps", "num_decay_steps and lr_scheduler_type \"warmup_stable_decay\" go together",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 
 #include "core/file_descriptor.h"
@@ -13,8 +15,15 @@ class RunLock {
     /// made.
     explicit RunLock(const std::filesystem::path& run_folder);
 
+    /// To be called before anything is written by name: throws Error(cannot_write) when the folder at the path is no
+    /// longer the one that was locked. Writing on would leave half a run folder where a whole one was.
+    void check() const;
+
   private:
+    std::filesystem::path file_;
     FileDescriptor fd_;
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
 };
 
 }  // namespace wishbone

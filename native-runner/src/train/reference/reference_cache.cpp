@@ -1,12 +1,12 @@
 #include "train/reference/reference_cache.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "core/sha256.h"
+#include "core/terminal.h"
 #include "train/reference/reference_file.h"
 
 namespace wishbone {
@@ -39,8 +39,7 @@ std::optional<std::vector<double>> ReferenceCache::find(std::size_t keys) const 
     try {
         return read_reference_logps(file_, made_for_, keys);
     } catch (const Error& error) {
-        std::fprintf(stderr, "warning: cached reference passed over: %s (%s)\n", error.what(),
-                     error.where().c_str());
+        warn(std::string("cached reference passed over: ") + error.what() + " (" + error.where() + ")");
         return std::nullopt;
     }
 }
@@ -52,8 +51,7 @@ void ReferenceCache::store(std::span<const double> logps) const {
         std::filesystem::create_directories(file_.parent_path(), error);
         write_reference_logps(file_, made_for_, logps);
     } catch (const Error& error) {
-        std::fprintf(stderr, "warning: the reference was not cached: %s (%s)\n", error.what(),
-                     error.where().c_str());
+        warn(std::string("the reference was not cached: ") + error.what() + " (" + error.where() + ")");
     }
 }
 
