@@ -70,6 +70,9 @@ struct TrainingOptions {
                sft_steps == 0;
     }
 
+    /// The reference is what `sft_steps` lead to.
+    bool reference_follows_sft() const { return sft_steps > 0 && reference_model.empty(); }
+
     std::int64_t eval_steps = 0;  ///< 0 means no evaluation
     bool load_best_model_at_end = false;
     std::string metric_for_best_model = "eval_loss";
