@@ -117,7 +117,6 @@ class CudaBackend final : public Backend {
     void* workspace(std::size_t bytes);
 
     Device device_;
-    bool deterministic_;
     Stream stream_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;
