@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { parseEvent } from '../../../src/core/events/index.js';
+import { RunHistory } from '../../../src/core/history/index.js';
+import type { RunState } from '../../../src/core/run/index.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panels/run/view-model.js';
 import { readHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { formSections } from '../../../src/extension/draft/fields.js';
 import { forecastView } from '../../../src/extension/panels/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
-import type { PlanSummary } from '../../../src/core/prepare.js';
+import type { PlanSummary } from '../../../src/core/prepare/index.js';
 import { dataNotices } from '../../../src/extension/panels/launch/data-notices.js';
 import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';

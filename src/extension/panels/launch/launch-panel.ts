@@ -9,7 +9,7 @@ import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../../core/forecast/index.js';
 import type { ModelInfo } from '../../../core/model/index.js';
-import { PRESETS, presetById } from '../../../core/run/index.js';
+import { PRESETS, presetById } from '../../../core/options/index.js';
 import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../../protocol/launch.js';
 import { loadPage } from '../page.js';
 import { saveAs } from '../save-as.js';

@@ -2,16 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import {
-  configDifferences,
-  historyCsv,
-  lastLogLines,
-  listRuns,
-  LOG_FILE,
-  readLabels,
-  repeatCommand,
-  writeLabels,
-} from '../../../core/run/index.js';
+import { configDifferences, listRuns, LOG_FILE, readLabels, repeatCommand, writeLabels } from '../../../core/run/index.js';
+import { historyCsv } from '../../../core/history/index.js';
+import { lastLogLines } from '../../../core/runner/index.js';
 import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessage } from '../../../protocol/run.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';

@@ -5,8 +5,9 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../../core/forecast/index.js';
-import type { Progress } from '../../../core/progress.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, locateRunner } from '../../../core/run/index.js';
+import type { Progress } from '../../../core/work/progress.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../core/options/index.js';
+import { locateRunner } from '../../../core/runner/index.js';
 import {
   listSpeedups,
   saveSpeedup,
@@ -15,7 +16,7 @@ import {
   SPEEDUPS_FOLDER,
   type StoredSpeedup,
 } from '../../../core/speedup/index.js';
-import { runTask } from '../../../core/tasks.js';
+import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
 import type { FieldSpec } from '../../../protocol/form.js';
 import {

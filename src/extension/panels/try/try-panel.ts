@@ -3,10 +3,12 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
-import { DEFAULT_RUNNER, locateRunner, readRun, type RunConfig, type RunnerOptions } from '../../../core/run/index.js';
+import { DEFAULT_RUNNER, type RunnerOptions } from '../../../core/options/index.js';
+import { locateRunner } from '../../../core/runner/index.js';
+import { readRun, type RunConfig } from '../../../core/run/index.js';
 import type { TryRequest } from '../../../core/sample/index.js';
 import { sampledModels, type SampledModels } from '../../../core/sample/models.js';
-import { runTask } from '../../../core/tasks.js';
+import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
 import { readTryMessage, type Tried, type TryHostMessage, type TryMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
 import { reach } from '../../milestones.js';
