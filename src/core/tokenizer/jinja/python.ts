@@ -19,7 +19,7 @@ export interface Watcher {
 
 /** What Emscripten is told of a module that it starts; only what is used here. */
 interface EmscriptenSettings {
-  readonly instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => object;
+  readonly instantiateWasm: (imports: Readonly<Record<string, object>>, done: (instance: object) => void) => object;
 }
 type ModuleFactory = (settings: EmscriptenSettings) => Promise<unknown>;
 
