@@ -1,8 +1,8 @@
 import type * as vscode from 'vscode';
 
 /**
- * Every command by its title in the palette, or null for one that only our own code uses. `package.json` says the same to
- * VS Code; a test holds the two together.
+ * All commands, with their titles in the palette, or null for commands that only our own code uses. `package.json` tells
+ * VS Code the same; a test compares the two.
  */
 export const COMMANDS = {
   'wishbone.launchRun': 'Launch Run…',
@@ -46,32 +46,32 @@ export const COMMANDS = {
 export type CommandId = keyof typeof COMMANDS;
 
 /**
- * What our own code may give a command; nothing where it is not listed. Menus and key bindings give other things, so that a
- * command looks at what it gets.
+ * The arguments that our own code passes to a command; none if it is not listed. Menus and key bindings pass other things, so
+ * commands check what they get.
  */
 interface Arguments {
   /** A preference file. */
   'wishbone.launchRun': [dataset?: vscode.Uri];
   'wishbone.launchConfig': [config?: vscode.Uri];
-  /** `option`: without its group, `plan`. */
+  /** `option`: its name without the group `plan`. */
   'wishbone.setPlanOption': [dataset: vscode.Uri, option: string, value: string | number];
-  /** A run's folder. `preview`: in place of the one previewed before. */
+  /** A run's folder. `preview`: show it in place of the previous preview. */
   'wishbone.openRun': [folder?: string, how?: 'preview'];
   'wishbone.duplicateRun': [folder: string];
   'wishbone.renameRun': [folder: string];
   'wishbone.tagRun': [folder: string];
   'wishbone.tryRun': [folder: string];
-  /** A preference file or a run's folder, and a row of the dataset, from 0. */
+  /** A preference file or a run's folder, and a row of the dataset, counted from 0. */
   'wishbone.inspectMasks': [place?: vscode.Uri | string, row?: number];
-  /** Likewise, and a bin of the plan, from 0. */
+  /** The same, and a bin of the plan, counted from 0. */
   'wishbone.showPacking': [place?: vscode.Uri | string, bin?: number];
-  /** `check`: the kind of problem whose rows are left out. */
+  /** `check`: rows with this kind of problem are left out. */
   'wishbone.writeCleanedCopy': [dataset: vscode.Uri, check: string];
 }
 
 export type ArgumentsOf<C extends CommandId> = C extends keyof Arguments ? Arguments[C] : [];
 
-/** A command as links, lists and quick fixes hold it. */
+/** A command for code lenses, list items and quick fixes. */
 export function commandLink<C extends CommandId>(title: string, command: C, ...given: ArgumentsOf<C>): vscode.Command {
   return { title, command, arguments: given };
 }

@@ -6,7 +6,7 @@ import { cacheLimitSetting } from '../cache.js';
 import type { Runner } from '../runner/runner.js';
 import type { RunStore } from '../runs/run-store.js';
 
-/** How this window forecasts: plans in a thread, paces of earlier runs, and the runner where it may be asked. */
+/** How this window makes forecasts: by planning in a thread, from the pace of earlier runs, and by asking the runner if allowed. */
 export function forecastMeans(runner: Runner, store: RunStore): ForecastMeans {
   return {
     plan: (request, work) => runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),

@@ -8,32 +8,32 @@ import { firstFolder } from '../workspace.js';
 import { lookAt, type Looked, type PathField } from './look-at.js';
 import { type LaunchOptions, pathLines, readDraft, resolvePath, type Values } from './read-draft.js';
 
-/** What makes the draft of one panel another than that of another. */
+/** What a panel decides about its draft. */
 export interface DraftOptions {
   readonly values: Values;
-  /** Fields that name files and folders: `dataset` and `model` at least. */
+  /** Fields that name files and folders; at least `dataset` and `model`. */
   readonly paths: readonly PathField[];
   readonly means: ForecastMeans;
-  /** What is wrong beside what would be wrong with any run, by field. */
+  /** Problems beyond those that any run could have, by field. */
   readonly rules?: () => Readonly<Record<string, string>>;
-  /** Texts were given to fields, and nothing was looked at yet. */
+  /** Fields have new values, and the files they name have not been looked at yet. */
   readonly onSet?: () => void;
-  /** What a field names was looked at; {@link onChange} follows. */
+  /** The file or folder that a field names has been looked at. {@link onChange} follows. */
   readonly onLooked?: (field: PathField) => void;
-  /** Values, or what is known of what they name, are other than before. */
+  /** The values, or what is known about the files they name, have changed. */
   readonly onChange: () => void;
   readonly onForecast: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** What a draft comes to: files and folders are absolute. */
+/** The chosen files and folders, as absolute paths. */
 export interface Chosen {
   readonly dataset: readonly string[];
   readonly evalDataset: readonly string[] | undefined;
   readonly model: string;
 }
 
-/** A run that somebody decides on: the texts of its fields, what they name, what is wrong with them, what they come to. */
+/** A run being configured: the values of its fields, the files they name, what is wrong with them, and the forecast. */
 export class RunDraft implements vscode.Disposable {
   readonly #its: DraftOptions;
   readonly #forecaster: Forecaster;
@@ -65,12 +65,12 @@ export class RunDraft implements vscode.Disposable {
     return this.#forecast;
   }
 
-  /** Undefined while an option is wrong. */
+  /** Undefined while an option is invalid. */
   get options(): LaunchOptions | undefined {
     return readDraft(this.#values).options;
   }
 
-  /** The model, once it was looked at. */
+  /** The model, once it has been looked at. */
   get model(): ModelInfo | undefined {
     return this.#looked.model?.model;
   }
@@ -84,7 +84,7 @@ export class RunDraft implements vscode.Disposable {
     };
   }
 
-  /** Gives fields texts, as far as there are such fields, and looks at what they name. */
+  /** Sets fields (unknown ones are ignored) and looks at the files they name. */
   async set(values: Values): Promise<void> {
     const known = Object.fromEntries(Object.entries(values).filter(([field]) => field in this.#values));
     this.take({ ...this.#values, ...known });
@@ -93,29 +93,29 @@ export class RunDraft implements vscode.Disposable {
     for (const field of this.#its.paths) if (field in known) await this.#look(field);
   }
 
-  /** Takes over texts that name no other files than before. {@link changed} is to be called afterwards. */
+  /** Sets all values; they must name the same files as before. Call {@link changed} afterwards. */
   take(values: Values): void {
     this.#values = values;
   }
 
-  /** Says that something has changed, and forecasts anew. */
+  /** Announces a change, and updates the forecast. */
   changed(): void {
     if (this.#disposed) return;
     this.#its.onChange();
     const { options } = this;
-    // Only what has been looked at and found good is planned.
+    // Only plan what has been looked at and found to be fine.
     const looked = this.#its.paths.every((field) => this.#looked[field]?.path === this.path(field));
     if (options === undefined || !looked || Object.keys(this.problems).length > 0) return this.#forecaster.update(undefined);
     this.#forecaster.update({ ...this.chosen, ...options });
   }
 
-  /** Looks at all that is named, once more what may have changed. */
+  /** Looks at all files and folders that were not looked at yet. */
   async look(): Promise<void> {
     for (const field of this.#its.paths) await this.#look(field);
     this.changed();
   }
 
-  /** A file was saved: whatever was known of it may be wrong. */
+  /** A file was saved, so what is known about it may be out of date. */
   async saved(file: string): Promise<void> {
     if (!this.#its.paths.some((field) => this.#looked[field]?.files?.includes(file))) return;
     this.#forecaster.forget();
@@ -123,17 +123,17 @@ export class RunDraft implements vscode.Disposable {
     await this.look();
   }
 
-  /** What a field names; empty when it names nothing. */
+  /** The paths that a field names. */
   paths(field: PathField): string[] {
     return pathLines(this.#values[field] ?? '').map((line) => resolvePath(line, firstFolder(), homedir()));
   }
 
-  /** What a field names, of a dataset one a line. */
+  /** The same as one text, a path on each line. */
   path(field: PathField): string {
     return this.paths(field).join('\n');
   }
 
-  /** What is wrong, by field. A path that was not looked at yet is not wrong yet. */
+  /** Problems by field. A path that has not been looked at has none yet. */
   get problems(): Record<string, string> {
     const problems: Record<string, string> = { ...readDraft(this.#values).problems };
     for (const field of ['dataset', 'model'] as const) {
@@ -146,7 +146,7 @@ export class RunDraft implements vscode.Disposable {
     return { ...problems, ...this.#its.rules?.() };
   }
 
-  /** What is known of what fields name, such as a model's size. */
+  /** What is known about the files that fields name, such as a model's size. */
   get notes(): Record<string, string> {
     return Object.fromEntries(
       this.#its.paths.flatMap((field) => {
@@ -156,7 +156,7 @@ export class RunDraft implements vscode.Disposable {
     );
   }
 
-  /** What was found when a field was looked at, unless it names something else by now. */
+  /** What was found when the field was looked at, unless it names something else by now. */
   #known(field: PathField): Looked | undefined {
     const looked = this.#looked[field];
     return looked?.path === this.path(field) ? looked : undefined;
@@ -166,7 +166,7 @@ export class RunDraft implements vscode.Disposable {
     const file = this.path(field);
     if (this.#looked[field]?.path === file) return;
     const looked = await lookAt(field, file);
-    // Typed on meanwhile.
+    // The user has typed on in the meantime.
     if (this.#disposed || this.path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
     this.#its.onLooked?.(field);

@@ -5,19 +5,19 @@ import * as vscode from 'vscode';
 import type { Problems } from '../problems.js';
 import { pageHtml } from './html.js';
 
-/** What makes one kind of panel another than the others. */
+/** What distinguishes one kind of panel from another. */
 export interface PanelKind<ToHost, State> {
-  /** Its folder of `webview`, its file of `src/protocol`, and its folder here. */
+  /** The name of its folder in `webview`, its file in `src/protocol` and its folder here. */
   readonly name: string;
-  /** Of its pages. */
+  /** Title of its pages. */
   readonly title: string;
-  /** Undefined for what is no message. */
+  /** Returns undefined for anything that is not a message. */
   readonly readMessage: (value: unknown) => ToHost | undefined;
-  /** What a page kept over a reload of the window; undefined for anything else. */
+  /** Reads what a page kept across a reload of the window; undefined for anything else. */
   readonly readState: (value: unknown) => State | undefined;
 }
 
-/** What a page asks beside being shown. */
+/** The messages that a panel answers: all except `ready`. */
 export type Asked<ToHost> = ToHost extends { readonly type: infer T }
   ? 'ready' extends T
     ? { readonly type: Exclude<T, 'ready'> }
@@ -25,30 +25,30 @@ export type Asked<ToHost> = ToHost extends { readonly type: infer T }
   : never;
 
 export interface PageListener<ToHost> {
-  /** Comes before {@link show}; until it resolves, nothing reaches the page. */
+  /** Called before {@link show}. Until it resolves, nothing is sent to the page. */
   readonly prepare?: () => Promise<void>;
-  /** The page is there, for the first time or again, and knows nothing: sends all that it is to show. */
+  /** The page has loaded, for the first time or again, and knows nothing. Send everything it shows. */
   readonly show: () => void | Promise<void>;
   readonly answer: (message: Asked<ToHost>) => void | Promise<void>;
-  /** The page is hidden, and with that thrown away. */
+  /** The page was hidden, which also discards it. */
   readonly hidden?: () => void;
 }
 
-/** What a panel's page may do and read: scripts, and nothing but our own built files. */
+/** What a page may do and read: run scripts, and load nothing but our own built files. */
 export function pageOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: [vscode.Uri.joinPath(extensionUri, 'dist', 'webview')] };
 }
 
-/** The host's side of the line to a page: hears what is a message, and speaks only to a page that is there. */
+/** The host's side of the connection to a page. It drops what is not a message, and sends only to a page that has loaded. */
 export class Page<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }> {
   readonly #problems: Problems;
   readonly #subscriptions: vscode.Disposable;
-  /** What the page said before anybody listened. */
+  /** Messages that arrived before anybody listened. */
   readonly #early: ToHost[] = [];
   #listener: PageListener<ToHost> | undefined;
   #isReady = false;
   #isClosed = false;
-  /** Times it was hidden. */
+  /** How often the page was hidden. */
   #hidden = 0;
 
   /** Loads the page into a panel: `webview/<name>`, built to `dist/webview/<name>.js` and `.css`. */
@@ -65,7 +65,7 @@ export class Page<ToPage extends { readonly type: string }, ToHost extends { rea
         const message = readMessage(value);
         if (message !== undefined) this.#receive(message);
       }),
-      // A hidden page is thrown away and says `ready` when it comes back; until then there is nobody to write to.
+      // VS Code discards a hidden page. It sends `ready` when it is back; until then nobody would receive a message.
       panel.onDidChangeViewState(() => {
         if (panel.visible) return;
         this.#hidden++;
@@ -89,7 +89,7 @@ export class Page<ToPage extends { readonly type: string }, ToHost extends { rea
     });
   }
 
-  /** Whether the page is there and has been sent what it shows. */
+  /** Whether the page has loaded and can be sent to. */
   get isReady(): boolean {
     return this.#isReady;
   }
@@ -98,19 +98,19 @@ export class Page<ToPage extends { readonly type: string }, ToHost extends { rea
     return this.#isClosed;
   }
 
-  /** To be called once; what the page has said by then comes now. */
+  /** Call it once. Messages that came earlier are delivered now. */
   listen(listener: PageListener<ToHost>): void {
     this.#listener = listener;
     for (const message of this.#early.splice(0)) this.#receive(message);
   }
 
-  /** @returns true once the page has it; what is sent to a page that is not there is dropped */
+  /** @returns true once the page has the message; false if the page is not there and the message was dropped */
   async send(message: ToPage): Promise<boolean> {
     if (!this.#isReady) return false;
     return Promise.resolve(this.panel.webview.postMessage(message)).catch(() => false);
   }
 
-  /** Lets go of the panel, which stays as it is. */
+  /** Stops listening. The panel itself stays open. */
   dispose(): void {
     this.#isReady = false;
     this.#subscriptions.dispose();

@@ -3,13 +3,13 @@ import * as vscode from 'vscode';
 import type { Problems } from '../problems.js';
 import { Page, pageOptions, type PanelKind } from './page.js';
 
-/** What every panel needs of the window. */
+/** What every panel needs from the window. */
 export interface PanelContext {
   readonly extensionUri: vscode.Uri;
   readonly problems: Problems;
 }
 
-/** The panels of one kind in this window; those open when the window was closed come back with it. */
+/** The panels of one kind in this window. Those open when the window was closed come back with it. */
 export class Panels<
   P extends vscode.Disposable,
   ToPage extends { readonly type: string },
@@ -23,7 +23,7 @@ export class Panels<
   readonly #registration: vscode.Disposable;
   readonly #open = new Set<P>();
 
-  /** @param restore fills the page of a panel that comes back, and gives it to {@link add}; or closes it */
+  /** @param restore fills the page of a panel that comes back and passes it to {@link add}, or closes it */
   constructor(
     kind: PanelKind<ToHost, State>,
     context: PanelContext,
@@ -41,7 +41,7 @@ export class Panels<
     this.#open.clear();
   }
 
-  /** VS Code's name of the panels. */
+  /** VS Code's name for this kind of panel. */
   get viewType(): string {
     return `wishbone.${this.#kind.name}`;
   }
@@ -50,13 +50,13 @@ export class Panels<
     return [...this.#open];
   }
 
-  /** Opens a panel whose page loads; what it shows is given to {@link add}. */
+  /** Opens a panel and starts loading its page. Pass what it shows to {@link add}. */
   newPage(title: string, place: { readonly preserveFocus?: boolean } = {}): Page<ToPage, ToHost> {
     const column = { viewColumn: vscode.ViewColumn.Active, preserveFocus: false, ...place };
     return this.#page(vscode.window.createWebviewPanel(this.viewType, title, column, pageOptions(this.#context.extensionUri)));
   }
 
-  /** Keeps a panel until its page is closed, and disposes of it then. */
+  /** Keeps a panel until its page is closed, then disposes it. */
   add<Q extends P>(page: Page<ToPage, ToHost>, panel: Q): Q {
     this.#open.add(panel);
     page.panel.onDidDispose(() => {

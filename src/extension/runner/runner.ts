@@ -4,12 +4,12 @@ import { WishboneError } from '../../core/errors.js';
 import { type BackendInfo, locateRunner, runnerBackends } from '../../core/runner/index.js';
 import { errorLine } from '../error-text.js';
 
-/** The runner of this window: whether there is one, and what it can run on. */
+/** What this window knows about the runner: whether there is one, and what it can run on. */
 export class Runner implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #settings: vscode.Disposable;
   #backends: Promise<readonly BackendInfo[]> | undefined;
-  /** It is another runner, or may find other devices than before. */
+  /** Fires when the runner is a different one, or may find different devices. */
   readonly onDidChange = this.#changed.event;
 
   constructor() {
@@ -23,20 +23,20 @@ export class Runner implements vscode.Disposable {
     this.#changed.dispose();
   }
 
-  /** What it can run on; asked once, and again after it could not answer. */
+  /** What it can run on. Asked once, and again after it failed to answer. */
   async backends(): Promise<readonly BackendInfo[]> {
     const backends = await (this.#backends ??= runnerBackends());
     if (backends.length === 0) this.#backends = undefined;
     return backends;
   }
 
-  /** Has whoever shows its devices ask again. */
+  /** Makes everyone who shows devices ask again. */
   forget(): void {
     this.#backends = undefined;
     this.#changed.fire();
   }
 
-  /** Why there is none to start, as one line; empty when there is one. */
+  /** Why there is no runner to start, in one line; empty if there is one. */
   async fault(): Promise<string> {
     try {
       await locateRunner();

@@ -18,7 +18,7 @@ import type { RunActions } from './run-actions.js';
 
 const OPEN_RUN = 'Open Run';
 
-/** Everything that has been decided when a run is started. */
+/** Everything that is decided before a run starts. */
 export interface Decision extends LaunchOptions {
   /** Several files make one dataset. */
   readonly dataset: readonly string[];
@@ -27,7 +27,7 @@ export interface Decision extends LaunchOptions {
   readonly name: string | undefined;
 }
 
-/** From a decision to a run at work. */
+/** Starts runs. */
 export class RunStarter {
   constructor(
     readonly paths: PathChooser,
@@ -36,10 +36,10 @@ export class RunStarter {
   ) {}
 
   /**
-   * Plans in a worker, with progress and a way out, makes the run, starts it and shows it.
+   * Plans in a worker, with progress and a cancel button, then creates the run, starts it and shows it.
    *
-   * @returns false when it was cancelled
-   * @throws WishboneError when it cannot be planned or made
+   * @returns false if it was cancelled
+   * @throws WishboneError when it cannot be planned or created
    */
   async start({ dataset, evalDataset, model, name, plan, training, runner }: Decision): Promise<boolean> {
     const first = dataset[0] ?? '';
@@ -62,7 +62,7 @@ export class RunStarter {
         this.actions.start(folder, { resume: false }),
       );
     } catch (error) {
-      // The run is there, with its log: its panel can tell more than a message.
+      // The run exists and has a log, so its panel can say more than a message.
       void this.actions.problems
         .show(error, OPEN_RUN)
         .then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));

@@ -52,22 +52,22 @@ export interface LaunchContext extends PanelContext {
   readonly kept: KeptForms;
 }
 
-/** A text of a field, where there is one. */
+/** A field's text, if there is one. */
 const at = (field: string, text: string | undefined): Record<string, string> => (text === undefined ? {} : { [field]: text });
 
-/** One launch form: a draft of a run, checked while it is changed, forecast, and started. */
+/** One launch form: a draft of a run that is checked and forecast while it changes, and then started. */
 export class LaunchPanel implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   readonly #draft: RunDraft;
   #preset: string;
   #own: Followed['own'];
-  /** Fields that somebody has changed here. */
+  /** Fields that the user has changed here. */
   readonly #touched = new Set<string>();
-  /** A start was tried: from then on what is missing is a fault. */
+  /** Whether a start was tried. From then on, missing values count as faults. */
   #tried = false;
   #backends: readonly BackendInfo[] = [];
   #runnerFault = '';
-  /** What keeps the GPU from being used though it is there; empty when nothing does. */
+  /** Why a GPU that is there cannot be used; empty if it can. */
   #gpuFault = '';
   #starting = false;
 
@@ -75,7 +75,7 @@ export class LaunchPanel implements vscode.Disposable {
     readonly page: Page<LaunchHostMessage, LaunchPageMessage>,
     readonly context: LaunchContext,
     start: Followed,
-    /** Under which it is found again after a reload of the window. */
+    /** Identifies the form across reloads of the window. */
     readonly id: string = randomUUID(),
   ) {
     this.#preset = start.preset;
@@ -182,7 +182,7 @@ export class LaunchPanel implements vscode.Disposable {
     this.#draft.changed();
   }
 
-  /** Has what nobody has decided follow the model. */
+  /** Adapts what the user has not decided to the model. */
   #suit(): void {
     this.#take(follow(this.#followed, this.#draft.model, DEFAULT_RUNNER));
   }
@@ -258,7 +258,7 @@ export class LaunchPanel implements vscode.Disposable {
     }
   }
 
-  /** Writes the form as a run config, where somebody says. */
+  /** Writes the form as a run config, to a file the user chooses. */
   async #saveConfig(): Promise<void> {
     const { options, problems } = readDraft(this.#draft.values);
     if (options === undefined) {

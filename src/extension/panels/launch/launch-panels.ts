@@ -10,7 +10,7 @@ import type { Page } from '../page.js';
 import { Panels } from '../panels.js';
 import { LAUNCH, type LaunchContext, LaunchPanel } from './launch-panel.js';
 
-/** The launch forms of this window, and what they can begin from. */
+/** The launch forms of this window, and what they can start from. */
 export class LaunchPanels implements vscode.Disposable {
   readonly #context: LaunchContext;
   readonly #panels: Panels<LaunchPanel, LaunchHostMessage, LaunchPageMessage, LaunchPageState>;
@@ -27,25 +27,25 @@ export class LaunchPanels implements vscode.Disposable {
   /**
    * Opens a form.
    *
-   * @param given a preference file to begin with: a path, an address, or an item of the Datasets view
-   * @param more texts of fields, by the field
+   * @param given a preference file to start from: a path, a URI, or an item of the Datasets view
+   * @param more further values, by field
    */
   async launch(given?: unknown, more: Values = {}): Promise<void> {
     const { dataset, model } = await this.#context.paths.likely(given);
-    // Preset and learning rate follow once the model was looked at.
+    // Preset and learning rate follow once the model has been inspected.
     this.#open({ ...BEGIN, values: { ...valuesOf({ dataset, model, options: FIRST }), ...more } });
   }
 
-  /** Opens a form with another run's settings, every one open to be changed. */
+  /** Opens a form with another run's settings, all of which can be changed. */
   duplicate(config: RunConfig): void {
     const { dataset, eval_dataset: evaluation, model, plan } = config;
-    // Pairs that were held out will be again.
+    // Held-out pairs will be held out again.
     const evalDataset = plan.eval_fraction > 0 || evaluation === undefined ? undefined : (evaluation.names ?? evaluation.path);
     const values = valuesOf({ dataset: dataset.names ?? dataset.path, evalDataset, model: model.path, options: config });
     this.#open({ values, preset: '', own: { rate: true, preset: true } });
   }
 
-  /** Opens a form with what a run config says. What it leaves out is the likeliest file and model. */
+  /** Opens a form filled from a run config. A missing dataset or model becomes the most likely one. */
   async launchConfig(config: ConfigFile): Promise<void> {
     const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder } = config;
     const likely = given !== undefined && folder !== undefined ? undefined : await this.#context.paths.likely(given?.[0]);
@@ -76,7 +76,7 @@ export class LaunchPanels implements vscode.Disposable {
 
 const FIRST: LaunchOptions = { ...PRESETS[0]!, runner: DEFAULT_RUNNER };
 
-/** How a form begins of which nothing is known. */
+/** The initial state of a form about which nothing is known. */
 const BEGIN: Omit<Followed, 'values'> = { preset: PRESETS[0]!.id, own: { rate: false, preset: false } };
 
 function valuesOf(of: {

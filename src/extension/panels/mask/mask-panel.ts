@@ -20,7 +20,7 @@ export const MASK: PanelKind<MaskPageMessage, PlanPageState> = {
 export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
   protected readonly command = 'wishbone.inspectMasks';
   #aim: Aim;
-  /** The bin that is shown; -1 before the first. */
+  /** The bin that is shown; -1 before the first one. */
   #bin = -1;
 
   constructor(
@@ -86,7 +86,7 @@ export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
     const { bin, row } = this.#aim;
     if (row !== undefined && bin === undefined) {
       await this.#sendRow(use, row);
-      // No bin has the row: the first one is better than an empty page.
+      // No bin has the row. The first bin is better than an empty page.
       if (this.#bin < 0) await this.#sendBin(use, 0, null);
       return;
     }
@@ -103,9 +103,9 @@ export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
     if (!this.#has(use, bin)) return;
     this.#bin = bin;
     const view = await use.inspector.ask('bin', bin);
-    // Another one may have been asked for in the meantime.
+    // Another bin may have been requested in the meantime.
     if (this.#bin !== bin) return;
-    // Where a reload of the page goes on.
+    // Where the page continues after a reload.
     this.#aim = { bin };
     this.send({ type: 'bin', ...view, focus });
   }

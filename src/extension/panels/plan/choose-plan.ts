@@ -19,7 +19,7 @@ import { listingText } from '../../run-text.js';
 import type { RunStore } from '../../runs/run-store.js';
 import { reviewPlan } from './review-plan.js';
 
-/** How a dataset was planned last. */
+/** How a dataset was last planned. */
 interface Remembered {
   readonly model: string;
   readonly plan: PlanOptions;
@@ -30,7 +30,7 @@ const DATASET = Symbol('dataset');
 const OTHER = Symbol('other');
 const SHOW = Symbol('show');
 
-/** Finds out which plan somebody wants to see. */
+/** Finds out which plan to show. */
 export class PlanChooser {
   readonly #datasets: RecentPaths;
   readonly #models: RecentPaths;
@@ -45,9 +45,9 @@ export class PlanChooser {
   }
 
   /**
-   * @param given a preference file or a run's folder (a path or an address); without one it is asked for
-   * @param title of the questions
-   * @returns undefined when the questions were left unanswered
+   * @param given a preference file or a run's folder (a path or a URI); the user is asked if it is missing
+   * @param title the title of the questions
+   * @returns undefined if the user cancelled
    */
   async choose(given: unknown, title: string): Promise<PlanSource | undefined> {
     const place = givenPath(given);
@@ -113,7 +113,7 @@ export class PlanChooser {
     return { kind: 'dataset', dataset, ...chosen };
   }
 
-  /** Positions of a model; undefined when it is none that we know, which has been said then. */
+  /** Maximum positions of a model. Undefined if the model is not supported, which the user has then been told. */
   async #longestOf(folder: string): Promise<number | undefined> {
     try {
       return (await inspectModel(folder)).config.maxPositions;
@@ -141,14 +141,14 @@ function describe({ model, plan }: Remembered): string {
   return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs per step`;
 }
 
-/** True for a folder that is or was a run; what is wrong with it is for the panel to say. */
+/** Whether a folder is or was a run. What is wrong with it is for the panel to say. */
 async function isRun(place: string): Promise<boolean> {
   const info = await stat(place).catch(() => undefined);
   if (info?.isDirectory() === true) return true;
   if (info !== undefined) return false;
   return stat(path.join(place, RUN_FILE)).then(
     () => true,
-    // Gone: preference files have an ending, runs have none.
+    // It is gone. Preference files have an extension, runs have none.
     () => path.extname(place) === '',
   );
 }

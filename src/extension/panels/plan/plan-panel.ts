@@ -15,20 +15,20 @@ import type { Aim, PlanPanelContext } from './plan-panels.js';
 import type { PlanUse } from './plan-sessions.js';
 import { watchPath } from './watch-path.js';
 
-/** How far a panel is with its plan. */
+/** The state of a panel's plan. */
 type State =
   | { readonly kind: 'opening'; readonly message: PlanHostMessage }
   | { readonly kind: 'empty'; readonly message: PlanHostMessage }
   | { readonly kind: 'open'; readonly use: PlanUse };
 
-/** A panel that shows a plan: opens it, says how that goes, and answers what the page asks. */
+/** A panel that shows a plan: it opens the plan, reports progress, and answers the page. */
 export abstract class PlanPanel<
   ToPage extends { readonly type: string } = PlanHostMessage,
   ToHost extends { readonly type: string } = PlanPageMessage,
 > implements vscode.Disposable
 {
   #abort = new AbortController();
-  /** On what the plan was made of, while it is shown. */
+  /** Watch what the plan was made from, while it is shown. */
   #watches: vscode.Disposable[] = [];
   #state: State = { kind: 'opening', message: { type: 'opening', text: 'Opening the plan', fraction: null } };
 
@@ -41,11 +41,11 @@ export abstract class PlanPanel<
     page.listen({ show: () => this.#sendState(), answer: (message) => this.answer(message) });
   }
 
-  /** Brings something else into view. */
+  /** Scrolls something else into view. */
   abstract aim(aim: Aim): void;
-  /** The page is there and so is the plan: sends what it shows. */
+  /** Sends what the page shows. Called when both the page and the plan are there. */
   protected abstract showPlan(use: PlanUse): Promise<void>;
-  /** Answers a message of the page; those that every plan's page sends are for {@link answerAny}. */
+  /** Answers a message from the page. Messages that all plan pages send go to {@link answerAny}. */
   protected abstract answer(message: Asked<ToHost | PlanPageMessage>): Promise<void>;
 
   dispose(): void {
@@ -62,7 +62,7 @@ export abstract class PlanPanel<
     void this.page.send(message);
   }
 
-  /** What both views may ask. */
+  /** Answers what either page may ask. */
   protected async answerAny(message: Asked<PlanPageMessage>): Promise<void> {
     switch (message.type) {
       case 'cancel':
@@ -78,7 +78,7 @@ export abstract class PlanPanel<
     }
   }
 
-  /** The command that asks for another plan. */
+  /** The command that lets the user choose another plan. */
   protected abstract readonly command: 'wishbone.inspectMasks' | 'wishbone.showPacking';
 
   async #open(): Promise<void> {
@@ -138,7 +138,7 @@ export abstract class PlanPanel<
     await this.#lookAround();
   }
 
-  /** Whether what the plan was made of is still as it was. */
+  /** Checks whether what the plan was made from has changed. */
   async #lookAround(): Promise<void> {
     const { use, source } = this;
     if (use === undefined || source === undefined) return;

@@ -6,18 +6,18 @@ import type { Page, PanelKind } from '../page.js';
 import { type PanelContext, Panels } from '../panels.js';
 import type { PlanSessions } from './plan-sessions.js';
 
-/** What to bring into view: a bin of the plan, or the bin of a row of the dataset; both from 0. */
+/** What to scroll into view: a bin of the plan, or the bin with a row of the dataset. Both count from 0. */
 export interface Aim {
   readonly bin?: number | undefined;
   readonly row?: number | undefined;
 }
 
-/** What every panel of a plan is made with. */
+/** What every panel that shows a plan needs. */
 export interface PlanPanelContext extends PanelContext {
   readonly sessions: PlanSessions;
 }
 
-/** What the window knows of a panel that shows a plan. */
+/** What the window knows about a panel that shows a plan. */
 interface AnyPlanPanel extends vscode.Disposable {
   readonly page: { readonly panel: vscode.WebviewPanel };
   readonly source: PlanSource | undefined;
@@ -30,7 +30,7 @@ type MakePanel<ToPage extends { readonly type: string }, ToHost extends { readon
   aim: Aim,
 ) => AnyPlanPanel;
 
-/** The panels of one view of plans, one a plan. */
+/** The panels of one kind, one for each plan. */
 export class PlanPanels<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }>
   implements vscode.Disposable
 {

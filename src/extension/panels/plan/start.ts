@@ -12,8 +12,8 @@ import { type Aim, type PlanPanelContext, PlanPanels } from './plan-panels.js';
 import { PlanSessions } from './plan-sessions.js';
 
 /**
- * The views of a plan and their commands. Both take a preference file or a run's folder (a path or an address); the mask
- * inspector also a row of the dataset, from 0, whose bin it shows, and the packing view a bin of the plan.
+ * The views of a plan and their commands. Both commands take a preference file or a run's folder (a path or a URI). The mask
+ * inspector also takes a row of the dataset, whose bin it shows, and the packing view a bin of the plan; both count from 0.
  */
 export function startPlanViews(
   context: vscode.ExtensionContext,

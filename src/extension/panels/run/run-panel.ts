@@ -24,7 +24,7 @@ import type { RunPanels } from './run-panels.js';
 import { readSamples } from './samples.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from './view-model.js';
 
-/** Lines of the log that the panel shows. */
+/** Number of log lines to show. */
 const LOG_LINES = 200;
 const LOG_MILLISECONDS = 500;
 
@@ -35,25 +35,25 @@ export const RUN: PanelKind<RunPageMessage, RunPageState> = {
   readState: readRunPageState,
 };
 
-/** A run of a panel, and what of it the page has. */
+/** A run shown in a panel, and what the page knows of it. */
 interface Shown {
   readonly use: RunUse;
   readonly subscription: vscode.Disposable;
-  /** Of its plan, once that was looked at. */
+  /** Facts about its plan, once it has been read. */
   facts: PlanFacts | undefined;
-  /** First row the page does not have as it is now. */
+  /** First row that the page does not have in its current form. */
   unsentFrom: number;
-  /** Of a long run the page gets an overview before all rows. */
+  /** For a long run, the page gets an overview before it gets all rows. */
   overview: 'to be sent' | 'under way' | 'sent';
-  /** Rows the page has. */
+  /** Number of rows the page has. */
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
   sentSamples: readonly unknown[] | undefined;
-  /** Name, tags and notes that the page has, as text. */
+  /** Name, tags and notes as the page has them, as text. */
   sentLabels: string;
 }
 
-/** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
+/** One panel, with one run or several. Once its page is ready, it sends only what is new. */
 export class RunPanel implements vscode.Disposable {
   readonly #trusted: vscode.Disposable;
   #shown: Shown[] = [];
@@ -65,7 +65,7 @@ export class RunPanel implements vscode.Disposable {
     readonly page: Page<RunHostMessage, RunPageMessage>,
     readonly panels: RunPanels,
     uses: readonly RunUse[],
-    /** Names of runs that were to be shown too and cannot be read. */
+    /** Names of further runs that cannot be read. */
     readonly missing: readonly string[],
     readonly reason: string,
   ) {
@@ -80,7 +80,7 @@ export class RunPanel implements vscode.Disposable {
     });
   }
 
-  /** Whether it shows whichever run is opened next from the Runs view, as a preview in the editor does. */
+  /** Whether the next run opened from the Runs view replaces this one, like a preview in the editor. */
   get isPreview(): boolean {
     return this.#isPreview;
   }
@@ -90,7 +90,7 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'preview', preview: isPreview });
   }
 
-  /** Shows another run in place of what it showed. */
+  /** Shows another run instead. */
   async replace(use: RunUse): Promise<void> {
     this.#leaveLog();
     for (const shown of this.#shown.splice(0)) {
@@ -175,7 +175,7 @@ export class RunPanel implements vscode.Disposable {
     const { actions, store } = this.panels;
     switch (request) {
       case 'stop':
-        // The store may not have met it yet, just after a reload.
+        // Just after a reload, the store may not know the run yet.
         await store.notice(run.folder);
         return actions.stop(run.folder);
       case 'resume':
@@ -220,7 +220,7 @@ export class RunPanel implements vscode.Disposable {
     }
   }
 
-  /** To the run whose notes they are: by now the panel may show another. */
+  /** Goes by folder, because the panel may show another run by now. */
   async #setNotes(folder: string, notes: string): Promise<void> {
     if (!this.#shown.some(({ use }) => use.run.folder === folder)) return;
     const { notes: _before, ...labels } = await readLabels(folder);
@@ -271,7 +271,7 @@ export class RunPanel implements vscode.Disposable {
     );
   }
 
-  /** After runs were added or removed. A page that is not there asks for it when it is. */
+  /** Sends everything again after runs were added or removed. A page that is not ready will ask for it. */
   async #sendAnew(): Promise<void> {
     await this.#lookAtPlans();
     if (this.page.isReady) this.#sendAll();
@@ -280,7 +280,7 @@ export class RunPanel implements vscode.Disposable {
   #sendAll(): void {
     if (this.#isEmpty) return this.#sendEmpty();
     const shown = [...this.#shown];
-    // Whoever adds a run looks at its plan, and sends all again.
+    // A run is being added; everything is sent again once its plan has been read.
     if (shown.some(({ facts }) => facts === undefined)) return;
     const differences = configDifferences(shown.map(({ use }) => use.run.config));
     this.#send({ type: 'preview', preview: this.#isPreview });
@@ -306,7 +306,7 @@ export class RunPanel implements vscode.Disposable {
     if (run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
   }
 
-  /** In a comparison one that is gone does not keep the others from being looked at. */
+  /** In a comparison, a run that is gone must not hide the others. */
   get #isEmpty(): boolean {
     return this.#shown.every(({ use }) => use.run.gone);
   }
@@ -355,7 +355,7 @@ export class RunPanel implements vscode.Disposable {
       shown.unsentFrom = shown.sentRows;
       return;
     }
-    // What is sent together arrives together: the rest waits until the overview is there.
+    // Messages sent together arrive together, so the rest waits until the overview has arrived.
     shown.overview = 'under way';
     void this.page.send({ type: 'series', run: index, update: overview }).then(() => {
       if (shown.overview !== 'under way') return;
@@ -365,7 +365,7 @@ export class RunPanel implements vscode.Disposable {
     });
   }
 
-  /** Of the first run alone: texts are read side by side, not laid over each other. */
+  /** Only for the first run, because texts cannot be overlaid as curves can. */
   #sendSamples(shown: Shown): void {
     const { run } = shown.use;
     const { samples } = run.history;
@@ -374,7 +374,7 @@ export class RunPanel implements vscode.Disposable {
     if (samples.length === 0) return;
     const send = async (): Promise<void> => {
       const message = await readSamples(run);
-      // A newer one may be under way.
+      // A newer message may be on its way.
       if (shown === this.#shown[0] && samples === shown.sentSamples) this.#send(message);
     };
     send().catch((error: unknown) => this.panels.problems.show(error));

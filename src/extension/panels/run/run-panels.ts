@@ -12,19 +12,19 @@ import type { Page } from '../page.js';
 import { Panels } from '../panels.js';
 import { RUN, RunPanel } from './run-panel.js';
 
-/** Opened again within this time is a double click. */
+/** Opening a run again within this time counts as a double click. */
 const DOUBLE_CLICK_MILLISECONDS = 500;
 
-/** The runs of a panel, and the names of those that cannot be read. */
+/** The runs for a panel, and the names of those that cannot be read. */
 interface Opened {
   readonly uses: readonly RunUse[];
   readonly missing: readonly string[];
 }
 
-/** The run panels of this window; those open when the window was closed come back with it. */
+/** The run panels of this window. Those open when the window was closed come back with it. */
 export class RunPanels implements vscode.Disposable {
   readonly #panels: Panels<RunPanel, RunHostMessage, RunPageMessage, RunPageState>;
-  /** What was opened last as a preview, and when. */
+  /** The run last opened as a preview, and when. */
   #previewed: { readonly folder: string; readonly at: number } | undefined;
   #opening: Promise<void> | undefined;
 
@@ -42,7 +42,7 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
-   * Brings up the panel of a run, or of several together.
+   * Shows the panel of a run, or of several runs together.
    *
    * @throws WishboneError when a folder is no run
    */
@@ -57,8 +57,8 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
-   * Brings up a run as the editor does a file that is clicked on: in place of the one previewed before, until somebody
-   * keeps that. Asked for twice at once, it is kept.
+   * Shows a run as the editor shows a file that is clicked: in place of the previous preview, unless that was kept. A double
+   * click keeps it.
    *
    * @throws WishboneError when the folder is no run
    */
@@ -73,7 +73,7 @@ export class RunPanels implements vscode.Disposable {
       if (isDouble) open.isPreview = false;
       return open.page.panel.reveal(undefined, !isDouble);
     }
-    // The first of the two clicks is still under way.
+    // The first of the two clicks is still being handled.
     if (isDouble && this.#opening !== undefined) {
       await this.#opening;
       const opened = this.#showing([folder]);
@@ -134,12 +134,12 @@ export class RunPanels implements vscode.Disposable {
     const uses = await Promise.allSettled(folders.map((folder) => this.store.use(folder)));
     const failure = uses.find((use) => use.status === 'rejected');
     const good = uses.flatMap((use) => (use.status === 'fulfilled' ? [use.value] : []));
-    // One of several that is gone does not keep the others from being looked at.
+    // If one of several runs is gone, the others can still be shown.
     if (failure !== undefined && good.length === 0) throw failure.reason;
     return { uses: good, missing: folders.filter((_, i) => uses[i]!.status === 'rejected').map((folder) => path.basename(folder)) };
   }
 
-  /** The page loads while the runs are read: each takes its time. */
+  /** The page loads while the runs are being read, because both take time. */
   async #fill(
     page: Page<RunHostMessage, RunPageMessage>,
     read: () => Promise<Opened>,
@@ -151,7 +151,7 @@ export class RunPanels implements vscode.Disposable {
     return undefined;
   }
 
-  /** Whether somebody has pinned a panel's tab. */
+  /** Whether a panel's tab is pinned. */
   #isPinned(panel: vscode.WebviewPanel): boolean {
     const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
     return tabs.some(

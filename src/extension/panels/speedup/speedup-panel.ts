@@ -58,7 +58,7 @@ export interface SpeedupContext extends PanelContext {
   readonly store: RunStore;
 }
 
-/** What can be decided, in the panel's order; the same fields as in the launch form. */
+/** The settings, in the panel's order. The fields are those of the launch form. */
 const FIELDS = ['dataset', 'model', 'plan.sharing', 'pairs', 'rounds', 'runner.backend'];
 const MORE = ['plan.capacity', 'plan.batch_size', 'plan.max_length', 'plan.seed', 'plan.format', 'runner.threads', 'runner.device'];
 const OWN: readonly FieldSpec[] = [
@@ -68,7 +68,7 @@ const OWN: readonly FieldSpec[] = [
 const PATHS = ['dataset', 'model'] as const satisfies readonly PathField[];
 const MOST_ROUNDS = 1000;
 
-/** One speedup panel: what sharing is predicted to save, and what it saves when it is measured here. */
+/** One speedup panel: what sharing is predicted to save, and what it saves when measured on this machine. */
 export class SpeedupPanel implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   readonly #draft: RunDraft;
@@ -161,7 +161,7 @@ export class SpeedupPanel implements vscode.Disposable {
     await this.#sendHistory();
   }
 
-  /** How much is measured. */
+  /** How much to measure. */
   get #extent(): { readonly pairs: string; readonly rounds: string } {
     const { pairs = '', rounds = '' } = this.#draft.values;
     return { pairs: pairs.trim(), rounds: rounds.trim() };
@@ -245,7 +245,7 @@ export class SpeedupPanel implements vscode.Disposable {
   #show(progress: Progress, begun: number | undefined): void {
     const { phase, done, total } = progress;
     const fraction = total > 0 ? done / total : -1;
-    // The first step pays for what the others find ready; after a few the pace is known.
+    // The first step includes warm-up; after a few steps the pace is known.
     const secondsLeft = begun === undefined || done < 2 ? null : ((Date.now() - begun) / 1000 / (done - 1)) * (total - done);
     const text = phase === 'measure' ? `Measuring: ${done} of ${total} steps of both plans` : progressText(progress);
     this.#progress = { text, fraction: phase === 'measure' ? fraction : -1, secondsLeft };
@@ -256,7 +256,7 @@ export class SpeedupPanel implements vscode.Disposable {
     if (!this.page.isReady || this.#folder === undefined) return;
     const stored = await listSpeedups(this.#folder);
     const [dataset, model] = [this.#draft.path('dataset'), this.#draft.path('model')];
-    // Of what is chosen; of anything while nothing is.
+    // Only measurements of the chosen dataset and model; all of them while nothing is chosen.
     const fits = ({ record }: StoredSpeedup): boolean =>
       (dataset === '' || record.dataset.path === dataset) && (model === '' || record.model.path === model);
     this.#send({ type: 'history', history: stored.filter(fits).map(measurementOf), shown: this.#shown });

@@ -4,7 +4,7 @@ import type { SpeedupHostMessage, SpeedupPageMessage, SpeedupPageState } from '.
 import { Panels } from '../panels.js';
 import { SPEEDUP, type SpeedupContext, SpeedupPanel } from './speedup-panel.js';
 
-/** The command that opens the speedup panel; one that was open when the window was closed comes back. */
+/** The command that opens the speedup panel. Panels that were open when the window was closed come back. */
 export function startSpeedup(context: SpeedupContext): vscode.Disposable {
   const panels = new Panels<SpeedupPanel, SpeedupHostMessage, SpeedupPageMessage, SpeedupPageState>(SPEEDUP, context, (page, kept) => {
     panels.add(page, new SpeedupPanel(page, context, kept?.values ?? {}));

@@ -9,9 +9,9 @@ import { KeptTries } from './kept-tries.js';
 import { TRY, type TryContext, TryPanel } from './try-panel.js';
 
 /**
- * The command that tries a trained model; panels that were open when the window was closed come back.
+ * The command that tries out a trained model. Panels that were open when the window was closed come back.
  *
- * @param pick the folder of a finished run: that of what was given, else one that is asked for
+ * @param pick returns the folder of a finished run: the given one, or else one that the user picks
  */
 export function startTry(
   { extensionUri, workspaceState }: vscode.ExtensionContext,

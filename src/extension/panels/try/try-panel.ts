@@ -39,7 +39,7 @@ export interface TryContext extends PanelContext {
   readonly kept: KeptTries;
 }
 
-/** Prompts for a trained model, completed by it and by what it is held to. */
+/** Prompts for a trained model, completed by it and by its reference. */
 export class TryPanel implements vscode.Disposable {
   readonly #trusted: vscode.Disposable;
   #tried: Tried[];
@@ -76,7 +76,7 @@ export class TryPanel implements vscode.Disposable {
         return;
       }
       case 'forget':
-        // What is being written is cancelled first.
+        // A completion in progress has to be cancelled first.
         this.#tried = this.#tried.filter(({ id, state }) => id !== message.id || state === 'policy' || state === 'reference');
         return this.#keep();
       case 'manage-trust':
@@ -84,7 +84,7 @@ export class TryPanel implements vscode.Disposable {
     }
   }
 
-  /** Looks at what there is to be tried. */
+  /** Finds out which models can be tried. */
   async #look(): Promise<void> {
     try {
       const { config } = await readRun(this.folder);
@@ -99,7 +99,7 @@ export class TryPanel implements vscode.Disposable {
   }
 
   async #complete(prompt: string, settings: TrySettings): Promise<void> {
-    // A run may have exported since.
+    // The run may have exported a model since.
     if (this.#run === undefined) await this.#look();
     const run = this.#run;
     if (run === undefined || this.#work !== undefined || prompt.trim() === '' || !vscode.workspace.isTrusted) return;
@@ -172,7 +172,7 @@ export class TryPanel implements vscode.Disposable {
   }
 }
 
-/** The device of the run, or whatever there is where the run left it open or came from another machine. */
+/** The run's device, or any device if the run left it open or came from another machine. */
 function deviceOf({ runner }: RunConfig): RunnerOptions {
   return { ...DEFAULT_RUNNER, device: runner.device, threads: runner.threads, cublaslt: runner.cublaslt, backend: runner.backend === 'cpu' ? 'cpu' : 'auto' };
 }
