@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { PANEL_REQUESTS, readHostMessage, readPanelMessage, readPanelState, SERIES } from '../../../src/protocol/run.js';
+import { PANEL_REQUESTS, readHostMessage, readPanelMessage, readPanelState } from '../../../src/protocol/run.js';
+import { SERIES } from '../../../src/metrics.js';
 
 test('requests of a panel are those on the list and nothing else', () => {
   for (const type of PANEL_REQUESTS) assert.deepEqual(readPanelMessage({ type, more: 1 }), { type });
