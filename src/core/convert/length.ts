@@ -13,8 +13,8 @@ export function convertLength(conversion: Conversion, name: string, byDefault: n
   if (conversion.isNull(name) && whenNull === 'none') {
     conversion.take(name);
     conversion.set('plan.max_length', MOST, name);
-    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not cut`;
-    return conversion.changed(name, `no limit there, ${MOST} here; ${pairs}`);
+    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not truncated`;
+    return conversion.changed(name, `no limit there, ${MOST} in Wishbone; ${pairs}`);
   }
   const length =
     conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);

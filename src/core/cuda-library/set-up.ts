@@ -79,7 +79,7 @@ export async function fetchLibrary({ wheel, fetched }: SetUpPlan, { folder, netw
   // Both are there for a moment.
   const need = wheel.size === undefined ? 0 : wheel.size - fetched + unpackedSize(wheel);
   if (room !== undefined && room < need) {
-    const what = `the disk has ${mebibytes(room)} free, but ${mebibytes(need)} are needed while it is unpacked`;
+    const what = `the disk has ${mebibytes(room)} free, but unpacking needs ${mebibytes(need)}`;
     throw new WishboneError(what, folder, 'free some space', ExitCode.cannotWrite);
   }
   await download(wheel, part, network, work);

@@ -51,7 +51,7 @@ export async function askBackends(runner?: string): Promise<readonly BackendInfo
   try {
     return parseBackends(stdout);
   } catch {
-    throw new WishboneError('the runner printed what is not JSON', program, advice, ExitCode.internal);
+    throw new WishboneError('the runner printed something that is not JSON', program, advice, ExitCode.internal);
   }
 }
 

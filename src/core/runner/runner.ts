@@ -91,7 +91,7 @@ async function isFile(file: string): Promise<boolean> {
 
 async function checkRunner(file: string, advice: string): Promise<void> {
   if (!(await isFile(file))) {
-    throw new WishboneError('the native runner is not there', file, advice, ExitCode.internal);
+    throw new WishboneError('the native runner does not exist', file, advice, ExitCode.internal);
   }
   try {
     await access(file, constants.X_OK);

@@ -164,7 +164,7 @@ function parseLine(line: string, runner: string): RunnerProgress | (RunnerResult
     return JSON.parse(line) as RunnerProgress | (RunnerResult & { readonly type: 'result' });
   } catch {
     throw new WishboneError(
-      `the runner printed what is not JSON: ${line.slice(0, 80)}`,
+      `the runner printed something that is not JSON: ${line.slice(0, 80)}`,
       runner,
       'reinstall Wishbone',
       ExitCode.internal,

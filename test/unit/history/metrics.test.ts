@@ -6,7 +6,7 @@ import { parseEvent } from '../../../src/core/events/index.js';
 import { historyCsv, RunHistory } from '../../../src/core/history/index.js';
 import { evalsOf, overviewOf, seriesFrom } from '../../../src/extension/panels/run/view-model.js';
 import { CHART_TITLES, EVAL_METRICS, type Metric, METRICS, SERIES, SOURCE_METRICS, STEP_METRICS } from '../../../src/metrics.js';
-import { readHostMessage } from '../../../src/protocol/run.js';
+import { readRunHostMessage } from '../../../src/protocol/run.js';
 import { CHARTS, sourceCharts } from '../../../webview/run/charts.js';
 import { evalColumn, RunSeries } from '../../../webview/run/series.js';
 import { evalLine, startLine, stepLine } from '../run/support.js';
@@ -83,9 +83,9 @@ test('tables have every figure that some run has, by source too, and no empty co
 test('the panel gets them, and draws them', () => {
   const history = orpo();
   const update = seriesFrom(history, 0);
-  assert.ok(readHostMessage(structuredClone({ type: 'series', run: 0, update })), 'what is sent is what is read');
+  assert.ok(readRunHostMessage(structuredClone({ type: 'series', run: 0, update })), 'what is sent is what is read');
   const evals = evalsOf(history);
-  assert.ok(readHostMessage(structuredClone({ type: 'evals', run: 0, evals })));
+  assert.ok(readRunHostMessage(structuredClone({ type: 'evals', run: 0, evals })));
   const series = new RunSeries();
   assert.ok(series.apply(update));
   assert.deepEqual(series.sources, ['a/b of c', 'd,e']);
@@ -102,7 +102,7 @@ test('the panel gets them, and draws them', () => {
   assert.deepEqual(numbers(series.curve('loss of late')), [null, null, null, 4]);
   assert.deepEqual(numbers(series.curve('loss of d,e')), [null, 0.75, null, null]);
   const wrong = { ...update, sources: { a: { loss: new Float32Array(1) } } };
-  assert.equal(readHostMessage({ type: 'series', run: 0, update: wrong }), undefined);
+  assert.equal(readRunHostMessage({ type: 'series', run: 0, update: wrong }), undefined);
   assert.equal(overviewOf(history), undefined);
 });
 

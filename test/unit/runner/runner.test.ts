@@ -239,7 +239,7 @@ test('the runner is named by the environment or found beside the code', async (c
   process.env['WISHBONE_RUNNER'] = file;
   await assert.rejects(locateRunner(), (error) => error instanceof WishboneError && error.where === file);
   await mkdir(file);
-  await assert.rejects(locateRunner(), /not there/);
+  await assert.rejects(locateRunner(), /does not exist/);
   process.env['WISHBONE_RUNNER'] = `${file}2`;
   await writeFile(`${file}2`, '', { mode: 0o644 });
   await assert.rejects(locateRunner(), /not executable/);

@@ -12,7 +12,7 @@ import { checkDiskSpace, type RunConfig, RUNS_FOLDER } from '../../../core/run/i
 import { DEFAULT_RUNNER, PRESETS } from '../../../core/options/index.js';
 import { runTask } from '../../../core/tasks/index.js';
 import { formatRatio, plural } from '../../../format.js';
-import { readLaunchState } from '../../../protocol/launch.js';
+import { readLaunchPageState } from '../../../protocol/launch.js';
 import { cacheLimitSetting } from '../../cache.js';
 import { onlyDataset } from '../../datasets/find-datasets.js';
 import { errorLine } from '../../error-text.js';
@@ -121,7 +121,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = pageOptions(this.extensionUri);
-    const id = readLaunchState(state);
+    const id = readLaunchPageState(state)?.form;
     const kept = id === undefined ? undefined : this.keptForms.get(id);
     const begin = valuesOf({ options: { ...PRESETS[0]!, runner: DEFAULT_RUNNER } });
     const known = Object.entries(kept?.values ?? {}).filter(([field]) => field in begin);

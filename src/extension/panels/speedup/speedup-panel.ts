@@ -21,9 +21,9 @@ import { sentence } from '../../../format.js';
 import type { FieldSpec } from '../../../protocol/form.js';
 import {
   type PredictionView,
-  readSpeedupMessage,
+  readSpeedupPageMessage,
   type SpeedupHostMessage,
-  type SpeedupMessage,
+  type SpeedupPageMessage,
   type SpeedupState,
 } from '../../../protocol/speedup.js';
 import { type LaunchOptions, optionTexts, readDraft, resolvePath, type Values } from '../../draft/read-draft.js';
@@ -99,12 +99,12 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readSpeedupMessage(value);
+    const message = readSpeedupPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => void this.launcher.problems.show(error));
   }
 
-  async #answer(message: SpeedupMessage): Promise<void> {
+  async #answer(message: SpeedupPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         return this.#sendAll();

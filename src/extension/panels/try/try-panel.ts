@@ -10,7 +10,7 @@ import type { TryRequest } from '../../../core/sample/index.js';
 import { sampledModels, type SampledModels } from '../../../core/sample/models.js';
 import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
-import { readTryMessage, type Tried, type TryHostMessage, type TryMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
+import { readTryPageMessage, type Tried, type TryHostMessage, type TryPageMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
 import { reach } from '../../milestones.js';
 import { loadPage } from '../page.js';
 import type { Problems } from '../../problems.js';
@@ -58,12 +58,12 @@ export class TryPanel implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readTryMessage(value);
+    const message = readTryPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => void this.context.problems.show(error));
   }
 
-  async #answer(message: TryMessage): Promise<void> {
+  async #answer(message: TryPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         // A page that speaks is there, whatever VS Code has told of the panel by then.
