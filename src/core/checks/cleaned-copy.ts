@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { cannotWrite } from '../files/atomic-file.js';
-import { formColumns } from '../dataset/forms.js';
+import { formColumns } from '../dataset/forms/index.js';
 import { readRows, type Columns } from '../dataset/rows.js';
 import { ByteSource } from '../dataset/source.js';
 import { WishboneError } from '../errors.js';

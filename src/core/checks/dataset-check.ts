@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { DatasetSource, Remedy } from '../dataset/index.js';
 import { mapColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
-import { formColumns } from '../dataset/forms.js';
+import { formColumns } from '../dataset/forms/index.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';

@@ -5,7 +5,7 @@ import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { ColumnMap } from './columns.js';
 import { isFields, kindOf, type Fields } from './fields.js';
 import { defaultTags, type ShareGptTags } from './llama-factory.js';
-import type { DatasetForm } from './types.js';
+import type { DatasetForm } from './forms/index.js';
 
 /** What an entry of LLaMA-Factory's `dataset_info.json` says of a preference dataset. */
 export interface DatasetInfo {
