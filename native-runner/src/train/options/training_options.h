@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors.h"
 #include "model/lora_config.h"
 #include "train/loss/loss_options.h"
 
@@ -53,6 +54,8 @@ struct TrainingOptions {
     std::optional<LoraConfig> lora;  ///< empty: all parameters are trained
     std::filesystem::path adapter;   ///< PEFT folder the adapter starts from; empty: a new one
     bool merge_adapter = false;      ///< the export is the whole model, the adapter merged into it
+
+    std::optional<FileDType> export_dtype;  ///< empty: that of the model's own weights
 
     ReferenceMode reference = ReferenceMode::precompute;
     AdapterReference adapter_reference = AdapterReference::base;
