@@ -19,6 +19,7 @@ const MEANT: Readonly<Record<string, string>> = {
   'core/mask': 'src/core/mask/',
   protocol: 'src/protocol/',
   format: 'src/format.ts',
+  metrics: 'src/metrics.ts',
   vscode: 'vscode',
 };
 

@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
-import { mayBeDataset, mayBeModel } from './candidates.js';
+import { mayBeModel } from './candidates.js';
 import { givenPath } from './given-path.js';
 import { pickDataset } from './pick-dataset.js';
 import { onlyModel, pickModel } from './pick-model.js';
