@@ -12,7 +12,7 @@ namespace {
 
 LossOptions sft_alone() {
     LossOptions options;
-    options.terms = {{LossType::sft, 1}};
+    options.terms = {{&loss_named("sft"), 1}};
     return options;
 }
 

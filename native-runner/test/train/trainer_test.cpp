@@ -318,15 +318,15 @@ TEST_CASE("an adapter: shared, naive and split alike, either reference, the mode
 
 TEST_CASE("every loss: shared, naive and divided plans give the same loss, metrics and gradient") {
     const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared), random_plan(Packing::split)};
-    for (const LossTraits& loss : all_losses())
+    for (const Loss& loss : all_losses())
         for (const bool more : {false, true}) {
             CAPTURE(loss.name);
             TrainingOptions options = strong_options();
-            options.loss.terms = {{loss.type, 1}};
-            if (loss.takes_label_smoothing) options.loss.label_smoothing = 0.1;
-            if (more && loss.needs_reference) options.loss.ld_alpha = 0.4;
-            if (more && loss.takes_weighting) options.loss.use_weighting = true;
-            if (more && loss.takes_divergence) options.loss.f_divergence_type = Divergence::js_divergence;
+            options.loss.terms = {{&loss, 1}};
+            if (loss.has(LossTrait::label_smoothing)) options.loss.label_smoothing = 0.1;
+            if (more && loss.has(LossTrait::reference)) options.loss.ld_alpha = 0.4;
+            if (more && loss.has(LossTrait::weighting)) options.loss.use_weighting = true;
+            if (more && loss.has(LossTrait::divergence)) options.loss.f_divergence_type = Divergence::js_divergence;
             std::vector<float> gradient;
             PreferenceMetrics expected;
             for (const Plan& plan : plans) {
@@ -376,7 +376,7 @@ TEST_CASE("LD-DPO's reference depends on the pair, whichever way it is computed"
 TEST_CASE("losses without a reference keep none") {
     TrainingOptions options = strong_options();
     options.reference = ReferenceMode::in_step;
-    options.loss.terms = {{LossType::simpo, 1}};
+    options.loss.terms = {{&loss_named("simpo"), 1}};
     LoadedRun run(config, options);
     CHECK_FALSE(run.trainer.needs_reference());
     CHECK(run.trainer.reference_model() == nullptr);

@@ -1,8 +1,12 @@
-#include "train/loss/pair_losses.h"
+#include "train/loss/losses.h"
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
+#include <string>
+
+#include "core/error.h"
 
 namespace wishbone {
 
@@ -10,7 +14,6 @@ namespace {
 
 using Pair = PairTerms;
 using Options = LossOptions;
-using Formula = Dual (*)(const Pair&, const StepSize&, const Options&);
 
 /// How much better the chosen response's score is.
 Dual delta(const Pair& pair, const Options& o) {
@@ -99,31 +102,6 @@ Dual cpo_loss(const Pair& pair, const StepSize& step, const Options& o) {
            o.cpo_alpha * chosen_nll(pair, step);
 }
 
-/// By type; the losses that sort a step's pairs have none.
-Formula formula_of(LossType type) {
-    switch (type) {
-        case LossType::sigmoid: return sigmoid_loss;
-        case LossType::hinge: return hinge_loss;
-        case LossType::ipo: return ipo_loss;
-        case LossType::exo_pair: return exo_pair_loss;
-        case LossType::nca_pair: return nca_pair_loss;
-        case LossType::robust: return robust_loss;
-        case LossType::bco_pair: return bco_pair_loss;
-        case LossType::sppo_hard: return sppo_hard_loss;
-        case LossType::apo_zero: return apo_zero_loss;
-        case LossType::apo_down: return apo_down_loss;
-        case LossType::discopop: return discopop_loss;
-        case LossType::sft: return sft_loss;
-        case LossType::sigmoid_norm: return sigmoid_norm_loss;
-        case LossType::simpo: return simpo_loss;
-        case LossType::orpo: return orpo_loss;
-        case LossType::cpo: return cpo_loss;
-        case LossType::aot:
-        case LossType::aot_unpaired: break;
-    }
-    return nullptr;
-}
-
 /// The order in which the values rise; equal ones keep theirs.
 template <typename Value>
 std::vector<std::size_t> rising(const std::vector<Pair>& pairs, Value value) {
@@ -166,41 +144,58 @@ std::vector<Dual> aot_unpaired_losses(const std::vector<Pair>& pairs, const Opti
     return losses;
 }
 
+using enum LossTrait;
+
+constexpr Loss table[] = {
+    {"sigmoid", reference | divergence | weighting, sigmoid_loss},
+    {"hinge", reference | divergence | weighting, hinge_loss},
+    {"ipo", reference | divergence | weighting, ipo_loss},
+    {"exo_pair", reference | divergence | weighting | label_smoothing | smoothing_above_zero, exo_pair_loss},
+    {"nca_pair", reference | weighting, nca_pair_loss},
+    {"robust", reference | divergence | weighting | label_smoothing | smoothing_below_half, robust_loss},
+    {"bco_pair", reference | weighting, bco_pair_loss},
+    {"sppo_hard", reference | weighting, sppo_hard_loss},
+    {"aot", reference | label_smoothing, aot_losses},
+    {"aot_unpaired", reference | label_smoothing, aot_unpaired_losses},
+    {"apo_zero", reference | weighting, apo_zero_loss},
+    {"apo_down", reference | weighting, apo_down_loss},
+    {"discopop", reference | divergence | weighting, discopop_loss},
+    {"sft", divergence | reports_nll, sft_loss},
+    {"sigmoid_norm", reference | divergence | weighting, sigmoid_norm_loss},
+    {"simpo", label_smoothing | scores_per_token, simpo_loss},
+    {"orpo", reports_nll | reports_odds | scores_per_token, orpo_loss},
+    {"cpo", label_smoothing | reports_nll, cpo_loss},
+};
+
 }  // namespace
 
-Dual divergence_score(const Dual& logratio, const LossOptions& options) {
-    switch (options.f_divergence_type) {
-        case Divergence::reverse_kl: return logratio;
-        case Divergence::forward_kl: return 1 - exp(-logratio);
-        case Divergence::js_divergence: return std::log(2.0) + log_sigmoid(logratio);
-        case Divergence::alpha_divergence: {
-            const double power = options.f_alpha_divergence_coef - 1;
-            if (std::abs(power) < 1e-6) return logratio;  // the limit
-            // As TRL: beyond exp(80) the score is taken as constant.
-            return (exp(clamp_above(power * logratio, 80)) - 1) / power;
-        }
-    }
-    return logratio;
+std::span<const Loss> all_losses() { return table; }
+
+const Loss* find_loss(std::string_view name) {
+    const auto found = std::ranges::find(table, name, &Loss::name);
+    return found == std::end(table) ? nullptr : &*found;
 }
 
-Dual log_odds_ratio(const PairTerms& pair) {
-    const Dual chosen = pair.chosen.mean(), rejected = pair.rejected.mean();
-    return chosen - rejected - (log1mexp(chosen) - log1mexp(rejected));
+const Loss& loss_named(std::string_view name) {
+    if (const Loss* loss = find_loss(name)) return *loss;
+    throw Error(ExitCode::internal, "There is no loss \"" + std::string(name) + "\"", "train/loss", "Report this.");
 }
 
-Dual chosen_nll(const PairTerms& pair, const StepSize& step) {
-    return -pair.chosen.plain * (static_cast<double>(step.pairs) / static_cast<double>(step.chosen_tokens));
-}
-
-std::vector<Dual> pair_losses(LossType type, const std::vector<PairTerms>& pairs, const StepSize& step,
-                              const LossOptions& options) {
-    if (type == LossType::aot) return aot_losses(pairs, options);
-    if (type == LossType::aot_unpaired) return aot_unpaired_losses(pairs, options);
-    const Formula formula = formula_of(type);
+std::vector<Dual> Loss::of(const std::vector<PairTerms>& pairs, const StepSize& step, const LossOptions& options) const {
+    if (const auto* whole = std::get_if<StepFormula>(&formula)) return (*whole)(pairs, options);
+    const auto of_pair = std::get<PairFormula>(formula);
     std::vector<Dual> losses(pairs.size());
     std::ranges::transform(pairs, losses.begin(),
-                           [&](const PairTerms& pair) { return formula(pair, step, options); });
+                           [&](const PairTerms& pair) { return of_pair(pair, step, options); });
     return losses;
+}
+
+bool any_has(const LossOptions& options, LossTrait trait) {
+    return std::ranges::any_of(options.terms, [&](const auto& term) { return term.loss->has(trait); });
+}
+
+bool needs_step(const LossOptions& options) {
+    return std::ranges::any_of(options.terms, [](const auto& term) { return term.loss->needs_step(); });
 }
 
 }  // namespace wishbone

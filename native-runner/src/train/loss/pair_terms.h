@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "train/loss/dual.h"
 #include "train/loss/loss_options.h"
@@ -34,12 +33,6 @@ struct PairTerms {
 
 /// f'(policy / reference) of a response's divergence: the reward without beta (f-DPO, arXiv 2309.16240).
 Dual divergence_score(const Dual& logratio, const LossOptions& options);
-
-/// The loss of each pair, whose mean over the step is the loss of the step. `pairs` are the whole step where
-/// the loss needs it (`LossTraits::needs_step`). Variables of other pairs than the one a value belongs to never
-/// occur: where a value depends on two pairs, its slopes are moved to theirs, so that sums are right.
-std::vector<Dual> pair_losses(LossType type, const std::vector<PairTerms>& pairs, const StepSize& step,
-                              const LossOptions& options);
 
 /// log(odds of the chosen / odds of the rejected response) of mean log-probabilities (ORPO, arXiv 2403.07691).
 Dual log_odds_ratio(const PairTerms& pair);
