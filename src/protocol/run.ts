@@ -3,6 +3,7 @@
  * webview is a browser page, the panel because a panel may be older than the host that talks to it.
  */
 
+import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { SampleText } from '../core/sample/index.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import {
@@ -144,24 +145,8 @@ export interface RunStatus {
   readonly mayAct: boolean;
 }
 
-/** What is known of every step, by the names of the event log. */
-export const SERIES = [
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-  'grad_norm',
-  'learning_rate',
-  'pairs',
-  'tokens',
-  'seconds',
-  'speedOfLight',
-  'memory',
-] as const;
-export type SeriesName = (typeof SERIES)[number];
+/** Figures by source of the dataset; columns are as long as those beside them. */
+export type SourceSeries = Readonly<Record<string, Readonly<Record<SourceSeriesName, Float32Array>>>>;
 
 /** Rows from `from` on, in place of those the panel has. NaN where the runner had no number. */
 export interface SeriesUpdate {
@@ -170,26 +155,17 @@ export interface SeriesUpdate {
   readonly step: Float64Array;
   /** Each as long as `step`. */
   readonly columns: Readonly<Record<SeriesName, Float32Array>>;
+  /** Of each source that a row so far had pairs of, by its name. */
+  readonly sources?: SourceSeries;
   /** True where rows between are left out, to be seen sooner; the next update has them all. */
   readonly overview?: boolean;
 }
-
-/** Figures of the evaluation split, by the name of the training figure they stand beside. */
-export const EVAL_SERIES = [
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-] as const satisfies readonly SeriesName[];
-export type EvalSeriesName = (typeof EVAL_SERIES)[number];
 
 /** All evaluations so far: there are few. */
 export interface EvalSeries {
   readonly step: Float64Array;
   readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
+  readonly sources?: SourceSeries;
   /** Step of the best one; null when none is. */
   readonly best: number | null;
 }
@@ -375,11 +351,17 @@ function isEvalSeries(value: unknown): value is EvalSeries {
 }
 
 function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
-  const { step, columns } = value;
-  if (!isFloats(step) || !isObject(columns)) return false;
+  const { step, columns, sources } = value;
+  if (!isFloats(step) || !areColumns(columns, names, step.length)) return false;
+  if (sources === undefined) return true;
+  return isObject(sources) && Object.values(sources).every((source) => areColumns(source, SOURCE_SERIES, step.length));
+}
+
+function areColumns(value: unknown, names: readonly string[], length: number): boolean {
+  if (!isObject(value)) return false;
   return names.every((name) => {
-    const column = columns[name];
-    return isSingles(column) && column.length === step.length;
+    const column = value[name];
+    return isSingles(column) && column.length === length;
   });
 }
 

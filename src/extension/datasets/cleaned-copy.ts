@@ -7,7 +7,7 @@ import type { WorkOptions } from '../../core/work/progress.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
 import { givenPath } from '../paths/given-path.js';
-import { mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { pickDataset } from '../paths/pick-dataset.js';
 import { RecentPaths } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';

@@ -7,7 +7,8 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { type DatasetSummary, problemCount } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks/index.js';
-import { datasetForm, mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { datasetForm } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
