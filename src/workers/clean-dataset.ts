@@ -4,7 +4,7 @@ import { checkDataset } from '../core/checks/dataset-check.js';
 import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({
-  // No other files: a copy is made of what is wrong in this one.
+  // No other files: the copy depends on what is wrong in this one alone.
   check: (file, work) => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [], ...work }),
   clean: ({ file, rows }) => writeCleanedCopy(file, rows),
 });

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/plan_fits.h"
 #include "run/checkpoint/checkpoint.h"
+#include "support/checkpoints.h"
 #include "support/loaded_run.h"
 #include "train/optimizer/schedule.h"
 
@@ -264,7 +265,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         };
         for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
         for (std::int64_t s = 0; s < 3; ++s) step(first, s);
-        write_checkpoint(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
+        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
         const auto checkpoint = newest_checkpoint(folder.path());
         REQUIRE(checkpoint);
         CHECK(checkpoint->state.step == 3);
@@ -308,7 +309,7 @@ TEST_CASE("an adapter: shared, naive and split alike, either reference, the mode
         for (auto* run : {&first, &second}) run->trainer.set_reference(reference);
         for (std::int64_t s = 0; s < 4; ++s) step(first, s);
         const TemporaryFolder folder;
-        write_checkpoint(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
+        write_whole(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
         load_checkpoint(*newest_checkpoint(folder.path()), *second.backend, second.trainer);
         for (std::int64_t s = 4; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(*second.adapter) == before.values(*before.adapter));

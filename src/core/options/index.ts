@@ -1,4 +1,4 @@
-export { type Option, type Options } from './option.js';
+export type { Option, Options } from './option.js';
 export { type Rule, ruleText, valueProblem } from './rule.js';
 export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
 export type { LayoutOptions, PlanOptions, Sharing } from './plan-options.js';

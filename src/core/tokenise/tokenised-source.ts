@@ -9,7 +9,7 @@ import {
   type ReadOptions,
 } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
-import { DiskCache } from '../files/disk-cache.js';
+import type { DiskCache } from '../files/disk-cache.js';
 import { WishboneError } from '../errors.js';
 import type { ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';

@@ -5,14 +5,14 @@ import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
-import {
-  type BestStatus,
-  type EvalSeries,
-  type RunEnd,
-  type RunHeader,
-  type RunStatus,
-  type RunWarning,
-  type SeriesUpdate,
+import type {
+  BestStatus,
+  EvalSeries,
+  RunEnd,
+  RunHeader,
+  RunStatus,
+  RunWarning,
+  SeriesUpdate,
 } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';

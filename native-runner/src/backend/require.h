@@ -7,13 +7,13 @@
 #include "core/error.h"
 #include "core/tensor.h"
 
-namespace wishbone::cpu {
+namespace wishbone {
 
 /// Throws Error(internal) when an operation is called with tensors that do not fit each other.
 inline void require(bool fits, const char* operation) {
     if (fits) return;
     throw Error(ExitCode::internal, std::string("tensors do not fit in operation ") + operation,
-                "cpu backend", "This is a fault of the runner, please report it.");
+                "backend", "This is a fault of the runner, please report it.");
 }
 
 /// Whether a tensor has this element type and shape and memory behind it.
@@ -23,6 +23,9 @@ inline bool is(const Tensor& x, DType dtype, std::initializer_list<std::int64_t>
            std::equal(shape.begin(), shape.end(), x.shape.begin());
 }
 
+inline bool is_bf16(const Tensor& x, std::initializer_list<std::int64_t> shape) {
+    return is(x, DType::bf16, shape);
+}
 inline bool is_f32(const Tensor& x, std::initializer_list<std::int64_t> shape) {
     return is(x, DType::f32, shape);
 }
@@ -30,4 +33,4 @@ inline bool is_i32(const Tensor& x, std::initializer_list<std::int64_t> shape) {
     return is(x, DType::i32, shape);
 }
 
-}  // namespace wishbone::cpu
+}  // namespace wishbone
