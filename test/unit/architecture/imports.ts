@@ -3,27 +3,33 @@ import path from 'node:path';
 
 export const repository = path.resolve(import.meta.dirname, '../../..');
 
-/** An import of one file of the project by another. */
+/** An import of a file of the project. */
 export interface Import {
   readonly from: string;
+  /** A file of the project, by its path in the repository, or a package. */
   readonly to: string;
   /** It is gone once the types are: nothing is loaded because of it. */
   readonly typeOnly: boolean;
 }
 
-const statement = /^(?:import|export)\s+(type\s+)?(?:([\w*{},\s]+?)\s+from\s+)?'(\.[^']*)';/gm;
-const call = /\bimport\(\s*'(\.[^']*)'\s*\)/g;
+const statement = /^(?:import|export)\s+(type\s+)?(?:([\w*{},\s]+?)\s+from\s+)?'([^']+)';/gm;
+const call = /\bimport\(\s*'([^']+)'\s*\)/g;
 
-/** All imports between files of `src` and `webview`, by their paths in the repository. */
-export function projectImports(): Import[] {
-  const files = ['src', 'webview'].flatMap((folder) =>
+/** All TypeScript files of `src` and `webview`, by their paths in the repository. */
+export function projectFiles(): string[] {
+  return ['src', 'webview'].flatMap((folder) =>
     readdirSync(path.join(repository, folder), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts'))
       .map((file) => path.join(folder, file)),
   );
-  return files.flatMap((from) => {
+}
+
+/** What all of these import. */
+export function projectImports(): Import[] {
+  return projectFiles().flatMap((from) => {
     const text = readFileSync(path.join(repository, from), 'utf8');
-    const resolve = (specifier: string): string => path.join(path.dirname(from), specifier).replace(/\.js$/, '.ts');
+    const resolve = (specifier: string): string =>
+      specifier.startsWith('.') ? path.join(path.dirname(from), specifier).replace(/\.js$/, '.ts') : specifier;
     const found = [...text.matchAll(statement)].map(([, type, names = '', specifier]): Import => {
       const braced = /^\{([^}]*)\}$/s.exec(names.trim())?.[1];
       const words = braced?.split(',').map((word) => word.trim()).filter((word) => word !== '');
@@ -31,7 +37,7 @@ export function projectImports(): Import[] {
       return { from, to: resolve(specifier!), typeOnly: type !== undefined || areTypes };
     });
     const dynamic = [...text.matchAll(call)].map(([, specifier]): Import => ({ from, to: resolve(specifier!), typeOnly: false }));
-    return [...found, ...dynamic].filter(({ to }) => to.endsWith('.ts') && !to.endsWith('.d.ts'));
+    return [...found, ...dynamic];
   });
 }
 
