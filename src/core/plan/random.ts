@@ -15,6 +15,13 @@ export class Random {
     if (this.state.every((word) => word === 0)) this.state[0] = 1;
   }
 
+  /** One that goes on from four words, not all zero: where the published generator starts. */
+  static from(state: readonly [number, number, number, number]): Random {
+    const random = new Random();
+    random.state.set(state);
+    return random;
+  }
+
   /** A whole number in [0, 2^32). */
   next(): number {
     const s = this.state as unknown as [number, number, number, number];
