@@ -3,10 +3,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
-import type { ForecastMeans, ForecastState } from '../../../core/forecast/index.js';
+import type { ForecastMeans } from '../../../core/forecast/index.js';
 import type { Progress } from '../../../core/work/progress.js';
 import { type BackendInfo, locateRunner } from '../../../core/runner/index.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../core/options/index.js';
 import {
   listSpeedups,
   saveSpeedup,
@@ -17,9 +16,7 @@ import {
 } from '../../../core/speedup/index.js';
 import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
-import type { FieldSpec } from '../../../protocol/form.js';
 import {
-  type PredictionView,
   readSpeedupPageMessage,
   readSpeedupPageState,
   type SpeedupHostMessage,
@@ -27,9 +24,8 @@ import {
   type SpeedupPageState,
   type SpeedupState,
 } from '../../../protocol/speedup.js';
-import { formSections } from '../../draft/fields.js';
 import { isPathField, type PathField, pathKind } from '../../draft/look-at.js';
-import { optionTexts, type Values } from '../../draft/read-draft.js';
+import type { Values } from '../../draft/read-draft.js';
 import { RunDraft } from '../../draft/run-draft.js';
 import { reach } from '../../milestones.js';
 import type { PathChooser } from '../../paths/path-chooser.js';
@@ -41,7 +37,9 @@ import { folderOf } from '../../workspace.js';
 import type { Asked, Page, PanelKind } from '../page.js';
 import type { PanelContext } from '../panels.js';
 import { fileName, saveAs } from '../save-as.js';
+import { extentOf, extentProblems, initialValues, speedupFields } from './extent.js';
 import { measurementOf } from './measurement.js';
+import { predictionView } from './prediction-view.js';
 
 export const SPEEDUP: PanelKind<SpeedupPageMessage, SpeedupPageState> = {
   name: 'speedup',
@@ -58,15 +56,7 @@ export interface SpeedupContext extends PanelContext {
   readonly store: RunStore;
 }
 
-/** The settings, in the panel's order. The fields are those of the launch form. */
-const FIELDS = ['dataset', 'model', 'plan.sharing', 'pairs', 'rounds', 'runner.backend'];
-const MORE = ['plan.capacity', 'plan.batch_size', 'plan.max_length', 'plan.seed', 'plan.format', 'runner.threads', 'runner.device'];
-const OWN: readonly FieldSpec[] = [
-  { id: 'pairs', label: 'Pairs', help: 'How many pairs from the start of the dataset; empty: all', kind: 'text', choices: [], more: false },
-  { id: 'rounds', label: 'Rounds', help: 'How often every step of both plans is measured', kind: 'number', choices: [], more: false },
-];
 const PATHS = ['dataset', 'model'] as const satisfies readonly PathField[];
-const MOST_ROUNDS = 1000;
 
 /** One speedup panel: what sharing is predicted to save, and what it saves when measured on this machine. */
 export class SpeedupPanel implements vscode.Disposable {
@@ -85,7 +75,7 @@ export class SpeedupPanel implements vscode.Disposable {
     begin: Values,
   ) {
     this.#draft = new RunDraft({
-      values: { ...beginning(), ...begin },
+      values: { ...initialValues(), ...begin },
       paths: PATHS,
       means: { ...context.means, mayAskRunner: () => false },
       rules: () => this.#ownProblems(),
@@ -149,33 +139,15 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   async #sendAll(): Promise<void> {
-    const known = [...formSections(this.#backends).flatMap(({ fields }) => fields), ...OWN];
-    const fields = [...FIELDS, ...MORE].map((id) => {
-      const field = known.find((each) => each.id === id)!;
-      const choices = id === 'plan.sharing' ? field.choices.filter(({ value }) => value !== 'none') : field.choices;
-      return { ...field, choices, more: MORE.includes(id) };
-    });
-    this.#send({ type: 'form', fields, values: this.#draft.values });
+    this.#send({ type: 'form', fields: speedupFields(this.#backends), values: this.#draft.values });
     this.#sendState();
     this.#sendPrediction();
     await this.#sendHistory();
   }
 
-  /** How much to measure. */
-  get #extent(): { readonly pairs: string; readonly rounds: string } {
-    const { pairs = '', rounds = '' } = this.#draft.values;
-    return { pairs: pairs.trim(), rounds: rounds.trim() };
-  }
-
   #ownProblems(): Record<string, string> {
-    const { pairs, rounds } = this.#extent;
-    const badPairs = pairs !== '' && !isCount(pairs);
-    const badRounds = !isCount(rounds) || Number(rounds) > MOST_ROUNDS;
-    return {
-      ...(this.#draft.paths('dataset').length > 1 && { dataset: 'Choose one file' }),
-      ...(badPairs && { pairs: 'Expected a whole number above 0, or nothing for all' }),
-      ...(badRounds && { rounds: `Expected a whole number from 1 to ${MOST_ROUNDS}` }),
-    };
+    const several = this.#draft.paths('dataset').length > 1;
+    return { ...extentProblems(this.#draft.values), ...(several && { dataset: 'Choose one file' }) };
   }
 
   #state(): SpeedupState {
@@ -201,7 +173,6 @@ export class SpeedupPanel implements vscode.Disposable {
 
   async #measure(): Promise<void> {
     const { options, problems } = this.#draft;
-    const { pairs, rounds } = this.#extent;
     const folder = this.#folder;
     if (this.#measuring !== undefined || options === undefined || folder === undefined || this.#blocked(problems) !== '') return;
     const abort = (this.#measuring = new AbortController());
@@ -213,8 +184,7 @@ export class SpeedupPanel implements vscode.Disposable {
         dataset: this.#draft.path('dataset'),
         model: this.#draft.path('model'),
         plan: options.plan,
-        pairs: pairs === '' ? undefined : Number(pairs),
-        rounds: Number(rounds),
+        ...extentOf(this.#draft.values),
         runner: options.runner,
         program: await locateRunner(),
       };
@@ -272,35 +242,5 @@ export class SpeedupPanel implements vscode.Disposable {
 
   #send(message: SpeedupHostMessage): void {
     void this.page.send(message);
-  }
-}
-
-function beginning(): Values {
-  const options = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER };
-  return { ...optionTexts(options), dataset: '', model: '', evalDataset: '', pairs: '', rounds: '3' };
-}
-
-function isCount(text: string): boolean {
-  return /^\d{1,9}$/.test(text) && Number(text) > 0;
-}
-
-function predictionView(state: ForecastState): PredictionView {
-  switch (state.kind) {
-    case 'none':
-      return { kind: 'none' };
-    case 'working':
-      return { kind: 'working', text: state.progress === undefined ? 'Planning' : progressText(state.progress) };
-    case 'failed': {
-      const { error } = state;
-      if (error instanceof WishboneError) {
-        return { kind: 'failed', what: sentence(error.what), where: error.where, advice: `${sentence(error.advice)}.` };
-      }
-      return { kind: 'failed', what: `Internal error in Wishbone: ${String(error)}`, where: '', advice: '' };
-    }
-    case 'done': {
-      const { summary, speedup } = state.plan;
-      const { planTokens, naiveTokens, flopsRatio } = summary;
-      return { kind: 'done', prediction: { tokens: { shared: planTokens, naive: naiveTokens }, flopsRatio, ratio: speedup.packed } };
-    }
   }
 }
