@@ -8,11 +8,11 @@ export type Unit = 'nats' | 'fraction' | 'bytes' | 'seconds' | 'per second' | 'F
 /** The charts of a run, in reading order. */
 export const CHART_TITLES = [
   'Loss',
-  'Negative log-likelihood',
   'Reward margin',
   'Accuracy',
   'Rewards',
   'Log-probabilities',
+  'Negative log-likelihood',
   'Log odds',
   'Gradient norm',
   'Learning rate',

@@ -141,6 +141,6 @@ step('a run that is deleted says so, also after a reload', async () => {
   await workbench.reload();
   await until('the others are there', async () => (await firstCells()).length === RUNS - 1);
   const note = await (await page()).locator('.results .note').innerText();
-  assert.match(note, /deleted or moved away: /);
+  assert.match(note, /deleted or moved: /);
   assert.ok(note.includes(folders[3]!.split('/').at(-1)!));
 });
