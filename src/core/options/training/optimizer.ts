@@ -3,6 +3,10 @@ import { choice, integer, list, number, object, optional, text } from '../rule.j
 
 const LEARNING_RATE = number(0, 1);
 const WEIGHT_DECAY = number(0, 10);
+/** Still below 1 as a 32-bit number; at 1 the bias correction divides by zero. */
+const ADAM_BETA = number(0, 0.9999999);
+/** Above 0 as a 32-bit number; at 0 a parameter without a gradient so far divides zero by zero. */
+const ADAM_EPSILON = number(1e-30, 1);
 
 /** Learning rate and AdamW. */
 export const OPTIMIZER_OPTIONS = {
@@ -54,9 +58,9 @@ export const OPTIMIZER_OPTIONS = {
     absent: 'default',
   }),
   weight_decay: option({ rule: WEIGHT_DECAY, default: 0, label: 'Weight decay', help: 'AdamW weight decay' }),
-  adam_beta1: option({ rule: number(0, 1, 'max'), default: 0.9, label: 'AdamW beta 1', help: 'AdamW beta1' }),
-  adam_beta2: option({ rule: number(0, 1, 'max'), default: 0.999, label: 'AdamW beta 2', help: 'AdamW beta2' }),
-  adam_epsilon: option({ rule: number(0, 1, 'min'), default: 1e-8, label: 'AdamW epsilon', help: 'AdamW epsilon' }),
+  adam_beta1: option({ rule: ADAM_BETA, default: 0.9, label: 'AdamW beta 1', help: 'AdamW beta1' }),
+  adam_beta2: option({ rule: ADAM_BETA, default: 0.999, label: 'AdamW beta 2', help: 'AdamW beta2' }),
+  adam_epsilon: option({ rule: ADAM_EPSILON, default: 1e-8, label: 'AdamW epsilon', help: 'AdamW epsilon' }),
   max_grad_norm: option({
     rule: number(0, 1e9),
     default: 1,
