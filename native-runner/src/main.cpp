@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "backend/registry.h"
 #include "commands/commands.h"
 #include "core/error.h"
 #include "core/terminal.h"
@@ -48,7 +49,7 @@ void set_signals() {
 /// The flags that choose a backend.
 void add_backend(CLI::App& command, wishbone::BackendChoice& choice) {
     command.add_option("--backend", choice.name, "cpu, cuda, or auto: cuda where it works")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+        ->check(CLI::IsMember(wishbone::backend_choices()))
         ->capture_default_str();
     command.add_option("--threads", choice.threads, "Of the CPU backend; 0 means all cores")
         ->check(CLI::Range(0, 4096))
@@ -127,7 +128,7 @@ void add_commands(CLI::App& app) {
     memory->add_option("run-folder", memory_arguments->run_folder, "Folder with run.json and plan.safetensors")
         ->required();
     memory->add_option("--backend", memory_arguments->backend, "Instead of the one run.json names")
-        ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+        ->check(CLI::IsMember(wishbone::backend_choices()));
     memory->add_flag("--json", memory_arguments->json, "For programs");
     memory->callback([=] { plan_memory_command(*memory_arguments); });
 

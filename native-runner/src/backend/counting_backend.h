@@ -5,8 +5,10 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "backend/backend.h"
+#include "backend/registry.h"
 
 namespace wishbone {
 
@@ -14,13 +16,13 @@ namespace wishbone {
 /// run on it, so that what they will need is known before anything is loaded. Downloads read as zero.
 class CountingBackend final : public Backend {
   public:
-    /// `counted`: "cpu" or "cuda", whose own workspaces are counted too.
-    explicit CountingBackend(std::string counted);
+    /// `counted`: the name of a backend, whose own workspaces are counted too.
+    explicit CountingBackend(std::string_view counted);
 
-    std::string name() const override { return counted_; }
+    std::string name() const override { return std::string(counted_.name); }
     std::string device_name() const override { return "counting"; }
     int threads() const override { return 1; }
-    DType activation_dtype() const override { return cuda_ ? DType::bf16 : DType::f32; }
+    DType activation_dtype() const override { return counted_.memory.activations; }
 
     Buffer allocate(std::size_t bytes) override;
     void upload(Tensor, const void*) override {}
@@ -83,11 +85,10 @@ class CountingBackend final : public Backend {
         std::uintptr_t next_address = 1 << 20;
     };
 
-    /// One piece serves all operations, as large as the largest of them needs.
+    /// One piece serves all operations, as large as the largest of them needs. Nothing where the backend has none.
     void workspace(std::size_t bytes);
 
-    std::string counted_;
-    bool cuda_;
+    const RegisteredBackend& counted_;
     std::shared_ptr<Use> use_ = std::make_shared<Use>();
     Buffer workspace_, library_workspace_;
     std::size_t workspace_bytes_ = 0;

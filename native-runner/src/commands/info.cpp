@@ -1,7 +1,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
-#include "backend/backend.h"
+#include "backend/registry.h"
 #include "commands/commands.h"
 #include "core/version.h"
 
@@ -11,42 +13,48 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json cpu_json(const Backend& cpu) {
-    const Json device = {{"name", cpu.device_name()}, {"threads", cpu.threads()}};
-    return {{"name", "cpu"}, {"available", true}, {"devices", Json::array({device})}};
+Json to_json(const BackendDevice& device) {
+    Json json = {{"name", device.name}};
+    if (device.threads > 0) json["threads"] = device.threads;
+    if (!device.capability.empty()) json["capability"] = device.capability;
+    if (device.memory > 0) json["memory"] = device.memory;
+    return json;
 }
 
-Json cuda_json(const CudaInfo& cuda) {
+Json to_json(const RegisteredBackend& backend) {
+    const BackendStatus status = backend.status();
     Json devices = Json::array();
-    for (const CudaDeviceInfo& device : cuda.devices)
-        devices.push_back(
-            {{"name", device.name}, {"capability", device.capability}, {"memory", device.memory}});
-    Json backend = {{"name", "cuda"}, {"available", cuda.problem.empty()}, {"devices", std::move(devices)}};
-    if (!cuda.problem.empty()) backend["problem"] = cuda.problem;
-    return backend;
+    for (const BackendDevice& device : status.devices) devices.push_back(to_json(device));
+    Json json = {{"name", backend.name}, {"available", status.problem.empty()}, {"devices", std::move(devices)}};
+    if (!status.problem.empty()) json["problem"] = status.problem;
+    return json;
 }
 
-void print_for_people(const Backend& cpu, const CudaInfo& cuda) {
-    std::printf("wishbone-runner %s\ncpu: %s, %d threads\n", version, cpu.device_name().c_str(),
-                cpu.threads());
-    if (!cuda.problem.empty()) std::printf("cuda: not available: %s\n", cuda.problem.c_str());
-    for (std::size_t i = 0; i < cuda.devices.size(); ++i) {
-        const CudaDeviceInfo& device = cuda.devices[i];
-        std::printf("cuda %zu: %s, compute capability %s, %.1f GiB\n", i, device.name.c_str(),
-                    device.capability.c_str(), static_cast<double>(device.memory) / (1U << 30U));
+void print_for_people(const RegisteredBackend& backend) {
+    const std::string name(backend.name);
+    const BackendStatus status = backend.status();
+    if (!status.problem.empty()) std::printf("%s: not available: %s\n", name.c_str(), status.problem.c_str());
+    for (std::size_t i = 0; i < status.devices.size(); ++i) {
+        const BackendDevice& device = status.devices[i];
+        std::printf("%s%s: %s", name.c_str(), device.threads > 0 ? "" : (" " + std::to_string(i)).c_str(), device.name.c_str());
+        if (device.threads > 0) std::printf(", %d threads", device.threads);
+        if (!device.capability.empty()) std::printf(", compute capability %s", device.capability.c_str());
+        if (device.memory > 0) std::printf(", %.1f GiB", static_cast<double>(device.memory) / (1U << 30U));
+        std::printf("\n");
     }
 }
 
 }  // namespace
 
 void info_command(bool json) {
-    const auto cpu = make_cpu_backend(0);
-    const CudaInfo cuda = cuda_info();
     if (!json) {
-        print_for_people(*cpu, cuda);
+        std::printf("wishbone-runner %s\n", version);
+        for (const RegisteredBackend& backend : backends()) print_for_people(backend);
         return;
     }
-    const Json info = {{"version", version}, {"backends", Json::array({cpu_json(*cpu), cuda_json(cuda)})}};
+    Json all = Json::array();
+    for (const RegisteredBackend& backend : backends()) all.push_back(to_json(backend));
+    const Json info = {{"version", version}, {"backends", std::move(all)}};
     std::printf("%s\n", info.dump().c_str());
 }
 

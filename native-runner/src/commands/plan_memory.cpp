@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "backend/registry.h"
 #include "commands/commands.h"
 #include "model/plan_fits.h"
 #include "pretrained/model_config.h"
@@ -8,6 +12,16 @@
 #include "run/memory_plan.h"
 
 namespace wishbone {
+
+namespace {
+
+std::string best_with_devices() {
+    const auto all = backends();
+    const auto found = std::find_if(all.rbegin(), all.rend(), [](const auto& each) { return !each.status().devices.empty(); });
+    return std::string(found == all.rend() ? all.front().name : found->name);
+}
+
+}  // namespace
 
 void plan_memory_command(const PlanMemoryArguments& arguments) {
     const RunConfig config = RunConfig::read(arguments.run_folder);
@@ -17,16 +31,15 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     check_plan_fits(plan, plan_file.string(), model);
 
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
-    const CudaInfo cuda = cuda_info();
-    const std::string backend = asked != "auto" ? asked : cuda.devices.empty() ? "cpu" : "cuda";
+    const std::string backend = asked != "auto" ? asked : best_with_devices();
+    const std::vector<BackendDevice> devices = backend_named(backend).status().devices;
     const MemorySettings settings = {
         backend, config.recompute, config.training,
         config.training.reference_model.empty() ? std::nullopt
                                                 : std::optional(read_model_config(config.training.reference_model))};
     const MemoryPlan memory = plan_memory(plan, model, settings);
     const auto device = static_cast<std::size_t>(config.backend.cuda.device);
-    const std::size_t capacity =
-        backend == "cuda" && device < cuda.devices.size() ? cuda.devices[device].memory : 0;
+    const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
 
     if (arguments.json) {
         nlohmann::ordered_json json = {{"backend", backend},
@@ -49,7 +62,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
     if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
     if (capacity == 0) return;
-    std::printf("device                   %s, %s\n", cuda.devices[device].name.c_str(), gigabytes(capacity).c_str());
+    std::printf("device                   %s, %s\n", devices[device].name.c_str(), gigabytes(capacity).c_str());
     if (memory.total() > capacity)
         std::printf("does not fit             %s\n", memory_advice(plan, model, settings, capacity).c_str());
 }

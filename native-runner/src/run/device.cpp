@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "backend/registry.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -11,7 +12,7 @@ namespace wishbone {
 namespace {
 
 void keep_threads(const RunInputs& inputs, const RunLock& lock, const Backend& backend) {
-    if (backend.name() != "cpu") return;
+    if (!backend_named(backend.name()).threads_decide_bits) return;
     const int asked = inputs.config.backend.threads;
     if (asked == 0) {
         nlohmann::ordered_json run = parse_json(read_text(inputs.run_json()), inputs.run_json());

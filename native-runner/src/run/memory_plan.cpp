@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/counting_backend.h"
+#include "backend/registry.h"
 #include "core/error.h"
 #include "run/samples.h"
 #include "train/trainer.h"
@@ -13,10 +14,6 @@
 namespace wishbone {
 
 namespace {
-
-/// A CUDA context, the kernels loaded into it and cuBLASLt's, tile lists, and blocks kept for the next bin: what a
-/// card shows as used beyond what the backend counts. Measured with models of 1 to 8 billion parameters.
-constexpr std::size_t cuda_context = std::size_t{1900} << 20;
 
 /// Bins with the most tokens, rows that a target reads, and targets: together they decide every size.
 std::set<std::int64_t> largest_bins(const Plan& plan) {
@@ -39,7 +36,7 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
 MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
     CountingBackend counter(settings.backend);
     MemoryPlan memory;
-    memory.context = settings.backend == "cuda" ? cuda_context : 0;
+    memory.context = backend_named(settings.backend).memory.driver;
     const std::size_t workspaces = counter.memory_in_use();
     Parameters policy(counter, config, counter.activation_dtype());
     Transformer transformer(counter, config, settings.recompute);
@@ -106,7 +103,7 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
          }},
         {"training.adam_moments \"bfloat16\"",
          [](MemorySettings& s) {
-             if (s.training.moments == Moments::bf16 || s.backend != "cuda") return false;
+             if (s.training.moments == Moments::bf16 || !backend_named(s.backend).has_bf16_moments) return false;
              s.training.moments = Moments::bf16;
              return true;
          }},

@@ -1,19 +1,21 @@
+// Holds what the runner reads of run.json against test/options.json, which `npm run schema` writes from the rules by which the
+// extension and the command line take options (src/core/options): a value that those let through must not be refused here when
+// the run starts, nor one that they refuse be taken.
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
-#include <optional>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "core/error.h"
-#include "io/json.h"
 #include "run/config/run_config.h"
 #include "support/files.h"
+#include "support/run_folder.h"
 #include "support/temporary_folder.h"
 #include "train/loss/losses.h"
-
-// test/options.json is written by `npm run schema` from src/core/options: all options of a run with their rules, and all losses with
-// their traits. What is read here is what is written there.
 
 using namespace wishbone;
 using namespace wishbone::test;
@@ -22,115 +24,165 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const Json& table() {
-    static const Json json = parse_json(read_file(std::string(WISHBONE_TEST_FOLDER) + "/options.json"), "options.json");
-    return json;
+Json table() { return Json::parse(read_file(std::string(WISHBONE_TEST_FOLDER) + "/options.json")); }
+
+/// Texts that only the extension chooses from; the runner keeps them with the run, or judges them when it comes to that.
+bool is_text_here(const std::string& option) {
+    static const std::set<std::string> texts = {"plan.sharing",       "plan.format",     "plan.pairing",
+                                                "plan.chat_template", "plan.on_bad_row", "training.metric_for_best_model"};
+    return texts.contains(option);
 }
 
-std::string section_of(const std::string& option) { return option.substr(0, option.find('.')); }
-std::string name_of(const std::string& option) { return option.substr(option.find('.') + 1); }
+/// A run.json of which one option is something else.
+class OneOption {
+  public:
+    explicit OneOption(const std::string& option)
+        : run_(run_json("/model")),
+          section_(option.substr(0, option.find('.'))),
+          name_(option.substr(option.find('.') + 1)) {}
 
-/// A run.json with all options as they are by default.
-Json default_run() {
-    const Json dataset = {{"path", "/pairs.jsonl"}, {"sha256", std::string(64, 'a')}, {"format", "trl-explicit"}, {"pairs", 1}};
-    Json run = {{"format", "wishbone-run"}, {"version", 1},       {"id", "a"},
-                {"name", "a"},              {"created", "today"}, {"dataset", dataset},
-                {"model", {{"path", "/model"}}}};
-    for (const auto& [option, rule] : table()["options"].items()) run[section_of(option)][name_of(option)] = rule["default"];
-    return run;
-}
-
-/// What reading the run says of this option itself; none where it is read, or only does not go together with others.
-std::optional<std::string> refusal(const Json& run, const std::string& option) {
-    static const TemporaryFolder folder;
-    write_file(folder / "run.json", run.dump());
-    try {
-        RunConfig::read(std::filesystem::path(folder / "run.json").parent_path());
-        return {};
-    } catch (const Error& error) {
-        const std::string what = error.what();
-        const bool of_value = what.starts_with("Expected") || what.ends_with("is not supported") ||
-                              what.ends_with("is not a loss") || what.ends_with("is missing");
-        return of_value && error.where().ends_with(": " + option) ? std::optional(what) : std::nullopt;
+    /// What is wrong with the value by itself; empty when the runner takes it. That it does not go with other options is
+    /// another matter.
+    std::string problem(const Json& value) {
+        run_[section_][name_] = value;
+        return problem();
     }
-}
+    std::string problem_when_absent() {
+        run_[section_].erase(name_);
+        return problem();
+    }
+    RunConfig read() const {
+        write_file(folder_ / "run.json", run_.dump());
+        return RunConfig::read(folder_.path());
+    }
+    RunConfig with(const Json& value) {
+        run_[section_][name_] = value;
+        return read();
+    }
 
-std::optional<std::string> refusal(const std::string& option, const Json& value) {
-    Json run = default_run();
-    run[section_of(option)][name_of(option)] = value;
-    return refusal(run, option);
-}
+  private:
+    std::string problem() const {
+        try {
+            read();
+        } catch (const Error& error) {
+            const std::string what = error.what();
+            for (const char* of_value : {"Expected", "is not supported", "is not a loss", "is missing", "is not known",
+                                         "out of range", "is not between", "The list is empty"})
+                if (what.find(of_value) != std::string::npos) return what + " (" + error.where() + ")";
+        }
+        return "";
+    }
 
-void check_number(const std::string& option, const Json& rule) {
-    const double min = rule["min"], max = rule["max"];
+    TemporaryFolder folder_;
+    Json run_;
+    std::string section_, name_;
+};
+
+void check_number(OneOption& option, const Json& rule) {
+    const double least = rule["min"], most = rule["max"];
     const std::string open = rule.value("open", "");
-    constexpr double all = std::numeric_limits<double>::infinity();
-    const bool above = open == "min" || open == "both", below = open == "max" || open == "both";
-    CHECK(refusal(option, min).has_value() == above);
-    CHECK(refusal(option, max).has_value() == below);
-    CHECK_FALSE(refusal(option, std::nextafter(min, all)));
-    CHECK_FALSE(refusal(option, std::nextafter(max, -all)));
-    CHECK(refusal(option, std::nextafter(min, -all)));
-    CHECK(refusal(option, std::nextafter(max, all)));
-    CHECK(refusal(option, "1"));
-}
-
-void check_integer(const std::string& option, const Json& rule) {
-    const std::int64_t min = rule["min"], max = rule["max"];
-    CHECK_FALSE(refusal(option, min));
-    CHECK_FALSE(refusal(option, max));
-    CHECK(refusal(option, min - 1));
-    CHECK(refusal(option, max + 1));
-    CHECK(refusal(option, 1.5));
+    const bool whole = rule["kind"] == "integer";
+    const auto value = [&](double number) { return whole ? Json(static_cast<std::int64_t>(number)) : Json(number); };
+    const auto below = [&](double number) {
+        return value(whole ? number - 1 : std::nextafter(number, -std::numeric_limits<double>::infinity()));
+    };
+    const auto above = [&](double number) {
+        return value(whole ? number + 1 : std::nextafter(number, std::numeric_limits<double>::infinity()));
+    };
+    CHECK(option.problem(open == "min" ? above(least) : value(least)) == "");
+    CHECK(option.problem(open == "max" ? below(most) : value(most)) == "");
+    CHECK(option.problem(open == "min" ? value(least) : below(least)) != "");
+    CHECK(option.problem(open == "max" ? value(most) : above(most)) != "");
+    if (whole) CHECK(option.problem(least + 0.5) != "");
+    CHECK(option.problem("1") != "");
 }
 
 }  // namespace
 
-TEST_CASE("options: the default run is read") {
-    const TemporaryFolder folder;
-    write_file(folder / "run.json", default_run().dump());
-    CHECK_NOTHROW(RunConfig::read(std::filesystem::path(folder / "run.json").parent_path()));
-}
-
-TEST_CASE("options: bounds are those of the rules they are written by") {
-    int checked = 0;
-    for (const auto& [option, rule] : table()["options"].items()) {
-        CAPTURE(option);
+TEST_CASE("options: the runner takes what the extension takes, and nothing else") {
+    const Json options = table()["options"];
+    REQUIRE(options.size() > 60);
+    for (const auto& [path, rule] : options.items()) {
+        CAPTURE(path);
+        OneOption option(path);
+        CHECK(option.problem(rule["default"]) == "");
         const std::string kind = rule["kind"];
-        // Of the plan, words are the planner's alone.
-        const bool is_own = section_of(option) != "plan";
-        if (kind == "number") check_number(option, rule);
-        if (kind == "integer") check_integer(option, rule);
-        if (kind == "flag") CHECK(refusal(option, 1));
-        // Judged where there are evaluations, which have these names.
-        if (kind == "choice" && is_own && option != "training.metric_for_best_model") {
-            for (const Json& choice : rule["choices"]) CHECK_FALSE(refusal(option, choice));
-            CHECK(refusal(option, "no such word"));
+        if (kind == "number" || kind == "integer") {
+            check_number(option, rule);
+        } else if (kind == "flag") {
+            CHECK(option.problem(true) == "");
+            CHECK(option.problem("yes") != "");
+        } else if (kind == "choice") {
+            for (const Json& choice : rule["choices"]) CHECK(option.problem(choice) == "");
+            if (!is_text_here(path)) CHECK(option.problem("no such choice") != "");
+            CHECK(option.problem(7) != "");
+        } else if (kind == "list" && rule["item"]["kind"] == "number") {
+            // As many as there are losses: one.
+            const Json item = rule["item"];
+            CHECK(option.problem(Json::array({item["min"]})) == "");
+            CHECK(option.problem(Json::array({item["max"]})) == "");
+            CHECK(option.problem(Json::array({item["max"].get<double>() + 1})) != "");
+            CHECK(option.problem(Json::array({item["min"].get<double>() - 1})) != "");
+        } else if (kind == "list" && rule["item"]["kind"] == "choice") {
+            for (const Json& choice : rule["item"]["choices"]) CHECK(option.problem(Json::array({choice})) == "");
+            CHECK(option.problem(Json::array({"no such choice"})) != "");
+            CHECK(option.problem(7) != "");
+        } else if (kind == "map") {
+            const Json item = rule["item"];
+            CHECK(option.problem({{"q_proj", item["max"]}}) == "");
+            CHECK(option.problem({{"q_proj", item["max"].get<double>() + 1}}) != "");
+            CHECK(option.problem({{"q_proj", 0}}) != "");
+        } else {
+            CHECK(option.problem(7) != "");
         }
-        ++checked;
-    }
-    CHECK(checked > 60);
-}
-
-TEST_CASE("options: those that came later may be missing, all others may not") {
-    for (const auto& [option, rule] : table()["options"].items()) {
-        CAPTURE(option);
-        Json run = default_run();
-        run[section_of(option)].erase(name_of(option));
-        CHECK(refusal(run, option).has_value() == !rule.contains("absent"));
     }
 }
 
-TEST_CASE("losses: the same rows in the same order, with the same traits") {
-    const Json& rows = table()["losses"];
-    REQUIRE(rows.size() == all_losses().size());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const Loss& loss = all_losses()[i];
-        CHECK(rows[i]["name"] == loss.name);
-        CAPTURE(loss.name);
-        CHECK(rows[i]["reference"] == loss.has(LossTrait::reference));
-        CHECK(rows[i]["labelSmoothing"] == loss.has(LossTrait::label_smoothing));
-        CHECK(rows[i]["divergence"] == loss.has(LossTrait::divergence));
-        CHECK(rows[i]["weighting"] == loss.has(LossTrait::weighting));
+TEST_CASE("options: what is absent means the same on both sides") {
+    const Json options = table()["options"];
+    REQUIRE(options.size() > 60);
+    for (const auto& [path, rule] : options.items()) {
+        CAPTURE(path);
+        OneOption option(path);
+        if (!rule.contains("absent")) {
+            CHECK(option.problem_when_absent() != "");
+            continue;
+        }
+        REQUIRE(option.problem_when_absent() == "");
+        const RunConfig absent = option.read(), present = option.with(rule["absent"]);
+        CHECK(absent.training == present.training);
+        CHECK(absent.seed == present.seed);
+        CHECK(absent.recompute == present.recompute);
+        CHECK(absent.backend.cuda.device == present.backend.cuda.device);
+        CHECK(absent.backend.cuda.deterministic == present.backend.cuda.deterministic);
+        CHECK(absent.backend.cuda.cublaslt == present.backend.cuda.cublaslt);
     }
+}
+
+TEST_CASE("options: settings of a group of parameters have the bounds of those of all") {
+    const Json fields = table()["options"]["training.parameter_groups"]["item"]["fields"];
+    REQUIRE(fields.size() == 3);
+    for (const auto& [name, rule] : fields.items()) {
+        if (rule["kind"] != "number") continue;
+        CAPTURE(name);
+        OneOption option("training.parameter_groups");
+        const auto problem = [&](double value) {
+            return option.problem(Json::array({{{"pattern", "*"}, {name, value}}}));
+        };
+        CHECK(problem(rule["min"]) == "");
+        CHECK(problem(rule["max"]) == "");
+        CHECK(problem(rule["min"].get<double>() - 1e-9) != "");
+        CHECK(problem(rule["max"].get<double>() + 1e-9) != "");
+    }
+}
+
+TEST_CASE("losses: the runner's rows are the extension's") {
+    Json rows = Json::array();
+    for (const Loss& loss : all_losses())
+        rows.push_back({{"name", loss.name},
+                        {"reference", loss.has(LossTrait::reference)},
+                        {"labelSmoothing", loss.has(LossTrait::label_smoothing)},
+                        {"divergence", loss.has(LossTrait::divergence)},
+                        {"weighting", loss.has(LossTrait::weighting)}});
+    CHECK(rows == table()["losses"]);
 }

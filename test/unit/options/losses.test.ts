@@ -9,7 +9,7 @@ const repository = path.resolve(import.meta.dirname, '../../..');
 test("the losses are the runner's: the same names in the same order, with the same traits", () => {
   const source = readFileSync(path.join(repository, 'native-runner/src/train/loss/losses.cpp'), 'utf8');
   const table = source.slice(source.indexOf('constexpr Loss table[]'), source.indexOf('};', source.indexOf('constexpr Loss table[]')));
-  const rows = [...table.matchAll(/\{"(\w+)", ([\w| ]+), \w+\}/g)].map(([, name, traits]) => {
+  const rows = [...table.matchAll(/\{"(\w+)",\s+([\w|\s]+),\s+\w+\}/g)].map(([, name, traits]) => {
     const has = new Set(traits!.split('|').map((trait) => trait.trim()));
     const of = (trait: string): boolean => has.has(trait);
     return { name, reference: of('reference'), labelSmoothing: of('label_smoothing'), divergence: of('divergence'), weighting: of('weighting') };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/terminal.h"
+#include "backend/registry.h"
 #include "io/json.h"
 #include "run/config/training_config.h"
 
@@ -74,8 +75,9 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     config.training = read_training(fields.object("training"), run_folder);
     config.training_text = nlohmann::json(json["training"]).dump();
     JsonFields runner = fields.object("runner");
-    config.backend.name = runner.choice<std::string>(
-        "backend", {{"auto", "auto"}, {"cpu", "cpu"}, {"cuda", "cuda"}});
+    std::vector<std::pair<std::string, std::string>> backends;
+    for (const std::string& name : backend_choices()) backends.emplace_back(name, name);
+    config.backend.name = runner.choice<std::string>("backend", backends);
     config.backend.threads = static_cast<int>(runner.integer("threads", 0, 4096));
     config.backend.cuda.device = static_cast<int>(runner.integer("device", 0, 1023, 0));
     config.backend.cuda.deterministic = runner.boolean("deterministic", false);
