@@ -1,4 +1,4 @@
-#include "backend/cpu/tile_matmul.h"
+#include "backend/cpu/matmul/tile_matmul.h"
 
 #include <doctest/doctest.h>
 

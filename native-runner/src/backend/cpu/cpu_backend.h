@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/cpu/scratch.h"
-#include "backend/cpu/thread_pool.h"
+#include "backend/cpu/runtime/scratch.h"
+#include "backend/cpu/runtime/thread_pool.h"
 
 namespace wishbone::cpu {
 

@@ -8,6 +8,7 @@
 #include "backend/cuda/attention/mma/backward/arguments.h"
 #include "backend/cuda/attention/mma/key.cuh"
 #include "backend/cuda/attention/mma/packed_rows.cuh"
+#include "backend/cuda/attention/mma/products.cuh"
 #include "backend/cuda/attention/mma/shared_matrix.cuh"
 #include "backend/cuda/attention/mma/tile_copier.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -126,26 +127,6 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
         using Scores = float[S::blocks][2 * S::chunks][4];  // a row for each key, a column for each query row
         const std::uint32_t queries = queries_of(stage) + first_row * Matrix::row_bytes,
                             d_outs = d_outs_of(stage) + first_row * Matrix::row_bytes;
-        const auto product = [&](Scores& to, std::uint32_t left, std::uint32_t right) {
-#pragma unroll
-            for (int k = 0; k < head_dim / 16; ++k) {
-                std::uint32_t x[S::blocks][4];
-#pragma unroll
-                for (int b = 0; b < S::blocks; ++b)
-                    load_matrices(x[b], Matrix::step(left + b * 16 * Matrix::row_bytes, k));
-#pragma unroll
-                for (int c = 0; c < S::chunks; ++c) {
-                    if (masked && (seen >> c & 1) == 0) continue;
-                    std::uint32_t y[4];
-                    load_matrices(y, Matrix::step(right + columns_first + c * 16 * Matrix::row_bytes, k));
-#pragma unroll
-                    for (int b = 0; b < S::blocks; ++b) {
-                        multiply(to[b][2 * c], x[b], y[0], y[1]);
-                        multiply(to[b][2 * c + 1], x[b], y[2], y[3]);
-                    }
-                }
-            }
-        };
         const auto add = [&](float (&to)[S::blocks][S::part_dim / 8][4], const Scores& left,
                              std::uint32_t right) {
 #pragma unroll
@@ -171,7 +152,7 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
 
         Scores p = {};
         float slope[Extended ? S::blocks : 1][Extended ? 2 * S::chunks : 1][4];  // of capped scores
-        product(p, key_lane, queries);
+        multiply_rows<Matrix, head_dim / 16, masked>(p, key_lane, queries + columns_first, seen);
         const int lane_row =
             first_row + 2 * (lane % 4);  // this lane's columns are rows lane_row + 8 c and the next
 #pragma unroll
@@ -207,7 +188,7 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
         }
         add(d_value, p, d_outs);
         Scores ds = {};
-        product(ds, value_lane, d_outs);
+        multiply_rows<Matrix, head_dim / 16, masked>(ds, value_lane, d_outs + columns_first, seen);
 #pragma unroll
         for (int c = 0; c < 2 * S::chunks; ++c) {
             const float4 two = *reinterpret_cast<const float4*>(statistics_of(stage) + lane_row + 8 * c);

@@ -9,6 +9,7 @@
 #include "backend/cuda/attention/mma/key.cuh"
 #include "backend/cuda/attention/mma/key_list.cuh"
 #include "backend/cuda/attention/mma/packed_rows.cuh"
+#include "backend/cuda/attention/mma/products.cuh"
 #include "backend/cuda/attention/mma/shared_matrix.cuh"
 #include "backend/cuda/attention/mma/tile_copier.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -124,30 +125,9 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
         const unsigned seen =
             masked ? seen_chunks<S::chunks>(tile_keys, first_token, last_token, lane) : (1u << S::chunks) - 1;
         if (!masked || seen != 0) {
-            const auto product = [&](float (&to)[S::blocks][2 * S::chunks][4], std::uint32_t left,
-                                     std::uint32_t right) {
-#pragma unroll
-                for (int k = 0; k < head_dim / 16; ++k) {
-                    std::uint32_t x[S::blocks][4];
-#pragma unroll
-                    for (int b = 0; b < S::blocks; ++b)
-                        load_matrices(x[b], Matrix::step(left + b * 16 * Matrix::row_bytes, k));
-#pragma unroll
-                    for (int c = 0; c < S::chunks; ++c) {
-                        if (masked && (seen >> c & 1) == 0) continue;
-                        std::uint32_t y[4];
-                        load_matrices(y, Matrix::step(right + columns_first + c * 16 * Matrix::row_bytes, k));
-#pragma unroll
-                        for (int b = 0; b < S::blocks; ++b) {
-                            multiply(to[b][2 * c], x[b], y[0], y[1]);
-                            multiply(to[b][2 * c + 1], x[b], y[2], y[3]);
-                        }
-                    }
-                }
-            };
             float p[S::blocks][2 * S::chunks][4] = {}, ds[S::blocks][2 * S::chunks][4] = {};
-            product(p, query_lane, keys);
-            product(ds, d_out_lane, values);
+            multiply_rows<Matrix, head_dim / 16, masked>(p, query_lane, keys + columns_first, seen);
+            multiply_rows<Matrix, head_dim / 16, masked>(ds, d_out_lane, values + columns_first, seen);
 #pragma unroll
             for (int c = 0; c < 2 * S::chunks; ++c) {
                 Key key[2];

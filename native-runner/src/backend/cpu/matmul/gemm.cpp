@@ -1,4 +1,4 @@
-#include "backend/cpu/gemm.h"
+#include "backend/cpu/matmul/gemm.h"
 
 #include <cblas.h>
 #include <omp.h>

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

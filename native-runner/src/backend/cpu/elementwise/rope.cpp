@@ -1,5 +1,5 @@
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "backend/cpu/attention_mask.h"
-#include "backend/cpu/attention_tiles.h"
+#include "backend/cpu/attention/mask.h"
+#include "backend/cpu/attention/tiles.h"
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/tile_matmul.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/matmul/tile_matmul.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

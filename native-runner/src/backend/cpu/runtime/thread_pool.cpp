@@ -1,4 +1,4 @@
-#include "backend/cpu/thread_pool.h"
+#include "backend/cpu/runtime/thread_pool.h"
 
 #include <utility>
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/cpu/cap_logits.h"
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/gemm.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/head/cap_logits.h"
+#include "backend/cpu/matmul/gemm.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

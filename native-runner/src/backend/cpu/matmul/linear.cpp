@@ -1,5 +1,5 @@
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/gemm.h"
+#include "backend/cpu/matmul/gemm.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

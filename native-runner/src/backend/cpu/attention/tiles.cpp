@@ -1,8 +1,8 @@
-#include "backend/cpu/attention_tiles.h"
+#include "backend/cpu/attention/tiles.h"
 
 #include <algorithm>
 
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 
 namespace wishbone::cpu {
 

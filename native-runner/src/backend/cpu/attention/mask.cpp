@@ -1,10 +1,10 @@
-#include "backend/cpu/attention_mask.h"
+#include "backend/cpu/attention/mask.h"
 
 #include <algorithm>
 
 #include "backend/attention_window.h"
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/prefix_mask.h"
 #include "backend/require.h"
 

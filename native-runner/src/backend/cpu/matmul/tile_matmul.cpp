@@ -1,8 +1,8 @@
-#include "backend/cpu/tile_matmul.h"
+#include "backend/cpu/matmul/tile_matmul.h"
 
 #include <cstring>
 
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 
 namespace wishbone::cpu {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/vector_math.h"
+#include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

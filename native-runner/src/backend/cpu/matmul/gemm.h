@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "backend/cpu/thread_pool.h"
+#include "backend/cpu/runtime/thread_pool.h"
 
 namespace wishbone::cpu {
 

@@ -2,7 +2,7 @@
 #include <chrono>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/gemm.h"
+#include "backend/cpu/matmul/gemm.h"
 
 namespace wishbone::cpu {
 

@@ -1,7 +1,7 @@
 #include "backend/low_rank.h"
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/gemm.h"
+#include "backend/cpu/matmul/gemm.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "backend/backend.h"
-#include "backend/cpu/attention_mask.h"
+#include "backend/cpu/attention/mask.h"
 
 namespace wishbone::cpu {
 
