@@ -1,9 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, open, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { version } from '../../package.json';
 import { cannotWrite, writeFileAtomically } from './atomic-file.js';
+import type { DiskCache } from './disk-cache.js';
+import { mostBytes, readPlainText } from './files/plain-file.js';
+import { fileHash } from './inspect/file-hash.js';
 import { writePlan, type Plan } from './plan/index.js';
 import { evalPlanFor, planFor, summarise, type PlanSummary } from './prepare.js';
 import type { WorkOptions } from './progress.js';
@@ -65,8 +68,8 @@ export async function obtainPlan(
   // A file that changed since it was hashed must not be found under its old content's name.
   const unchanged = dataset.files.every(({ sha256 }, index) => sha256 === found.hashes[index]);
   if (want.files && unchanged) {
-    await cache.put('plans', key, 'safetensors', (file) => writeShared(file, plan));
-    if (evaluation) await cache.put('plans', `${key}-eval`, 'safetensors', (file) => writeShared(file, evaluation));
+    await keep(cache, key, plan);
+    if (evaluation) await keep(cache, `${key}-eval`, evaluation);
   }
   if (unchanged) {
     const sealed = seal(JSON.stringify(facts));
@@ -74,16 +77,12 @@ export async function obtainPlan(
       writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))),
     );
   }
-  const writer = (name: string, made: Plan) => async (file: string) => {
-    const shared = await cache.find('plans', name, 'safetensors');
-    if (shared === undefined || !(await linked(shared, file))) await writePlan(file, made);
-  };
   return {
     evalReference: undefined,
     ...named,
     modelFolder: model.folder,
-    write: writer(key, plan),
-    writeEval: evaluation ? writer(`${key}-eval`, evaluation) : async () => undefined,
+    write: (file) => writePlan(file, plan),
+    writeEval: evaluation ? (file) => writePlan(file, evaluation) : async () => undefined,
   };
 }
 
@@ -105,13 +104,10 @@ async function fromCache(
   const named = { evalReference: undefined, ...withNames(facts, request) };
   const base = { ...named, modelFolder: model.folder, write: nothing, writeEval: nothing };
   if (!files) return base;
-  const plan = await cache.find('plans', key, 'safetensors');
-  const evaluation =
-    facts.summary.evalPairs > 0 ? await cache.find('plans', `${key}-eval`, 'safetensors') : undefined;
+  const plan = await kept(cache, key);
+  const evaluation = facts.summary.evalPairs > 0 ? await kept(cache, `${key}-eval`) : undefined;
   if (plan === undefined || (facts.summary.evalPairs > 0 && evaluation === undefined)) return undefined;
-  const from = (shared: string) => async (file: string) => {
-    if (!(await linked(shared, file))) await copied(shared, file);
-  };
+  const from = (own: string) => (file: string) => copied(own, file);
   return { ...base, write: from(plan), writeEval: evaluation === undefined ? nothing : from(evaluation) };
 }
 
@@ -195,27 +191,30 @@ function unused(files: readonly DatasetFile[]): Pick<DatasetReference, 'left_out
   };
 }
 
-/** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */
-async function writeShared(file: string, plan: Plan): Promise<void> {
-  await writePlan(file, plan);
-  await chmod(file, 0o444);
+/** Puts a plan and its hash into the cache. */
+async function keep(cache: DiskCache, key: string, plan: Plan): Promise<void> {
+  await cache.put('plans', key, 'safetensors', async (file) => {
+    await writePlan(file, plan);
+    const hash = await fileHash(file);
+    await writeFileAtomically(`${file.slice(0, -'.safetensors'.length)}.sha256`, (handle) => handle.writeFile(hash));
+  });
 }
 
-/** Gives a file of the cache another name. @returns false where that cannot be, on another disk for example */
-async function linked(from: string, to: string): Promise<boolean> {
-  const temporary = temporaryName(to);
-  try {
-    await link(from, temporary);
-    await rename(temporary, to);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    // Also when all went well: renaming to another name of the same file does nothing.
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
+/**
+ * The file of a plan that is in the cache as it was put there; what is there otherwise is removed: a plan that is damaged,
+ * or was changed by somebody, must not train anything.
+ */
+async function kept(cache: DiskCache, key: string): Promise<string | undefined> {
+  const [plan, hash] = [await cache.find('plans', key, 'safetensors'), await cache.find('plans', key, 'sha256')];
+  if (plan === undefined) return undefined;
+  const expected = hash === undefined ? undefined : await readPlainText(hash, mostBytes.record).catch(() => undefined);
+  if (expected !== undefined && expected === (await fileHash(plan).catch(() => undefined))) return plan;
+  await cache.drop(plan);
+  if (hash !== undefined) await cache.drop(hash);
+  return undefined;
 }
 
+/** A copy that shares the disk's blocks where the file system can: what happens to one does not happen to the other. */
 async function copied(from: string, to: string): Promise<void> {
   const temporary = temporaryName(to);
   try {
