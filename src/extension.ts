@@ -4,19 +4,19 @@ import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
 import { createExample, showCreatedExample } from './extension/example/create-example.js';
 import { startGpu } from './extension/gpu/start.js';
-import { Launcher } from './extension/launch/launcher.js';
+import { Launcher } from './extension/panels/launch/launcher.js';
 import { followMilestones } from './extension/milestones.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
-import { RunPanels } from './extension/panel/run-panels.js';
-import { startPlanViews } from './extension/plans/start.js';
+import { RunPanels } from './extension/panels/run/run-panels.js';
+import { startPlanViews } from './extension/panels/plan/start.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
 import { RunStatusBar } from './extension/status-bar.js';
-import { startSpeedup } from './extension/speedup/start.js';
+import { startSpeedup } from './extension/panels/speedup/start.js';
 import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {

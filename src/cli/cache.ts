@@ -10,12 +10,12 @@ interface Options {
 export function addCacheCommand(program: Command): void {
   program
     .command('cache')
-    .summary('what is kept of earlier work; clears it')
+    .summary('show or clear the cache')
     .description(
-      'Tokens of datasets and plans are kept, so that the same work is not done twice. Those not used for longest go\n' +
-        'beyond 5 GB; WISHBONE_CACHE_LIMIT sets another limit in GB (0: keep nothing), WISHBONE_CACHE another folder.',
+      'Tokens and plans are cached so that the same work is not done twice. The least recently used entries are deleted\n' +
+        'above 5 GB. WISHBONE_CACHE_LIMIT sets another limit in GB (0: keep nothing), WISHBONE_CACHE another folder.',
     )
-    .option('--clear', 'remove all of it, and the reference log-probabilities of earlier runs')
+    .option('--clear', 'delete all of it, including the reference log-probabilities of earlier runs')
     .option('--json', 'print one JSON object')
     .action(cacheCommand);
 }

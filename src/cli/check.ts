@@ -18,16 +18,16 @@ interface Options extends Record<string, unknown> {
 export function addCheckCommand(program: Command): void {
   const command = program
     .command('check')
-    .summary('what is wrong in preference files; for CI')
+    .summary('check preference files; for CI too')
     .description(
-      'Runs the checks of the editor over preference files and prints what they find, a line each: file, place, severity,\n' +
-        'check. Ends with 3 when a row cannot be trained on, with --strict also for a warning, else with 0.',
+      'Runs the same checks as the editor and prints one line per problem: file, place, severity, check and message.\n' +
+        'Exits with 3 if a row cannot be trained on (with --strict, also for warnings), otherwise with 0.',
     )
     .argument('<dataset...>', datasetHelp)
-    .option('-m, --model <folder>', 'also try every row with the tokenizer and chat template of this model folder')
-    .option('--strict', 'warnings count as errors')
-    .option('--most <number>', 'print so many problems of a file', count, 100)
-    .option('--json', 'print one JSON object, with all problems');
+    .option('-m, --model <folder>', 'also check every row with the tokenizer and chat template of this model folder')
+    .option('--strict', 'treat warnings as errors')
+    .option('--most <number>', 'print at most this many problems per file', count, 100)
+    .option('--json', 'print one JSON object with all problems');
   addOptions(command, 'plan', ['max_length', 'columns'], true);
   command.action(checkCommand);
 }
@@ -62,8 +62,8 @@ function fileText(check: DatasetCheck, most: number): string {
   const name = path.relative('', check.file) || check.file;
   const lines = check.problems.slice(0, most).map((problem) => problemText(name, problem));
   const left = check.problems.length - lines.length;
-  if (left > 0) lines.push(`… and ${grouped(left)} more (--most ${check.problems.length} prints them)`);
-  if (!check.tokensChecked) lines.push(`${name}: tokens were not counted, since the file is checked as a stream`);
+  if (left > 0) lines.push(`… and ${grouped(left)} more (use --most ${check.problems.length} to print them)`);
+  if (!check.tokensChecked) lines.push(`${name}: tokens were not counted because the file is checked as a stream`);
   const say = (number: number, word: string): string => `${grouped(number)} ${word}${number === 1 ? '' : 's'}`;
   lines.push(
     `${name}: ${say(check.pairs, 'pair')} in ${say(check.rows, 'row')}${check.form === undefined ? '' : `, ${check.form}`}; ` +

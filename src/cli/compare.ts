@@ -16,16 +16,16 @@ type Listed = Extract<RunListing, { readonly problem?: undefined }>;
 export function addCompareCommand(program: Command): void {
   program
     .command('compare')
-    .summary('runs side by side: results, and the settings they differ in')
-    .description('Shows the results of several runs, and every setting in which they are not all alike.')
+    .summary('compare runs: results, and the settings that differ')
+    .description('Shows the results of several runs and every setting that differs between them.')
     .argument('<run...>', runHelp)
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--json', 'print one JSON object')
     .action(compareCommand);
 }
 
 async function compareCommand(named: readonly string[], options: Options): Promise<void> {
-  if (named.length < 2) throw new WishboneError('one run cannot be compared', 'the command line', 'name two runs or more', ExitCode.usage);
+  if (named.length < 2) throw new WishboneError('a single run cannot be compared', 'the command line', 'name two or more runs', ExitCode.usage);
   const folders: string[] = [];
   for (const name of named) {
     const folder = await findRun(name, options.runs);

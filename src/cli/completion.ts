@@ -12,8 +12,8 @@ export function addCompletionCommand(program: Command): void {
   const completion = tab(program, { completionCommandName: 'completion' });
   const added = program.commands.find((command) => command.name() === 'completion');
   added
-    ?.summary('a script that completes commands, options and runs in your shell')
-    .description('Prints a script for your shell. For bash: source <(wishbone completion bash)');
+    ?.summary('print a completion script for your shell')
+    .description('Prints a script that completes commands, options and runs. For bash: source <(wishbone completion bash)');
   for (const command of completion.commands.values()) {
     const run = command.arguments.get('run');
     if (run === undefined) continue;

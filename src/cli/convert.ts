@@ -19,18 +19,18 @@ interface Options {
 export function addConvertCommand(program: Command): void {
   program
     .command('convert')
-    .summary('make a run config of a TRL or LLaMA-Factory YAML')
+    .summary('convert a TRL or LLaMA-Factory YAML to a run config')
     .description(
       'Reads a training config of TRL (DPO, ORPO, CPO), SimPO or LLaMA-Factory (stage: dpo), writes a *.wishbone.json, and\n' +
-        'says line by line what it could not carry over. Which trainer it is for is told from its settings.',
+        'lists what could not be carried over. The trainer is recognised by the settings.',
     )
-    .argument('<yaml>', 'training config: the settings of the trainer and of the script around it')
-    .option('-o, --out <file>', 'the file to write (default: the same name with .wishbone.json)')
-    .option('--devices <number>', 'devices the YAML was written for: its batch size is per device', count, 1)
+    .argument('<yaml>', 'training config: settings of the trainer and of its script')
+    .option('-o, --out <file>', 'file to write (default: the same name with .wishbone.json)')
+    .option('--devices <number>', 'number of devices the YAML was written for; its batch size is per device', count, 1)
     .addOption(
-      new Option('--from <trainer>', 'the trainer that the YAML is for (default: told from the file)').choices(SOURCES),
+      new Option('--from <trainer>', 'trainer the YAML is for (default: recognised from the file)').choices(SOURCES),
     )
-    .option('--force', 'replace a file that is there')
+    .option('--force', 'overwrite an existing file')
     .option('--json', 'print one JSON object')
     .action(convertCommand);
 }
@@ -42,14 +42,14 @@ async function convertCommand(argument: string, options: Options): Promise<void>
   const text = await readPlainText(file, mostBytes.settings).catch((error: NodeJS.ErrnoException | WishboneError) => {
     if (error instanceof WishboneError) throw error;
     const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
-    throw new WishboneError(what, file, 'check the path, and that you may read it');
+    throw new WishboneError(what, file, 'check the path and your read permission');
   });
   const converted = convertConfig(text, file, out, { devices: options.devices, from: options.from });
   if (!options.force && existsSync(out)) {
     throw new WishboneError(
-      'there is a file of this name',
+      'a file with this name already exists',
       out,
-      'add --force, or name another with --out',
+      'add --force, or choose another name with --out',
       ExitCode.cannotWrite,
     );
   }
@@ -59,10 +59,10 @@ async function convertCommand(argument: string, options: Options): Promise<void>
     console.log(JSON.stringify({ out, from, carried, notes }));
     return;
   }
-  const lines = [`${carried} settings of ${path.basename(file)} (${from}) carried over as they are`];
+  const lines = [`${carried} settings of ${path.basename(file)} (${from}) carried over unchanged`];
   const titles: readonly (readonly [ConversionNote['kind'], string])[] = [
     ['assumed', 'assumed:'],
-    ['changed', 'carried over, with a difference:'],
+    ['changed', 'carried over with a difference:'],
     ['lost', 'not carried over:'],
     ['needless', 'not needed here:'],
   ];

@@ -13,11 +13,11 @@ interface Options {
 export function addExportCommand(program: Command): void {
   program
     .command('export')
-    .summary('the model of the best evaluation, or of another checkpoint')
-    .description('Writes the model of a run\'s best evaluation as a Hugging Face folder, in exports/ of the run folder.')
-    .argument('<run>', `${runHelp}; with an evaluation, ended or at work`)
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
-    .option('--step <number>', 'of a checkpoint, in place of the best evaluation', count)
+    .summary('write the model of the best evaluation, or of another checkpoint')
+    .description('Writes the model of the best evaluation of a run as a Hugging Face folder, in exports/ of the run folder.')
+    .argument('<run>', `${runHelp}; it must have an evaluation; it may still be running`)
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
+    .option('--step <number>', 'use the checkpoint of this step instead of the best evaluation', count)
     .option('--json', 'print one JSON object')
     .action(async (named: string, { runs, step, json }: Options) => {
       const folder = await findRun(named, runs);

@@ -43,14 +43,14 @@ function buildProgram(): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
-    .option('--verbose', 'with an unexpected error, print where it came from')
+    .option('--verbose', 'print where an unexpected error came from')
     .showSuggestionAfterError()
     .exitOverride()
     // Errors are printed in one place, below.
     .configureOutput({ outputError: () => undefined });
   for (const add of commands) add(program);
   program.commands.forEach((command) =>
-    command.copyInheritedSettings(program).option('--verbose', 'with an unexpected error, print where it came from'),
+    command.copyInheritedSettings(program).option('--verbose', 'print where an unexpected error came from'),
   );
   addCompletionCommand(program);
   return program;

@@ -48,7 +48,7 @@ export function addOptions(command: Command, group: Group, names: readonly strin
     const shown = kind === 'choice' ? (many ? 'name' : choices) : PATH_OPTIONS.has(option) ? 'file' : kind;
     const notes = [
       ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
-      ...(kind === 'list' ? ['with commas between'] : []),
+      ...(kind === 'list' ? ['separated by commas'] : []),
       ...(DEFAULT_BY_MODEL[option] === undefined ? [] : [`default: ${DEFAULT_BY_MODEL[option]}`]),
       ...(showDefaults && DEFAULT_BY_MODEL[option] === undefined && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
     ];
@@ -99,11 +99,11 @@ export const datasetHelp =
 /** Adds what says more about the dataset than its name. */
 export function addDatasetOptions(command: Command): void {
   command
-    .option('--eval-dataset <file>', 'pairs for evaluation; can be given several times', (file: string, before: string[] = []) => [
+    .option('--eval-dataset <file>', 'pairs for evaluation; can be given more than once', (file: string, before: string[] = []) => [
       ...before,
       file,
     ])
-    .option('--no-cache', 'read, tokenise and plan anew, and keep nothing of it');
+    .option('--no-cache', 'ignore the cache: read, tokenise and plan again, and keep nothing');
 }
 
 /** What a command works on: flags, a run config, or both. */
@@ -137,8 +137,8 @@ export async function readInput(
 ): Promise<CommandInput> {
   const configs = files.filter(isConfigFile);
   if (configs.length > 0 && files.length > 1) {
-    const advice = 'name its datasets in the run config, or leave the run config out';
-    throw new WishboneError('a run config stands for the whole dataset', 'the command line', advice, ExitCode.usage);
+    const advice = 'name the datasets in the run config, or do not use a run config';
+    throw new WishboneError('a run config cannot be combined with dataset files', 'the command line', advice, ExitCode.usage);
   }
   const config = configs[0] === undefined ? undefined : await readConfigFile(configs[0]);
   const text = (name: string): string | undefined => given[name] as string | undefined;

@@ -19,11 +19,11 @@ export function addPlanCommand(program: Command): void {
   const command = program
     .command('plan')
     .summary('count tokens, steps and bins, and what sharing saves')
-    .description('Reads a preference file, tokenises it for a model, and says what training on it takes.')
+    .description('Reads a preference file, tokenises it for a model, and reports what training on it takes.')
     .argument('<dataset...>', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('-o, --out <file>', 'write the plan to this file')
-    .option('--eval-out <file>', 'write the plan of the pairs held out to this file')
+    .option('--eval-out <file>', 'write the plan of the held-out pairs to this file')
     .option('--json', 'print one JSON object');
   addDatasetOptions(command);
   addOptions(command, 'plan', planOptionNames, true);
@@ -44,9 +44,9 @@ async function planCommand(files: readonly string[], options: Options): Promise<
       const planned = await obtainPlan(request, work, { files: Boolean(out ?? evalOut) });
       if (evalOut && planned.summary.evalPairs === 0) {
         throw new WishboneError(
-          'no pair is held out, so there is no plan for evaluation',
+          'no pairs are held out, so there is no plan for evaluation',
           'the command line',
-          'add --eval-fraction or --eval-dataset, or leave out --eval-out',
+          'add --eval-fraction or --eval-dataset, or remove --eval-out',
           ExitCode.usage,
         );
       }
@@ -84,9 +84,9 @@ async function refuseOtherFile(file: string): Promise<void> {
     await handle.read(head, 0, head.length, 0);
     if (size > 0 && !head.toString('latin1').includes('wishbone-plan')) {
       throw new WishboneError(
-        'this file exists and is no plan',
+        'this file exists and is not a plan',
         file,
-        'choose another file name, or remove the file',
+        'choose another file name, or delete the file',
         ExitCode.cannotWrite,
       );
     }
@@ -96,7 +96,7 @@ async function refuseOtherFile(file: string): Promise<void> {
 }
 
 function fileRow({ path: file, form, pairs, weight }: PlanSummary['files'][number], index: number): [string, string] {
-  const times = weight === 1 ? '' : `, taken ${weight} times`;
+  const times = weight === 1 ? '' : `, used ${weight} times`;
   return [index === 0 ? 'files' : '', `${path.basename(file)}: ${grouped(pairs)} pairs (${form})${times}`];
 }
 
@@ -125,7 +125,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
   ];
   if (plan.droppedByMargin > 0) {
     const margin = 'of equal rank or score, or closer than min-margin';
-    rows.push(['not made', `${grouped(plan.droppedByMargin)} pairs: ${margin}; ${grouped(plan.pairsMade)} made`]);
+    rows.push(['not paired', `${grouped(plan.droppedByMargin)} pairs: ${margin}; ${grouped(plan.pairsMade)} made`]);
   }
   if (plan.evalPairs > 0) rows.push(['held out', `${grouped(plan.evalPairs)} pairs for evaluation`]);
   if (plan.promptsCut > 0) {
@@ -139,7 +139,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push([
       'too long',
-      `${grouped(plan.skipped)} pairs left out: max-length ends before a response (at ${lines}${more})`,
+      `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`,
     ]);
   }
   rows.push(...unusedRows(plan));

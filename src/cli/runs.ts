@@ -20,11 +20,11 @@ export function addRunsCommand(program: Command): void {
   program
     .command('runs')
     .summary('list runs, newest first')
-    .description('Lists the runs of a folder, newest first, with how they stand and what they are judged by.')
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
-    .addOption(new Option('--state <state>', 'only runs that stand so').choices(states))
+    .description('Lists the runs of a folder, newest first, with their state and main figures.')
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
+    .addOption(new Option('--state <state>', 'only runs in this state').choices(states))
     .option('--tag <tag>', 'only runs with this tag')
-    .option('--dataset <text>', 'only runs whose dataset has this in its path')
+    .option('--dataset <text>', 'only runs whose dataset path contains this text')
     .option('--json', 'print one JSON object')
     .action(runsCommand);
 }
@@ -45,7 +45,7 @@ async function runsCommand(options: Options): Promise<void> {
   }
   if (runs.length === 0) {
     const where = path.resolve(options.runs);
-    console.log(isFiltered && all.length > 0 ? `none of the ${all.length} runs in ${where} matches` : `no runs in ${where}`);
+    console.log(isFiltered && all.length > 0 ? `none of the ${all.length} runs in ${where} match` : `no runs in ${where}`);
   } else {
     console.log(table(['run', 'state', 'steps', 'loss', 'margin', 'accuracy', 'of', 'created', 'tags', 'dataset'], runs.map(cells)));
   }

@@ -32,21 +32,21 @@ export function addSampleCommand(program: Command): void {
   };
   const command = program
     .command('sample')
-    .summary('completions of a trained model beside those of its reference')
-    .description('Completes prompts with what a run exported and with its reference, or with any model folder.')
+    .summary('complete prompts with a trained model and its reference')
+    .description('Completes prompts with the trained model of a run and with its reference, or with any model folder.')
     .argument('<folder>', 'run folder, or Hugging Face model folder')
-    .option('-p, --prompt <text>', 'what a user says; can be given several times', (text: string, before: string[] = []) => [
+    .option('-p, --prompt <text>', 'what the user says; can be given more than once', (text: string, before: string[] = []) => [
       ...before,
       text,
     ])
-    .option('--plain', 'prompts are texts to go on with, without the chat template')
-    .option('--dataset <file>', 'preference file whose first prompts are taken')
-    .option('--count <number>', 'prompts of the dataset', count, 4)
-    .option('--max-new-tokens <number>', 'most tokens of a completion', count, 128)
-    .option('--temperature <number>', '0: always the likeliest token', between(0, 1000), 0)
-    .option('--top-p <number>', 'draw from the likeliest tokens that together have this probability', between(1e-9, 1), 1)
-    .option('--seed <number>', 'the same seed draws the same', between(0, 2 ** 31 - 1), 0)
-    .option('--no-reference', 'the trained model alone')
+    .option('--plain', 'continue prompts as plain text, without the chat template')
+    .option('--dataset <file>', 'use the first prompts of this preference file')
+    .option('--count <number>', 'how many prompts of the dataset', count, 4)
+    .option('--max-new-tokens <number>', 'maximum tokens in a completion', count, 128)
+    .option('--temperature <number>', '0: always the most likely token', between(0, 1000), 0)
+    .option('--top-p <number>', 'sample from the most likely tokens that together have this probability', between(1e-9, 1), 1)
+    .option('--seed <number>', 'the same seed gives the same completions', between(0, 2 ** 31 - 1), 0)
+    .option('--no-reference', 'only the trained model')
     .option('--json', 'print one JSON object');
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(sampleCommand);

@@ -17,14 +17,14 @@ const PHASES: Readonly<Record<string, string>> = { download: 'Fetching', verify:
 export function addSetupGpuCommand(program: Command): void {
   program
     .command('setup-gpu')
-    .summary("fetch NVIDIA's cuBLASLt where it is missing, and say what else the GPU lacks")
+    .summary("download NVIDIA's cuBLASLt if it is missing, and report what else the GPU needs")
     .description(
-      `Training on a GPU needs an NVIDIA driver for CUDA 13 and the library cuBLASLt 13. This fetches the library (about 400 MB)\n` +
-        `from a Python package index, checks it, and keeps it in ${userFolder()}. Python is not needed.`,
+      `Training on a GPU needs an NVIDIA driver for CUDA 13 and the library cuBLASLt 13. This command downloads the library\n` +
+        `(about 400 MB) from a Python package index, checks it, and stores it in ${userFolder()}. Python is not needed.`,
     )
-    .option('--index-url <address>', 'package index to fetch from, such as a mirror', DEFAULT_INDEX)
-    .option('--check', 'say how things stand, and fetch nothing')
-    .option('--remove', 'remove what was fetched')
+    .option('--index-url <address>', 'package index to download from, such as a mirror', DEFAULT_INDEX)
+    .option('--check', 'only report the current state; download nothing')
+    .option('--remove', 'delete the downloaded library')
     .option('-y, --yes', 'do not ask')
     .action(setupGpuCommand);
 }
@@ -34,14 +34,14 @@ async function setupGpuCommand(options: Options): Promise<void> {
   if (options.remove) {
     const size = await librarySize(folder);
     await removeLibrary(folder);
-    console.log(size === undefined ? 'there was nothing to remove' : `removed ${mebibytes(size)} from ${folder}`);
+    console.log(size === undefined ? 'there was nothing to delete' : `removed ${mebibytes(size)} from ${folder}`);
     return;
   }
   const state = await gpuState();
   if (state.kind === 'ready') return console.log(`the GPU is ready: ${state.devices.join(', ')}`);
-  if (state.kind === 'cpu-only') throw new WishboneError('this Wishbone has no CUDA in it', 'its native runner', 'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it');
+  if (state.kind === 'cpu-only') throw new WishboneError('this build of Wishbone has no CUDA support', 'its native runner', 'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it');
   if (state.kind === 'driver') throw driverError(state.problem);
-  if (options.check) throw new WishboneError(state.problem, folder, 'fetch it: wishbone setup-gpu');
+  if (options.check) throw new WishboneError(state.problem, folder, 'download it: wishbone setup-gpu');
   await fetchAndCheck(folder, options);
 }
 
@@ -51,28 +51,28 @@ async function fetchAndCheck(folder: string, options: Options): Promise<void> {
   const library = await cancellable(async (signal) => {
     const plan = await planSetUp(setUp, signal);
     const { wheel, fetched } = plan;
-    const rest = fetched === 0 ? '' : `, of which ${mebibytes(fetched)} are here already`;
+    const rest = fetched === 0 ? '' : `, of which ${mebibytes(fetched)} are already here`;
     status.note(`${wheel.file}${wheel.size === undefined ? '' : `, ${mebibytes(wheel.size)}`}${rest}, from ${new URL(wheel.url).host}`);
     if (!options.yes && !(await agreed(signal))) return undefined;
     return fetchLibrary(plan, setUp, { signal, onProgress: (progress) => status.show(progressLine(progress)) });
   }).finally(() => status.clear());
-  if (library === undefined) return console.log('nothing was fetched');
+  if (library === undefined) return console.log('nothing was downloaded');
   useLibrary([folder]);
   const state = await gpuState();
   if (state.kind === 'ready') return console.log(`the GPU is ready: ${state.devices.join(', ')}\n${library}`);
   if (state.kind === 'driver') throw driverError(state.problem);
   await removeLibrary(folder);
-  const why = state.kind === 'library' ? state.problem : 'the runner has no CUDA in it';
-  throw new WishboneError(`what was fetched cannot be used, and was removed: ${why}`, library, 'try again, or install cuBLAS 13 yourself');
+  const why = state.kind === 'library' ? state.problem : 'the runner has no CUDA support';
+  throw new WishboneError(`the downloaded library cannot be used and was removed: ${why}`, library, 'try again, or install cuBLAS 13 yourself');
 }
 
 /** Asks on a terminal; where there is none, nobody can be asked. */
 async function agreed(signal: AbortSignal): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new WishboneError('nobody can be asked here', 'the command line', 'add --yes to fetch it');
+  if (!process.stdin.isTTY) throw new WishboneError('cannot ask for confirmation here', 'the command line', 'add --yes to download it');
   const { createInterface } = await import('node:readline/promises');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await lines.question("Fetch it? NVIDIA's licence for CUDA applies. [y/N] ", { signal })).trim());
+    return /^y(es)?$/i.test((await lines.question("Download it? NVIDIA's CUDA licence applies. [y/N] ", { signal })).trim());
   } finally {
     lines.close();
   }

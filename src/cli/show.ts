@@ -15,12 +15,12 @@ interface Options {
 export function addShowCommand(program: Command): void {
   program
     .command('show')
-    .summary("one run: how it stands, its figures, what was set")
-    .description('Shows how a run stands, what it is judged by, what was set other than the defaults, and what to do next.')
+    .summary("show one run: state, figures, settings")
+    .description('Shows the state of a run, its main figures, the settings that differ from the defaults, and what to do next.')
     .argument('<run>', runHelp)
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
-    .option('--evals', 'also every evaluation')
-    .option('--json', 'print one JSON object, with every setting')
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
+    .option('--evals', 'also list every evaluation')
+    .option('--json', 'print one JSON object with every setting')
     .action(showCommand);
 }
 
@@ -69,11 +69,11 @@ async function showCommand(named: string, options: Options): Promise<void> {
   rows.push(['folder', folder]);
   console.log(columns(rows));
   const set = changedSettings(config);
-  console.log(set.length === 0 ? '\nall options are the defaults' : `\nset:\n${columns(set.map(([name, value]) => [`  ${name}`, value]))}`);
+  console.log(set.length === 0 ? '\nall settings are the defaults' : `\nset:\n${columns(set.map(([name, value]) => [`  ${name}`, value]))}`);
   if (options.evals) console.log(`\n${evalTable(history)}`);
   for (const { what, advice } of warnings) console.log(`\nwarning: ${what}\n  fix: ${advice}`);
   if (terminal?.type === 'failed') console.log(`\nerror: ${terminal.what}\n  at: ${terminal.where}\n  fix: ${terminal.advice}`);
-  if (isResumable(state)) console.log(`\ngo on with: wishbone train --resume ${folder}`);
+  if (isResumable(state)) console.log(`\ncontinue with: wishbone train --resume ${folder}`);
 }
 
 /** Options that are not the defaults, in the order of the docs. */

@@ -14,16 +14,16 @@ interface Options extends Record<string, unknown> {
 export function addSpeedupCommand(program: Command): void {
   const command = program
     .command('speedup')
-    .summary('measure shared against naive on this machine')
+    .summary('measure shared against naive pairing on this machine')
     .description(
-      'Does the same DPO steps with and without prefix sharing, one of each in turn, and compares their times.',
+      'Runs the same DPO steps with and without prefix sharing, alternating, and compares their times.',
     )
     .argument('<dataset...>', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
-    .option('--pairs <number>', "use the dataset's first so many pairs", count)
-    .option('--rounds <number>', 'times every step is measured', count, 3)
-    .option('--history <folder>', 'where measurements are kept; the speedup panel reads them', SPEEDUPS_FOLDER)
-    .option('--no-history', 'keep nothing')
+    .option('--pairs <number>', "use only this many pairs from the start of the dataset", count)
+    .option('--rounds <number>', 'how often every step is measured', count, 3)
+    .option('--history <folder>', 'folder of measurements; the speedup panel reads them', SPEEDUPS_FOLDER)
+    .option('--no-history', 'do not save the measurement')
     .option('--json', 'print one JSON object');
   const plan = ['format', 'columns', 'on_bad_row', 'pairing', 'min_margin', 'sharing', 'capacity', 'batch_size', 'seed', 'max_length'];
   addOptions(command, 'plan', plan, true);
@@ -45,7 +45,7 @@ async function speedupCommand(files: readonly string[], options: Options): Promi
 function speedupReport(result: SpeedupResult): string {
   const side = (seconds: number, pairsPerSecond: number, light: number): string =>
     `${seconds.toFixed(2)} s (median of ${result.rounds.length}), ${pairsPerSecond.toFixed(1)} pairs/s, ` +
-    `${(100 * light).toFixed(0)} % of this machine's matrix product rate`;
+    `${(100 * light).toFixed(0)} % of speed of light`;
   const threads = result.threads > 1 ? `, ${result.threads} threads` : '';
   return columns([
     ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}${threads}`],

@@ -17,11 +17,11 @@ export function addStopCommand(program: Command): void {
   program
     .command('stop')
     .summary('stop a run cleanly')
-    .description('Has a run finish its step, write a checkpoint and end. `wishbone train --resume` goes on with it.')
+    .description('Lets a run finish its step, write a checkpoint and end. `wishbone train --resume` continues it.')
     .argument('<run>', runHelp)
-    .option('--runs <folder>', 'where runs are kept', RUNS_FOLDER)
-    .option('--now', 'end it at once; what came after its last checkpoint is done again when it is resumed')
-    .option('--no-wait', 'ask, and do not wait until it has ended')
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
+    .option('--now', 'end it at once; a resume repeats everything after the last checkpoint')
+    .option('--no-wait', 'do not wait until it has ended')
     .option('--json', 'print one JSON object')
     .action(stopCommand);
 }
@@ -30,14 +30,14 @@ async function stopCommand(named: string, options: Options): Promise<void> {
   const folder = await findRun(named, options.runs);
   if (!(await stopRunner(folder, { force: options.now === true }))) {
     const state = await runState(folder);
-    throw new WishboneError(`nothing is at work on this run: it is ${state}`, folder, 'there is nothing to stop', ExitCode.usage);
+    throw new WishboneError(`this run is not running: it is ${state}`, folder, 'there is nothing to stop', ExitCode.usage);
   }
   if (options.wait) await waitUntilEnded(folder);
   const state = await runState(folder);
   if (options.json) console.log(JSON.stringify({ folder, state }));
   else if (isActive(state)) console.log(`asked to stop: ${folder}`);
   else if (state === 'finished') console.log(`finished: ${folder}`);
-  else console.log(`${state}; go on with: wishbone train --resume ${folder}`);
+  else console.log(`${state}; continue with: wishbone train --resume ${folder}`);
 }
 
 /** Ctrl-C ends the waiting, not the run's own end. */

@@ -40,19 +40,19 @@ interface Options extends Record<string, unknown> {
 export function addTrainCommand(program: Command): void {
   const command = program
     .command('train')
-    .summary('train a model on a preference file, or go on with a run')
+    .summary('train a model on a preference file, or continue a run')
     .description(
-      'Plans and starts a run, and follows it. The run is a process of its own: it outlives this terminal.\n' +
+      'Plans, starts and follows a run. The run is a separate process that outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
     .argument('[dataset...]', datasetHelp)
     .option('-m, --model <folder>', 'Hugging Face model folder')
-    .option('--resume <run folder>', 'go on with a run from its last checkpoint')
+    .option('--resume <run folder>', 'continue a run from its last checkpoint')
     .addOption(
-      new Option('--preset <name>', 'options to begin from (default: standard)').choices(PRESETS.map(({ id }) => id)),
+      new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)),
     )
-    .option('--name <text>', "the run's name")
-    .option('--runs <folder>', `where runs are kept (default: ${RUNS_FOLDER})`)
+    .option('--name <text>', "name of the run")
+    .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
   addDatasetOptions(command);
@@ -117,7 +117,7 @@ async function resumed(
   );
   const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined)
-    throw usage(`--resume and ${other} do not go together`, 'a resumed run keeps what it was started with');
+    throw usage(`--resume cannot be combined with ${other}`, 'a resumed run keeps the settings it was started with');
   const { folder } = await readRun(options.resume as string);
   if ((await runState(folder)) === 'finished') {
     throw new WishboneError(
@@ -147,7 +147,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
   const done = new AbortController();
   let interruption: Promise<unknown> = Promise.resolve();
   const onInterrupt = (count: number): void => {
-    if (count === 1) status.note('Stopping after this step. Ctrl-C again ends it at once.');
+    if (count === 1) status.note('Stopping after this step. Press Ctrl-C again to end it at once.');
     interruption = stopRunner(folder, { force: count > 1 }).then(() => {
       if (count > 1) done.abort(new Interrupted());
     });
@@ -169,7 +169,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
   await interruption;
   status.clear();
   if (done.signal.reason instanceof Interrupted && !history.terminal) {
-    status.note(`The run can go on from its last checkpoint: wishbone train --resume ${folder}`);
+    status.note(`The run can continue from its last checkpoint: wishbone train --resume ${folder}`);
     throw done.signal.reason;
   }
   return history;
@@ -227,9 +227,9 @@ async function finish(
   const { config } = await readRun(folder);
   if (!terminal) {
     throw new WishboneError(
-      'the runner ended without a word: it was killed, or the machine ran out of memory',
+      'the runner ended without an error message: it was killed, or the machine ran out of memory',
       folder,
-      `look into runner.log there, then go on with: wishbone train --resume ${folder}`,
+      `see runner.log there, then continue with: wishbone train --resume ${folder}`,
       ExitCode.internal,
     );
   }
@@ -271,7 +271,7 @@ async function finish(
     ];
     if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
     if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
-    if (terminal.type === 'stopped') rows.push(['stopped', `go on with: wishbone train --resume ${folder}`]);
+    if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
     console.log(columns(rows));
   }

@@ -15,16 +15,16 @@ export async function clearCache(): Promise<void> {
   const size = `${(bytes / 1e6).toFixed(0)} MB`;
   const clear = 'Clear Cache';
   const choice = await vscode.window.showWarningMessage(
-    'Clear what Wishbone keeps of earlier work?',
+    'Clear the Wishbone cache?',
     {
       modal: true,
       detail:
         `Tokens and plans (${plural(entries, 'file')}, ${size}), and reference log-probabilities, in ` +
-        `${cache.folder}. They are made again when they are needed; runs are not touched.`,
+        `${cache.folder}. They are recreated when needed; runs are not affected.`,
     },
     clear,
   );
   if (choice !== clear) return;
   await cache.clear();
-  void vscode.window.showInformationMessage(`Wishbone: the cache is empty; ${size} are free again.`);
+  void vscode.window.showInformationMessage(`Wishbone: cache cleared, ${size} freed.`);
 }

@@ -2,8 +2,8 @@ import * as vscode from 'vscode';
 
 import { type Divergence, divergences, headline, isActive } from '../core/run/index.js';
 import { formatDuration, sentence } from '../format.js';
-import type { RunPanels } from './panel/run-panels.js';
-import { exportFolder } from './panel/view-model.js';
+import type { RunPanels } from './panels/run/run-panels.js';
+import { exportFolder } from './panels/run/view-model.js';
 import { endsText, figuresText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
@@ -112,7 +112,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
       );
     default:
       return vscode.window.showErrorMessage(
-        `${name} crashed: ${run.crash?.exit ?? 'the runner is gone'}.`,
+        `${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`,
         OPEN,
         LOG,
         RESUME,

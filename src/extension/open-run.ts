@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { listRuns, type RunListing } from '../core/run/index.js';
-import type { RunPanels } from './panel/run-panels.js';
+import type { RunPanels } from './panels/run/run-panels.js';
 import { listingText } from './run-text.js';
 import type { RunStore } from './runs/run-store.js';
 
@@ -23,7 +23,7 @@ async function pickRun(store: RunStore): Promise<string | undefined> {
   const items = listAll(store).then((runs): RunItem[] =>
     runs.length > 0
       ? runs.map((run) => ({ ...listingText(run), run }))
-      : [{ label: LAUNCH, detail: 'There is no run in this workspace yet.', run: undefined }],
+      : [{ label: LAUNCH, detail: 'No runs in this workspace yet.', run: undefined }],
   );
   const picked = await vscode.window.showQuickPick(items, {
     title: 'Open Run',

@@ -42,7 +42,7 @@ export class Problems implements vscode.Disposable {
     this.log(error);
     if (!(error instanceof WishboneError)) {
       const message = error instanceof Error ? error.message : String(error);
-      const choice = await vscode.window.showErrorMessage(`Wishbone met a fault of its own: ${message}`, SHOW_DETAILS);
+      const choice = await vscode.window.showErrorMessage(`Internal error in Wishbone: ${message}`, SHOW_DETAILS);
       if (choice === SHOW_DETAILS) this.#channel.show();
       return undefined;
     }

@@ -76,7 +76,7 @@ export function figureRows(figures: Headline | undefined): [name: string, value:
     [name('loss'), formatMetric(loss)],
     [name('margin'), formatMetric(margin)],
     [name('accuracy'), formatPercent(accuracy)],
-    ['Figures of', isEval ? `${plural(pairs, 'eval pair')}, after step ${formatCount(step)}` : `the latest ${plural(pairs, 'pair')} trained on`],
+    ['Figures from', isEval ? `${plural(pairs, 'eval pair')}, after step ${formatCount(step)}` : `the last ${plural(pairs, 'pair')} trained on`],
   ];
   if (best !== undefined) rows.push(['Best evaluation', bestText(best)]);
   return rows;
@@ -111,7 +111,7 @@ export function runLabel(name: string): string {
 function shortFigures({ of, pairs, loss, accuracy }: Headline): string {
   const isPlain = loss !== undefined && (loss === 0 || (Math.abs(loss) >= 1e-3 && Math.abs(loss) < 1000));
   const short = isPlain ? loss.toPrecision(3).replace('-', '−') : formatMetric(loss);
-  return `${formatPercent(accuracy)} ${short} · ${of === 'evaluation' ? 'eval' : `latest ${plural(pairs, 'pair')}`}`;
+  return `${formatPercent(accuracy)} ${short} · ${of === 'evaluation' ? 'eval' : `last ${plural(pairs, 'pair')}`}`;
 }
 
 /** A run in the Runs view: what stands beside its name, what matters most first. */

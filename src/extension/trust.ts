@@ -6,7 +6,7 @@ const MANAGE = 'Manage Workspace Trust';
 export async function ensureTrusted(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
   const choice = await vscode.window.showWarningMessage(
-    'Wishbone starts and stops runs only in a trusted workspace: a run reads files of the workspace and trains for hours.',
+    'Wishbone starts and stops runs only in a trusted workspace: a run reads files of the workspace and may train for hours.',
     MANAGE,
   );
   if (choice === MANAGE) await manageTrust();

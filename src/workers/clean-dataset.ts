@@ -1,13 +1,10 @@
-// Checks the rows of any preference file, or writes a copy without some of them, off the main thread.
-import { checkDataset, type DatasetCheck } from '../core/checks/dataset-check.js';
-import { type CleanedCopy, writeCleanedCopy } from '../core/checks/cleaned-copy.js';
-import { serveTask } from '../core/worker-task.js';
+// Checks the rows of any preference file, and writes copies without some of them.
+import { writeCleanedCopy } from '../core/checks/cleaned-copy.js';
+import { checkDataset } from '../core/checks/dataset-check.js';
+import { serveTasks } from '../core/tasks.js';
 
-/** `rows`: those that the copy is to be without. */
-type Task = { readonly file: string; readonly rows?: Uint32Array };
-
-void serveTask<Task, DatasetCheck | CleanedCopy>(async ({ file, rows }, work) => {
+serveTasks({
   // No other files: a copy is made of what is wrong in this one.
-  const options = { maxLength: Infinity, evalFiles: [], ...work };
-  return rows === undefined ? checkDataset({ path: file }, options) : writeCleanedCopy(file, rows);
+  check: (file, work) => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [], ...work }),
+  clean: ({ file, rows }) => writeCleanedCopy(file, rows),
 });

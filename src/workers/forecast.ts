@@ -1,5 +1,4 @@
-// Runs `forecastPlan` off the main thread, for the launch form and the speedup panel.
-import { forecastPlan, type PlanForecastRequest } from '../core/forecast/plan-forecast.js';
-import { serveTask } from '../core/worker-task.js';
+import { forecastPlan } from '../core/forecast/plan-forecast.js';
+import { serveTasks } from '../core/tasks.js';
 
-void serveTask((request: PlanForecastRequest, work) => forecastPlan(request, work));
+serveTasks({ forecast: forecastPlan });

@@ -1,5 +1,4 @@
-// Runs `summariseDataset` off the main thread, for the Datasets view.
 import { summariseDataset } from '../core/dataset-summary.js';
-import { serveTask } from '../core/worker-task.js';
+import { serveTasks } from '../core/tasks.js';
 
-void serveTask((file: string, work) => summariseDataset(file, work));
+serveTasks({ summarise: summariseDataset });

@@ -62,8 +62,8 @@ test('a name that means no run, or several, says so', async (t) => {
   await trained(runs, 'twin-b', '--max-steps', '2');
   assertOneError((await wishbone('show', 'twin', '--runs', runs)).stderr, [/may be 2 runs/]);
   assertOneError((await wishbone('stop', 'twin-c', '--runs', runs)).stderr, [/no run is called "twin-c"/, /did you mean twin-[ab]/]);
-  assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/nothing is at work.*finished/]);
-  assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/one run cannot be compared/]);
+  assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/this run is not running.*finished/]);
+  assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/a single run cannot be compared/]);
 });
 
 test('stop ends a run cleanly, and it can go on', async (t) => {
@@ -74,7 +74,7 @@ test('stop ends a run cleanly, and it can go on', async (t) => {
   const stopped = await wishbone('stop', 'long', '--runs', runs, '--json');
   assert.equal(stopped.code, 0, stopped.stderr);
   assert.equal((JSON.parse(stopped.stdout) as { state: string }).state, 'stopped');
-  assert.match((await wishbone('show', 'long', '--runs', runs)).stdout, /go on with: wishbone train --resume/);
+  assert.match((await wishbone('show', 'long', '--runs', runs)).stdout, /continue with: wishbone train --resume/);
 });
 
 test('Ctrl-C ends with 130 when the run is not done, and without a terminal progress is lines', async (t) => {
@@ -98,7 +98,7 @@ test('Ctrl-C ends with 130 when the run is not done, and without a terminal prog
   child.kill('SIGINT');
   const { exitCode, stdout } = await child;
   assert.equal(exitCode, 130);
-  assert.match(stdout, /^stopped +go on with: wishbone train --resume/m);
+  assert.match(stdout, /^stopped +continue with: wishbone train --resume/m);
 });
 
 test('the shell is told of commands, options, choices and runs', async () => {

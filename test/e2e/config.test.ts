@@ -78,7 +78,7 @@ test('what is wrong in a run config stands in the Problems view, with what was m
 test('completion and hovers come from the schema', async () => {
   await editor.open('run.wishbone.json');
   await editor.goTo(11, 7);
-  await until('the hover', async () => /highest learning rate/.test(await editor.hover()));
+  await until('the hover', async () => /peak learning rate/.test(await editor.hover()));
   await workbench.page.keyboard.press('Escape');
   await editor.goTo(11, 5);
   await workbench.page.keyboard.type('"warm');

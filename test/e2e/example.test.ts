@@ -83,7 +83,7 @@ step('a folder that is not empty is asked about, and given up leaves it as it wa
   await choose(place);
   const dialog = workbench.page.locator('.monaco-dialog-box');
   await dialog.waitFor();
-  assert.match(await dialog.innerText(), /place is not empty\.[^]*1 file of the same name would be overwritten: preferences\.jsonl/);
+  assert.match(await dialog.innerText(), /place is not empty\.[^]*This would overwrite 1 file: preferences\.jsonl/);
   await workbench.screenshot('example-not-empty');
   await dialog.locator('.monaco-button', { hasText: 'Cancel' }).click();
   await dialog.waitFor({ state: 'hidden' });

@@ -50,7 +50,7 @@ test('a runner that crashed: how it ended, its last words, what to do; half a li
   await openRun('crashed run');
   const shown = await panel.reach('crashed');
   assert.equal(shown.step, 12, 'all whole lines are shown');
-  assert.match(shown.notice, /The runner is gone: .*SIGKILL/);
+  assert.match(shown.notice, /The runner crashed: .*SIGKILL/);
   assert.match(shown.notice, /memory/i, 'what usually kills a process, and what to do');
   assert.match(shown.notice, /allocating 12\.3 GiB/);
   assert.match(shown.notice, /1 line of the event log could not be read/i);

@@ -44,7 +44,7 @@ function shows(what: RegExp): Promise<true> {
 
 function isEmpty(): Promise<true> {
   return until('the view has no run', async () => {
-    const welcome = workbench.page.locator('.part.sidebar .welcome-view-content', { hasText: 'There is no run in this workspace yet' });
+    const welcome = workbench.page.locator('.part.sidebar .welcome-view-content', { hasText: 'No runs in this workspace yet' });
     return (await welcome.isVisible()) && (await rows()).length === 0;
   });
 }

@@ -94,7 +94,7 @@ step('it is cancelled while it comes, and goes on later from where it was', asyn
   await progress.waitFor();
   await until('something has come', async () => (await readdir(kept)).length === 1);
   await progress.locator('.monaco-button', { hasText: 'Cancel' }).click();
-  await said(/The next attempt goes on from there/);
+  await said(/The next attempt continues from there/);
   await workbench.clearNotifications();
   server.faults.slow = false;
   server.faults.cuts = [300];
@@ -102,7 +102,7 @@ step('it is cancelled while it comes, and goes on later from where it was', asyn
 
 step('with a connection that is cut once: fetched, checked by the runner, and shown as a device', async () => {
   const text = await setUp('Fetch');
-  assert.match(text, /are here from an earlier attempt/);
+  assert.match(text, /are already here from an earlier attempt/);
   await said(/The GPU is ready: NVIDIA H100/);
   assert.ok((await readFile(join(kept, 'libcublasLt.so.13'))).equals(LIBRARY_CONTENT));
   assert.deepEqual(await readdir(kept), ['libcublasLt.so.13']);

@@ -42,7 +42,7 @@ test('the form says at once what is missing, and forecasts once it is there', as
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '45'], '120 pairs, 8 a step, 3 epochs');
   assert.match(figures['Predicted speedup'] ?? '', /^1\.\d\d×$/);
-  assert.match((await frame.locator('.forecast-figures').textContent()) ?? '', /over unpacked pairs; on (a CPU|an NVIDIA)/, 'of the device that the run would take');
+  assert.match((await frame.locator('.forecast-figures').textContent()) ?? '', /vs\. unpacked pairs; on (a CPU|an NVIDIA)/, 'of the device that the run would take');
   assert.match(figures['Peak memory'] ?? '', /MiB$/, 'the runner was asked');
   assert.equal(figures['Time'], 'not known yet');
 });
@@ -97,7 +97,7 @@ test('faults are links to their fields, also to those folded away', async () => 
   const frame = await form.frame();
   await form.type('plan.seed', 'x');
   await form.type('training.beta', '-1');
-  await until('both are named', async () => /^2 fields need another value: Beta, Seed$/.test(await form.reason()));
+  await until('both are named', async () => /^2 fields need a different value: Beta, Seed$/.test(await form.reason()));
   await form.type('training.learning_rate', '0.5');
   await until('a doubt is there too', async () => /learning rate/i.test((await frame.locator('.doubts').textContent()) ?? ''));
   await frame.locator('[data-field="training.beta"]').scrollIntoViewIfNeeded();

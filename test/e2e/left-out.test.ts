@@ -53,8 +53,8 @@ test('all rows of a kind go to the side file in one edit, and one undo brings th
   assert.deepEqual(await editor.fixes(), [
     'Drop the row',
     'Move the row to mixed.rejected.jsonl',
-    'Drop all 3 rows like this (wrong-type)',
-    'Move all 3 rows like this (wrong-type) to mixed.rejected.jsonl',
+    'Drop all 3 rows with this problem (wrong-type)',
+    'Move all 3 rows with this problem (wrong-type) to mixed.rejected.jsonl',
   ]);
   await editor.chooseFix('Move all 3 rows');
   await problems('they are gone', (shown) => of(shown, 'wrong-type').length === 0 && of(shown, 'unread-columns').length === 1);
@@ -115,7 +115,7 @@ test('a table has its problems at its lines, and a copy is written without its b
   assert.match(of(found, 'malformed-row').join(), /The row has 2 cells, but the header has 3.*\[Ln 3, Col 1\]/);
   assert.match(of(found, 'written-messages').join(), /"chosen" holds messages written as text.*\[Ln 2, Col 1\]/);
   await editor.goTo(3, 2);
-  assert.deepEqual(await editor.fixes(), ['Write a copy without all 2 rows like this (malformed-row)…']);
+  assert.deepEqual(await editor.fixes(), ['Write a copy without all 2 rows with this problem (malformed-row)…']);
   await editor.chooseFix('Write a copy');
   const accept = workbench.page.locator('.quick-input-widget .quick-input-action .monaco-button', { hasText: 'OK' });
   await accept.waitFor();
@@ -123,7 +123,7 @@ test('a table has its problems at its lines, and a copy is written without its b
   const copy = await until('the copy is written', () => file('table.cleaned.csv'));
   assert.equal(copy, `prompt,chosen,rejected\nhi,${python},b\na b,c,d\n`);
   assert.equal(await until('and the others', () => file('table.rejected.csv')), 'prompt,chosen,rejected\ntoo,few\nfew,too\n');
-  await until('it says so', async () => (await workbench.notifications()).some((text) => /table\.cleaned\.csv has 2 rows of table\.csv; the 2 others are in table\.rejected\.csv/.test(text)));
+  await until('it says so', async () => (await workbench.notifications()).some((text) => /table\.cleaned\.csv has 2 rows of table\.csv; the other 2 are in table\.rejected\.csv/.test(text)));
   assert.ok((await readdir(session.workspace)).every((name) => !name.endsWith('.tmp')));
 });
 

@@ -80,7 +80,7 @@ step('"Inspect Masks" draws the bin that the plan holds, shared beside naive', a
   await workbench.command('Wishbone: Inspect Masks…');
   await workbench.pick('Preference file');
   await workbench.pick('preferences.jsonl');
-  await workbench.pick('As last time');
+  await workbench.pick('Same as last time');
   const frame = await maskPage();
   const { shared, naive } = await plan.bin(0);
   const [table, tiles] = [await figures(frame, 'Shared'), classifyTiles(shared)];
@@ -256,7 +256,7 @@ step('what becomes of a run under its panel is said in it, and a damaged plan in
   assert.equal(await (await packingPage()).locator('h1').innerText(), 'looked-at');
   await rm(folder, { recursive: true });
   const notice = frame.locator('.notice-area');
-  await until('that the folder is gone is said', async () => /folder is gone/.test(await notice.innerText()));
+  await until('that the folder is gone is said', async () => /folder no longer exists/.test(await notice.innerText()));
   await workbench.screenshot('packing-gone');
   await assertAccessible(frame, 'a run that is gone');
 });

@@ -112,7 +112,7 @@ test('one is removed, one is used again', async () => {
 });
 
 test('the panel in every theme, with keys alone, for screen readers, and confined', async () => {
-  await assertReachedWithTab(workbench, await page(), ['Prompt', 'Most tokens', 'Temperature', 'Seed', 'Complete', 'Copy All', 'Remove']);
+  await assertReachedWithTab(workbench, await page(), ['Prompt', 'Maximum tokens', 'Temperature', 'Seed', 'Complete', 'Copy All', 'Remove']);
   await (await page()).evaluate(() => window.scrollTo(0, 0));
   await inEveryTheme(session, 'try', page);
   await assertConfined(await page(), 'try it');

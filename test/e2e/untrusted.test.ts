@@ -46,7 +46,7 @@ test('the form plans and says what is missing, but starts nothing', async () => 
   await until('the reason', async () => /trusted workspace/.test(await form.reason()));
   const frame = await form.frame();
   await frame.locator('.forecast[data-kind="done"]').waitFor();
-  assert.match(await frame.locator('.forecast-figures').innerText(), /known once the workspace is trusted/);
+  assert.match(await frame.locator('.forecast-figures').innerText(), /needs a trusted workspace/);
   await frame.locator('vscode-button:visible', { hasText: 'Manage Workspace Trust' }).waitFor();
   await workbench.screenshot('untrusted-launch');
 });

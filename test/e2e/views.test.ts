@@ -46,7 +46,7 @@ function shows(what: RegExp): Promise<true> {
 test('the view lists runs by dataset, preference files with their problems, and devices', async () => {
   await workbench.command('Wishbone: Focus on Runs View');
   await shows(/preferences\.jsonl.*2 runs/);
-  await shows(/first.*50% \S+ · latest 104 pairs/);
+  await shows(/first.*50% \S+ · last 104 pairs/);
   await shows(/preferences\.jsonl.*120 pairs/);
   await shows(/bad\.jsonl.*1 problem/);
   await shows(/CPU · \d+ thread/);

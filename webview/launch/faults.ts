@@ -25,10 +25,10 @@ export class Faults {
     this.#shown = shown;
     const lines: (Node | string)[][] = [
       ...(blocked === '' ? [] : [[blocked]]),
-      ...(faults.length === 0 ? [] : [[faults.length === 1 ? 'One field needs another value: ' : `${faults.length} fields need another value: `, ...this.#links(faults)]]),
+      ...(faults.length === 0 ? [] : [[faults.length === 1 ? 'One field needs a different value: ' : `${faults.length} fields need a different value: `, ...this.#links(faults)]]),
     ];
     this.root.replaceChildren(...lines.map((line) => element('span', { class: 'reason-line' }, ...line)));
-    this.doubts.replaceChildren(...(doubts.length === 0 ? [] : ['Worth a look: ', ...this.#links(doubts)]));
+    this.doubts.replaceChildren(...(doubts.length === 0 ? [] : ['Check this: ', ...this.#links(doubts)]));
   }
 
   /** Apart from the reason: they keep nobody from starting. */

@@ -94,7 +94,7 @@ export class ForecastPane {
 function statusText(view: ForecastView): string {
   switch (view.kind) {
     case 'none':
-      return 'Steps, tokens, memory and time appear here once the fields are complete.';
+      return 'Steps, tokens, memory and time appear here when all fields are filled in.';
     case 'working':
       return view.fraction < 0 ? `${view.text}…` : `${view.text.replace(/ [\d.]+%$/, '')}: ${formatPercent(view.fraction)}`;
     case 'failed':

@@ -34,7 +34,7 @@ export class FieldSearch {
   }
 
   tell(found: number, all: number): void {
-    setText(this.#count, this.text === '' ? '' : found === 0 ? 'No setting' : `${found} of ${all}`);
+    setText(this.#count, this.text === '' ? '' : found === 0 ? 'No matches' : `${found} of ${all}`);
   }
 
   clear(): void {

@@ -202,7 +202,7 @@ export class LaunchView {
     const presets = this.#form?.presets ?? [];
     this.#preset = createDropdown({
       label: 'Preset',
-      choices: [...presets.map(({ id, label }) => ({ value: id, label })), { value: OTHER, label: 'As the other run' }],
+      choices: [...presets.map(({ id, label }) => ({ value: id, label })), { value: OTHER, label: 'Same as the other run' }],
       value: presets[0]?.id ?? OTHER,
       onChange: (id) => {
         if (id === OTHER) this.#showPreset(this.#presetId);
@@ -218,7 +218,7 @@ export class LaunchView {
     this.#presetId = id;
     if (this.#preset !== undefined && this.#preset.value !== id) this.#preset.value = id;
     const preset = this.#form?.presets.find((each) => each.id === id);
-    setText(this.#presetHelp, preset?.description ?? 'The settings of the run that this one is like');
+    setText(this.#presetHelp, preset?.description ?? 'The settings of the run this one copies');
   }
 
   #showFold({ details, summary, fields }: Fold, { problems, changed, hidden }: FormState): void {

@@ -3,15 +3,15 @@ import type { Cell } from './viewport.js';
 
 /** Which keys go where; shown to people as it stands here. */
 export const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ['Arrows', 'one token: up and down who looks, left and right at whom'],
+  ['Arrows', 'one token: up and down change the token that looks, left and right the one looked at'],
   ['Shift + arrows', 'one tile of 128'],
   ['Ctrl + arrows', 'to the next segment'],
-  ['Page Up, Page Down', 'to the tree before and after'],
-  ['Home, End', 'at the first token of the tree, at the token itself'],
-  ['Enter', 'zoom to single tokens and back'],
+  ['Page Up, Page Down', 'to the previous or next tree'],
+  ['Home, End', 'to the first token of the tree, to the token itself'],
+  ['Enter', 'zoom in to single tokens and back'],
   ['+, −, 0', 'zoom in, zoom out, show everything'],
-  [', and .', 'bin before and after'],
-  ['Escape', 'forget the cell'],
+  [', and .', 'previous and next bin'],
+  ['Escape', 'clear the selected cell'],
 ];
 
 export interface KeyPress {

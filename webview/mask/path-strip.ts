@@ -11,7 +11,7 @@ export class PathStrip {
 
   constructor() {
     this.root.append(element('h2', {}, 'Path'), this.#text);
-    this.clear('Point at a cell to read the text that its token continues.');
+    this.clear('Point at a cell to read the text before its token.');
   }
 
   clear(hint: string): void {

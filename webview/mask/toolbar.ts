@@ -45,13 +45,13 @@ export class MaskToolbar {
     });
     const row = createNumberField({
       label: 'Row of the dataset',
-      title: 'Shows the bin that a row of the dataset is in',
+      title: 'Show the bin that holds a row of the dataset',
       min: 1,
       onChange: (number) => actions.findRow(number - 1),
     });
     row.root.placeholder = 'row';
     const turn = (by: -1 | 1): void => this.turn(by, actions.showBin);
-    this.#before = labelled('‹', 'Bin before (,)', () => turn(-1));
+    this.#before = labelled('‹', 'Previous bin (,)', () => turn(-1));
     this.#after = labelled('›', 'Next bin (.)', () => turn(1));
     const sides = createDropdown({
       label: 'Masks shown',
@@ -60,7 +60,7 @@ export class MaskToolbar {
       onChange: (value) => actions.showSides(SHOWN_SIDES.find((known) => known === value) ?? 'both'),
     });
     const tiles = createCheckbox({ label: 'Tiles', checked: true, onChange: actions.showTiles });
-    tiles.title = 'The 128 × 128 tiles in which attention is computed';
+    tiles.title = 'The 128 × 128 tiles that attention is computed in';
     const field = (label: string, ...parts: HTMLElement[]): HTMLElement =>
       element('div', { class: 'field' }, element('span', { 'aria-hidden': 'true' }, label), ...parts);
     this.root = element(

@@ -19,7 +19,7 @@ import { TokenTexts } from './token-texts.js';
 import { MaskToolbar } from './toolbar.js';
 import { figuresOf, reasonWords, savingWords, TILE_WORDS, tokenWords } from './words.js';
 
-const HINT = 'Point at a cell, or move with the arrow keys: here stands which token looks at which, and why it may.';
+const HINT = 'Point at a cell, or move with the arrow keys, to see which token looks at which, and why it may.';
 /** A path is asked for when the pointer rests that long. */
 const REST_MILLISECONDS = 60;
 
@@ -67,7 +67,7 @@ export class MaskView {
     });
     this.#row = createButton({
       label: 'Open Row',
-      title: 'Show the row of the dataset that the token is from',
+      title: 'Show the dataset row of this token',
       onClick: () => {
         const place = this.#masks.cursor;
         if (place !== undefined) host.post({ type: 'open-row', row: this.#masks.rowAt(place) });
@@ -81,8 +81,8 @@ export class MaskView {
         element(
           'div',
           { class: 'actions' },
-          createButton({ label: 'Copy PNG', title: 'Copy what is seen as a picture', onClick: () => void this.#copy('png') }),
-          createButton({ label: 'Copy SVG', title: 'Copy what is seen as SVG', onClick: () => void this.#copy('svg') }),
+          createButton({ label: 'Copy PNG', title: 'Copy the visible part as a picture', onClick: () => void this.#copy('png') }),
+          createButton({ label: 'Copy SVG', title: 'Copy the visible part as SVG', onClick: () => void this.#copy('svg') }),
           createButton({
             label: 'Packing',
             title: 'Show all bins of this plan',

@@ -46,17 +46,17 @@ export function reasonWords(layout: MaskLayout, { reason, querySegment, keySegme
     case 'self':
       return 'Every token sees itself.';
     case 'same-segment':
-      return `Both are in the ${query}, and the token that is seen comes earlier.`;
+      return `Both are in the ${query}, and the token looked at comes earlier.`;
     case 'ancestor':
       return `The ${key} is an ancestor: the ${query} continues it.`;
     case 'later':
-      return 'The token lies on the same path, but comes later: nothing sees what follows it.';
+      return 'The token is on the same path but comes later: no token sees what follows it.';
     case 'sibling':
-      return `Sibling branches: both continue the ${segmentWords(layout, commonSegment)}, but part there.`;
+      return `Sibling branches: both continue the ${segmentWords(layout, commonSegment)}, but split there.`;
     case 'other-tree':
       return `Another tree: the ${key} has nothing in common with the ${query}.`;
     case 'other-bin':
-      return 'Another bin: both are computed apart.';
+      return 'Another bin: the two are computed separately.';
   }
 }
 
@@ -82,17 +82,17 @@ export function figuresOf(
   const computed = ({ full, partial, tile }: TileMap): number => (full + partial) * tile * tile;
   return [
     both('Tokens', 'Tokens that go through the model', ({ layout }) => formatCount(layout.tokens.length)),
-    both('Density', 'Visible cells of those on and below the diagonal', ({ layout }) =>
+    both('Density', 'Share of the cells on and below the diagonal that are visible', ({ layout }) =>
       formatPercent(visibleCells(layout) / causalCells(layout)),
     ),
     both(
       'Tiles skipped',
-      'Of the 128 × 128 tiles on and below the diagonal',
+      'Out of the 128 × 128 tiles on and below the diagonal',
       ({ tiles }) => `${formatPercent(tiles.skipped / below(tiles))} of ${formatCount(below(tiles))}`,
     ),
     both('Full tiles', 'Computed without a mask', ({ tiles }) => formatCount(tiles.full)),
     both('Partial tiles', 'Computed, then masked cell by cell', ({ tiles }) => formatCount(tiles.partial)),
-    both('Tile use', 'Visible cells of those in computed tiles', ({ layout, tiles }) =>
+    both('Tile use', 'Share of the cells in computed tiles that are visible', ({ layout, tiles }) =>
       formatPercent(visibleCells(layout) / computed(tiles)),
     ),
     both('FLOPs', 'Required for one forward pass over these sequences', (_, side) => formatRate(cost?.[side].flops)),

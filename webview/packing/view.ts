@@ -16,10 +16,10 @@ import { ORDERS, type Order } from './slots.js';
 import { StackPair } from './stack-pair.js';
 import { binWords, packingFigures, packingSaving, segmentWords } from './words.js';
 
-const HINT = 'Point at a bin, or move with the arrow keys. Click chooses it, a double click or Enter shows its mask.';
-const ORDER_NAMES: Readonly<Record<Order, string>> = { trained: 'As trained', length: 'By length' };
+const HINT = 'Point at a bin, or move with the arrow keys. Click to select it; double-click or press Enter to show its mask.';
+const ORDER_NAMES: Readonly<Record<Order, string>> = { trained: 'Training order', length: 'By length' };
 const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ['Left, Right', 'bin before and after'],
+  ['Left, Right', 'previous and next bin'],
   ['Up, Down', 'segment of the bin'],
   ['Home, End', 'first and last bin'],
   ['Enter', 'show its mask'],
@@ -69,7 +69,7 @@ export class PackingView {
     });
     this.#row = createButton({
       label: 'Open Row',
-      title: 'Show the row of the dataset that the segment is from',
+      title: 'Show the dataset row of this segment',
       onClick: () => {
         const row = this.#rowOf(this.#stacks.chosen);
         if (row >= 0) host.post({ type: 'open-row', row });
@@ -93,7 +93,7 @@ export class PackingView {
       ),
       element('div', { class: 'sums' }, this.#figures.root, this.#saving),
       this.#stacks.root,
-      createLegend([['free', 'room left in the bin']]),
+      createLegend([['free', 'unused part of the bin']]),
       element('section', { class: 'spot', 'aria-label': 'The bin' }, this.#words),
       element('section', { 'aria-label': 'Lengths' }, element('h2', {}, 'Lengths'), this.#histograms.root),
       createKeys(),

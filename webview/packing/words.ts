@@ -20,8 +20,8 @@ export function packingFigures(overview: PackingOverview, { capacity }: PlanHead
   return [
     both('Bins', 'Rows of tokens that go through the model', (totals) => formatCount(bins(totals))),
     both('Tokens', 'Tokens that go through the model', (totals) => formatCount(tokens(totals))),
-    both('Fill', 'Tokens of a bin over the capacity, on average', (totals) => formatPercent(fill(totals))),
-    both('Room left', 'Of the capacity of all bins. Nothing is padded: it is not computed either', (totals) =>
+    both('Fill', 'Average share of the capacity that a bin uses', (totals) => formatPercent(fill(totals))),
+    both('Unused', 'Unused capacity of all bins. Nothing is padded, so it is not computed either', (totals) =>
       `${formatPercent(1 - fill(totals))} (${formatCount(bins(totals) * capacity - tokens(totals))} tokens)`,
     ),
     both('Prompt tokens', 'Tokens that are not scored', ({ roleTokens }) => {
@@ -38,7 +38,7 @@ export function packingSaving({ shared, naive, cost }: PackingOverview): string 
   const fewer = `${plural(bins(naive), 'bin')} become ${formatCount(bins(shared))}`;
   if (cost === null) return `${fewer}.`;
   return (
-    `${fewer} (no fewer than ${formatCount(cost.binsLowerBound)} could hold the tokens). ` +
+    `${fewer} (the tokens need at least ${formatCount(cost.binsLowerBound)}). ` +
     `${formatRatio(cost.flopsRatio)} fewer FLOPs. Predicted speedup: ${formatRatio(cost.predictedSpeedup)} over naive ` +
     `pairing with packing, ${formatRatio(cost.predictedSpeedupUnpacked)} without.`
   );

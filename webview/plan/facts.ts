@@ -15,7 +15,7 @@ export function planFacts(plan: PlanHeader): HTMLElement[] {
     ['Dataset', plan.datasetName, plan.datasetPath],
     ['Model', plan.modelName],
     ['Sharing', plan.sharing, SHARING[plan.sharing]],
-    ['Capacity', `${formatCount(plan.capacity)} tokens`, 'Most tokens of a bin'],
+    ['Capacity', `${formatCount(plan.capacity)} tokens`, 'Maximum tokens in a bin'],
     ['Pairs', formatCount(plan.pairs)],
     ['Tokens', `${formatCount(plan.planTokens)} of ${formatCount(plan.naiveTokens)} (${formatPercent(saved)} saved)`],
   ];

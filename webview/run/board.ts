@@ -25,7 +25,7 @@ export class ChartBoard {
   readonly root: HTMLElement;
   readonly charts: readonly RunChart[];
   readonly #announcement = element('p', { class: 'sr-only', role: 'status', 'aria-live': 'polite' });
-  readonly #noSteps = element('p', { class: 'no-steps' }, 'The curves begin with the first step.');
+  readonly #noSteps = element('p', { class: 'no-steps' }, 'Curves appear after the first step.');
   readonly #observer: IntersectionObserver;
   readonly #dirty = new Set<RunChart>();
   readonly #onScreen = new Set<RunChart>();

@@ -106,7 +106,7 @@ export class RunChart {
   set isLarge(isLarge: boolean) {
     this.#isLarge = isLarge;
     this.root.classList.toggle('large', isLarge);
-    const label = isLarge ? `${this.options.title} as large as the others` : `Enlarge ${this.options.title}`;
+    const label = isLarge ? `Shrink ${this.options.title}` : `Enlarge ${this.options.title}`;
     this.#enlarge.textContent = isLarge ? '⤡' : '⤢';
     this.#enlarge.setAttribute('aria-label', label);
     this.#enlarge.title = isLarge ? `${label} (Escape)` : label;

@@ -19,7 +19,7 @@ const isEval = ({ figures }: RunStatus): boolean => figures?.of === 'evaluation'
 const judged = (what: string) => (status: RunStatus) => (isEval(status) ? `Eval ${what}` : sentence(what));
 const fixed = (text: string) => () => text;
 const ofPairs = (text: string) => (status: RunStatus) =>
-  `${text}, ${isEval(status) ? 'of the pairs that are evaluated on' : 'of the pairs trained on last'}`;
+  `${text}, ${isEval(status) ? 'of the eval pairs' : 'of the last pairs trained on'}`;
 
 const FIGURES: readonly Figure[] = [
   {
@@ -30,29 +30,29 @@ const FIGURES: readonly Figure[] = [
   },
   {
     label: judged('margin'),
-    title: ofPairs('reward of chosen less that of rejected'),
+    title: ofPairs('reward of the chosen response minus that of the rejected one'),
     value: ({ margin }) => formatMetric(margin),
     best: ({ margin }) => formatMetric(margin),
   },
   {
     label: judged('accuracy'),
-    title: ofPairs('pairs whose chosen response has the greater reward'),
+    title: ofPairs('share of pairs whose chosen response has the higher reward'),
     value: ({ accuracy }) => formatPercent(accuracy),
     best: ({ accuracy }) => formatPercent(accuracy),
   },
   {
     label: fixed('Pairs/s'),
-    title: fixed('over the latest steps'),
+    title: fixed('over the last steps'),
     value: ({ pairsPerSecond }) => formatRate(pairsPerSecond),
   },
   {
     label: fixed('Tokens/s'),
-    title: fixed('over the latest steps; a shared prompt counts once'),
+    title: fixed('over the last steps; a shared prompt counts once'),
     value: ({ tokensPerSecond }) => formatRate(tokensPerSecond),
   },
   {
     label: fixed('Of speed of light'),
-    title: fixed("required FLOP/s over this machine's measured matrix-multiply rate"),
+    title: fixed("required FLOP/s as a share of this machine's measured matrix product rate"),
     value: ({ speedOfLight }) => formatPercent(speedOfLight),
   },
 ];
@@ -82,7 +82,7 @@ class FigureBox {
 function figuresNote({ figures, best }: RunStatus): string {
   if (figures === null) return '';
   const { of, step, pairs } = figures;
-  if (of === 'training') return `Loss, margin and accuracy: mean over the latest ${plural(pairs, 'pair')} trained on.`;
+  if (of === 'training') return `Loss, margin and accuracy: mean over the last ${plural(pairs, 'pair')} trained on.`;
   const where = `Evaluation of ${plural(pairs, 'pair')} after step ${formatCount(step)}`;
   if (best === null) return `${where}.`;
   return best.step === step ? `${where}, the best so far.` : `${where}. The best was after step ${formatCount(best.step)}.`;
@@ -120,7 +120,7 @@ export class RunHead {
     this.#buttons = {
       stop: createButton({
         label: 'Stop',
-        title: 'Finish the step, write a checkpoint and end; the run can be resumed',
+        title: 'Finish the step, write a checkpoint and end; you can resume the run later',
         onClick: () => ask('stop'),
       }),
       resume: createButton({ label: 'Resume', appearance: 'primary', onClick: () => ask('resume') }),
@@ -131,17 +131,17 @@ export class RunHead {
       }),
       tryIt: createButton({
         label: 'Try It',
-        title: 'Complete a prompt with the trained model, beside what it started from',
+        title: 'Complete a prompt with the trained model and its reference, side by side',
         onClick: () => ask('try'),
       }),
       duplicate: createButton({
         label: 'Duplicate…',
-        title: 'A new run with these settings, to be changed first',
+        title: 'A new run with these settings, which you can change first',
         onClick: () => ask('duplicate'),
       }),
       keep: createButton({
         label: 'Keep Open',
-        title: 'The next run that is opened from the Runs view gets a tab of its own; a double click there does the same',
+        title: 'Keep this tab; the next run opened from the Runs view gets its own. Double-clicking a run there does the same',
         onClick: () => ask('keep-open'),
       }),
     };
@@ -150,10 +150,10 @@ export class RunHead {
       'p',
       { class: 'labels' },
       this.#tags,
-      link('Rename…', 'Call this run by another name', () => ask('rename')),
-      link('Tag…', 'Tags to find this run by', () => ask('tag')),
-      link('Notes', 'Write something down about this run', editNotes),
-      link('Masks', 'Who looks at whom in its bins', () => ask('masks')),
+      link('Rename…', 'Give this run another name', () => ask('rename')),
+      link('Tag…', 'Tags for finding this run', () => ask('tag')),
+      link('Notes', 'Write notes about this run', editNotes),
+      link('Masks', 'Which tokens see which in its bins', () => ask('masks')),
       link('Packing', 'All bins of its plan', () => ask('packing')),
     );
     const reveal = createButton({ label: 'Reveal Folder', title: 'Show the run folder', onClick: () => ask('reveal') });
@@ -198,7 +198,7 @@ export class RunHead {
       fact(
         'Sharing',
         header.sharing,
-        'tokens of the naive plan over those of this one',
+        'tokens of the naive plan divided by those of this plan',
         header.tokenRatio === null ? undefined : `token ratio ${formatRatio(header.tokenRatio)}`,
       ),
     );

@@ -43,8 +43,8 @@ export class RunLegend {
       toggle.setAttribute('aria-pressed', String(run.visible));
       this.onToggle();
     });
-    const remove = element('button', { class: 'remove', type: 'button', 'aria-label': `Take ${run.name} out` }, '×');
-    remove.title = `Take ${run.name} out of the comparison`;
+    const remove = element('button', { class: 'remove', type: 'button', 'aria-label': `Remove ${run.name}` }, '×');
+    remove.title = `Remove ${run.name} from the comparison`;
     remove.addEventListener('click', () => this.onRemove(place));
     return { root: element('span', { class: 'chip' }, toggle, remove), toggle };
   }

@@ -12,7 +12,7 @@ export class Notes {
     'aria-label': 'Notes on this run',
     rows: '4',
     maxlength: String(LONGEST_NOTES),
-    placeholder: 'What was tried, what came of it',
+    placeholder: 'What you tried, and how it went',
   });
   readonly #state = element('span', { class: 'notes-state', role: 'status', 'aria-live': 'polite' });
   #folder = '';

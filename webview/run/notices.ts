@@ -15,14 +15,14 @@ export function notices(status: RunStatus, planProblem: string | null, ask: Ask)
   if (planProblem !== null) {
     parts.push(
       notice('warn', planProblem, [
-        element('p', {}, 'The run can be looked at, but not started or resumed. Duplicate it: that plans it anew.'),
+        element('p', {}, 'You can view this run, but not start or resume it. Duplicate it to plan it again.'),
         ...(status.mayAct ? [actions(duplicateButton(ask))] : []),
       ]),
     );
   }
   if (status.skippedLines > 0) {
     const lines = plural(status.skippedLines, 'line');
-    const text = `${lines} of the event log could not be read, as after a crash in the middle of one. All others are shown.`;
+    const text = `${lines} of the event log could not be read, as happens after a crash. All other lines are shown.`;
     parts.push(notice('plain', sentence(text), []));
   }
   return parts;
@@ -46,7 +46,7 @@ function bestButtons({ best, end, mayAct }: RunStatus, ask: Ask): HTMLElement[] 
     return isTheExport ? [] : [createButton({ label: 'Reveal Best Model', onClick: () => ask('reveal-best') })];
   }
   if (!best.kept || !mayAct) return [];
-  const title = `Write the model after step ${formatCount(best.step)} as a Hugging Face folder`;
+  const title = `Write the model of step ${formatCount(best.step)} as a Hugging Face folder`;
   return [createButton({ label: 'Export Best', title, appearance: 'primary', onClick: () => ask('export-best') })];
 }
 
@@ -57,7 +57,7 @@ function bestText({ best, step }: RunStatus, exported: string | null): HTMLEleme
   const figures = `loss ${formatMetric(loss)}, accuracy ${formatPercent(accuracy)}`;
   const text = `Evaluation was best after step ${formatCount(best.step)} (${figures})`;
   if (exportPath !== null) return [element('p', {}, `${text}; that model: `, element('code', {}, exportPath))];
-  return [element('p', {}, kept ? `${text}; its weights are kept.` : `${text}; its weights are not there any more.`)];
+  return [element('p', {}, kept ? `${text}; its weights are kept.` : `${text}; its weights no longer exist.`)];
 }
 
 function duplicateButton(ask: Ask): HTMLElement {
@@ -72,8 +72,8 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
       const { exportPath } = end;
       const isBest = exportPath !== null && status.best?.exportPath === exportPath && status.best.step !== status.step;
       const what = isBest
-        ? `The model of the best evaluation, after step ${formatCount(status.best!.step)}, a Hugging Face folder: `
-        : 'The trained model, a Hugging Face folder: ';
+        ? `Model of the best evaluation (step ${formatCount(status.best!.step)}), as a Hugging Face folder: `
+        : 'Trained model, as a Hugging Face folder: ';
       const model = createButton({ label: 'Reveal Model', onClick: () => ask('reveal-export') });
       return notice('good', `Finished in ${formatDuration(end.seconds)}`, [
         ...(exportPath === null ? [] : [element('p', {}, what, element('code', {}, exportPath))]),
@@ -89,19 +89,19 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
           ['Where', end.where],
           ['What to do', sentence(end.advice)],
         ]),
-        element('p', {}, end.sameCause ? 'Nothing that was at fault has changed since: resumed as it is, it would fail again.' : resumeText(status)),
+        element('p', {}, end.sameCause ? 'Nothing has changed since it failed, so resuming it would fail again.' : resumeText(status)),
         ...bestText(status, null),
         actions(...(end.sameCause && status.mayAct ? [duplicateButton(ask)] : []), ...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
       ]);
     case 'crashed':
-      return notice('bad', `The runner is gone: ${end.exit}`, [
+      return notice('bad', `The runner crashed: ${end.exit}`, [
         ...(end.advice.length === 0 ? [] : [element('ul', {}, ...end.advice.map((text) => element('li', {}, `${text}.`)))]),
         element('p', {}, resumeText(status)),
         ...ofBest,
         ...(end.log.length === 0
           ? [element('p', {}, 'It wrote nothing to its log.')]
           : [
-              element('p', { id: 'log-title' }, 'The last lines of its log:'),
+              element('p', { id: 'log-title' }, 'Last lines of its log:'),
               element('pre', { tabindex: '0', role: 'region', 'aria-labelledby': 'log-title' }, end.log.join('\n')),
               actions(createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
             ]),
@@ -111,8 +111,8 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
 
 function resumeText({ checkpoint }: RunStatus): string {
   return checkpoint === null
-    ? 'There is no checkpoint yet; resuming begins again at the first step.'
-    : `Resuming goes on from the checkpoint at step ${formatCount(checkpoint)}.`;
+    ? 'There is no checkpoint yet; resuming starts again at the first step.'
+    : `Resuming continues from the checkpoint at step ${formatCount(checkpoint)}.`;
 }
 
 function notice(kind: 'good' | 'bad' | 'warn' | 'plain', title: string, body: readonly Node[]): HTMLElement {

@@ -59,7 +59,7 @@ export class ResultsTable {
     );
     this.#note.textContent = [
       ...(differences.length === 0 ? ['These runs have the same dataset, model and settings.'] : []),
-      ...(missing.length === 0 ? [] : [`Not shown, since deleted or moved away: ${missing.join(', ')}.`]),
+      ...(missing.length === 0 ? [] : [`Not shown because deleted or moved: ${missing.join(', ')}.`]),
     ].join(' ');
   }
 

@@ -46,13 +46,13 @@ const RESULTS: readonly Column[] = [
 ];
 /** What is looked at less often, behind the settings. */
 const FURTHER: readonly Column[] = [
-  column('of', 'Figures of', { isNumber: false }),
+  column('of', 'Figures from', { isNumber: false }),
   column('step', 'Step', { isDescending: true }),
   column('speed', 'Pairs/s', { isDescending: true }),
 ];
 
 const WARNING_WORDS: Readonly<Record<RunWarning['kind'], string>> = {
-  'not-finite': 'no number',
+  'not-finite': 'not a number',
   collapse: 'collapse',
   saturation: 'saturated',
   overfitting: 'overfitting',
@@ -104,7 +104,7 @@ function metric(value: number | null, format: (value: number) => string): Cell {
 }
 
 function stateCell({ gone, state, warnings }: RunStatus): Cell {
-  if (gone) return { text: 'Deleted', sort: 'Deleted', title: 'Its folder was deleted or moved away.' };
+  if (gone) return { text: 'Deleted', sort: 'Deleted', title: 'Its folder was deleted or moved.' };
   const words = [STATE_WORDS[state], ...warnings.map(({ kind }) => WARNING_WORDS[kind])].join(' · ');
   return { text: words, sort: words, ...(warnings.length === 0 ? {} : { title: warnings.map(({ what }) => what).join('\n') }) };
 }
@@ -112,7 +112,7 @@ function stateCell({ gone, state, warnings }: RunStatus): Cell {
 function ofCell({ figures }: RunStatus): Cell {
   if (figures === null) return NOTHING;
   const { of, step, pairs } = figures;
-  const text = of === 'evaluation' ? `evaluation, step ${formatCount(step)}` : `${formatCount(pairs)} pairs trained on`;
+  const text = of === 'evaluation' ? `evaluation, step ${formatCount(step)}` : `last ${formatCount(pairs)} pairs trained on`;
   return { text, sort: text };
 }
 

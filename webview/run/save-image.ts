@@ -79,7 +79,7 @@ export async function boardImage(
   });
   text(note, MARGIN, height - MARGIN + 6, `11px ${theme.font}`, theme.muted);
   const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/png'));
-  if (blob === null) throw new Error('the browser could not make a picture of the charts');
+  if (blob === null) throw new Error('the browser could not draw the charts as a picture');
   return new Uint8Array(await blob.arrayBuffer());
 }
 

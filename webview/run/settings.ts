@@ -36,7 +36,7 @@ export class Settings {
             { class: 'settings' },
             ...rows.flatMap(({ name, value, help, changed }) => [
               element('dt', help === '' ? {} : { title: help }, name),
-              element('dd', changed ? { class: 'changed', title: 'Not as by default' } : {}, value),
+              element('dd', changed ? { class: 'changed', title: 'Changed from the defaults' } : {}, value),
             ]),
           ),
         ),
@@ -44,7 +44,7 @@ export class Settings {
     );
     setText(this.#command, command);
     const names = commandWithout.join(', ');
-    setText(this.#without, names === '' ? '' : `Not in it, since only a run config can hold them: ${names}.`);
+    setText(this.#without, names === '' ? '' : `Not part of the command, because only a run config can hold them: ${names}.`);
   }
 
   showDevice(device: string | null): void {

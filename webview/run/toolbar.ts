@@ -39,7 +39,7 @@ export class ChartToolbar {
     logarithmic.title = 'Loss, gradient norm, learning rate and speed on a logarithmic axis';
     this.#reset = createButton({
       label: 'Show All',
-      title: 'Zoom out to the whole run (0, or a double click on a chart)',
+      title: 'Zoom out to the whole run (0, or double-click a chart)',
       onClick: () => board.reset(),
     });
     this.root = element(
@@ -60,7 +60,7 @@ export class ChartToolbar {
         { class: 'actions end' },
         createButton({ label: 'Compare…', title: 'Add another run to these charts', onClick: () => ask('add-run') }),
         createButton({ label: 'Save PNG…', title: 'Save the charts as a picture', onClick: saveImage }),
-        createButton({ label: 'Save CSV…', title: 'Save every figure of every step', onClick: () => ask('save-csv') }),
+        createButton({ label: 'Save CSV…', title: 'Save all values of every step', onClick: () => ask('save-csv') }),
       ),
     );
     for (const [button, label] of [

@@ -42,7 +42,7 @@ interface Page {
   readonly notes: Notes;
 }
 
-const GESTURES = 'Drag to zoom, Shift and drag to move along, double click to show all. With the keyboard: arrows, +, −, 0.';
+const GESTURES = 'Drag to zoom, Shift-drag to pan, double-click to show everything. Keyboard: arrows, +, −, 0.';
 
 /** The run panel's page. Holds what it was told last and draws at most once a frame. */
 export class RunView {
@@ -216,9 +216,9 @@ export class RunView {
     const { smoothing } = board.settings;
     const longest = Math.max(0, ...this.#runs.map(({ chart }) => chart.series.length));
     const window = smoothing === 'auto' ? smoothingWindow(longest) : smoothing;
-    const lines = window > 1 ? `Thin lines: each step. Thick lines: mean of the latest ${window} steps. ` : '';
+    const lines = window > 1 ? `Thin lines: each step. Thick lines: mean of the last ${window} steps. ` : '';
     const partly = this.#runs.some(({ chart }) => chart.series.isOverview);
-    setText(note, longest === 0 ? '' : partly ? 'Some of the steps; the others are on their way.' : lines + GESTURES);
+    setText(note, longest === 0 ? '' : partly ? 'Showing some of the steps; the rest is loading.' : lines + GESTURES);
   }
 
   #createPage(): Page {

@@ -40,7 +40,7 @@ export class HistoryTable {
       element('tbody', {}, ...rows),
     );
     this.root.replaceChildren(
-      element('h2', {}, 'Measured before'),
+      element('h2', {}, 'Earlier measurements'),
       element('div', { class: 'table-scroll', tabindex: '0', role: 'region', 'aria-label': 'Measurements' }, table),
     );
   }

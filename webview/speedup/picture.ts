@@ -48,7 +48,7 @@ function groupsOf(measured: Measurement): Group[] {
     {
       title: 'Required FLOPs',
       ratio: formatRatio(flops.naive / flops.shared),
-      note: 'what a perfect implementation would reach',
+      note: 'the speedup of a perfect implementation',
       bars: [
         { label: 'naive', fraction: 1, text: `${formatRate(flops.naive / 1e9)} GFLOP`, shared: false },
         { label: 'shared', fraction: flops.shared / flops.naive, text: `${formatRate(flops.shared / 1e9)} GFLOP`, shared: true },
@@ -161,7 +161,7 @@ function drawPhases(
   const total = PHASES.reduce((sum, phase) => sum + phases[phase].naive, 0);
   if (!(total > 0)) return;
   const width = write('Where the time goes', 0, at.y + HEADING / 2, theme.foreground, `600 ${theme.fontSize}px ${theme.font}`);
-  write('the first steps; backward with clipping and AdamW', width + 10, at.y + HEADING / 2, theme.muted);
+  write('of the first steps; backward includes clipping and AdamW', width + 10, at.y + HEADING / 2, theme.muted);
   (['naive', 'shared'] as const).forEach((side, row) => {
     const top = at.y + HEADING + row * ROW;
     write(side, 0, top + ROW / 2, theme.muted);

@@ -59,7 +59,7 @@ export class SpeedupView {
       'div',
       { class: 'title' },
       element('h1', {}, 'Speedup'),
-      element('p', { class: 'lead' }, 'The same optimizer steps with and without prefix sharing, one of each in turn, on this machine.'),
+      element('p', { class: 'lead' }, 'The same optimizer steps with and without prefix sharing, measured alternately on this machine.'),
     );
     const buttons = element('div', { class: 'actions' }, this.#measure, this.#cancel, this.#trust);
     this.root.replaceChildren(
@@ -123,8 +123,8 @@ export class SpeedupView {
       ...rows.map(([label, value]) => element('div', {}, element('dt', {}, label), element('dd', {}, value))),
     );
     this.#predictionNote.classList.remove('bad');
-    const counts = `${formatCount(tokens.shared)} tokens in place of ${formatCount(tokens.naive)}`;
-    setText(this.#predictionNote, `Of the whole dataset, ${counts}; time by the cost model, on an NVIDIA H200.`);
+    const counts = `${formatCount(tokens.shared)} tokens instead of ${formatCount(tokens.naive)}`;
+    setText(this.#predictionNote, `For the whole dataset: ${counts}; time predicted for an NVIDIA H200.`);
   }
 
   setHistory(history: readonly Measurement[], shown: string | null): void {
@@ -145,7 +145,7 @@ export class SpeedupView {
     const measured = this.#chosen;
     this.#history.show(this.#all, measured?.id);
     if (measured === undefined) {
-      this.#result.replaceChildren(element('p', { class: 'reason' }, 'Nothing was measured yet for this dataset and model.'));
+      this.#result.replaceChildren(element('p', { class: 'reason' }, 'Nothing measured yet for this dataset and model.'));
       return;
     }
     if (this.#canvas.parentElement !== this.#result) {

@@ -34,7 +34,7 @@ export class TriedBox {
         element(
           'div',
           { class: 'actions' },
-          createButton({ label: 'Use Again', title: 'Puts the prompt into the box above', onClick: () => onAgain(this.#text) }),
+          createButton({ label: 'Use Again', title: 'Put the prompt into the box above', onClick: () => onAgain(this.#text) }),
           createButton({ label: 'Copy All', onClick: () => post({ type: 'copy', id, what: 'all' }) }),
           this.#forget,
         ),

@@ -20,11 +20,11 @@ const field = (id: keyof TrySettings, label: string, help: string, kind: FieldSp
   more: false,
 });
 const FIELDS: readonly FieldSpec[] = [
-  field('maxTokens', 'Most tokens', 'Of a completion'),
-  field('temperature', 'Temperature', '0: always the likeliest token'),
-  field('topP', 'Top p', 'Draws from the likeliest tokens that together have this probability'),
-  field('seed', 'Seed', 'The same one draws the same'),
-  field('plain', 'Continue the text', 'As it is, without the chat template', 'flag'),
+  field('maxTokens', 'Maximum tokens', 'In a completion'),
+  field('temperature', 'Temperature', '0: always the most likely token'),
+  field('topP', 'Top p', 'Sample from the most likely tokens that together have this probability'),
+  field('seed', 'Seed', 'The same seed gives the same completion'),
+  field('plain', 'Continue the text', 'Continue the prompt as plain text, without the chat template', 'flag'),
 ];
 
 /** What a number may be; whole where it counts things. */
@@ -45,7 +45,7 @@ export class TryView {
   readonly #title = element('h1', {}, 'Try It');
   readonly #about = element('p', { class: 'facts' });
   readonly #reason = element('p', { class: 'reason', role: 'status' });
-  readonly #list = element('section', { class: 'tried', 'aria-label': 'What was tried' });
+  readonly #list = element('section', { class: 'tried', 'aria-label': 'Earlier completions' });
   readonly #boxes = new Map<number, TriedBox>();
   readonly #texts: Record<string, string>;
   #folder: string;
@@ -97,7 +97,7 @@ export class TryView {
     setText(this.#title, `Try ${state.run}`);
     setText(
       this.#about,
-      state.reference === null ? 'Completed by the trained model' : `Completed by the trained model, and by what it is held to: ${state.reference}`,
+      state.reference === null ? 'Completed by the trained model' : `Completed by the trained model and by its reference: ${state.reference}`,
     );
     this.#draw();
     const shown = state.tried.map((tried) => {
@@ -166,7 +166,7 @@ export class TryView {
     for (const each of this.#fields) {
       const { id } = each.spec;
       const idle = (id === 'topP' || id === 'seed') && Number(this.#texts['temperature']) === 0;
-      each.show({ problem: this.#problem(id), note: idle ? 'Nothing is drawn at temperature 0' : undefined, changed: false, hidden: false });
+      each.show({ problem: this.#problem(id), note: idle ? 'Not used at temperature 0' : undefined, changed: false, hidden: false });
     }
     const { blocked = '', trusted = true } = this.#state ?? {};
     const empty = this.#prompt.value.trim() === '';

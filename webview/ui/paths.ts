@@ -10,7 +10,7 @@ export function createPaths(label: string, begin: string, { onChange, onChoose }
     rowClass: 'path-row',
     label,
     addLabel: `Add ${label}`,
-    addTitle: `Several make one ${lower}`,
+    addTitle: `Several files make one ${lower}`,
     added: () => '',
     control: (name, value, onRow) => createTextField({ label: name, value, onInput: onRow }),
     beside: (i, count) => [createChooser(label, count > 1 ? ` ${i + 1}` : '', () => onChoose(i))],

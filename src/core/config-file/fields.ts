@@ -77,7 +77,7 @@ export const TOP_FIELDS = {
   version: { rule: { kind: 'choice', choices: [CONFIG_VERSION] }, help: 'of the format of this file' },
   name: {
     rule: { kind: 'string', pattern: /\S/, expected: 'a name that is not empty', optional: true },
-    help: "the run's name",
+    help: "name of the run",
   },
   preset: {
     rule: { kind: 'choice', choices: PRESETS.map(({ id }) => id), optional: true },

@@ -44,7 +44,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile> {
     if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const what = code === 'ENOENT' ? 'no such file' : `cannot be read (${message})`;
-    throw new WishboneError(what, absolute, 'check the path, and that you may read it');
+    throw new WishboneError(what, absolute, 'check the path and your read permission');
   }
   return parseConfigFile(bytes.toString('utf8'), absolute);
 }

@@ -55,7 +55,7 @@ export function convertConfig(text: string, file: string, output: string, option
     `From ${path.basename(file)} (${from}).`,
     ...about('assumed', 'Assumed:'),
     ...about('lost', 'Not carried over:'),
-    ...about('changed', 'Carried over, with a difference:'),
+    ...about('changed', 'Carried over with a difference:'),
   ];
   const result = configText(conversion.result(), path.dirname(output), new Map([['', head]]));
   return { from, text: result, carried: conversion.carried, notes };

@@ -34,7 +34,7 @@ export async function lookAtTarget(source: string, target: string): Promise<Exam
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return { isEmpty: true, existing: [] };
-    const what = code === 'ENOTDIR' ? 'there is a file of this name' : `the folder cannot be read (${message})`;
+    const what = code === 'ENOTDIR' ? 'a file with this name already exists' : `the folder cannot be read (${message})`;
     throw new WishboneError(what, target, 'choose another folder');
   }
   const existing: string[] = [];

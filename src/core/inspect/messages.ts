@@ -1,6 +1,4 @@
 import type { StepCost } from '../cost/index.js';
-import type { ExitCode } from '../errors.js';
-import type { Progress } from '../progress.js';
 import type { BinView } from './bin-view.js';
 import type { Histogram } from './histogram.js';
 import type { PackedBins } from './packed.js';
@@ -70,40 +68,19 @@ export interface PackedSlice extends PackedBins {
 /** Which of the two plans of the same pairs is meant. */
 export type PlanSide = 'shared' | 'naive';
 
-/** What can be asked of an inspector: argument and answer. */
+/** What an inspector can be asked. */
 export interface InspectCalls {
-  open: [source: PlanSource, info: PlanInfo];
-  bin: [bin: number, view: BinView];
+  /** Comes first. */
+  open(source: PlanSource): PlanInfo;
+  bin(bin: number): BinView;
   /** Texts of the tokens of rows [from, to). */
-  texts: [range: { bin: number; side: PlanSide; from: number; to: number }, texts: string[]];
-  path: [token: { bin: number; side: PlanSide; row: number }, pieces: PathPiece[]];
-  packing: [nothing: null, overview: PackingOverview];
-  packed: [range: { side: PlanSide; from: number; to: number }, slice: PackedSlice];
+  texts(range: { bin: number; side: PlanSide; from: number; to: number }): string[];
+  path(token: { bin: number; side: PlanSide; row: number }): PathPiece[];
+  packing(nothing: null): PackingOverview;
+  packed(range: { side: PlanSide; from: number; to: number }): PackedSlice;
   /** The first bin that holds a pair of a row of the dataset; -1 for none. */
-  binOfRow: [row: number, bin: number];
+  binOfRow(row: number): number;
   /** Line of the dataset at which a row begins, from 1; null in files without lines or when there is no such row. */
-  lineOfRow: [row: number, line: number | null];
-  datasetState: [nothing: null, state: DatasetState];
+  lineOfRow(row: number): number | null;
+  datasetState(nothing: null): DatasetState;
 }
-
-export type InspectMethod = keyof InspectCalls;
-
-export interface InspectRequest<M extends InspectMethod = InspectMethod> {
-  readonly id: number;
-  readonly method: M;
-  readonly argument: InspectCalls[M][0];
-}
-
-export type InspectReply =
-  | { readonly id: number; readonly type: 'answer'; readonly answer: unknown }
-  | { readonly id: number; readonly type: 'progress'; readonly progress: Progress }
-  | {
-      readonly id: number;
-      readonly type: 'bad';
-      readonly what: string;
-      readonly where: string;
-      readonly advice: string;
-      readonly exitCode: ExitCode;
-    }
-  /** A fault of ours. */
-  | { readonly id: number; readonly type: 'fault'; readonly message: string; readonly stack: string };

@@ -2,9 +2,11 @@ import { LeftOutList, nothingLeft, withWayOut, type Dataset, type LeftOutRows, t
 import { BadRowError, type WishboneError } from '../errors.js';
 import { Pace } from '../pace.js';
 import type { WorkOptions } from '../progress.js';
-import { tokeniseHere, tokeniseInThreads, tokeniseWorker, type Tokeniser } from './tokenisers.js';
+import { workerBundle } from '../transport/index.js';
 import type { TokeniserTask } from './messages.js';
+import { tokeniseInThreads } from './threads.js';
 import { TokenStore, type TokenBatch } from './token-store.js';
+import { tokeniseHere, type Tokeniser } from './tokenisers.js';
 
 /** Characters of text in a batch, about: for other threads, and for this one, which has to look up now and then. */
 const threadBatch = 1 << 18;
@@ -41,7 +43,7 @@ export async function tokeniseFile(
   work: WorkOptions,
   options: ThreadOptions = {},
 ): Promise<TokenisedFile> {
-  const worker = dataset.bytesTotal < smallFile ? options.worker : (options.worker ?? tokeniseWorker());
+  const worker = dataset.bytesTotal < smallFile ? options.worker : (options.worker ?? workerBundle('tokenise'));
   const tokeniser = worker === undefined ? await tokeniseHere(task) : tokeniseInThreads(task, worker, options.threads);
   try {
     return await collect(dataset, tokeniser, work, task.skipsBadRows === true);

@@ -2,19 +2,19 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type CleanedCopy, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import { checkSeverities, type CheckName, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/progress.js';
-import { runInWorker } from '../../core/worker-task.js';
+import { runTask } from '../../core/tasks.js';
 import { formatCount, plural, sentence } from '../../format.js';
-import { givenPath } from '../given-path.js';
-import { mayBeDataset } from '../launch/candidates.js';
-import { pickDataset } from '../launch/pick-dataset.js';
-import { RecentPaths } from '../launch/recent.js';
+import { givenPath } from '../paths/given-path.js';
+import { mayBeDataset } from '../paths/candidates.js';
+import { pickDataset } from '../paths/pick-dataset.js';
+import { RecentPaths } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  return runInWorker<{ file: string }, DatasetCheck>('clean-dataset', { file }, work);
+  return runTask('check', file, work);
 }
 
 interface Kind extends vscode.QuickPickItem {
@@ -37,23 +37,23 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);
   const name = path.basename(file);
   if (kinds.length === 0) {
-    void vscode.window.showInformationMessage(`${name}: the checks have found nothing in any of its ${plural(found.rows, 'row')}.`);
+    void vscode.window.showInformationMessage(`${name}: no problems found in ${plural(found.rows, 'row')}.`);
     return;
   }
   const picked = await vscode.window.showQuickPick(kinds, {
-    title: `Rows to Leave out of a Copy of ${name}`,
-    placeHolder: 'The rows go into a file beside the copy; the file itself stays as it is',
+    title: `Rows to Leave Out of a Copy of ${name}`,
+    placeHolder: 'These rows go to a separate file next to the copy; the original is not changed',
     canPickMany: true,
     matchOnDescription: true,
   });
   if (picked === undefined || picked.length === 0) return;
   const rows = [...new Set(picked.flatMap((kind) => [...(rowsByCheck[kind.check] ?? [])]))].sort((a, b) => a - b);
   const task = { file, rows: Uint32Array.from(rows) };
-  const made = await withPlanProgress(file, (work) => runInWorker<typeof task, CleanedCopy>('clean-dataset', task, work));
+  const made = await withPlanProgress(file, (work) => runTask('clean', task, work));
   if (made === undefined) return;
   const [open, launch] = ['Open Copy', 'Launch Run…'];
   const choice = await vscode.window.showInformationMessage(
-    `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the ${formatCount(made.dropped)} others are in ${path.basename(made.rejected)}.`,
+    `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the other ${formatCount(made.dropped)} are in ${path.basename(made.rejected)}.`,
     ...[open, launch],
   );
   if (choice === open) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(made.copy));

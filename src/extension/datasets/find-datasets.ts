@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import type { DatasetForm } from '../../core/dataset/index.js';
-import { datasetForm } from '../launch/candidates.js';
+import { datasetForm } from '../paths/candidates.js';
 
 /** Never searched for datasets or models. */
 export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';

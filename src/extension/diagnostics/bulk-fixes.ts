@@ -37,11 +37,11 @@ export function bulkFixesFor(
     const rows = rowsByCheck[check];
     if (checkSeverities[check] === 'information') {
       const trims = problems.filter((problem) => problem.check === check && problem.trim !== undefined);
-      const title = `Trim all ${plural(trims.length, 'response')} like this`;
+      const title = `Trim all ${plural(trims.length, 'response')} with this problem`;
       return trims.length < 2 ? [] : [{ kind: 'trim', title, check, rows: trims.map(({ row }) => row ?? 0), problems: own }];
     }
     if (rows === undefined || rows.length < 2) return [];
-    const many = `all ${formatCount(rows.length)} rows like this (${check})`;
+    const many = `all ${formatCount(rows.length)} rows with this problem (${check})`;
     return [
       { kind: 'drop', title: `Drop ${many}`, check, rows, problems: own },
       ...(sideFile === undefined

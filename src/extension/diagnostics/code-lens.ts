@@ -23,7 +23,7 @@ export class SummaryLenses implements vscode.CodeLensProvider {
     const { report, options } = state;
     const lens = (title: string, command: string, more: Partial<vscode.Command> = {}): vscode.CodeLens =>
       new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, ...more });
-    const tooltip = summaryDetails(report) ?? 'Show the Problems view';
+    const tooltip = summaryDetails(report) ?? 'Open the Problems view';
     const model = options.model === undefined ? undefined : path.basename(options.model);
     const trouble = report.modelTrouble && errorOf(report.modelTrouble);
     const onFile = { arguments: [document.uri] };
@@ -32,7 +32,7 @@ export class SummaryLenses implements vscode.CodeLensProvider {
       lens(
         trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`,
         'wishbone.chooseTokenModel',
-        { tooltip: trouble?.format() ?? 'Choose the model whose tokenizer counts' },
+        { tooltip: trouble?.format() ?? 'Choose the model whose tokenizer counts tokens' },
       ),
       // A run reads the file, and what was never saved is none. A common space after an icon is not drawn.
       ...(document.isUntitled

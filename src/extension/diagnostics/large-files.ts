@@ -139,7 +139,7 @@ export class LargeFiles implements vscode.Disposable {
     file.checked = undefined;
     file.latest = undefined;
     if (file.state.kind === 'other') return;
-    this.worker.post({ type: 'close', id: file.id });
+    this.worker.tell('close', { id: file.id });
     this.#tell(file, OTHER);
   }
 
@@ -164,7 +164,7 @@ export class LargeFiles implements vscode.Disposable {
     const options = await checkOptions(uri, undefined);
     if (signal.aborted) return;
     file.checked = stamp;
-    this.worker.post({ type: 'file', id, file: uri.fsPath, options });
+    this.worker.tell('file', { id, file: uri.fsPath, options });
   }
 
   #tell(file: LargeFile, state: FileState): void {

@@ -2,9 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { mayBeModel } from '../launch/candidates.js';
-import { onlyModel, pickModel } from '../launch/pick-model.js';
-import { RecentPaths } from '../launch/recent.js';
+import { mayBeModel } from '../paths/candidates.js';
+import { onlyModel, pickModel } from '../paths/pick-model.js';
+import { RecentPaths } from '../paths/recent.js';
 
 const SECTION = 'wishbone.diagnostics';
 /** Value of the setting that turns counting off. */

@@ -97,16 +97,16 @@ export class OpenDocuments implements vscode.Disposable {
       const edits = contentChanges.map(({ rangeOffset, rangeLength, text }) => {
         return { offset: rangeOffset, length: rangeLength, text };
       });
-      this.worker.post({ type: 'edit', id: watched.id, version: document.version, edits });
+      this.worker.tell('edit', { id: watched.id, version: document.version, edits });
       // Another program or window has written the file, and VS Code has taken it over.
-      if (!document.isDirty && document.uri.scheme === 'file') this.worker.post({ type: 'saved', id: watched.id });
+      if (!document.isDirty && document.uri.scheme === 'file') this.worker.tell('saved', { id: watched.id });
     }
     this.#look(document, REST_MILLISECONDS);
   }
 
   #saved(saved: vscode.TextDocument): void {
     const watched = this.#watched.get(saved);
-    if (watched?.sent !== undefined) this.worker.post({ type: 'saved', id: watched.id });
+    if (watched?.sent !== undefined) this.worker.tell('saved', { id: watched.id });
     if (!mayBePreferences(saved)) return;
     // It may be the other side of a split.
     for (const { document, sent, job } of this.#watched.values()) {
@@ -154,17 +154,17 @@ export class OpenDocuments implements vscode.Disposable {
       watched.sent = { eol, options };
       const file = uri.scheme === 'file' ? uri.fsPath : undefined;
       const text = document.getText();
-      this.worker.post({ type: 'open', id, version, text, isJsonFile: isJsonFile(document), file, options });
+      this.worker.tell('open', { id, version, text, isJsonFile: isJsonFile(document), file, options });
     } else if (optionsEqual(sent.options, options)) {
-      this.worker.post({ type: 'check', id, length: lengthOf(document) });
+      this.worker.tell('check', { id, length: lengthOf(document) });
     } else {
       sent.options = options;
-      this.worker.post({ type: 'options', id, options });
+      this.worker.tell('options', { id, options });
     }
   }
 
   #leave(watched: Watched): void {
-    if (watched.sent !== undefined) this.worker.post({ type: 'close', id: watched.id });
+    if (watched.sent !== undefined) this.worker.tell('close', { id: watched.id });
     watched.sent = undefined;
     if (watched.state.kind !== 'other') this.#tell(watched, OTHER);
   }

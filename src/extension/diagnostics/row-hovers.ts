@@ -46,7 +46,7 @@ export class RowHovers implements vscode.HoverProvider {
     }
     if (token.isCancellationRequested) return undefined;
     if (row.number !== undefined && document.uri.scheme === 'file') {
-      text.appendMarkdown(`[The bin of this row](${link(INSPECT, document.uri.toJSON(), row.number)}) · `);
+      text.appendMarkdown(`[Show the bin of this row](${link(INSPECT, document.uri.toJSON(), row.number)}) · `);
     }
     text.appendMarkdown(`[${model === undefined ? 'Choose a model to count tokens' : 'Model'}](${link(CHOOSE)})`);
     if (model !== undefined) text.appendText(`: ${path.basename(model)}`);

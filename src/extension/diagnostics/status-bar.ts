@@ -53,19 +53,19 @@ function uriAtHand(): vscode.Uri | undefined {
 function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; tooltip: string } {
   switch (state.kind) {
     case 'checked':
-      return { text: statusLabel(state.report), tooltip: tooltip(state.report, 'Click for the Problems view') };
+      return { text: statusLabel(state.report), tooltip: tooltip(state.report, 'Click to open the Problems view') };
     case 'tooLarge':
-      return { text: '$(circle-slash) not checked', tooltip: 'A JSON list of more than 50 MB is not checked; JSON lines (.jsonl) of any size are' };
+      return { text: '$(circle-slash) not checked', tooltip: 'JSON lists of more than 50 MB are not checked; JSON lines (.jsonl) of any size are' };
     case 'large': {
       const { report, size, isEdited } = state;
       if (report === undefined) return { text: '$(loading~spin) checking', tooltip: 'Reading the first rows' };
       const share = report.isDone ? '' : `$(watch) ${formatPercent(report.bytes / size)} · `;
       const text = `${share}${statusLabel(report)}`;
       if (isEdited) {
-        const last = 'Unsaved changes are not checked; the marks may be off by the lines that were added or taken away. Saving checks the file again.';
-        return { text: `$(edit) ${text} as saved`, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
+        const last = 'Unsaved changes are not checked, and marks may be off by the lines added or removed. Saving checks the file again.';
+        return { text: `$(edit) ${text}, as saved`, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
       }
-      const last = report.isDone ? 'Click for the Problems view' : 'Checking the rest; closing the file ends it';
+      const last = report.isDone ? 'Click to open the Problems view' : 'Checking the rest; close the file to stop';
       return { text, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
     }
   }
@@ -73,8 +73,8 @@ function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; t
 
 /** What is otherwise of a file that extensions do not see. */
 const ofLargeFiles =
-  'VS Code shows extensions no file of more than 50 MB. This one is checked as it is on disk, again after each save; ' +
-  'hovers, hints, quick fixes and the line above the first one are for smaller files.';
+  'VS Code hides files of more than 50 MB from extensions. This one is checked as saved on disk, again after each save; ' +
+  'hovers, hints, quick fixes and the line above the first row need a smaller file.';
 
 function tooltip(report: Parameters<typeof summaryDetails>[0], last: string): string {
   const details = summaryDetails(report);

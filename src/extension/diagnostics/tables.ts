@@ -74,7 +74,7 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
       ...options.map(({ title, option, value }) => action(title, meant, SET_PLAN_OPTION, option, value)),
       ...checks.map((check) => {
         const count = rowsByCheck[check]!.length;
-        const rows = count === 1 ? 'this row' : `all ${formatCount(count)} rows like this (${check})`;
+        const rows = count === 1 ? 'this row' : `all ${formatCount(count)} rows with this problem (${check})`;
         return action(`Write a copy without ${rows}…`, meant.filter((problem) => problem.check === check), 'wishbone.writeCleanedCopy', check);
       }),
     ];

@@ -59,7 +59,7 @@ async function settle(folder: string, { isEmpty, existing }: ExampleTarget): Pro
   const into = existing.length > 0 ? OVERWRITE : WRITE;
   const choice = await vscode.window.showWarningMessage(
     `${path.basename(folder)} is not empty.`,
-    { modal: true, detail: `${consequence(existing)} A new folder inside it leaves everything as it is.` },
+    { modal: true, detail: `${consequence(existing)} A new folder inside it leaves the rest alone.` },
     NEW_FOLDER,
     into,
   );
@@ -68,10 +68,10 @@ async function settle(folder: string, { isEmpty, existing }: ExampleTarget): Pro
 }
 
 function consequence(existing: readonly string[]): string {
-  if (existing.length === 0) return 'The files of the example would stand beside what is there; nothing would be overwritten.';
+  if (existing.length === 0) return 'The example files would be added to it; nothing would be overwritten.';
   const named = existing.slice(0, MOST_NAMED).join(', ');
   const more = existing.length > MOST_NAMED ? ' and others' : '';
-  return `${plural(existing.length, 'file')} of the same name would be overwritten: ${named}${more}.`;
+  return `This would overwrite ${plural(existing.length, 'file')}: ${named}${more}.`;
 }
 
 async function open(context: vscode.ExtensionContext, folder: string): Promise<void> {

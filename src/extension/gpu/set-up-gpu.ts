@@ -26,8 +26,8 @@ import { sentence } from '../../format.js';
 import { setting } from '../settings.js';
 import { Meter } from './meter.js';
 
-const FETCH = 'Fetch';
-const FETCH_ANYWAY = 'Fetch cuBLASLt Anyway';
+const FETCH = 'Download';
+const FETCH_ANYWAY = 'Download cuBLASLt Anyway';
 const REMOVE = 'Remove';
 const DISCARD = 'Discard';
 const DEVICES = 'Show Devices';
@@ -66,9 +66,9 @@ export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () =
       return tellReady(state, folder, onChanged);
     case 'cpu-only':
       throw new WishboneError(
-        'this Wishbone has no CUDA in it',
+        'this build of Wishbone has no CUDA support',
         'its native runner',
-        'install the package for Linux x64 with CUDA, or set wishbone.runner.path to a runner that has it',
+        'install the Linux x64 package with CUDA, or set wishbone.runner.path to a runner that has it',
       );
     case 'driver': {
       const library = await librarySize(folder);
@@ -84,7 +84,7 @@ export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () =
 
 async function tellReady({ devices }: Extract<GpuState, { kind: 'ready' }>, folder: string, onChanged: () => void): Promise<void> {
   const size = await librarySize(folder);
-  const own = size === undefined ? '' : ` It uses the cuBLASLt that was fetched (${mebibytes(size)}).`;
+  const own = size === undefined ? '' : ` It uses the downloaded cuBLASLt (${mebibytes(size)}).`;
   const choice = await vscode.window.showInformationMessage(`The GPU is ready: ${devices.join(', ')}.${own}`, DEVICES, ...(size === undefined ? [] : [REMOVE]));
   if (choice === DEVICES) await vscode.commands.executeCommand('wishbone.devices.focus');
   if (choice !== REMOVE) return;
@@ -105,15 +105,15 @@ async function fetch(context: vscode.ExtensionContext, onChanged: () => void): P
 
 async function consent({ wheel, fetched }: SetUpPlan, { folder, index }: SetUpOptions): Promise<boolean> {
   const size = wheel.size === undefined ? 'about 400 MiB' : mebibytes(wheel.size);
-  const rest = fetched === 0 ? '' : ` ${mebibytes(fetched)} of it are here from an earlier attempt.`;
+  const rest = fetched === 0 ? '' : ` ${mebibytes(fetched)} of it are already here from an earlier attempt.`;
   const choice = await vscode.window.showInformationMessage(
-    'Fetch cuBLASLt, NVIDIA’s library of matrix products?',
+    'Download cuBLASLt, NVIDIA’s matrix product library?',
     {
       modal: true,
       detail:
         `Training on the GPU needs it, and it is not on this machine.\n\n` +
         `${wheel.file}, ${size}, from ${new URL(wheel.url).host} (index: ${new URL(index).host}).${rest} ` +
-        `Its SHA-256 is checked, and the library is unpacked (about ${mebibytes(unpackedSize(wheel))}) into ${folder}. NVIDIA’s licence for CUDA applies to it.`,
+        `Its SHA-256 is checked, and the library is unpacked (about ${mebibytes(unpackedSize(wheel))}) into ${folder}. NVIDIA’s CUDA licence applies.`,
     },
     FETCH,
   );
@@ -138,7 +138,7 @@ function withProgress(plan: SetUpPlan, options: SetUpOptions): Thenable<string |
 
 async function tellCancelled(plan: SetUpPlan, folder: string): Promise<void> {
   if (plan.fetched === 0) return;
-  const text = `${mebibytes(plan.fetched)} of cuBLASLt have come. The next attempt goes on from there.`;
+  const text = `${mebibytes(plan.fetched)} of cuBLASLt were downloaded. The next attempt continues from there.`;
   if ((await vscode.window.showInformationMessage(text, DISCARD)) === DISCARD) await discardFetched(plan, folder);
 }
 
@@ -154,9 +154,9 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
     case 'library':
       await removeLibrary(folder);
       onChanged();
-      throw new WishboneError(`what was fetched cannot be used, and was removed: ${state.problem}`, library, 'run Set Up GPU again, or install cuBLAS 13 yourself');
+      throw new WishboneError(`the downloaded library cannot be used and was removed: ${state.problem}`, library, 'run Set Up GPU again, or install cuBLAS 13 yourself');
     default: {
-      const problem = state.kind === 'driver' ? state.problem : 'The runner has no CUDA in it';
+      const problem = state.kind === 'driver' ? state.problem : 'The runner has no CUDA support';
       void vscode.window.showWarningMessage(`cuBLASLt is in place. ${closed(problem)} ${driverAdvice(problem)}`);
     }
   }
@@ -166,7 +166,7 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
 function driverAdvice(problem: string): string {
   if (/no NVIDIA driver/i.test(problem)) return 'Install NVIDIA’s driver, version 580 or newer (CUDA 13); in a container, start it with its GPUs.';
   if (/driver is too old/i.test(problem)) return 'Update it to version 580 or newer (CUDA 13).';
-  return 'Until then runs take the CPU.';
+  return 'Until then, runs use the CPU.';
 }
 
 const closed = (text: string): string => (/[.!?]$/.test(text) ? sentence(text) : `${sentence(text)}.`);

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 import type { Problems } from '../problems.js';
 import { openTerminal } from './terminal.js';
 import { setUpGpu, useFetchedLibrary } from './set-up-gpu.js';

@@ -14,7 +14,7 @@ export async function openTerminal({ extensionPath, globalStorageUri }: vscode.E
     iconPath: vscode.Uri.joinPath(vscode.Uri.file(extensionPath), 'media', 'wishbone.svg'),
     // Before all else: a shell's own start-up appends to what it is given.
     env: { PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`, ...environment() },
-    message: 'wishbone --help lists what it can do; wishbone check, plan and train take a preference file or a run config.',
+    message: 'Try wishbone --help. wishbone check, plan and train take a preference file or a run config.',
   });
   terminal.show();
 }

@@ -32,7 +32,7 @@ export async function convertConfigFile(given: unknown): Promise<void> {
   await vscode.workspace.fs.writeFile(target, Buffer.from(text));
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
-  const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be: see the top of the file`;
+  const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be carried over: see the top of the file`;
   void vscode.window.showInformationMessage(
     `${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`,
   );
@@ -73,7 +73,7 @@ async function chooseSource(text: string, file: string): Promise<{ readonly sour
   const first = TRAINERS.filter((one) => one.source === source);
   return vscode.window.showQuickPick([...first, ...TRAINERS.filter((one) => one.source !== source)], {
     title: 'Trainer of the Config',
-    placeHolder: `Which trainer is ${path.basename(file)} written for? Its settings fit several.`,
+    placeHolder: `Which trainer is ${path.basename(file)} for? Its settings fit several.`,
   });
 }
 
@@ -81,7 +81,7 @@ async function chooseSource(text: string, file: string): Promise<{ readonly sour
 async function askDevices(): Promise<number | undefined> {
   const typed = await vscode.window.showInputBox({
     title: 'Devices of the Config',
-    prompt: 'On how many GPUs was it meant to run? Its batch size is per device; here it is that of the whole step.',
+    prompt: 'How many GPUs was it meant for? Its batch size is per device; here it counts the whole step.',
     value: '1',
     validateInput: (text) => (/^[1-9]\d{0,4}$/.test(text.trim()) ? undefined : 'A whole number above 0'),
   });

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 
@@ -35,10 +35,10 @@ async function pickConfig(): Promise<vscode.Uri | undefined> {
     .sort((a, b) => a.label.localeCompare(b.label));
   if (items.length === 0) {
     void vscode.window.showInformationMessage(
-      `There is no run config (*${CONFIG_SUFFIX}) in this workspace. A new file of such a name has completion for all its fields.`,
+      `No run config (*${CONFIG_SUFFIX}) in this workspace. Create a file with such a name: the editor completes all its fields.`,
     );
     return undefined;
   }
-  const picked = await vscode.window.showQuickPick(items, { title: 'Run Config', placeHolder: 'The config to launch a run from' });
+  const picked = await vscode.window.showQuickPick(items, { title: 'Run Config', placeHolder: 'The run config to launch from' });
   return picked?.uri;
 }

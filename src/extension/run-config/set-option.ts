@@ -7,7 +7,7 @@ import { findSources } from '../../core/dataset/index.js';
 import { WishboneError } from '../../core/errors.js';
 import type { OptionPath } from '../../core/run/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../launch/launcher.js';
+import type { Launcher } from '../panels/launch/launcher.js';
 
 const MOST_CONFIGS = 200;
 
@@ -45,7 +45,7 @@ export async function setPlanOption(launcher: Launcher, given: readonly unknown[
   await vscode.workspace.applyEdit(edit);
   for (const config of configs) await vscode.window.showTextDocument(config.uri, { preview: false });
   const names = configs.map((config) => path.basename(config.uri.fsPath)).join(', ');
-  void vscode.window.showInformationMessage(`${name} is now ${value} in ${names}, not saved yet.${checked === '' ? '' : ` ${checked}`}`);
+  void vscode.window.showInformationMessage(`${name} is now ${value} in ${names} (not saved yet).${checked === '' ? '' : ` ${checked}`}`);
 }
 
 /** The checks of the file go by a setting of their own; they would go on to say what a run no longer does. */
@@ -53,7 +53,7 @@ async function checkWith(uri: vscode.Uri, maxLength: number): Promise<string> {
   const settings = vscode.workspace.getConfiguration('wishbone.diagnostics', uri);
   if (vscode.workspace.workspaceFolders === undefined) return '';
   await settings.update('maxLength', maxLength, vscode.ConfigurationTarget.Workspace);
-  return `Files of this workspace are checked with it too (wishbone.diagnostics.maxLength).`;
+  return `The checks in this workspace use it too (wishbone.diagnostics.maxLength).`;
 }
 
 async function configsOf(file: string): Promise<Candidate[]> {

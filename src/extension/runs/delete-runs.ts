@@ -14,9 +14,9 @@ const FOR_GOOD = 'Delete Permanently';
  */
 export async function deleteRuns(runs: readonly RunListing[], staying: readonly RunListing[]): Promise<void> {
   const stay =
-    staying.length === 0 ? '' : `\n\nAt work, and therefore not deleted: ${namesText(staying)}.`;
+    staying.length === 0 ? '' : `\n\nNot deleted because still running: ${namesText(staying)}.`;
   if (hasTrash()) {
-    const detail = `${namesOf(runs)}Checkpoints, trained models and logs go with them. They are moved to the trash.${stay}`;
+    const detail = `${namesOf(runs)}Checkpoints, trained models and logs are moved to the trash with them.${stay}`;
     if ((await vscode.window.showWarningMessage(`Delete ${whatOf(runs)}?`, { modal: true, detail }, MOVE)) !== MOVE) return;
     const left: RunListing[] = [];
     for (const run of runs) await removed(run, true).catch(() => left.push(run));
@@ -30,7 +30,7 @@ export async function deleteRuns(runs: readonly RunListing[], staying: readonly 
 async function deleteForGood(runs: readonly RunListing[], stay: string): Promise<void> {
   const keep = runs.length === 1 ? 'Keep Run' : 'Keep Runs';
   const detail =
-    `${namesOf(runs)}There is no trash here: checkpoints, trained models and logs are gone for good.${stay}`;
+    `${namesOf(runs)}There is no trash here: checkpoints, trained models and logs will be lost for good.${stay}`;
   // The first button has the focus.
   const choice = await vscode.window.showWarningMessage(`Delete ${whatOf(runs)} permanently?`, { modal: true, detail }, keep, FOR_GOOD);
   if (choice === FOR_GOOD) for (const run of runs) await removed(run, false);

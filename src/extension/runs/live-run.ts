@@ -245,7 +245,7 @@ export class LiveRun {
     }
     this.#knowsEnd = record?.ended !== undefined;
     return {
-      exit: record?.ended === undefined ? 'it ended without a word' : exitText(record.ended),
+      exit: record?.ended === undefined ? 'it ended without an error message' : exitText(record.ended),
       advice: crashAdvice(record?.ended),
       log: await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES }),
     };

@@ -61,7 +61,7 @@ export class RunActions {
       return;
     }
     if (!(await stopRunner(run.folder))) {
-      void vscode.window.showInformationMessage(`Wishbone: ${run.config.name} has ended already.`);
+      void vscode.window.showInformationMessage(`Wishbone: ${run.config.name} has already ended.`);
     }
     await run.refresh();
   }
@@ -139,7 +139,7 @@ export class RunActions {
   async #endNow(run: LiveRun): Promise<void> {
     const choice = await vscode.window.showWarningMessage(
       `${run.config.name} is finishing its step and will then write a checkpoint. ` +
-        'Ended now, it can be resumed from its last checkpoint only.',
+        'If you end it now, it can only be resumed from its last checkpoint.',
       END_NOW,
     );
     if (choice !== END_NOW) return;
@@ -151,7 +151,7 @@ export class RunActions {
     const { active } = this.store;
     if (typeof folder === 'string') return active.find((run) => run.folder === folder);
     if (active.length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: no run is at work in this workspace.');
+      void vscode.window.showInformationMessage('Wishbone: no run is active in this workspace.');
       return undefined;
     }
     if (active.length === 1) return active[0];

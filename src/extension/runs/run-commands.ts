@@ -14,7 +14,7 @@ import {
   writeLabels,
 } from '../../core/run/index.js';
 import { plural, sentence } from '../../format.js';
-import type { RunPanels } from '../panel/run-panels.js';
+import type { RunPanels } from '../panels/run/run-panels.js';
 import { listingText } from '../run-text.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
@@ -37,7 +37,7 @@ export class RunCommands {
     if (run === undefined) return;
     const name = await vscode.window.showInputBox({
       title: 'Rename Run',
-      prompt: 'The name it is shown by; its folder keeps its own',
+      prompt: 'Shown in views and charts; the folder keeps its name',
       value: run.config.name,
       validateInput: (text) => sentenceOrNone(nameProblem(text)),
     });
@@ -60,8 +60,8 @@ export class RunCommands {
       title: runs.length === 1 ? 'Tag Run' : `Tag ${plural(runs.length, 'Run')}`,
       prompt:
         runs.length === 1
-          ? 'Tags with spaces between; empty for none'
-          : `Tags that ${namesText(runs)} have in common, with spaces between; other tags stay`,
+          ? 'Tags, separated by spaces; empty for none'
+          : `Tags that ${namesText(runs)} have in common, separated by spaces; other tags are kept`,
       value: common.join(' '),
       validateInput: (typed) => sentenceOrNone(runs.map((run) => tagsProblem(changed(run, typed))).find((problem) => problem !== undefined)),
     });
@@ -78,13 +78,13 @@ export class RunCommands {
     if (folders.length < 2) return this.actions.stop(folders[0]);
     const runs = (await this.#several(item, selection)).filter(({ state }) => isActive(state));
     if (runs.length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: none of these runs is at work.');
+      void vscode.window.showInformationMessage('Wishbone: none of these runs is active.');
       return;
     }
     if (!(await ensureTrusted())) return;
     if (runs.length > 1) {
       const stop = `Stop ${plural(runs.length, 'Run')}`;
-      const detail = `${namesList(runs)}\n\nEach finishes its step, writes a checkpoint and ends. It can be resumed.`;
+      const detail = `${namesList(runs)}\n\nEach run finishes its step, writes a checkpoint and ends. You can resume it later.`;
       if ((await vscode.window.showWarningMessage(`${stop}?`, { modal: true, detail }, stop)) !== stop) return;
     }
     await this.actions.stopAll(runs.map(({ folder }) => folder));
@@ -142,7 +142,7 @@ export class RunCommands {
     const ended = listings.filter((run) => !active.includes(run as Listing));
     if (ended.length === 0) {
       if (active.length === 0) return;
-      const what = `${namesText(active)} ${active.length === 1 ? 'is' : 'are'} at work`;
+      const what = `${namesText(active)} ${active.length === 1 ? 'is' : 'are'} still running`;
       throw new WishboneError(what, active[0]!.folder, 'stop first, then delete');
     }
     await deleteRuns(ended, active);
@@ -173,7 +173,7 @@ export class RunCommands {
     }
     const offered = readable.filter(fits);
     if (offered.length === 0) {
-      void vscode.window.showInformationMessage(`Wishbone: there is no run for “${title}” in this workspace.`);
+      void vscode.window.showInformationMessage(`Wishbone: no run for “${title}” in this workspace.`);
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(
@@ -186,7 +186,7 @@ export class RunCommands {
   async #pickSeveral(already: readonly string[]): Promise<string[] | undefined> {
     const listings = (await this.catalog.all()).flatMap((run) => (run.problem === undefined ? [run] : []));
     if (listings.length < 2) {
-      void vscode.window.showInformationMessage('Wishbone: there are fewer than two runs to compare in this workspace.');
+      void vscode.window.showInformationMessage('Wishbone: comparing needs at least two runs in this workspace.');
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(

@@ -6,10 +6,10 @@ import * as vscode from 'vscode';
 import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
 import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
-import { runInWorker } from '../../core/worker-task.js';
-import { datasetForm, mayBeDataset } from '../launch/candidates.js';
+import { runTask } from '../../core/tasks.js';
+import { datasetForm, mayBeDataset } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
-import { placeOf } from '../launch/pick-dataset.js';
+import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
 import { datasetDescription, datasetFacts } from './dataset-text.js';
 
@@ -96,7 +96,7 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
     this.#reading = this.#reading.then(async () => {
       if (signal.aborted) return;
       try {
-        node.summary = await runInWorker<string, DatasetSummary>('summarise-dataset', node.file, { signal });
+        node.summary = await runTask('summarise', node.file, { signal });
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof WishboneError)) this.problems.log(error);

@@ -27,7 +27,7 @@ export async function askForFilter(
 ): Promise<string | undefined> {
   const input = vscode.window.createQuickPick<Item>();
   input.title = 'Filter Runs';
-  input.placeholder = 'Words of a name, model or dataset; #tag, state:failed, dataset:pairs.jsonl';
+  input.placeholder = 'Words from a name, model or dataset; #tag, state:failed, dataset:pairs.jsonl';
   input.value = before;
   const draw = (): void => {
     const { value } = input;

@@ -97,7 +97,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   async sort(): Promise<void> {
     const items = Object.entries(SORTS).map(([sort, label]) => ({
       label,
-      description: sort === this.#sort ? 'as it is' : '',
+      description: sort === this.#sort ? 'current' : '',
       sort: sort as RunSort,
     }));
     const picked = await vscode.window.showQuickPick(items, { title: 'Sort Runs', placeHolder: 'Within each dataset' });

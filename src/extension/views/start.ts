@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../launch/launcher.js';
-import type { RunPanels } from '../panel/run-panels.js';
+import type { Launcher } from '../panels/launch/launcher.js';
+import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
-import { startTry } from '../try/start.js';
+import { startTry } from '../panels/try/start.js';
 import { DatasetsView } from './datasets-view.js';
 import { DevicesView } from './devices-view.js';
 import { RunsView } from './runs-view.js';

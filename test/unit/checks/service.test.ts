@@ -3,32 +3,57 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { CheckOptions, CheckRequest, CheckResponse, DocumentReport } from '../../../src/core/checks/service/messages.js';
-import { CheckService } from '../../../src/core/checks/service/service.js';
+import type { RowTokens } from '../../../src/core/checks/row-tokens.js';
+import type { CheckCalls, CheckEvents, CheckOptions, DocumentReport } from '../../../src/core/checks/service/messages.js';
+import { serveChecks } from '../../../src/core/checks/service/service.js';
+import { WishboneError } from '../../../src/core/errors.js';
+import { type Argument, Client, type Method } from '../../../src/core/transport/index.js';
 import { until } from '../run/support.js';
 import { jsonLines } from '../dataset/support.js';
+import { channelPair } from '../transport/support.js';
 
 const good = { prompt: 'p', chosen: 'c', rejected: 'r' };
 const tinyLlama = path.join(import.meta.dirname, '../../../examples/tiny-llama');
 const gpt2Like = path.join(import.meta.dirname, '../tokenizer/fixture/gpt2-like');
 const options: CheckOptions = { model: undefined, maxLength: 1024, evalFiles: undefined };
 
-/** A service and what it has sent. */
-class Service {
-  readonly sent: CheckResponse[] = [];
-  private readonly service = new CheckService((response) => this.sent.push(response));
+type Told = { [N in Method<CheckEvents>]: { readonly type: N } & CheckEvents[N] }[Method<CheckEvents>];
 
-  ask(request: CheckRequest): void {
-    this.service.receive(request);
+/** A service and what it has told. */
+class Service {
+  readonly sent: Told[] = [];
+  readonly #client: Client<CheckCalls, CheckEvents>;
+  #fault: Error | undefined;
+
+  constructor() {
+    const [ours, theirs] = channelPair();
+    serveChecks(theirs);
+    this.#client = new Client<CheckCalls, CheckEvents>(ours, {
+      events: {
+        report: (value) => this.sent.push({ type: 'report', ...value }),
+        fileReport: (value) => this.sent.push({ type: 'fileReport', ...value }),
+        outOfStep: (value) => this.sent.push({ type: 'outOfStep', ...value }),
+        fileTrouble: (value) => this.sent.push({ type: 'fileTrouble', ...value }),
+      },
+      onFault: (fault) => (this.#fault = fault),
+    });
   }
 
-  open(text: string, more: Partial<CheckRequest & { type: 'open' }> = {}): void {
-    this.ask({ type: 'open', id: 1, version: 1, text, isJsonFile: false, file: undefined, options, ...more });
+  tell<M extends Method<CheckCalls>>(method: M, argument: Argument<CheckCalls, M>): void {
+    this.#client.tell(method, argument);
+  }
+
+  tokens(asked: Argument<CheckCalls, 'tokens'>): Promise<readonly (RowTokens | undefined)[]> {
+    return this.#client.call('tokens', asked);
+  }
+
+  open(text: string, more: Partial<Argument<CheckCalls, 'open'>> = {}): void {
+    this.tell('open', { id: 1, version: 1, text, isJsonFile: false, file: undefined, options, ...more });
   }
 
   get report(): DocumentReport | undefined {
+    assert.equal(this.#fault, undefined);
     const last = this.sent.at(-1);
-    assert.notEqual(last?.type, 'fault', JSON.stringify(last));
     return last?.type === 'report' ? last.report : undefined;
   }
 
@@ -56,17 +81,17 @@ test('edits are applied in order, and a check tells of the text they make', asyn
   assert.deepEqual([...first.rows], [0, text.indexOf('\n'), text.indexOf('\n') + 1, text.length - 1]);
   // As VS Code sends them: from the end of the text to its beginning.
   const end = { offset: text.length, length: 0, text: '{"prompt": ' };
-  service.ask({ type: 'edit', id: 1, version: 2, edits: [end, { offset: text.indexOf('"c"') + 1, length: 1, text: '' }] });
-  service.ask({ type: 'edit', id: 1, version: 3, edits: [{ offset: 0, length: 0, text: '\n' }] });
+  service.tell('edit', { id: 1, version: 2, edits: [end, { offset: text.indexOf('"c"') + 1, length: 1, text: '' }] });
+  service.tell('edit', { id: 1, version: 3, edits: [{ offset: 0, length: 0, text: '\n' }] });
   const length = text.length + '{"prompt": '.length;
-  service.ask({ type: 'check', id: 1, length });
+  service.tell('check', { id: 1, length });
   const second = await service.when('the second', ({ version }) => version === 3);
   assert.deepEqual(checks(second), ['empty-response', 'malformed-row']);
   assert.deepEqual(
     second.problems.map(({ range }) => range.start.line),
     [1, 3],
   );
-  service.ask({ type: 'check', id: 1, length: length + 1 });
+  service.tell('check', { id: 1, length: length + 1 });
   assert.deepEqual(service.sent.at(-1), { type: 'outOfStep', id: 1 });
 });
 
@@ -79,10 +104,10 @@ test('tokens are counted after the checks, with another model again, and not wit
   assert.equal(counted.tokens!.sums.pairs, 1);
   assert.equal(counted.tokens!.sums.flops, undefined);
   const small = { ...options, model: tinyLlama, maxLength: 4 };
-  service.ask({ type: 'options', id: 1, options: small });
+  service.tell('options', { id: 1, options: small });
   const skipped = await service.when('the other model', ({ tokens }) => tokens?.sums.pairs === 0);
   assert.ok(checks(skipped).includes('skipped-pair'));
-  service.ask({ type: 'options', id: 1, options });
+  service.tell('options', { id: 1, options });
   assert.deepEqual(checks(await service.when('no model', ({ tokens }) => tokens === undefined)), ['wrong-type']);
 });
 
@@ -93,19 +118,16 @@ test('a model folder that cannot be used is told of once, and the checks stand',
   assert.match(report.modelTrouble!.where, /\/nowhere/);
   assert.deepEqual(checks(report), ['empty-response']);
   const messages = { prompt: [{ role: 'user', content: 'a' }], chosen: [{ role: 'assistant', content: 'b' }], rejected: [] };
-  service.ask({ type: 'tokens', request: 7, model: '/nowhere', maxLength: 9, rows: [JSON.stringify(messages)] });
-  await until(() => service.sent.at(-1)!.type === 'tokenTrouble', 'an answer');
+  await assert.rejects(service.tokens({ model: '/nowhere', maxLength: 9, rows: [JSON.stringify(messages)] }), WishboneError);
 });
 
 test('rows are tokenised when they are asked for', async () => {
   const service = new Service();
   const rows = [JSON.stringify(good), '{'];
-  service.ask({ type: 'tokens', request: 3, model: gpt2Like, maxLength: 100, rows });
-  await until(() => service.sent.length === 1, 'an answer');
-  const [answer] = service.sent;
-  assert.ok(answer?.type === 'tokens' && answer.request === 3);
-  assert.equal(answer.rows[0]!.pairs.length, 1);
-  assert.equal(answer.rows[1], undefined);
+  const answer = await service.tokens({ model: gpt2Like, maxLength: 100, rows });
+  assert.equal(answer.length, 2);
+  assert.equal(answer[0]!.pairs.length, 1);
+  assert.equal(answer[1], undefined);
 });
 
 test('bytes and prompts of files: told, and taken back when the file is put right', async (t) => {
@@ -117,9 +139,9 @@ test('bytes and prompts of files: told, and taken back when the file is put righ
   const told = await service.when('both', ({ problems }) => problems.length === 3);
   assert.deepEqual(new Set(checks(told)), new Set(['prompt-leakage', 'mojibake', 'invalid-utf8']));
   await writeFile(file, bad.toString('utf8'));
-  service.ask({ type: 'saved', id: 1 });
+  service.tell('saved', { id: 1 });
   await service.when('valid bytes', ({ problems }) => problems.length === 2);
-  service.ask({ type: 'options', id: 1, options: { ...options, evalFiles: [] } });
+  service.tell('options', { id: 1, options: { ...options, evalFiles: [] } });
   assert.deepEqual(checks(await service.when('no leakage', ({ problems }) => problems.length === 1)), ['mojibake']);
 });
 
@@ -138,7 +160,7 @@ test('a file is checked from disk until it is closed', async (t) => {
   const folder = await folderOf(t, { 'large.jsonl': jsonLines(...rows), 'large-eval.jsonl': jsonLines({ ...good, prompt: 'p0' }) });
   const service = new Service();
   const file = path.join(folder, 'large.jsonl');
-  service.ask({ type: 'file', id: 5, file, options });
+  service.tell('file', { id: 5, file, options });
   const last = () => {
     const response = service.sent.at(-1);
     return response?.type === 'fileReport' ? response.report : undefined;
@@ -148,6 +170,6 @@ test('a file is checked from disk until it is closed', async (t) => {
   assert.ok(first?.type === 'fileReport' && first.report.rows <= 200, 'the first rows at once');
   assert.deepEqual(last()!.counts, { 'prompt-leakage': 1, 'empty-response': 1 });
   assert.equal(last()!.rows, 3000);
-  service.ask({ type: 'file', id: 6, file: path.join(folder, 'gone.jsonl'), options });
+  service.tell('file', { id: 6, file: path.join(folder, 'gone.jsonl'), options });
   await until(() => service.sent.at(-1)!.type === 'fileTrouble', 'an error');
 });

@@ -6,11 +6,11 @@ import { test, type TestContext } from 'node:test';
 import { build } from 'esbuild';
 import { WishboneError } from '../../../src/core/errors.js';
 import { readPlan } from '../../../src/core/plan/index.js';
-import { prepareRunInWorker } from '../../../src/core/prepare-in-worker.js';
 import { prepareRun, type RunRequest } from '../../../src/core/prepare.js';
 import type { Progress } from '../../../src/core/progress.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/run/config.js';
 import { readRun } from '../../../src/core/run/folder.js';
+import { runTask } from '../../../src/core/tasks.js';
 import { modelFolder } from '../model/support.js';
 
 const repository = path.resolve(import.meta.dirname, '../../..');
@@ -117,7 +117,7 @@ test('the worker makes the same run and tells how far it is', async (t) => {
   const asked = await request(t, 2000);
   const worker = await bundledWorker(t);
   const progress: Progress[] = [];
-  const result = await prepareRunInWorker(asked, { worker, onProgress: (report) => progress.push(report) });
+  const result = await runTask('prepare', asked, { worker, onProgress: (report) => progress.push(report) });
   const { summary } = await prepareRun(asked);
   assert.deepEqual(result.summary, summary);
   assert.ok(progress.some(({ phase, done, total }) => phase === 'tokenise' && done > 0 && done <= total));
@@ -127,7 +127,7 @@ test('the worker makes the same run and tells how far it is', async (t) => {
 test('errors of the worker arrive as they were', async (t) => {
   const asked = await request(t, 3);
   await writeFile(asked.dataset, 'not JSON');
-  await assert.rejects(prepareRunInWorker(asked, { worker: await bundledWorker(t) }), (error) => {
+  await assert.rejects(runTask('prepare', asked, { worker: await bundledWorker(t) }), (error) => {
     assert.ok(error instanceof WishboneError);
     assert.equal(error.where, `${asked.dataset}:1:1`);
     return true;
@@ -140,7 +140,7 @@ test('cancelling the worker rejects with the reason and leaves nothing', async (
   const cancel = new AbortController();
   const reason = new Error('changed my mind');
   let reports = 0;
-  const preparing = prepareRunInWorker(asked, {
+  const preparing = runTask('prepare', asked, {
     worker,
     signal: cancel.signal,
     onProgress: () => {
@@ -149,5 +149,5 @@ test('cancelling the worker rejects with the reason and leaves nothing', async (
   });
   await assert.rejects(preparing, (error) => error === reason);
   assert.deepEqual(await runsIn(asked.runsFolder), []);
-  await assert.rejects(prepareRunInWorker(asked, { worker, signal: cancel.signal }), (error) => error === reason);
+  await assert.rejects(runTask('prepare', asked, { worker, signal: cancel.signal }), (error) => error === reason);
 });

@@ -49,9 +49,9 @@ test('setup-gpu fetches what is missing, checks it with the runner, and runners 
   const { server, kept, wishbone } = await machine(context);
   const checked = await wishbone('setup-gpu', '--check');
   assert.equal(checked.code, 3);
-  assert.match(checked.stderr, /^error: cuBLASLt 13 .*is not on this machine\n {2}at: .*\n {2}fix: fetch it: wishbone setup-gpu$/);
+  assert.match(checked.stderr, /^error: cuBLASLt 13 .*is not on this machine\n {2}at: .*\n {2}fix: download it: wishbone setup-gpu$/);
   const asked = await wishbone('setup-gpu', '--index-url', server.index);
-  assert.match(asked.stderr, /error: nobody can be asked here[^]*add --yes/);
+  assert.match(asked.stderr, /error: cannot ask for confirmation here[^]*add --yes/);
   const done = await wishbone('setup-gpu', '--index-url', server.index, '--yes');
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /^the GPU is ready: A GPU\n.*libcublasLt\.so\.13$/);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import { configText, parseConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
 import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/run/index.js';
-import { configName, configSettings } from '../../../src/extension/launch/config-settings.js';
-import { optionTexts } from '../../../src/extension/launch/draft.js';
+import { configName, configSettings } from '../../../src/extension/panels/launch/config-settings.js';
+import { optionTexts } from '../../../src/extension/draft/read-draft.js';
 
 const paths = { name: ' beta sweep ', dataset: '/w/data/pairs.jsonl', evalDataset: '', model: '/models/tiny' };
 

@@ -148,14 +148,14 @@ test('fixes for all rows of a kind, listed or not, where a kind has more than on
   const at = (line: number) => (problem: Problem) => problem.range.start.line === line;
   const fixes = (line: number, sideFile?: string) => bulkFixesFor(report, at(line), sideFile).map(({ kind, title, rows }) => [kind, title, rows.length]);
   assert.deepEqual(fixes(1, 'a.rejected.jsonl'), [
-    ['drop', 'Drop all 1,201 rows like this (wrong-type)', 1201],
-    ['move', 'Move all 1,201 rows like this (wrong-type) to a.rejected.jsonl', 1201],
+    ['drop', 'Drop all 1,201 rows with this problem (wrong-type)', 1201],
+    ['move', 'Move all 1,201 rows with this problem (wrong-type) to a.rejected.jsonl', 1201],
   ]);
   assert.deepEqual(fixes(1).map(([kind]) => kind), ['drop']);
   assert.deepEqual(fixes(1204), [], 'there is one empty response');
   const few = await reportOf(jsonLines({ ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }));
   const trims = bulkFixesFor({ problems: few.problems, rowsByCheck: {}, tokens: undefined }, at(0), 'a');
-  assert.deepEqual(trims.map(({ kind, title, rows }) => [kind, title, rows]), [['trim', 'Trim all 2 responses like this', [0, 1]]]);
+  assert.deepEqual(trims.map(({ kind, title, rows }) => [kind, title, rows]), [['trim', 'Trim all 2 responses with this problem', [0, 1]]]);
 });
 
 test('fixes that change a run: the columns that read a question, and a length that cuts nothing', async () => {

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { DEFAULT_RUNNER, optionProblem, PRESETS } from '../../../src/core/run/index.js';
-import { idleFields, optionTexts, parseText, readDraft, resolvePath } from '../../../src/extension/launch/draft.js';
-import { formSections, OPTION_PATHS } from '../../../src/extension/launch/fields.js';
+import { idleFields, optionTexts, parseText, readDraft, resolvePath } from '../../../src/extension/draft/read-draft.js';
+import { formSections, OPTION_PATHS } from '../../../src/extension/draft/fields.js';
 
 const standard = { ...PRESETS[1]!, runner: DEFAULT_RUNNER };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/run/index.js';
-import { optionTexts } from '../../../src/extension/launch/draft.js';
-import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../../src/extension/launch/following.js';
+import { optionTexts } from '../../../src/extension/draft/read-draft.js';
+import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../../src/extension/draft/following.js';
 
 const tiny = { parameters: 1e6, config: { maxPositions: 2048 } };
 const large = { parameters: 1.2e9, config: { maxPositions: 8192 } };

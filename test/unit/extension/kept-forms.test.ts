@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import type * as vscode from 'vscode';
 
-import { KeptForms } from '../../../src/extension/launch/kept-forms.js';
+import { KeptForms } from '../../../src/extension/panels/launch/kept-forms.js';
 
 const own = { rate: true, preset: false };
 

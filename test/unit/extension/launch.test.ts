@@ -6,10 +6,10 @@ import { gzipSync } from 'node:zlib';
 
 import { checkDiskSpace, diskNeed, presetById } from '../../../src/core/run/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/launch/candidates.js';
-import { backendLabel } from '../../../src/extension/launch/fields.js';
-import { pageHtml } from '../../../src/extension/panel/html.js';
-import { readPlanFacts } from '../../../src/extension/panel/plan-facts.js';
+import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/paths/candidates.js';
+import { backendLabel } from '../../../src/extension/draft/fields.js';
+import { pageHtml } from '../../../src/extension/panels/html.js';
+import { readPlanFacts } from '../../../src/extension/panels/run/plan-facts.js';
 import { temporaryFolder } from '../run/support.js';
 
 test('names of preference files', () => {

@@ -136,7 +136,7 @@ test('how a run ended is taken over when it is noted after the crash is seen', a
   await writeFile(path.join(folder, EVENTS_FILE), startLine(process) + stepLine(1));
   await writeProcessRecord(folder, process);
   const { run, changes } = await watched(context, folder);
-  assert.equal(run.crash?.exit, 'it ended without a word');
+  assert.equal(run.crash?.exit, 'it ended without an error message');
   const told = changes.length;
   await run.refresh();
   assert.equal(changes.length, told, 'nothing is told when nothing changed');
@@ -153,7 +153,7 @@ test('a crash that nobody saw is still a crash', async (context) => {
   const { run } = await watched(context, folder);
   assert.equal(run.state, 'crashed');
   const { advice, ...crash } = run.crash!;
-  assert.deepEqual(crash, { exit: 'it ended without a word', log: ['one', 'two'] });
+  assert.deepEqual(crash, { exit: 'it ended without an error message', log: ['one', 'two'] });
   assert.match(advice.join(' '), /Resume/);
 });
 

@@ -18,8 +18,8 @@ async function sources(folder: string): Promise<[file: string, text: string][]> 
 test('every panel gets its page, its rights and its checks from the same places', async () => {
   const extension = await sources('src/extension');
   const having = (what: RegExp): string[] => extension.flatMap(([file, text]) => (what.test(text) ? [file] : []));
-  assert.deepEqual(having(/\.html\s*=[^=]/), ['src/extension/panel/page.ts'], 'who writes a page');
-  assert.deepEqual(having(/enableScripts|localResourceRoots/), ['src/extension/panel/page.ts'], 'who says what it may do');
+  assert.deepEqual(having(/\.html\s*=[^=]/), ['src/extension/panels/page.ts'], 'who writes a page');
+  assert.deepEqual(having(/enableScripts|localResourceRoots/), ['src/extension/panels/page.ts'], 'who says what it may do');
   for (const [file, text] of extension) {
     if (!/createWebviewPanel\(|webview\.options\s*=/.test(text)) continue;
     assert.match(text, /\bpageOptions\(/, `${file}: panels with rights of their own`);

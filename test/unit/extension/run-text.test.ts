@@ -57,14 +57,14 @@ test('a run in a list, and one that cannot be read', () => {
 test('a run in the Runs view', () => {
   const { config } = watched('planned');
   const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, figures: trained } as const;
-  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.660 · latest 104 pairs · 40% · 3 min 20 s left');
-  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.660 · latest 104 pairs · stopped · 40/100 · #a · #b');
-  assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.660 · latest 104 pairs');
+  assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.660 · last 104 pairs · 40% · 3 min 20 s left');
+  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.660 · last 104 pairs · stopped · 40/100 · #a · #b');
+  assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.660 · last 104 pairs');
   const planned = { ...listing, state: 'planned', step: 0, steps: undefined, figures: undefined } as const;
   assert.equal(runDescription(planned), 'not started');
   assert.equal(runDescription({ folder: '/r/x', problem: new WishboneError('w', 'x', 'a') }), 'cannot be read');
   const rows = new Map(runRows({ ...listing, state: 'running', tags: ['a'], secondsLeft: 60 }));
-  assert.equal(rows.get('Figures of'), 'the latest 104 pairs trained on');
+  assert.equal(rows.get('Figures from'), 'the last 104 pairs trained on');
   assert.deepEqual([rows.get('Step'), rows.get('Time left'), rows.get('Tags')], ['40 of 100', '1 min', 'a']);
 });
 
@@ -74,7 +74,7 @@ test('an evaluation is what a run is judged by, with the best one where that is 
   assert.equal(runDescription(listing), '55% 1.48 · eval · best 0.7300 at step 40');
   assert.equal(listingText(listing).description, 'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
   const rows = new Map(runRows(listing));
-  assert.equal(rows.get('Figures of'), '64 eval pairs, after step 120');
+  assert.equal(rows.get('Figures from'), '64 eval pairs, after step 120');
   assert.equal(rows.get('Best evaluation'), 'step 40: loss 0.7300, accuracy 61%');
   assert.equal(rows.get('Eval loss'), '1.480');
   assert.equal(rows.get('Loss'), undefined);

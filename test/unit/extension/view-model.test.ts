@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
-import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panel/view-model.js';
+import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panels/run/view-model.js';
 import { readHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
@@ -20,7 +20,7 @@ test('the header passes the check of the other side', () => {
   assert.equal(header.datasetName, 'pairs.jsonl');
   const training = header.settings.find(({ title }) => title === 'Training')!.rows;
   assert.deepEqual(training.map(({ name }) => name), Object.keys(DEFAULT_TRAINING), 'all of them');
-  assert.deepEqual(training.find(({ name }) => name === 'learning_rate'), { name: 'learning_rate', value: '1e-6', help: 'highest learning rate', changed: false });
+  assert.deepEqual(training.find(({ name }) => name === 'learning_rate'), { name: 'learning_rate', value: '1e-6', help: 'peak learning rate, reached after warm-up', changed: false });
 });
 
 test('rows and columns that are not trained on are told of', () => {
@@ -51,7 +51,7 @@ test('settings have all that was set, what it was made with, and mark what is no
   assert.deepEqual([changed.get('backend')?.value, changed.get('backend')?.changed], ['cuda', true]);
   assert.deepEqual([changed.get('deterministic')?.value, changed.get('threads')?.changed], ['on', false]);
   assert.equal(changed.get('Wishbone')?.value, '0.1.0');
-  assert.equal(changed.get('git commit')?.value, 'aaaaaaaaaaaa, with changes that were not committed');
+  assert.equal(changed.get('git commit')?.value, 'aaaaaaaaaaaa, with uncommitted changes');
 });
 
 test('the device is the one that the runner took', () => {

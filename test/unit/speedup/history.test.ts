@@ -7,7 +7,7 @@ import fc from 'fast-check';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { listSpeedups, parseSpeedup, saveSpeedup, type SpeedupRecord } from '../../../src/core/speedup/index.js';
-import { measurementOf } from '../../../src/extension/speedup/measurement.js';
+import { measurementOf } from '../../../src/extension/panels/speedup/measurement.js';
 import { readSpeedupHostMessage, readSpeedupMessage } from '../../../src/protocol/speedup.js';
 import { temporaryFolder } from '../run/support.js';
 

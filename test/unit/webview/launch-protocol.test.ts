@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formSections } from '../../../src/extension/launch/fields.js';
-import { forecastView } from '../../../src/extension/launch/forecast-view.js';
+import { formSections } from '../../../src/extension/draft/fields.js';
+import { forecastView } from '../../../src/extension/panels/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
 import type { PlanSummary } from '../../../src/core/prepare.js';
-import { dataNotices } from '../../../src/extension/launch/data-notices.js';
+import { dataNotices } from '../../../src/extension/panels/launch/data-notices.js';
 import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
 
 const state = {
-  problems: { dataset: 'There is no such file' },
+  problems: { dataset: 'No such file' },
   quiet: ['dataset'],
   warnings: {},
   notes: {},

@@ -39,7 +39,7 @@ const texts = (status: RunStatus | undefined, run = 0): string[] => resultCells(
 test('a run has a cell for every column', () => {
   const columns = resultColumns(differences);
   assert.deepEqual(columns.map(({ label }) => label), [
-    'Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures of', 'Step', 'Pairs/s',
+    'Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures from', 'Step', 'Pairs/s',
   ]);
   assert.deepEqual(columns.slice(6, 8).map(({ isNumber }) => isNumber), [true, false]);
   assert.deepEqual(texts(STATUS), [
@@ -50,7 +50,7 @@ test('a run has a cell for every column', () => {
 });
 
 test('what a run trains on, what looks wrong with it, and that it is deleted', () => {
-  assert.equal(texts({ ...STATUS, figures: { of: 'training', step: 48, pairs: 104 } })[8], '104 pairs trained on');
+  assert.equal(texts({ ...STATUS, figures: { of: 'training', step: 48, pairs: 104 } })[8], 'last 104 pairs trained on');
   const warned = { ...STATUS, warnings: [{ kind: 'overfitting', what: 'Evaluation has become worse.', advice: 'Stop.' }] } as const;
   assert.equal(texts(warned)[1], 'Finished · overfitting');
   const gone: RunStatus = { ...STATUS, state: 'planned', gone: true, figures: null, loss: null, steps: null };

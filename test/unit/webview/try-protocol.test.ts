@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import type * as vscode from 'vscode';
 
-import { copyText } from '../../../src/extension/try/try-text.js';
-import { KeptTries } from '../../../src/extension/try/kept-tries.js';
+import { copyText } from '../../../src/extension/panels/try/try-text.js';
+import { KeptTries } from '../../../src/extension/panels/try/kept-tries.js';
 import { DEFAULT_TRY_SETTINGS as settings, readTried, readTryHostMessage, readTryMessage, readTryPageState, type Tried } from '../../../src/protocol/try.js';
 
 const text = { text: 'Seven.', tokens: 3, ended: true, seconds: 0.5 };

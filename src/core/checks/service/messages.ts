@@ -19,36 +19,34 @@ export interface CheckOptions {
   readonly evalFiles: readonly string[] | undefined;
 }
 
-/** What is sent to the worker. `id` stands for a document from `open` or `file` to `close`. */
-export type CheckRequest =
-  | {
-      readonly type: 'open';
-      readonly id: number;
-      readonly version: number;
-      readonly text: string;
-      readonly isJsonFile: boolean;
-      /** Absolute path; undefined for a document that was never saved. */
-      readonly file: string | undefined;
-      readonly options: CheckOptions;
-    }
+/** What the service can be asked. `id` stands for a document from `open` or `file` to `close`. */
+export interface CheckCalls {
+  open(document: {
+    readonly id: number;
+    readonly version: number;
+    readonly text: string;
+    readonly isJsonFile: boolean;
+    /** Absolute path; undefined for a document that was never saved. */
+    readonly file: string | undefined;
+    readonly options: CheckOptions;
+  }): void;
   /** Edits are applied at once, one after another; they are looked at when a check is asked for. */
-  | { readonly type: 'edit'; readonly id: number; readonly version: number; readonly edits: readonly TextEdit[] }
+  edit(change: { readonly id: number; readonly version: number; readonly edits: readonly TextEdit[] }): void;
   /** `length`: of the text as the editor has it. When it is another one, an edit was missed. */
-  | { readonly type: 'check'; readonly id: number; readonly length: number }
-  | { readonly type: 'options'; readonly id: number; readonly options: CheckOptions }
+  check(document: { readonly id: number; readonly length: number }): void;
+  options(change: { readonly id: number; readonly options: CheckOptions }): void;
   /** The file on disk is another one: its bytes are looked at again. */
-  | { readonly type: 'saved'; readonly id: number }
+  saved(document: { readonly id: number }): void;
   /** Checks a file from disk, for a document that is too large to be sent. */
-  | { readonly type: 'file'; readonly id: number; readonly file: string; readonly options: CheckOptions }
-  | { readonly type: 'close'; readonly id: number }
-  /** Asks for the tokens of rows, by their JSON text. */
-  | {
-      readonly type: 'tokens';
-      readonly request: number;
-      readonly model: string;
-      readonly maxLength: number;
-      readonly rows: readonly string[];
-    };
+  file(document: { readonly id: number; readonly file: string; readonly options: CheckOptions }): void;
+  close(document: { readonly id: number }): void;
+  /** The tokens of rows, by their JSON text, in the order asked for; undefined for a row that cannot be trained on. */
+  tokens(asked: {
+    readonly model: string;
+    readonly maxLength: number;
+    readonly rows: readonly string[];
+  }): readonly (RowTokens | undefined)[];
+}
 
 /** What went wrong with something outside, as `WishboneError` tells it. */
 export interface Trouble {
@@ -84,20 +82,12 @@ export interface DocumentReport extends FileSummary {
   readonly modelTrouble: Trouble | undefined;
 }
 
-/** What the worker sends. */
-export type CheckResponse =
-  | { readonly type: 'report'; readonly id: number; readonly report: DocumentReport }
-  | { readonly type: 'fileReport'; readonly id: number; readonly report: FileReport }
+/** What the service tells of a document, by its number. */
+export interface CheckEvents {
+  report: { readonly id: number; readonly report: DocumentReport };
+  fileReport: { readonly id: number; readonly report: FileReport };
   /** An edit was missed: the document has to be opened again. */
-  | { readonly type: 'outOfStep'; readonly id: number }
+  outOfStep: { readonly id: number };
   /** The file cannot be read any further. */
-  | { readonly type: 'fileTrouble'; readonly id: number; readonly trouble: Trouble }
-  | {
-      readonly type: 'tokens';
-      readonly request: number;
-      /** In the order asked for; undefined for a row that cannot be trained on. */
-      readonly rows: readonly (RowTokens | undefined)[];
-    }
-  | { readonly type: 'tokenTrouble'; readonly request: number; readonly trouble: Trouble }
-  /** A fault of ours. */
-  | { readonly type: 'fault'; readonly message: string; readonly stack: string };
+  fileTrouble: { readonly id: number; readonly trouble: Trouble };
+}

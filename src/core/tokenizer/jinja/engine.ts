@@ -1,15 +1,16 @@
 import path from 'node:path';
-import { receiveMessageOnPort, MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { WishboneError } from '../../errors.js';
+import { BlockingClient, NoAnswer } from '../../transport/blocking.js';
 import { engineInstallation } from './files.js';
 import {
-  SharedState,
-  type EngineAnswer,
+  type EngineCalls,
+  type EngineConnection,
   type EngineLimits,
-  type EngineTask,
   type RenderJob,
   type RenderRequest,
   type RenderResult,
+  SharedState,
 } from './protocol.js';
 
 /** A text takes a tenth of a millisecond, so whoever meets these has a template that goes wrong. */
@@ -18,8 +19,6 @@ export const engineLimits: EngineLimits = { time: 3_000, memory: 512 * 2 ** 20 }
 const longestStart = 120_000;
 /** Traced, a template that got stuck does so sooner. */
 const tracedPatience = 1_000;
-/** Waiting is cut into slices: when the machine or the process slept, one of them has passed. */
-const slice = 100;
 /** An engine that nobody has asked for that long gives its memory back. */
 const idle = 60_000;
 /** Most characters of jobs in one request. */
@@ -31,10 +30,13 @@ const requestLength = 1 << 20;
  * Callers wait for it where they stand (`Atomics.wait`), for their own work is synchronous.
  */
 export class TemplateEngine {
-  private thread: EngineThread | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  readonly #limits: EngineLimits;
+  #thread: EngineThread | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly limits: EngineLimits = engineLimits) {}
+  constructor(limits: EngineLimits = engineLimits) {
+    this.#limits = limits;
+  }
 
   /**
    * @param now ISO date and time for `strftime_now`, by default the clock's
@@ -49,24 +51,24 @@ export class TemplateEngine {
       for (let length = 0; to < jobs.length && (to === from || length < requestLength); to++) {
         length += (jobs[to] as RenderJob).input.length;
       }
-      results.push(...this.some(jobs.slice(from, to), now));
+      results.push(...this.#some(jobs.slice(from, to), now));
     }
-    this.timer ??= setTimeout(() => this.close(), idle).unref();
-    this.timer.refresh();
+    this.#timer ??= setTimeout(() => this.close(), idle).unref();
+    this.#timer.refresh();
     return results;
   }
 
   /** Ends the thread. The engine can be used again. */
   close(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.thread?.end();
-    this.thread = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#thread?.end();
+    this.#thread = undefined;
   }
 
   /** At least one result, for the first of the jobs on. */
-  private some(jobs: readonly RenderJob[], now: string): RenderResult[] {
-    const answer = this.ask(request(jobs, now, false));
+  #some(jobs: readonly RenderJob[], now: string): RenderResult[] {
+    const answer = this.#ask(request(jobs, now, false));
     if (answer.type === 'rendered') {
       const results = JSON.parse(answer.results) as RenderResult[];
       // Memory that was taken is not given back, but by the thread's end.
@@ -74,17 +76,17 @@ export class TemplateEngine {
       return results;
     }
     // Which of the jobs it was is found by giving them one by one.
-    if (jobs.length > 1) return jobs.flatMap((job) => this.some([job], now));
+    if (jobs.length > 1) return jobs.flatMap((job) => this.#some([job], now));
     // An operation that breaks the interpreter or cannot be interrupted tells no line; traced, the template told it before.
-    const traced = this.ask(request(jobs, now, true));
+    const traced = this.#ask(request(jobs, now, true));
     this.close();
     const line = traced.type === 'rendered' ? 0 : traced.line;
     return [{ kind: answer.type === 'lost' ? 'depth' : 'time', message: '', ...(line > 0 ? { line } : {}) }];
   }
 
-  private ask(request: RenderRequest): Outcome {
-    this.thread ??= new EngineThread(this.limits);
-    const answer = this.thread.ask(request);
+  #ask(request: RenderRequest): Outcome {
+    this.#thread ??= new EngineThread(this.#limits);
+    const answer = this.#thread.ask(request);
     if (answer.type !== 'rendered') this.close();
     return answer;
   }
@@ -96,75 +98,62 @@ function request(jobs: readonly RenderJob[], now: string, traced: boolean): Rend
   return { templates, jobs: lines.join('\n'), now, traced };
 }
 
-/** What the thread answers, or that it does so no more, nor can be interrupted; and the line of a traced template. */
+/** What the thread answers, or that it is lost or stuck; and the line of a traced template. */
 type Outcome =
-  | Extract<EngineAnswer, { type: 'rendered' }>
-  | (Extract<EngineAnswer, { type: 'lost' }> & { readonly line: number })
-  | { readonly type: 'stuck'; readonly line: number };
+  | { readonly type: 'rendered'; readonly results: string }
+  | { readonly type: 'lost' | 'stuck'; readonly line: number };
 
 class EngineThread {
-  private readonly worker: Worker;
-  private readonly state = new Int32Array(new SharedArrayBuffer(4 * SharedState.length));
-  private readonly port: MessagePort;
+  readonly #limits: EngineLimits;
+  readonly #state = new Int32Array(new SharedArrayBuffer(4 * SharedState.length));
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #client: BlockingClient<EngineCalls>;
 
-  constructor(private readonly limits: EngineLimits) {
+  constructor(limits: EngineLimits) {
+    this.#limits = limits;
     const { worker, files } = engineInstallation();
     const { port1, port2 } = new MessageChannel();
-    const task: EngineTask = { shared: this.state.buffer as SharedArrayBuffer, files, limits, port: port2 };
-    this.worker = new Worker(...program(worker, task));
+    const connection: EngineConnection = { shared: this.#state.buffer as SharedArrayBuffer, port: port2 };
+    this.#worker = new Worker(...program(worker, connection));
     // What goes wrong there is told by messages, or by their absence.
-    this.worker.on('error', () => undefined);
-    this.worker.unref();
+    this.#worker.on('error', () => undefined);
+    this.#worker.unref();
     port1.unref();
-    this.port = port1;
-    const answer = this.receive(longestStart);
-    if (answer?.type === 'ready') return;
-    this.end();
-    throw new WishboneError(
-      `the engine for chat templates does not start: ${answer?.type === 'lost' ? answer.message : 'it does not answer'}`,
-      path.dirname(files.memory),
-      'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
-    );
+    this.#port = port1;
+    this.#client = new BlockingClient(port1, this.#state);
+    try {
+      this.#client.call('start', { files, limits }, longestStart);
+    } catch (error) {
+      this.end();
+      throw new WishboneError(
+        `the engine for chat templates does not start: ${error instanceof NoAnswer ? 'it does not answer' : (error as Error).message}`,
+        path.dirname(files.memory),
+        'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
+      );
+    }
   }
 
   ask(request: RenderRequest): Outcome {
-    this.port.postMessage(request);
-    const answer = this.receive(request.traced ? tracedPatience : this.limits.time);
-    if (answer?.type === 'rendered') return answer;
-    const line = Atomics.load(this.state, SharedState.line);
-    return answer?.type === 'lost' ? { ...answer, line } : { type: 'stuck', line };
+    try {
+      const results = this.#client.call('render', request, request.traced ? tracedPatience : this.#limits.time);
+      return { type: 'rendered', results };
+    } catch (error) {
+      return { type: error instanceof NoAnswer ? 'stuck' : 'lost', line: Atomics.load(this.#state, SharedState.line) };
+    }
   }
 
   end(): void {
-    this.port.close();
-    void this.worker.terminate();
-  }
-
-  /**
-   * @param patience longest time without a sign of life, in milliseconds
-   * @returns undefined when it was longer
-   */
-  private receive(patience: number): EngineAnswer | undefined {
-    let beats = -1;
-    let silence = 0;
-    for (;;) {
-      const answers = Atomics.load(this.state, SharedState.answers);
-      const received = receiveMessageOnPort(this.port) as { message: EngineAnswer } | undefined;
-      if (received) return received.message;
-      if (Atomics.wait(this.state, SharedState.answers, answers, slice) !== 'timed-out') continue;
-      const now = Atomics.load(this.state, SharedState.beats);
-      silence = now === beats ? silence + slice : 0;
-      beats = now;
-      if (silence >= patience) return undefined;
-    }
+    this.#port.close();
+    void this.#worker.terminate();
   }
 }
 
 /** Arguments of `Worker`. A TypeScript file, in tests, is compiled as the tests are. */
-function program(file: string, task: EngineTask): ConstructorParameters<typeof Worker> {
+function program(file: string, connection: EngineConnection): ConstructorParameters<typeof Worker> {
   const options = {
-    workerData: task,
-    transferList: [task.port],
+    workerData: connection,
+    transferList: [connection.port],
     // Nothing of the machine's is its business.
     env: {},
     argv: [],

@@ -1,13 +1,20 @@
 import type { MessagePort } from 'node:worker_threads';
+import { Shared } from '../../transport/blocking.js';
 
 /** What a thread that renders chat templates is started with (`workerData`). */
-export interface EngineTask {
+export interface EngineConnection {
   /** {@link SharedState} */
   readonly shared: SharedArrayBuffer;
-  readonly files: EngineFiles;
-  readonly limits: EngineLimits;
-  /** Requests come through it, answers go out. */
+  /** {@link EngineCalls} come through it, answers go out. */
   readonly port: MessagePort;
+}
+
+/** What the thread can be asked. What either throws, it is of no more use afterwards. */
+export interface EngineCalls {
+  /** Comes first. */
+  start(task: { readonly files: EngineFiles; readonly limits: EngineLimits }): void;
+  /** @returns JSON of {@link RenderResult}[] */
+  render(request: RenderRequest): string;
 }
 
 /** Files of the interpreter, absolute. */
@@ -29,13 +36,11 @@ export interface EngineLimits {
 
 /** Indices of the 32-bit numbers that both threads see. */
 export const SharedState = {
-  /** Answers so far; waited on. */
-  answers: 0,
   /** Goes on while the interpreter can be interrupted. */
-  beats: 1,
+  beats: Shared.beats,
   /** Line of the template that runs, in a traced request. */
-  line: 2,
-  length: 3,
+  line: Shared.own,
+  length: Shared.own + 1,
 } as const;
 
 /** Asks for the texts of jobs. */
@@ -94,11 +99,3 @@ export interface RenderFailure {
   /** Variables of the loops that took too long, the outermost first. */
   readonly loops?: readonly string[];
 }
-
-/** What the thread sends, one message a request after `ready`. */
-export type EngineAnswer =
-  | { readonly type: 'ready' }
-  /** @param results JSON of {@link RenderResult}[] */
-  | { readonly type: 'rendered'; readonly results: string }
-  /** The interpreter broke down; the thread ends. */
-  | { readonly type: 'lost'; readonly message: string };

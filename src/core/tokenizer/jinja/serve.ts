@@ -1,5 +1,7 @@
-import { SharedState, type EngineAnswer, type EngineTask, type RenderRequest } from './protocol.js';
-import { startPython, type Watcher } from './python.js';
+import { wakingChannel } from '../../transport/blocking.js';
+import { serve } from '../../transport/server.js';
+import { type EngineCalls, type EngineConnection, SharedState } from './protocol.js';
+import { type Interpreter, startPython, type Watcher } from './python.js';
 
 /** Longest time that counts between two looks at the clock: when the machine or the process slept, no template ran. */
 const longestTick = 100;
@@ -7,69 +9,61 @@ const longestTick = 100;
 /** A template may take so many times as long when its lines are told. */
 const tracedTimes = 4;
 
-/** The thread's side of {@link TemplateEngine}: answers requests one after the other until its port is closed. */
-export async function serveTemplates({ shared, files, limits, port }: EngineTask): Promise<void> {
+/** The thread's side of {@link TemplateEngine}. Whatever goes wrong here, it is ended. */
+export function serveTemplates({ shared, port }: EngineConnection): void {
   const state = new Int32Array(shared);
-  const send = (answer: EngineAnswer): void => {
-    port.postMessage(answer);
-    Atomics.add(state, SharedState.answers, 1);
-    Atomics.notify(state, SharedState.answers);
-  };
-  const lost = (error: unknown): void => {
-    send({ type: 'lost', message: error instanceof Error ? error.message : String(error) });
-    port.close();
-  };
-  process.on('uncaughtException', lost);
-  process.on('unhandledRejection', lost);
-  const watch = new Stopwatch(state, limits.time);
-  try {
-    const python = await startPython(files, limits, watch);
-    port.on('message', ({ templates, jobs, now, traced }: RenderRequest) => {
+  let python: Interpreter | undefined;
+  let time = 0;
+  const watch = new Stopwatch(state);
+  const teller = serve<EngineCalls>(wakingChannel(port, state), {
+    start: async ({ files, limits }) => {
+      time = limits.time;
+      python = await startPython(files, limits, watch);
+    },
+    render: ({ templates, jobs, now, traced }) => {
+      if (python === undefined) throw new Error('no interpreter was started');
       Atomics.store(state, SharedState.line, 0);
-      watch.limit = traced ? tracedTimes * limits.time : limits.time;
+      watch.limit = traced ? tracedTimes * time : time;
       watch.start();
-      try {
-        send({ type: 'rendered', results: python.render(JSON.stringify(templates), jobs, now, traced) });
-      } catch (error) {
-        lost(error);
-      }
-    });
-    send({ type: 'ready' });
-  } catch (error) {
-    lost(error);
-  }
+      return python.render(JSON.stringify(templates), jobs, now, traced);
+    },
+  });
+  process.on('uncaughtException', teller.fault);
+  process.on('unhandledRejection', teller.fault);
 }
 
 /** Tells other threads that a template goes on, and interrupts one that has had its time. */
 class Stopwatch implements Watcher {
-  private spent = 0;
-  private last = 0;
+  readonly #state: Int32Array;
+  #spent = 0;
+  #last = 0;
+  /** Milliseconds for one text. */
+  limit = Infinity;
 
-  constructor(
-    private readonly state: Int32Array,
-    public limit: number,
-  ) {}
+  constructor(state: Int32Array) {
+    this.#state = state;
+  }
 
   start(): void {
-    this.spent = 0;
-    this.last = performance.now();
+    this.#spent = 0;
+    this.#last = performance.now();
   }
 
   beat(): boolean {
-    Atomics.add(this.state, SharedState.beats, 1);
+    Atomics.add(this.#state, SharedState.beats, 1);
     const now = performance.now();
-    this.spent += Math.min(now - this.last, longestTick);
-    this.last = now;
-    if (this.spent < this.limit) return false;
+    this.#spent += Math.min(now - this.#last, longestTick);
+    this.#last = now;
+    if (this.#spent < this.limit) return false;
     // What answers to the interruption has time of its own.
-    this.spent = 0;
+    this.#spent = 0;
     return true;
   }
 
   /** `render.py` writes a zero before each text, and lines when it traces. */
   wrote(bytes: Uint8Array): void {
-    Atomics.add(this.state, SharedState.beats, 1);
+    Atomics.add(this.#state, SharedState.beats, 1);
     if (bytes[0] === 0) this.start();
-    else Atomics.store(this.state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
+    else Atomics.store(this.#state, SharedState.line, Number.parseInt(Buffer.from(bytes).toString('latin1'), 10));
   }
 }

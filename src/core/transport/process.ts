@@ -1,0 +1,89 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
+
+export interface ProcessOptions {
+  /** Most memory of its JavaScript heap, in MiB; V8 ends a process that wants more. Buffers are not counted. */
+  readonly heap?: number | undefined;
+  /** More options of Node.js itself. */
+  readonly execArgv?: readonly string[] | undefined;
+}
+
+/** How a process ended that nobody had asked to. */
+export class ProcessEnded extends Error {
+  constructor(
+    /** Null when a signal ended it. */
+    readonly code: number | null,
+    readonly signal: NodeJS.Signals | null,
+    /** The end of what it wrote to its standard error. */
+    readonly stderr: string,
+  ) {
+    super(`the process ended early with ${signal ?? `code ${code}`}`);
+  }
+
+  /** V8 says so before it ends a process. */
+  get isOutOfMemory(): boolean {
+    return /out of memory|allocation failed|invalid size/i.test(this.stderr);
+  }
+}
+
+/** Most characters of a process's standard error that are kept. */
+const mostStderr = 4096;
+
+/**
+ * Starts a process that serves. Whatever it does to its memory, its core or itself is done to it alone.
+ *
+ * @param file a bundle that calls `serve(processChannel(), …)`
+ */
+export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
+  const child = fork(file, {
+    // Typed arrays, maps and bigints arrive as they were.
+    serialization: 'advanced',
+    execArgv: [...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]), ...execArgv],
+    // In VS Code the program is Electron, which is Node.js when told so.
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const stderr = child.stderr as NonNullable<typeof child.stderr> & { ref(): void; unref(): void };
+  let told = '';
+  stderr.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
+  const gone = once(child, 'close').catch(() => undefined);
+  return {
+    // What is sent while it ends is answered by its end.
+    send: (message) => void (child.connected && child.send(message as object, () => undefined)),
+    listen: (listener) => {
+      const { onMessage, onEnd } = endingOnce(listener);
+      child.on('message', onMessage);
+      child.on('error', onEnd);
+      // Unlike `exit`, it comes after the last of what was sent and written.
+      child.on('close', (code, signal) => onEnd(new ProcessEnded(code, signal, told)));
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await gone;
+    },
+    keepAlive: (stays) => {
+      for (const each of [child, child.channel, stderr]) stays ? each?.ref() : each?.unref();
+    },
+  };
+}
+
+/** The process's own end of what {@link startProcess} gives. The process ends when the one that started it does. */
+export function processChannel(): Channel {
+  if (process.send === undefined) throw new Error('this file serves another process; it is not run by itself');
+  let isClosed = false;
+  return {
+    send: (message) => void (process.connected && process.send?.(message)),
+    listen: ({ onMessage, onEnd }) => {
+      process.on('message', onMessage);
+      process.on('disconnect', () => {
+        onEnd(new Error('the connection was closed'));
+        if (!isClosed) process.exit();
+      });
+    },
+    close: () => {
+      isClosed = true;
+      process.disconnect();
+    },
+  };
+}

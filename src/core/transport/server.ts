@@ -1,0 +1,78 @@
+import { type Api, type Handler, type Handlers, type Method, Moved } from './api.js';
+import type { Channel } from './channel.js';
+import { failureOf } from './failure.js';
+import type { ToClient, ToServer } from './messages.js';
+
+/** What a server tells without being asked, by name. */
+export interface Teller<Events extends Api> {
+  tell<N extends Method<Events>>(name: N, value: Events[N]): void;
+  /** Tells of a fault of ours. */
+  fault(error: unknown): void;
+}
+
+/**
+ * Answers what comes through a channel until the client closes it or is gone. Calls are begun in the order they come in and
+ * go on side by side.
+ *
+ * @param handlers may throw anything; it is sent to the caller
+ */
+export function serve<Calls extends Api, Events extends Api = object>(
+  channel: Channel,
+  handlers: Handlers<Calls>,
+): Teller<Events> {
+  const running = new Map<number, AbortController>();
+  const send = (message: ToClient): void => channel.send(message);
+  const find = (method: string): Handler<Calls, Method<Calls>> => {
+    if (!Object.hasOwn(handlers, method)) throw new Error(`there is no method "${method}"`);
+    return handlers[method as Method<Calls>];
+  };
+
+  async function answer({ id, method, argument }: ToServer & { type: 'call' }): Promise<void> {
+    const abort = new AbortController();
+    const { signal } = abort;
+    running.set(id, abort);
+    try {
+      const given = await find(method)(argument as never, {
+        signal,
+        onProgress: (progress) => send({ type: 'progress', id, progress }),
+      });
+      const [answer, buffers] = given instanceof Moved ? [given.answer, given.buffers] : [given, undefined];
+      channel.send({ type: 'answer', id, answer } satisfies ToClient, buffers);
+    } catch (error) {
+      send({ type: 'failure', id, failure: failureOf(error, signal) });
+    } finally {
+      running.delete(id);
+    }
+  }
+
+  async function hear({ method, argument }: ToServer & { type: 'tell' }): Promise<void> {
+    const { signal } = new AbortController();
+    try {
+      await find(method)(argument as never, { signal, onProgress: () => undefined });
+    } catch (error) {
+      send({ type: 'fault', failure: failureOf(error) });
+    }
+  }
+
+  channel.listen({
+    onMessage: (message) => {
+      const request = message as ToServer;
+      switch (request.type) {
+        case 'call':
+          return void answer(request);
+        case 'tell':
+          return void hear(request);
+        case 'cancel':
+          return running.get(request.id)?.abort();
+        case 'close':
+          return channel.close();
+      }
+    },
+    // Nobody is left to take the answers.
+    onEnd: () => running.forEach((abort) => abort.abort()),
+  });
+  return {
+    tell: (name, value) => send({ type: 'event', name, value }),
+    fault: (error) => send({ type: 'fault', failure: failureOf(error) }),
+  };
+}

@@ -1,0 +1,108 @@
+import { WishboneError } from '../../../core/errors.js';
+import type { ForecastState } from '../../../core/forecast/index.js';
+import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
+import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
+import { locations } from '../../error-text.js';
+import { progressText } from '../../plan-progress-text.js';
+import { dataNotices, waysOut } from './data-notices.js';
+
+type Done = Extract<ForecastState, { kind: 'done' }>;
+
+/** A forecast as the form shows it. */
+export function forecastView(state: ForecastState, trusted: boolean): ForecastView {
+  switch (state.kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'working': {
+      const { progress } = state;
+      if (progress === undefined) return { kind: 'working', text: 'Planning', fraction: -1 };
+      const fraction = progress.total > 0 ? Math.min(1, progress.done / progress.total) : -1;
+      return { kind: 'working', text: progressText(progress), fraction };
+    }
+    case 'failed':
+      return failureView(state);
+    case 'done':
+      return { kind: 'done', figures: figuresOf(state, trusted), notices: dataNotices(state.plan.summary) };
+  }
+}
+
+function failureView({ error, without }: Extract<ForecastState, { kind: 'failed' }>): ForecastView {
+  if (error instanceof WishboneError) {
+    const { what, where, advice } = error;
+    return {
+      kind: 'failed',
+      what: sentence(what),
+      where,
+      advice: sentence(advice),
+      opens: locations(where).length > 0,
+      actions: waysOut(without),
+    };
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return { kind: 'failed', what: `Internal error in Wishbone: ${what}`, where: '', advice: '', opens: false, actions: [] };
+}
+
+function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
+  const { summary, slowest, evalPairs, speedup } = plan;
+  const figure = (label: string, value: string, detail: string, tone: 'plain' | 'bad' = 'plain'): ForecastFigure => ({
+    label,
+    value,
+    detail,
+    tone,
+  });
+  return [
+    figure('Pairs', formatCount(summary.pairs), pairsDetail(summary, evalPairs)),
+    figure('Steps', formatCount(summary.steps), `in ${plural(summary.bins, 'bin')}, ${formatPercent(summary.fill)} full`),
+    figure(
+      'Tokens',
+      formatCount(summary.planTokens),
+      summary.sharing === 'none'
+        ? 'every response has its own prompt'
+        : `${formatCount(summary.naiveTokens)} without sharing: ${formatRatio(summary.tokenRatio)}`,
+    ),
+    figure(
+      'Predicted speedup',
+      formatRatio(speedup.packed),
+      `vs. naive pairing, ${formatRatio(speedup.unpacked)} vs. unpacked pairs; on ${/^NVIDIA/.test(speedup.device) ? 'an' : 'a'} ${speedup.device}`,
+    ),
+    figure(
+      'Slowest bin',
+      `${formatRatio(slowest.overMean)} the mean`,
+      `step ${formatCount(slowest.step)}, bin ${formatCount(slowest.bin)}: ${plural(slowest.tokens, 'token')}`,
+    ),
+    memoryFigure(memory, trusted),
+    time === undefined
+      ? figure('Time', 'not known yet', 'known after the first run or measurement on this machine')
+      : figure('Time', `about ${formatDuration(time.seconds)}`, time.source),
+  ];
+}
+
+function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {
+  const parts = [
+    ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} epochs`] : []),
+    ...(summary.leftOutRows > 0 ? [`${plural(summary.leftOutRows, 'unreadable row')} left out`] : []),
+    ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} too long, left out`] : []),
+    ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} truncated`] : []),
+    ...(summary.droppedByMargin > 0 ? [`${formatCount(summary.droppedByMargin)} below the minimum margin`] : []),
+    ...(evalPairs === undefined ? [] : [`${formatCount(evalPairs)} for evaluation`]),
+  ];
+  return parts.length === 0 ? 'the whole dataset' : parts.join(', ');
+}
+
+function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure {
+  const label = 'Peak memory';
+  if (memory === undefined) {
+    const detail = trusted ? 'asking the runner' : 'needs a trusted workspace';
+    return { label, value: trusted ? '…' : 'not known', detail, tone: 'plain' };
+  }
+  if (memory instanceof WishboneError) {
+    return { label, value: 'not known', detail: `${sentence(memory.what)}: ${memory.advice}`, tone: 'bad' };
+  }
+  const value = formatBytes(memory.bytes);
+  if (memory.fits === false) {
+    return { label, value, detail: `does not fit in ${formatBytes(memory.deviceBytes)}. ${memory.advice ?? ''}`, tone: 'bad' };
+  }
+  const where = memory.deviceBytes === undefined ? 'on the CPU' : `of ${formatBytes(memory.deviceBytes)} on the GPU`;
+  const parts = `weights ${formatBytes(memory.weights)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`;
+  return { label, value, detail: `${where}: ${parts}`, tone: 'plain' };
+}

@@ -1,0 +1,205 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { WishboneError } from '../../../core/errors.js';
+import type { PlanInfo, PlanSource } from '../../../core/inspect/index.js';
+import { sentence } from '../../../format.js';
+import type { PlanHeader, PlanHostMessage, PlanPanelMessage } from '../../../protocol/plan.js';
+import { progressText } from '../../plan-progress-text.js';
+import { openRow } from './open-row.js';
+import type { Aim, PlanPanelContext } from './plan-panels.js';
+import type { PlanUse } from './plan-sessions.js';
+import { watchPath } from './watch-path.js';
+
+/** How far a panel is with its plan. */
+type State =
+  | { readonly kind: 'opening'; readonly message: PlanHostMessage }
+  | { readonly kind: 'empty'; readonly message: PlanHostMessage }
+  | { readonly kind: 'open'; readonly use: PlanUse };
+
+/** A panel that shows a plan: opens it, says how that goes, and answers what the page asks. */
+export abstract class PlanPanel implements vscode.Disposable {
+  readonly #disposables: vscode.Disposable[] = [];
+  #abort = new AbortController();
+  #ready = false;
+  /** On what the plan was made of, while it is shown. */
+  #watches: vscode.Disposable[] = [];
+  #state: State = { kind: 'opening', message: { type: 'opening', text: 'Opening the plan', fraction: null } };
+
+  constructor(
+    readonly panel: vscode.WebviewPanel,
+    readonly context: PlanPanelContext,
+    readonly source: PlanSource | undefined,
+  ) {
+    this.#disposables.push(
+      panel.webview.onDidReceiveMessage((value: unknown) => {
+        this.receive(value).catch((error: unknown) => void this.context.problems.show(error));
+      }),
+      // A hidden page is thrown away and says `ready` when it comes back.
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) this.#ready = false;
+      }),
+    );
+    void this.#open();
+  }
+
+  /** Brings something else into view. */
+  abstract aim(aim: Aim): void;
+  /** The page is there and so is the plan: sends what it shows. */
+  protected abstract showPlan(use: PlanUse): Promise<void>;
+  /** Answers a message of the page. */
+  protected abstract receive(value: unknown): Promise<void>;
+
+  dispose(): void {
+    this.#ready = false;
+    this.#abort.abort();
+    this.#leave();
+    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+  }
+
+  protected get use(): PlanUse | undefined {
+    return this.#state.kind === 'open' ? this.#state.use : undefined;
+  }
+
+  protected get ready(): boolean {
+    return this.#ready;
+  }
+
+  protected send<M extends { readonly type: string }>(message: M): void {
+    if (this.#ready) void this.panel.webview.postMessage(message);
+  }
+
+  /** What both views may ask. */
+  protected async answer(message: PlanPanelMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        this.#ready = true;
+        return this.#sendState();
+      case 'cancel':
+        this.#abort.abort();
+        return;
+      case 'again':
+        return this.#open();
+      case 'choose':
+        return void (await vscode.commands.executeCommand(this.command));
+      case 'open-row':
+        if (this.use !== undefined) await openRow(this.use, message.row, this.panel.viewColumn);
+        return;
+    }
+  }
+
+  /** The command that asks for another plan. */
+  protected abstract readonly command: string;
+
+  async #open(): Promise<void> {
+    this.#abort.abort();
+    this.#leave();
+    const abort = new AbortController();
+    this.#abort = abort;
+    if (this.source === undefined) {
+      this.#become({
+        kind: 'empty',
+        message: empty('This panel no longer knows which plan it was showing.', 'Choose one.', false),
+      });
+      return;
+    }
+    this.#become({ kind: 'opening', message: { type: 'opening', text: 'Opening the plan', fraction: null } });
+    try {
+      const use = await this.context.sessions.use(this.source, {
+        signal: abort.signal,
+        onProgress: (now) => {
+          const fraction = now.total > 0 ? Math.min(1, now.done / now.total) : null;
+          this.#become({ kind: 'opening', message: { type: 'opening', text: progressText(now), fraction } });
+        },
+      });
+      if (abort.signal.aborted) {
+        use.dispose();
+        return;
+      }
+      this.#become({ kind: 'open', use });
+      this.#watch(use);
+    } catch (error) {
+      if (abort !== this.#abort) return;
+      this.#become({ kind: 'empty', message: abort.signal.aborted ? CANCELLED : this.#failure(error) });
+    }
+  }
+
+  #failure(error: unknown): PlanHostMessage {
+    if (error instanceof WishboneError) {
+      return empty(`${sentence(error.what)}: ${error.where}`, `${sentence(error.advice)}.`, true);
+    }
+    this.context.problems.log(error);
+    return empty('Internal error in Wishbone. See the Wishbone output channel.', '', true);
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    if (this.#ready) void this.#sendState().catch((error: unknown) => void this.context.problems.show(error));
+  }
+
+  async #sendState(): Promise<void> {
+    const state = this.#state;
+    if (state.kind !== 'open') {
+      this.send(state.message);
+      return;
+    }
+    this.send<PlanHostMessage>({ type: 'plan', plan: headerOf(this.source!, state.use.info) });
+    await this.showPlan(state.use);
+    await this.#lookAround();
+  }
+
+  /** Whether what the plan was made of is still as it was. */
+  async #lookAround(): Promise<void> {
+    const { use, source } = this;
+    if (use === undefined || source === undefined) return;
+    const send = (text: string, again: boolean): void => this.send<PlanHostMessage>({ type: 'notice', text, again });
+    if (source.kind === 'run' && !(await exists(source.folder))) {
+      send(`The run folder no longer exists: ${source.folder}. This view shows what was read before.`, false);
+      return;
+    }
+    const state = await use.inspector.ask('datasetState', null);
+    const name = path.basename(use.info.dataset);
+    if (state === 'same') send('', false);
+    else if (state === 'missing') send(`${name} no longer exists; its rows cannot be opened.`, false);
+    else if (source.kind === 'run') send(`${name} has changed since the run was planned; row numbers may not match.`, false);
+    else send(`${name} has changed since this plan was made.`, true);
+  }
+
+  #watch({ info }: PlanUse): void {
+    const look = (): void => void this.#lookAround().catch((error: unknown) => void this.context.problems.show(error));
+    const paths = [info.dataset, ...(this.source?.kind === 'run' ? [this.source.folder] : [])];
+    this.#watches = paths.map((watched) => watchPath(watched, look));
+  }
+
+  #leave(): void {
+    for (const watch of this.#watches.splice(0)) watch.dispose();
+    if (this.#state.kind === 'open') this.#state.use.dispose();
+  }
+}
+
+const CANCELLED = empty('Planning was cancelled.', '', true);
+
+function empty(reason: string, advice: string, again: boolean): PlanHostMessage {
+  return { type: 'empty', reason, advice, again };
+}
+
+function headerOf(source: PlanSource, info: PlanInfo): PlanHeader {
+  const { dataset, model, ...figures } = info;
+  return {
+    ...figures,
+    source: JSON.stringify(source),
+    kind: source.kind,
+    datasetName: path.basename(dataset),
+    datasetPath: dataset,
+    modelName: path.basename(model),
+  };
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

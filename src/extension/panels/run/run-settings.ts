@@ -1,0 +1,62 @@
+import path from 'node:path';
+
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig, unusedData } from '../../../core/run/index.js';
+import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../../../core/run/option-help.js';
+import { formatCount, formatOption, plural } from '../../../format.js';
+import type { SettingRow, SettingsGroup } from '../../../protocol/run.js';
+
+/** Everything that a run was told, in reading order, by the names that run configs and flags have for it. */
+export function settingsOf(folder: string, config: RunConfig): SettingsGroup[] {
+  const { plan, training, runner } = config;
+  return [
+    { title: 'Run', rows: runRows(folder, config) },
+    { title: 'Plan', rows: optionRows(plan, DEFAULT_PLAN, PLAN_HELP) },
+    { title: 'Training', rows: optionRows(training, DEFAULT_TRAINING, TRAINING_HELP) },
+    { title: 'Runner', rows: optionRows(runner, DEFAULT_RUNNER, RUNNER_HELP) },
+  ];
+}
+
+function runRows(folder: string, config: RunConfig): SettingRow[] {
+  const { id, created, dataset, eval_dataset: evaluation, model, made_with: madeWith } = config;
+  const row = (name: string, value: string): SettingRow => ({ name, value, help: '', changed: false });
+  const data = ({ names, path: file, format, pairs, sha256 }: RunConfig['dataset']): string =>
+    `${(names ?? [file]).join(', ')} (${plural(pairs, 'pair')}, ${format}, SHA-256 ${sha256.slice(0, 12)}…)`;
+  const git = madeWith?.git;
+  return [
+    row('id', id),
+    row('created', created.slice(0, 19).replace('T', ' ') + ' UTC'),
+    row('folder', folder),
+    row('dataset', data(dataset)),
+    ...(evaluation === undefined ? [] : [row('eval dataset', data(evaluation))]),
+    ...unusedData(dataset).map(({ what, text }) => row(what === 'rows' ? 'rows left out' : 'columns not read', text)),
+    row('model', model.path),
+    // Runs of older versions do not say.
+    ...(madeWith === undefined ? [] : [row('Wishbone', madeWith.wishbone)]),
+    ...(madeWith === undefined ? [] : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is not in a repository` : gitText(git))]),
+  ];
+}
+
+function gitText({ commit, dirty }: { readonly commit: string; readonly dirty: boolean }): string {
+  return `${commit.slice(0, 12)}, ${dirty ? 'with uncommitted changes' : 'no uncommitted changes'}`;
+}
+
+function optionRows<T extends object>(values: T, defaults: T, help: Readonly<Record<keyof T, string>>): SettingRow[] {
+  return Object.entries(values).map(([name, value]: [string, unknown]): SettingRow => {
+    const usual: unknown = defaults[name as keyof T];
+    return {
+      name,
+      value: valueText(value),
+      help: help[name as keyof T] ?? '',
+      changed: JSON.stringify(value) !== JSON.stringify(usual),
+    };
+  });
+}
+
+function valueText(value: unknown): string {
+  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) >= 10_000 ? formatCount(value) : formatOption(value);
+  if (typeof value === 'boolean') return formatOption(value);
+  if (typeof value === 'string') return value === '' ? 'none' : value;
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ');
+  if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return 'none';
+  return JSON.stringify(value) ?? 'none';
+}

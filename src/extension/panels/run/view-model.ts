@@ -1,0 +1,183 @@
+import path from 'node:path';
+
+import { type BestEvaluation, divergences, headline, repeatCommand, type RunConfig, type RunHistory, type StartEvent } from '../../../core/run/index.js';
+import { plural, sentence } from '../../../format.js';
+import {
+  type BestStatus,
+  EVAL_SERIES,
+  type EvalSeries,
+  type EvalSeriesName,
+  type RunEnd,
+  type RunHeader,
+  type RunStatus,
+  type RunWarning,
+  SERIES,
+  type SeriesName,
+  type SeriesUpdate,
+} from '../../../protocol/run.js';
+import type { LiveRun } from '../../runs/live-run.js';
+import type { PlanFacts } from './plan-facts.js';
+import { settingsOf } from './run-settings.js';
+
+/** Rows of an overview, about. */
+const OVERVIEW_ROWS = 1000;
+/** An overview is sent first when the whole has so many times its rows. */
+const LEAST_SPARED = 10;
+
+/** What the panel needs of a run: how the run store's words become the protocol's. */
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
+
+export function headerOf(
+  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
+  { tokenRatio, problem: planProblem }: PlanFacts,
+): RunHeader {
+  const { folder, config, tags, notes } = run;
+  const { command, without } = repeatCommand(config);
+  const { id, name, dataset, model, plan } = config;
+  return {
+    folder,
+    id,
+    name,
+    datasetName: path.basename(dataset.path),
+    datasetPath: dataset.path,
+    pairs: dataset.pairs,
+    leftOut: leftOutOf(dataset),
+    modelName: path.basename(model.path),
+    modelPath: model.path,
+    sharing: plan.sharing,
+    tokenRatio,
+    planProblem,
+    tags: [...tags],
+    notes,
+    settings: settingsOf(folder, config),
+    command,
+    commandWithout: without,
+  };
+}
+
+function leftOutOf({ left_out: files = [] }: RunConfig['dataset']): string {
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  return rows === 0 ? '' : `${plural(rows, 'row')} left out`;
+}
+
+/** What a run runs on: how many threads is of interest only where they compute. */
+function deviceText({ backend, device, threads }: StartEvent): string {
+  return backend === 'cpu' ? `${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : device;
+}
+
+/** @param mayAct whether the workspace is trusted */
+export function statusOf(run: Watched, mayAct: boolean): RunStatus {
+  const { state, history } = run;
+  const { start, pace } = history;
+  const figures = headline(history);
+  return {
+    state,
+    gone: run.gone,
+    phase: history.phase ?? null,
+    progress: history.progress ?? null,
+    step: history.step,
+    steps: history.totalSteps ?? null,
+    secondsLeft: pace?.secondsLeft ?? null,
+    pairsPerSecond: pace?.pairsPerSecond ?? null,
+    tokensPerSecond: pace?.tokensPerSecond ?? null,
+    speedOfLight: pace?.speedOfLight ?? null,
+    figures: figures === undefined ? null : { of: figures.of, step: figures.step, pairs: figures.pairs },
+    loss: figures?.loss ?? null,
+    margin: figures?.margin ?? null,
+    accuracy: figures?.accuracy ?? null,
+    best: bestOf(run, figures?.best),
+    device: start === undefined ? null : deviceText(start),
+    checkpoint: history.checkpoints.at(-1)?.step ?? null,
+    end: endOf(run),
+    warnings: warningsOf(run),
+    skippedLines: run.log.skipped + (run.log.unfinished && run.state === 'crashed' ? 1 : 0),
+    mayAct,
+  };
+}
+
+function bestOf({ best: model }: Watched, best: BestEvaluation | undefined): BestStatus | null {
+  if (best === undefined) return null;
+  const { step, loss = null, margin = null, accuracy = null } = best;
+  const isKnown = model?.step === step;
+  return { step, loss, margin, accuracy, exportPath: (isKnown ? model.folder : undefined) ?? null, kept: isKnown && model.kept };
+}
+
+/** Signs that a run goes wrong; none for one that was given up already for a reason of its own. */
+function warningsOf({ state, history }: Watched): RunWarning[] {
+  if (state === 'failed') return [];
+  return divergences(history).map(({ kind, what, advice }) => ({
+    kind,
+    what: `${sentence(what)}.`,
+    advice: `${sentence(advice)}.`,
+  }));
+}
+
+function endOf(run: Watched): RunEnd | null {
+  const { state, history, crash } = run;
+  if (state === 'crashed')
+    return {
+      kind: 'crashed',
+      exit: crash?.exit ?? 'it ended without an error message',
+      advice: crash?.advice ?? [],
+      log: crash?.log ?? [],
+    };
+  const { terminal } = history;
+  // A run that was resumed keeps its old end until the new start is written.
+  if (terminal === undefined || terminal.type !== state) return null;
+  switch (terminal.type) {
+    case 'finished':
+      return { kind: 'finished', seconds: terminal.seconds, exportPath: exportFolder(run) ?? null };
+    case 'stopped':
+      return { kind: 'stopped', step: terminal.step };
+    case 'failed':
+      return { kind: 'failed', what: terminal.what, where: terminal.where, advice: terminal.advice, sameCause: run.sameCause };
+  }
+}
+
+/** Where the trained model is, or undefined when there is none. Never outside the run's folder. */
+export function exportFolder({ folder, history }: Pick<Watched, 'folder' | 'history'>): string | undefined {
+  if (history.exportPath === undefined) return undefined;
+  const absolute = path.resolve(folder, history.exportPath);
+  return absolute.startsWith(folder + path.sep) ? absolute : undefined;
+}
+
+/** The rows from one on, as the panel takes them. */
+export function seriesFrom(history: RunHistory, from: number): SeriesUpdate {
+  return { from, ...rowsOf(history, (column) => column.slice(from)) };
+}
+
+/**
+ * Rows of a long run, evenly spread with the first and the last among them: few enough to be on the screen while the whole
+ * is on its way, for which a window in a browser takes a second. Undefined for a run that is short.
+ */
+export function overviewOf(history: RunHistory): SeriesUpdate | undefined {
+  const every = Math.floor(history.steps.length / OVERVIEW_ROWS);
+  if (every < LEAST_SPARED) return undefined;
+  const last = history.steps.length - 1;
+  const isPicked = (row: number): boolean => row === 0 || (last - row) % every === 0;
+  return { from: 0, overview: true, ...rowsOf(history, (column) => column.filter((_, row) => isPicked(row))) };
+}
+
+function rowsOf(
+  { steps, columns }: RunHistory,
+  pick: (column: readonly number[]) => readonly number[],
+): Pick<SeriesUpdate, 'step' | 'columns'> {
+  return {
+    step: Float64Array.from(pick(steps)),
+    columns: Object.fromEntries(SERIES.map((name) => [name, Float32Array.from(pick(columns[name]))])) as Record<
+      SeriesName,
+      Float32Array
+    >,
+  };
+}
+
+/** All evaluations, as the panel takes them. */
+export function evalsOf({ evals, best }: Pick<RunHistory, 'evals' | 'best'>): EvalSeries {
+  return {
+    step: Float64Array.from(evals, ({ step }) => step),
+    columns: Object.fromEntries(
+      EVAL_SERIES.map((name) => [name, Float32Array.from(evals, (row) => row[name])]),
+    ) as Record<EvalSeriesName, Float32Array>,
+    best: best?.step ?? null,
+  };
+}

@@ -1,0 +1,24 @@
+import type * as vscode from 'vscode';
+
+import { readTried, type Tried } from '../../../protocol/try.js';
+
+/** More prompts of a run are not kept. */
+const MOST = 30;
+
+const key = (folder: string): string => `tried:${folder}`;
+
+/** The prompts that were tried on each run of a workspace, newest first. */
+export class KeptTries {
+  constructor(readonly memento: vscode.Memento) {}
+
+  of(folder: string): Tried[] {
+    // What was under way when the window went is not any more.
+    return readTried(this.memento.get<unknown>(key(folder))).map((tried) =>
+      tried.state === 'policy' || tried.state === 'reference' ? { ...tried, state: 'cancelled' } : tried,
+    );
+  }
+
+  async keep(folder: string, tried: readonly Tried[]): Promise<void> {
+    await this.memento.update(key(folder), tried.length === 0 ? undefined : tried.slice(0, MOST));
+  }
+}
