@@ -1,10 +1,11 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { inspectModel } from '../core/model/index.js';
-import { prepareRun, type PlanSummary } from '../core/prepare.js';
+import type { PlanSummary } from '../core/prepare.js';
 import { checkOptions } from '../core/run/conflicts.js';
 import { followEvents, readEvents } from '../core/run/event-reader.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
@@ -14,6 +15,7 @@ import { learningRateWarning, rateReason, withSuitedRate } from '../core/run/lea
 import { PRESETS } from '../core/run/presets.js';
 import { locateRunner, startRunner, stopRunner } from '../core/run/runner.js';
 import { runState } from '../core/run/state.js';
+import { runTask } from '../core/tasks.js';
 import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
@@ -95,8 +97,9 @@ async function prepare(
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const prepared = await cancellable((signal) =>
-    prepareRun(
-      { ...input, runsFolder: runs ?? RUNS_FOLDER },
+    runTask(
+      'prepare',
+      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());

@@ -1,10 +1,15 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { isMainThread } from 'node:worker_threads';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
+import { type Breach, type Limits, watchLimits } from './limits.js';
+import { threadChannel } from './thread.js';
 
 export interface ProcessOptions {
   /** Most memory of its JavaScript heap, in MiB; V8 ends a process that wants more. Buffers are not counted. */
   readonly heap?: number | undefined;
+  /** What it may take before it is ended. */
+  readonly limits?: Limits | undefined;
   /** More options of Node.js itself. */
   readonly execArgv?: readonly string[] | undefined;
 }
@@ -17,15 +22,20 @@ export class ProcessEnded extends Error {
     readonly signal: NodeJS.Signals | null,
     /** The end of what it wrote to its standard error. */
     readonly stderr: string,
+    /** The limit that it has passed, and was ended for. */
+    readonly breach: Breach | undefined = undefined,
   ) {
     super(`the process ended early with ${signal ?? `code ${code}`}`);
   }
 
   /** V8 says so before it ends a process. */
   get isOutOfMemory(): boolean {
-    return /out of memory|allocation failed|invalid size/i.test(this.stderr);
+    return this.breach === 'memory' || /out of memory|allocation failed|invalid size/i.test(this.stderr);
   }
 }
+
+/** Asks for a sign of life, and is one. */
+const LIFE = 'life';
 
 /** Most characters of a process's standard error that are kept. */
 const mostStderr = 4096;
@@ -35,7 +45,7 @@ const mostStderr = 4096;
  *
  * @param file a bundle that calls `serve(processChannel(), …)`
  */
-export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
+export function startProcess(file: string, { heap, limits, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
   const child = fork(file, {
     // Typed arrays, maps and bigints arrive as they were.
     serialization: 'advanced',
@@ -48,17 +58,28 @@ export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptio
   let told = '';
   stderr.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
   const gone = once(child, 'close').catch(() => undefined);
+  let breach: Breach | undefined;
+  const watch =
+    limits === undefined || child.pid === undefined
+      ? undefined
+      : watchLimits(child.pid, limits, () => void (child.connected && child.send(LIFE, () => undefined)), (passed) => {
+          breach = passed;
+          child.kill('SIGKILL');
+        });
+  child.once('exit', () => watch?.stop());
   return {
     // What is sent while it ends is answered by its end.
     send: (message) => void (child.connected && child.send(message as object, () => undefined)),
     listen: (listener) => {
       const { onMessage, onEnd } = endingOnce(listener);
-      child.on('message', onMessage);
+      child.on('message', (message) => (message === LIFE ? watch?.answered() : onMessage(message)));
       child.on('error', onEnd);
       // Unlike `exit`, it comes after the last of what was sent and written.
-      child.on('close', (code, signal) => onEnd(new ProcessEnded(code, signal, told)));
+      child.on('close', (code, signal) => onEnd(new ProcessEnded(code, signal, told, breach)));
     },
     kill: async () => {
+      // Whoever waits for its end is not to end before.
+      for (const each of [child, child.channel, stderr]) each?.ref();
       child.kill('SIGKILL');
       await gone;
     },
@@ -75,7 +96,9 @@ export function processChannel(): Channel {
   return {
     send: (message) => void (process.connected && process.send?.(message)),
     listen: ({ onMessage, onEnd }) => {
-      process.on('message', onMessage);
+      process.on('message', (message) => (message === LIFE ? void (process.connected && process.send?.(LIFE)) : onMessage(message)));
+      // Ctrl-C goes to all processes of a terminal; whoever started this one cancels what is to end.
+      process.on('SIGINT', () => undefined);
       process.on('disconnect', () => {
         onEnd(new Error('the connection was closed'));
         if (!isClosed) process.exit();
@@ -86,4 +109,9 @@ export function processChannel(): Channel {
       process.disconnect();
     },
   };
+}
+
+/** The own end of a file that may be started as either. */
+export function ownChannel(): Channel {
+  return isMainThread ? processChannel() : threadChannel();
 }

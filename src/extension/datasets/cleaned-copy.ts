@@ -14,7 +14,8 @@ import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  return runTask('check', file, work);
+  // No other files: a copy is made of what is wrong in this one.
+  return runTask('check', { source: { path: file }, options: { maxLength: Infinity, evalFiles: [] } }, work);
 }
 
 interface Kind extends vscode.QuickPickItem {

@@ -7,7 +7,7 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks.js';
-import { datasetForm, mayBeDataset } from '../paths/candidates.js';
+import { lookAtDataset, mayBeDataset } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
@@ -19,7 +19,8 @@ const REST_MILLISECONDS = 500;
 export interface DatasetNode {
   readonly kind: 'dataset';
   readonly file: string;
-  form: DatasetForm;
+  /** Undefined of a file that cannot be read. */
+  form: DatasetForm | undefined;
   /** Size and time of the file that `summary` is of. */
   version: string;
   summary: DatasetSummary | WishboneError | undefined;
@@ -75,7 +76,7 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
     this.#search = search;
     const before = new Map(this.#nodes);
     const found = new Set<string>();
-    for await (const { file, form } of findDatasets(search.signal)) {
+    for await (const { file, form, problem } of findDatasets(search.signal)) {
       found.add(file);
       const version = await versionOf(file);
       const known = before.get(file);
@@ -84,7 +85,10 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
       node.form = form;
       node.version = version;
       this.#nodes.set(file, node);
-      if (node.summary === undefined) this.#summarise(node, search.signal);
+      if (problem !== undefined) {
+        node.summary = problem;
+        this.#changed.fire(undefined);
+      } else if (node.summary === undefined) this.#summarise(node, search.signal);
     }
     if (search.signal.aborted) return;
     for (const file of before.keys()) if (!found.has(file)) this.#nodes.delete(file);
@@ -130,7 +134,9 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
 
   /** Most JSON files that change are no preference files: then nothing is searched. */
   async #lookAgain(file: string): Promise<void> {
-    if (this.#nodes.has(file) || (await datasetForm(file)) !== undefined) await this.refresh();
+    if (this.#nodes.has(file)) return this.refresh();
+    const { form, problem } = await lookAtDataset(file);
+    if (form !== undefined || problem !== undefined) await this.refresh();
   }
 }
 
@@ -154,7 +160,7 @@ function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
           bad ? 'warning' : 'database',
           bad ? new vscode.ThemeColor('list.warningForeground') : undefined,
         );
-  item.tooltip = `${file}\n${formDescriptions[form]}`;
+  item.tooltip = form === undefined ? file : `${file}\n${formDescriptions[form]}`;
   item.accessibilityInformation = { label: `${path.basename(file)}, ${datasetDescription(summary)}` };
   item.contextValue = 'dataset';
   item.command = { command: 'vscode.open', title: 'Open', arguments: [vscode.Uri.file(file)] };
