@@ -55,9 +55,9 @@ export function cannotWrite(file: string, error: unknown): unknown {
       return failure('no permission to write here', 'choose a folder you may write to');
     case 'ENOENT':
     case 'ENOTDIR':
-      return failure('the folder does not exist', 'make the folder first, or choose another');
+      return failure('the folder does not exist', 'create the folder first, or choose another');
     case 'EISDIR':
-      return failure('there is a folder of this name', 'choose another file name');
+      return failure('a folder with this name already exists', 'choose another file name');
     default:
       return code === undefined
         ? error

@@ -22,7 +22,7 @@ export async function checkInputs({ model, training }: RunInputs): Promise<void>
     const [ours, theirs] = [config.vocabSize, reference.config.vocabSize];
     if (Math.abs(ours - theirs) > 0.05 * Math.max(ours, theirs)) {
       throw new WishboneError(
-        `the reference model has ${theirs} tokens, the trained one ${ours}: they cannot read the same text`,
+        `the reference model has ${theirs} tokens, the trained one ${ours}: they do not use the same tokens`,
         reference.config.file,
         'use a reference model with the same tokenizer',
       );

@@ -45,6 +45,7 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
     if (change.previous === undefined || !isActive(change.previous) || isActive(run.state) || run.gone) return;
     // Whoever starts a run tells of a start that fails.
     if (actions.starting.has(run.folder)) return;
+    if (run.state === 'stopped' && actions.stoppingForBest.has(run.folder)) return;
     const isGood = run.state === 'finished' || run.state === 'stopped';
     if (isGood && !setting('notifications.runEnds', true)) return;
     ended.push(run);

@@ -81,7 +81,7 @@ test('what cannot be exported is said with what to do', async (t) => {
   const plain = await train(data!, ...base, '--epochs', '1', '--runs', join(folder, 'plain'));
   const none = await wishbone('export', plain);
   assert.equal(none.code, 3);
-  assert.match(none.stderr, /no evaluation to be the best by[\s\S]*eval_steps/);
+  assert.match(none.stderr, /no evaluation, so no model is the best[\s\S]*eval_steps/);
   const gone = await wishbone('export', plain, '--step', '1');
   assert.equal(gone.code, 3);
   assert.match(gone.stderr, /no checkpoint of step 1[\s\S]*checkpoints\/step-000001\/model\.safetensors/);

@@ -63,7 +63,7 @@ test('what is wrong in a run config stands in the Problems view, with what was m
   });
   const text = problems.join('\n');
   assert.match(text, /Unknown field "training\.learning_rte": did you mean "training\.learning_rate"\?/);
-  assert.match(text, /Unknown field "sharing": it belongs into "plan"/);
+  assert.match(text, /Unknown field "sharing": it belongs in "plan"/);
   await editor.goTo(12, 8);
   assert.deepEqual((await editor.fixes()).filter((title) => title.startsWith('Change to')), ['Change to "learning_rate"']);
   await editor.chooseFix('Change to "learning_rate"');

@@ -28,7 +28,7 @@ CountingBackend::CountingBackend(std::string counted) : counted_(std::move(count
 }
 
 Buffer CountingBackend::allocate(std::size_t asked) {
-    // The rounding of cuda/memory.cpp.
+    // The rounding of cuda/runtime/device_memory.cpp.
     const std::size_t unit = !cuda_ ? 1 : asked <= 64 * kib ? 512 : asked <= 4 * mib ? 64 * kib : 2 * mib;
     const std::size_t bytes = (asked + unit - 1) / unit * unit;
     use_->now += bytes;

@@ -8,14 +8,14 @@
 #include "io/atomic_file.h"
 #include "io/event_lines.h"
 #include "io/json.h"
-#include "io/model_config.h"
-#include "io/model_export.h"
 #include "model/lora.h"
 #include "model/parameters.h"
+#include "pretrained/model_config.h"
+#include "pretrained/model_export.h"
 #include "report/model_card.h"
 #include "report/trainer_state.h"
-#include "train/checkpoint.h"
-#include "train/run_export.h"
+#include "run/checkpoint/checkpoint.h"
+#include "run/export.h"
 
 namespace wishbone {
 

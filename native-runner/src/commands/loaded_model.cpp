@@ -1,8 +1,8 @@
 #include "commands/loaded_model.h"
 
-#include "io/adapter.h"
-#include "io/model_config.h"
-#include "io/model_weights.h"
+#include "pretrained/adapter.h"
+#include "pretrained/model_config.h"
+#include "pretrained/model_weights.h"
 
 namespace wishbone {
 

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "backend/backend_choice.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 #include "train/trainer.h"
 
 namespace wishbone {

@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/commands.h"
-#include "io/model_config.h"
-#include "io/run_config.h"
-#include "train/memory_plan.h"
+#include "pretrained/model_config.h"
+#include "run/config/run_config.h"
+#include "run/memory_plan.h"
 #include "train/trainer.h"
 
 namespace wishbone {

@@ -7,7 +7,7 @@
 #include "commands/loaded_model.h"
 #include "core/error.h"
 #include "io/json.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 
 namespace wishbone {
 

@@ -8,7 +8,7 @@
 #include "commands/commands.h"
 #include "commands/loaded_model.h"
 #include "core/error.h"
-#include "train/schedule.h"
+#include "train/optimizer/schedule.h"
 #include "train/trainer.h"
 
 namespace wishbone {

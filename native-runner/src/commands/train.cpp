@@ -1,5 +1,5 @@
 #include "commands/commands.h"
-#include "train/training_run.h"
+#include "run/run.h"
 
 namespace wishbone {
 

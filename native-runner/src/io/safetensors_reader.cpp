@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "core/file_descriptor.h"
-#include "io/half.h"
+#include "core/half.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 

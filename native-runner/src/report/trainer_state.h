@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "train/best_model.h"
-#include "train/training_options.h"
+#include "run/checkpoint/best_model.h"
+#include "train/options/training_options.h"
 
 namespace wishbone {
 

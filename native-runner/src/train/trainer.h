@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "io/plan.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
+#include "plan/plan.h"
 #include "train/loss/preference_loss.h"
 #include "train/loss/sequence_logps.h"
-#include "train/optimizer_groups.h"
-#include "train/plan_reference.h"
-#include "train/reference_model.h"
-#include "train/training_options.h"
+#include "train/optimizer/groups.h"
+#include "train/options/training_options.h"
+#include "train/reference/plan_reference.h"
+#include "train/reference/reference_model.h"
 
 namespace wishbone {
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "benchmark/timed_backend.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 
 using namespace wishbone;
 

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/cuda/attention.h"
-#include "backend/cuda/check.h"
+#include "backend/cuda/attention/attention.h"
+#include "backend/cuda/runtime/check.h"
 
 namespace {
 

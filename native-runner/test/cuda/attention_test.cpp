@@ -1,4 +1,4 @@
-#include "backend/cuda/attention.h"
+#include "backend/cuda/attention/attention.h"
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
@@ -11,8 +11,8 @@
 #include <string>
 
 #include "backend/attention_window.h"
-#include "backend/cuda/attention_tiles.h"
-#include "backend/cuda/check.h"
+#include "backend/cuda/attention/mma/tiles.h"
+#include "backend/cuda/runtime/check.h"
 #include "core/error.h"
 #include "cuda/gpu.h"
 #include "reference/differences.h"

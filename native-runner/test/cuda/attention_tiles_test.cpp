@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <random>
 
-#include "backend/cuda/attention_tiles.h"
-#include "backend/cuda/sm90_attention_backward_tiles.h"
-#include "backend/cuda/sm90_attention_tiles.h"
+#include "backend/cuda/attention/mma/tiles.h"
+#include "backend/cuda/attention/sm90/backward/tiles.h"
+#include "backend/cuda/attention/sm90/forward/tiles.h"
 #include "core/error.h"
 #include "reference/random_bin.h"
 

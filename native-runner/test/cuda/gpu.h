@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "io/half.h"
+#include "core/half.h"
 
 namespace wishbone {
 

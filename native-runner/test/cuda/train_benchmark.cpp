@@ -24,12 +24,12 @@
 
 #include "backend/backend_choice.h"
 #include "core/error.h"
+#include "core/half.h"
 #include "cuda/phase_backend.h"
-#include "io/half.h"
 #include "io/json.h"
+#include "run/memory_plan.h"
 #include "support/plan_columns.h"
 #include "support/temporary_folder.h"
-#include "train/memory_plan.h"
 #include "train/trainer.h"
 
 using namespace wishbone;

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "cuda/gpu.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 #include "reference/differences.h"
 #include "reference/featured_models.h"
 #include "reference/poisoning_backend.h"

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/sha256.h"
-#include "io/run_config.h"
+#include "run/config/run_config.h"
 #include "support/files.h"
 #include "support/run_folder.h"
 #include "support/temporary_folder.h"

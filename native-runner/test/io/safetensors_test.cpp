@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/half.h"
 #include "io/atomic_file.h"
-#include "io/half.h"
 #include "support/files.h"
 #include "support/temporary_folder.h"
 

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "core/error.h"
-#include "model/generate.h"
+#include "model/generation/generate.h"
 #include "reference/differences.h"
 #include "reference/featured_models.h"
 #include "reference/poisoning_backend.h"

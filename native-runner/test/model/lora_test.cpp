@@ -4,7 +4,7 @@
 #include <random>
 
 #include "core/error.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 #include "reference/differences.h"
 #include "reference/featured_models.h"
 #include "reference/poisoning_backend.h"

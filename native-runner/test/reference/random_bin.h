@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "io/plan.h"
+#include "plan/plan.h"
 
 namespace wishbone::reference {
 

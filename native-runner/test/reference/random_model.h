@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 #include "reference/transformer_reference.h"
 
 namespace wishbone::reference {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "io/model_weights.h"
-#include "io/plan.h"
+#include "plan/plan.h"
+#include "pretrained/model_weights.h"
 #include "support/plan_columns.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"

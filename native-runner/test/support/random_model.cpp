@@ -6,7 +6,7 @@
 #include <random>
 #include <string>
 
-#include "io/half.h"
+#include "core/half.h"
 #include "model/parameters.h"
 #include "support/files.h"
 

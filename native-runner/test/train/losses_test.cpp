@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "io/training_config.h"
+#include "run/config/training_config.h"
+#include "run/metric_fields.h"
 #include "support/files.h"
 #include "support/run_folder.h"
 #include "train/loss/preference_loss.h"
 #include "train/loss/sequence_logps.h"
-#include "train/run_metrics.h"
 
 using namespace wishbone;
 using namespace wishbone::test;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "core/error.h"
-#include "train/schedule.h"
+#include "train/optimizer/schedule.h"
 
 using namespace wishbone;
 

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "core/error.h"
+#include "run/checkpoint/checkpoint.h"
 #include "support/loaded_run.h"
-#include "train/checkpoint.h"
-#include "train/schedule.h"
+#include "train/optimizer/schedule.h"
 
 using namespace wishbone;
 using namespace wishbone::test;

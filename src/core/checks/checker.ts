@@ -109,7 +109,7 @@ export function reportOn({ text, slices, texts, checks }: CheckedRows, around: S
     ofFile.push({
       check: 'malformed-row',
       what: `not JSON: ${slices.fault.what}`,
-      advice: 'correct it; nothing after it can be read',
+      advice: 'fix it; nothing after it can be read',
       range: lines.range(slices.fault.span),
       row: undefined,
     });
@@ -149,8 +149,8 @@ export function invalidUtf8(text: string): RowProblem {
   const at = Math.max(0, text.indexOf('\ufffd'));
   return {
     check: 'invalid-utf8',
-    what: 'the bytes of this row in the file are no UTF-8',
-    advice: 'convert the file to UTF-8 from the encoding it has; saving it here keeps U+FFFD for what could not be read',
+    what: 'the bytes of this row in the file are not UTF-8',
+    advice: 'convert the file to UTF-8 from its current encoding; saving it here keeps U+FFFD for what could not be read',
     span: { start: at, end: Math.min(at + 1, text.length) },
   };
 }

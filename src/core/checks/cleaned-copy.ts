@@ -109,7 +109,7 @@ async function* documentParts(file: string, gone: ReadonlySet<number>, total: To
   const text = Buffer.concat(chunks).toString('utf8');
   const { rows, fault } = sliceRows(text, true);
   if (fault !== undefined) {
-    throw new WishboneError(`not JSON: ${fault.what}`, file, 'correct it; nothing after it can be read');
+    throw new WishboneError(`not JSON: ${fault.what}`, file, 'fix it; nothing after it can be read');
   }
   total.rows = rows.length;
   const numbers = [...gone].sort((a, b) => a - b);

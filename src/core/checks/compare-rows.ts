@@ -111,8 +111,8 @@ export class RowComparer {
   private duplicate(text: string, earlier: number): ComparedProblem {
     return {
       check: 'duplicate',
-      what: `the same pair as in line ${this.lineOf(earlier) + 1}`,
-      advice: 'remove the row, unless the pair is to count twice',
+      what: `the same pair as line ${this.lineOf(earlier) + 1}`,
+      advice: 'remove the row, unless the pair should count twice',
       span: { start: 0, end: text.length },
       earlier,
     };
@@ -122,7 +122,7 @@ export class RowComparer {
     return {
       check: 'contradiction',
       what: `line ${this.lineOf(earlier) + 1} prefers these two responses the other way round`,
-      advice: 'decide for one of them and remove the other row',
+      advice: 'keep one of the rows and remove the other',
       span: valueSpan(text, chosenPath),
       earlier,
     };
@@ -136,7 +136,7 @@ export class RowComparer {
       return [
         {
           check: 'prompt-leakage',
-          what: `the prompt is in line ${line + 1} of ${name} too, which is ${role === 'eval' ? 'for evaluation' : 'trained on'}`,
+          what: `the prompt is also in line ${line + 1} of ${name}, which is ${role === 'eval' ? 'for evaluation' : 'for training'}`,
           advice: 'keep each prompt on one side; remove the row here or there',
           span: valueSpan(text, promptPath),
           other: { file, line },
@@ -158,13 +158,13 @@ function valueSpan(text: string, path: string): Span {
 function otherForm(check: RowCheck, form: DatasetForm, first: { form: DatasetForm; line: number }): ComparedProblem {
   // A row that only lost its prompt is better told so than that its form is another.
   if (first.form === 'trl-explicit' && form === 'trl-implicit') {
-    const advice = 'add it, as the other rows have it';
+    const advice = 'add it; the other rows have it';
     return { check: 'missing-field', what: 'missing field "prompt"', advice, span: check.opening };
   }
   return {
     check: 'mixed-forms',
     what: `this row is ${formDescriptions[form]}, but line ${first.line + 1} is ${formDescriptions[first.form]}`,
-    advice: 'keep one form in a file; split the file in two',
+    advice: 'use one form per file; split the file in two',
     span: check.opening,
   };
 }
@@ -178,7 +178,7 @@ function otherKind(
   return {
     check: 'mixed-forms',
     what: `this row is ${name(kind)}, but line ${first.line + 1} is ${name(first.kind)}`,
-    advice: 'keep one form in a file; split the file in two',
+    advice: 'use one form per file; split the file in two',
     span: check.opening,
   };
 }

@@ -202,7 +202,7 @@ export function rowsOf({ problems }: Pick<DatasetCheck, 'problems'>): RowsByChec
 
 function tooLarge(file: string): WishboneError {
   return new WishboneError(
-    `the file holds more than ${MOST_BYTES / 1e6} MB of rows, too many to be checked at once`,
+    `the file holds more than ${MOST_BYTES / 1e6} MB of rows, too much to check at once`,
     file,
     'check a part of it, or write it as JSON lines (.jsonl), which are checked as a stream',
     ExitCode.badInput,

@@ -52,7 +52,7 @@ export class LeftOutColumns {
     const told = warnings.flatMap((warning) => this.warning(warning));
     const place = this.places.get(`unread ${unread[0]?.name ?? ''}`);
     if (place === undefined) return told;
-    const advice = 'nothing needs to be done where that is meant; --columns names a column for a field of the form';
+    const advice = 'if that is intended, there is nothing to do; otherwise --columns assigns a column to a field of the form';
     return [...told, { check: 'unread-columns', what: unreadSentence(unread), advice, ...place }];
   }
 

@@ -25,10 +25,10 @@ function compareTwo(
   const sides = [chosen, rejected].map(({ texts }) => texts.map(contentOf)) as [string[][], string[][]];
   if (!sameParts(...sides, sameWithoutSpace)) return undefined;
   if (sameParts(...sides, (a, b) => a === b)) {
-    const advice = 'there is nothing to prefer; correct one of them, or remove the row';
+    const advice = 'there is nothing to prefer; fix one of them, or remove the row';
     return { check: 'equal-responses', what: `${one} and ${other} are equal`, advice };
   }
-  const advice = 'the model would learn to lay text out, not to answer; correct one of them, or remove the row';
+  const advice = 'the model would learn layout, not answers; fix one of them, or remove the row';
   return { check: 'white-space-difference', what: `${one} and ${other} differ only in white space`, advice };
 }
 
@@ -106,8 +106,8 @@ function checkTexts({ texts }: Part, locator: FieldLocator): RowProblem[] {
 function suspicionWords(check: 'template-token' | 'mojibake', found: string, more: string) {
   if (check === 'template-token') {
     return {
-      what: `${JSON.stringify(found)} looks like a token of a chat template${more}`,
-      advice: 'remove it: the chat template of the model adds its own',
+      what: `${JSON.stringify(found)} looks like a chat template token${more}`,
+      advice: 'remove it; the chat template of the model adds its own',
     };
   }
   return {
@@ -137,5 +137,5 @@ function outerWhiteSpace(
   if (first === undefined) return [];
   const where = trim.length === 2 ? 'begins and ends' : leading > 0 ? 'begins' : 'ends';
   const what = `the response ${where} with white space`;
-  return [{ check: 'outer-white-space', what, advice: 'trim it, unless the model is to write it', span: first, trim }];
+  return [{ check: 'outer-white-space', what, advice: 'trim it, unless the model should write it', span: first, trim }];
 }

@@ -64,7 +64,7 @@ export class ProblemList {
     return {
       check: 'more-problems',
       what: `${left.toLocaleString('en-US')} more problems are not listed`,
-      advice: 'put the listed ones right first; the summary counts all',
+      advice: 'fix the listed ones first; the summary counts all of them',
       range: { start, end: { line: 0, character: 1 } },
       row: undefined,
     };

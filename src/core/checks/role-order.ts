@@ -41,7 +41,7 @@ function firstFault(messages: readonly PlacedMessage[], before: PlacedMessage | 
   let previous = before;
   for (const message of messages) {
     const what = misplaced(speakerOf(message), previous === undefined ? 'start' : speakerOf(previous));
-    if (what !== undefined) return { message, what, advice: 'put the messages into the order they were said in' };
+    if (what !== undefined) return { message, what, advice: 'put the messages in the order they were said' };
     previous = message;
   }
   return undefined;
@@ -59,7 +59,7 @@ function misplaced(speaker: Speaker | undefined, previous: Speaker | 'start' | u
       if (previous === 'start' || previous === 'system') return 'the assistant speaks before the user';
       return previous === 'assistant' ? 'two assistant messages in a row' : undefined;
     case 'tool':
-      return previous === 'assistant' || previous === 'tool' ? undefined : 'a tool result without a call before it';
+      return previous === 'assistant' || previous === 'tool' ? undefined : 'a tool result without a tool call before it';
   }
 }
 
@@ -71,11 +71,11 @@ function promptEnd(prompt: readonly PlacedMessage[]): RoleFault | undefined {
     return {
       message: last,
       what: 'the prompt ends with the assistant',
-      advice: 'end it with the user message that is answered',
+      advice: 'end it with the user message to be answered',
     };
   }
   if (speaker === 'system') {
-    return { message: last, what: 'the prompt has no user message', advice: 'add the user message that is answered' };
+    return { message: last, what: 'the prompt has no user message', advice: 'add the user message to be answered' };
   }
   return undefined;
 }
@@ -90,7 +90,7 @@ function responseEnds(response: readonly PlacedMessage[]): RoleFault | undefined
       return {
         message,
         what: `a response ${where} with the ${speaker}`,
-        advice: 'a response is what the assistant says; move other messages to the prompt or remove them',
+        advice: 'a response is what the assistant says; move other messages to the prompt, or remove them',
       };
     }
   }

@@ -135,7 +135,7 @@ const noCommonPrefix: Found = {
   check: 'no-common-prefix',
   side: 'rejected',
   what: 'chosen and rejected differ in their first token, so they share no prompt',
-  advice: 'give the prompt a field of its own, or begin both texts with it',
+  advice: 'put the prompt in a separate field, or begin both texts with it',
 };
 
 function boundaryMerge(count: number, kind: 'text' | 'messages'): Found {
@@ -146,8 +146,8 @@ function boundaryMerge(count: number, kind: 'text' | 'messages'): Found {
     what: `the last ${tokens} when a response follows, and ${count === 1 ? 'is' : 'are'} scored with it`,
     advice:
       kind === 'text'
-        ? 'end the prompt where a word ends; a space belongs to the response'
-        : 'the chat template writes the end of the prompt otherwise before a response; see its generation prompt',
+        ? 'end the prompt at the end of a word; the space belongs to the response'
+        : 'the chat template writes the end of the prompt differently before a response; see its generation prompt',
   };
 }
 
@@ -155,7 +155,7 @@ function skippedPair(promptLength: number, maxLength: number): Found {
   return {
     check: 'skipped-pair',
     side: 'prompt',
-    what: `the prompt has ${promptLength} tokens, so max_length ${maxLength} leaves no token of a response: the pair is skipped`,
+    what: `the prompt has ${promptLength} tokens, so max_length ${maxLength} leaves no room for a response: the pair is skipped`,
     advice: 'shorten the prompt, or raise max_length',
   };
 }

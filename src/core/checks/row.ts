@@ -60,7 +60,7 @@ export function checkRow(text: string): RowCheck {
   }
   const form = detectForm(value);
   if (form === undefined) {
-    const what = 'the fields of this row are those of no known form of preference pair';
+    const what = 'the fields of this row match no known form of preference pair';
     const advice = `use one of: ${Object.values(formDescriptions).join('; ')}`;
     return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: opening }] };
   }
@@ -69,7 +69,7 @@ export function checkRow(text: string): RowCheck {
 
 function malformed(text: string): RowProblem {
   const fault = findJsonFault(text);
-  const advice = 'correct the line; every row must be one JSON object';
+  const advice = 'fix the line; every row must be one JSON object';
   if (typeof fault === 'number') {
     let start = fault;
     while (isJsonSpace(text.charCodeAt(start))) start++;

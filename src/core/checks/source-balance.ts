@@ -48,7 +48,7 @@ export class SourceBalance {
     const list = biased
       .slice(0, mostNamed)
       .map(({ name, pairs, chosenLonger }) => `${quoted(name)} ${percent(chosenLonger)} of ${pairs}`);
-    const what = `length bias by source: how often the chosen response is the longer one: ${joined(list, biased.length)}`;
+    const what = `length bias by source (how often the chosen response is longer): ${joined(list, biased.length)}`;
     return [{ check: 'source-balance', what, advice: 'balance the pairs of these sources, or leave them out' }];
   }
 
@@ -57,7 +57,7 @@ export class SourceBalance {
     const total = this.counts.reduce((sum, { pairs }) => sum + pairs, 0);
     if (first === undefined || total < leastPairs || first.pairs / total < largestShare) return [];
     const what = `${percent(first.pairs / total)} of the pairs come from the source ${quoted(first.name)}`;
-    const advice = 'the model will see little of the others; add pairs of theirs, or take fewer of it';
+    const advice = 'the model will see little of the others; add pairs from them, or use fewer from this one';
     return [{ check: 'source-balance', what, advice }];
   }
 
@@ -71,7 +71,7 @@ export class SourceBalance {
       .slice(0, mostNamed)
       .map(([name, { wins, pairs }]) => `${quoted(name)} in ${percent(wins / pairs)} of ${pairs}`);
     const what = `responses of one model are nearly always chosen: ${joined(list, told.length)} pairs`;
-    const advice = 'the model may learn to tell who wrote a response; add pairs in which others win';
+    const advice = 'the model may learn who wrote a response; add pairs in which other models win';
     return [{ check: 'source-balance', what, advice }];
   }
 }

@@ -35,7 +35,7 @@ export const SECTIONS = {
     defaults: DEFAULT_TRAINING,
     about: 'loss, reference, optimizer, evaluation, checkpoints',
   },
-  runner: { fields: RUNNER_FIELDS, help: RUNNER_HELP, defaults: DEFAULT_RUNNER, about: 'what carries the run out' },
+  runner: { fields: RUNNER_FIELDS, help: RUNNER_HELP, defaults: DEFAULT_RUNNER, about: 'how the run is carried out' },
 } as const;
 export type SectionName = keyof typeof SECTIONS;
 
@@ -73,7 +73,7 @@ const PATH: Rule = { kind: 'string', pattern: /^[^\0]*\S[^\0]*$/, expected: 'a p
 const PATHS: Rule = { kind: 'list', item: PATH, orItem: true };
 
 export const TOP_FIELDS = {
-  $schema: { rule: { kind: 'string', optional: true }, help: 'where the JSON schema of this file is; for editors' },
+  $schema: { rule: { kind: 'string', optional: true }, help: 'location of the JSON schema of this file; for editors' },
   version: { rule: { kind: 'choice', choices: [CONFIG_VERSION] }, help: 'of the format of this file' },
   name: {
     rule: { kind: 'string', pattern: /\S/, expected: 'a name that is not empty', optional: true },
@@ -81,7 +81,7 @@ export const TOP_FIELDS = {
   },
   preset: {
     rule: { kind: 'choice', choices: PRESETS.map(({ id }) => id), optional: true },
-    help: `options to begin from. ${PRESETS.map(({ id, description }) => `${id}: ${description}`).join('. ')}`,
+    help: `options to start from. ${PRESETS.map(({ id, description }) => `${id}: ${description}`).join('. ')}`,
   },
   model: { rule: { ...PATH, optional: true }, help: 'Hugging Face model folder', path: true },
   dataset: {
@@ -93,10 +93,10 @@ export const TOP_FIELDS = {
   },
   eval_dataset: {
     rule: { ...PATHS, optional: true },
-    help: 'the same to evaluate on; with training.eval_steps',
+    help: 'the same, for evaluation; needs training.eval_steps',
     path: true,
   },
-  runs: { rule: { ...PATH, optional: true }, help: 'folder that the run is made in', path: true },
+  runs: { rule: { ...PATH, optional: true }, help: 'folder in which the run is created', path: true },
 } as const satisfies Readonly<Record<string, TopField>>;
 
 /** Whether a field, by its path in the file, names a file or folder. */

@@ -59,7 +59,7 @@ class Judge implements JudgedConfig {
     for (const { error, offset, length } of errors) {
       // `InvalidCommaToken` to `invalid comma token`
       const kind = printParseErrorCode(error).replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
-      this.report('', { offset, length }, `not valid JSON: ${kind}`, 'repair the text there');
+      this.report('', { offset, length }, `not valid JSON: ${kind}`, 'fix the text there');
     }
     if (errors.length > 0) return this;
     if (root?.type !== 'object') {
@@ -106,7 +106,7 @@ class Judge implements JudgedConfig {
       if (key === undefined || value === undefined) continue;
       const name = String(key.value);
       const field = at === '' ? name : `${at}.${name}`;
-      if (seen.has(name)) this.report(field, key, `"${field}" stands there twice`, 'remove one of them');
+      if (seen.has(name)) this.report(field, key, `"${field}" appears twice`, 'remove one of them');
       seen.add(name);
       this.places.set(field, value);
       const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
@@ -172,8 +172,8 @@ class Judge implements JudgedConfig {
       .map(([section, { fields }]) => [section, nearestName(name, Object.keys(fields))] as const)
       .find(([, other]) => other !== undefined);
     const prefix = at === '' ? '' : `${at}.`;
-    let advice = `remove it; known here: ${known.join(', ')}`;
-    if (elsewhere !== undefined) advice = `it belongs into "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
+    let advice = `remove it; valid names: ${known.join(', ')}`;
+    if (elsewhere !== undefined) advice = `it belongs in "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
     // The schema refuses it too, but cannot say which one was meant.
@@ -185,7 +185,7 @@ class Judge implements JudgedConfig {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.report(theirs, place, `"${theirs}" and "${ours}" are the same, and both are given`, 'remove one of them', { bySchema: false });
+        this.report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', { bySchema: false });
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);

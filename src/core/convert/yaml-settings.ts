@@ -23,7 +23,7 @@ export function yamlSettings(text: string, file: string): readonly YamlSetting[]
     throw new WishboneError(
       `not valid YAML: ${error.message.split('\n')[0] as string}`,
       `${file}:${lines.linePos(error.pos[0]).line}`,
-      'repair the file',
+      'fix the file',
     );
   }
   if (!isMap(document.contents)) {
@@ -51,6 +51,6 @@ function plain(value: unknown, document: ReturnType<typeof parseDocument>, file:
     // Aliases that multiply are refused by the library.
     return (value as { toJS(document: unknown, options: object): unknown }).toJS(document, { maxAliasCount: 100 });
   } catch (error) {
-    throw new WishboneError(`not valid YAML: ${(error as Error).message}`, `${file}:${line}`, 'repair the file');
+    throw new WishboneError(`not valid YAML: ${(error as Error).message}`, `${file}:${line}`, 'fix the file');
   }
 }

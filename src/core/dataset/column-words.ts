@@ -41,21 +41,21 @@ export function columnWarning(kind: ColumnFault, about: About): { readonly what:
       };
     case 'written-messages':
       return {
-        what: `${list} ${hold} messages written as text in ${where}: brackets and quotes would be trained`,
+        what: `${list} ${hold} messages written as text in ${where}: the brackets and quotes would be trained`,
         advice: keepLists,
       };
     case 'media-placeholder':
       return {
-        what: `"${names[0]}" stands in the texts of ${where} and is trained as text: only text can be trained on`,
-        advice: 'leave out rows that speak of a picture, a video or a sound, unless the text is about the tag itself',
+        what: `"${names[0]}" is in the texts of ${where} and would be trained as text, because only text can be trained on`,
+        advice: 'leave out rows about a picture, a video or a sound, unless the text is about the tag itself',
       };
     case 'missing-column': {
       const near = nearestName(names[0] ?? '', there);
       return {
-        what: `no row has the column ${list} that is named for "${field}", so that field is not read`,
+        what: `no row has the column ${list} given for "${field}", so that field is not read`,
         advice:
           near === undefined
-            ? `correct the name${isListed ? ' in the list of datasets' : ''}; rows have ${quoted(there.slice(0, 8))}`
+            ? `fix the name${isListed ? ' in the list of datasets' : ''}; rows have ${quoted(there.slice(0, 8))}`
             : `did you mean "${near}"?`,
       };
     }
@@ -65,8 +65,8 @@ export function columnWarning(kind: ColumnFault, about: About): { readonly what:
 function lostAdvice(kind: ColumnFault, remedies: readonly Remedy[], isListed: boolean, list: string): string {
   if (remedies.length > 0) return remedies.map(remedyText).join('; or ');
   if (isListed) return `name them under "columns" of the dataset's entry, for example "system": "system", or remove ${list}`;
-  if (kind === 'lost-system') return 'put it into the prompt, as its first message with the role "system", or remove it';
-  return `name them with --columns, as in prompt=question, put them into the prompt, or remove them`;
+  if (kind === 'lost-system') return 'put it in the prompt, as the first message with the role "system", or remove it';
+  return `name them with --columns, as in prompt=question, put them in the prompt, or remove them`;
 }
 
 /** What a remedy does, with the flag. */

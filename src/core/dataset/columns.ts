@@ -26,9 +26,9 @@ export function parseColumns(text: string): ColumnMap {
     const column = part.slice(at + 1).trim();
     const problem =
       at < 0 || column === ''
-        ? 'is not of the form field=column'
+        ? 'does not have the form field=column'
         : !mappableFields.includes(field)
-          ? `names no field of any form: ${JSON.stringify(field)}`
+          ? `names an unknown field: ${JSON.stringify(field)}`
           : map.has(field)
             ? `maps "${field}" a second time`
             : undefined;

@@ -128,7 +128,7 @@ function readHeader(
     if (names.includes(name)) continue;
     const advice =
       names.length === 1
-        ? `the header must name the columns, with ${delimiter === ',' ? 'a comma' : 'a tab'} between two`
+        ? `the header must name the columns, separated by ${delimiter === ',' ? 'commas' : 'tabs'}`
         : `name the columns prompt, chosen and rejected in the first line; it has ${shown.join(', ')}`;
     throw new WishboneError(`the header has no column "${name}"`, where, advice);
   }
@@ -174,7 +174,7 @@ function endsLinesInReturns(start: Buffer): boolean {
 
 function carriageReturns(file: string): WishboneError {
   return new WishboneError(
-    'the lines end in CR alone, as of old Mac programs',
+    'the lines end in CR alone, as old Mac programs write them',
     `${file}:1`,
     'save the file with LF (Unix) or CRLF (Windows) line ends',
   );

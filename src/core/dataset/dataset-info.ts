@@ -69,7 +69,7 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
   const where = `${file}, dataset "${chosen}"`;
   const entry = Object.hasOwn(entries, chosen) ? entries[chosen] : undefined;
   if (entry === undefined) throw new WishboneError('there is no such dataset in the list', where, hint);
-  if (!isFields(entry)) throw new WishboneError(`must be an object, not ${kindOf(entry)}`, where, 'correct the entry');
+  if (!isFields(entry)) throw new WishboneError(`must be an object, not ${kindOf(entry)}`, where, 'fix the entry');
   if (entry['ranking'] !== true) {
     const advice = `set "ranking": true, or use another; ${hint}`;
     throw new WishboneError('not a preference dataset', `${where}, field "ranking"`, advice);
@@ -78,14 +78,14 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
   const { num_samples: samples } = entry;
   if (samples !== undefined && samples !== null && !(Number.isSafeInteger(samples) && (samples as number) > 0)) {
     const place = `${where}, field "num_samples"`;
-    throw new WishboneError('must be a whole number above 0', place, 'correct it, or leave it out');
+    throw new WishboneError('must be a whole number above 0', place, 'fix it, or remove it');
   }
   const files = await filesOf(entry, file, where);
   if (typeof samples === 'number' && files.length > 1) {
     throw new WishboneError(
-      'num_samples of a folder with several files cannot be taken',
+      'num_samples does not work for a folder with several files',
       `${where}, field "num_samples"`,
-      'leave it out, or make an entry for each file',
+      'remove it, or make an entry for each file',
     );
   }
   return {
@@ -181,7 +181,7 @@ async function filesOf(entry: Fields, file: string, where: string): Promise<stri
     const elsewhere = ['hf_hub_url', 'ms_hub_url', 'om_hub_url', 'script_url', 'cloud_file_name'];
     const remote = elsewhere.find((key) => key in entry);
     throw new WishboneError(
-      remote === undefined ? 'the dataset has no file' : `the dataset lies elsewhere ("${remote}")`,
+      remote === undefined ? 'the dataset has no file' : `the dataset is stored elsewhere ("${remote}")`,
       `${where}, field "file_name"`,
       remote === undefined ? 'give "file_name"' : 'download it and give "file_name"',
     );
@@ -193,6 +193,6 @@ async function filesOf(entry: Fields, file: string, where: string): Promise<stri
   }
   if (!info.isDirectory()) return [target];
   const names = (await readdir(target)).filter((entryName) => dataFile.test(entryName)).sort();
-  if (names.length === 0) throw new WishboneError('the folder holds no data files', target, 'give a folder with some');
+  if (names.length === 0) throw new WishboneError('the folder holds no data files', target, 'give a folder that has some');
   return names.map((entryName) => path.join(target, entryName));
 }

@@ -89,7 +89,7 @@ export class RowReader {
     if (typeof value !== 'string') throw this.wrongType(value, path, 'text');
     if (/\p{Surrogate}/u.test(value)) {
       throw this.error(
-        'half of a surrogate pair, which is no character',
+        'half of a surrogate pair, which is not a character',
         path,
         'write the whole character, or remove the \\uXXXX escape',
       );
@@ -109,7 +109,7 @@ export class RowReader {
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : numberOf(value);
     if (number === undefined || !Number.isFinite(number)) {
       const found = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : kindOf(value);
-      const what = found === 'NaN' ? `field "${path}" is NaN, which is no number to compare by` : `field "${path}" must be a number, not ${found}`;
+      const what = found === 'NaN' ? `field "${path}" is NaN, which cannot be compared` : `field "${path}" must be a number, not ${found}`;
       throw this.error(what, path, 'write a number, or remove the row');
     }
     return number;
@@ -128,7 +128,7 @@ export class RowReader {
   list(value: unknown, path: string): readonly unknown[] {
     if (!Array.isArray(value)) throw this.wrongType(value, path, 'a list');
     if (value.length === 0)
-      throw this.error(`field "${path}" is an empty list`, path, 'give at least one entry, or remove the row');
+      throw this.error(`field "${path}" is an empty list`, path, 'add at least one entry, or remove the row');
     return value;
   }
 

@@ -141,12 +141,12 @@ class Scanner {
     const rest = this.text.slice(this.at, this.at + 20);
     const number = /^-?(?:NaN|Infinity)\b/.exec(rest);
     if (number) {
-      const what = `${number[0]}: Python and JavaScript write it, but JSON has no such number`;
+      const what = `${number[0]}: Python and JavaScript write it, but it is not valid JSON`;
       return { what, advice: 'write null, or leave the field out' };
     }
     const word = /^(?:None|True|False|nan|inf|undefined)\b/.exec(rest);
     if (word) {
-      const what = `${word[0]}: a word of ${word[0] === 'undefined' ? 'JavaScript' : 'Python'}, not of JSON`;
+      const what = `${word[0]}: this is ${word[0] === 'undefined' ? 'JavaScript' : 'Python'}, not JSON`;
       return { what, advice: 'write rows with json.dumps(row), not with str(row); by hand, null, true and false' };
     }
     if (rest.startsWith("'")) {
@@ -155,7 +155,7 @@ class Scanner {
     if (/^[\u2018-\u201f]/.test(rest)) {
       return { what: 'a typographic quote', advice: 'write straight double quotes' };
     }
-    if (/^\/[/*]|^#/.test(rest)) return { what: 'a comment, which JSON has none of', advice: 'remove the comment' };
+    if (/^\/[/*]|^#/.test(rest)) return { what: 'a comment, which JSON does not allow', advice: 'remove the comment' };
     if (/^[\]},]/.test(rest) && this.text.slice(0, this.at).trimEnd().endsWith(',')) {
       const twice = rest.startsWith(',');
       return { what: twice ? 'two commas with nothing between' : 'a comma stands before it', advice: 'remove the comma' };

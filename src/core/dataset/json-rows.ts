@@ -70,9 +70,9 @@ async function* lineRows(file: string, head: Buffer, chunks: AsyncGenerator<Buff
 
 function severalLines(file: string, line = 1): WishboneError {
   return new WishboneError(
-    'a JSON value over several lines, in a file that has one row a line',
+    'a JSON value over several lines, in a file with one row per line',
     `${file}:${line}`,
-    /\.json(\.gz)?$/i.test(file) ? 'write each row in one line' : 'give the file a name that ends in .json, or write each row in one line',
+    /\.json(\.gz)?$/i.test(file) ? 'write each row on one line' : 'give the file a name that ends in .json, or write each row on one line',
   );
 }
 
@@ -261,7 +261,7 @@ function notJson(
   what: string,
   line: number,
   column: number,
-  advice = 'correct the line; every row must be one JSON object',
+  advice = 'fix the line; every row must be one JSON object',
 ): WishboneError {
   return new WishboneError(`not JSON: ${what}`, `${file}:${line}:${column}`, advice);
 }
@@ -289,6 +289,6 @@ function tooLong(file: string): WishboneError {
   return new WishboneError(
     'the file holds a JSON text of more than 512 MiB in one piece',
     file,
-    'write it as JSON lines (.jsonl): one row a line',
+    'write it as JSON lines (.jsonl), one row per line',
   );
 }

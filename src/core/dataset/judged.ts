@@ -74,7 +74,7 @@ function response(reader: RowReader, value: unknown, path: string): string | Mes
 function pairJudged(reader: RowReader, judged: readonly Judged[], options: PairingOptions): RowPairs {
   if (judged.length < 2) {
     const path = judged[0]?.path ?? 'responses';
-    throw reader.error('only one response, so there is nothing to prefer it to', path, 'give two, or remove the row');
+    throw reader.error('only one response, so there is nothing to compare it with', path, 'give two, or remove the row');
   }
   const { pairs, dropped } = pairScores(
     judged.map(({ value }) => value),

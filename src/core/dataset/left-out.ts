@@ -56,7 +56,7 @@ export function nothingLeft(file: string, { rows, first }: LeftOutRows): BadRowE
   return new BadRowError(
     `no row of the file can be used: ${one}${row === undefined ? '' : `; the first: ${row.what}`}`,
     row === undefined ? file : rowWhere(file, row),
-    'put the rows right; a format or columns that do not fit make all of them bad',
+    'fix the rows; a wrong format or wrong columns make all of them bad',
   );
 }
 
@@ -81,7 +81,7 @@ export function mostlyLeftOut({ rows }: LeftOutRows, of: number): { readonly wha
   if (2 * rows <= of) return undefined;
   return {
     what: `more rows are left out than kept: ${rows.toLocaleString('en-US')} of ${of.toLocaleString('en-US')}`,
-    advice: 'see whether the first row is of another form than the others, and whether format and columns fit',
+    advice: 'check whether the first row has a different form from the others, and whether format and columns fit',
   };
 }
 

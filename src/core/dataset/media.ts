@@ -18,14 +18,14 @@ export function refuseMedia(reader: RowReader, columns: Fields, mapped: readonly
     throw reader.error(
       `the row has ${count === 1 ? 'an entry' : `${count} entries`} in "${name}", and only text can be trained on`,
       name,
-      `remove the row, or the column "${name}" where the text stands by itself`,
+      `remove the row, or the column "${name}" if the text makes sense without it`,
     );
   }
 }
 
 /** The error for a column of so many bytes that it need not be looked into. */
 export function manyMedia(name: string, where: string): WishboneError {
-  const advice = `remove the rows, or the column "${name}" where the texts stand by themselves`;
+  const advice = `remove the rows, or the column "${name}" if the texts make sense without it`;
   return new WishboneError(`"${name}" holds more than half a gigabyte, and only text can be trained on`, where, advice);
 }
 

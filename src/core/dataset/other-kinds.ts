@@ -21,7 +21,7 @@ const marks: readonly (readonly [mark: string, kind: Kind])[] = [
   ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive, not plain text', advice: unpack }],
   ['Rar!', { what: 'a RAR archive, not plain text', advice: unpack }],
   ['ARROW1', { what: 'an Arrow (Feather) file, which is not read', advice: convert('pandas.read_feather("pairs.arrow")') }],
-  ['\xff\xff\xff\xff', { what: 'an Arrow stream, as datasets keeps its own files, which is not read', advice: convert('datasets.Dataset.from_file("pairs.arrow")') }],
+  ['\xff\xff\xff\xff', { what: 'an Arrow stream, the cache format of datasets, which is not read', advice: convert('datasets.Dataset.from_file("pairs.arrow")') }],
   ['PARE', { what: 'encrypted Parquet, which is not read', advice: 'write it again without encryption' }],
   ['ORC', { what: 'an ORC file, which is not read', advice: convert('pandas.read_orc("pairs.orc")') }],
   ['Obj\x01', { what: 'an Avro file, which is not read', advice: 'write it as Parquet or JSON lines' }],
@@ -86,13 +86,13 @@ function page(text: string): Kind | undefined {
 function notParquet(text: string, file: string): Kind | undefined {
   if (!/\.parquet$/i.test(file) || /^(?:\xef\xbb\xbf)?\s*[[{]/.test(text) || text.trim() === '') return undefined;
   return {
-    what: 'named .parquet, but does not begin as Parquet does (PAR1)',
-    advice: 'download or write it again, or name it for what it is',
+    what: 'named .parquet, but does not begin like Parquet (PAR1)',
+    advice: 'download or write it again, or give it the right file name',
   };
 }
 
 function notTable(text: string, file: string): Kind | undefined {
   const name = /\.([ct]sv)(?:\.gz)?$/i.exec(file)?.[1];
   if (name === undefined || !/^(?:\xef\xbb\xbf)?\s*(?:\{\s*"|\[\s*\{)/.test(text)) return undefined;
-  return { what: `named .${name.toLowerCase()}, but holds JSON`, advice: 'give it a name that ends in .jsonl (a row a line) or .json' };
+  return { what: `named .${name.toLowerCase()}, but holds JSON`, advice: 'give it a name that ends in .jsonl (one row per line) or .json' };
 }

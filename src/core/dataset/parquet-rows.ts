@@ -107,7 +107,7 @@ function checkReadable(column: Field, file: string): void {
   throw new WishboneError(
     `column "${found.path}" ${found.what}, which cannot be read`,
     file,
-    'write the column as text, numbers, lists or structures of them (or as JSON text), or leave it out',
+    'write the column as text, numbers, lists or structures of them (or as JSON text), or remove it',
   );
 }
 
@@ -145,7 +145,7 @@ function readCells(
       }
       if (error instanceof ParquetFault) return { error: damaged(error, place) };
       if (!(error instanceof SyntaxError)) throw error;
-      return { error: new WishboneError('the column is marked as JSON, but its text is none', place, 'write JSON, or plain text') };
+      return { error: new WishboneError('the column is marked as JSON, but its text is not JSON', place, 'write JSON, or plain text') };
     }
   }
   const cellsByName = Object.fromEntries(value);
@@ -155,7 +155,7 @@ function readCells(
 function noColumns(names: readonly string[], file: string): WishboneError {
   const shown = names.slice(0, 8).map((name) => `"${name}"`);
   return new WishboneError(
-    `no known form of preference pair has the columns ${shown.join(', ')}`,
+    `the columns match no known form of preference pair: ${shown.join(', ')}`,
     file,
     'name the columns prompt, chosen and rejected',
   );

@@ -154,7 +154,7 @@ export class Dataset {
         .map((key) => `"${key}"`)
         .join(', ');
       throw new WishboneError(
-        keys === '' ? 'the row is an empty object' : `no known form of preference pair has the fields ${keys}`,
+        keys === '' ? 'the row is an empty object' : `the fields match no known form of preference pair: ${keys}`,
         where,
         `use one of: ${Object.values(formDescriptions).join('; ')}`,
       );
@@ -168,7 +168,7 @@ export class Dataset {
       throw new WishboneError(
         `this row is ${formDescriptions[form]}, but ${first.name} is ${formDescriptions[first.form]}`,
         where,
-        'keep one form in a file; split the file in two',
+        'use one form per file; split the file in two',
       );
     }
     const { pairs, dropped } = readForm(form, reader, this.options);
@@ -180,7 +180,7 @@ export class Dataset {
       throw new WishboneError(
         `this row is ${name(kind)}, but ${first.name} is ${name(first.kind)}`,
         where,
-        'keep one form in a file; split the file in two',
+        'use one form per file; split the file in two',
       );
     }
     const { made, dropped: before } = this.pairCounts;
@@ -202,9 +202,9 @@ function sourceOf({ source }: Fields): string | undefined {
 
 function allDropped(file: string, dropped: number, minMargin: number): WishboneError {
   return new WishboneError(
-    `no pair is left: all ${dropped} are of equally good responses` +
-      (minMargin > 0 ? `, or of scores less than ${minMargin} apart` : ''),
+    `no pairs are left: all ${dropped} have equally good responses` +
+      (minMargin > 0 ? `, or scores less than ${minMargin} apart` : ''),
     file,
-    minMargin > 0 ? 'lower min_margin' : 'give responses of different rank or score',
+    minMargin > 0 ? 'lower min_margin' : 'give responses with different ranks or scores',
   );
 }

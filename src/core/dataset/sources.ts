@@ -36,7 +36,7 @@ export async function findSources(
       throw new WishboneError(
         'the dataset has this file twice',
         file,
-        'name it once; with a weight it is taken more often, for example pairs.jsonl:2',
+        'name it once; use a weight to train on it more often, for example pairs.jsonl:2',
         ExitCode.usage,
       );
     }
@@ -57,7 +57,7 @@ async function sourcesOf(name: string): Promise<Found[]> {
   if (!weighted) return plain(name, 1);
   const weight = Number(weighted[2]);
   if (!(weight > 0)) {
-    const advice = 'leave the file out to train on none of it';
+    const advice = 'remove the file to train on none of it';
     throw new WishboneError('a weight must be above 0', name, advice, ExitCode.usage);
   }
   return plain(weighted[1] as string, weight);

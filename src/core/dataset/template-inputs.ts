@@ -85,6 +85,6 @@ export function checkTexts(reader: RowReader, value: unknown, path: string, dept
     return;
   }
   if (typeof value !== 'object' || value === null || value instanceof Number) return;
-  if (depth > deepest) throw reader.error(`nested more than ${deepest} deep`, path, 'write it flatter, or remove it');
+  if (depth > deepest) throw reader.error(`nested more than ${deepest} deep`, path, 'nest it less deeply, or remove it');
   for (const item of Object.values(value)) checkTexts(reader, item, path, depth + 1);
 }

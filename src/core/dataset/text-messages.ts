@@ -14,5 +14,5 @@ export function isWrittenMessages(text: string): boolean {
 
 /** What to do about them. */
 export const keepLists =
-  'write the file anew as JSON lines or Parquet, which keep lists: ' +
+  'write the file again as JSON lines or Parquet, which keep lists: ' +
   'df.to_json("pairs.jsonl", orient="records", lines=True), not to_csv';

@@ -20,7 +20,7 @@ export function refuseColumns(reader: RowReader): void {
   throw reader.error(
     `field "${name}" holds ${isList ? 'a list of texts' : 'texts by row numbers'}: this is one object of columns, not a row`,
     name,
-    'write a row a line, for example pandas.DataFrame(columns).to_json("pairs.jsonl", orient="records", lines=True)',
+    'write one row per line, for example pandas.DataFrame(columns).to_json("pairs.jsonl", orient="records", lines=True)',
   );
 }
 
@@ -54,6 +54,6 @@ export function refuseWrapped(fields: Fields, where: string, isRow: (fields: Fie
   throw new WishboneError(
     `the rows are in field "${name}" of one object`,
     `${where}, field "${name}"`,
-    'write the list of rows alone, each an object with its fields, or a row a line (JSON lines)',
+    'write only the list of rows, each an object with its fields, or one row per line (JSON lines)',
   );
 }

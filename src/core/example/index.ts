@@ -22,7 +22,7 @@ export async function exampleFiles(source: string): Promise<string[]> {
   for (const name of await readdir(source, { recursive: true }).catch(() => [])) {
     if ((await stat(path.join(source, name))).isFile()) files.push(name);
   }
-  if (files.length === 0) throw new WishboneError('the example project is missing', source, 'install Wishbone again');
+  if (files.length === 0) throw new WishboneError('the example project is missing', source, 'reinstall Wishbone');
   return files.sort();
 }
 
@@ -63,7 +63,7 @@ export async function writeExample(source: string, target: string): Promise<void
       await mkdir(path.dirname(to), { recursive: true });
     } catch (error) {
       if (!['EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw cannotWrite(to, error);
-      throw new WishboneError('a file is in the way of a folder of this name', path.dirname(to), 'choose another folder');
+      throw new WishboneError('a file is in the way of a folder with this name', path.dirname(to), 'choose another folder');
     }
     const content = await readFile(path.join(source, file));
     // A link of that name is replaced, not followed.

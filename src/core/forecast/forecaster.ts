@@ -198,9 +198,9 @@ function timeOf(
     (pace) => pace.model === model && pace.backend === backend && pace.secondsPerToken !== undefined,
   );
   if (same?.secondsPerToken !== undefined) {
-    return { seconds: same.secondsPerToken * summary.planTokens, source: `at the pace of ${same.run}` };
+    return { seconds: same.secondsPerToken * summary.planTokens, source: `based on the pace of ${same.run}` };
   }
   if (seconds === undefined) return undefined;
-  const source = `by the cost model, for ${device.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
+  const source = `predicted for ${device.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
   return { seconds: predictedSeconds(seconds, input), source };
 }

@@ -9,7 +9,7 @@ const anotherAdapter = 'use an adapter that was trained on this model, or start 
 
 /**
  * Looks at a PEFT folder without reading a weight: it holds a LoRA adapter whose matrices fit the model's layers. The runner
- * looks closer (native-runner/src/io/adapter.cpp); this is to say the plain things before minutes of tokenising.
+ * looks closer (native-runner/src/pretrained/adapter.cpp); this is to say the plain things before minutes of tokenising.
  *
  * @throws WishboneError naming the file and the tensor or field
  */

@@ -17,7 +17,7 @@ export interface ModelConfig extends LlamaShape {
 
 /**
  * Reads and judges a model folder's `config.json` as transformers reads it, in the order and the words of the runner
- * (native-runner/src/io/model_config.cpp): what is not computed by Wishbone, or not as transformers does, is refused here with
+ * (native-runner/src/pretrained/model_config.cpp): what is not computed by Wishbone, or not as transformers does, is refused here with
  * the field that says so, and not by wrong numbers later.
  *
  * @throws WishboneError naming the file and the field

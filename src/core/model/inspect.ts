@@ -139,7 +139,7 @@ async function withTiedHead({ file, tensors }: Weights): Promise<Weights> {
   return { file, tensors: new Map([...others, [embeddingName, embedding ?? head] as const]) };
 }
 
-/** In the order and the words of the runner (native-runner/src/io/model_weights.cpp). */
+/** In the order and the words of the runner (native-runner/src/pretrained/model_weights.cpp). */
 async function checkWeights(config: ModelConfig, all: Weights): Promise<TensorInfo[]> {
   const weights = config.tied ? await withTiedHead(all) : all;
   const expected = new Set<string>();

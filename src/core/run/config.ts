@@ -595,7 +595,7 @@ export function parseRunConfig(json: string, file: string): RunConfig {
     throw new WishboneError(
       `not valid JSON: ${(error as Error).message}`,
       file,
-      'repair the file, or launch the run again to get a new one',
+      'fix the file, or launch the run again to get a new one',
     );
   }
   checkFields(RUN_FIELDS, value, '', file);
@@ -642,7 +642,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     throw new WishboneError(
       `unknown field "${at(name)}"`,
       `${file}, field ${at(name)}`,
-      near === undefined ? `remove it; known here: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
+      near === undefined ? `remove it; valid names: ${known.join(', ')}` : `did you mean "${at(near)}"?`,
     );
   }
   for (const [name, rule] of Object.entries(fields)) {

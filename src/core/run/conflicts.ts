@@ -33,7 +33,7 @@ function isDefault(training: TrainingOptions, option: keyof TrainingOptions): bo
 
 /**
  * Refuses options that are each good but contradict each other, before any work starts. The runner makes the same
- * checks (native-runner/src/io/training_config.cpp).
+ * checks (native-runner/src/run/config/training_config.cpp).
  *
  * @param evaluates there is a dataset to evaluate on
  * @throws WishboneError naming the option
@@ -49,27 +49,27 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     count > 0 && count !== losses.length,
     'loss_weights',
     `there are ${count} weights for ${losses.length} losses`,
-    'give one weight a loss, or none: all 1',
+    'give one weight per loss, or none (all 1)',
   );
   const stranger = losses.find((loss) => !WITH_DIVERGENCE.includes(loss));
   refuse(
     training.f_divergence_type !== 'reverse_kl' && stranger !== undefined,
     'f_divergence_type',
-    `the loss "${stranger}" has no form for this divergence`,
+    `the loss "${stranger}" does not support this divergence`,
     `use "reverse_kl", or only losses of ${WITH_DIVERGENCE.join(', ')}`,
   );
   const unweighted = losses.find((loss) => WITHOUT_WEIGHTING.includes(loss));
   refuse(
     training.use_weighting && unweighted !== undefined,
     'use_weighting',
-    `the loss "${unweighted}" does not go with WPO weighting`,
+    `the loss "${unweighted}" cannot be combined with WPO weighting`,
     'set use_weighting to false, or leave that loss out',
   );
   refuse(
     training.ld_alpha !== 1 && !compares,
     'ld_alpha',
     'LD-DPO needs a loss that compares with a reference',
-    'leave ld_alpha out, or use such a loss, for example sigmoid',
+    'remove ld_alpha, or use such a loss, for example sigmoid',
   );
   refuse(
     training.label_smoothing !== 0 && !losses.some((loss) => WITH_LABEL_SMOOTHING.includes(loss)),
@@ -86,34 +86,34 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
   refuse(
     losses.includes('robust') && training.label_smoothing >= 0.5,
     'label_smoothing',
-    'the loss "robust" needs label smoothing below 0.5: it is the chance that a label is flipped',
+    'the loss "robust" needs label smoothing below 0.5: it is the probability that a label is flipped',
     'set it to 0.1, as the paper does',
   );
   refuse(
     training.sync_ref_model && !compares,
     'sync_ref_model',
-    'the loss reads no reference, so there is none to follow the policy',
+    'the loss uses no reference, so there is none to move towards the policy',
     'set sync_ref_model to false, or use a loss with a reference, for example sigmoid',
   );
   refuse(
     training.sync_ref_model && training.reference === 'precompute',
     'sync_ref_model',
-    'a reference that follows the policy cannot be computed up front',
+    'a reference that moves towards the policy cannot be computed up front',
     'set reference to "in_step"',
   );
   for (const option of LORA_OPTIONS)
     refuse(
       !training.use_peft && !isDefault(training, option),
       option,
-      'there is no adapter without use_peft',
-      'set use_peft to true, or leave this out',
+      'this needs use_peft: without it there is no adapter',
+      'set use_peft to true, or remove this',
     );
   for (const option of LORA_SHAPE)
     refuse(
       training.adapter_name_or_path !== '' && !isDefault(training, option),
       option,
-      'an adapter that training goes on from decides this itself',
-      'leave it out, or leave adapter_name_or_path out and start a new adapter',
+      'the adapter that training continues from decides this',
+      'remove it, or remove adapter_name_or_path to start a new adapter',
     );
   refuse(
     training.use_peft && training.sync_ref_model,
@@ -124,19 +124,19 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
   refuse(
     training.use_peft && training.sft_steps > 0 && compares && training.reference === 'in_step' && training.reference_model === '',
     'sft_steps',
-    'with an adapter, the reference after supervised steps must be computed before the others',
+    'with an adapter, the reference after supervised steps must be computed before the preference steps',
     'set reference to "precompute"',
   );
   refuse(
     training.reference_model !== '' && !compares,
     'reference_model',
-    'the loss reads no reference',
-    'leave reference_model out, or use a loss with a reference, for example sigmoid',
+    'the loss uses no reference',
+    'remove reference_model, or use a loss with a reference, for example sigmoid',
   );
   refuse(
     (training.lr_scheduler_type === 'warmup_stable_decay') !== training.num_decay_steps > 0,
     'num_decay_steps',
-    'num_decay_steps and lr_scheduler_type "warmup_stable_decay" go together',
+    'num_decay_steps and lr_scheduler_type "warmup_stable_decay" belong together',
     'give both, or neither',
   );
   refuse(
@@ -148,21 +148,21 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
   refuse(
     evaluates && training.eval_steps === 0,
     'eval_steps',
-    'an eval dataset was given, but no evaluation is asked for',
+    'an eval dataset is given, but eval_steps is 0',
     'set eval_steps, for example to 50',
   );
   for (const option of ['load_best_model_at_end', 'early_stopping_patience'] as const)
     refuse(
       Number(training[option]) > 0 && training.eval_steps === 0,
       option,
-      'without evaluation no model is the best',
+      'without evaluation, no model is the best',
       'set eval_steps and give an eval dataset',
     );
   refuse(
     training.sft_steps > 0 && losses.every((loss) => loss === 'sft'),
     'sft_steps',
     'the whole run is supervised already',
-    'leave sft_steps out, or add a preference loss',
+    'remove sft_steps, or add a preference loss',
   );
 }
 

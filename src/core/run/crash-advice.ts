@@ -6,20 +6,20 @@ export type Ended = { readonly exitCode: number | null; readonly signal: string 
 /** What to do about a runner that ended without a word, likeliest first. */
 export function crashAdvice(ended: Ended): string[] {
   const resume = 'Resume: nothing before the last checkpoint is lost';
-  if (ended === undefined) return ['The machine may have been restarted, or the process ended from outside', resume];
+  if (ended === undefined) return ['The machine may have restarted, or something ended the process', resume];
   const { exitCode, signal } = ended;
   if (signal === 'SIGKILL') {
     return [
-      'The system most likely ended it because memory ran out: `dmesg` says so',
-      'Lower the bin capacity, set recompute to block, or take fewer threads; then resume',
+      'The system most likely killed it because memory ran out; check `dmesg`',
+      'Lower the bin capacity, set recompute to block, or use fewer threads; then resume',
     ];
   }
   if (signal === 'SIGTERM' || signal === 'SIGHUP' || signal === 'SIGINT' || exitCode === ExitCode.interrupted) {
-    return ['Somebody or the system ended it from outside', resume];
+    return ['Someone, or the system, ended it', resume];
   }
   if (exitCode === ExitCode.outOfMemory) {
-    return ['Memory ran out: lower the bin capacity or set recompute to block', 'A new run is needed for another capacity'];
+    return ['Memory ran out: lower the bin capacity or set recompute to block', 'Changing the capacity needs a new run'];
   }
-  if (exitCode === ExitCode.cannotWrite) return ['Something could not be written: look at the disk and its free space', resume];
-  return ['This is a fault of the runner: resume, and if it happens again, report it with the lines of the log'];
+  if (exitCode === ExitCode.cannotWrite) return ['Something could not be written: check the disk and its free space', resume];
+  return ['This is a bug in the runner: resume, and if it happens again, report it with the log lines'];
 }

@@ -34,7 +34,7 @@ export async function checkDiskSpace(runsFolder: string, parameters: number, tra
   throw new WishboneError(
     `the disk has ${gibibytes(free)} free, but the run may need ${gibibytes(need)}`,
     runsFolder,
-    'free some space, or lower save_total_limit or have checkpoints written less often (save_minutes, save_steps)',
+    'free some space, lower save_total_limit, or write checkpoints less often (save_minutes, save_steps)',
     ExitCode.cannotWrite,
   );
 }

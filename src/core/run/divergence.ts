@@ -37,8 +37,8 @@ function notFinite({ steps, columns }: Columns): Divergence | undefined {
   while (first > 0 && Number.isNaN(columns.loss[first - 1]!)) first--;
   return {
     kind: 'not-finite',
-    what: `the loss is no number since step ${steps[first]!}`,
-    advice: 'what follows trains nothing: stop it, and start again with a lower learning rate or longer warm-up',
+    what: `the loss has not been a number since step ${steps[first]!}`,
+    advice: 'the run no longer learns anything: stop it, and start again with a lower learning rate or longer warm-up',
   };
 }
 
@@ -50,8 +50,8 @@ function collapse({ steps, columns }: Columns): Divergence | undefined {
   if (!(lost > COLLAPSE_NATS && lost > COLLAPSE_PART * Math.abs(begin))) return undefined;
   return {
     kind: 'collapse',
-    what: `chosen responses become unlikely: their log-probability fell from ${begin.toFixed(0)} to ${now.toFixed(0)}`,
-    advice: 'the model may be losing its language: lower the learning rate, raise beta, or add an SFT term to the loss',
+    what: `chosen responses are becoming unlikely: their log-probability fell from ${begin.toFixed(0)} to ${now.toFixed(0)}`,
+    advice: 'the model may be forgetting how to write: lower the learning rate, raise beta, or add an SFT term to the loss',
   };
 }
 
@@ -73,8 +73,8 @@ function overfitting({ evals }: Columns): Divergence | undefined {
       `evaluation has become worse since step ${lowest.step}: its loss was ${lowest.loss.toFixed(3)} then ` +
       `and is ${last.loss.toFixed(3)} after step ${last.step}`,
     advice:
-      'the model learns its training pairs by heart, and what it learns no longer holds for others: stop, and export ' +
-      'the best; for the next run take fewer epochs, a lower learning rate or a higher beta',
+      'the model is memorising its training pairs instead of learning what holds for others: stop, and export ' +
+      'the best model; for the next run use fewer epochs, a lower learning rate or a higher beta',
   };
 }
 
@@ -86,8 +86,8 @@ function saturation({ steps, columns }: Columns): Divergence | undefined {
   if (!(recent('loss') < SATURATED_LOSS_PART * begin)) return undefined;
   return {
     kind: 'saturation',
-    what: `nothing is left to learn: every pair is told apart, with a margin of ${recent('rewards/margins').toFixed(1)}`,
-    advice: 'further steps only widen margins: stop here and keep the checkpoint, or take fewer epochs or a higher beta',
+    what: `nothing is left to learn: every pair is ranked correctly, with a margin of ${recent('rewards/margins').toFixed(1)}`,
+    advice: 'further steps only widen the margins: stop here and keep the checkpoint, or use fewer epochs or a higher beta',
   };
 }
 

@@ -207,7 +207,7 @@ export async function readRun(folder: string): Promise<Run> {
     throw new WishboneError(
       missing ? 'not a run folder: there is no run.json' : `cannot read run.json: ${message}`,
       file,
-      missing ? 'name a folder under .wishbone/runs' : 'check that the file may be read',
+      missing ? 'give a folder under .wishbone/runs' : 'check that the file may be read',
     );
   }
   const config = parseRunConfig(text, file);

@@ -61,7 +61,7 @@ export function tagsProblem(tags: readonly string[]): string | undefined {
   const bad = tags.find((tag) => tag.length > LONGEST_TAG || !/^[^\s,#\0-\x1f]+$/.test(tag));
   return bad === undefined
     ? undefined
-    : `"${bad.slice(0, LONGEST_TAG)}" is not a tag: up to ${LONGEST_TAG} characters without spaces, commas and "#"`;
+    : `"${bad.slice(0, LONGEST_TAG)}" is not a tag: use up to ${LONGEST_TAG} characters without spaces, commas or "#"`;
 }
 
 /** What is wrong with notes on a run, or undefined when they are good. */

@@ -50,7 +50,7 @@ export function learningRateWarning(parameters: number, training: RateOptions & 
   const { learning_rate: rate } = training;
   if (rate >= least && rate <= most) return undefined;
   const of = methodText(parameters, training);
-  const outcome = rate > most ? 'training is likely to diverge' : 'next to nothing will be learned';
+  const outcome = rate > most ? 'training is likely to diverge' : 'almost nothing will be learned';
   const suited = rateText(suitedLearningRate(parameters, training));
   return `far ${rate > most ? 'above' : 'below'} what is used for ${of} (${rateText(least)} to ${rateText(most)}): ${outcome}; ${suited} is usual`;
 }

@@ -85,7 +85,7 @@ export const RUNNER_HELP: Readonly<Record<keyof RunnerOptions, string>> = {
   recompute: 'part of each layer that is computed twice to save memory: nothing, its MLP, or all of it',
   deterministic: 'make identical runs bit-identical on a GPU too; slower there',
   device: 'number of the GPU to use',
-  cublaslt: 'path of the cuBLASLt library; default: search the usual places. Refused in run configs: it is code',
+  cublaslt: 'path of the cuBLASLt library; default: search the usual places. It is code, so run configs may not name it',
 };
 
 /** A line about each loss; docs/methods.md has the formulas. */

@@ -17,7 +17,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'quick',
     label: 'Quick check',
-    description: 'For tiny models and first looks: learning shows within minutes',
+    description: 'For tiny models and a first look: shows learning within minutes',
     plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
     training: { ...DEFAULT_TRAINING, lr_scheduler_type: 'cosine', save_steps: 25 },
     rateFactor: 1,
@@ -25,7 +25,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'standard',
     label: 'Standard',
-    description: 'One epoch of 32 pairs a step, linear decay after a warm-up',
+    description: 'One epoch, 32 pairs per step, warm-up and linear decay',
     plan: DEFAULT_PLAN,
     training: DEFAULT_TRAINING,
     rateFactor: 1,
@@ -33,15 +33,15 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'gentle',
     label: 'Gentle',
-    description: 'For large datasets: half the usual learning rate, cosine decay; 64 pairs a step',
+    description: 'For large datasets: half the usual learning rate, cosine decay, 64 pairs per step',
     plan: { ...DEFAULT_PLAN, batch_size: 64 },
     training: { ...DEFAULT_TRAINING, learning_rate: 5e-7, lr_scheduler_type: 'cosine' },
     rateFactor: 0.5,
   },
   {
     id: 'trl',
-    label: 'As TRL',
-    description: "TRL's own defaults: no warm-up, 8 pairs a step, 3 epochs, a checkpoint every 500 steps",
+    label: 'Like TRL',
+    description: "The defaults of TRL: no warm-up, 8 pairs per step, 3 epochs, a checkpoint every 500 steps",
     plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
     training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_minutes: 0, save_final: true, save_total_limit: 0 },
   },

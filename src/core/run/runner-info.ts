@@ -41,7 +41,7 @@ export async function askBackends(runner?: string): Promise<readonly BackendInfo
   const program = runner ?? (await locateRunner());
   // Loaded when first needed, as in runner.ts.
   const { execa } = await import('execa');
-  const advice = 'run it with `info --json` in a terminal to see what it says; if it was not built here, build it';
+  const advice = 'run it with `info --json` in a terminal to see the reason; if it was not built here, build it';
   const { stdout, failed, shortMessage } = await execa(program, ['info', '--json'], {
     stdin: 'ignore',
     timeout: PATIENCE_MILLISECONDS,

@@ -41,13 +41,13 @@ export function useRunner(file: string): void {
  */
 export async function locateRunner(): Promise<string> {
   if (chosenRunner !== '') {
-    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: correct or empty it');
+    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: fix or clear it');
     return chosenRunner;
   }
   const named = process.env['WISHBONE_RUNNER'];
   if (named !== undefined && named !== '') {
     const file = path.resolve(named);
-    await checkRunner(file, 'the environment variable WISHBONE_RUNNER names it: correct or unset it');
+    await checkRunner(file, 'the environment variable WISHBONE_RUNNER names it: fix or unset it');
     return file;
   }
   const begin = moduleFolder();
@@ -55,14 +55,14 @@ export async function locateRunner(): Promise<string> {
   for (let folder = begin; ; folder = path.dirname(folder)) {
     for (const candidate of [path.join(folder, 'bin', RUNNER_NAME), path.join(folder, 'dist', 'bin', RUNNER_NAME)]) {
       if (await isFile(candidate)) {
-        await checkRunner(candidate, 'install Wishbone again, or make the file executable');
+        await checkRunner(candidate, 'reinstall Wishbone, or make the file executable');
         return candidate;
       }
     }
     if (folder === path.dirname(folder)) break;
   }
   // Whoever works on the sources builds it; all others got it with the package.
-  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'install Wishbone again';
+  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'reinstall Wishbone';
   throw new WishboneError(
     'the native runner is missing',
     path.join(begin, 'bin', RUNNER_NAME),
@@ -96,7 +96,7 @@ async function checkRunner(file: string, advice: string): Promise<void> {
   try {
     await access(file, constants.X_OK);
   } catch {
-    throw new WishboneError('the native runner may not be executed', file, advice, ExitCode.internal);
+    throw new WishboneError('the native runner is not executable', file, advice, ExitCode.internal);
   }
 }
 
@@ -115,7 +115,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const runner = options.runner ?? (await locateRunner());
   if ((await liveProcess(run.folder)) !== undefined) {
     throw new WishboneError(
-      'a runner is at work on this run already',
+      'this run is already running',
       run.folder,
       'stop it first, or wait until it ends',
     );
@@ -216,9 +216,9 @@ async function earlyExitError(
   const said = parseRunnerError(lines);
   if (said !== undefined) return new WishboneError(said.what, said.where, said.advice, asExitCode(ended.exitCode));
   return new WishboneError(
-    `the runner ended before it began: ${exitText(ended)}${lines.length > 0 ? `; it said: ${lines.slice(-5).join(' / ')}` : ''}`,
+    `the runner ended before training began: ${exitText(ended)}${lines.length > 0 ? `; it said: ${lines.slice(-5).join(' / ')}` : ''}`,
     logFile,
-    'look into the log; if memory ran out, take a smaller capacity or model',
+    'see the log; if memory ran out, use a smaller capacity or model',
     asExitCode(ended.exitCode),
   );
 }

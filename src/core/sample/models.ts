@@ -40,7 +40,7 @@ export async function sampledModels(folder: string): Promise<SampledModels> {
   const trained = path.join(root, 'export');
   const isAdapter = await exists(path.join(trained, 'adapter_config.json'));
   if (!isAdapter && !(await exists(path.join(trained, 'config.json')))) {
-    throw new WishboneError('the run has no trained model yet', trained, 'sample it when it has finished');
+    throw new WishboneError('the run has no trained model yet', trained, 'try again when it has finished');
   }
   return {
     policy: isAdapter ? { folder: start, adapter: trained } : { folder: trained },

@@ -46,6 +46,6 @@ export async function datasetPrompts(
     prompts.set(tokens.join(), { text: tokenizer.decode(tokens), tokens });
     if (prompts.size === request.count) break;
   }
-  if (prompts.size === 0) throw new WishboneError('the file has no prompt', whole, 'name a preference file with pairs');
+  if (prompts.size === 0) throw new WishboneError('the file has no prompt', whole, 'give a preference file with pairs');
   return [...prompts.values()];
 }

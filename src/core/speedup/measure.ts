@@ -165,7 +165,7 @@ function parseLine(line: string, runner: string): RunnerProgress | (RunnerResult
     throw new WishboneError(
       `the runner printed what is not JSON: ${line.slice(0, 80)}`,
       runner,
-      'install Wishbone again',
+      'reinstall Wishbone',
       ExitCode.internal,
     );
   }
@@ -185,7 +185,7 @@ function runnerFailure(
   return new WishboneError(
     `the runner ended without a result (${how})`,
     runner,
-    'if memory ran out, take fewer pairs or a smaller capacity',
+    'if memory ran out, use fewer pairs or a smaller capacity',
     exitCode,
   );
 }

@@ -140,7 +140,7 @@ export class TokenStore {
     for (let index = 0; tensors.has(`meta.${index}`); index++) {
       const [tokens, meta] = [tensors.get(`tokens.${index}`)?.data, tensors.get(`meta.${index}`)?.data];
       if (!(tokens instanceof Int32Array) || !(meta instanceof Int32Array) || !fits(tokens, meta)) {
-        throw new WishboneError('the tokens do not fit together', file, 'remove the file; it is made again');
+        throw new WishboneError('the tokens do not fit together', file, 'delete the file; it is created again');
       }
       store.add({ tokens, meta, sources: sources[index] ?? [] });
     }

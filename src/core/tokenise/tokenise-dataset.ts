@@ -88,9 +88,9 @@ export interface FoundDataset {
 export async function findDataset(request: DatasetRequest, signal?: AbortSignal): Promise<FoundDataset> {
   if (request.evalDataset !== undefined && request.plan.eval_fraction > 0) {
     throw new WishboneError(
-      'pairs for evaluation are named, and others are to be held out',
+      'an eval dataset and a held-out fraction are both given',
       'plan.eval_fraction',
-      'leave out the dataset for evaluation, or set eval_fraction to 0',
+      'remove the eval dataset, or set eval_fraction to 0',
       ExitCode.usage,
     );
   }

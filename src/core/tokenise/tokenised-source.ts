@@ -119,7 +119,7 @@ async function fromCache(
   try {
     const { store, about } = await TokenStore.load(file);
     const facts = unseal(about);
-    if (facts === undefined) throw new WishboneError('what is known of the file is damaged', file, 'remove the file; it is made again');
+    if (facts === undefined) throw new WishboneError('what is known of the file is damaged', file, 'delete the file; it is created again');
     return { store, ...(JSON.parse(facts) as SourceFacts) };
   } catch (error) {
     if (!(error instanceof WishboneError) && !(error instanceof SyntaxError)) throw error;

@@ -35,12 +35,12 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
     new ChatTemplateError(
       `the chat template ${what}${number === undefined ? '' : ` (line ${number} of the template${quote})`}`,
       file,
-      'change the template: a conversation is rendered in less than a thousandth of a second as a rule',
+      'change the template; rendering a conversation normally takes less than a millisecond',
       'limit',
     );
   switch (kind) {
     case 'syntax':
-      return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'correct the template', 'template');
+      return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'fix the template', 'template');
     case 'time':
       return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loopNames(loops)}`);
     case 'memory':
@@ -54,7 +54,7 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
       return new ChatTemplateError(
         `the chat template refuses the messages: ${oneLine(message)}${place}`,
         file,
-        'change the messages to what the template expects (roles and their order), or the template',
+        'change the messages to what the template expects (roles and their order), or change the template',
         'row',
       );
   }

@@ -66,9 +66,9 @@ export class ModelTokenizer {
     const lacking = needs.find((token) => this.encode(token, false).length !== 1);
     if (lacking !== undefined) {
       throw new WishboneError(
-        `the tokenizer has no token ${lacking}, which the chat template "${name}" is made of`,
+        `the tokenizer has no token ${lacking}, which the chat template "${name}" needs`,
         tokenizerFiles(folder).tokenizer,
-        'take another chat template: zephyr and plain need no tokens of their own',
+        'use another chat template: zephyr and plain need no special tokens',
       );
     }
     const { bos_token: bos = '' } = specialTokens;
@@ -110,7 +110,7 @@ export class ModelTokenizer {
     }
     if (error instanceof PatternError) return new BadRowError(error.message, file, patternAdvice);
     if (error instanceof PipelineError) {
-      return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'correct the row, or the tokenizer');
+      return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'fix the row, or the tokenizer');
     }
     return error;
   }
@@ -147,7 +147,7 @@ export class ModelTokenizer {
       throw new WishboneError(
         'the dataset holds messages, but the model has no chat template',
         path.join(this.folder, 'tokenizer_config.json'),
-        'add chat_template.jinja to the model folder, take a template by name (chat_template: chatml, zephyr or plain), or ' +
+        'add chat_template.jinja to the model folder, choose a template by name (chat_template: chatml, zephyr or plain), or ' +
           'use a dataset with plain text prompts and responses',
       );
     }
@@ -174,7 +174,7 @@ export class ModelTokenizer {
   }
 }
 
-const patternAdvice = 'take a tokenizer without this pattern, or leave the text out';
+const patternAdvice = 'use a tokenizer without this pattern, or remove the text';
 
 /** @throws WishboneError when the folder's tokenizer is damaged, or none that can be done exactly */
 async function build(folder: string, files: Files, config: Json): Promise<BuiltTokenizer> {

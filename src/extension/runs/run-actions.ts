@@ -16,6 +16,8 @@ const REVEAL = 'Reveal Model';
 export class RunActions {
   /** Runs whose start is under way: how that ends is told by whoever starts them. */
   readonly starting = new Set<string>();
+  /** Runs that are stopped for their best model: that they stopped is told with where it is. */
+  readonly stoppingForBest = new Set<string>();
 
   constructor(
     readonly store: RunStore,
@@ -74,25 +76,29 @@ export class RunActions {
     }
   }
 
-  /** Stops a run, and once it has ended exports the model of its best evaluation. */
+  /** Stops a run, and once it has ended exports the model of its best evaluation. All of it is one message that changes. */
   async stopAndExportBest(run: LiveRun): Promise<void> {
+    if (!isActive(run.state)) return this.exportBest(run.folder, run.config.name);
     if (!(await ensureTrusted())) return;
-    if (isActive(run.state)) {
-      const ended = new Promise<void>((done) => {
-        const end = run.onChange(() => {
-          if (isActive(run.state) && !run.gone) return;
-          end();
-          done();
+    this.stoppingForBest.add(run.folder);
+    try {
+      await this.#exportBest(run.folder, run.config.name, async (say) => {
+        const ended = new Promise<void>((done) => {
+          const end = run.onChange(() => {
+            if (isActive(run.state) && !run.gone) return;
+            end();
+            done();
+          });
         });
+        if (run.state !== 'stopping') await stopRunner(run.folder);
+        await run.refresh();
+        say('stopping the run');
+        await ended;
+        return !run.gone;
       });
-      if (run.state !== 'stopping') await stopRunner(run.folder);
-      await run.refresh();
-      await vscode.window.withProgress(
-        { location: vscode.ProgressLocation.Notification, title: `Stopping ${run.config.name}` },
-        () => ended,
-      );
+    } finally {
+      this.stoppingForBest.delete(run.folder);
     }
-    if (!run.gone) await this.exportBest(run.folder, run.config.name);
   }
 
   /**
@@ -101,12 +107,24 @@ export class RunActions {
    * @throws WishboneError when it cannot be had
    */
   async exportBest(folder: string, name: string): Promise<void> {
-    if (!(await ensureTrusted())) return;
+    if (await ensureTrusted()) await this.#exportBest(folder, name, async () => true);
+  }
+
+  /** @param before what has to be done first; resolves to false when there is nothing to export after it */
+  async #exportBest(folder: string, name: string, before: (say: (what: string) => void) => Promise<boolean>): Promise<void> {
     const model = await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: `Exporting the best model of ${name}`, cancellable: true },
-      async (_progress, token) => {
+      async (progress, token) => {
         const end = new AbortController();
-        token.onCancellationRequested(() => end.abort());
+        const cancelled = new Promise<false>((done) => {
+          token.onCancellationRequested(() => {
+            end.abort();
+            done(false);
+          });
+        });
+        // What was asked to stop stops all the same.
+        if (!(await Promise.race([before((message) => progress.report({ message })), cancelled]))) return undefined;
+        progress.report({ message: 'writing it' });
         return exportBest(folder, { signal: end.signal }).catch((error: unknown) => {
           if (!end.signal.aborted) throw error;
           return undefined;

@@ -32,13 +32,19 @@ export class TextEditor {
 
   /** Puts the cursor at a line and column, both from 1. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.#editor.click({ position: { x: 300, y: 60 } });
-    await this.#page.keyboard.press('Control+G');
     const input = this.#page.locator('.quick-input-widget .quick-input-box input');
-    await input.waitFor();
-    await input.fill(`:${line}:${column}`);
-    await this.#page.keyboard.press('Enter');
-    await input.waitFor({ state: 'hidden' });
+    const place = new RegExp(`^Go to line ${line}(?: (?:and|at) character ${column})?\\b`, 'i');
+    const entry = this.#page.locator('.quick-input-list .monaco-list-row', { hasText: place });
+    await until(`the cursor is in line ${line}, column ${column}`, async () => {
+      await this.#editor.click({ position: { x: 300, y: 60 } });
+      await this.#page.keyboard.press('Control+G');
+      await input.waitFor({ timeout: 5000 });
+      await input.fill(`:${line}:${column}`, { timeout: 5000 });
+      // Clicked, not confirmed with a key: while a theme changes the box may close by itself, and the key would break a row.
+      await entry.first().click({ timeout: 5000 });
+      await input.waitFor({ state: 'hidden', timeout: 5000 });
+      return true;
+    });
   }
 
   /** The texts above the first line. VS Code draws them anew only while the editor has the focus. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame, Locator, Page } from 'playwright-core';
 
 /** Waits are generous: a loaded machine is slow, not wrong. */
-export const patience = Number(process.env.WISHBONE_PATIENCE ?? 300_000);
+export const patience = Number(process.env.WISHBONE_PATIENCE ?? 180_000);
 
 const screenshots = join(import.meta.dirname, '../../../test-results/screenshots');
 

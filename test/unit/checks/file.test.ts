@@ -16,8 +16,8 @@ test('a duplicate names the row that was first, however it is written', async ()
   assert.deepEqual(
     problems.map(({ check, what }) => [check, what]),
     [
-      ['duplicate', 'the same pair as in line 2'],
-      ['duplicate', 'the same pair as in line 2'],
+      ['duplicate', 'the same pair as line 2'],
+      ['duplicate', 'the same pair as line 2'],
     ],
   );
   assert.equal(textAt(text, problems[1]!.earlier!), JSON.stringify(good));

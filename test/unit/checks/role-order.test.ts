@@ -42,7 +42,7 @@ for (const [prompt, chosen, what, index] of [
   ['uaa', 'a', 'two assistant messages in a row', 2],
   ['au', 'a', 'the assistant speaks before the user', 0],
   ['sau', 'a', 'the assistant speaks before the user', 1],
-  ['ut', 'a', 'a tool result without a call before it', 1],
+  ['ut', 'a', 'a tool result without a tool call before it', 1],
   ['ua', 'a', 'the prompt ends with the assistant', 1],
   ['s', 'a', 'the prompt has no user message', 0],
   ['u', 'u', 'two user messages in a row', 1],

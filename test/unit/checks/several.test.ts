@@ -59,7 +59,7 @@ test('rows of several responses are compared with other rows, pair by pair', asy
       ({ check, what }) => [check, what],
     ),
     [
-      ['duplicate', 'the same pair as in line 1'],
+      ['duplicate', 'the same pair as line 1'],
       ['contradiction', 'line 1 prefers these two responses the other way round'],
     ],
   );

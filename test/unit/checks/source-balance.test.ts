@@ -25,7 +25,7 @@ async function findings(...all: readonly Fields[]): Promise<string[]> {
 test('a source whose lengths are biased is told when the whole is not', async () => {
   const a = rows(100, 50, { source: 'a' });
   assert.deepEqual(await findings(...a, ...rows(40, 36, { source: 'b' })), [
-    'source-balance: length bias by source: how often the chosen response is the longer one: "b" 90% of 40',
+    'source-balance: length bias by source (how often the chosen response is longer): "b" 90% of 40',
   ]);
   assert.deepEqual(await findings(...a, ...rows(29, 29, { source: 'b' })), [], 'too few to tell');
   assert.deepEqual(await findings(...a, ...rows(40, 21, { source: 'b' })), []);

@@ -159,6 +159,6 @@ test('a prompt that an evaluation file has too is told with its place there', as
       report!.problems.map((problem) => [tell(text, problem), problem.other]),
       [[`prompt-leakage ${train.length}: ${at}`, { file: path.join(folder, 'test.jsonl'), line: 1 }]],
     );
-    assert.match(report!.problems[0]!.what, /line 2 of test\.jsonl too, which is for evaluation/);
+    assert.match(report!.problems[0]!.what, /also in line 2 of test\.jsonl, which is for evaluation/);
   }
 });

@@ -196,7 +196,7 @@ test('what cannot be: each is one note with its line', () => {
   assert.match(lost('beta: much'), /no number/);
   assert.match(lost('lr_scheduler_type: polynomial'), /expected "constant"/);
   assert.match(lost('truncation_mode: keep_end'), /start of a sequence/);
-  assert.match(lost('stage: dpo\nfinetuning_type: full\nval_size: 0.1'), /no evaluation is asked for/);
+  assert.match(lost('stage: dpo\nfinetuning_type: full\nval_size: 0.1'), /an eval dataset is given, but eval_steps is 0/);
   assert.match(lost('use_peft: true\nuse_dora: true\nlora_dropout: 0'), /plain LoRA/);
 });
 

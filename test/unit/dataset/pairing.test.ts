@@ -108,7 +108,7 @@ const faults: readonly (readonly [name: string, what: RegExp, where: string])[] 
   ['completion-without-score-line-1.jsonl', /missing field/, ':1, field "completions[1].score"'],
   ['one-response-line-2.jsonl', /only one response/, ':2, field "responses[0]"'],
   ['empty-in-several-line-1.jsonl', /is empty/, ':1, field "chosen[1]"'],
-  ['all-tied.jsonl', /no pair is left: all 1/, ''],
+  ['all-tied.jsonl', /no pairs are left: all 1/, ''],
 ];
 
 for (const [name, what, where] of faults) {

@@ -169,7 +169,7 @@ test('dataset_info.json: OpenAI roles, folders, samples, and what cannot be used
   assert.deepEqual(pairs[0]?.prompt, [{ role: 'user', content: 'Hi' }]);
   assert.equal((await findSources(`${info}#some`))[0]?.samples, 7);
   const cases: [name: string, what: RegExp, where: RegExp][] = [
-    ['hub', /lies elsewhere \("hf_hub_url"\)/, /field "file_name"/],
+    ['hub', /stored elsewhere \("hf_hub_url"\)/, /field "file_name"/],
     ['lost', /no such file/, /lost\.jsonl/],
     ['odd', /unknown formatting "parrot"/, /field "formatting"/],
     ['many', /folder with several files/, /field "num_samples"/],
@@ -206,9 +206,9 @@ test('mapped columns: of JSON and CSV, swapped, missing, and of names that are n
   const missing = read(jsonLines({ question: 'Q', good: 'A' }), renamed);
   await assert.rejects(missing, refused(/missing field "rejected"/, /column "bad"/));
   for (const [columns, what] of [
-    ['prompt', /not of the form/],
-    ['prompt=', /not of the form/],
-    ['reply=x', /no field of any form/],
+    ['prompt', /not have the form/],
+    ['prompt=', /not have the form/],
+    ['reply=x', /an unknown field/],
     ['prompt=a,prompt=b', /second time/],
   ] as const) {
     assert.throws(() => parseColumns(columns), refused(what, /columns/));

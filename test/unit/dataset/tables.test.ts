@@ -134,7 +134,7 @@ const faults: readonly (readonly [name: string, what: RegExp, where: string])[] 
   ['null-rejected-row-4.parquet', /must be text, not null/, ', row 4, field "rejected"'],
   ['message-without-content-row-2.parquet', /missing field/, ', row 2, field "chosen[0].content"'],
   ['not-utf-8-row-2.parquet', /not UTF-8/, ', row 2, field "prompt"'],
-  ['no-known-columns.parquet', /has the columns "question", "answer"/, ''],
+  ['no-known-columns.parquet', /no known form of preference pair: "question", "answer"/, ''],
   ['truncated.parquet', /cannot be read/, ''],
   ['damaged-page.parquet', /cannot be read/, ', rows 1 to 2'],
 ];

@@ -118,11 +118,11 @@ test('messages written as text, by JSON, Python, NumPy, are told of where they a
   const [warning, ...others] = (await report(file)).warnings;
   assert.deepEqual(others, []);
   assert.equal(warning?.kind, 'written-messages');
-  assert.equal(warning.what, '"chosen" and "rejected" hold messages written as text in 1 of 2 rows: brackets and quotes would be trained');
+  assert.equal(warning.what, '"chosen" and "rejected" hold messages written as text in 1 of 2 rows: the brackets and quotes would be trained');
   assert.match(warning.advice, /JSON lines or Parquet/);
   assert.deepEqual(warning.first, { row: 0, line: 2 });
   const listed = await errorOf(await datasetFile(t, `conversations,chosen,rejected\n"${python}",a,b\n`, 'pairs.csv'));
-  assert.match(listed.advice, /^it is messages written as text: write the file anew as JSON lines or Parquet/);
+  assert.match(listed.advice, /^it is messages written as text: write the file again as JSON lines or Parquet/);
 });
 
 test('rows with images, videos or sounds are refused; placeholders without them are told of', async (t) => {
@@ -142,7 +142,7 @@ test('rows with images, videos or sounds are refused; placeholders without them 
 test('a column that is named for a field and that no row has is told of', async (t) => {
   const found = await reportOf(t, [orca], { columns: parseColumns('prompt=qestion') });
   const missing = found.warnings.find(({ kind }) => kind === 'missing-column');
-  assert.equal(missing?.what, 'no row has the column "qestion" that is named for "prompt", so that field is not read');
+  assert.equal(missing?.what, 'no row has the column "qestion" given for "prompt", so that field is not read');
   assert.equal(missing.advice, 'did you mean "question"?');
 });
 

@@ -64,7 +64,7 @@ test('folders that cannot be used are refused with what to do', async (context) 
   const to = await temporaryFolder(context);
   await writeFile(path.join(to, 'file'), '');
   const refused = (what: RegExp) => (error: unknown) => error instanceof WishboneError && what.test(error.what) && error.advice !== '';
-  await assert.rejects(lookAtTarget(from, path.join(to, 'file')), refused(/file of this name/));
+  await assert.rejects(lookAtTarget(from, path.join(to, 'file')), refused(/file with this name/));
   await writeFile(path.join(to, 'tiny-llama'), 'a file');
   await assert.rejects(writeExample(from, to), refused(/in the way/));
   await assert.rejects(exampleFiles(path.join(to, 'nowhere')), refused(/example project is missing/));

@@ -1,5 +1,5 @@
 // What transformers makes of every optional field of config.json (scripts/fixtures/hf_config_variants.py) against what the inspection
-// makes of it. The runner's side, with the logits, is native-runner/test/io/config_variants_test.cpp; both read the same messages.
+// makes of it. The runner's side, with the logits, is native-runner/test/pretrained/config_variants_test.cpp; both read the same messages.
 //
 //   UPDATE_REFUSALS=1 node --import tsx --test test/unit/model/config-variants.test.ts     writes these anew
 

@@ -69,7 +69,7 @@ test('an unknown key names the nearest known one', () => {
   assert.equal(slip.where, `${FILE}, field training.learning_rat`);
   assert.equal(slip.advice, 'did you mean "training.learning_rate"?');
   const stranger = failure((config) => (config['plan'].zzzzzzzz = 1));
-  assert.match(stranger.advice, /known here: sharing, capacity/);
+  assert.match(stranger.advice, /valid names: sharing, capacity/);
 });
 
 test('missing fields, wrong types and values out of range name the field', () => {

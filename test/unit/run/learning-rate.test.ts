@@ -34,7 +34,7 @@ test('all parameters of a billion are not offered what a million takes', () => {
   assert.equal(suitedLearningRate(1e6, full), 2e-4);
   assert.equal(suitedLearningRate(1.2e9, full), 1e-6);
   assert.match(learningRateWarning(1.2e9, { ...full, learning_rate: 2e-4 })!, /^far above what is used for 1\.2 billion parameters, all of them trained \(2e-8 to 5e-5\): .*diverge; 1e-6 is usual$/);
-  assert.match(learningRateWarning(1e6, { ...full, learning_rate: 1e-6 })!, /^far below .* 1\.0 million .*next to nothing will be learned/);
+  assert.match(learningRateWarning(1e6, { ...full, learning_rate: 1e-6 })!, /^far below .* 1\.0 million .*almost nothing will be learned/);
   assert.match(learningRateWarning(8e9, { ...adapter, learning_rate: 1e-2 })!, /trained by an adapter/);
   assert.ok(learningRateWarning(8e9, { ...full, learning_rate: 0 }));
 });

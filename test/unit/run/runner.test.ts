@@ -85,7 +85,7 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
     async () => (await readFile(path.join(folder, LOG_FILE), 'utf8')).includes('at work'),
     'the log has its output',
   );
-  await assert.rejects(startRunner(folder, { runner }), /at work on this run already/);
+  await assert.rejects(startRunner(folder, { runner }), /this run is already running/);
 
   const lastStep = path.join(folder, LAST_STEP);
   await writeFile(lastStep, '');
@@ -252,7 +252,7 @@ test('the runner is named by the environment or found beside the code', async (c
   await assert.rejects(locateRunner(), /not there/);
   process.env['WISHBONE_RUNNER'] = `${file}2`;
   await writeFile(`${file}2`, '', { mode: 0o644 });
-  await assert.rejects(locateRunner(), /may not be executed/);
+  await assert.rejects(locateRunner(), /not executable/);
   await chmod(`${file}2`, 0o755);
   assert.equal(await locateRunner(), `${file}2`);
 });

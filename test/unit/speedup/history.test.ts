@@ -83,7 +83,7 @@ test('medians, spread and ratios are those of the rounds', () => {
   assert.deepEqual([shown.least.shared, shown.most.naive], [2, 5]);
   assert.deepEqual([shown.ratio, shown.ratioLeast, shown.ratioMost], [1.4, 1.25, 1.5]);
   assert.equal(shown.speedOfLight.shared, 2e9 / 2.5 / 1e10);
-  assert.match(shown.provenance, /a processor, 2 threads · tiny \(1,000 parameters\) · pairs\.jsonl: 16 pairs, 2 steps, 3 rounds/);
+  assert.match(shown.provenance, /a processor, 2 threads · tiny \(1,000 parameters\) · pairs\.jsonl: 16 pairs, 2 steps, 3 interleaved rounds/);
   assert.ok(readSpeedupHostMessage({ type: 'history', history: [shown], shown: 'a' }));
   for (const bad of [{ ...shown, ratio: NaN }, { ...shown, tokens: { shared: 1 } }, { ...shown, phases: {} }, { ...shown, device: 1 }]) {
     assert.equal(readSpeedupHostMessage({ type: 'history', history: [bad], shown: null }), undefined);

@@ -145,5 +145,5 @@ test('a dataset to evaluate on has a plan and a place in run.json of its own', a
   assert.equal(planned.evalReference?.path, path.join(folder, 'ten.jsonl'));
   assert.deepEqual([planned.reference.pairs, planned.evalReference?.pairs], [8, 2]);
   const both = { ...asked, plan: { ...asked.plan, eval_fraction: 0.2 } };
-  await assert.rejects(tokeniseDataset(both), (error) => error instanceof WishboneError && /held out/.test(error.what));
+  await assert.rejects(tokeniseDataset(both), (error) => error instanceof WishboneError && /held-out/.test(error.what));
 });

@@ -1,9 +1,9 @@
 #include "backend/cuda/cuda_backend.h"
 
-#include "backend/cuda/attention.h"
-#include "backend/cuda/check.h"
-#include "backend/cuda/padded_heads.h"
+#include "backend/cuda/attention/attention.h"
+#include "backend/cuda/attention/padded_heads.h"
 #include "backend/cuda/require.h"
+#include "backend/cuda/runtime/check.h"
 
 namespace wishbone::cuda {
 

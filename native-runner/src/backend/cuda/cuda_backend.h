@@ -7,10 +7,10 @@
 #include <string>
 
 #include "backend/backend.h"
-#include "backend/cuda/device.h"
-#include "backend/cuda/matmul.h"
-#include "backend/cuda/memory.h"
-#include "backend/cuda/staging.h"
+#include "backend/cuda/matmul/matmul.h"
+#include "backend/cuda/runtime/device.h"
+#include "backend/cuda/runtime/device_memory.h"
+#include "backend/cuda/runtime/pinned_staging.h"
 
 namespace wishbone::cuda {
 

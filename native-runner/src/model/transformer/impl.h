@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "model/activations.h"
-#include "model/transformer.h"
+#include "model/transformer/transformer.h"
 
 namespace wishbone {
 

@@ -60,12 +60,12 @@ std::optional<LossConflict> conflict_of(const LossOptions& options) {
     if (options.f_divergence_type != Divergence::reverse_kl)
         if (const char* loss = without(&LossTraits::takes_divergence))
             return LossConflict{"f_divergence_type",
-                                std::string("The loss \"") + loss + "\" has no form for this divergence",
+                                std::string("The loss \"") + loss + "\" does not support this divergence",
                                 "Use \"reverse_kl\", or only losses of " + names_with(&LossTraits::takes_divergence) + "."};
     if (options.use_weighting)
         if (const char* loss = without(&LossTraits::takes_weighting))
             return LossConflict{"use_weighting",
-                                std::string("The loss \"") + loss + "\" does not go with WPO weighting",
+                                std::string("The loss \"") + loss + "\" cannot be combined with WPO weighting",
                                 "Set use_weighting to false, or leave that loss out."};
     // The log-probabilities of these losses are TRL's CPOTrainer's and ORPOTrainer's, which know no LD-DPO.
     if (options.ld_alpha && std::ranges::none_of(options.terms, [](const auto& term) {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "io/plan.h"
+#include "plan/plan.h"
 #include "train/loss/preference_loss.h"
 
 namespace wishbone {

@@ -191,8 +191,8 @@ export class CheckedDocument {
     }
     return {
       check: 'invalid-utf8',
-      what: `the bytes of ${badBytes.size === 1 ? 'one line' : `${badBytes.size} lines`} of the file are no UTF-8, as a run reads it`,
-      advice: 'save it with the encoding UTF-8 (the encoding is at the right of the status bar)',
+      what: `the bytes of ${badBytes.size === 1 ? 'one line' : `${badBytes.size} lines`} of the file are not UTF-8, the encoding a run expects`,
+      advice: 'save it with encoding UTF-8 (the encoding is on the right of the status bar)',
     };
   }
 }

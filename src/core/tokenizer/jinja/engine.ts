@@ -129,7 +129,7 @@ class EngineThread {
       throw new WishboneError(
         `the engine for chat templates does not start: ${error instanceof NoAnswer ? 'it does not answer' : (error as Error).message}`,
         path.dirname(files.memory),
-        'close other programs if memory is short; else install the extension again (in the project: node scripts/setup.mjs)',
+        'close other programs if memory is short; otherwise reinstall the extension (in the sources: node scripts/setup.mjs)',
       );
     }
   }

@@ -39,6 +39,6 @@ export function engineInstallation(): EngineInstallation {
   throw new WishboneError(
     'the engine for chat templates is missing',
     path.join(__dirname, 'lib/jinja'),
-    'install the extension again; in the project, run node scripts/setup.mjs',
+    'reinstall the extension; in the sources, run node scripts/setup.mjs',
   );
 }

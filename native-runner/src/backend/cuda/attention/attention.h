@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "backend/backend.h"
+#include "backend/cuda/runtime/device.h"
+
+/// Prefix-masked attention: key k is visible to query q exactly when k <= q < visible_until[k].
+///
+/// Layouts: qkv bf16 [T, Hq + 2·Hkv, D] (all query heads, then key heads, then value heads, rotary embedding
+/// already applied), out bf16 [T, Hq·D], lse f32 [Hq, T] (natural log-sum-exp of scale · q·k over the visible
+/// keys), d_qkv as qkv. T is any positive length and nothing is read or written behind it. Head sizes 64, 96,
+/// 128 and 256; any number of query heads a KV head. Pointers are 16-byte aligned.
+namespace wishbone::cuda {
+
+/// Which kernels work on a mask: the best for the device, or those that run everywhere (tests and benchmarks
+/// compare the two).
+enum class AttentionPath { automatic, portable };
+
+/// Prepares one bin on the host and uploads what the kernels read in the order of `stream`, on which alone
+/// the mask may be used and must be destroyed. The arrays may go when the call returns. Throws
+/// Error(bad_input) for heads that the kernels do not know, Error(internal) for a mask that breaks its rule,
+/// Error(out_of_memory).
+std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStream_t stream,
+                                                   std::span<const std::int32_t> visible_until,
+                                                   std::span<const std::int32_t> position,
+                                                   AttentionShape shape,
+                                                   AttentionPath path = AttentionPath::automatic);
+
+/// Bytes of device memory attention_backward needs beside its arguments, 256-byte aligned.
+std::size_t attention_backward_workspace(const Device& device, const AttentionMask& mask, std::int64_t tokens,
+                                         AttentionShape shape, bool deterministic);
+
+/// Writes every element of out and lse. Throws Error(internal).
+void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse,
+                       const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
+                       AttentionShape shape);
+
+/// Writes every element of d_qkv. `deterministic`: the same inputs always give the same bits (the portable
+/// kernels always do). Throws Error(internal).
+void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
+                        const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
+                        const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
+                        AttentionShape shape, void* workspace, bool deterministic);
+
+}  // namespace wishbone::cuda

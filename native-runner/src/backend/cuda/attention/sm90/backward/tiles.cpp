@@ -1,0 +1,201 @@
+#include "backend/cuda/attention/sm90/backward/tiles.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/error.h"
+
+namespace wishbone::cuda {
+namespace {
+
+// Trees are joined until a group has this many tokens, so that tiny trees fill key tiles together.
+constexpr std::int32_t least_group = 128;
+
+// Key tiles are only cut at segment starts at least this far apart: a shorter segment saves less than the
+// extra tile costs.
+constexpr std::int32_t least_cut = 16;
+
+// What a key tile costs beside its query tiles (loading keys and values, storing their gradients), in query
+// tiles.
+constexpr std::int32_t tile_cost = 3;
+
+// What a query block costs beside its key blocks (loading rows, storing their gradient), in key blocks.
+constexpr std::int32_t block_cost = 3;
+
+/// Puts the last of a list longest first, enough of them that all processors end at about the same time. Those
+/// before keep their order, which is that of the memory they read.
+template <typename Item, typename Cost>
+void longest_first_at_the_end(std::vector<Item>& list, std::int32_t processors, const Cost& cost) {
+    std::int64_t longest = 0, sum = 0;
+    auto tail = list.end();
+    while (tail != list.begin() && sum * 4 < std::int64_t{5} * processors * longest + 1) {
+        --tail;
+        longest = std::max<std::int64_t>(longest, cost(*tail));
+        sum += cost(*tail);
+    }
+    std::stable_sort(tail, list.end(), [&](const Item& a, const Item& b) { return cost(a) > cost(b); });
+}
+
+struct Cutter {
+    std::span<const std::int32_t> until;
+    std::int32_t query_tile, key_tile;
+    std::vector<std::int32_t> run_end;  ///< of each token: where its run of equal `until` ends
+    std::vector<char> cut_allowed;
+    // Of each position in a group: least cost of the key tiles before it, and where the last of them begins.
+    std::vector<std::int32_t> cost, from;
+
+    explicit Cutter(std::span<const std::int32_t> visible_until, std::int32_t query, std::int32_t key)
+        : until(visible_until), query_tile(query), key_tile(key) {
+        const std::size_t length = until.size();
+        run_end.resize(length);
+        cut_allowed.resize(length + 1);
+        for (std::size_t k = length; k-- > 0;)
+            run_end[k] = k + 1 < length && until[k] == until[k + 1] ? run_end[k + 1]
+                                                                    : static_cast<std::int32_t>(k + 1);
+        std::int32_t last = 0;
+        for (std::int32_t k = 0; k < static_cast<std::int32_t>(length); k = run_end[std::size_t(k)])
+            if (k - last >= least_cut) cut_allowed[std::size_t(k)] = 1, last = k;
+        cost.resize(length + 1, std::numeric_limits<std::int32_t>::max());
+        from.resize(length + 1);
+    }
+
+    std::int32_t tiles_seeing(std::int32_t origin, std::int32_t begin, std::int32_t last_until) const {
+        return (last_until - origin + query_tile - 1) / query_tile - (begin - origin) / query_tile;
+    }
+
+    /// Starts of the key tiles of the group [begin, end), ascending, and `end`.
+    std::vector<std::int32_t> cut(std::int32_t begin, std::int32_t end) {
+        cost[std::size_t(begin)] = 0;
+        for (std::int32_t at = begin; at < end; ++at) {
+            if (cost[std::size_t(at)] == std::numeric_limits<std::int32_t>::max()) continue;
+            const std::int32_t limit = std::min(at + key_tile, end);
+            std::int32_t last_until = 0;
+            for (std::int32_t to = at; to < limit;) {
+                last_until = std::max(last_until, until[std::size_t(to)]);
+                to = std::min(run_end[std::size_t(to)], limit);
+                if (to != limit && !cut_allowed[std::size_t(to)]) continue;
+                const std::int32_t total =
+                    cost[std::size_t(at)] + tile_cost + tiles_seeing(begin, at, last_until);
+                if (total < cost[std::size_t(to)]) {
+                    cost[std::size_t(to)] = total;
+                    from[std::size_t(to)] = at;
+                }
+            }
+        }
+        std::vector<std::int32_t> starts{end};
+        while (starts.back() != begin) starts.push_back(from[std::size_t(starts.back())]);
+        std::reverse(starts.begin(), starts.end());
+        // The next group begins where this one ends.
+        cost[std::size_t(end)] = std::numeric_limits<std::int32_t>::max();
+        return starts;
+    }
+};
+
+}  // namespace
+
+BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+                                  const BackwardTileSizes& sizes, std::int32_t processors) {
+    BackwardTiles out;
+    const auto length = static_cast<std::int32_t>(visible_until.size());
+    const auto last_until = [&](std::int32_t begin, std::int32_t end) {
+        return *std::max_element(visible_until.begin() + begin, visible_until.begin() + end);
+    };
+    Cutter cutter(visible_until, sizes.query_tile, sizes.key_tile);
+    struct Group {
+        std::vector<BackwardTiles::Item> items;  ///< for KV head 0
+        std::vector<std::int32_t> blocks;        ///< query blocks
+        std::int64_t work = 0;                   ///< of the items
+    };
+    std::vector<Group> groups;
+    std::vector<std::int32_t> block_steps;  // of each query block
+
+    for (std::int32_t begin = 0; begin < length;) {
+        std::int32_t end = begin, tree_end = begin;
+        while (end < length && (end < tree_end || end - begin < least_group)) {
+            const std::int32_t until = visible_until[std::size_t(end)];
+            if (until <= end || until > length)
+                throw Error(ExitCode::internal, "visible_until is no mask", "attention",
+                            "This is a fault of the runner, please report it.");
+            tree_end = std::max(tree_end, until);
+            end = std::min(cutter.run_end[std::size_t(end)], tree_end);
+        }
+
+        const auto first_tile = static_cast<std::int32_t>(out.queries.size());
+        for (std::int32_t q = begin; q < end; q += sizes.query_tile)
+            out.queries.push_back({q, std::min(q + sizes.query_tile, end)});
+        const auto tiles = static_cast<std::int32_t>(out.queries.size()) - first_tile;
+        const auto first_key_block = static_cast<std::int32_t>(out.key_blocks.size());
+        const std::int32_t block_tokens = sizes.query_tile * sizes.block_tiles;
+        // Key blocks each query block sees: first the differences from one query block to the next.
+        std::vector<std::int32_t> steps(std::size_t((end - begin + block_tokens - 1) / block_tokens + 1));
+
+        const std::vector<std::int32_t> starts = cutter.cut(begin, end);
+        std::vector<BackwardTiles::Item> list;
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
+            const std::int32_t from = starts[i], to = starts[i + 1];
+            const std::int32_t middle = std::min(from + sizes.key_tile / 2, to);
+            const std::int32_t first_half = last_until(from, middle);
+            const std::int32_t second_half = middle < to ? last_until(middle, to) : 0;
+            const std::int32_t skipped = (from - begin) / sizes.query_tile;
+            list.push_back({.kv_head = 0,
+                            .key_begin = from,
+                            .key_end = to,
+                            .query_begin = begin + skipped * sizes.query_tile,
+                            .first_tile = first_tile + skipped,
+                            .tiles = cutter.tiles_seeing(begin, from, std::max(first_half, second_half)),
+                            .last_until = {first_half, second_half}});
+            sum += list.back().tiles + tile_cost;
+            for (std::int32_t k = from; k < to; k += sizes.key_block) {
+                const std::int32_t stop = std::min(k + sizes.key_block, to);
+                const auto [least, greatest] =
+                    std::minmax_element(visible_until.begin() + k, visible_until.begin() + stop);
+                out.key_blocks.push_back({k, stop, *least, *greatest});
+                ++steps[std::size_t((k - begin) / block_tokens)];
+                --steps[std::size_t((*greatest - begin + block_tokens - 1) / block_tokens)];
+            }
+        }
+        std::stable_sort(list.begin(), list.end(),
+                         [](const auto& a, const auto& b) { return a.tiles > b.tiles; });
+        Group& group = groups.emplace_back();
+        group.items = std::move(list);
+        group.work = sum;
+
+        const auto key_blocks = static_cast<std::int32_t>(out.key_blocks.size()) - first_key_block;
+        std::int32_t seen = 0;
+        for (std::int32_t tile = 0; tile < tiles; tile += sizes.block_tiles) {
+            seen += steps[std::size_t(tile / sizes.block_tiles)];
+            block_steps.push_back(seen);
+            group.blocks.push_back(static_cast<std::int32_t>(out.query_blocks.size()));
+            out.query_blocks.push_back(
+                {first_tile + tile, std::min(sizes.block_tiles, tiles - tile), first_key_block, key_blocks});
+        }
+        begin = end;
+    }
+
+    // What one group and head read stays in the L2 cache when its items, and its query blocks, start one after
+    // another: all its key tiles go through its queries from the last one down, all its query blocks through
+    // its keys from the first one up.
+    std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.work > b.work; });
+    const auto steps_of = [&](std::int32_t block) { return block_steps[std::size_t(block)]; };
+    for (Group& group : groups) {
+        std::stable_sort(group.blocks.begin(), group.blocks.end(),
+                         [&](std::int32_t a, std::int32_t b) { return steps_of(a) > steps_of(b); });
+        for (std::int32_t head = 0; head < kv_heads; ++head) {
+            for (BackwardTiles::Item item : group.items) {
+                item.kv_head = head;
+                out.items.push_back(item);
+            }
+            for (const std::int32_t block : group.blocks) out.query_items.push_back({block, head});
+        }
+    }
+    longest_first_at_the_end(out.items, processors,
+                             [](const BackwardTiles::Item& item) { return item.tiles + tile_cost; });
+    longest_first_at_the_end(out.query_items, processors, [&](const BackwardTiles::QueryItem& item) {
+        return steps_of(item.block) + block_cost;
+    });
+    return out;
+}
+
+}  // namespace wishbone::cuda

@@ -1,0 +1,271 @@
+#include "backend/cuda/matmul/matmul.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "backend/cuda/runtime/check.h"
+
+namespace wishbone::cuda {
+namespace {
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+constexpr std::size_t workspace_bytes = 64 * mib;
+/// Timing writes to memory of its own, at most this much; of a larger result only a part is computed.
+constexpr std::size_t scratch_bytes = 256 * mib;
+constexpr int candidates_asked = 8;
+/// Products below this are over before a better algorithm would show.
+constexpr double least_flops_to_time = 4e9;
+
+/// Lengths that share a choice: two leading bits are kept, so 8193 to 12288 and 12289 to 16384 do. Bins of
+/// all lengths thus need few choices, and the longer a product the less its best algorithm depends on the
+/// length.
+std::int64_t bucket(std::int64_t length) {
+    const auto bits = std::bit_width(static_cast<std::uint64_t>(length));
+    const std::int64_t step = bits > 2 ? std::int64_t{1} << (bits - 2) : 1;
+    return (length + step - 1) / step * step;
+}
+
+/// The product a choice is made for: lengths that differ from bin to bin are rounded up, as far as the
+/// leading dimensions leave room.
+Product bucketed(Product product) {
+    std::int64_t n = bucket(product.n), k = bucket(product.k);
+    if (product.transpose_b) n = std::min(n, product.ldb);
+    if (product.transpose_a) k = std::min(k, product.lda);
+    if (!product.transpose_b) k = std::min(k, product.ldb);
+    product.n = n;
+    product.k = k;
+    return product;
+}
+
+/// Greatest power of two, up to 256, that divides all the addresses.
+int common_alignment(const void* d, const void* a, const void* b) {
+    const auto bits = reinterpret_cast<std::uintptr_t>(d) | reinterpret_cast<std::uintptr_t>(a) |
+                      reinterpret_cast<std::uintptr_t>(b) | 256u;
+    return static_cast<int>(bits & -bits);
+}
+
+bool is_f32(const Product& product) { return product.accumulate && !product.narrow; }
+
+std::string describe(const Product& p) {
+    return "[" + std::to_string(p.m) + ", " + std::to_string(p.n) + "] over " + std::to_string(p.k);
+}
+
+struct Preference {
+    explicit Preference(const CublasLt& library) : lt(library) {
+        lt.check(lt.preference_create(&value), "cublasLtMatmulPreferenceCreate");
+    }
+    ~Preference() { lt.preference_destroy(value); }
+    template <typename T>
+    void set(cublasLtMatmulPreferenceAttributes_t which, T to) {
+        lt.check(lt.preference_set(value, which, &to, sizeof(to)), "cublasLtMatmulPreferenceSetAttribute");
+    }
+    Preference(const Preference&) = delete;
+    Preference& operator=(const Preference&) = delete;
+
+    const CublasLt& lt;
+    cublasLtMatmulPreference_t value = nullptr;
+};
+
+}  // namespace
+
+struct Matmul::Plan {
+    Plan(const CublasLt& library, const Product& product) : lt(library) {
+        lt.check(lt.desc_create(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+        const auto transpose = [&](cublasLtMatmulDescAttributes_t which, bool value) {
+            const cublasOperation_t op = value ? CUBLAS_OP_T : CUBLAS_OP_N;
+            lt.check(lt.desc_set(operation, which, &op, sizeof(op)), "cublasLtMatmulDescSetAttribute");
+        };
+        transpose(CUBLASLT_MATMUL_DESC_TRANSA, product.transpose_a);
+        transpose(CUBLASLT_MATMUL_DESC_TRANSB, product.transpose_b);
+        // Rows and columns are placeholders until `fit`.
+        const auto layout = [&](cublasLtMatrixLayout_t& to, cudaDataType_t type, std::int64_t ld) {
+            lt.check(lt.layout_create(&to, type, 1, 1, ld), "cublasLtMatrixLayoutCreate");
+        };
+        layout(a, CUDA_R_16BF, product.lda);
+        layout(b, CUDA_R_16BF, product.ldb);
+        layout(d, is_f32(product) ? CUDA_R_32F : CUDA_R_16BF, product.ldd);
+    }
+    ~Plan() {
+        for (cublasLtMatrixLayout_t layout : {a, b, d})
+            if (layout != nullptr) lt.layout_destroy(layout);
+        if (operation != nullptr) lt.desc_destroy(operation);
+    }
+    Plan(const Plan&) = delete;
+    Plan& operator=(const Plan&) = delete;
+
+    /// Makes the layouts those of this product.
+    void fit(const Product& product) {
+        const auto size = [&](cublasLtMatrixLayout_t layout, std::int64_t rows, std::int64_t columns) {
+            const auto r = static_cast<std::uint64_t>(rows), c = static_cast<std::uint64_t>(columns);
+            lt.check(lt.layout_set(layout, CUBLASLT_MATRIX_LAYOUT_ROWS, &r, sizeof(r)), "matrix layout");
+            lt.check(lt.layout_set(layout, CUBLASLT_MATRIX_LAYOUT_COLS, &c, sizeof(c)), "matrix layout");
+        };
+        if (product.transpose_a)
+            size(a, product.k, product.m);
+        else
+            size(a, product.m, product.k);
+        if (product.transpose_b)
+            size(b, product.n, product.k);
+        else
+            size(b, product.k, product.n);
+        size(d, product.m, product.n);
+        fitted = product;
+    }
+
+    const CublasLt& lt;
+    cublasLtMatmulDesc_t operation = nullptr;
+    cublasLtMatrixLayout_t a = nullptr, b = nullptr, d = nullptr;
+    Product fitted;
+    cublasLtMatmulAlgo_t algorithm{};         ///< for `fitted`
+    cublasLtMatmulAlgo_t bucket_algorithm{};  ///< for lengths about these
+};
+
+Matmul::Matmul(const std::string& cublaslt, std::shared_ptr<DeviceMemory> memory, cudaStream_t stream,
+               bool fixed_choice)
+    : lt_(cublaslt), memory_(std::move(memory)), stream_(stream), fixed_choice_(fixed_choice) {
+    workspace_ = take_buffer(memory_, workspace_bytes);
+    check(cudaEventCreate(&begin_), "cudaEventCreate");
+    check(cudaEventCreate(&end_), "cudaEventCreate");
+}
+
+Matmul::~Matmul() {
+    if (begin_ != nullptr) (void)cudaEventDestroy(begin_);
+    if (end_ != nullptr) (void)cudaEventDestroy(end_);
+}
+
+void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
+    if (product.m == 0 || product.n == 0) return;
+    if (product.k == 0) {
+        if (!product.accumulate)
+            check(cudaMemset2DAsync(d, static_cast<std::size_t>(product.ldd) * 2, 0,
+                                    static_cast<std::size_t>(product.m) * 2,
+                                    static_cast<std::size_t>(product.n), stream_),
+                  "cudaMemset2DAsync");
+        return;
+    }
+    const Plan& plan = plan_for(product, common_alignment(d, a, b), a, b);
+    lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b, scale), "cublasLtMatmul");
+}
+
+const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
+                                     const __nv_bfloat16* b) {
+    std::unique_ptr<Plan>& plan = plans_[{bucketed(product), alignment}];
+    if (!plan) {
+        auto made = std::make_unique<Plan>(lt_, product);
+        made->fit(product);
+        choose(*made, product, alignment, true, a, b);
+        made->bucket_algorithm = made->algorithm;
+        plan = std::move(made);
+        return *plan;
+    }
+    if (plan->fitted == product) return *plan;
+    plan->fit(product);
+    if (allowed(*plan, plan->bucket_algorithm))
+        plan->algorithm = plan->bucket_algorithm;
+    else  // what suits most lengths of this bucket does not suit this one
+        choose(*plan, product, alignment, false, a, b);
+    return *plan;
+}
+
+bool Matmul::allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const {
+    cublasLtMatmulHeuristicResult_t result{};
+    return lt_.algo_check(lt_.handle(), plan.operation, plan.a, plan.b, plan.d, plan.d, &algorithm,
+                          &result) == CUBLAS_STATUS_SUCCESS &&
+           result.workspaceSize <= workspace_bytes;
+}
+
+void Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
+                    const __nv_bfloat16* b) {
+    Preference preference(lt_);
+    preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_bytes});
+    // Parts of a split sum are added in f32, never in the bf16 of the result.
+    preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                   static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    for (const auto which :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
+        preference.set(which, static_cast<std::uint32_t>(alignment));
+
+    const bool timed = may_time && !fixed_choice_ &&
+                       2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) *
+                               static_cast<double>(product.k) >=
+                           least_flops_to_time;
+    // A choice that is not timed is made for the whole bucket, whichever length of it comes first.
+    if (may_time && !timed) plan.fit(bucketed(product));
+    std::array<cublasLtMatmulHeuristicResult_t, candidates_asked> candidates{};
+    int count = 0;
+    const auto ask = [&] {
+        count = 0;
+        const cublasStatus_t status =
+            lt_.heuristic(lt_.handle(), plan.operation, plan.a, plan.b, plan.d, plan.d, preference.value,
+                          timed ? candidates_asked : 1, candidates.data(), &count);
+        return status == CUBLAS_STATUS_SUCCESS && count > 0;
+    };
+    bool found = ask();
+    if (plan.fitted != product) {
+        plan.fit(product);
+        if (!found || !allowed(plan, candidates[0].algo)) found = ask();
+    }
+    if (!found)
+        throw Error(
+            ExitCode::internal, "cuBLASLt has no algorithm for a bf16 product " + describe(product),
+            lt_.path(),
+            "Sizes that are multiples of 8 always have one; please report a model whose sizes are not.");
+    if (timed && count > 1)
+        fastest(plan, product, candidates.data(), count, a, b);
+    else
+        plan.algorithm = candidates[0].algo;
+}
+
+void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
+                     int count, const __nv_bfloat16* a, const __nv_bfloat16* b) {
+    const std::size_t column_bytes = static_cast<std::size_t>(product.ldd) * (is_f32(product) ? 4 : 2);
+    Product part = product;
+    if (column_bytes * static_cast<std::size_t>(product.n) > scratch_bytes)
+        part.n = std::max<std::int64_t>(std::min<std::int64_t>(product.n, 256),
+                                        static_cast<std::int64_t>(scratch_bytes / column_bytes) / 256 * 256);
+    Buffer scratch;
+    try {
+        scratch = take_buffer(memory_, column_bytes * static_cast<std::size_t>(part.n));
+    } catch (const Error&) {
+        plan.algorithm = candidates[0].algo;  // the choice is not worth failing for
+        return;
+    }
+    plan.fit(part);
+    // Candidates take turns, so that a change of the clock meets all of them. The first turn loads kernels
+    // and does not count.
+    constexpr int turns = 4;
+    std::array<float, candidates_asked> milliseconds{};
+    for (int turn = 0; turn < turns; ++turn)
+        for (int i = 0; i < count; ++i) {
+            float& spent = milliseconds[static_cast<std::size_t>(i)];
+            if (std::isinf(spent)) continue;
+            check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+            const bool ran = launch(plan, candidates[i].algo, product.accumulate, scratch.get(), a, b, 1) ==
+                             CUBLAS_STATUS_SUCCESS;
+            check(cudaEventRecord(end_, stream_), "cudaEventRecord");
+            check(cudaEventSynchronize(end_), "timing of a matrix product");
+            float each = 0;
+            check(cudaEventElapsedTime(&each, begin_, end_), "cudaEventElapsedTime");
+            if (!ran)
+                spent = INFINITY;
+            else if (turn > 0)
+                spent += each;
+        }
+    const auto best = std::min_element(milliseconds.begin(), milliseconds.begin() + count);
+    plan.algorithm = candidates[best - milliseconds.begin()].algo;
+    plan.fit(product);
+}
+
+cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate,
+                              void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
+    const float beta = accumulate ? 1.0f : 0.0f;
+    return lt_.matmul(lt_.handle(), plan.operation, &scale, a, plan.a, b, plan.b, &beta, d, plan.d, d, plan.d,
+                      &algorithm, workspace_.get(), workspace_bytes, stream_);
+}
+
+}  // namespace wishbone::cuda

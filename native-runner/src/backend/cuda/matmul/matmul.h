@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "backend/cuda/matmul/cublaslt.h"
+#include "backend/cuda/runtime/device_memory.h"
+
+namespace wishbone::cuda {
+
+/// d [m, n] = op(a) · op(b), in the column-major words of cuBLAS: a matrix that is row-major [r, c] for us is
+/// its transpose there, with leading dimension c.
+struct Product {
+    bool transpose_a = false, transpose_b = false;
+    std::int64_t m = 0, n = 0, k = 0;
+    std::int64_t lda = 0, ldb = 0, ldd = 0;
+    /// false: d is bf16 and overwritten; true: d is f32 and added to.
+    bool accumulate = false;
+    /// d is bf16 even when added to.
+    bool narrow = false;
+
+    auto operator<=>(const Product&) const = default;
+};
+
+/// bf16 matrix products with f32 accumulation through cuBLASLt. The algorithm for a product is chosen when
+/// one of about its size first comes: the library's own suggestions are timed and the fastest is kept.
+class Matmul {
+  public:
+    /// With `fixed_choice` nothing is timed: the library's first suggestion is used, so that results are the
+    /// same bits in every process.
+    Matmul(const std::string& cublaslt, std::shared_ptr<DeviceMemory> memory, cudaStream_t stream,
+           bool fixed_choice);
+    ~Matmul();
+    Matmul(const Matmul&) = delete;
+    Matmul& operator=(const Matmul&) = delete;
+
+    /// `scale` multiplies the product, not what it is added to.
+    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale = 1);
+
+    const CublasLt& library() const { return lt_; }
+
+  private:
+    struct Key {
+        Product product;
+        int alignment;
+        auto operator<=>(const Key&) const = default;
+    };
+    struct Plan;
+
+    const Plan& plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
+                         const __nv_bfloat16* b);
+    /// Whether an algorithm can do the product that a plan is fitted to.
+    bool allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const;
+    void choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
+                const __nv_bfloat16* b);
+    void fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
+                 int count, const __nv_bfloat16* a, const __nv_bfloat16* b);
+    cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate, void* d,
+                          const __nv_bfloat16* a, const __nv_bfloat16* b, float scale);
+
+    CublasLt lt_;
+    std::shared_ptr<DeviceMemory> memory_;
+    cudaStream_t stream_;
+    bool fixed_choice_;
+    Buffer workspace_;
+    std::map<Key, std::unique_ptr<Plan>> plans_;
+    cudaEvent_t begin_ = nullptr, end_ = nullptr;
+};
+
+}  // namespace wishbone::cuda

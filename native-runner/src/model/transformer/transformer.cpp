@@ -1,0 +1,62 @@
+#include "model/transformer/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "model/transformer/impl.h"
+
+namespace wishbone {
+
+Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute)
+    : backend(the_backend),
+      config(std::move(the_config)),
+      dtype(backend.activation_dtype()),
+      shape{.query_heads = config.query_heads,
+            .kv_heads = config.kv_heads,
+            .head_dim = config.head_dim,
+            .scale = static_cast<float>(config.attention_scale > 0
+                                            ? config.attention_scale
+                                            : 1.0 / std::sqrt(static_cast<double>(config.head_dim))),
+            .softcap = static_cast<float>(config.attention_softcap),
+            .window = 0},
+      norm{static_cast<float>(config.rms_norm_eps), config.norm_weights_less_one ? 1.0f : 0.0f},
+      recompute(the_recompute),
+      rotations(config.ropes.size()) {
+    kept.layers.resize(static_cast<std::size_t>(config.layers));
+    passing.layers.resize(1);  // every layer overwrites the one before
+    for (std::int64_t i = 0; i < config.layers; ++i)
+        if (std::ranges::find(windows, config.kind_of(i).window) == windows.end())
+            windows.push_back(config.kind_of(i).window);
+}
+
+Transformer::Transformer(Backend& backend, ModelConfig config, Recompute recompute)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), recompute)) {}
+Transformer::~Transformer() = default;
+
+const ModelConfig& Transformer::config() const { return impl_->config; }
+
+void Transformer::expect_length(std::int64_t longest) { impl_->expect_length(longest); }
+
+std::shared_ptr<DeviceBin> Transformer::prepare(const BinView& bin) { return impl_->prepare(bin); }
+
+std::vector<float> Transformer::forward(const ModelView& model, DeviceBin& bin, bool keep,
+                                        std::vector<float>* log_sum_squares) {
+    return impl_->forward(model, bin, keep, log_sum_squares);
+}
+
+void Transformer::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
+                           std::span<const float> weight) {
+    impl_->backward(model, gradients, bin, weight);
+}
+
+std::vector<float> Transformer::logits(const ModelView& model, std::span<const std::int32_t> tokens) {
+    return impl_->logits(model, tokens);
+}
+
+std::vector<float> Transformer::next_logits(const ModelView& model, KeyValueCache& cache,
+                                            std::span<const std::int32_t> tokens) {
+    return impl_->next_logits(model, cache, tokens);
+}
+
+}  // namespace wishbone

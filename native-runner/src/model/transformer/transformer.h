@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/config.h"
+#include "model/key_value_cache.h"
+#include "model/model_view.h"
+#include "model/recompute.h"
+#include "plan/plan.h"
+
+namespace wishbone {
+
+/// One bin on the device, ready to run.
+struct DeviceBin;
+/// What a forward pass leaves for the backward pass.
+struct Activations;
+
+/// The decoder-only transformer with the features of its config, written once for all backends.
+class Transformer {
+  public:
+    Transformer(Backend& backend, ModelConfig config, Recompute recompute = Recompute::none);
+    ~Transformer();
+    Transformer(const Transformer&) = delete;
+    Transformer& operator=(const Transformer&) = delete;
+
+    const ModelConfig& config() const;
+
+    /// Length of the longest sequence there will be, which decides how dynamic RoPE scaling and LongRoPE
+    /// rotate: one length for all bins, so that no sequence depends on its neighbours. Before the first bin.
+    void expect_length(std::int64_t longest);
+
+    /// Uploads a bin. The view's arrays need not outlive the call.
+    std::shared_ptr<DeviceBin> prepare(const BinView& bin);
+
+    /// Log-probability of each of the bin's targets, in the plan's order. With `keep`, activations stay for
+    /// one `backward` (they are overwritten by the next `forward` that keeps). `log_sum_squares`, when asked
+    /// for, gets log sum p(.)² of each target's row.
+    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
+                               std::vector<float>* log_sum_squares = nullptr);
+
+    /// Adds the gradient of sum(weight[r] · logp[r]) over the bin's targets to `gradients` (f32).
+    /// Must follow a keeping `forward` of the same bin and model. A model with an adapter takes the gradient of the
+    /// adapter, any other that of its parameters.
+    void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
+                  std::span<const float> weight);
+
+    /// Logits [tokens, V] of one plain causal sequence, on the host. For checks against other
+    /// implementations.
+    std::vector<float> logits(const ModelView& model, std::span<const std::int32_t> tokens);
+
+    /// Logits [V] behind the last of `tokens` (at least one), which follow those in the cache and go into it.
+    std::vector<float> next_logits(const ModelView& model, KeyValueCache& cache,
+                                   std::span<const std::int32_t> tokens);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace wishbone

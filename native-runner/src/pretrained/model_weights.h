@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "io/safetensors.h"
+#include "model/config.h"
+#include "model/transformer/transformer.h"
+
+namespace wishbone {
+
+/// The weight files of a Hugging Face folder: `model.safetensors`, or the shards that
+/// `model.safetensors.index.json` lists. Opening checks every tensor's name, shape and dtype (F32, F16, BF16)
+/// against the configuration and throws Error(bad_input) naming file and tensor. A tied model's embedding may be stored
+/// as `lm_head.weight`, or as both when they are equal. Old `rotary_emb.inv_freq` are ignored.
+class ModelWeights {
+  public:
+    ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
+
+    /// Converts and uploads all of them (tensor_upload.h).
+    void load(Backend& backend, const NamedTensors& parameters) const;
+
+    /// Whether the files hold all of these parameters in this dtype: then one that has it was loaded without a loss.
+    bool all_are(FileDType dtype, const NamedTensors& parameters) const;
+
+    /// One tensor by its Hugging Face name, converted to float.
+    void read(const std::string& name, std::vector<float>& values) const;
+
+    /// Of names, dtypes, shapes and data of all tensors, however they are divided into files. Uses all cores.
+    std::string content_sha256() const;
+
+  private:
+    const FileTensor& at(const std::string& name) const;
+    void open(const std::filesystem::path& folder);
+    void take_tied_head();
+    void check(const ModelConfig& config) const;
+
+    std::vector<SafetensorsFile> files_;
+    std::map<std::string, const FileTensor*> tensors_;
+    std::map<std::string, std::string> file_of_;
+    std::string where_;
+};
+
+/// Downloads an f32 or bf16 tensor as floats.
+void download_floats(Backend& backend, std::span<float> to, Tensor from);
+
+}  // namespace wishbone

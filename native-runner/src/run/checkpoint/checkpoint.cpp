@@ -1,0 +1,212 @@
+#include "run/checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <map>
+#include <system_error>
+#include <vector>
+
+#include "core/error.h"
+#include "core/terminal.h"
+#include "io/atomic_file.h"
+#include "io/json.h"
+#include "pretrained/model_export.h"
+
+namespace wishbone {
+
+namespace {
+
+constexpr const char* model_file = "model.safetensors";
+constexpr const char* optimizer_file = "optimizer.safetensors";
+constexpr const char* reference_file = "reference.safetensors";
+
+/// The reference is no longer a model that some folder holds.
+bool reference_has_moved(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
+    const bool taken_after_sft = options.sft_steps > 0 && options.reference_model.empty() && step > options.sft_steps;
+    return trainer.reference_model() != nullptr && (options.sync_ref_model || taken_after_sft);
+}
+
+std::string name_of(std::int64_t step) {
+    char name[40];
+    std::snprintf(name, sizeof name, "step-%06lld", static_cast<long long>(step));
+    return name;
+}
+
+/// Checkpoint folders by step, whole or not, newest first.
+std::map<std::int64_t, std::filesystem::path, std::greater<>> list(const std::filesystem::path& folder) {
+    std::map<std::int64_t, std::filesystem::path, std::greater<>> found;
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error), end;
+    for (; !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        std::int64_t step = 0;
+        if (!name.starts_with("step-")) continue;
+        const auto [rest, problem] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+        if (problem == std::errc() && rest == name.data() + name.size() && name == name_of(step))
+            found[step] = entry->path();
+    }
+    return found;
+}
+
+/// Throws Error(bad_input) when the checkpoint is not whole.
+CheckpointState read_state(const std::filesystem::path& folder) {
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+    const std::filesystem::path file = folder / "state.json";
+    const auto json = parse_json(read_text(file), file.string());
+    JsonFields fields(json, file.string(), "");
+    if (fields.text("format") != "wishbone-checkpoint" || fields.integer("version", 0, most) != 1)
+        throw bad_input("Not a checkpoint of this version of Wishbone", file.string(), "Start a new run.");
+    CheckpointState state;
+    state.step = fields.integer("step", 0, most);
+    state.next_seq = fields.integer("next_seq", 0, most);
+    state.plan_sha256 = fields.text("plan_sha256");
+    state.training = nlohmann::json(fields.any("training")).dump();
+    if (fields.has("eval")) state.best = BestModel::from_json(fields.object("eval"));
+    state.weights_only = fields.boolean("weights_only", false);
+    JsonFields bytes = fields.object("bytes");
+    for (const char* name : {model_file, optimizer_file, reference_file}) {
+        const bool needed = name == model_file || (name == optimizer_file && !state.weights_only);
+        if (!needed && !bytes.has(name)) continue;
+        std::error_code error;
+        const auto found = std::filesystem::file_size(folder / name, error);
+        if (error || static_cast<std::int64_t>(found) != bytes.integer(name, 0, most))
+            throw bad_input("The file is missing or has another size than when it was written",
+                            (folder / name).string(), "Restore the file, or remove this checkpoint.");
+    }
+    return state;
+}
+
+/// state.json, last, of a checkpoint whose other files are `written`.
+void write_state(const AtomicFolder& folder, const CheckpointState& state, const TrainingOptions& options,
+                 const std::vector<const char*>& written) {
+    nlohmann::ordered_json json = {{"format", "wishbone-checkpoint"},
+                                   {"version", 1},
+                                   {"step", state.step},
+                                   {"next_seq", state.next_seq},
+                                   {"plan_sha256", state.plan_sha256},
+                                   {"training", nullptr},
+                                   {"bytes", nlohmann::json::object()}};
+    json["training"] = nlohmann::ordered_json::parse(state.training);
+    if (options.eval_steps > 0) json["eval"] = state.best.to_json();
+    if (state.weights_only) json["weights_only"] = true;
+    for (const char* name : written) json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
+    write_text(folder.path() / "state.json", json.dump(2) + "\n");
+}
+
+void remove_folder(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+    if (error) warn("cannot remove " + path.string() + ": " + error.message());
+}
+
+/// Removes checkpoints that are not to stay, once the one of `state` is written.
+void remove_old(const std::filesystem::path& checkpoints, const CheckpointState& state,
+                const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
+    std::int64_t whole = 0;
+    for (const auto& [step, path] : list(checkpoints)) {
+        std::error_code error;
+        // A step beyond this one is left from before a resume that went further back.
+        if (step <= state.step) {
+            const bool counts = std::filesystem::exists(path / optimizer_file, error);
+            if (counts && (options.save_total_limit == 0 || ++whole <= options.save_total_limit)) continue;
+            if (step == state.best.step() || step == also_kept) continue;
+        }
+        remove_folder(path);
+    }
+}
+
+}  // namespace
+
+std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
+                             Backend& backend, Trainer& trainer, const TrainingOptions& options) {
+    const std::filesystem::path checkpoints = run_folder / "checkpoints";
+    {
+        AtomicFolder folder(checkpoints / name_of(state.step));
+        std::vector<const char*> written = {model_file, optimizer_file};
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        write_parameters(folder.path() / optimizer_file, backend,
+                         {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+        if (reference_has_moved(trainer, options, state.step)) {
+            write_parameters(folder.path() / reference_file, backend,
+                             {{"", &trainer.reference_model()->parameters()}});
+            written.push_back(reference_file);
+        } else if (trainer.reference_adapter() != nullptr) {
+            // The folder it was loaded from is not the run's own.
+            write_parameters(folder.path() / reference_file, backend, {{"", trainer.reference_adapter()}});
+            written.push_back(reference_file);
+        }
+        write_state(folder, state, options, written);
+        folder.commit();
+    }
+    remove_old(checkpoints, state, options, std::nullopt);
+    return "checkpoints/" + name_of(state.step);
+}
+
+void write_best_weights(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+                        Trainer& trainer, const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
+    const std::filesystem::path checkpoints = run_folder / "checkpoints";
+    {
+        AtomicFolder folder(checkpoints / name_of(state.step));
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        CheckpointState of_weights = state;
+        of_weights.weights_only = true;
+        write_state(folder, of_weights, options, {model_file});
+        folder.commit();
+    }
+    remove_old(checkpoints, state, options, also_kept);
+}
+
+std::filesystem::path weights_file(const std::filesystem::path& run_folder, std::int64_t step) {
+    const std::filesystem::path file = run_folder / "checkpoints" / name_of(step) / model_file;
+    if (!std::filesystem::exists(file))
+        throw bad_input("There is no checkpoint of step " + std::to_string(step), file.string(),
+                        "Restore it, or name the step of a checkpoint that is there.");
+    return file;
+}
+
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder) {
+    for (const auto& [step, path] : list(run_folder / "checkpoints")) {
+        try {
+            Checkpoint checkpoint{path, read_state(path)};
+            if (checkpoint.state.weights_only) continue;
+            if (checkpoint.state.step == step) return checkpoint;
+            warn(path.string() + " says another step than its name; passed over");
+        } catch (const Error& error) {
+            warn(std::string("checkpoint passed over: ") + error.what() + " (" + error.where() + ")");
+        }
+    }
+    return std::nullopt;
+}
+
+void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
+    if (options.save_total_limit == 0) return;
+    std::int64_t whole = 0;
+    for (const auto& [step, path] : list(newest.folder.parent_path())) {
+        std::error_code error;
+        const bool counts = step <= newest.state.step && std::filesystem::exists(path / optimizer_file, error);
+        if (counts && ++whole > options.save_total_limit && step != newest.state.best.step()) remove_folder(path);
+    }
+}
+
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {
+    read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.master()}});
+    trainer.master_changed();
+}
+
+void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
+    read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.master()}});
+    trainer.master_changed();
+    read_parameters(checkpoint.folder / optimizer_file, backend,
+                    {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+    if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
+        read_parameters(checkpoint.folder / reference_file, backend,
+                        {{"", &trainer.reference_model()->parameters()}});
+    if (trainer.reference_adapter() != nullptr)
+        read_parameters(checkpoint.folder / reference_file, backend, {{"", trainer.reference_adapter()}});
+    trainer.set_updates(checkpoint.state.step);
+}
+
+}  // namespace wishbone

@@ -1,0 +1,94 @@
+#include "run/config/run_config.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/terminal.h"
+#include "io/json.h"
+#include "run/config/training_config.h"
+
+namespace wishbone {
+
+namespace {
+
+constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+
+/// The runner does not use these parts; it checks them because a run.json with mistakes cannot repeat a run.
+void check_description(JsonFields& fields, RunConfig& config) {
+    fields.text("name");
+    fields.text("created");
+    fields.any("made_with");
+    for (const char* name : {"dataset", "eval_dataset"}) {
+        if (name == std::string("eval_dataset") && !fields.has(name)) continue;
+        JsonFields dataset = fields.object(name);
+        dataset.text("path");
+        dataset.text("sha256");
+        dataset.text("format");
+        dataset.integer("pairs", 0, most);
+        dataset.any("names");
+        dataset.any("files");
+        dataset.any("left_out");
+        dataset.any("unread_columns");
+        dataset.no_others();
+    }
+    JsonFields plan = fields.object("plan");
+    plan.text("format", "auto");
+    plan.text("pairing", "all");
+    plan.number("min_margin", 0, 1e9, 0);
+    plan.integer("max_prompt_length", 0, most, 0);
+    plan.number("eval_fraction", 0, 1, 0);
+    plan.text("columns", "");
+    plan.text("chat_template", "model");
+    plan.text("on_bad_row", "stop");
+    plan.text("sharing");
+    plan.integer("capacity", 1, most);
+    plan.integer("batch_size", 1, most);
+    plan.number("epochs", 0, 1e9);
+    plan.integer("max_steps", 0, most, 0);
+    config.seed = plan.integer("seed", std::numeric_limits<std::int64_t>::min(),
+                               std::numeric_limits<std::int64_t>::max());
+    plan.integer("max_length", 1, most);
+    plan.no_others();
+}
+
+}  // namespace
+
+RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
+    const std::filesystem::path file = run_folder / "run.json";
+    const auto json = parse_json(read_text(file), file.string());
+    JsonFields fields(json, file.string(), "");
+    if (fields.text("format") != "wishbone-run")
+        throw bad_input("Not a Wishbone run", fields.where("format"), "Give a run folder made by Wishbone.");
+    if (fields.integer("version", 0, most) != 1)
+        throw bad_input("This version of the run format is not known", fields.where("version"),
+                        "Use the version of Wishbone that made the run.");
+    RunConfig config;
+    config.id = fields.text("id");
+    check_description(fields, config);
+    JsonFields model = fields.object("model");
+    config.model = run_folder / model.text("path");
+    model.no_others();
+    config.own_files = run_folder / "tokenizer";
+    config.training = read_training(fields.object("training"), run_folder);
+    config.training_text = nlohmann::json(json["training"]).dump();
+    JsonFields runner = fields.object("runner");
+    config.backend.name = runner.choice<std::string>(
+        "backend", {{"auto", "auto"}, {"cpu", "cpu"}, {"cuda", "cuda"}});
+    config.backend.threads = static_cast<int>(runner.integer("threads", 0, 4096));
+    config.backend.cuda.device = static_cast<int>(runner.integer("device", 0, 1023, 0));
+    config.backend.cuda.deterministic = runner.boolean("deterministic", false);
+    // Older runs name a library there. It is code, and a run folder may come from anywhere: it is only loaded where the
+    // command line or the environment names it.
+    if (const std::string library = runner.text("cublaslt", ""); !library.empty())
+        warn(runner.where("cublaslt") + ": not loaded; set WISHBONE_CUBLASLT to " + library + " if it is to be");
+    if (runner.has("recompute"))
+        config.recompute = runner.choice<Recompute>(
+            "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});
+    runner.no_others();
+    fields.no_others();
+    return config;
+}
+
+}  // namespace wishbone

@@ -1,0 +1,153 @@
+#include "run/memory_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <vector>
+
+#include "backend/counting_backend.h"
+#include "core/error.h"
+#include "run/samples.h"
+#include "train/trainer.h"
+
+namespace wishbone {
+
+namespace {
+
+/// A CUDA context, the kernels loaded into it and cuBLASLt's, tile lists, and blocks kept for the next bin: what a
+/// card shows as used beyond what the backend counts. Measured with models of 1 to 8 billion parameters.
+constexpr std::size_t cuda_context = std::size_t{1900} << 20;
+
+/// Bins with the most tokens, rows that a target reads, and targets: together they decide every size.
+std::set<std::int64_t> largest_bins(const Plan& plan) {
+    std::int64_t by_tokens = 0, by_rows = 0, by_targets = 0;
+    std::size_t tokens = 0, rows = 0, targets = 0;
+    for (std::int64_t b = 0; b < plan.bins(); ++b) {
+        const BinView bin = plan.bin(b);
+        std::vector<bool> read(bin.tokens.size());
+        for (const std::int32_t row : bin.target_row) read[static_cast<std::size_t>(row)] = true;
+        const auto read_rows = static_cast<std::size_t>(std::ranges::count(read, true));
+        if (bin.tokens.size() > tokens) tokens = bin.tokens.size(), by_tokens = b;
+        if (read_rows > rows) rows = read_rows, by_rows = b;
+        if (bin.target_row.size() > targets) targets = bin.target_row.size(), by_targets = b;
+    }
+    return {by_tokens, by_rows, by_targets};
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
+    CountingBackend counter(settings.backend);
+    MemoryPlan memory;
+    memory.context = settings.backend == "cuda" ? cuda_context : 0;
+    const std::size_t workspaces = counter.memory_in_use();
+    Parameters policy(counter, config, counter.activation_dtype());
+    Transformer transformer(counter, config, settings.recompute);
+    transformer.expect_length(plan.longest_position());
+    std::optional<Lora> adapter;
+    if (settings.training.lora)
+        adapter.emplace(counter, config, lora_modules(config, *settings.training.lora, "training"),
+                        counter.activation_dtype());
+    const Policy trained = adapter ? Policy(policy, *adapter) : Policy(policy);
+    memory.weights = counter.memory_in_use() - workspaces;
+    Trainer trainer(counter, transformer, trained, settings.training);
+    const bool copied = trainer.reference_model() != nullptr;
+    memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
+    if (copied) memory.weights *= 2;
+    if (const Lora* adapter_copy = trainer.reference_adapter()) {
+        memory.weights += adapter_copy->flat().bytes();
+        memory.optimizer -= adapter_copy->flat().bytes();
+    }
+    // Also with a precomputed reference: both models are there then.
+    std::optional<Parameters> other;
+    if (settings.reference_model) {
+        other.emplace(counter, *settings.reference_model, counter.activation_dtype());
+        memory.weights += other->flat().bytes();
+    }
+
+    for (const std::int64_t b : largest_bins(plan)) {
+        const BinView view = plan.bin(b);
+        const auto bin = transformer.prepare(view);
+        transformer.forward(trained.view(), *bin, false);
+        transformer.forward(trained.view(), *bin, true);
+        transformer.backward(trained.view(), trainer.gradient_view(), *bin,
+                       std::vector<float>(view.target_row.size(), 0.0f));
+    }
+    if (settings.training.sample_steps > 0)
+        RunSamples(plan, settings.training, 0, plan.longest_position(), {}).rehearse(counter, transformer, trained.view());
+    memory.activations = counter.peak_memory() - memory.weights - memory.optimizer;
+    return memory;
+}
+
+std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
+                          std::size_t available) {
+    struct Change {
+        const char* text;
+        bool (*apply)(MemorySettings&);  ///< false: nothing to change
+    };
+    const Change changes[] = {
+        {"runner.recompute \"mlp\"",
+         [](MemorySettings& s) {
+             if (s.recompute != Recompute::none) return false;
+             s.recompute = Recompute::mlp;
+             return true;
+         }},
+        {"runner.recompute \"block\"",
+         [](MemorySettings& s) {
+             if (s.recompute == Recompute::block) return false;
+             s.recompute = Recompute::block;
+             return true;
+         }},
+        {"training.reference \"precompute\"",
+         [](MemorySettings& s) {
+             if (s.training.reference == ReferenceMode::precompute) return false;
+             s.training.reference = ReferenceMode::precompute;
+             return true;
+         }},
+        {"training.adam_moments \"bfloat16\"",
+         [](MemorySettings& s) {
+             if (s.training.moments == Moments::bf16 || s.backend != "cuda") return false;
+             s.training.moments = Moments::bf16;
+             return true;
+         }},
+    };
+    // One change alone is tried first, then all up to it.
+    MemorySettings together = settings;
+    std::string all;
+    for (const Change& change : changes) {
+        MemorySettings alone = settings;
+        if (!change.apply(alone)) continue;
+        const std::size_t needed = plan_memory(plan, config, alone).total();
+        if (needed <= available)
+            return std::string("Set ") + change.text + " in run.json: it then needs " + gigabytes(needed) + ".";
+        change.apply(together);
+        const bool replaces = std::string_view(change.text).find("block") != std::string_view::npos;
+        all = (replaces || all.empty() ? "" : all + " and ") + change.text;
+        const std::size_t needed_together = plan_memory(plan, config, together).total();
+        if (needed_together <= available)
+            return "Set " + all + " in run.json: it then needs " + gigabytes(needed_together) + ".";
+    }
+    return "Use a smaller model, a plan with a smaller capacity, or a device with more memory.";
+}
+
+void check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
+                  const Backend& backend) {
+    const std::size_t available = backend.free_memory();
+    const MemoryPlan memory = plan_memory(plan, config, settings);
+    // The backend exists already: so does its context.
+    const std::size_t needed = memory.total() - memory.context;
+    if (available == 0 || needed <= available) return;
+    throw Error(ExitCode::out_of_memory,
+                "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
+                    ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
+                    gigabytes(memory.activations) + "); " + gigabytes(available) + " are free",
+                backend.device_name(), memory_advice(plan, config, settings, available));
+}
+
+std::string gigabytes(std::size_t bytes) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
+    return text;
+}
+
+}  // namespace wishbone

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "backend/backend.h"
+#include "model/transformer/transformer.h"
+
+namespace wishbone {
+
+/// The frozen model whose log-probabilities the policy's are compared with.
+class ReferenceModel {
+  public:
+    /// A copy of `policy`, run by the policy's own `transformer`, which must outlive it.
+    ReferenceModel(Backend& backend, Transformer& transformer, const Parameters& policy);
+    /// The model of a folder, which may be of another shape. `longest`: as in Transformer::expect_length. Throws
+    /// Error(bad_input).
+    ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest);
+
+    Transformer& transformer() { return own_ ? *own_ : *shared_; }
+    Parameters& parameters() { return parameters_; }
+
+  private:
+    ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
+                   const ModelConfig& config);
+
+    Transformer* shared_ = nullptr;
+    std::unique_ptr<Transformer> own_;
+    Parameters parameters_;
+};
+
+}  // namespace wishbone

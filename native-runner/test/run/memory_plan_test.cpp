@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "run/memory_plan.h"
+#include "run/samples.h"
+#include "support/loaded_run.h"
+#include "train/trainer.h"
+
+using namespace wishbone;
+using namespace wishbone::test;
+
+namespace {
+
+const ModelConfig config = tiny_config();
+const auto never = [] { return false; };
+const auto silent = [](std::int64_t, std::int64_t) {};
+
+Plan random_plan() {
+    return read_plan(
+        make_plan(random_pairs(40, config.vocab_size, 3), 8, 1, 120, Packing::shared, config.vocab_size));
+}
+
+/// Peak of a whole run on the CPU backend.
+std::size_t measured(const Plan& plan, const MemorySettings& settings) {
+    const auto backend = make_cpu_backend(1);
+    Parameters base(*backend, config, DType::f32);
+    Transformer transformer(*backend, config, settings.recompute);
+    std::optional<Lora> adapter;
+    if (settings.training.lora)
+        adapter.emplace(*backend, config, lora_modules(config, *settings.training.lora, "test"), DType::f32);
+    Trainer trainer(*backend, transformer, adapter ? Policy(base, *adapter) : Policy(base), settings.training);
+    if (settings.training.reference == ReferenceMode::precompute) {
+        PlanReference reference(plan, std::nullopt);
+        trainer.compute_reference(plan, reference, silent, never);
+        trainer.set_reference(std::move(reference));
+    }
+    const RunSamples samples(plan, settings.training, 0, plan.longest_position(), {});
+    for (std::int64_t s = 0; s < plan.steps(); ++s) {
+        trainer.step(plan, s, 1e-4);
+        if (settings.training.sample_steps > 0) samples.complete(*backend, transformer, trainer.policy().view(), never);
+    }
+    return backend->peak_memory();
+}
+
+}  // namespace
+
+TEST_CASE("the predicted peak memory is what a run then takes") {
+    const Plan plan = random_plan();
+    std::size_t without = 0;
+    for (const ReferenceMode reference : {ReferenceMode::precompute, ReferenceMode::in_step})
+        for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+            MemorySettings settings{"cpu", recompute, {}};
+            settings.training.reference = reference;
+            const auto predicted = static_cast<double>(plan_memory(plan, config, settings).total());
+            CHECK(predicted == doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+            if (recompute == Recompute::none) without = static_cast<std::size_t>(predicted);
+            else CHECK(predicted < static_cast<double>(without));
+        }
+}
+
+TEST_CASE("samples are part of the predicted peak memory, and take no more the second time") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cpu", Recompute::block, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    const std::size_t without = plan_memory(plan, config, settings).total();
+    settings.training.sample_steps = 1;
+    const std::size_t predicted = plan_memory(plan, config, settings).total();
+    CHECK(predicted > without);
+    CHECK(static_cast<double>(predicted) ==
+          doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.01));
+}
+
+TEST_CASE("an adapter takes no second model, and gradients and moments of its own size only") {
+    const Plan plan = random_plan();
+    for (const ReferenceMode reference : {ReferenceMode::precompute, ReferenceMode::in_step})
+        for (const Recompute recompute : {Recompute::none, Recompute::block}) {
+            MemorySettings settings{"cpu", recompute, {}};
+            settings.training.reference = reference;
+            const MemoryPlan full = plan_memory(plan, config, settings);
+            settings.training.lora.emplace();
+            settings.training.lora->r = 2;
+            const MemoryPlan predicted = plan_memory(plan, config, settings);
+            CHECK(static_cast<double>(predicted.total()) ==
+                  doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+            CHECK(predicted.optimizer < full.optimizer / 3);
+            // The whole model once, and the adapter.
+            CHECK(predicted.weights < full.weights / (reference == ReferenceMode::in_step ? 2 : 1) * 13 / 10);
+        }
+}
+
+TEST_CASE("a copy of the start adapter as in-step reference counts with the weights") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cpu", Recompute::none, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    settings.training.lora.emplace();
+    settings.training.adapter = "adapter";
+    const MemoryPlan of_base = plan_memory(plan, config, settings);
+    settings.training.adapter_reference = AdapterReference::adapter;
+    const MemoryPlan of_adapter = plan_memory(plan, config, settings);
+    CHECK(of_adapter.weights > of_base.weights);
+    CHECK(of_adapter.optimizer == of_base.optimizer);
+    CHECK(static_cast<double>(of_adapter.total()) ==
+          doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
+    // Precomputed, there is nothing to keep.
+    settings.training.reference = ReferenceMode::precompute;
+    CHECK(plan_memory(plan, config, settings).weights == of_base.weights);
+}
+
+TEST_CASE("advice names the first setting that makes a run fit") {
+    const Plan plan = random_plan();
+    MemorySettings settings{"cuda", Recompute::none, {}};
+    settings.training.reference = ReferenceMode::in_step;
+    const auto needed = [&](Recompute recompute) {
+        MemorySettings changed = settings;
+        changed.recompute = recompute;
+        return plan_memory(plan, config, changed).total();
+    };
+    CHECK(needed(Recompute::block) <= needed(Recompute::mlp));
+    CHECK(needed(Recompute::mlp) <= needed(Recompute::none));
+    CHECK(memory_advice(plan, config, settings, needed(Recompute::mlp)).find("recompute \"mlp\"") !=
+          std::string::npos);
+    CHECK(memory_advice(plan, config, settings, 1000).find("smaller model") != std::string::npos);
+}
