@@ -3,6 +3,7 @@ import path from 'node:path';
 
 import type { DatasetForm } from '../../core/dataset/index.js';
 import { DatasetProbe, type Probed } from '../../core/probe/index.js';
+import { isBinaryDataset, mayRead } from '../trust.js';
 
 let probe: DatasetProbe | undefined;
 
@@ -12,7 +13,8 @@ export function mayBeDataset(file: string): boolean {
 }
 
 /** What is known of a file after a look at its first row, which another process takes. */
-export function lookAtDataset(file: string): Promise<Probed> {
+export async function lookAtDataset(file: string): Promise<Probed> {
+  if (isBinaryDataset(file) && !mayRead(file)) return {};
   probe ??= new DatasetProbe();
   return probe.look(file);
 }

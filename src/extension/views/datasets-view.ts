@@ -129,6 +129,7 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
       watcher.onDidChange(look),
       watcher.onDidDelete(look),
       vscode.workspace.onDidChangeWorkspaceFolders(() => void this.refresh()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void this.refresh()),
     );
   }
 

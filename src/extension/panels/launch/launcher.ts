@@ -35,6 +35,7 @@ import { type FormStart, LaunchForm } from './launch-panel.js';
 import { pickDataset } from '../../paths/pick-dataset.js';
 import { onlyModel, pickModel } from '../../paths/pick-model.js';
 import { RecentPaths } from '../../paths/recent.js';
+import { requireReadable } from '../../trust.js';
 
 const VIEW_TYPE = 'wishbone.launch';
 const OPEN_RUN = 'Open Run';
@@ -184,8 +185,10 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
   forecastMeans(): ForecastMeans {
     const paces = (): Promise<readonly EarlierPace[]> => earlierPaces(this.panels.store.runsFolders);
     return {
-      plan: (request, work) =>
-        runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
+      plan: async (request, work) => {
+        requireReadable(request.model, ...[request.dataset].flat(), ...[request.evalDataset ?? []].flat());
+        return runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work);
+      },
       backends: () => this.backends(),
       paces,
       mayAskRunner: () => vscode.workspace.isTrusted,

@@ -13,6 +13,7 @@ import { pickDataset } from '../../paths/pick-dataset.js';
 import { type Choice, pickFrom, type Picked, separator } from '../../paths/pick-list.js';
 import { pickModel } from '../../paths/pick-model.js';
 import { RecentPaths } from '../../paths/recent.js';
+import { requireReadable } from '../../trust.js';
 import type { Problems } from '../../problems.js';
 import { listingText } from '../../run-text.js';
 import type { RunStore } from '../../runs/run-store.js';
@@ -115,6 +116,7 @@ export class PlanChooser {
   /** Positions of a model; undefined when it is none that we know, which has been said then. */
   async #longestOf(folder: string): Promise<number | undefined> {
     try {
+      requireReadable(folder);
       return (await inspectModel(folder)).config.maxPositions;
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;

@@ -16,7 +16,8 @@ import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessag
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
 import { manageTrust } from '../../trust.js';
-import { readPlanFacts } from './plan-facts.js';
+import { type PlanFacts, readPlanFacts } from './plan-facts.js';
+import { ensureTrusted, mayRead } from '../../trust.js';
 import type { RunPanels } from './run-panels.js';
 import { fileName, saveAs } from '../save-as.js';
 import { readSamples } from './samples.js';
@@ -225,7 +226,7 @@ export class RunPanel implements vscode.Disposable {
 
   /** To the run whose notes they are: by now the panel may show another. */
   async #setNotes(folder: string, notes: string): Promise<void> {
-    if (!this.#shown.some(({ use }) => use.run.folder === folder)) return;
+    if (!this.#shown.some(({ use }) => use.run.folder === folder) || !(await ensureTrusted())) return;
     const { notes: _before, ...labels } = await readLabels(folder);
     await writeLabels(folder, { ...labels, ...(notes.trim() === '' ? {} : { notes }) });
     await this.panels.store.relabel(folder);
@@ -269,7 +270,7 @@ export class RunPanel implements vscode.Disposable {
   async #sendAll(): Promise<void> {
     if (this.#isEmpty) return this.#sendEmpty();
     const shown = [...this.#shown];
-    const facts = await Promise.all(shown.map(({ use }) => readPlanFacts(use.run.folder)));
+    const facts = await Promise.all(shown.map(({ use }) => planFacts(use.run.folder)));
     // Runs were added or removed meanwhile: whoever did that sends all again.
     if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
     this.#ready = true;
@@ -292,7 +293,7 @@ export class RunPanel implements vscode.Disposable {
   }
 
   async #sendHeader(shown: Shown): Promise<void> {
-    const facts = await readPlanFacts(shown.use.run.folder);
+    const facts = await planFacts(shown.use.run.folder);
     const run = this.#shown.indexOf(shown);
     if (this.#ready && run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
   }
@@ -407,4 +408,9 @@ export class RunPanel implements vscode.Disposable {
 
 function labelsText({ use: { run } }: Shown): string {
   return JSON.stringify([run.config.name, run.tags, run.notes]);
+}
+
+/** A plan is a binary file of the workspace. */
+async function planFacts(folder: string): Promise<PlanFacts> {
+  return mayRead(folder) ? readPlanFacts(folder) : { tokenRatio: null, problem: null };
 }
