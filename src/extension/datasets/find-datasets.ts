@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import type { Probed } from '../../core/probe/index.js';
-import { lookAtDataset } from '../paths/candidates.js';
+import { lookAtDataset } from '../paths/look-at-dataset.js';
 
 /** Never searched for datasets or models. */
 export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';

@@ -6,7 +6,7 @@ import { type DatasetForm, findSources, formDescriptions } from '../../core/data
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel, type ModelInfo } from '../../core/model/index.js';
 import { formatRate, plural, sentence } from '../../format.js';
-import { datasetForm } from '../paths/candidates.js';
+import { datasetForm } from '../paths/look-at-dataset.js';
 import { mayRead, NOT_READ } from '../trust.js';
 
 /** What is known of a file or folder that a field names, or of the files. */

@@ -7,7 +7,8 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks.js';
-import { lookAtDataset, mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../paths/candidates.js';
+import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
