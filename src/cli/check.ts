@@ -4,7 +4,7 @@ import type { DatasetCheck, PlacedProblem } from '../core/checks/dataset-check.j
 import { checkSeverities, type CheckName } from '../core/checks/index.js';
 import { findSources, parseColumns } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
-import { runTask } from '../core/tasks.js';
+import { runTask } from '../core/tasks/index.js';
 import { Exit } from './exit.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, datasetHelp, readInput } from './options.js';

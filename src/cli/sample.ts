@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Sample } from '../core/sample/index.js';
-import { runTask } from '../core/tasks.js';
+import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, readInput } from './options.js';
 

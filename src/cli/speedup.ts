@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
-import { runTask } from '../core/tasks.js';
+import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';

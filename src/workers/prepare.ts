@@ -1,5 +1,4 @@
-import { prepareRun } from '../core/prepare.js';
-import { serveTasks } from '../core/tasks.js';
-import { writePlanned } from '../core/write-planned.js';
+import { prepareRun, writePlanned } from '../core/prepare/index.js';
+import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({ prepare: prepareRun, plan: writePlanned });

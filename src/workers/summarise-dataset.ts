@@ -1,4 +1,4 @@
-import { summariseDataset } from '../core/dataset-summary.js';
-import { serveTasks } from '../core/tasks.js';
+import { summariseDataset } from '../core/checks/dataset-summary.js';
+import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({ summarise: summariseDataset });

@@ -6,7 +6,7 @@ import type { Conversion } from './conversion.js';
 export function convertTrlAdapter(conversion: Conversion): void {
   if (!conversion.takeFlag('use_peft')) {
     for (const name of ['lora_r', 'lora_alpha', 'lora_dropout', 'lora_target_modules', 'lora_task_type', 'use_rslora'])
-      if (conversion.take(name) !== undefined) conversion.needless(name, 'there is no adapter without use_peft');
+      if (conversion.take(name) !== undefined) conversion.needless(name, 'without use_peft there is no adapter');
     return;
   }
   conversion.set('training.use_peft', true, 'use_peft');
@@ -16,7 +16,7 @@ export function convertTrlAdapter(conversion: Conversion): void {
   dropout(conversion, 0.05);
   const task = conversion.take('lora_task_type');
   if (task === 'CAUSAL_LM') conversion.needless('lora_task_type', 'it is CAUSAL_LM');
-  else if (task !== undefined) conversion.lost('lora_task_type', 'it is CAUSAL_LM: language models are trained');
+  else if (task !== undefined) conversion.lost('lora_task_type', 'it is always CAUSAL_LM: only language models are trained');
 }
 
 /** The same of LLaMA-Factory, which trains an adapter unless it is told otherwise. */
@@ -26,7 +26,7 @@ export function convertLlamaFactoryAdapter(conversion: Conversion): void {
   if (finetuning !== 'lora')
     conversion.refuse(
       'finetuning_type',
-      `there is no ${JSON.stringify(finetuning)} here`,
+      `${JSON.stringify(finetuning)} is not supported`,
       'use "lora", or "full" for all weights',
     );
   conversion.set('training.use_peft', true, 'finetuning_type');
@@ -47,19 +47,19 @@ function goesOn(conversion: Conversion): boolean {
     .split(',')
     .map((name) => name.trim());
   if (names.length > 1 || conversion.takeFlag('create_new_adapter')) {
-    conversion.lost('adapter_name_or_path', 'merge these adapters into the model first, and name its folder as model');
+    conversion.lost('adapter_name_or_path', 'merge these adapters into the model first, and give the merged folder as model');
     return false;
   }
   const found = conversion.find(names[0] as string);
   if (found === undefined) {
-    conversion.lost('adapter_name_or_path', 'there is no such folder here: name it as training.adapter_name_or_path');
+    conversion.lost('adapter_name_or_path', 'this folder does not exist here: set training.adapter_name_or_path to it');
     return false;
   }
   conversion.set('training.adapter_name_or_path', found, 'adapter_name_or_path');
   // LLaMA-Factory's reference is the model with the adapter off; TRL's, and the default here, is a copy of the adapter.
   conversion.set('training.adapter_reference', 'base', 'adapter_name_or_path');
   for (const name of ['lora_rank', 'lora_alpha', 'use_rslora', 'lora_target', 'lora_dropout'])
-    if (conversion.take(name) !== undefined) conversion.needless(name, 'the adapter that training goes on from decides it');
+    if (conversion.take(name) !== undefined) conversion.needless(name, 'the adapter that training continues from decides it');
   return true;
 }
 
@@ -80,7 +80,7 @@ function targetsOfPeft(conversion: Conversion): void {
   const type = modelType(conversion.get('model'));
   if (type !== undefined && WITHOUT_TARGETS.includes(type)) {
     conversion.set('training.lora_target_modules', 'all-linear', 'lora_target_modules');
-    return conversion.changed('lora_target_modules', `all-linear: PEFT names no layers for a ${type}, and TRL stops`);
+    return conversion.changed('lora_target_modules', `all-linear: PEFT has no default layers for a ${type}, and TRL stops`);
   }
   conversion.set('training.lora_target_modules', ['q_proj', 'v_proj'], 'lora_target_modules');
   conversion.changed('lora_target_modules', 'q_proj and v_proj, which PEFT chooses for most models');
@@ -98,5 +98,5 @@ function modelType(folder: unknown): string | undefined {
 
 function dropout(conversion: Conversion, otherwise: number): void {
   const rate = conversion.takeNumber('lora_dropout') ?? otherwise;
-  if (rate !== 0) conversion.lost('lora_dropout', `adapters have no dropout here; there it is ${rate}`);
+  if (rate !== 0) conversion.lost('lora_dropout', `adapters have no dropout in Wishbone; it is ${rate} there`);
 }

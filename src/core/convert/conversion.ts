@@ -1,14 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSettings } from '../config-file/index.js';
-import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
-  optionKind,
-  optionProblem,
-  type OptionPath,
-} from '../run/config.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, optionProblem, type OptionPath } from '../options/index.js';
 import type { YamlSetting } from './yaml-settings.js';
 
 /** What became of a setting that is not simply in the new file. */
@@ -81,7 +74,7 @@ export class Conversion {
     if (number === undefined || typeof number === 'number') {
       if (number === undefined || Number.isFinite(number)) return number;
     }
-    this.lost(name, 'it is no number');
+    this.lost(name, 'it is not a number');
     return undefined;
   }
 
@@ -89,7 +82,7 @@ export class Conversion {
   takeText(name: string): string | undefined {
     const value = this.take(name);
     if (value === undefined || (typeof value === 'string' && value.trim() !== '')) return value as string | undefined;
-    if (value !== '') this.lost(name, 'it is no text');
+    if (value !== '') this.lost(name, 'it is not text');
     return undefined;
   }
 
@@ -106,7 +99,7 @@ export class Conversion {
   set(target: Target, value: unknown, from: string): void {
     if (target.includes('.')) {
       const problem = optionProblem(target as OptionPath, value);
-      if (problem !== undefined) return this.lost(from, `${target}: ${problem}; left out, it is ${defaultOf(target)}`);
+      if (problem !== undefined) return this.lost(from, `${target}: ${problem}; not set, so it is ${defaultOf(target)}`);
     }
     this.made.set(target, value);
   }

@@ -1,7 +1,7 @@
-import { DEFAULT_PLAN, PLAN_FIELDS } from '../run/config.js';
+import { DEFAULT_PLAN, OPTIONS } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
-const MOST = PLAN_FIELDS.max_length.kind === 'integer' ? PLAN_FIELDS.max_length.max : Infinity;
+const MOST = OPTIONS.plan.max_length.rule.max;
 
 /**
  * Carries over the limit of a sequence's tokens, and makes bins long enough for any pair within it.
@@ -13,8 +13,8 @@ export function convertLength(conversion: Conversion, name: string, byDefault: n
   if (conversion.isNull(name) && whenNull === 'none') {
     conversion.take(name);
     conversion.set('plan.max_length', MOST, name);
-    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not cut`;
-    return conversion.changed(name, `no limit there, ${MOST} here; ${pairs}`);
+    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not truncated`;
+    return conversion.changed(name, `no limit there, ${MOST} in Wishbone; ${pairs}`);
   }
   const length =
     conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);

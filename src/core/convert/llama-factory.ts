@@ -29,7 +29,7 @@ export function convertLlamaFactory(conversion: Conversion): void {
   convertLength(conversion, 'cutoff_len', 2048, 2048);
   conversion.changed(
     'cutoff_len',
-    `plan.max_length ${String(conversion.get('plan.max_length'))}: the end of what is longer is cut off; there prompt and responses are shortened in proportion`,
+    `plan.max_length ${String(conversion.get('plan.max_length'))}: the end of longer sequences is cut off; LLaMA-Factory shortens prompt and responses in proportion`,
   );
   if (conversion.take('template') !== undefined)
     conversion.changed('template', "the chat template of the model folder's tokenizer is used");
@@ -38,7 +38,7 @@ export function convertLlamaFactory(conversion: Conversion): void {
   conversion.carry('simpo_gamma', 'training.simpo_gamma');
   conversion.carry('ld_alpha', 'training.ld_alpha');
   if (conversion.has('ld_alpha') && conversion.takeNumber('ld_alpha') !== 1)
-    conversion.changed('ld_alpha', "the reference's tokens are weighted too, as in TRL; there the policy's alone");
+    conversion.changed('ld_alpha', "the tokens of the reference are weighted too, as in TRL; LLaMA-Factory weights only those of the policy");
   for (const name of ['dpo_label_smoothing', 'pref_bco_weight'] as const) {
     if ((conversion.takeNumber(name) ?? 0) !== 0)
       conversion.lost(
@@ -58,11 +58,11 @@ function losses(conversion: Conversion): void {
   if (known === undefined)
     conversion.refuse(
       'pref_loss',
-      `there is no such loss for pairs: ${JSON.stringify(loss)}`,
+      `unknown loss for pairs: ${JSON.stringify(loss)}`,
       'use sigmoid, hinge, ipo, orpo or simpo',
     );
   const name = known;
-  const mean = 'is the mean over all tokens of the step here, of the means over each response there';
+  const mean = 'is the mean over all tokens of the step in Wishbone, the mean of the means of the responses there';
   if (name === 'orpo') conversion.changed('pref_loss', `orpo: the chosen responses' likelihood ${mean}`);
   const likelihood = conversion.takeNumber('pref_ftx') ?? 0;
   if (likelihood === 0) return conversion.set('training.loss_type', name, 'pref_loss');
@@ -74,7 +74,7 @@ function losses(conversion: Conversion): void {
 /** `val_size`: a share of the pairs, or a number of them. */
 function heldOut(conversion: Conversion): void {
   const size = conversion.takeNumber('val_size') ?? 0;
-  if (size >= 1) conversion.lost('val_size', 'pairs are held out by their share: set plan.eval_fraction');
+  if (size >= 1) conversion.lost('val_size', 'pairs are held out as a fraction: set plan.eval_fraction');
   else if (size > 0) conversion.set('plan.eval_fraction', size, 'val_size');
 }
 
@@ -92,7 +92,7 @@ function dataset(conversion: Conversion, name: string, target: 'dataset' | 'eval
   if (found.length > 0) conversion.set(target, found.length === 1 ? found[0] : found, name);
   const missing = entries.filter((one) => one.found === undefined).map(({ entry }) => `"${entry}"`);
   if (missing.length > 0)
-    conversion.lost(name, `no file was found for ${missing.join(', ')} in dataset_info.json: name one in ${target}`);
+    conversion.lost(name, `no file found for ${missing.join(', ')} in dataset_info.json: give one in ${target}`);
 }
 
 /** `dataset_info.json#name` of an entry whose file is there. */

@@ -12,12 +12,12 @@ export function convertModel(conversion: Conversion, name: string, target: 'mode
     existsSync(path.join(found, 'adapter_config.json')) &&
     !existsSync(path.join(found, 'config.json'));
   if (adapter)
-    conversion.lost(name, 'it is the folder of an adapter: name its base as model, and it as training.adapter_name_or_path');
+    conversion.lost(name, 'it is an adapter folder: give its base model as model, and the adapter as training.adapter_name_or_path');
   else if (found !== undefined) conversion.set(target, found, name);
   else
     conversion.lost(
       name,
-      `there is no such folder here: download the model, and name its folder as ${target.replace('training.', '')}`,
+      `this folder does not exist here: download the model, and give its folder as ${target.replace('training.', '')}`,
     );
 }
 
@@ -27,5 +27,5 @@ export function convertDataset(conversion: Conversion, name: string, target: 'da
   if (text === undefined) return;
   const found = /\.(jsonl|json|csv|tsv|parquet)(\.gz)?$/i.test(text) ? conversion.find(text) : undefined;
   if (found !== undefined) conversion.set(target, found, name);
-  else conversion.lost(name, `there is no such file here: download the dataset, and name its file as ${target}`);
+  else conversion.lost(name, `this file does not exist here: download the dataset, and give its file as ${target}`);
 }

@@ -10,7 +10,7 @@ export interface OtherTool {
 }
 
 const BY_HAND = 'write a run config by hand (docs/run-config.md), or give a YAML of TRL or LLaMA-Factory';
-const NO_RECIPE = 'give the YAML that says what is trained; this file does not';
+const NO_RECIPE = 'give the YAML that says what to train; this file does not';
 
 interface Tool {
   readonly what: string | ((value: (name: string) => unknown) => string);
@@ -32,12 +32,12 @@ const TOOLS: readonly Tool[] = [
     advice: `its settings have other names and defaults than TRL's: ${BY_HAND}`,
   },
   {
-    what: 'a config of accelerate: it says how processes are started, not what is trained',
+    what: 'a config of accelerate: it says how to start processes, not what to train',
     marks: [['compute_environment', 'distributed_type', 'main_training_function', 'machine_rank']],
     advice: 'give the YAML of the training itself; `wishbone convert --devices` takes the number of processes',
   },
   {
-    what: 'a config of DeepSpeed: it says how weights are spread, not what is trained',
+    what: 'a config of DeepSpeed: it says how to distribute weights, not what to train',
     marks: [['zero_optimization', 'train_micro_batch_size_per_gpu']],
     advice: NO_RECIPE,
   },
@@ -84,7 +84,7 @@ const TOOLS: readonly Tool[] = [
     advice: BY_HAND,
   },
   {
-    what: 'a config of Unsloth, which has none for pairs: its scripts give TRL a DPOConfig',
+    what: 'a config of Unsloth, which has no config for pairs: its scripts pass a DPOConfig to TRL',
     marks: [
       [
         'random_state',
@@ -100,7 +100,7 @@ const TOOLS: readonly Tool[] = [
       "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
   },
   {
-    what: 'a config of Unsloth, which has none for pairs: its scripts give TRL a DPOConfig',
+    what: 'a config of Unsloth, which has no config for pairs: its scripts pass a DPOConfig to TRL',
     marks: [['max_seq_length'], ['model_name']],
     advice:
       "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
@@ -121,12 +121,12 @@ const TOOLS: readonly Tool[] = [
   },
   { what: 'a config of Ludwig', marks: [['input_features', 'output_features']], advice: BY_HAND },
   {
-    what: "a config of LLaMA-Factory's version 1, whose settings are others",
+    what: "a config of version 1 of LLaMA-Factory, which has other settings",
     marks: [
       ['peft_config=', 'kernel_config=', 'dist_config='],
       ['model', 'train_dataset'],
     ],
-    advice: 'give one of its version 0 (stage: dpo)',
+    advice: 'give one of version 0 (stage: dpo)',
   },
   { what: "a model's config.json", marks: [['architectures', 'hidden_size', 'num_hidden_layers']], advice: NO_RECIPE },
   { what: "an adapter's adapter_config.json", marks: [['peft_type']], advice: NO_RECIPE },
@@ -136,9 +136,9 @@ const TOOLS: readonly Tool[] = [
     advice: NO_RECIPE,
   },
   {
-    what: 'a run config of Wishbone already',
+    what: 'already a run config of Wishbone',
     marks: [['plan=', 'training=', 'runner='], ['version']],
-    advice: 'use it as it is: `wishbone train <file>`',
+    advice: 'use it directly: `wishbone train <file>`',
   },
   {
     what: 'a row of a dataset',

@@ -23,7 +23,7 @@ export function sourceOf({ name }: TrlTrainer): Source | undefined {
   return SOURCE_OF[name];
 }
 
-const OTHERWISE = '--from says otherwise (trl-dpo, trl-orpo, trl-cpo, simpo, llama-factory)';
+const OTHERWISE = 'use --from to change that (trl-dpo, trl-orpo, trl-cpo, simpo, llama-factory)';
 
 /** The tool's name, and the trainer's where it is not the usual one. */
 export function sourceLabel(source: Source): string {
@@ -66,9 +66,9 @@ export function recognise(settings: readonly YamlSetting[], text: string, file: 
     )
   ) {
     throw new WishboneError(
-      "none of its settings is one of TRL's or LLaMA-Factory's",
+      "none of its settings belongs to TRL or LLaMA-Factory",
       file,
-      'give a training config of TRL or LLaMA-Factory, or say with --from which one it is',
+      'give a training config of TRL or LLaMA-Factory, or name the trainer with --from',
     );
   }
   return recogniseTrainer(settings, telling, text, file);
@@ -92,10 +92,10 @@ function recogniseLlamaFactory(settings: readonly YamlSetting[], mark: YamlSetti
   }
   const preference = settings.find(({ name }) => PREFERENCE_MARKS.includes(name));
   if (preference === undefined)
-    refuse(`the file names no stage, and LLaMA-Factory's default is "sft": ${STAGES['sft'] as string}`, mark.line);
+    refuse(`the file has no stage, and the default of LLaMA-Factory is "sft": ${STAGES['sft'] as string}`, mark.line);
   return {
     source: 'llama-factory',
-    assumed: `there is no "stage", whose default is "sft"; taken for "stage: dpo", which ${(preference as YamlSetting).name} belongs to`,
+    assumed: `there is no "stage" (the default is "sft"); assumed to be "stage: dpo", which ${(preference as YamlSetting).name} belongs to`,
   };
 }
 
@@ -142,9 +142,9 @@ function recogniseTrainer(
   return said === undefined
     ? {
         source,
-        assumed: `nothing in the file says which trainer it is for${might}: taken for TRL's ${chosen.name}; ${OTHERWISE}`,
+        assumed: `nothing in the file says which trainer it is for${might}: assumed to be TRL's ${chosen.name}; ${OTHERWISE}`,
       }
-    : { source, assumed: `taken for ${chosen.name}, as ${said.where} says${might}; ${OTHERWISE}` };
+    : { source, assumed: `assumed to be ${chosen.name}, as ${said.where} says${might}; ${OTHERWISE}` };
 }
 
 function refuse(
@@ -169,7 +169,7 @@ function refuse(
   throw new WishboneError(
     `the file is for ${trainer.name}${like} of TRL${said !== undefined && mark === undefined ? `, as ${said.where} says` : ''}: ${trainer.refused as string}`,
     mark === undefined ? file : `${file}:${mark.line}, field ${mark.name}`,
-    `give a config of DPO, ORPO, CPO or SimPO; if it is one, say so: --from trl-dpo`,
+    `give a config of DPO, ORPO, CPO or SimPO; if it is one, add --from, for example --from trl-dpo`,
   );
 }
 

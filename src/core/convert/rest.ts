@@ -40,11 +40,11 @@ const NEEDLESS: readonly Settings[] = [
      skip_memory_metrics prediction_loss_only fp16_full_eval eval_do_concat* eval_accumulation* eval_use_gather*
      eval_on_each_dataset batch_eval* auto_find_batch_size precompute_ref_batch_size jit_mode_eval use_logits_to_keep
      use_num_logits_to_keep use_mca use_megatron_bridge use_hyper_parallel hyper_parallel_* offload_folder fp8*`,
-    'the runner has kernels and number formats of its own',
+    'the runner has its own kernels and number formats',
   ],
   [
     `ddp_* local_rank average_tokens_across_devices ray_* master_addr master_port env`,
-    'how processes are started is no part of a run config',
+    'starting processes is not part of a run config',
   ],
   [
     `do_train do_eval do_predict trust_remote_code use_fast_tokenizer ignore_bias_buffers disable_dropout router_aux*
@@ -56,7 +56,7 @@ const NEEDLESS: readonly Settings[] = [
   [
     `do_sample temperature top_p top_k num_beams max_new_tokens repetition_penalty length_penalty skip_special_tokens
      eval_num_beams infer_* vllm_* sglang_*`,
-    'nothing is generated but samples to read (training.sample_steps)',
+    'nothing is generated except samples to read (training.sample_steps)',
   ],
   [
     `image_* video_* audio_* crop_to_patches use_audio_in_video media_dir freeze_vision_tower freeze_multi_modal_projector`,
@@ -64,7 +64,7 @@ const NEEDLESS: readonly Settings[] = [
   ],
   [
     `kto_* ppo_* reward_model* use_dft_loss use_asft_loss asft_alpha use_eaft_loss eaft_alpha train_on_prompt mask_history`,
-    'other stages than dpo read it',
+    'only stages other than dpo use it',
   ],
 ];
 
@@ -73,41 +73,41 @@ const LOST: readonly Settings[] = [
   [
     `lora_* use_rslora use_dora additional_target pissa_* loraplus_* create_new_adapter adapter_name_or_path
      adapter_folder ref_model_adapters oft_* module_dropout`,
-    'adapters are plain LoRA (docs/methods.md); training.adapter_name_or_path names one to go on from',
+    'adapters are plain LoRA (docs/methods.md); training.adapter_name_or_path names one to continue from',
   ],
   [
     'load_in_* bnb_* use_bnb* quantization_* ref_model_quantization_* double_quantization use_kt kt_*',
     'models are trained in fp32, fp16 or bf16, not quantised',
   ],
   ['fp16*', 'a GPU computes in bf16'],
-  ['deepspeed fsdp* accelerator_config parallelism_config', 'how the devices of a run share it is not configured'],
-  ['model_revision', 'the weights are those of the folder: download this revision'],
+  ['deepspeed fsdp* accelerator_config parallelism_config', 'how devices share a run cannot be configured'],
+  ['model_revision', 'the weights come from the folder: download this revision'],
   [
     `max_samples dataset_train_split dataset_test_split dataset_config dataset_split* dataset_mix* split buffer_size
      mix_strategy interleave_probs datasets text_column decontaminate truncation_side`,
-    'name the files with the pairs that are wanted as dataset',
+    'give the files with the pairs you want as dataset',
   ],
-  ['dataset_streaming streaming disable_shuffling', 'the pairs of every epoch are shuffled, by plan.seed'],
-  ['test_split_size', 'give a file with the pairs for evaluation as eval_dataset, or set plan.eval_fraction'],
-  ['dataloader_drop_last', 'the last step of an epoch may have fewer pairs here'],
+  ['dataset_streaming streaming disable_shuffling', 'the pairs are shuffled in every epoch, by plan.seed'],
+  ['test_split_size', 'give a file with pairs for evaluation as eval_dataset, or set plan.eval_fraction'],
+  ['dataloader_drop_last', 'the last step of an epoch may have fewer pairs'],
   ['data_seed', 'the order of the pairs is decided by plan.seed'],
-  ['eval_delay eval_on_start', 'evaluation is every training.eval_steps steps, and after the last'],
-  ['resume_from_checkpoint', 'a run goes on with `wishbone train --resume <run folder>`'],
-  ['is_encoder_decoder', 'only decoders are trained'],
-  ['tools', "tools are a row's own field"],
+  ['eval_delay eval_on_start', 'evaluation happens every training.eval_steps steps and after the last'],
+  ['resume_from_checkpoint', '`wishbone train --resume <run folder>` continues a run'],
+  ['is_encoder_decoder', 'only decoder models are trained'],
+  ['tools', 'tools are a field of the row'],
   [
     'chat_template* default_system tool_format enable_thinking preserve_thinking system_prompt eos_token',
     'conversations are rendered by the chat template of the model folder alone',
   ],
   [
     'resize_vocab add_tokens add_special_tokens new_special_tokens_config init_special_tokens split_special_tokens',
-    'texts are tokenised by the model folder as it is',
+    'texts are tokenised with the tokenizer of the model folder, unchanged',
   ],
   [
     `neftune_* optim_args optim_target_modules model_init_kwargs ref_model_init_kwargs freeze_* use_galore use_apollo use_badam
      use_muon use_adam_mini use_llama_pro galore_* apollo_* badam_* mixture_of_depths rope_scaling shift_attn
      train_from_scratch alpha`,
-    'there is no such thing here',
+    'Wishbone has no such feature',
   ],
 ];
 
@@ -129,7 +129,7 @@ export function convertRest(conversion: Conversion, source: Source, known: reado
   for (const { name } of conversion.nulls()) {
     const otherwise = defaults.get(name) ?? undefined;
     if (otherwise !== undefined)
-      conversion.lost(name, `null is no value here: as if it were absent, ${JSON.stringify(otherwise)}`);
+      conversion.lost(name, `null is not a value: treated as absent, ${JSON.stringify(otherwise)}`);
   }
   for (const { name, value } of conversion.rest()) {
     // What is as it would be without a word asks for nothing; nor does what is off, where nothing is known of it.
@@ -140,7 +140,7 @@ export function convertRest(conversion: Conversion, source: Source, known: reado
       conversion.take(name);
       continue;
     }
-    const why = onlyLoads(name, value) ? 'the runner has kernels and number formats of its own' : meaning(NEEDLESS, name);
+    const why = onlyLoads(name, value) ? 'the runner has its own kernels and number formats' : meaning(NEEDLESS, name);
     if (why !== undefined) conversion.needless(name, why);
     else conversion.lost(name, meaning(LOST, name) ?? stranger(name, source, known));
   }
@@ -183,8 +183,8 @@ function onlyLoads(name: string, value: unknown): boolean {
 function stranger(name: string, source: Source, known: readonly string[]): string {
   const near = nearestName(name, known);
   const owners = TRL_TRAINERS.filter(({ settings }) => settings.has(name)).map((trainer) => trainer.name);
-  if (owners.length > 0) return `it is no setting of ${sourceLabel(source)}, but of TRL's ${owners.slice(0, 3).join(', ')}`;
-  return near === undefined ? 'it is not known' : `it is not known; did you mean "${near}"?`;
+  if (owners.length > 0) return `it is not a setting of ${sourceLabel(source)} but of TRL's ${owners.slice(0, 3).join(', ')}`;
+  return near === undefined ? 'unknown setting' : `unknown setting; did you mean "${near}"?`;
 }
 
 function meaning(settings: readonly Settings[], name: string): string | undefined {

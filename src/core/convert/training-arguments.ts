@@ -1,4 +1,4 @@
-import { EVAL_METRICS } from '../run/config.js';
+import { EVAL_METRICS } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
 /** transformers' `TrainingArguments` where its default is not Wishbone's. */
@@ -68,7 +68,7 @@ function batch(conversion: Conversion): void {
   if (conversion.get('plan.batch_size') === undefined) return;
   conversion.changed(
     name,
-    `plan.batch_size ${each * accumulation * devices}: ${each} a device × ${accumulation} accumulated × ${devices} ` +
+    `plan.batch_size ${each * accumulation * devices}: ${each} per device × ${accumulation} accumulated × ${devices} ` +
       `device${devices === 1 ? '' : 's'}${devices === 1 ? ' (--devices says how many)' : ''}`,
   );
 }
@@ -81,7 +81,7 @@ function length(conversion: Conversion): void {
   else
     conversion.lost(
       'num_train_epochs',
-      `epochs are whole here, and there is one: set plan.epochs, or plan.max_steps to end within one`,
+      `epochs are whole numbers in Wishbone, so there is one: set plan.epochs, or plan.max_steps to end within an epoch`,
     );
 }
 
@@ -109,7 +109,7 @@ function schedule(conversion: Conversion, defaultRate: number): void {
   if (given === undefined) return;
   const kwargs = typeof given === 'string' ? parsed(given) : given;
   if (typeof kwargs !== 'object' || kwargs === null || Array.isArray(kwargs))
-    return conversion.lost('lr_scheduler_kwargs', 'it is no list of settings');
+    return conversion.lost('lr_scheduler_kwargs', 'it is not a list of settings');
   for (const [name, value] of Object.entries(kwargs)) {
     const known = ['num_decay_steps', 'decay_type', 'min_lr_ratio'].find((option) => option === name);
     if (type === 'warmup_stable_decay' && known !== undefined)
@@ -132,7 +132,7 @@ function optimizer(conversion: Conversion): void {
     conversion.carry(name, `training.${name}`);
   const optim = conversion.take('optim');
   if (/^paged_adamw(_32bit)?$|^adamw_(apex_fused|torch_xla|torch_npu_fused|bnb_32bit|anyprecision)$/.test(String(optim)))
-    conversion.changed('optim', 'AdamW as it is in torch (adamw_torch)');
+    conversion.changed('optim', 'AdamW as in torch (adamw_torch)');
   else if (optim !== undefined && !/^adamw_(torch|torch_fused|hf)$/.test(String(optim)))
     conversion.lost('optim', 'the optimizer is AdamW (adamw_torch); training.adam_moments "bfloat16" halves its memory');
 }
@@ -145,21 +145,21 @@ function evaluation(conversion: Conversion, logging: number): void {
   const asked = strategy === 'steps' || strategy === 'epoch';
   const steps = given === undefined || given === 0 ? (conversion.takeNumber('logging_steps') ?? logging) : given;
   if (strategy === 'steps' && steps !== given)
-    conversion.changed(name, `every ${steps} steps: without eval_steps, logging_steps count there`);
-  if (strategy === 'epoch') conversion.lost(name, 'evaluation is every so many steps: set training.eval_steps');
+    conversion.changed(name, `every ${steps} steps: without eval_steps, TRL uses logging_steps`);
+  if (strategy === 'epoch') conversion.lost(name, 'evaluation happens every so many steps: set training.eval_steps');
   else if (asked && steps < 1) conversion.lost('eval_steps', 'a fraction of the run; give a number of steps');
   else if (asked) conversion.set('training.eval_steps', steps, 'eval_steps');
-  else if (strategy !== undefined && strategy !== 'no') conversion.lost(name, 'there is no such strategy');
+  else if (strategy !== undefined && strategy !== 'no') conversion.lost(name, 'unknown strategy');
   conversion.carry('load_best_model_at_end', 'training.load_best_model_at_end');
   const metric = conversion.take('metric_for_best_model');
   if (metric !== undefined) {
     const ours = EVAL_METRICS.find((known) => known === metric || known === `eval_${String(metric)}`);
-    if (ours === undefined) conversion.lost('metric_for_best_model', `known here: ${EVAL_METRICS.join(', ')}`);
+    if (ours === undefined) conversion.lost('metric_for_best_model', `supported: ${EVAL_METRICS.join(', ')}`);
     else conversion.set('training.metric_for_best_model', ours, 'metric_for_best_model');
   }
   const greater = conversion.take('greater_is_better');
   if (typeof greater === 'boolean' && greater === /loss$/.test(String(metric ?? 'loss')))
-    conversion.lost('greater_is_better', 'the least loss is the best here, and the most of the rest');
+    conversion.lost('greater_is_better', 'for the loss, lower is better; for everything else, higher');
   const batch = conversion.take('per_device_eval_batch_size');
   if (batch !== undefined)
     conversion.needless('per_device_eval_batch_size', 'the mean over the eval dataset does not depend on it');
@@ -173,7 +173,7 @@ function checkpoints(conversion: Conversion): void {
   conversion.set('training.save_final', strategy !== 'no', 'save_strategy');
   if (strategy === 'no') conversion.set('training.save_steps', 0, 'save_strategy');
   else if (strategy !== 'steps')
-    conversion.lost('save_strategy', 'checkpoints are every so many steps: training.save_steps');
+    conversion.lost('save_strategy', 'checkpoints are written every so many steps: set training.save_steps');
   else if (steps < 1) conversion.lost('save_steps', 'a fraction of the run; give a number of steps');
   else conversion.set('training.save_steps', steps, 'save_steps');
   const limit = conversion.takeNumber('save_total_limit') ?? 0;
@@ -192,12 +192,12 @@ function device(conversion: Conversion, byDefault: boolean): void {
     if (conversion.has('bf16')) conversion.needless('bf16', number);
   } else if (half) conversion.lost('fp16', number);
   else if (conversion.has('pure_bf16') && conversion.takeFlag('pure_bf16')) conversion.changed('pure_bf16', number);
-  else if (!cpu) conversion.changed('bf16', `fp32 there; here ${number} (runner.backend "cpu")`);
+  else if (!cpu) conversion.changed('bf16', `fp32 there; ${number} in Wishbone (runner.backend "cpu" gives fp32)`);
 }
 
 /** Every epoch has an order of its own, decided by the seed. */
 function order(conversion: Conversion): void {
   const sampling = conversion.take('train_sampling_strategy') ?? 'random';
   if (sampling !== 'random')
-    conversion.lost('train_sampling_strategy', 'the pairs of every epoch are shuffled, by plan.seed');
+    conversion.lost('train_sampling_strategy', 'the pairs are shuffled in every epoch, by plan.seed');
 }

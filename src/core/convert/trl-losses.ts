@@ -1,8 +1,8 @@
-import { LOSS_TYPES } from '../run/config.js';
+import { LOSS_TYPES } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
 const IMPLICIT =
-  'its trainer ends a prompt that stands in both responses by another rule, and puts a BOS or EOS token where the tokenizer or the template has none: see docs/coming-from-trl.md';
+  'its trainer finds the end of a prompt that is in both responses by another rule, and adds a BOS or EOS token where the tokenizer or the template has none: see docs/coming-from-trl.md';
 const OWN_LENGTH =
   'a response without a prompt or a BOS token before it counts one token more there: see docs/coming-from-trl.md';
 
@@ -13,23 +13,23 @@ export function convertDpoLosses(conversion: Conversion): void {
   const free = conversion.takeFlag('reference_free');
   const names = [given].flat().map((loss) => {
     if (loss !== 'aot_pair') return loss;
-    conversion.changed('loss_type', '"aot_pair" is called "aot_unpaired" in TRL by now');
+    conversion.changed('loss_type', 'TRL now calls "aot_pair" "aot_unpaired"');
     return 'aot_unpaired';
   });
   const unknown = names.find((loss) => !(LOSS_TYPES as readonly unknown[]).includes(loss));
   if (unknown !== undefined || names.length === 0) {
-    const what = names.length === 0 ? 'it names no loss' : `there is no loss ${JSON.stringify(unknown)} for pairs`;
+    const what = names.length === 0 ? 'it names no loss' : `unknown loss for pairs: ${JSON.stringify(unknown)}`;
     conversion.refuse('loss_type', what, `use one of ${LOSS_TYPES.join(', ')} (docs/methods.md)`);
   }
   if (free) return withoutReference(conversion, names);
   const rpo = conversion.takeNumber('rpo_alpha');
   const numbers = Array.isArray(weights) ? (weights as readonly unknown[]) : undefined;
   if (rpo !== undefined && weights !== undefined && numbers?.length !== names.length)
-    conversion.refuse('rpo_alpha', 'it stands beside loss_weights, which are not one a loss', 'give one weight a loss');
+    conversion.refuse('rpo_alpha', 'loss_weights does not have one weight per loss', 'give one weight per loss');
   if (rpo !== undefined) {
     conversion.set('training.loss_type', [...names, 'sft'], 'rpo_alpha');
     conversion.set('training.loss_weights', [...(numbers ?? names.map(() => 1)), rpo], 'rpo_alpha');
-    const beside = weights === undefined ? '' : ', beside those that the file names';
+    const beside = weights === undefined ? '' : ', in addition to those in the file';
     conversion.changed('rpo_alpha', `a sum of losses: loss_type with "sft", weighted by loss_weights${beside}`);
   } else {
     conversion.set('training.loss_type', names.length === 1 ? names[0] : names, 'loss_type');
@@ -44,7 +44,7 @@ function withoutReference(conversion: Conversion, names: readonly unknown[]): vo
   if (names.length !== 1 || names[0] !== 'sigmoid')
     conversion.refuse(
       'reference_free',
-      `there is no ${JSON.stringify(names)} without a reference`,
+      `${JSON.stringify(names)} is not available without a reference`,
       'use the loss "sigmoid", or a reference',
     );
   conversion.set('training.loss_type', 'cpo', 'reference_free');
@@ -58,8 +58,8 @@ export function convertCpoLosses(conversion: Conversion): void {
   if ((conversion.takeNumber('alpha') ?? 0) !== 0 || loss === 'alphapo')
     conversion.refuse(
       loss === 'alphapo' ? 'loss_type' : 'alpha',
-      "AlphaPO's shape of the rewards is not here",
-      'set alpha to 0, or leave it out',
+      "the reward shape of AlphaPO is not supported",
+      'set alpha to 0, or remove it',
     );
   if (loss === 'sigmoid' || loss === 'cpo') {
     conversion.set('training.loss_type', 'cpo', 'loss_type');
@@ -69,7 +69,7 @@ export function convertCpoLosses(conversion: Conversion): void {
   if (loss !== 'simpo')
     conversion.refuse(
       'loss_type',
-      `CPO's ${JSON.stringify(loss)} compares with no reference, which is not here`,
+      `CPO's ${JSON.stringify(loss)} uses no reference, which is not supported`,
       'use "sigmoid" or "simpo", or DPO',
     );
   const alpha = conversion.takeNumber('cpo_alpha') ?? 1;
@@ -89,14 +89,14 @@ export function convertOrpoLoss(conversion: Conversion): void {
   conversion.set('training.loss_type', 'orpo', 'loss_type');
   conversion.changed(
     'loss_type',
-    `orpo: the chosen response's likelihood is over its own tokens here, over the prompt's too there; ${IMPLICIT}`,
+    `orpo: the likelihood covers the tokens of the chosen response in Wishbone, those of the prompt too in TRL; ${IMPLICIT}`,
   );
 }
 
 /** The recipes of SimPO's authors: the margin is given as a share of beta, and a weighted likelihood beside it. */
 export function convertSimpoLoss(conversion: Conversion): void {
   const loss = conversion.take('loss_type') ?? 'sigmoid';
-  if (loss !== 'sigmoid') conversion.refuse('loss_type', `SimPO's ${JSON.stringify(loss)} is not here`, 'use "sigmoid"');
+  if (loss !== 'sigmoid') conversion.refuse('loss_type', `SimPO's ${JSON.stringify(loss)} is not supported`, 'use "sigmoid"');
   const beta = conversion.takeNumber('beta') ?? 2;
   conversion.set('training.beta', beta, 'beta');
   const ratio = conversion.takeNumber('gamma_beta_ratio') ?? 0.25;

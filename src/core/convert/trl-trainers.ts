@@ -27,11 +27,11 @@ const PAIRED_BEFORE =
 const REFERENCE_BEFORE =
   'model_adapter_name ref_adapter_name force_use_ref_model ref_model_init_kwargs base_model_attribute_name precompute_ref_log_probs use_liger_loss';
 const GENERATES =
-  'it trains on answers that the model writes during training and something judges; here the pairs are given';
-const TEACHES = 'it trains on what a teacher model writes; here the pairs are given';
+  'it trains on answers that the model writes during training and something judges; Wishbone trains on given pairs';
+const TEACHES = 'it trains on what a teacher model writes; Wishbone trains on given pairs';
 const SAMPLED = 'grpo bnpo dr_grpo dapo cispo sapo luspo vespo';
 const SUPERVISED = 'nll dft chunked_nll';
-const ONE_EACH = 'it trains on single responses, each good or bad; here a row is a pair of responses';
+const ONE_EACH = 'it trains on single responses, each good or bad; Wishbone trains on pairs of responses';
 
 function trainer(
   name: string,
@@ -73,10 +73,10 @@ export const TRL_TRAINERS: readonly TrlTrainer[] = [
   trainer('SFT', 'sft', 'max_seq_length dataset_batch_size num_of_sequences chars_per_token use_liger', {
     losses: SUPERVISED,
     refused:
-      'it trains on single texts; here a row is a pair of responses. training.sft_steps trains on the chosen ones first',
+      'it trains on single texts; Wishbone trains on pairs of responses. training.sft_steps trains on the chosen ones first',
   }),
   trainer('Reward', 'reward rm', 'max_length center_rewards_coefficient', {
-    refused: 'it trains a model that scores responses; here the model that writes them is trained on the pairs themselves',
+    refused: 'it trains a model that scores responses; Wishbone trains the model that writes them, directly on the pairs',
   }),
   trainer('GRPO', 'grpo', 'max_prompt_length reward_funcs vllm_device use_vllm num_generations', {
     losses: SAMPLED,
@@ -119,12 +119,12 @@ export const TRL_TRAINERS: readonly TrlTrainer[] = [
     'prm',
     'max_length max_prompt_length max_completion_length disable_dropout step_separator train_on_last_step_only dataset_num_proc',
     {
-      refused: 'it trains a model that scores the steps of a response; here the model that writes them is trained on pairs',
+      refused: 'it trains a model that scores the steps of a response; Wishbone trains the model that writes them, on pairs',
     },
   ),
   trainer('TPO', 'tpo', '', {
     losses: 'sigmoid hinge ipo tpo-l',
-    refused: 'it trains on three responses each, one of them a reference; here a row is a pair',
+    refused: 'it trains on three responses each, one of them a reference; Wishbone trains on pairs',
   }),
   trainer('GKD', 'gkd', '', { losses: SUPERVISED, refused: TEACHES }),
   trainer('GOLD', 'gold', '', { losses: SUPERVISED, refused: TEACHES }),

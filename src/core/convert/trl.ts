@@ -1,4 +1,4 @@
-import { TRAINING_FIELDS } from '../run/config.js';
+import type { TrainingOptions } from '../options/index.js';
 import { convertTrlAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertLength } from './length.js';
@@ -19,7 +19,7 @@ const DPO = [
   'sync_ref_model',
   'ref_model_mixup_alpha',
   'ref_model_sync_steps',
-] as const satisfies readonly (keyof typeof TRAINING_FIELDS)[];
+] as const satisfies readonly (keyof TrainingOptions)[];
 
 const SAME = {
   'trl-dpo': DPO,
@@ -60,12 +60,12 @@ export function convertTrl(conversion: Conversion, source: Exclude<Source, 'llam
     conversion.set('plan.max_prompt_length', 128, 'max_prompt_length');
   conversion.carry('max_prompt_length', 'plan.max_prompt_length');
   if (conversion.has('max_completion_length'))
-    conversion.lost('max_completion_length', 'only prompt and whole sequence have limits: max_prompt_length, max_length');
+    conversion.lost('max_completion_length', 'limits exist for the prompt and the whole sequence only: max_prompt_length, max_length');
   const truncation = conversion.take('truncation_mode');
   if (truncation !== undefined && truncation !== 'keep_start')
     conversion.lost(
       'truncation_mode',
-      'the start of a sequence is kept, its end cut off; max_prompt_length cuts the start of a prompt',
+      'the start of a sequence is kept and its end cut off; max_prompt_length cuts the start of a prompt',
     );
   if (source === 'trl-dpo') reference(conversion);
   // Of a dataset on the Hub.
@@ -96,5 +96,5 @@ function reference(conversion: Conversion): void {
 
 function dropout(conversion: Conversion): void {
   if (!conversion.has('disable_dropout') || conversion.takeFlag('disable_dropout')) return;
-  conversion.lost('disable_dropout', 'there is no dropout here, whatever the model config says');
+  conversion.lost('disable_dropout', 'dropout is always off, whatever the model config says');
 }

@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannotWrite } from '../atomic-file.js';
+import { cannotWrite } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { ConnectionError, get, type Network } from './http.js';
 import type { Wheel } from './wheel-index.js';
 
@@ -45,7 +45,7 @@ export async function download(wheel: Wheel, file: string, network: Network, wor
       // A connection that brings something each time gets there.
       cuts = (await fetchedBytes(file)) > before ? 1 : cuts + 1;
       if (cuts > MOST_CUTS) {
-        const advice = 'check the network (behind a proxy: http.proxy, HTTPS_PROXY) and try again: it goes on where it was';
+        const advice = 'check the network (behind a proxy: http.proxy, HTTPS_PROXY) and try again; the download continues where it stopped';
         throw new WishboneError(`the connection failed: ${error.message}`, wheel.url, advice);
       }
       await sleep(pause, undefined, work.signal === undefined ? {} : { signal: work.signal }).catch(() => work.signal?.throwIfAborted());
@@ -54,7 +54,7 @@ export async function download(wheel: Wheel, file: string, network: Network, wor
   const found = await hashOf(file, work);
   if (found === wheel.sha256) return;
   await rm(file, { force: true });
-  throw new WishboneError(`the file is not what the index says: its SHA-256 begins with ${found.slice(0, 12)}, not ${wheel.sha256.slice(0, 12)}`, wheel.url, 'try again; if it happens again, something on the way changes files: use another index');
+  throw new WishboneError(`the file is not what the index says: its SHA-256 begins with ${found.slice(0, 12)}, not ${wheel.sha256.slice(0, 12)}`, wheel.url, 'try again; if it happens again, something on the way alters files: use another index');
 }
 
 async function fetchRest(wheel: Wheel, file: string, before: number, network: Network, { signal, onProgress }: WorkOptions): Promise<void> {

@@ -40,11 +40,11 @@ export async function get(
       url = safeUrl(new URL(answer.location, url).href);
       continue;
     }
-    if (statusCode >= 500 || statusCode === 429) throw new ConnectionError(`the server answers with ${statusCode}`);
+    if (statusCode >= 500 || statusCode === 429) throw new ConnectionError(`the server answered ${statusCode}`);
     const advice = statusCode === 407 ? 'set http.proxyAuthorization, or the name and password in the proxy’s address' : 'check the address of the index (wishbone.gpu.indexUrl, --index-url)';
-    throw new WishboneError(`the server answers with ${statusCode} ${response.statusMessage ?? ''}`.trim(), url.href, advice);
+    throw new WishboneError(`the server answered ${statusCode} ${response.statusMessage ?? ''}`.trim(), url.href, advice);
   }
-  throw new WishboneError('the server leads in circles', address, 'check the address of the index');
+  throw new WishboneError('the server redirects in circles', address, 'check the address of the index');
 }
 
 /** The whole text of an answer. */
@@ -69,7 +69,7 @@ function safeUrl(address: string): URL {
   try {
     url = new URL(address);
   } catch {
-    throw new WishboneError('the address cannot be read', address, 'write a whole address, such as https://pypi.org/simple/');
+    throw new WishboneError('the address cannot be read', address, 'write a full address, such as https://pypi.org/simple/');
   }
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) return url;

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { freeBytes } from '../run/disk.js';
-import { askBackends, type BackendInfo } from '../run/runner-info.js';
+import { askBackends, type BackendInfo } from '../runner/runner-info.js';
 import { download, fetchedBytes } from './download.js';
 import { ConnectionError, type Network } from './http.js';
 import { LIBRARY, libraryFile } from './library.js';
@@ -79,7 +79,7 @@ export async function fetchLibrary({ wheel, fetched }: SetUpPlan, { folder, netw
   // Both are there for a moment.
   const need = wheel.size === undefined ? 0 : wheel.size - fetched + unpackedSize(wheel);
   if (room !== undefined && room < need) {
-    const what = `the disk has ${mebibytes(room)} free, but ${mebibytes(need)} are needed while it is unpacked`;
+    const what = `the disk has ${mebibytes(room)} free, but unpacking needs ${mebibytes(need)}`;
     throw new WishboneError(what, folder, 'free some space', ExitCode.cannotWrite);
   }
   await download(wheel, part, network, work);

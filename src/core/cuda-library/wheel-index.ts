@@ -54,7 +54,7 @@ function fromJson(text: string, base: string, page: string): Wheel[] {
   } catch {
     files = undefined;
   }
-  if (!Array.isArray(files)) throw new WishboneError('the index answers with what is no list of files', page, 'check the address of the index');
+  if (!Array.isArray(files)) throw new WishboneError('the answer of the index is not a list of files', page, 'check the address of the index');
   return files.flatMap((entry: unknown): Wheel[] => {
     const { filename, url, hashes, size, yanked } = (entry ?? {}) as { filename?: unknown; url?: unknown; hashes?: { sha256?: unknown }; size?: unknown; yanked?: unknown };
     if (typeof filename !== 'string' || typeof url !== 'string' || (yanked !== undefined && yanked !== false)) return [];

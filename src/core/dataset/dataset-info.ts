@@ -68,7 +68,7 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
   }
   const where = `${file}, dataset "${chosen}"`;
   const entry = Object.hasOwn(entries, chosen) ? entries[chosen] : undefined;
-  if (entry === undefined) throw new WishboneError('there is no such dataset in the list', where, hint);
+  if (entry === undefined) throw new WishboneError('the list has no such dataset', where, hint);
   if (!isFields(entry)) throw new WishboneError(`must be an object, not ${kindOf(entry)}`, where, 'fix the entry');
   if (entry['ranking'] !== true) {
     const advice = `set "ranking": true, or use another; ${hint}`;

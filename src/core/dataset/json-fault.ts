@@ -158,7 +158,7 @@ class Scanner {
     if (/^\/[/*]|^#/.test(rest)) return { what: 'a comment, which JSON does not allow', advice: 'remove the comment' };
     if (/^[\]},]/.test(rest) && this.text.slice(0, this.at).trimEnd().endsWith(',')) {
       const twice = rest.startsWith(',');
-      return { what: twice ? 'two commas with nothing between' : 'a comma stands before it', advice: 'remove the comma' };
+      return { what: twice ? 'two commas with nothing between' : 'there is a comma before it', advice: 'remove the comma' };
     }
     return undefined;
   }

@@ -128,7 +128,7 @@ function moreOnLine(text: string, end: number): JsonFault {
     const advice = 'remove the commas at the ends of the lines, or put the rows in [ ] and call the file .json';
     return { offset: end, what: `${what}: a comma`, advice };
   }
-  if (next.startsWith('{')) return { offset: end, what: `${what}: another object`, advice: 'put each row on a line of its own' };
+  if (next.startsWith('{')) return { offset: end, what: `${what}: another object`, advice: 'put each row on its own line' };
   return { offset: end, what };
 }
 
@@ -279,7 +279,7 @@ function notUtf8(file: string, bytes: Buffer, firstLine: number): WishboneError 
   }
   const byte = (bytes[bad] ?? 0).toString(16).padStart(2, '0');
   return new WishboneError(
-    `not UTF-8: byte 0x${byte} cannot stand here`,
+    `not UTF-8: byte 0x${byte} is not valid here`,
     `${file}:${line}, byte ${bad - lineStart + 1} of the line`,
     'save the file as UTF-8',
   );

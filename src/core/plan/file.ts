@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
-import { optionProblem } from '../run/config.js';
-import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
+import { optionProblem } from '../options/index.js';
+import { readSafetensors, writeSafetensors, type Tensor } from '../files/safetensors.js';
 import { checkPlan } from './check.js';
 import { tensorNames, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
 
@@ -71,7 +71,7 @@ const metadataRules: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' 
   counts: { pairs: whole, skipped: whole, truncated: whole, naive_tokens: whole, plan_tokens: whole },
 };
 
-const PLAN_AGAIN = 'make the plan again with `wishbone plan`; a run that is duplicated is planned anew';
+const PLAN_AGAIN = 'make the plan again with `wishbone plan`; duplicating a run plans it again';
 
 /** The version that is written, and the only one that is read. */
 const PLAN_VERSION = 1;
@@ -84,7 +84,7 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
       PLAN_AGAIN,
     );
   if (text === undefined)
-    throw new WishboneError('this is no Wishbone plan', file, 'give a file that `wishbone plan` wrote');
+    throw new WishboneError('this is not a Wishbone plan', file, 'give a file written by `wishbone plan`');
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -109,7 +109,7 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
   };
   // Format and version first: what another version holds is not for these rules to judge.
   const { format, version } = (json ?? {}) as Partial<Record<keyof PlanMetadata, unknown>>;
-  if (format !== 'wishbone-plan') throw wrong('this is no Wishbone plan', 'format');
+  if (format !== 'wishbone-plan') throw wrong('this is not a Wishbone plan', 'format');
   if (typeof version === 'number' && version !== PLAN_VERSION) {
     const whose = version < PLAN_VERSION ? 'an older version of Wishbone' : 'a newer version of Wishbone';
     throw wrong(`the plan was made by ${whose}: it is of version ${version}, not ${PLAN_VERSION}`, 'version');

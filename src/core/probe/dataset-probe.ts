@@ -1,7 +1,6 @@
 import type { DatasetForm } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
-import { LeftAlone, readingEnded } from '../left-alone.js';
-import { Client, type Limits, type OwnedChannel, startProcess, workerBundle } from '../transport/index.js';
+import { Client, LeftAlone, type Limits, type OwnedChannel, readingEnded, startProcess, workerBundle } from '../transport/index.js';
 import type { ProbeResult } from './probe-dataset.js';
 
 /** What the process can be asked. */

@@ -1,6 +1,6 @@
 import { ExitCode, WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
-import type { RunnerOptions } from '../run/config.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { RunnerOptions } from '../options/index.js';
 import type { SamplingOptions } from './complete.js';
 import type { Prompt } from './prompts.js';
 import { Sampler } from './sampler.js';

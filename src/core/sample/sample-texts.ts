@@ -1,4 +1,4 @@
-import type { SampleEvent } from '../run/events.js';
+import type { SampleEvent } from '../events/events.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 
 /** What the models of a run make of one prompt, as text. */

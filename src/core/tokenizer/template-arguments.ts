@@ -31,13 +31,13 @@ export function templateArguments({ tools, documents, kwargs = {} }: ChatContext
     new ChatTemplateError(
       `chat_template_kwargs cannot hold "${name}": ${why}`,
       'field "chat_template_kwargs"',
-      'leave it out; give only what the chat template itself reads, such as enable_thinking',
+      'remove it; give only what the chat template itself reads, such as enable_thinking',
       'row',
     );
   const taken = { tools: tools ?? null, documents: documents ?? null, chat_template: null as string | null };
   const variables: [string, unknown][] = [];
   for (const [name, value] of Object.entries(kwargs)) {
-    if (parameters.has(name)) throw bad(name, 'it is no variable of a template');
+    if (parameters.has(name)) throw bad(name, 'it is not a variable of a template');
     if (name === 'tools' || name === 'documents') {
       if (value !== null && !Array.isArray(value)) throw bad(name, 'it must be a list');
       taken[name] = value as readonly unknown[] | null;

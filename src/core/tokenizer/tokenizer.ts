@@ -184,9 +184,9 @@ async function build(folder: string, files: Files, config: Json): Promise<BuiltT
   const kind = tokenizerClass(config, model, files.tokenizer);
   if (kind.kind === 'unknown') {
     throw new WishboneError(
-      `transformers does not take tokenizer.json as it stands: its class ${kind.name} builds another tokenizer of it`,
+      `transformers does not use tokenizer.json unchanged: its class ${kind.name} builds a different tokenizer from it`,
       `${names.config}, field "tokenizer_class"`,
-      'if tokenizer.json is right as it stands, write "PreTrainedTokenizerFast" there',
+      'if tokenizer.json is right unchanged, write "PreTrainedTokenizerFast" there',
     );
   }
   try {

@@ -4,9 +4,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
-import { type DatasetSummary, problemCount } from '../../core/dataset-summary.js';
+import { type DatasetSummary, problemCount } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
-import { runTask } from '../../core/tasks.js';
+import { runTask } from '../../core/tasks/index.js';
 import { mayBeDataset } from '../paths/candidates.js';
 import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { configProblems, parseConfigFile, resolveConfig, type ConfigFile } from '../../../src/core/config-file/index.js';
 import { convertConfig, convertedName, type ConvertedConfig } from '../../../src/core/convert/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { DEFAULT_PLAN, DEFAULT_TRAINING } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
 
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures/convert');
 const repository = path.resolve(import.meta.dirname, '../../..');
@@ -191,9 +191,9 @@ test('what cannot be: each is one note with its line', () => {
   const lost = (text: string): string => convertText(text).converted.notes.find(({ kind }) => kind === 'lost')?.text ?? '';
   assert.match(lost('learning_rat: 1'), /did you mean "learning_rate"/);
   assert.match(lost('beta: -1'), /training.beta: expected a number above 0/);
-  assert.match(lost('model_name_or_path: 7'), /no text/);
+  assert.match(lost('model_name_or_path: 7'), /not text/);
   assert.match(lost('bf16: 7'), /neither true nor false/);
-  assert.match(lost('beta: much'), /no number/);
+  assert.match(lost('beta: much'), /not a number/);
   assert.match(lost('lr_scheduler_type: polynomial'), /expected "constant"/);
   assert.match(lost('truncation_mode: keep_end'), /start of a sequence/);
   assert.match(lost('stage: dpo\nfinetuning_type: full\nval_size: 0.1'), /an eval dataset is given, but eval_steps is 0/);

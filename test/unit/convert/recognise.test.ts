@@ -59,7 +59,7 @@ test('trainers of other versions, and by one telling setting', () => {
 
 test('a file whose settings fit several trainers says for which it was taken, and why', () => {
   const few = 'beta: 0.1\nmax_length: 512';
-  assert.match(assumption(few) ?? '', /nothing in the file says.*ORPO's and CPO's.*taken for TRL's DPO.*--from/);
+  assert.match(assumption(few) ?? '', /nothing in the file says.*ORPO's and CPO's.*assumed to be TRL's DPO.*--from/);
   assert.equal(from(few), 'TRL');
   // By its name, its folder, a comment, where the results go.
   assert.equal(from(few, 'orpo.yaml'), 'TRL, ORPO');
@@ -67,7 +67,7 @@ test('a file whose settings fit several trainers says for which it was taken, an
   assert.equal(from(`# ORPOTrainer arguments\n${few}`), 'TRL, ORPO');
   assert.equal(from(`# accelerate launch examples/scripts/cpo.py --config x.yaml\n${few}`), 'TRL, CPO');
   assert.equal(from(`${few}\noutput_dir: out/qwen-orpo`), 'TRL, ORPO');
-  assert.match(assumption(`${few}\noutput_dir: out/qwen-orpo`) ?? '', /taken for ORPO, as output_dir says/);
+  assert.match(assumption(`${few}\noutput_dir: out/qwen-orpo`) ?? '', /assumed to be ORPO, as output_dir says/);
   // The plainer statement counts; one that names two says nothing.
   assert.equal(from(`# DPO trainer config\n${few}`, 'orpo.yaml'), 'TRL');
   assert.equal(from(few, 'orpo-dpo.yaml'), 'TRL');
@@ -139,7 +139,7 @@ test('ORPO, CPO and SimPO mean their own losses and defaults', () => {
     convertText(text, {}, name)
       .converted.notes.map(({ text }) => text)
       .join('\n');
-  assert.match(said('beta: 0.1', 'orpo.yaml'), /over the prompt's too there.*coming-from-trl/);
+  assert.match(said('beta: 0.1', 'orpo.yaml'), /those of the prompt too in TRL.*coming-from-trl/);
   for (const text of ['cpo_alpha: 1', 'loss_type: simpo', 'gamma_beta_ratio: 1'])
     assert.match(said(text), /another rule.*coming-from-trl/);
   for (const text of ['loss_type: [ipo]', 'loss_type: sigmoid_norm'])
@@ -171,8 +171,8 @@ test('a loss that is not here is refused with its line, not trained as another',
 test("LLaMA-Factory's stages: dpo, or refused by name; none means sft there", () => {
   for (const stage of ['sft', 'pt', 'rm', 'ppo', 'kto', 'simpo'])
     assert.match(refusal(`stage: ${stage}\npref_beta: 0.1`).what, new RegExp(`"${stage}", not preferences`));
-  assert.match(refusal('finetuning_type: lora\ntemplate: qwen\ncutoff_len: 1024').what, /no stage.*default is "sft"/);
-  assert.match(assumption('pref_loss: simpo\ntemplate: qwen') ?? '', /taken for "stage: dpo"/);
+  assert.match(refusal('finetuning_type: lora\ntemplate: qwen\ncutoff_len: 1024').what, /no stage.*default of LLaMA-Factory is "sft"/);
+  assert.match(assumption('pref_loss: simpo\ntemplate: qwen') ?? '', /assumed to be "stage: dpo"/);
 });
 
 test('files of other tools are refused by their names', () => {

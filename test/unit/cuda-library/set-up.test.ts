@@ -99,7 +99,7 @@ test('no room, a folder that cannot be written, an index that is none, and one t
   await assert.rejects(fetchLibrary(plan, { ...options, folder: path.join(file, 'cuda') }), refused(/folder does not exist|cannot write/));
   await assert.rejects(planSetUp({ ...options, machine: 'riscv64' }), refused(/no nvidia-cublas 13 for Linux on riscv64/));
   server.faults.status = 404;
-  await assert.rejects(planSetUp(options), refused(/answers with 404/));
+  await assert.rejects(planSetUp(options), refused(/answered 404/));
   server.faults.status = 503;
   await assert.rejects(planSetUp(options), refused(/does not answer/));
   await server.close();

@@ -31,8 +31,8 @@ const cases: readonly Case[] = [
   { name: 'a number of 5,000 digits', content: `{"a": ${'1'.repeat(5000)}}`, what: /more than 4,300 digits/, advice: /as text/, where: ':1:7' },
   // Commas.
   { name: 'two commas', content: '{"a": 1,, "b": 2}', what: /two commas/, advice: /remove the comma/, where: ':1:9' },
-  { name: 'a comma at the end of an object', content: '{"a": 1,}', what: /a comma stands before it/, advice: /remove/, where: ':1:9' },
-  { name: 'a comma at the end of a list', content: `[${row},]`, file: 'pairs.json', what: /a comma stands before it/, advice: /remove/, where: ':1:45' },
+  { name: 'a comma at the end of an object', content: '{"a": 1,}', what: /there is a comma before it/, advice: /remove/, where: ':1:9' },
+  { name: 'a comma at the end of a list', content: `[${row},]`, file: 'pairs.json', what: /there is a comma before it/, advice: /remove/, where: ':1:45' },
   { name: 'two commas between rows', content: `[${row},,${row}]`, file: 'pairs.json', what: /two commas/, advice: /remove/, where: ':1:45' },
   { name: 'a comma behind each line', content: `${row},\n${row}\n`, what: /something follows.*: a comma/, advice: /\[ \]/, where: ':1:43' },
   { name: 'two columns without a name', content: 'prompt,chosen,rejected,,\np,c,r,,\n', file: 'pairs.csv', what: /ends in ,,: 2 columns/, advice: /empty columns/, where: ':1' },
@@ -44,7 +44,7 @@ const cases: readonly Case[] = [
   { name: 'JSON lines with CR alone', content: `${row}\r${row}\r`, what: /the lines end in CR alone/, advice: /LF/, where: ':1:43' },
   { name: 'JSON over several lines in .jsonl', content: JSON.stringify(good, undefined, 2), what: /over several lines, in a file with one row per line/, advice: /\.json/, where: ':1' },
   { name: 'several of them', content: `\n${JSON.stringify({ a: [1], ...good }, undefined, '\t')}\n${JSON.stringify(good, undefined, 1)}\n`, what: /over several lines/, advice: /\.json/, where: ':2' },
-  { name: 'two rows on a line', content: `${row}${row}\n`, what: /something follows.*another object/, advice: /line of its own/, where: ':1:43' },
+  { name: 'two rows on a line', content: `${row}${row}\n`, what: /something follows.*another object/, advice: /its own line/, where: ':1:43' },
   // Shapes.
   { name: 'an object of columns', content: JSON.stringify({ prompt: ['p', 'q'], chosen: ['c', 'd'], rejected: ['r', 's'] }), file: 'pairs.json', what: /one object of columns, not a row/, advice: /orient="records", lines=True/, where: ':1, field "prompt"' },
   { name: 'columns by row numbers', content: JSON.stringify({ prompt: { 0: 'p', 1: 'q' }, chosen: { 0: 'c', 1: 'd' }, rejected: { 0: 'r', 1: 's' } }), file: 'pairs.json', what: /by row numbers/, advice: /orient="records"/, where: ':1, field "prompt"' },

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { checkPlan, readPlan, writePlan, type Plan, type PlanArrays } from '../../../src/core/plan/index.js';
-import { writeSafetensors, readSafetensors } from '../../../src/core/safetensors.js';
+import { writeSafetensors, readSafetensors } from '../../../src/core/files/safetensors.js';
 import { planOf, planOptions, tokenPairs } from './support.js';
 
 async function scratch(t: TestContext): Promise<string> {
@@ -170,7 +170,7 @@ test('reading checks what was written by others', async (t) => {
   await writeSafetensors(file, { metadata, tensors: new Map([...tensors].filter(([name]) => name !== 'position')) });
   await assert.rejects(readPlan(file), /lacks a tensor/);
   await writeSafetensors(file, { metadata: {}, tensors });
-  await assert.rejects(readPlan(file), /no Wishbone plan/);
+  await assert.rejects(readPlan(file), /not a Wishbone plan/);
   await writeSafetensors(file, {
     metadata: { wishbone: metadata['wishbone']!.replace('"version":1', '"version":2') },
     tensors,

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
-import { obtainPlan } from '../../../src/core/planned-dataset.js';
-import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
-import { fileHash } from '../../../src/core/inspect/file-hash.js';
+import { obtainPlan } from '../../../src/core/prepare/index.js';
+import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { fileHash } from '../../../src/core/files/file-hash.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 

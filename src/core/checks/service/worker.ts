@@ -1,6 +1,5 @@
 import { ExitCode, WishboneError } from '../../errors.js';
-import { LeftAlone, readingEnded } from '../../left-alone.js';
-import { type Argument, Client, type Limits, type Method, type OwnedChannel, startProcess, workerBundle } from '../../transport/index.js';
+import { type Argument, Client, LeftAlone, type Limits, type Method, type OwnedChannel, readingEnded, startProcess, workerBundle } from '../../transport/index.js';
 import type { FileReport } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
 import type { CheckCalls, CheckEvents, CheckOptions, DocumentReport, Place, Trouble } from './messages.js';

@@ -62,7 +62,7 @@ export class OnigurumaPattern implements Pattern {
   constructor(readonly source: string) {
     if (!loaded) throw new Error('Oniguruma is not loaded');
     const other = notExact.exec(source)?.[0];
-    if (other !== undefined) throw new PatternError(`the pattern ${source} has ${other}, which cannot be done exactly here`);
+    if (other !== undefined) throw new PatternError(`the pattern ${source} has ${other}, which cannot be reproduced exactly`);
     this.expression = asIn6910(source);
     this.asksUnicode = /\\[pPwWdDbB]|\[:|\(\?[a-zA-Z-]*i/.test(this.expression);
     this.asksCategories = asksCategoriesOnly(this.expression);
@@ -107,7 +107,7 @@ export class OnigurumaPattern implements Pattern {
     const older = this.asksCategories ? withOlder(text) : { unknown };
     if ('text' in older) return older.text;
     const point = (older.unknown.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
-    throw new PatternError(`the pattern ${this.source} meets U+${point}, which is too new for its classes here`);
+    throw new PatternError(`the pattern ${this.source} meets U+${point}, which is too new for its character classes`);
   }
 
   private search(string: InstanceType<Oniguruma['OnigString']>, from: number): Span | undefined {

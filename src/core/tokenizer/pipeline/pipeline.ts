@@ -127,7 +127,7 @@ export class Pipeline {
   }
 
   private encodeText(text: string, into: TokenBuffer): void {
-    if (!isWellFormed(text)) throw new PipelineError('the text has half of a surrogate pair, which is no character');
+    if (!isWellFormed(text)) throw new PipelineError('the text has half of a surrogate pair, which is not a character');
     for (const section of this.added.sections(text)) {
       if (section.id !== undefined) into.push(section.id);
       else this.encodeSection(text.slice(section.start, section.end), section.start, into);

@@ -24,7 +24,7 @@ export class Bpe implements Model {
     const flag = (key: string): boolean => json.get(key).isGiven && json.get(key).flag;
     const dropout = json.get('dropout');
     if (dropout.isGiven && dropout.number !== 0) {
-      throw dropout.error('with dropout a text has other tokens every time; set it to null');
+      throw dropout.error('with dropout, a text gets different tokens every time; set it to null');
     }
     this.vocabulary = new TokenIds(json.get('vocab'));
     this.unknown = optional('unk_token');
@@ -117,7 +117,7 @@ export class Bpe implements Model {
 
   private unknownId(token: string): number {
     const id = this.vocabulary.idOf(token);
-    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${token}" for what is unknown`);
+    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${token}" for unknown text`);
     return id;
   }
 

@@ -105,7 +105,7 @@ export class Unigram implements Model {
   }
 
   private needUnknown(): number {
-    if (this.unknownId === undefined) throw new PipelineError('the model has no token for what is unknown (unk_id)');
+    if (this.unknownId === undefined) throw new PipelineError('the model has no token for unknown text (unk_id)');
     return this.unknownId;
   }
 

@@ -31,7 +31,7 @@ export class WordLevel implements Model {
 
   protected get unknownId(): number {
     const id = this.vocabulary.idOf(this.unknown);
-    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${this.unknown}" for what is unknown`);
+    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${this.unknown}" for unknown text`);
     return id;
   }
 }
