@@ -56,7 +56,7 @@ const std::map<std::string, std::function<void(const fs::path&)>> readers = {
     {"events", [](const fs::path& file) {
          EventLog log(file);
          log.write("step", {{"step", 1}});
-         const auto state = trainer_state(file, 4, 8, {}, {});
+         const auto state = trainer_state(file, {.steps_done = 4, .steps = 8});
          model_card({{"id", "a"}, {"name", "b"}}, state, {"cpu", false, 4});
          if (state.dump().empty()) throw std::runtime_error("no state");
      }},

@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { ExitCode, WishboneError } from '../errors.js';
 import { isMainThread } from 'node:worker_threads';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
 import { type Breach, type Limits, watchLimits } from './limits.js';
@@ -54,10 +55,13 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const stderr = child.stderr as NonNullable<typeof child.stderr> & { ref(): void; unref(): void };
+  // There is none where the process could not be started.
+  const stderr = child.stderr as (NonNullable<typeof child.stderr> & { ref(): void; unref(): void }) | undefined;
+  let failure: Error | undefined;
+  child.on('error', (error) => (failure ??= notStarted(error)));
   let told = '';
-  stderr.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
-  const gone = once(child, 'close').catch(() => undefined);
+  stderr?.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
+  const gone = child.pid === undefined ? Promise.resolve() : once(child, 'close').catch(() => undefined);
   let breach: Breach | undefined;
   const watch =
     limits === undefined || child.pid === undefined
@@ -73,7 +77,7 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
     listen: (listener) => {
       const { onMessage, onEnd } = endingOnce(listener);
       child.on('message', (message) => (message === LIFE ? watch?.answered() : onMessage(message)));
-      child.on('error', onEnd);
+      child.on('error', () => onEnd(failure as Error));
       // Unlike `exit`, it comes after the last of what was sent and written.
       child.on('close', (code, signal) => onEnd(new ProcessEnded(code, signal, told, breach)));
     },
@@ -87,6 +91,19 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
       for (const each of [child, child.channel, stderr]) stays ? each?.ref() : each?.unref();
     },
   };
+}
+
+/** Why no process could be started: what the system lets nobody have more of, in words. */
+function notStarted(error: Error): Error {
+  const { code } = error as NodeJS.ErrnoException;
+  const what: Readonly<Record<string, readonly [string, string]>> = {
+    EMFILE: ['too many files are open in this process', 'raise the limit (ulimit -n 1024)'],
+    ENFILE: ['too many files are open on this machine', 'end programs that are not needed'],
+    EAGAIN: ['no more processes may be started', 'raise the limit (ulimit -u), or end programs that are not needed'],
+    ENOMEM: ['there is no memory for another process', 'end programs that are not needed'],
+  };
+  const known = what[code ?? ''];
+  return known === undefined ? error : new WishboneError(known[0], 'this machine', known[1], ExitCode.outOfMemory);
 }
 
 /** The process's own end of what {@link startProcess} gives. The process ends when the one that started it does. */
