@@ -12,6 +12,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/event_log.h"
 #include "run/inputs.h"
+#include "run/phase_times.h"
 #include "run/process/run_lock.h"
 #include "train/trainer.h"
 
@@ -29,6 +30,8 @@ class Reporter {
     /// "load", "ceiling", "reference", "train" or "export".
     void begin_phase(const char* phase);
     BinProgress progress(const char* phase);
+    /// Of the phase under way, so many seconds went to "checkpoints" (waited for), "evaluation" or "samples".
+    void spent(const char* part, double seconds) { times_.carve(part, seconds); }
     /// The measured rate of a large matrix product, FLOP/s, that steps are compared with.
     void ceiling(double flops);
 
@@ -55,6 +58,8 @@ class Reporter {
     /// `model`: "policy" or "reference". `completed`: see RunSamples::complete.
     void sample(std::int64_t done, const char* model, const nlohmann::ordered_json& completed);
     void checkpoint(std::int64_t done, const std::string& path);
+    /// Something went wrong that the run goes on without; on stderr too.
+    void warning(const std::string& what, const std::string& where, const std::string& advice);
     /// `step`: of the weights, where they are not the last ones.
     void exported(std::optional<std::int64_t> step);
     void finished(std::int64_t steps, double seconds, const Backend& backend);
@@ -70,6 +75,7 @@ class Reporter {
     TensorBoardLog tensorboard_;
     std::optional<std::int64_t> resumed_after_;
     double ceiling_ = 0;
+    PhaseTimes times_;
 };
 
 /// Writes the event `failed`; a log that cannot be written is only a warning on stderr.

@@ -74,6 +74,12 @@ void check_three_lines(const std::string& err) {
 }
 
 /// Event numbers rise without a gap or repetition.
+/// Steps of the newest checkpoint that the log tells of; 0 without one.
+int newest_saved(const std::filesystem::path& run) {
+    const auto saved = events_of_type(run / "events.jsonl", "checkpoint");
+    return saved.empty() ? 0 : saved.back()["step"].get<int>();
+}
+
 void check_numbers(const std::filesystem::path& run) {
     int next = 0;
     for (const auto& event : read_events(run / "events.jsonl")) CHECK(event["seq"] == next++);
@@ -154,6 +160,17 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     CHECK(SafetensorsFile(run / "reference.safetensors").at("logps").size() == 120);
     CHECK(events[events.size() - 2]["type"] == "export");
     CHECK(events.back()["type"] == "finished");
+    const Json times = events.back()["phases"];
+    double accounted = 0;
+    for (const auto& [phase, seconds] : times.items()) {
+        CAPTURE(phase);
+        CHECK(seconds.get<double>() >= 0);
+        accounted += seconds.get<double>();
+    }
+    for (const char* phase : {"load", "ceiling", "reference", "train", "checkpoints", "export"}) CHECK(times.contains(phase));
+    // All of it but what comes before the first event.
+    CHECK(accounted <= events.back()["seconds"].get<double>() + 1e-3);
+    CHECK(accounted >= 0.5 * events.back()["seconds"].get<double>());
     CHECK(exported(run) == read_file(run / "checkpoints/step-000015/model.safetensors"));
     CHECK(names_containing(run, "tmp").empty());
     CHECK(names_containing(run, "tfevents").size() == 1);
@@ -201,6 +218,8 @@ TEST_CASE("train: killed anywhere and resumed, it ends with the weights of an un
                 RunnerProcess process(Workshop::arguments(run, false), shop.folder.path());
                 REQUIRE(
                     process.wait_until([&] { return has_event(run, "start") && steps_done(run) >= steps; }));
+                // Written beside the training, it is there some steps later.
+                if (steps == 50) REQUIRE(process.wait_until([&] { return newest_saved(run) >= 40; }));
                 process.signal(SIGKILL);
                 process.wait();
             }
@@ -221,6 +240,29 @@ TEST_CASE("train: killed anywhere and resumed, it ends with the weights of an un
             check_numbers(run);
         }
     }
+}
+
+TEST_CASE("train: a checkpoint that cannot be written is told of once, tried again, and ends no run") {
+    const Workshop shop;
+    Json json = run_json(shop.model);
+    json["training"]["save_steps"] = 5;
+    json["training"]["save_final"] = false;
+    const auto whole = shop.make_run("whole", json, 4000), run = shop.make_run("run", json, 4000);
+    REQUIRE(shop.train(whole).exit_code == 0);
+    // No folder can be made where a file is.
+    write_file(run / "checkpoints", "in the way");
+    RunnerProcess process(Workshop::arguments(run, false), shop.folder.path());
+    REQUIRE(process.wait_until([&] { return has_event(run, "warning") && steps_done(run) > 30; }));
+    CHECK(events_of_type(run / "events.jsonl", "warning").size() == 1);
+    const Json warning = events_of_type(run / "events.jsonl", "warning")[0];
+    CHECK(warning["what"].get<std::string>().find("could not be written") != std::string::npos);
+    CHECK(warning["where"].get<std::string>().find("checkpoints") != std::string::npos);
+    CHECK(newest_saved(run) == 0);
+    std::filesystem::remove(run / "checkpoints");
+    REQUIRE(process.wait_until([&] { return newest_saved(run) > 0; }));
+    CHECK(process.wait() == 0);
+    CHECK(exported(run) == exported(whole));
+    CHECK(names_containing(run, "tmp").empty());
 }
 
 TEST_CASE("train: SIGTERM ends with a checkpoint, a stopped event and exit code 0") {
@@ -407,7 +449,14 @@ TEST_CASE("train: bad input gives one clear error and a failed event") {
              const std::vector<std::int32_t> prompt(128, 1);
              make_plan({{prompt, {2}, {3}}}, 1, 1, 200, Packing::shared, 61).write(run / "plan.safetensors");
          }},
-        {"not a finite number", [](auto&, Json& json) { json["training"]["learning_rate"] = 999; }},
+        {"not a finite number",
+         [](auto& run, Json& json) {
+             write_random_model(run / "model", tiny_config(), 21);
+             std::string weights = read_file(run / "model/model.safetensors");
+             weights.replace(weights.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
+             write_file(run / "model/model.safetensors", weights);
+             json["model"]["path"] = "model";
+         }},
     };
     for (std::size_t i = 0; i < cases.size(); ++i) {
         CAPTURE(cases[i].message);

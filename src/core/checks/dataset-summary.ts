@@ -6,6 +6,7 @@ import { WishboneError } from '../errors.js';
 import { readPlainText } from '../files/plain-file.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
+import { isPlainKind } from '../dataset/file-kinds.js';
 
 /** A preference file in a few words. */
 export interface DatasetSummary {
@@ -53,8 +54,8 @@ export async function summariseDataset(file: string, work: WorkOptions = {}): Pr
 }
 
 async function checkedProblems(file: string, signal: AbortSignal | undefined): Promise<DatasetSummary['problems']> {
-  if (!/\.jsonl?$/i.test(file) || (await stat(file)).size > MOST_CHECKED_BYTES) return undefined;
-  const report = await new PreferenceChecker(/\.json$/i.test(file)).check(await readPlainText(file, MOST_CHECKED_BYTES), signal);
+  if (!isPlainKind(file, 'jsonl', 'json') || (await stat(file)).size > MOST_CHECKED_BYTES) return undefined;
+  const report = await new PreferenceChecker(isPlainKind(file, 'json')).check(await readPlainText(file, MOST_CHECKED_BYTES), signal);
   signal?.throwIfAborted();
   const counts = Object.entries(report?.counts ?? {}) as [CheckName, number][];
   return counts.map(([check, count]) => ({ check, count })).sort((a, b) => b.count - a.count);

@@ -3,20 +3,18 @@ export { parseColumns, type ColumnMap } from './columns.js';
 export { lineOfRow } from './rows.js';
 export { findSources, type DatasetSource } from './sources.js';
 export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
+export { datasetForms, formDescriptions, type DatasetForm } from './forms/index.js';
 export {
-  datasetForms,
-  formDescriptions,
   rowName,
   rowWhere,
-  type DatasetForm,
   type Message,
   type MessagePair,
   type PairText,
   type RowPlace,
   type TextPair,
 } from './types.js';
-export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText, type Remedy } from './column-words.js';
-export { noColumns, type ColumnReport, type ColumnWarning, type UnreadColumn } from './unread-columns.js';
+export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText } from './column-words.js';
+export { noColumns, type ColumnReport, type ColumnWarning, type Remedy, type UnreadColumn } from './column-report.js';
 export {
   badRowChoices,
   leftOutPlaces,

@@ -1,4 +1,5 @@
 import { constants, gunzipSync } from 'node:zlib';
+import { isPlainKind, separatorOf } from '../dataset/file-kinds.js';
 import { Dataset, type DatasetForm } from '../dataset/index.js';
 import { UnreadableFile } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
@@ -36,9 +37,9 @@ export async function probeDataset(file: string): Promise<ProbeResult> {
 
 async function mayHoldPairs(file: string): Promise<boolean> {
   // Reading its first rows looks at the columns before anything else.
-  if (/\.parquet$/i.test(file)) return true;
+  if (isPlainKind(file, 'parquet')) return true;
   const head = await readHead(file);
-  return (/\.[ct]sv(\.gz)?$/i.test(file) ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
+  return (separatorOf(file) !== undefined ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
 }
 
 /** The beginning of a file's text, gunzipped when it is gzip. */

@@ -39,9 +39,9 @@ export interface Tasks {
   samples(request: SampleRequest): readonly Sample[];
   /** `forecastPlan`, for the launch form and the speedup panel. */
   forecast(request: PlanForecastRequest): PlanForecast;
-  /** `measureSpeedup`: planning takes what time it needs. */
+  /** `measureSpeedup`: planning can take long. */
   speedup(request: SpeedupRequest): SpeedupResult;
-  /** `tryPrompt`: reading a tokenizer takes a second. Null when there is nothing to complete. */
+  /** `tryPrompt`: reading a tokenizer takes a second. Null if there is nothing to complete. */
   sample(request: TryRequest): Completion | null;
   /** `decodeSamples` */
   decode(task: { readonly model: string; readonly samples: readonly SampleEvent[] }): readonly SampleText[];
@@ -53,7 +53,7 @@ export interface Tasks {
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
 
-/** The file of `src/workers` that does each. */
+/** The file in `src/workers` that does each task. */
 const workers: { readonly [T in keyof Tasks]: string } = {
   prepare: 'prepare',
   plan: 'prepare',

@@ -7,7 +7,7 @@ import { type Breach, type Limits, watchLimits } from './limits.js';
 import { threadChannel } from './thread.js';
 
 export interface ProcessOptions {
-  /** Most memory of its JavaScript heap, in MiB; V8 ends a process that wants more. Buffers are not counted. */
+  /** Limit of its JavaScript heap in MiB; V8 aborts a process that needs more. Buffers do not count. */
   readonly heap?: number | undefined;
   /** What it may take before it is ended. */
   readonly limits?: Limits | undefined;
@@ -15,13 +15,13 @@ export interface ProcessOptions {
   readonly execArgv?: readonly string[] | undefined;
 }
 
-/** How a process ended that nobody had asked to. */
+/** Says how a process ended unexpectedly. */
 export class ProcessEnded extends Error {
   constructor(
-    /** Null when a signal ended it. */
+    /** Exit code; null when a signal ended it. */
     readonly code: number | null,
     readonly signal: NodeJS.Signals | null,
-    /** The end of what it wrote to its standard error. */
+    /** The last characters of its standard error. */
     readonly stderr: string,
     /** The limit that it has passed, and was ended for. */
     readonly breach: Breach | undefined = undefined,
@@ -29,7 +29,7 @@ export class ProcessEnded extends Error {
     super(`the process ended early with ${signal ?? `code ${code}`}`);
   }
 
-  /** V8 says so before it ends a process. */
+  /** V8 prints the reason before it aborts. */
   get isOutOfMemory(): boolean {
     return this.breach === 'memory' || /out of memory|allocation failed|invalid size/i.test(this.stderr);
   }
@@ -42,16 +42,16 @@ const LIFE = 'life';
 const mostStderr = 4096;
 
 /**
- * Starts a process that serves. Whatever it does to its memory, its core or itself is done to it alone.
+ * Starts a process that serves calls. If it runs out of memory, hangs or crashes, only that process is affected.
  *
  * @param file a bundle that calls `serve(processChannel(), …)`
  */
 export function startProcess(file: string, { heap, limits, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
   const child = fork(file, {
-    // Typed arrays, maps and bigints arrive as they were.
+    // Keeps typed arrays, maps and bigints intact.
     serialization: 'advanced',
     execArgv: [...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]), ...execArgv],
-    // In VS Code the program is Electron, which is Node.js when told so.
+    // In VS Code, `process.execPath` is Electron; this makes it behave as Node.js.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -72,7 +72,7 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
         });
   child.once('exit', () => watch?.stop());
   return {
-    // What is sent while it ends is answered by its end.
+    // If it is ending, the caller hears of that instead of an answer.
     send: (message) => void (child.connected && child.send(message as object, () => undefined)),
     listen: (listener) => {
       const { onMessage, onEnd } = endingOnce(listener);

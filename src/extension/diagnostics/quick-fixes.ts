@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { type DocumentReport, type Problem, rowAsLine, rowsDeletion, sideFileName } from '../../core/checks/index.js';
+import { commandLink } from '../commands.js';
 import { type BulkFix, bulkFixesFor, optionFixesFor } from './bulk-fixes.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { rangeAt, rangeOf, rowSpan } from './documents.js';
@@ -10,7 +11,6 @@ import { type Fix, fixesFor } from './fixes.js';
 import { codeOf } from './text.js';
 
 /** Gives a run on the file another option: (file, option, value). */
-export const SET_PLAN_OPTION = 'wishbone.setPlanOption';
 
 /** A fix whose edit is made when it is chosen: moving rows needs a look at the file they go to. */
 class RowMove extends vscode.CodeAction {
@@ -65,7 +65,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
     const options = optionFixesFor(report, isMeant, state.options.maxLength).map(({ title, option, value, problems }) => {
       const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = about(problems);
-      action.command = { title, command: SET_PLAN_OPTION, arguments: [document.uri, option, value] };
+      action.command = commandLink(title, 'wishbone.setPlanOption', document.uri, option, value);
       return action;
     });
     return [...options, ...single, ...bulk];

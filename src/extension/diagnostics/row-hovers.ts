@@ -4,12 +4,13 @@ import * as vscode from 'vscode';
 
 import { rowCharacters } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
+import type { CommandId } from '../commands.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { characterTable, tokenTable } from './row-text.js';
 import { rowUnder } from './rows.js';
 
-const CHOOSE = 'wishbone.chooseTokenModel';
-const INSPECT = 'wishbone.inspectMasks';
+const CHOOSE: CommandId = 'wishbone.chooseTokenModel';
+const INSPECT: CommandId = 'wishbone.inspectMasks';
 
 /** Over a row: its tokens, what sharing saves, and the way to its bin. */
 export class RowHovers implements vscode.HoverProvider {

@@ -1,11 +1,6 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-/** True for the names that preference files have. */
-export function mayBeDataset(file: string): boolean {
-  return /\.((jsonl?|csv|tsv)(\.gz)?|parquet)$/i.test(file);
-}
-
 /** True when a folder looks like a Hugging Face model with its tokenizer. */
 export async function mayBeModel(folder: string): Promise<boolean> {
   try {

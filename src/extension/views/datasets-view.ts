@@ -7,7 +7,7 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { type DatasetSummary, problemCount } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks/index.js';
-import { mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import { placeOf } from '../paths/pick-dataset.js';

@@ -4,7 +4,7 @@ import type { FileReport } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
 import type { CheckCalls, CheckEvents, CheckOptions, DocumentReport, Place, Trouble } from './messages.js';
 
-/** What the worker tells without being asked anew. */
+/** What the worker reports on its own. */
 export interface CheckListener {
   readonly onReport: (id: number, report: DocumentReport) => void;
   /** The document has to be opened again. */
