@@ -1,4 +1,4 @@
-// Installs what is missing, builds, and runs the tests: `npm test [types] [lint] [unit] [native] [cuda] [cli] [e2e]`, all by default.
+// Installs what is missing, builds, and runs the tests: `npm test [types] [lint] [unit] [native] [campaign] [cuda] [cli] [e2e]`, all by default.
 // Ends with one line, `N passed, N failed, N skipped`, summed over the suites; exit code 1 when anything failed.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -134,6 +134,14 @@ const suites = {
     await (native = buildNative('--cpu', '--tests'));
     const { ok, output } = await tee('ctest', ['--test-dir', 'build/native', '-V']);
     return judged(countDoctest(output), ok, 'native');
+  },
+  async campaign() {
+    await needBundles();
+    await (native = buildNative('--cpu', '--tests'));
+    // Two minutes of it, and on request more: what it finds depends on the seed alone, how much of it on the machine.
+    const { campaign } = await import('./campaign.mjs');
+    const { executions, kills, faults, lost } = await campaign({ minutes: Number(process.env.WISHBONE_CAMPAIGN_MINUTES ?? 2), seed: 1 });
+    return judged({ passed: faults + lost === 0 && executions + kills > 0 ? 1 : 0, failed: faults + lost, skipped: 0 }, true, 'campaign');
   },
   async cuda() {
     await needBundles();

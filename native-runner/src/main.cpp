@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -33,6 +34,19 @@ extern "C" void on_bus_error(int) {
         "  fix: Leave a run's files alone while it works, check the disk, and resume.\n";
     [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, text, sizeof text - 1);
     ::_exit(static_cast<int>(ExitCode::bad_input));
+}
+
+/// OpenBLAS takes memory before `main`, and asks again for ever where there is none. This comes before it.
+__attribute__((constructor(101))) void require_address_space() {
+    constexpr rlim_t least = rlim_t{256} << 20;
+    struct rlimit limit{};
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= least) return;
+    constexpr char text[] =
+        "error: Not enough address space: the runner needs 256 MiB\n"
+        "  at: this process's limits\n"
+        "  fix: Raise the limit (ulimit -v unlimited).\n";
+    [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, text, sizeof text - 1);
+    ::_exit(static_cast<int>(ExitCode::out_of_memory));
 }
 
 void set_signals() {

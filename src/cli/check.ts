@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import { checkDataset, type DatasetCheck, type PlacedProblem } from '../core/checks/dataset-check.js';
+import type { DatasetCheck, PlacedProblem } from '../core/checks/dataset-check.js';
 import { checkSeverities, type CheckName } from '../core/checks/index.js';
 import { findSources, parseColumns } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
+import { runTask } from '../core/tasks/index.js';
 import { Exit } from './exit.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, datasetHelp, readInput } from './options.js';
@@ -41,7 +42,8 @@ async function checkCommand(files: readonly string[], options: Options): Promise
     const checks: DatasetCheck[] = [];
     for (const source of sources) {
       const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
-      checks.push(await checkDataset(source, { model, maxLength: plan.max_length, evalFiles, signal, onProgress }));
+      const task = { source, options: { model, maxLength: plan.max_length, evalFiles } };
+      checks.push(await runTask('check', task, { signal, onProgress }));
     }
     return checks;
   }).finally(() => status.clear());

@@ -100,6 +100,10 @@ function errorFacts(error: unknown, program: Command, args: readonly string[], v
     const { what, where, advice, exitCode } = error;
     return { text: error.format(), what, where, advice, exitCode };
   }
+  if (['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')) {
+    const advice = 'raise the limit, for example with ulimit -n 1024';
+    return errorFacts(new WishboneError('too many files are open', 'this machine', advice, ExitCode.outOfMemory), program, args, verbose);
+  }
   const fault = error instanceof Error ? error : new Error(String(error));
   const what = `unexpected: ${fault.message.split('\n')[0] ?? ''}`;
   const text = verbose ? `error: ${what}\n${fault.stack ?? ''}` : `error: ${what} (run again with --verbose to see where)`;

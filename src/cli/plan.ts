@@ -2,7 +2,8 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { openPlain } from '../core/files/plain-file.js';
-import { obtainPlan, type PlanSummary } from '../core/prepare/index.js';
+import type { PlanSummary } from '../core/prepare/index.js';
+import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
@@ -34,29 +35,11 @@ async function planCommand(files: readonly string[], options: Options): Promise<
   const status = new StatusLine();
   const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
   for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
-  const summary = await cancellable(async (signal) => {
-    try {
-      const work = {
-        signal,
-        onProgress: (progress: Parameters<typeof progressText>[0]) => status.show(progressText(progress)),
-      };
-      const planned = await obtainPlan(request, work, { files: Boolean(out ?? evalOut) });
-      if (evalOut && planned.summary.evalPairs === 0) {
-        throw new WishboneError(
-          'no pairs are held out, so there is no plan for evaluation',
-          'the command line',
-          'add --eval-fraction or --eval-dataset, or remove --eval-out',
-          ExitCode.usage,
-        );
-      }
-      status.show(progressText({ phase: 'write', done: 0, total: 0 }));
-      if (out) await planned.write(out);
-      if (evalOut) await planned.writeEval(evalOut);
-      return planned.summary;
-    } finally {
-      status.clear();
-    }
-  });
+  const { config: _, ...plain } = request;
+  const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
+  const summary = await cancellable((signal) => runTask('plan', { request: plain, out, evalOut }, { signal, onProgress })).finally(() =>
+    status.clear(),
+  );
   if (options.json) for (const warning of columnWarnings(summary)) console.error(warning);
   if (options.json) console.log(JSON.stringify({ ...summary, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
   else console.log(planReport(summary, out));

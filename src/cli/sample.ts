@@ -1,6 +1,7 @@
+import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { ExitCode, WishboneError } from '../core/errors.js';
-import { type Prompt, Sampler } from '../core/sample/index.js';
+import type { Sample } from '../core/sample/index.js';
+import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, readInput } from './options.js';
 
@@ -15,13 +16,6 @@ interface Options extends Record<string, unknown> {
   readonly seed: number;
   readonly reference: boolean;
   readonly json?: boolean;
-}
-
-/** What is printed of a prompt. */
-interface Sample {
-  readonly prompt: string;
-  readonly policy: string;
-  readonly reference?: string;
 }
 
 export function addSampleCommand(program: Command): void {
@@ -54,34 +48,23 @@ export function addSampleCommand(program: Command): void {
 
 async function sampleCommand(folder: string, options: Options): Promise<void> {
   const { runner } = await readInput([], options);
-  const sampler = await Sampler.open(folder);
-  const { policy, reference } = sampler.models;
-  const prompts = await readPrompts(sampler, options);
-  const sampling = {
-    max_new_tokens: options.maxNewTokens,
-    temperature: options.temperature,
-    top_p: options.topP,
-    seed: options.seed,
+  const request = {
+    folder: path.resolve(folder),
+    typed: options.prompt ?? [],
+    plain: options.plain === true,
+    dataset: options.dataset,
+    count: options.count,
+    sampling: {
+      max_new_tokens: options.maxNewTokens,
+      temperature: options.temperature,
+      top_p: options.topP,
+      seed: options.seed,
+    },
+    withReference: options.reference,
+    runner,
   };
-  const samples = await cancellable(async (signal): Promise<Sample[]> => {
-    const ofPolicy = await sampler.complete(policy, prompts, sampling, runner, { signal });
-    const ofReference = reference && options.reference ? await sampler.complete(reference, prompts, sampling, runner, { signal }) : [];
-    return prompts.map(({ text }, index) => ({
-      prompt: text,
-      policy: ofPolicy[index]?.text ?? '',
-      ...(ofReference[index] === undefined ? {} : { reference: ofReference[index].text }),
-    }));
-  });
+  const samples = await cancellable((signal) => runTask('samples', request, { signal }));
   console.log(options.json ? JSON.stringify({ samples }) : samples.map(shown).join('\n\n'));
-}
-
-async function readPrompts(sampler: Sampler, options: Options): Promise<Prompt[]> {
-  const typed = (options.prompt ?? []).map((text) => sampler.typed(text, options.plain === true));
-  const { dataset } = options;
-  const read = dataset === undefined ? [] : await sampler.ofDataset(dataset, options.count);
-  if (typed.length + read.length > 0) return [...typed, ...read];
-  const advice = 'add --prompt with a text, or --dataset with a preference file';
-  throw new WishboneError('no prompt was given', 'the command line', advice, ExitCode.usage);
 }
 
 function shown({ prompt, policy, reference }: Sample): string {

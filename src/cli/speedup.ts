@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { measureSpeedup, saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
+import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
+import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
@@ -36,7 +37,7 @@ async function speedupCommand(files: readonly string[], options: Options): Promi
   const status = new StatusLine();
   const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
-    measureSpeedup(request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
+    runTask('speedup', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());
   if (options.history !== false) await saveSpeedup(options.history, speedupRecord(request, result));
   console.log(options.json ? JSON.stringify(result) : speedupReport(result));

@@ -1,9 +1,10 @@
+import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { inspectModel } from '../core/model/index.js';
-import { prepareRun, type PlanSummary } from '../core/prepare/index.js';
+import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
@@ -11,6 +12,7 @@ import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState } from '../core/run/state.js';
+import { runTask } from '../core/tasks/index.js';
 import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
@@ -92,8 +94,9 @@ async function prepare(
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const prepared = await cancellable((signal) =>
-    prepareRun(
-      { ...input, runsFolder: runs ?? RUNS_FOLDER },
+    runTask(
+      'prepare',
+      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());

@@ -31,5 +31,8 @@ export class WishboneError extends Error {
   }
 }
 
+/** An error of a file that is damaged, or made to do harm: it is of its kind, but nothing in it can be read. */
+export class UnreadableFile extends WishboneError {}
+
 /** An error of one row of a dataset: the others may be good, and the row can be left out (`on_bad_row`). */
 export class BadRowError extends WishboneError {}

@@ -4,7 +4,6 @@ import { checkDataset } from '../core/checks/dataset-check.js';
 import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({
-  // No other files: the copy depends on what is wrong in this one alone.
-  check: (file, work) => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [], ...work }),
+  check: ({ source, options }, work) => checkDataset(source, { ...options, ...work }),
   clean: ({ file, rows }) => writeCleanedCopy(file, rows),
 });

@@ -1,7 +1,7 @@
 // Holds a plan for the views. Planning, reading and layout can take long. Started by `PlanInspector`.
 import { InspectedPlan } from '../core/inspect/inspected-plan.js';
 import type { InspectCalls } from '../core/inspect/messages.js';
-import { serve, threadChannel } from '../core/transport/index.js';
+import { ownChannel, serve } from '../core/transport/index.js';
 
 let opened: InspectedPlan | undefined;
 
@@ -10,7 +10,7 @@ function plan(): InspectedPlan {
   return opened;
 }
 
-serve<InspectCalls>(threadChannel(), {
+serve<InspectCalls>(ownChannel(), {
   open: async (source, work) => {
     opened = await InspectedPlan.open(source, work);
     return opened.info;

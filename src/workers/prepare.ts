@@ -1,4 +1,4 @@
-import { prepareRun } from '../core/prepare/index.js';
+import { prepareRun, writePlanned } from '../core/prepare/index.js';
 import { serveTasks } from '../core/tasks/index.js';
 
-serveTasks({ prepare: prepareRun });
+serveTasks({ prepare: prepareRun, plan: writePlanned });

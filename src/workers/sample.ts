@@ -1,4 +1,4 @@
-import { tryPrompt } from '../core/sample/try-prompt.js';
+import { decodeSamples, sampleRun, tryPrompt } from '../core/sample/index.js';
 import { serveTasks } from '../core/tasks/index.js';
 
-serveTasks({ sample: tryPrompt });
+serveTasks({ sample: tryPrompt, samples: sampleRun, decode: decodeSamples });

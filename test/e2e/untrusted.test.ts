@@ -39,14 +39,16 @@ test('runs and datasets can be looked at', async () => {
   await workbench.screenshot('untrusted-run');
 });
 
-test('the form plans and says what is missing, but starts nothing', async () => {
+test('the form says what is missing, reads no model and starts nothing', async () => {
   const form = new LaunchForm(workbench);
   await form.open();
   await form.type('dataset', 'preferences.jsonl');
   await until('the reason', async () => /trusted workspace/.test(await form.reason()));
   const frame = await form.frame();
-  await frame.locator('.forecast[data-kind="done"]').waitFor();
-  assert.match(await frame.locator('.forecast-figures').innerText(), /needs a trusted workspace/);
+  // The model and its tokenizer are the workspace's: they are not read.
+  const failed = frame.locator('.forecast[data-kind="failed"]');
+  await failed.waitFor();
+  assert.match(await failed.innerText(), /read once it is trusted/);
   await frame.locator('vscode-button:visible', { hasText: 'Manage Workspace Trust' }).waitFor();
   await workbench.screenshot('untrusted-launch');
 });
@@ -54,5 +56,5 @@ test('the form plans and says what is missing, but starts nothing', async () => 
 test('resuming from the palette says why not', async () => {
   await workbench.command('Wishbone: Resume Run');
   await workbench.pick('stopped run');
-  await until('the message', async () => (await workbench.notifications()).some((text) => /only in a trusted workspace/.test(text)));
+  await until('the message', async () => (await workbench.notifications()).some((text) => /needs a trusted workspace/.test(text)));
 });

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/terminal.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "model/parameters.h"
@@ -47,11 +48,17 @@ void refuse_unknown_kinds(JsonFields& fields) {
         if (fields.has(name) && !fields.any(name).empty()) refuse(name);
 }
 
+/// The base by its name: where it lies is nobody's business who gets the adapter, and is another place there.
+std::string name_of(const std::filesystem::path& folder) {
+    const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+    return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+}
+
 nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesystem::path& base_model,
                                    const NamedTensors& adapter) {
     nlohmann::ordered_json json = {{"peft_type", "LORA"},
                                    {"task_type", "CAUSAL_LM"},
-                                   {"base_model_name_or_path", base_model.string()},
+                                   {"base_model_name_or_path", name_of(base_model)},
                                    {"r", config.r},
                                    {"lora_alpha", nullptr},
                                    {"lora_dropout", 0.0},

@@ -1,6 +1,6 @@
 export { rowAsLine, rowsDeletion, sideFileName } from './edits.js';
 export { writeCleanedCopy, type CleanedCopy } from './cleaned-copy.js';
-export { checkDataset, type DatasetCheck, type PlacedProblem, rowsOf } from './dataset-check.js';
+export { checkDataset, type DatasetCheck, type DatasetCheckOptions, type PlacedProblem, rowsOf } from './dataset-check.js';
 export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';

@@ -35,7 +35,13 @@ export interface JudgedConfig {
  * @param folder absolute; relative paths count from it
  */
 export function judgeConfig(text: string, folder: string): JudgedConfig {
-  return new Judge(folder).judge(text);
+  try {
+    return new Judge(folder).judge(text);
+  } catch (error) {
+    // Whatever takes a value apart calls itself for each level.
+    if (!(error instanceof RangeError)) throw error;
+    return new Judge(folder).tooDeep();
+  }
 }
 
 class Judge implements JudgedConfig {
@@ -47,15 +53,7 @@ class Judge implements JudgedConfig {
 
   judge(text: string): JudgedConfig {
     const errors: ParseError[] = [];
-    let root: Node | undefined;
-    try {
-      root = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
-    } catch (error) {
-      // The parser calls itself for each level.
-      if (!(error instanceof RangeError)) throw error;
-      this.report('', { offset: 0, length: 1 }, 'the JSON is nested too deeply', 'check that this is the right file');
-      return this;
-    }
+    const root = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
     for (const { error, offset, length } of errors) {
       // `InvalidCommaToken` to `invalid comma token`
       const kind = printParseErrorCode(error).replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
@@ -84,6 +82,11 @@ class Judge implements JudgedConfig {
     });
     this.renameSynonyms();
     this.problems.sort((a, b) => a.offset - b.offset);
+    return this;
+  }
+
+  tooDeep(): this {
+    this.report('', { offset: 0, length: 1 }, 'the JSON is nested too deeply', 'check that this is the right file');
     return this;
   }
 

@@ -1,4 +1,4 @@
-import { WishboneError } from '../errors.js';
+import { UnreadableFile, WishboneError } from '../errors.js';
 import { isMediaName, manyMedia } from './media.js';
 import { ParquetFault } from './parquet/fault.js';
 import { readFooter, type Chunk } from './parquet/footer.js';
@@ -164,7 +164,7 @@ function noColumns(names: readonly string[], file: string): WishboneError {
 function damaged(error: unknown, where: string): WishboneError {
   // Whatever else reading it comes to is said by an error of the decoder, in words that are not for people.
   const why = error instanceof ParquetFault ? error.message : 'its parts do not fit together';
-  return new WishboneError(
+  return new UnreadableFile(
     `the Parquet data cannot be read (${why})`,
     where,
     'the file may be cut off or damaged; download or write it again',

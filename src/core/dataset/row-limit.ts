@@ -1,4 +1,4 @@
-import { WishboneError } from '../errors.js';
+import { UnreadableFile } from '../errors.js';
 
 /**
  * Most bytes of one row in a file of any form, unpacked. A row in memory takes up to twelve times that; the longest pairs
@@ -7,13 +7,13 @@ import { WishboneError } from '../errors.js';
 export const longestRow = 1 << 24;
 
 /** The error for a row beyond that. @param where file and line, or row */
-export function rowTooLong(where: string, advice = 'split the row, or take it out; pairs are far shorter'): WishboneError {
-  return new WishboneError(`the row is longer than ${longestRow / 2 ** 20} MiB`, where, advice);
+export function rowTooLong(where: string, advice = 'split the row, or take it out; pairs are far shorter'): UnreadableFile {
+  return new UnreadableFile(`the row is longer than ${longestRow / 2 ** 20} MiB`, where, advice);
 }
 
 /** The error for a file in which no row begins. */
-export function noRowBegins(file: string): WishboneError {
-  return new WishboneError(
+export function noRowBegins(file: string): UnreadableFile {
+  return new UnreadableFile(
     `no row begins in the first ${longestRow / 2 ** 20} MiB`,
     file,
     'check that the file holds preference pairs, and remove what stands before them',
@@ -58,7 +58,7 @@ export class DocumentMeter {
     private readonly top: 0 | 1,
   ) {}
 
-  /** @throws WishboneError naming the row */
+  /** @throws UnreadableFile naming the row */
   add(bytes: Uint8Array): void {
     let { depth, state } = this;
     // Offset in these bytes at which the row began.
@@ -92,7 +92,7 @@ export class DocumentMeter {
     return at;
   }
 
-  private tooLong(): WishboneError {
+  private tooLong(): UnreadableFile {
     return rowTooLong(`${this.file}, row ${this.rows + 1}`);
   }
 }

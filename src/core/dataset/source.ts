@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { WishboneError } from '../errors.js';
+import { UnreadableFile, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 import { headLength, refuseOtherKinds } from './other-kinds.js';
 import { KINDS_TEXT } from './file-kinds.js';
@@ -104,14 +104,14 @@ export class ByteSource {
     if (error instanceof WishboneError) return error;
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'Z_BUF_ERROR') {
-      return new WishboneError(
+      return new UnreadableFile(
         'the gzip data ends too early',
         this.file,
         'the file is cut off; download or compress it again',
       );
     }
     if (code.startsWith('Z_')) {
-      return new WishboneError('the gzip data is damaged', this.file, 'download or compress the file again');
+      return new UnreadableFile('the gzip data is damaged', this.file, 'download or compress the file again');
     }
     if (code !== '') return cannotRead(this.file, error);
     return error;

@@ -14,6 +14,9 @@ export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
   readonly name: string;
 }
 
+/** Milliseconds. Wildcards below a few folders take a fraction of a second; those below the root walk the whole disk. */
+const LONGEST_SEARCH = 15_000;
+
 type Found = Omit<DatasetSource, 'name'> & { readonly name?: string };
 
 /**
@@ -71,9 +74,24 @@ async function plain(name: string, weight: number): Promise<Found[]> {
   if (!/[*?[{]/.test(name)) return [{ path: file, weight }];
   // Loaded when needed: most datasets are one file.
   const { glob } = await import('tinyglobby');
-  const files = (await glob(name, { absolute: true, onlyFiles: true, expandDirectories: false })).sort();
+  const signal = AbortSignal.timeout(LONGEST_SEARCH);
+  const files = (
+    await glob(name, { absolute: true, onlyFiles: true, expandDirectories: false, signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw tooFar(name);
+    })
+  ).sort();
+  if (signal.aborted) throw tooFar(name);
   if (files.length === 0) throw new WishboneError('no file matches', name, 'check the path and the wildcards');
   return files.map((match) => ({ path: path.resolve(match), weight }));
+}
+
+function tooFar(name: string): WishboneError {
+  return new WishboneError(
+    `looking for files takes longer than ${LONGEST_SEARCH / 1000} seconds`,
+    name,
+    'begin the wildcards in a folder further down, so that less of the disk is searched',
+  );
 }
 
 async function listed(file: string, name: string | undefined, weight: number): Promise<Found[]> {

@@ -5,6 +5,8 @@ import { WishboneError } from '../errors.js';
 
 /** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
 export const cacheKinds = ['tokens', 'plans'] as const;
+/** What the runner keeps there beside them: reference log-probabilities. Counted, and cleared, with the rest. */
+const counted = [...cacheKinds, 'reference'] as const;
 export type CacheKind = (typeof cacheKinds)[number];
 
 /** Bytes kept unless a caller or `WISHBONE_CACHE_LIMIT` (in GB) says otherwise. */
@@ -88,10 +90,10 @@ export class DiskCache {
     return { entries: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
-  /** Removes all entries, and the runner's reference log-probabilities. @returns what was removed of the entries */
+  /** Removes all entries. @returns what was removed */
   async clear(): Promise<CacheUse> {
     const use = await this.use();
-    for (const kind of [...cacheKinds, 'reference']) {
+    for (const kind of counted) {
       await rm(path.join(this.folder, kind), { recursive: true, force: true });
     }
     return use;
@@ -108,14 +110,24 @@ export class DiskCache {
 
   private async entries(): Promise<{ file: string; bytes: number; used: number }[]> {
     const found: { file: string; bytes: number; used: number }[] = [];
-    for (const kind of cacheKinds) {
+    for (const kind of counted) {
       const folder = path.join(this.folder, kind);
       for (const name of await readdir(folder).catch((): string[] => [])) {
         const file = path.join(folder, name);
         const info = await stat(file).catch(() => undefined);
-        if (info?.isFile()) found.push({ file, bytes: info.size, used: info.mtimeMs });
+        // What a process that was killed was writing is nobody's.
+        if (info !== undefined && isLeftover(name) && Date.now() - info.mtimeMs > ABANDONED) await this.drop(file);
+        else if (info?.isFile()) found.push({ file, bytes: info.size, used: info.mtimeMs });
       }
     }
     return found;
   }
+}
+
+/** Milliseconds after which nobody writes a temporary file any more. */
+const ABANDONED = 24 * 3600 * 1000;
+
+/** Temporary names of the runner (`.wishbone-tmp-…`) and of this side (`.….tmp`). */
+function isLeftover(name: string): boolean {
+  return name.startsWith('.wishbone-tmp-') || /^\..*\.tmp$/.test(name);
 }

@@ -1,16 +1,27 @@
+import { totalmem } from 'node:os';
 import type { WorkOptions } from '../work/progress.js';
-import { type Answer, type Argument, Client, type Method, startThread } from '../transport/index.js';
+import { type Answer, type Argument, Client, type Limits, type Method, readingEnded, startProcess, workerBundle } from '../transport/index.js';
 import type { InspectCalls, PlanInfo } from './messages.js';
-import type { PlanSource } from './source.js';
+import { filesOf, type PlanSource } from './source.js';
 
-/** An `InspectedPlan` in a thread of its own. */
+/** A plan and the layouts of it that are shown take what they take; but not all of the machine. */
+const limits: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
+
+/** An `InspectedPlan` in a process of its own: it is made of files that may come from anywhere. */
 export class PlanInspector {
-  readonly #client = new Client<InspectCalls>(startThread('inspect'));
+  readonly #client: Client<InspectCalls>;
 
-  private constructor() {}
+  private constructor() {
+    const file = workerBundle('inspect');
+    if (file === undefined) throw new Error('there is no bundle of src/workers/inspect.ts');
+    const channel = startProcess(file, { limits });
+    this.#client = new Client<InspectCalls>(channel);
+    // A panel that is open keeps no process alive.
+    channel.keepAlive(false);
+  }
 
   /**
-   * Opens a plan. Aborting ends the thread at once and rejects with the signal's reason; planning writes nothing.
+   * Opens a plan. Aborting ends the process at once and rejects with the signal's reason; planning writes nothing.
    *
    * @throws WishboneError as `InspectedPlan.open`
    */
@@ -26,15 +37,19 @@ export class PlanInspector {
       return { inspector, info: await inspector.#client.call('open', source, { onProgress }) };
     } catch (error) {
       inspector.close();
-      throw error;
+      throw readingEnded(error, filesOf(source));
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 
   /** @throws WishboneError when the answer is that something outside is wrong */
-  ask<M extends Method<InspectCalls>>(method: M, argument: Argument<InspectCalls, M>): Promise<Answer<InspectCalls, M>> {
-    return this.#client.call(method, argument);
+  async ask<M extends Method<InspectCalls>>(method: M, argument: Argument<InspectCalls, M>): Promise<Answer<InspectCalls, M>> {
+    try {
+      return await this.#client.call(method, argument);
+    } catch (error) {
+      throw readingEnded(error, []);
+    }
   }
 
   close(): void {

@@ -42,3 +42,8 @@ export function sourceName(source: PlanSource): string {
 function isAbsolute(value: unknown): value is string {
   return typeof value === 'string' && path.isAbsolute(value);
 }
+
+/** The files that it is made of, for whoever has to name them. */
+export function filesOf(source: PlanSource): readonly string[] {
+  return source.kind === 'run' ? [source.folder] : [source.dataset, source.model];
+}

@@ -3,3 +3,4 @@ export { summarise, type PlanSummary } from './summary.js';
 export { obtainPlan, type PlannedDataset } from './obtain-plan.js';
 export { prepareRun, type RunRequest } from './prepare-run.js';
 export { checkInputs, type RunInputs } from './check-inputs.js';
+export { writePlanned } from './write-planned.js';

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { chmod, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { version } from '../../../package.json';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { seal, unseal } from '../files/sealed-text.js';
-import { copied, linked } from '../files/share-file.js';
+import type { DiskCache } from '../files/disk-cache.js';
+import { fileHash } from '../files/file-hash.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { copied } from '../files/share-file.js';
 import type { ModelInfo } from '../model/index.js';
 import { type Plan, readPlan, writePlan } from '../plan/index.js';
 import type { DatasetReference } from '../run/config.js';
@@ -69,8 +72,8 @@ export async function obtainPlan(
   // A file that changed since it was hashed must not be found under its old content's name.
   const unchanged = dataset.files.every(({ sha256 }, index) => sha256 === found.hashes[index]);
   if (want.files && unchanged) {
-    await cache.put('plans', key, 'safetensors', (file) => writeShared(file, plan));
-    if (evaluation) await cache.put('plans', `${key}-eval`, 'safetensors', (file) => writeShared(file, evaluation));
+    await keep(cache, key, plan);
+    if (evaluation) await keep(cache, `${key}-eval`, evaluation);
   }
   if (unchanged) {
     const sealed = seal(JSON.stringify(facts));
@@ -78,17 +81,13 @@ export async function obtainPlan(
       writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))),
     );
   }
-  const writer = (name: string, made: Plan) => async (file: string) => {
-    const shared = await cache.find('plans', name, 'safetensors');
-    if (shared === undefined || !(await linked(shared, file))) await writePlan(file, made);
-  };
   return {
     evalReference: undefined,
     ...named,
     model,
     plan: () => Promise.resolve(plan),
-    write: writer(key, plan),
-    writeEval: evaluation ? writer(`${key}-eval`, evaluation) : async () => undefined,
+    write: (file) => writePlan(file, plan),
+    writeEval: evaluation ? (file) => writePlan(file, evaluation) : async () => undefined,
   };
 }
 
@@ -112,13 +111,10 @@ async function fromCache(
   const withFiles = async (): Promise<Plan> => (await obtainPlan(request, work, { files: true })).plan();
   const base = { ...named, model, plan: withFiles, write: nothing, writeEval: nothing };
   if (!files) return base;
-  const plan = await cache.find('plans', key, 'safetensors');
-  const evaluation =
-    facts.summary.evalPairs > 0 ? await cache.find('plans', `${key}-eval`, 'safetensors') : undefined;
+  const plan = await kept(cache, key);
+  const evaluation = facts.summary.evalPairs > 0 ? await kept(cache, `${key}-eval`) : undefined;
   if (plan === undefined || (facts.summary.evalPairs > 0 && evaluation === undefined)) return undefined;
-  const from = (shared: string) => async (file: string) => {
-    if (!(await linked(shared, file))) await copied(shared, file);
-  };
+  const from = (own: string) => (file: string) => copied(own, file);
   const read = (): Promise<Plan> =>
     readPlan(plan).catch(async () => {
       // Damaged, or gone by now: it is made again.
@@ -172,8 +168,25 @@ function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): stri
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-/** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */
-async function writeShared(file: string, plan: Plan): Promise<void> {
-  await writePlan(file, plan);
-  await chmod(file, 0o444);
+/** Puts a plan and its hash into the cache. */
+async function keep(cache: DiskCache, key: string, plan: Plan): Promise<void> {
+  await cache.put('plans', key, 'safetensors', async (file) => {
+    await writePlan(file, plan);
+    const hash = await fileHash(file);
+    await writeFileAtomically(`${file.slice(0, -'.safetensors'.length)}.sha256`, (handle) => handle.writeFile(hash));
+  });
+}
+
+/**
+ * The file of a plan that is in the cache as it was put there; what is there otherwise is removed: a plan that is damaged,
+ * or was changed by somebody, must not train anything.
+ */
+async function kept(cache: DiskCache, key: string): Promise<string | undefined> {
+  const [plan, hash] = [await cache.find('plans', key, 'safetensors'), await cache.find('plans', key, 'sha256')];
+  if (plan === undefined) return undefined;
+  const expected = hash === undefined ? undefined : await readPlainText(hash, mostBytes.record).catch(() => undefined);
+  if (expected !== undefined && expected === (await fileHash(plan).catch(() => undefined))) return plan;
+  await cache.drop(plan);
+  if (hash !== undefined) await cache.drop(hash);
+  return undefined;
 }

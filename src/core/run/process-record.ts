@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 
@@ -32,6 +32,7 @@ export async function readProcessRecord(folder: string): Promise<ProcessRecord |
 export async function writeProcessRecord(folder: string, record: ProcessRecord): Promise<void> {
   const file = path.join(folder, PROCESS_FILE);
   const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+  await removeLeftovers(folder).catch(() => undefined);
   try {
     const handle = await open(temporary, 'wx');
     try {
@@ -44,6 +45,15 @@ export async function writeProcessRecord(folder: string, record: ProcessRecord):
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** What a process that was killed while it wrote a record has left. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${PROCESS_FILE}.`) || !name.endsWith('.tmp')) continue;
+    const { mtimeMs } = await stat(path.join(folder, name));
+    if (Date.now() - mtimeMs > 60_000) await rm(path.join(folder, name), { force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { readEvents } from '../events/event-reader.js';
+import { readEventEnds } from '../events/event-ends.js';
 import { RunHistory } from '../history/history.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord, sameProcess } from './process-record.js';
@@ -24,14 +24,11 @@ export function isResumable(state: RunState): boolean {
   return state === 'stopped' || state === 'failed' || state === 'crashed';
 }
 
-/**
- * How a run stands, from its events and from whether its process lives.
- *
- * @throws WishboneError when the event log cannot be read
- */
+/** How a run stands, from its events and from whether its process lives. A log that cannot be read has no events. */
 export async function runState(folder: string): Promise<RunState> {
   const history = new RunHistory();
-  for (const event of await readEvents(folder)) history.add(event);
+  // Its starts and its end say all of it, however long the log is.
+  for (const event of await readEventEnds(folder, { evals: true })) history.add(event);
   return stateOf(folder, history);
 }
 

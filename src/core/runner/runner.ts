@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 import { readEventEnds } from '../events/event-ends.js';
-import { readEvents } from '../events/event-reader.js';
 import { type FailedEvent, isTerminal, type StartEvent } from '../events/events.js';
 import { LOG_FILE, readRun } from '../run/folder.js';
 import { identify, isAlive, type ProcessIdentity } from '../run/process-identity.js';
@@ -277,7 +276,7 @@ export async function lastLogLines(
 async function liveProcess(folder: string): Promise<ProcessIdentity | undefined> {
   const record = await readProcessRecord(folder);
   if (record !== undefined && (await isAlive(record))) return record;
-  const start = (await readEvents(folder)).filter((event): event is StartEvent => event.type === 'start').at(-1);
+  const start = (await readEventEnds(folder, { evals: true })).filter((event): event is StartEvent => event.type === 'start').at(-1);
   if (start === undefined || !(await isAlive(start))) return undefined;
   const { pid, pidStart, bootId } = start;
   return { pid, pidStart, bootId };

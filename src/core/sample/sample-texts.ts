@@ -1,4 +1,5 @@
 import type { SampleEvent } from '../events/events.js';
+import { ModelTokenizer } from '../tokenizer/index.js';
 
 /** What the models of a run make of one prompt, as text. */
 export interface SampleText {
@@ -27,4 +28,16 @@ export function sampleTexts(
     reference: reference === undefined ? null : of(reference, index),
     policy: policy.map((event) => ({ step: event.step, text: of(event, index) })),
   }));
+}
+
+/** The same with the tokenizer of a model folder. @throws WishboneError when there is none that can be used */
+export async function decodeSamples({
+  model,
+  samples,
+}: {
+  readonly model: string;
+  readonly samples: readonly SampleEvent[];
+}): Promise<SampleText[]> {
+  const tokenizer = await ModelTokenizer.load(model);
+  return sampleTexts(samples, (tokens) => tokenizer.decode(tokens));
 }

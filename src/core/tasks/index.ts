@@ -1,33 +1,64 @@
-import type { CleanedCopy, DatasetCheck } from '../checks/index.js';
+import { totalmem } from 'node:os';
+import type { CleanedCopy, DatasetCheck, DatasetCheckOptions } from '../checks/index.js';
+import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
+import { WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
+import type { DatasetRequest } from '../tokenise/index.js';
+import type { SampleEvent } from '../events/events.js';
+import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
 import type { Completion, TryRequest } from '../sample/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
-import { type Answer, type Argument, Client, type Handlers, type Method, serve, startThread, threadChannel } from '../transport/index.js';
+import {
+  type Answer,
+  type Argument,
+  Client,
+  type Handlers,
+  LeftAlone,
+  type Limits,
+  type Method,
+  ownChannel,
+  readingEnded,
+  serve,
+  startProcess,
+  workerBundle,
+} from '../transport/index.js';
 
-/** Work that takes long enough to deserve a thread of its own: what it takes and returns. */
+/**
+ * Work that reads datasets, templates and tokenizers, which may come from anywhere: what is asked, and the answer. It is
+ * done in a process of its own, and so ends when it is asked to, whatever it is doing.
+ */
 export interface Tasks {
   /** `prepareRun` */
   prepare(request: RunRequest): { readonly folder: string; readonly summary: PlanSummary };
+  /** `obtainPlan`, and writes what files are named for. */
+  plan(task: { readonly request: DatasetRequest; readonly out?: string | undefined; readonly evalOut?: string | undefined }): PlanSummary;
+  /** `sampleRun`, for the command line. */
+  samples(request: SampleRequest): readonly Sample[];
   /** `forecastPlan`, for the launch form and the speedup panel. */
   forecast(request: PlanForecastRequest): PlanForecast;
   /** `measureSpeedup`: planning can take long. */
   speedup(request: SpeedupRequest): SpeedupResult;
   /** `tryPrompt`: reading a tokenizer takes a second. Null if there is nothing to complete. */
   sample(request: TryRequest): Completion | null;
+  /** `decodeSamples` */
+  decode(task: { readonly model: string; readonly samples: readonly SampleEvent[] }): readonly SampleText[];
   /** `summariseDataset` */
   summarise(file: string): DatasetSummary;
   /** `checkDataset` */
-  check(file: string): DatasetCheck;
-  /** `writeCleanedCopy`; `rows`: the rows to leave out. */
+  check(task: { readonly source: Pick<DatasetSource, 'path' | 'columns'>; readonly options: Omit<DatasetCheckOptions, keyof WorkOptions> }): DatasetCheck;
+  /** `writeCleanedCopy`; `rows`: those that the copy is to be without. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
 
 /** The file in `src/workers` that does each task. */
 const workers: { readonly [T in keyof Tasks]: string } = {
   prepare: 'prepare',
+  plan: 'prepare',
+  samples: 'sample',
+  decode: 'sample',
   forecast: 'forecast',
   speedup: 'speedup',
   sample: 'sample',
@@ -36,28 +67,69 @@ const workers: { readonly [T in keyof Tasks]: string } = {
   clean: 'clean-dataset',
 };
 
+/** Files that a task reads and that may be at fault when it ends early. */
+const readBy: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => readonly string[] } = {
+  prepare: ({ dataset, model }) => [...[dataset].flat(), model],
+  plan: ({ request: { dataset, model } }) => [...[dataset].flat(), model],
+  samples: ({ folder }) => [folder],
+  forecast: ({ dataset, model }) => [...[dataset].flat(), model],
+  speedup: ({ dataset, model }) => [...[dataset].flat(), model],
+  sample: ({ folder }) => [folder],
+  decode: ({ model }) => [model],
+  summarise: (file) => [file],
+  check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
+  clean: ({ file }) => [file],
+};
+
+/** Nobody asks for these: they are not tried again on files that have ended them before. */
+const unasked: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'decode']);
+const leftAlone = new LeftAlone();
+
+/** Large datasets take what they take; but not all of the machine. */
+const limits: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
+
+/** Milliseconds that a task has to clean up after it was cancelled; then it is ended. */
+const grace = 1500;
+
 /**
- * Runs a task in a thread of its own, so that the caller stays responsive. Aborting asks the thread to stop; the promise
- * rejects with the signal's reason once it has cleaned up.
+ * Does a task in a process of its own: it holds nobody up, and whatever a file does to whoever reads it, it does to that
+ * process alone. Aborting asks it to stop, and ends it soon after; the promise rejects with the signal's reason then.
  *
  * @param work.worker a bundle of `src/workers`; by default the one beside this bundle
- * @throws WishboneError what the task throws
+ * @throws WishboneError what the task throws; for files that take more memory or time than anything needs
  */
 export async function runTask<T extends Method<Tasks>>(
   task: T,
   argument: Argument<Tasks, T>,
   work: WorkOptions & { readonly worker?: string | undefined } = {},
 ): Promise<Answer<Tasks, T>> {
-  work.signal?.throwIfAborted();
-  const client = new Client<Tasks>(startThread(work.worker ?? workers[task]));
+  const { signal } = work;
+  signal?.throwIfAborted();
+  const files = readBy[task](argument);
+  const problem = unasked.has(task) ? leftAlone.problem(files) : undefined;
+  if (problem !== undefined) throw problem;
+  const file = work.worker ?? workerBundle(workers[task]);
+  if (file === undefined) throw new Error(`there is no bundle of src/workers/${workers[task]}.ts`);
+  const client = new Client<Tasks>(startProcess(file, { limits }));
+  let last: NodeJS.Timeout | undefined;
+  const cancel = (): void => {
+    last = setTimeout(() => void client.end(signal?.reason as Error), grace);
+  };
+  signal?.addEventListener('abort', cancel, { once: true });
   try {
     return await client.call(task, argument, work);
+  } catch (error) {
+    const ended = readingEnded(error, files);
+    if (ended !== error && ended instanceof WishboneError) leftAlone.note(files, ended);
+    throw ended;
   } finally {
+    clearTimeout(last);
+    signal?.removeEventListener('abort', cancel);
     client.close();
   }
 }
 
-/** The thread's side of {@link runTask}. @param tasks the ones this file of `src/workers` does */
+/** The process's side of {@link runTask}. @param tasks those of this file of `src/workers` */
 export function serveTasks<T extends Method<Tasks>>(tasks: Handlers<Pick<Tasks, T>>): void {
-  serve<Pick<Tasks, T>>(threadChannel(), tasks);
+  serve<Pick<Tasks, T>>(ownChannel(), tasks);
 }

@@ -12,10 +12,12 @@ import { pickDataset } from '../paths/pick-dataset.js';
 import { recentDatasets } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 import { runCommand } from '../run-command.js';
+import { isBinaryDataset, requireReadable } from '../trust.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  return runTask('check', file, work);
+  // No other files: a copy is made of what is wrong in this one.
+  return runTask('check', { source: { path: file }, options: { maxLength: Infinity, evalFiles: [] } }, work);
 }
 
 interface Kind extends vscode.QuickPickItem {
@@ -32,6 +34,7 @@ interface Kind extends vscode.QuickPickItem {
 export async function cleanedCopy(context: vscode.ExtensionContext, given: unknown, check?: unknown): Promise<void> {
   const file = await fileOf(context, given);
   if (file === undefined) return;
+  if (isBinaryDataset(file)) requireReadable(file);
   const found = await withPlanProgress(file, (work) => checked(file, work));
   if (found === undefined) return;
   const rowsByCheck = rowsOf(found);

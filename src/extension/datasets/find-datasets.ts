@@ -2,9 +2,9 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import type { DatasetForm } from '../../core/dataset/index.js';
-import { datasetForm } from '../paths/candidates.js';
 import { DATASET_ENDINGS, isKind } from '../../core/dataset/file-kinds.js';
+import type { Probed } from '../../core/probe/index.js';
+import { lookAtDataset } from '../paths/look-at-dataset.js';
 
 /** Never searched for datasets or models. */
 export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
@@ -24,14 +24,12 @@ export async function datasetCandidates(): Promise<string[]> {
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
-/** The workspace's preference files, one after the other as they are recognised. */
-export async function* findDatasets(
-  signal: AbortSignal,
-): AsyncGenerator<{ readonly file: string; readonly form: DatasetForm }> {
+/** The workspace's preference files, and those that cannot be read, one after the other as they are recognised. */
+export async function* findDatasets(signal: AbortSignal): AsyncGenerator<{ readonly file: string } & Probed> {
   for (const file of await datasetCandidates()) {
     if (signal.aborted) return;
-    const form = await datasetForm(file);
-    if (form !== undefined) yield { file, form };
+    const { form, problem } = await lookAtDataset(file);
+    if (form !== undefined || problem !== undefined) yield { file, form, problem };
   }
 }
 
@@ -39,8 +37,8 @@ export async function* findDatasets(
 export async function onlyDataset(): Promise<string | undefined> {
   const search = new AbortController();
   const found: string[] = [];
-  for await (const { file } of findDatasets(search.signal)) {
-    found.push(file);
+  for await (const { file, form } of findDatasets(search.signal)) {
+    if (form !== undefined) found.push(file);
     if (found.length > 1) search.abort();
   }
   return found.length === 1 ? found[0] : undefined;

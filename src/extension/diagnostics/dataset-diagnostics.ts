@@ -38,6 +38,10 @@ export class DatasetDiagnostics implements vscode.Disposable {
       onOutOfStep: (id) => this.#documents.outOfStep(id),
       onFileReport: (id, report) => this.#files.report(id, report),
       onFileTrouble: (id, error) => this.#files.trouble(id, error),
+      onLeftAlone: (id, error) => {
+        this.#documents.leftAlone(id, error);
+        this.#files.trouble(id, error);
+      },
       onFault: (error, hasEnded) => {
         problems.log(error);
         if (!hasEnded) return;

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { mayRead } from '../trust.js';
 import { mayBeModel } from '../paths/candidates.js';
 import { onlyModel, pickModel } from '../paths/pick-model.js';
 import { recentModels, type RecentPaths } from '../paths/recent.js';
@@ -32,6 +33,7 @@ export class ModelChoice implements vscode.Disposable {
       this.#watcher.onDidCreate(forget),
       this.#watcher.onDidDelete(forget),
       vscode.workspace.onDidChangeWorkspaceFolders(forget),
+      vscode.workspace.onDidGrantWorkspaceTrust(forget),
     );
   }
 
@@ -43,9 +45,10 @@ export class ModelChoice implements vscode.Disposable {
   async folderFor(uri: vscode.Uri): Promise<string | undefined> {
     const setting = vscode.workspace.getConfiguration(SECTION, uri).get<unknown>('model');
     if (setting === NONE) return undefined;
-    if (typeof setting === 'string' && setting !== '') return absolute(setting, uri);
-    for (const folder of this.#recent.all) if (await mayBeModel(folder)) return folder;
-    return (this.#inWorkspace ??= onlyModel());
+    const readable = (folder: string): string | undefined => (mayRead(folder) ? folder : undefined);
+    if (typeof setting === 'string' && setting !== '') return readable(absolute(setting, uri));
+    for (const folder of this.#recent.all) if (mayRead(folder) && (await mayBeModel(folder))) return folder;
+    return vscode.workspace.isTrusted ? (this.#inWorkspace ??= onlyModel()) : undefined;
   }
 }
 

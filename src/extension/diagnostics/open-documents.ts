@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import type { WishboneError } from '../../core/errors.js';
 import { type CheckOptions, type CheckWorker, type DocumentReport, headLength, isPreferenceText } from '../../core/checks/index.js';
 import { checkOptions, optionsEqual } from './check-options.js';
 import { isJsonFile, isWanted, lengthOf, mayBePreferences } from './documents.js';
@@ -70,6 +71,30 @@ export class OpenDocuments implements vscode.Disposable {
     // Places of an older version are no longer where they were; a check of this one is on its way.
     if (watched?.sent === undefined || report.version !== watched.document.version) return;
     this.#tell(watched, { kind: 'checked', report, options: watched.sent.options });
+  }
+
+  /** The document has ended the checks, and is not looked at before it changes. */
+  leftAlone(id: number, { what, advice }: WishboneError): void {
+    const watched = this.#byId(id);
+    if (watched?.sent === undefined) return;
+    const range = { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } };
+    const report: DocumentReport = {
+      version: watched.document.version,
+      form: undefined,
+      pairs: 0,
+      counts: { 'malformed-row': 1 },
+      sources: [],
+      rows: new Uint32Array(),
+      onOwnLines: true,
+      problems: [{ check: 'malformed-row', what, advice, range, row: undefined }],
+      rowsByCheck: {},
+      tokens: undefined,
+      modelTrouble: undefined,
+    };
+    const { options } = watched.sent;
+    // The worker has nothing of it: with its next edit it is opened anew.
+    watched.sent = undefined;
+    this.#tell(watched, { kind: 'checked', report, options });
   }
 
   outOfStep(id: number): void {

@@ -5,11 +5,15 @@ import { runTask } from '../../core/tasks/index.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { Runner } from '../runner/runner.js';
 import type { RunStore } from '../runs/run-store.js';
+import { requireReadable } from '../trust.js';
 
 /** How this window makes forecasts: by planning in a thread, from the pace of earlier runs, and by asking the runner if allowed. */
 export function forecastMeans(runner: Runner, store: RunStore): ForecastMeans {
   return {
-    plan: (request, work) => runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work),
+    plan: async (request, work) => {
+      requireReadable(request.model, ...[request.dataset].flat(), ...[request.evalDataset ?? []].flat());
+      return runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work);
+    },
     backends: () => runner.backends(),
     paces: () => earlierPaces(store.runsFolders),
     mayAskRunner: () => vscode.workspace.isTrusted,

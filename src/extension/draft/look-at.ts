@@ -6,7 +6,8 @@ import { type DatasetForm, findSources, formDescriptions } from '../../core/data
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel, type ModelInfo } from '../../core/model/index.js';
 import { formatRate, plural, sentence } from '../../format.js';
-import { datasetForm } from '../paths/candidates.js';
+import { datasetForm } from '../paths/look-at-dataset.js';
+import { mayRead, NOT_READ } from '../trust.js';
 
 /** What is known of a file or folder that a field names, or of the files. */
 export interface Looked {
@@ -69,6 +70,7 @@ async function lookAtDataset(names: string): Promise<Looked> {
 }
 
 async function lookAtModel(folder: string): Promise<Looked> {
+  if (!mayRead(folder)) return { path: folder, note: sentence(NOT_READ) };
   try {
     const model = await inspectModel(folder);
     const { parameters, dtypes, config } = model;

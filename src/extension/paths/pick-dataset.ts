@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 
 import { formDescriptions } from '../../core/dataset/index.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
-import { datasetForm } from './candidates.js';
+import { datasetForm } from './look-at-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
 import { FILE_KINDS, KINDS_TEXT, mayBeDataset } from '../../core/dataset/file-kinds.js';

@@ -4,7 +4,8 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { inspectModel } from '../../core/model/index.js';
-import { formatRate } from '../../format.js';
+import { formatRate, sentence } from '../../format.js';
+import { mayRead, NOT_READ } from '../trust.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
 import { placeOf } from './pick-dataset.js';
@@ -81,6 +82,7 @@ export async function onlyModel(): Promise<string | undefined> {
 
 /** What the folder holds, or why it cannot be trained, which is better said in the list than afterwards. */
 async function describe(folder: string): Promise<string> {
+  if (!mayRead(folder)) return sentence(NOT_READ);
   try {
     const { parameters, dtypes, config } = await inspectModel(folder);
     return `${config.family}, ${formatRate(parameters)} parameters, ${dtypes.join(' and ')}, up to ${config.maxPositions} tokens`;

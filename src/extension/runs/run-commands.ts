@@ -34,7 +34,7 @@ export class RunCommands {
 
   async rename(item: unknown): Promise<void> {
     const run = await this.#one(item, 'Rename Run');
-    if (run === undefined) return;
+    if (run === undefined || !(await ensureTrusted())) return;
     const name = await vscode.window.showInputBox({
       title: 'Rename Run',
       prompt: 'Shown in views and charts; the folder keeps its name',
@@ -51,7 +51,7 @@ export class RunCommands {
     const chosen = await this.#several(item, selection);
     const runs = chosen.length > 0 ? chosen : [await this.#one(undefined, 'Tag Run')].flatMap((run) => run ?? []);
     const [first] = runs;
-    if (first === undefined) return;
+    if (first === undefined || !(await ensureTrusted())) return;
     const common = first.tags.filter((tag) => runs.every(({ tags }) => tags.includes(tag)));
     const changed = (run: Listing, typed: string): string[] => [
       ...new Set([...run.tags.filter((tag) => !common.includes(tag)), ...parseTags(typed)]),
@@ -145,6 +145,7 @@ export class RunCommands {
       const what = `${namesText(active)} ${active.length === 1 ? 'is' : 'are'} still running`;
       throw new WishboneError(what, active[0]!.folder, 'stop first, then delete');
     }
+    if (!(await ensureTrusted())) return;
     await deleteRuns(ended, active);
     await this.catalog.refresh();
   }

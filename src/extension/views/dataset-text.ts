@@ -18,10 +18,10 @@ const SEVERITY_ICONS = { error: 'error', warning: 'warning', information: 'info'
 
 /** What is below a dataset: its form, its pairs, and each kind of problem. */
 export function datasetFacts(
-  form: DatasetForm,
+  form: DatasetForm | undefined,
   summary: Known,
 ): { readonly label: string; readonly description: string; readonly icon: string }[] {
-  const facts = [{ label: 'Form', description: formDescriptions[form], icon: 'symbol-structure' }];
+  const facts = form === undefined ? [] : [{ label: 'Form', description: formDescriptions[form], icon: 'symbol-structure' }];
   if (summary === undefined) return facts;
   if (summary instanceof WishboneError) {
     return [...facts, { label: sentence(summary.what), description: summary.advice, icon: 'error' }];

@@ -8,7 +8,7 @@ import { type DatasetSummary, problemCount } from '../../core/checks/dataset-sum
 import { WishboneError } from '../../core/errors.js';
 import { runTask } from '../../core/tasks/index.js';
 import { mayBeDataset } from '../../core/dataset/file-kinds.js';
-import { datasetForm } from '../paths/candidates.js';
+import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
@@ -20,7 +20,8 @@ const REST_MILLISECONDS = 500;
 export interface DatasetNode {
   readonly kind: 'dataset';
   readonly file: string;
-  form: DatasetForm;
+  /** Undefined of a file that cannot be read. */
+  form: DatasetForm | undefined;
   /** Size and time of the file that `summary` is of. */
   version: string;
   summary: DatasetSummary | WishboneError | undefined;
@@ -76,7 +77,7 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
     this.#search = search;
     const before = new Map(this.#nodes);
     const found = new Set<string>();
-    for await (const { file, form } of findDatasets(search.signal)) {
+    for await (const { file, form, problem } of findDatasets(search.signal)) {
       found.add(file);
       const version = await versionOf(file);
       const known = before.get(file);
@@ -85,7 +86,10 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
       node.form = form;
       node.version = version;
       this.#nodes.set(file, node);
-      if (node.summary === undefined) this.#summarise(node, search.signal);
+      if (problem !== undefined) {
+        node.summary = problem;
+        this.#changed.fire(undefined);
+      } else if (node.summary === undefined) this.#summarise(node, search.signal);
     }
     if (search.signal.aborted) return;
     for (const file of before.keys()) if (!found.has(file)) this.#nodes.delete(file);
@@ -126,12 +130,15 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
       watcher.onDidChange(look),
       watcher.onDidDelete(look),
       vscode.workspace.onDidChangeWorkspaceFolders(() => void this.refresh()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void this.refresh()),
     );
   }
 
   /** Most JSON files that change are no preference files: then nothing is searched. */
   async #lookAgain(file: string): Promise<void> {
-    if (this.#nodes.has(file) || (await datasetForm(file)) !== undefined) await this.refresh();
+    if (this.#nodes.has(file)) return this.refresh();
+    const { form, problem } = await lookAtDataset(file);
+    if (form !== undefined || problem !== undefined) await this.refresh();
   }
 }
 
@@ -155,7 +162,7 @@ function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
           bad ? 'warning' : 'database',
           bad ? new vscode.ThemeColor('list.warningForeground') : undefined,
         );
-  item.tooltip = `${file}\n${formDescriptions[form]}`;
+  item.tooltip = form === undefined ? file : `${file}\n${formDescriptions[form]}`;
   item.accessibilityInformation = { label: `${path.basename(file)}, ${datasetDescription(summary)}` };
   item.contextValue = 'dataset';
   item.command = { command: 'vscode.open', title: 'Open', arguments: [vscode.Uri.file(file)] };

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface RunEvent {
@@ -12,7 +12,10 @@ export class RunOnDisk {
   constructor(readonly folder: string) {}
 
   async events(): Promise<RunEvent[]> {
-    const text = await readFile(join(this.folder, 'events.jsonl'), 'utf8').catch(() => '');
+    const file = join(this.folder, 'events.jsonl');
+    // What a hostile workspace has there is no log.
+    const isFile = await stat(file).then((info) => info.isFile(), () => false);
+    const text = isFile ? await readFile(file, 'utf8').catch(() => '') : '';
     // The last line may still be in the writing; a test of crashes leaves half a line before others.
     return text.split('\n').slice(0, -1).flatMap((line) => {
       try {

@@ -30,6 +30,7 @@ class Service {
     serveChecks(theirs);
     this.#client = new Client<CheckCalls, CheckEvents>(ours, {
       events: {
+        at: () => undefined,
         report: (value) => this.sent.push({ type: 'report', ...value }),
         fileReport: (value) => this.sent.push({ type: 'fileReport', ...value }),
         outOfStep: (value) => this.sent.push({ type: 'outOfStep', ...value }),

@@ -15,11 +15,15 @@ let folder: string;
 before(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'wishbone-command-line-'));
   await build({
-    entryPoints: [path.join(repository, 'src/cli/main.ts')],
+    entryPoints: [
+      { in: path.join(repository, 'src/cli/main.ts'), out: 'cli' },
+      // What reads datasets runs in a process of its own.
+      ...['prepare', 'clean-dataset'].map((name) => ({ in: path.join(repository, `src/workers/${name}.ts`), out: `workers/${name}` })),
+    ],
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    outfile: path.join(folder, 'cli.js'),
+    outdir: folder,
     logLevel: 'error',
     mainFields: ['module', 'main'],
     define: { 'import.meta.url': 'importMetaUrl' },

@@ -203,3 +203,9 @@ test('a config that is written says the same when it is read', () => {
     training: settings.training,
   });
 });
+
+test('nesting without an end is one error, wherever it stands', () => {
+  const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
+  for (const text of [deep, `{ "version": 1, "model": ${deep} }`, `{ "version": 1, "training": { "beta": ${'{"a":'.repeat(4000)}1${'}'.repeat(4000)} } }`, `{ "x": ${deep} }`])
+    assert.ok(failure(text) instanceof WishboneError);
+});

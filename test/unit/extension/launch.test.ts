@@ -8,11 +8,14 @@ import { checkDiskSpace, diskNeed } from '../../../src/core/run/index.js';
 import { presetById } from '../../../src/core/options/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { mayBeDataset } from '../../../src/core/dataset/file-kinds.js';
-import { datasetForm, mayBeModel } from '../../../src/extension/paths/candidates.js';
+import { probeDataset } from '../../../src/core/probe/index.js';
+import { mayBeModel } from '../../../src/extension/paths/candidates.js';
 import { backendLabel } from '../../../src/extension/draft/fields.js';
 import { pageHtml } from '../../../src/extension/panels/html.js';
 import { readPlanFacts } from '../../../src/extension/panels/run/plan-facts.js';
 import { temporaryFolder } from '../run/support.js';
+
+const datasetForm = async (file: string): Promise<string | undefined> => (await probeDataset(file)).form;
 
 test('names of preference files', () => {
   for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet']) assert.ok(mayBeDataset(name), name);

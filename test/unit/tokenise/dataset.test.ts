@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { obtainPlan } from '../../../src/core/prepare/index.js';
 import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { fileHash } from '../../../src/core/files/file-hash.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 
@@ -202,4 +203,26 @@ test('held-out pairs: as many as asked for, by seed, and no prompt on both sides
   assert.deepEqual(rowsOf(await split(1, 0.1)), rowsOf(first));
   assert.notDeepEqual(rowsOf(await split(2, 0.1)), rowsOf(first));
   assert.equal((await split(1, 0)).evalPairs.length, 0);
+});
+
+test('a plan that is written shares nothing with the cache, and what was changed in the cache trains nobody', async (t) => {
+  const asked = await request(t, rows(300));
+  const [first, second, third, fourth] = ['1', '2', '3', '4'].map((name) => path.join(path.dirname(asked.dataset), name));
+  const write = async (file: string): Promise<void> => (await obtainPlan(asked, {}, { files: true })).write(file);
+  await write(first!);
+  const hash = await fileHash(first!);
+  await write(second!);
+  assert.equal(await fileHash(second!), hash, 'the one in the cache is the same');
+  // Whoever writes into a run's plan changes that run alone.
+  for (const file of [first!, second!]) await writeFile(file, 'x', { flag: 'r+' });
+  await write(third!);
+  assert.equal(await fileHash(third!), hash);
+  const plans = path.join(asked.cacheFolder, 'plans');
+  const kept = (await readdir(plans)).filter((name) => name.endsWith('.safetensors')).map((name) => path.join(plans, name));
+  assert.equal(kept.length, 1);
+  assert.equal(new Set(await Promise.all([third!, ...kept].map(async (file) => (await stat(file)).ino))).size, 2);
+  await writeFile(kept[0]!, 'x', { flag: 'r+' });
+  await write(fourth!);
+  assert.equal(await fileHash(fourth!), hash, 'it is made again');
+  assert.equal(await fileHash(kept[0]!), hash, 'and put there again');
 });

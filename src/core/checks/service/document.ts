@@ -34,7 +34,11 @@ export class CheckedDocument {
     isJsonFile: boolean,
     private options: CheckOptions,
     private readonly shared: { readonly tokenizers: TokenizerShelf; readonly others: OtherFiles },
-    private readonly send: (report: DocumentReport) => void,
+    private readonly tell: {
+      readonly report: (report: DocumentReport) => void;
+      /** The text is looked at from now on, with a model or without. */
+      readonly at: (model: string | undefined) => void;
+    },
   ) {
     this.checker = new PreferenceChecker(isJsonFile);
     this.savedVersion = version;
@@ -74,11 +78,13 @@ export class CheckedDocument {
     this.abort.abort();
     const { signal } = (this.abort = new AbortController());
     const { text, version } = this;
+    this.tell.at(undefined);
     const rows = await this.checker.rows(text, signal);
     if (rows === undefined) return;
     let trouble: Trouble | undefined;
     const report = (): void => this.report(rows, version, trouble);
     report();
+    this.tell.at(undefined);
     const isNews = await this.lookAround();
     if (signal.aborted) return;
     if (isNews) report();
@@ -116,8 +122,10 @@ export class CheckedDocument {
       if (had) report();
       return;
     }
+    this.tell.at(model);
     const tokenizer = await this.shared.tokenizers.load(model);
     if (signal.aborted) return;
+    this.tell.at(model);
     const longest = Math.min(maxLength, tokenizer.maxPositions ?? Infinity);
     if (this.tokens?.tokenizer !== tokenizer || this.tokens.maxLength !== longest) {
       this.tokens = new TokenSource(tokenizer, longest);
@@ -132,6 +140,7 @@ export class CheckedDocument {
       if (now < pauseAt) continue;
       await new Promise(setImmediate);
       if (signal.aborted) return;
+      this.tell.at(model);
       if (now >= reportAt) {
         report();
         wait = Math.min(2 * wait, longestWait);
@@ -155,7 +164,7 @@ export class CheckedDocument {
     for (const problem of found.problems) list.add(problem);
     const { form, pairs, sources, onOwnLines } = found;
     const { more, problems, counts } = list;
-    this.send({
+    this.tell.report({
       version,
       form,
       pairs,

@@ -66,6 +66,14 @@ export interface TokenSums {
   readonly flops: { readonly naive: number; readonly shared: number } | undefined;
 }
 
+/** A document, or rows of one, that are looked at. */
+export interface Place {
+  /** Undefined for rows that are asked for by their text. */
+  readonly id: number | undefined;
+  /** The model folder whose tokenizer and template they go through; undefined while the text alone is looked at. */
+  readonly model: string | undefined;
+}
+
 /** What is known of a document. */
 export interface DocumentReport extends FileSummary {
   readonly version: number;
@@ -84,6 +92,8 @@ export interface DocumentReport extends FileSummary {
 
 /** What the service reports about a document, by its number. */
 export interface CheckEvents {
+  /** What is looked at from now on: should the service end, this has ended it. */
+  at: Place;
   report: { readonly id: number; readonly report: DocumentReport };
   fileReport: { readonly id: number; readonly report: FileReport };
   /** An edit was missed: the document has to be opened again. */

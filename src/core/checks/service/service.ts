@@ -4,7 +4,7 @@ import { type Argument, type Channel, type Handlers, serve, type Teller } from '
 import { checkFile } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
 import { CheckedDocument } from './document.js';
-import type { CheckCalls, CheckEvents, CheckOptions } from './messages.js';
+import type { CheckCalls, CheckEvents, CheckOptions, Place } from './messages.js';
 import { OtherFiles } from './other-files.js';
 import { TokenizerShelf, TokenSource } from './token-source.js';
 
@@ -32,6 +32,7 @@ class CheckService {
   readonly #tokenizers = new TokenizerShelf();
   readonly #others = new OtherFiles();
   #tokens: TokenSource | undefined;
+  #place: Place | undefined;
 
   readonly handlers: Handlers<CheckCalls> = {
     open: (document) => this.#open(document),
@@ -62,11 +63,20 @@ class CheckService {
   #open({ id, text, version, file, isJsonFile, options }: Argument<CheckCalls, 'open'>): Promise<void> {
     this.#close(id);
     const shared = { tokenizers: this.#tokenizers, others: this.#others };
-    const document = new CheckedDocument(text, version, file, isJsonFile, options, shared, (report) =>
-      this.#tell('report', { id, report }),
-    );
+    const document = new CheckedDocument(text, version, file, isJsonFile, options, shared, {
+      report: (report) => this.#tell('report', { id, report }),
+      at: (model) => this.#at(id, model),
+    });
     this.#documents.set(id, document);
     return document.check();
+  }
+
+  #at(id: number | undefined, model: string | undefined): void {
+    const before = this.#place;
+    if (before !== undefined && before.id === id && before.model === model) return;
+    const place = { id, model };
+    this.#place = place;
+    this.#tell('at', place);
   }
 
   #close(id: number): void {
@@ -80,15 +90,22 @@ class CheckService {
     this.#close(id);
     const abort = new AbortController();
     this.#files.set(id, abort);
+    const at = (): void => this.#at(id, undefined);
+    at();
     const { signal } = abort;
     try {
       for await (const report of checkFile(file, { signal, mostRows: firstRows })) {
         this.#tell('fileReport', { id, report: { ...report, isDone: false } });
+        at();
       }
       await this.#manners.begin();
       const prompts = await this.#others.prompts(file, evalFiles);
       const around = { prompts };
-      for await (const report of checkFile(file, { signal, around, pause: () => this.#manners.pause() })) {
+      const pause = async (): Promise<void> => {
+        await this.#manners.pause();
+        at();
+      };
+      for await (const report of checkFile(file, { signal, around, pause })) {
         this.#tell('fileReport', { id, report });
       }
     } catch (error) {
@@ -101,7 +118,9 @@ class CheckService {
 
   /** @throws WishboneError when the model folder cannot be used */
   async #countTokens({ model, maxLength, rows }: Argument<CheckCalls, 'tokens'>): Promise<(RowTokens | undefined)[]> {
+    this.#at(undefined, model);
     const tokenizer = await this.#tokenizers.load(model);
+    this.#at(undefined, model);
     const longest = Math.min(maxLength, tokenizer.maxPositions ?? Infinity);
     if (this.#tokens?.tokenizer !== tokenizer || this.#tokens.maxLength !== longest) {
       this.#tokens = new TokenSource(tokenizer, longest);

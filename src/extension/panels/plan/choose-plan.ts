@@ -14,6 +14,7 @@ import { pickDataset } from '../../paths/pick-dataset.js';
 import { type Choice, pickFrom, type Picked, separator } from '../../paths/pick-list.js';
 import { pickModel } from '../../paths/pick-model.js';
 import { recentDatasets, recentModels, type RecentPaths } from '../../paths/recent.js';
+import { requireReadable } from '../../trust.js';
 import type { Problems } from '../../problems.js';
 import { listingText } from '../../run-text.js';
 import type { RunStore } from '../../runs/run-store.js';
@@ -116,6 +117,7 @@ export class PlanChooser {
   /** Maximum positions of a model. Undefined if the model is not supported, which the user has then been told. */
   async #longestOf(folder: string): Promise<number | undefined> {
     try {
+      requireReadable(folder);
       return (await inspectModel(folder)).config.maxPositions;
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { type PlanInfo, PlanInspector, type PlanSource, sourceKey } from '../../../core/inspect/index.js';
 import type { Progress, WorkOptions } from '../../../core/work/progress.js';
+import { requireReadable } from '../../trust.js';
 
 /** A plan that stays open as long as somebody uses it. */
 export interface PlanUse extends vscode.Disposable {
@@ -33,6 +34,7 @@ export class PlanSessions implements vscode.Disposable {
    * @throws WishboneError when there is no plan to look at; the signal's reason when it was aborted
    */
   async use(source: PlanSource, { onProgress, signal }: WorkOptions): Promise<PlanUse> {
+    requireReadable(...(source.kind === 'run' ? [source.folder] : [source.dataset, source.model]));
     const key = await currentKey(source);
     signal?.throwIfAborted();
     let session = this.#sessions.get(key);

@@ -14,7 +14,7 @@ import {
 import { runCommand } from '../../run-command.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
-import { manageTrust } from '../../trust.js';
+import { ensureTrusted, manageTrust } from '../../trust.js';
 import type { Asked, Page, PanelKind } from '../page.js';
 import { fileName, saveAs } from '../save-as.js';
 import { LogFollower } from './log-follower.js';
@@ -143,7 +143,7 @@ export class RunPanel implements vscode.Disposable {
 
   /** Goes by folder, because the panel may show another run by now. */
   async #setNotes(folder: string, notes: string): Promise<void> {
-    if (!this.folders.includes(folder)) return;
+    if (!this.folders.includes(folder) || !(await ensureTrusted())) return;
     const { notes: _before, ...labels } = await readLabels(folder);
     await writeLabels(folder, { ...labels, ...(notes.trim() === '' ? {} : { notes }) });
     await this.panels.store.relabel(folder);
@@ -200,36 +200,3 @@ export class RunPanel implements vscode.Disposable {
     const differences = configDifferences(shown.map(({ run }) => run.config));
     this.#send({ type: 'preview', preview: this.#isPreview });
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
-    for (const each of shown) each.sendHeader();
-    await Promise.all(shown.map((each) => each.sendAll()));
-  }
-
-  /** In a comparison, a run that is gone must not hide the others. */
-  get #isEmpty(): boolean {
-    return this.#shown.every(({ run }) => run.gone);
-  }
-
-  #sendEmpty(): void {
-    const run = this.#shown[0]?.run;
-    const reason =
-      run === undefined
-        ? this.reason
-        : `The folder of ${run.config.name} was deleted or moved away while this panel was open: ${run.folder}`;
-    this.#send({ type: 'empty', reason });
-  }
-
-  #sendNews(shown: ShownRun): void {
-    if (!this.page.isReady || !this.#shown.includes(shown)) return;
-    if (this.#isEmpty) {
-      this.#log.leave();
-      this.#sendEmpty();
-      return;
-    }
-    this.#title();
-    shown.sendNews().catch((error: unknown) => this.panels.problems.show(error));
-  }
-
-  #send(message: RunHostMessage): void {
-    void this.page.send(message);
-  }
-}

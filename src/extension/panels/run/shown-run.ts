@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { RunHostMessage, RunPageMessage } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { RunUse } from '../../runs/run-store.js';
+import { mayRead } from '../../trust.js';
 import type { Page } from '../page.js';
 import { type PlanFacts, readPlanFacts } from './plan-facts.js';
 import { readSamples } from './samples.js';
@@ -60,7 +61,8 @@ export class ShownRun implements vscode.Disposable {
   }
 
   async lookAtPlan(): Promise<void> {
-    this.#facts = await readPlanFacts(this.run.folder);
+    // A plan is a binary file of the workspace.
+    this.#facts = mayRead(this.run.folder) ? await readPlanFacts(this.run.folder) : { tokenRatio: null, problem: null };
   }
 
   sendHeader(): void {

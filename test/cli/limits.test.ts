@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { exampleData, exampleModel, outcome, cli, runner } from './support.js';
+
+/** Runs a program under a limit of the shell's. */
+const under = (limit: string, ...words: string[]) => outcome('bash', ['-c', `ulimit ${limit}; exec "$@"`, 'bash', ...words]);
+
+test('few open files are one error, or enough, and never a trace', async () => {
+  for (const files of [20, 24, 30, 40]) {
+    const { code, stderr } = await under(`-n ${files}`, process.execPath, cli, 'plan', exampleData, '--model', exampleModel);
+    if (code === 0) continue;
+    assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: .+$/, `${files}: ${stderr}`);
+  }
+});
+
+test('little address space ends the runner with words, and never keeps it busy', async () => {
+  for (const kib of [60_000, 100_000, 140_000, 200_000, 250_000]) {
+    const begin = performance.now();
+    const { code, stderr } = await under(`-v ${kib}`, 'timeout', '20', runner, 'info');
+    assert.ok(performance.now() - begin < 15_000, `${kib} KiB keep it busy`);
+    if (code === 0) continue;
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: .+$/);
+  }
+});
