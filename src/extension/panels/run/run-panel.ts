@@ -200,3 +200,36 @@ export class RunPanel implements vscode.Disposable {
     const differences = configDifferences(shown.map(({ run }) => run.config));
     this.#send({ type: 'preview', preview: this.#isPreview });
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
+    for (const each of shown) each.sendHeader();
+    await Promise.all(shown.map((each) => each.sendAll()));
+  }
+
+  /** In a comparison, a run that is gone must not hide the others. */
+  get #isEmpty(): boolean {
+    return this.#shown.every(({ run }) => run.gone);
+  }
+
+  #sendEmpty(): void {
+    const run = this.#shown[0]?.run;
+    const reason =
+      run === undefined
+        ? this.reason
+        : `The folder of ${run.config.name} was deleted or moved away while this panel was open: ${run.folder}`;
+    this.#send({ type: 'empty', reason });
+  }
+
+  #sendNews(shown: ShownRun): void {
+    if (!this.page.isReady || !this.#shown.includes(shown)) return;
+    if (this.#isEmpty) {
+      this.#log.leave();
+      this.#sendEmpty();
+      return;
+    }
+    this.#title();
+    shown.sendNews().catch((error: unknown) => this.panels.problems.show(error));
+  }
+
+  #send(message: RunHostMessage): void {
+    void this.page.send(message);
+  }
+}
