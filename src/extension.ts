@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 
 import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
+import { DatasetSummaries } from './extension/datasets/summaries.js';
 import { createExample, showCreatedExample } from './extension/example/create-example.js';
 import { startGpu } from './extension/gpu/start.js';
 import { Launcher } from './extension/panels/launch/launcher.js';
@@ -26,12 +27,14 @@ export function activate(context: vscode.ExtensionContext): void {
   const store = new RunStore(problems);
   const actions = new RunActions(store, problems);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
-  const launcher = new Launcher(context, actions, panels, problems);
+  const summaries = new DatasetSummaries(context, problems);
+  const launcher = new Launcher(context, actions, panels, summaries, problems);
   context.subscriptions.push(
     problems,
     store,
     panels,
     launcher,
+    summaries,
     settings,
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
@@ -42,7 +45,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startRunConfigs(launcher, problems),
     startGpu(context, launcher, problems),
     startSpeedup(launcher, store, problems),
-    startViews(context.workspaceState, store, actions, panels, launcher, problems),
+    startViews(context.workspaceState, store, actions, panels, launcher, summaries, problems),
     problems.command('wishbone.launchRun', (dataset) => launcher.launch(dataset)),
     problems.command('wishbone.createExample', () => createExample(context)),
     problems.command('wishbone.clearCache', clearCache),

@@ -1,4 +1,4 @@
-import type { CleanedCopy, DatasetCheck } from './checks/index.js';
+import type { CheckOptions, CleanedCopy, DatasetCheck } from './checks/index.js';
 import type { DatasetSummary } from './dataset-summary.js';
 import type { PlanForecast, PlanForecastRequest } from './forecast/plan-forecast.js';
 import type { PlanSummary, RunRequest } from './prepare.js';
@@ -18,9 +18,9 @@ export interface Tasks {
   /** `tryPrompt`: reading a tokenizer takes a second. Null when there is nothing to complete. */
   sample(request: TryRequest): Completion | null;
   /** `summariseDataset` */
-  summarise(file: string): DatasetSummary;
+  summarise(request: { readonly file: string; readonly options: CheckOptions }): DatasetSummary;
   /** `checkDataset` */
-  check(file: string): DatasetCheck;
+  check(request: { readonly file: string; readonly options: CheckOptions }): DatasetCheck;
   /** `writeCleanedCopy`; `rows`: those that the copy is to be without. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }

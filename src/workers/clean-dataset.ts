@@ -4,7 +4,6 @@ import { checkDataset } from '../core/checks/dataset-check.js';
 import { serveTasks } from '../core/tasks.js';
 
 serveTasks({
-  // No other files: a copy is made of what is wrong in this one.
-  check: (file, work) => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [], ...work }),
+  check: ({ file, options }, work) => checkDataset({ path: file }, { ...options, ...work }),
   clean: ({ file, rows }) => writeCleanedCopy(file, rows),
 });

@@ -78,10 +78,10 @@ test('the line above the first one and the status bar sum the file up', async ()
     const shown = await editor.lenses();
     return shown.some((lens) => lens.includes('with sharing')) && shown;
   });
-  assert.equal(lenses[0], '6 pairs · 6 problems');
+  assert.equal(lenses[0], '6 pairs · 2 errors, 4 warnings, 1 note');
   assert.match(lenses[1]!, /^tiny-llama: \d+ tokens, \d+ with sharing \(saves \d+% of FLOPs\)$/);
   assert.deepEqual(lenses.slice(2), ['Launch Run…', 'Inspect Masks']);
-  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4/);
+  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4 1/);
 });
 
 test('a row says its token split and what sharing saves: at its end, and under the mouse', async () => {

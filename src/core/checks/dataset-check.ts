@@ -52,6 +52,8 @@ export interface DatasetCheckOptions extends WorkOptions {
   readonly maxLength: number;
   /** Files for evaluation; undefined: told by the names beside the file. */
   readonly evalFiles?: readonly string[] | undefined;
+  /** JSON lines of more bytes are checked as a stream, without tokens; as large as can be unless given. */
+  readonly streamAbove?: number | undefined;
 }
 
 /** Larger JSON lines are checked as a stream, without tokens; nothing else of this size is checked. */
@@ -72,7 +74,8 @@ export async function checkDataset(
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
   const isText = /\.jsonl?$/i.test(file) && columns === undefined && !bytes.isParquet;
-  if (isText && /\.jsonl$/i.test(file) && (await stat(file)).size > MOST_BYTES) return streamed(file, options);
+  const { streamAbove = MOST_BYTES } = options;
+  if (isText && /\.jsonl$/i.test(file) && (await stat(file)).size > streamAbove) return streamed(file, options);
   if (!isText) return ofRows(source, bytes, options);
   const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
   const badBytes = await rowsOfBadBytes(file);
@@ -100,7 +103,7 @@ async function ofRows(
   const used = [...formColumns, ...Object.values(columns ?? {}).filter((column) => column !== null)];
   const { isParquet } = bytes;
   let size = 0;
-  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted })) {
+  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted, all: isParquet || undefined })) {
     const { row: number, line = number + 1 } = row;
     if ('error' in row) {
       const { what, advice } = row.error;

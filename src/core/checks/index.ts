@@ -1,5 +1,6 @@
 export { rowAsLine, rowsDeletion, sideFileName } from './edits.js';
 export { writeCleanedCopy, type CleanedCopy } from './cleaned-copy.js';
+export { addCounts, bySeverity, countsText, type SeverityCounts } from './counts.js';
 export { checkDataset, type DatasetCheck, type PlacedProblem, rowsOf } from './dataset-check.js';
 export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';

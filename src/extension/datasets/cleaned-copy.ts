@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import { checkSeverities, type CheckName, type CheckOptions, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/progress.js';
 import { runTask } from '../../core/tasks.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -13,9 +13,12 @@ import { RecentPaths } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
-export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  return runTask('check', file, work);
+export function checked(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetCheck> {
+  return runTask('check', { file, options }, work);
 }
+
+/** No other files: a copy is made of what is wrong in this one. */
+const ALONE: CheckOptions = { model: undefined, maxLength: Infinity, evalFiles: [] };
 
 interface Kind extends vscode.QuickPickItem {
   readonly check: CheckName;
@@ -31,7 +34,7 @@ interface Kind extends vscode.QuickPickItem {
 export async function cleanedCopy(context: vscode.ExtensionContext, given: unknown, check?: unknown): Promise<void> {
   const file = await fileOf(context, given);
   if (file === undefined) return;
-  const found = await withPlanProgress(file, (work) => checked(file, work));
+  const found = await withPlanProgress(file, (work) => checked(file, ALONE, work));
   if (found === undefined) return;
   const rowsByCheck = rowsOf(found);
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);

@@ -2,8 +2,7 @@ import * as vscode from 'vscode';
 
 import type { DocumentReport, Range, Span } from '../../core/checks/index.js';
 
-/** Bytes of a file beyond which VS Code may keep its text to the window: extensions never see such a document. */
-export const LARGE_BYTES = 50 * 2 ** 20;
+export { LARGE_BYTES } from '../../core/checks/large.js';
 
 /** Where preference files are shown and what is offered for them. */
 export const SELECTOR: vscode.DocumentSelector = [

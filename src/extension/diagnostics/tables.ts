@@ -6,6 +6,7 @@ import { formatCount } from '../../format.js';
 import { checked } from '../datasets/cleaned-copy.js';
 import type { Problems } from '../problems.js';
 import { optionFixesFor } from './bulk-fixes.js';
+import { checkOptions } from './check-options.js';
 import { isTable, isWanted, LARGE_BYTES, TABLES } from './documents.js';
 import { LatestJob } from './latest-job.js';
 import { SET_PLAN_OPTION } from './quick-fixes.js';
@@ -105,7 +106,9 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     const { uri } = document;
     const { size } = await vscode.workspace.fs.stat(uri);
     if (signal.aborted || size > LARGE_BYTES) return;
-    const found = await checked(uri.fsPath, { signal }).catch((error: unknown) => {
+    const options = await checkOptions(uri, undefined);
+    if (signal.aborted) return;
+    const found = await checked(uri.fsPath, options, { signal }).catch((error: unknown) => {
       if (signal.aborted) return undefined;
       if (error instanceof WishboneError) return error;
       throw error;

@@ -88,16 +88,17 @@ test('codes link to their section in the repository of package.json', async () =
   assert.equal(docsUrl({ url: 'git@example.org:x/y' }, 'duplicate'), undefined);
 });
 
-test('the summary counts pairs and problems, not what is only worth knowing', async () => {
-  assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · no problems');
+test('the summary counts pairs and problems, by severity', async () => {
+  assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · 1 note');
   const report = await reportOf(jsonLines(good, good, good, { ...good, chosen: '' }));
-  assert.equal(summaryText(report), '3 pairs · 3 problems');
+  assert.equal(summaryText(report), '3 pairs · 1 error, 2 warnings');
   assert.equal(summaryDetails(report), '2 × duplicate\n1 × empty-response');
   const sources = [{ name: 'hh', pairs: 1200, chosenLonger: 0.52 }];
   assert.equal(summaryDetails({ counts: { mojibake: 1 }, sources }), '1 × mojibake\n\nhh: 1,200 pairs, chosen longer in 52%');
   assert.equal(summaryDetails({ counts: {}, sources: [] }), undefined);
   assert.equal(statusLabel(report), '$(list-unordered) 3 pairs $(error) 1 $(warning) 2');
-  assert.equal(statusLabel({ pairs: 1, counts: { 'length-bias': 1 } }), '$(list-unordered) 1 pair $(check)');
+  assert.equal(statusLabel({ pairs: 1, counts: { 'length-bias': 1 } }), '$(list-unordered) 1 pair $(info) 1');
+  assert.equal(statusLabel({ pairs: 1, counts: {} }), '$(list-unordered) 1 pair $(check)');
 });
 
 test('fixes: rows are dropped or moved once, white space is only trimmed', async () => {

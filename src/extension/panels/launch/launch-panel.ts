@@ -19,9 +19,13 @@ import { configName, configSettings } from './config-settings.js';
 import { idleFields, pathLines, readDraft, resolvePath, type Values } from '../../draft/read-draft.js';
 import { formSections } from '../../draft/fields.js';
 import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../draft/following.js';
+import { countedText } from '../../views/dataset-text.js';
 import { forecastView } from './forecast-view.js';
 import type { Launcher } from './launcher.js';
 import { isPathField, lookAt, type Looked, PATH_FIELDS, type PathField, pathKind } from '../../draft/look-at.js';
+
+/** Files of a dataset that are read and checked for its note. */
+const MOST_COUNTED = 8;
 
 /** What a form begins from. */
 export type FormStart = Followed;
@@ -201,11 +205,23 @@ export class LaunchForm implements vscode.Disposable {
     // Typed on meanwhile.
     if (this.#disposed || this.#path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
+    void this.#count(field, looked).catch((error: unknown) => this.launcher.problems.log(error));
     if (field === 'model') {
       this.#suit();
       if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#values, this.#model) });
     }
     this.#changed();
+  }
+
+  /** Adds to the note of a dataset what the editor and the Datasets view say of its files. */
+  async #count(field: PathField, looked: Looked): Promise<void> {
+    const { files, problem, note } = looked;
+    if (pathKind(field) !== 'dataset' || files === undefined || problem !== undefined || files.length > MOST_COUNTED) return;
+    const found = await Promise.all(files.map((file) => this.launcher.summaries.of(file)));
+    const counted = countedText(found);
+    if (counted === undefined || this.#disposed || this.#looked[field] !== looked) return;
+    this.#looked = { ...this.#looked, [field]: { ...looked, note: note === undefined ? counted : `${note} · ${counted}` } };
+    this.#sendState();
   }
 
   /** What is wrong, by field. A path that was not looked at yet is not wrong yet. */

@@ -22,6 +22,7 @@ import { formatRatio, plural } from '../../../format.js';
 import { readLaunchState } from '../../../protocol/launch.js';
 import { cacheLimitSetting } from '../../cache.js';
 import { onlyDataset } from '../../datasets/find-datasets.js';
+import type { DatasetSummaries } from '../../datasets/summaries.js';
 import { errorLine } from '../../error-text.js';
 import { pageOptions } from '../page.js';
 import type { RunPanels } from '../run/run-panels.js';
@@ -65,6 +66,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
     readonly context: vscode.ExtensionContext,
     readonly actions: RunActions,
     readonly panels: RunPanels,
+    readonly summaries: DatasetSummaries,
     readonly problems: Problems,
   ) {
     this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
