@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { checkSeverities, type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
+import { type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount } from '../../format.js';
 import { checked } from '../datasets/cleaned-copy.js';
@@ -134,8 +134,9 @@ function problemOf({ line = 1, check, what, advice, remedies }: PlacedProblem, d
   const finding = { check, what, advice, ...(remedies ? { remedies } : {}) };
   const at = Math.min(line - 1, document.lineCount - 1);
   const { text } = document.lineAt(at);
-  // Errors and warnings mark their line; what is only worth knowing does not underline all of it.
-  const end = checkSeverities[check] === 'information' ? Math.min(1, text.length) : text.length;
+  // The first cell stands for the row.
+  const [cell] = /^[^,\t]{1,32}/.exec(text) ?? [''];
+  const end = Math.min(Math.max(1, cell.length), text.length);
   return { ...finding, range: { start: { line: at, character: 0 }, end: { line: at, character: end } }, row: undefined };
 }
 
