@@ -5,6 +5,7 @@ export { checkDataset, type DatasetCheck, type PlacedProblem, rowsOf } from './d
 export type { FileReport } from './file-checker.js';
 export { headLength, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';
+export { rowTurns, type RowTurns, type Turn } from './row-turns.js';
 export type { PairTokens, RowTokens } from './row-tokens.js';
 export type { CheckOptions, DocumentReport, TokenSums, Trouble } from './service/messages.js';
 export { CheckWorker, errorOf } from './service/worker.js';

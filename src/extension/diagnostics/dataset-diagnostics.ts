@@ -12,6 +12,7 @@ import { OpenDocuments } from './open-documents.js';
 import { QuickFixes } from './quick-fixes.js';
 import { RowHints } from './row-hints.js';
 import { RowHovers } from './row-hovers.js';
+import { RowMarks } from './row-marks.js';
 import { DatasetStatusBar } from './status-bar.js';
 import { diagnosticOf } from './vscode-diagnostic.js';
 
@@ -57,6 +58,7 @@ export class DatasetDiagnostics implements vscode.Disposable {
       this.#documents,
       this.#files,
       new DatasetStatusBar(this),
+      new RowMarks(this),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('wishbone.diagnostics')) this.#lookAtAll();
       }),

@@ -1,4 +1,4 @@
-import { bySeverity, countsText, type DocumentReport, type FileSummary, type Problem } from '../../core/checks/index.js';
+import { bySeverity, checkSeverities, countsText, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
 import { formatCount, formatPercent, plural, sentence } from '../../format.js';
 
 /** A problem as one line. */
@@ -53,6 +53,19 @@ export function tokenText(tokens: DocumentReport['tokens'], model: string | unde
     `${model}: ${formatCount(naiveTokens)} tokens, ${formatCount(sharedTokens)} with sharing ` +
     `(saves ${formatPercent(saved)}${flops === undefined ? '' : ' of FLOPs'})`
   );
+}
+
+const weightOf: Readonly<Record<Severity, number>> = { error: 2, warning: 1, information: 0 };
+
+/** The lines on which problems begin, each with the severity of its heaviest. */
+export function heaviestByLine(problems: readonly Pick<Problem, 'check' | 'range'>[]): ReadonlyMap<number, Severity> {
+  const lines = new Map<number, Severity>();
+  for (const { check, range } of problems) {
+    const severity = checkSeverities[check];
+    const known = lines.get(range.start.line);
+    if (known === undefined || weightOf[severity] > weightOf[known]) lines.set(range.start.line, severity);
+  }
+  return lines;
 }
 
 const mostSources = 10;
