@@ -13,6 +13,7 @@ import { RunPanels } from './extension/panels/run/run-panels.js';
 import { startPlanViews } from './extension/panels/plan/start.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
+import { startRows } from './extension/rows/start.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
@@ -40,6 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     followMilestones(context, store),
+    startRows(problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(launcher, problems),

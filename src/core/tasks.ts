@@ -1,4 +1,5 @@
 import type { CheckOptions, CleanedCopy, DatasetCheck } from './checks/index.js';
+import type { FirstRows } from './dataset/first-rows.js';
 import type { DatasetSummary } from './dataset-summary.js';
 import type { PlanForecast, PlanForecastRequest } from './forecast/plan-forecast.js';
 import type { PlanSummary, RunRequest } from './prepare.js';
@@ -21,6 +22,8 @@ export interface Tasks {
   summarise(request: { readonly file: string; readonly options: CheckOptions }): DatasetSummary;
   /** `checkDataset` */
   check(request: { readonly file: string; readonly options: CheckOptions }): DatasetCheck;
+  /** `firstRows` */
+  firstRows(file: string): FirstRows;
   /** `writeCleanedCopy`; `rows`: those that the copy is to be without. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
@@ -32,6 +35,7 @@ const workers: { readonly [T in keyof Tasks]: string } = {
   speedup: 'speedup',
   sample: 'sample',
   summarise: 'summarise-dataset',
+  firstRows: 'first-rows',
   check: 'clean-dataset',
   clean: 'clean-dataset',
 };

@@ -103,7 +103,7 @@ async function ofRows(
   const used = [...formColumns, ...Object.values(columns ?? {}).filter((column) => column !== null)];
   const { isParquet } = bytes;
   let size = 0;
-  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted, all: isParquet || undefined })) {
+  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted })) {
     const { row: number, line = number + 1 } = row;
     if ('error' in row) {
       const { what, advice } = row.error;

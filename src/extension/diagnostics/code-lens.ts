@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { errorOf } from '../../core/checks/index.js';
 import { sentence } from '../../format.js';
+import { fileOf } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { summaryDetails, summaryText, tokenText } from './text.js';
 
@@ -26,7 +27,7 @@ export class SummaryLenses implements vscode.CodeLensProvider {
     const tooltip = summaryDetails(report) ?? 'Open the Problems view';
     const model = options.model === undefined ? undefined : path.basename(options.model);
     const trouble = report.modelTrouble && errorOf(report.modelTrouble);
-    const onFile = { arguments: [document.uri] };
+    const onFile = { arguments: [fileOf(document.uri)] };
     return [
       lens(summaryText(report), 'workbench.actions.view.problems', { tooltip }),
       lens(

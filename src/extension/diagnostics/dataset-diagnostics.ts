@@ -8,6 +8,7 @@ import { SELECTOR } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
 import { LargeFiles } from './large-files.js';
 import { ModelChoice } from './model-choice.js';
+import { notePreferenceFile } from './preference-files.js';
 import { OpenDocuments } from './open-documents.js';
 import { QuickFixes } from './quick-fixes.js';
 import { RowHints } from './row-hints.js';
@@ -99,6 +100,7 @@ export class DatasetDiagnostics implements vscode.Disposable {
     const key = uri.toString();
     const known = this.#states.get(key)?.problems ?? [];
     const problems = (state.kind === 'checked' || state.kind === 'large' ? state.report?.problems : undefined) ?? [];
+    notePreferenceFile(uri, state.kind !== 'other');
     if (state.kind === 'other') this.#states.delete(key);
     else {
       this.#states.set(key, { state, problems });

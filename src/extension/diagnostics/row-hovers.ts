@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { rowCharacters, rowTurns } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
+import { fileOf } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { characterTable, tokenTable, turnLines } from './row-text.js';
 import { rowUnder } from './rows.js';
@@ -50,8 +51,8 @@ export class RowHovers implements vscode.HoverProvider {
       // Never as Markdown: it is the file's own text.
       text.appendMarkdown('**').appendText(who).appendMarkdown('**').appendText(` ${what}`).appendMarkdown('\n\n');
     }
-    if (row.number !== undefined && document.uri.scheme === 'file') {
-      text.appendMarkdown(`[Show the bin of this row](${link(INSPECT, document.uri.toJSON(), row.number)}) · `);
+    if (row.number !== undefined && fileOf(document.uri) !== undefined) {
+      text.appendMarkdown(`[Show the bin of this row](${link(INSPECT, fileOf(document.uri), row.number)}) · `);
     }
     text.appendMarkdown(`[${model === undefined ? 'Choose a model to count tokens' : 'Model'}](${link(CHOOSE)})`);
     if (model !== undefined) text.appendText(`: ${path.basename(model)}`);

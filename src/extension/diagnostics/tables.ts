@@ -9,6 +9,7 @@ import { optionFixesFor } from './bulk-fixes.js';
 import { checkOptions } from './check-options.js';
 import { isTable, isWanted, LARGE_BYTES, TABLES } from './documents.js';
 import { LatestJob } from './latest-job.js';
+import { notePreferenceFile } from './preference-files.js';
 import { SET_PLAN_OPTION } from './quick-fixes.js';
 import { codeOf } from './text.js';
 import { diagnosticOf } from './vscode-diagnostic.js';
@@ -99,6 +100,7 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     this.#jobs.get(key)?.cancel();
     this.#jobs.delete(key);
     this.#checked.delete(key);
+    notePreferenceFile(uri, false);
     this.#collection.delete(uri);
   }
 
@@ -116,6 +118,7 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     if (found === undefined || signal.aborted) return;
     const known = found instanceof WishboneError ? { problems: [problemOfFile(found)], rowsByCheck: {} } : kept(found);
     this.#checked.set(uri.toString(), known);
+    notePreferenceFile(uri, true);
     this.#collection.set(
       uri,
       known.problems.map((problem) => diagnosticOf(uri, problemOf(problem, document), this.repository)),

@@ -1,0 +1,21 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+/** Documents of this scheme are the first rows of a packed file or a Parquet file, as JSON lines that cannot be changed. */
+export const ROWS_SCHEME = 'wishbone-rows';
+
+/** The document that shows the rows of a file. */
+export function rowsUri(file: string): vscode.Uri {
+  return vscode.Uri.file(file).with({ scheme: ROWS_SCHEME });
+}
+
+/** The file that a document shows, or shows rows of; undefined for what is no file on disk. */
+export function fileOf(uri: vscode.Uri): string | undefined {
+  return uri.scheme === 'file' || uri.scheme === ROWS_SCHEME ? uri.fsPath : undefined;
+}
+
+/** True for files whose rows are shown in such a document, by their names. */
+export function isShownAsRows(file: string): boolean {
+  return /\.(((jsonl?|csv|tsv)\.gz)|parquet)$/i.test(path.basename(file));
+}
