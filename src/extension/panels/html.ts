@@ -34,7 +34,21 @@ export function pageHtml({ view, title, cspSource, script, style, nonce }: PageP
 </html>`;
 }
 
-/** Text that may stand in a page. */
-export function escapeHtml(text: string): string {
+/** A page that says something and does nothing. */
+export function textHtml(title: string, text: string): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'">
+<title>${escapeHtml(title)}</title>
+</head>
+<body>
+<p role="status">${escapeHtml(text)}</p>
+</body>
+</html>`;
+}
+
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

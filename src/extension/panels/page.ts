@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import * as vscode from 'vscode';
 
-import { pageHtml } from './html.js';
+import { pageHtml, textHtml } from './html.js';
 
 /** What a panel's page may do and read: scripts, and nothing but our own built files. */
 export function pageOptions(extensionUri: vscode.Uri): vscode.WebviewOptions {
@@ -23,4 +23,9 @@ export function loadPage(panel: vscode.WebviewPanel, extensionUri: vscode.Uri, v
     style: asset(`${view}.css`),
     nonce: randomBytes(16).toString('hex'),
   });
+}
+
+/** Has a panel say something: such a page has no script and reads nothing. */
+export function loadText({ webview, title }: vscode.WebviewPanel, text: string): void {
+  webview.html = textHtml(title, text);
 }

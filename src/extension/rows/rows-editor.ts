@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { sentence } from '../../format.js';
-import { escapeHtml } from '../panels/html.js';
+import { loadText } from '../panels/page.js';
 import type { Problems } from '../problems.js';
 import type { RowsFileSystem } from './rows-file-system.js';
 import { rowsUri } from './rows-scheme.js';
@@ -23,12 +23,12 @@ export class RowsEditor implements vscode.CustomReadonlyEditorProvider {
 
   async resolveCustomEditor({ uri }: vscode.CustomDocument, panel: vscode.WebviewPanel): Promise<void> {
     const shown = rowsUri(uri.fsPath);
-    panel.webview.html = page('Reading the rows…');
+    loadText(panel, 'Reading the rows…');
     try {
       await this.files.rows(shown);
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;
-      panel.webview.html = page(`${sentence(error.what)}. ${sentence(error.advice)}.`);
+      loadText(panel, `${sentence(error.what)}. ${sentence(error.advice)}.`);
       return;
     }
     // Once this editor is in its place: it is closed by the one that follows.
@@ -42,9 +42,4 @@ export class RowsEditor implements vscode.CustomReadonlyEditorProvider {
     await vscode.window.showTextDocument(shown, { ...(viewColumn === undefined ? {} : { viewColumn }), preserveFocus: !active });
     panel.dispose();
   }
-}
-
-function page(text: string): string {
-  return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'"></head><body><p role="status">${escapeHtml(text)}</p></body></html>`;
 }
