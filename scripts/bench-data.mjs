@@ -111,7 +111,7 @@ async function checksumOf(cache) {
 async function bundled() {
   const { build: bundle } = await import('esbuild');
   const outfile = join(root, 'build/bench/safetensors.mjs');
-  const entryPoints = [join(root, 'src/core/safetensors.ts')];
+  const entryPoints = [join(root, 'src/core/files/safetensors.ts')];
   await bundle({ entryPoints, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' });
   return import(outfile);
 }

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EVENTS_FILE } from '../src/core/run/index.ts';
+import { EVENTS_FILE } from '../src/core/events/index.ts';
 import { identify } from '../src/core/run/process-identity.ts';
 import { makeRun } from '../test/e2e/support/made-runs.ts';
 import { Session } from '../test/e2e/support/session.ts';

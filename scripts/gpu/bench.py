@@ -119,8 +119,7 @@ def phase_table(line: dict, ceiling: float) -> None:
 def attention_title(line: dict) -> str:
     if line.get("side") == "peer":
         return line["path"]
-    path = "Wishbone" if line["path"] == "automatic" else f"Wishbone, {line['path']}"
-    return f"{path}, deterministic" if line["deterministic"] and line["path"] == "automatic" else path
+    return "Wishbone" if line["path"] == "automatic" else f"Wishbone, {line['path']}"
 
 
 def attention_table(lines: Lines) -> None:

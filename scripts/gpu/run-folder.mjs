@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildPlan, writePlan } from '../../src/core/plan/index.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../src/core/run/config.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../src/core/options/index.js';
 import { createRunFolder, newRunConfig } from '../../src/core/run/folder.js';
 import { isScript, main, root } from '../shell.mjs';
 

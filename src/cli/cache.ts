@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { cacheLimit, DiskCache } from '../core/disk-cache.js';
+import { cacheLimit, DiskCache } from '../core/files/disk-cache.js';
 import { columns, grouped } from './terminal.js';
 
 interface Options {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { writeFileAtomically } from '../core/atomic-file.js';
+import { writeFileAtomically } from '../core/files/atomic-file.js';
 import { checkConfigName } from '../core/config-file/index.js';
 import { convertConfig, convertedName, noteText, type ConversionNote, type Source, SOURCES } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';

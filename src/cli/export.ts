@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { exportBest, RUNS_FOLDER } from '../core/run/index.js';
+import { exportBest } from '../core/runner/index.js';
+import { RUNS_FOLDER } from '../core/run/index.js';
 import { findRun, runHelp } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { count } from './options.js';

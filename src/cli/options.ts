@@ -1,43 +1,35 @@
 import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
+  hasFlag,
+  isPathOption,
   optionChoices,
   optionKind,
-  optionProblem,
-  PATH_OPTIONS,
   type OptionPath,
+  optionProblem,
+  optionRow,
+  OPTIONS,
   type OptionValue,
+  parseTargetModules,
   type PlanOptions,
+  presetById,
   type RunnerOptions,
+  type SectionName,
   type TrainingOptions,
-} from '../core/run/config.js';
-import { parseTargetModules } from '../core/run/lora-targets.js';
-import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../core/run/option-help.js';
-import { type ConfigFile, DEFAULT_BY_MODEL, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
-import { presetById } from '../core/run/presets.js';
+} from '../core/options/index.js';
+import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
 
-const groups = {
-  plan: { help: PLAN_HELP, defaults: DEFAULT_PLAN },
-  training: { help: TRAINING_HELP, defaults: DEFAULT_TRAINING },
-  runner: { help: RUNNER_HELP, defaults: DEFAULT_RUNNER },
-} as const;
-type Group = keyof typeof groups;
-
 /** Adds `--batch-size` and the like for options of a group. `showDefaults`: false where a preset decides them. */
-export function addOptions(command: Command, group: Group, names: readonly string[], showDefaults: boolean): void {
-  const help = groups[group].help as Readonly<Record<string, string>>;
-  const defaults = groups[group].defaults as unknown as Readonly<Record<string, OptionValue>>;
+export function addOptions(command: Command, group: SectionName, names: readonly string[], showDefaults: boolean): void {
   for (const name of names) {
     const option = `${group}.${name}` as OptionPath;
+    const { help, default: value, byModel } = optionRow(option)!;
     const kind = optionKind(option);
     const flag = `--${name.replaceAll('_', '-')}`;
     if (kind === 'flag') {
-      command.option(flag, help[name]);
+      command.option(flag, help);
       // For what a run config turns on.
       command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
       continue;
@@ -45,14 +37,14 @@ export function addOptions(command: Command, group: Group, names: readonly strin
     const choices = kind === 'choice' ? optionChoices(option)!.join('|') : '';
     // Many choices would leave no room for the words.
     const many = choices.length > 24;
-    const shown = kind === 'choice' ? (many ? 'name' : choices) : PATH_OPTIONS.has(option) ? 'file' : kind;
+    const shown = kind === 'choice' ? (many ? 'name' : choices) : isPathOption(option) ? 'file' : kind;
     const notes = [
       ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
       ...(kind === 'list' ? ['separated by commas'] : []),
-      ...(DEFAULT_BY_MODEL[option] === undefined ? [] : [`default: ${DEFAULT_BY_MODEL[option]}`]),
-      ...(showDefaults && DEFAULT_BY_MODEL[option] === undefined && defaults[name] !== '' ? [`default: ${String(defaults[name])}`] : []),
+      ...(byModel === undefined ? [] : [`default: ${byModel}`]),
+      ...(showDefaults && byModel === undefined && value !== '' ? [`default: ${String(value)}`] : []),
     ];
-    const description = `${help[name] ?? ''}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
+    const description = `${help}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`;
     const added = new Option(`${flag} <${shown}>`, description).argParser((text: string) => parseOption(option, text));
     // For the shell's completion; what may be said is judged by the parser above.
     if (kind === 'choice') added.argChoices = [...(optionChoices(option) ?? [])];
@@ -60,18 +52,18 @@ export function addOptions(command: Command, group: Group, names: readonly strin
   }
 }
 
-export const planOptionNames = Object.keys(PLAN_HELP) as (keyof PlanOptions)[];
-/** Lists of objects and maps have no flag. */
-export const trainingOptionNames = (Object.keys(TRAINING_HELP) as (keyof TrainingOptions)[]).filter(
-  (name) => name !== 'parameter_groups' && optionKind(`training.${name}`) !== 'map',
-);
-export const runnerOptionNames = Object.keys(RUNNER_HELP) as (keyof RunnerOptions)[];
+/** The options of a section that can be given as flags. */
+const flagsOf = (section: SectionName): readonly string[] =>
+  Object.keys(OPTIONS[section]).filter((name) => hasFlag(`${section}.${name}` as OptionPath));
+export const planOptionNames = flagsOf('plan');
+export const trainingOptionNames = flagsOf('training');
+export const runnerOptionNames = flagsOf('runner');
 
 function parseOption(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
   if (optionKind(option) === 'list') return parseList(option, text);
   const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
-  const value = !Number.isNaN(number) ? number : PATH_OPTIONS.has(option) && text !== '' ? path.resolve(text) : text;
+  const value = !Number.isNaN(number) ? number : isPathOption(option) && text !== '' ? path.resolve(text) : text;
   const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;

@@ -1,4 +1,4 @@
-import type { Headline } from '../core/run/index.js';
+import type { Headline } from '../core/history/index.js';
 
 /** Loss, margin and accuracy as columns of a table show them; a dash for what is not known. */
 export function figureCells(figures: Headline | undefined): string[] {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { WishboneError } from '../core/errors.js';
 import { DEFAULT_INDEX, fetchLibrary, gpuState, librarySize, mebibytes, planSetUp, removeLibrary, useLibrary, userFolder } from '../core/cuda-library/index.js';
-import type { Progress } from '../core/progress.js';
+import type { Progress } from '../core/work/progress.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';
 

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
-import { divergences, isResumable, listRun, readEvents, readRun, RUNS_FOLDER, RunHistory, stateOf, unusedData } from '../core/run/index.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig } from '../core/run/config.js';
+import { divergences, RunHistory } from '../core/history/index.js';
+import { isResumable, listRun, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
+import { readEvents } from '../core/events/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
+import type { RunConfig } from '../core/run/config.js';
 import { findRun, runHelp } from './find-run.js';
 import { figure, headlineRows, percent } from './run-text.js';
 import { runFacts } from './runs.js';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { isActive, isAtWork, runState, RUNS_FOLDER, stopRunner } from '../core/run/index.js';
+import { isActive, isAtWork, runState, RUNS_FOLDER } from '../core/run/index.js';
+import { stopRunner } from '../core/runner/index.js';
 import { findRun, runHelp } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';

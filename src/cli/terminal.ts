@@ -1,4 +1,4 @@
-import type { Progress } from '../core/progress.js';
+import type { Progress } from '../core/work/progress.js';
 import { printableLine } from '../core/text/printable.js';
 import { writeControl } from './safe-output.js';
 

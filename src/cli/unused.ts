@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { leftOutText, mostlyLeftOut, rowWhere, unreadText } from '../core/dataset/index.js';
-import type { PlanSummary } from '../core/prepare.js';
+import type { PlanSummary } from '../core/prepare/index.js';
 
 type Summary = Pick<PlanSummary, 'files' | 'evalFiles'>;
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { DiskCache } from '../core/disk-cache.js';
+import { DiskCache } from '../core/files/disk-cache.js';
 import { plural } from '../format.js';
 
 /** Most bytes that tokens and plans of earlier work may take, by the user's settings. */

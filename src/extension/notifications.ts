@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
-import { type Divergence, divergences, headline, isActive } from '../core/run/index.js';
+import { type Divergence, divergences, headline } from '../core/history/index.js';
+import { isActive } from '../core/run/index.js';
 import { formatDuration, sentence } from '../format.js';
 import type { RunPanels } from './panels/run/run-panels.js';
 import { exportFolder } from './panels/run/view-model.js';

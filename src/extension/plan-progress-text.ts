@@ -1,4 +1,4 @@
-import type { Progress } from '../core/progress.js';
+import type { Progress } from '../core/work/progress.js';
 import { formatDuration, formatPercent, sentence } from '../format.js';
 
 /** What planning is at, and how far. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import type { Progress, WorkOptions } from '../core/progress.js';
+import type { Progress, WorkOptions } from '../core/work/progress.js';
 import { progressText } from './plan-progress-text.js';
 
 /**

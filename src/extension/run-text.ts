@@ -1,6 +1,7 @@
 import path from 'node:path';
 
-import { type Headline, headline, type RunListing, type RunState } from '../core/run/index.js';
+import { type Headline, headline } from '../core/history/index.js';
+import type { RunListing, RunState } from '../core/run/index.js';
 import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural, sentence } from '../format.js';
 import type { LiveRun } from './runs/live-run.js';
 

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { useRunner } from '../core/run/index.js';
+import { useRunner } from '../core/runner/index.js';
 
 /** A setting of ours, or what it is when somebody wrote something else there. */
 export function setting<T extends string | boolean>(name: string, otherwise: T): T {

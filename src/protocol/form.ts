@@ -1,6 +1,7 @@
 /** What panels with fields have in common. */
 
-import { isObject, isOneOf, isText } from './values.js';
+import type { Check } from './shape.js';
+import { isFlag, isObject, isText } from './values.js';
 
 export type Texts = Readonly<Record<string, string>>;
 
@@ -26,19 +27,20 @@ export interface FieldSpec {
   readonly more: boolean;
 }
 
-export function isField(value: Readonly<Record<string, unknown>>): boolean {
-  return (
-    ['id', 'label', 'help'].every((name) => isText(value[name])) &&
-    isOneOf(value['kind'], FIELD_KINDS) &&
-    typeof value['more'] === 'boolean' &&
-    isList(value['choices'], (each) => isText(each['value']) && isText(each['label']))
-  );
+export const FIELD: Check<FieldSpec> = {
+  id: isText,
+  label: isText,
+  help: isText,
+  kind: ['one of', FIELD_KINDS],
+  choices: ['list of', { value: isText, label: isText }],
+  more: isFlag,
+};
+
+/** A value that somebody gives a field. */
+export function isValue(value: unknown): value is string {
+  return isText(value) && value.length <= LONGEST_VALUE;
 }
 
 export function isTextMap(value: unknown): value is Texts {
   return isObject(value) && Object.values(value).every(isText);
-}
-
-export function isList(value: unknown, fits: (each: Readonly<Record<string, unknown>>) => boolean): boolean {
-  return Array.isArray(value) && value.every((each) => isObject(each) && fits(each));
 }

@@ -1,7 +1,8 @@
 /** The messages between the extension host and the launch form. Both sides check what they receive. */
 
-import { type FieldSpec, isField, isList, isTextMap, LONGEST_VALUE, type Texts } from './form.js';
-import { isCount, isNumber, isObject, isOneOf, isText } from './values.js';
+import { FIELD, type FieldSpec, isTextMap, isValue, type Texts } from './form.js';
+import { type Check, type Messages, readMessage } from './shape.js';
+import { isCount, isFlag, isNumber, isObject, isText, isTexts } from './values.js';
 
 export interface SectionSpec {
   readonly title: string;
@@ -85,103 +86,70 @@ export type LaunchHostMessage =
 export const LAUNCH_REQUESTS = ['ready', 'start', 'save-config', 'open-fault', 'manage-trust'] as const;
 export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
 
-export type LaunchMessage =
+export type LaunchPageMessage =
   | { readonly type: LaunchRequest }
   | { readonly type: 'set'; readonly field: string; readonly value: string }
   /** `index`: of several paths. */
   | { readonly type: 'choose'; readonly field: string; readonly index: number }
   | { readonly type: 'preset'; readonly id: string };
 
-/** A message from a page, or undefined when it is not one. */
-export function readLaunchMessage(value: unknown): LaunchMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, field, value: text, id, index } = value;
-  if (isOneOf(type, LAUNCH_REQUESTS)) return { type };
-  if (type === 'choose' && isText(field) && isCount(index)) return { type, field, index };
-  if (type === 'preset' && isText(id)) return { type, id };
-  if (type === 'set' && isText(field) && isText(text) && text.length <= LONGEST_VALUE) return { type, field, value: text };
-  return undefined;
+/** What a page keeps over a reload of the window: the id of its form. */
+export interface LaunchPageState {
+  readonly form: string;
 }
 
-/** A message from the host, or undefined when it is not one this page knows. */
+const PAGE_MESSAGES: Messages<LaunchPageMessage> = {
+  set: { field: isText, value: isValue },
+  choose: { field: isText, index: isCount },
+  preset: { id: isText },
+};
+
+export function readLaunchPageMessage(value: unknown): LaunchPageMessage | undefined {
+  return readMessage(value, LAUNCH_REQUESTS, PAGE_MESSAGES);
+}
+
+const ACTION: Check<ForecastAction> = { label: isText, field: isText, value: isText };
+
+const FORM: Check<FormSpec> = {
+  title: isText,
+  presets: ['list of', { id: isText, label: isText, description: isText }],
+  sections: ['list of', { title: isText, fields: ['list of', FIELD] }],
+};
+
+const STATE: Check<FormState> = {
+  problems: isTextMap,
+  quiet: isTexts,
+  warnings: isTextMap,
+  notes: isTextMap,
+  hidden: isTexts,
+  changed: isTexts,
+  preset: isText,
+  blocked: isText,
+  trusted: isFlag,
+  starting: isFlag,
+};
+
+const FORECAST: Check<ForecastView> = ['by kind', {
+  none: {},
+  working: { text: isText, fraction: isNumber },
+  failed: { what: isText, where: isText, advice: isText, opens: isFlag, actions: ['list of', ACTION] },
+  done: {
+    figures: ['list of', { label: isText, value: isText, detail: isText, tone: ['one of', ['plain', 'bad']] }],
+    notices: ['list of', { tone: ['one of', ['plain', 'warn']], title: isText, text: isText, actions: ['list of', ACTION] }],
+  },
+}];
+
+const HOST_MESSAGES: Messages<LaunchHostMessage> = {
+  form: { id: isText, form: FORM, values: isTextMap },
+  values: { values: isTextMap },
+  state: { state: STATE },
+  forecast: { forecast: FORECAST },
+};
+
 export function readLaunchHostMessage(value: unknown): LaunchHostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  switch (value['type']) {
-    case 'form':
-      return isText(value['id']) && isForm(value['form']) && isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
-    case 'values':
-      return isTextMap(value['values']) ? (value as unknown as LaunchHostMessage) : undefined;
-    case 'state':
-      return isState(value['state']) ? (value as unknown as LaunchHostMessage) : undefined;
-    case 'forecast':
-      return isForecast(value['forecast']) ? (value as unknown as LaunchHostMessage) : undefined;
-    default:
-      return undefined;
-  }
+  return readMessage(value, [], HOST_MESSAGES);
 }
 
-/** What a page keeps over a reload of the window: the id of its form, or undefined when it is something else. */
-export function readLaunchState(value: unknown): string | undefined {
-  return isObject(value) && isText(value['form']) ? value['form'] : undefined;
-}
-
-function isForm(value: unknown): value is FormSpec {
-  return (
-    isObject(value) &&
-    isText(value['title']) &&
-    isList(value['presets'], (each) => ['id', 'label', 'description'].every((name) => isText(each[name]))) &&
-    isList(value['sections'], (each) => isText(each['title']) && isList(each['fields'], isField))
-  );
-}
-
-function isState(value: unknown): value is FormState {
-  return (
-    isObject(value) &&
-    isTextMap(value['problems']) &&
-    isTextMap(value['notes']) &&
-    isTextMap(value['warnings']) &&
-    ['quiet', 'hidden', 'changed'].every((name) => Array.isArray(value[name]) && (value[name] as unknown[]).every(isText)) &&
-    isText(value['preset']) &&
-    isText(value['blocked']) &&
-    typeof value['trusted'] === 'boolean' &&
-    typeof value['starting'] === 'boolean'
-  );
-}
-
-function isForecast(value: unknown): value is ForecastView {
-  if (!isObject(value)) return false;
-  switch (value['kind']) {
-    case 'none':
-      return true;
-    case 'working':
-      return isText(value['text']) && isNumber(value['fraction']);
-    case 'failed':
-      return (
-        ['what', 'where', 'advice'].every((name) => isText(value[name])) &&
-        typeof value['opens'] === 'boolean' &&
-        isList(value['actions'], isAction)
-      );
-    case 'done':
-      return (
-        isList(
-          value['figures'],
-          (each) =>
-            ['label', 'value', 'detail'].every((name) => isText(each[name])) && isOneOf(each['tone'], ['plain', 'bad']),
-        ) && isList(value['notices'], isNotice)
-      );
-    default:
-      return false;
-  }
-}
-
-function isAction(each: Readonly<Record<string, unknown>>): boolean {
-  return ['label', 'field', 'value'].every((name) => isText(each[name]));
-}
-
-function isNotice(each: Readonly<Record<string, unknown>>): boolean {
-  return (
-    ['title', 'text'].every((name) => isText(each[name])) &&
-    isOneOf(each['tone'], ['plain', 'warn']) &&
-    isList(each['actions'], isAction)
-  );
+export function readLaunchPageState(value: unknown): LaunchPageState | undefined {
+  return isObject(value) && isText(value['form']) ? { form: value['form'] } : undefined;
 }

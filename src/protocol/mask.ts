@@ -6,12 +6,13 @@ import {
   isStarts,
   PLAN_SIDES,
   type PlanHostMessage,
-  type PlanPanelMessage,
+  type PlanPageMessage,
   type PlanSide,
   readPlanHostMessage,
-  readPlanPanelMessage,
+  readPlanPageMessage,
 } from './plan.js';
-import { isBytes, isCount, isIntegers, isNumber, isObject, isOneOf, isText } from './values.js';
+import { type Check, type Messages, readMessage } from './shape.js';
+import { isCount, isIntegers, isNumber, isObject, isPicture, isText, isTexts } from './values.js';
 
 /** One bin: as it is, and its sequences without sharing. */
 export interface BinMessage {
@@ -52,11 +53,9 @@ export type MaskHostMessage =
 
 /** Most texts that are sent at once: what is in view, and some around it. */
 export const MOST_TEXTS = 1024;
-/** Most bytes of a picture. */
-const MOST_PICTURE = 64 * 1024 * 1024;
 
-export type MaskPanelMessage =
-  | PlanPanelMessage
+export type MaskPageMessage =
+  | PlanPageMessage
   | { readonly type: 'bin'; readonly bin: number }
   | {
       readonly type: 'texts';
@@ -71,67 +70,49 @@ export type MaskPanelMessage =
   /** A picture that could not be put on the clipboard. */
   | { readonly type: 'save'; readonly format: 'svg' | 'png'; readonly name: string; readonly data: Uint8Array };
 
-/** A message from a mask inspector, or undefined when it is not one. */
-export function readMaskPanelMessage(value: unknown): MaskPanelMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, bin, side, from, to, row, format, name, data } = value;
-  switch (type) {
-    case 'bin':
-      return isCount(bin) ? { type, bin } : undefined;
-    case 'texts':
-      return isCount(bin) && isOneOf(side, PLAN_SIDES) && isCount(from) && isCount(to) && to - from <= MOST_TEXTS
-        ? { type, bin, side, from, to }
-        : undefined;
-    case 'path':
-      return isCount(bin) && isOneOf(side, PLAN_SIDES) && isCount(row) ? { type, bin, side, row } : undefined;
-    case 'find-row':
-      return isCount(row) ? { type, row } : undefined;
-    case 'packing':
-      return { type };
-    case 'save':
-      return isOneOf(format, ['svg', 'png']) && isText(name) && isBytes(data) && data.length > 0 && data.length <= MOST_PICTURE
-        ? { type, format, name, data }
-        : undefined;
-    default:
-      return readPlanPanelMessage(value);
-  }
+const PAGE_MESSAGES: Messages<Exclude<MaskPageMessage, PlanPageMessage>> = {
+  bin: { bin: isCount },
+  texts: [
+    'and',
+    { bin: isCount, side: ['one of', PLAN_SIDES], from: isCount, to: isCount },
+    ({ from, to }) => to - from <= MOST_TEXTS,
+  ],
+  path: { bin: isCount, side: ['one of', PLAN_SIDES], row: isCount },
+  'find-row': { row: isCount },
+  save: { format: ['one of', ['svg', 'png']], name: isText, data: isPicture },
+};
+
+export function readMaskPageMessage(value: unknown): MaskPageMessage | undefined {
+  return readMessage(value, ['packing'], PAGE_MESSAGES) ?? readPlanPageMessage(value);
 }
 
-/** A message to a mask inspector, or undefined when it is not one. */
+const COST: Check<BinCost> = { flops: isNumber, seconds: isNumber };
+
+const isRole = (value: unknown): value is number => isCount(value) && value < MASK_ROLES.length;
+
+const PIECE: Check<PathPiece> = { role: isRole, text: isText, part: ['one of', PATH_PARTS] };
+
+const HOST_MESSAGES: Messages<Exclude<MaskHostMessage, PlanHostMessage>> = {
+  bin: [
+    'and',
+    {
+      bin: isCount,
+      shared: isLayout,
+      naive: isLayout,
+      sharedRow: isIntegers,
+      cost: ['or null', { shared: COST, naive: COST }],
+      focus: ['or null', isCount],
+    },
+    ({ shared, naive, sharedRow }) =>
+      sharedRow.length === naive.tokens.length && sharedRow.every((row) => row >= 0 && row < shared.tokens.length),
+  ],
+  texts: { bin: isCount, side: ['one of', PLAN_SIDES], from: isCount, texts: isTexts },
+  path: { bin: isCount, side: ['one of', PLAN_SIDES], row: isCount, pieces: ['list of', PIECE] },
+  'no-row': { row: isCount },
+};
+
 export function readMaskHostMessage(value: unknown): MaskHostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, bin, side, from, row, texts, pieces } = value;
-  switch (type) {
-    case 'bin':
-      return readBin(value);
-    case 'texts':
-      return isCount(bin) && isOneOf(side, PLAN_SIDES) && isCount(from) && Array.isArray(texts) && texts.every(isText)
-        ? { type, bin, side, from, texts }
-        : undefined;
-    case 'path':
-      return isCount(bin) && isOneOf(side, PLAN_SIDES) && isCount(row) && Array.isArray(pieces) && pieces.every(isPiece)
-        ? { type, bin, side, row, pieces }
-        : undefined;
-    case 'no-row':
-      return isCount(row) ? { type, row } : undefined;
-    default:
-      return readPlanHostMessage(value);
-  }
-}
-
-function readBin(value: Readonly<Record<string, unknown>>): BinMessage | undefined {
-  const { bin, shared, naive, sharedRow, cost, focus } = value;
-  if (!isCount(bin) || !isLayout(shared) || !isLayout(naive) || !isIntegers(sharedRow)) return undefined;
-  const rows = shared.tokens.length;
-  if (sharedRow.length !== naive.tokens.length || !sharedRow.every((row) => row >= 0 && row < rows)) return undefined;
-  if (focus !== null && !isCount(focus)) return undefined;
-  if (cost === null) return { type: 'bin', bin, shared, naive, sharedRow, cost, focus };
-  if (!isObject(cost) || !isCost(cost['shared']) || !isCost(cost['naive'])) return undefined;
-  return { type: 'bin', bin, shared, naive, sharedRow, cost: { shared: cost['shared'], naive: cost['naive'] }, focus };
-}
-
-function isCost(value: unknown): value is BinCost {
-  return isObject(value) && isNumber(value['flops']) && isNumber(value['seconds']);
+  return readMessage(value, [], HOST_MESSAGES) ?? readPlanHostMessage(value);
 }
 
 /** Everything the page computes with stays inside its arrays when this holds. */
@@ -157,14 +138,4 @@ export function isLayout(value: unknown): value is MaskLayout {
     if (parent < -1 || parent >= segment || role < 0 || role >= MASK_ROLES.length) return false;
   }
   return covered === rows;
-}
-
-function isPiece(value: unknown): value is PathPiece {
-  return (
-    isObject(value) &&
-    isCount(value['role']) &&
-    value['role'] < MASK_ROLES.length &&
-    isText(value['text']) &&
-    isOneOf(value['part'], PATH_PARTS)
-  );
 }

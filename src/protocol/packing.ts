@@ -6,12 +6,13 @@ import {
   isStarts,
   PLAN_SIDES,
   type PlanHostMessage,
-  type PlanPanelMessage,
+  type PlanPageMessage,
   type PlanSide,
   readPlanHostMessage,
-  readPlanPanelMessage,
+  readPlanPageMessage,
 } from './plan.js';
-import { isCount, isIntegers, isNumber, isObject, isOneOf } from './values.js';
+import { type Check, type Messages, readMessage } from './shape.js';
+import { isCount, isIntegers, isNumber } from './values.js';
 
 export const LENGTH_KINDS = ['prompt', 'chosen', 'rejected'] as const;
 
@@ -48,91 +49,77 @@ export type PackingHostMessage =
 /** Most bins whose segments are sent at once. */
 export const MOST_BINS = 512;
 
-export type PackingPanelMessage =
-  | PlanPanelMessage
+export type PackingPageMessage =
+  | PlanPageMessage
   | { readonly type: 'bins'; readonly side: PlanSide; readonly from: number; readonly to: number }
   /** Shows a bin of the plan in the mask inspector; without one, that of a row. */
   | { readonly type: 'mask'; readonly bin: number | null; readonly row: number | null };
 
-/** A message from a packing view, or undefined when it is not one. */
-export function readPackingPanelMessage(value: unknown): PackingPanelMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, side, from, to, bin, row } = value;
-  switch (type) {
-    case 'bins':
-      return isOneOf(side, PLAN_SIDES) && isCount(from) && isCount(to) && to >= from && to - from <= MOST_BINS
-        ? { type, side, from, to }
-        : undefined;
-    case 'mask':
-      if ((bin !== null && !isCount(bin)) || (row !== null && !isCount(row))) return undefined;
-      return bin === null && row === null ? undefined : { type, bin, row };
-    default:
-      return readPlanPanelMessage(value);
-  }
+const PAGE_MESSAGES: Messages<Exclude<PackingPageMessage, PlanPageMessage>> = {
+  bins: [
+    'and',
+    { side: ['one of', PLAN_SIDES], from: isCount, to: isCount },
+    ({ from, to }) => to >= from && to - from <= MOST_BINS,
+  ],
+  mask: ['and', { bin: ['or null', isCount], row: ['or null', isCount] }, ({ bin, row }) => bin !== null || row !== null],
+};
+
+export function readPackingPageMessage(value: unknown): PackingPageMessage | undefined {
+  return readMessage(value, [], PAGE_MESSAGES) ?? readPlanPageMessage(value);
 }
 
-/** A message to a packing view, or undefined when it is not one. */
+const TOTALS: Check<BinTotals> = [
+  'and',
+  { stepStart: isStarts, roleTokens: isIntegers },
+  ({ stepStart, roleTokens }) =>
+    roleTokens.length === MASK_ROLES.length * stepStart.at(-1)! && roleTokens.every((tokens) => tokens >= 0),
+];
+
+const COST: Check<PlanCost> = {
+  binsLowerBound: isNumber,
+  flopsRatio: isNumber,
+  predictedSpeedup: isNumber,
+  predictedSpeedupUnpacked: isNumber,
+};
+
+const COUNTS: Check<Histogram['counts']> = { prompt: isIntegers, chosen: isIntegers, rejected: isIntegers };
+const NUMBERS: Check<Histogram['medians']> = { prompt: isNumber, chosen: isNumber, rejected: isNumber };
+
+const HISTOGRAM: Check<Histogram> = [
+  'and',
+  { width: isCount, counts: COUNTS, medians: NUMBERS, longest: NUMBERS },
+  ({ width, counts }) => width > 0 && LENGTH_KINDS.every((kind) => counts[kind].length === counts.prompt.length),
+];
+
+const HOST_MESSAGES: Messages<Exclude<PackingHostMessage, PlanHostMessage>> = {
+  overview: [
+    'and',
+    { shared: TOTALS, naive: TOTALS, histogram: HISTOGRAM, cost: ['or null', COST], focus: ['or null', isCount] },
+    ({ shared, naive }) => shared.stepStart.length === naive.stepStart.length,
+  ],
+  bins: [
+    'and',
+    {
+      side: ['one of', PLAN_SIDES],
+      from: isCount,
+      segmentStart: isStarts,
+      segmentLength: isIntegers,
+      segmentRole: isIntegers,
+      segmentPair: isIntegers,
+      segmentRow: isIntegers,
+    },
+    ({ segmentStart, segmentLength, segmentRole, segmentPair, segmentRow }) => {
+      const columns = [segmentLength, segmentRole, segmentPair, segmentRow];
+      return (
+        columns.every((column) => column.length === segmentStart.at(-1)) &&
+        segmentLength.every((length) => length > 0) &&
+        segmentRole.every((role) => role >= 0 && role < MASK_ROLES.length)
+      );
+    },
+  ],
+  focus: { bin: isCount },
+};
+
 export function readPackingHostMessage(value: unknown): PackingHostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, shared, naive, histogram, cost, focus, bin } = value;
-  switch (type) {
-    case 'overview':
-      return isTotals(shared) &&
-        isTotals(naive) &&
-        shared.stepStart.length === naive.stepStart.length &&
-        isHistogram(histogram) &&
-        (cost === null || isCost(cost)) &&
-        (focus === null || isCount(focus))
-        ? { type, shared, naive, histogram, cost, focus }
-        : undefined;
-    case 'bins':
-      return readBins(value);
-    case 'focus':
-      return isCount(bin) ? { type, bin } : undefined;
-    default:
-      return readPlanHostMessage(value);
-  }
-}
-
-function isTotals(value: unknown): value is BinTotals {
-  if (!isObject(value)) return false;
-  const { stepStart, roleTokens } = value;
-  return (
-    isStarts(stepStart) &&
-    isIntegers(roleTokens) &&
-    roleTokens.length === MASK_ROLES.length * stepStart.at(-1)! &&
-    roleTokens.every((tokens) => tokens >= 0)
-  );
-}
-
-function isCost(value: unknown): value is PlanCost {
-  return (
-    isObject(value) &&
-    ['binsLowerBound', 'flopsRatio', 'predictedSpeedup', 'predictedSpeedupUnpacked'].every((name) => isNumber(value[name]))
-  );
-}
-
-function isHistogram(value: unknown): value is Histogram {
-  if (!isObject(value)) return false;
-  const { width, counts, medians, longest } = value;
-  if (!isCount(width) || width === 0 || !isObject(counts) || !isObject(medians) || !isObject(longest)) return false;
-  const [first, ...others] = LENGTH_KINDS.map((kind) => counts[kind]);
-  return (
-    isIntegers(first) &&
-    others.every((column) => isIntegers(column) && column.length === first.length) &&
-    LENGTH_KINDS.every((kind) => isNumber(medians[kind]) && isNumber(longest[kind]))
-  );
-}
-
-function readBins(value: Readonly<Record<string, unknown>>): BinsMessage | undefined {
-  const { side, from, segmentStart, segmentLength, segmentRole, segmentPair, segmentRow } = value;
-  if (!isOneOf(side, PLAN_SIDES) || !isCount(from) || !isStarts(segmentStart)) return undefined;
-  if (!isIntegers(segmentLength) || !isIntegers(segmentRole) || !isIntegers(segmentPair) || !isIntegers(segmentRow))
-    return undefined;
-  const segments = segmentStart.at(-1)!;
-  if ([segmentLength, segmentRole, segmentPair, segmentRow].some((column) => column.length !== segments))
-    return undefined;
-  if (!segmentLength.every((length) => length > 0)) return undefined;
-  if (!segmentRole.every((role) => role >= 0 && role < MASK_ROLES.length)) return undefined;
-  return { type: 'bins', side, from, segmentStart, segmentLength, segmentRole, segmentPair, segmentRow };
+  return readMessage(value, [], HOST_MESSAGES) ?? readPlanHostMessage(value);
 }

@@ -1,7 +1,8 @@
 /** What the mask inspector and the packing view have in common: a plan that is opened, shown and left. */
 
 import type { PlanSide } from '../core/inspect/index.js';
-import { isCount, isIntegers, isObject, isOneOf, isText } from './values.js';
+import { type Check, type Messages, readMessage } from './shape.js';
+import { isCount, isFlag, isIntegers, isObject, isText } from './values.js';
 
 export type { PlanSide };
 export const PLAN_SIDES = ['shared', 'naive'] as const satisfies readonly PlanSide[];
@@ -40,54 +41,22 @@ export type PlanHostMessage =
 
 export const PLAN_REQUESTS = ['ready', 'cancel', 'again', 'choose'] as const;
 export type PlanRequest = (typeof PLAN_REQUESTS)[number];
-export type PlanPanelMessage =
+export type PlanPageMessage =
   | { readonly type: PlanRequest }
   /** Shows a row of the dataset in the editor; 0-based. */
   | { readonly type: 'open-row'; readonly row: number };
 
-/** A message both panels may send, or undefined when it is not one. */
-export function readPlanPanelMessage(value: unknown): PlanPanelMessage | undefined {
-  if (!isObject(value)) return undefined;
-  if (isOneOf(value['type'], PLAN_REQUESTS)) return { type: value['type'] };
-  return value['type'] === 'open-row' && isCount(value['row']) ? { type: 'open-row', row: value['row'] } : undefined;
+/** What a page keeps over a reload of the window. */
+export interface PlanPageState {
+  readonly source: string;
+  readonly bin: number;
 }
 
-/** A message both panels may get, or undefined when it is not one. */
-export function readPlanHostMessage(value: unknown): PlanHostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  switch (value['type']) {
-    case 'plan':
-      return isPlanHeader(value['plan']) ? { type: 'plan', plan: value['plan'] } : undefined;
-    case 'opening': {
-      const { text, fraction } = value;
-      const known = typeof fraction === 'number' && fraction >= 0 && fraction <= 1;
-      return isText(text) && (fraction === null || known) ? { type: 'opening', text, fraction } : undefined;
-    }
-    case 'empty': {
-      const { reason, advice, again } = value;
-      return isText(reason) && isText(advice) && typeof again === 'boolean'
-        ? { type: 'empty', reason, advice, again }
-        : undefined;
-    }
-    case 'notice': {
-      const { text, again } = value;
-      return isText(text) && typeof again === 'boolean' ? { type: 'notice', text, again } : undefined;
-    }
-    default:
-      return undefined;
-  }
-}
+const PAGE_MESSAGES: Messages<PlanPageMessage> = { 'open-row': { row: isCount } };
 
-function isPlanHeader(value: unknown): value is PlanHeader {
-  return (
-    isObject(value) &&
-    isOneOf(value['kind'], ['run', 'dataset']) &&
-    ['source', 'name', 'datasetName', 'datasetPath', 'modelName', 'sharing'].every((name) => isText(value[name])) &&
-    ['capacity', 'epochs', 'pairs', 'naiveTokens', 'planTokens'].every((name) => isCount(value[name])) &&
-    isStarts(value['stepStart']) &&
-    value['stepStart'].length > 1 &&
-    ['noFlops', 'noText'].every((name) => value[name] === null || isText(value[name]))
-  );
+/** A message that both pages may send. */
+export function readPlanPageMessage(value: unknown): PlanPageMessage | undefined {
+  return readMessage(value, PLAN_REQUESTS, PAGE_MESSAGES);
 }
 
 /** Numbers that begin at 0 and never fall: where parts of a list begin, and where the last one ends. */
@@ -97,8 +66,43 @@ export function isStarts(value: unknown): value is Int32Array {
   return true;
 }
 
-/** What a page keeps over a reload of the window, or undefined when it is not that. */
-export function readPlanPanelState(value: unknown): { readonly source: string; readonly bin: number } | undefined {
+const PLAN_HEADER: Check<PlanHeader> = [
+  'and',
+  {
+    source: isText,
+    kind: ['one of', ['run', 'dataset']],
+    name: isText,
+    datasetName: isText,
+    datasetPath: isText,
+    modelName: isText,
+    sharing: isText,
+    capacity: isCount,
+    epochs: isCount,
+    stepStart: isStarts,
+    pairs: isCount,
+    naiveTokens: isCount,
+    planTokens: isCount,
+    noFlops: ['or null', isText],
+    noText: ['or null', isText],
+  },
+  ({ stepStart }) => stepStart.length > 1,
+];
+
+const isFraction = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
+
+const HOST_MESSAGES: Messages<PlanHostMessage> = {
+  plan: { plan: PLAN_HEADER },
+  opening: { text: isText, fraction: ['or null', isFraction] },
+  empty: { reason: isText, advice: isText, again: isFlag },
+  notice: { text: isText, again: isFlag },
+};
+
+/** A message that both pages may get. */
+export function readPlanHostMessage(value: unknown): PlanHostMessage | undefined {
+  return readMessage(value, [], HOST_MESSAGES);
+}
+
+export function readPlanPageState(value: unknown): PlanPageState | undefined {
   return isObject(value) && isText(value['source']) && isCount(value['bin'])
     ? { source: value['source'], bin: value['bin'] }
     : undefined;

@@ -4,14 +4,15 @@
  */
 
 import type { SampleText } from '../core/sample/index.js';
+import { type Check, type Messages, readMessage } from './shape.js';
 import {
-  isBytes,
   isCount,
+  isFlag,
   isFloats,
   isNumber,
   isNumberOrNull,
   isObject,
-  isOneOf,
+  isPng,
   isSingles,
   isText,
   isTexts,
@@ -209,7 +210,7 @@ export interface Difference {
 }
 
 /** `run` says which run of the panel is meant: its place in the order they were opened in. */
-export type HostMessage =
+export type RunHostMessage =
   | { readonly type: 'header'; readonly run: number; readonly header: RunHeader }
   | { readonly type: 'status'; readonly run: number; readonly status: RunStatus }
   | { readonly type: 'series'; readonly run: number; readonly update: SeriesUpdate }
@@ -231,7 +232,7 @@ export type HostMessage =
   | { readonly type: 'empty'; readonly reason: string };
 
 /** What the panel may ask for without saying more. The host knows which runs it means. */
-export const PANEL_REQUESTS = [
+export const RUN_REQUESTS = [
   'ready',
   'stop',
   'resume',
@@ -257,9 +258,9 @@ export const PANEL_REQUESTS = [
   'keep-open',
   'copy-command',
 ] as const;
-export type PanelRequest = (typeof PANEL_REQUESTS)[number];
-export type PanelMessage =
-  | { readonly type: PanelRequest }
+export type RunPageRequest = (typeof RUN_REQUESTS)[number];
+export type RunPageMessage =
+  | { readonly type: RunPageRequest }
   | { readonly type: 'remove-run'; readonly run: number }
   /** The first run's, in place of those it has. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
@@ -268,28 +269,24 @@ export type PanelMessage =
 /** Longer notes are not taken (see `labels.json`). */
 export const LONGEST_NOTES = 20_000;
 
-/** Larger pictures are none of ours. */
-const MOST_PNG_BYTES = 64 * 1024 * 1024;
-
-/** A message from a panel, or undefined when it is not one. */
-export function readPanelMessage(value: unknown): PanelMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, run, name, png, folder, notes } = value;
-  if (isOneOf(type, PANEL_REQUESTS)) return { type };
-  if (type === 'remove-run') return isCount(run) ? { type, run } : undefined;
-  if (type === 'set-notes') return isText(folder) && isText(notes) && notes.length <= LONGEST_NOTES ? { type, folder, notes } : undefined;
-  if (type === 'save-image') return isText(name) && isPng(png) ? { type, name, png } : undefined;
-  return undefined;
+/** What a page keeps over a reload of the window: its runs' folders, the first first. */
+export interface RunPageState {
+  readonly folders: readonly string[];
 }
 
-/** Whether a value is a picture as a panel makes them. */
-export function isPng(value: unknown): value is Uint8Array {
-  if (!isBytes(value) || value.length > MOST_PNG_BYTES) return false;
-  return [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => value[i] === byte);
+const isNotes = (value: unknown): value is string => isText(value) && value.length <= LONGEST_NOTES;
+
+const PAGE_MESSAGES: Messages<RunPageMessage> = {
+  'remove-run': { run: isCount },
+  'set-notes': { folder: isText, notes: isNotes },
+  'save-image': { name: isText, png: isPng },
+};
+
+export function readRunPageMessage(value: unknown): RunPageMessage | undefined {
+  return readMessage(value, RUN_REQUESTS, PAGE_MESSAGES);
 }
 
-/** What the panel keeps over a reload of the window: its runs' folders, the first first. Undefined when it is not that. */
-export function readPanelState(value: unknown): { readonly folders: readonly string[] } | undefined {
+export function readRunPageState(value: unknown): RunPageState | undefined {
   if (!isObject(value)) return undefined;
   // Panels of before there were several runs in one keep `folder`.
   const folders = isText(value['folder']) ? [value['folder']] : value['folders'];
@@ -297,139 +294,78 @@ export function readPanelState(value: unknown): { readonly folders: readonly str
   return folders.every((folder) => folder.startsWith('/')) ? { folders } : undefined;
 }
 
-/** A message from the host, or undefined when it is not one. */
-export function readHostMessage(value: unknown): HostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { run } = value;
-  switch (value['type']) {
-    case 'header':
-      return isCount(run) && isHeader(value['header']) ? { type: 'header', run, header: value['header'] } : undefined;
-    case 'status':
-      return isCount(run) && isStatus(value['status']) ? { type: 'status', run, status: value['status'] } : undefined;
-    case 'series':
-      return isCount(run) && isSeriesUpdate(value['update'])
-        ? { type: 'series', run, update: value['update'] }
-        : undefined;
-    case 'evals':
-      return isCount(run) && isEvalSeries(value['evals']) ? { type: 'evals', run, evals: value['evals'] } : undefined;
-    case 'runs': {
-      const { count, differences, missing } = value;
-      if (!isCount(count) || !Array.isArray(differences) || !isTexts(missing)) return undefined;
-      return differences.every((row) => isDifference(row, count)) ? { type: 'runs', count, differences, missing } : undefined;
-    }
-    case 'samples': {
-      const { samples, problem } = value;
-      return Array.isArray(samples) && samples.every(isSample) && isText(problem) ? { type: 'samples', samples, problem } : undefined;
-    }
-    case 'log':
-      return isTexts(value['lines']) ? { type: 'log', lines: value['lines'] } : undefined;
-    case 'preview':
-      return typeof value['preview'] === 'boolean' ? { type: 'preview', preview: value['preview'] } : undefined;
-    case 'empty':
-      return isText(value['reason']) ? { type: 'empty', reason: value['reason'] } : undefined;
-    default:
-      return undefined;
-  }
-}
+const HEADER: Check<RunHeader> = {
+  folder: isText,
+  id: isText,
+  name: isText,
+  datasetName: isText,
+  datasetPath: isText,
+  pairs: isCount,
+  leftOut: isText,
+  modelName: isText,
+  modelPath: isText,
+  sharing: isText,
+  tokenRatio: isNumberOrNull,
+  planProblem: ['or null', isText],
+  tags: isTexts,
+  notes: isText,
+  settings: ['list of', {
+      title: isText,
+      rows: ['list of', { name: isText, value: isText, help: isText, changed: isFlag }],
+    }],
+  command: isText,
+  commandWithout: isTexts,
+};
 
-function isHeader(value: unknown): value is RunHeader {
-  return (
-    isObject(value) &&
-    ['folder', 'id', 'name', 'datasetName', 'datasetPath', 'modelName', 'modelPath', 'sharing', 'leftOut'].every((name) =>
-      isText(value[name]),
-    ) &&
-    isCount(value['pairs']) &&
-    isNumberOrNull(value['tokenRatio']) &&
-    (value['planProblem'] === null || isText(value['planProblem'])) &&
-    isTexts(value['tags']) &&
-    isText(value['notes']) &&
-    isText(value['command']) &&
-    isTexts(value['commandWithout']) &&
-    Array.isArray(value['settings']) &&
-    value['settings'].every(isSettingsGroup)
-  );
-}
+const END: Check<RunEnd> = ['by kind', {
+  finished: { seconds: isNumber, exportPath: ['or null', isText] },
+  stopped: { step: isCount },
+  failed: { what: isText, where: isText, advice: isText, sameCause: isFlag },
+  crashed: { exit: isText, advice: isTexts, log: isTexts },
+}];
 
-function isSettingsGroup(value: unknown): value is SettingsGroup {
-  return (
-    isObject(value) &&
-    isText(value['title']) &&
-    Array.isArray(value['rows']) &&
-    value['rows'].every(
-      (row: unknown) =>
-        isObject(row) && ['name', 'value', 'help'].every((name) => isText(row[name])) && typeof row['changed'] === 'boolean',
-    )
-  );
-}
+const WARNING: Check<RunWarning> = {
+  kind: ['one of', ['not-finite', 'collapse', 'saturation', 'overfitting']],
+  what: isText,
+  advice: isText,
+};
 
-function isStatus(value: unknown): value is RunStatus {
-  return (
-    isObject(value) &&
-    isOneOf(value['state'], PANEL_STATES) &&
-    typeof value['gone'] === 'boolean' &&
-    (value['phase'] === null || isOneOf(value['phase'], PANEL_PHASES)) &&
-    isProgress(value['progress']) &&
-    isCount(value['step']) &&
-    (value['steps'] === null || isCount(value['steps'])) &&
-    ['secondsLeft', 'pairsPerSecond', 'tokensPerSecond', 'speedOfLight', 'loss', 'margin', 'accuracy'].every((name) =>
-      isNumberOrNull(value[name]),
-    ) &&
-    (value['figures'] === null || isFiguresOf(value['figures'])) &&
-    (value['best'] === null || isBest(value['best'])) &&
-    (value['device'] === null || isText(value['device'])) &&
-    (value['checkpoint'] === null || isCount(value['checkpoint'])) &&
-    (value['end'] === null || isEnd(value['end'])) &&
-    Array.isArray(value['warnings']) &&
-    value['warnings'].every(isWarning) &&
-    isCount(value['skippedLines']) &&
-    typeof value['mayAct'] === 'boolean'
-  );
-}
-
-function isFiguresOf(value: unknown): value is FiguresOf {
-  return (
-    isObject(value) &&
-    isOneOf(value['of'], ['evaluation', 'training']) &&
-    isCount(value['step']) &&
-    isCount(value['pairs'])
-  );
-}
-
-function isBest(value: unknown): value is BestStatus {
-  return (
-    isObject(value) &&
-    isCount(value['step']) &&
-    ['loss', 'margin', 'accuracy'].every((name) => isNumberOrNull(value[name])) &&
-    (value['exportPath'] === null || isText(value['exportPath'])) &&
-    typeof value['kept'] === 'boolean'
-  );
-}
-
-function isProgress(value: unknown): boolean {
-  return value === null || (isObject(value) && isCount(value['done']) && isCount(value['total']));
-}
-
-function isEnd(value: unknown): value is RunEnd {
-  if (!isObject(value)) return false;
-  switch (value['kind']) {
-    case 'finished':
-      return isNumber(value['seconds']) && (value['exportPath'] === null || isText(value['exportPath']));
-    case 'stopped':
-      return isCount(value['step']);
-    case 'failed':
-      return ['what', 'where', 'advice'].every((name) => isText(value[name])) && typeof value['sameCause'] === 'boolean';
-    case 'crashed':
-      return isText(value['exit']) && isTexts(value['advice']) && isTexts(value['log']);
-    default:
-      return false;
-  }
-}
+const STATUS: Check<RunStatus> = {
+  state: ['one of', PANEL_STATES],
+  gone: isFlag,
+  phase: ['or null', ['one of', PANEL_PHASES]],
+  progress: ['or null', { done: isCount, total: isCount }],
+  step: isCount,
+  steps: ['or null', isCount],
+  secondsLeft: isNumberOrNull,
+  pairsPerSecond: isNumberOrNull,
+  tokensPerSecond: isNumberOrNull,
+  speedOfLight: isNumberOrNull,
+  figures: ['or null', { of: ['one of', ['evaluation', 'training']], step: isCount, pairs: isCount }],
+  loss: isNumberOrNull,
+  margin: isNumberOrNull,
+  accuracy: isNumberOrNull,
+  best: ['or null', {
+      step: isCount,
+      loss: isNumberOrNull,
+      margin: isNumberOrNull,
+      accuracy: isNumberOrNull,
+      exportPath: ['or null', isText],
+      kept: isFlag,
+    }],
+  device: ['or null', isText],
+  checkpoint: ['or null', isCount],
+  end: ['or null', END],
+  warnings: ['list of', WARNING],
+  skippedLines: isCount,
+  mayAct: isFlag,
+};
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {
   return (
     isObject(value) &&
     isCount(value['from']) &&
-    (value['overview'] === undefined || typeof value['overview'] === 'boolean') &&
+    (value['overview'] === undefined || isFlag(value['overview'])) &&
     hasColumns(value, SERIES)
   );
 }
@@ -447,27 +383,30 @@ function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly st
   });
 }
 
-function isSample(value: unknown): value is SampleText {
-  return (
-    isObject(value) &&
-    isText(value['prompt']) &&
-    (value['reference'] === null || isText(value['reference'])) &&
-    Array.isArray(value['policy']) &&
-    value['policy'].every((row: unknown) => isObject(row) && isCount(row['step']) && isText(row['text']))
-  );
-}
+const SAMPLE: Check<SampleText> = {
+  prompt: isText,
+  reference: ['or null', isText],
+  policy: ['list of', { step: isCount, text: isText }],
+};
 
-function isWarning(value: unknown): value is RunWarning {
-  return (
-    isObject(value) &&
-    isOneOf(value['kind'], ['not-finite', 'collapse', 'saturation', 'overfitting']) &&
-    isText(value['what']) &&
-    isText(value['advice'])
-  );
-}
+const DIFFERENCE: Check<Difference> = { setting: isText, values: isTexts };
 
-function isDifference(value: unknown, runs: number): value is Difference {
-  return (
-    isObject(value) && isText(value['setting']) && isTexts(value['values']) && value['values'].length === runs
-  );
+const HOST_MESSAGES: Messages<RunHostMessage> = {
+  header: { run: isCount, header: HEADER },
+  status: { run: isCount, status: STATUS },
+  series: { run: isCount, update: isSeriesUpdate },
+  evals: { run: isCount, evals: isEvalSeries },
+  samples: { samples: ['list of', SAMPLE], problem: isText },
+  runs: [
+    'and',
+    { count: isCount, differences: ['list of', DIFFERENCE], missing: isTexts },
+    ({ count, differences }) => differences.every(({ values }) => values.length === count),
+  ],
+  log: { lines: isTexts },
+  preview: { preview: isFlag },
+  empty: { reason: isText },
+};
+
+export function readRunHostMessage(value: unknown): RunHostMessage | undefined {
+  return readMessage(value, [], HOST_MESSAGES);
 }

@@ -1,7 +1,8 @@
 /** The messages between the extension host and the speedup panel. Both sides check what they receive. */
 
-import { type FieldSpec, isField, isList, isTextMap, LONGEST_VALUE, type Texts } from './form.js';
-import { isBytes, isCount, isNumber, isNumberOrNull, isObject, isOneOf, isText } from './values.js';
+import { FIELD, type FieldSpec, isTextMap, isValue, type Texts } from './form.js';
+import { type Check, type Messages, readMessage } from './shape.js';
+import { isCount, isFlag, isNumber, isNumberOrNull, isObject, isPicture, isText } from './values.js';
 
 /** A number with sharing, and without. */
 export interface SharedNaive {
@@ -81,96 +82,80 @@ export type SpeedupHostMessage =
 export const SPEEDUP_REQUESTS = ['ready', 'measure', 'cancel', 'manage-trust'] as const;
 export type SpeedupRequestName = (typeof SPEEDUP_REQUESTS)[number];
 
-export type SpeedupMessage =
+export type SpeedupPageMessage =
   | { readonly type: SpeedupRequestName }
   | { readonly type: 'set'; readonly field: string; readonly value: string }
   | { readonly type: 'choose'; readonly field: string }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
-/** Larger pictures are none of ours. */
-const MOST_PNG_BYTES = 64 * 1024 * 1024;
-
-/** A message from a page, or undefined when it is not one. */
-export function readSpeedupMessage(value: unknown): SpeedupMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, field, value: text, name, png } = value;
-  if (isOneOf(type, SPEEDUP_REQUESTS)) return { type };
-  if (type === 'choose' && isText(field)) return { type, field };
-  if (type === 'set' && isText(field) && isText(text) && text.length <= LONGEST_VALUE) return { type, field, value: text };
-  if (type === 'save-image' && isText(name) && isBytes(png) && png.byteLength <= MOST_PNG_BYTES) return { type, name, png };
-  return undefined;
+/** What a page keeps over a reload of the window. */
+export interface SpeedupPageState {
+  readonly values: Texts;
 }
 
-/** A message from the host, or undefined when it is not one this page knows. */
+const PAGE_MESSAGES: Messages<SpeedupPageMessage> = {
+  set: { field: isText, value: isValue },
+  choose: { field: isText },
+  'save-image': { name: isText, png: isPicture },
+};
+
+export function readSpeedupPageMessage(value: unknown): SpeedupPageMessage | undefined {
+  return readMessage(value, SPEEDUP_REQUESTS, PAGE_MESSAGES);
+}
+
+const SHARED_NAIVE: Check<SharedNaive> = { shared: isNumber, naive: isNumber };
+
+const STATE: Check<SpeedupState> = {
+  problems: isTextMap,
+  notes: isTextMap,
+  blocked: isText,
+  trusted: isFlag,
+  progress: ['or null', { text: isText, fraction: isNumber, secondsLeft: isNumberOrNull }],
+  fault: isText,
+};
+
+const PREDICTION: Check<PredictionView> = ['by kind', {
+  none: {},
+  working: { text: isText },
+  failed: { what: isText, where: isText, advice: isText },
+  done: { prediction: { tokens: SHARED_NAIVE, flopsRatio: isNumber, ratio: isNumber } },
+}];
+
+const MEASUREMENT: Check<Measurement> = {
+  id: isText,
+  when: isText,
+  dataset: isText,
+  model: isText,
+  device: isText,
+  sharing: isText,
+  pairs: isCount,
+  rounds: isCount,
+  tokens: SHARED_NAIVE,
+  flops: SHARED_NAIVE,
+  seconds: SHARED_NAIVE,
+  least: SHARED_NAIVE,
+  most: SHARED_NAIVE,
+  ratio: isNumber,
+  ratioLeast: isNumber,
+  ratioMost: isNumber,
+  predictedRatio: isNumber,
+  speedOfLight: SHARED_NAIVE,
+  phases: ['or null', { reference: SHARED_NAIVE, forward: SHARED_NAIVE, backward: SHARED_NAIVE }],
+  provenance: isText,
+};
+
+const HOST_MESSAGES: Messages<SpeedupHostMessage> = {
+  form: { fields: ['list of', FIELD], values: isTextMap },
+  values: { values: isTextMap },
+  state: { state: STATE },
+  prediction: { prediction: PREDICTION },
+  history: { history: ['list of', MEASUREMENT], shown: ['or null', isText] },
+};
+
 export function readSpeedupHostMessage(value: unknown): SpeedupHostMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const good = ((): boolean => {
-    switch (value['type']) {
-      case 'form':
-        return isList(value['fields'], isField) && isTextMap(value['values']);
-      case 'values':
-        return isTextMap(value['values']);
-      case 'state':
-        return isState(value['state']);
-      case 'prediction':
-        return isPrediction(value['prediction']);
-      case 'history':
-        return isList(value['history'], isMeasurement) && (value['shown'] === null || isText(value['shown']));
-      default:
-        return false;
-    }
-  })();
-  return good ? (value as unknown as SpeedupHostMessage) : undefined;
+  return readMessage(value, [], HOST_MESSAGES);
 }
 
-/** What a panel keeps over a reload of the window: its values, or undefined when it is something else. */
-export function readSpeedupPanelState(value: unknown): Texts | undefined {
-  return isObject(value) && isTextMap(value['values']) ? value['values'] : undefined;
-}
-
-function isState(value: unknown): value is SpeedupState {
-  if (!isObject(value)) return false;
-  const { problems, notes, blocked, trusted, progress, fault } = value;
-  return (
-    isTextMap(problems) &&
-    isTextMap(notes) &&
-    isText(blocked) &&
-    typeof trusted === 'boolean' &&
-    isText(fault) &&
-    (progress === null ||
-      (isObject(progress) && isText(progress['text']) && isNumber(progress['fraction']) && isNumberOrNull(progress['secondsLeft'])))
-  );
-}
-
-function isPrediction(value: unknown): value is PredictionView {
-  if (!isObject(value)) return false;
-  switch (value['kind']) {
-    case 'none':
-      return true;
-    case 'working':
-      return isText(value['text']);
-    case 'failed':
-      return ['what', 'where', 'advice'].every((name) => isText(value[name]));
-    case 'done': {
-      const { prediction } = value;
-      return isObject(prediction) && isSharedNaive(prediction['tokens']) && isNumber(prediction['flopsRatio']) && isNumber(prediction['ratio']);
-    }
-    default:
-      return false;
-  }
-}
-
-function isMeasurement(value: Readonly<Record<string, unknown>>): boolean {
-  const { phases } = value;
-  return (
-    ['id', 'when', 'dataset', 'model', 'device', 'sharing', 'provenance'].every((name) => isText(value[name])) &&
-    ['pairs', 'rounds'].every((name) => isCount(value[name])) &&
-    ['ratio', 'ratioLeast', 'ratioMost', 'predictedRatio'].every((name) => isNumber(value[name])) &&
-    ['tokens', 'flops', 'seconds', 'least', 'most', 'speedOfLight'].every((name) => isSharedNaive(value[name])) &&
-    (phases === null || (isObject(phases) && PHASES.every((phase) => isSharedNaive(phases[phase]))))
-  );
-}
-
-function isSharedNaive(value: unknown): value is SharedNaive {
-  return isObject(value) && isNumber(value['shared']) && isNumber(value['naive']);
+export function readSpeedupPageState(value: unknown): SpeedupPageState | undefined {
+  return isObject(value) && isTextMap(value['values']) ? { values: value['values'] } : undefined;
 }

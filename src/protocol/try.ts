@@ -1,7 +1,7 @@
 /** The messages between the extension host and the panel that tries a trained model. Both sides check what they receive. */
 
-import { isList } from './form.js';
-import { isCount, isNumber, isObject, isOneOf, isText } from './values.js';
+import { type Check, fits, type Messages, readMessage } from './shape.js';
+import { isCount, isFlag, isNumber, isText } from './values.js';
 
 /** How a prompt is completed. */
 export interface TrySettings {
@@ -54,7 +54,7 @@ export const TRY_REQUESTS = ['ready', 'cancel', 'manage-trust'] as const;
 export const TRY_COPIES = ['prompt', 'policy', 'reference', 'all'] as const;
 export type TryCopy = (typeof TRY_COPIES)[number];
 
-export type TryMessage =
+export type TryPageMessage =
   | { readonly type: (typeof TRY_REQUESTS)[number] }
   | { readonly type: 'complete'; readonly prompt: string; readonly settings: TrySettings }
   | { readonly type: 'copy'; readonly id: number; readonly what: TryCopy }
@@ -63,23 +63,6 @@ export type TryMessage =
 /** Longer prompts fit no model. */
 const LONGEST_PROMPT = 4_000_000;
 
-/** A message from a page, or undefined when it is not one. */
-export function readTryMessage(value: unknown): TryMessage | undefined {
-  if (!isObject(value)) return undefined;
-  const { type, prompt, settings, id, what } = value;
-  if (isOneOf(type, TRY_REQUESTS)) return { type };
-  if (type === 'complete' && isText(prompt) && prompt.length <= LONGEST_PROMPT && isSettings(settings)) return { type, prompt, settings };
-  if (type === 'copy' && isCount(id) && isOneOf(what, TRY_COPIES)) return { type, id, what };
-  if (type === 'forget' && isCount(id)) return { type, id };
-  return undefined;
-}
-
-/** A message from the host, or undefined when it is not one this page knows. */
-export function readTryHostMessage(value: unknown): TryHostMessage | undefined {
-  if (!isObject(value) || value['type'] !== 'state' || !isText(value['folder']) || !isState(value['state'])) return undefined;
-  return value as unknown as TryHostMessage;
-}
-
 /** What a page keeps over a reload of the window, and while it is hidden. */
 export interface TryPageState {
   readonly folder: string;
@@ -87,48 +70,63 @@ export interface TryPageState {
   readonly settings: TrySettings;
 }
 
+const SETTINGS: Check<TrySettings> = {
+  plain: isFlag,
+  maxTokens: isCount,
+  temperature: isNumber,
+  topP: isNumber,
+  seed: isCount,
+};
+
+const TRY_TEXT: Check<TryText> = { text: isText, tokens: isCount, ended: isFlag, seconds: isNumber };
+
+const TRIED: Check<Tried> = {
+  id: isCount,
+  prompt: isText,
+  settings: SETTINGS,
+  policy: ['or null', TRY_TEXT],
+  reference: ['or null', TRY_TEXT],
+  state: ['one of', ['policy', 'reference', 'done', 'cancelled', 'failed']],
+  problem: isText,
+};
+
+const isPrompt = (value: unknown): value is string => isText(value) && value.length <= LONGEST_PROMPT;
+
+const PAGE_MESSAGES: Messages<TryPageMessage> = {
+  complete: { prompt: isPrompt, settings: SETTINGS },
+  copy: { id: isCount, what: ['one of', TRY_COPIES] },
+  forget: { id: isCount },
+};
+
+export function readTryPageMessage(value: unknown): TryPageMessage | undefined {
+  return readMessage(value, TRY_REQUESTS, PAGE_MESSAGES);
+}
+
+const HOST_MESSAGES: Messages<TryHostMessage> = {
+  state: {
+    folder: isText,
+    state: {
+      run: isText,
+      policy: isText,
+      reference: ['or null', isText],
+      blocked: isText,
+      trusted: isFlag,
+      tried: ['list of', TRIED],
+    },
+  },
+};
+
+export function readTryHostMessage(value: unknown): TryHostMessage | undefined {
+  return readMessage(value, [], HOST_MESSAGES);
+}
+
+const PAGE_STATE: Check<TryPageState> = { folder: isText, prompt: isText, settings: SETTINGS };
+
 export function readTryPageState(value: unknown): TryPageState | undefined {
-  if (!isObject(value) || !isText(value['folder']) || !isText(value['prompt']) || !isSettings(value['settings'])) return undefined;
-  return value as unknown as TryPageState;
+  return fits(value, PAGE_STATE) ? value : undefined;
 }
 
 /** What was tried before, as it is kept; what is no such thing is left out. */
 export function readTried(value: unknown): Tried[] {
-  return Array.isArray(value) ? value.filter((each) => isObject(each) && isTried(each)) as Tried[] : [];
-}
-
-function isSettings(value: unknown): value is TrySettings {
-  return (
-    isObject(value) &&
-    typeof value['plain'] === 'boolean' &&
-    isCount(value['maxTokens']) &&
-    isCount(value['seed']) &&
-    ['temperature', 'topP'].every((name) => isNumber(value[name]))
-  );
-}
-
-function isTryText(value: unknown): boolean {
-  return value === null || (isObject(value) && isText(value['text']) && isCount(value['tokens']) && isNumber(value['seconds']) && typeof value['ended'] === 'boolean');
-}
-
-function isTried(value: Readonly<Record<string, unknown>>): boolean {
-  return (
-    isCount(value['id']) &&
-    isText(value['prompt']) &&
-    isSettings(value['settings']) &&
-    isTryText(value['policy']) &&
-    isTryText(value['reference']) &&
-    isOneOf(value['state'], ['policy', 'reference', 'done', 'cancelled', 'failed']) &&
-    isText(value['problem'])
-  );
-}
-
-function isState(value: unknown): value is TryState {
-  return (
-    isObject(value) &&
-    ['run', 'policy', 'blocked'].every((name) => isText(value[name])) &&
-    (value['reference'] === null || isText(value['reference'])) &&
-    typeof value['trusted'] === 'boolean' &&
-    isList(value['tried'], isTried)
-  );
+  return Array.isArray(value) ? value.filter((each) => fits(each, TRIED)) : [];
 }

@@ -46,3 +46,19 @@ export function isCount(value: unknown): value is number {
 export function isOneOf<const T extends readonly string[]>(value: unknown, choices: T): value is T[number] {
   return typeof value === 'string' && choices.includes(value);
 }
+
+export function isFlag(value: unknown): value is boolean {
+  return typeof value === 'boolean';
+}
+
+/** Larger pictures are none of ours. */
+const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
+
+export function isPicture(value: unknown): value is Uint8Array {
+  return isBytes(value) && value.length > 0 && value.length <= MOST_PICTURE_BYTES;
+}
+
+/** A picture as pages make them. */
+export function isPng(value: unknown): value is Uint8Array {
+  return isPicture(value) && [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => value[i] === byte);
+}

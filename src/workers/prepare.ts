@@ -1,4 +1,4 @@
-import { prepareRun } from '../core/prepare.js';
-import { serveTasks } from '../core/tasks.js';
+import { prepareRun } from '../core/prepare/index.js';
+import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({ prepare: prepareRun });

@@ -1,4 +1,4 @@
 import { tryPrompt } from '../core/sample/try-prompt.js';
-import { serveTasks } from '../core/tasks.js';
+import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({ sample: tryPrompt });

@@ -1,4 +1,4 @@
 import { measureSpeedup } from '../core/speedup/index.js';
-import { serveTasks } from '../core/tasks.js';
+import { serveTasks } from '../core/tasks/index.js';
 
 serveTasks({ speedup: measureSpeedup });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readEvents } from '../../src/core/run/event-reader.js';
+import { readEvents } from '../../src/core/events/event-reader.js';
 import { readRun } from '../../src/core/run/folder.js';
 import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { readSafetensors, type SafetensorsFile } from '../../src/core/safetensors.js';
+import { readSafetensors, type SafetensorsFile } from '../../src/core/files/safetensors.js';
 import { floats, relativeDistance } from './numbers.js';
 import { exampleData, exampleModel, runnerCommand, temporaryFolder, wishbone } from './support.js';
 

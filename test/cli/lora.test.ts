@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readEvents } from '../../src/core/run/event-reader.js';
+import { readEvents } from '../../src/core/events/event-reader.js';
 import { exampleData, exampleModel, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 const base = ['--model', exampleModel, '--preset', 'quick', '--epochs', '1', '--batch-size', '8', '--json'];

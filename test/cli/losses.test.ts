@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readEvents } from '../../src/core/run/event-reader.js';
+import { readEvents } from '../../src/core/events/event-reader.js';
 import { layOutRun } from './fixture-run.js';
 import { assertClose } from './numbers.js';
 import { repository, runnerCommand, temporaryFolder } from './support.js';

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { LOSS_TYPES } from '../../src/core/run/config.js';
-import { readEvents } from '../../src/core/run/event-reader.js';
-import type { RunEvent } from '../../src/core/run/events.js';
+import { LOSS_TYPES } from '../../src/core/options/index.js';
+import { readEvents } from '../../src/core/events/event-reader.js';
+import type { RunEvent } from '../../src/core/events/events.js';
 import { exampleData, exampleModel, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 /** The first pairs of the example data: enough for a few steps. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SafetensorsFile } from '../../src/core/safetensors.js';
+import type { SafetensorsFile } from '../../src/core/files/safetensors.js';
 
 /** The values of an F32 tensor. */
 export function floats(file: SafetensorsFile, name: string): Float32Array {

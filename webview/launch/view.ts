@@ -1,7 +1,8 @@
-import type { ForecastView, FormSpec, FormState, LaunchMessage, SectionSpec } from '../../src/protocol/launch.js';
+import type { FormSpec, FormState, LaunchHostMessage, LaunchPageMessage, LaunchPageState, SectionSpec } from '../../src/protocol/launch.js';
 import { createButton, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
+import type { Host, PageView } from '../ui/host.js';
 import { Faults, type FieldLink } from './faults.js';
 import { ForecastPane } from './forecast.js';
 import { isMeant } from './matching.js';
@@ -25,7 +26,7 @@ interface Section {
 }
 
 /** The launch form: fields on one side, what they come to on the other, and the start. */
-export class LaunchView {
+export class LaunchView implements PageView<LaunchHostMessage> {
   readonly #fields = new Map<string, Field>();
   readonly #folds: Fold[] = [];
   readonly #sections: Section[] = [];
@@ -33,16 +34,16 @@ export class LaunchView {
   readonly #opened = new Set<Fold>();
   readonly #search = new FieldSearch(() => this.#filter(), () => this.#firstShown()?.focus());
   readonly #forecast = new ForecastPane(
-    () => this.post({ type: 'open-fault' }),
+    () => this.host.post({ type: 'open-fault' }),
     ({ field, value }) => {
-      this.setValues({ [field]: value });
-      this.post({ type: 'set', field, value });
+      this.#setValues({ [field]: value });
+      this.host.post({ type: 'set', field, value });
     },
   );
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.#tryStart() });
-  readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.post({ type: 'save-config' }) });
+  readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.host.post({ type: 'save-config' }) });
   readonly #faults = new Faults((field) => this.#lead(field));
-  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
+  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.host.post({ type: 'manage-trust' }) });
   #preset: ValueControl | undefined;
   #presetRoot = element('div');
   #presetHelp = element('p', { class: 'field-text' });
@@ -52,7 +53,7 @@ export class LaunchView {
 
   constructor(
     readonly root: HTMLElement,
-    readonly post: (message: LaunchMessage) => void,
+    readonly host: Host<LaunchPageMessage, LaunchPageState>,
   ) {
     this.#start.setAttribute('aria-describedby', 'reason');
     root.addEventListener('keydown', (event) => {
@@ -65,7 +66,22 @@ export class LaunchView {
     });
   }
 
-  setForm(form: FormSpec, values: Values): void {
+  receive(message: LaunchHostMessage): void {
+    switch (message.type) {
+      case 'form':
+        // Under this id the extension keeps what is typed.
+        this.host.keep({ form: message.id });
+        return this.#setForm(message.form, message.values);
+      case 'values':
+        return this.#setValues(message.values);
+      case 'state':
+        return this.#setState(message.state);
+      case 'forecast':
+        return this.#forecast.show(message.forecast);
+    }
+  }
+
+  #setForm(form: FormSpec, values: Values): void {
     this.#form = form;
     this.#fields.clear();
     this.#folds.length = 0;
@@ -84,14 +100,14 @@ export class LaunchView {
     this.root.replaceChildren(header, element('div', { class: 'columns' }, element('div', { class: 'form' }, ...sections), side));
   }
 
-  setValues(values: Values): void {
+  #setValues(values: Values): void {
     for (const [id, value] of Object.entries(values)) {
       const field = this.#fields.get(id);
       if (field !== undefined) field.value = value;
     }
   }
 
-  setState(state: FormState): void {
+  #setState(state: FormState): void {
     const { problems, quiet, warnings, notes, changed, preset, blocked, trusted, starting } = state;
     this.#state = state;
     for (const [id, field] of this.#fields) {
@@ -113,13 +129,9 @@ export class LaunchView {
     this.#faults.show(blocked, this.#links(problems), this.#links(warnings));
   }
 
-  setForecast(forecast: ForecastView): void {
-    this.#forecast.show(forecast);
-  }
-
   /** Asks for the start; while something is wrong it leads there instead. */
   #tryStart(): void {
-    this.post({ type: 'start' });
+    this.host.post({ type: 'start' });
     const [first] = this.#links(this.#state?.problems ?? {});
     if (first !== undefined && this.#state?.blocked === '') this.#lead(first.id);
   }
@@ -176,8 +188,8 @@ export class LaunchView {
   #section({ title, fields }: SectionSpec, values: Values, withPreset: boolean): HTMLElement {
     const made = fields.map((spec) => {
       const field = new Field(spec, values[spec.id] ?? '', {
-        onChange: (value) => this.post({ type: 'set', field: spec.id, value }),
-        onChoose: (index) => this.post({ type: 'choose', field: spec.id, index }),
+        onChange: (value) => this.host.post({ type: 'set', field: spec.id, value }),
+        onChoose: (index) => this.host.post({ type: 'choose', field: spec.id, index }),
       });
       this.#fields.set(spec.id, field);
       return field;
@@ -206,7 +218,7 @@ export class LaunchView {
       value: presets[0]?.id ?? OTHER,
       onChange: (id) => {
         if (id === OTHER) this.#showPreset(this.#presetId);
-        else this.post({ type: 'preset', id });
+        else this.host.post({ type: 'preset', id });
       },
     });
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, 'Preset');

@@ -1,7 +1,7 @@
 import { explain, tileAt } from '../../src/core/mask/index.js';
 import { formatCount } from '../../src/format.js';
-import type { BinMessage, MaskHostMessage, MaskPanelMessage } from '../../src/protocol/mask.js';
-import { type PlanHeader, PLAN_SIDES, type PlanSide } from '../../src/protocol/plan.js';
+import type { BinMessage, MaskHostMessage, MaskPageMessage } from '../../src/protocol/mask.js';
+import { type PlanHeader, PLAN_SIDES, type PlanPageState, type PlanSide } from '../../src/protocol/plan.js';
 import { planFacts } from '../plan/facts.js';
 import { FigureTable, SIDE_TITLES } from '../plan/figures.js';
 import { createLegend } from '../plan/legend.js';
@@ -9,7 +9,7 @@ import { PlanNotice, PlanStates } from '../plan/states.js';
 import { createButton } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
-import type { Host } from '../ui/host.js';
+import type { Host, PageView } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { MaskPair, type Place } from './mask-pair.js';
 import { KEYS } from './moves.js';
@@ -24,8 +24,8 @@ const HINT = 'Point at a cell, or move with the arrow keys, to see which token l
 const REST_MILLISECONDS = 60;
 
 /** The mask inspector's page. */
-export class MaskView {
-  readonly #host: Host<MaskPanelMessage>;
+export class MaskView implements PageView<MaskHostMessage> {
+  readonly #host: Host<MaskPageMessage, PlanPageState>;
   readonly #states: PlanStates;
   readonly #notice: PlanNotice;
   readonly #content = element('div', { class: 'content', hidden: '' });
@@ -47,7 +47,7 @@ export class MaskView {
   #asked: { readonly side: PlanSide; readonly row: number } | undefined;
   #rest: number | undefined;
 
-  constructor(root: HTMLElement, host: Host<MaskPanelMessage>) {
+  constructor(root: HTMLElement, host: Host<MaskPageMessage, PlanPageState>) {
     this.#host = host;
     this.#states = new PlanStates((type) => host.post({ type }));
     this.#notice = new PlanNotice((type) => host.post({ type }));

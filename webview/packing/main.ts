@@ -2,15 +2,8 @@ import '../ui/base.css';
 import '../plan/plan.css';
 import './packing.css';
 
-import { type PackingPanelMessage, readPackingHostMessage } from '../../src/protocol/packing.js';
-import { registerControls } from '../ui/controls.js';
-import { connectHost } from '../ui/host.js';
+import { readPackingHostMessage } from '../../src/protocol/packing.js';
+import { startPage } from '../ui/host.js';
 import { PackingView } from './view.js';
 
-registerControls();
-const host = connectHost<PackingPanelMessage, NonNullable<ReturnType<typeof readPackingHostMessage>>>(
-  readPackingHostMessage,
-  (message) => view.receive(message),
-);
-const view = new PackingView(document.getElementById('packing')!, host);
-host.post({ type: 'ready' });
+startPage('packing', readPackingHostMessage, (root, host) => new PackingView(root, host));

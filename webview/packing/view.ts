@@ -1,5 +1,5 @@
-import type { OverviewMessage, PackingHostMessage, PackingPanelMessage } from '../../src/protocol/packing.js';
-import type { PlanHeader, PlanSide } from '../../src/protocol/plan.js';
+import type { OverviewMessage, PackingHostMessage, PackingPageMessage } from '../../src/protocol/packing.js';
+import type { PlanHeader, PlanPageState, PlanSide } from '../../src/protocol/plan.js';
 import { planFacts } from '../plan/facts.js';
 import { FigureTable } from '../plan/figures.js';
 import { createLegend } from '../plan/legend.js';
@@ -7,7 +7,7 @@ import { PlanNotice, PlanStates } from '../plan/states.js';
 import { createButton, createDropdown, labelled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
-import type { Host } from '../ui/host.js';
+import type { Host, PageView } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { LengthHistograms } from './histogram.js';
 import type { Spot } from './painter.js';
@@ -29,8 +29,8 @@ const KEYS: readonly (readonly [keys: string, what: string])[] = [
 const TOP_DOWN: readonly PlanSide[] = ['naive', 'shared'];
 
 /** The packing view's page. */
-export class PackingView {
-  readonly #host: Host<PackingPanelMessage>;
+export class PackingView implements PageView<PackingHostMessage> {
+  readonly #host: Host<PackingPageMessage, PlanPageState>;
   readonly #states: PlanStates;
   readonly #notice: PlanNotice;
   readonly #content = element('div', { class: 'content', hidden: '' });
@@ -47,7 +47,7 @@ export class PackingView {
   #overview: OverviewMessage | undefined;
   #segments: BinSegments | undefined;
 
-  constructor(root: HTMLElement, host: Host<PackingPanelMessage>) {
+  constructor(root: HTMLElement, host: Host<PackingPageMessage, PlanPageState>) {
     this.#host = host;
     this.#states = new PlanStates((type) => host.post({ type }));
     this.#notice = new PlanNotice((type) => host.post({ type }));

@@ -1,11 +1,11 @@
 import { formatCount, formatMetric, formatPercent, formatRate, formatRatio, plural, sentence } from '../../src/format.js';
-import type { BestStatus, PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
+import type { BestStatus, RunPageRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { notices } from './notices.js';
 import { activityText, barFraction, progressText, STATE_WORDS, timeText } from './words.js';
 
-type Ask = (request: PanelRequest) => void;
+type Ask = (request: RunPageRequest) => void;
 
 interface Figure {
   readonly label: (status: RunStatus) => string;

@@ -1,4 +1,4 @@
-import type { PanelRequest } from '../../src/protocol/run.js';
+import type { RunPageRequest } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 
@@ -7,7 +7,7 @@ export class LogTail {
   readonly root: HTMLDetailsElement;
   readonly #lines = element('pre', { tabindex: '0', role: 'region', 'aria-label': "The runner's log" });
 
-  constructor(ask: (request: PanelRequest) => void) {
+  constructor(ask: (request: RunPageRequest) => void) {
     this.#lines.textContent = 'Nothing yet.';
     this.root = element(
       'details',

@@ -1,4 +1,4 @@
-import { LONGEST_NOTES, type PanelMessage } from '../../src/protocol/run.js';
+import { LONGEST_NOTES, type RunPageMessage } from '../../src/protocol/run.js';
 import { element, setText } from '../ui/dom.js';
 
 /** Kept once nobody has typed for so long. */
@@ -20,7 +20,7 @@ export class Notes {
   #kept = '';
   #timer: number | undefined;
 
-  constructor(readonly post: (message: PanelMessage) => void) {
+  constructor(readonly post: (message: RunPageMessage) => void) {
     this.root = element('details', { class: 'notes' }, element('summary', {}, 'Notes'), this.#text, this.#state);
     this.#text.addEventListener('input', () => {
       setText(this.#state, '');

@@ -1,9 +1,9 @@
 import { formatCount, formatDuration, formatMetric, formatPercent, plural, sentence } from '../../src/format.js';
-import type { PanelRequest, RunEnd, RunStatus, RunWarning } from '../../src/protocol/run.js';
+import type { RunPageRequest, RunEnd, RunStatus, RunWarning } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 
-type Ask = (request: PanelRequest) => void;
+type Ask = (request: RunPageRequest) => void;
 
 /** All that is to be said about a run beside its figures: how it ended, what looks wrong, what to do. */
 export function notices(status: RunStatus, planProblem: string | null, ask: Ask): HTMLElement[] {

@@ -1,4 +1,4 @@
-import type { PanelRequest, RunHeader } from '../../src/protocol/run.js';
+import type { RunPageRequest, RunHeader } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
@@ -10,7 +10,7 @@ export class Settings {
   readonly #command = element('pre', { class: 'command', tabindex: '0', role: 'region', 'aria-label': 'The command that repeats this run' });
   readonly #without = element('p', { class: 'note' });
 
-  constructor(ask: (request: PanelRequest) => void) {
+  constructor(ask: (request: RunPageRequest) => void) {
     this.root = element(
       'details',
       { class: 'all-settings' },

@@ -1,4 +1,4 @@
-import type { PanelRequest } from '../../src/protocol/run.js';
+import type { RunPageRequest } from '../../src/protocol/run.js';
 import { createButton, createCheckbox, createDropdown, setDisabled } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import type { BoardSettings, ChartBoard } from './board.js';
@@ -12,7 +12,7 @@ export class ChartToolbar {
   readonly root: HTMLElement;
   readonly #reset: HTMLElement;
 
-  constructor(board: ChartBoard, ask: (request: PanelRequest) => void, saveImage: () => void) {
+  constructor(board: ChartBoard, ask: (request: RunPageRequest) => void, saveImage: () => void) {
     const set = (change: Partial<BoardSettings>): void => {
       board.settings = { ...board.settings, ...change };
     };

@@ -1,7 +1,8 @@
-import type { HostMessage, PanelMessage, PanelRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
+import type { RunHeader, RunHostMessage, RunPageMessage, RunPageRequest, RunPageState, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
+import type { Host, PageView } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
 import { ComparisonHead } from './comparison-head.js';
@@ -17,7 +18,7 @@ import { Settings } from './settings.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
 
-type Message<T extends HostMessage['type']> = Extract<HostMessage, { type: T }>;
+type Message<T extends RunHostMessage['type']> = Extract<RunHostMessage, { type: T }>;
 
 /** What the page knows of one run. */
 interface Run {
@@ -45,10 +46,10 @@ interface Page {
 const GESTURES = 'Drag to zoom, Shift-drag to pan, double-click to show everything. Keyboard: arrows, +, −, 0.';
 
 /** The run panel's page. Holds what it was told last and draws at most once a frame. */
-export class RunView {
+export class RunView implements PageView<RunHostMessage> {
   readonly #root: HTMLElement;
-  readonly #post: (message: PanelMessage) => void;
-  readonly #ask: (request: PanelRequest) => void;
+  readonly #host: Host<RunPageMessage, RunPageState>;
+  readonly #ask: (request: RunPageRequest) => void;
   #runs: Run[] = [];
   #differences: Message<'runs'>['differences'] = [];
   #missing: readonly string[] = [];
@@ -62,10 +63,10 @@ export class RunView {
   /** Whose page it is: another run gets a new one. */
   #folder = '';
 
-  constructor(root: HTMLElement, post: (message: PanelMessage) => void) {
+  constructor(root: HTMLElement, host: Host<RunPageMessage, RunPageState>) {
     this.#root = root;
-    this.#post = post;
-    this.#ask = (type) => post({ type });
+    this.#host = host;
+    this.#ask = (type) => host.post({ type });
     this.#root.replaceChildren(
       element('div', { class: 'empty', role: 'status' }, createSpinner(), element('p', {}, 'Reading the run')),
     );
@@ -77,20 +78,47 @@ export class RunView {
     });
   }
 
-  /** The runs' folders, the first first; none before all are known. */
-  get folders(): string[] {
-    const folders = this.#runs.flatMap(({ header }) => header?.folder ?? []);
-    return folders.length === this.#runs.length ? folders : [];
+  receive(message: RunHostMessage): void {
+    switch (message.type) {
+      case 'runs':
+        return this.#setRuns(message);
+      case 'header':
+        this.#setHeader(message);
+        return this.#keep();
+      case 'status':
+        return this.#setStatus(message);
+      case 'series':
+        // Rows are missing: the host sends all again.
+        if (!this.#setSeries(message)) this.#host.post({ type: 'ready' });
+        return;
+      case 'evals':
+        return this.#setEvals(message);
+      case 'samples':
+        return this.#page?.samples.show(message.samples, message.problem);
+      case 'log':
+        return this.#page?.log.show(message.lines);
+      case 'preview':
+        this.#isPreview = message.preview;
+        return this.#page?.head.setPreview(message.preview);
+      case 'empty':
+        return this.#showEmpty(message.reason);
+    }
   }
 
-  setRuns({ count, differences, missing }: Message<'runs'>): void {
+  /** How the host finds the runs for this panel again after a reload of the window, once all are known. */
+  #keep(): void {
+    const folders = this.#runs.flatMap(({ header }) => header?.folder ?? []);
+    if (folders.length > 0 && folders.length === this.#runs.length) this.#host.keep({ folders });
+  }
+
+  #setRuns({ count, differences, missing }: Message<'runs'>): void {
     this.#missing = missing;
     this.#runs = Array.from({ length: count }, () => ({ chart: newChartRun(), header: undefined, status: undefined }));
     this.#differences = differences;
     this.#runsChanged = true;
   }
 
-  setHeader({ run, header }: Message<'header'>): void {
+  #setHeader({ run, header }: Message<'header'>): void {
     const known = this.#runs[run];
     if (known === undefined) return;
     known.header = header;
@@ -105,20 +133,15 @@ export class RunView {
     this.#schedule();
   }
 
-  setPreview({ preview }: Message<'preview'>): void {
-    this.#isPreview = preview;
-    this.#page?.head.setPreview(preview);
-  }
-
-  setStatus({ run, status }: Message<'status'>): void {
+  #setStatus({ run, status }: Message<'status'>): void {
     const known = this.#runs[run];
     if (known === undefined) return;
     known.status = status;
     this.#schedule();
   }
 
-  /** Takes over new rows; false when rows are missing and the host should send all again. */
-  setSeries({ run, update }: Message<'series'>): boolean {
+  /** Takes over new rows; false when rows are missing. */
+  #setSeries({ run, update }: Message<'series'>): boolean {
     const known = this.#runs[run];
     if (known === undefined || !known.chart.series.apply(update)) return false;
     this.#curvesChanged = true;
@@ -126,7 +149,7 @@ export class RunView {
     return true;
   }
 
-  setEvals({ run, evals }: Message<'evals'>): void {
+  #setEvals({ run, evals }: Message<'evals'>): void {
     const known = this.#runs[run];
     if (known === undefined) return;
     known.chart.evals = evals.step.length === 0 ? undefined : evals;
@@ -134,15 +157,7 @@ export class RunView {
     this.#schedule();
   }
 
-  showSamples({ samples, problem }: Message<'samples'>): void {
-    this.#page?.samples.show(samples, problem);
-  }
-
-  showLog({ lines }: Message<'log'>): void {
-    this.#page?.log.show(lines);
-  }
-
-  showEmpty(reason: string): void {
+  #showEmpty(reason: string): void {
     this.#page?.board.dispose();
     this.#page = undefined;
     this.#folder = '';
@@ -222,7 +237,7 @@ export class RunView {
   }
 
   #createPage(): Page {
-    const notes = new Notes(this.#post);
+    const notes = new Notes((message) => this.#host.post(message));
     const head = new RunHead(this.#ask, () => notes.edit());
     head.setPreview(this.#isPreview);
     const board = new ChartBoard(readTheme(), ({ zoomed }) => this.#page?.toolbar.setZoomed(zoomed !== undefined));
@@ -231,7 +246,7 @@ export class RunView {
     toolbar.root.addEventListener('change', () => this.#page !== undefined && this.#note(this.#page));
     const legend = new RunLegend(
       () => board.changed(),
-      (run) => this.#post({ type: 'remove-run', run }),
+      (run) => this.#host.post({ type: 'remove-run', run }),
     );
     const samples = new Samples();
     const log = new LogTail(this.#ask);
@@ -286,6 +301,6 @@ export class RunView {
     const title = isSingle ? names[0]! : `Comparison of ${names.length} runs`;
     const runs = isSingle ? [] : this.#runs.flatMap(({ chart }, place) => (chart.visible ? [{ name: chart.name, place }] : []));
     const png = await boardImage(this.#page.board, readTheme(), title, runs, note);
-    this.#post({ type: 'save-image', name: isSingle ? names[0]! : `comparison-of-${names.length}`, png });
+    this.#host.post({ type: 'save-image', name: isSingle ? names[0]! : `comparison-of-${names.length}`, png });
   }
 }

@@ -1,9 +1,10 @@
 import { formatCount, formatDuration, formatPercent, formatRatio } from '../../src/format.js';
 import type { FieldSpec } from '../../src/protocol/form.js';
-import type { Measurement, PredictionView, SpeedupMessage, SpeedupState } from '../../src/protocol/speedup.js';
+import type { Measurement, PredictionView, SpeedupHostMessage, SpeedupPageMessage, SpeedupPageState, SpeedupState } from '../../src/protocol/speedup.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
+import type { Host, PageView } from '../ui/host.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { HistoryTable } from './history.js';
 import { drawPicture, pictureHeight, pictureImage, pictureText } from './picture.js';
@@ -11,11 +12,11 @@ import { drawPicture, pictureHeight, pictureImage, pictureText } from './picture
 type Values = Readonly<Record<string, string>>;
 
 /** The speedup panel: what to measure, what is predicted, what was measured, and what was before. */
-export class SpeedupView {
+export class SpeedupView implements PageView<SpeedupHostMessage> {
   readonly #fields = new Map<string, Field>();
-  readonly #measure = createButton({ label: 'Measure Now', appearance: 'primary', onClick: () => this.post({ type: 'measure' }) });
-  readonly #cancel = createButton({ label: 'Cancel', onClick: () => this.post({ type: 'cancel' }) });
-  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
+  readonly #measure = createButton({ label: 'Measure Now', appearance: 'primary', onClick: () => this.host.post({ type: 'measure' }) });
+  readonly #cancel = createButton({ label: 'Cancel', onClick: () => this.host.post({ type: 'cancel' }) });
+  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.host.post({ type: 'manage-trust' }) });
   readonly #save = createButton({ label: 'Save as Image…', onClick: () => void this.#saveImage() });
   readonly #reason = element('p', { class: 'reason', id: 'reason', role: 'status' });
   readonly #bar = element('div', { class: 'bar' }, element('div'));
@@ -32,23 +33,37 @@ export class SpeedupView {
 
   constructor(
     readonly root: HTMLElement,
-    readonly post: (message: SpeedupMessage) => void,
-    readonly keep: (values: Values) => void,
+    readonly host: Host<SpeedupPageMessage, SpeedupPageState>,
   ) {
     this.#measure.setAttribute('aria-describedby', 'reason');
     onThemeChange(() => this.#draw());
     new ResizeObserver(() => this.#draw()).observe(this.#result);
   }
 
-  setForm(fields: readonly FieldSpec[], values: Values): void {
+  receive(message: SpeedupHostMessage): void {
+    switch (message.type) {
+      case 'form':
+        return this.#setForm(message.fields, message.values);
+      case 'values':
+        return this.#setValues(message.values);
+      case 'state':
+        return this.#setState(message.state);
+      case 'prediction':
+        return this.#setPrediction(message.prediction);
+      case 'history':
+        return this.#setHistory(message.history, message.shown);
+    }
+  }
+
+  #setForm(fields: readonly FieldSpec[], values: Values): void {
     this.#fields.clear();
     const made = fields.map((spec) => {
       const field = new Field(spec, values[spec.id] ?? '', {
         onChange: (value) => {
-          this.post({ type: 'set', field: spec.id, value });
+          this.host.post({ type: 'set', field: spec.id, value });
           this.#remember();
         },
-        onChoose: () => this.post({ type: 'choose', field: spec.id }),
+        onChoose: () => this.host.post({ type: 'choose', field: spec.id }),
       });
       this.#fields.set(spec.id, field);
       return field;
@@ -72,7 +87,7 @@ export class SpeedupView {
     );
   }
 
-  setValues(values: Values): void {
+  #setValues(values: Values): void {
     for (const [id, value] of Object.entries(values)) {
       const field = this.#fields.get(id);
       if (field !== undefined) field.value = value;
@@ -80,7 +95,7 @@ export class SpeedupView {
     this.#remember();
   }
 
-  setState({ problems, notes, blocked, trusted, progress, fault }: SpeedupState): void {
+  #setState({ problems, notes, blocked, trusted, progress, fault }: SpeedupState): void {
     for (const [id, field] of this.#fields) {
       field.show({ problem: problems[id], note: notes[id], changed: false, hidden: false });
     }
@@ -100,7 +115,7 @@ export class SpeedupView {
     else if (this.#fault.textContent !== fault) this.#fault.replaceChildren(element('div', { class: 'notice bad' }, element('p', {}, fault)));
   }
 
-  setPrediction(view: PredictionView): void {
+  #setPrediction(view: PredictionView): void {
     if (view.kind !== 'done') {
       const text =
         view.kind === 'none'
@@ -127,7 +142,7 @@ export class SpeedupView {
     setText(this.#predictionNote, `For the whole dataset: ${counts}; time predicted for an NVIDIA H200.`);
   }
 
-  setHistory(history: readonly Measurement[], shown: string | null): void {
+  #setHistory(history: readonly Measurement[], shown: string | null): void {
     const before = this.#chosen?.id;
     this.#all = history;
     const fresh = history.find(({ id }) => id === shown);
@@ -175,11 +190,11 @@ export class SpeedupView {
     const measured = this.#chosen;
     if (measured === undefined) return;
     const png = await pictureImage(measured, readTheme());
-    this.post({ type: 'save-image', name: `speedup-${measured.id}`, png });
+    this.host.post({ type: 'save-image', name: `speedup-${measured.id}`, png });
   }
 
   /** Kept by VS Code over a reload of the window. */
   #remember(): void {
-    if (this.#fields.size > 0) this.keep(Object.fromEntries([...this.#fields].map(([id, field]) => [id, field.value])));
+    if (this.#fields.size > 0) this.host.keep({ values: Object.fromEntries([...this.#fields].map(([id, field]) => [id, field.value])) });
   }
 }

@@ -2,30 +2,8 @@ import '../ui/base.css';
 import '../ui/form.css';
 import './try.css';
 
-import { readTryHostMessage, readTryPageState, type TryMessage } from '../../src/protocol/try.js';
-import { registerControls } from '../ui/controls.js';
+import { readTryHostMessage } from '../../src/protocol/try.js';
+import { startPage } from '../ui/host.js';
 import { TryView } from './view.js';
 
-declare function acquireVsCodeApi(): {
-  postMessage(message: TryMessage): void;
-  setState(state: unknown): void;
-  getState(): unknown;
-};
-
-const host = acquireVsCodeApi();
-
-registerControls();
-const kept = readTryPageState(host.getState());
-const view = new TryView(
-  document.getElementById('try')!,
-  kept,
-  (message) => host.postMessage(message),
-  (state) => host.setState(state),
-);
-
-window.addEventListener('message', ({ data }) => {
-  const message = readTryHostMessage(data);
-  if (message !== undefined) view.show(message.folder, message.state);
-});
-
-host.postMessage({ type: 'ready' });
+startPage('try', readTryHostMessage, (root, host) => new TryView(root, host));

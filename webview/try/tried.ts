@@ -1,5 +1,5 @@
 import { formatDuration, plural } from '../../src/format.js';
-import type { Tried, TryCopy, TryMessage, TryText } from '../../src/protocol/try.js';
+import type { Tried, TryCopy, TryPageMessage, TryText } from '../../src/protocol/try.js';
 import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
@@ -14,7 +14,7 @@ export class TriedBox {
   readonly #forget: HTMLElement;
   #text = '';
 
-  constructor(id: number, post: (message: TryMessage) => void, onAgain: (prompt: string) => void) {
+  constructor(id: number, post: (message: TryPageMessage) => void, onAgain: (prompt: string) => void) {
     const copy = (what: TryCopy, label: string): HTMLElement => {
       const button = createButton({ label: 'Copy', title: label, onClick: () => post({ type: 'copy', id, what }) });
       button.setAttribute('aria-label', label);

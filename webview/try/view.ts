@@ -1,6 +1,8 @@
 import {
   DEFAULT_TRY_SETTINGS,
-  type TryMessage,
+  readTryPageState,
+  type TryHostMessage,
+  type TryPageMessage,
   type TryPageState,
   type TrySettings,
   type TryState,
@@ -9,6 +11,7 @@ import type { FieldSpec } from '../../src/protocol/form.js';
 import { createButton, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
+import type { Host, PageView } from '../ui/host.js';
 import { TriedBox } from './tried.js';
 
 const field = (id: keyof TrySettings, label: string, help: string, kind: FieldSpec['kind'] = 'number'): FieldSpec => ({
@@ -36,12 +39,12 @@ const RANGES: Readonly<Record<Exclude<keyof TrySettings, 'plain'>, { least: numb
 };
 
 /** A prompt, how it is completed, and what came of those before. */
-export class TryView {
+export class TryView implements PageView<TryHostMessage> {
   readonly #prompt = element('textarea', { class: 'prompt', rows: '4', 'aria-label': 'Prompt', placeholder: 'A prompt' });
   readonly #fields: readonly Field[];
   readonly #go = createButton({ label: 'Complete', appearance: 'primary', onClick: () => this.#complete() });
-  readonly #cancel = createButton({ label: 'Cancel', onClick: () => this.post({ type: 'cancel' }) });
-  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.post({ type: 'manage-trust' }) });
+  readonly #cancel = createButton({ label: 'Cancel', onClick: () => this.host.post({ type: 'cancel' }) });
+  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.host.post({ type: 'manage-trust' }) });
   readonly #title = element('h1', {}, 'Try It');
   readonly #about = element('p', { class: 'facts' });
   readonly #reason = element('p', { class: 'reason', role: 'status' });
@@ -53,10 +56,9 @@ export class TryView {
 
   constructor(
     root: HTMLElement,
-    kept: TryPageState | undefined,
-    readonly post: (message: TryMessage) => void,
-    readonly keep: (state: TryPageState) => void,
+    readonly host: Host<TryPageMessage, TryPageState>,
   ) {
+    const kept = readTryPageState(host.kept);
     this.#folder = kept?.folder ?? '';
     this.#prompt.value = kept?.prompt ?? '';
     const settings = kept?.settings ?? DEFAULT_TRY_SETTINGS;
@@ -90,7 +92,7 @@ export class TryView {
     this.#draw();
   }
 
-  show(folder: string, state: TryState): void {
+  receive({ folder, state }: TryHostMessage): void {
     this.#folder = folder;
     this.#state = state;
     this.#keep();
@@ -101,7 +103,7 @@ export class TryView {
     );
     this.#draw();
     const shown = state.tried.map((tried) => {
-      const box = this.#boxes.get(tried.id) ?? new TriedBox(tried.id, this.post, (prompt) => this.#again(prompt));
+      const box = this.#boxes.get(tried.id) ?? new TriedBox(tried.id, (message) => this.host.post(message), (prompt) => this.#again(prompt));
       this.#boxes.set(tried.id, box);
       box.show(tried, state.reference !== null, this.#working);
       return box.root;
@@ -141,7 +143,7 @@ export class TryView {
   #complete(): void {
     const settings = this.#settings();
     if (settings === undefined || this.#working || this.#prompt.value.trim() === '' || this.#state?.blocked !== '') return;
-    this.post({ type: 'complete', prompt: this.#prompt.value, settings });
+    this.host.post({ type: 'complete', prompt: this.#prompt.value, settings });
   }
 
   /** Takes a prompt over, to be changed. */
@@ -159,7 +161,8 @@ export class TryView {
 
   #keep(): void {
     const settings = this.#settings();
-    if (this.#folder !== '') this.keep({ folder: this.#folder, prompt: this.#prompt.value, settings: settings ?? DEFAULT_TRY_SETTINGS });
+    const kept: TryPageState = { folder: this.#folder, prompt: this.#prompt.value, settings: settings ?? DEFAULT_TRY_SETTINGS };
+    if (this.#folder !== '') this.host.keep(kept);
   }
 
   #draw(): void {

@@ -15,12 +15,17 @@ namespace wishbone {
 /// Owns a block of device memory; freed through the deleter its backend set.
 using Buffer = std::shared_ptr<void>;
 
-/// A stretch of device memory of at most `upload_part_bytes`, and who writes what is to go there.
+/// A stretch of device memory of at most `transfer_part_bytes`, and who writes what is to go there.
 struct UploadPart {
     Tensor to;
     std::function<void(std::span<std::byte>)> write;
 };
-inline constexpr std::size_t upload_part_bytes = std::size_t{8} << 20;
+/// The same the other way: who reads what is there.
+struct DownloadPart {
+    Tensor from;
+    std::function<void(std::span<const std::byte>)> read;
+};
+inline constexpr std::size_t transfer_part_bytes = std::size_t{8} << 20;
 
 /// What attention needs to know of one bin, prepared once per bin (tile lists, tree roots) for heads of one
 /// shape. Each backend derives its own.
@@ -99,6 +104,9 @@ class Backend {
     /// Has the parts written by several threads at once, into memory of the backend, each going to the device while others
     /// are written. All are there when the call returns; what a `write` throws is thrown.
     virtual void upload_parts(std::span<const UploadPart> parts) = 0;
+    /// Has the parts read by several threads at once, as they were when the call was made, each while others come from the
+    /// device. All are read when the call returns; what a `read` throws is thrown. From any thread.
+    virtual void download_parts(std::span<const DownloadPart> parts) = 0;
     virtual void download(void* to, Tensor from) = 0;
     virtual void copy(Tensor to,
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both

@@ -25,6 +25,7 @@ class CountingBackend final : public Backend {
     Buffer allocate(std::size_t bytes) override;
     void upload(Tensor, const void*) override {}
     void upload_parts(std::span<const UploadPart>) override {}
+    void download_parts(std::span<const DownloadPart>) override {}
     void download(void* to, Tensor from) override;
     void copy(Tensor, Tensor) override {}
     void zero(Tensor) override {}

@@ -13,9 +13,9 @@
 #include "pretrained/model_config.h"
 #include "pretrained/model_export.h"
 #include "report/model_card.h"
-#include "report/trainer_state.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/export.h"
+#include "run/result.h"
 
 namespace wishbone {
 
@@ -64,11 +64,10 @@ void export_command(const ExportArguments& arguments) {
         Parameters parameters(*backend, model, DType::f32);
         write(parameters);
     }
-    const std::filesystem::path events = folder / "events.jsonl";
-    const Start start = newest_start(events, arguments.step);
+    const Start start = newest_start(folder / "events.jsonl", arguments.step);
     const auto checkpoint = newest_checkpoint(folder);
-    const Fields state = trainer_state(events, arguments.step, start.steps,
-                                       checkpoint ? checkpoint->state.best : BestModel(), config.training);
+    const Fields state = trainer_state_of(folder, config.training, checkpoint ? checkpoint->state.best : BestModel(),
+                                          arguments.step, start.steps);
     const std::string file = (folder / "run.json").string();
     const ModelCardFacts facts = {start.device,
                                   config.training.lora && !config.training.merge_adapter, arguments.step};

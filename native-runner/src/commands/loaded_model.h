@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "backend/backend_choice.h"
+#include "model/policy.h"
 #include "model/transformer/transformer.h"
-#include "train/trainer.h"
 
 namespace wishbone {
 

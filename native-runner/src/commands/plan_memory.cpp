@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/commands.h"
+#include "model/plan_fits.h"
 #include "pretrained/model_config.h"
 #include "run/config/run_config.h"
 #include "run/memory_plan.h"
-#include "train/trainer.h"
 
 namespace wishbone {
 

@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "commands/loaded_model.h"
 #include "core/error.h"
+#include "model/plan_fits.h"
 #include "train/optimizer/schedule.h"
 #include "train/trainer.h"
 

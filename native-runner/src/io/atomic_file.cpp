@@ -73,6 +73,31 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::byte> data) { write_all(fd_.get(), data, file_); }
 
+void AtomicFile::reserve(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    int status = 0;
+    do status = ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes));
+    while (status != 0 && errno == EINTR);
+    // Not every file system can; there the space is found while writing, or not.
+    if (status != 0 && errno != EOPNOTSUPP && errno != ENOSYS) throw cannot_write(errno, file_);
+}
+
+void AtomicFile::write_at(std::uint64_t offset, std::span<const std::byte> data) {
+    const auto begin = static_cast<off_t>(offset);
+    const auto bytes = static_cast<off_t>(data.size());
+    while (!data.empty()) {
+        const ssize_t written = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+        if (written < 0) {
+            if (errno == EINTR) continue;
+            throw cannot_write(errno, file_);
+        }
+        data = data.subspan(static_cast<std::size_t>(written));
+        offset += static_cast<std::uint64_t>(written);
+    }
+    // Left to itself the disk would rest until the sync at the end. What cannot be begun now is done then.
+    (void)::sync_file_range(fd_.get(), begin, bytes, SYNC_FILE_RANGE_WRITE);
+}
+
 void AtomicFile::commit() {
     if (::fsync(fd_.get()) != 0) throw cannot_write(errno, file_);
     fd_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -28,6 +29,10 @@ class AtomicFile {
     AtomicFile& operator=(const AtomicFile&) = delete;
 
     void write(std::span<const std::byte> data);
+    /// Asks for the space of a file of so many bytes, so that a full disk is known before anything is written.
+    void reserve(std::uint64_t bytes);
+    /// Writes at a place of its own, from any thread; the disk is set to work on it at once.
+    void write_at(std::uint64_t offset, std::span<const std::byte> data);
     /// fsync, rename, fsync of the folder.
     void commit();
 

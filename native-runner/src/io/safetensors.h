@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "core/file_descriptor.h"
+#include "io/atomic_file.h"
 
 namespace wishbone {
 
-/// Element types of the safetensors format that the runner reads. It writes F32, BF16, I32 and F64.
+/// Element types of the safetensors format that the runner reads. It writes F32, F16, BF16, I32 and F64.
 enum class FileDType { f64, f32, f16, bf16, i64, i32, other };
 
 /// Bytes of one element of a type the runner writes.
@@ -72,6 +73,23 @@ struct OutTensor {
     FileDType dtype;
     std::vector<std::int64_t> shape;
     std::span<const std::byte> data;
+};
+
+/// A file of tensors whose data come in pieces, in any order and from several threads. It appears under its name with
+/// `commit`, whole; before that, and when it is destroyed without, there is no trace of it.
+class SafetensorsWriter {
+  public:
+    /// Asks for the space of all of it. The data of `tensors` may be empty. Throws Error(cannot_write).
+    SafetensorsWriter(const std::filesystem::path& file, std::span<const OutTensor> tensors,
+                      const std::map<std::string, std::string>& metadata);
+
+    /// Bytes of a tensor, by its index, from `begin` on. Throws Error(cannot_write).
+    void write(std::size_t tensor, std::uint64_t begin, std::span<const std::byte> data);
+    void commit();
+
+  private:
+    AtomicFile out_;
+    std::vector<std::uint64_t> offsets_, bytes_;  ///< of each tensor's data, in the file
 };
 
 /// Writes atomically: temporary name in the same folder, fsync, rename. Throws Error(cannot_write) and

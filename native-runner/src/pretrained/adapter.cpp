@@ -140,11 +140,13 @@ void AdapterWeights::load(Backend& backend, const NamedTensors& adapter) const {
 
 void export_adapter(const std::filesystem::path& folder, const ExportSource& base, const LoraConfig& config,
                     Backend& backend, const NamedTensors& adapter) {
-    AtomicFolder out(folder);
-    write_text(out.path() / config_file, config_json(config, base.model, adapter).dump(2) + "\n");
-    write_parameters(out.path() / weights_file, backend, {{prefix, &adapter}});
-    copy_companions(out.path(), base.model, base.own_files);
-    out.commit();
+    with_dtypes(ExportDTypes(base.dtypes.most()), [&](const ExportDTypes& dtypes) {
+        AtomicFolder out(folder);
+        write_text(out.path() / config_file, config_json(config, base.model, adapter).dump(2) + "\n");
+        write_parameters(out.path() / weights_file, backend, {{prefix, &adapter}}, dtypes.most());
+        copy_companions(out.path(), base.model, base.own_files);
+        out.commit();
+    });
 }
 
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <numeric>
 #include <string>
-#include <utility>
 
 #include "core/error.h"
+#include "core/terminal.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
 #include "pretrained/companion_files.h"
-#include "pretrained/model_weights.h"
+#include "pretrained/tensor_download.h"
 #include "pretrained/tensor_upload.h"
 
 namespace wishbone {
@@ -22,43 +21,65 @@ std::vector<std::int64_t> shape_of(const Tensor& tensor) {
     return {tensor.shape.begin(), tensor.shape.begin() + tensor.rank};
 }
 
-void write_tensors(const std::filesystem::path& file, std::span<const ParameterShape> parameters,
-                   const ParameterValues& fill) {
-    std::vector<OutTensor> tensors;
-    for (const ParameterShape& parameter : parameters)
-        tensors.push_back({parameter.name, FileDType::f32, parameter.shape, {}});
-    std::vector<float> values;
-    // transformers refuses weight files without this entry.
-    write_safetensors(file, tensors, {{"format", "pt"}}, [&](std::size_t i) {
-        fill(parameters[i], values);
-        return std::as_bytes(std::span<const float>(values));
-    });
-}
-
-/// Names, shapes and values of tensors on a backend.
-struct OnBackend {
+/// Tensors of a file to come, and who writes some of them into it, by their indices among all.
+struct Weights {
     std::vector<ParameterShape> shapes;
-    ParameterValues values;
-
-    OnBackend(Backend& backend, const std::vector<NamedTensor>& all) {
-        std::map<std::string, Tensor> tensors;
-        for (const NamedTensor& parameter : all) {
-            shapes.push_back({parameter.name, shape_of(parameter.tensor)});
-            tensors[parameter.name] = parameter.tensor;
-        }
-        values = [&backend, tensors = std::move(tensors)](const ParameterShape& parameter, std::vector<float>& to) {
-            const Tensor& tensor = tensors.at(parameter.name);
-            to.resize(static_cast<std::size_t>(tensor.size()));
-            download_floats(backend, to, tensor);
-        };
-    }
+    std::function<void(SafetensorsWriter& file, std::size_t begin, std::size_t end, std::span<const FileDType> dtypes)> write;
 };
 
-void write_config(const std::filesystem::path& folder, const std::filesystem::path& source) {
+Weights on_backend(Backend& backend, const std::vector<NamedTensor>& all) {
+    Weights weights;
+    std::vector<Tensor> tensors;
+    for (const NamedTensor& parameter : all) {
+        weights.shapes.push_back({parameter.name, shape_of(parameter.tensor)});
+        tensors.push_back(parameter.tensor);
+    }
+    weights.write = [&backend, tensors](SafetensorsWriter& file, std::size_t begin, std::size_t end,
+                                        std::span<const FileDType> dtypes) {
+        std::vector<TensorDownload> downloads;
+        for (std::size_t i = begin; i < end; ++i) downloads.push_back({tensors[i], dtypes[i], i - begin});
+        download_tensors(backend, downloads, file);
+    };
+    return weights;
+}
+
+Weights of_values(const std::vector<ParameterShape>& shapes, const ParameterValues& fill) {
+    return {shapes, [&shapes, &fill](SafetensorsWriter& file, std::size_t begin, std::size_t end,
+                                     std::span<const FileDType> dtypes) {
+                std::vector<float> values;
+                std::vector<std::byte> stored;
+                for (std::size_t i = begin; i < end; ++i) {
+                    fill(shapes[i], values);
+                    stored.resize(values.size() * size_of(dtypes[i]));
+                    from_floats(values, dtypes[i], stored);
+                    file.write(i - begin, 0, stored);
+                }
+            }};
+}
+
+/// Writes the tensors from `begin` to `end`.
+void write_tensors(const std::filesystem::path& file, const Weights& weights, std::size_t begin, std::size_t end,
+                   std::span<const FileDType> dtypes) {
+    std::vector<OutTensor> tensors;
+    for (std::size_t i = begin; i < end; ++i)
+        tensors.push_back({weights.shapes[i].name, dtypes[i], weights.shapes[i].shape, {}});
+    // transformers refuses weight files without this entry.
+    SafetensorsWriter out(file, tensors, {{"format", "pt"}});
+    weights.write(out, begin, end, dtypes);
+    out.commit();
+}
+
+void write_config(const std::filesystem::path& folder, const std::filesystem::path& source, const ExportDTypes& dtypes) {
     const std::filesystem::path file = source / "config.json";
     auto config = parse_json(read_text(file), file.string());
-    for (const char* name : {"torch_dtype", "dtype"})
-        if (config.contains(name)) config[name] = "float32";
+    bool said = false;
+    for (const char* name : {"torch_dtype", "dtype"}) {
+        if (!config.contains(name)) continue;
+        config[name] = dtypes.name();
+        said = true;
+    }
+    // The name that every version of transformers knows.
+    if (!said) config["torch_dtype"] = dtypes.name();
     write_text(folder / "config.json", config.dump(2) + "\n");
 }
 
@@ -68,48 +89,70 @@ std::string shard_name(std::size_t index, std::size_t count) {
     return name;
 }
 
-void write_weights(const std::filesystem::path& folder, std::span<const ParameterShape> all,
-                   const ParameterValues& values, std::uint64_t shard_bytes) {
-    const auto bytes_of = [](const ParameterShape& p) {
-        return std::accumulate(p.shape.begin(), p.shape.end(), std::uint64_t{4},
-                               [](std::uint64_t bytes, std::int64_t size) {
-                                   return bytes * static_cast<std::uint64_t>(size);
-                               });
-    };
+void write_weights(const std::filesystem::path& folder, const Weights& weights, const ExportDTypes& dtypes,
+                   std::uint64_t shard_bytes) {
+    const std::vector<ParameterShape>& all = weights.shapes;
+    std::vector<FileDType> stored;
     std::vector<std::size_t> shard_begin = {0};
     std::uint64_t total = 0, in_shard = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (in_shard > 0 && in_shard + bytes_of(all[i]) > shard_bytes) {
+        stored.push_back(dtypes.of(all[i].name));
+        const std::uint64_t bytes = std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::uint64_t{size_of(stored[i])},
+                                                    [](std::uint64_t product, std::int64_t size) {
+                                                        return product * static_cast<std::uint64_t>(size);
+                                                    });
+        if (in_shard > 0 && in_shard + bytes > shard_bytes) {
             shard_begin.push_back(i);
             in_shard = 0;
         }
-        in_shard += bytes_of(all[i]);
-        total += bytes_of(all[i]);
+        in_shard += bytes;
+        total += bytes;
     }
     const std::size_t shards = shard_begin.size();
-    if (shards == 1) return write_tensors(folder / "model.safetensors", all, values);
+    if (shards == 1) return write_tensors(folder / "model.safetensors", weights, 0, all.size(), stored);
 
     nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}},
                                     {"weight_map", nlohmann::json::object()}};
     shard_begin.push_back(all.size());
     for (std::size_t s = 0; s < shards; ++s) {
-        const auto part = all.subspan(shard_begin[s], shard_begin[s + 1] - shard_begin[s]);
-        write_tensors(folder / shard_name(s, shards), part, values);
-        for (const ParameterShape& parameter : part) index["weight_map"][parameter.name] = shard_name(s, shards);
+        write_tensors(folder / shard_name(s, shards), weights, shard_begin[s], shard_begin[s + 1], stored);
+        for (std::size_t i = shard_begin[s]; i < shard_begin[s + 1]; ++i)
+            index["weight_map"][all[i].name] = shard_name(s, shards);
     }
     write_text(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
+void export_weights(const std::filesystem::path& folder, const ExportSource& source, const Weights& weights,
+                    std::uint64_t shard_bytes) {
+    with_dtypes(source.dtypes, [&](const ExportDTypes& dtypes) {
+        AtomicFolder out(folder);
+        write_config(out.path(), source.model, dtypes);
+        copy_companion(out.path(), source.model, "generation_config.json");
+        copy_companions(out.path(), source.model, source.own_files);
+        write_weights(out.path(), weights, dtypes, shard_bytes);
+        out.commit();
+    });
+}
+
 }  // namespace
 
+void with_dtypes(const ExportDTypes& wanted, const std::function<void(const ExportDTypes&)>& write) {
+    try {
+        write(wanted);
+    } catch (const ValueTooLarge&) {
+        warn("a weight is too large for float16; the export is in float32");
+        write(ExportDTypes(FileDType::f32));
+    }
+}
+
 void write_parameters(const std::filesystem::path& file, Backend& backend,
-                      const std::vector<Prefixed>& sets) {
+                      const std::vector<Prefixed>& sets, FileDType dtype) {
     std::vector<NamedTensor> all;
     for (const auto& [prefix, parameters] : sets)
         for (const NamedTensor& parameter : parameters->named())
             all.push_back({prefix + parameter.name, parameter.tensor, parameter.decays});
-    const OnBackend tensors(backend, all);
-    write_tensors(file, tensors.shapes, tensors.values);
+    const std::vector<FileDType> dtypes(all.size(), dtype);
+    write_tensors(file, on_backend(backend, all), 0, all.size(), dtypes);
 }
 
 void read_parameters(const std::filesystem::path& file, Backend& backend,
@@ -133,18 +176,12 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
 void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
                   std::uint64_t shard_bytes) {
-    AtomicFolder out(folder);
-    write_config(out.path(), source.model);
-    copy_companion(out.path(), source.model, "generation_config.json");
-    copy_companions(out.path(), source.model, source.own_files);
-    write_weights(out.path(), parameters, values, shard_bytes);
-    out.commit();
+    export_weights(folder, source, of_values(parameters, values), shard_bytes);
 }
 
 void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
                   const NamedTensors& parameters, std::uint64_t shard_bytes) {
-    const OnBackend tensors(backend, parameters.named());
-    export_model(folder, source, tensors.shapes, tensors.values, shard_bytes);
+    export_weights(folder, source, on_backend(backend, parameters.named()), shard_bytes);
 }
 
 }  // namespace wishbone

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
 #include "io/safetensors.h"
 #include "model/transformer/transformer.h"
+#include "pretrained/export_dtypes.h"
 
 namespace wishbone {
 
@@ -19,9 +19,9 @@ struct Prefixed {
     const NamedTensors* parameters;
 };
 
-/// Writes all sets into one safetensors file in F32.
+/// Writes all sets into one safetensors file, in F32 or in another dtype.
 void write_parameters(const std::filesystem::path& file, Backend& backend,
-                      const std::vector<Prefixed>& sets);
+                      const std::vector<Prefixed>& sets, FileDType dtype = FileDType::f32);
 
 /// Reads a file that `write_parameters` wrote. Throws Error(bad_input) when names or shapes differ.
 void read_parameters(const std::filesystem::path& file, Backend& backend,
@@ -30,23 +30,25 @@ void read_parameters(const std::filesystem::path& file, Backend& backend,
 /// Gives a parameter's values, in F32.
 using ParameterValues = std::function<void(const ParameterShape& parameter, std::vector<float>& values)>;
 
-/// Where an export's other files come from (copy_companions).
+/// What an export is made like: where its other files come from (copy_companions), and its dtypes.
 struct ExportSource {
-    ExportSource(std::filesystem::path the_model, std::filesystem::path the_own_files = {})
-        : model(std::move(the_model)), own_files(std::move(the_own_files)) {}
-
-    std::filesystem::path model;      ///< the folder training started from
-    std::filesystem::path own_files;  ///< that go before the model's
+    std::filesystem::path model;           ///< the folder training started from
+    std::filesystem::path own_files = {};  ///< that go before the model's
+    ExportDTypes dtypes = ExportDTypes(FileDType::f32);
 };
 
-/// Writes a model as a Hugging Face folder: config.json of `source` with its dtype set to float32,
-/// generation config, tokenizer, templates and licence copied, weights in F32, in shards of at most
-/// `shard_bytes`. The folder appears whole or not at all and replaces an older one.
+/// Writes a model as a Hugging Face folder: config.json of `source` with the dtype of the weights, generation config,
+/// tokenizer, templates and licence copied, weights in the dtypes of `source` (rounded to nearest, ties to even), in shards
+/// of at most `shard_bytes`. Where F16 cannot hold a value, all are F32, and stderr says so. The folder appears whole or not at
+/// all and replaces an older one.
 void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
                   std::uint64_t shard_bytes = 5'000'000'000);
 /// The same of a model on a backend.
 void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
                   const NamedTensors& parameters, std::uint64_t shard_bytes = 5'000'000'000);
+
+/// Calls `write` with the dtypes that were asked for, and again with F32 for all where F16 could not hold a value.
+void with_dtypes(const ExportDTypes& wanted, const std::function<void(const ExportDTypes&)>& write);
 
 }  // namespace wishbone

@@ -153,6 +153,13 @@ bool ModelWeights::all_are(FileDType dtype, const NamedTensors& parameters) cons
     return std::ranges::all_of(parameters.named(), [&](const auto& parameter) { return at(parameter.name).dtype == dtype; });
 }
 
+std::map<std::string, FileDType> ModelWeights::dtypes() const {
+    std::map<std::string, FileDType> all;
+    for (const auto& [name, tensor] : tensors_)
+        if (!ignored(name)) all[name] = tensor->dtype;
+    return all;
+}
+
 const FileTensor& ModelWeights::at(const std::string& name) const {
     const auto found = tensors_.find(name);
     if (found == tensors_.end())

@@ -26,6 +26,10 @@ class ModelWeights {
     /// Whether the files hold all of these parameters in this dtype: then one that has it was loaded without a loss.
     bool all_are(FileDType dtype, const NamedTensors& parameters) const;
 
+    /// Of every parameter, as the files have it.
+    std::map<std::string, FileDType> dtypes() const;
+    std::int64_t elements(const std::string& name) const { return at(name).size(); }
+
     /// One tensor by its Hugging Face name, converted to float.
     void read(const std::string& name, std::vector<float>& values) const;
 

@@ -66,7 +66,7 @@ void read_elements(const FileTensor& from, std::int64_t begin, DType dtype, std:
 }  // namespace
 
 void upload_tensors(Backend& backend, std::span<const TensorUpload> tensors) {
-    constexpr auto piece = static_cast<std::int64_t>(upload_part_bytes / sizeof(float));
+    constexpr auto piece = static_cast<std::int64_t>(transfer_part_bytes / sizeof(float));
     std::vector<UploadPart> parts;
     for (const auto& [to, from] : tensors) {
         if (to.size() != from->size())

@@ -42,8 +42,8 @@ std::int64_t whole(double value) { return static_cast<std::int64_t>(std::clamp(v
 
 }  // namespace
 
-Json trainer_state(const std::filesystem::path& events_file, std::int64_t steps_done, std::int64_t steps,
-                   const BestModel& best, const TrainingOptions& options) {
+Json trainer_state(const std::filesystem::path& events_file, const TrainerStateFacts& facts) {
+    const auto& [steps_done, steps, best_step, best_metric, eval_steps, save_steps] = facts;
     const Entries entries = entries_of(events_file, steps_done);
     Json history = Json::array();
     double epoch = 0, tokens = 0, flops = 0, pairs = 0;
@@ -60,13 +60,13 @@ Json trainer_state(const std::filesystem::path& events_file, std::int64_t steps_
         pairs = std::max(pairs, number("pairs"));
     }
     char checkpoint[32] = "";
-    if (best.step())
-        std::snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%06lld", static_cast<long long>(*best.step()));
-    return {{"best_global_step", best.step() ? Json(*best.step()) : Json(nullptr)},
-            {"best_metric", best.step() ? Json(best.metric()) : Json(nullptr)},
-            {"best_model_checkpoint", best.step() ? Json(checkpoint) : Json(nullptr)},
+    if (best_step)
+        std::snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%06lld", static_cast<long long>(*best_step));
+    return {{"best_global_step", best_step ? Json(*best_step) : Json(nullptr)},
+            {"best_metric", best_step ? Json(best_metric) : Json(nullptr)},
+            {"best_model_checkpoint", best_step ? Json(checkpoint) : Json(nullptr)},
             {"epoch", epoch},
-            {"eval_steps", options.eval_steps},
+            {"eval_steps", eval_steps},
             {"global_step", steps_done},
             {"is_hyper_param_search", false},
             {"is_local_process_zero", true},
@@ -77,7 +77,7 @@ Json trainer_state(const std::filesystem::path& events_file, std::int64_t steps_
             {"num_input_tokens_seen", whole(tokens)},
             {"num_train_epochs",
              whole(epoch * static_cast<double>(steps) / static_cast<double>(std::max<std::int64_t>(steps_done, 1)) + 0.5)},
-            {"save_steps", options.save_steps},
+            {"save_steps", save_steps},
             {"stateful_callbacks", Json::object()},
             {"total_flos", flops},
             {"train_batch_size", whole(pairs)},

@@ -4,6 +4,7 @@
 
 #include "pretrained/adapter.h"
 #include "pretrained/model_export.h"
+#include "pretrained/model_weights.h"
 
 namespace wishbone {
 
@@ -20,7 +21,9 @@ void export_trained(const Trained& run, Backend& backend, const NamedTensors& we
                     const std::filesystem::path& folder,
                     const std::optional<std::filesystem::path>& adapter_folder) {
     const auto& [config, model, modules] = run;
-    const ExportSource source(config.model, config.own_files);
+    const auto& dtype = config.training.export_dtype;
+    const ExportSource source = {config.model, config.own_files,
+                                 dtype ? ExportDTypes(*dtype) : ExportDTypes(ModelWeights(config.model, model))};
     if (!config.training.lora) return export_model(folder, source, backend, weights);
     if (!config.training.merge_adapter)
         return export_adapter(folder, source, *config.training.lora, backend, weights);

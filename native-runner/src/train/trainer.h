@@ -1,31 +1,25 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "backend/backend.h"
+#include "core/callbacks.h"
+#include "model/policy.h"
 #include "model/transformer/transformer.h"
 #include "plan/plan.h"
 #include "train/loss/preference_loss.h"
 #include "train/loss/sequence_logps.h"
-#include "train/optimizer/groups.h"
+#include "train/optimizer/optimizer.h"
 #include "train/options/training_options.h"
+#include "train/pair_metrics.h"
 #include "train/reference/plan_reference.h"
 #include "train/reference/reference_model.h"
+#include "train/step_state.h"
 
 namespace wishbone {
-
-/// Metrics of a number of pairs.
-struct PairMetrics {
-    std::int64_t pairs = 0;
-    PreferenceMetrics sum;
-
-    PreferenceMetrics mean() const { return sum.scaled(pairs > 0 ? 1.0 / static_cast<double>(pairs) : 0.0); }
-    void add(const PairMetrics& other);
-};
 
 /// What one optimizer step did. Metrics are means over the step's pairs.
 struct StepResult {
@@ -43,29 +37,11 @@ struct EvalResult {
     std::vector<PairMetrics> sources;
 };
 
-/// Asked between bins; true ends the work early.
-using StopRequested = std::function<bool()>;
-/// Told after each bin how many of how many are done.
-using BinProgress = std::function<void(std::int64_t done, std::int64_t total)>;
-
-/// What training changes: all parameters of a model, or an adapter on it, the model then being the reference.
-struct Policy {
-    Policy(Parameters& the_base) : base(the_base) {}
-    Policy(Parameters& the_base, Lora& the_adapter) : base(the_base), adapter(&the_adapter) {}
-
-    ModelView view() const { return {base, adapter}; }
-    NamedTensors& trained() const { return adapter != nullptr ? static_cast<NamedTensors&>(*adapter) : base; }
-
-    Parameters& base;
-    Lora* adapter = nullptr;
-};
-
-/// Preference training of one model: policy, its f32 master copy where the backend computes in less, gradients,
-/// AdamW moments, reference. Knows nothing of files, events or plans beyond the one it is handed, so that
-/// training, speed measurement and tests share it.
+/// Preference training of one model on one device: policy, gradients, optimizer, reference. Knows nothing of files, events
+/// or plans beyond the one it is handed, so that training, speed measurement and tests share it.
 class Trainer {
   public:
-    /// Gradients, moments and the master copy are allocated here, of what is trained. `policy` must outlive the trainer.
+    /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options);
@@ -88,11 +64,10 @@ class Trainer {
     /// starts from is loaded. Does nothing where the options name another.
     void take_reference();
 
-    /// Fills `reference.logps`, each key's sequence evaluated once with `model`, or with the start model (the policy as it
-    /// is now, or the model below an adapter), or `with_adapter`.
-    /// Bins without a new key are skipped. False when stopped.
+    /// Fills `reference.logps` (reference_pass.h) with the start model: the policy as it is now, or the model below an
+    /// adapter. False when stopped.
     bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
-                           const StopRequested& stop, ReferenceModel* model = nullptr, bool with_adapter = false);
+                           const StopRequested& stop);
     /// For ReferenceMode::precompute, before the first step that needs it.
     void set_reference(PlanReference reference) { reference_logps_ = std::move(reference); }
 
@@ -106,33 +81,22 @@ class Trainer {
                                        const StopRequested& stop);
 
     const Policy& policy() const { return policy_; }
-    /// The trained weights in f32: the master copy, or the weights themselves when they are f32. After writing to them call
-    /// `master_changed`.
-    NamedTensors& master() { return master_ ? *master_ : policy_.trained(); }
-    void master_changed();
+    Optimizer& optimizer() { return optimizer_; }
     NamedTensors& gradients() { return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_; }
     GradientView gradient_view() {
         return full_gradients_ ? GradientView(*full_gradients_) : GradientView(*lora_gradients_);
     }
-    NamedTensors& first_moment() { return first_moment_; }
-    NamedTensors& second_moment() { return second_moment_; }
-    /// Updates done so far, which AdamW's bias correction depends on; set on resume.
-    std::int64_t updates() const { return updates_; }
-    void set_updates(std::int64_t updates) { updates_ = updates; }
+    /// Optimizer::updates.
+    std::int64_t updates() const { return optimizer_.updates(); }
 
   private:
-    struct StepWork;
-
     /// A forward pass of the reference is part of every step.
     bool computes_reference() const {
         return reference_ != nullptr || (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
-    StepWork begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
-                   const PlanReference& reference);
-    void forward_bin(const StepWork& work, const BinView& view, DeviceBin& bin, bool keep);
-    void evaluate_pairs(StepWork& work, std::int64_t bin);
-    void update(double learning_rate, double grad_norm);
+    StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss, const PlanReference& reference);
+    void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
     void follow_policy();
 
     Backend& backend_;
@@ -141,20 +105,13 @@ class Trainer {
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;
-    std::optional<NamedTensors> master_;
     std::optional<Parameters> full_gradients_;
     std::optional<Lora> lora_gradients_;
-    NamedTensors first_moment_, second_moment_;
+    Optimizer optimizer_;
     std::unique_ptr<ReferenceModel> reference_;
     std::optional<Lora> reference_adapter_;
     PlanReference reference_logps_;
-    /// By sequence id; only those of the step in progress mean anything: a plan may have hundreds of thousands.
-    std::vector<SequenceState> sequences_;
-    std::vector<OptimizerGroup> groups_;
-    std::int64_t updates_ = 0;
+    std::vector<SequenceState> sequences_;  ///< StepState's memory
 };
-
-/// Throws Error(bad_input) when the plan has token ids or positions that the model has not.
-void check_plan_fits(const Plan& plan, const std::string& plan_file, const ModelConfig& config);
 
 }  // namespace wishbone

@@ -121,7 +121,7 @@ struct Arrays {
 };
 
 void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
-             const Bin& bin, AttentionPath path, bool deterministic) {
+             const Bin& bin, AttentionPath path) {
     const std::vector<std::int32_t> until = bin.visible_until(), position(until.size());
     const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
     std::vector<double> prepare_times(9);
@@ -142,22 +142,21 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - busy_begin).count();
     const DeviceArray<std::byte> workspace =
         allocate<std::byte>(static_cast<std::int64_t>(std::max<std::size_t>(
-            attention_backward_workspace(device, *mask, capacity, shape, deterministic), 1)));
+            attention_backward_workspace(*mask, capacity, shape), 1)));
     const double forward = time(stream, [&] {
         attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
                           capacity, shape);
     });
     const double backward = time(stream, [&] {
         attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
-                           arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, workspace.get(),
-                           deterministic);
+                           arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, workspace.get());
     });
     const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(until);
     std::printf(
-        "{\"kind\": \"attention\", \"path\": \"%s\", \"deterministic\": %s, \"heads\": \"%lld/%lld\", "
+        "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
         "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
-        path == AttentionPath::portable ? "portable" : "automatic", deterministic ? "true" : "false",
+        path == AttentionPath::portable ? "portable" : "automatic",
         static_cast<long long>(shape.query_heads), static_cast<long long>(shape.kv_heads),
         static_cast<long long>(shape.head_dim), bin.name, forward, backward, flops / forward / 1e9,
         2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
@@ -183,9 +182,9 @@ int main(int count, char** arguments) {
             const Arrays arrays(shape);
             for (const Bin& bin : bins) {
                 if (only != "portable")
-                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic, false);
+                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic);
                 if (only != "automatic")
-                    measure(device, stream, arrays, shape, bin, AttentionPath::portable, true);
+                    measure(device, stream, arrays, shape, bin, AttentionPath::portable);
             }
         }
         check(cudaStreamDestroy(stream), "cudaStreamDestroy");

@@ -189,13 +189,8 @@ struct Result {
     bool inside = false;  ///< nothing was written behind the outputs
 };
 
-struct Options {
-    AttentionPath path = AttentionPath::automatic;
-    bool deterministic = true;
-};
-
 Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, const AttentionShape& shape,
-           const Options& options) {
+           AttentionPath path) {
     static const cuda::Device device = cuda::use_device(0);
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     const Stream stream;
@@ -211,14 +206,14 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
         // The host's copy goes as soon as the mask is made.
         auto until = std::make_unique<Mask>(visible_until);
         const Mask position = depths(visible_until);
-        const auto mask = cuda::make_attention_mask(device, stream, *until, position, shape, options.path);
+        const auto mask = cuda::make_attention_mask(device, stream, *until, position, shape, path);
         std::ranges::fill(*until, -1);
         until.reset();
-        const Poisoned<std::byte> workspace(static_cast<std::int64_t>(
-            cuda::attention_backward_workspace(device, *mask, tokens, shape, options.deterministic)));
+        const Poisoned<std::byte> workspace(
+            static_cast<std::int64_t>(cuda::attention_backward_workspace(*mask, tokens, shape)));
         cuda::attention_forward(device, stream, bf16(out), lse.get(), bf16(in), *mask, tokens, shape);
         cuda::attention_backward(device, stream, bf16(d_in), bf16(d_result), bf16(out), lse.get(), bf16(in),
-                                 *mask, tokens, shape, workspace.get(), options.deterministic);
+                                 *mask, tokens, shape, workspace.get());
         check(cudaStreamSynchronize(stream), "attention");
         CHECK(workspace.behind_is_untouched());
     }
@@ -246,35 +241,38 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
     const Mask position = depths(visible_until);
     const Values out = attention(qkv, visible_until, shape, position),
                  lse = attention_lse(qkv, visible_until, shape, position);
-    for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable})
-        for (const bool deterministic : {false, true}) {
-            CAPTURE(tokens);
-            CAPTURE(shape.query_heads);
-            CAPTURE(shape.kv_heads);
-            CAPTURE(shape.head_dim);
-            CAPTURE(shape.window);
-            CAPTURE(shape.softcap);
-            CAPTURE((path == AttentionPath::portable));
-            CAPTURE(deterministic);
-            const Result result = run(qkv, d_out, visible_until, shape, {path, deterministic});
-            CHECK(result.inside);
-            CHECK(error(from_bits(result.out), out) < 4e-3);
-            double worst = 0;
-            for (std::size_t i = 0; i < lse.size(); ++i)
-                worst = std::max(worst, std::abs(static_cast<double>(result.lse[i]) - lse[i]) /
-                                            std::max(1.0, std::abs(lse[i])));
-            CHECK(worst < 1e-4);
-            const Values d_qkv = from_bits(result.d_qkv),
-                         gradient = attention_gradient(qkv, d_out, from_bits(result.out), visible_until,
-                                                       shape, position);
-            const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
-                return heads(all, heads_of(shape), first, count, shape.head_dim);
-            };
-            const std::int64_t q = shape.query_heads, kv = shape.kv_heads;
-            CHECK(error(part(d_qkv, 0, q), part(gradient, 0, q)) < 6e-3);
-            CHECK(error(part(d_qkv, q, kv), part(gradient, q, kv)) < 6e-3);
-            CHECK(error(part(d_qkv, q + kv, kv), part(gradient, q + kv, kv)) < 6e-3);
-        }
+    for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+        CAPTURE(tokens);
+        CAPTURE(shape.query_heads);
+        CAPTURE(shape.kv_heads);
+        CAPTURE(shape.head_dim);
+        CAPTURE(shape.window);
+        CAPTURE(shape.softcap);
+        CAPTURE((path == AttentionPath::portable));
+        const Result result = run(qkv, d_out, visible_until, shape, path);
+        CHECK(result.inside);
+        CHECK(error(from_bits(result.out), out) < 4e-3);
+        double worst = 0;
+        for (std::size_t i = 0; i < lse.size(); ++i)
+            worst = std::max(worst, std::abs(static_cast<double>(result.lse[i]) - lse[i]) /
+                                        std::max(1.0, std::abs(lse[i])));
+        CHECK(worst < 1e-4);
+        const Values d_qkv = from_bits(result.d_qkv),
+                     gradient = attention_gradient(qkv, d_out, from_bits(result.out), visible_until, shape,
+                                                   position);
+        const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
+            return heads(all, heads_of(shape), first, count, shape.head_dim);
+        };
+        const std::int64_t q = shape.query_heads, kv = shape.kv_heads;
+        CHECK(error(part(d_qkv, 0, q), part(gradient, 0, q)) < 6e-3);
+        CHECK(error(part(d_qkv, q, kv), part(gradient, q, kv)) < 6e-3);
+        CHECK(error(part(d_qkv, q + kv, kv), part(gradient, q + kv, kv)) < 6e-3);
+        const Result again = run(qkv, d_out, visible_until, shape, path);
+        CHECK(again.inside);
+        CHECK(again.out == result.out);
+        CHECK(std::memcmp(again.lse.data(), result.lse.data(), result.lse.size() * sizeof(float)) == 0);
+        CHECK(again.d_qkv == result.d_qkv);
+    }
 }
 
 Mask random_trees(unsigned seed, const RandomTrees& options) {
@@ -333,11 +331,11 @@ TEST_CASE("cuda attention: windows leave tiles that hold every visible pair, and
         for (std::int32_t q = 0; q < tokens; ++q)
             for (std::int32_t k = 0; k <= q; ++k)
                 CHECK(sees(q, k) == (q < until[at(k)] && first_seen[at(q)] <= k));
-        const cuda::AttentionTiles tiles =
-            cuda::make_attention_tiles(until, group, rows, columns, first_seen);
+        const cuda::mma::Tiles tiles =
+            cuda::mma::make_tiles(until, group, rows, columns, first_seen);
         REQUIRE(tiles.windows.size() == tiles.queries.size());
         for (std::size_t i = 0; i < tiles.queries.size(); ++i) {
-            const cuda::QueryTile& tile = tiles.queries[i];
+            const cuda::mma::QueryTile& tile = tiles.queries[i];
             const std::int32_t end = std::min(tile.row_begin + rows, tokens * group);
             const std::int32_t first = tile.row_begin / group, last = (end - 1) / group;
             Mask keys;  // by place
@@ -350,7 +348,7 @@ TEST_CASE("cuda attention: windows leave tiles that hold every visible pair, and
                     if (place >= tiles.windows[i].full && place < tile.full) CHECK(sees(q, keys[at(place)]));
                 }
         }
-        for (const cuda::KeyTile& tile : tiles.keys)
+        for (const cuda::mma::KeyTile& tile : tiles.keys)
             for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k)
                 for (std::int32_t q = tile.query_end; q < tokens; ++q) CHECK_FALSE(sees(q, k));
     }
@@ -362,15 +360,15 @@ TEST_CASE("cuda attention: tile lists name every visible pair, and full tiles ho
             random_trees(seed, {.trees = 6, .deepest = 6, .most_children = 3, .longest_segment = 9});
         const auto tokens = static_cast<std::int32_t>(until.size());
         const std::int32_t group = 1 + static_cast<std::int32_t>(seed % 7), rows = 16, columns = 8;
-        const cuda::AttentionTiles tiles = cuda::make_attention_tiles(until, group, rows, columns);
+        const cuda::mma::Tiles tiles = cuda::mma::make_tiles(until, group, rows, columns);
         const auto sees = [&](std::int32_t q, std::int32_t k) { return k <= q && q < until[at(k)]; };
         std::vector<int> covered(at(tokens) * at(group));
-        for (const cuda::QueryTile& tile : tiles.queries) {
+        for (const cuda::mma::QueryTile& tile : tiles.queries) {
             const std::int32_t end = std::min(tile.row_begin + rows, tokens * group);
             for (std::int32_t r = tile.row_begin; r < end; ++r) ++covered[at(r)];
             const std::int32_t first = tile.row_begin / group, last = (end - 1) / group;
             std::vector<bool> listed(at(tokens));
-            cuda::KeyRun run = tile.run;
+            cuda::mma::KeyRun run = tile.run;
             for (std::int32_t place = tile.ancestors - 1; place >= 0; --place) {
                 while (place < run.depth) run = tiles.runs[at(run.parent)];
                 const std::int32_t key = run.begin + place - run.depth;
@@ -384,16 +382,16 @@ TEST_CASE("cuda attention: tile lists name every visible pair, and full tiles ho
         }
         for (const int times : covered) CHECK(times == 1);
         std::vector<int> keys(at(tokens));
-        for (const cuda::KeyTile& tile : tiles.keys)
+        for (const cuda::mma::KeyTile& tile : tiles.keys)
             for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k) {
                 ++keys[at(k)];
                 CHECK(until[at(k)] <= tile.query_end);
             }
         for (const int times : keys) CHECK(times == 1);
     }
-    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{3, 1, 3}, 1, 16, 8), Error);
-    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{3, 3, 4}, 1, 16, 8), Error);
-    CHECK_THROWS_AS(cuda::make_attention_tiles(Mask{2, 3, 3}, 1, 16, 8), Error);
+    CHECK_THROWS_AS(cuda::mma::make_tiles(Mask{3, 1, 3}, 1, 16, 8), Error);
+    CHECK_THROWS_AS(cuda::mma::make_tiles(Mask{3, 3, 4}, 1, 16, 8), Error);
+    CHECK_THROWS_AS(cuda::mma::make_tiles(Mask{2, 3, 3}, 1, 16, 8), Error);
 }
 
 TEST_CASE("cuda attention: random trees of odd lengths" * doctest::skip(!test_gpu())) {
@@ -445,13 +443,13 @@ TEST_CASE("cuda attention: large scores" * doctest::skip(!test_gpu())) {
         Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, 4.0);
         const Values d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
         for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
-            const Result before = run(qkv, d_out, until, shape, {path, true});
+            const Result before = run(qkv, d_out, until, shape, path);
             CHECK(error(from_bits(before.out), attention(qkv, until, shape)) < 4e-3);
             // The keys of the first branch are hidden from the second, however large they are.
             Values large = qkv;
             const auto row = heads_of(shape) * shape.head_dim;
             for (auto i = at(50 * row); i < at(100 * row); ++i) large[i] *= 256;
-            const Result after = run(large, d_out, until, shape, {path, true});
+            const Result after = run(large, d_out, until, shape, path);
             const auto same = [&](std::int64_t from, std::int64_t to) {
                 const std::int64_t size = shape.query_heads * shape.head_dim;
                 return std::equal(before.out.begin() + from * size, before.out.begin() + to * size,
@@ -472,9 +470,9 @@ TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!test_gpu()
         const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim),
                      d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
         for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
-            const Result first = run(qkv, d_out, until, shape, {path, true});
+            const Result first = run(qkv, d_out, until, shape, path);
             for (int i = 0; i < 3; ++i) {
-                const Result again = run(qkv, d_out, until, shape, {path, true});
+                const Result again = run(qkv, d_out, until, shape, path);
                 CHECK(again.out == first.out);
                 CHECK(std::memcmp(again.lse.data(), first.lse.data(), first.lse.size() * sizeof(float)) == 0);
                 CHECK(again.d_qkv == first.d_qkv);
@@ -494,7 +492,7 @@ TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctes
     CHECK_THROWS_AS(prepare({3, 3, 3}, shape_of(3, 2, 64)), Error);
     CHECK_THROWS_AS(prepare({3, 1, 3}, shape_of(2, 1, 64)), Error);
     const auto mask = prepare({3, 3, 3}, shape_of(2, 1, 64));
-    CHECK_THROWS_AS(cuda::attention_backward_workspace(device, *mask, 4, shape_of(2, 1, 64), true), Error);
+    CHECK_THROWS_AS(cuda::attention_backward_workspace(*mask, 4, shape_of(2, 1, 64)), Error);
 }
 
 TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!test_gpu())) {

@@ -58,28 +58,28 @@ std::vector<Until> masks() {
 
 void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slots_per_tile) {
     constexpr std::int32_t kv_heads = 2;
-    const ForwardTiles tiles = make_forward_tiles(until, kv_heads, query_tile, slots_per_tile);
+    const sm90::forward::Tiles tiles = sm90::forward::make_tiles(until, kv_heads, query_tile, slots_per_tile);
     const std::int32_t tokens = length(until);
     std::vector<int> seen(until.size() * kv_heads);
     bool sizes = true, starts = true, unmasked = true, once = true, complete = true;
-    for (const ForwardTiles::Item& item : tiles.items) {
+    for (const sm90::forward::Tiles::Item& item : tiles.items) {
         sizes &= item.query_begin < item.query_end && item.query_end - item.query_begin <= query_tile;
         for (std::int32_t q = item.query_begin; q < item.query_end; ++q)
             ++seen[static_cast<std::size_t>(q * kv_heads + item.kv_head)];
-        std::vector<int> covered(until.size() + ForwardTiles::slot_keys);
+        std::vector<int> covered(until.size() + sm90::forward::Tiles::slot_keys);
         for (std::int32_t tile = 0; tile < item.key_tiles; ++tile) {
             const std::int32_t* slots = tiles.slots.data() + item.first_slot + tile * slots_per_tile;
-            const bool contiguous = (slots[0] & ForwardTiles::contiguous) != 0;
+            const bool contiguous = (slots[0] & sm90::forward::Tiles::contiguous) != 0;
             for (std::int32_t i = 0; i < slots_per_tile; ++i) {
                 const std::int32_t begin = slots[i] >> 2;
-                const bool masked = (slots[i] & ForwardTiles::masked) != 0;
-                if (begin == ForwardTiles::no_key) {
+                const bool masked = (slots[i] & sm90::forward::Tiles::masked) != 0;
+                if (begin == sm90::forward::Tiles::no_key) {
                     starts &= masked && !contiguous && i > 0;
                     continue;
                 }
                 starts &= 0 <= begin && begin < tokens &&
-                          (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + ForwardTiles::slot_keys);
-                for (std::int32_t k = begin; k < begin + ForwardTiles::slot_keys; ++k) {
+                          (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + sm90::forward::Tiles::slot_keys);
+                for (std::int32_t k = begin; k < begin + sm90::forward::Tiles::slot_keys; ++k) {
                     ++covered[static_cast<std::size_t>(k)];
                     for (std::int32_t q = item.query_begin; !masked && q < item.query_end; ++q)
                         unmasked &= k < tokens && visible(until, q, k);
@@ -100,9 +100,9 @@ void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slo
     CHECK(std::ranges::all_of(seen, [](int count) { return count == 1; }));
 }
 
-void check_backward(const Until& until, const BackwardTileSizes& sizes) {
+void check_backward(const Until& until, const sm90::backward::TileSizes& sizes) {
     constexpr std::int32_t kv_heads = 2;
-    const BackwardTiles tiles = make_backward_tiles(until, kv_heads, sizes, 132);
+    const sm90::backward::Tiles tiles = sm90::backward::make_tiles(until, kv_heads, sizes, 132);
     const std::int32_t tokens = length(until);
     std::vector<std::int32_t> tile_of(until.size(), -1);
     bool queries = true;
@@ -118,7 +118,7 @@ void check_backward(const Until& until, const BackwardTileSizes& sizes) {
 
     std::vector<int> keys(until.size() * kv_heads);
     bool seen = true;
-    for (const BackwardTiles::Item& item : tiles.items)
+    for (const sm90::backward::Tiles::Item& item : tiles.items)
         for (std::int32_t k = item.key_begin; k < item.key_end; ++k) {
             ++keys[static_cast<std::size_t>(k * kv_heads + item.kv_head)];
             for (std::int32_t q = k; q < until[static_cast<std::size_t>(k)]; ++q) {
@@ -131,10 +131,10 @@ void check_backward(const Until& until, const BackwardTileSizes& sizes) {
 
     std::vector<int> in_block(tiles.queries.size());
     bool complete = true, bounds = true;
-    for (const BackwardTiles::QueryBlock& block : tiles.query_blocks) {
+    for (const sm90::backward::Tiles::QueryBlock& block : tiles.query_blocks) {
         std::vector<char> covered(until.size());
         for (std::int32_t b = block.first_key_block; b < block.first_key_block + block.key_blocks; ++b) {
-            const BackwardTiles::KeyBlock& key_block = tiles.key_blocks[static_cast<std::size_t>(b)];
+            const sm90::backward::Tiles::KeyBlock& key_block = tiles.key_blocks[static_cast<std::size_t>(b)];
             const auto [least, most] =
                 std::minmax_element(until.begin() + key_block.begin, until.begin() + key_block.end);
             bounds &= key_block.least_until == *least && key_block.last_until == *most;
@@ -142,7 +142,7 @@ void check_backward(const Until& until, const BackwardTileSizes& sizes) {
         }
         for (std::int32_t t = block.first_tile; t < block.first_tile + block.tiles; ++t) {
             ++in_block[static_cast<std::size_t>(t)];
-            const BackwardTiles::Query& query = tiles.queries[static_cast<std::size_t>(t)];
+            const sm90::backward::Tiles::Query& query = tiles.queries[static_cast<std::size_t>(t)];
             for (std::int32_t q = query.begin; q < query.end; ++q)
                 for (std::int32_t k = 0; k <= q && k < tokens; ++k)
                     complete &= !visible(until, q, k) || covered[static_cast<std::size_t>(k)];
@@ -153,17 +153,17 @@ void check_backward(const Until& until, const BackwardTileSizes& sizes) {
     CHECK(std::ranges::all_of(in_block, [](int count) { return count == 1; }));
 
     std::vector<int> started(tiles.query_blocks.size() * kv_heads);
-    for (const BackwardTiles::QueryItem& item : tiles.query_items)
+    for (const sm90::backward::Tiles::QueryItem& item : tiles.query_items)
         ++started.at(static_cast<std::size_t>(item.block * kv_heads + item.kv_head));
     CHECK(std::ranges::all_of(started, [](int count) { return count == 1; }));
 }
 
 void check_portable(const Until& until, std::int32_t group, std::int32_t rows, std::int32_t columns) {
-    const AttentionTiles tiles = make_attention_tiles(until, group, rows, columns);
+    const mma::Tiles tiles = mma::make_tiles(until, group, rows, columns);
     const std::int32_t tokens = length(until), all_rows = tokens * group;
     std::vector<int> seen(static_cast<std::size_t>(all_rows));
     bool ancestors = true, full = true;
-    for (const QueryTile& tile : tiles.queries) {
+    for (const mma::QueryTile& tile : tiles.queries) {
         const std::int32_t row_end = std::min(tile.row_begin + rows, all_rows);
         for (std::int32_t r = tile.row_begin; r < row_end; ++r) ++seen[static_cast<std::size_t>(r)];
         const std::int32_t first = tile.row_begin / group, last = (row_end - 1) / group;
@@ -182,7 +182,7 @@ void check_portable(const Until& until, std::int32_t group, std::int32_t rows, s
 
     std::vector<int> keys(until.size());
     bool ends = true;
-    for (const KeyTile& tile : tiles.keys) {
+    for (const mma::KeyTile& tile : tiles.keys) {
         std::int32_t last = 0;
         for (std::int32_t k = tile.key_begin; k < std::min(tile.key_begin + columns, tokens); ++k) {
             ++keys[static_cast<std::size_t>(k)];
@@ -208,9 +208,9 @@ TEST_CASE("cuda tiles: Hopper's forward lists") {
 
 TEST_CASE("cuda tiles: Hopper's backward lists") {
     for (const Until& until : masks())
-        for (const BackwardTileSizes& sizes :
-             {BackwardTileSizes{16, 128, 64, 1}, BackwardTileSizes{32, 128, 64, 2}, BackwardTileSizes{10, 128, 128, 1},
-              BackwardTileSizes{1, 64, 64, 2}}) {
+        for (const sm90::backward::TileSizes& sizes :
+             {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2}, sm90::backward::TileSizes{10, 128, 128, 1},
+              sm90::backward::TileSizes{1, 64, 64, 2}}) {
             CAPTURE(until.size());
             CAPTURE(sizes.query_tile);
             check_backward(until, sizes);
@@ -229,9 +229,9 @@ TEST_CASE("cuda tiles: lists of the portable kernels") {
 
 TEST_CASE("cuda tiles: what is no mask of prefix trees is refused") {
     for (const Until& bad : {Until{3, 1, 3}, Until{3, 3, 4}, Until{0}, Until{2, 3, 3}}) {
-        CHECK_THROWS_AS(check_prefix_mask(bad), Error);
-        CHECK_THROWS_AS(make_attention_tiles(bad, 1, 64, 64), Error);
+        CHECK_THROWS_AS(mma::check_prefix_mask(bad), Error);
+        CHECK_THROWS_AS(mma::make_tiles(bad, 1, 64, 64), Error);
     }
-    CHECK_THROWS_AS(make_forward_tiles(Until{3, 3, 4}, 1, 32, 4), Error);
-    CHECK_THROWS_AS(make_backward_tiles(Until{3, 3, 4}, 1, {16, 128, 64, 1}, 132), Error);
+    CHECK_THROWS_AS(sm90::forward::make_tiles(Until{3, 3, 4}, 1, 32, 4), Error);
+    CHECK_THROWS_AS(sm90::backward::make_tiles(Until{3, 3, 4}, 1, {16, 128, 64, 1}, 132), Error);
 }

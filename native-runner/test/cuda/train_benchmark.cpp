@@ -227,8 +227,8 @@ class Stepper {
             adapter_.emplace(backend, transformer.config(), lora_modules(transformer.config(), *options_.lora, "--lora-rank"),
                              policy.flat().dtype);
             trainer_.emplace(backend, transformer, Policy(policy, *adapter_), options_);
-            initialise(backend, trainer_->master(), 1);
-            trainer_->master_changed();
+            initialise(backend, trainer_->optimizer().master(), 1);
+            trainer_->optimizer().master_changed();
             return;
         }
         if (optimizer) {

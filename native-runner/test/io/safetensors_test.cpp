@@ -3,12 +3,15 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <bit>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
@@ -227,6 +230,57 @@ TEST_CASE("half precision, every bit pattern") {
     CHECK(float_to_bfloat16(1.0f + 0x1p-8f) == 0x3f80);            // halfway, to even: down
     CHECK(float_to_bfloat16(1.0f + 0x1p-7f + 0x1p-8f) == 0x3f82);  // halfway, to even: up
     CHECK(std::isnan(bfloat16_to_float(float_to_bfloat16(std::nanf("")))));
+}
+
+TEST_CASE("floats are rounded to the nearest half, ties to even") {
+    // Every two neighbours: between them, at them, and a float to each side of the middle.
+    for (std::uint32_t bits = 0; bits < 0x7bff; ++bits) {
+        const auto low = static_cast<std::uint16_t>(bits), high = static_cast<std::uint16_t>(bits + 1);
+        const float a = half_to_float(low), b = half_to_float(high), middle = (a + b) / 2;
+        for (const float sign : {1.0f, -1.0f}) {
+            const auto stored = [&](float value) {
+                return static_cast<std::uint32_t>(float_to_half(sign * value)) ^ (sign < 0 ? 0x8000u : 0u);
+            };
+            REQUIRE(stored(a) == low);
+            REQUIRE(stored(b) == high);
+            REQUIRE(stored(middle) == (low % 2 == 0 ? low : high));
+            REQUIRE(stored(std::nextafter(middle, 0.0f)) == low);
+            REQUIRE(stored(std::nextafter(middle, 1e9f)) == high);
+        }
+    }
+    CHECK(float_to_half(std::nextafter(65520.0f, 0.0f)) == 0x7bff);
+    CHECK(float_to_half(65520.0f) == 0x7c00);
+    CHECK(float_to_half(-INFINITY) == 0xfc00);
+    CHECK(std::isnan(half_to_float(float_to_half(std::nanf("")))));
+    CHECK(std::isnan(half_to_float(float_to_half(std::bit_cast<float>(0x7f800001u)))));
+}
+
+TEST_CASE("a file is written in pieces, in any order and from several threads") {
+    const TemporaryFolder folder;
+    std::vector<float> wide(5000);
+    std::iota(wide.begin(), wide.end(), 0.0f);
+    std::vector<std::uint16_t> narrow(777, 0x3f80);
+    const std::vector<OutTensor> tensors = {{"narrow", FileDType::bf16, {777}, std::as_bytes(std::span(narrow))},
+                                            {"wide", FileDType::f32, {50, 100}, std::as_bytes(std::span(wide))}};
+    write_safetensors(folder / "whole", tensors, {{"format", "pt"}});
+    {
+        SafetensorsWriter out(folder / "pieces", tensors, {{"format", "pt"}});
+        std::vector<std::jthread> threads;
+        for (std::size_t t = 0; t < 4; ++t)
+            threads.emplace_back([&, t] {
+                for (std::size_t begin = (3 - t) * 5000; begin < (4 - t) * 5000; begin += 1000)
+                    out.write(1, begin, tensors[1].data.subspan(begin, 1000));
+            });
+        out.write(0, 700, tensors[0].data.subspan(700));
+        out.write(0, 0, tensors[0].data.first(700));
+        CHECK_THROWS_AS(out.write(0, 1500, tensors[0].data.first(100)), Error);
+        threads.clear();
+        CHECK(!std::filesystem::exists(folder / "pieces"));
+        out.commit();
+    }
+    CHECK(read_file(folder / "pieces") == read_file(folder / "whole"));
+    { SafetensorsWriter given_up(folder / "given up", tensors, {}); }
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
 }
 
 TEST_CASE("a tensor that is not aligned reads right") {

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "core/error.h"
+#include "core/half.h"
 #include "io/safetensors.h"
 #include "pretrained/model_config.h"
 #include "pretrained/model_export.h"
@@ -296,7 +297,7 @@ TEST_CASE("an export of each family has its folder's tensors and config") {
         const auto backend = make_cpu_backend(1);
         Parameters parameters(*backend, config, DType::f32);
         ModelWeights(source, config).load(*backend, parameters);
-        export_model(folder / "export", source, *backend, parameters);
+        export_model(folder / "export", {source}, *backend, parameters);
         CHECK(Json::parse(read_file(folder / "export" / "config.json")) ==
               Json::parse(read_file(source / "config.json")));
         const SafetensorsFile before(source / "model.safetensors"),
@@ -313,6 +314,66 @@ TEST_CASE("an export of each family has its folder's tensors and config") {
     CHECK(families >= 13);
 }
 
+TEST_CASE("weights are exported in the dtypes that the model's files have, or in the one asked for") {
+    const TemporaryFolder folder;
+    const ModelConfig config = tiny_config(false);
+    const auto source = folder / "source", file = source / "model.safetensors";
+    write_random_model(source, config, 11, FileDType::bf16);
+    // Norms in F32, as some models have them.
+    {
+        std::vector<OutTensor> tensors;
+        std::vector<std::string> data;
+        const SafetensorsFile from(file);
+        for (const auto& [name, tensor] : from.tensors()) {
+            const bool norm = name.find("norm") != std::string::npos;
+            std::vector<float> values(static_cast<std::size_t>(tensor.size()));
+            to_float(tensor, values);
+            data.emplace_back(norm ? reinterpret_cast<const char*>(values.data()) : reinterpret_cast<const char*>(tensor.data),
+                              norm ? values.size() * sizeof(float) : tensor.bytes);
+            tensors.push_back({name, norm ? FileDType::f32 : FileDType::bf16, tensor.shape, {}});
+        }
+        for (std::size_t i = 0; i < data.size(); ++i) tensors[i].data = std::as_bytes(std::span(data[i]));
+        write_safetensors(folder / "mixed", tensors, {{"format", "pt"}});
+    }
+    std::filesystem::rename(folder / "mixed", file);
+    const auto backend = make_cpu_backend(2);
+    Parameters parameters(*backend, config, DType::f32);
+    const ModelWeights weights(source, config);
+    weights.load(*backend, parameters);
+    // What training leaves is no number of 16 bits.
+    for (const NamedTensor& parameter : parameters.named()) backend->scale(parameter.tensor, 1.001f);
+
+    const auto dtype_of = [](const Json& json) { return json.value("torch_dtype", json.value("dtype", "")); };
+    const auto check = [&](const ExportDTypes& dtypes, const std::string& said, auto&& expected_dtype) {
+        export_model(folder / "export", {source, {}, dtypes}, *backend, parameters);
+        CHECK(dtype_of(Json::parse(read_file(folder / "export" / "config.json"))) == said);
+        const SafetensorsFile out(folder / "export" / "model.safetensors");
+        for (const NamedTensor& parameter : parameters.named()) {
+            CAPTURE(parameter.name);
+            const FileTensor& tensor = out.at(parameter.name);
+            REQUIRE(tensor.dtype == expected_dtype(parameter.name));
+            const auto* values = static_cast<const float*>(parameter.tensor.data);
+            std::vector<float> exported(static_cast<std::size_t>(tensor.size()));
+            to_float(tensor, exported);
+            for (std::size_t i = 0; i < exported.size(); ++i)
+                REQUIRE(exported[i] == (tensor.dtype == FileDType::f32    ? values[i]
+                                        : tensor.dtype == FileDType::bf16 ? bfloat16_to_float(float_to_bfloat16(values[i]))
+                                                                          : half_to_float(float_to_half(values[i]))));
+        }
+    };
+    const auto all = [](FileDType dtype) { return [dtype](const std::string&) { return dtype; }; };
+    check(ExportDTypes(weights), "bfloat16", [](const std::string& name) {
+        return name.find("norm") != std::string::npos ? FileDType::f32 : FileDType::bf16;
+    });
+    check(ExportDTypes(FileDType::f32), "float32", all(FileDType::f32));
+    check(ExportDTypes(FileDType::bf16), "bfloat16", all(FileDType::bf16));
+    check(ExportDTypes(FileDType::f16), "float16", all(FileDType::f16));
+    // Too large for F16: never an infinity.
+    static_cast<float*>(parameters.named().front().tensor.data)[3] = 70000.0f;
+    check(ExportDTypes(FileDType::f16), "float32", all(FileDType::f32));
+    CHECK(names_containing(folder.path(), "tmp").empty());
+}
+
 TEST_CASE("an exported model is a Hugging Face folder of the same model") {
     const TemporaryFolder folder;
     for (const bool tied : {true, false}) {
@@ -327,7 +388,7 @@ TEST_CASE("an exported model is a Hugging Face folder of the same model") {
         ModelWeights(source, config).load(*backend, parameters);
 
         for (const std::uint64_t shard_bytes : {std::uint64_t{5'000'000'000}, std::uint64_t{20000}}) {
-            export_model(folder / "export", source, *backend, parameters, shard_bytes);
+            export_model(folder / "export", {source}, *backend, parameters, shard_bytes);
             CHECK(load(folder / "export") == weights);
             CHECK(std::filesystem::exists(folder / "export" / "model.safetensors") == (shard_bytes > 20000));
             CHECK(read_file(folder / "export" / "chat_template.jinja") == "{{ messages }}");

@@ -100,11 +100,9 @@ TEST_CASE("trainer state: the later of two equal steps, nothing behind the last 
                "{\"seq\":3,\"type\":\"eval\",\"step\":2,\"eval_loss\":0.5}\n"
                "{\"seq\":4,\"type\":\"step\",\"step\":2,\"steps\":4,\"epoch\":1,\"pairs\":4,\"tokens\":12,\"flops\":200,\"loss\":0.75}\n"
                "{\"seq\":5,\"type\":\"step\",\"step\":3,\"steps\":4,\"epoch\":1.5,\"pairs\":4,\"tokens\":13,\"loss\":0.5}\n");
-    TrainingOptions options;
-    options.eval_steps = 2;
-    BestModel best;
-    best.add(2, 0.5, options);
-    const Json state = trainer_state(folder / "events.jsonl", 2, 4, best, options);
+    const TrainerStateFacts facts = {
+        .steps_done = 2, .steps = 4, .best_step = 2, .best_metric = 0.5, .eval_steps = 2, .save_steps = 0};
+    const Json state = trainer_state(folder / "events.jsonl", facts);
     CHECK(state["global_step"] == 2);
     CHECK(state["max_steps"] == 4);
     CHECK(state["num_train_epochs"] == 2);
@@ -128,12 +126,15 @@ TEST_CASE("trainer state: lines that are no events of ours are passed over, what
                "{\"type\":\"step\",\"step\":1,\"x\":" + deep + std::string(200000, ']') + "}\n\"step\"\n[]\n\xff\n"
                "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":1e999}\n"
                "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":{\"a\":1}}");
-    const Json state = trainer_state(folder / "events.jsonl", 2, 4, {}, {});
+    TrainerStateFacts facts;
+    facts.steps_done = 2;
+    facts.steps = 4;
+    const Json state = trainer_state(folder / "events.jsonl", facts);
     REQUIRE(state["log_history"].size() == 1);
     CHECK(state["num_input_tokens_seen"].get<std::int64_t>() > 0);
     CHECK_FALSE(model_card({{"id", "a"}}, state, {"cpu", false, 2}).empty());
     CHECK_FALSE(state.dump().empty());
-    CHECK(trainer_state(folder / "absent", 2, 4, {}, {})["log_history"].empty());
+    CHECK(trainer_state(folder / "absent", facts)["log_history"].empty());
 }
 
 TEST_CASE("model card: base, data with hashes, figures of the exported step, settings without paths") {

@@ -24,6 +24,9 @@ class ForwardingBackend : public Backend {
     void upload(Tensor to, const void* from) override {
         around("transfers", [&] { inner_->upload(to, from); });
     }
+    void download_parts(std::span<const DownloadPart> parts) override {
+        around("transfers", [&] { inner_->download_parts(parts); });
+    }
     void upload_parts(std::span<const UploadPart> parts) override {
         around("transfers", [&] { inner_->upload_parts(parts); });
     }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "model/plan_fits.h"
 #include "run/checkpoint/checkpoint.h"
 #include "support/loaded_run.h"
 #include "train/optimizer/schedule.h"
@@ -273,7 +274,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         load_checkpoint(*checkpoint, *second.backend, second.trainer);
         for (std::int64_t s = 3; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(second.policy) == whole.values(whole.policy));
-        CHECK(second.values(second.trainer.second_moment()) == whole.values(whole.trainer.second_moment()));
+        CHECK(second.values(second.trainer.optimizer().second_moment()) == whole.values(whole.trainer.optimizer().second_moment()));
     }
 }
 

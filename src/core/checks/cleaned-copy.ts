@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { cannotWrite } from '../atomic-file.js';
+import { cannotWrite } from '../files/atomic-file.js';
 import { formColumns } from '../dataset/forms.js';
 import { readRows, type Columns } from '../dataset/rows.js';
 import { ByteSource } from '../dataset/source.js';

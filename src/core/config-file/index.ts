@@ -1,4 +1,4 @@
-export { CONFIG_SUFFIX, CONFIG_VERSION, DEFAULT_BY_MODEL, type SectionName, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
+export { CONFIG_SUFFIX, CONFIG_VERSION, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 export { type ConfigProblem } from './problems.js';
 export {
   type ConfigFile,

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { nearestName } from '../nearest-name.js';
-import { ruleText, type Rule, valueProblem } from '../run/config.js';
-import { isPath, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
+import { optionRow, OPTIONS, type Rule, ruleText, SECTION_RULES, type SectionName, valueProblem } from '../options/index.js';
+import { isPath, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** Something wrong in a run config. */
 export interface ConfigProblem {
@@ -68,13 +68,12 @@ class Judge implements JudgedConfig {
       return this;
     }
     const top = Object.fromEntries(Object.entries(TOP_FIELDS).map(([name, { rule }]) => [name, rule as Rule]));
-    const sections = Object.keys(SECTIONS);
+    const sections = Object.keys(SECTION_RULES);
     this.fields(root, '', top, sections, (name, value) => {
-      const { fields } = SECTIONS[name as keyof typeof SECTIONS];
       const synonyms = Object.entries(SYNONYMS).flatMap(([theirs, ours]) =>
         theirs.startsWith(`${name}.`) ? [[theirs.slice(name.length + 1), ours] as const] : [],
       );
-      const rules: Record<string, Rule> = { ...fields };
+      const rules: Record<string, Rule> = { ...SECTION_RULES[name as SectionName] };
       for (const [theirs, ours] of synonyms) {
         const rule = rules[ours.slice(name.length + 1)];
         if (rule !== undefined) rules[theirs] = rule;
@@ -138,7 +137,7 @@ class Judge implements JudgedConfig {
     } else {
       const problem = valueProblem(rule, this.resolved(node, field));
       if (problem !== undefined) this.report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
-      else if (field === 'runner.cublaslt' && node.value !== '') this.library(field, node);
+      else if (optionRow(field)?.flagOnly && node.value !== '') this.library(field, node);
     }
     if (this.problems.length === before) this.values.set(field, this.resolved(node, field));
   }
@@ -167,9 +166,9 @@ class Judge implements JudgedConfig {
   private unknown(field: string, key: Node, at: string, known: readonly string[]): void {
     const name = String(key.value);
     const near = nearestName(name, known);
-    const elsewhere = Object.entries(SECTIONS).find(([, { fields }]) => Object.hasOwn(fields, name));
-    const farther = Object.entries(SECTIONS)
-      .map(([section, { fields }]) => [section, nearestName(name, Object.keys(fields))] as const)
+    const elsewhere = Object.entries(OPTIONS).find(([, options]) => Object.hasOwn(options, name));
+    const farther = Object.entries(OPTIONS)
+      .map(([section, options]) => [section, nearestName(name, Object.keys(options))] as const)
       .find(([, other]) => other !== undefined);
     const prefix = at === '' ? '' : `${at}.`;
     let advice = `remove it; valid names: ${known.join(', ')}`;

@@ -1,17 +1,16 @@
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlain } from '../files/plain-file.js';
-import { checkOptions } from '../run/conflicts.js';
 import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
+  checkOptions,
+  DEFAULTS,
+  OPTIONS,
   type PlanOptions,
+  presetById,
   type RunnerOptions,
   type TrainingOptions,
-} from '../run/config.js';
-import { presetById } from '../run/presets.js';
-import { CONFIG_SUFFIX, type Sections, SECTIONS } from './fields.js';
+} from '../options/index.js';
+import { CONFIG_SUFFIX, type Sections } from './fields.js';
 import { type ConfigProblem, type JudgedConfig, judgeConfig } from './problems.js';
 
 /** A run config, read. What the file does not say is undefined, or missing in its section. */
@@ -90,9 +89,9 @@ export interface RunOptions {
 export function resolveConfig({ preset, plan, training, runner }: Partial<ConfigFile>): RunOptions {
   const from = preset === undefined ? undefined : presetById(preset);
   return {
-    plan: { ...DEFAULT_PLAN, ...from?.plan, ...plan },
-    training: { ...DEFAULT_TRAINING, ...from?.training, ...training },
-    runner: { ...DEFAULT_RUNNER, ...runner },
+    plan: { ...DEFAULTS.plan, ...from?.plan, ...plan },
+    training: { ...DEFAULTS.training, ...from?.training, ...training },
+    runner: { ...DEFAULTS.runner, ...runner },
   };
 }
 
@@ -106,7 +105,7 @@ export function locating<T>(config: ConfigFile | undefined, check: () => T): T {
     return check();
   } catch (error) {
     if (!(error instanceof WishboneError) || config === undefined) throw error;
-    if (!Object.keys(SECTIONS).includes(error.where.split('.')[0] as string)) throw error;
+    if (!Object.keys(OPTIONS).includes(error.where.split('.')[0] as string)) throw error;
     throw new WishboneError(error.what, config.where(error.where), error.advice, error.exitCode);
   }
 }

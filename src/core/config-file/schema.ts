@@ -1,22 +1,19 @@
-import type { Rule } from '../run/config.js';
-import { LOSS_TYPES, type OptionPath } from '../run/config.js';
-import { LOSS_HELP } from '../run/option-help.js';
+import { LOSS_TYPES, LOSSES, type OptionPath, OPTIONS, type Options, type Rule, type SectionName } from '../options/index.js';
 import { CONFIG_VERSION, defaultOf, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** A JSON schema, draft 7, with VS Code's additions for hovers and snippets. */
 export type Schema = Readonly<Record<string, unknown>>;
 
 /**
- * The JSON schema of `*.wishbone.json`, made from the rules that a run config is read by (fields.ts, run/config.ts), so
+ * The JSON schema of `*.wishbone.json`, made from the rows that a run config is read by (fields.ts, options), so
  * that the two say the same. `npm run schema` writes it to media/run-config.schema.json.
  */
 export function configSchema(): Schema {
   const top = Object.entries(TOP_FIELDS).map(([name, { rule, help }]) => [name, { ...ofRule(rule), ...hover(help) }]);
-  const sections = Object.entries(SECTIONS).map(([section, { fields, help, about }]) => {
-    const texts = help as Readonly<Record<string, string>>;
-    const options: [string, Schema][] = Object.entries(fields as Readonly<Record<string, Rule>>).map(([name, rule]) => [
+  const sections = Object.entries(SECTIONS).map(([section, about]) => {
+    const options: [string, Schema][] = Object.entries(OPTIONS[section as SectionName] as Options).map(([name, { rule, help }]) => [
       name,
-      { ...ofRule(rule), default: defaultOf(`${section}.${name}` as OptionPath), ...hover(texts[name] ?? '') },
+      { ...ofRule(rule), default: defaultOf(`${section}.${name}` as OptionPath), ...hover(help) },
     ]);
     for (const [theirs, ours] of Object.entries(SYNONYMS)) {
       const [group, name] = theirs.split('.') as [string, string];
@@ -62,7 +59,7 @@ function ofRule(rule: Rule): Schema {
   switch (rule.kind) {
     case 'choice': {
       const isLoss = rule.choices === LOSS_TYPES;
-      return { enum: rule.choices, ...(isLoss ? { enumDescriptions: LOSS_TYPES.map((loss) => LOSS_HELP[loss]) } : {}) };
+      return { enum: rule.choices, ...(isLoss ? { enumDescriptions: LOSS_TYPES.map((loss) => LOSSES[loss].help) } : {}) };
     }
     case 'string':
       // Paths are absolute where they are used; in this file relative ones count from its folder.

@@ -1,18 +1,17 @@
-import { PATH_OPTIONS, type OptionPath, type Rule } from '../run/config.js';
-import { DEFAULT_BY_MODEL, defaultOf, SECTIONS, SYNONYMS } from './fields.js';
+import { type OptionPath, OPTIONS, type Options, type Rule, type SectionName } from '../options/index.js';
+import { defaultOf, SECTIONS, SYNONYMS } from './fields.js';
 
 /**
- * The options of each section as Markdown tables, from the same rules as the schema. `npm run schema` writes them into
+ * The options of each section as Markdown tables, from the same rows as the schema. `npm run schema` writes them into
  * docs/run-config.md.
  */
 export function optionTables(): string {
-  const tables = Object.entries(SECTIONS).map(([section, { fields, help, about }]) => {
-    const texts = help as Readonly<Record<string, string>>;
-    const rows = Object.entries(fields as Readonly<Record<string, Rule>>).map(([name, rule]) => {
+  const tables = Object.entries(SECTIONS).map(([section, about]) => {
+    const rows = Object.entries(OPTIONS[section as SectionName] as Options).map(([name, { rule, help, path, byModel }]) => {
       const option = `${section}.${name}` as OptionPath;
       const theirs = Object.entries(SYNONYMS).find(([, ours]) => ours === option)?.[0];
       const named = `\`${name}\`${theirs === undefined ? '' : ` (or \`${theirs.split('.')[1]}\`)`}`;
-      return [named, DEFAULT_BY_MODEL[option] ?? code(defaultOf(option)), PATH_OPTIONS.has(option) ? 'path' : values(rule), texts[name] ?? ''];
+      return [named, byModel ?? code(defaultOf(option)), path === undefined ? values(rule) : 'path', help];
     });
     const lines = [['option', 'default', 'values', 'meaning'], ['---', '---', '---', '---'], ...rows];
     const cells = (row: readonly string[]): string => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

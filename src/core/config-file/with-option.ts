@@ -1,5 +1,5 @@
 import { applyEdits, modify } from 'jsonc-parser';
-import type { OptionPath } from '../run/config.js';
+import type { OptionPath } from '../options/index.js';
 
 /** A replacement in a text. */
 export interface TextChange {

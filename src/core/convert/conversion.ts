@@ -1,14 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSettings } from '../config-file/index.js';
-import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
-  optionKind,
-  optionProblem,
-  type OptionPath,
-} from '../run/config.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, optionProblem, type OptionPath } from '../options/index.js';
 import type { YamlSetting } from './yaml-settings.js';
 
 /** What became of a setting that is not simply in the new file. */

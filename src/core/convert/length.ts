@@ -1,7 +1,7 @@
-import { DEFAULT_PLAN, PLAN_FIELDS } from '../run/config.js';
+import { DEFAULT_PLAN, OPTIONS } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
-const MOST = PLAN_FIELDS.max_length.kind === 'integer' ? PLAN_FIELDS.max_length.max : Infinity;
+const MOST = OPTIONS.plan.max_length.rule.max;
 
 /**
  * Carries over the limit of a sequence's tokens, and makes bins long enough for any pair within it.

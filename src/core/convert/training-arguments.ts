@@ -1,4 +1,4 @@
-import { EVAL_METRICS } from '../run/config.js';
+import { EVAL_METRICS } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
 /** transformers' `TrainingArguments` where its default is not Wishbone's. */

@@ -1,4 +1,4 @@
-import { LOSS_TYPES } from '../run/config.js';
+import { LOSS_TYPES } from '../options/index.js';
 import type { Conversion } from './conversion.js';
 
 const IMPLICIT =

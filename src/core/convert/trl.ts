@@ -1,4 +1,4 @@
-import { TRAINING_FIELDS } from '../run/config.js';
+import type { TrainingOptions } from '../options/index.js';
 import { convertTrlAdapter } from './adapter.js';
 import type { Conversion } from './conversion.js';
 import { convertLength } from './length.js';
@@ -19,7 +19,7 @@ const DPO = [
   'sync_ref_model',
   'ref_model_mixup_alpha',
   'ref_model_sync_steps',
-] as const satisfies readonly (keyof typeof TRAINING_FIELDS)[];
+] as const satisfies readonly (keyof TrainingOptions)[];
 
 const SAME = {
   'trl-dpo': DPO,

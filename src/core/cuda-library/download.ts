@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cannotWrite } from '../atomic-file.js';
+import { cannotWrite } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { ConnectionError, get, type Network } from './http.js';
 import type { Wheel } from './wheel-index.js';
 

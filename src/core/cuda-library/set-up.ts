@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { freeBytes } from '../run/disk.js';
-import { askBackends, type BackendInfo } from '../run/runner-info.js';
+import { askBackends, type BackendInfo } from '../runner/runner-info.js';
 import { download, fetchedBytes } from './download.js';
 import { ConnectionError, type Network } from './http.js';
 import { LIBRARY, libraryFile } from './library.js';

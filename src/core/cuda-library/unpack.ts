@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import yauzl from 'yauzl';
-import { writeFileAtomically } from '../atomic-file.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 
 const openZip = promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open);
 

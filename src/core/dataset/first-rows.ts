@@ -1,5 +1,5 @@
-import type { WorkOptions } from '../progress.js';
-import { Pace } from '../pace.js';
+import type { WorkOptions } from '../work/progress.js';
+import { Pace } from '../work/pace.js';
 import { exactText } from '../exact-json/index.js';
 import { formColumns } from './forms.js';
 import { parquetRowCount } from './parquet-rows.js';

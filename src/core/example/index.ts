@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cannotWrite, writeFileAtomically } from '../atomic-file.js';
+import { cannotWrite, writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
 
 /** The example project's run config. */

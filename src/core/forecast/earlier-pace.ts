@@ -1,6 +1,6 @@
-import { readEventEnds } from '../run/event-ends.js';
+import { readEventEnds } from '../events/event-ends.js';
 import { listRuns } from '../run/folder.js';
-import { RunHistory } from '../run/history.js';
+import { RunHistory } from '../history/history.js';
 
 /** How fast an earlier run of this workspace went. */
 export interface EarlierPace {

@@ -2,11 +2,11 @@ import path from 'node:path';
 
 import { gpu } from '../cost/index.js';
 import { BadRowError, WishboneError } from '../errors.js';
-import type { PlanSummary } from '../prepare.js';
-import type { Progress, WorkOptions } from '../progress.js';
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
+import type { PlanSummary } from '../prepare/index.js';
+import type { Progress, WorkOptions } from '../work/progress.js';
+import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
 import { newRunConfig } from '../run/folder.js';
-import { autoBackend, type BackendInfo } from '../run/runner-info.js';
+import { autoBackend, type BackendInfo } from '../runner/runner-info.js';
 import type { EarlierPace } from './earlier-pace.js';
 import { type MemoryForecast, PlanScratch } from './memory.js';
 import { type ForecastDevice, type PlanForecast, type PlanForecastRequest, predictedSeconds } from './plan-forecast.js';

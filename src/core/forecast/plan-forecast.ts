@@ -1,11 +1,10 @@
 import { binCost, cpu, gpu, stepCost, sumSeconds, stepSeconds, sumSteps, type DeviceSpeed, type Passes, type StepCost } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
-import { Pace } from '../pace.js';
+import { Pace } from '../work/pace.js';
 import { stepCount, writePlan, type Plan } from '../plan/index.js';
-import { preparePlan, type PlanSummary } from '../prepare.js';
-import type { WorkOptions } from '../progress.js';
-import type { LossType, PlanOptions, RunnerOptions, TrainingOptions } from '../run/config.js';
-import { WITHOUT_REFERENCE } from '../run/conflicts.js';
+import { preparePlan, type PlanSummary } from '../prepare/index.js';
+import type { WorkOptions } from '../work/progress.js';
+import { anyLoss, lossesOf, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 
 /**
  * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is
@@ -147,7 +146,7 @@ async function timesOf(
 
 /** How many forward passes more than the policy's own a run makes over its plan. */
 function moreForwards(training: TrainingOptions, { recompute }: RunnerOptions, epochs: number): number {
-  const compares = ([training.loss_type].flat() as LossType[]).some((loss) => !WITHOUT_REFERENCE.includes(loss));
+  const compares = anyLoss(lossesOf(training.loss_type), 'reference');
   // Up front, each pair is seen once, whatever the epochs.
   const reference = !compares ? 0 : training.reference === 'in_step' ? 1 : 1 / epochs;
   // Recomputing a block is a forward pass of it; the MLP is about half of one.

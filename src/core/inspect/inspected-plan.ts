@@ -7,13 +7,13 @@ import { WishboneError } from '../errors.js';
 import type { LlamaShape } from '../model/flops.js';
 import { inspectModel } from '../model/index.js';
 import { binCount, type Plan, readPlan } from '../plan/index.js';
-import { preparePlan } from '../prepare.js';
-import type { WorkOptions } from '../progress.js';
+import { preparePlan } from '../prepare/index.js';
+import type { WorkOptions } from '../work/progress.js';
 import type { DatasetFileReference } from '../run/config.js';
 import { PLAN_FILE, readRun } from '../run/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import { type BinView, viewBin } from './bin-view.js';
-import { fileHash } from './file-hash.js';
+import { fileHash } from '../files/file-hash.js';
 import { lengthHistogram } from './histogram.js';
 import type { DatasetState, PackedSlice, PackingOverview, PathPiece, PlanCost, PlanInfo, PlanSide } from './messages.js';
 import {

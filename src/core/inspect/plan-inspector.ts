@@ -1,4 +1,4 @@
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { type Answer, type Argument, Client, type Method, startThread } from '../transport/index.js';
 import type { InspectCalls, PlanInfo } from './messages.js';
 import type { PlanSource } from './source.js';

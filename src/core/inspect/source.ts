@@ -1,7 +1,6 @@
 import path from 'node:path';
 
-import type { PlanOptions } from '../run/config.js';
-import { DEFAULT_PLAN, optionProblem } from '../run/index.js';
+import { DEFAULT_PLAN, optionProblem, type PlanOptions } from '../options/index.js';
 
 /** Where a plan comes from: a run's folder holds one, for a dataset one is made. All paths are absolute. */
 export type PlanSource =

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import { readSafetensorsHeader } from '../safetensors.js';
+import { readSafetensorsHeader } from '../files/safetensors.js';
 import { parameterShapes, type ModelConfig } from './config.js';
 
 const anotherAdapter = 'use an adapter that was trained on this model, or start a new one';

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import { readSafetensorsHeader, type TensorInfo } from '../safetensors.js';
+import { readSafetensorsHeader, type TensorInfo } from '../files/safetensors.js';
 import { parameterShapes, readModelConfig, type ModelConfig } from './config.js';
 import { isWeightType, sameTensor, type StoredTensor } from './stored-tensor.js';
 

@@ -1,5 +1,5 @@
 import { openPlain } from '../files/plain-file.js';
-import type { DType, TensorInfo } from '../safetensors.js';
+import type { DType, TensorInfo } from '../files/safetensors.js';
 
 /** A tensor within a weight file. */
 export interface StoredTensor {

@@ -1,6 +1,6 @@
 import type { AdditiveTime } from '../cost/time.js';
-import type { Pause } from '../pace.js';
-import type { LayoutOptions, Sharing } from '../run/config.js';
+import type { Pause } from '../work/pace.js';
+import type { LayoutOptions, Sharing } from '../options/index.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { balance, nothingShared, type Load } from './balance.js';
 import { packTree } from './pack-tree.js';

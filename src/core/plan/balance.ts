@@ -1,4 +1,4 @@
-import type { Pause } from '../pace.js';
+import type { Pause } from '../work/pace.js';
 import { Random } from './random.js';
 
 /** What a unit brings to a bin. */

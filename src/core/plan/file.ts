@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
-import { optionProblem } from '../run/config.js';
-import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
+import { optionProblem } from '../options/index.js';
+import { readSafetensors, writeSafetensors, type Tensor } from '../files/safetensors.js';
 import { checkPlan } from './check.js';
 import { tensorNames, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
 

@@ -1,4 +1,4 @@
-import type { Pause } from '../pace.js';
+import type { Pause } from '../work/pace.js';
 import { balance, type Load } from './balance.js';
 import { longestFirst, spreadParts } from './pack.js';
 import type { PrefixTree } from './tree.js';

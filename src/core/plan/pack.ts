@@ -1,4 +1,4 @@
-import type { Pause } from '../pace.js';
+import type { Pause } from '../work/pace.js';
 
 /** What is packed: its tokens count against the capacity, its predicted time makes bins slow. */
 export interface Sized {

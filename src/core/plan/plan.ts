@@ -1,4 +1,4 @@
-import type { LayoutOptions } from '../run/config.js';
+import type { LayoutOptions } from '../options/index.js';
 
 /** What a plan's metadata says (docs/formats.md, "Plan"). */
 export interface PlanMetadata extends LayoutOptions {

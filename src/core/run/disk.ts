@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
-import type { TrainingOptions } from './config.js';
+import type { TrainingOptions } from '../options/index.js';
 
 /** Plan, log and events beside the weights. */
 const SLACK_BYTES = 64 * 2 ** 20;

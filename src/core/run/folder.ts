@@ -4,18 +4,11 @@ import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import {
-  type DatasetReference,
-  type PlanOptions,
-  type RunConfig,
-  type RunnerOptions,
-  type TrainingOptions,
-  checkRunConfig,
-  parseRunConfig,
-} from './config.js';
-import { readEventEnds } from './event-ends.js';
-import { type Headline, headline } from './headline.js';
-import { RunHistory } from './history.js';
+import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
+import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import { readEventEnds } from '../events/event-ends.js';
+import { type Headline, headline } from '../history/headline.js';
+import { RunHistory } from '../history/history.js';
 import { readLabels } from './labels.js';
 import type { MadeWith } from './provenance.js';
 import { isAlive } from './process-identity.js';

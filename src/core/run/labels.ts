@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { writeFileAtomically } from '../atomic-file.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 

@@ -1,9 +1,8 @@
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, optionKind, type OptionPath, type RunConfig } from './config.js';
+import { DEFAULTS, hasFlag, optionKind, type OptionPath, type SectionName } from '../options/index.js';
+import type { RunConfig } from './config.js';
 
 /** The defaults that the command names, so that it says the same whatever others would be taken. */
 const PRESET = 'standard';
-
-const GROUPS = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER } as const;
 
 /** What repeats a run on the command line. */
 export interface RepeatCommand {
@@ -28,15 +27,15 @@ export function repeatCommand(config: RunConfig): RepeatCommand {
   if (name !== id) words.push('--name', name);
   words.push('--preset', PRESET);
   const without: string[] = [];
-  for (const [group, defaults] of Object.entries(GROUPS)) {
-    const values = config[group as keyof typeof GROUPS] as unknown as Readonly<Record<string, unknown>>;
+  for (const [group, defaults] of Object.entries(DEFAULTS)) {
+    const values = config[group as SectionName] as unknown as Readonly<Record<string, unknown>>;
     for (const [option, value] of Object.entries(values)) {
       if (JSON.stringify(value) === JSON.stringify((defaults as unknown as Readonly<Record<string, unknown>>)[option])) continue;
       const path = `${group}.${option}` as OptionPath;
       const flag = option.replaceAll('_', '-');
       const kind = optionKind(path);
       if (kind === 'flag') words.push(value === true ? `--${flag}` : `--no-${flag}`);
-      else if (kind === 'map' || option === 'parameter_groups') without.push(path);
+      else if (!hasFlag(path)) without.push(path);
       else words.push(`--${flag}`, Array.isArray(value) ? value.join(',') : String(value));
     }
   }

@@ -1,5 +1,5 @@
-import { readEvents } from './event-reader.js';
-import { RunHistory } from './history.js';
+import { readEvents } from '../events/event-reader.js';
+import { RunHistory } from '../history/history.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord, sameProcess } from './process-record.js';
 

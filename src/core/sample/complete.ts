@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
-import type { WorkOptions } from '../progress.js';
-import type { RunnerOptions } from '../run/config.js';
-import { locateRunner, parseRunnerError } from '../run/runner.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { RunnerOptions } from '../options/index.js';
+import { locateRunner, parseRunnerError } from '../runner/runner.js';
 import { runnerFlags } from '../speedup/index.js';
 import type { SampledModel } from './models.js';
 

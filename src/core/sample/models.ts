@@ -3,7 +3,7 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { inspectModel } from '../model/index.js';
-import type { TrainingOptions } from '../run/config.js';
+import type { TrainingOptions } from '../options/index.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
 import type { TemplateName } from '../tokenizer/index.js';
 

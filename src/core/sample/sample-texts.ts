@@ -1,4 +1,4 @@
-import type { SampleEvent } from '../run/events.js';
+import type { SampleEvent } from '../events/events.js';
 
 /** What the models of a run make of one prompt, as text. */
 export interface SampleText {

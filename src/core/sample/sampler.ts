@@ -1,6 +1,6 @@
 import { inspectModel, type ModelInfo } from '../model/index.js';
-import type { WorkOptions } from '../progress.js';
-import type { RunnerOptions } from '../run/config.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import { complete, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';

@@ -1,5 +1,5 @@
-import type { WorkOptions } from '../progress.js';
-import type { RunnerOptions } from '../run/config.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { RunnerOptions } from '../options/index.js';
 import type { SamplingOptions } from './complete.js';
 import { type Completion, Sampler } from './sampler.js';
 

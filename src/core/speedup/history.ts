@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { writeFileAtomically } from '../atomic-file.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { ExitCode, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
-import type { Sharing } from '../run/config.js';
+import type { Sharing } from '../options/index.js';
 import type { PhaseSeconds, SpeedupRequest, SpeedupResult } from './measure.js';
 
 /** Where a workspace keeps what was measured, relative to the workspace folder. A file a measurement. */

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ExitCode, WishboneError } from '../errors.js';
-import { planFor, summarise, tokeniseDataset, type PlanSummary } from '../prepare.js';
+import { planFor, summarise, type PlanSummary } from '../prepare/index.js';
+import { tokeniseDataset } from '../tokenise/index.js';
 import { writePlan } from '../plan/index.js';
-import type { WorkOptions } from '../progress.js';
+import type { WorkOptions } from '../work/progress.js';
 import { cpu, gpu, planCost } from '../cost/index.js';
-import type { PlanOptions, RunnerOptions } from '../run/config.js';
-import { locateRunner, parseRunnerError } from '../run/runner.js';
-import { autoBackend, runnerBackends } from '../run/runner-info.js';
+import type { PlanOptions, RunnerOptions } from '../options/index.js';
+import { locateRunner, parseRunnerError } from '../runner/runner.js';
+import { autoBackend, runnerBackends } from '../runner/runner-info.js';
 
 /** What to measure. */
 export interface SpeedupRequest {

@@ -1,6 +1,6 @@
 import type { LeftOutRow } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
-import { readSafetensors, writeSafetensors, type Tensor } from '../safetensors.js';
+import { readSafetensors, writeSafetensors, type Tensor } from '../files/safetensors.js';
 import type { TokenOutcome, TokenPair } from '../tokenizer/index.js';
 
 /** Numbers kept of each outcome; `meta` holds them one after another. */

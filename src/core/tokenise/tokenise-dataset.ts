@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { ColumnReport, DatasetForm, DatasetSource, LeftOutRows, PairCounts, RowPlace } from '../dataset/index.js';
-import { findSources, parseColumns } from '../dataset/index.js';
+import {
+  type ColumnReport,
+  type DatasetForm,
+  type DatasetSource,
+  findSources,
+  type LeftOutRows,
+  type PairCounts,
+  parseColumns,
+  type RowPlace,
+} from '../dataset/index.js';
 import { ExitCode, WishboneError } from '../errors.js';
-import { DiskCache } from '../disk-cache.js';
+import { DiskCache } from '../files/disk-cache.js';
 import { inspectModel, type ModelInfo } from '../model/index.js';
-import type { WorkOptions } from '../progress.js';
-import type { PlanOptions } from '../run/config.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { PlanOptions } from '../options/index.js';
 import { tokenizerHash, type TokenPair } from '../tokenizer/index.js';
 import { mix } from './mixture.js';
 import type { ThreadOptions } from './tokenise-file.js';

@@ -1,7 +1,7 @@
 import { LeftOutList, nothingLeft, withWayOut, type Dataset, type LeftOutRows, type PairText } from '../dataset/index.js';
 import { BadRowError, type WishboneError } from '../errors.js';
-import { Pace } from '../pace.js';
-import type { WorkOptions } from '../progress.js';
+import { Pace } from '../work/pace.js';
+import type { WorkOptions } from '../work/progress.js';
 import { workerBundle } from '../transport/index.js';
 import type { TokeniserTask } from './messages.js';
 import { tokeniseInThreads } from './threads.js';

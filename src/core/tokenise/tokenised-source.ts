@@ -9,12 +9,12 @@ import {
   type ReadOptions,
 } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
-import { DiskCache } from '../disk-cache.js';
+import { DiskCache } from '../files/disk-cache.js';
 import { WishboneError } from '../errors.js';
 import type { ModelInfo } from '../model/index.js';
-import type { WorkOptions } from '../progress.js';
-import type { PlanOptions } from '../run/config.js';
-import { seal, unseal } from '../sealed-text.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { PlanOptions } from '../options/index.js';
+import { seal, unseal } from '../files/sealed-text.js';
 import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 

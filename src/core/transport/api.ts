@@ -1,5 +1,5 @@
 import type { Transferable } from 'node:worker_threads';
-import type { Progress, WorkOptions } from '../progress.js';
+import type { Progress, WorkOptions } from '../work/progress.js';
 
 /**
  * What one side can ask of the other: an interface whose methods take one argument (`null` for none) and return the answer

@@ -1,4 +1,4 @@
-import type { Progress, WorkOptions } from '../progress.js';
+import type { Progress, WorkOptions } from '../work/progress.js';
 import type { Answer, Api, Argument, Method } from './api.js';
 import type { OwnedChannel } from './channel.js';
 import { errorOf } from './failure.js';

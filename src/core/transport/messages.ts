@@ -1,4 +1,4 @@
-import type { Progress } from '../progress.js';
+import type { Progress } from '../work/progress.js';
 import type { Failure } from './failure.js';
 
 /** What a client sends to whoever serves it. */

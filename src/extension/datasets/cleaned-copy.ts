@@ -3,8 +3,8 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { checkSeverities, type CheckName, type CheckOptions, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
-import type { WorkOptions } from '../../core/progress.js';
-import { runTask } from '../../core/tasks.js';
+import type { WorkOptions } from '../../core/work/progress.js';
+import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
 import { givenPath } from '../paths/given-path.js';
 import { mayBeDataset } from '../paths/candidates.js';

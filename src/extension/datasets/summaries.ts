@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 
 import * as vscode from 'vscode';
 
-import type { DatasetSummary } from '../../core/dataset-summary.js';
+import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
-import { runTask } from '../../core/tasks.js';
+import { runTask } from '../../core/tasks/index.js';
 import { checkOptions } from '../diagnostics/check-options.js';
 import { ModelChoice } from '../diagnostics/model-choice.js';
 import type { Problems } from '../problems.js';

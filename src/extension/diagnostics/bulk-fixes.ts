@@ -1,6 +1,6 @@
 import { checkSeverities, type CheckName, type DocumentReport, type Problem } from '../../core/checks/index.js';
 import { remedyLabel } from '../../core/dataset/index.js';
-import type { PlanOptions } from '../../core/run/config.js';
+import type { PlanOptions } from '../../core/options/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
 
 /** Something that can be done about every row that a check has found something in, in one edit. */

@@ -1,5 +1,13 @@
 import type { ModelInfo } from '../../core/model/index.js';
-import { learningRateWarning, type Preset, presetById, rateReason, type RunnerOptions, suitedPreset, withSuitedRate } from '../../core/run/index.js';
+import {
+  learningRateWarning,
+  type Preset,
+  presetById,
+  rateReason,
+  type RunnerOptions,
+  suitedPreset,
+  withSuitedRate,
+} from '../../core/options/index.js';
 import { formatOption, sentence } from '../../format.js';
 import { optionTexts, rateOptions, readDraft, type Values } from './read-draft.js';
 

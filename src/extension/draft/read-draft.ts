@@ -3,23 +3,21 @@ import path from 'node:path';
 import { WishboneError } from '../../core/errors.js';
 import {
   checkOptions,
+  anyLoss,
   LORA_OPTIONS,
-  WITH_LABEL_SMOOTHING,
-  WITHOUT_REFERENCE,
-} from '../../core/run/conflicts.js';
-import type { LossType } from '../../core/run/config.js';
-import { parseTargetModules } from '../../core/run/lora-targets.js';
-import {
+  lossRow,
+  type LossType,
+  OPTION_PATHS,
   optionChoices,
   optionKind,
   type OptionPath,
   optionProblem,
+  parseTargetModules,
   type PlanOptions,
   type RunnerOptions,
   type TrainingOptions,
-} from '../../core/run/index.js';
+} from '../../core/options/index.js';
 import { formatOption, sentence } from '../../format.js';
-import { OPTION_PATHS } from './fields.js';
 
 /** The options of a run, as `run.json` groups them. */
 export interface LaunchOptions {
@@ -127,13 +125,12 @@ export function rateOptions(values: Values): Pick<TrainingOptions, 'loss_type' |
 /** Options that do nothing for these losses: shown only where somebody changed them. */
 export function idleFields(values: Values): string[] {
   const losses = (values['training.loss_type'] ?? '').split(',').map((loss) => loss.trim()) as LossType[];
-  const uses = (some: readonly LossType[]): boolean => losses.some((loss) => some.includes(loss));
-  const compares = losses.some((loss) => !WITHOUT_REFERENCE.includes(loss));
+  const compares = losses.some((loss) => lossRow(loss)?.reference !== false);
   const wsd = values['training.lr_scheduler_type'] === 'warmup_stable_decay';
   const follows = values['training.sync_ref_model'] === 'true';
   const idle = (when: boolean, ...options: string[]): string[] => (when ? options.map((name) => `training.${name}`) : []);
   return [
-    ...idle(!uses(WITH_LABEL_SMOOTHING), 'label_smoothing'),
+    ...idle(!anyLoss(losses, 'labelSmoothing'), 'label_smoothing'),
     ...idle(!losses.includes('simpo'), 'simpo_gamma'),
     ...idle(!losses.includes('cpo'), 'cpo_alpha'),
     ...idle(!losses.includes('discopop'), 'discopop_tau'),

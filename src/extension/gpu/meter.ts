@@ -1,5 +1,5 @@
 import { mebibytes } from '../../core/cuda-library/index.js';
-import type { Progress } from '../../core/progress.js';
+import type { Progress } from '../../core/work/progress.js';
 import { formatDuration } from '../../format.js';
 
 /** Names of the steps, for people. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { writeFileAtomically } from '../../core/atomic-file.js';
+import { writeFileAtomically } from '../../core/files/atomic-file.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
 export async function openTerminal({ extensionPath, globalStorageUri }: vscode.ExtensionContext): Promise<void> {

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 
 import type { FirstRows } from '../../core/dataset/first-rows.js';
-import { runTask } from '../../core/tasks.js';
+import { runTask } from '../../core/tasks/index.js';
 
 interface Known {
   readonly version: string;

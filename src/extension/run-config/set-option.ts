@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { type ConfigFile, CONFIG_SUFFIX, optionChanges, parseConfigFile } from '../../core/config-file/index.js';
 import { findSources } from '../../core/dataset/index.js';
 import { WishboneError } from '../../core/errors.js';
-import type { OptionPath } from '../../core/run/index.js';
+import type { OptionPath } from '../../core/options/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { Launcher } from '../panels/launch/launcher.js';
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 
 import { ExitCode } from '../../core/errors.js';
-import type { FailedEvent } from '../../core/run/events.js';
+import type { FailedEvent } from '../../core/events/events.js';
 import { locations } from '../error-text.js';
 
 /**

@@ -1,25 +1,20 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
+import { bestModel, type BestModel, crashAdvice, exitText, lastLogLines } from '../../core/runner/index.js';
+import { followEvents, type LogState } from '../../core/events/index.js';
 import {
-  bestModel,
-  type BestModel,
-  crashAdvice,
-  exitText,
-  followEvents,
   isActive,
-  lastLogLines,
-  type LogState,
   LOG_FILE,
   readLabels,
   readProcessRecord,
   readRun,
   type RunConfig,
   RUN_FILE,
-  RunHistory,
   type RunState,
   stateOf,
 } from '../../core/run/index.js';
+import { RunHistory } from '../../core/history/index.js';
 import { mayEndOtherwise } from './failure-cause.js';
 
 /** Events come in bursts; listeners are told once for those within this time. */

@@ -3,7 +3,8 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { exportBest, isActive, LOG_FILE, startRunner, stopRunner } from '../../core/run/index.js';
+import { exportBest, startRunner, stopRunner } from '../../core/runner/index.js';
+import { isActive, LOG_FILE } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import { ensureTrusted } from '../trust.js';
 import type { LiveRun } from './live-run.js';

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
-import { headline, listRun, listRuns, type RunListing } from '../../core/run/index.js';
+import { headline } from '../../core/history/index.js';
+import { listRun, listRuns, type RunListing } from '../../core/run/index.js';
 import type { Problems } from '../problems.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';

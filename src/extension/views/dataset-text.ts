@@ -1,6 +1,6 @@
 import { addCounts, type CheckName, checkSeverities, countsText, type ProblemCounts } from '../../core/checks/index.js';
 import { formDescriptions, leftOutPlaces, unreadText, warningText, type DatasetForm } from '../../core/dataset/index.js';
-import type { DatasetSummary } from '../../core/dataset-summary.js';
+import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount, plural, sentence } from '../../format.js';
 

@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 
 import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
 import { bySeverity } from '../../core/checks/index.js';
-import type { DatasetSummary } from '../../core/dataset-summary.js';
+import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { datasetForm, mayBeDataset } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';

@@ -1,4 +1,4 @@
-import type { BackendInfo } from '../../core/run/index.js';
+import type { BackendInfo } from '../../core/runner/index.js';
 import { formatBytes, plural } from '../../format.js';
 
 export interface DeviceRow {

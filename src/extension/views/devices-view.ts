@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { askBackends } from '../../core/run/index.js';
+import { askBackends } from '../../core/runner/index.js';
 import { sentence } from '../../format.js';
 import { reach } from '../milestones.js';
 import type { Problems } from '../problems.js';

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createRunFolder, DEFAULT_RUNNER, EVENTS_FILE, newRunConfig, PRESETS, type RunConfig } from '../../../src/core/run/index.js';
+import { createRunFolder, newRunConfig, type RunConfig } from '../../../src/core/run/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/options/index.js';
+import { EVENTS_FILE } from '../../../src/core/events/index.js';
 
 /** Makes a run of the example data as the runner leaves one: its folder, whose event log holds `events`. */
 export async function makeRun(

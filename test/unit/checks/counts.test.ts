@@ -10,7 +10,7 @@ import { addCounts, bySeverity, countsText, type DocumentReport, type ProblemCou
 import { CheckedDocument } from '../../../src/core/checks/service/document.js';
 import { OtherFiles } from '../../../src/core/checks/service/other-files.js';
 import { TokenizerShelf } from '../../../src/core/checks/service/token-source.js';
-import { summariseDataset } from '../../../src/core/dataset-summary.js';
+import { summariseDataset } from '../../../src/core/checks/dataset-summary.js';
 import { temporaryFolder } from '../run/support.js';
 
 const model = path.join(import.meta.dirname, '../../../examples/tiny-llama');

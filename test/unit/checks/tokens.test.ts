@@ -9,8 +9,8 @@ import { RowTokenizer } from '../../../src/core/checks/row-tokens.js';
 import type { RowProblem } from '../../../src/core/checks/types.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { buildPlan, totalFlops } from '../../../src/core/plan/index.js';
-import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
-import { tokeniseDataset } from '../../../src/core/prepare.js';
+import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { tokeniseDataset } from '../../../src/core/tokenise/index.js';
 import { commonPrefix, type TokenPair } from '../../../src/core/tokenizer/index.js';
 import { blue, seven, user } from './support.js';
 

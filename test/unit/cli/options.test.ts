@@ -3,7 +3,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { addOptions, readInput, runnerOptionNames } from '../../../src/cli/options.js';
-import { checkRunConfig, DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/run/index.js';
+import { checkRunConfig } from '../../../src/core/run/index.js';
+import { DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/options/index.js';
 import { runnerFlags } from '../../../src/core/speedup/index.js';
 import { exampleConfig } from '../run/support.js';
 

@@ -10,8 +10,7 @@ import {
   type ConfigFile,
 } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { LOSS_TYPES } from '../../../src/core/run/config.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, presetById } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LOSS_TYPES, presetById } from '../../../src/core/options/index.js';
 
 const FILE = '/work/configs/run.wishbone.json';
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { configProblems, parseConfigFile, resolveConfig, type ConfigFile } from '../../../src/core/config-file/index.js';
 import { convertConfig, convertedName, type ConvertedConfig } from '../../../src/core/convert/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { DEFAULT_PLAN, DEFAULT_TRAINING } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
 
 const fixtures = path.resolve(import.meta.dirname, '../../fixtures/convert');
 const repository = path.resolve(import.meta.dirname, '../../..');

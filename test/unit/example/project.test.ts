@@ -4,11 +4,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { copyExample } from '../../../scripts/example.mjs';
-import { configProblems } from '../../../src/core/config-file/index.js';
+import { configProblems, readConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { EXAMPLE_CONFIG, exampleFiles, freshFolder, lookAtTarget, writeExample } from '../../../src/core/example/index.js';
-import { preparePlan } from '../../../src/core/prepare.js';
-import { readConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
+import { preparePlan } from '../../../src/core/prepare/index.js';
 import { temporaryFolder } from '../run/support.js';
 
 async function source(context: Parameters<typeof temporaryFolder>[0]): Promise<string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { configText, parseConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
-import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/run/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/options/index.js';
 import { configName, configSettings } from '../../../src/extension/panels/launch/config-settings.js';
 import { optionTexts } from '../../../src/extension/draft/read-draft.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/run/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/options/index.js';
 import { optionTexts } from '../../../src/extension/draft/read-draft.js';
 import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../../src/extension/draft/following.js';
 

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import { checkDiskSpace, diskNeed, presetById } from '../../../src/core/run/index.js';
+import { checkDiskSpace, diskNeed } from '../../../src/core/run/index.js';
+import { presetById } from '../../../src/core/options/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { datasetForm, mayBeDataset, mayBeModel } from '../../../src/extension/paths/candidates.js';
 import { backendLabel } from '../../../src/extension/draft/fields.js';

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { createRunFolder, EVENTS_FILE, LOG_FILE, startRunner, stopRunner, writeLabels } from '../../../src/core/run/index.js';
+import { createRunFolder, LOG_FILE, writeLabels } from '../../../src/core/run/index.js';
+import { EVENTS_FILE } from '../../../src/core/events/index.js';
+import { startRunner, stopRunner } from '../../../src/core/runner/index.js';
 import { identify } from '../../../src/core/run/process-identity.js';
 import { writeProcessRecord } from '../../../src/core/run/process-record.js';
 import { LiveRun, type RunChange } from '../../../src/extension/runs/live-run.js';

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
+import { parseEvent } from '../../../src/core/events/index.js';
+import { RunHistory } from '../../../src/core/history/index.js';
+import type { RunState } from '../../../src/core/run/index.js';
 import { endsText, listingText, runDescription, runLabel, runRows, statusRows, statusText } from '../../../src/extension/run-text.js';
 import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, parseEvent, RunHistory, type RunState } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { parseEvent } from '../../../src/core/events/index.js';
+import { RunHistory } from '../../../src/core/history/index.js';
+import type { RunState } from '../../../src/core/run/index.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panels/run/view-model.js';
-import { readHostMessage } from '../../../src/protocol/run.js';
+import { readRunHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
 const folder = '/w/.wishbone/runs/x';
@@ -16,7 +19,7 @@ function watched(state: RunState, ...lines: string[]) {
 
 test('the header passes the check of the other side', () => {
   const header = headerOf(watched('running'), { tokenRatio: 1.5, problem: null });
-  assert.deepEqual(readHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
+  assert.deepEqual(readRunHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
   assert.equal(header.datasetName, 'pairs.jsonl');
   const training = header.settings.find(({ title }) => title === 'Training')!.rows;
   assert.deepEqual(training.map(({ name }) => name), Object.keys(DEFAULT_TRAINING), 'all of them');
@@ -33,7 +36,7 @@ test('rows and columns that are not trained on are told of', () => {
   const data = header.settings.flatMap(({ rows }) => rows.map(({ name, value }) => [name, value]));
   assert.ok(data.some(([name, value]) => name === 'rows left out' && value === '2: lines 4, 9'));
   assert.ok(data.some(([name, value]) => name === 'columns not read' && value === 'id, score'));
-  assert.ok(readHostMessage({ type: 'header', run: 0, header }));
+  assert.ok(readRunHostMessage({ type: 'header', run: 0, header }));
 });
 
 test('settings have all that was set, what it was made with, and mark what is not as by default', () => {
@@ -81,7 +84,7 @@ test('every state has a status that passes the check of the other side', () => {
     const lines =
       state === 'planned' ? [] : [startLine(), stepLine(1), ...(state in end ? [end[state as keyof typeof end]] : [])];
     const status = statusOf(watched(state, ...lines), true);
-    assert.deepEqual(readHostMessage({ type: 'status', run: 1, status }), { type: 'status', run: 1, status });
+    assert.deepEqual(readRunHostMessage({ type: 'status', run: 1, status }), { type: 'status', run: 1, status });
     assert.equal(status.end?.kind, ['finished', 'stopped', 'failed', 'crashed'].includes(state) ? state : undefined);
   }
 });
@@ -113,7 +116,7 @@ test('rows are sent from where they changed', () => {
   const update = seriesFrom(history, 1);
   assert.deepEqual([...update.step], [2, 3]);
   assert.deepEqual([...update.columns.loss], [NaN, 0.703125]);
-  assert.deepEqual(readHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
+  assert.deepEqual(readRunHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
   assert.equal(seriesFrom(history, 3).step.length, 0);
 });
 
@@ -125,7 +128,7 @@ test('of a long run an overview is sent first: rows of it, the first and the las
   assert.equal(update.step[0], 1);
   assert.equal(update.step.at(-1), 12_345);
   update.step.forEach((step, row) => assert.equal(update.columns.loss[row], Math.fround(((step - 1) % 1000) / 1000)));
-  assert.deepEqual(readHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
+  assert.deepEqual(readRunHostMessage({ type: 'series', run: 0, update }), { type: 'series', run: 0, update });
   assert.equal(overviewOf(watched('running', startLine(), ...steps.slice(0, 5000)).history), undefined);
 });
 
@@ -136,7 +139,7 @@ test('evaluations stand beside the step they followed', () => {
   assert.deepEqual([...evals.step], [1, 2]);
   assert.deepEqual([...evals.columns.loss], [Math.fround(0.7), Math.fround(0.6)]);
   assert.deepEqual([...evals.columns['logps/chosen']], [NaN, NaN]);
-  assert.deepEqual(readHostMessage({ type: 'evals', run: 0, evals }), { type: 'evals', run: 0, evals });
+  assert.deepEqual(readRunHostMessage({ type: 'evals', run: 0, evals }), { type: 'evals', run: 0, evals });
 });
 
 test('lines that could not be read are counted; a line under way is none of them', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { parseBackends } from '../../../src/core/run/index.js';
+import { parseBackends } from '../../../src/core/runner/index.js';
 import { nothingLeftOut } from '../../../src/core/dataset/index.js';
 import { countedText, datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
 import { deviceRows } from '../../../src/extension/views/device-text.js';

@@ -12,10 +12,11 @@ import { readDatasetInfo } from '../../../src/core/dataset/dataset-info.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { mostBytes, readPlain, readPlainText, readPlainTextSync } from '../../../src/core/files/plain-file.js';
 import { inspectModel } from '../../../src/core/model/index.js';
-import { followEvents, isAtWork, listRun, readEvents, readLabels, readRun } from '../../../src/core/run/index.js';
-import { lastLogLines } from '../../../src/core/run/runner.js';
+import { followEvents, readEvents } from '../../../src/core/events/index.js';
+import { isAtWork, listRun, readLabels, readRun } from '../../../src/core/run/index.js';
+import { lastLogLines } from '../../../src/core/runner/runner.js';
 import { readProcessRecord } from '../../../src/core/run/process-record.js';
-import { readSafetensors } from '../../../src/core/safetensors.js';
+import { readSafetensors } from '../../../src/core/files/safetensors.js';
 import { endTokens } from '../../../src/core/sample/models.js';
 import { ModelTokenizer } from '../../../src/core/tokenizer/index.js';
 

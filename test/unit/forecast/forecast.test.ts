@@ -16,8 +16,11 @@ import {
 } from '../../../src/core/forecast/index.js';
 import { inspectModel } from '../../../src/core/model/index.js';
 import { readPlan } from '../../../src/core/plan/index.js';
-import type { WorkOptions } from '../../../src/core/progress.js';
-import { createRunFolder, DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, EVENTS_FILE, useRunner } from '../../../src/core/run/index.js';
+import type { WorkOptions } from '../../../src/core/work/progress.js';
+import { createRunFolder } from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { EVENTS_FILE } from '../../../src/core/events/index.js';
+import { useRunner } from '../../../src/core/runner/index.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from '../run/support.js';
 
 const examples = path.resolve(import.meta.dirname, '../../../examples');

@@ -7,8 +7,8 @@ import { after, before, test } from 'node:test';
 import { InspectedPlan } from '../../../src/core/inspect/inspected-plan.js';
 import { readPlanSource, sourceKey } from '../../../src/core/inspect/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
-import { prepareRun } from '../../../src/core/prepare.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/run/index.js';
+import { prepareRun } from '../../../src/core/prepare/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
 
 const examples = resolve(import.meta.dirname, '../../../examples');
 const model = join(examples, 'tiny-llama');

@@ -7,7 +7,7 @@ import { WishboneError } from '../../../src/core/errors.js';
 import { readModelConfig, type ModelConfig } from '../../../src/core/model/config.js';
 import { plain } from '../../../src/core/model/families.js';
 import { inspectModel } from '../../../src/core/model/index.js';
-import { type Tensor, writeSafetensors } from '../../../src/core/safetensors.js';
+import { type Tensor, writeSafetensors } from '../../../src/core/files/safetensors.js';
 import { config, modelFolder, zeroWeights } from './support.js';
 
 const weights = 640 * 8 + 2 * (8 * 8 + 4 * 8 + 4 * 8 + 8 * 8 + 3 * 8 * 12 + 2 * 8) + 8;

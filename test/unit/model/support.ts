@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { parameterShapes } from '../../../src/core/model/config.js';
 import { plain } from '../../../src/core/model/families.js';
-import { writeSafetensors, type Tensor } from '../../../src/core/safetensors.js';
+import { writeSafetensors, type Tensor } from '../../../src/core/files/safetensors.js';
 
 export const config: Readonly<Record<string, unknown>> = {
   architectures: ['LlamaForCausalLM'],

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { checkPlan, readPlan, writePlan, type Plan, type PlanArrays } from '../../../src/core/plan/index.js';
-import { writeSafetensors, readSafetensors } from '../../../src/core/safetensors.js';
+import { writeSafetensors, readSafetensors } from '../../../src/core/files/safetensors.js';
 import { planOf, planOptions, tokenPairs } from './support.js';
 
 async function scratch(t: TestContext): Promise<string> {

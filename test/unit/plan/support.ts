@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { forwardFlops, type LlamaShape } from '../../../src/core/model/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
-import type { LayoutOptions } from '../../../src/core/run/config.js';
+import type { LayoutOptions } from '../../../src/core/options/index.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
 
 export const vocabSize = 6;

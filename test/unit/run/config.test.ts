@@ -4,16 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import {
-  optionChoices,
-  optionKind,
-  optionProblem,
-  newRunConfig,
-  parseRunConfig,
-  presetById,
-  PRESETS,
-  type RunConfig,
-} from '../../../src/core/run/index.js';
+import { optionChoices, optionKind, optionProblem, presetById, PRESETS } from '../../../src/core/options/index.js';
+import { newRunConfig, parseRunConfig, type RunConfig } from '../../../src/core/run/index.js';
 import { exampleConfig } from './support.js';
 
 const FILE = '/runs/x/run.json';

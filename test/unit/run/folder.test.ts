@@ -4,15 +4,8 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { ExitCode, WishboneError } from '../../../src/core/errors.js';
-import {
-  createRunFolder,
-  EVENTS_FILE,
-  listRuns,
-  newRunConfig,
-  PLAN_FILE,
-  readRun,
-  RUN_FILE,
-} from '../../../src/core/run/index.js';
+import { createRunFolder, listRuns, newRunConfig, PLAN_FILE, readRun, RUN_FILE } from '../../../src/core/run/index.js';
+import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from './support.js';
 
 const writePlan = (file: string): Promise<void> => writeFile(file, 'a plan');

@@ -6,7 +6,6 @@ import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import {
   createRunFolder,
-  EVENTS_FILE,
   LABELS_FILE,
   listRun,
   nameProblem,
@@ -17,6 +16,7 @@ import {
   tagsProblem,
   writeLabels,
 } from '../../../src/core/run/index.js';
+import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from './support.js';
 
 test('a run is called by its labels, and its run.json stays as it was', async (context) => {

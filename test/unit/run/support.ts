@@ -3,13 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 
-import {
-  DEFAULT_PLAN,
-  DEFAULT_RUNNER,
-  DEFAULT_TRAINING,
-  newRunConfig,
-  type RunConfig,
-} from '../../../src/core/run/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { newRunConfig, type RunConfig } from '../../../src/core/run/index.js';
 
 /** A folder that goes away with the test. */
 export async function temporaryFolder(context: TestContext): Promise<string> {

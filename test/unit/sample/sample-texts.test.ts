@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SampleEvent } from '../../../src/core/run/events.js';
+import type { SampleEvent } from '../../../src/core/events/events.js';
 import { sampleTexts } from '../../../src/core/sample/index.js';
 
 test('samples by prompt: the reference beside the policy as it went', () => {

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
 import { listSpeedups, parseSpeedup, saveSpeedup, type SpeedupRecord } from '../../../src/core/speedup/index.js';
 import { measurementOf } from '../../../src/extension/panels/speedup/measurement.js';
-import { readSpeedupHostMessage, readSpeedupMessage } from '../../../src/protocol/speedup.js';
+import { readSpeedupHostMessage, readSpeedupPageMessage } from '../../../src/protocol/speedup.js';
 import { temporaryFolder } from '../run/support.js';
 
 const record: SpeedupRecord = {
@@ -91,10 +91,10 @@ test('medians, spread and ratios are those of the rounds', () => {
 });
 
 test('what the page may ask, and nothing else', () => {
-  for (const type of ['ready', 'measure', 'cancel', 'manage-trust']) assert.deepEqual(readSpeedupMessage({ type }), { type });
+  for (const type of ['ready', 'measure', 'cancel', 'manage-trust']) assert.deepEqual(readSpeedupPageMessage({ type }), { type });
   const png = new Uint8Array(3);
-  assert.deepEqual(readSpeedupMessage({ type: 'save-image', name: 'a', png }), { type: 'save-image', name: 'a', png });
+  assert.deepEqual(readSpeedupPageMessage({ type: 'save-image', name: 'a', png }), { type: 'save-image', name: 'a', png });
   for (const bad of [undefined, { type: 'delete' }, { type: 'set', field: 'pairs' }, { type: 'save-image', name: 'a', png: [1] }]) {
-    assert.equal(readSpeedupMessage(bad), undefined);
+    assert.equal(readSpeedupPageMessage(bad), undefined);
   }
 });

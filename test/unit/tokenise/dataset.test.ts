@@ -4,8 +4,8 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
-import { obtainPlan } from '../../../src/core/planned-dataset.js';
-import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
+import { obtainPlan } from '../../../src/core/prepare/index.js';
+import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 

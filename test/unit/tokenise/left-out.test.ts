@@ -3,9 +3,8 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
-import { obtainPlan } from '../../../src/core/planned-dataset.js';
-import { preparePlan } from '../../../src/core/prepare.js';
-import { DEFAULT_PLAN, type PlanOptions } from '../../../src/core/run/config.js';
+import { obtainPlan, preparePlan } from '../../../src/core/prepare/index.js';
+import { DEFAULT_PLAN, type PlanOptions } from '../../../src/core/options/index.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 

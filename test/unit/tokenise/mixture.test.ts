@@ -5,8 +5,8 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { readPlan } from '../../../src/core/plan/index.js';
-import { obtainPlan } from '../../../src/core/planned-dataset.js';
-import { DEFAULT_PLAN } from '../../../src/core/run/config.js';
+import { obtainPlan } from '../../../src/core/prepare/index.js';
+import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { tokenizedModel } from './support.js';
 

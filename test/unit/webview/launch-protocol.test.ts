@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { formSections } from '../../../src/extension/draft/fields.js';
 import { forecastView } from '../../../src/extension/panels/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
-import type { PlanSummary } from '../../../src/core/prepare.js';
+import type { PlanSummary } from '../../../src/core/prepare/index.js';
 import { dataNotices } from '../../../src/extension/panels/launch/data-notices.js';
 import { isMeant } from '../../../webview/launch/matching.js';
-import { readLaunchHostMessage, readLaunchMessage, readLaunchState } from '../../../src/protocol/launch.js';
+import { readLaunchHostMessage, readLaunchPageMessage, readLaunchPageState } from '../../../src/protocol/launch.js';
 
 const state = {
   problems: { dataset: 'No such file' },
@@ -24,10 +24,10 @@ const state = {
 
 test('what the page may ask, and nothing else', () => {
   for (const message of [{ type: 'ready' }, { type: 'start' }, { type: 'save-config' }, { type: 'set', field: 'dataset', value: 'a' }, { type: 'choose', field: 'dataset', index: 1 }, { type: 'preset', id: 'quick' }]) {
-    assert.deepEqual(readLaunchMessage(message), message);
+    assert.deepEqual(readLaunchPageMessage(message), message);
   }
   for (const bad of [null, 'start', { type: 'erase' }, { type: 'set', field: 'dataset' }, { type: 'set', field: 1, value: '' }, { type: 'set', field: 'name', value: 'x'.repeat(30_000) }, { type: 'choose' }, { type: 'choose', field: 'model', index: -1 }]) {
-    assert.equal(readLaunchMessage(bad), undefined);
+    assert.equal(readLaunchPageMessage(bad), undefined);
   }
 });
 
@@ -42,8 +42,8 @@ test('what the host sends is understood, and what is malformed is not', () => {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
-  assert.equal(readLaunchState({ form: 'f' }), 'f');
-  assert.equal(readLaunchState({ form: 1 }), undefined);
+  assert.deepEqual(readLaunchPageState({ form: 'f' }), { form: 'f' });
+  assert.equal(readLaunchPageState({ form: 1 }), undefined);
 });
 
 test('bad rows and unread columns come with a click that does something about them', () => {

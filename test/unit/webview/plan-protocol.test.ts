@@ -7,9 +7,9 @@ import { viewBin } from '../../../src/core/inspect/bin-view.js';
 import { packedBins, roleTokens } from '../../../src/core/inspect/packed.js';
 import { PairOfSequence } from '../../../src/core/inspect/sequences.js';
 import { binCount } from '../../../src/core/plan/index.js';
-import { MOST_TEXTS, readMaskHostMessage, readMaskPanelMessage } from '../../../src/protocol/mask.js';
-import { MOST_BINS, readPackingHostMessage, readPackingPanelMessage } from '../../../src/protocol/packing.js';
-import { readPlanPanelState } from '../../../src/protocol/plan.js';
+import { MOST_TEXTS, readMaskHostMessage, readMaskPageMessage } from '../../../src/protocol/mask.js';
+import { MOST_BINS, readPackingHostMessage, readPackingPageMessage } from '../../../src/protocol/packing.js';
+import { readPlanPageState } from '../../../src/protocol/plan.js';
 import { planOf, planOptions, shape, tokenPairs } from '../plan/support.js';
 
 test('bins of real plans pass, and none whose numbers lead out of its arrays', async () => {
@@ -77,27 +77,27 @@ test('packings of real plans pass, and none that do not fit together', async () 
 
 test('what pages ask is on the list and within bounds, and nothing else', () => {
   const texts = { type: 'texts', bin: 0, side: 'naive', from: 0, to: MOST_TEXTS };
-  assert.deepEqual(readMaskPanelMessage(texts), texts);
-  assert.equal(readMaskPanelMessage({ ...texts, to: MOST_TEXTS + 1 }), undefined);
-  assert.equal(readMaskPanelMessage({ ...texts, side: 'constructor' }), undefined);
-  assert.deepEqual(readMaskPanelMessage({ type: 'ready', more: 1 }), { type: 'ready' });
-  assert.deepEqual(readPackingPanelMessage({ type: 'open-row', row: 3 }), { type: 'open-row', row: 3 });
-  assert.equal(readPackingPanelMessage({ type: 'open-row', row: -3 }), undefined);
+  assert.deepEqual(readMaskPageMessage(texts), texts);
+  assert.equal(readMaskPageMessage({ ...texts, to: MOST_TEXTS + 1 }), undefined);
+  assert.equal(readMaskPageMessage({ ...texts, side: 'constructor' }), undefined);
+  assert.deepEqual(readMaskPageMessage({ type: 'ready', more: 1 }), { type: 'ready' });
+  assert.deepEqual(readPackingPageMessage({ type: 'open-row', row: 3 }), { type: 'open-row', row: 3 });
+  assert.equal(readPackingPageMessage({ type: 'open-row', row: -3 }), undefined);
   const bins = { type: 'bins', side: 'shared', from: 4, to: 4 + MOST_BINS };
-  assert.deepEqual(readPackingPanelMessage(bins), bins);
-  assert.equal(readPackingPanelMessage({ ...bins, from: 3 }), undefined);
-  assert.equal(readPackingPanelMessage({ ...bins, from: 4 + MOST_BINS, to: 4 }), undefined);
-  assert.equal(readPackingPanelMessage({ type: 'mask', bin: null, row: null }), undefined);
-  assert.deepEqual(readPackingPanelMessage({ type: 'mask', bin: null, row: 2 }), { type: 'mask', bin: null, row: 2 });
+  assert.deepEqual(readPackingPageMessage(bins), bins);
+  assert.equal(readPackingPageMessage({ ...bins, from: 3 }), undefined);
+  assert.equal(readPackingPageMessage({ ...bins, from: 4 + MOST_BINS, to: 4 }), undefined);
+  assert.equal(readPackingPageMessage({ type: 'mask', bin: null, row: null }), undefined);
+  assert.deepEqual(readPackingPageMessage({ type: 'mask', bin: null, row: 2 }), { type: 'mask', bin: null, row: 2 });
   for (const value of [undefined, null, 'ready', { type: 'rm' }, [], { type: 'save', format: 'exe' }]) {
-    assert.equal(readMaskPanelMessage(value), undefined);
-    assert.equal(readPackingPanelMessage(value), undefined);
+    assert.equal(readMaskPageMessage(value), undefined);
+    assert.equal(readPackingPageMessage(value), undefined);
   }
 });
 
 test('a page keeps where its plan comes from, and the bin', () => {
-  assert.deepEqual(readPlanPanelState({ source: '{}', bin: 2, more: 1 }), { source: '{}', bin: 2 });
+  assert.deepEqual(readPlanPageState({ source: '{}', bin: 2, more: 1 }), { source: '{}', bin: 2 });
   for (const value of [undefined, {}, { source: 1, bin: 0 }, { source: '', bin: -1 }]) {
-    assert.equal(readPlanPanelState(value), undefined);
+    assert.equal(readPlanPageState(value), undefined);
   }
 });

@@ -5,7 +5,7 @@ import type * as vscode from 'vscode';
 
 import { copyText } from '../../../src/extension/panels/try/try-text.js';
 import { KeptTries } from '../../../src/extension/panels/try/kept-tries.js';
-import { DEFAULT_TRY_SETTINGS as settings, readTried, readTryHostMessage, readTryMessage, readTryPageState, type Tried } from '../../../src/protocol/try.js';
+import { DEFAULT_TRY_SETTINGS as settings, readTried, readTryHostMessage, readTryPageMessage, readTryPageState, type Tried } from '../../../src/protocol/try.js';
 
 const text = { text: 'Seven.', tokens: 3, ended: true, seconds: 0.5 };
 const tried: Tried = { id: 1, prompt: 'Name a prime.', settings, policy: text, reference: { ...text, text: 'Nine.', ended: false }, state: 'done', problem: '' };
@@ -13,9 +13,9 @@ const state = { run: 'r', policy: 'r', reference: 'tiny', blocked: '', trusted: 
 
 test('what the page may ask, and nothing else', () => {
   const good = [{ type: 'ready' }, { type: 'cancel' }, { type: 'complete', prompt: 'p', settings }, { type: 'copy', id: 1, what: 'all' }, { type: 'forget', id: 1 }];
-  for (const message of good) assert.deepEqual(readTryMessage(message), message);
+  for (const message of good) assert.deepEqual(readTryPageMessage(message), message);
   for (const bad of [null, 'cancel', { type: 'erase' }, { type: 'complete', prompt: 1, settings }, { type: 'complete', prompt: 'p' }, { type: 'complete', prompt: 'p', settings: { ...settings, seed: -1 } }, { type: 'complete', prompt: 'p', settings: { ...settings, temperature: NaN } }, { type: 'copy', id: 1, what: 'secrets' }, { type: 'forget', id: '1' }]) {
-    assert.equal(readTryMessage(bad), undefined, JSON.stringify(bad));
+    assert.equal(readTryPageMessage(bad), undefined, JSON.stringify(bad));
   }
 });
 

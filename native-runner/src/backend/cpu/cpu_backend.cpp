@@ -80,6 +80,16 @@ void CpuBackend::upload_parts(std::span<const UploadPart> parts) {
     });
 }
 
+void CpuBackend::download_parts(std::span<const DownloadPart> parts) {
+    TaskNumbers numbers(parts.size());
+    work_together(std::min(static_cast<std::size_t>(threads()), parts.size()), numbers, [&] {
+        while (const auto i = numbers.next()) {
+            const auto& [from, read] = parts[*i];
+            read({static_cast<const std::byte*>(from.data), from.bytes()});
+        }
+    });
+}
+
 void CpuBackend::download(void* to, Tensor from) {
     if (from.size() > 0) std::memcpy(to, from.data, from.bytes());
 }

@@ -28,6 +28,7 @@ class CpuBackend final : public Backend {
     Buffer allocate(std::size_t bytes) override;
     void upload(Tensor to, const void* from) override;
     void upload_parts(std::span<const UploadPart> parts) override;
+    void download_parts(std::span<const DownloadPart> parts) override;
     void download(void* to, Tensor from) override;
     void copy(Tensor to, Tensor from) override;
     void zero(Tensor x) override;

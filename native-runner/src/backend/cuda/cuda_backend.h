@@ -43,6 +43,7 @@ class CudaBackend final : public Backend {
     Buffer allocate(std::size_t bytes) override;
     void upload(Tensor to, const void* from) override;
     void upload_parts(std::span<const UploadPart> parts) override;
+    void download_parts(std::span<const DownloadPart> parts) override;
     void download(void* to, Tensor from) override;
     void copy(Tensor to, Tensor from) override;
     void zero(Tensor x) override;
@@ -116,7 +117,6 @@ class CudaBackend final : public Backend {
     void* workspace(std::size_t bytes);
 
     Device device_;
-    bool deterministic_;
     Stream stream_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;

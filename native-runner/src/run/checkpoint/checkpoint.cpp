@@ -25,7 +25,7 @@ constexpr const char* reference_file = "reference.safetensors";
 
 /// The reference is no longer a model that some folder holds.
 bool reference_has_moved(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
-    const bool taken_after_sft = options.sft_steps > 0 && options.reference_model.empty() && step > options.sft_steps;
+    const bool taken_after_sft = options.reference_follows_sft() && step > options.sft_steps;
     return trainer.reference_model() != nullptr && (options.sync_ref_model || taken_after_sft);
 }
 
@@ -126,9 +126,9 @@ std::string write_checkpoint(const std::filesystem::path& run_folder, const Chec
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
         std::vector<const char*> written = {model_file, optimizer_file};
-        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.optimizer().master()}});
         write_parameters(folder.path() / optimizer_file, backend,
-                         {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+                         {{"exp_avg.", &trainer.optimizer().first_moment()}, {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
         if (reference_has_moved(trainer, options, state.step)) {
             write_parameters(folder.path() / reference_file, backend,
                              {{"", &trainer.reference_model()->parameters()}});
@@ -150,7 +150,7 @@ void write_best_weights(const std::filesystem::path& run_folder, const Checkpoin
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
-        write_parameters(folder.path() / model_file, backend, {{"", &trainer.master()}});
+        write_parameters(folder.path() / model_file, backend, {{"", &trainer.optimizer().master()}});
         CheckpointState of_weights = state;
         of_weights.weights_only = true;
         write_state(folder, of_weights, options, {model_file});
@@ -192,21 +192,21 @@ void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
 }
 
 void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {
-    read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.master()}});
-    trainer.master_changed();
+    read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.optimizer().master()}});
+    trainer.optimizer().master_changed();
 }
 
 void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
-    read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.master()}});
-    trainer.master_changed();
+    read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.optimizer().master()}});
+    trainer.optimizer().master_changed();
     read_parameters(checkpoint.folder / optimizer_file, backend,
-                    {{"exp_avg.", &trainer.first_moment()}, {"exp_avg_sq.", &trainer.second_moment()}});
+                    {{"exp_avg.", &trainer.optimizer().first_moment()}, {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
     if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
         read_parameters(checkpoint.folder / reference_file, backend,
                         {{"", &trainer.reference_model()->parameters()}});
     if (trainer.reference_adapter() != nullptr)
         read_parameters(checkpoint.folder / reference_file, backend, {{"", trainer.reference_adapter()}});
-    trainer.set_updates(checkpoint.state.step);
+    trainer.optimizer().set_updates(checkpoint.state.step);
 }
 
 }  // namespace wishbone

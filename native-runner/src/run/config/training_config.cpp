@@ -153,6 +153,17 @@ void read_reference(JsonFields& fields, const std::filesystem::path& run_folder,
     options.sft_steps = fields.integer("sft_steps", 0, most, 0);
 }
 
+/// Not said, or "auto": the dtype of the model's weights.
+void read_export(JsonFields& fields, TrainingOptions& options) {
+    using Dtype = std::optional<FileDType>;
+    options.export_dtype = fields.choice<Dtype>("export_dtype",
+                                                {{"auto", Dtype()},
+                                                 {"float32", Dtype(FileDType::f32)},
+                                                 {"bfloat16", Dtype(FileDType::bf16)},
+                                                 {"float16", Dtype(FileDType::f16)}},
+                                                Dtype());
+}
+
 void read_eval(JsonFields& fields, TrainingOptions& options) {
     options.eval_steps = fields.integer("eval_steps", 0, most, 0);
     options.load_best_model_at_end = fields.boolean("load_best_model_at_end", false);
@@ -219,6 +230,7 @@ TrainingOptions read_training(JsonFields fields, const std::filesystem::path& ru
     read_optimizer(fields, options);
     read_lora(fields, run_folder, options);
     read_reference(fields, run_folder, options);
+    read_export(fields, options);
     read_eval(fields, options);
     fields.no_others();
     check_together(fields, options);

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/transformer/transformer.h"
+#include "model/named_tensors.h"
 #include "train/options/training_options.h"
 
 namespace wishbone {

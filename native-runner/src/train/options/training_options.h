@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors.h"
 #include "model/lora_config.h"
 #include "train/loss/loss_options.h"
 
@@ -52,6 +53,8 @@ struct TrainingOptions {
     std::filesystem::path adapter;   ///< PEFT folder the adapter starts from; empty: a new one
     bool merge_adapter = false;      ///< the export is the whole model, the adapter merged into it
 
+    std::optional<FileDType> export_dtype;  ///< empty: that of the model's own weights
+
     ReferenceMode reference = ReferenceMode::precompute;
     AdapterReference adapter_reference = AdapterReference::base;
     std::filesystem::path reference_model;  ///< empty: the start model
@@ -66,6 +69,9 @@ struct TrainingOptions {
         return lora && !adapter.empty() && adapter_reference == AdapterReference::adapter && reference_model.empty() &&
                sft_steps == 0;
     }
+
+    /// The reference is what `sft_steps` lead to.
+    bool reference_follows_sft() const { return sft_steps > 0 && reference_model.empty(); }
 
     std::int64_t eval_steps = 0;  ///< 0 means no evaluation
     bool load_best_model_at_end = false;

@@ -2,20 +2,26 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/version.h"
+#include "model/plan_fits.h"
 #include "model/rope_table.h"
 #include "pretrained/model_config.h"
+#include "pretrained/model_weights.h"
+#include "train/reference/reference_cache.h"
 #include "train/reference/reference_file.h"
+#include "train/reference/reference_pass.h"
 
 namespace wishbone {
 
 namespace {
 
 /// Of everything a model's function depends on.
-std::string weights_sha256(const std::filesystem::path& folder, const ModelConfig& config, std::int64_t longest) {
+std::string weights_sha256(const std::filesystem::path& folder, std::int64_t longest) {
+    const ModelConfig config = read_model_config(folder);
     const bool by_length = std::ranges::any_of(config.ropes, depends_on_length);
     return ModelWeights(folder, config).content_sha256() + " " + sha256_of_file(folder / "config.json") +
            (by_length ? " " + std::to_string(longest) : "");
@@ -28,69 +34,94 @@ std::string adapter_sha256(const std::filesystem::path& folder) {
 
 }  // namespace
 
-RunReference::RunReference(const RunConfig& config, const ModelConfig& model, std::int64_t longest, Backend& backend,
-                           Trainer& trainer)
-    : config_(config), model_(model), longest_(longest), backend_(backend), trainer_(trainer) {}
+PrecomputedReference::PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model,
+                                           std::int64_t longest, Backend& backend, Transformer& transformer,
+                                           const Policy& policy)
+    : options_(options),
+      start_model_(start_model),
+      longest_(longest),
+      backend_(backend),
+      transformer_(transformer),
+      policy_(policy) {}
 
 /// What a file in the run folder must have been made for: the settings of a run do not change.
-std::string RunReference::made_for(const RunPlan& of) const {
-    const TrainingOptions& training = config_.training;
+std::string PrecomputedReference::made_for(const ReferencedPlan& of) const {
     std::string text = of.sha256;
-    if (training.loss.ld_alpha) text += " ld_alpha " + std::to_string(*training.loss.ld_alpha);
-    if (!training.reference_model.empty()) text += " model " + training.reference_model.string();
-    if (training.reference_is_start_adapter()) text += " adapter " + training.adapter.string();
-    if (training.sft_steps > 0 && training.reference_model.empty())
-        text += " after steps " + std::to_string(training.sft_steps);
+    if (options_.loss.ld_alpha) text += " ld_alpha " + std::to_string(*options_.loss.ld_alpha);
+    if (!options_.reference_model.empty()) text += " model " + options_.reference_model.string();
+    if (options_.reference_is_start_adapter()) text += " adapter " + options_.adapter.string();
+    if (options_.reference_follows_sft()) text += " after steps " + std::to_string(options_.sft_steps);
     return text;
 }
 
-std::optional<PlanReference> RunReference::of_start_model(const RunPlan& of, const BinProgress& progress,
-                                                          const StopRequested& stop) {
-    const TrainingOptions& training = config_.training;
-    PlanReference reference(of.plan, training.loss.ld_alpha);
+/// What the shared cache's numbers depend on.
+std::string PrecomputedReference::content_of(const ReferencedPlan& of) const {
+    const std::filesystem::path& folder = options_.reference_model.empty() ? start_model_ : options_.reference_model;
+    std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, longest_) + "\nbackend " +
+                          backend_.name() + " " + backend_.device_name() + " " + std::to_string(backend_.threads()) +
+                          "\nversion " + version;
+    if (options_.reference_is_start_adapter()) content += "\nadapter " + adapter_sha256(options_.adapter);
+    if (options_.loss.ld_alpha) content += "\nld_alpha " + std::to_string(*options_.loss.ld_alpha);
+    return content;
+}
+
+std::optional<PlanReference> PrecomputedReference::of_start_model(const ReferencedPlan& of, const BinProgress& progress,
+                                                                  const StopRequested& stop) {
+    PlanReference reference(of.plan, options_.loss.ld_alpha);
     if (auto own = read_reference_logps(of.reference_file, made_for(of), reference.keys())) {
         reference.logps = std::move(*own);
         return reference;
     }
-    const bool other = !training.reference_model.empty(), with_adapter = training.reference_is_start_adapter();
-    const std::filesystem::path& folder = other ? training.reference_model : config_.model;
-    const ModelConfig config = other ? read_model_config(folder) : model_;
-    std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, config, longest_) + "\nbackend " +
-                          backend_.name() + " " + backend_.device_name() + " " + std::to_string(backend_.threads()) +
-                          "\nversion " + version;
-    if (with_adapter) content += "\nadapter " + adapter_sha256(training.adapter);
-    if (training.loss.ld_alpha) content += "\nld_alpha " + std::to_string(*training.loss.ld_alpha);
-    const ReferenceCache cache(content);
+    const ReferenceCache cache(content_of(of));
     if (auto cached = cache.find(reference.keys())) {
         reference.logps = std::move(*cached);
     } else {
-        if (other && !other_) {
-            check_plan_fits(of.plan, of.reference_file.string(), config);
-            other_ = std::make_unique<ReferenceModel>(backend_, folder, longest_);
-        }
-        if (!trainer_.compute_reference(of.plan, reference, progress, stop, other_.get(), with_adapter)) return std::nullopt;
+        ReferenceModel* const other = options_.reference_model.empty() ? nullptr : &other_model(of);
+        const bool whole = other != nullptr
+                               ? compute(of, reference, other->transformer(), other->parameters(), progress, stop)
+                               : compute(of, reference, transformer_,
+                                         options_.reference_is_start_adapter() ? policy_.view()
+                                                                               : ModelView(policy_.base),
+                                         progress, stop);
+        if (!whole) return std::nullopt;
         cache.store(reference.logps);
     }
     write_reference_logps(of.reference_file, made_for(of), reference.logps);
     return reference;
 }
 
-std::optional<PlanReference> RunReference::of_policy(const RunPlan& of, const BinProgress& progress,
-                                                     const StopRequested& stop) {
-    PlanReference reference(of.plan, config_.training.loss.ld_alpha);
-    if (!trainer_.compute_reference(of.plan, reference, progress, stop, nullptr, true)) return std::nullopt;
+std::optional<PlanReference> PrecomputedReference::of_policy(const ReferencedPlan& of, const BinProgress& progress,
+                                                             const StopRequested& stop) {
+    PlanReference reference(of.plan, options_.loss.ld_alpha);
+    if (!compute(of, reference, transformer_, policy_.view(), progress, stop)) return std::nullopt;
     write_reference_logps(of.reference_file, made_for(of), reference.logps);
     return reference;
 }
 
-PlanReference RunReference::kept(const RunPlan& of) const {
-    PlanReference reference(of.plan, config_.training.loss.ld_alpha);
+PlanReference PrecomputedReference::kept(const ReferencedPlan& of) const {
+    PlanReference reference(of.plan, options_.loss.ld_alpha);
     auto own = read_reference_logps(of.reference_file, made_for(of), reference.keys());
     if (!own)
         throw bad_input("The reference log-probabilities of the model after sft_steps are gone",
                         of.reference_file.string(), "Restore the file, or remove the checkpoints after that step.");
     reference.logps = std::move(*own);
     return reference;
+}
+
+bool PrecomputedReference::compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer,
+                                   const ModelView& model, const BinProgress& progress,
+                                   const StopRequested& stop) const {
+    return compute_reference(of.plan, reference, LengthWeights(options_.loss.ld_alpha), transformer, model, progress,
+                             stop);
+}
+
+ReferenceModel& PrecomputedReference::other_model(const ReferencedPlan& of) {
+    if (!other_) {
+        const std::filesystem::path& folder = options_.reference_model;
+        check_plan_fits(of.plan, of.reference_file.string(), read_model_config(folder));
+        other_ = std::make_unique<ReferenceModel>(backend_, folder, longest_);
+    }
+    return *other_;
 }
 
 }  // namespace wishbone

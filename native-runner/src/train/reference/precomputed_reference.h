@@ -1,48 +1,60 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "backend/backend.h"
-#include "pretrained/model_weights.h"
-#include "run/config/run_config.h"
-#include "train/trainer.h"
+#include "core/callbacks.h"
+#include "model/policy.h"
+#include "model/transformer/transformer.h"
+#include "plan/plan.h"
+#include "train/options/training_options.h"
+#include "train/reference/plan_reference.h"
+#include "train/reference/reference_model.h"
 
 namespace wishbone {
 
-/// A plan of a run (the one trained on, or the one evaluated) and where its reference log-probabilities lie.
-struct RunPlan {
+/// A plan (the one trained on, or the one evaluated), the hash of its file, and where its reference log-probabilities lie.
+struct ReferencedPlan {
     Plan plan;
     std::string sha256;
     std::filesystem::path reference_file;
 };
 
-/// Where a run's precomputed reference log-probabilities come from: the run folder, the cache that runs share, or
-/// the start model (or the one that the options name) now.
-class RunReference {
+/// Where precomputed reference log-probabilities come from: a file beside the plan, the cache that runs share, or the
+/// start model (or the one that the options name) now.
+class PrecomputedReference {
   public:
-    /// `longest`: of all sequences of the run, as in Transformer::expect_length.
-    RunReference(const RunConfig& config, const ModelConfig& model, std::int64_t longest, Backend& backend,
-                 Trainer& trainer);
+    /// `start_model`: the folder the policy was loaded from. `longest`: of all sequences there will be, as in
+    /// Transformer::expect_length.
+    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model, std::int64_t longest,
+                         Backend& backend, Transformer& transformer, const Policy& policy);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
     /// from; no step has changed the policy yet. Nothing when stopped.
-    std::optional<PlanReference> of_start_model(const RunPlan& of, const BinProgress& progress,
+    std::optional<PlanReference> of_start_model(const ReferencedPlan& of, const BinProgress& progress,
                                                 const StopRequested& stop);
     /// Of the policy as it is now, after `sft_steps`. Nothing when stopped.
-    std::optional<PlanReference> of_policy(const RunPlan& of, const BinProgress& progress,
+    std::optional<PlanReference> of_policy(const ReferencedPlan& of, const BinProgress& progress,
                                            const StopRequested& stop);
     /// What `of_policy` left behind before this process. Throws Error(bad_input) when it is gone.
-    PlanReference kept(const RunPlan& of) const;
+    PlanReference kept(const ReferencedPlan& of) const;
 
   private:
-    std::string made_for(const RunPlan& of) const;
+    std::string made_for(const ReferencedPlan& of) const;
+    std::string content_of(const ReferencedPlan& of) const;
+    bool compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer, const ModelView& model,
+                 const BinProgress& progress, const StopRequested& stop) const;
+    ReferenceModel& other_model(const ReferencedPlan& of);
 
-    const RunConfig& config_;
-    const ModelConfig& model_;
+    const TrainingOptions& options_;
+    const std::filesystem::path& start_model_;
     std::int64_t longest_;
     Backend& backend_;
-    Trainer& trainer_;
+    Transformer& transformer_;
+    Policy policy_;
     std::unique_ptr<ReferenceModel> other_;  ///< loaded when it is first needed
 };
 

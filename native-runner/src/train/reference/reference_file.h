@@ -17,20 +17,4 @@ std::optional<std::vector<double>> read_reference_logps(const std::filesystem::p
 void write_reference_logps(const std::filesystem::path& file, const std::string& made_for,
                            std::span<const double> logps);
 
-/// Reference log-probabilities that runs share: one file for each content of plan and weights and each way of
-/// computing, under $WISHBONE_CACHE, $XDG_CACHE_HOME/wishbone or ~/.cache/wishbone. A cache that cannot be
-/// read or written is no reason for a run to fail: a warning goes to stderr.
-class ReferenceCache {
-  public:
-    /// `made_for`: hashes of everything the numbers depend on.
-    explicit ReferenceCache(std::string made_for);
-
-    std::optional<std::vector<double>> find(std::size_t keys) const;
-    void store(std::span<const double> logps) const;
-
-  private:
-    std::string made_for_;
-    std::filesystem::path file_;  ///< empty: there is no place for a cache
-};
-
 }  // namespace wishbone

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include "backend/backend.h"
 #include "model/transformer/transformer.h"

@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { leftOutText, mostlyLeftOut, remedyLabel, trainWithoutLabel, unreadText } from '../../../core/dataset/index.js';
-import type { PlanSummary } from '../../../core/prepare.js';
+import type { PlanSummary } from '../../../core/prepare/index.js';
 import { plural, sentence } from '../../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../../protocol/launch.js';
 

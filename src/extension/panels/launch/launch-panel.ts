@@ -9,8 +9,8 @@ import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../../core/forecast/index.js';
 import type { ModelInfo } from '../../../core/model/index.js';
-import { PRESETS, presetById } from '../../../core/run/index.js';
-import { type FormState, type LaunchHostMessage, type LaunchMessage, readLaunchMessage } from '../../../protocol/launch.js';
+import { PRESETS, presetById } from '../../../core/options/index.js';
+import { type FormState, type LaunchHostMessage, type LaunchPageMessage, readLaunchPageMessage } from '../../../protocol/launch.js';
 import { loadPage } from '../page.js';
 import { saveAs } from '../save-as.js';
 import { CONFIG_FILTERS } from '../../run-config/choose-config.js';
@@ -90,12 +90,12 @@ export class LaunchForm implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readLaunchMessage(value);
+    const message = readLaunchPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => void this.launcher.problems.show(error));
   }
 
-  async #answer(message: LaunchMessage): Promise<void> {
+  async #answer(message: LaunchPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         return this.#sendAll();

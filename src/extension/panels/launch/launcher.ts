@@ -6,20 +6,13 @@ import { WishboneError } from '../../../core/errors.js';
 import { earlierPaces, type EarlierPace, type ForecastMeans } from '../../../core/forecast/index.js';
 import { type ConfigFile, resolveConfig } from '../../../core/config-file/index.js';
 import type { ModelInfo } from '../../../core/model/index.js';
-import type { PlanSummary } from '../../../core/prepare.js';
-import {
-  type BackendInfo,
-  checkDiskSpace,
-  DEFAULT_RUNNER,
-  locateRunner,
-  PRESETS,
-  type RunConfig,
-  runnerBackends,
-  RUNS_FOLDER,
-} from '../../../core/run/index.js';
-import { runTask } from '../../../core/tasks.js';
+import type { PlanSummary } from '../../../core/prepare/index.js';
+import { type BackendInfo, locateRunner, runnerBackends } from '../../../core/runner/index.js';
+import { checkDiskSpace, type RunConfig, RUNS_FOLDER } from '../../../core/run/index.js';
+import { DEFAULT_RUNNER, PRESETS } from '../../../core/options/index.js';
+import { runTask } from '../../../core/tasks/index.js';
 import { formatRatio, plural } from '../../../format.js';
-import { readLaunchState } from '../../../protocol/launch.js';
+import { readLaunchPageState } from '../../../protocol/launch.js';
 import { cacheLimitSetting } from '../../cache.js';
 import { onlyDataset } from '../../datasets/find-datasets.js';
 import type { DatasetSummaries } from '../../datasets/summaries.js';
@@ -130,7 +123,7 @@ export class Launcher implements vscode.Disposable, vscode.WebviewPanelSerialize
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = pageOptions(this.extensionUri);
-    const id = readLaunchState(state);
+    const id = readLaunchPageState(state)?.form;
     const kept = id === undefined ? undefined : this.keptForms.get(id);
     const begin = valuesOf({ options: { ...PRESETS[0]!, runner: DEFAULT_RUNNER } });
     const known = Object.entries(kept?.values ?? {}).filter(([field]) => field in begin);

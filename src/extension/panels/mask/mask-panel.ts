@@ -3,7 +3,7 @@ import path from 'node:path';
 import type * as vscode from 'vscode';
 
 import type { PlanSource } from '../../../core/inspect/index.js';
-import { type MaskHostMessage, readMaskPanelMessage } from '../../../protocol/mask.js';
+import { type MaskHostMessage, readMaskPageMessage } from '../../../protocol/mask.js';
 import { fileName, saveAs } from '../save-as.js';
 import { PlanPanel } from '../plan/plan-panel.js';
 import type { Aim, PlanPanelContext } from '../plan/plan-panels.js';
@@ -41,7 +41,7 @@ export class MaskPanel extends PlanPanel {
   }
 
   protected async receive(value: unknown): Promise<void> {
-    const message = readMaskPanelMessage(value);
+    const message = readMaskPageMessage(value);
     if (message === undefined) return;
     const { use } = this;
     switch (message.type) {

@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 
 import type { PlanSource } from '../../../core/inspect/index.js';
-import { type PackingHostMessage, readPackingPanelMessage } from '../../../protocol/packing.js';
+import { type PackingHostMessage, readPackingPageMessage } from '../../../protocol/packing.js';
 import { PlanPanel } from '../plan/plan-panel.js';
 import type { Aim, PlanPanelContext } from '../plan/plan-panels.js';
 import type { PlanUse } from '../plan/plan-sessions.js';
@@ -36,7 +36,7 @@ export class PackingPanel extends PlanPanel {
   }
 
   protected async receive(value: unknown): Promise<void> {
-    const message = readPackingPanelMessage(value);
+    const message = readPackingPageMessage(value);
     if (message === undefined) return;
     switch (message.type) {
       case 'bins': {

@@ -6,7 +6,7 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../../core/errors.js';
 import type { PlanInfo, PlanSource } from '../../../core/inspect/index.js';
 import { sentence } from '../../../format.js';
-import type { PlanHeader, PlanHostMessage, PlanPanelMessage } from '../../../protocol/plan.js';
+import type { PlanHeader, PlanHostMessage, PlanPageMessage } from '../../../protocol/plan.js';
 import { progressText } from '../../plan-progress-text.js';
 import { openRow } from './open-row.js';
 import type { Aim, PlanPanelContext } from './plan-panels.js';
@@ -72,7 +72,7 @@ export abstract class PlanPanel implements vscode.Disposable {
   }
 
   /** What both views may ask. */
-  protected async answer(message: PlanPanelMessage): Promise<void> {
+  protected async answer(message: PlanPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         this.#ready = true;

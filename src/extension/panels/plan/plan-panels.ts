@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import { type PlanSource, readPlanSource, sourceKey, sourceName } from '../../../core/inspect/index.js';
-import { readPlanPanelState } from '../../../protocol/plan.js';
+import { readPlanPageState } from '../../../protocol/plan.js';
 import { loadPage, pageOptions } from '../page.js';
 import type { Problems } from '../../problems.js';
 import type { PlanPanel } from './plan-panel.js';
@@ -59,7 +59,7 @@ export class PlanPanels implements vscode.Disposable, vscode.WebviewPanelSeriali
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = pageOptions(this.extensionUri);
-    const kept = readPlanPanelState(state);
+    const kept = readPlanPageState(state);
     this.#attach(panel, parseSource(kept?.source), { bin: kept?.bin });
   }
 

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 
 import { type PlanInfo, PlanInspector, type PlanSource, sourceKey } from '../../../core/inspect/index.js';
-import type { Progress, WorkOptions } from '../../../core/progress.js';
+import type { Progress, WorkOptions } from '../../../core/work/progress.js';
 
 /** A plan that is open, for as long as somebody uses it. */
 export interface PlanUse extends vscode.Disposable {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { type OptionPath, optionProblem, type OptionValue, type PlanOptions } from '../../../core/run/index.js';
+import { type OptionPath, optionProblem, type OptionValue, type PlanOptions } from '../../../core/options/index.js';
 import { formatOption, sentence } from '../../../format.js';
 import type { FieldSpec } from '../../../protocol/form.js';
 import { parseText } from '../../draft/read-draft.js';

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 
 import { PLAN_FILE } from '../../../core/run/index.js';
-import { readSafetensorsHeader } from '../../../core/safetensors.js';
+import { readSafetensorsHeader } from '../../../core/files/safetensors.js';
 
 const PLAN_VERSION = 1;
 

@@ -2,17 +2,10 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import {
-  configDifferences,
-  historyCsv,
-  lastLogLines,
-  listRuns,
-  LOG_FILE,
-  readLabels,
-  repeatCommand,
-  writeLabels,
-} from '../../../core/run/index.js';
-import { type HostMessage, type PanelMessage, type PanelRequest, readPanelMessage } from '../../../protocol/run.js';
+import { configDifferences, listRuns, LOG_FILE, readLabels, repeatCommand, writeLabels } from '../../../core/run/index.js';
+import { historyCsv } from '../../../core/history/index.js';
+import { lastLogLines } from '../../../core/runner/index.js';
+import { type RunHostMessage, type RunPageMessage, type RunPageRequest, readRunPageMessage } from '../../../protocol/run.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
 import { manageTrust } from '../../trust.js';
@@ -137,12 +130,12 @@ export class RunPanel implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readPanelMessage(value);
+    const message = readRunPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => this.panels.problems.show(error));
   }
 
-  async #answer(message: PanelMessage): Promise<void> {
+  async #answer(message: RunPageMessage): Promise<void> {
     const [first] = this.#shown;
     switch (message.type) {
       case 'ready':
@@ -172,7 +165,7 @@ export class RunPanel implements vscode.Disposable {
     if (first !== undefined) await this.#answerFor(message.type, first.use);
   }
 
-  async #answerFor(request: PanelRequest, { run }: RunUse): Promise<void> {
+  async #answerFor(request: RunPageRequest, { run }: RunUse): Promise<void> {
     const { actions, store } = this.panels;
     switch (request) {
       case 'stop':
@@ -348,7 +341,7 @@ export class RunPanel implements vscode.Disposable {
     }
     // What is sent together arrives together: the rest waits until the overview is there.
     shown.overview = 'under way';
-    void this.panel.webview.postMessage({ type: 'series', run: index, update: overview } satisfies HostMessage).then(() => {
+    void this.panel.webview.postMessage({ type: 'series', run: index, update: overview } satisfies RunHostMessage).then(() => {
       if (shown.overview !== 'under way') return;
       shown.overview = 'sent';
       const now = this.#shown.indexOf(shown);
@@ -400,7 +393,7 @@ export class RunPanel implements vscode.Disposable {
     this.#logTimer = undefined;
   }
 
-  #send(message: HostMessage): void {
+  #send(message: RunHostMessage): void {
     void this.panel.webview.postMessage(message);
   }
 }

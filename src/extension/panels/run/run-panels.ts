@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { sentence } from '../../../format.js';
-import { readPanelMessage, readPanelState } from '../../../protocol/run.js';
+import { readRunPageMessage, readRunPageState } from '../../../protocol/run.js';
 import type { Problems } from '../../problems.js';
 import type { RunActions } from '../../runs/run-actions.js';
 import type { RunStore, RunUse } from '../../runs/run-store.js';
@@ -117,7 +117,7 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
 
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     panel.webview.options = this.#options;
-    const folders = readPanelState(state)?.folders;
+    const folders = readRunPageState(state)?.folders;
     const empty = (reason: string): Promise<unknown> => this.#fill(panel, async () => ({ uses: [], missing: [] }), reason);
     if (folders === undefined) {
       await empty('This panel no longer knows which run it was showing.');
@@ -152,7 +152,7 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
   async #fill(panel: vscode.WebviewPanel, read: () => Promise<Opened>, reason = ''): Promise<RunPanel | undefined> {
     let [ready, closed] = [false, false];
     const early = vscode.Disposable.from(
-      panel.webview.onDidReceiveMessage((value: unknown) => (ready ||= readPanelMessage(value)?.type === 'ready')),
+      panel.webview.onDidReceiveMessage((value: unknown) => (ready ||= readRunPageMessage(value)?.type === 'ready')),
       panel.onDidDispose(() => (closed = true)),
     );
     try {

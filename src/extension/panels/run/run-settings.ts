@@ -1,7 +1,7 @@
 import path from 'node:path';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type RunConfig, unusedData } from '../../../core/run/index.js';
-import { PLAN_HELP, RUNNER_HELP, TRAINING_HELP } from '../../../core/run/option-help.js';
+import { OPTIONS, type Options } from '../../../core/options/index.js';
+import { type RunConfig, unusedData } from '../../../core/run/index.js';
 import { formatCount, formatOption, plural } from '../../../format.js';
 import type { SettingRow, SettingsGroup } from '../../../protocol/run.js';
 
@@ -10,9 +10,9 @@ export function settingsOf(folder: string, config: RunConfig): SettingsGroup[] {
   const { plan, training, runner } = config;
   return [
     { title: 'Run', rows: runRows(folder, config) },
-    { title: 'Plan', rows: optionRows(plan, DEFAULT_PLAN, PLAN_HELP) },
-    { title: 'Training', rows: optionRows(training, DEFAULT_TRAINING, TRAINING_HELP) },
-    { title: 'Runner', rows: optionRows(runner, DEFAULT_RUNNER, RUNNER_HELP) },
+    { title: 'Plan', rows: optionRows(plan, OPTIONS.plan) },
+    { title: 'Training', rows: optionRows(training, OPTIONS.training) },
+    { title: 'Runner', rows: optionRows(runner, OPTIONS.runner) },
   ];
 }
 
@@ -40,14 +40,14 @@ function gitText({ commit, dirty }: { readonly commit: string; readonly dirty: b
   return `${commit.slice(0, 12)}, ${dirty ? 'with uncommitted changes' : 'no uncommitted changes'}`;
 }
 
-function optionRows<T extends object>(values: T, defaults: T, help: Readonly<Record<keyof T, string>>): SettingRow[] {
+function optionRows(values: object, options: Options): SettingRow[] {
   return Object.entries(values).map(([name, value]: [string, unknown]): SettingRow => {
-    const usual: unknown = defaults[name as keyof T];
+    const option = options[name];
     return {
       name,
       value: valueText(value),
-      help: help[name as keyof T] ?? '',
-      changed: JSON.stringify(value) !== JSON.stringify(usual),
+      help: option?.help ?? '',
+      changed: JSON.stringify(value) !== JSON.stringify(option?.default),
     };
   });
 }

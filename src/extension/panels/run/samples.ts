@@ -1,7 +1,7 @@
 import { WishboneError } from '../../../core/errors.js';
 import { sampleTexts } from '../../../core/sample/index.js';
 import type { ModelTokenizer } from '../../../core/tokenizer/index.js';
-import type { HostMessage } from '../../../protocol/run.js';
+import type { RunHostMessage } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 
 /** Tokenizers by model folder: reading one takes a second, samples come every few minutes. */
@@ -10,7 +10,7 @@ const tokenizers = new Map<string, Promise<ModelTokenizer>>();
 /** What the panel is told of a run's samples: their texts, or why there are none. */
 export async function readSamples(
   { config, history }: Pick<LiveRun, 'config' | 'history'>,
-): Promise<Extract<HostMessage, { type: 'samples' }>> {
+): Promise<Extract<RunHostMessage, { type: 'samples' }>> {
   const { samples } = history;
   const { path: folder } = config.model;
   try {

@@ -1,6 +1,8 @@
 import path from 'node:path';
 
-import { type BestEvaluation, divergences, headline, repeatCommand, type RunConfig, type RunHistory, type StartEvent } from '../../../core/run/index.js';
+import { type BestEvaluation, divergences, headline, type RunHistory } from '../../../core/history/index.js';
+import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
+import type { StartEvent } from '../../../core/events/index.js';
 import { plural, sentence } from '../../../format.js';
 import {
   type BestStatus,

@@ -5,8 +5,9 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { Forecaster, type ForecastState } from '../../../core/forecast/index.js';
-import type { Progress } from '../../../core/progress.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, locateRunner } from '../../../core/run/index.js';
+import type { Progress } from '../../../core/work/progress.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../core/options/index.js';
+import { locateRunner } from '../../../core/runner/index.js';
 import {
   listSpeedups,
   saveSpeedup,
@@ -15,14 +16,14 @@ import {
   SPEEDUPS_FOLDER,
   type StoredSpeedup,
 } from '../../../core/speedup/index.js';
-import { runTask } from '../../../core/tasks.js';
+import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
 import type { FieldSpec } from '../../../protocol/form.js';
 import {
   type PredictionView,
-  readSpeedupMessage,
+  readSpeedupPageMessage,
   type SpeedupHostMessage,
-  type SpeedupMessage,
+  type SpeedupPageMessage,
   type SpeedupState,
 } from '../../../protocol/speedup.js';
 import { type LaunchOptions, optionTexts, readDraft, resolvePath, type Values } from '../../draft/read-draft.js';
@@ -98,12 +99,12 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readSpeedupMessage(value);
+    const message = readSpeedupPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => void this.launcher.problems.show(error));
   }
 
-  async #answer(message: SpeedupMessage): Promise<void> {
+  async #answer(message: SpeedupPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         return this.#sendAll();

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import { readSpeedupPanelState } from '../../../protocol/speedup.js';
+import { readSpeedupPageState } from '../../../protocol/speedup.js';
 import type { Values } from '../../draft/read-draft.js';
 import type { Launcher } from '../launch/launcher.js';
 import { pageOptions } from '../page.js';
@@ -30,7 +30,7 @@ export function startSpeedup(launcher: Launcher, store: RunStore, problems: Prob
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       async deserializeWebviewPanel(panel, state: unknown) {
         panel.webview.options = pageOptions(launcher.extensionUri);
-        attach(panel, readSpeedupPanelState(state) ?? {});
+        attach(panel, readSpeedupPageState(state)?.values ?? {});
       },
     }),
     new vscode.Disposable(() => open.forEach((panel) => panel.dispose())),

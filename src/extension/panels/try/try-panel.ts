@@ -3,12 +3,14 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
-import { DEFAULT_RUNNER, locateRunner, readRun, type RunConfig, type RunnerOptions } from '../../../core/run/index.js';
+import { DEFAULT_RUNNER, type RunnerOptions } from '../../../core/options/index.js';
+import { locateRunner } from '../../../core/runner/index.js';
+import { readRun, type RunConfig } from '../../../core/run/index.js';
 import type { TryRequest } from '../../../core/sample/index.js';
 import { sampledModels, type SampledModels } from '../../../core/sample/models.js';
-import { runTask } from '../../../core/tasks.js';
+import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
-import { readTryMessage, type Tried, type TryHostMessage, type TryMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
+import { readTryPageMessage, type Tried, type TryHostMessage, type TryPageMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
 import { reach } from '../../milestones.js';
 import { loadPage } from '../page.js';
 import type { Problems } from '../../problems.js';
@@ -56,12 +58,12 @@ export class TryPanel implements vscode.Disposable {
   }
 
   #receive(value: unknown): void {
-    const message = readTryMessage(value);
+    const message = readTryPageMessage(value);
     if (message === undefined) return;
     this.#answer(message).catch((error: unknown) => void this.context.problems.show(error));
   }
 
-  async #answer(message: TryMessage): Promise<void> {
+  async #answer(message: TryPageMessage): Promise<void> {
     switch (message.type) {
       case 'ready':
         // A page that speaks is there, whatever VS Code has told of the panel by then.

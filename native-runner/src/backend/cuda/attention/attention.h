@@ -34,19 +34,17 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
                                                    AttentionPath path = AttentionPath::automatic);
 
 /// Bytes of device memory attention_backward needs beside its arguments, 256-byte aligned.
-std::size_t attention_backward_workspace(const Device& device, const AttentionMask& mask, std::int64_t tokens,
-                                         AttentionShape shape, bool deterministic);
+std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens, AttentionShape shape);
 
 /// Writes every element of out and lse. Throws Error(internal).
 void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse,
                        const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
                        AttentionShape shape);
 
-/// Writes every element of d_qkv. `deterministic`: the same inputs always give the same bits (the portable
-/// kernels always do). Throws Error(internal).
+/// Writes every element of d_qkv. The same inputs always give the same bits. Throws Error(internal).
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                         const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
-                        AttentionShape shape, void* workspace, bool deterministic);
+                        AttentionShape shape, void* workspace);
 
 }  // namespace wishbone::cuda

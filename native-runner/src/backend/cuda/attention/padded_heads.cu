@@ -24,7 +24,7 @@ __global__ void copy_heads_kernel(__nv_bfloat16* out, int out_dim, const __nv_bf
 AttentionShape padded_heads(AttentionShape shape) {
     constexpr std::int64_t largest = 256;
     const std::int64_t asked = shape.head_dim;
-    while (shape.head_dim <= largest && !mma_attention_supports(shape.head_dim)) ++shape.head_dim;
+    while (shape.head_dim <= largest && !mma::attention_supports(shape.head_dim)) ++shape.head_dim;
     if (shape.head_dim > largest)
         throw bad_input("Attention heads of size " + std::to_string(asked) + " are too large for CUDA",
                         "config.json: head_dim", "Use a model with heads of at most 256, or the CPU backend.");

@@ -2,6 +2,7 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/head/softcap.cuh"
+#include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/require.h"
 #include "backend/cuda/rows/rows.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr int block_threads = 512;
 constexpr int N = bf16_vector;
-constexpr float ln_2 = 0.693147181f;
 
 /// Logits made at a time when they are not kept.
 constexpr std::int64_t chunk_bytes = std::int64_t{512} << 20;

@@ -1,14 +1,8 @@
 #pragma once
 
+#include "backend/cuda/primitives/fast_math.cuh"
+
 namespace wishbone::cuda {
-
-constexpr float log2_e = 1.44269504f;
-
-__device__ inline float exp2_fast(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
 
 /// A logit as the softmax sees it: cap · tanh(z / cap), or z itself.
 template <bool Capped>

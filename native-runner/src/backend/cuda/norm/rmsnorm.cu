@@ -4,7 +4,9 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/norm/partials.h"
+#include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
+#include "backend/cuda/primitives/warp.cuh"
 #include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/require.h"
 #include "backend/cuda/rows/rows.h"

@@ -10,20 +10,20 @@
 
 /// Prefix-masked attention on mma.sync, for compute capability 8.0 and later; head sizes 64, 96, 128 and 256,
 /// any number of query heads a KV head. Blocks need at most 99 KiB of shared memory.
-namespace wishbone::cuda {
+namespace wishbone::cuda::mma {
 
 /// Sizes of the tiles that the kernels for a head size are given: rows of a QueryTile, keys of a KeyTile.
-struct MmaTileSizes {
+struct TileSizes {
     std::int32_t rows, keys;
 };
-constexpr MmaTileSizes mma_tile_sizes(std::int64_t head_dim) { return {head_dim > 128 ? 64 : 128, 64}; }
+constexpr TileSizes tile_sizes(std::int64_t head_dim) { return {head_dim > 128 ? 64 : 128, 64}; }
 
-constexpr bool mma_attention_supports(std::int64_t head_dim) {
+constexpr bool attention_supports(std::int64_t head_dim) {
     return head_dim == 64 || head_dim == 96 || head_dim == 128 || head_dim == 256;
 }
 
 /// One call's arguments. Lists are in device memory.
-struct MmaAttention {
+struct Attention {
     const __nv_bfloat16* qkv;           ///< [T, Hq + 2·Hkv, D]
     const std::int32_t* visible_until;  ///< [T]
     const KeyRun* runs;
@@ -41,14 +41,14 @@ struct MmaAttention {
 };
 
 /// out bf16 [T, Hq·D], lse f32 [Hq, T].
-void mma_attention_forward(cudaStream_t stream, const MmaAttention& a, __nv_bfloat16* out, float* lse);
+void attention_forward(cudaStream_t stream, const Attention& a, __nv_bfloat16* out, float* lse);
 
 /// Row statistics, float2 [Hkv, T·group].
-std::size_t mma_attention_backward_workspace(std::int64_t tokens, std::int64_t query_heads);
+std::size_t attention_backward_workspace(std::int64_t tokens, std::int64_t query_heads);
 
 /// Writes every element of d_qkv, in a fixed order of additions.
-void mma_attention_backward(cudaStream_t stream, const MmaAttention& a, __nv_bfloat16* d_qkv,
+void attention_backward(cudaStream_t stream, const Attention& a, __nv_bfloat16* d_qkv,
                             const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                             void* workspace);
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::mma

@@ -8,16 +8,21 @@
 #include <cmath>
 
 #include "backend/cuda/attention/mma/attention.h"
+#include "backend/cuda/attention/mma/divider.h"
+#include "backend/cuda/attention/mma/extension.cuh"
+#include "backend/cuda/attention/mma/key.cuh"
 #include "backend/cuda/attention/mma/key_list.cuh"
+#include "backend/cuda/attention/mma/packed_rows.cuh"
+#include "backend/cuda/attention/mma/shared_matrix.cuh"
+#include "backend/cuda/attention/mma/tile_copier.cuh"
+#include "backend/cuda/primitives/bf16_pair.cuh"
+#include "backend/cuda/primitives/fast_math.cuh"
 #include "backend/cuda/primitives/mma.cuh"
+#include "backend/cuda/primitives/shared_memory.cuh"
 #include "backend/cuda/runtime/check.h"
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::mma {
 namespace {
-
-using namespace mma;
-
-constexpr float log2_e = 1.4426950408889634f, ln_2 = 0.6931471805599453f;
 
 struct Arguments {
     const __nv_bfloat16* qkv;
@@ -34,7 +39,7 @@ struct Arguments {
 
 template <int head_dim>
 struct Sizes {
-    static constexpr int rows = mma_tile_sizes(head_dim).rows, columns = 64;
+    static constexpr int rows = tile_sizes(head_dim).rows, columns = 64;
     /// 32 rows a warp use what is loaded twice as often as 16, which pays where loads from shared memory are
     /// the limit; with small heads it is better to have more warps that wait for each other's loads.
     static constexpr int warps = head_dim > 64 ? 4 : 8, threads = 32 * warps;
@@ -221,7 +226,7 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
                 top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
                 // A row that has seen nothing yet keeps sums of zero; its exponents must not be NaN.
                 const float base = (masked && top == -INFINITY ? 0 : top) * a.scale_log2;
-                const float shrink = exp2(largest[2 * b + h] * a.scale_log2 - base);
+                const float shrink = exp2_fast(largest[2 * b + h] * a.scale_log2 - base);
                 largest[2 * b + h] = top;
                 float total = sum[2 * b + h] * shrink;
 #pragma unroll
@@ -233,7 +238,7 @@ __global__ void __launch_bounds__(Sizes<head_dim>::threads, 2) attention_kernel(
                 for (int c = 0; c < 2 * S::chunks; ++c) {
 #pragma unroll
                     for (int i = 2 * h; i < 2 * h + 2; ++i) {
-                        scores[b][c][i] = exp2(scores[b][c][i] * a.scale_log2 - base);
+                        scores[b][c][i] = exp2_fast(scores[b][c][i] * a.scale_log2 - base);
                         total += scores[b][c][i];
                     }
                 }
@@ -303,12 +308,12 @@ void launch(cudaStream_t stream, const Arguments& a, int tiles) {
           "cudaFuncSetAttribute");
     attention_kernel<head_dim, Extended>
         <<<static_cast<unsigned>(tiles * a.kv_heads), Sizes<head_dim>::threads, bytes, stream>>>(a);
-    check_launch("mma_attention_forward");
+    check_launch("attention_forward");
 }
 
 }  // namespace
 
-void mma_attention_forward(cudaStream_t stream, const MmaAttention& a, __nv_bfloat16* out, float* lse) {
+void attention_forward(cudaStream_t stream, const Attention& a, __nv_bfloat16* out, float* lse) {
     const Arguments arguments{a.qkv,
                               out,
                               lse,
@@ -338,4 +343,4 @@ void mma_attention_forward(cudaStream_t stream, const MmaAttention& a, __nv_bflo
     run(std::false_type{});
 }
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::mma

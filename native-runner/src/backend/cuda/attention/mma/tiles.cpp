@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::mma {
 namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -78,12 +78,12 @@ void order(std::vector<Tile>& tiles, const std::vector<std::int32_t>& tree,
 
 void check_prefix_mask(std::span<const std::int32_t> visible_until) { (void)Paths(visible_until); }
 
-AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
                                     std::int32_t rows, std::int32_t columns,
                                     std::span<const std::int32_t> first_seen) {
     const auto tokens = static_cast<std::int32_t>(visible_until.size());
     Paths paths(visible_until);
-    AttentionTiles tiles;
+    Tiles tiles;
 
     struct WindowedTile {
         QueryTile tile;
@@ -144,4 +144,4 @@ AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until,
     return tiles;
 }
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::mma

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::mma {
 
 /// How prefix-masked attention is cut into the work of thread blocks. Made on the host in one sweep over the
 /// tokens; knows nothing of CUDA.
@@ -43,7 +43,7 @@ struct alignas(8) QueryWindow {
     std::int32_t full;   ///< of those the mask shows every row, the window does so from here on
 };
 
-struct AttentionTiles {
+struct Tiles {
     std::vector<KeyRun> runs;
     std::vector<QueryTile> queries;    ///< in the order to start them: tree by tree, the costly ones first
     std::vector<QueryWindow> windows;  ///< of each query tile; empty without a window
@@ -56,8 +56,8 @@ void check_prefix_mask(std::span<const std::int32_t> visible_until);
 
 /// `first_seen`: of each token the first it sees (backend/attention_window.h), empty without a window. Throws
 /// as check_prefix_mask.
-AttentionTiles make_attention_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
                                     std::int32_t rows, std::int32_t columns,
                                     std::span<const std::int32_t> first_seen = {});
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::mma

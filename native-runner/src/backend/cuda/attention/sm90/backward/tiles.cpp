@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::sm90::backward {
 namespace {
 
 // Trees are joined until a group has this many tokens, so that tiny trees fill key tiles together.
@@ -94,16 +94,16 @@ struct Cutter {
 
 }  // namespace
 
-BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                  const BackwardTileSizes& sizes, std::int32_t processors) {
-    BackwardTiles out;
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+                                  const TileSizes& sizes, std::int32_t processors) {
+    Tiles out;
     const auto length = static_cast<std::int32_t>(visible_until.size());
     const auto last_until = [&](std::int32_t begin, std::int32_t end) {
         return *std::max_element(visible_until.begin() + begin, visible_until.begin() + end);
     };
     Cutter cutter(visible_until, sizes.query_tile, sizes.key_tile);
     struct Group {
-        std::vector<BackwardTiles::Item> items;  ///< for KV head 0
+        std::vector<Tiles::Item> items;  ///< for KV head 0
         std::vector<std::int32_t> blocks;        ///< query blocks
         std::int64_t work = 0;                   ///< of the items
     };
@@ -131,7 +131,7 @@ BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, s
         std::vector<std::int32_t> steps(std::size_t((end - begin + block_tokens - 1) / block_tokens + 1));
 
         const std::vector<std::int32_t> starts = cutter.cut(begin, end);
-        std::vector<BackwardTiles::Item> list;
+        std::vector<Tiles::Item> list;
         std::int64_t sum = 0;
         for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
             const std::int32_t from = starts[i], to = starts[i + 1];
@@ -183,7 +183,7 @@ BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, s
         std::stable_sort(group.blocks.begin(), group.blocks.end(),
                          [&](std::int32_t a, std::int32_t b) { return steps_of(a) > steps_of(b); });
         for (std::int32_t head = 0; head < kv_heads; ++head) {
-            for (BackwardTiles::Item item : group.items) {
+            for (Tiles::Item item : group.items) {
                 item.kv_head = head;
                 out.items.push_back(item);
             }
@@ -191,11 +191,11 @@ BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, s
         }
     }
     longest_first_at_the_end(out.items, processors,
-                             [](const BackwardTiles::Item& item) { return item.tiles + tile_cost; });
-    longest_first_at_the_end(out.query_items, processors, [&](const BackwardTiles::QueryItem& item) {
+                             [](const Tiles::Item& item) { return item.tiles + tile_cost; });
+    longest_first_at_the_end(out.query_items, processors, [&](const Tiles::QueryItem& item) {
         return steps_of(item.block) + block_cost;
     });
     return out;
 }
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::sm90::backward

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::sm90::backward {
 
 /// How the backward pass over one bin is cut into work. Made on the host in one sweep over the tokens; knows
 /// nothing of CUDA.
@@ -13,7 +13,7 @@ namespace wishbone::cuda {
 /// tiles, which starts at its first token. Key tiles start anywhere in a group: they follow the segments
 /// where that saves work. A key tile is seen by the query tiles from its own first token up to the last token
 /// that sees any of its keys, all of them in one group.
-struct BackwardTiles {
+struct Tiles {
     /// Tokens [begin, end) of one query tile.
     struct Query {
         std::int32_t begin, end;
@@ -48,7 +48,7 @@ struct BackwardTiles {
     std::vector<QueryItem> query_items;  ///< in the order to start them
 };
 
-struct BackwardTileSizes {
+struct TileSizes {
     std::int32_t query_tile;   ///< tokens
     std::int32_t key_tile;     ///< tokens
     std::int32_t key_block;    ///< tokens, divides key_tile
@@ -57,7 +57,7 @@ struct BackwardTileSizes {
 
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
 /// Throws Error(internal) where that does not hold. `processors`: how many items run at a time.
-BackwardTiles make_backward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                  const BackwardTileSizes& sizes, std::int32_t processors);
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+                                  const TileSizes& sizes, std::int32_t processors);
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::sm90::backward

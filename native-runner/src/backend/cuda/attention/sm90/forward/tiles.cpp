@@ -5,10 +5,10 @@
 
 #include "core/error.h"
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::sm90::forward {
 namespace {
 
-constexpr std::int32_t slot_keys = ForwardTiles::slot_keys;
+constexpr std::int32_t slot_keys = Tiles::slot_keys;
 
 // What a query tile costs beside its key tiles (loading queries, storing the result), in key tiles.
 constexpr std::int64_t item_cost = 1;
@@ -35,7 +35,7 @@ class Cutter {
           query_tile_(query_tile),
           slots_per_tile_(slots_per_tile),
           slots_(slots) {
-        if (visible_until.size() > std::size_t(ForwardTiles::most_tokens)) refuse();
+        if (visible_until.size() > std::size_t(Tiles::most_tokens)) refuse();
         // Least `until` of each slot that could be: minima of 2, 4, ... keys. Nobody sees what lies behind
         // the bin.
         least_.assign(visible_until.begin(), visible_until.end());
@@ -145,9 +145,9 @@ class Cutter {
                 contiguous = contiguous && slot[i] == slot[0] + i * slot_keys;
             for (std::int32_t i = 0; i < slots_per_tile_; ++i) {
                 const bool full = i < size && sees_all(begin, end, slot[i]);
-                slots_.push_back(4 * (i < size ? slot[i] : ForwardTiles::no_key) +
-                                 (full ? 0 : ForwardTiles::masked) +
-                                 (i == 0 && contiguous ? ForwardTiles::contiguous : 0));
+                slots_.push_back(4 * (i < size ? slot[i] : Tiles::no_key) +
+                                 (full ? 0 : Tiles::masked) +
+                                 (i == 0 && contiguous ? Tiles::contiguous : 0));
             }
             tile_end -= size;
         }
@@ -165,15 +165,15 @@ class Cutter {
 
 }  // namespace
 
-std::int64_t ForwardTiles::steps() const {
+std::int64_t Tiles::steps() const {
     std::int64_t sum = 0;
     for (const Item& item : items) sum += item.key_tiles;
     return sum;
 }
 
-ForwardTiles make_forward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
                                 std::int32_t query_tile, std::int32_t slots_per_tile) {
-    ForwardTiles out{.query_tile = query_tile, .slots_per_tile = slots_per_tile, .items = {}, .slots = {}};
+    Tiles out{.query_tile = query_tile, .slots_per_tile = slots_per_tile, .items = {}, .slots = {}};
     std::vector<Tile> tiles = Cutter(visible_until, query_tile, slots_per_tile, out.slots).cut();
     if (tiles.empty()) return out;
 
@@ -210,4 +210,4 @@ ForwardTiles make_forward_tiles(std::span<const std::int32_t> visible_until, std
     return out;
 }
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::sm90::forward

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace wishbone::cuda {
+namespace wishbone::cuda::sm90::forward {
 
 /// How the Hopper forward pass of one bin is cut into work. Made on the host; knows nothing of CUDA.
 ///
@@ -13,7 +13,7 @@ namespace wishbone::cuda {
 /// wherever the next visible key is. So branches that no query of the tile sees cost nothing, and no key is
 /// in two slots. Slots are put together to key tiles; the first key tile of a list takes the odd slots and
 /// the highest tokens, those that follow are complete.
-struct ForwardTiles {
+struct Tiles {
     static constexpr std::int32_t slot_keys = 32;
     /// A slot is four times its first token, plus flags.
     static constexpr std::int32_t masked = 1;  ///< some query does not see some key of the slot
@@ -44,7 +44,7 @@ struct ForwardTiles {
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
 /// Any such mask gives right tiles; those of trees laid out depth-first give few. Throws Error(internal)
 /// where the bounds do not hold.
-ForwardTiles make_forward_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
                                 std::int32_t query_tile, std::int32_t slots_per_tile);
 
-}  // namespace wishbone::cuda
+}  // namespace wishbone::cuda::sm90::forward

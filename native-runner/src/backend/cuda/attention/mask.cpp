@@ -1,0 +1,59 @@
+#include "backend/cuda/attention/mask.h"
+
+#include "backend/attention_window.h"
+#include "backend/cuda/attention/sm90/backward.h"
+#include "backend/cuda/attention/sm90/forward.h"
+
+namespace wishbone::cuda {
+namespace {
+
+/// The work of a pass, made when it is first asked for.
+template <class Work, class... Arguments>
+const Work& made_once(std::unique_ptr<Work>& work, const Arguments&... arguments) {
+    if (!work) work = std::make_unique<Work>(arguments...);
+    return *work;
+}
+
+}  // namespace
+
+CudaAttentionMask::CudaAttentionMask(const Device& device, cudaStream_t stream,
+                                     std::span<const std::int32_t> visible_until,
+                                     std::span<const std::int32_t> position, const AttentionShape& shape,
+                                     AttentionPath path)
+    : device_(device),
+      stream_(stream),
+      shape_(shape),
+      visible_until_(visible_until.begin(), visible_until.end()) {
+    if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
+    // Hopper's own instructions are in no other architecture. Its kernels know neither windows nor caps.
+    const bool hopper = path == AttentionPath::automatic && device.capability == 90 && shape.window == 0 &&
+                        shape.softcap == 0;
+    uses_sm90_forward_ = hopper && sm90::attention_forward_supports(shape);
+    uses_sm90_backward_ = hopper && sm90::attention_backward_supports(shape);
+    // Always made here, so that a mask that breaks its rule is refused here.
+    if (uses_sm90_forward_) {
+        mma::check_prefix_mask(visible_until_);
+        sm90_forward();
+    } else {
+        mma();
+    }
+}
+
+bool CudaAttentionMask::made_for(std::int64_t tokens, const AttentionShape& shape) const {
+    return tokens == static_cast<std::int64_t>(visible_until_.size()) &&
+           shape.query_heads == shape_.query_heads && shape.kv_heads == shape_.kv_heads &&
+           shape.head_dim == shape_.head_dim && shape.window == shape_.window &&
+           shape.softcap == shape_.softcap;
+}
+
+const mma::Work& CudaAttentionMask::mma() const {
+    return made_once(mma_, stream_, visible_until_, first_seen_, shape_);
+}
+const sm90::forward::Work& CudaAttentionMask::sm90_forward() const {
+    return made_once(sm90_forward_, stream_, visible_until_, shape_);
+}
+const sm90::backward::Work& CudaAttentionMask::sm90_backward() const {
+    return made_once(sm90_backward_, device_, stream_, visible_until_, shape_);
+}
+
+}  // namespace wishbone::cuda

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cuda/attention/sm90/backward/key_gradient/mask.cuh"
+#include "backend/cuda/attention/sm90/backward/key_gradient/pipeline.cuh"
+#include "backend/cuda/attention/sm90/backward/parameters.h"
+#include "backend/cuda/attention/sm90/backward/turns.cuh"
+#include "backend/cuda/attention/sm90/store_row.cuh"
+#include "backend/cuda/primitives/bf16_pair.cuh"
+#include "backend/cuda/primitives/fast_math.cuh"
+#include "backend/cuda/primitives/sm90/ring.cuh"
+#include "backend/cuda/primitives/sm90/wgmma.cuh"
+
+namespace wishbone::cuda::sm90::backward {
+
+/// One of the two warpgroups that compute dK and dV, each of 64 keys of every item.
+template <class Pipeline>
+struct KeyConsumer {
+    static constexpr int D = Pipeline::D, M = Pipeline::M;
+
+    const Parameters& p;
+    const Pipeline& shared;
+
+    /// S^T or dP^T of this warpgroup: its 64 rows of `left` [128, D] times `right` [M, D] transposed.
+    __device__ __forceinline__ void multiply_rows(float (&acc)[M / 2], std::uint32_t left,
+                                                  std::uint32_t right) const {
+#pragma unroll
+        for (int k = 0; k < D / 16; ++k)
+            wgmma_ss<M, 0, 0>(acc, descriptor(left + k / 4 * key_tile * 128 + k % 4 * 32, 0, 1024),
+                              descriptor(right + k / 4 * M * 128 + k % 4 * 32, 0, 1024), k > 0);
+    }
+
+    /// dV or dK of this warpgroup: += `left` [64, M], in registers, times `right` [M, D].
+    __device__ __forceinline__ void multiply_add(float (&acc)[D / 2], const std::uint32_t (&left)[M / 4],
+                                                 std::uint32_t right) const {
+#pragma unroll
+        for (int k = 0; k < M / 16; ++k)
+            wgmma_rs<D, 1>(acc, left[4 * k], left[4 * k + 1], left[4 * k + 2], left[4 * k + 3],
+                           descriptor(right + k * 2048, M * 128, 1024), 1);
+    }
+
+    /// Scores to probabilities, given the rows' log-sum-exp in base 2.
+    __device__ __forceinline__ void probabilities(std::uint32_t (&probability)[M / 4], const float (&s)[M / 2],
+                                                  const float* lse_log2, int c) const {
+#pragma unroll
+        for (int i = 0; i < M / 8; ++i) {
+            const float2 lse = *reinterpret_cast<const float2*>(lse_log2 + 8 * i + 2 * c);
+            probability[2 * i] = pack(exp2_fast(s[4 * i] * p.scale_log2 - lse.x),
+                                      exp2_fast(s[4 * i + 1] * p.scale_log2 - lse.y));
+            probability[2 * i + 1] = pack(exp2_fast(s[4 * i + 2] * p.scale_log2 - lse.x),
+                                          exp2_fast(s[4 * i + 3] * p.scale_log2 - lse.y));
+        }
+    }
+
+    /// dS = P (dP - delta), from the rounded probabilities: that leaves the registers of the exact ones free.
+    __device__ __forceinline__ void score_gradient(std::uint32_t (&ds)[M / 4],
+                                                   const std::uint32_t (&probability)[M / 4],
+                                                   const float (&dp)[M / 2], const float* deltas, int c) const {
+#pragma unroll
+        for (int i = 0; i < M / 8; ++i) {
+            const float2 delta = *reinterpret_cast<const float2*>(deltas + 8 * i + 2 * c);
+            const std::uint32_t upper = probability[2 * i], lower = probability[2 * i + 1];
+            ds[2 * i] = pack(low_half(upper) * (dp[4 * i] - delta.x),
+                             high_half(upper) * (dp[4 * i + 1] - delta.y));
+            ds[2 * i + 1] = pack(low_half(lower) * (dp[4 * i + 2] - delta.x),
+                                 high_half(lower) * (dp[4 * i + 3] - delta.y));
+        }
+    }
+
+    __device__ __forceinline__ void store(const ThreadKeys& keys, int kv_head, int key_end,
+                                          const float (&dk)[D / 2], const float (&dv)[D / 2]) const {
+        const std::int64_t stride = std::int64_t(p.query_heads + 2 * p.kv_heads) * D;
+        __nv_bfloat16* const to = p.d_qkv + keys.key0 * stride + (p.query_heads + kv_head) * D;
+        store_row(to, keys.key0 < key_end, dk, 0, p.scale);
+        store_row(to + 8 * stride, keys.key1 < key_end, dk, 1, p.scale);
+        store_row(to + p.kv_heads * D, keys.key0 < key_end, dv, 0, 1.0f);
+        store_row(to + p.kv_heads * D + 8 * stride, keys.key1 < key_end, dv, 1, 1.0f);
+    }
+
+    __device__ __forceinline__ void run() const {
+        const int half = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0) - 1;
+        const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32 % 4, 0);
+        const int lane = threadIdx.x % 32, c = lane % 4;
+        const int row = half * 64 + warp * 16 + lane / 4;  // this thread's keys in the tile: `row`, `row` + 8
+        const std::uint32_t key_half = shared.base + Pipeline::key_at + half * 64 * 128,
+                            value_half = shared.base + Pipeline::value_at + half * 64 * 128;
+
+        Ring<Pipeline::Stages> rows;
+        const auto pass = [&](int tiles) {
+            for (; tiles > 0; --tiles) {
+                mbarrier_wait(shared.query_full(rows.stage), rows.round);
+                mbarrier_wait(shared.d_out_full(rows.stage), rows.round);
+                take_turn(half);
+                give_turn(half);
+                warp_arrive(shared.row_empty(rows.stage));
+                rows.next();
+            }
+        };
+        if (half == 1) give_turn(half);
+        for (int n = 0;; ++n) {
+            mbarrier_wait(shared.key_full(), n & 1);
+            const Tiles::Item& item = shared.item();
+            const int kv_head = item.kv_head;
+            if (kv_head < 0) return;
+            const int key_end = item.key_end, tiles = item.tiles;
+            const ThreadKeys keys(p.until, item, key_end, row, half * 64 + warp * 16);
+            const TilesInSight in_sight(item, half, p.tile_tokens);
+            int first = item.query_begin + (in_sight.end - 1) * p.tile_tokens;
+            pass(tiles - in_sight.end);
+
+            float dk[D / 2], dv[D / 2];
+#pragma unroll
+            for (int i = 0; i < D / 2; ++i) dk[i] = dv[i] = 0;
+            int previous = -1;
+            for (int j = in_sight.begin; j < in_sight.end; ++j, first -= p.tile_tokens) {
+                const std::uint32_t query = shared.query(rows.stage);
+                const std::uint32_t d_out = shared.d_out(rows.stage);
+                const float* const stats = shared.stats(rows.stage);
+
+                float s[M / 2], dp[M / 2];
+                mbarrier_wait(shared.query_full(rows.stage), rows.round);
+                take_turn(half);
+                wgmma_fence();
+                multiply_rows(s, key_half, query);
+                wgmma_commit();
+                wgmma_wait<1>();  // dK of the tile before
+                if (previous >= 0) warp_arrive(shared.row_empty(previous));
+                mbarrier_wait(shared.d_out_full(rows.stage), rows.round);
+                wgmma_fence();
+                multiply_rows(dp, value_half, d_out);
+                wgmma_commit();
+                give_turn(half);
+
+                wgmma_wait<1>();
+                wgmma_hold(s);
+                keys.hide_invisible(s, first, c, p);
+                std::uint32_t probability[M / 4];
+                probabilities(probability, s, stats, c);
+                wgmma_fence();
+                multiply_add(dv, probability, d_out);
+                wgmma_commit();
+
+                wgmma_wait<1>();
+                wgmma_hold(dp);
+                std::uint32_t ds[M / 4];
+                score_gradient(ds, probability, dp, stats + M, c);
+                wgmma_fence();
+                multiply_add(dk, ds, query);
+                wgmma_commit();
+                if constexpr (M == 128) wgmma_wait<0>();  // no registers to go on meanwhile
+                previous = rows.stage;
+                rows.next();
+            }
+            wgmma_wait<0>();
+            if (previous >= 0) warp_arrive(shared.row_empty(previous));
+            warp_arrive(shared.key_empty());
+            wgmma_hold(dk);
+            wgmma_hold(dv);
+            store(keys, kv_head, key_end, dk, dv);
+            pass(in_sight.begin);
+        }
+    }
+};
+
+}  // namespace wishbone::cuda::sm90::backward

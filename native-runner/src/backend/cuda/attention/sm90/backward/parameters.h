@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cuda_bf16.h>
+
+#include <cstdint>
+
+#include "backend/cuda/attention/sm90/backward/tiles.h"
+
+namespace wishbone::cuda::sm90::backward {
+
+/// A call's arguments, for both kernels. Lists are those of Work.
+struct Parameters {
+    const Tiles::Item* items;
+    const Tiles::Query* queries;
+    const Tiles::QueryBlock* query_blocks;
+    const Tiles::QueryItem* query_items;
+    const Tiles::KeyBlock* key_blocks;
+    const std::int32_t* until;
+    const float* lse;
+    /// [Hkv][query tile][lse · log2(e), delta][M], in the order of the tile's rows; written by the query
+    /// pass, read by the key pass. lse is +inf for rows that are none, which makes their probabilities 0;
+    /// delta = Σ dO·O.
+    float* stats;
+    __nv_bfloat16* d_qkv;
+    int* next;  ///< item, query item
+    std::int32_t item_count, query_item_count, query_tiles;
+    std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;
+    float scale, scale_log2;
+};
+
+}  // namespace wishbone::cuda::sm90::backward

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <span>
+
+#include "backend/backend.h"
+#include "backend/cuda/attention/sm90/backward/tiles.h"
+#include "backend/cuda/runtime/device.h"
+#include "backend/cuda/runtime/device_arrays.h"
+
+namespace wishbone::cuda::sm90::backward {
+
+/// The work of the backward pass over one bin, in device memory. Made once per bin; uploaded on `stream`, where the memory is
+/// also freed again.
+class Work {
+  public:
+    /// Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.
+    Work(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
+         AttentionShape shape);
+
+    std::int32_t query_tiles() const { return query_tiles_; }
+    std::int32_t items() const { return items_; }
+    std::int32_t query_items() const { return query_items_; }
+    // In device memory:
+    const std::int32_t* visible_until() const { return arrays_.at<std::int32_t>(until_); }  ///< [T]
+    const Tiles::Query* query_list() const { return arrays_.at<Tiles::Query>(query_list_); }
+    const Tiles::Item* item_list() const { return arrays_.at<Tiles::Item>(item_list_); }
+    const Tiles::KeyBlock* key_block_list() const { return arrays_.at<Tiles::KeyBlock>(key_block_list_); }
+    const Tiles::QueryBlock* query_block_list() const {
+        return arrays_.at<Tiles::QueryBlock>(query_block_list_);
+    }
+    const Tiles::QueryItem* query_item_list() const { return arrays_.at<Tiles::QueryItem>(query_item_list_); }
+
+  private:
+    DeviceArrays arrays_;
+    std::int32_t query_tiles_ = 0, items_ = 0, query_items_ = 0;
+    std::size_t until_ = 0, query_list_ = 0, item_list_ = 0, key_block_list_ = 0, query_block_list_ = 0,
+                query_item_list_ = 0;
+};
+
+}  // namespace wishbone::cuda::sm90::backward

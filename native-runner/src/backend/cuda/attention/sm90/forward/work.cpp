@@ -1,0 +1,48 @@
+#include "backend/cuda/attention/sm90/forward/work.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "backend/cuda/attention/sm90/forward/config.h"
+#include "backend/cuda/require.h"
+
+namespace wishbone::cuda::sm90::forward {
+namespace {
+
+/// As Work::visible_until says.
+struct ShiftedCopies {
+    std::size_t stride;
+    std::vector<std::int32_t> words;
+
+    explicit ShiftedCopies(std::span<const std::int32_t> visible_until)
+        : stride((visible_until.size() + 3) / 4 * 4 + Tiles::slot_keys), words(4 * stride) {
+        for (std::size_t shift = 0; shift < std::min<std::size_t>(4, visible_until.size()); ++shift)
+            std::ranges::copy(visible_until.subspan(shift),
+                              words.begin() + static_cast<std::ptrdiff_t>(shift * stride));
+    }
+};
+
+}  // namespace
+
+Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until, AttentionShape shape)
+    : arrays_(stream) {
+    require(has_config(shape.head_dim), "prepare_mask");
+    const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
+    Tiles tiles;
+    with_config(shape.head_dim, [&]<class C>(C) {
+        query_tile_ = C::Rows / group;
+        tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads), query_tile_, C::Slots);
+    });
+    item_count_ = static_cast<std::int32_t>(tiles.items.size());
+    if (item_count_ == 0) return;
+
+    const ShiftedCopies until(visible_until);
+    until_stride_ = static_cast<std::int32_t>(until.stride);
+    items_ = arrays_.add(tiles.items);
+    slots_ = arrays_.add(tiles.slots);
+    visible_until_ = arrays_.add(until.words);
+    counters_ = arrays_.reserve(2 * sizeof(std::int32_t));
+    arrays_.upload();
+}
+
+}  // namespace wishbone::cuda::sm90::forward

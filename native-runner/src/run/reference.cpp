@@ -1,0 +1,66 @@
+#include "run/reference.h"
+
+#include <memory>
+#include <utility>
+
+namespace wishbone {
+
+RunReference::RunReference(const RunInputs& inputs, Replica& replica, Reporter& reporter,
+                           std::optional<std::int64_t> resumed_after, StopRequested stop)
+    : inputs_(inputs),
+      replica_(replica),
+      reporter_(reporter),
+      stop_(std::move(stop)),
+      precomputed_(inputs.options(), inputs.config.model, inputs.longest(), replica.backend(), replica.transformer(),
+                   replica.trainer().policy()),
+      stopped_(!prepare(resumed_after)) {}
+
+bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
+    const TrainingOptions& options = inputs_.options();
+    Trainer& trainer = replica_.trainer();
+    if (!trainer.needs_reference()) return true;
+    if (!inputs_.precomputes_reference()) {
+        if (!options.reference_model.empty())
+            trainer.set_reference_model(
+                std::make_unique<ReferenceModel>(replica_.backend(), options.reference_model, inputs_.longest()));
+        return true;
+    }
+    if (options.reference_follows_sft()) {
+        // Until the supervised steps are done there is none.
+        return resumed_after.value_or(0) <= options.sft_steps ||
+               take([&](const ReferencedPlan& of) { return std::optional(precomputed_.kept(of)); });
+    }
+    reporter_.begin_phase("reference");
+    return take([&](const ReferencedPlan& of) {
+        return precomputed_.of_start_model(of, reporter_.progress("reference"), stop_);
+    });
+}
+
+bool RunReference::after_step(std::int64_t done) {
+    const TrainingOptions& options = inputs_.options();
+    Trainer& trainer = replica_.trainer();
+    if (!options.reference_follows_sft() || done != options.sft_steps || !trainer.needs_reference()) return true;
+    trainer.take_reference();
+    if (!inputs_.precomputes_reference()) return true;
+    reporter_.begin_phase("reference");
+    const bool whole = take([&](const ReferencedPlan& of) {
+        return precomputed_.of_policy(of, reporter_.progress("reference"), stop_);
+    });
+    if (whole) reporter_.begin_phase("train");
+    return whole;
+}
+
+/// Sets the reference of both plans from what `source` says of each. False when stopped.
+template <typename Source>
+bool RunReference::take(Source source) {
+    std::optional<PlanReference> of_train = source(inputs_.train);
+    if (!of_train) return false;
+    replica_.trainer().set_reference(std::move(*of_train));
+    if (!inputs_.eval) return true;
+    std::optional<PlanReference> of_eval = source(*inputs_.eval);
+    if (!of_eval) return false;
+    of_eval_ = std::move(*of_eval);
+    return true;
+}
+
+}  // namespace wishbone

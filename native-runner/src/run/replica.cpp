@@ -1,0 +1,42 @@
+#include "run/replica.h"
+
+namespace wishbone {
+
+namespace {
+
+Parameters loaded(Backend& backend, const ModelConfig& config, const ModelWeights& weights) {
+    Parameters parameters(backend, config, backend.activation_dtype());
+    weights.load(backend, parameters);
+    return parameters;
+}
+
+std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs) {
+    if (!inputs.options().lora) return std::nullopt;
+    return std::optional<Lora>(std::in_place, backend, inputs.model, inputs.modules, backend.activation_dtype());
+}
+
+}  // namespace
+
+Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend)
+    : backend_(backend),
+      parameters_(loaded(backend, inputs.model, weights)),
+      transformer_(backend, inputs.model, inputs.config.recompute),
+      adapter_(room_for_adapter(backend, inputs)),
+      // The trainer copies an in-step reference from the policy, which is still the start model here.
+      trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_), inputs.options()) {
+    transformer_.expect_length(inputs.longest());
+    Optimizer& optimizer = trainer_.optimizer();
+    if (adapter_) {
+        if (inputs.adapter)
+            inputs.adapter->load(backend, optimizer.master());
+        else
+            initialise(backend, optimizer.master(), inputs.config.seed);
+        optimizer.master_changed();
+        trainer_.take_reference();
+    } else if (&optimizer.master() != &parameters_ && !weights.all_are(FileDType::bf16, parameters_)) {
+        // The optimizer copied the policy, but the files hold more digits than its dtype.
+        weights.load(backend, optimizer.master());
+    }
+}
+
+}  // namespace wishbone

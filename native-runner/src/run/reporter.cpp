@@ -1,0 +1,148 @@
+#include "run/reporter.h"
+
+#include <cstdio>
+
+#include "core/terminal.h"
+#include "core/version.h"
+#include "model/parameters.h"
+#include "run/metric_fields.h"
+#include "run/process/process_identity.h"
+
+namespace wishbone {
+
+namespace {
+
+using Fields = nlohmann::ordered_json;
+
+long long printed(std::int64_t number) { return static_cast<long long>(number); }
+
+}  // namespace
+
+Reporter::Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+                   std::optional<std::int64_t> resumed_after)
+    : inputs_(inputs),
+      lock_(lock),
+      events_(events),
+      tensorboard_(inputs.folder, resumed_after),
+      resumed_after_(resumed_after) {}
+
+void Reporter::start(const Backend& backend) {
+    const ProcessIdentity self = identify_this_process();
+    events_.write("start", {{"version", version},
+                            {"backend", backend.name()},
+                            {"device", backend.device_name()},
+                            {"threads", backend.threads()},
+                            {"pid", self.pid},
+                            {"pidStart", self.start},
+                            {"bootId", self.boot_id},
+                            {"resumedFrom", resumed_after_ ? Fields(*resumed_after_) : Fields(nullptr)},
+                            {"steps", inputs_.steps()},
+                            {"pairs", inputs_.train.plan.pairs()},
+                            {"parameters", parameter_count(inputs_.model)}});
+}
+
+void Reporter::begin_phase(const char* phase) {
+    events_.write("phase", {{"phase", phase}});
+    std::fprintf(stderr, "%s\n", phase);
+}
+
+BinProgress Reporter::progress(const char* phase) {
+    return [this, phase](std::int64_t done, std::int64_t total) {
+        events_.write("progress", {{"phase", phase}, {"done", done}, {"total", total}});
+    };
+}
+
+void Reporter::ceiling(double flops) {
+    ceiling_ = flops;
+    events_.write("ceiling", {{"flops", flops}});
+}
+
+void Reporter::step(const Step& step) {
+    const auto& [done, result, loss, seconds, learning_rate, peak_memory] = step;
+    Fields fields = {{"step", done},
+                     {"steps", inputs_.steps()},
+                     {"epoch", inputs_.epoch_at(done)},
+                     {"pairs", result.pairs},
+                     {"tokens", result.tokens},
+                     {"seconds", seconds},
+                     {"flops", result.flops},
+                     {"speedOfLight", result.flops / seconds / ceiling_}};
+    fields.update(metric_fields(result.mean, loss));
+    fields["grad_norm"] = result.grad_norm;
+    fields["learning_rate"] = learning_rate;
+    fields["memory"] = peak_memory;
+    if (done <= inputs_.options().sft_steps) fields["stage"] = "sft";
+    if (const auto& names = inputs_.train.plan.sources; !names.empty())
+        fields["sources"] = source_fields(result.sources, names);
+    events_.write("step", fields);
+    lock_.check();
+    tensorboard_.add(fields);
+    std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n", printed(done),
+                 printed(inputs_.steps()), result.mean.loss, result.mean.margins, result.mean.accuracies,
+                 static_cast<double>(result.tokens) / seconds);
+}
+
+void Reporter::evaluation(const Evaluation& evaluation) {
+    const auto& [done, result, metrics, seconds, is_best] = evaluation;
+    Fields fields = {{"step", done},
+                     {"steps", inputs_.steps()},
+                     {"epoch", inputs_.epoch_at(done)},
+                     {"pairs", result.all.pairs},
+                     {"seconds", seconds}};
+    fields.update(metrics);
+    if (const auto& names = inputs_.eval->plan.sources; !names.empty())
+        fields["sources"] = source_fields(result.sources, names);
+    fields["best"] = is_best;
+    events_.write("eval", fields);
+    lock_.check();
+    tensorboard_.add(fields);
+    const PreferenceMetrics mean = result.all.mean();
+    std::fprintf(stderr, "eval after step %lld  loss %.4f  accuracy %.2f%s\n", printed(done), mean.loss,
+                 mean.accuracies, is_best ? "  (best)" : "");
+}
+
+void Reporter::stopped_early(const BestModel& best) {
+    std::fprintf(stderr, "early stopping: no better evaluation since step %lld\n", printed(best.step().value_or(0)));
+}
+
+void Reporter::sample(std::int64_t done, const char* model, const Fields& completed) {
+    Fields fields = {{"step", done}, {"model", model}};
+    fields.update(completed);
+    events_.write("sample", fields);
+}
+
+void Reporter::checkpoint(std::int64_t done, const std::string& path) {
+    events_.write("checkpoint", {{"step", done}, {"path", path}});
+    events_.sync();
+}
+
+void Reporter::exported(std::optional<std::int64_t> step) {
+    Fields fields = {{"path", "export"}};
+    if (step) fields["step"] = *step;
+    events_.write("export", fields);
+}
+
+void Reporter::finished(std::int64_t steps, double seconds, const Backend& backend) {
+    events_.write("finished", {{"steps", steps}, {"seconds", seconds}, {"peakMemory", backend.peak_memory()}});
+    events_.sync();
+    std::fprintf(stderr, "finished: %lld steps in %.1f s\n", printed(steps), seconds);
+}
+
+void Reporter::stopped(std::int64_t done) {
+    events_.write("stopped", {{"step", done}});
+    events_.sync();
+}
+
+void report_failure(EventLog& events, const Error& error) noexcept {
+    try {
+        events.write("failed", {{"what", error.what()},
+                                {"where", error.where()},
+                                {"advice", error.advice()},
+                                {"exitCode", static_cast<int>(error.code())}});
+        events.sync();
+    } catch (const std::exception& second) {
+        warn(std::string("the failure could not be logged: ") + second.what());
+    }
+}
+
+}  // namespace wishbone

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "backend/backend.h"
+#include "core/callbacks.h"
+#include "core/error.h"
+#include "report/tensorboard_log.h"
+#include "run/checkpoint/best_model.h"
+#include "run/event_log.h"
+#include "run/inputs.h"
+#include "run/process/run_lock.h"
+#include "train/trainer.h"
+
+namespace wishbone {
+
+/// What a run tells of itself as it goes on: events (docs/formats.md, "events.jsonl"), TensorBoard's scalars, and a few lines
+/// on stderr. Every kind of event is written here and nowhere else. Throws Error(cannot_write).
+class Reporter {
+  public:
+    /// `resumed_after`: steps that the checkpoint the run goes on from had done.
+    Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+             std::optional<std::int64_t> resumed_after);
+
+    void start(const Backend& backend);
+    /// "load", "ceiling", "reference", "train" or "export".
+    void begin_phase(const char* phase);
+    BinProgress progress(const char* phase);
+    /// The measured rate of a large matrix product, FLOP/s, that steps are compared with.
+    void ceiling(double flops);
+
+    struct Step {
+        std::int64_t done;  ///< steps, this one among them
+        const StepResult& result;
+        const PreferenceLoss& loss;
+        double seconds, learning_rate;
+        std::size_t peak_memory;
+    };
+    void step(const Step& step);
+
+    /// `metrics`: fields of metric_fields.h, whose names begin with `eval_`.
+    struct Evaluation {
+        std::int64_t done;
+        const EvalResult& result;
+        const nlohmann::ordered_json& metrics;
+        double seconds;
+        bool is_best;
+    };
+    void evaluation(const Evaluation& evaluation);
+    void stopped_early(const BestModel& best);
+
+    /// `model`: "policy" or "reference". `completed`: see RunSamples::complete.
+    void sample(std::int64_t done, const char* model, const nlohmann::ordered_json& completed);
+    void checkpoint(std::int64_t done, const std::string& path);
+    /// `step`: of the weights, where they are not the last ones.
+    void exported(std::optional<std::int64_t> step);
+    void finished(std::int64_t steps, double seconds, const Backend& backend);
+    void stopped(std::int64_t done);
+
+    /// Of the next event: what a checkpoint keeps.
+    std::int64_t next_seq() const { return events_.next_seq(); }
+
+  private:
+    const RunInputs& inputs_;
+    const RunLock& lock_;
+    EventLog& events_;
+    TensorBoardLog tensorboard_;
+    std::optional<std::int64_t> resumed_after_;
+    double ceiling_ = 0;
+};
+
+/// Writes the event `failed`; a log that cannot be written is only a warning on stderr.
+void report_failure(EventLog& events, const Error& error) noexcept;
+
+}  // namespace wishbone

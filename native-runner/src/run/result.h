@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "run/checkpoint/best_model.h"
+#include "run/inputs.h"
+#include "run/process/run_lock.h"
+#include "run/replica.h"
+#include "run/reporter.h"
+
+namespace wishbone {
+
+/// trainer_state.json (report/trainer_state.h) of a run of so many steps, `done` of which are done.
+nlohmann::ordered_json trainer_state_of(const std::filesystem::path& run_folder, const TrainingOptions& options,
+                                        const BestModel& best, std::int64_t done, std::int64_t steps);
+/// Writes it into the run folder as well.
+nlohmann::ordered_json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const BestModel& best,
+                                           std::int64_t done);
+
+/// Writes what the run was for: the export, of the last weights or the best ones, with its model card; beside a merged model
+/// the adapter by itself.
+void export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica, const BestModel& best,
+                   Reporter& reporter);
+
+}  // namespace wishbone

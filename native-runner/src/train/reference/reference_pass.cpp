@@ -1,0 +1,63 @@
+#include "train/reference/reference_pass.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace wishbone {
+
+namespace {
+
+std::size_t index(std::int64_t value) { return static_cast<std::size_t>(value); }
+
+/// A bin that has to be evaluated, and the sequences whose keys it is the first to have.
+struct NewSequences {
+    std::int64_t bin;
+    std::vector<std::int32_t> sequences;
+};
+
+std::vector<NewSequences> bins_with_new_keys(const Plan& plan, const PlanReference& reference) {
+    std::vector<bool> known(reference.keys(), false);
+    std::vector<NewSequences> bins;
+    for (std::int64_t b = 0; b < plan.bins(); ++b) {
+        NewSequences fresh = {b, {}};
+        std::int32_t last = -1;
+        for (const std::int32_t sequence : plan.bin(b).target_sequence) {
+            if (sequence == last) continue;
+            last = sequence;
+            const std::size_t key = reference.key(sequence);
+            if (!known[key]) fresh.sequences.push_back(sequence);
+            known[key] = true;
+        }
+        if (!fresh.sequences.empty()) bins.push_back(std::move(fresh));
+    }
+    return bins;
+}
+
+}  // namespace
+
+bool compute_reference(const Plan& plan, PlanReference& reference, const LengthWeights& lengths,
+                       Transformer& transformer, const ModelView& model, const BinProgress& progress,
+                       const StopRequested& stop) {
+    const std::vector<NewSequences> bins = bins_with_new_keys(plan, reference);
+    const std::vector<std::int32_t> counts = lengths.on() ? target_counts(plan) : std::vector<std::int32_t>();
+    std::vector<SequenceState> sequences(index(plan.sequences()));
+    for (std::size_t p = 0; lengths.on() && p < plan.pair_chosen.size(); ++p) {
+        const auto chosen = index(plan.pair_chosen[p]), rejected = index(plan.pair_rejected[p]);
+        sequences[chosen].shared_tokens = sequences[rejected].shared_tokens =
+            std::min(counts[chosen], counts[rejected]);
+    }
+    reference.logps.assign(reference.keys(), 0.0);
+    for (std::size_t i = 0; i < bins.size(); ++i) {
+        if (stop()) return false;
+        const BinView view = plan.bin(bins[i].bin);
+        const auto device = transformer.prepare(view);
+        add_reference(view, transformer.forward(model, *device, false), lengths, sequences);
+        for (const std::int32_t sequence : bins[i].sequences)
+            reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
+        progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(bins.size()));
+    }
+    return true;
+}
+
+}  // namespace wishbone

@@ -1,0 +1,13 @@
+export {
+  type EvalEvent,
+  isTerminal,
+  parseEvent,
+  RUN_PHASES,
+  type RunEvent,
+  type RunPhase,
+  type SampleEvent,
+  type StartEvent,
+  type StepEvent,
+} from './events.js';
+export { EVENTS_FILE, followEvents, type LogState, readEvents } from './event-reader.js';
+export { readEventEnds } from './event-ends.js';

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, WishboneError } from '../errors.js';
+
+/**
+ * Writes a file so that it is there whole or not at all: under a temporary name in the same folder, synced, renamed.
+ * When anything fails, nothing is left and a file that was there before stays as it was.
+ *
+ * @param write is given the open temporary file; what it throws is passed on
+ * @throws WishboneError (exit code 5) when the disk is full or the folder cannot be written
+ */
+export async function writeFileAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const folder = path.dirname(path.resolve(file));
+  const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const handle = await open(temporary, 'wx');
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    await syncFolder(folder);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw cannotWrite(file, error);
+  }
+}
+
+/** Without this the new name may be lost in a power cut, though the file's contents are on the disk. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** An error of writing, in words for a person (exit code 5); what is none of these stays as it is. */
+export function cannotWrite(file: string, error: unknown): unknown {
+  if (error instanceof WishboneError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  const failure = (what: string, advice: string): WishboneError =>
+    new WishboneError(what, file, advice, ExitCode.cannotWrite);
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return failure('no space left on the disk', 'free some space, or write to another disk');
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return failure('no permission to write here', 'choose a folder you may write to');
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return failure('the folder does not exist', 'create the folder first, or choose another');
+    case 'EISDIR':
+      return failure('a folder with this name already exists', 'choose another file name');
+    default:
+      return code === undefined
+        ? error
+        : failure(`cannot write the file (${(error as Error).message})`, 'check the disk');
+  }
+}

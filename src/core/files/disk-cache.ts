@@ -1,0 +1,121 @@
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { WishboneError } from '../errors.js';
+
+/** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
+export const cacheKinds = ['tokens', 'plans'] as const;
+export type CacheKind = (typeof cacheKinds)[number];
+
+/** Bytes kept unless a caller or `WISHBONE_CACHE_LIMIT` (in GB) says otherwise. */
+export const DEFAULT_CACHE_LIMIT = 5e9;
+
+/** `$WISHBONE_CACHE`, else `$XDG_CACHE_HOME/wishbone`, else `~/.cache/wishbone`; the runner's cache lies there too. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  if (env['WISHBONE_CACHE']) return path.resolve(env['WISHBONE_CACHE']);
+  const home = env['XDG_CACHE_HOME'];
+  return path.join(home && path.isAbsolute(home) ? home : path.join(homedir(), '.cache'), 'wishbone');
+}
+
+/** Bytes that may be kept: the given limit, else that of the environment, else the default. 0 keeps nothing. */
+export function cacheLimit(given?: number, env: NodeJS.ProcessEnv = process.env): number {
+  if (given !== undefined) return given;
+  const gigabytes = Number(env['WISHBONE_CACHE_LIMIT'] || NaN);
+  return gigabytes >= 0 ? gigabytes * 1e9 : DEFAULT_CACHE_LIMIT;
+}
+
+/** What a cache holds. */
+export interface CacheUse {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/**
+ * Results of long work by the content they were made of: `<folder>/<kind>/<key>.<extension>`. Those not used for
+ * longest go when a limit is passed. It may be removed at any time, and nothing depends on it: a cache that cannot be
+ * read or written is as good as none.
+ */
+export class DiskCache {
+  constructor(
+    readonly folder: string = cacheFolder(),
+    private readonly limit: number = cacheLimit(),
+  ) {}
+
+  get enabled(): boolean {
+    return this.limit > 0;
+  }
+
+  file(kind: CacheKind, key: string, extension: string): string {
+    return path.join(this.folder, kind, `${key}.${extension}`);
+  }
+
+  /** The file of an entry that is there, from now on the one used last. */
+  async find(kind: CacheKind, key: string, extension: string): Promise<string | undefined> {
+    if (!this.enabled) return undefined;
+    const file = this.file(kind, key, extension);
+    const now = new Date();
+    return utimes(file, now, now).then(
+      () => file,
+      () => undefined,
+    );
+  }
+
+  /**
+   * Makes an entry, then forgets what is too much. A failure to write is the entry's alone.
+   *
+   * @param write writes the file it is given, atomically
+   */
+  async put(kind: CacheKind, key: string, extension: string, write: (file: string) => Promise<void>): Promise<void> {
+    if (!this.enabled) return;
+    const file = this.file(kind, key, extension);
+    try {
+      await mkdir(path.dirname(file), { recursive: true });
+      await write(file);
+    } catch (error) {
+      if (!(error instanceof WishboneError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+      await this.drop(file);
+    }
+    await this.trim();
+  }
+
+  /** Removes an entry that turned out to be of no use. */
+  async drop(file: string): Promise<void> {
+    await rm(file, { force: true }).catch(() => undefined);
+  }
+
+  async use(): Promise<CacheUse> {
+    const entries = await this.entries();
+    return { entries: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  /** Removes all entries, and the runner's reference log-probabilities. @returns what was removed of the entries */
+  async clear(): Promise<CacheUse> {
+    const use = await this.use();
+    for (const kind of [...cacheKinds, 'reference']) {
+      await rm(path.join(this.folder, kind), { recursive: true, force: true });
+    }
+    return use;
+  }
+
+  private async trim(): Promise<void> {
+    const entries = (await this.entries()).sort((a, b) => b.used - a.used);
+    let bytes = 0;
+    for (const entry of entries) {
+      if (entry.bytes <= this.limit) bytes += entry.bytes;
+      if (entry.bytes > this.limit || bytes > this.limit) await this.drop(entry.file);
+    }
+  }
+
+  private async entries(): Promise<{ file: string; bytes: number; used: number }[]> {
+    const found: { file: string; bytes: number; used: number }[] = [];
+    for (const kind of cacheKinds) {
+      const folder = path.join(this.folder, kind);
+      for (const name of await readdir(folder).catch((): string[] => [])) {
+        const file = path.join(folder, name);
+        const info = await stat(file).catch(() => undefined);
+        if (info?.isFile()) found.push({ file, bytes: info.size, used: info.mtimeMs });
+      }
+    }
+    return found;
+  }
+}

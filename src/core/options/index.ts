@@ -1,0 +1,31 @@
+export { type Option, type Options } from './option.js';
+export { type Rule, ruleText, valueProblem } from './rule.js';
+export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
+export type { LayoutOptions, PlanOptions, Sharing } from './plan-options.js';
+export { EVAL_METRICS, type EvalMetric } from './training/evaluation.js';
+export type { LearningRateSchedule, ParameterGroup, TrainingOptions } from './training/index.js';
+export type { RunnerOptions } from './runner-options.js';
+export {
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
+  DEFAULTS,
+  hasFlag,
+  isPathOption,
+  OPTION_PATHS,
+  optionChoices,
+  optionHelp,
+  optionKind,
+  type OptionPath,
+  optionProblem,
+  optionRow,
+  OPTIONS,
+  type OptionValue,
+  SECTION_RULES,
+  type SectionName,
+} from './sections.js';
+export { checkOptions, checkTraining, LORA_OPTIONS } from './conflicts.js';
+export { type Preset, presetById, PRESETS, suitedPreset } from './presets.js';
+export { learningRateWarning, type RateOptions, rateReason, suitedLearningRate, usualLearningRates, withSuitedRate } from './learning-rate.js';
+export { parseTargetModules } from './lora-targets.js';
+export { ruleTable } from './rule-table.js';

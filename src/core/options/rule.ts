@@ -1,0 +1,135 @@
+/**
+ * What a value of a file may be. Bounds are inclusive unless `open` names the side that is not. A field with an `absent`
+ * value came later than the format: in older files it is missing and means that. An `optional` one may be missing in any.
+ */
+export type Rule = { readonly absent?: unknown; readonly optional?: true } & (
+  | {
+      readonly kind: 'number' | 'integer';
+      readonly min: number;
+      readonly max: number;
+      readonly open?: 'min' | 'max' | 'both';
+    }
+  | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
+  | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
+  | { readonly kind: 'flag' }
+  /** `orItem`: an item may stand for a list of one. */
+  | { readonly kind: 'list'; readonly item: Rule; readonly orItem?: true }
+  | { readonly kind: 'object'; readonly fields: Readonly<Record<string, Rule>> }
+  /** An object with any keys. */
+  | { readonly kind: 'map'; readonly item: Rule }
+);
+
+/** A rule whose values the compiler knows. `value` is never there: it only carries the type. */
+export type RuleOf<V> = Rule & { readonly value?: V };
+export type ValueOf<R> = R extends { readonly value?: infer V } ? V : never;
+
+/** The largest count that a run's files hold. */
+export const MOST = 2 ** 31 - 1;
+
+type Bounds = { readonly min: number; readonly max: number };
+
+/** A whole number between bounds, both included. */
+export const integer = (min: number, max: number = MOST): RuleOf<number> & Bounds => ({ kind: 'integer', min, max });
+
+/** A number between bounds, both included but those that are `open`. */
+export const number = (min: number, max: number, open?: 'min' | 'max' | 'both'): RuleOf<number> & Bounds => ({
+  kind: 'number',
+  min,
+  max,
+  ...(open && { open }),
+});
+
+export const flag: RuleOf<boolean> = { kind: 'flag' };
+
+export const choice = <const C extends string | number>(choices: readonly C[]): RuleOf<C> => ({ kind: 'choice', choices });
+
+/** A text that matches. @param expected what is asked for, to follow "expected" */
+export const text = (pattern?: RegExp, expected?: string): RuleOf<string> => ({
+  kind: 'string',
+  ...(pattern && { pattern }),
+  ...(expected !== undefined && { expected }),
+});
+
+export const absolutePath = text(/^\/[^\0]*$/, 'an absolute path');
+export const pathOrNone = text(/^(\/[^\0]*)?$/, 'an absolute path, or an empty text');
+
+export const list = <V>(item: RuleOf<V>): RuleOf<readonly V[]> => ({ kind: 'list', item });
+
+/** A list, or one item, which stands for a list of it. */
+export const oneOrList = <V>(item: RuleOf<V>): RuleOf<V | readonly V[]> => ({ kind: 'list', item, orItem: true });
+
+export const map = <V>(item: RuleOf<V>): RuleOf<Readonly<Record<string, V>>> => ({ kind: 'map', item });
+
+type OptionalKeys<F> = { [K in keyof F]: F[K] extends { readonly optional: true } ? K : never }[keyof F];
+type ObjectOf<F> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: ValueOf<F[K]> } & {
+  readonly [K in OptionalKeys<F>]?: ValueOf<F[K]>;
+};
+
+export const object = <F extends Readonly<Record<string, Rule>>>(fields: F): RuleOf<ObjectOf<F>> => ({ kind: 'object', fields });
+
+/** The same, for a field that may be missing. */
+export const optional = <R extends Rule>(rule: R): R & { readonly optional: true } => ({ ...rule, optional: true });
+
+/** What is wrong with a value, in words for a person, or undefined when the rule allows it. */
+export function valueProblem(rule: Rule, value: unknown): string | undefined {
+  const wrong = `expected ${ruleText(rule)}, found ${describe(value)}`;
+  switch (rule.kind) {
+    case 'choice':
+      return rule.choices.includes(value as string | number) ? undefined : wrong;
+    case 'string':
+      return typeof value === 'string' && (rule.pattern === undefined || rule.pattern.test(value)) ? undefined : wrong;
+    case 'flag':
+      return typeof value === 'boolean' ? undefined : wrong;
+    case 'list': {
+      const items: readonly unknown[] | undefined = Array.isArray(value) ? value : rule.orItem ? [value] : undefined;
+      if (items === undefined || (rule.orItem && items.length === 0)) return wrong;
+      return items.map((item) => valueProblem(rule.item, item)).find((problem) => problem !== undefined);
+    }
+    case 'object':
+      return typeof value === 'object' && value !== null ? undefined : wrong;
+    case 'map':
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return wrong;
+      return Object.values(value)
+        .map((item: unknown) => valueProblem(rule.item, item))
+        .find((problem) => problem !== undefined);
+    default: {
+      if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
+      if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
+      const low = rule.open === 'min' || rule.open === 'both' ? value > rule.min : value >= rule.min;
+      const high = rule.open === 'max' || rule.open === 'both' ? value < rule.max : value <= rule.max;
+      return low && high ? undefined : wrong;
+    }
+  }
+}
+
+/** What a rule allows, to follow "expected". */
+export function ruleText(rule: Rule): string {
+  switch (rule.kind) {
+    case 'choice':
+      return rule.choices.map((choice) => JSON.stringify(choice)).join(' or ');
+    case 'string':
+      return rule.expected ?? 'a text';
+    case 'flag':
+      return 'true or false';
+    case 'list':
+      return rule.orItem ? `${ruleText(rule.item)}, or a list of these` : `a list, each ${ruleText(rule.item)}`;
+    case 'object':
+      return `an object with ${Object.keys(rule.fields).join(', ')}`;
+    case 'map':
+      return `an object, each value ${ruleText(rule.item)}`;
+    default: {
+      const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
+      const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;
+      const high = rule.open === 'max' || rule.open === 'both' ? `below ${rule.max}` : `at most ${rule.max}`;
+      return `${what} ${low} and ${high}`;
+    }
+  }
+}
+
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

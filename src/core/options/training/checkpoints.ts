@@ -1,0 +1,33 @@
+import { option, type Options } from '../option.js';
+import { flag, integer, number } from '../rule.js';
+
+/** When checkpoints are written, and which are kept. A stop before the end writes one whatever these say. */
+export const CHECKPOINT_OPTIONS = {
+  save_steps: option({
+    rule: integer(0),
+    default: 0,
+    label: 'Checkpoint every steps',
+    help: 'steps between checkpoints; 0: by time only',
+  }),
+  save_minutes: option({
+    rule: number(0, 1e6),
+    default: 10,
+    label: 'Checkpoint every',
+    help: 'minutes between checkpoints; 0: by steps only',
+    absent: { means: 0 },
+  }),
+  /** The exported model is written anyway, and nothing goes on from this one. */
+  save_final: option({
+    rule: flag,
+    default: false,
+    label: 'Checkpoint at the end',
+    help: 'also write a checkpoint after the last step',
+    absent: { means: true },
+  }),
+  save_total_limit: option({
+    rule: integer(0, 10000),
+    default: 2,
+    label: 'Checkpoints kept',
+    help: 'number of checkpoints to keep; 0: all',
+  }),
+} as const satisfies Options;

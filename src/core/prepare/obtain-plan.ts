@@ -1,0 +1,242 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, copyFile, link, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { version } from '../../../package.json';
+import { cannotWrite, writeFileAtomically } from '../files/atomic-file.js';
+import { writePlan, type Plan } from '../plan/index.js';
+import { evalPlanFor, planFor } from './dataset-plan.js';
+import { summarise, type PlanSummary } from './summary.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { DatasetFileReference, DatasetReference } from '../run/config.js';
+import { seal, unseal } from '../files/sealed-text.js';
+import {
+  type DatasetFile,
+  type DatasetRequest,
+  findDataset,
+  type FoundDataset,
+  tokeniseDataset,
+  type TokenisedDataset,
+} from '../tokenise/index.js';
+
+/** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
+const planVersion = 3;
+
+/** A plan that was made or found in the cache. */
+export interface PlannedDataset {
+  readonly summary: PlanSummary;
+  /** What `run.json` says of the dataset. */
+  readonly reference: DatasetReference;
+  /** The same of the pairs held out for evaluation; undefined when there are none. */
+  readonly evalReference: DatasetReference | undefined;
+  readonly modelFolder: string;
+  /** Writes the plan, replacing a file that is there. @throws WishboneError (exit code 5) when it cannot be written */
+  write(file: string): Promise<void>;
+  /** The same for the plan of the pairs held out; writes nothing when there are none. */
+  writeEval(file: string): Promise<void>;
+}
+
+/** What the cache holds of a plan beside the plan. */
+interface Facts {
+  readonly summary: PlanSummary;
+  readonly reference: DatasetReference;
+  readonly evalReference?: DatasetReference | undefined;
+}
+
+/**
+ * The plan for a dataset: from the cache when the same content was planned in the same way before, else made and put
+ * there.
+ *
+ * @param want.files whether the plan will be written; without, a cached summary is enough
+ * @throws WishboneError for bad input
+ */
+export async function obtainPlan(
+  request: DatasetRequest,
+  work: WorkOptions,
+  want: { readonly files: boolean },
+): Promise<PlannedDataset> {
+  const found = await findDataset(request, work.signal);
+  const cached = await fromCache(request, found, want.files);
+  if (cached) return cached;
+  const dataset = await tokeniseDataset(request, work, found);
+  const plan = await planFor(dataset, request.plan, work);
+  const evaluation = await evalPlanFor(dataset, request.plan, work);
+  const facts = {
+    summary: await summarise(dataset, plan, work),
+    reference: referenceTo(dataset),
+    evalReference: evalReferenceTo(dataset),
+  };
+  const named = withNames(facts, request);
+  const { cache, model } = found.context;
+  const key = planKey(request, found);
+  // A file that changed since it was hashed must not be found under its old content's name.
+  const unchanged = dataset.files.every(({ sha256 }, index) => sha256 === found.hashes[index]);
+  if (want.files && unchanged) {
+    await cache.put('plans', key, 'safetensors', (file) => writeShared(file, plan));
+    if (evaluation) await cache.put('plans', `${key}-eval`, 'safetensors', (file) => writeShared(file, evaluation));
+  }
+  if (unchanged) {
+    const sealed = seal(JSON.stringify(facts));
+    await cache.put('plans', key, 'json', (file) =>
+      writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))),
+    );
+  }
+  const writer = (name: string, made: Plan) => async (file: string) => {
+    const shared = await cache.find('plans', name, 'safetensors');
+    if (shared === undefined || !(await linked(shared, file))) await writePlan(file, made);
+  };
+  return {
+    evalReference: undefined,
+    ...named,
+    modelFolder: model.folder,
+    write: writer(key, plan),
+    writeEval: evaluation ? writer(`${key}-eval`, evaluation) : async () => undefined,
+  };
+}
+
+async function fromCache(
+  request: DatasetRequest,
+  found: FoundDataset,
+  files: boolean,
+): Promise<PlannedDataset | undefined> {
+  const { cache, model } = found.context;
+  const key = planKey(request, found);
+  const json = await cache.find('plans', key, 'json');
+  if (json === undefined) return undefined;
+  const facts = await readFacts(json, found);
+  if (facts === undefined) {
+    await cache.drop(json);
+    return undefined;
+  }
+  const nothing = async (): Promise<void> => undefined;
+  const named = { evalReference: undefined, ...withNames(facts, request) };
+  const base = { ...named, modelFolder: model.folder, write: nothing, writeEval: nothing };
+  if (!files) return base;
+  const plan = await cache.find('plans', key, 'safetensors');
+  const evaluation =
+    facts.summary.evalPairs > 0 ? await cache.find('plans', `${key}-eval`, 'safetensors') : undefined;
+  if (plan === undefined || (facts.summary.evalPairs > 0 && evaluation === undefined)) return undefined;
+  const from = (shared: string) => async (file: string) => {
+    if (!(await linked(shared, file))) await copied(shared, file);
+  };
+  return { ...base, write: from(plan), writeEval: evaluation === undefined ? nothing : from(evaluation) };
+}
+
+/** The facts of a cached plan, with the files' names as they are now: the same content may lie elsewhere. */
+async function readFacts(file: string, { sources, evalSources }: FoundDataset): Promise<Facts | undefined> {
+  const json = unseal(await readFile(file, 'utf8').catch(() => ''));
+  if (json === undefined) return undefined;
+  const facts = JSON.parse(json) as Facts;
+  const { summary, reference, evalReference } = facts;
+  if (summary.files.length !== sources.length) return undefined;
+  const renamed = <File extends { readonly path: string }>(files: readonly File[], now: typeof sources): File[] =>
+    files.map((old, index) => ({ ...old, path: now[index]?.path ?? old.path }));
+  const [files, evalFiles] = [renamed(summary.files, sources), renamed(summary.evalFiles, evalSources)];
+  const now = (reference: DatasetReference, now: typeof sources, of: readonly DatasetFile[]): DatasetReference => ({
+    ...reference,
+    path: now[0]?.path ?? reference.path,
+    ...(reference.files ? { files: renamed(reference.files, now) } : {}),
+    ...unused(of),
+  });
+  return {
+    summary: { ...summary, files, evalFiles },
+    reference: now(reference, sources, files),
+    evalReference: evalReference && (evalFiles.length > 0 ? now(evalReference, evalSources, evalFiles) : now(evalReference, sources, files)),
+  };
+}
+
+/** What is cached is found by content; the names are this request's. */
+function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Facts {
+  const named = (reference: DatasetReference, asked: string | readonly string[]): DatasetReference => {
+    const names = [asked].flat().map((name) => path.resolve(name));
+    return names.length === 1 && names[0] === reference.path ? reference : { ...reference, names };
+  };
+  const { reference, evalReference } = facts;
+  return {
+    ...facts,
+    reference: named(reference, dataset),
+    // Pairs that are held out come from the dataset itself.
+    evalReference: evalReference && (evalDataset === undefined ? evalReference : named(evalReference, evalDataset)),
+  };
+}
+
+function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): string {
+  const { file: _, ...shape } = context.model.config;
+  const all = ['plan', planVersion, version, key, plan, shape, context.model.parameters];
+  return createHash('sha256').update(JSON.stringify(all)).digest('hex');
+}
+
+function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {
+  return { path: file, sha256: sha256.dataset, format: form, pairs: pairs.length, ...fileList(files), ...unused(files) };
+}
+
+function evalReferenceTo(dataset: TokenisedDataset): DatasetReference | undefined {
+  const { evalPairs, evalFiles, sha256 } = dataset;
+  if (evalPairs.length === 0) return undefined;
+  const [first] = evalFiles;
+  if (first === undefined) return { ...referenceTo(dataset), pairs: evalPairs.length };
+  const { path: file, form } = first;
+  return { path: file, sha256: sha256.evaluation, format: form, pairs: evalPairs.length, ...fileList(evalFiles), ...unused(evalFiles) };
+}
+
+/** All files, unless there is one that is taken as it is. */
+function fileList(files: readonly DatasetFile[]): Pick<DatasetReference, 'files'> {
+  if (files.length === 1 && files[0]?.weight === 1) return {};
+  const entry = ({ path: name, sha256: hash, form: format, rows, weight }: DatasetFile): DatasetFileReference => {
+    return { path: name, sha256: hash, format, rows, weight };
+  };
+  return { files: files.map(entry) };
+}
+
+/** What of the files is not used: rows that were left out, and columns. */
+function unused(files: readonly DatasetFile[]): Pick<DatasetReference, 'left_out' | 'unread_columns'> {
+  const leftOut = files.flatMap(({ path: file, leftOut: { rows, first } }) =>
+    rows === 0 ? [] : [{ path: file, rows, lines: first.map(({ row, line }) => line ?? row + 1) }],
+  );
+  const unread = files.flatMap(({ path: file, columnReport }) =>
+    columnReport.unread.length === 0 ? [] : [{ path: file, columns: columnReport.unread.map(({ name }) => name) }],
+  );
+  return {
+    ...(leftOut.length === 0 ? {} : { left_out: leftOut }),
+    ...(unread.length === 0 ? {} : { unread_columns: unread }),
+  };
+}
+
+/** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */
+async function writeShared(file: string, plan: Plan): Promise<void> {
+  await writePlan(file, plan);
+  await chmod(file, 0o444);
+}
+
+/** Gives a file of the cache another name. @returns false where that cannot be, on another disk for example */
+async function linked(from: string, to: string): Promise<boolean> {
+  const temporary = temporaryName(to);
+  try {
+    await link(from, temporary);
+    await rename(temporary, to);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    // Also when all went well: renaming to another name of the same file does nothing.
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+async function copied(from: string, to: string): Promise<void> {
+  const temporary = temporaryName(to);
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    const handle = await open(temporary, 'r');
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotWrite(to, error);
+  }
+}
+
+function temporaryName(file: string): string {
+  return path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+}

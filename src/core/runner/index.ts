@@ -1,0 +1,13 @@
+export { type BestModel, bestModel, exportBest } from './best-model.js';
+export { crashAdvice, type Ended } from './crash-advice.js';
+export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
+export {
+  exitText,
+  lastLogLines,
+  locateRunner,
+  parseRunnerError,
+  startRunner,
+  type StartOptions,
+  stopRunner,
+  useRunner,
+} from './runner.js';
