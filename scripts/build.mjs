@@ -1,5 +1,6 @@
 // Bundles the TypeScript: extension host, command line, workers and webviews, into dist/.
-// `node scripts/build.mjs [--dev]`: --dev keeps names readable and writes source maps.
+// `node scripts/build.mjs [--dev] [--watch]`: --dev keeps names readable and writes source maps; --watch is --dev, and builds
+// again whenever a source changes.
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -103,8 +104,12 @@ async function copyTemplateEngine() {
   for (const [name, file] of Object.entries(await templateEngine())) await copyFile(file, join(folder, name));
 }
 
-/** Builds everything into dist/, leaving dist/bin (the runner) alone. Throws Failure on any error or warning. */
-export async function build({ dev = false } = {}) {
+/**
+ * Builds everything into dist/, leaving dist/bin (the runner) alone. Throws Failure on any error or warning.
+ *
+ * @param watch builds again whenever a source changes, until the process is ended
+ */
+export async function build({ watch = false, dev = watch } = {}) {
   // Not at the top of the file: setup may have to install it first.
   const esbuild = await import('esbuild');
   const bundles = await entries();
@@ -112,33 +117,38 @@ export async function build({ dev = false } = {}) {
     if (old !== 'bin') await rm(join(dist, old), { recursive: true, force: true });
   }
   let faults = 0;
+  const contexts = [];
   const packages = new Set();
   const bundle = (those) =>
     those.map(async ({ in: input, out, ...options }) => {
-      const result = await esbuild
-        .build({
-          ...options,
-          entryPoints: [{ in: input, out }],
-          outdir: dist,
-          bundle: true,
-          minify: !dev,
-          sourcemap: dev ? 'linked' : false,
-          legalComments: 'linked',
-          logLevel: 'warning',
-          absWorkingDir: root,
-          ...(options.platform === 'node' && !out.startsWith('lib/') && !options.plugins && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
-        })
-        .catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
+      const settings = {
+        ...options,
+        entryPoints: [{ in: input, out }],
+        outdir: dist,
+        bundle: true,
+        minify: !dev,
+        sourcemap: dev ? 'linked' : false,
+        legalComments: 'linked',
+        logLevel: 'warning',
+        absWorkingDir: root,
+        ...(options.platform === 'node' && !out.startsWith('lib/') && !options.plugins && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
+      };
+      const result = await esbuild.build(settings).catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
       faults += result.errors.length + result.warnings.length;
+      if (watch && !out.startsWith('lib/')) contexts.push(await esbuild.context(settings));
     });
   await Promise.all(bundle(bundles));
   await Promise.all(bundle([...packages].map((name) => ({ ...forNode, in: name, out: `lib/${name}` }))));
   // Beside the bundle that loads it.
   await copyFile(source('node_modules/vscode-oniguruma/release/onig.wasm'), join(dist, 'lib/onig.wasm'));
-  if (faults > 0) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
+  // Faults are listed as they come: whoever watches is about to mend them.
+  if (faults > 0 && !watch) throw new Failure(`The build failed: ${faults} error(s) or warning(s), listed above.`);
   await copyExample(join(dist, 'example'));
   await chmod(join(dist, 'cli.js'), 0o755);
   await copyTemplateEngine();
+  await Promise.all(contexts.map((context) => context.watch()));
+  // A task of VS Code waits for this line.
+  if (watch) console.log('watching for changes');
 }
 
-if (isScript(import.meta.url)) await main(() => build({ dev: process.argv.includes('--dev') }));
+if (isScript(import.meta.url)) await main(() => build({ dev: process.argv.includes('--dev'), watch: process.argv.includes('--watch') }));

@@ -1,4 +1,4 @@
-// Installs what is missing, builds, and runs the tests: `npm test [types] [unit] [native] [cuda] [cli] [e2e]`, all by default.
+// Installs what is missing, builds, and runs the tests: `npm test [types] [lint] [unit] [native] [cuda] [cli] [e2e]`, all by default.
 // Ends with one line, `N passed, N failed, N skipped`, summed over the suites; exit code 1 when anything failed.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -118,7 +118,11 @@ const needRunner = () => (native ??= buildNative('--cpu'));
 
 const suites = {
   async types() {
-    const { ok } = await tee(process.execPath, ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']);
+    const { ok } = await tee(process.execPath, ['node_modules/typescript/bin/tsc', '--build']);
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  },
+  async lint() {
+    const { ok } = await tee(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings', '.']);
     return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
   },
   async unit() {
@@ -166,7 +170,7 @@ async function testAll(names) {
   process.env.WISHBONE_CACHE = join(results, 'cache');
   await rm(process.env.WISHBONE_CACHE, { recursive: true, force: true });
   const e2e = wanted.includes('e2e');
-  const runner = wanted.some((name) => name !== 'types' && name !== 'unit');
+  const runner = wanted.some((name) => !['types', 'lint', 'unit'].includes(name));
   await setup({ runner, cuda: wanted.includes('cuda'), server: e2e, browser: e2e });
   const before = builtBackend();
   const all = [];

@@ -43,7 +43,7 @@ async function ranks(cache) {
 /** The two tokens whose merge makes `token`: what byte-pair encoding with all earlier ranks leaves of it. */
 function parts(token, rankOf) {
   const most = rankOf.get(token);
-  let pieces = [...token];
+  const pieces = [...token];
   while (pieces.length > 2) {
     let best = -1;
     let bestRank = most;

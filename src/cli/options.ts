@@ -20,6 +20,7 @@ import {
 import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
+import { KINDS_TEXT } from '../core/dataset/file-kinds.js';
 
 /** Adds `--batch-size` and the like for options of a group. `showDefaults`: false where a preset decides them. */
 export function addOptions(command: Command, group: SectionName, names: readonly string[], showDefaults: boolean): void {
@@ -85,7 +86,7 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 
 /** What every command says of its dataset argument. */
 export const datasetHelp =
-  'preference files (.jsonl, .json, .csv, .tsv, also gzipped, .parquet), wildcards, or dataset_info.json#name, ' +
+  `preference files (${KINDS_TEXT}), wildcards, or dataset_info.json#name, ` +
   'also with a weight: pairs.jsonl:0.5 (docs/datasets.md); or a run config, *.wishbone.json, whose values flags override';
 
 /** Adds what says more about the dataset than its name. */

@@ -1,4 +1,4 @@
-import { WishboneError } from '../core/errors.js';
+import type { WishboneError } from '../core/errors.js';
 import { sentence } from '../format.js';
 
 /** A place in a file that an error names. `line` counts from 1. */

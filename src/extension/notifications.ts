@@ -5,6 +5,7 @@ import { isActive } from '../core/run/index.js';
 import { formatDuration, sentence } from '../format.js';
 import type { RunPanels } from './panels/run/run-panels.js';
 import { exportFolder } from './panels/run/view-model.js';
+import { runCommand } from './run-command.js';
 import { endsText, figuresText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
@@ -89,7 +90,7 @@ async function warn(run: LiveRun, { kind, what, advice }: Divergence, actions: R
   const choice = await vscode.window.showWarningMessage(text, OPEN, stop, DUPLICATE);
   if (choice === STOP) await actions.stop(run.folder);
   else if (choice === STOP_BEST) await actions.stopAndExportBest(run);
-  else if (choice === DUPLICATE) await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder);
+  else if (choice === DUPLICATE) await runCommand('wishbone.duplicateRun', run.folder);
   else await act(choice, run, actions, panels);
 }
 
@@ -131,9 +132,9 @@ async function act(choice: string | undefined, run: LiveRun, actions: RunActions
     case MODEL:
       return actions.reveal(exportFolder(run) ?? run.folder);
     case SET_UP_GPU:
-      return void (await vscode.commands.executeCommand('wishbone.setUpGpu'));
+      return runCommand('wishbone.setUpGpu');
     case DUPLICATE:
-      return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
+      return runCommand('wishbone.duplicateRun', run.folder);
     case BEST:
       return actions.exportBest(run.folder, run.config.name);
     case RESUME:

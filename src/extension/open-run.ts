@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 
 import { listRuns, type RunListing } from '../core/run/index.js';
 import type { RunPanels } from './panels/run/run-panels.js';
+import { runCommand } from './run-command.js';
 import { listingText } from './run-text.js';
 import type { RunStore } from './runs/run-store.js';
 
@@ -33,7 +34,7 @@ async function pickRun(store: RunStore): Promise<string | undefined> {
   });
   if (picked === undefined) return undefined;
   if (picked.run === undefined) {
-    await vscode.commands.executeCommand('wishbone.launchRun');
+    await runCommand('wishbone.launchRun');
     return undefined;
   }
   if (picked.run.problem !== undefined) throw picked.run.problem;

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../core/errors.js';
+import type { CommandId } from './commands.js';
 import { errorLine, type Location, locations } from './error-text.js';
 
 /** Tells people of errors: a message without a dialog, the whole story in the output channel. */
@@ -14,7 +15,7 @@ export class Problems implements vscode.Disposable {
   }
 
   /** Registers a command whose errors are shown here. */
-  command(id: string, run: (...given: unknown[]) => Promise<void>): vscode.Disposable {
+  command(id: CommandId, run: (...given: unknown[]) => Promise<void>): vscode.Disposable {
     return vscode.commands.registerCommand(id, async (...given: unknown[]) => {
       try {
         await run(...given);

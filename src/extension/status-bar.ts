@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 
 import { isActive } from '../core/run/index.js';
 import { plural } from '../format.js';
+import { commandLink } from './commands.js';
 import { statusRows, statusText } from './run-text.js';
 import type { LiveRun } from './runs/live-run.js';
 import type { RunStore } from './runs/run-store.js';
@@ -56,9 +57,7 @@ export class RunStatusBar implements vscode.Disposable {
       run.state === 'failed' || run.state === 'crashed'
         ? new vscode.ThemeColor('statusBarItem.errorBackground')
         : undefined;
-    this.#item.command = several
-      ? 'wishbone.openRun'
-      : { command: 'wishbone.openRun', title: 'Open Run', arguments: [run.folder] };
+    this.#item.command = commandLink('Open Run', 'wishbone.openRun', ...(several ? [] : ([run.folder] as const)));
     this.#item.show();
   }
 }

@@ -1,19 +1,19 @@
-/** What panels with fields have in common. */
+/** What panels with form fields have in common. */
 
 import type { Check } from './shape.js';
 import { isFlag, isObject, isText } from './values.js';
 
 export type Texts = Readonly<Record<string, string>>;
 
-/** Longer values are none of a person's. */
+/** Nobody types longer values. */
 export const LONGEST_VALUE = 20_000;
 
 export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'paths', 'losses'] as const;
 export type FieldKind = (typeof FIELD_KINDS)[number];
 
 /**
- * One field of the form. Its value is text: of a flag `true` or `false`, of a list its items with commas between, of
- * paths one a line.
+ * One field of the form. Its value is a text: `true` or `false` for a flag, items separated by commas for a list, one path on
+ * each line for paths.
  */
 export interface FieldSpec {
   /** `dataset`, `evalDataset`, `model`, `name`, or an option's path in `run.json`, such as `training.beta`. */
@@ -21,9 +21,9 @@ export interface FieldSpec {
   readonly label: string;
   readonly help: string;
   readonly kind: FieldKind;
-  /** Of a choice: its values. Of losses: their names. */
+  /** The values of a choice, or the names of losses. */
   readonly choices: readonly { readonly value: string; readonly label: string }[];
-  /** Shown only when the section's further fields are. */
+  /** Whether it is among the section's further fields, which are folded away. */
   readonly more: boolean;
 }
 
@@ -36,7 +36,7 @@ export const FIELD: Check<FieldSpec> = {
   more: isFlag,
 };
 
-/** A value that somebody gives a field. */
+/** A value that a user may give a field. */
 export function isValue(value: unknown): value is string {
   return isText(value) && value.length <= LONGEST_VALUE;
 }

@@ -15,26 +15,26 @@ export interface FormSpec {
   readonly sections: readonly SectionSpec[];
 }
 
-/** How the form stands. Texts are by field. */
+/** The state of the form. Texts are by field. */
 export interface FormState {
-  /** What is wrong. */
+  /** Problems. */
   readonly problems: Texts;
-  /** Fields among these that nobody has filled yet: what they want is said, and is no fault before a start is tried. */
+  /** Of these, the fields that nobody has filled in yet. They say what they need, but are not faults until a start is tried. */
   readonly quiet: readonly string[];
-  /** What is doubtful, and no reason not to start. */
+  /** Warnings, which do not prevent a start. */
   readonly warnings: Texts;
-  /** What is known of a value, such as a model's size. */
+  /** What is known about a value, such as a model's size. */
   readonly notes: Texts;
-  /** Fields without effect for the losses that are chosen. */
+  /** Fields that have no effect with the chosen losses. */
   readonly hidden: readonly string[];
   /** Fields that differ from the preset. */
   readonly changed: readonly string[];
-  /** The preset that the values began from; empty for another run's. */
+  /** The preset that the values are based on; empty if they come from another run. */
   readonly preset: string;
-  /** Why it cannot be started whatever the fields say; empty when it can. */
+  /** Why the run cannot be started, whatever the fields say; empty if it can. */
   readonly blocked: string;
   readonly trusted: boolean;
-  /** A start is under way. */
+  /** Whether the run is being started. */
   readonly starting: boolean;
 }
 
@@ -45,14 +45,14 @@ export interface ForecastFigure {
   readonly tone: 'plain' | 'bad';
 }
 
-/** A click that gives a field another value. */
+/** A button that gives a field another value. */
 export interface ForecastAction {
   readonly label: string;
   readonly field: string;
   readonly value: string;
 }
 
-/** Something to know about the data before it is trained on. */
+/** Something to know about the data before training on it. */
 export interface ForecastNotice {
   readonly tone: 'plain' | 'warn';
   readonly title: string;
@@ -69,16 +69,16 @@ export type ForecastView =
       readonly what: string;
       readonly where: string;
       readonly advice: string;
-      /** There is a file to open. */
+      /** Whether there is a file to open. */
       readonly opens: boolean;
       readonly actions: readonly ForecastAction[];
     }
   | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[]; readonly notices: readonly ForecastNotice[] };
 
 export type LaunchHostMessage =
-  /** `id`: under which the host finds what was typed after a reload of the window. */
+  /** `id`: identifies the form, so that the host finds what was typed after a reload of the window. */
   | { readonly type: 'form'; readonly id: string; readonly form: FormSpec; readonly values: Texts }
-  /** Values that changed other than by the page's own hand. */
+  /** Values that were changed by the host. */
   | { readonly type: 'values'; readonly values: Texts }
   | { readonly type: 'state'; readonly state: FormState }
   | { readonly type: 'forecast'; readonly forecast: ForecastView };
@@ -89,11 +89,11 @@ export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
 export type LaunchPageMessage =
   | { readonly type: LaunchRequest }
   | { readonly type: 'set'; readonly field: string; readonly value: string }
-  /** `index`: of several paths. */
+  /** `index`: which of several paths. */
   | { readonly type: 'choose'; readonly field: string; readonly index: number }
   | { readonly type: 'preset'; readonly id: string };
 
-/** What a page keeps over a reload of the window: the id of its form. */
+/** What a page keeps across a reload of the window: the id of its form. */
 export interface LaunchPageState {
   readonly form: string;
 }

@@ -51,7 +51,7 @@ export type MaskHostMessage =
   /** No bin holds the row that was asked for. */
   | { readonly type: 'no-row'; readonly row: number };
 
-/** Most texts that are sent at once: what is in view, and some around it. */
+/** Most texts sent at once: those in view, and some around them. */
 export const MOST_TEXTS = 1024;
 
 export type MaskPageMessage =
@@ -67,7 +67,7 @@ export type MaskPageMessage =
   | { readonly type: 'path'; readonly bin: number; readonly side: PlanSide; readonly row: number }
   | { readonly type: 'find-row'; readonly row: number }
   | { readonly type: 'packing' }
-  /** A picture that could not be put on the clipboard. */
+  /** Saves a picture that could not be put on the clipboard. */
   | { readonly type: 'save'; readonly format: 'svg' | 'png'; readonly name: string; readonly data: Uint8Array };
 
 const PAGE_MESSAGES: Messages<Exclude<MaskPageMessage, PlanPageMessage>> = {
@@ -115,7 +115,7 @@ export function readMaskHostMessage(value: unknown): MaskHostMessage | undefined
   return readMessage(value, [], HOST_MESSAGES) ?? readPlanHostMessage(value);
 }
 
-/** Everything the page computes with stays inside its arrays when this holds. */
+/** If this holds, everything the page computes stays within its arrays. */
 export function isLayout(value: unknown): value is MaskLayout {
   if (!isObject(value)) return false;
   const { blockStart, tokens, position, visibleUntil } = value;

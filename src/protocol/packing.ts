@@ -43,10 +43,10 @@ export type PackingHostMessage =
   | PlanHostMessage
   | OverviewMessage
   | BinsMessage
-  /** Brings a bin of the plan into view. */
+  /** Scrolls a bin of the plan into view. */
   | { readonly type: 'focus'; readonly bin: number };
 
-/** Most bins whose segments are sent at once. */
+/** Most bins whose segments may be sent at once. */
 export const MOST_BINS = 512;
 
 export type PackingPageMessage =

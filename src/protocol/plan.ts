@@ -1,4 +1,4 @@
-/** What the mask inspector and the packing view have in common: a plan that is opened, shown and left. */
+/** What the mask inspector and the packing view have in common: a plan that is opened and shown. */
 
 import type { PlanSide } from '../core/inspect/index.js';
 import { type Check, type Messages, readMessage } from './shape.js';
@@ -8,7 +8,7 @@ export type { PlanSide };
 export const PLAN_SIDES = ['shared', 'naive'] as const satisfies readonly PlanSide[];
 
 export interface PlanHeader {
-  /** JSON of where the plan comes from: kept by the page, so that the host finds the plan again after a reload. */
+  /** Where the plan comes from, as JSON. The page keeps it, so that the host finds the plan again after a reload. */
   readonly source: string;
   readonly kind: 'run' | 'dataset';
   readonly name: string;
@@ -34,9 +34,9 @@ export type PlanHostMessage =
   | { readonly type: 'plan'; readonly plan: PlanHeader }
   /** The plan is being read or made. `fraction` is null while it is not known. */
   | { readonly type: 'opening'; readonly text: string; readonly fraction: number | null }
-  /** There is no plan to show. `again`: opening it once more may help. */
+  /** There is no plan to show. `again`: whether trying again may help. */
   | { readonly type: 'empty'; readonly reason: string; readonly advice: string; readonly again: boolean }
-  /** What has changed around the plan since it was made; empty when nothing has. */
+  /** What has changed since the plan was made; empty if nothing has. */
   | { readonly type: 'notice'; readonly text: string; readonly again: boolean };
 
 export const PLAN_REQUESTS = ['ready', 'cancel', 'again', 'choose'] as const;
@@ -46,7 +46,7 @@ export type PlanPageMessage =
   /** Shows a row of the dataset in the editor; 0-based. */
   | { readonly type: 'open-row'; readonly row: number };
 
-/** What a page keeps over a reload of the window. */
+/** What a page keeps across a reload of the window. */
 export interface PlanPageState {
   readonly source: string;
   readonly bin: number;
@@ -59,7 +59,7 @@ export function readPlanPageMessage(value: unknown): PlanPageMessage | undefined
   return readMessage(value, PLAN_REQUESTS, PAGE_MESSAGES);
 }
 
-/** Numbers that begin at 0 and never fall: where parts of a list begin, and where the last one ends. */
+/** Offsets that start at 0 and never decrease: where each part of a list begins, and where the last one ends. */
 export function isStarts(value: unknown): value is Int32Array {
   if (!isIntegers(value) || value[0] !== 0) return false;
   for (let i = 1; i < value.length; i++) if (value[i]! < value[i - 1]!) return false;

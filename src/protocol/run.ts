@@ -1,8 +1,9 @@
 /**
  * The messages between the extension host and the run panel. Both sides check what they receive: the host because a
- * webview is a browser page, the panel because a panel may be older than the host that talks to it.
+ * webview is a browser page, the page because it may be older than the host that talks to it.
  */
 
+import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { SampleText } from '../core/sample/index.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import {
@@ -18,7 +19,7 @@ import {
   isTexts,
 } from './values.js';
 
-/** How a run stands (see `RunState` of the run store). */
+/** The state of a run (see `RunState`). */
 export const PANEL_STATES = [
   'planned',
   'starting',
@@ -34,7 +35,7 @@ export type PanelState = (typeof PANEL_STATES)[number];
 export const PANEL_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
 export type PanelPhase = (typeof PANEL_PHASES)[number];
 
-/** What does not change while a run runs. */
+/** What does not change during a run. */
 export interface RunHeader {
   /** Absolute path; shown, and kept so that the panel finds its run after a reload. */
   readonly folder: string;
@@ -54,11 +55,11 @@ export interface RunHeader {
   /** Why the run cannot be started from its plan, or null when it can. */
   readonly planProblem: string | null;
   readonly tags: readonly string[];
-  /** What somebody wrote down about it; empty for nothing. */
+  /** The user's notes; empty if there are none. */
   readonly notes: string;
-  /** All that the run was told, in reading order. */
+  /** All settings of the run, in reading order. */
   readonly settings: readonly SettingsGroup[];
-  /** What repeats the run on the command line, for a shell. */
+  /** The shell command that repeats the run. */
   readonly command: string;
   /** Settings that have no flag and are therefore not in the command. */
   readonly commandWithout: readonly string[];
@@ -72,9 +73,9 @@ export interface SettingsGroup {
 export interface SettingRow {
   readonly name: string;
   readonly value: string;
-  /** What it is; empty where the name says it. */
+  /** What it means; empty if the name says it. */
   readonly help: string;
-  /** Whether it is not what it is by default. */
+  /** Whether it differs from the default. */
   readonly changed: boolean;
 }
 
@@ -82,12 +83,12 @@ export interface SettingRow {
 export type RunEnd =
   | { readonly kind: 'finished'; readonly seconds: number; readonly exportPath: string | null }
   | { readonly kind: 'stopped'; readonly step: number }
-  /** `sameCause`: it would fail again, as far as can be told. */
+  /** `sameCause`: whether it would probably fail again. */
   | { readonly kind: 'failed'; readonly what: string; readonly where: string; readonly advice: string; readonly sameCause: boolean }
   | {
       readonly kind: 'crashed';
       readonly exit: string;
-      /** What to do, likeliest first. */
+      /** What to do, most likely first. */
       readonly advice: readonly string[];
       readonly log: readonly string[];
     };
@@ -119,7 +120,7 @@ export interface RunStatus {
   readonly progress: { readonly done: number; readonly total: number } | null;
   /** Last step done. */
   readonly step: number;
-  /** Steps of the run; null before the runner said so. */
+  /** Total steps; null until the runner has said. */
   readonly steps: number | null;
   readonly secondsLeft: number | null;
   readonly pairsPerSecond: number | null;
@@ -134,7 +135,7 @@ export interface RunStatus {
   /** The best evaluation so far; null without one. */
   readonly best: BestStatus | null;
   readonly device: string | null;
-  /** Newest step that a resume would go on from; null when it would begin again. */
+  /** The step from which a resume would continue; null if it would start over. */
   readonly checkpoint: number | null;
   readonly end: RunEnd | null;
   readonly warnings: readonly RunWarning[];
@@ -144,24 +145,8 @@ export interface RunStatus {
   readonly mayAct: boolean;
 }
 
-/** What is known of every step, by the names of the event log. */
-export const SERIES = [
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-  'grad_norm',
-  'learning_rate',
-  'pairs',
-  'tokens',
-  'seconds',
-  'speedOfLight',
-  'memory',
-] as const;
-export type SeriesName = (typeof SERIES)[number];
+/** Figures by source of the dataset; columns are as long as those beside them. */
+export type SourceSeries = Readonly<Record<string, Readonly<Record<SourceSeriesName, Float32Array>>>>;
 
 /** Rows from `from` on, in place of those the panel has. NaN where the runner had no number. */
 export interface SeriesUpdate {
@@ -170,46 +155,37 @@ export interface SeriesUpdate {
   readonly step: Float64Array;
   /** Each as long as `step`. */
   readonly columns: Readonly<Record<SeriesName, Float32Array>>;
+  /** Of each source that a row so far had pairs of, by its name. */
+  readonly sources?: SourceSeries;
   /** True where rows between are left out, to be seen sooner; the next update has them all. */
   readonly overview?: boolean;
 }
 
-/** Figures of the evaluation split, by the name of the training figure they stand beside. */
-export const EVAL_SERIES = [
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-] as const satisfies readonly SeriesName[];
-export type EvalSeriesName = (typeof EVAL_SERIES)[number];
-
-/** All evaluations so far: there are few. */
+/** All evaluations so far, since there are few. */
 export interface EvalSeries {
   readonly step: Float64Array;
   readonly columns: Readonly<Record<EvalSeriesName, Float32Array>>;
+  readonly sources?: SourceSeries;
   /** Step of the best one; null when none is. */
   readonly best: number | null;
 }
 
-/** A sign that a run goes wrong. */
+/** A sign that a run is going wrong. */
 export interface RunWarning {
   readonly kind: 'not-finite' | 'collapse' | 'saturation' | 'overfitting';
   readonly what: string;
   readonly advice: string;
 }
 
-/** A setting that is not the same in all runs of the panel. */
+/** A setting that differs between the runs of the panel. */
 export interface Difference {
   /** As in `run.json`, such as `training.beta`. */
   readonly setting: string;
-  /** One a run. */
+  /** One for each run. */
   readonly values: readonly string[];
 }
 
-/** `run` says which run of the panel is meant: its place in the order they were opened in. */
+/** `run` says which run of the panel is meant, in the order in which they were opened. */
 export type RunHostMessage =
   | { readonly type: 'header'; readonly run: number; readonly header: RunHeader }
   | { readonly type: 'status'; readonly run: number; readonly status: RunStatus }
@@ -217,7 +193,7 @@ export type RunHostMessage =
   | { readonly type: 'evals'; readonly run: number; readonly evals: EvalSeries }
   /** All samples of the first run so far. `problem`: why their texts cannot be shown; empty when they can. */
   | { readonly type: 'samples'; readonly samples: readonly SampleText[]; readonly problem: string }
-  /** How many runs the panel shows, what differs between them, and what those are called that cannot be opened any more. */
+  /** How many runs the panel shows, how they differ, and the names of those that can no longer be opened. */
   | {
       readonly type: 'runs';
       readonly count: number;
@@ -226,12 +202,12 @@ export type RunHostMessage =
     }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
-  /** Whether the panel shows whichever run was opened last from the Runs view, until somebody keeps it. */
+  /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
   | { readonly type: 'preview'; readonly preview: boolean }
   /** There is no run to show. */
   | { readonly type: 'empty'; readonly reason: string };
 
-/** What the panel may ask for without saying more. The host knows which runs it means. */
+/** Requests without further data. The host knows which runs are meant. */
 export const RUN_REQUESTS = [
   'ready',
   'stop',
@@ -262,14 +238,14 @@ export type RunPageRequest = (typeof RUN_REQUESTS)[number];
 export type RunPageMessage =
   | { readonly type: RunPageRequest }
   | { readonly type: 'remove-run'; readonly run: number }
-  /** The first run's, in place of those it has. */
+  /** Replaces the notes of the first run. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
-/** Longer notes are not taken (see `labels.json`). */
+/** Longer notes are not accepted (see `labels.json`). */
 export const LONGEST_NOTES = 20_000;
 
-/** What a page keeps over a reload of the window: its runs' folders, the first first. */
+/** What a page keeps across a reload of the window: the folders of its runs, in order. */
 export interface RunPageState {
   readonly folders: readonly string[];
 }
@@ -288,7 +264,7 @@ export function readRunPageMessage(value: unknown): RunPageMessage | undefined {
 
 export function readRunPageState(value: unknown): RunPageState | undefined {
   if (!isObject(value)) return undefined;
-  // Panels of before there were several runs in one keep `folder`.
+  // Panels from before there could be several runs keep `folder`.
   const folders = isText(value['folder']) ? [value['folder']] : value['folders'];
   if (!isTexts(folders) || folders.length === 0) return undefined;
   return folders.every((folder) => folder.startsWith('/')) ? { folders } : undefined;
@@ -375,11 +351,17 @@ function isEvalSeries(value: unknown): value is EvalSeries {
 }
 
 function hasColumns(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
-  const { step, columns } = value;
-  if (!isFloats(step) || !isObject(columns)) return false;
+  const { step, columns, sources } = value;
+  if (!isFloats(step) || !areColumns(columns, names, step.length)) return false;
+  if (sources === undefined) return true;
+  return isObject(sources) && Object.values(sources).every((source) => areColumns(source, SOURCE_SERIES, step.length));
+}
+
+function areColumns(value: unknown, names: readonly string[], length: number): boolean {
+  if (!isObject(value)) return false;
   return names.every((name) => {
-    const column = columns[name];
-    return isSingles(column) && column.length === step.length;
+    const column = value[name];
+    return isSingles(column) && column.length === length;
   });
 }
 

@@ -1,13 +1,13 @@
 /**
- * Checks of values that come from another process, written as a table of their fields: a field that the type has and the
- * table has not does not compile. Tables are plain data, so that a bundle leaves out those it does not use.
+ * Checks values that come from another process, by tables of their fields. A table that lacks a field of the type does not
+ * compile. Tables are plain data, so that bundles leave out those they do not use.
  */
 
 import { isObject, isText } from './values.js';
 
 export type Guard<T> = (value: unknown) => value is T;
 
-/** How a value is checked. */
+/** How to check a value. */
 export type Check<T> =
   | Guard<T>
   | (null extends T ? readonly ['or null', Check<Exclude<T, null>>] : never)
@@ -16,7 +16,7 @@ export type Check<T> =
   | ([T] extends [Kinds] ? readonly ['by kind', { readonly [K in T['kind']]: FieldsOf<WithKind<T, K>, 'kind'> }] : never)
   | ([T] extends [object] ? FieldsOf<T> : never);
 
-/** A check for every field, and one of how they fit together. */
+/** A check for every field, and optionally one for how the fields fit together. */
 export type FieldsOf<T, Except = never> = Fields<T, Except> | readonly ['and', Fields<T, Except>, (fields: T) => boolean];
 type Fields<T, Except> = { readonly [K in Exclude<keyof T, Except>]: Check<T[K]> };
 
@@ -24,25 +24,25 @@ type Kinds = { readonly kind: string };
 type WithKind<T, K> = T extends Kinds ? (T['kind'] extends K ? T : never) : never;
 
 type Typed = { readonly type: string };
-/** Messages that say nothing but what they are. */
+/** Messages without any data. */
 type Bare<M> = M extends Typed ? (Exclude<keyof M, 'type'> extends never ? M : never) : never;
 type WithType<M, T> = M extends Typed ? (M['type'] extends T ? M : never) : never;
 
-/** The checks of all messages that say more than what they are. */
+/** The checks for all messages with data. */
 export type Messages<M extends Typed> = {
   readonly [T in Exclude<M, Bare<M>>['type']]: FieldsOf<WithType<Exclude<M, Bare<M>>, T>, 'type'>;
 };
 
-/** Whether a value is as a table says. Fields that are not in the table are not looked at. */
+/** Whether a value passes a check. Fields that are not in the table are ignored. */
 export function fits<T>(value: unknown, check: Check<T>): value is T {
   return passes(value, check as AnyCheck);
 }
 
 /**
- * A message with the fields it should have and no others, or undefined when the value is none.
+ * Returns the message with exactly the fields it should have, or undefined if the value is not a message.
  *
- * @param requests types of messages that say no more
- * @param messages checks of all others
+ * @param requests types of messages without data
+ * @param messages checks for all others
  */
 export function readMessage<M extends Typed>(
   value: unknown,

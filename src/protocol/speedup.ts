@@ -17,7 +17,7 @@ export type Phase = (typeof PHASES)[number];
 /** What was measured, ready to be drawn. */
 export interface Measurement {
   readonly id: string;
-  /** When, as people read it. */
+  /** When it was measured, formatted for people. */
   readonly when: string;
   readonly dataset: string;
   readonly model: string;
@@ -46,7 +46,7 @@ export interface Measurement {
   readonly provenance: string;
 }
 
-/** What the cost model says before anything is measured. */
+/** What the cost model predicts before anything is measured. */
 export interface Prediction {
   readonly tokens: SharedNaive;
   readonly flopsRatio: number;
@@ -76,7 +76,7 @@ export type SpeedupHostMessage =
   | { readonly type: 'values'; readonly values: Texts }
   | { readonly type: 'state'; readonly state: SpeedupState }
   | { readonly type: 'prediction'; readonly prediction: PredictionView }
-  /** All that was measured, newest first, and which of them is to be shown; null for none. */
+  /** All measurements, newest first, and the id of the one to show; null for none. */
   | { readonly type: 'history'; readonly history: readonly Measurement[]; readonly shown: string | null };
 
 export const SPEEDUP_REQUESTS = ['ready', 'measure', 'cancel', 'manage-trust'] as const;
@@ -88,7 +88,7 @@ export type SpeedupPageMessage =
   | { readonly type: 'choose'; readonly field: string }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
-/** What a page keeps over a reload of the window. */
+/** What a page keeps across a reload of the window. */
 export interface SpeedupPageState {
   readonly values: Texts;
 }

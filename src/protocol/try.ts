@@ -5,7 +5,7 @@ import { isCount, isFlag, isNumber, isText } from './values.js';
 
 /** How a prompt is completed. */
 export interface TrySettings {
-  /** A text to go on with, without the chat template. */
+  /** Continue the text as it is, without the chat template. */
   readonly plain: boolean;
   readonly maxTokens: number;
   /** 0: always the likeliest token. */
@@ -19,7 +19,7 @@ export const DEFAULT_TRY_SETTINGS: TrySettings = { plain: false, maxTokens: 128,
 export interface TryText {
   readonly text: string;
   readonly tokens: number;
-  /** It ended by itself, not at the limit. */
+  /** Whether it ended by itself rather than at the limit. */
   readonly ended: boolean;
   readonly seconds: number;
 }
@@ -63,7 +63,7 @@ export type TryPageMessage =
 /** Longer prompts fit no model. */
 const LONGEST_PROMPT = 4_000_000;
 
-/** What a page keeps over a reload of the window, and while it is hidden. */
+/** What a page keeps across a reload of the window, and while it is hidden. */
 export interface TryPageState {
   readonly folder: string;
   readonly prompt: string;
@@ -126,7 +126,7 @@ export function readTryPageState(value: unknown): TryPageState | undefined {
   return fits(value, PAGE_STATE) ? value : undefined;
 }
 
-/** What was tried before, as it is kept; what is no such thing is left out. */
+/** Reads what was tried before. Anything else is left out. */
 export function readTried(value: unknown): Tried[] {
   return Array.isArray(value) ? value.filter((each) => fits(each, TRIED)) : [];
 }

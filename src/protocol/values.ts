@@ -1,9 +1,9 @@
-/** What both sides use to check a message they are sent: nothing that comes from another process is taken on trust. */
+/** What both sides use to check incoming messages. Nothing that comes from another process is trusted. */
 
 type Fields = Readonly<Record<string, unknown>>;
 
 export function isFloats(value: unknown): value is Float64Array {
-  // By name, not instanceof: the array may come from another frame.
+  // By name rather than `instanceof`, because the array may come from another frame.
   return Object.prototype.toString.call(value) === '[object Float64Array]';
 }
 
@@ -51,14 +51,14 @@ export function isFlag(value: unknown): value is boolean {
   return typeof value === 'boolean';
 }
 
-/** Larger pictures are none of ours. */
+/** Our own pictures are smaller. */
 const MOST_PICTURE_BYTES = 64 * 1024 * 1024;
 
 export function isPicture(value: unknown): value is Uint8Array {
   return isBytes(value) && value.length > 0 && value.length <= MOST_PICTURE_BYTES;
 }
 
-/** A picture as pages make them. */
+/** A PNG, as pages make them. */
 export function isPng(value: unknown): value is Uint8Array {
   return isPicture(value) && [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((byte, i) => value[i] === byte);
 }

@@ -3,5 +3,5 @@ import { serveChecks } from '../core/checks/service/service.js';
 import { GiveWay } from '../core/work/give-way.js';
 import { threadChannel } from '../core/transport/index.js';
 
-// A large file is checked in the background; the window is not to wait for it.
+// Large files are checked in the background and must not slow down the window.
 serveChecks(threadChannel(), new GiveWay());

@@ -1,4 +1,4 @@
-// Holds a plan for the views: planning, reading and laying out take what time they need. Started by `PlanInspector`.
+// Holds a plan for the views. Planning, reading and layout can take long. Started by `PlanInspector`.
 import { InspectedPlan } from '../core/inspect/inspected-plan.js';
 import type { InspectCalls } from '../core/inspect/messages.js';
 import { serve, threadChannel } from '../core/transport/index.js';

@@ -37,7 +37,7 @@ test('the form says at once what is missing, and forecasts once it is there', as
   await until('what is missing is red', async () => (await frame.locator('.field.wrong').getAttribute('data-field')) === 'dataset');
   assert.equal(await form.focused(), 'dataset', 'the start leads there');
   await form.type('dataset', 'nowhere.jsonl');
-  await until('the path is looked at', async () => /no such file/.test(await form.text('dataset')));
+  await until('the path is looked at', async () => /no such file/i.test(await form.text('dataset')));
   await form.type('dataset', 'preferences.jsonl');
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '45'], '120 pairs, 8 a step, 3 epochs');

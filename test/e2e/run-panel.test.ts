@@ -64,7 +64,7 @@ step('a run of the form notes what it was made with, and its settings have all o
   const settings = await frame.locator('.settings-groups').innerText();
   for (const option of [...Object.keys(config.plan), ...Object.keys(config.training), ...Object.keys(config.runner)])
     assert.ok(settings.includes(option), option);
-  assert.ok(settings.includes(version) && settings.includes(`${commit.slice(0, 12)}, with changes`));
+  assert.ok(settings.includes(version) && settings.includes(`${commit.slice(0, 12)}, with uncommitted changes`));
   const command = await frame.locator('.command').innerText();
   assert.match(command, /^wishbone train \S*preferences\.jsonl --model \S*tiny-llama --name 'with notes' --preset standard /);
   await frame.locator('.all-settings').scrollIntoViewIfNeeded();

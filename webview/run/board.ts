@@ -1,7 +1,7 @@
 import { element } from '../ui/dom.js';
 import type { Theme } from '../ui/theme.js';
 import { AXIS_FORMATS, RunChart } from './chart.js';
-import { CHARTS } from './charts.js';
+import { type ChartOptions, CHARTS, sourceCharts } from './charts.js';
 import { attachGestures } from './gestures.js';
 import type { Drawing } from './line.js';
 import type { ChartRun } from './runs.js';
@@ -23,7 +23,11 @@ export interface BoardSettings {
 /** All charts of the panel: one horizontal axis, one crosshair. Draws what is on the screen, and only what changed. */
 export class ChartBoard {
   readonly root: HTMLElement;
-  readonly charts: readonly RunChart[];
+  /** Those of the figures that every run has. */
+  readonly #always: readonly RunChart[];
+  /** Those of the sources of the runs' datasets. */
+  #bySource: readonly RunChart[] = [];
+  #sourceTitles: readonly string[] = [];
   readonly #announcement = element('p', { class: 'sr-only', role: 'status', 'aria-live': 'polite' });
   readonly #noSteps = element('p', { class: 'no-steps' }, 'Curves appear after the first step.');
   readonly #observer: IntersectionObserver;
@@ -42,11 +46,7 @@ export class ChartBoard {
   constructor(theme: Theme, onViewport: (viewport: Viewport) => void) {
     this.#theme = theme;
     this.#onViewport = onViewport;
-    this.charts = CHARTS.map((options): RunChart => {
-      const chart = new RunChart(options, () => this.#redraw(chart), () => this.enlarge(chart.isLarge ? undefined : chart));
-      attachGestures(chart, this);
-      return chart;
-    });
+    this.#always = CHARTS.map((options) => this.#make(options));
     this.root = element(
       'div',
       { class: 'charts without-steps' },
@@ -57,7 +57,8 @@ export class ChartBoard {
     this.#observer = new IntersectionObserver(
       (entries) => {
         for (const { target, isIntersecting } of entries) {
-          const chart = this.charts.find(({ root }) => root === target)!;
+          const chart = this.charts.find(({ root }) => root === target);
+          if (chart === undefined) continue;
           if (isIntersecting) this.#onScreen.add(chart);
           else this.#onScreen.delete(chart);
         }
@@ -67,6 +68,39 @@ export class ChartBoard {
       { rootMargin: '160px' },
     );
     for (const { root } of this.charts) this.#observer.observe(root);
+  }
+
+  get charts(): readonly RunChart[] {
+    return [...this.#always, ...this.#bySource];
+  }
+
+  #make(options: ChartOptions): RunChart {
+    const chart: RunChart = new RunChart(options, () => this.#redraw(chart), () => this.enlarge(chart.isLarge ? undefined : chart));
+    attachGestures(chart, this);
+    return chart;
+  }
+
+  /** Charts by source are made anew when there are other sources. */
+  #placeSources(): void {
+    const sources = [...new Set(this.#runs.flatMap(({ series }) => series.sources))];
+    const wanted = sourceCharts(sources, this.#runs.length > 1);
+    const titles = wanted.flatMap(({ title, curves }) => [title, ...curves.map(({ label }) => label)]);
+    if (titles.join('\n') === this.#sourceTitles.join('\n')) return;
+    for (const chart of this.#bySource) {
+      this.#observer.unobserve(chart.root);
+      this.#onScreen.delete(chart);
+      this.#dirty.delete(chart);
+      if (this.#active === chart) this.#active = undefined;
+      chart.root.remove();
+      chart.dispose();
+    }
+    this.#sourceTitles = titles;
+    this.#bySource = wanted.map((options) => this.#make(options));
+    for (const chart of this.#bySource) {
+      this.#announcement.before(chart.root);
+      this.#observer.observe(chart.root);
+      chart.setRuns(this.#runs, this.#theme);
+    }
   }
 
   /** Lets go of what outlives its elements. */
@@ -95,6 +129,7 @@ export class ChartBoard {
 
   setRuns(runs: readonly ChartRun[]): void {
     this.#runs = runs;
+    this.#placeSources();
     for (const chart of this.charts) chart.setRuns(runs, this.#theme);
     this.changed();
   }
@@ -107,6 +142,7 @@ export class ChartBoard {
 
   /** The rows of some run are others now. */
   changed(): void {
+    this.#placeSources();
     this.#setViewport(withFull(this.#viewport, this.#full()));
     const empty = this.#runs.every(({ series }) => series.length === 0);
     this.root.classList.toggle('without-steps', empty);

@@ -121,7 +121,7 @@ export class RunChart {
     const hidden = new Set(this.#lines.filter((line) => line.hidden).map((line) => line.curveLabel));
     this.#lines = runs.flatMap((run, place) =>
       this.options.curves.flatMap((curve) =>
-        [false, ...(curve.evaluation !== undefined && run.evals !== undefined ? [true] : [])].map(
+        [false, ...(curve.evaluation && run.evals !== undefined ? [true] : [])].map(
           (isEval) => new Line(curve, run, place, isEval, this.options, runs.length > 1),
         ),
       ),

@@ -1,6 +1,16 @@
 import { formatBytes, formatMetric, formatPercent, formatRate } from '../../src/format.js';
-import type { EvalSeriesName } from '../../src/protocol/run.js';
+import {
+  CHART_TITLES,
+  type Drawn,
+  EVAL_SERIES,
+  METRICS,
+  RATES,
+  SERIES,
+  SOURCE_SERIES,
+  type Unit,
+} from '../../src/metrics.js';
 import type { Theme } from '../ui/theme.js';
+import { runStyle } from './palette.js';
 import type { CurveName } from './series.js';
 
 export interface Curve {
@@ -10,8 +20,8 @@ export interface Curve {
   readonly color: (theme: Theme) => string;
   /** Tells curves apart without colour. */
   readonly style?: 'dashed' | 'dotted';
-  /** The figure of the evaluation split that belongs beside it. */
-  readonly evaluation?: EvalSeriesName;
+  /** It has a figure of the evaluation split beside it, by the same name. */
+  readonly evaluation: boolean;
 }
 
 export interface ChartOptions {
@@ -28,86 +38,62 @@ export interface ChartOptions {
   readonly isExact?: boolean;
 }
 
-const blue = ({ blue: color }: Theme): string => color;
-const chosen = { label: 'Chosen', color: ({ green }: Theme): string => green };
-const rejected = { label: 'Rejected', color: ({ red }: Theme): string => red, style: 'dashed' } as const;
+/** How values of a unit read, and how they stand at an axis. */
+const FORMATS: Readonly<Partial<Record<Unit, (value: number) => string>>> = {
+  fraction: formatPercent,
+  bytes: formatBytes,
+  'per second': formatRate,
+};
+
+/** Chosen and rejected responses look the same in every chart; others by their place. */
+function lookOf(label: string, place: number): Pick<Curve, 'color' | 'style'> {
+  if (label === 'Chosen') return { color: ({ green }) => green };
+  return place === 0 ? { color: ({ blue }) => blue } : { color: ({ red }) => red, style: 'dashed' };
+}
+
+function chart(title: string, drawn: Drawn, curves: readonly Curve[]): ChartOptions {
+  const { unit, range, logarithmic, exact } = drawn;
+  const format = FORMATS[unit];
+  // A learning rate is too small a number for a plain axis.
+  const tick = format ?? (exact === true ? formatMetric : undefined);
+  return {
+    title,
+    curves,
+    format: format ?? formatMetric,
+    ...(tick === undefined ? {} : { formatTick: tick }),
+    ...(range === undefined ? {} : { range }),
+    ...(logarithmic === undefined ? {} : { mayBeLogarithmic: true }),
+    ...(exact === undefined ? {} : { isExact: true }),
+  };
+}
+
+const drawnOf = (name: CurveName): Drawn => ({ ...METRICS, ...RATES })[name as keyof typeof METRICS | keyof typeof RATES];
+const hasEvaluation = (name: string): boolean => (EVAL_SERIES as readonly string[]).includes(name);
 
 /** Every chart of the panel, in reading order. One without a number is not shown. */
-export const CHARTS: readonly ChartOptions[] = [
-  {
-    title: 'Loss',
-    curves: [{ series: 'loss', label: 'Loss', color: blue, evaluation: 'loss' }],
-    format: formatMetric,
-    mayBeLogarithmic: true,
-  },
-  {
-    title: 'Reward margin',
-    curves: [{ series: 'rewards/margins', label: 'Margin', color: blue, evaluation: 'rewards/margins' }],
-    format: formatMetric,
-  },
-  {
-    title: 'Accuracy',
-    curves: [{ series: 'rewards/accuracies', label: 'Accuracy', color: blue, evaluation: 'rewards/accuracies' }],
-    format: formatPercent,
-    formatTick: formatPercent,
-    range: [0, 1],
-  },
-  {
-    title: 'Rewards',
-    curves: [
-      { series: 'rewards/chosen', ...chosen, evaluation: 'rewards/chosen' },
-      { series: 'rewards/rejected', ...rejected, evaluation: 'rewards/rejected' },
-    ],
-    format: formatMetric,
-  },
-  {
-    title: 'Log-probability',
-    curves: [
-      { series: 'logps/chosen', ...chosen, evaluation: 'logps/chosen' },
-      { series: 'logps/rejected', ...rejected, evaluation: 'logps/rejected' },
-    ],
-    format: formatMetric,
-  },
-  {
-    title: 'Gradient norm',
-    curves: [{ series: 'grad_norm', label: 'Gradient norm', color: blue }],
-    format: formatMetric,
-    mayBeLogarithmic: true,
-  },
-  {
-    title: 'Learning rate',
-    curves: [{ series: 'learning_rate', label: 'Learning rate', color: blue }],
-    format: formatMetric,
-    formatTick: formatMetric,
-    isExact: true,
-    mayBeLogarithmic: true,
-  },
-  {
-    title: 'Pairs/s',
-    curves: [{ series: 'pairs/s', label: 'Pairs/s', color: blue }],
-    format: formatRate,
-    formatTick: formatRate,
-    mayBeLogarithmic: true,
-  },
-  {
-    title: 'Tokens/s',
-    curves: [{ series: 'tokens/s', label: 'Tokens/s', color: blue }],
-    format: formatRate,
-    formatTick: formatRate,
-    mayBeLogarithmic: true,
-  },
-  {
-    title: 'Of speed of light',
-    curves: [{ series: 'speedOfLight', label: 'Of speed of light', color: blue }],
-    format: formatPercent,
-    formatTick: formatPercent,
-  },
-  {
-    title: 'Memory',
-    curves: [{ series: 'memory', label: 'Memory', color: blue }],
-    format: formatBytes,
-    formatTick: formatBytes,
-    isExact: true,
-  },
-];
+export const CHARTS: readonly ChartOptions[] = CHART_TITLES.map((title) => {
+  const all = [...SERIES, ...(Object.keys(RATES) as (keyof typeof RATES)[])];
+  const shown = all.filter((name) => drawnOf(name).chart === title);
+  const curves = shown.map((series, place): Curve => {
+    const { label } = drawnOf(series);
+    return { series, label, ...lookOf(label, place), evaluation: hasEvaluation(series) };
+  });
+  return chart(title, drawnOf(shown[0]!), curves);
+});
 
+/**
+ * Charts of what the sources of datasets come to: with one run, a curve for each source; with several, whose runs have the
+ * colours, a chart for each.
+ */
+export function sourceCharts(sources: readonly string[], several: boolean): ChartOptions[] {
+  if (sources.length < 2) return [];
+  return SOURCE_SERIES.flatMap((name) => {
+    const drawn: Drawn = METRICS[name];
+    const curves = sources.map((source, place): Curve => {
+      const color = (theme: Theme): string => runStyle(theme, place).color;
+      return { series: `${name} of ${source}`, label: source, color, evaluation: hasEvaluation(name) };
+    });
+    if (!several) return [chart(`${drawn.chart} by source`, drawn, curves)];
+    return curves.map((curve) => chart(`${drawn.chart}: ${curve.label}`, drawn, [curve]));
+  });
+}

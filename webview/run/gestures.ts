@@ -62,7 +62,7 @@ export function attachGestures(chart: RunChart, board: ChartBoard): void {
     (event) => {
       const along = event.shiftKey ? event.deltaY : event.deltaX;
       if (event.ctrlKey || event.metaKey) {
-        board.zoom(Math.pow(ZOOM_STEP, -Math.sign(event.deltaY)), chart.placeOf(event.clientX).x);
+        board.zoom(ZOOM_STEP ** -Math.sign(event.deltaY), chart.placeOf(event.clientX).x);
       } else if (Math.abs(along) > Math.abs(event.shiftKey ? 0 : event.deltaY) && board.viewport.zoomed !== undefined) {
         board.pan(along / chart.width, chart);
       } else {

@@ -5,7 +5,7 @@ import type { ChartOptions, Curve } from './charts.js';
 import { decimate, isPositive, type Point } from './decimate.js';
 import { runStyle } from './palette.js';
 import type { ChartRun } from './runs.js';
-import { type Axis, nearestRow, rowOf } from './series.js';
+import { type Axis, evalColumn, nearestRow, rowOf } from './series.js';
 import type { Stretch } from './viewport.js';
 
 /** Of a panel with one run, where curves have colours of their own. */
@@ -94,7 +94,7 @@ export class Line {
   /** True when it has a number somewhere. */
   get hasData(): boolean {
     if (!this.isEval) return this.run.series.has(this.curve.series);
-    const column = this.run.evals?.columns[this.curve.evaluation!];
+    const column = this.run.evals === undefined ? undefined : evalColumn(this.run.evals, this.curve.series);
     return column?.some((value) => !Number.isNaN(value)) ?? false;
   }
 
@@ -152,9 +152,9 @@ export class Line {
     const { series, evals } = this.run;
     if (this.isEval) {
       if (evals === undefined) return NaN;
-      const column = evals.columns[this.curve.evaluation!];
-      if (x === undefined) return column.at(-1) ?? NaN;
-      return column[nearestRow(this.#evalPlaces(axis), x)] ?? NaN;
+      const column = evalColumn(evals, this.curve.series);
+      if (x === undefined) return column?.at(-1) ?? NaN;
+      return column?.[nearestRow(this.#evalPlaces(axis), x)] ?? NaN;
     }
     const curve = series.curve(this.curve.series);
     if (x !== undefined) return curve[nearestRow(series.axis(axis), x)] ?? NaN;
@@ -168,7 +168,7 @@ export class Line {
   }
 
   #evalPoints({ axis, logarithmic, width }: Drawing): Point[] {
-    const column = this.run.evals?.columns[this.curve.evaluation!] ?? [];
+    const column = (this.run.evals === undefined ? undefined : evalColumn(this.run.evals, this.curve.series)) ?? [];
     const places = this.#evalPlaces(axis);
     const points = decimate(places, column, 2 * width, 0, places.length, logarithmic ? isPositive : undefined);
     const best = this.bestAt(axis);

@@ -1,4 +1,5 @@
 import { formatCount, formatMetric, formatOption, formatPercent, formatRate, UNKNOWN } from '../../src/format.js';
+import { type Metric, METRICS, type StepMetric } from '../../src/metrics.js';
 import type { Difference, RunStatus, RunWarning } from '../../src/protocol/run.js';
 import { STATE_WORDS } from './words.js';
 
@@ -36,13 +37,19 @@ const column = (id: string, label: string, more: Partial<Column> = {}): Column =
   ...more,
 });
 
+/** A column of a metric. */
+const figure = (id: string, name: StepMetric): Column => {
+  const { label, better }: Metric = METRICS[name];
+  return column(id, label, { isDescending: better === 'higher' });
+};
+
 const RESULTS: readonly Column[] = [
   column('run', 'Run', { isNumber: false }),
   column('state', 'State', { isNumber: false }),
-  column('loss', 'Loss'),
-  column('accuracy', 'Accuracy', { isDescending: true }),
+  figure('loss', 'loss'),
+  figure('accuracy', 'rewards/accuracies'),
   column('best', 'Best loss'),
-  column('margin', 'Margin', { isDescending: true }),
+  figure('margin', 'rewards/margins'),
 ];
 /** What is looked at less often, behind the settings. */
 const FURTHER: readonly Column[] = [

@@ -1,12 +1,27 @@
-import { SERIES, type SeriesName, type SeriesUpdate } from '../../src/protocol/run.js';
+import { RATES, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../../src/metrics.js';
+import type { EvalSeries, SeriesUpdate } from '../../src/protocol/run.js';
 import { extendTrailingMean } from './smooth.js';
 
 /** What the horizontal axis counts: steps, seconds of training, or tokens computed. */
 export const AXES = ['step', 'time', 'tokens'] as const;
 export type Axis = (typeof AXES)[number];
 
+/** A figure of one source of a dataset. */
+export type SourceCurve = `${SourceSeriesName} of ${string}`;
+
 /** What can be drawn: what the host sends, and rates that follow from it. */
-export type CurveName = SeriesName | 'pairs/s' | 'tokens/s';
+export type CurveName = SeriesName | keyof typeof RATES | SourceCurve;
+
+function sourceOf(curve: string): { readonly metric: SourceSeriesName; readonly source: string } | undefined {
+  const metric = SOURCE_SERIES.find((name) => curve.startsWith(`${name} of `));
+  return metric === undefined ? undefined : { metric, source: curve.slice(`${metric} of `.length) };
+}
+
+/** The values of a curve at evaluations; undefined where there are none. */
+export function evalColumn({ columns, sources }: EvalSeries, curve: string): Float32Array | undefined {
+  const found = sourceOf(curve);
+  return found === undefined ? (columns as Readonly<Record<string, Float32Array>>)[curve] : sources?.[found.source]?.[found.metric];
+}
 
 /** A typed array that grows. */
 class Column<A extends Float32Array | Float64Array> {
@@ -58,6 +73,7 @@ export class RunSeries {
     SeriesName,
     Column<Float32Array>
   >;
+  readonly #sources = new Map<string, Record<SourceSeriesName, Column<Float32Array>>>();
   readonly #rates = { 'pairs/s': singles(), 'tokens/s': singles() };
   /** Sums over the rows so far. */
   readonly #time = doubles();
@@ -81,9 +97,29 @@ export class RunSeries {
     this.#isOverview = update.overview === true;
     this.#step.replaceFrom(from, update.step);
     for (const name of SERIES) this.#columns[name].replaceFrom(from, update.columns[name]);
+    this.#applySources(update);
     this.#derive(from);
     for (const { column } of this.#smoothed.values()) column.length = Math.min(column.length, from);
     return true;
+  }
+
+  /** Names of the sources that some row had pairs of. */
+  get sources(): readonly string[] {
+    return [...this.#sources.keys()];
+  }
+
+  #applySources({ from, step, sources = {} }: SeriesUpdate): void {
+    if (from === 0) this.#sources.clear();
+    for (const name of Object.keys(sources)) {
+      if (this.#sources.has(name)) continue;
+      const made = SOURCE_SERIES.map((metric) => [metric, singles()] as const);
+      for (const [, column] of made) column.resize(from).fill(NaN);
+      this.#sources.set(name, Object.fromEntries(made) as Record<SourceSeriesName, Column<Float32Array>>);
+    }
+    const none = new Float32Array(step.length).fill(NaN);
+    for (const [name, columns] of this.#sources) {
+      for (const metric of SOURCE_SERIES) columns[metric].replaceFrom(from, sources[name]?.[metric] ?? none);
+    }
   }
 
   /** The step of every row, rising. */
@@ -97,7 +133,10 @@ export class RunSeries {
   }
 
   curve(name: CurveName): Float32Array {
-    return name === 'pairs/s' || name === 'tokens/s' ? this.#rates[name].values : this.#columns[name].values;
+    if (Object.hasOwn(RATES, name)) return this.#rates[name as keyof typeof RATES].values;
+    const found = sourceOf(name);
+    if (found === undefined) return this.#columns[name as SeriesName].values;
+    return this.#sources.get(found.source)?.[found.metric].values ?? new Float32Array(this.length).fill(NaN);
   }
 
   /** Mean of each value of a curve and those before it, at most `window` of them. */

@@ -1,11 +1,11 @@
 import { registerControls } from './controls.js';
 
-/** The page's side of the line to the extension host. `State`: what the page keeps. */
+/** The page's side of the connection to the extension host. `State`: what the page keeps. */
 export interface Host<Message, State> {
   post(message: Message): void;
-  /** Kept by VS Code over a reload of the window. */
+  /** VS Code keeps it across a reload of the window. */
   keep(state: State): void;
-  /** What was kept last. */
+  /** What the page kept last. */
   readonly kept: unknown;
 }
 
@@ -21,10 +21,10 @@ declare function acquireVsCodeApi(): {
 };
 
 /**
- * Fills the page and tells the host that it is there, which then sends what the page is to show. Once a page.
+ * Creates the page's view and tells the host that the page is ready; the host then sends what it shows. Call it once.
  *
- * @param name of the panel: id of the page's main element
- * @param read checks a message; undefined for what is none
+ * @param name the panel's name, which is also the id of the page's main element
+ * @param read checks a message; returns undefined for anything else
  */
 export function startPage<In, Out extends { readonly type: string }, State>(
   name: string,

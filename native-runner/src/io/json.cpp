@@ -173,15 +173,20 @@ std::int64_t JsonFields::integer(const std::string& name, std::int64_t least, st
     return value->get<std::int64_t>();
 }
 
-double JsonFields::number(const std::string& name, double least, double most,
-                          std::optional<double> otherwise) {
+double JsonFields::number(const std::string& name, NumberBounds bounds, std::optional<double> otherwise) {
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    if (!value->is_number() || !(value->get<double>() >= least && value->get<double>() <= most))
-        throw bad_input(
-            "Expected a number from " + shown(least) + " to " + shown(most) + ", found " + found(*value), where(name),
+    const auto& [least, most, above_least, below_most] = bounds;
+    const auto fits = [&](double number) {
+        return (above_least ? number > least : number >= least) && (below_most ? number < most : number <= most);
+    };
+    if (!value->is_number() || !fits(value->get<double>())) {
+        const std::string range = (above_least ? "above " : "from ") + shown(least) +
+                                  (below_most ? " and below " : above_least ? " up to " : " to ") + shown(most);
+        throw bad_input("Expected a number " + range + ", found " + found(*value), where(name),
                         "Set it within that range.");
+    }
     return value->get<double>();
 }
 

@@ -27,6 +27,14 @@ nlohmann::json parse_json_table(std::string_view text, const std::string& where)
 /// `most_bytes`.
 std::string read_text(const std::filesystem::path& file, std::size_t most_bytes = std::size_t{64} << 20);
 
+/// What a number may be: from `least` to `most`, themselves included unless they are open.
+struct NumberBounds {
+    double least, most;
+    bool above_least = false, below_most = false;
+};
+constexpr NumberBounds above(double least, double most) { return {least, most, true, false}; }
+constexpr NumberBounds below(double least, double most) { return {least, most, false, true}; }
+
 /// Typed access to one object of a parsed file. Every getter throws Error(bad_input) naming file and field
 /// when the field has another type or is out of range; those without a default also when it is missing.
 class JsonFields {
@@ -46,7 +54,10 @@ class JsonFields {
     std::string text(const std::string& name, std::optional<std::string> otherwise = {});
     std::int64_t integer(const std::string& name, std::int64_t least, std::int64_t most,
                          std::optional<std::int64_t> otherwise = {});
-    double number(const std::string& name, double least, double most, std::optional<double> otherwise = {});
+    double number(const std::string& name, NumberBounds bounds, std::optional<double> otherwise = {});
+    double number(const std::string& name, double least, double most, std::optional<double> otherwise = {}) {
+        return number(name, NumberBounds{least, most}, otherwise);
+    }
     bool boolean(const std::string& name, std::optional<bool> otherwise = {});
     /// One of some words, as what it stands for.
     template <typename Choice>

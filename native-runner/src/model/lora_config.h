@@ -25,6 +25,8 @@ struct LoraConfig {
     /// matches counts.
     std::vector<std::pair<std::string, std::int64_t>> rank_pattern;
     std::vector<std::pair<std::string, double>> alpha_pattern;
+
+    bool operator==(const LoraConfig&) const = default;
 };
 
 /// A linear layer of the model under its Hugging Face name, e.g. `model.layers.0.self_attn.q_proj`, and where its

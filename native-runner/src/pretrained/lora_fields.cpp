@@ -57,7 +57,7 @@ std::vector<std::pair<std::string, Value>> read_patterns(JsonFields& fields, con
 LoraConfig read_lora_fields(JsonFields& fields, const LoraFieldNames& names) {
     LoraConfig lora;
     lora.r = fields.integer(names.r, 1, most_rank, lora.r);
-    lora.lora_alpha = fields.number(names.lora_alpha, 1e-6, most_alpha, lora.lora_alpha);
+    lora.lora_alpha = fields.number(names.lora_alpha, above(0, most_alpha), lora.lora_alpha);
     lora.use_rslora = fields.boolean("use_rslora", false);
     read_targets(fields, names.target_modules, lora);
     lora.rank_pattern = read_patterns<std::int64_t>(

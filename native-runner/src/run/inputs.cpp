@@ -7,7 +7,7 @@
 #include "model/plan_fits.h"
 #include "pretrained/model_config.h"
 #include "run/export.h"
-#include "train/loss/loss_options.h"
+#include "train/loss/losses.h"
 #include "train/optimizer/schedule.h"
 
 namespace wishbone {

@@ -34,7 +34,7 @@ bool train_steps(const LoopParts& parts, const StopRequested& stop) {
         const bool over = done == inputs.steps() || evaluation.should_stop();
         if (!sampling.after_step(done, over)) return stopped();
         checkpoints.after_step(done, over, evaluation.best(), evaluated == Evaluation::Outcome::best);
-        if (over) return true;
+        if (over) return true;  // What the last step wrote may still be under way.
         if (stop()) return stopped();
         lock.check();
         do_step(parts, done);

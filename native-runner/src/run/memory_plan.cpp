@@ -130,13 +130,14 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
     return "Use a smaller model, a plan with a smaller capacity, or a device with more memory.";
 }
 
-void check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
+std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                   const Backend& backend) {
     const std::size_t available = backend.free_memory();
     const MemoryPlan memory = plan_memory(plan, config, settings);
     // The backend exists already: so does its context.
     const std::size_t needed = memory.total() - memory.context;
-    if (available == 0 || needed <= available) return;
+    if (available == 0) return 0;
+    if (needed <= available) return available - needed;
     throw Error(ExitCode::out_of_memory,
                 "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
                     ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +

@@ -37,8 +37,9 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available);
 
-/// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free.
-void check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
+/// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free. Returns what it leaves of
+/// that; 0 where that is not known.
+std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                   const Backend& backend);
 
 /// 12.3 GB, decimal as on a card's label.

@@ -116,6 +116,11 @@ void Reporter::checkpoint(std::int64_t done, const std::string& path) {
     events_.sync();
 }
 
+void Reporter::warning(const std::string& what, const std::string& where, const std::string& advice) {
+    warn(what + " (" + where + "). " + advice);
+    events_.write("warning", {{"what", what}, {"where", where}, {"advice", advice}});
+}
+
 void Reporter::exported(std::optional<std::int64_t> step) {
     Fields fields = {{"path", "export"}};
     if (step) fields["step"] = *step;

@@ -55,6 +55,8 @@ class Reporter {
     /// `model`: "policy" or "reference". `completed`: see RunSamples::complete.
     void sample(std::int64_t done, const char* model, const nlohmann::ordered_json& completed);
     void checkpoint(std::int64_t done, const std::string& path);
+    /// Something went wrong that the run goes on without; on stderr too.
+    void warning(const std::string& what, const std::string& where, const std::string& advice);
     /// `step`: of the weights, where they are not the last ones.
     void exported(std::optional<std::int64_t> step);
     void finished(std::int64_t steps, double seconds, const Backend& backend);

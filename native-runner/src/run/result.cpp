@@ -30,8 +30,8 @@ Json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const Bes
     return state;
 }
 
-void export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica, const BestModel& best,
-                   Reporter& reporter) {
+std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica,
+                                          const BestModel& best, Reporter& reporter) {
     reporter.begin_phase("export");
     const TrainingOptions& options = inputs.options();
     Trainer& trainer = replica.trainer();
@@ -53,7 +53,7 @@ void export_result(const RunInputs& inputs, const RunLock& lock, Replica& replic
         facts.is_adapter = true;
         write_text(inputs.folder / "adapter" / "README.md", model_card(run, state, facts));
     }
-    reporter.exported(step);
+    return step;
 }
 
 }  // namespace wishbone

@@ -1,5 +1,7 @@
 #include "run/run.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
@@ -28,12 +30,21 @@ namespace wishbone {
 
 namespace {
 
+/// A card's memory that is left to what a memory plan cannot know.
+constexpr std::size_t device_slack = std::size_t{2} << 30;
+
+struct Loaded {
+    std::unique_ptr<Replica> replica;
+    std::size_t room;  ///< bytes of the device that the run does not need
+};
+
 /// The model on the device, once it is known that everything will have room there.
-std::unique_ptr<Replica> load_replica(const RunInputs& inputs, Backend& backend) {
+Loaded load_replica(const RunInputs& inputs, Backend& backend) {
     const ModelWeights weights(inputs.config.model, inputs.model);
-    check_memory(inputs.train.plan, inputs.model,
-                 {backend.name(), inputs.config.recompute, inputs.options(), inputs.reference_model}, backend);
-    return std::make_unique<Replica>(inputs, weights, backend);
+    const std::size_t left = check_memory(
+        inputs.train.plan, inputs.model,
+        {backend.name(), inputs.config.recompute, inputs.options(), inputs.reference_model}, backend);
+    return {std::make_unique<Replica>(inputs, weights, backend), left - std::min(left, device_slack)};
 }
 
 /// The whole run, part by part; each is whole when it is made.
@@ -49,7 +60,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     Reporter reporter(inputs, lock, events, resumed_after);
     reporter.start(*backend);
     reporter.begin_phase("load");
-    const std::unique_ptr<Replica> replica = load_replica(inputs, *backend);
+    const auto [replica, room] = load_replica(inputs, *backend);
     Trainer& trainer = replica->trainer();
     Sampling sampling(inputs, *replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
@@ -60,13 +71,17 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
 
     Evaluation evaluation(inputs, *replica, reference, reporter, checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr);
+    Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
     if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints}, stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
     }
     const std::int64_t steps = trainer.updates();
-    export_result(inputs, lock, *replica, evaluation.best(), reporter);
+    if (inputs.options().load_best_model_at_end) checkpoints.finish();
+    // Beside a last checkpoint that is still being written.
+    const auto exported_step = export_result(inputs, lock, *replica, evaluation.best(), reporter);
+    checkpoints.finish();
+    reporter.exported(exported_step);
     reporter.finished(steps, total.seconds(), *backend);
 }
 

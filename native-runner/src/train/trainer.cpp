@@ -12,7 +12,7 @@ namespace {
 
 LossOptions sft_alone() {
     LossOptions options;
-    options.terms = {{LossType::sft, 1}};
+    options.terms = {{&loss_named("sft"), 1}};
     return options;
 }
 
@@ -136,6 +136,7 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
 
 StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_rate) {
     StepResult result = loss_and_gradient(plan, step);
+    before_update_();
     optimizer_.update(gradients(), learning_rate, result.grad_norm);
     if (options_.sync_ref_model && updates() % options_.ref_model_sync_steps == 0) follow_policy();
     backend_.synchronize();

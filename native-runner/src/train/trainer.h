@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -71,6 +72,9 @@ class Trainer {
     /// For ReferenceMode::precompute, before the first step that needs it.
     void set_reference(PlanReference reference) { reference_logps_ = std::move(reference); }
 
+    /// Called in every step before the update changes any weights.
+    void before_update(std::function<void()> call) { before_update_ = std::move(call); }
+
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
     /// Loss and its gradient (in `gradients()`, from zero) without an update.
@@ -111,6 +115,7 @@ class Trainer {
     std::unique_ptr<ReferenceModel> reference_;
     std::optional<Lora> reference_adapter_;
     PlanReference reference_logps_;
+    std::function<void()> before_update_ = [] {};
     std::vector<SequenceState> sequences_;  ///< StepState's memory
 };
 

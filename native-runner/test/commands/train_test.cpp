@@ -74,6 +74,12 @@ void check_three_lines(const std::string& err) {
 }
 
 /// Event numbers rise without a gap or repetition.
+/// Steps of the newest checkpoint that the log tells of; 0 without one.
+int newest_saved(const std::filesystem::path& run) {
+    const auto saved = events_of_type(run / "events.jsonl", "checkpoint");
+    return saved.empty() ? 0 : saved.back()["step"].get<int>();
+}
+
 void check_numbers(const std::filesystem::path& run) {
     int next = 0;
     for (const auto& event : read_events(run / "events.jsonl")) CHECK(event["seq"] == next++);
@@ -201,6 +207,8 @@ TEST_CASE("train: killed anywhere and resumed, it ends with the weights of an un
                 RunnerProcess process(Workshop::arguments(run, false), shop.folder.path());
                 REQUIRE(
                     process.wait_until([&] { return has_event(run, "start") && steps_done(run) >= steps; }));
+                // Written beside the training, it is there some steps later.
+                if (steps == 50) REQUIRE(process.wait_until([&] { return newest_saved(run) >= 40; }));
                 process.signal(SIGKILL);
                 process.wait();
             }
@@ -221,6 +229,29 @@ TEST_CASE("train: killed anywhere and resumed, it ends with the weights of an un
             check_numbers(run);
         }
     }
+}
+
+TEST_CASE("train: a checkpoint that cannot be written is told of once, tried again, and ends no run") {
+    const Workshop shop;
+    Json json = run_json(shop.model);
+    json["training"]["save_steps"] = 5;
+    json["training"]["save_final"] = false;
+    const auto whole = shop.make_run("whole", json, 4000), run = shop.make_run("run", json, 4000);
+    REQUIRE(shop.train(whole).exit_code == 0);
+    // No folder can be made where a file is.
+    write_file(run / "checkpoints", "in the way");
+    RunnerProcess process(Workshop::arguments(run, false), shop.folder.path());
+    REQUIRE(process.wait_until([&] { return has_event(run, "warning") && steps_done(run) > 30; }));
+    CHECK(events_of_type(run / "events.jsonl", "warning").size() == 1);
+    const Json warning = events_of_type(run / "events.jsonl", "warning")[0];
+    CHECK(warning["what"].get<std::string>().find("could not be written") != std::string::npos);
+    CHECK(warning["where"].get<std::string>().find("checkpoints") != std::string::npos);
+    CHECK(newest_saved(run) == 0);
+    std::filesystem::remove(run / "checkpoints");
+    REQUIRE(process.wait_until([&] { return newest_saved(run) > 0; }));
+    CHECK(process.wait() == 0);
+    CHECK(exported(run) == exported(whole));
+    CHECK(names_containing(run, "tmp").empty());
 }
 
 TEST_CASE("train: SIGTERM ends with a checkpoint, a stopped event and exit code 0") {

@@ -14,13 +14,16 @@
 #include "backend/cuda/attention/mma/tiles.h"
 #include "backend/cuda/runtime/check.h"
 #include "core/error.h"
-#include "cuda/gpu.h"
+#include "conformance/target.h"
+#include "reference/backward_reference.h"
 #include "reference/differences.h"
 #include "reference/operations_reference.h"
 #include "reference/random_bin.h"
+#include "reference/rounding.h"
 
 using namespace wishbone;
 using namespace wishbone::reference;
+using conformance::have_cuda;
 using cuda::AttentionPath;
 using cuda::check;
 
@@ -39,60 +42,6 @@ AttentionShape shape_of(std::int64_t query_heads, std::int64_t kv_heads, std::in
 }
 
 std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 2 * shape.kv_heads; }
-
-/// Gradient of dot(d_out, attention(qkv)) by the chain rule, in double. `out` is what the forward pass gave:
-/// the gradient of a softmax needs sum(d_out · out), and where few keys are seen the rounding of `out` alone
-/// moves the result by a hundredth, which is no fault of the backward pass.
-Values attention_gradient(const Values& qkv, const Values& d_out, const Values& out,
-                          const Mask& visible_until, const AttentionShape& shape, const Mask& position) {
-    const std::int64_t dim = shape.head_dim, row = heads_of(shape) * dim,
-                       group = shape.query_heads / shape.kv_heads;
-    const auto tokens = static_cast<std::int64_t>(visible_until.size());
-    const auto scale = static_cast<double>(shape.scale), cap = static_cast<double>(shape.softcap);
-    Values gradient(qkv.size(), 0.0), p(at(tokens)), dp(at(tokens)), slope(at(tokens), 1.0);
-    for (std::int64_t head = 0; head < shape.query_heads; ++head)
-        for (std::int64_t q = 0; q < tokens; ++q) {
-            const auto query = at(q * row + head * dim),
-                       key_head = at((shape.query_heads + head / group) * dim),
-                       value_head = key_head + at(shape.kv_heads * dim),
-                       result = at((q * shape.query_heads + head) * dim);
-            const auto product = [&](const Values& a, std::size_t i, const Values& b, std::size_t j) {
-                double sum = 0;
-                for (std::size_t d = 0; d < at(dim); ++d) sum += a[i + d] * b[j + d];
-                return sum;
-            };
-            std::vector<std::int64_t> seen;
-            for (std::int64_t k = 0; k <= q; ++k)
-                if (q < visible_until[at(k)] &&
-                    (shape.window == 0 || position[at(q)] - position[at(k)] < shape.window))
-                    seen.push_back(k);
-            const double mean = product(d_out, result, out, result);
-            double largest = -INFINITY, sum = 0;
-            for (const std::int64_t k : seen) {
-                p[at(k)] = scale * product(qkv, query, qkv, at(k * row) + key_head);
-                if (cap > 0) {
-                    const double tangent = std::tanh(p[at(k)] / cap);
-                    slope[at(k)] = 1 - tangent * tangent;
-                    p[at(k)] = cap * tangent;
-                }
-                largest = std::max(largest, p[at(k)]);
-            }
-            for (const std::int64_t k : seen) sum += p[at(k)] = std::exp(p[at(k)] - largest);
-            for (const std::int64_t k : seen) {
-                p[at(k)] /= sum;
-                dp[at(k)] = product(d_out, result, qkv, at(k * row) + value_head);
-            }
-            for (const std::int64_t k : seen) {
-                const double ds = scale * p[at(k)] * (dp[at(k)] - mean) * slope[at(k)];
-                for (std::size_t d = 0; d < at(dim); ++d) {
-                    gradient[query + d] += ds * qkv[at(k * row) + key_head + d];
-                    gradient[at(k * row) + key_head + d] += ds * qkv[query + d];
-                    gradient[at(k * row) + value_head + d] += p[at(k)] * d_out[result + d];
-                }
-            }
-        }
-    return gradient;
-}
 
 /// Heads [first, first + count) of every row.
 Values heads(const Values& all, std::int64_t heads_in_row, std::int64_t first, std::int64_t count,
@@ -258,7 +207,7 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
                                         std::max(1.0, std::abs(lse[i])));
         CHECK(worst < 1e-4);
         const Values d_qkv = from_bits(result.d_qkv),
-                     gradient = attention_gradient(qkv, d_out, from_bits(result.out), visible_until, shape,
+                     gradient = attention_backward(qkv, d_out, from_bits(result.out), visible_until, shape,
                                                    position);
         const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
             return heads(all, heads_of(shape), first, count, shape.head_dim);
@@ -298,23 +247,6 @@ const std::vector<AttentionShape> shapes = {shape_of(2, 2, 64),  shape_of(8, 2, 
                                             shape_of(4, 1, 128), shape_of(12, 2, 128), shape_of(2, 1, 256)};
 
 }  // namespace
-
-TEST_CASE("cuda attention: the gradient in double is the slope of the forward pass") {
-    std::mt19937 random(1);
-    AttentionShape shape = shape_of(4, 2, 8);
-    const Mask until = random_trees(1, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 4});
-    const Mask position = depths(until);
-    Values qkv = random_values(random, until.size() * 8 * 8);
-    const Values d_out = random_values(random, until.size() * 4 * 8);
-    for (const bool extended : {false, true}) {
-        shape.window = extended ? 3 : 0;
-        shape.softcap = extended ? 2 : 0;
-        const auto forward = [&] { return attention(qkv, until, shape, position); };
-        const auto loss = [&] { return dot(d_out, forward()); };
-        CHECK(relative_difference(attention_gradient(qkv, d_out, forward(), until, shape, position),
-                                  gradient(loss, qkv)) < 1e-6);
-    }
-}
 
 TEST_CASE("cuda attention: windows leave tiles that hold every visible pair, and full ones no other") {
     for (unsigned seed = 1; seed <= 20; ++seed) {
@@ -394,7 +326,7 @@ TEST_CASE("cuda attention: tile lists name every visible pair, and full tiles ho
     CHECK_THROWS_AS(cuda::mma::make_tiles(Mask{2, 3, 3}, 1, 16, 8), Error);
 }
 
-TEST_CASE("cuda attention: random trees of odd lengths" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda attention: random trees of odd lengths" * doctest::skip(!have_cuda())) {
     unsigned seed = 1;
     for (const AttentionShape& shape : shapes) {
         ++seed;
@@ -409,7 +341,7 @@ TEST_CASE("cuda attention: random trees of odd lengths" * doctest::skip(!test_gp
 }
 
 TEST_CASE("cuda attention: single tokens, plain sequences and preference pairs" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     for (const AttentionShape& shape : shapes) {
         check_attention({1}, shape);
         check_attention({2, 2}, shape);
@@ -423,7 +355,7 @@ TEST_CASE("cuda attention: single tokens, plain sequences and preference pairs" 
 }
 
 TEST_CASE("cuda attention: 64 branches from one prompt, and a branch at every token" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     for (const AttentionShape& shape : shapes) {
         Mask branches(37, 37 + 64 * 3);
         for (std::int32_t b = 0; b < 64; ++b) branches.insert(branches.end(), 3, 37 + 3 * b + 3);
@@ -434,7 +366,7 @@ TEST_CASE("cuda attention: 64 branches from one prompt, and a branch at every to
     }
 }
 
-TEST_CASE("cuda attention: large scores" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda attention: large scores" * doctest::skip(!have_cuda())) {
     for (const AttentionShape& shape : {shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
         // Scores of up to a hundred: softmax picks one key, and hidden scores are far above visible ones.
         const auto tokens = std::int64_t{150};
@@ -461,7 +393,7 @@ TEST_CASE("cuda attention: large scores" * doctest::skip(!test_gpu())) {
     }
 }
 
-TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda())) {
     std::mt19937 random(11);
     const Mask until =
         random_trees(3, {.trees = 12, .deepest = 4, .most_children = 3, .longest_segment = 60});
@@ -481,7 +413,7 @@ TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!test_gpu()
     }
 }
 
-TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctest::skip(!have_cuda())) {
     const cuda::Device device = cuda::use_device(0);
     const Stream stream;
     const Mask position(3);
@@ -495,7 +427,7 @@ TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctes
     CHECK_THROWS_AS(cuda::attention_backward_workspace(*mask, 4, shape_of(2, 1, 64)), Error);
 }
 
-TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!have_cuda())) {
     const Mask plain(300, 300);
     const Mask small = random_trees(71, {.trees = 6, .deepest = 4, .most_children = 3, .longest_segment = 9}),
                large =

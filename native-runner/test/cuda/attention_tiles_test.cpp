@@ -6,6 +6,7 @@
 #include "backend/cuda/attention/mma/tiles.h"
 #include "backend/cuda/attention/sm90/backward/tiles.h"
 #include "backend/cuda/attention/sm90/forward/tiles.h"
+#include "backend/prefix_mask.h"
 #include "core/error.h"
 #include "reference/random_bin.h"
 
@@ -229,7 +230,7 @@ TEST_CASE("cuda tiles: lists of the portable kernels") {
 
 TEST_CASE("cuda tiles: what is no mask of prefix trees is refused") {
     for (const Until& bad : {Until{3, 1, 3}, Until{3, 3, 4}, Until{0}, Until{2, 3, 3}}) {
-        CHECK_THROWS_AS(mma::check_prefix_mask(bad), Error);
+        CHECK_THROWS_AS(check_prefix_mask(bad), Error);
         CHECK_THROWS_AS(mma::make_tiles(bad, 1, 64, 64), Error);
     }
     CHECK_THROWS_AS(sm90::forward::make_tiles(Until{3, 3, 4}, 1, 32, 4), Error);

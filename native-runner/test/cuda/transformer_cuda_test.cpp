@@ -3,16 +3,18 @@
 #include <cmath>
 #include <random>
 
-#include "cuda/gpu.h"
+#include "conformance/target.h"
 #include "model/transformer/transformer.h"
 #include "reference/differences.h"
 #include "reference/featured_models.h"
 #include "reference/poisoning_backend.h"
 #include "reference/random_bin.h"
 #include "reference/random_model.h"
+#include "reference/rounding.h"
 
 using namespace wishbone;
 using namespace wishbone::reference;
+using conformance::have_cuda;
 
 // The whole model in bf16 on the GPU against the same model in f32 on the CPU, with weights that bf16 holds.
 // What differs is the rounding of activations: about 2^-9 an operation, which adds up to a percent or two in
@@ -119,7 +121,7 @@ constexpr double logps_close = 0.03, gradients_close = 0.04;
 
 }  // namespace
 
-TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!have_cuda())) {
     for (const auto& [name, config] : {Shape{"head 64, GQA, tied", config_of(256, 4, 2, 64, true)},
                                        Shape{"head 128, one KV head", config_of(128, 3, 1, 128, false)},
                                        Shape{"head 96, MHA", config_of(192, 2, 2, 96, false)},
@@ -149,7 +151,7 @@ TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!test_gp
 }
 
 TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as naive" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     // A key's bias moves all scores of a query by nearly the same, which the softmax takes out again: its
     // gradient is small differences of large numbers, and rounding shows more.
     constexpr double features_close = 0.06;
@@ -180,7 +182,7 @@ TEST_CASE("cuda: the features of every family give the CPU's numbers, shared as 
 }
 
 TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as naive" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     // bf16 costs PEFT 5 to 8 % of a gradient on a model of about this width: scripts/gpu/exactness.py --adapters.
     constexpr double adapted_logps_close = 0.05, adapters_close = 0.1;
     std::mt19937 random(15);
@@ -224,7 +226,7 @@ TEST_CASE("cuda: adapters on a frozen model give the CPU's numbers, shared as na
 }
 
 TEST_CASE("cuda: shared trees give the log-probabilities and gradients of naive pairing" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     const ModelConfig config = config_of(256, 4, 2, 64, false, 3);
     std::mt19937 random(21);
     const Weights weights = weights_of(random, config);
@@ -245,7 +247,7 @@ TEST_CASE("cuda: shared trees give the log-probabilities and gradients of naive 
 }
 
 TEST_CASE("cuda: bins after one another leave no trace, and everything is the same bits again" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     const ModelConfig config = config_of(128, 4, 1, 64, true, 3);
     std::mt19937 random(31);
     const Weights weights = weights_of(random, config);
@@ -272,7 +274,7 @@ TEST_CASE("cuda: bins after one another leave no trace, and everything is the sa
     }
 }
 
-TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!have_cuda())) {
     const ModelConfig config = config_of(128, 2, 1, 64, false, 1);
     std::mt19937 random(41);
     const Weights weights = weights_of(random, config);
@@ -299,7 +301,7 @@ TEST_CASE("cuda: a bin of one token, and one without targets" * doctest::skip(!t
 }
 
 TEST_CASE("cuda: logits with a cache are those of whole passes, for every feature" *
-          doctest::skip(!test_gpu())) {
+          doctest::skip(!have_cuda())) {
     std::mt19937 random(61);
     for (const auto& [name, config] : featured_models(config_of(256, 4, 2, 64, false, 3))) {
         CAPTURE(name);
@@ -319,7 +321,7 @@ TEST_CASE("cuda: logits with a cache are those of whole passes, for every featur
     }
 }
 
-TEST_CASE("cuda: logits agree with the CPU's" * doctest::skip(!test_gpu())) {
+TEST_CASE("cuda: logits agree with the CPU's" * doctest::skip(!have_cuda())) {
     ModelConfig config = config_of(256, 4, 4, 64, false, 2);
     config.ropes[0].scaling = Llama3RopeScaling{32.0, 1.0, 4.0, 128};
     std::mt19937 random(51);

@@ -121,7 +121,7 @@ TEST_CASE("losses: values, metrics and gradients are TRL's") {
         CAPTURE(name);
         const Batch& batch = batches[one["batch"].get<std::size_t>()];
         const LossOptions options = options_of(one["options"]);
-        for (const auto& term : options.terms) seen.insert(traits(term.type).name);
+        for (const auto& term : options.terms) seen.insert(std::string(term.loss->name));
         const Outcome outcome = evaluate(batch, options);
         const auto near = [](double actual, double expected) {
             return std::abs(actual - expected) <= 1e-6 * std::max(1.0, std::abs(expected));
@@ -147,15 +147,15 @@ TEST_CASE("losses: values, metrics and gradients are TRL's") {
 
 TEST_CASE("losses: gradients agree with central differences") {
     std::mt19937 random(4);
-    for (const LossTraits& loss : all_losses())
+    for (const Loss& loss : all_losses())
         for (const double beta : {0.1, 0.6})
             for (int round = 0; round < 20; ++round) {
                 CAPTURE(loss.name);
                 LossOptions options;
-                options.terms = {{loss.type, 1.5}, {LossType::sft, 0.25}};
+                options.terms = {{&loss, 1.5}, {&loss_named("sft"), 0.25}};
                 options.beta = beta;
-                options.label_smoothing = loss.takes_label_smoothing ? 0.15 : 0;
-                options.use_weighting = loss.takes_weighting && round % 2 == 1;
+                options.label_smoothing = loss.has(LossTrait::label_smoothing) ? 0.15 : 0;
+                options.use_weighting = loss.has(LossTrait::weighting) && round % 2 == 1;
                 const PreferenceLoss all(options);
                 std::vector<PairLogps> pairs = random_pairs(random, 6, 5);
                 const StepSize size{5, 29};
@@ -182,12 +182,12 @@ TEST_CASE("losses: gradients agree with central differences") {
 }
 
 TEST_CASE("losses: finite where exp would overflow") {
-    for (const LossTraits& loss : all_losses()) {
+    for (const Loss& loss : all_losses()) {
         CAPTURE(loss.name);
         LossOptions options;
-        options.terms = {{loss.type, 1}};
+        options.terms = {{&loss, 1}};
         options.beta = 1;
-        if (loss.takes_label_smoothing) options.label_smoothing = 0.1;
+        if (loss.has(LossTrait::label_smoothing)) options.label_smoothing = 0.1;
         for (const double far : {-1e5, 1e5}) {
             PairLogps pair;
             pair.chosen = {-2e5 + far, -2e5 + far, -2e5, 10, 0};

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "model/plan_fits.h"
 #include "run/checkpoint/checkpoint.h"
+#include "support/checkpoints.h"
 #include "support/loaded_run.h"
 #include "train/optimizer/schedule.h"
 
@@ -264,7 +265,7 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         };
         for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
         for (std::int64_t s = 0; s < 3; ++s) step(first, s);
-        write_checkpoint(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
+        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
         const auto checkpoint = newest_checkpoint(folder.path());
         REQUIRE(checkpoint);
         CHECK(checkpoint->state.step == 3);
@@ -308,7 +309,7 @@ TEST_CASE("an adapter: shared, naive and split alike, either reference, the mode
         for (auto* run : {&first, &second}) run->trainer.set_reference(reference);
         for (std::int64_t s = 0; s < 4; ++s) step(first, s);
         const TemporaryFolder folder;
-        write_checkpoint(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
+        write_whole(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
         load_checkpoint(*newest_checkpoint(folder.path()), *second.backend, second.trainer);
         for (std::int64_t s = 4; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(*second.adapter) == before.values(*before.adapter));
@@ -317,15 +318,15 @@ TEST_CASE("an adapter: shared, naive and split alike, either reference, the mode
 
 TEST_CASE("every loss: shared, naive and divided plans give the same loss, metrics and gradient") {
     const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared), random_plan(Packing::split)};
-    for (const LossTraits& loss : all_losses())
+    for (const Loss& loss : all_losses())
         for (const bool more : {false, true}) {
             CAPTURE(loss.name);
             TrainingOptions options = strong_options();
-            options.loss.terms = {{loss.type, 1}};
-            if (loss.takes_label_smoothing) options.loss.label_smoothing = 0.1;
-            if (more && loss.needs_reference) options.loss.ld_alpha = 0.4;
-            if (more && loss.takes_weighting) options.loss.use_weighting = true;
-            if (more && loss.takes_divergence) options.loss.f_divergence_type = Divergence::js_divergence;
+            options.loss.terms = {{&loss, 1}};
+            if (loss.has(LossTrait::label_smoothing)) options.loss.label_smoothing = 0.1;
+            if (more && loss.has(LossTrait::reference)) options.loss.ld_alpha = 0.4;
+            if (more && loss.has(LossTrait::weighting)) options.loss.use_weighting = true;
+            if (more && loss.has(LossTrait::divergence)) options.loss.f_divergence_type = Divergence::js_divergence;
             std::vector<float> gradient;
             PreferenceMetrics expected;
             for (const Plan& plan : plans) {
@@ -375,7 +376,7 @@ TEST_CASE("LD-DPO's reference depends on the pair, whichever way it is computed"
 TEST_CASE("losses without a reference keep none") {
     TrainingOptions options = strong_options();
     options.reference = ReferenceMode::in_step;
-    options.loss.terms = {{LossType::simpo, 1}};
+    options.loss.terms = {{&loss_named("simpo"), 1}};
     LoadedRun run(config, options);
     CHECK_FALSE(run.trainer.needs_reference());
     CHECK(run.trainer.reference_model() == nullptr);

@@ -5,13 +5,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { cannotWrite } from '../files/atomic-file.js';
-import { formColumns } from '../dataset/forms.js';
+import { formColumns } from '../dataset/forms/index.js';
 import { readRows, type Columns } from '../dataset/rows.js';
 import { ByteSource } from '../dataset/source.js';
 import { WishboneError } from '../errors.js';
 import { exactText } from '../exact-json/index.js';
 import { rowAsLine, rowsDeletion } from './edits.js';
 import { sliceRows } from './slice.js';
+import { fileKind, isKind, separatorOf } from '../dataset/file-kinds.js';
 
 /** Two new files beside a dataset: one without some of its rows, one with these. */
 export interface CleanedCopy {
@@ -33,7 +34,8 @@ const everything: Columns = { used: formColumns, needed: [], all: true };
  * @throws WishboneError when the file cannot be read to its end, all of its rows would go, or a file cannot be written
  */
 export async function writeCleanedCopy(file: string, rows: ArrayLike<number>): Promise<CleanedCopy> {
-  const { name, kind, gzip } = partsOf(file);
+  const { stem: name, kind: named = 'jsonl', gzip } = fileKind(file);
+  const kind = `.${named}`;
   const isParquet = (await ByteSource.open(file)).isParquet;
   const isDocument = !isParquet && (await isJsonDocument(file));
   const copyKind = isParquet ? '.jsonl' : kind;
@@ -83,7 +85,7 @@ async function* lineParts(file: string, gone: ReadonlySet<number>, total: Total)
   let row = -1;
   for await (const bytes of linesOf((await ByteSource.open(file)).chunks())) {
     while (row + 1 < starts.length && (starts[row + 1] as number) <= line) row++;
-    const to = row < 0 ? (isTable(file) ? 'both' : 'kept') : gone.has(row) ? 'gone' : 'kept';
+    const to = row < 0 ? (separatorOf(file) !== undefined ? 'both' : 'kept') : gone.has(row) ? 'gone' : 'kept';
     yield { bytes, to };
     line++;
   }
@@ -135,27 +137,18 @@ async function* parquetParts(file: string, gone: ReadonlySet<number>, total: Tot
 }
 
 async function isJsonDocument(file: string): Promise<boolean> {
-  if (isTable(file)) return false;
+  if (separatorOf(file) !== undefined) return false;
   const chunks = (await ByteSource.open(file)).chunks();
   try {
     for await (const chunk of chunks) {
       const first = chunk.toString('latin1').trimStart().charAt(0);
       if (first === '') continue;
-      return first === '[' || (first === '{' && /\.json(\.gz)?$/i.test(file));
+      return first === '[' || (first === '{' && isKind(file, 'json'));
     }
   } finally {
     await chunks.return(undefined);
   }
   return false;
-}
-
-function isTable(file: string): boolean {
-  return /\.[ct]sv(\.gz)?$/i.test(file);
-}
-
-function partsOf(file: string): { name: string; kind: string; gzip: boolean } {
-  const [, name = '', kind = '', gz] = /^(.*?)(\.(?:jsonl?|[ct]sv|parquet))?(\.gz)?$/i.exec(path.basename(file)) ?? [];
-  return { name, kind: kind === '' ? '.jsonl' : kind, gzip: gz !== undefined };
 }
 
 async function freeName(folder: string, name: string, ending: string): Promise<string> {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { DatasetSource, Remedy } from '../dataset/index.js';
 import { mapColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
-import { formColumns } from '../dataset/forms.js';
+import { formColumns } from '../dataset/forms/index.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
@@ -17,6 +17,7 @@ import { checkFile } from './file-checker.js';
 import { OtherFiles } from './service/other-files.js';
 import { TokenizerShelf, TokenSource } from './service/token-source.js';
 import { checkSeverities, type CheckName, type FileSummary, type Problem, type RowsByCheck, type Severity } from './types.js';
+import { isPlainKind } from '../dataset/file-kinds.js';
 
 /** A problem where a terminal or a script can point at it. */
 export interface PlacedProblem {
@@ -73,13 +74,13 @@ export async function checkDataset(
 ): Promise<DatasetCheck> {
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
-  const isText = /\.jsonl?$/i.test(file) && columns === undefined && !bytes.isParquet;
+  const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && !bytes.isParquet;
   const { streamAbove = MOST_BYTES } = options;
-  if (isText && /\.jsonl$/i.test(file) && (await stat(file)).size > streamAbove) return streamed(file, options);
+  if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(file, options);
   if (!isText) return ofRows(source, bytes, options);
   const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
   const badBytes = await rowsOfBadBytes(file);
-  const report = await checked(text, /\.json$/i.test(file), file, options, badBytes);
+  const report = await checked(text, isPlainKind(file, 'json'), file, options, badBytes);
   if (report.rows === 0 && report.problems.length === 0) throw emptyFile(file);
   const place = ({ range, row }: Problem): Pick<PlacedProblem, 'line' | 'column' | 'row'> => ({
     line: range.start.line + 1,

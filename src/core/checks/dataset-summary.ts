@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { isPlainKind } from '../dataset/file-kinds.js';
 import { type ColumnReport, Dataset, type DatasetForm, LeftOutList, type LeftOutRows } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { Pace } from '../work/pace.js';
@@ -52,7 +53,7 @@ export async function summariseDataset(file: string, options: CheckOptions, work
 }
 
 async function check(file: string, options: CheckOptions, signal: AbortSignal | undefined): Promise<DatasetCheck | undefined> {
-  if (!/\.jsonl$/i.test(file) && (await stat(file)).size > LARGE_BYTES) return undefined;
+  if (!isPlainKind(file, 'jsonl') && (await stat(file)).size > LARGE_BYTES) return undefined;
   const run = (model: string | undefined): Promise<DatasetCheck> =>
     checkDataset({ path: file }, { ...options, model, streamAbove: LARGE_BYTES, ...(signal ? { signal } : {}) });
   try {

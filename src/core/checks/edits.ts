@@ -1,4 +1,5 @@
 import type { Span } from './types.js';
+import { fileKind, isPlainKind } from '../dataset/file-kinds.js';
 
 /**
  * What to delete so that rows are gone and their file as well-formed as before: with a row goes the separator after it, or
@@ -30,6 +31,11 @@ export function rowAsLine(text: string): string {
 
 /** The file that rejected rows of a preference file are moved to; undefined for such a file itself. */
 export function sideFileName(name: string): string | undefined {
-  const match = /^(.*?)(\.rejected)?\.jsonl?$/i.exec(name);
-  return match === null || match[2] !== undefined ? undefined : `${match[1]}.rejected.jsonl`;
+  if (!isPlainKind(name, 'jsonl', 'json') || isSideFile(name)) return undefined;
+  return `${fileKind(name).stem}.rejected.jsonl`;
+}
+
+/** Whether a file is one that rejected rows are moved to. */
+export function isSideFile(name: string): boolean {
+  return /\.rejected$/i.test(fileKind(name).stem);
 }

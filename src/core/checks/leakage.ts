@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { fileLines } from './file-lines.js';
 import { checkRow } from './row.js';
+import { fileKind, isPlainKind } from '../dataset/file-kinds.js';
+import { isSideFile } from './edits.js';
 
 /** What a file is for, as its name tells. */
 export type SplitRole = 'train' | 'eval';
@@ -21,7 +23,7 @@ const trainWords = /(^|[^a-z0-9])(?:train|training)(?=$|[^a-z0-9])/i;
 
 /** What a file's name says it is for, and what is left of the name without that: `hh-test.jsonl` is eval of `hh`. */
 export function splitOf(name: string): { readonly role: SplitRole; readonly stem: string } {
-  const base = name.replace(/\.jsonl?$/i, '');
+  const base = isPlainKind(name, 'jsonl', 'json') ? fileKind(name).stem : name;
   const role = evalWords.test(base) ? 'eval' : 'train';
   const stem = base.replace(role === 'eval' ? evalWords : trainWords, '$1').replace(/[^a-z0-9]+/gi, ' ');
   return { role, stem: stem.trim().toLowerCase() };
@@ -36,7 +38,7 @@ export function splitOf(name: string): { readonly role: SplitRole; readonly stem
 export function otherSide(name: string, names: readonly string[]): string[] {
   const { role, stem } = splitOf(name);
   return names
-    .filter((other) => /\.jsonl$/i.test(other) && !/\.rejected\.jsonl$/i.test(other))
+    .filter((other) => isPlainKind(other, 'jsonl') && !isSideFile(other))
     .filter((other) => {
       const split = splitOf(other);
       return split.role !== role && split.stem === stem;

@@ -1,6 +1,7 @@
 import { exactText } from '../exact-json/index.js';
 import type { DatasetForm, Message, MessagePair, TextPair } from '../dataset/index.js';
 import { isFields, type Fields } from '../dataset/fields.js';
+import { FORMS, type Places } from '../dataset/forms/index.js';
 import type { ResponsePlaces } from '../dataset/responses.js';
 import { stepsOf } from './locate.js';
 
@@ -43,36 +44,7 @@ export type PlacedPair =
       readonly rejected: Part<PlacedMessage>;
     };
 
-interface Names extends ResponsePlaces {
-  readonly prompt: string;
-}
-
-/** Where a row holds a pair's parts; undefined for a form whose places are not known here. */
-function namesOf(form: DatasetForm, fields: Fields, places: ResponsePlaces | undefined): Names | undefined {
-  const both = places ?? { chosen: 'chosen', rejected: 'rejected' };
-  switch (form) {
-    case 'trl-explicit':
-      return { prompt: 'prompt', ...both };
-    case 'trl-implicit':
-      // The prompt is what both begin with.
-      return { prompt: both.chosen, ...both };
-    case 'sharegpt':
-      return { prompt: 'conversations', ...both };
-    case 'alpaca':
-      return { prompt: 'instruction', ...both };
-    case 'llamafactory-v1':
-      return { prompt: 'chosen_messages', chosen: 'chosen_messages', rejected: 'rejected_messages' };
-    case 'openai':
-      return { prompt: 'input.messages', chosen: 'preferred_output', rejected: 'non_preferred_output' };
-    case 'ranked':
-    case 'scored': {
-      const hasPrompt = (fields['prompt'] ?? null) !== null;
-      return places === undefined ? undefined : { prompt: hasPrompt ? 'prompt' : 'instruction', ...places };
-    }
-    default:
-      return undefined;
-  }
-}
+type Sides = Pick<Places, 'prompt' | 'chosen' | 'rejected'>;
 
 /**
  * Says of every text of a pair where its row holds it.
@@ -87,11 +59,11 @@ export function placeTexts(
   pair: TextPair | MessagePair,
   places?: ResponsePlaces,
 ): PlacedPair | undefined {
-  const names = namesOf(form, fields, places);
+  const names = FORMS[form].place(fields, places);
   if (names === undefined) return undefined;
-  const before = form === 'trl-implicit' || form === 'llamafactory-v1' ? pair.prompt.length : 0;
+  const before = names.promptInResponses ? pair.prompt.length : 0;
   if (pair.kind === 'text') {
-    const part = (side: keyof Names, offset: number): Part<PlacedText> => ({
+    const part = (side: keyof Sides, offset: number): Part<PlacedText> => ({
       path: names[side],
       texts: [{ text: pair[side], path: names[side], offset }],
     });
@@ -102,16 +74,16 @@ export function placeTexts(
       rejected: part('rejected', before),
     };
   }
-  const keys = form === 'sharegpt' ? { role: 'from', content: 'value' } : { role: 'role', content: 'content' };
-  const part = (side: keyof Names, first: number): Part<PlacedMessage> => ({
+  const keys = names.keys ?? { role: 'role', content: 'content' };
+  const part = (side: keyof Sides, first: number): Part<PlacedMessage> => ({
     path: names[side],
     texts: placeMessages(pair[side], names[side], valueAt(fields, names[side]), keys, first),
   });
   const { system } = fields;
-  const hasSystem = form === 'sharegpt' && typeof system === 'string' && system !== '';
+  const hasSystem = names.systemField && typeof system === 'string' && system !== '';
   return {
     kind: 'messages',
-    prompt: form === 'alpaca' ? placeAlpacaPrompt(pair.prompt, fields) : part('prompt', hasSystem ? -1 : 0),
+    prompt: names.question ? placeQuestion(pair.prompt, fields, names.prompt, names.question) : part('prompt', hasSystem ? -1 : 0),
     chosen: part('chosen', before),
     rejected: part('rejected', before),
   };
@@ -148,9 +120,13 @@ function partOf(content: unknown): string {
   return texts.length === 1 ? `[${texts[0]}].value` : '';
 }
 
-/** `instruction` and `input`, which make one message, each by itself: problems are told in one of them. */
-function placeAlpacaPrompt(messages: readonly Message[], fields: Fields): Part<PlacedMessage> {
-  const { instruction, input } = fields;
+/** A prompt whose last message several fields make, each by itself: problems are told in one of them. */
+function placeQuestion(
+  messages: readonly Message[],
+  fields: Fields,
+  path: string,
+  question: NonNullable<Places['question']>,
+): Part<PlacedMessage> {
   const placed = (role: string, text: string, path: string): PlacedMessage => {
     return { role, text, path, rolePath: path, offset: 0, extra: '' };
   };
@@ -160,11 +136,11 @@ function placeAlpacaPrompt(messages: readonly Message[], fields: Fields): Part<P
   const rounds = messages.slice(system.length, -1).map(({ role, content }, index) => {
     return placed(role, content ?? '', `history[${index >> 1}][${index & 1}]`);
   });
-  const asked = [['user', 'instruction', instruction], ['input', 'input', input]] as const;
-  const query = asked.flatMap(([role, path, text]) => {
-    return typeof text === 'string' && text !== '' ? [placed(role, text, path)] : [];
+  const query = question.flatMap(([role, field]) => {
+    const text = fields[field];
+    return typeof text === 'string' && text !== '' ? [placed(role, text, field)] : [];
   });
-  return { path: 'instruction', texts: [...system, ...rounds, ...query] };
+  return { path, texts: [...system, ...rounds, ...query] };
 }
 
 /** The value at a path such as `completions[2].response`; undefined when there is none. */

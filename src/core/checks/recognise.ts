@@ -1,5 +1,5 @@
 import { isFields } from '../dataset/fields.js';
-import { detectForm } from '../dataset/forms.js';
+import { detectForm } from '../dataset/forms/index.js';
 import { sliceRows } from './slice.js';
 
 /** How much of a text is looked at: enough for a row or two of any preference file. */

@@ -1,5 +1,5 @@
 import { FieldError, isFields, RowReader, type Fields } from '../dataset/fields.js';
-import { detectForm, readForm } from '../dataset/forms.js';
+import { detectForm, readForm } from '../dataset/forms/index.js';
 import type { DatasetForm, MessagePair, TextPair } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
 import { parseExactRow } from '../exact-json/index.js';

@@ -1,5 +1,5 @@
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
-import { detectForm, formColumns, readForm } from '../dataset/forms.js';
+import { detectForm, formColumns, readForm } from '../dataset/forms/index.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
 import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';

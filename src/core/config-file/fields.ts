@@ -1,5 +1,6 @@
 import { isPathOption, type OptionPath, optionRow, type PlanOptions, PRESETS, type RunnerOptions, type SectionName, type TrainingOptions } from '../options/index.js';
 import { choice, oneOrList, optional, type Rule, text } from '../options/rule.js';
+import { KINDS_TEXT } from '../dataset/file-kinds.js';
 
 /** What a run config's file name ends with. */
 export const CONFIG_SUFFIX = '.wishbone.json';
@@ -53,7 +54,7 @@ export const TOP_FIELDS = {
   dataset: {
     rule: optional(PATHS),
     help:
-      'preference files (.jsonl, .json, .csv or .tsv, also gzipped, or .parquet), wildcards, or entries of ' +
+      `preference files (${KINDS_TEXT}), wildcards, or entries of ` +
       'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },

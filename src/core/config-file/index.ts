@@ -1,5 +1,5 @@
 export { CONFIG_SUFFIX, CONFIG_VERSION, type Sections, SECTIONS, SYNONYMS, TOP_FIELDS } from './fields.js';
-export { type ConfigProblem } from './problems.js';
+export type { ConfigProblem } from './problems.js';
 export {
   type ConfigFile,
   configProblems,

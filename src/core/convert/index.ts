@@ -8,7 +8,7 @@ import { convertRest } from './rest.js';
 import { convertTrl, TRL_NAMES } from './trl.js';
 import { yamlSettings } from './yaml-settings.js';
 
-export { type ConversionNote } from './conversion.js';
+export type { ConversionNote } from './conversion.js';
 export { type Recognised, type Source, SOURCES } from './recognise.js';
 
 /** A YAML file as a run config. */

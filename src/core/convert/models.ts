@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Conversion } from './conversion.js';
+import { fileKind } from '../dataset/file-kinds.js';
 
 /** Carries over the names of models: folders here, which may be names on the Hugging Face Hub there. */
 export function convertModel(conversion: Conversion, name: string, target: 'model' | 'training.reference_model'): void {
@@ -25,7 +26,7 @@ export function convertModel(conversion: Conversion, name: string, target: 'mode
 export function convertDataset(conversion: Conversion, name: string, target: 'dataset' | 'eval_dataset'): void {
   const text = conversion.takeText(name);
   if (text === undefined) return;
-  const found = /\.(jsonl|json|csv|tsv|parquet)(\.gz)?$/i.test(text) ? conversion.find(text) : undefined;
+  const found = fileKind(text).kind !== undefined ? conversion.find(text) : undefined;
   if (found !== undefined) conversion.set(target, found, name);
   else conversion.lost(name, `this file does not exist here: download the dataset, and give its file as ${target}`);
 }

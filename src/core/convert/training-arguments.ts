@@ -1,4 +1,5 @@
-import { EVAL_METRICS } from '../options/index.js';
+import { BEST_METRICS } from '../../metrics.js';
+
 import type { Conversion } from './conversion.js';
 
 /** transformers' `TrainingArguments` where its default is not Wishbone's. */
@@ -153,8 +154,8 @@ function evaluation(conversion: Conversion, logging: number): void {
   conversion.carry('load_best_model_at_end', 'training.load_best_model_at_end');
   const metric = conversion.take('metric_for_best_model');
   if (metric !== undefined) {
-    const ours = EVAL_METRICS.find((known) => known === metric || known === `eval_${String(metric)}`);
-    if (ours === undefined) conversion.lost('metric_for_best_model', `supported: ${EVAL_METRICS.join(', ')}`);
+    const ours = BEST_METRICS.find((known) => known === metric || known === `eval_${String(metric)}`);
+    if (ours === undefined) conversion.lost('metric_for_best_model', `supported: ${BEST_METRICS.join(', ')}`);
     else conversion.set('training.metric_for_best_model', ours, 'metric_for_best_model');
   }
   const greater = conversion.take('greater_is_better');

@@ -1,16 +1,9 @@
 import { ExitCode, WishboneError } from '../errors.js';
 import type { Fields } from './fields.js';
+import { formColumns } from './forms/index.js';
 
 /** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`; null: the field is not read. */
 export type ColumnMap = Readonly<Record<string, string | null>>;
-
-/** The fields of all forms, and where a pair comes from. */
-export const mappableFields: readonly string[] = [
-  ...['prompt', 'chosen', 'rejected', 'tools', 'documents', 'chat_template_kwargs'],
-  ...['conversations', 'system', 'history', 'source'],
-  ...['input', 'preferred_output', 'non_preferred_output', 'chosen_messages', 'rejected_messages'],
-  ...['instruction', 'completions', 'responses', 'ranks', 'scores'],
-];
 
 /**
  * Reads `prompt=question,chosen=good`: fields and the file's names for them. Empty text maps nothing.
@@ -27,7 +20,7 @@ export function parseColumns(text: string): ColumnMap {
     const problem =
       at < 0 || column === ''
         ? 'does not have the form field=column'
-        : !mappableFields.includes(field)
+        : !formColumns.includes(field)
           ? `names an unknown field: ${JSON.stringify(field)}`
           : map.has(field)
             ? `maps "${field}" a second time`
@@ -36,7 +29,7 @@ export function parseColumns(text: string): ColumnMap {
       throw new WishboneError(
         `${JSON.stringify(part.trim())} ${problem}`,
         'columns',
-        `write for example prompt=question,chosen=good; fields are ${mappableFields.join(', ')}`,
+        `write for example prompt=question,chosen=good; fields are ${formColumns.join(', ')}`,
         ExitCode.usage,
       );
     }

@@ -5,7 +5,8 @@ import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { ColumnMap } from './columns.js';
 import { isFields, kindOf, type Fields } from './fields.js';
 import { defaultTags, type ShareGptTags } from './llama-factory.js';
-import type { DatasetForm } from './types.js';
+import type { DatasetForm } from './forms/index.js';
+import { mayBeDataset } from './file-kinds.js';
 
 /** What an entry of LLaMA-Factory's `dataset_info.json` says of a preference dataset. */
 export interface DatasetInfo {
@@ -43,7 +44,6 @@ const columnFields = {
 /** Columns that LLaMA-Factory knows nothing of. */
 const notTheirs: ColumnMap = { documents: null, chat_template_kwargs: null };
 
-const dataFile = /\.(jsonl?|[ct]sv)(\.gz)?$|\.parquet$/i;
 
 /** Whether a file is called like a list of datasets. */
 export function isDatasetInfo(file: string): boolean {
@@ -192,7 +192,7 @@ async function filesOf(entry: Fields, file: string, where: string): Promise<stri
     throw new WishboneError('no such file', target, `check "file_name" of dataset "${where.split('"')[1]}" in ${file}`);
   }
   if (!info.isDirectory()) return [target];
-  const names = (await readdir(target)).filter((entryName) => dataFile.test(entryName)).sort();
+  const names = (await readdir(target)).filter((entryName) => mayBeDataset(entryName)).sort();
   if (names.length === 0) throw new WishboneError('the folder holds no data files', target, 'give a folder that has some');
   return names.map((entryName) => path.join(target, entryName));
 }

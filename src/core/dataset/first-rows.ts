@@ -1,7 +1,7 @@
 import type { WorkOptions } from '../work/progress.js';
 import { Pace } from '../work/pace.js';
 import { exactText } from '../exact-json/index.js';
-import { formColumns } from './forms.js';
+import { formColumns } from './forms/index.js';
 import { parquetRowCount } from './parquet-rows.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource } from './source.js';

@@ -3,12 +3,10 @@ export { parseColumns, type ColumnMap } from './columns.js';
 export { lineOfRow } from './rows.js';
 export { findSources, type DatasetSource } from './sources.js';
 export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
+export { datasetForms, formDescriptions, type DatasetForm } from './forms/index.js';
 export {
-  datasetForms,
-  formDescriptions,
   rowName,
   rowWhere,
-  type DatasetForm,
   type Message,
   type MessagePair,
   type PairText,

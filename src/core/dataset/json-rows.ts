@@ -5,6 +5,7 @@ import { findJsonFault, isJsonSpace, type JsonFault } from './json-fault.js';
 import { DocumentMeter, longestRow, noRowBegins, rowTooLong } from './row-limit.js';
 import type { ByteSource } from './source.js';
 import type { Row } from './rows.js';
+import { isKind } from './file-kinds.js';
 
 /** Where a row of a text file stands. */
 interface LinePlace {
@@ -38,7 +39,7 @@ export async function* jsonRows(source: ByteSource): AsyncGenerator<Row> {
       if (size > longestRow + next.value.length) throw noRowBegins(source.file);
     }
     const head = Buffer.concat(heads, size);
-    const isJsonFile = /\.json(\.gz)?$/i.test(source.file);
+    const isJsonFile = isKind(source.file, 'json');
     const isDocument = head[first] === 0x5b || (isJsonFile && head[first] === 0x7b);
     if (isDocument) yield* documentRows(source, await collect(source, head, head[first] === 0x5b ? 1 : 0, chunks));
     else yield* lineRows(source.file, head, chunks);
@@ -72,7 +73,7 @@ function severalLines(file: string, line = 1): WishboneError {
   return new WishboneError(
     'a JSON value over several lines, in a file with one row per line',
     `${file}:${line}`,
-    /\.json(\.gz)?$/i.test(file) ? 'write each row on one line' : 'give the file a name that ends in .json, or write each row on one line',
+    isKind(file, 'json') ? 'write each row on one line' : 'give the file a name that ends in .json, or write each row on one line',
   );
 }
 

@@ -1,4 +1,5 @@
 import { WishboneError } from '../errors.js';
+import { fileKind, isPlainKind, separatorOf } from './file-kinds.js';
 
 /** Bytes by which a file is told to be something else: as far as tar's mark. */
 export const headLength = 512;
@@ -84,7 +85,7 @@ function page(text: string): Kind | undefined {
 
 /** A file that calls itself Parquet may still hold JSON, and is then read as that. */
 function notParquet(text: string, file: string): Kind | undefined {
-  if (!/\.parquet$/i.test(file) || /^(?:\xef\xbb\xbf)?\s*[[{]/.test(text) || text.trim() === '') return undefined;
+  if (!isPlainKind(file, 'parquet') || /^(?:\xef\xbb\xbf)?\s*[[{]/.test(text) || text.trim() === '') return undefined;
   return {
     what: 'named .parquet, but does not begin like Parquet (PAR1)',
     advice: 'download or write it again, or give it the right file name',
@@ -92,7 +93,7 @@ function notParquet(text: string, file: string): Kind | undefined {
 }
 
 function notTable(text: string, file: string): Kind | undefined {
-  const name = /\.([ct]sv)(?:\.gz)?$/i.exec(file)?.[1];
-  if (name === undefined || !/^(?:\xef\xbb\xbf)?\s*(?:\{\s*"|\[\s*\{)/.test(text)) return undefined;
-  return { what: `named .${name.toLowerCase()}, but holds JSON`, advice: 'give it a name that ends in .jsonl (one row per line) or .json' };
+  const { kind: name } = fileKind(file);
+  if (name === undefined || separatorOf(file) === undefined || !/^(?:\xef\xbb\xbf)?\s*(?:\{\s*"|\[\s*\{)/.test(text)) return undefined;
+  return { what: `named .${name}, but holds JSON`, advice: 'give it a name that ends in .jsonl (one row per line) or .json' };
 }

@@ -1,13 +1,13 @@
 import { WishboneError } from '../errors.js';
 import { mapColumns, type ColumnMap } from './columns.js';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
-import { detectForm, formColumns, readForm, type FormOptions } from './forms.js';
+import { type DatasetForm, detectForm, formColumns, formDescriptions, type FormOptions, readForm } from './forms/index.js';
 import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows, type Row } from './rows.js';
 import { ByteSource, emptyFile } from './source.js';
 import { refuseWrapped } from './whole-columns.js';
-import { formDescriptions, rowName, rowWhere, type DatasetForm, type PairText, type RowPlace } from './types.js';
+import { rowName, rowWhere, type PairText, type RowPlace } from './types.js';
 import { ColumnTally, isWanted, rowColumns, trackFields, type ColumnReport } from './unread-columns.js';
 
 /** How a file is read. */

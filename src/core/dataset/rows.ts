@@ -4,6 +4,7 @@ import { jsonRows } from './json-rows.js';
 import { parquetRows } from './parquet-rows.js';
 import { ByteSource } from './source.js';
 import type { RowPlace } from './types.js';
+import { separatorOf } from './file-kinds.js';
 
 /** One row of a dataset file as a JSON value, or why it could not be read. */
 export type Row = RowPlace &
@@ -35,8 +36,8 @@ export interface Columns {
  */
 export function readRows(source: ByteSource, columns: Columns): AsyncGenerator<Row> {
   if (source.isParquet) return parquetRows(source, columns);
-  const table = /\.([ct])sv(\.gz)?$/i.exec(source.file);
-  if (table) return csvRows(source, table[1]?.toLowerCase() === 'c' ? ',' : '\t', columns.needed);
+  const separator = separatorOf(source.file);
+  if (separator !== undefined) return csvRows(source, separator, columns.needed);
   return jsonRows(source);
 }
 

@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 import { headLength, refuseOtherKinds } from './other-kinds.js';
+import { KINDS_TEXT } from './file-kinds.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
 export interface FileColumn {
@@ -45,7 +46,7 @@ export class ByteSource {
       throw new WishboneError(
         'the dataset is a folder, not a file',
         file,
-        'give one file: .jsonl, .json, .csv or .tsv (or its .gz), or .parquet',
+        `give one file: ${KINDS_TEXT}`,
       );
     }
     if (info.isFile() && info.size === 0) throw emptyFile(file);

@@ -1,28 +1,3 @@
-/** The forms preference files come in. */
-export const datasetForms = [
-  'trl-explicit',
-  'trl-implicit',
-  'sharegpt',
-  'alpaca',
-  'llamafactory-v1',
-  'openai',
-  'ranked',
-  'scored',
-] as const;
-export type DatasetForm = (typeof datasetForms)[number];
-
-/** What each form looks like, for messages to people. */
-export const formDescriptions: Readonly<Record<DatasetForm, string>> = {
-  'trl-explicit': 'TRL with explicit prompt (prompt, chosen, rejected)',
-  'trl-implicit': 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
-  sharegpt: 'ShareGPT preference (conversations, chosen, rejected)',
-  alpaca: 'Alpaca preference (instruction, input, chosen, rejected)',
-  'llamafactory-v1': 'LLaMA-Factory v1 (chosen_messages, rejected_messages)',
-  openai: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
-  ranked: 'ranked responses (prompt, responses, ranks)',
-  scored: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
-};
-
 /**
  * One chat message; the chat template gets it as it is. Keys beyond role
  * and content (name, tool_calls, …) are as they stand in the file; those that are null are not there. An exact value

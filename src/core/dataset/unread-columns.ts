@@ -2,10 +2,10 @@ import { mapColumns, type ColumnMap } from './columns.js';
 import { meaningOf, questionRank, type ColumnMeaning } from './column-names.js';
 import { columnWarning, type ColumnFault, type Remedy } from './column-words.js';
 import { FieldError, RowReader, type Fields } from './fields.js';
-import { detectForm, readForm, type FormOptions } from './forms.js';
+import { type DatasetForm, detectForm, type FormOptions, readForm } from './forms/index.js';
 import { placeholderIn } from './media.js';
 import { isWrittenMessages } from './text-messages.js';
-import type { DatasetForm, Message, MessagePair, RowPlace, TextPair } from './types.js';
+import type { Message, MessagePair, RowPlace, TextPair } from './types.js';
 
 /** A column that rows have and their form does not read. */
 export interface UnreadColumn {

@@ -1,3 +1,4 @@
+import { EVAL_METRICS, type EvalMetrics, type Metric, METRICS, SOURCE_METRICS, type SourceMetrics, STEP_METRICS, type StepMetrics } from '../../metrics.js';
 import { WishboneError } from '../errors.js';
 
 interface EventHead {
@@ -44,33 +45,18 @@ export interface CeilingEvent extends EventHead {
   readonly flops: number;
 }
 
-export interface StepEvent extends EventHead {
+/** `speedOfLight`: fraction of the measured ceiling, or null when it is not known. `memory`: the most held at once so far. */
+export interface StepEvent extends EventHead, StepMetrics {
   readonly type: 'step';
   /** From 1. */
   readonly step: number;
   readonly steps: number;
-  readonly epoch: number;
-  readonly pairs: number;
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly flops: number;
-  /** Fraction of the measured ceiling, or null when it is not known. */
-  readonly speedOfLight: number | null;
-  readonly loss: number | null;
-  readonly 'rewards/chosen': number | null;
-  readonly 'rewards/rejected': number | null;
-  readonly 'rewards/margins': number | null;
-  readonly 'rewards/accuracies': number | null;
-  readonly 'logps/chosen': number | null;
-  readonly 'logps/rejected': number | null;
-  readonly grad_norm: number | null;
-  readonly learning_rate: number | null;
-  /** Most bytes of device memory held at once so far; older runners do not say. */
-  readonly memory?: number;
+  /** Of a dataset with several. */
+  readonly sources?: SourceMetrics;
 }
 
 /** Metrics of the eval set under TRL's names with `eval_` before each; other fields as in a step. */
-export interface EvalEvent extends EventHead {
+export interface EvalEvent extends EventHead, EvalMetrics {
   readonly type: 'eval';
   /** Steps done. */
   readonly step: number;
@@ -78,15 +64,9 @@ export interface EvalEvent extends EventHead {
   readonly epoch: number;
   readonly pairs: number;
   readonly seconds: number;
-  readonly eval_loss: number | null;
-  readonly 'eval_rewards/chosen': number | null;
-  readonly 'eval_rewards/rejected': number | null;
-  readonly 'eval_rewards/margins': number | null;
-  readonly 'eval_rewards/accuracies': number | null;
-  readonly 'eval_logps/chosen': number | null;
-  readonly 'eval_logps/rejected': number | null;
   /** The best so far by `metric_for_best_model`. */
   readonly best: boolean;
+  readonly sources?: SourceMetrics;
 }
 
 /** Completions of the same prompts by one model. */
@@ -152,7 +132,20 @@ export type RunEvent =
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null';
+type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null' | 'sources';
+
+/** The kinds of these metrics, those apart that not every event has. */
+function kindsOf(names: readonly (keyof typeof METRICS)[], prefix: string): Record<'always' | 'sometimes', Record<string, FieldKind>> {
+  const kinds: Record<'always' | 'sometimes', Record<string, FieldKind>> = { always: {}, sometimes: { sources: 'sources' } };
+  for (const name of names) {
+    const { kind, optional }: Metric = METRICS[name];
+    kinds[optional === true ? 'sometimes' : 'always'][prefix + name] = kind;
+  }
+  return kinds;
+}
+
+const OF_STEP = kindsOf(STEP_METRICS, '');
+const OF_EVAL = kindsOf(EVAL_METRICS, 'eval_');
 
 const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKind>>>> = {
   start: {
@@ -171,40 +164,8 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
   phase: { phase: 'phase' },
   progress: { phase: 'phase', done: 'count', total: 'count' },
   ceiling: { flops: 'number' },
-  step: {
-    step: 'count',
-    steps: 'count',
-    epoch: 'number',
-    pairs: 'count',
-    tokens: 'count',
-    seconds: 'number',
-    flops: 'number',
-    speedOfLight: 'metric',
-    loss: 'metric',
-    'rewards/chosen': 'metric',
-    'rewards/rejected': 'metric',
-    'rewards/margins': 'metric',
-    'rewards/accuracies': 'metric',
-    'logps/chosen': 'metric',
-    'logps/rejected': 'metric',
-    grad_norm: 'metric',
-    learning_rate: 'metric',
-  },
-  eval: {
-    step: 'count',
-    steps: 'count',
-    epoch: 'number',
-    pairs: 'count',
-    seconds: 'number',
-    eval_loss: 'metric',
-    'eval_rewards/chosen': 'metric',
-    'eval_rewards/rejected': 'metric',
-    'eval_rewards/margins': 'metric',
-    'eval_rewards/accuracies': 'metric',
-    'eval_logps/chosen': 'metric',
-    'eval_logps/rejected': 'metric',
-    best: 'flag',
-  },
+  step: { step: 'count', steps: 'count', ...OF_STEP.always },
+  eval: { step: 'count', steps: 'count', epoch: 'number', pairs: 'count', seconds: 'number', best: 'flag', ...OF_EVAL.always },
   sample: { step: 'count', model: 'model', prompts: 'tokens', completions: 'tokens' },
   checkpoint: { step: 'count', path: 'text' },
   export: { path: 'text' },
@@ -213,6 +174,11 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
   failed: { what: 'text', where: 'text', advice: 'text', exitCode: 'count' },
 };
 
+/** Checked where they are there. */
+const SOMETIMES: Readonly<Record<string, readonly (readonly [string, FieldKind])[]>> = {
+  step: Object.entries(OF_STEP.sometimes),
+  eval: Object.entries(OF_EVAL.sometimes),
+};
 /** The same as lists: logs have many lines. */
 const FIELD_LISTS = new Map(Object.entries(FIELDS).map(([type, fields]) => [type, Object.entries(fields)]));
 
@@ -245,6 +211,10 @@ export function parseEvent(line: string, where: string): RunEvent {
     const field = Object.hasOwn(event, name) ? event[name] : undefined;
     if (!matches(kind, field)) throw bad(`field "${name}" of a ${type} event: expected ${KIND_TEXT[kind]}`, where);
   }
+  for (const [name, kind] of SOMETIMES[type] ?? []) {
+    if (!Object.hasOwn(event, name)) continue;
+    if (!matches(kind, event[name])) throw bad(`field "${name}" of a ${type} event: expected ${KIND_TEXT[kind]}`, where);
+  }
   return value as RunEvent;
 }
 
@@ -258,6 +228,7 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
   text: 'a text',
   phase: RUN_PHASES.join(', '),
   'step or null': 'a step or null',
+  sources: 'metrics by the name of their source',
 };
 
 function matches(kind: FieldKind, value: unknown): boolean {
@@ -280,7 +251,17 @@ function matches(kind: FieldKind, value: unknown): boolean {
       return (RUN_PHASES as readonly unknown[]).includes(value);
     case 'step or null':
       return value === null || isCount(value);
+    case 'sources':
+      return isObject(value) && Object.values(value).every(isSource);
   }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isSource(value: unknown): boolean {
+  return isObject(value) && SOURCE_METRICS.every((name) => matches(METRICS[name].kind, value[name]));
 }
 
 /** The form that the runner writes is told by its look, which is many times as fast. */

@@ -8,6 +8,7 @@ export function equalExact(a: unknown, b: unknown): boolean {
   if (typeof a === 'string' || typeof b === 'string') return a === b;
   const [x, y] = [asNumber(a), asNumber(b)];
   // A bigint and a number are compared by value, not by the nearest number.
+  // biome-ignore lint/suspicious/noDoubleEquals: === would never be true of the two
   if (x !== undefined || y !== undefined) return x !== undefined && y !== undefined && x == y;
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return a === b;
   if (Array.isArray(a) || Array.isArray(b)) {

@@ -1,5 +1,5 @@
 import { endianness } from 'node:os';
-import { type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { writeFileAtomically } from './atomic-file.js';
 import { WishboneError } from '../errors.js';
 import { openPlain } from './plain-file.js';

@@ -1,8 +1,8 @@
 import { binCost, cpu, gpu, stepCost, sumSeconds, stepSeconds, sumSteps, type DeviceSpeed, type Passes, type StepCost } from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
 import { Pace } from '../work/pace.js';
-import { stepCount, writePlan, type Plan } from '../plan/index.js';
-import { preparePlan, type PlanSummary } from '../prepare/index.js';
+import { stepCount, type Plan } from '../plan/index.js';
+import { obtainPlan, type PlanSummary } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { anyLoss, lossesOf, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 
@@ -72,18 +72,20 @@ export interface SlowestBin {
  * @throws WishboneError for the first thing that is wrong with the files or does not fit together
  */
 export async function forecastPlan(request: PlanForecastRequest, work: WorkOptions = {}): Promise<PlanForecast> {
-  const { dataset, plan, summary } = await preparePlan(request, work);
+  const planned = await obtainPlan(request, work, { files: true });
+  const { summary, reference, model } = planned;
+  const plan = await planned.plan();
   const device = speedOf(request.device);
-  const times = await timesOf(plan, dataset.model.config, device, work);
-  const speedup = await speedupOf(plan, dataset.model.config, device, work);
+  const times = await timesOf(plan, model.config, device, work);
+  const speedup = await speedupOf(plan, model.config, device, work);
   if (request.planFile !== undefined) {
     work.onProgress?.({ phase: 'write', done: 0, total: 0 });
-    await writePlan(request.planFile, plan);
+    await planned.write(request.planFile);
   }
   work.signal?.throwIfAborted();
   return {
     summary,
-    datasetSha256: dataset.sha256.dataset,
+    datasetSha256: reference.sha256,
     evalPairs: summary.evalPairs > 0 ? summary.evalPairs : undefined,
     seconds: request.device.kind === 'cpu' && request.device.ceiling === undefined ? undefined : times.seconds,
     speedup,

@@ -1,4 +1,5 @@
-import type { RunHistory, StepColumn } from './history.js';
+import type { StepMetric } from '../../metrics.js';
+import type { RunHistory } from './history.js';
 
 /** A sign that a run goes wrong. */
 export interface Divergence {
@@ -80,7 +81,7 @@ function overfitting({ evals }: Columns): Divergence | undefined {
 
 function saturation({ steps, columns }: Columns): Divergence | undefined {
   if (steps.length < 3 * WINDOW) return undefined;
-  const recent = (name: StepColumn): number => mean(columns[name], steps.length - 2 * WINDOW, steps.length);
+  const recent = (name: StepMetric): number => mean(columns[name], steps.length - 2 * WINDOW, steps.length);
   const begin = mean(columns.loss, 0, WINDOW);
   if (!(recent('rewards/accuracies') >= SATURATED_ACCURACY)) return undefined;
   if (!(recent('loss') < SATURATED_LOSS_PART * begin)) return undefined;

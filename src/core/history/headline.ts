@@ -1,4 +1,5 @@
-import type { EvalRow, RunHistory, StepColumn } from './history.js';
+import type { StepMetric } from '../../metrics.js';
+import type { EvalRow, RunHistory } from './history.js';
 
 /** So many of the latest pairs a training figure is a mean over, at least: one step's few say little of the run. */
 const LEAST_PAIRS = 100;
@@ -42,7 +43,7 @@ export function headline(history: Pick<RunHistory, 'steps' | 'columns' | 'evals'
   let from = steps.length;
   let pairs = 0;
   while (from > 0 && pairs < LEAST_PAIRS) pairs += columns.pairs[--from]! || 0;
-  const mean = (name: StepColumn): number | undefined => {
+  const mean = (name: StepMetric): number | undefined => {
     let sum = 0;
     for (let row = from; row < steps.length; row++) sum += columns[name][row]! * (columns.pairs[row]! || 0);
     // One that is no number makes the mean none: that is to be seen.

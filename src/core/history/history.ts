@@ -1,3 +1,11 @@
+import {
+  EVAL_METRICS,
+  type EvalMetricName,
+  SOURCE_METRICS,
+  type SourceMetric,
+  STEP_METRICS,
+  type StepMetric,
+} from '../../metrics.js';
 import type {
   CheckpointEvent,
   EvalEvent,
@@ -11,38 +19,8 @@ import type {
   StoppedEvent,
 } from '../events/events.js';
 
-/** The columns kept for every step, by their names in the event log. */
-export const STEP_COLUMNS = [
-  'epoch',
-  'pairs',
-  'tokens',
-  'seconds',
-  'flops',
-  'speedOfLight',
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-  'grad_norm',
-  'learning_rate',
-  'memory',
-] as const satisfies readonly (keyof StepEvent)[];
-export type StepColumn = (typeof STEP_COLUMNS)[number];
-
-/** Figures kept for every evaluation, by the names of their counterparts in training. */
-export const EVAL_COLUMNS = [
-  'loss',
-  'rewards/chosen',
-  'rewards/rejected',
-  'rewards/margins',
-  'rewards/accuracies',
-  'logps/chosen',
-  'logps/rejected',
-] as const satisfies readonly StepColumn[];
-export type EvalColumn = (typeof EVAL_COLUMNS)[number];
+/** Figures of one source of the dataset, a column each. */
+export type SourceColumns = Readonly<Record<SourceMetric, number[]>>;
 
 /** One evaluation. A figure that the runner did not say, or could not express, is NaN. */
 export type EvalRow = {
@@ -51,7 +29,9 @@ export type EvalRow = {
   readonly pairs: number;
   /** The best so far by `metric_for_best_model`. */
   readonly best: boolean;
-} & Readonly<Record<EvalColumn, number>>;
+  /** Of each source that it has pairs of, by name. */
+  readonly sources: ReadonlyMap<string, Readonly<Record<SourceMetric, number>>>;
+} & Readonly<Record<EvalMetricName, number>>;
 
 /** Recent steps that speed is judged by. */
 const RECENT_STEPS = 20;
@@ -76,9 +56,11 @@ export class RunHistory {
   /** Step numbers, from 1, rising. */
   readonly steps: number[] = [];
   /** Same length as `steps`. A value the runner could not express (NaN, infinity) is NaN. */
-  readonly columns: Readonly<Record<StepColumn, number[]>> = Object.fromEntries(
-    STEP_COLUMNS.map((name) => [name, [] as number[]]),
-  ) as Record<StepColumn, number[]>;
+  readonly columns: Readonly<Record<StepMetric, number[]>> = Object.fromEntries(
+    STEP_METRICS.map((name) => [name, [] as number[]]),
+  ) as Record<StepMetric, number[]>;
+  /** Of each source, by name, as they are first met. Same length as `steps`; NaN where a step has no pair of it. */
+  readonly sources = new Map<string, SourceColumns>();
 
   start: StartEvent | undefined;
   starts = 0;
@@ -118,7 +100,7 @@ export class RunHistory {
   }
 
   /** The newest value of a column that is a number, or undefined. */
-  latest(column: StepColumn): number | undefined {
+  latest(column: StepMetric): number | undefined {
     const value = this.columns[column].at(-1);
     return value === undefined || Number.isNaN(value) ? undefined : value;
   }
@@ -231,19 +213,35 @@ export class RunHistory {
 
   #addStep(event: StepEvent): void {
     const row = this.#rowOf(event.step);
-    if (row === this.steps.length) {
-      this.steps.push(event.step);
-      for (const name of STEP_COLUMNS) this.columns[name].push(event[name] ?? NaN);
-      this.#changedFrom = Math.min(this.#changedFrom, row);
-      return;
-    }
     if (this.steps[row] !== event.step) {
       // Not at the end only when the log is out of order; then the row is opened where it belongs.
-      this.steps.splice(row, 0, event.step);
-      for (const name of STEP_COLUMNS) this.columns[name].splice(row, 0, NaN);
+      const isLast = row === this.steps.length;
+      for (const column of [this.steps, ...this.#allColumns()]) {
+        if (isLast) column.push(NaN);
+        else column.splice(row, 0, NaN);
+      }
+      this.steps[row] = event.step;
     }
-    for (const name of STEP_COLUMNS) this.columns[name][row] = event[name] ?? NaN;
+    for (const name of STEP_METRICS) this.columns[name][row] = event[name] ?? NaN;
+    for (const name of Object.keys(event.sources ?? {})) {
+      if (!this.sources.has(name)) this.sources.set(name, this.#newSource());
+    }
+    for (const [source, columns] of this.sources) {
+      const figures = event.sources?.[source];
+      for (const name of SOURCE_METRICS) columns[name][row] = figures?.[name] ?? NaN;
+    }
     this.#changedFrom = Math.min(this.#changedFrom, row);
+  }
+
+  /** Columns of a source that no row before spoke of. */
+  #newSource(): SourceColumns {
+    const empty = (): number[] => Array.from({ length: this.steps.length }, () => NaN);
+    return Object.fromEntries(SOURCE_METRICS.map((name) => [name, empty()])) as Record<SourceMetric, number[]>;
+  }
+
+  #allColumns(): number[][] {
+    const ofSources = [...this.sources.values()].flatMap((columns) => Object.values(columns));
+    return [...Object.values(this.columns), ...ofSources];
   }
 
   /** Row of the first step that is not below this one. */
@@ -262,21 +260,23 @@ export class RunHistory {
 
   #cut(row: number): void {
     if (row >= this.steps.length) return;
-    this.steps.length = row;
-    for (const name of STEP_COLUMNS) this.columns[name].length = row;
+    for (const column of [this.steps, ...this.#allColumns()]) column.length = row;
+    if (row === 0) this.sources.clear();
     this.#changedFrom = Math.min(this.#changedFrom, row);
   }
 }
 
 function evalRow(event: EvalEvent): EvalRow {
-  const figure = (name: EvalColumn): number => {
-    const value: unknown = event[`eval_${name}`];
-    return typeof value === 'number' ? value : NaN;
-  };
+  const figures = EVAL_METRICS.map((name) => [name, event[`eval_${name}`] ?? NaN]);
+  const sources = Object.entries(event.sources ?? {}).map(([source, of]) => {
+    const row = Object.fromEntries(SOURCE_METRICS.map((name) => [name, of[name] ?? NaN]));
+    return [source, row as Record<SourceMetric, number>] as const;
+  });
   return {
     step: event.step,
     pairs: event.pairs,
     best: event.best,
-    ...(Object.fromEntries(EVAL_COLUMNS.map((name) => [name, figure(name)])) as Record<EvalColumn, number>),
+    sources: new Map(sources),
+    ...(Object.fromEntries(figures) as Record<EvalMetricName, number>),
   };
 }

@@ -7,7 +7,7 @@ import { WishboneError } from '../errors.js';
 import type { LlamaShape } from '../model/flops.js';
 import { inspectModel } from '../model/index.js';
 import { binCount, type Plan, readPlan } from '../plan/index.js';
-import { preparePlan } from '../prepare/index.js';
+import { obtainPlan } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { DatasetFileReference } from '../run/config.js';
 import { PLAN_FILE, readRun } from '../run/index.js';
@@ -174,9 +174,10 @@ async function planOf(
   work: WorkOptions,
 ): Promise<{ name: string; dataset: string; files: readonly DatasetFileReference[]; model: string; plan: Plan }> {
   if (source.kind === 'dataset') {
-    const { dataset, plan } = await preparePlan(source, work);
-    const files = dataset.files.map((file) => ({ ...file, format: file.form }));
-    return { name: path.basename(dataset.file), dataset: dataset.file, files, model: dataset.model.folder, plan };
+    const planned = await obtainPlan(source, work, { files: true });
+    const dataset = planned.reference.path;
+    const files = planned.summary.files.map((file) => ({ ...file, format: file.form }));
+    return { name: path.basename(dataset), dataset, files, model: planned.model.folder, plan: await planned.plan() };
   }
   const { folder, config } = await readRun(source.folder);
   return {

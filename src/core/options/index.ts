@@ -1,8 +1,7 @@
-export { type Option, type Options } from './option.js';
+export type { Option, Options } from './option.js';
 export { type Rule, ruleText, valueProblem } from './rule.js';
 export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
 export type { LayoutOptions, PlanOptions, Sharing } from './plan-options.js';
-export { EVAL_METRICS, type EvalMetric } from './training/evaluation.js';
 export type { LearningRateSchedule, ParameterGroup, TrainingOptions } from './training/index.js';
 export type { RunnerOptions } from './runner-options.js';
 export {

@@ -1,6 +1,6 @@
 import { badRowChoices } from '../dataset/left-out.js';
 import { pairings } from '../dataset/pairing.js';
-import { datasetForms } from '../dataset/types.js';
+import { datasetForms } from '../dataset/forms/index.js';
 import { templateNames } from '../tokenizer/fallback-templates.js';
 import { option, type Options, type ValuesOf } from './option.js';
 import { choice, integer, number, text } from './rule.js';

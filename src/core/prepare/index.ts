@@ -1,6 +1,5 @@
 export { evalPlanFor, planFor } from './dataset-plan.js';
 export { summarise, type PlanSummary } from './summary.js';
-export { preparePlan } from './prepare-plan.js';
 export { obtainPlan, type PlannedDataset } from './obtain-plan.js';
 export { prepareRun, type RunRequest } from './prepare-run.js';
 export { checkInputs, type RunInputs } from './check-inputs.js';

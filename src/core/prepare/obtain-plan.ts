@@ -1,23 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, copyFile, link, open, readFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { version } from '../../../package.json';
-import { cannotWrite, writeFileAtomically } from '../files/atomic-file.js';
-import { writePlan, type Plan } from '../plan/index.js';
-import { evalPlanFor, planFor } from './dataset-plan.js';
-import { summarise, type PlanSummary } from './summary.js';
-import type { WorkOptions } from '../work/progress.js';
-import type { DatasetFileReference, DatasetReference } from '../run/config.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { seal, unseal } from '../files/sealed-text.js';
-import {
-  type DatasetFile,
-  type DatasetRequest,
-  findDataset,
-  type FoundDataset,
-  tokeniseDataset,
-  type TokenisedDataset,
-} from '../tokenise/index.js';
+import { copied, linked } from '../files/share-file.js';
+import type { ModelInfo } from '../model/index.js';
+import { type Plan, readPlan, writePlan } from '../plan/index.js';
+import type { DatasetReference } from '../run/config.js';
+import { type DatasetFile, type DatasetRequest, findDataset, type FoundDataset, tokeniseDataset } from '../tokenise/index.js';
+import type { WorkOptions } from '../work/progress.js';
+import { evalPlanFor, planFor } from './dataset-plan.js';
+import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
+import { type PlanSummary, summarise } from './summary.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
 const planVersion = 3;
@@ -29,7 +24,9 @@ export interface PlannedDataset {
   readonly reference: DatasetReference;
   /** The same of the pairs held out for evaluation; undefined when there are none. */
   readonly evalReference: DatasetReference | undefined;
-  readonly modelFolder: string;
+  readonly model: ModelInfo;
+  /** The plan itself: the one that was made, or the cache's. */
+  plan(): Promise<Plan>;
   /** Writes the plan, replacing a file that is there. @throws WishboneError (exit code 5) when it cannot be written */
   write(file: string): Promise<void>;
   /** The same for the plan of the pairs held out; writes nothing when there are none. */
@@ -44,7 +41,7 @@ interface Facts {
 }
 
 /**
- * The plan for a dataset: from the cache when the same content was planned in the same way before, else made and put
+ * The plan for a dataset, the one way to it for runs, forecasts and views: from the cache when the same content was planned in the same way before, else made and put
  * there.
  *
  * @param want.files whether the plan will be written; without, a cached summary is enough
@@ -56,7 +53,7 @@ export async function obtainPlan(
   want: { readonly files: boolean },
 ): Promise<PlannedDataset> {
   const found = await findDataset(request, work.signal);
-  const cached = await fromCache(request, found, want.files);
+  const cached = await fromCache(request, work, found, want.files);
   if (cached) return cached;
   const dataset = await tokeniseDataset(request, work, found);
   const plan = await planFor(dataset, request.plan, work);
@@ -88,7 +85,8 @@ export async function obtainPlan(
   return {
     evalReference: undefined,
     ...named,
-    modelFolder: model.folder,
+    model,
+    plan: () => Promise.resolve(plan),
     write: writer(key, plan),
     writeEval: evaluation ? writer(`${key}-eval`, evaluation) : async () => undefined,
   };
@@ -96,6 +94,7 @@ export async function obtainPlan(
 
 async function fromCache(
   request: DatasetRequest,
+  work: WorkOptions,
   found: FoundDataset,
   files: boolean,
 ): Promise<PlannedDataset | undefined> {
@@ -110,7 +109,8 @@ async function fromCache(
   }
   const nothing = async (): Promise<void> => undefined;
   const named = { evalReference: undefined, ...withNames(facts, request) };
-  const base = { ...named, modelFolder: model.folder, write: nothing, writeEval: nothing };
+  const withFiles = async (): Promise<Plan> => (await obtainPlan(request, work, { files: true })).plan();
+  const base = { ...named, model, plan: withFiles, write: nothing, writeEval: nothing };
   if (!files) return base;
   const plan = await cache.find('plans', key, 'safetensors');
   const evaluation =
@@ -119,7 +119,13 @@ async function fromCache(
   const from = (shared: string) => async (file: string) => {
     if (!(await linked(shared, file))) await copied(shared, file);
   };
-  return { ...base, write: from(plan), writeEval: evaluation === undefined ? nothing : from(evaluation) };
+  const read = (): Promise<Plan> =>
+    readPlan(plan).catch(async () => {
+      // Damaged, or gone by now: it is made again.
+      await cache.drop(plan);
+      return withFiles();
+    });
+  return { ...base, plan: read, write: from(plan), writeEval: evaluation === undefined ? nothing : from(evaluation) };
 }
 
 /** The facts of a cached plan, with the files' names as they are now: the same content may lie elsewhere. */
@@ -166,77 +172,8 @@ function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): stri
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 
-function referenceTo({ file, form, files, pairs, sha256 }: TokenisedDataset): DatasetReference {
-  return { path: file, sha256: sha256.dataset, format: form, pairs: pairs.length, ...fileList(files), ...unused(files) };
-}
-
-function evalReferenceTo(dataset: TokenisedDataset): DatasetReference | undefined {
-  const { evalPairs, evalFiles, sha256 } = dataset;
-  if (evalPairs.length === 0) return undefined;
-  const [first] = evalFiles;
-  if (first === undefined) return { ...referenceTo(dataset), pairs: evalPairs.length };
-  const { path: file, form } = first;
-  return { path: file, sha256: sha256.evaluation, format: form, pairs: evalPairs.length, ...fileList(evalFiles), ...unused(evalFiles) };
-}
-
-/** All files, unless there is one that is taken as it is. */
-function fileList(files: readonly DatasetFile[]): Pick<DatasetReference, 'files'> {
-  if (files.length === 1 && files[0]?.weight === 1) return {};
-  const entry = ({ path: name, sha256: hash, form: format, rows, weight }: DatasetFile): DatasetFileReference => {
-    return { path: name, sha256: hash, format, rows, weight };
-  };
-  return { files: files.map(entry) };
-}
-
-/** What of the files is not used: rows that were left out, and columns. */
-function unused(files: readonly DatasetFile[]): Pick<DatasetReference, 'left_out' | 'unread_columns'> {
-  const leftOut = files.flatMap(({ path: file, leftOut: { rows, first } }) =>
-    rows === 0 ? [] : [{ path: file, rows, lines: first.map(({ row, line }) => line ?? row + 1) }],
-  );
-  const unread = files.flatMap(({ path: file, columnReport }) =>
-    columnReport.unread.length === 0 ? [] : [{ path: file, columns: columnReport.unread.map(({ name }) => name) }],
-  );
-  return {
-    ...(leftOut.length === 0 ? {} : { left_out: leftOut }),
-    ...(unread.length === 0 ? {} : { unread_columns: unread }),
-  };
-}
-
 /** Run folders link to the cache's file: it is written once and read by all, so nobody may write into it. */
 async function writeShared(file: string, plan: Plan): Promise<void> {
   await writePlan(file, plan);
   await chmod(file, 0o444);
-}
-
-/** Gives a file of the cache another name. @returns false where that cannot be, on another disk for example */
-async function linked(from: string, to: string): Promise<boolean> {
-  const temporary = temporaryName(to);
-  try {
-    await link(from, temporary);
-    await rename(temporary, to);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    // Also when all went well: renaming to another name of the same file does nothing.
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
-}
-
-async function copied(from: string, to: string): Promise<void> {
-  const temporary = temporaryName(to);
-  try {
-    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
-    const handle = await open(temporary, 'r');
-    await handle.sync();
-    await handle.close();
-    await rename(temporary, to);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw cannotWrite(to, error);
-  }
-}
-
-function temporaryName(file: string): string {
-  return path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
 }

@@ -35,12 +35,12 @@ export async function prepareRun(
   checkOptions(request, request.evalDataset !== undefined || request.plan.eval_fraction > 0);
   await checkInputs(request);
   const planned = await obtainPlan(request, work, { files: true });
-  const template = await standInTemplate(planned.modelFolder, request.plan.chat_template);
+  const template = await standInTemplate(planned.model.folder, request.plan.chat_template);
   const config = newRunConfig({
     name: request.name,
     dataset: planned.reference,
     evalDataset: planned.evalReference,
-    model: { path: planned.modelFolder },
+    model: { path: planned.model.folder },
     plan: request.plan,
     training: request.training,
     runner: request.runner,

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { DatasetReference } from './config.js';
+import { isPlainKind } from '../dataset/file-kinds.js';
 
 /** Lines that are listed of the rows of one file. */
 const mostLines = 20;
@@ -16,7 +17,7 @@ export function unusedData({ left_out: leftOut = [], unread_columns: unread = []
   const named = (file: string, text: string): string => (several ? `${path.basename(file)}: ${text}` : text);
   return [
     ...leftOut.map(({ path: file, rows, lines }): UnusedData => {
-      const kind = `${/\.parquet$/i.test(file) ? 'row' : 'line'}${rows === 1 ? '' : 's'}`;
+      const kind = `${isPlainKind(file, 'parquet') ? 'row' : 'line'}${rows === 1 ? '' : 's'}`;
       const shown = `${lines.slice(0, mostLines).join(', ')}${rows > mostLines ? ', …' : ''}`;
       return { what: 'rows', text: named(file, `${rows.toLocaleString('en-US')}: ${kind} ${shown}`) };
     }),

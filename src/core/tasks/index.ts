@@ -8,15 +8,15 @@ import type { Completion, TryRequest } from '../sample/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
 import { type Answer, type Argument, Client, type Handlers, type Method, serve, startThread, threadChannel } from '../transport/index.js';
 
-/** Work that takes long enough to have a thread of its own: what is asked, and the answer. */
+/** Work that takes long enough to deserve a thread of its own: what it takes and returns. */
 export interface Tasks {
   /** `prepareRun` */
   prepare(request: RunRequest): { readonly folder: string; readonly summary: PlanSummary };
   /** `forecastPlan`, for the launch form and the speedup panel. */
   forecast(request: PlanForecastRequest): PlanForecast;
-  /** `measureSpeedup`: planning takes what time it needs. */
+  /** `measureSpeedup`: planning can take long. */
   speedup(request: SpeedupRequest): SpeedupResult;
-  /** `tryPrompt`: reading a tokenizer takes a second. Null when there is nothing to complete. */
+  /** `tryPrompt`: reading a tokenizer takes a second. Null if there is nothing to complete. */
   sample(request: TryRequest): Completion | null;
   /** `summariseDataset` */
   summarise(request: { readonly file: string; readonly options: CheckOptions }): DatasetSummary;
@@ -24,11 +24,11 @@ export interface Tasks {
   check(request: { readonly file: string; readonly options: CheckOptions }): DatasetCheck;
   /** `firstRows` */
   firstRows(file: string): FirstRows;
-  /** `writeCleanedCopy`; `rows`: those that the copy is to be without. */
+  /** `writeCleanedCopy`; `rows`: the rows to leave out. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
 
-/** The file of `src/workers` that does each. */
+/** The file in `src/workers` that does each task. */
 const workers: { readonly [T in keyof Tasks]: string } = {
   prepare: 'prepare',
   forecast: 'forecast',
@@ -41,7 +41,7 @@ const workers: { readonly [T in keyof Tasks]: string } = {
 };
 
 /**
- * Does a task in a thread of its own, so that it does not hold up the caller. Aborting asks the thread to stop; the promise
+ * Runs a task in a thread of its own, so that the caller stays responsive. Aborting asks the thread to stop; the promise
  * rejects with the signal's reason once it has cleaned up.
  *
  * @param work.worker a bundle of `src/workers`; by default the one beside this bundle
@@ -61,7 +61,7 @@ export async function runTask<T extends Method<Tasks>>(
   }
 }
 
-/** The thread's side of {@link runTask}. @param tasks those of this file of `src/workers` */
+/** The thread's side of {@link runTask}. @param tasks the ones this file of `src/workers` does */
 export function serveTasks<T extends Method<Tasks>>(tasks: Handlers<Pick<Tasks, T>>): void {
   serve<Pick<Tasks, T>>(threadChannel(), tasks);
 }

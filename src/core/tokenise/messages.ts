@@ -2,7 +2,7 @@ import type { PairText } from '../dataset/index.js';
 import type { PairTokenizerOptions, TemplateName } from '../tokenizer/index.js';
 import type { TokenBatch } from './token-store.js';
 
-/** What pairs are tokenised with. */
+/** How pairs are tokenised. */
 export interface TokeniserTask {
   /** The model's. */
   readonly folder: string;
@@ -15,7 +15,7 @@ export interface TokeniserTask {
 
 /** What a tokenising thread can be asked. */
 export interface TokeniseCalls {
-  /** Comes first. What cannot be loaded is told to whoever sends a batch. */
+  /** Must come first. If the tokenizer cannot be loaded, every batch fails with that error too. */
   open(task: TokeniserTask): void;
   tokenise(pairs: readonly PairText[]): TokenBatch;
 }

@@ -6,7 +6,7 @@ import type { TokeniseCalls, TokeniserTask } from './messages.js';
 import type { TokenBatch } from './token-store.js';
 import { type Tokeniser, tokeniseHere } from './tokenisers.js';
 
-/** Each thread holds a tokenizer of its own, 100 MB and more for a large vocabulary. */
+/** Each thread has its own tokenizer, which takes 100 MB and more for a large vocabulary. */
 const mostThreads = 4;
 
 /** @param worker a bundle of `src/workers/tokenise.ts` */
@@ -14,7 +14,7 @@ export function tokeniseInThreads(task: TokeniserTask, worker: string, threads?:
   const count = threads ?? Math.min(availableParallelism(), mostThreads);
   const pool = Array.from({ length: count }, () => new TokeniserThread(task, worker));
   return {
-    // One at work and one waiting for each thread.
+    // One batch being tokenised and one waiting, for each thread.
     width: 2 * count,
     tokenise: (pairs) => pool.reduce((a, b) => (b.waiting < a.waiting ? b : a)).tokenise(pairs),
     close: async () => void (await Promise.all(pool.map((thread) => thread.close()))),

@@ -9,7 +9,7 @@ import {
   type ReadOptions,
 } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
-import { DiskCache } from '../files/disk-cache.js';
+import type { DiskCache } from '../files/disk-cache.js';
 import { WishboneError } from '../errors.js';
 import type { ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -17,6 +17,7 @@ import type { PlanOptions } from '../options/index.js';
 import { seal, unseal } from '../files/sealed-text.js';
 import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
+import { fileKind } from '../dataset/file-kinds.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
 const tokensVersion = 5;
@@ -56,8 +57,8 @@ export interface SourceContext {
 export function tokensKey(source: DatasetSource, sha256: string, { model, tokenizerHash, plan }: SourceContext): string {
   const { vocabSize, maxPositions } = model.config;
   const { form, columns, tags, media } = source;
-  const file = source.path;
-  const kind = /\.(jsonl?|[ct]sv|parquet)(\.gz)?$/i.exec(file)?.[0].toLowerCase() ?? '';
+  const { kind: ending, gzip } = fileKind(source.path);
+  const kind = ending === undefined ? '' : `.${ending}${gzip ? '.gz' : ''}`;
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
   const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions, onBadRow: plan.on_bad_row };
   const template = plan.chat_template;

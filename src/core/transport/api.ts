@@ -11,7 +11,7 @@ export type Method<A extends Api> = keyof A & string;
 export type Argument<A extends Api, M extends Method<A>> = A[M] extends (argument: infer T) => unknown ? T : never;
 export type Answer<A extends Api, M extends Method<A>> = A[M] extends (...argument: never[]) => infer T ? T : never;
 
-/** How a method is carried out. */
+/** The function that carries out a method. */
 export type Handler<A extends Api, M extends Method<A>> = (
   argument: Argument<A, M>,
   work: Work,
@@ -19,7 +19,7 @@ export type Handler<A extends Api, M extends Method<A>> = (
 
 export type Handlers<A extends Api> = { readonly [M in Method<A>]: Handler<A, M> };
 
-/** What a handler is given beside the argument. */
+/** What a handler gets besides the argument. */
 export interface Work extends WorkOptions {
   readonly onProgress: (progress: Progress) => void;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ export interface Work extends WorkOptions {
 
 type Given<T> = T | Moved<T>;
 
-/** An answer with buffers of it that are moved to the other thread instead of copied. */
+/** An answer, with those of its buffers that are moved to the other thread instead of copied. */
 export class Moved<T> {
   constructor(
     readonly answer: T,

@@ -5,37 +5,37 @@ import { errorOf } from './failure.js';
 import type { ToClient, ToServer } from './messages.js';
 import { portChannel } from './thread.js';
 
-/** Indices of the 32-bit numbers that a caller who waits where it stands shares with the thread that it waits for. */
+/** Indices of the 32-bit numbers that a blocked caller shares with the thread it waits for. */
 export const Shared = {
-  /** Messages so far; waited on. */
+  /** Number of messages so far; the caller waits for it to change. */
   messages: 0,
-  /** Goes on as long as the thread shows signs of life. */
+  /** Counts up while the thread is alive. */
   beats: 1,
-  /** The first that both may use as they like. */
+  /** First index that the two sides may use for their own purposes. */
   own: 2,
 } as const;
 
-/** Waiting is cut into slices of so many milliseconds: when the machine or the process slept, one of them has passed. */
+/** The caller waits in slices of this many milliseconds. If the machine or the process was suspended, only one slice has passed. */
 const slice = 100;
 
-/** The other side neither answered nor showed a sign of life for too long. */
+/** The other side neither answered nor showed signs of life for too long. */
 export class NoAnswer extends Error {}
 
-/** Asks a thread and waits for the answer where the caller stands (`Atomics.wait`), for callers whose own work is synchronous. */
+/** Calls a thread and blocks until it answers (`Atomics.wait`), for callers whose own work is synchronous. */
 export class BlockingClient<Calls extends Api> {
   readonly #port: MessagePort;
   readonly #shared: Int32Array;
   #ids = 0;
 
-  /** @param shared as the thread gives it to {@link wakingChannel} */
+  /** @param shared the same numbers that the thread gives to {@link wakingChannel} */
   constructor(port: MessagePort, shared: Int32Array) {
     this.#port = port;
     this.#shared = shared;
   }
 
   /**
-   * @param patience longest time without a sign of life, in milliseconds
-   * @throws NoAnswer when it was longer; what the method throws, or an error that befell the thread meanwhile
+   * @param patience longest time without signs of life, in milliseconds
+   * @throws NoAnswer when that time is exceeded; otherwise what the method throws, or a fault of the thread
    */
   call<M extends Method<Calls>>(method: M, argument: Argument<Calls, M>, patience: number): Answer<Calls, M> {
     const id = this.#ids++;
@@ -63,7 +63,7 @@ export class BlockingClient<Calls extends Api> {
   }
 }
 
-/** A channel that wakes the {@link BlockingClient} at its other end. */
+/** A channel that wakes up the {@link BlockingClient} at its other end. */
 export function wakingChannel(port: MessagePort, shared: Int32Array): Channel {
   const channel = portChannel(port);
   return {

@@ -1,37 +1,37 @@
 import type { Transferable } from 'node:worker_threads';
 
-/** One end of a connection between two threads or processes. Messages arrive whole and in the order they were sent. */
+/** One end of a connection between two threads or processes. Messages arrive whole and in order. */
 interface End {
   /**
    * @param transfer moved rather than copied between threads; between processes everything is copied
    * @throws Error when the message cannot be cloned
    */
   send(message: unknown, transfer?: readonly Transferable[]): void;
-  /** To be called once, in the turn in which the channel was made. */
+  /** Call it once, in the same turn of the event loop in which the channel was created. */
   listen(listener: ChannelListener): void;
 }
 
 export interface ChannelListener {
   readonly onMessage: (message: unknown) => void;
-  /** There is no other end any more. Comes once, after the last message. */
+  /** The other end is gone. Called once, after the last message. */
   readonly onEnd: (error: Error) => void;
 }
 
-/** The end of a thread or process that was started by another one. */
+/** The end held by the thread or process that was started. */
 export interface Channel extends End {
-  /** Lets go of this end: a thread or process that has nothing else to do ends then. */
+  /** Closes this end. A thread or process with nothing else to do then exits. */
   close(): void;
 }
 
-/** The starting side's end of a thread or process. */
+/** The end held by whoever started the thread or process. */
 export interface OwnedChannel extends End {
-  /** Ends the other side at once, whatever it is doing. Resolves when it is gone. */
+  /** Kills the other side, whatever it is doing. Resolves when it is gone. */
   kill(): Promise<void>;
-  /** Whether this process stays alive for as long as the other side does; it does unless told otherwise. */
+  /** Whether this process stays alive as long as the other side does. It does by default. */
   keepAlive(stays: boolean): void;
 }
 
-/** A listener that hears of an end once. */
+/** Wraps a listener so that it hears of the end only once. */
 export function endingOnce({ onMessage, onEnd }: ChannelListener): ChannelListener {
   let hasEnded = false;
   return {

@@ -12,16 +12,16 @@ interface Waiting {
   readonly cancel: () => void;
 }
 
-/** Who hears what the other side tells without being asked. */
+/** Receives what the other side sends unasked. */
 export interface ClientListener<Events extends Api> {
   readonly events?: { readonly [N in Method<Events>]: (value: Events[N]) => void };
-  /** A fault of ours on the other side, outside any call. */
+  /** A bug on the other side, outside any call. */
   readonly onFault?: (error: Error) => void;
-  /** The other side ended though nobody had asked it to. */
+  /** The other side ended unexpectedly. */
   readonly onEnd?: (error: Error) => void;
 }
 
-/** Asks a thread or process that runs {@link serve}. */
+/** Calls a thread or process that runs {@link serve}. */
 export class Client<Calls extends Api, Events extends Api = object> {
   readonly #channel: OwnedChannel;
   readonly #listener: ClientListener<Events>;
@@ -42,14 +42,14 @@ export class Client<Calls extends Api, Events extends Api = object> {
     });
   }
 
-  /** Calls without an answer so far. */
+  /** Number of calls that are not answered yet. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Aborting asks the other side to stop; the promise rejects with the signal's reason once it has. Whoever cannot wait for
-   * that calls {@link end}.
+   * Aborting asks the other side to stop; the promise rejects with the signal's reason once it has stopped. If you cannot wait
+   * for that, call {@link end}.
    *
    * @throws WishboneError what the method throws
    */
@@ -74,19 +74,19 @@ export class Client<Calls extends Api, Events extends Api = object> {
     return (await answer) as Answer<Calls, M>;
   }
 
-  /** Calls a method whose answer nobody waits for. What it throws is heard by `onFault`. */
+  /** Calls a method without waiting for an answer. Errors go to `onFault`. */
   tell<M extends Method<Calls>>(method: M, argument: Argument<Calls, M>): void {
     if (this.#ended === undefined) this.#send({ type: 'tell', method, argument });
   }
 
-  /** Nothing more will be asked: the other side may end once it has nothing more to do. */
+  /** Says that no more calls will come, so that the other side can exit when it is done. */
   close(): void {
     if (this.#ended !== undefined) return;
     this.#send({ type: 'close' });
     this.#giveUp(new Error('the connection was closed'));
   }
 
-  /** Ends the other side at once, whatever it is doing; calls without an answer reject. Resolves when it is gone. */
+  /** Kills the other side, whatever it is doing. Open calls reject. Resolves when it is gone. */
   async end(reason = new Error('the connection was closed')): Promise<void> {
     this.#giveUp(reason);
     await this.#channel.kill();

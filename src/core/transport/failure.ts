@@ -1,6 +1,6 @@
 import { BadRowError, type ExitCode, WishboneError } from '../errors.js';
 
-/** An error as it crosses from one thread or process to another. */
+/** An error on its way from one thread or process to another. */
 export type Failure =
   /** A `WishboneError`; `isBadRow`: a `BadRowError`. */
   | {
@@ -11,12 +11,12 @@ export type Failure =
       readonly exitCode: ExitCode;
       readonly isBadRow: boolean;
     }
-  /** The call was cancelled and has stopped. */
+  /** The call was cancelled, and has stopped. */
   | { readonly kind: 'cancelled' }
   /** A fault of ours. */
   | { readonly kind: 'fault'; readonly message: string; readonly stack: string };
 
-/** @param signal of the call that failed */
+/** @param signal the failed call's */
 export function failureOf(error: unknown, signal?: AbortSignal): Failure {
   if (signal?.aborted && (error === signal.reason || (error as Error | undefined)?.name === 'AbortError')) {
     return { kind: 'cancelled' };
@@ -30,9 +30,9 @@ export function failureOf(error: unknown, signal?: AbortSignal): Failure {
 }
 
 /**
- * The error that a failure was.
+ * Turns a failure back into the error it was.
  *
- * @param reason what a cancelled call rejects with
+ * @param reason the error that a cancelled call rejects with
  */
 export function errorOf(failure: Failure, reason?: unknown): unknown {
   switch (failure.kind) {

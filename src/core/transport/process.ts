@@ -3,44 +3,44 @@ import { once } from 'node:events';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
 
 export interface ProcessOptions {
-  /** Most memory of its JavaScript heap, in MiB; V8 ends a process that wants more. Buffers are not counted. */
+  /** Limit of its JavaScript heap in MiB; V8 aborts a process that needs more. Buffers do not count. */
   readonly heap?: number | undefined;
-  /** More options of Node.js itself. */
+  /** Further command-line options for Node.js. */
   readonly execArgv?: readonly string[] | undefined;
 }
 
-/** How a process ended that nobody had asked to. */
+/** Says how a process ended unexpectedly. */
 export class ProcessEnded extends Error {
   constructor(
-    /** Null when a signal ended it. */
+    /** Exit code; null when a signal ended it. */
     readonly code: number | null,
     readonly signal: NodeJS.Signals | null,
-    /** The end of what it wrote to its standard error. */
+    /** The last characters of its standard error. */
     readonly stderr: string,
   ) {
     super(`the process ended early with ${signal ?? `code ${code}`}`);
   }
 
-  /** V8 says so before it ends a process. */
+  /** V8 prints the reason before it aborts. */
   get isOutOfMemory(): boolean {
     return /out of memory|allocation failed|invalid size/i.test(this.stderr);
   }
 }
 
-/** Most characters of a process's standard error that are kept. */
+/** Number of characters of standard error to keep. */
 const mostStderr = 4096;
 
 /**
- * Starts a process that serves. Whatever it does to its memory, its core or itself is done to it alone.
+ * Starts a process that serves calls. If it runs out of memory, hangs or crashes, only that process is affected.
  *
  * @param file a bundle that calls `serve(processChannel(), …)`
  */
 export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
   const child = fork(file, {
-    // Typed arrays, maps and bigints arrive as they were.
+    // Keeps typed arrays, maps and bigints intact.
     serialization: 'advanced',
     execArgv: [...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]), ...execArgv],
-    // In VS Code the program is Electron, which is Node.js when told so.
+    // In VS Code, `process.execPath` is Electron; this makes it behave as Node.js.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -49,13 +49,13 @@ export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptio
   stderr.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
   const gone = once(child, 'close').catch(() => undefined);
   return {
-    // What is sent while it ends is answered by its end.
+    // If it is ending, the caller hears of that instead of an answer.
     send: (message) => void (child.connected && child.send(message as object, () => undefined)),
     listen: (listener) => {
       const { onMessage, onEnd } = endingOnce(listener);
       child.on('message', onMessage);
       child.on('error', onEnd);
-      // Unlike `exit`, it comes after the last of what was sent and written.
+      // Unlike `exit`, `close` comes after the last message and the last output.
       child.on('close', (code, signal) => onEnd(new ProcessEnded(code, signal, told)));
     },
     kill: async () => {
@@ -68,7 +68,7 @@ export function startProcess(file: string, { heap, execArgv = [] }: ProcessOptio
   };
 }
 
-/** The process's own end of what {@link startProcess} gives. The process ends when the one that started it does. */
+/** The started process's end of {@link startProcess}. The process exits when its parent does. */
 export function processChannel(): Channel {
   if (process.send === undefined) throw new Error('this file serves another process; it is not run by itself');
   let isClosed = false;

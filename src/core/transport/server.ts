@@ -3,18 +3,18 @@ import type { Channel } from './channel.js';
 import { failureOf } from './failure.js';
 import type { ToClient, ToServer } from './messages.js';
 
-/** What a server tells without being asked, by name. */
+/** Sends events to the client. */
 export interface Teller<Events extends Api> {
   tell<N extends Method<Events>>(name: N, value: Events[N]): void;
-  /** Tells of a fault of ours. */
+  /** Reports a bug. */
   fault(error: unknown): void;
 }
 
 /**
- * Answers what comes through a channel until the client closes it or is gone. Calls are begun in the order they come in and
- * go on side by side.
+ * Serves calls from a channel until the client closes it or goes away. Calls start in the order they arrive and run
+ * concurrently.
  *
- * @param handlers may throw anything; it is sent to the caller
+ * @param handlers whatever they throw is sent to the caller
  */
 export function serve<Calls extends Api, Events extends Api = object>(
   channel: Channel,
@@ -68,7 +68,7 @@ export function serve<Calls extends Api, Events extends Api = object>(
           return channel.close();
       }
     },
-    // Nobody is left to take the answers.
+    // Nobody is left to receive the answers.
     onEnd: () => running.forEach((abort) => abort.abort()),
   });
   return {

@@ -3,14 +3,14 @@ import path from 'node:path';
 import { type MessagePort, parentPort, Worker } from 'node:worker_threads';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
 
-/** A bundle of `src/workers`, as seen from a bundle in dist/ or in dist/workers/; undefined where there is none, as in tests. */
+/** Path of a bundle of `src/workers`, looked up from dist/ or dist/workers/; undefined if there is none, as in tests. */
 export function workerBundle(name: string): string | undefined {
   if (typeof __dirname !== 'string') return undefined;
   const candidates = [path.join(__dirname, 'workers', `${name}.js`), path.join(__dirname, `${name}.js`)];
   return candidates.find((file) => existsSync(file));
 }
 
-/** Starts a thread that serves. @param worker name of a file of `src/workers`, or the path of its bundle */
+/** Starts a thread that serves calls. @param worker name of a file in `src/workers`, or the path of its bundle */
 export function startThread(worker: string): OwnedChannel {
   const file = path.isAbsolute(worker) ? worker : workerBundle(worker);
   if (file === undefined) throw new Error(`there is no bundle of src/workers/${worker}.ts`);
@@ -28,7 +28,7 @@ export function startThread(worker: string): OwnedChannel {
   };
 }
 
-/** The thread's own end of what {@link startThread} gives. */
+/** The started thread's end of {@link startThread}. */
 export function threadChannel(): Channel {
   if (!parentPort) throw new Error('this file is a worker; it is not run by itself');
   return portChannel(parentPort);

@@ -7,10 +7,11 @@ import type { WorkOptions } from '../../core/work/progress.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
 import { givenPath } from '../paths/given-path.js';
-import { mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { pickDataset } from '../paths/pick-dataset.js';
-import { RecentPaths } from '../paths/recent.js';
+import { recentDatasets } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
+import { runCommand } from '../run-command.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetCheck> {
@@ -60,14 +61,14 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
     ...[open, launch],
   );
   if (choice === open) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(made.copy));
-  if (choice === launch) await vscode.commands.executeCommand('wishbone.launchRun', vscode.Uri.file(made.copy));
+  if (choice === launch) await runCommand('wishbone.launchRun', vscode.Uri.file(made.copy));
 }
 
 async function fileOf(context: vscode.ExtensionContext, given: unknown): Promise<string | undefined> {
   const editor = vscode.window.activeTextEditor?.document.uri;
   const file = givenPath(given) ?? (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) ? editor.fsPath : undefined);
   if (file !== undefined) return file;
-  const picked = await pickDataset(new RecentPaths(context.workspaceState, 'recentDatasets'), 'Preference File to Clean');
+  const picked = await pickDataset(recentDatasets(context), 'Preference File to Clean');
   return typeof picked === 'string' ? undefined : picked.value;
 }
 

@@ -4,10 +4,11 @@ import * as vscode from 'vscode';
 
 import type { DatasetForm } from '../../core/dataset/index.js';
 import { datasetForm } from '../paths/candidates.js';
+import { DATASET_ENDINGS, isKind } from '../../core/dataset/file-kinds.js';
 
 /** Never searched for datasets or models. */
 export const EXCLUDED = '**/{node_modules,.git,.wishbone,.venv,dist,build,out}/**';
-export const DATASETS = '**/*.{jsonl,json,csv,tsv,jsonl.gz,json.gz,csv.gz,tsv.gz,parquet}';
+export const DATASETS = `**/*.{${DATASET_ENDINGS.join(',')}}`;
 const MOST_FILES = 3000;
 
 /**
@@ -16,7 +17,7 @@ const MOST_FILES = 3000;
  */
 export async function datasetCandidates(): Promise<string[]> {
   const found = await vscode.workspace.findFiles(DATASETS, EXCLUDED, MOST_FILES);
-  const rank = (file: string): number => (/\.jsonl(\.gz)?$/.test(file) ? 0 : 1) * 100 + file.split(path.sep).length;
+  const rank = (file: string): number => (isKind(file, 'jsonl') ? 0 : 1) * 100 + file.split(path.sep).length;
   return found
     .filter(({ scheme }) => scheme === 'file')
     .map(({ fsPath }) => fsPath)

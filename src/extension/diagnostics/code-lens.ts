@@ -4,7 +4,8 @@ import * as vscode from 'vscode';
 
 import { errorOf } from '../../core/checks/index.js';
 import { sentence } from '../../format.js';
-import { fileOf } from '../rows/rows-scheme.js';
+import { commandLink } from '../commands.js';
+import { rowsFileUri } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { summaryDetails, summaryText, tokenText } from './text.js';
 
@@ -22,25 +23,24 @@ export class SummaryLenses implements vscode.CodeLensProvider {
     const state = this.diagnostics.stateOf(document.uri);
     if (state.kind !== 'checked') return [];
     const { report, options } = state;
-    const lens = (title: string, command: string, more: Partial<vscode.Command> = {}): vscode.CodeLens =>
-      new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, ...more });
+    const lens = (command: vscode.Command, tooltip?: string): vscode.CodeLens =>
+      new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { ...command, ...(tooltip !== undefined && { tooltip }) });
     const tooltip = summaryDetails(report) ?? 'Open the Problems view';
     const model = options.model === undefined ? undefined : path.basename(options.model);
     const trouble = report.modelTrouble && errorOf(report.modelTrouble);
-    const onFile = { arguments: [fileOf(document.uri)] };
+    const tokens = trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`;
     return [
-      lens(summaryText(report), 'workbench.actions.view.problems', { tooltip }),
+      lens({ title: summaryText(report), command: 'workbench.actions.view.problems' }, tooltip),
       lens(
-        trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`,
-        'wishbone.chooseTokenModel',
-        { tooltip: trouble?.format() ?? 'Choose the model whose tokenizer counts tokens' },
+        commandLink(tokens, 'wishbone.chooseTokenModel'),
+        trouble?.format() ?? 'Choose the model whose tokenizer counts tokens',
       ),
       // A run reads the file, and what was never saved is none. A common space after an icon is not drawn.
       ...(document.isUntitled
         ? []
         : [
-            lens('$(play)\u00a0Launch Run…', 'wishbone.launchRun', onFile),
-            lens('$(inspect)\u00a0Inspect Masks', 'wishbone.inspectMasks', onFile),
+            lens(commandLink('$(play)\u00a0Launch Run…', 'wishbone.launchRun', rowsFileUri(document.uri))),
+            lens(commandLink('$(inspect)\u00a0Inspect Masks', 'wishbone.inspectMasks', rowsFileUri(document.uri))),
           ]),
     ];
   }

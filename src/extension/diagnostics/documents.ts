@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
 import type { DocumentReport, Range, Span } from '../../core/checks/index.js';
+import { isPlainKind } from '../../core/dataset/file-kinds.js';
 import { ROWS_SCHEME } from '../rows/rows-scheme.js';
 
 export { LARGE_BYTES } from '../../core/checks/large.js';
@@ -31,12 +32,12 @@ export function mayBePreferences(document: vscode.TextDocument): boolean {
 /** The file that a tab shows as text, when it may be a preference file by its name. */
 export function fileOfTab({ input }: vscode.Tab): vscode.Uri | undefined {
   if (!(input instanceof vscode.TabInputText) || input.uri.scheme !== 'file') return undefined;
-  return /\.jsonl?$/i.test(input.uri.path) ? input.uri : undefined;
+  return isPlainKind(input.uri.path, 'jsonl', 'json') ? input.uri : undefined;
 }
 
 /** True when a document is read as `.json` files are. */
 export function isJsonFile({ fileName, isUntitled, languageId }: vscode.TextDocument): boolean {
-  return isUntitled ? languageId === 'json' : /\.json$/i.test(fileName);
+  return isUntitled ? languageId === 'json' : isPlainKind(fileName, 'json');
 }
 
 /** Whether the settings want a document to be checked. */

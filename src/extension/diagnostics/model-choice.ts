@@ -4,13 +4,11 @@ import * as vscode from 'vscode';
 
 import { mayBeModel } from '../paths/candidates.js';
 import { onlyModel, pickModel } from '../paths/pick-model.js';
-import { RecentPaths } from '../paths/recent.js';
+import { recentModels, type RecentPaths } from '../paths/recent.js';
 
 const SECTION = 'wishbone.diagnostics';
 /** Value of the setting that turns counting off. */
 const NONE = 'none';
-/** Where the launcher keeps the models it was given. */
-const RECENT = 'recentModels';
 
 /** The model whose tokenizer counts: the one of the settings, else the one used last, else the only one there is. */
 export class ModelChoice implements vscode.Disposable {
@@ -22,8 +20,8 @@ export class ModelChoice implements vscode.Disposable {
   /** Fires when another model may count. */
   readonly onDidChange = this.#changed.event;
 
-  constructor({ globalState }: vscode.ExtensionContext) {
-    this.#recent = new RecentPaths(globalState, RECENT);
+  constructor(context: vscode.ExtensionContext) {
+    this.#recent = recentModels(context);
     const forget = (): void => {
       this.#inWorkspace = undefined;
       this.#changed.fire();
@@ -52,9 +50,9 @@ export class ModelChoice implements vscode.Disposable {
 }
 
 /** Asks for a model folder and keeps it in the workspace's settings. */
-export async function chooseTokenModel({ globalState }: vscode.ExtensionContext): Promise<void> {
+export async function chooseTokenModel(context: vscode.ExtensionContext): Promise<void> {
   const title = 'Model for Token Counts';
-  const picked = await pickModel(new RecentPaths(globalState, RECENT), title);
+  const picked = await pickModel(recentModels(context), title);
   if (typeof picked === 'string') return;
   const { workspaceFolders } = vscode.workspace;
   const target =

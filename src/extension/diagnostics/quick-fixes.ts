@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { type DocumentReport, type Problem, rowAsLine, rowsDeletion, sideFileName } from '../../core/checks/index.js';
-import { ROWS_SCHEME } from '../rows/rows-scheme.js';
+import { commandLink } from '../commands.js';
 import { type BulkFix, bulkFixesFor, optionFixesFor } from './bulk-fixes.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { rangeAt, rangeOf, rowSpan } from './documents.js';
@@ -11,7 +11,6 @@ import { type Fix, fixesFor } from './fixes.js';
 import { codeOf } from './text.js';
 
 /** Gives a run on the file another option: (file, option, value). */
-export const SET_PLAN_OPTION = 'wishbone.setPlanOption';
 
 /** A fix whose edit is made when it is chosen: moving rows needs a look at the file they go to. */
 class RowMove extends vscode.CodeAction {
@@ -66,11 +65,9 @@ export class QuickFixes implements vscode.CodeActionProvider {
     const options = optionFixesFor(report, isMeant, state.options.maxLength).map(({ title, option, value, problems }) => {
       const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = about(problems);
-      action.command = { title, command: SET_PLAN_OPTION, arguments: [document.uri, option, value] };
+      action.command = commandLink(title, 'wishbone.setPlanOption', document.uri, option, value);
       return action;
     });
-    // Rows of a packed file cannot be changed here; a copy without them can be written.
-    if (document.uri.scheme === ROWS_SCHEME) return [...options, ...copies(report, isMeant, about, document)];
     return [...options, ...single, ...bulk];
   }
 
@@ -93,23 +90,6 @@ export class QuickFixes implements vscode.CodeActionProvider {
     action.edit = edit;
     return action;
   }
-}
-
-/** For each kind of problem at hand, to write a copy of the file without the rows that have it. */
-function copies(
-  { problems, rowsByCheck }: DocumentReport,
-  isMeant: (problem: Problem) => boolean,
-  about: (problems: readonly Problem[]) => vscode.Diagnostic[],
-  document: vscode.TextDocument,
-): vscode.CodeAction[] {
-  const meant = problems.filter((problem) => rowsByCheck[problem.check] !== undefined && isMeant(problem));
-  return [...new Set(meant.map(({ check }) => check))].map((check) => {
-    const title = `Write a copy without rows with this problem (${check})…`;
-    const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
-    action.diagnostics = about(meant.filter((problem) => problem.check === check));
-    action.command = { title, command: 'wishbone.writeCleanedCopy', arguments: [document.uri, check] };
-    return action;
-  });
 }
 
 function bulkAction(

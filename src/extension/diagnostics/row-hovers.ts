@@ -4,13 +4,14 @@ import * as vscode from 'vscode';
 
 import { rowCharacters, rowTurns } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
+import type { CommandId } from '../commands.js';
 import { fileOf } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { characterTable, tokenTable, turnLines } from './row-text.js';
 import { rowUnder } from './rows.js';
 
-const CHOOSE = 'wishbone.chooseTokenModel';
-const INSPECT = 'wishbone.inspectMasks';
+const CHOOSE: CommandId = 'wishbone.chooseTokenModel';
+const INSPECT: CommandId = 'wishbone.inspectMasks';
 
 /** Over a row: its tokens, what sharing saves, what is said in it, and the way to its bin. */
 export class RowHovers implements vscode.HoverProvider {

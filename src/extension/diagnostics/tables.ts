@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount } from '../../format.js';
+import { commandLink } from '../commands.js';
 import { checked } from '../datasets/cleaned-copy.js';
 import type { Problems } from '../problems.js';
 import { optionFixesFor } from './bulk-fixes.js';
@@ -10,7 +11,6 @@ import { checkOptions } from './check-options.js';
 import { isTable, isWanted, LARGE_BYTES, TABLES } from './documents.js';
 import { LatestJob } from './latest-job.js';
 import { notePreferenceFile } from './preference-files.js';
-import { SET_PLAN_OPTION } from './quick-fixes.js';
 import { codeOf } from './text.js';
 import { diagnosticOf } from './vscode-diagnostic.js';
 
@@ -63,21 +63,22 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     const find = ({ check, line = 1 }: PlacedProblem): vscode.Diagnostic | undefined =>
       context.diagnostics.find(({ code, range }) => (typeof code === 'object' ? code.value : code) === codeOf(check) && range.start.line === line - 1);
     const meant = problems.filter((problem) => find(problem) !== undefined);
-    const action = (title: string, of: readonly PlacedProblem[], command: string, ...more: readonly unknown[]): vscode.CodeAction => {
-      const made = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
+    const action = (of: readonly PlacedProblem[], command: vscode.Command): vscode.CodeAction => {
+      const made = new vscode.CodeAction(command.title, vscode.CodeActionKind.QuickFix);
       made.diagnostics = of.flatMap((problem) => find(problem) ?? []);
-      made.command = { title, command, arguments: [document.uri, ...more] };
+      made.command = command;
       return made;
     };
     const placed = meant.map((problem) => problemOf(problem, document));
     const options = optionFixesFor({ problems: placed, rowsByCheck: {}, tokens: undefined }, () => true, Infinity);
     const checks = [...new Set(meant.map(({ check }) => check))].filter((check) => rowsByCheck[check] !== undefined);
     return [
-      ...options.map(({ title, option, value }) => action(title, meant, SET_PLAN_OPTION, option, value)),
+      ...options.map(({ title, option, value }) => action(meant, commandLink(title, 'wishbone.setPlanOption', document.uri, option, value))),
       ...checks.map((check) => {
         const count = rowsByCheck[check]!.length;
         const rows = count === 1 ? 'this row' : `all ${formatCount(count)} rows with this problem (${check})`;
-        return action(`Write a copy without ${rows}…`, meant.filter((problem) => problem.check === check), 'wishbone.writeCleanedCopy', check);
+        const of = meant.filter((problem) => problem.check === check);
+        return action(of, commandLink(`Write a copy without ${rows}…`, 'wishbone.writeCleanedCopy', document.uri, check));
       }),
     ];
   }

@@ -3,12 +3,13 @@ import { OPTION_PATHS, optionChoices, optionKind, type OptionPath, optionRow } f
 import { sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import type { SectionSpec } from '../../protocol/launch.js';
+import { KINDS_TEXT } from '../../core/dataset/file-kinds.js';
 
 /** Fields that are no option of a run. */
 const OWN: Readonly<Record<string, { readonly label: string; readonly help: string }>> = {
   dataset: {
     label: 'Dataset',
-    help: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet; wildcards work; a weight goes after a colon',
+    help: `Preference file: ${KINDS_TEXT}; wildcards work; a weight goes after a colon`,
   },
   model: { label: 'Model', help: 'Hugging Face folder with config.json, safetensors and tokenizer.json' },
   name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },

@@ -31,7 +31,7 @@ export type Values = Readonly<Record<string, string>>;
 
 /** What the texts mean, and what is wrong with them by field. */
 export interface ReadDraft {
-  /** Undefined while an option is wrong. */
+  /** Undefined while an option is invalid. */
   readonly options: LaunchOptions | undefined;
   readonly problems: Readonly<Record<string, string>>;
 }

@@ -1,12 +1,13 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../panels/launch/launcher.js';
 import type { Problems } from '../problems.js';
+import { runCommand } from '../run-command.js';
+import type { Runner } from '../runner/runner.js';
 import { openTerminal } from './terminal.js';
 import { setUpGpu, useFetchedLibrary } from './set-up-gpu.js';
 
 /** The GPU brought into use, and a terminal with the command line. */
-export function startGpu(context: vscode.ExtensionContext, launcher: Launcher, problems: Problems): vscode.Disposable {
+export function startGpu(context: vscode.ExtensionContext, runner: Runner, problems: Problems): vscode.Disposable {
   useFetchedLibrary(context);
   return vscode.Disposable.from(
     vscode.workspace.onDidChangeConfiguration((event) => {
@@ -14,8 +15,8 @@ export function startGpu(context: vscode.ExtensionContext, launcher: Launcher, p
     }),
     problems.command('wishbone.setUpGpu', () =>
       setUpGpu(context, () => {
-        launcher.forgetDevices();
-        void vscode.commands.executeCommand('wishbone.refreshDevices');
+        runner.forget();
+        void runCommand('wishbone.refreshDevices');
       }),
     ),
     problems.command('wishbone.openTerminal', () => openTerminal(context)),

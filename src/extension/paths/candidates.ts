@@ -4,17 +4,13 @@ import { gunzipSync, constants } from 'node:zlib';
 import { openPlain } from '../../core/files/plain-file.js';
 
 import { Dataset, type DatasetForm } from '../../core/dataset/index.js';
+import { isPlainKind, separatorOf } from '../../core/dataset/file-kinds.js';
 
 const HEAD_BYTES = 64 * 1024;
 /** Fields that a preference file of any form has near its start; in CSV and TSV they are columns of the header. */
 const PREFERENCE_FIELDS =
   /"((chosen|rejected)(_messages)?|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
 const PREFERENCE_HEADER = /^[^\n]*\bchosen\b/;
-
-/** True for the names that preference files have. */
-export function mayBeDataset(file: string): boolean {
-  return /\.((jsonl?|csv|tsv)(\.gz)?|parquet)$/i.test(file);
-}
 
 /**
  * The form of a preference file, told by its first row; undefined when it is not one. Reads little of the file, so that
@@ -33,9 +29,9 @@ export async function datasetForm(file: string): Promise<DatasetForm | undefined
 
 async function mayHoldPairs(file: string): Promise<boolean> {
   // Reading its first rows looks at the columns before anything else.
-  if (/\.parquet$/i.test(file)) return true;
+  if (isPlainKind(file, 'parquet')) return true;
   const head = await readHead(file);
-  return (/\.[ct]sv(\.gz)?$/i.test(file) ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
+  return (separatorOf(file) !== undefined ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
 }
 
 /** The beginning of a file's text, gunzipped when it is gzip. */

@@ -5,9 +5,10 @@ import * as vscode from 'vscode';
 
 import { formDescriptions } from '../../core/dataset/index.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
-import { datasetForm, mayBeDataset } from './candidates.js';
+import { datasetForm } from './candidates.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
+import { FILE_KINDS, KINDS_TEXT, mayBeDataset } from '../../core/dataset/file-kinds.js';
 
 const BROWSE = Symbol('browse');
 
@@ -16,7 +17,7 @@ export async function pickDataset(recent: RecentPaths, title = 'Dataset'): Promi
   for (;;) {
     const picked = await pickFrom<string | typeof BROWSE>({
       title,
-      placeholder: 'Preference file: .jsonl, .json, .csv or .tsv, also gzipped, or .parquet',
+      placeholder: `Preference file: ${KINDS_TEXT}`,
       fill: (show, signal) => fill(recent, show, signal),
     });
     if (typeof picked === 'string') return picked;
@@ -24,7 +25,7 @@ export async function pickDataset(recent: RecentPaths, title = 'Dataset'): Promi
     const browsed = await vscode.window.showOpenDialog({
       title: 'Preference File',
       openLabel: 'Choose',
-      filters: { 'Preference files': ['jsonl', 'json', 'csv', 'tsv', 'parquet', 'gz'], 'All files': ['*'] },
+      filters: { 'Preference files': [...Object.keys(FILE_KINDS), 'gz'], 'All files': ['*'] },
     });
     if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
   }

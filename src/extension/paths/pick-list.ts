@@ -12,10 +12,10 @@ export interface ListOptions<T> {
   readonly fill: (show: (choices: readonly Choice<T>[]) => void, signal: AbortSignal) => Promise<void> | void;
 }
 
-/** What a list came to: a value, or the whole thing given up. */
+/** The outcome of a list: a value, or that the user cancelled. */
 export type Picked<T> = { readonly value: T } | 'cancel';
 
-/** Shows a list that fills while it is open, and waits for a choice. */
+/** Shows a list that fills up while it is open, and waits for a choice. */
 export async function pickFrom<T>(options: ListOptions<T>): Promise<Picked<T>> {
   const list = vscode.window.createQuickPick<Choice<T>>();
   const closed = new AbortController();
@@ -24,7 +24,7 @@ export async function pickFrom<T>(options: ListOptions<T>): Promise<Picked<T>> {
     list.placeholder = options.placeholder;
     list.matchOnDescription = true;
     list.matchOnDetail = true;
-    // A half-made decision survives a look at another window.
+    // Switching to another window must not cancel a half-made decision.
     list.ignoreFocusOut = true;
     const result = new Promise<Picked<T>>((resolve) => {
       list.onDidAccept(() => {
@@ -33,13 +33,13 @@ export async function pickFrom<T>(options: ListOptions<T>): Promise<Picked<T>> {
       });
       list.onDidHide(() => resolve('cancel'));
     });
-    // The item made active here, as opposed to by a person.
+    // The item that this code made active, as opposed to the user.
     let proposed: T | undefined;
     const show = (choices: readonly Choice<T>[]): void => {
       if (closed.signal.aborted) return;
       const active = list.activeItems[0]?.value;
       const values = choices.flatMap(({ value }) => (value === undefined ? [] : [value]));
-      // Items that come later must not move the choice under somebody's hand.
+      // Items that arrive later must not move the user's selection.
       const stays = active !== undefined && active !== proposed && values.includes(active);
       const next = stays ? active : values[0];
       list.items = choices;

@@ -15,7 +15,7 @@ const MOST_MODELS = 200;
 
 const BROWSE = Symbol('browse');
 
-/** Asks for a model folder: those used last, those of the workspace, or any other. */
+/** Asks for a model folder: recently used ones, those in the workspace, or any other. */
 export async function pickModel(recent: RecentPaths, title = 'Model'): Promise<Picked<string>> {
   for (;;) {
     const picked = await pickFrom<string | typeof BROWSE>({
@@ -72,14 +72,14 @@ async function modelCandidates(): Promise<string[]> {
   return configs.map(({ fsPath }) => path.dirname(fsPath)).sort();
 }
 
-/** The only model folder of the workspace, or undefined when there is none or there are several. */
+/** The only model folder in the workspace; undefined if there is none, or more than one. */
 export async function onlyModel(): Promise<string | undefined> {
   const found: string[] = [];
   for (const folder of await modelCandidates()) if (await mayBeModel(folder)) found.push(folder);
   return found.length === 1 ? found[0] : undefined;
 }
 
-/** What the folder holds, or why it cannot be trained: better said in the list than after it. */
+/** What the folder holds, or why it cannot be trained, which is better said in the list than afterwards. */
 async function describe(folder: string): Promise<string> {
   try {
     const { parameters, dtypes, config } = await inspectModel(folder);

@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 
 const MOST = 8;
 
-/** Paths used last, newest first, kept by VS Code across windows. */
+/** Recently used paths, newest first, kept by VS Code across windows. */
 export class RecentPaths {
   constructor(
     readonly memento: vscode.Memento,
@@ -17,4 +17,14 @@ export class RecentPaths {
   async add(path: string): Promise<void> {
     await this.memento.update(this.key, [path, ...this.all.filter((other) => other !== path)].slice(0, MOST));
   }
+}
+
+/** Preference files recently used in this workspace. */
+export function recentDatasets({ workspaceState }: Pick<vscode.ExtensionContext, 'workspaceState'>): RecentPaths {
+  return new RecentPaths(workspaceState, 'recentDatasets');
+}
+
+/** Model folders recently used in any workspace. */
+export function recentModels({ globalState }: Pick<vscode.ExtensionContext, 'globalState'>): RecentPaths {
+  return new RecentPaths(globalState, 'recentModels');
 }

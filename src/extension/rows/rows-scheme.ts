@@ -1,6 +1,6 @@
-import path from 'node:path';
-
 import * as vscode from 'vscode';
+
+import { fileKind, mayBeDataset } from '../../core/dataset/file-kinds.js';
 
 /** Documents of this scheme are the first rows of a packed file or a Parquet file, as JSON lines that cannot be changed. */
 export const ROWS_SCHEME = 'wishbone-rows';
@@ -15,7 +15,13 @@ export function fileOf(uri: vscode.Uri): string | undefined {
   return uri.scheme === 'file' || uri.scheme === ROWS_SCHEME ? uri.fsPath : undefined;
 }
 
+/** The address of that file; of any other document its own. */
+export function rowsFileUri(uri: vscode.Uri): vscode.Uri {
+  return uri.scheme === ROWS_SCHEME ? vscode.Uri.file(uri.fsPath) : uri;
+}
+
 /** True for files whose rows are shown in such a document, by their names. */
 export function isShownAsRows(file: string): boolean {
-  return /\.(((jsonl?|csv|tsv)\.gz)|parquet)$/i.test(path.basename(file));
+  const { kind, gzip } = fileKind(file);
+  return mayBeDataset(file) && (gzip || kind === 'parquet');
 }

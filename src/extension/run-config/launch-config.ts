@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../panels/launch/launcher.js';
+import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 
@@ -14,13 +14,13 @@ const MOST_CONFIGS = 200;
  * @param given its address; without one it is that of the editor, else it is asked for
  * @throws WishboneError for the first thing that is wrong in the file, with its line
  */
-export async function launchConfigFile(launcher: Launcher, given: unknown): Promise<void> {
+export async function launchConfigFile(forms: LaunchPanels, given: unknown): Promise<void> {
   const uri = given instanceof vscode.Uri ? given : (configOfEditor() ?? (await pickConfig()));
   if (uri === undefined) return;
   // What counts is what stands in the editor.
   const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
   if (open?.isDirty && !(await open.save())) return;
-  await launcher.launchConfig(await readConfigFile(uri.fsPath));
+  await forms.launchConfig(await readConfigFile(uri.fsPath));
 }
 
 function configOfEditor(): vscode.Uri | undefined {

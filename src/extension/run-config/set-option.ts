@@ -7,7 +7,7 @@ import { findSources } from '../../core/dataset/index.js';
 import { WishboneError } from '../../core/errors.js';
 import type { OptionPath } from '../../core/options/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
-import type { Launcher } from '../panels/launch/launcher.js';
+import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 
 const MOST_CONFIGS = 200;
 
@@ -23,7 +23,7 @@ interface Candidate {
  *
  * @param given the file, the name of a plan option, its value
  */
-export async function setPlanOption(launcher: Launcher, given: readonly unknown[]): Promise<void> {
+export async function setPlanOption(forms: LaunchPanels, given: readonly unknown[]): Promise<void> {
   const [uri, name, value] = given;
   if (!(uri instanceof vscode.Uri) || typeof name !== 'string' || (typeof value !== 'string' && typeof value !== 'number')) return;
   const option = `plan.${name}` as OptionPath;
@@ -31,7 +31,7 @@ export async function setPlanOption(launcher: Launcher, given: readonly unknown[
   const configs = await choose(await configsOf(uri.fsPath));
   if (configs === undefined) return;
   if (configs.length === 0) {
-    await launcher.launch(uri, { [option]: String(value) });
+    await forms.launch(uri, { [option]: String(value) });
     if (checked !== '') void vscode.window.showInformationMessage(checked);
     return;
   }

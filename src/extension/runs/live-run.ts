@@ -34,7 +34,7 @@ export interface RunChange {
 /** What is known of a process that ended without a word. */
 export interface Crash {
   readonly exit: string;
-  /** What to do, likeliest first. */
+  /** What to do, most likely first. */
   readonly advice: readonly string[];
   /** The last lines of the runner's log. */
   readonly log: readonly string[];

@@ -6,7 +6,8 @@ import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js'
 import { bySeverity } from '../../core/checks/index.js';
 import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
-import { datasetForm, mayBeDataset } from '../paths/candidates.js';
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { datasetForm } from '../paths/candidates.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import type { DatasetSummaries } from '../datasets/summaries.js';
 import { placeOf } from '../paths/pick-dataset.js';

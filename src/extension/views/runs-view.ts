@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
 import { plural } from '../../format.js';
+import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
 import type { RunCatalog } from '../runs/run-catalog.js';
 import { askForFilter } from './filter-input.js';
@@ -200,6 +201,6 @@ function runItem({ folder, listing }: RunNode): vscode.TreeItem {
   item.tooltip = tooltipTable(listing.config.name, runRows(listing));
   item.accessibilityInformation = { label: `${listing.config.name}, ${STATE_NAMES[state]}, ${item.description}` };
   item.contextValue = `run.${isActive(state) ? 'active' : isResumable(state) || state === 'planned' ? 'resumable' : 'ended'}${state === 'failed' ? '.failed' : ''}${listing.figures?.best === undefined ? '' : '.evaluated'}`;
-  item.command = { command: 'wishbone.openRun', title: 'Open Run', arguments: [folder, 'preview'] };
+  item.command = commandLink('Open Run', 'wishbone.openRun', folder, 'preview');
   return item;
 }

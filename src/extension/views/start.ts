@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 
-import type { Launcher } from '../panels/launch/launcher.js';
+import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
 import type { RunActions } from '../runs/run-actions.js';
@@ -17,17 +17,17 @@ const WALKTHROUGH = 'wishbone.wishbone#start';
 
 /** The view container: Runs, Datasets, Devices, and what can be done from there. Idle until a view is shown. */
 export function startViews(
-  memory: vscode.Memento,
+  context: vscode.ExtensionContext,
   store: RunStore,
   actions: RunActions,
   panels: RunPanels,
-  launcher: Launcher,
+  forms: LaunchPanels,
   summaries: DatasetSummaries,
   problems: Problems,
 ): vscode.Disposable {
   const catalog = new RunCatalog(store, problems);
   const runs = new RunCommands(catalog, actions, panels);
-  const runsView = new RunsView(catalog, memory);
+  const runsView = new RunsView(catalog, context.workspaceState);
   const datasets = new DatasetsView(summaries, problems);
   const devices = new DevicesView(problems);
   return vscode.Disposable.from(
@@ -35,7 +35,7 @@ export function startViews(
     runsView,
     datasets,
     devices,
-    startTry(launcher.context, problems, (item) => runs.toTry(item)),
+    startTry(context, problems, (item) => runs.toTry(item)),
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
     problems.command('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),
@@ -45,7 +45,7 @@ export function startViews(
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);
-      if (run !== undefined) await launcher.duplicate(run.config);
+      if (run !== undefined) forms.duplicate(run.config);
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),

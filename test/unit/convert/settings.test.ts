@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import llamaFactory from '../../../src/core/convert/llama-factory-settings.json';
-import { type Source } from '../../../src/core/convert/index.js';
+import type { Source } from '../../../src/core/convert/index.js';
 import trl from '../../../src/core/convert/trl-settings.json';
 import { WishboneError } from '../../../src/core/errors.js';
 import { convertText, yaml } from './support.js';

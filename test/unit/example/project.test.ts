@@ -7,7 +7,7 @@ import { copyExample } from '../../../scripts/example.mjs';
 import { configProblems, readConfigFile, resolveConfig } from '../../../src/core/config-file/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { EXAMPLE_CONFIG, exampleFiles, freshFolder, lookAtTarget, writeExample } from '../../../src/core/example/index.js';
-import { preparePlan } from '../../../src/core/prepare/index.js';
+import { obtainPlan } from '../../../src/core/prepare/index.js';
 import { temporaryFolder } from '../run/support.js';
 
 async function source(context: Parameters<typeof temporaryFolder>[0]): Promise<string> {
@@ -28,7 +28,7 @@ test('the example lands whole in a folder that is made for it, and a run of its 
   const file = path.join(to, EXAMPLE_CONFIG);
   assert.deepEqual(configProblems(await readFile(file, 'utf8'), file), []);
   const config = await readConfigFile(file);
-  const { summary } = await preparePlan({ dataset: config.dataset!, model: config.model!, ...resolveConfig(config) });
+  const { summary } = await obtainPlan({ dataset: config.dataset!, model: config.model!, ...resolveConfig(config) }, {}, { files: false });
   assert.ok(summary.pairs > 100 && summary.evalPairs > 5);
 });
 

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { parseEvent } from '../../../src/core/events/index.js';
-import { RunHistory, STEP_COLUMNS } from '../../../src/core/history/index.js';
+import { RunHistory } from '../../../src/core/history/index.js';
+import { STEP_METRICS } from '../../../src/metrics.js';
 import { eventLine, startLine, stepLine } from '../run/support.js';
 
 function historyOf(...lines: string[]): RunHistory {
@@ -125,7 +126,7 @@ test('any order of steps and resumes keeps the columns whole and the last word o
         history.columns.loss,
         rows.map(([, loss]) => (loss === 0 ? 0 : loss)),
       );
-      for (const name of STEP_COLUMNS) assert.equal(history.columns[name].length, history.steps.length);
+      for (const name of STEP_METRICS) assert.equal(history.columns[name].length, history.steps.length);
     }),
   );
 });

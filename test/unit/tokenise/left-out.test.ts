@@ -3,10 +3,16 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
-import { obtainPlan, preparePlan } from '../../../src/core/prepare/index.js';
+import { obtainPlan, planFor, summarise } from '../../../src/core/prepare/index.js';
 import { DEFAULT_PLAN, type PlanOptions } from '../../../src/core/options/index.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
+
+async function planned(request: DatasetRequest) {
+  const dataset = await tokeniseDataset(request);
+  const plan = await planFor(dataset, request.plan);
+  return { dataset, plan, summary: await summarise(dataset, plan) };
+}
 
 const row = (i: number): string => JSON.stringify({ prompt: `Question ${i}? `, chosen: `Yes ${i}.`, rejected: 'No.' });
 const good = (count: number): string[] => Array.from({ length: count }, (_, i) => row(i));
@@ -48,8 +54,8 @@ test('bad rows are left out and counted: the plan is that of the file without th
   const asked = await request(t, text);
   const other = path.join(path.dirname(asked.dataset), 'clean.jsonl');
   await writeFile(other, clean);
-  const { dataset, plan, summary } = await preparePlan(asked);
-  const expected = await preparePlan({ ...asked, dataset: other });
+  const { dataset, plan, summary } = await planned(asked);
+  const expected = await planned({ ...asked, dataset: other });
   assert.deepEqual(plan.tokens, expected.plan.tokens);
   assert.deepEqual(plan.stepPairStart, expected.plan.stepPairStart);
   assert.deepEqual(tokensOf(dataset), tokensOf(expected.dataset));
@@ -168,7 +174,7 @@ test('held-out pairs, files of an evaluation and weights go by the rows that are
   const plan = { ...asked.plan, eval_fraction: 0 };
   const evalDataset = await file('eval.jsonl', [bad[0], row(99)].join('\n'));
   const weighted = { ...asked, plan, evalDataset, dataset: [`${asked.dataset}:1.5`, `${second}:0.5`] };
-  const mixture = await preparePlan(weighted);
+  const mixture = await planned(weighted);
   const same = await tokeniseDataset({ ...weighted, dataset: [`${cleaned}:1.5`, `${second}:0.5`] });
   assert.deepEqual(tokensOf(mixture.dataset), tokensOf(same));
   assert.equal(mixture.summary.leftOutRows, 4);

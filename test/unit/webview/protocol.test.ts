@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { RUN_REQUESTS, readRunHostMessage, readRunPageMessage, readRunPageState, SERIES } from '../../../src/protocol/run.js';
+import { RUN_REQUESTS, readRunHostMessage, readRunPageMessage, readRunPageState } from '../../../src/protocol/run.js';
+import { SERIES } from '../../../src/metrics.js';
 
 test('requests of a panel are those on the list and nothing else', () => {
   for (const type of RUN_REQUESTS) assert.deepEqual(readRunPageMessage({ type, more: 1 }), { type });

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { SERIES, type SeriesName, type SeriesUpdate } from '../../../src/protocol/run.js';
+import { SERIES, type SeriesName } from '../../../src/metrics.js';
+import type { SeriesUpdate } from '../../../src/protocol/run.js';
 import { decimate, isPositive } from '../../../webview/run/decimate.js';
 import { nearestRow, rowOf, RunSeries } from '../../../webview/run/series.js';
 import { extendTrailingMean, smoothingWindow } from '../../../webview/run/smooth.js';

@@ -7,9 +7,9 @@
 #include "backend/cpu/attention_mask.h"
 #include "backend/cpu/attention_tiles.h"
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/require.h"
 #include "backend/cpu/tile_matmul.h"
 #include "backend/cpu/vector_math.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {

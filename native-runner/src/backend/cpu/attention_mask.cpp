@@ -4,8 +4,9 @@
 
 #include "backend/attention_window.h"
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/require.h"
 #include "backend/cpu/vector_math.h"
+#include "backend/prefix_mask.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {
@@ -41,14 +42,10 @@ void hide_unseen(float* scores, std::int64_t stride, std::int32_t queries, const
 
 CpuMask::CpuMask(std::span<const std::int32_t> visible_until, std::vector<std::int32_t> first_seen)
     : visible_until(visible_until.begin(), visible_until.end()), first_seen(std::move(first_seen)) {
+    check_prefix_mask(visible_until);
     const auto length = static_cast<std::int32_t>(visible_until.size());
     for (std::int32_t begin = 0; begin < length;) {
-        std::int32_t end = begin + 1;
-        for (std::int32_t k = begin; k < end; ++k) {
-            const std::int32_t until = visible_until[static_cast<std::size_t>(k)];
-            require(k < until && until <= length, "prepare_mask");
-            end = std::max(end, until);
-        }
+        const std::int32_t end = visible_until[static_cast<std::size_t>(begin)];  // a tree's root is its first token
         cut_tree(begin, end);
         begin = end;
     }

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 #include "core/workers.h"
 
 namespace wishbone::cpu {
@@ -98,6 +98,8 @@ void CpuBackend::copy(Tensor to, Tensor from) {
     require(to.size() == from.size() && to.dtype == from.dtype, "copy");
     if (to.size() > 0) std::memcpy(to.data, from.data, to.bytes());
 }
+
+void CpuBackend::synchronize() {}
 
 void CpuBackend::zero(Tensor x) {
     if (x.size() > 0) std::memset(x.data, 0, x.bytes());

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 

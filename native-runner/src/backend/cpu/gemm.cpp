@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {

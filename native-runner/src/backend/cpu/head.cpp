@@ -4,8 +4,8 @@
 #include "backend/cpu/cap_logits.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/gemm.h"
-#include "backend/cpu/require.h"
 #include "backend/cpu/vector_math.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {

@@ -1,6 +1,6 @@
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/gemm.h"
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 

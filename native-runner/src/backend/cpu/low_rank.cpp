@@ -2,7 +2,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/gemm.h"
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/require.h"
 #include "backend/cpu/vector_math.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {

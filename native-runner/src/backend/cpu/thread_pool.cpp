@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "backend/cpu/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cpu {
 namespace {

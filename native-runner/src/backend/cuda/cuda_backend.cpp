@@ -4,11 +4,6 @@
 
 namespace wishbone::cuda {
 
-Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
-Stream::~Stream() {
-    if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
-}
-
 CudaBackend::CudaBackend(const CudaOptions& options)
     : device_(use_device(options.device)),
       memory_(std::make_shared<DeviceMemory>(device_.memory)),

@@ -13,7 +13,6 @@
 #include "core/terminal.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
-#include "pretrained/model_export.h"
 
 namespace wishbone {
 
@@ -120,44 +119,39 @@ void remove_old(const std::filesystem::path& checkpoints, const CheckpointState&
 
 }  // namespace
 
-std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
-                             Backend& backend, Trainer& trainer, const TrainingOptions& options) {
-    const std::filesystem::path checkpoints = run_folder / "checkpoints";
-    {
-        AtomicFolder folder(checkpoints / name_of(state.step));
-        std::vector<const char*> written = {model_file, optimizer_file};
-        write_parameters(folder.path() / model_file, backend, {{"", &trainer.optimizer().master()}});
-        write_parameters(folder.path() / optimizer_file, backend,
-                         {{"exp_avg.", &trainer.optimizer().first_moment()}, {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
-        if (reference_has_moved(trainer, options, state.step)) {
-            write_parameters(folder.path() / reference_file, backend,
-                             {{"", &trainer.reference_model()->parameters()}});
-            written.push_back(reference_file);
-        } else if (trainer.reference_adapter() != nullptr) {
-            // The folder it was loaded from is not the run's own.
-            write_parameters(folder.path() / reference_file, backend, {{"", trainer.reference_adapter()}});
-            written.push_back(reference_file);
-        }
-        write_state(folder, state, options, written);
-        folder.commit();
-    }
-    remove_old(checkpoints, state, options, std::nullopt);
-    return "checkpoints/" + name_of(state.step);
+CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
+    Optimizer& optimizer = trainer.optimizer();
+    CheckpointFiles files = weights_alone(trainer);
+    files.push_back({optimizer_file, {{"exp_avg.", &optimizer.first_moment()}, {"exp_avg_sq.", &optimizer.second_moment()}}});
+    if (reference_has_moved(trainer, options, step))
+        files.push_back({reference_file, {{"", &trainer.reference_model()->parameters()}}});
+    else if (trainer.reference_adapter() != nullptr)
+        // The folder it was loaded from is not the run's own.
+        files.push_back({reference_file, {{"", trainer.reference_adapter()}}});
+    return files;
 }
 
-void write_best_weights(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
-                        Trainer& trainer, const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
+CheckpointFiles weights_alone(Trainer& trainer) { return {{model_file, {{"", &trainer.optimizer().master()}}}}; }
+
+void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+                      const CheckpointFiles& files, const TrainingOptions& options,
+                      std::optional<std::int64_t> also_kept, const std::function<void()>& before_commit) {
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
-        write_parameters(folder.path() / model_file, backend, {{"", &trainer.optimizer().master()}});
-        CheckpointState of_weights = state;
-        of_weights.weights_only = true;
-        write_state(folder, of_weights, options, {model_file});
+        std::vector<const char*> written;
+        for (const CheckpointFile& file : files) {
+            write_parameters(folder.path() / file.name, backend, file.sets);
+            written.push_back(file.name);
+        }
+        write_state(folder, state, options, written);
+        before_commit();
         folder.commit();
     }
     remove_old(checkpoints, state, options, also_kept);
 }
+
+std::string checkpoint_path(std::int64_t step) { return "checkpoints/" + name_of(step); }
 
 std::filesystem::path weights_file(const std::filesystem::path& run_folder, std::int64_t step) {
     const std::filesystem::path file = run_folder / "checkpoints" / name_of(step) / model_file;

@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "pretrained/model_export.h"
 #include "run/checkpoint/best_model.h"
 #include "train/trainer.h"
 
@@ -25,18 +28,30 @@ struct Checkpoint {
     CheckpointState state;
 };
 
-/// Writes `checkpoints/step-<6 digits>/` of the run folder: model.safetensors, optimizer.safetensors (moments
-/// `exp_avg.*` and `exp_avg_sq.*`), reference.safetensors when the reference is no model that a file holds
-/// already, or an adapter, state.json. It appears whole or not at all. Then removes the oldest so that `save_total_limit` stay
-/// (0: all), not counting the one of the best evaluation, which always stays. Returns the path relative to the run folder.
-std::string write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
-                             Backend& backend, Trainer& trainer, const TrainingOptions& options);
+/// A file of a checkpoint and whose tensors are in it.
+struct CheckpointFile {
+    const char* name;
+    std::vector<Prefixed> sets;
+};
+using CheckpointFiles = std::vector<CheckpointFile>;
 
-/// The same with the weights alone (model.safetensors, state.json), a third of the size: of the best evaluation, which
-/// is then to be had whatever `save_steps` says. `also_kept`: the best evaluation that the newest whole checkpoint knows of,
-/// so that a resume from there finds it.
-void write_best_weights(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
-                        Trainer& trainer, const TrainingOptions& options, std::optional<std::int64_t> also_kept);
+/// Of a whole checkpoint: model.safetensors, optimizer.safetensors (moments `exp_avg.*` and `exp_avg_sq.*`), reference.safetensors
+/// when the reference is no model that a file holds already, or an adapter.
+CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& options, std::int64_t step);
+/// model.safetensors alone, a third of the size: of the best evaluation, which is then to be had whatever `save_steps` says.
+CheckpointFiles weights_alone(Trainer& trainer);
+
+/// Writes `checkpoints/step-<6 digits>/` of the run folder: the files, and state.json. It appears whole or not at all. Then removes
+/// the oldest so that `save_total_limit` stay (0: all), not counting the one of the best evaluation, which always stays.
+/// `also_kept`, beside weights alone: the best evaluation that the newest whole checkpoint knows of, so that a resume from there
+/// finds it. `before_commit` may throw: then nothing appears. From any thread, of one run one at a time.
+void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+                      const CheckpointFiles& files, const TrainingOptions& options,
+                      std::optional<std::int64_t> also_kept = std::nullopt,
+                      const std::function<void()>& before_commit = [] {});
+
+/// Where `write_checkpoint` puts one, relative to the run folder.
+std::string checkpoint_path(std::int64_t step);
 
 /// The file with the weights after that step. Throws Error(bad_input) when there is none.
 std::filesystem::path weights_file(const std::filesystem::path& run_folder, std::int64_t step);

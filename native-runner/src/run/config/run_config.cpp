@@ -14,6 +14,7 @@ namespace wishbone {
 namespace {
 
 constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t most_tokens = std::int64_t{1} << 20;
 
 /// The runner does not use these parts; it checks them because a run.json with mistakes cannot repeat a run.
 void check_description(JsonFields& fields, RunConfig& config) {
@@ -37,19 +38,18 @@ void check_description(JsonFields& fields, RunConfig& config) {
     plan.text("format", "auto");
     plan.text("pairing", "all");
     plan.number("min_margin", 0, 1e9, 0);
-    plan.integer("max_prompt_length", 0, most, 0);
-    plan.number("eval_fraction", 0, 1, 0);
+    plan.integer("max_prompt_length", 0, most_tokens, 0);
+    plan.number("eval_fraction", 0, 0.9, 0);
     plan.text("columns", "");
     plan.text("chat_template", "model");
     plan.text("on_bad_row", "stop");
     plan.text("sharing");
-    plan.integer("capacity", 1, most);
-    plan.integer("batch_size", 1, most);
-    plan.number("epochs", 0, 1e9);
+    plan.integer("capacity", 16, most_tokens);
+    plan.integer("batch_size", 1, 65536);
+    plan.integer("epochs", 1, 1000);
     plan.integer("max_steps", 0, most, 0);
-    config.seed = plan.integer("seed", std::numeric_limits<std::int64_t>::min(),
-                               std::numeric_limits<std::int64_t>::max());
-    plan.integer("max_length", 1, most);
+    config.seed = plan.integer("seed", 0, most);
+    plan.integer("max_length", 4, most_tokens);
     plan.no_others();
 }
 

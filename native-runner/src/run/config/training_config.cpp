@@ -8,6 +8,8 @@
 
 #include "pretrained/adapter.h"
 #include "pretrained/lora_fields.h"
+#include "train/loss/conflicts.h"
+#include "train/loss/losses.h"
 
 namespace wishbone {
 
@@ -16,11 +18,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+constexpr double most_learning_rate = 1, most_weight_decay = 10;
+/// Still below 1 in f32; at 1 the bias correction divides by zero.
+constexpr double most_adam_beta = 0.9999999;
+/// A normal number in f32; at 0 a parameter that has had no gradient yet divides zero by zero.
+constexpr double least_adam_epsilon = 1e-30;
 
-LossType loss_type(const Json& name, const std::string& where) {
+const Loss* read_loss_type(const Json& name, const std::string& where) {
     std::string known;
-    for (const LossTraits& loss : all_losses()) {
-        if (name.is_string() && name == loss.name) return loss.type;
+    for (const Loss& loss : all_losses()) {
+        if (name.is_string() && name == loss.name) return &loss;
         known += (known.empty() ? "\"" : ", \"") + std::string(loss.name) + "\"";
     }
     throw bad_input((name.is_string() ? "\"" + name.get<std::string>() + "\"" : name.dump()) + " is not a loss", where,
@@ -33,10 +40,10 @@ std::vector<LossOptions::Term> read_terms(JsonFields& fields) {
     const std::string where = fields.where("loss_type");
     std::vector<LossOptions::Term> terms;
     if (names.is_array()) {
-        for (const Json& name : names) terms.push_back({loss_type(name, where), 1});
+        for (const Json& name : names) terms.push_back({read_loss_type(name, where), 1});
         if (terms.empty()) throw bad_input("The list is empty", where, "Name at least one loss, for example \"sigmoid\".");
     } else {
-        terms.push_back({loss_type(names, where), 1});
+        terms.push_back({read_loss_type(names, where), 1});
     }
     const Json weights = fields.any("loss_weights");
     if (weights.is_null() || weights == Json::array()) return terms;
@@ -55,8 +62,8 @@ std::vector<LossOptions::Term> read_terms(JsonFields& fields) {
 LossOptions read_loss(JsonFields& fields) {
     LossOptions loss;
     loss.terms = read_terms(fields);
-    loss.beta = fields.number("beta", 1e-9, 1e9);
-    loss.label_smoothing = fields.number("label_smoothing", 0, 0.999999, 0);
+    loss.beta = fields.number("beta", above(0, 1e3));
+    loss.label_smoothing = fields.number("label_smoothing", below(0, 1), 0);
     loss.f_divergence_type =
         fields.choice<Divergence>("f_divergence_type",
                                   {{"reverse_kl", Divergence::reverse_kl},
@@ -68,7 +75,7 @@ LossOptions read_loss(JsonFields& fields) {
     // 1 is what no weights are.
     if (const double ld_alpha = fields.number("ld_alpha", 0, 1, 1); ld_alpha != 1) loss.ld_alpha = ld_alpha;
     loss.use_weighting = fields.boolean("use_weighting", false);
-    loss.discopop_tau = fields.number("discopop_tau", 1e-9, 1e9, 0.05);
+    loss.discopop_tau = fields.number("discopop_tau", above(0, 1e9), 0.05);
     loss.simpo_gamma = fields.number("simpo_gamma", -1e9, 1e9, 0.5);
     loss.cpo_alpha = fields.number("cpo_alpha", 0, 1e9, 1);
     if (const auto conflict = conflict_of(loss))
@@ -87,15 +94,15 @@ std::vector<ParameterGroup> read_groups(JsonFields& fields) {
         JsonFields group(list[i], where, std::to_string(i));
         ParameterGroup& added = groups.emplace_back();
         added.pattern = group.text("pattern");
-        if (group.has("learning_rate")) added.learning_rate = group.number("learning_rate", 0, 1e3);
-        if (group.has("weight_decay")) added.weight_decay = group.number("weight_decay", 0, 1e3);
+        if (group.has("learning_rate")) added.learning_rate = group.number("learning_rate", 0, most_learning_rate);
+        if (group.has("weight_decay")) added.weight_decay = group.number("weight_decay", 0, most_weight_decay);
         group.no_others();
     }
     return groups;
 }
 
 void read_optimizer(JsonFields& fields, TrainingOptions& options) {
-    options.learning_rate = fields.number("learning_rate", 0, 1e3);
+    options.learning_rate = fields.number("learning_rate", 0, most_learning_rate);
     options.schedule = fields.choice<Schedule>("lr_scheduler_type",
                                                {{"constant", Schedule::constant},
                                                 {"linear", Schedule::linear},
@@ -110,13 +117,12 @@ void read_optimizer(JsonFields& fields, TrainingOptions& options) {
                                                    {"1-sqrt", DecayType::one_minus_sqrt}},
                                                   DecayType::cosine);
     options.min_lr_ratio = fields.number("min_lr_ratio", 0, 1, 0);
-    options.weight_decay = fields.number("weight_decay", 0, 1e3);
-    // At 1 the bias correction divides by zero.
-    options.adam_beta1 = fields.number("adam_beta1", 0, 0.999999);
-    options.adam_beta2 = fields.number("adam_beta2", 0, 0.999999999);
-    options.adam_epsilon = fields.number("adam_epsilon", 1e-30, 1);
+    options.weight_decay = fields.number("weight_decay", 0, most_weight_decay);
+    options.adam_beta1 = fields.number("adam_beta1", 0, most_adam_beta);
+    options.adam_beta2 = fields.number("adam_beta2", 0, most_adam_beta);
+    options.adam_epsilon = fields.number("adam_epsilon", least_adam_epsilon, 1);
     options.parameter_groups = read_groups(fields);
-    options.max_grad_norm = fields.number("max_grad_norm", 0, 1e30);
+    options.max_grad_norm = fields.number("max_grad_norm", 0, 1e9);
     options.moments = fields.choice<Moments>("adam_moments", {{"float32", Moments::f32}, {"bfloat16", Moments::bf16}},
                                              Moments::f32);
 }
@@ -179,7 +185,7 @@ void read_eval(JsonFields& fields, TrainingOptions& options) {
     options.save_steps = fields.integer("save_steps", 0, most);
     options.save_minutes = fields.number("save_minutes", 0, 1e6, 0);
     options.save_final = fields.boolean("save_final", true);
-    options.save_total_limit = fields.integer("save_total_limit", 0, most);
+    options.save_total_limit = fields.integer("save_total_limit", 0, 10000);
 }
 
 /// Options that are each good but do not go together.
@@ -218,7 +224,7 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
         refuse("learning_rate", "A learning rate of 0 cannot be scaled to those of parameter_groups",
                "Set it above 0, and give a group \"*\" with learning rate 0 to freeze the rest.");
     if (options.sft_steps > 0 &&
-        std::ranges::all_of(options.loss.terms, [](const auto& term) { return term.type == LossType::sft; }))
+        std::ranges::all_of(options.loss.terms, [](const auto& term) { return term.loss == &loss_named("sft"); }))
         refuse("sft_steps", "The whole run is supervised already", "Leave sft_steps out, or add a preference loss.");
 }
 

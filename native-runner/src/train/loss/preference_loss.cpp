@@ -44,11 +44,9 @@ PreferenceMetrics PreferenceMetrics::scaled(double factor) const {
 
 PreferenceLoss::PreferenceLoss(LossOptions options) : options_(std::move(options)) {
     compares_ = wishbone::needs_reference(options_);
-    for (const auto& [type, weight] : options_.terms) {
-        logs_nll_ |= type == LossType::sft || type == LossType::orpo || type == LossType::cpo;
-        logs_odds_ |= type == LossType::orpo;
-        per_token_ |= !compares_ && (type == LossType::simpo || type == LossType::orpo);
-    }
+    logs_nll_ = any_has(options_, LossTrait::reports_nll);
+    logs_odds_ = any_has(options_, LossTrait::reports_odds);
+    per_token_ = !compares_ && any_has(options_, LossTrait::scores_per_token);
 }
 
 PreferenceMetrics PreferenceLoss::evaluate(std::span<const PairLogps> pairs, const StepSize& step,
@@ -57,8 +55,8 @@ PreferenceMetrics PreferenceLoss::evaluate(std::span<const PairLogps> pairs, con
     std::vector<PairTerms> terms(pairs.size());
     std::ranges::transform(pairs, terms.begin(), terms_of);
     std::vector<Dual> total(pairs.size());
-    for (const auto& [type, weight] : options_.terms) {
-        const std::vector<Dual> losses = pair_losses(type, terms, step, options_);
+    for (const auto& [loss, weight] : options_.terms) {
+        const std::vector<Dual> losses = loss->of(terms, step, options_);
         for (std::size_t p = 0; p < pairs.size(); ++p)
             total[p] = total[p] + losses[p] * (options_.use_weighting ? weight * wpo_weight(pairs[p]) : weight);
     }

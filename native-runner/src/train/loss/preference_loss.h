@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "train/loss/pair_losses.h"
+#include "train/loss/losses.h"
 
 namespace wishbone {
 

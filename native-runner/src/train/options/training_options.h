@@ -27,6 +27,8 @@ struct ParameterGroup {
     std::string pattern;
     std::optional<double> learning_rate;  ///< highest; follows the run's schedule
     std::optional<double> weight_decay;
+
+    bool operator==(const ParameterGroup&) const = default;
 };
 
 /// What `training` in run.json says; names and meanings follow TRL's DPOConfig.
@@ -89,6 +91,8 @@ struct TrainingOptions {
     double save_minutes = 0;            ///< between checkpoints; 0: not by time
     bool save_final = true;             ///< one after the last step too
     std::int64_t save_total_limit = 2;  ///< 0 means all are kept
+
+    bool operator==(const TrainingOptions&) const = default;
 };
 
 }  // namespace wishbone

@@ -9,7 +9,7 @@ export interface TextEdit {
   readonly text: string;
 }
 
-/** What a document is checked with beside its own text. */
+/** What a document is checked against, besides its own text. */
 export interface CheckOptions {
   /** Model folder whose tokenizer counts; undefined: tokens are not counted. */
   readonly model: string | undefined;
@@ -30,14 +30,14 @@ export interface CheckCalls {
     readonly file: string | undefined;
     readonly options: CheckOptions;
   }): void;
-  /** Edits are applied at once, one after another; they are looked at when a check is asked for. */
+  /** Edits apply at once, one after another, but are only checked on request. */
   edit(change: { readonly id: number; readonly version: number; readonly edits: readonly TextEdit[] }): void;
-  /** `length`: of the text as the editor has it. When it is another one, an edit was missed. */
+  /** `length`: of the editor's text. If it differs from ours, an edit was missed. */
   check(document: { readonly id: number; readonly length: number }): void;
   options(change: { readonly id: number; readonly options: CheckOptions }): void;
-  /** The file on disk is another one: its bytes are looked at again. */
+  /** The file on disk has changed: its bytes are looked at again. */
   saved(document: { readonly id: number }): void;
-  /** Checks a file from disk, for a document that is too large to be sent. */
+  /** Checks a file from disk, for documents too large to send. */
   file(document: { readonly id: number; readonly file: string; readonly options: CheckOptions }): void;
   close(document: { readonly id: number }): void;
   /** The tokens of rows, by their JSON text, in the order asked for; undefined for a row that cannot be trained on. */
@@ -82,7 +82,7 @@ export interface DocumentReport extends FileSummary {
   readonly modelTrouble: Trouble | undefined;
 }
 
-/** What the service tells of a document, by its number. */
+/** What the service reports about a document, by its number. */
 export interface CheckEvents {
   report: { readonly id: number; readonly report: DocumentReport };
   fileReport: { readonly id: number; readonly report: FileReport };

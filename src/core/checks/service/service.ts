@@ -8,15 +8,15 @@ import type { CheckCalls, CheckEvents, CheckOptions } from './messages.js';
 import { OtherFiles } from './other-files.js';
 import { TokenizerShelf, TokenSource } from './token-source.js';
 
-/** Rows of a large file that are told of before other files are looked at. */
+/** Number of rows of a large file to report before looking at other files. */
 const firstRows = 200;
 
-/** How work that takes more than a moment is done. */
+/** How long work behaves: what it awaits before it begins and between slices. */
 export type Manners = Record<'begin' | 'pause', () => Promise<void>>;
 
 const plain: Manners = { begin: nextTurn, pause: nextTurn };
 
-/** Serves {@link CheckCalls}: documents and files under check, each by its number. */
+/** Serves {@link CheckCalls} for documents and files, each known by its number. */
 export function serveChecks(channel: Channel, manners = plain): void {
   const teller: Teller<CheckEvents> = serve<CheckCalls, CheckEvents>(
     channel,

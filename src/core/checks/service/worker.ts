@@ -4,18 +4,18 @@ import type { FileReport } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
 import type { CheckCalls, CheckEvents, DocumentReport, Trouble } from './messages.js';
 
-/** What the worker tells without being asked anew. */
+/** What the worker reports on its own. */
 export interface CheckListener {
   readonly onReport: (id: number, report: DocumentReport) => void;
   /** The document has to be opened again. */
   readonly onOutOfStep: (id: number) => void;
   readonly onFileReport: (id: number, report: FileReport) => void;
   readonly onFileTrouble: (id: number, error: WishboneError) => void;
-  /** A fault of ours; when the worker has ended by it, all documents have to be opened again. */
+  /** A bug. If it ended the worker, all documents have to be opened again. */
   readonly onFault: (error: Error, hasEnded: boolean) => void;
 }
 
-/** The thread that checks documents. It is started when it is first needed, and again after it has ended by a fault. */
+/** The thread that checks documents. It starts when first needed, and again after a crash. */
 export class CheckWorker {
   readonly #listener: CheckListener;
   #client: Client<CheckCalls, CheckEvents> | undefined;
@@ -60,7 +60,7 @@ export class CheckWorker {
         listener.onFault(error, true);
       },
     });
-    // It must not keep a process alive that has nothing else to do.
+    // It must not keep an otherwise idle process alive.
     thread.keepAlive(false);
     return this.#client;
   }

@@ -1,8 +1,6 @@
+import { BEST_METRICS } from '../../../metrics.js';
 import { option, type Options } from '../option.js';
 import { choice, flag, integer, number } from '../rule.js';
-
-export const EVAL_METRICS = ['eval_loss', 'eval_rewards/accuracies', 'eval_rewards/margins', 'eval_rewards/chosen'] as const;
-export type EvalMetric = (typeof EVAL_METRICS)[number];
 
 /** Evaluations, the best model, and samples to read. */
 export const EVALUATION_OPTIONS = {
@@ -21,7 +19,7 @@ export const EVALUATION_OPTIONS = {
     absent: 'default',
   }),
   metric_for_best_model: option({
-    rule: choice(EVAL_METRICS),
+    rule: choice(BEST_METRICS),
     default: 'eval_loss',
     label: 'Judged by',
     help: 'metric that decides which evaluation is the best',

@@ -98,7 +98,7 @@ function request(jobs: readonly RenderJob[], now: string, traced: boolean): Rend
   return { templates, jobs: lines.join('\n'), now, traced };
 }
 
-/** What the thread answers, or that it is lost or stuck; and the line of a traced template. */
+/** The thread's answer; or that the thread is lost or stuck, and the template line it had reached if it was traced. */
 type Outcome =
   | { readonly type: 'rendered'; readonly results: string }
   | { readonly type: 'lost' | 'stuck'; readonly line: number };

@@ -9,7 +9,7 @@ export interface EngineConnection {
   readonly port: MessagePort;
 }
 
-/** What the thread can be asked. What either throws, it is of no more use afterwards. */
+/** What the thread can be asked. After either call has thrown, the thread is of no more use. */
 export interface EngineCalls {
   /** Comes first. */
   start(task: { readonly files: EngineFiles; readonly limits: EngineLimits }): void;

@@ -19,7 +19,7 @@ export interface Watcher {
 
 /** What Emscripten is told of a module that it starts; only what is used here. */
 interface EmscriptenSettings {
-  readonly instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => object;
+  readonly instantiateWasm: (imports: Readonly<Record<string, object>>, done: (instance: object) => void) => object;
 }
 type ModuleFactory = (settings: EmscriptenSettings) => Promise<unknown>;
 
@@ -37,6 +37,7 @@ export async function startPython(files: EngineFiles, limits: EngineLimits, watc
   const options = {
     indexURL: files.python,
     // Read when it is asked for, and kept nowhere.
+    // biome-ignore lint/suspicious/noThenProperty: Pyodide awaits it
     _loadSnapshot: { then: (done: (memory: Uint8Array) => void) => done(readFileSync(files.memory)) },
     createPyodideModule: limitedModule(create, limits.memory),
     // There are no packages to load. Of this Pyodide's own list only the name of its binary interface is asked for.

@@ -9,7 +9,7 @@ const longestTick = 100;
 /** A template may take so many times as long when its lines are told. */
 const tracedTimes = 4;
 
-/** The thread's side of {@link TemplateEngine}. Whatever goes wrong here, it is ended. */
+/** The thread's side of {@link TemplateEngine}, which ends the thread if anything goes wrong here. */
 export function serveTemplates({ shared, port }: EngineConnection): void {
   const state = new Int32Array(shared);
   let python: Interpreter | undefined;

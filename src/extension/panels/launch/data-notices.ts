@@ -5,7 +5,7 @@ import type { PlanSummary } from '../../../core/prepare/index.js';
 import { plural, sentence } from '../../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../../protocol/launch.js';
 
-/** What of the files is not used, and clicks that use it. */
+/** What in the files is not used, with actions that make use of it. */
 export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'evalFiles'>): ForecastNotice[] {
   const all = [...files, ...evalFiles];
   const named = (file: string, text: string): string => (all.length > 1 ? `${path.basename(file)}: ${text}` : text);
@@ -42,7 +42,7 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
   return [...warnings, ...leftOut, ...unread];
 }
 
-/** What can be done where a row is bad: nothing while it is not known that others are good. */
+/** What can be done about a bad row. Nothing, as long as it is unknown whether others are good. */
 export function waysOut(without: PlanSummary | undefined): ForecastAction[] {
   if (without === undefined) return [];
   const rows = [...without.files, ...without.evalFiles].reduce((sum, { leftOut }) => sum + leftOut.rows, 0);

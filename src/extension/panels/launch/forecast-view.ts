@@ -8,7 +8,7 @@ import { dataNotices, waysOut } from './data-notices.js';
 
 type Done = Extract<ForecastState, { kind: 'done' }>;
 
-/** A forecast as the form shows it. */
+/** Formats a forecast for the form. */
 export function forecastView(state: ForecastState, trusted: boolean): ForecastView {
   switch (state.kind) {
     case 'none':

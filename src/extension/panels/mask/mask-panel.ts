@@ -1,30 +1,37 @@
 import path from 'node:path';
 
-import type * as vscode from 'vscode';
-
 import type { PlanSource } from '../../../core/inspect/index.js';
-import { type MaskHostMessage, readMaskPageMessage } from '../../../protocol/mask.js';
-import { fileName, saveAs } from '../save-as.js';
+import { type MaskHostMessage, type MaskPageMessage, readMaskPageMessage } from '../../../protocol/mask.js';
+import { type PlanPageState, readPlanPageState } from '../../../protocol/plan.js';
+import type { Asked, Page, PanelKind } from '../page.js';
 import { PlanPanel } from '../plan/plan-panel.js';
 import type { Aim, PlanPanelContext } from '../plan/plan-panels.js';
 import type { PlanUse } from '../plan/plan-sessions.js';
+import { fileName, saveAs } from '../save-as.js';
+
+export const MASK: PanelKind<MaskPageMessage, PlanPageState> = {
+  name: 'mask',
+  title: 'Masks',
+  readMessage: readMaskPageMessage,
+  readState: readPlanPageState,
+};
 
 /** One mask inspector. */
-export class MaskPanel extends PlanPanel {
+export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
   protected readonly command = 'wishbone.inspectMasks';
   #aim: Aim;
-  /** The bin that is shown; -1 before the first. */
+  /** The bin that is shown; -1 before the first one. */
   #bin = -1;
 
   constructor(
-    panel: vscode.WebviewPanel,
+    page: Page<MaskHostMessage, MaskPageMessage>,
     context: PlanPanelContext,
     source: PlanSource | undefined,
     aim: Aim,
     /** Shows the packing of the same plan. */
     readonly showPacking: (source: PlanSource, aim: Aim) => void,
   ) {
-    super(panel, context, source);
+    super(page, context, source);
     this.#aim = aim;
   }
 
@@ -32,7 +39,7 @@ export class MaskPanel extends PlanPanel {
     if (aim.bin === undefined && aim.row === undefined) return;
     this.#aim = aim;
     const { use } = this;
-    if (this.ready && use !== undefined)
+    if (this.page.isReady && use !== undefined)
       void this.#sendAim(use).catch((error: unknown) => void this.context.problems.show(error));
   }
 
@@ -40,9 +47,7 @@ export class MaskPanel extends PlanPanel {
     return this.#sendAim(use);
   }
 
-  protected async receive(value: unknown): Promise<void> {
-    const message = readMaskPageMessage(value);
-    if (message === undefined) return;
+  protected async answer(message: Asked<MaskPageMessage>): Promise<void> {
     const { use } = this;
     switch (message.type) {
       case 'bin':
@@ -55,13 +60,13 @@ export class MaskPanel extends PlanPanel {
         const { type, ...range } = message;
         if (use === undefined || !this.#has(use, message.bin)) return;
         const texts = await use.inspector.ask('texts', range);
-        this.#send({ type, bin: message.bin, side: message.side, from: message.from, texts });
+        this.send({ type, bin: message.bin, side: message.side, from: message.from, texts });
         return;
       }
       case 'path': {
         const { type, ...token } = message;
         if (use === undefined || !this.#has(use, message.bin)) return;
-        this.#send({ type, ...token, pieces: await use.inspector.ask('path', token) });
+        this.send({ type, ...token, pieces: await use.inspector.ask('path', token) });
         return;
       }
       case 'packing':
@@ -73,7 +78,7 @@ export class MaskPanel extends PlanPanel {
         return saveAs(folder, `${fileName(message.name)}.${message.format}`, filters, () => message.data);
       }
       default:
-        return this.answer(message);
+        return this.answerAny(message);
     }
   }
 
@@ -81,7 +86,7 @@ export class MaskPanel extends PlanPanel {
     const { bin, row } = this.#aim;
     if (row !== undefined && bin === undefined) {
       await this.#sendRow(use, row);
-      // No bin has the row: the first one is better than an empty page.
+      // No bin has the row. The first bin is better than an empty page.
       if (this.#bin < 0) await this.#sendBin(use, 0, null);
       return;
     }
@@ -90,7 +95,7 @@ export class MaskPanel extends PlanPanel {
 
   async #sendRow(use: PlanUse, row: number): Promise<void> {
     const bin = await use.inspector.ask('binOfRow', row);
-    if (bin < 0) this.#send({ type: 'no-row', row });
+    if (bin < 0) this.send({ type: 'no-row', row });
     else await this.#sendBin(use, bin, row);
   }
 
@@ -98,18 +103,14 @@ export class MaskPanel extends PlanPanel {
     if (!this.#has(use, bin)) return;
     this.#bin = bin;
     const view = await use.inspector.ask('bin', bin);
-    // Another one may have been asked for in the meantime.
+    // Another bin may have been requested in the meantime.
     if (this.#bin !== bin) return;
-    // Where a reload of the page goes on.
+    // Where the page continues after a reload.
     this.#aim = { bin };
-    this.#send({ type: 'bin', ...view, focus });
+    this.send({ type: 'bin', ...view, focus });
   }
 
   #has(use: PlanUse, bin: number): boolean {
     return bin < use.info.stepStart.at(-1)!;
-  }
-
-  #send(message: MaskHostMessage): void {
-    this.send(message);
   }
 }

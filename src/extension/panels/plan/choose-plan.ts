@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { type PlanSource, readPlanOptions } from '../../../core/inspect/index.js';
@@ -13,13 +13,13 @@ import { givenPath } from '../../paths/given-path.js';
 import { pickDataset } from '../../paths/pick-dataset.js';
 import { type Choice, pickFrom, type Picked, separator } from '../../paths/pick-list.js';
 import { pickModel } from '../../paths/pick-model.js';
-import { RecentPaths } from '../../paths/recent.js';
+import { recentDatasets, recentModels, type RecentPaths } from '../../paths/recent.js';
 import type { Problems } from '../../problems.js';
 import { listingText } from '../../run-text.js';
 import type { RunStore } from '../../runs/run-store.js';
 import { reviewPlan } from './review-plan.js';
 
-/** How a dataset was planned last. */
+/** How a dataset was last planned. */
 interface Remembered {
   readonly model: string;
   readonly plan: PlanOptions;
@@ -30,7 +30,7 @@ const DATASET = Symbol('dataset');
 const OTHER = Symbol('other');
 const SHOW = Symbol('show');
 
-/** Finds out which plan somebody wants to see. */
+/** Finds out which plan to show. */
 export class PlanChooser {
   readonly #datasets: RecentPaths;
   readonly #models: RecentPaths;
@@ -40,14 +40,14 @@ export class PlanChooser {
     readonly store: RunStore,
     readonly problems: Problems,
   ) {
-    this.#datasets = new RecentPaths(context.workspaceState, 'recentDatasets');
-    this.#models = new RecentPaths(context.globalState, 'recentModels');
+    this.#datasets = recentDatasets(context);
+    this.#models = recentModels(context);
   }
 
   /**
-   * @param given a preference file or a run's folder (a path or an address); without one it is asked for
-   * @param title of the questions
-   * @returns undefined when the questions were left unanswered
+   * @param given a preference file or a run's folder (a path or a URI); the user is asked if it is missing
+   * @param title the title of the questions
+   * @returns undefined if the user cancelled
    */
   async choose(given: unknown, title: string): Promise<PlanSource | undefined> {
     const place = givenPath(given);
@@ -113,7 +113,7 @@ export class PlanChooser {
     return { kind: 'dataset', dataset, ...chosen };
   }
 
-  /** Positions of a model; undefined when it is none that we know, which has been said then. */
+  /** Maximum positions of a model. Undefined if the model is not supported, which the user has then been told. */
   async #longestOf(folder: string): Promise<number | undefined> {
     try {
       return (await inspectModel(folder)).config.maxPositions;
@@ -141,14 +141,14 @@ function describe({ model, plan }: Remembered): string {
   return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs per step`;
 }
 
-/** True for a folder that is or was a run; what is wrong with it is for the panel to say. */
+/** Whether a folder is or was a run. What is wrong with it is for the panel to say. */
 async function isRun(place: string): Promise<boolean> {
   const info = await stat(place).catch(() => undefined);
   if (info?.isDirectory() === true) return true;
   if (info !== undefined) return false;
   return stat(path.join(place, RUN_FILE)).then(
     () => true,
-    // Gone: preference files have an ending, runs have none.
+    // It is gone. Preference files have an extension, runs have none.
     () => path.extname(place) === '',
   );
 }

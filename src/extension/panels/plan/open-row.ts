@@ -11,7 +11,7 @@ import type { PlanUse } from './plan-sessions.js';
  * Shows a row of a plan's dataset in the editor, beside the panel.
  *
  * @param row 0-based
- * @throws WishboneError when the dataset is no text file, or has no such row any more
+ * @throws WishboneError when the dataset is not a text file, or no longer has that row
  */
 export async function openRow({ inspector, info }: PlanUse, row: number, from?: vscode.ViewColumn): Promise<void> {
   const asRows = isShownAsRows(info.dataset);
@@ -26,7 +26,7 @@ export async function openRow({ inspector, info }: PlanUse, row: number, from?: 
       line === null ? 'the file has fewer rows than when the plan was made' : 'only the first rows of such a file are shown: unpack it to see the others',
     );
   }
-  // An editor that shows the file already is the one to use.
+  // Reuse an editor that already shows the file.
   const shown = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === uri.toString());
   const position = new vscode.Position(line - 1, 0);
   await vscode.window.showTextDocument(uri, {

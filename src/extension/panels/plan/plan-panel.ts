@@ -1,97 +1,85 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import type { PlanInfo, PlanSource } from '../../../core/inspect/index.js';
 import { sentence } from '../../../format.js';
 import type { PlanHeader, PlanHostMessage, PlanPageMessage } from '../../../protocol/plan.js';
 import { progressText } from '../../plan-progress-text.js';
+import { runCommand } from '../../run-command.js';
+import type { Asked, Page } from '../page.js';
 import { openRow } from './open-row.js';
 import type { Aim, PlanPanelContext } from './plan-panels.js';
 import type { PlanUse } from './plan-sessions.js';
 import { watchPath } from './watch-path.js';
 
-/** How far a panel is with its plan. */
+/** The state of a panel's plan. */
 type State =
   | { readonly kind: 'opening'; readonly message: PlanHostMessage }
   | { readonly kind: 'empty'; readonly message: PlanHostMessage }
   | { readonly kind: 'open'; readonly use: PlanUse };
 
-/** A panel that shows a plan: opens it, says how that goes, and answers what the page asks. */
-export abstract class PlanPanel implements vscode.Disposable {
-  readonly #disposables: vscode.Disposable[] = [];
+/** A panel that shows a plan: it opens the plan, reports progress, and answers the page. */
+export abstract class PlanPanel<
+  ToPage extends { readonly type: string } = PlanHostMessage,
+  ToHost extends { readonly type: string } = PlanPageMessage,
+> implements vscode.Disposable
+{
   #abort = new AbortController();
-  #ready = false;
-  /** On what the plan was made of, while it is shown. */
+  /** Watch what the plan was made from, while it is shown. */
   #watches: vscode.Disposable[] = [];
   #state: State = { kind: 'opening', message: { type: 'opening', text: 'Opening the plan', fraction: null } };
 
   constructor(
-    readonly panel: vscode.WebviewPanel,
+    readonly page: Page<ToPage | PlanHostMessage, ToHost | PlanPageMessage>,
     readonly context: PlanPanelContext,
     readonly source: PlanSource | undefined,
   ) {
-    this.#disposables.push(
-      panel.webview.onDidReceiveMessage((value: unknown) => {
-        this.receive(value).catch((error: unknown) => void this.context.problems.show(error));
-      }),
-      // A hidden page is thrown away and says `ready` when it comes back.
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.#ready = false;
-      }),
-    );
     void this.#open();
+    page.listen({ show: () => this.#sendState(), answer: (message) => this.answer(message) });
   }
 
-  /** Brings something else into view. */
+  /** Scrolls something else into view. */
   abstract aim(aim: Aim): void;
-  /** The page is there and so is the plan: sends what it shows. */
+  /** Sends what the page shows. Called when both the page and the plan are there. */
   protected abstract showPlan(use: PlanUse): Promise<void>;
-  /** Answers a message of the page. */
-  protected abstract receive(value: unknown): Promise<void>;
+  /** Answers a message from the page. Messages that all plan pages send go to {@link answerAny}. */
+  protected abstract answer(message: Asked<ToHost | PlanPageMessage>): Promise<void>;
 
   dispose(): void {
-    this.#ready = false;
     this.#abort.abort();
     this.#leave();
-    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+    this.page.dispose();
   }
 
   protected get use(): PlanUse | undefined {
     return this.#state.kind === 'open' ? this.#state.use : undefined;
   }
 
-  protected get ready(): boolean {
-    return this.#ready;
+  protected send(message: ToPage | PlanHostMessage): void {
+    void this.page.send(message);
   }
 
-  protected send<M extends { readonly type: string }>(message: M): void {
-    if (this.#ready) void this.panel.webview.postMessage(message);
-  }
-
-  /** What both views may ask. */
-  protected async answer(message: PlanPageMessage): Promise<void> {
+  /** Answers what either page may ask. */
+  protected async answerAny(message: Asked<PlanPageMessage>): Promise<void> {
     switch (message.type) {
-      case 'ready':
-        this.#ready = true;
-        return this.#sendState();
       case 'cancel':
         this.#abort.abort();
         return;
       case 'again':
         return this.#open();
       case 'choose':
-        return void (await vscode.commands.executeCommand(this.command));
+        return runCommand(this.command);
       case 'open-row':
-        if (this.use !== undefined) await openRow(this.use, message.row, this.panel.viewColumn);
+        if (this.use !== undefined) await openRow(this.use, message.row, this.page.panel.viewColumn);
         return;
     }
   }
 
-  /** The command that asks for another plan. */
-  protected abstract readonly command: string;
+  /** The command that lets the user choose another plan. */
+  protected abstract readonly command: 'wishbone.inspectMasks' | 'wishbone.showPacking';
 
   async #open(): Promise<void> {
     this.#abort.abort();
@@ -136,7 +124,7 @@ export abstract class PlanPanel implements vscode.Disposable {
 
   #become(state: State): void {
     this.#state = state;
-    if (this.#ready) void this.#sendState().catch((error: unknown) => void this.context.problems.show(error));
+    if (this.page.isReady) void this.#sendState().catch((error: unknown) => void this.context.problems.show(error));
   }
 
   async #sendState(): Promise<void> {
@@ -145,16 +133,16 @@ export abstract class PlanPanel implements vscode.Disposable {
       this.send(state.message);
       return;
     }
-    this.send<PlanHostMessage>({ type: 'plan', plan: headerOf(this.source!, state.use.info) });
+    this.send({ type: 'plan', plan: headerOf(this.source!, state.use.info) });
     await this.showPlan(state.use);
     await this.#lookAround();
   }
 
-  /** Whether what the plan was made of is still as it was. */
+  /** Checks whether what the plan was made from has changed. */
   async #lookAround(): Promise<void> {
     const { use, source } = this;
     if (use === undefined || source === undefined) return;
-    const send = (text: string, again: boolean): void => this.send<PlanHostMessage>({ type: 'notice', text, again });
+    const send = (text: string, again: boolean): void => this.send({ type: 'notice', text, again });
     if (source.kind === 'run' && !(await exists(source.folder))) {
       send(`The run folder no longer exists: ${source.folder}. This view shows what was read before.`, false);
       return;

@@ -1,77 +1,66 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
 import { type PlanSource, readPlanSource, sourceKey, sourceName } from '../../../core/inspect/index.js';
-import { readPlanPageState } from '../../../protocol/plan.js';
-import { loadPage, pageOptions } from '../page.js';
-import type { Problems } from '../../problems.js';
-import type { PlanPanel } from './plan-panel.js';
+import type { PlanPageState } from '../../../protocol/plan.js';
+import type { Page, PanelKind } from '../page.js';
+import { type PanelContext, Panels } from '../panels.js';
 import type { PlanSessions } from './plan-sessions.js';
 
-/** What to bring into view: a bin of the plan, or the bin of a row of the dataset; both from 0. */
+/** What to scroll into view: a bin of the plan, or the bin with a row of the dataset. Both count from 0. */
 export interface Aim {
   readonly bin?: number | undefined;
   readonly row?: number | undefined;
 }
 
-export interface PlanView {
-  /** VS Code's name of the panels; also says who brings them back after a reload. */
-  readonly type: string;
-  /** Folder under `webview`. */
-  readonly page: string;
-  /** Before the plan's name in the tab. */
-  readonly title: string;
-  readonly make: (panel: vscode.WebviewPanel, source: PlanSource | undefined, aim: Aim) => PlanPanel;
+/** What every panel that shows a plan needs. */
+export interface PlanPanelContext extends PanelContext {
+  readonly sessions: PlanSessions;
 }
 
-/** The panels of one view in this window, one a plan; those open when the window was closed come back with it. */
-export class PlanPanels implements vscode.Disposable, vscode.WebviewPanelSerializer {
-  readonly #panels = new Map<string, PlanPanel>();
-  readonly #registration: vscode.Disposable;
+/** What the window knows about a panel that shows a plan. */
+interface AnyPlanPanel extends vscode.Disposable {
+  readonly page: { readonly panel: vscode.WebviewPanel };
+  readonly source: PlanSource | undefined;
+  aim(aim: Aim): void;
+}
 
-  constructor(
-    readonly view: PlanView,
-    readonly extensionUri: vscode.Uri,
-  ) {
-    this.#registration = vscode.window.registerWebviewPanelSerializer(view.type, this);
+type MakePanel<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }> = (
+  page: Page<ToPage, ToHost>,
+  source: PlanSource | undefined,
+  aim: Aim,
+) => AnyPlanPanel;
+
+/** The panels of one kind, one for each plan. */
+export class PlanPanels<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }>
+  implements vscode.Disposable
+{
+  readonly #kind: PanelKind<ToHost, PlanPageState>;
+  readonly #make: MakePanel<ToPage, ToHost>;
+  readonly #panels: Panels<AnyPlanPanel, ToPage, ToHost, PlanPageState>;
+
+  constructor(kind: PanelKind<ToHost, PlanPageState>, context: PanelContext, make: MakePanel<ToPage, ToHost>) {
+    this.#kind = kind;
+    this.#make = make;
+    this.#panels = new Panels(kind, context, (page, kept) => this.#add(page, parseSource(kept?.source), { bin: kept?.bin }));
   }
 
   dispose(): void {
-    this.#registration.dispose();
-    for (const panel of this.#panels.values()) panel.dispose();
+    this.#panels.dispose();
   }
 
   show(source: PlanSource, aim: Aim = {}): void {
-    const open = this.#panels.get(sourceKey(source));
+    const key = sourceKey(source);
+    const open = this.#panels.all.find((panel) => panel.source !== undefined && sourceKey(panel.source) === key);
     if (open !== undefined) {
-      open.panel.reveal();
+      open.page.panel.reveal();
       open.aim(aim);
       return;
     }
-    const { type, title } = this.view;
-    const panel = vscode.window.createWebviewPanel(
-      type,
-      `${title}: ${sourceName(source)}`,
-      vscode.ViewColumn.Active,
-      pageOptions(this.extensionUri),
-    );
-    this.#attach(panel, source, aim);
+    this.#add(this.#panels.newPage(`${this.#kind.title}: ${sourceName(source)}`), source, aim);
   }
 
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    panel.webview.options = pageOptions(this.extensionUri);
-    const kept = readPlanPageState(state);
-    this.#attach(panel, parseSource(kept?.source), { bin: kept?.bin });
-  }
-
-  #attach(panel: vscode.WebviewPanel, source: PlanSource | undefined, aim: Aim): void {
-    const attached = this.view.make(panel, source, aim);
-    const key = source === undefined ? undefined : sourceKey(source);
-    if (key !== undefined) this.#panels.set(key, attached);
-    panel.onDidDispose(() => {
-      if (key !== undefined && this.#panels.get(key) === attached) this.#panels.delete(key);
-      attached.dispose();
-    });
-    loadPage(panel, this.extensionUri, this.view.page, this.view.title);
+  #add(page: Page<ToPage, ToHost>, source: PlanSource | undefined, aim: Aim): void {
+    this.#panels.add(page, this.#make(page, source, aim));
   }
 }
 
@@ -81,10 +70,4 @@ function parseSource(text: string | undefined): PlanSource | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What every panel of a plan is made with. */
-export interface PlanPanelContext {
-  readonly sessions: PlanSessions;
-  readonly problems: Problems;
 }

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { type PlanInfo, PlanInspector, type PlanSource, sourceKey } from '../../../core/inspect/index.js';
 import type { Progress, WorkOptions } from '../../../core/work/progress.js';
 
-/** A plan that is open, for as long as somebody uses it. */
+/** A plan that stays open as long as somebody uses it. */
 export interface PlanUse extends vscode.Disposable {
   readonly inspector: PlanInspector;
   readonly info: PlanInfo;
@@ -18,7 +18,7 @@ interface Session {
   users: number;
 }
 
-/** The plans that views of this window look into. Views of one plan share it, and the thread it is in. */
+/** The plans open in this window. Panels that show the same plan share it and its thread. */
 export class PlanSessions implements vscode.Disposable {
   readonly #sessions = new Map<string, Session>();
 
@@ -28,9 +28,9 @@ export class PlanSessions implements vscode.Disposable {
   }
 
   /**
-   * Opens a plan, or joins those who use it.
+   * Opens a plan, or shares one that is already open.
    *
-   * @throws WishboneError when there is no plan to look at; the signal's reason once it has aborted
+   * @throws WishboneError when there is no plan to look at; the signal's reason when it was aborted
    */
   async use(source: PlanSource, { onProgress, signal }: WorkOptions): Promise<PlanUse> {
     const key = await currentKey(source);
@@ -82,7 +82,7 @@ function aborted(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-/** A plan made of a dataset is another one once the file has changed. */
+/** A plan made from a dataset is a different plan once the file has changed. */
 async function currentKey(source: PlanSource): Promise<string> {
   if (source.kind === 'run') return sourceKey(source);
   const info = await stat(source.dataset).catch(() => undefined);

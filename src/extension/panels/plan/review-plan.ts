@@ -9,12 +9,12 @@ import { type Choice, pickFrom, separator } from '../../paths/pick-list.js';
 
 const SHOW = Symbol('show');
 
-/** What decides a plan, as the launch form names it. */
+/** The options that decide a plan, named as in the launch form. */
 const SETTINGS: readonly FieldSpec[] = formSections([])
   .flatMap(({ fields }) => fields)
   .filter(({ id }) => id.startsWith('plan.'));
 
-/** Shows how a plan is made and lets every setting be changed before it is; undefined when it is given up. */
+/** Shows the settings of a plan and lets the user change them first; undefined if the user cancelled. */
 export async function reviewPlan(begin: PlanOptions, title: string): Promise<PlanOptions | undefined> {
   let plan = begin;
   for (;;) {
@@ -37,7 +37,7 @@ export async function reviewPlan(begin: PlanOptions, title: string): Promise<Pla
   }
 }
 
-/** Asks for a new value; undefined leaves the old one. */
+/** Asks for a new value; undefined keeps the old one. */
 async function askSetting(
   { id, label, help, choices }: FieldSpec,
   value: OptionValue,
@@ -47,7 +47,7 @@ async function askSetting(
     const picked = await pickFrom<string>({
       title: `${title}: ${label}`,
       placeholder: help,
-      // What it is now comes first.
+      // The current value comes first.
       fill: (show) => show([...choices].sort((a, b) => Number(b.value === value) - Number(a.value === value))),
     });
     return picked === 'cancel' ? undefined : picked.value;

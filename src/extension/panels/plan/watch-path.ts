@@ -5,7 +5,7 @@ import type { Disposable } from 'vscode';
 const INTERVAL_MILLISECONDS = 2000;
 
 /**
- * Calls back when a file or folder appears, changes or goes, by whomever. Looks by itself: file systems of other machines
+ * Calls back when a file or folder appears, changes or disappears, whoever caused it. It polls, because remote file systems
  * send no events.
  */
 export function watchPath(path: string, onChange: () => void): Disposable {

@@ -6,15 +6,15 @@ import { readSafetensorsHeader } from '../../../core/files/safetensors.js';
 
 const PLAN_VERSION = 1;
 
-/** What a panel wants to know of a run's plan. */
+/** What a panel needs to know about a run's plan. */
 export interface PlanFacts {
-  /** Tokens of the naive plan over those of this one; null when that is not known. */
+  /** Tokens of the naive plan divided by those of this plan; null if unknown. */
   readonly tokenRatio: number | null;
-  /** Why the runner could not use the plan, as a sentence; null when it could. */
+  /** Why the runner cannot use the plan, as a sentence; null if it can. */
   readonly problem: string | null;
 }
 
-/** Looks at the header of a run's plan only. */
+/** Reads only the header of a run's plan. */
 export async function readPlanFacts(folder: string): Promise<PlanFacts> {
   const file = path.join(folder, PLAN_FILE);
   const none = (problem: string): PlanFacts => ({ tokenRatio: null, problem });

@@ -5,89 +5,101 @@ import * as vscode from 'vscode';
 import { configDifferences, listRuns, LOG_FILE, readLabels, repeatCommand, writeLabels } from '../../../core/run/index.js';
 import { historyCsv } from '../../../core/history/index.js';
 import { lastLogLines } from '../../../core/runner/index.js';
-import { type RunHostMessage, type RunPageMessage, type RunPageRequest, readRunPageMessage } from '../../../protocol/run.js';
+import {
+  readRunPageMessage,
+  readRunPageState,
+  type RunHostMessage,
+  type RunPageMessage,
+  type RunPageRequest,
+  type RunPageState,
+} from '../../../protocol/run.js';
+import { runCommand } from '../../run-command.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
 import { manageTrust } from '../../trust.js';
-import { readPlanFacts } from './plan-facts.js';
-import type { RunPanels } from './run-panels.js';
+import type { Asked, Page, PanelKind } from '../page.js';
 import { fileName, saveAs } from '../save-as.js';
+import { type PlanFacts, readPlanFacts } from './plan-facts.js';
+import type { RunPanels } from './run-panels.js';
 import { readSamples } from './samples.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from './view-model.js';
 
-/** Lines of the log that the panel shows. */
+/** Number of log lines to show. */
 const LOG_LINES = 200;
 const LOG_MILLISECONDS = 500;
 
-/** A run of a panel, and what of it the page has. */
+export const RUN: PanelKind<RunPageMessage, RunPageState> = {
+  name: 'run',
+  title: 'Wishbone Run',
+  readMessage: readRunPageMessage,
+  readState: readRunPageState,
+};
+
+/** A run shown in a panel, and what the page knows of it. */
 interface Shown {
   readonly use: RunUse;
   readonly subscription: vscode.Disposable;
-  /** First row the page does not have as it is now. */
+  /** Facts about its plan, once it has been read. */
+  facts: PlanFacts | undefined;
+  /** First row that the page does not have in its current form. */
   unsentFrom: number;
-  /** Of a long run the page gets an overview before all rows. */
+  /** For a long run, the page gets an overview before it gets all rows. */
   overview: 'to be sent' | 'under way' | 'sent';
-  /** Rows the page has. */
+  /** Number of rows the page has. */
   sentRows: number;
   sentEvals: readonly unknown[] | undefined;
   sentSamples: readonly unknown[] | undefined;
-  /** Name, tags and notes that the page has, as text. */
+  /** Name, tags and notes as the page has them, as text. */
   sentLabels: string;
 }
 
-/** One panel with one run or several. Sends nothing until its page says it is ready, and then only what is new. */
+/** One panel, with one run or several. Once its page is ready, it sends only what is new. */
 export class RunPanel implements vscode.Disposable {
-  readonly #disposables: vscode.Disposable[] = [];
+  readonly #trusted: vscode.Disposable;
   #shown: Shown[] = [];
-  #ready = false;
   #logTimer: NodeJS.Timeout | undefined;
   #sentLog = '';
   #isPreview = false;
 
   constructor(
-    readonly panel: vscode.WebviewPanel,
+    readonly page: Page<RunHostMessage, RunPageMessage>,
     readonly panels: RunPanels,
     uses: readonly RunUse[],
-    /** Names of runs that were to be shown too and cannot be read. */
+    /** Names of further runs that cannot be read. */
     readonly missing: readonly string[],
     readonly reason: string,
-    /** Whether the page has said so already. */
-    ready: boolean,
   ) {
-    this.#disposables.push(
-      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
-      // A hidden page is thrown away and says `ready` when it comes back; until then there is nobody to write to.
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.#rest();
-      }),
-      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#shown.forEach((_, run) => this.#sendStatus(run))),
-    );
+    this.#trusted = vscode.workspace.onDidGrantWorkspaceTrust(() => this.#shown.forEach((_, run) => this.#sendStatus(run)));
     for (const use of uses) this.#add(use);
     this.#title();
-    if (ready) this.#receive({ type: 'ready' });
+    page.listen({
+      prepare: () => this.#lookAtPlans(),
+      show: () => this.#sendAll(),
+      answer: (message) => this.#answer(message),
+      hidden: () => this.#leaveLog(),
+    });
   }
 
-  /** Whether it shows whichever run is opened next from the Runs view, as a preview in the editor does. */
+  /** Whether the next run opened from the Runs view replaces this one, like a preview in the editor. */
   get isPreview(): boolean {
     return this.#isPreview;
   }
 
   set isPreview(isPreview: boolean) {
     this.#isPreview = isPreview;
-    if (this.#ready) this.#send({ type: 'preview', preview: isPreview });
+    this.#send({ type: 'preview', preview: isPreview });
   }
 
-  /** Shows another run in place of what it showed. */
+  /** Shows another run instead. */
   async replace(use: RunUse): Promise<void> {
-    clearInterval(this.#logTimer);
-    this.#logTimer = undefined;
+    this.#leaveLog();
     for (const shown of this.#shown.splice(0)) {
       shown.subscription.dispose();
       shown.use.dispose();
     }
     this.#add(use);
     this.#title();
-    if (this.#ready) await this.#sendAll();
+    await this.#sendAnew();
   }
 
   get folders(): string[] {
@@ -95,13 +107,14 @@ export class RunPanel implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.#rest();
+    this.#leaveLog();
     for (const { use, subscription } of this.#shown) {
       subscription.dispose();
       use.dispose();
     }
     this.#shown = [];
-    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+    this.#trusted.dispose();
+    this.page.dispose();
   }
 
   #add(use: RunUse): void {
@@ -113,6 +126,7 @@ export class RunPanel implements vscode.Disposable {
           this.#sendNews(shown);
         }),
       ),
+      facts: undefined,
       unsentFrom: 0,
       overview: 'to be sent',
       sentRows: 0,
@@ -125,25 +139,17 @@ export class RunPanel implements vscode.Disposable {
 
   #title(): void {
     const [first, ...others] = this.#shown.map(({ use }) => use.run.config.name);
-    this.panel.title =
+    this.page.panel.title =
       first === undefined ? 'Wishbone Run' : others.length === 0 ? first : `Comparison of ${others.length + 1} Runs`;
   }
 
-  #receive(value: unknown): void {
-    const message = readRunPageMessage(value);
-    if (message === undefined) return;
-    this.#answer(message).catch((error: unknown) => this.panels.problems.show(error));
-  }
-
-  async #answer(message: RunPageMessage): Promise<void> {
+  async #answer(message: Asked<RunPageMessage>): Promise<void> {
     const [first] = this.#shown;
     switch (message.type) {
-      case 'ready':
-        return this.#sendAll();
       case 'launch':
-        return void (await vscode.commands.executeCommand('wishbone.launchRun'));
+        return runCommand('wishbone.launchRun');
       case 'open-run':
-        return void (await vscode.commands.executeCommand('wishbone.openRun'));
+        return runCommand('wishbone.openRun');
       case 'manage-trust':
         return manageTrust();
       case 'add-run':
@@ -169,7 +175,7 @@ export class RunPanel implements vscode.Disposable {
     const { actions, store } = this.panels;
     switch (request) {
       case 'stop':
-        // The store may not have met it yet, just after a reload.
+        // Just after a reload, the store may not know the run yet.
         await store.notice(run.folder);
         return actions.stop(run.folder);
       case 'resume':
@@ -188,35 +194,33 @@ export class RunPanel implements vscode.Disposable {
       case 'show-log':
         return actions.showLog(run.folder);
       case 'try':
-        return void (await vscode.commands.executeCommand('wishbone.tryRun', run.folder));
+        return runCommand('wishbone.tryRun', run.folder);
       case 'masks':
-        return void (await vscode.commands.executeCommand('wishbone.inspectMasks', run.folder));
+        return runCommand('wishbone.inspectMasks', run.folder);
       case 'packing':
-        return void (await vscode.commands.executeCommand('wishbone.showPacking', run.folder));
+        return runCommand('wishbone.showPacking', run.folder);
       case 'rename':
-        return void (await vscode.commands.executeCommand('wishbone.renameRun', run.folder));
+        return runCommand('wishbone.renameRun', run.folder);
       case 'tag':
-        return void (await vscode.commands.executeCommand('wishbone.tagRun', run.folder));
+        return runCommand('wishbone.tagRun', run.folder);
       case 'copy-command':
         await vscode.env.clipboard.writeText(repeatCommand(run.config).command);
         return;
       case 'duplicate':
-        return void (await vscode.commands.executeCommand('wishbone.duplicateRun', run.folder));
+        return runCommand('wishbone.duplicateRun', run.folder);
       case 'follow-log':
         return this.#followLog();
       case 'leave-log':
-        clearInterval(this.#logTimer);
-        this.#logTimer = undefined;
-        return;
+        return this.#leaveLog();
       case 'save-csv': {
         const runs = this.#shown.map(({ use }) => ({ name: use.run.config.name, history: use.run.history }));
         const folder = path.dirname(path.dirname(path.dirname(run.folder)));
-        return saveAs(folder, `${fileName(this.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
+        return saveAs(folder, `${fileName(this.page.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
       }
     }
   }
 
-  /** To the run whose notes they are: by now the panel may show another. */
+  /** Goes by folder, because the panel may show another run by now. */
   async #setNotes(folder: string, notes: string): Promise<void> {
     if (!this.#shown.some(({ use }) => use.run.folder === folder)) return;
     const { notes: _before, ...labels } = await readLabels(folder);
@@ -246,7 +250,7 @@ export class RunPanel implements vscode.Disposable {
     if (picked === undefined) return;
     this.#add(await this.panels.store.use(picked.folder));
     this.#title();
-    await this.#sendAll();
+    await this.#sendAnew();
   }
 
   async #remove(run: number): Promise<void> {
@@ -256,21 +260,33 @@ export class RunPanel implements vscode.Disposable {
     shown.subscription.dispose();
     shown.use.dispose();
     this.#title();
-    await this.#sendAll();
+    await this.#sendAnew();
   }
 
-  async #sendAll(): Promise<void> {
+  async #lookAtPlans(): Promise<void> {
+    await Promise.all(
+      this.#shown.map(async (shown) => {
+        shown.facts = await readPlanFacts(shown.use.run.folder);
+      }),
+    );
+  }
+
+  /** Sends everything again after runs were added or removed. A page that is not ready will ask for it. */
+  async #sendAnew(): Promise<void> {
+    await this.#lookAtPlans();
+    if (this.page.isReady) this.#sendAll();
+  }
+
+  #sendAll(): void {
     if (this.#isEmpty) return this.#sendEmpty();
     const shown = [...this.#shown];
-    const facts = await Promise.all(shown.map(({ use }) => readPlanFacts(use.run.folder)));
-    // Runs were added or removed meanwhile: whoever did that sends all again.
-    if (shown.some((each, run) => this.#shown[run] !== each) || shown.length !== this.#shown.length) return;
-    this.#ready = true;
+    // A run is being added; everything is sent again once its plan has been read.
+    if (shown.some(({ facts }) => facts === undefined)) return;
     const differences = configDifferences(shown.map(({ use }) => use.run.config));
     this.#send({ type: 'preview', preview: this.#isPreview });
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
-    shown.forEach(({ use }, run) => {
-      this.#send({ type: 'header', run, header: headerOf(use.run, facts[run]!) });
+    shown.forEach(({ use, facts }, run) => {
+      this.#send({ type: 'header', run, header: headerOf(use.run, facts!) });
     });
     shown.forEach((each, run) => {
       each.unsentFrom = 0;
@@ -287,10 +303,10 @@ export class RunPanel implements vscode.Disposable {
   async #sendHeader(shown: Shown): Promise<void> {
     const facts = await readPlanFacts(shown.use.run.folder);
     const run = this.#shown.indexOf(shown);
-    if (this.#ready && run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
+    if (run >= 0) this.#send({ type: 'header', run, header: headerOf(shown.use.run, facts) });
   }
 
-  /** In a comparison one that is gone does not keep the others from being looked at. */
+  /** In a comparison, a run that is gone must not hide the others. */
   get #isEmpty(): boolean {
     return this.#shown.every(({ use }) => use.run.gone);
   }
@@ -306,10 +322,10 @@ export class RunPanel implements vscode.Disposable {
 
   #sendNews(shown: Shown): void {
     const index = this.#shown.indexOf(shown);
-    if (!this.#ready || index < 0) return;
+    if (!this.page.isReady || index < 0) return;
     const { run } = shown.use;
     if (this.#isEmpty) {
-      this.#rest();
+      this.#leaveLog();
       this.#sendEmpty();
       return;
     }
@@ -339,17 +355,17 @@ export class RunPanel implements vscode.Disposable {
       shown.unsentFrom = shown.sentRows;
       return;
     }
-    // What is sent together arrives together: the rest waits until the overview is there.
+    // Messages sent together arrive together, so the rest waits until the overview has arrived.
     shown.overview = 'under way';
-    void this.panel.webview.postMessage({ type: 'series', run: index, update: overview } satisfies RunHostMessage).then(() => {
+    void this.page.send({ type: 'series', run: index, update: overview }).then(() => {
       if (shown.overview !== 'under way') return;
       shown.overview = 'sent';
       const now = this.#shown.indexOf(shown);
-      if (this.#ready && now >= 0) this.#sendRows(now);
+      if (this.page.isReady && now >= 0) this.#sendRows(now);
     });
   }
 
-  /** Of the first run alone: texts are read side by side, not laid over each other. */
+  /** Only for the first run, because texts cannot be overlaid as curves can. */
   #sendSamples(shown: Shown): void {
     const { run } = shown.use;
     const { samples } = run.history;
@@ -358,15 +374,15 @@ export class RunPanel implements vscode.Disposable {
     if (samples.length === 0) return;
     const send = async (): Promise<void> => {
       const message = await readSamples(run);
-      // A newer one may be under way.
-      if (this.#ready && shown === this.#shown[0] && samples === shown.sentSamples) this.#send(message);
+      // A newer message may be on its way.
+      if (shown === this.#shown[0] && samples === shown.sentSamples) this.#send(message);
     };
     send().catch((error: unknown) => this.panels.problems.show(error));
   }
 
   #sendStatus(index: number): void {
     const run = this.#shown[index]?.use.run;
-    if (!this.#ready || run === undefined) return;
+    if (!this.page.isReady || run === undefined) return;
     this.#send({ type: 'status', run: index, status: statusOf(run, vscode.workspace.isTrusted) });
   }
 
@@ -386,15 +402,13 @@ export class RunPanel implements vscode.Disposable {
     void look();
   }
 
-  /** Nobody looks. */
-  #rest(): void {
-    this.#ready = false;
+  #leaveLog(): void {
     clearInterval(this.#logTimer);
     this.#logTimer = undefined;
   }
 
   #send(message: RunHostMessage): void {
-    void this.panel.webview.postMessage(message);
+    void this.page.send(message);
   }
 }
 

@@ -4,29 +4,28 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { sentence } from '../../../format.js';
-import { readRunPageMessage, readRunPageState } from '../../../protocol/run.js';
+import type { RunHostMessage, RunPageMessage, RunPageState } from '../../../protocol/run.js';
 import type { Problems } from '../../problems.js';
 import type { RunActions } from '../../runs/run-actions.js';
 import type { RunStore, RunUse } from '../../runs/run-store.js';
-import { loadPage, pageOptions } from '../page.js';
-import { RunPanel } from './run-panel.js';
+import type { Page } from '../page.js';
+import { Panels } from '../panels.js';
+import { RUN, RunPanel } from './run-panel.js';
 
-const VIEW_TYPE = 'wishbone.run';
-/** Opened again within this time is a double click. */
+/** Opening a run again within this time counts as a double click. */
 const DOUBLE_CLICK_MILLISECONDS = 500;
 
-/** The runs of a panel, and the names of those that cannot be read. */
+/** The runs for a panel, and the names of those that cannot be read. */
 interface Opened {
   readonly uses: readonly RunUse[];
   readonly missing: readonly string[];
 }
 
-/** The run panels of this window; those open when the window was closed come back with it. */
-export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializer {
-  readonly #panels = new Set<RunPanel>();
-  /** What was opened last as a preview, and when. */
+/** The run panels of this window. Those open when the window was closed come back with it. */
+export class RunPanels implements vscode.Disposable {
+  readonly #panels: Panels<RunPanel, RunHostMessage, RunPageMessage, RunPageState>;
+  /** The run last opened as a preview, and when. */
   #previewed: { readonly folder: string; readonly at: number } | undefined;
-  readonly #registration: vscode.Disposable;
   #opening: Promise<void> | undefined;
 
   constructor(
@@ -35,16 +34,15 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     readonly actions: RunActions,
     readonly problems: Problems,
   ) {
-    this.#registration = vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
+    this.#panels = new Panels(RUN, this, (page, kept) => this.#restore(page, kept?.folders));
   }
 
   dispose(): void {
-    this.#registration.dispose();
-    for (const panel of this.#panels) panel.dispose();
+    this.#panels.dispose();
   }
 
   /**
-   * Brings up the panel of a run, or of several together.
+   * Shows the panel of a run, or of several runs together.
    *
    * @throws WishboneError when a folder is no run
    */
@@ -53,14 +51,14 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     const open = this.#showing(wanted);
     if (open !== undefined) {
       open.isPreview = false;
-      return open.panel.reveal();
+      return open.page.panel.reveal();
     }
     await this.#open(wanted);
   }
 
   /**
-   * Brings up a run as the editor does a file that is clicked on: in place of the one previewed before, until somebody
-   * keeps that. Asked for twice at once, it is kept.
+   * Shows a run as the editor shows a file that is clicked: in place of the previous preview, unless that was kept. A double
+   * click keeps it.
    *
    * @throws WishboneError when the folder is no run
    */
@@ -73,9 +71,9 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     const open = this.#showing([folder]);
     if (open !== undefined) {
       if (isDouble) open.isPreview = false;
-      return open.panel.reveal(undefined, !isDouble);
+      return open.page.panel.reveal(undefined, !isDouble);
     }
-    // The first of the two clicks is still under way.
+    // The first of the two clicks is still being handled.
     if (isDouble && this.#opening !== undefined) {
       await this.#opening;
       const opened = this.#showing([folder]);
@@ -88,43 +86,40 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
 
   async #openPreview(folder: string): Promise<void> {
     const isOn = vscode.workspace.getConfiguration('workbench.editor').get<unknown>('enablePreview') !== false;
-    const before = [...this.#panels].find(({ isPreview, panel }) => isPreview && !isPinned(panel));
+    const before = this.#panels.all.find(({ isPreview, page }) => isPreview && !this.#isPinned(page.panel));
     if (!isOn || before === undefined) {
       const panel = await this.#open([folder], true);
       if (panel !== undefined) panel.isPreview = isOn;
       return;
     }
     const use = await this.store.use(folder);
-    if (!this.#panels.has(before)) return use.dispose();
+    if (!this.#panels.all.includes(before)) return use.dispose();
     await before.replace(use);
-    before.panel.reveal(undefined, true);
+    before.page.panel.reveal(undefined, true);
   }
 
   #showing(folders: readonly string[]): RunPanel | undefined {
-    return [...this.#panels].find((open) => open.folders.join('\n') === folders.join('\n'));
+    return this.#panels.all.find((open) => open.folders.join('\n') === folders.join('\n'));
   }
 
   async #open(wanted: readonly string[], preserveFocus = false): Promise<RunPanel | undefined> {
-    const place = { viewColumn: vscode.ViewColumn.Active, preserveFocus };
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', place, this.#options);
+    const page = this.#panels.newPage('Run', { preserveFocus });
     try {
-      return await this.#fill(panel, () => this.#use(wanted));
+      return await this.#fill(page, () => this.#use(wanted));
     } catch (error) {
-      panel.dispose();
+      page.panel.dispose();
       throw error;
     }
   }
 
-  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    panel.webview.options = this.#options;
-    const folders = readRunPageState(state)?.folders;
-    const empty = (reason: string): Promise<unknown> => this.#fill(panel, async () => ({ uses: [], missing: [] }), reason);
+  async #restore(page: Page<RunHostMessage, RunPageMessage>, folders: readonly string[] | undefined): Promise<void> {
+    const empty = (reason: string): Promise<unknown> => this.#fill(page, async () => ({ uses: [], missing: [] }), reason);
     if (folders === undefined) {
       await empty('This panel no longer knows which run it was showing.');
       return;
     }
     try {
-      await this.#fill(panel, () => this.#use(folders));
+      await this.#fill(page, () => this.#use(folders));
     } catch (error) {
       if (!(error instanceof WishboneError)) this.problems.log(error);
       const reason =
@@ -135,52 +130,36 @@ export class RunPanels implements vscode.Disposable, vscode.WebviewPanelSerializ
     }
   }
 
-  get #options(): vscode.WebviewOptions {
-    return pageOptions(this.extensionUri);
-  }
-
   async #use(folders: readonly string[]): Promise<Opened> {
     const uses = await Promise.allSettled(folders.map((folder) => this.store.use(folder)));
     const failure = uses.find((use) => use.status === 'rejected');
     const good = uses.flatMap((use) => (use.status === 'fulfilled' ? [use.value] : []));
-    // One of several that is gone does not keep the others from being looked at.
+    // If one of several runs is gone, the others can still be shown.
     if (failure !== undefined && good.length === 0) throw failure.reason;
     return { uses: good, missing: folders.filter((_, i) => uses[i]!.status === 'rejected').map((folder) => path.basename(folder)) };
   }
 
-  /** The page is loaded while the runs are read: each takes its time. */
-  async #fill(panel: vscode.WebviewPanel, read: () => Promise<Opened>, reason = ''): Promise<RunPanel | undefined> {
-    let [ready, closed] = [false, false];
-    const early = vscode.Disposable.from(
-      panel.webview.onDidReceiveMessage((value: unknown) => (ready ||= readRunPageMessage(value)?.type === 'ready')),
-      panel.onDidDispose(() => (closed = true)),
+  /** The page loads while the runs are being read, because both take time. */
+  async #fill(
+    page: Page<RunHostMessage, RunPageMessage>,
+    read: () => Promise<Opened>,
+    reason = '',
+  ): Promise<RunPanel | undefined> {
+    const { uses, missing } = await read();
+    if (!page.isClosed) return this.#panels.add(page, new RunPanel(page, this, uses, missing, reason));
+    uses.forEach((use) => use.dispose());
+    return undefined;
+  }
+
+  /** Whether a panel's tab is pinned. */
+  #isPinned(panel: vscode.WebviewPanel): boolean {
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    return tabs.some(
+      (tab) =>
+        tab.isPinned &&
+        tab.label === panel.title &&
+        tab.input instanceof vscode.TabInputWebview &&
+        tab.input.viewType.includes(this.#panels.viewType),
     );
-    try {
-      loadPage(panel, this.extensionUri, 'run', 'Wishbone Run');
-      const opened = await read();
-      if (!closed) return this.#attach(panel, opened, reason, ready && panel.visible);
-      opened.uses.forEach((use) => use.dispose());
-      return undefined;
-    } finally {
-      early.dispose();
-    }
   }
-
-  #attach(panel: vscode.WebviewPanel, { uses, missing }: Opened, reason: string, ready: boolean): RunPanel {
-    const attached = new RunPanel(panel, this, uses, missing, reason, ready);
-    this.#panels.add(attached);
-    panel.onDidDispose(() => {
-      this.#panels.delete(attached);
-      attached.dispose();
-    });
-    return attached;
-  }
-}
-
-/** Whether somebody has pinned a panel's tab. */
-function isPinned(panel: vscode.WebviewPanel): boolean {
-  const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-  return tabs.some(
-    (tab) => tab.isPinned && tab.label === panel.title && tab.input instanceof vscode.TabInputWebview && tab.input.viewType.includes(VIEW_TYPE),
-  );
 }

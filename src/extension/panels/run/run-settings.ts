@@ -5,7 +5,7 @@ import { type RunConfig, unusedData } from '../../../core/run/index.js';
 import { formatCount, formatOption, plural } from '../../../format.js';
 import type { SettingRow, SettingsGroup } from '../../../protocol/run.js';
 
-/** Everything that a run was told, in reading order, by the names that run configs and flags have for it. */
+/** All settings of a run, in reading order, with the names that run configs and flags use. */
 export function settingsOf(folder: string, config: RunConfig): SettingsGroup[] {
   const { plan, training, runner } = config;
   return [
@@ -30,7 +30,7 @@ function runRows(folder: string, config: RunConfig): SettingRow[] {
     ...(evaluation === undefined ? [] : [row('eval dataset', data(evaluation))]),
     ...unusedData(dataset).map(({ what, text }) => row(what === 'rows' ? 'rows left out' : 'columns not read', text)),
     row('model', model.path),
-    // Runs of older versions do not say.
+    // Runs of older versions do not say so.
     ...(madeWith === undefined ? [] : [row('Wishbone', madeWith.wishbone)]),
     ...(madeWith === undefined ? [] : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is not in a repository` : gitText(git))]),
   ];

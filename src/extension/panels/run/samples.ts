@@ -4,10 +4,10 @@ import type { ModelTokenizer } from '../../../core/tokenizer/index.js';
 import type { RunHostMessage } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 
-/** Tokenizers by model folder: reading one takes a second, samples come every few minutes. */
+/** Tokenizers by model folder. Reading one takes a second, and samples come every few minutes. */
 const tokenizers = new Map<string, Promise<ModelTokenizer>>();
 
-/** What the panel is told of a run's samples: their texts, or why there are none. */
+/** The message about a run's samples: their texts, or why there are none. */
 export async function readSamples(
   { config, history }: Pick<LiveRun, 'config' | 'history'>,
 ): Promise<Extract<RunHostMessage, { type: 'samples' }>> {
@@ -26,7 +26,7 @@ export async function readSamples(
 }
 
 async function loadTokenizer(folder: string): Promise<ModelTokenizer> {
-  // Most windows never need it.
+  // Loaded late, because most windows never need it.
   const { ModelTokenizer } = await import('../../../core/tokenizer/index.js');
   return ModelTokenizer.load(folder);
 }

@@ -4,18 +4,15 @@ import { type BestEvaluation, divergences, headline, type RunHistory } from '../
 import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
 import { plural, sentence } from '../../../format.js';
-import {
-  type BestStatus,
-  EVAL_SERIES,
-  type EvalSeries,
-  type EvalSeriesName,
-  type RunEnd,
-  type RunHeader,
-  type RunStatus,
-  type RunWarning,
-  SERIES,
-  type SeriesName,
-  type SeriesUpdate,
+import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
+import type {
+  BestStatus,
+  EvalSeries,
+  RunEnd,
+  RunHeader,
+  RunStatus,
+  RunWarning,
+  SeriesUpdate,
 } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
@@ -161,25 +158,34 @@ export function overviewOf(history: RunHistory): SeriesUpdate | undefined {
 }
 
 function rowsOf(
-  { steps, columns }: RunHistory,
+  { steps, columns, sources }: RunHistory,
   pick: (column: readonly number[]) => readonly number[],
-): Pick<SeriesUpdate, 'step' | 'columns'> {
+): Pick<SeriesUpdate, 'step' | 'columns' | 'sources'> {
   return {
     step: Float64Array.from(pick(steps)),
-    columns: Object.fromEntries(SERIES.map((name) => [name, Float32Array.from(pick(columns[name]))])) as Record<
-      SeriesName,
-      Float32Array
-    >,
+    columns: columnsOf(SERIES, (name) => pick(columns[name])),
+    sources: Object.fromEntries(
+      [...sources].map(([source, of]) => [source, columnsOf(SOURCE_SERIES, (name) => pick(of[name]))]),
+    ),
   };
+}
+
+function columnsOf<Name extends string>(names: readonly Name[], values: (name: Name) => readonly number[]): Record<Name, Float32Array> {
+  return Object.fromEntries(names.map((name) => [name, Float32Array.from(values(name))])) as Record<Name, Float32Array>;
 }
 
 /** All evaluations, as the panel takes them. */
 export function evalsOf({ evals, best }: Pick<RunHistory, 'evals' | 'best'>): EvalSeries {
+  const sources = new Set(evals.flatMap((row) => [...row.sources.keys()]));
   return {
     step: Float64Array.from(evals, ({ step }) => step),
-    columns: Object.fromEntries(
-      EVAL_SERIES.map((name) => [name, Float32Array.from(evals, (row) => row[name])]),
-    ) as Record<EvalSeriesName, Float32Array>,
+    columns: columnsOf(EVAL_SERIES, (name) => evals.map((row) => row[name])),
+    sources: Object.fromEntries(
+      [...sources].map((source) => [
+        source,
+        columnsOf(SOURCE_SERIES, (name) => evals.map((row) => row.sources.get(source)?.[name] ?? NaN)),
+      ]),
+    ),
     best: best?.step ?? null,
   };
 }

@@ -1,13 +1,12 @@
-import { homedir } from 'node:os';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
-import { Forecaster, type ForecastState } from '../../../core/forecast/index.js';
+import type { ForecastMeans, ForecastState } from '../../../core/forecast/index.js';
 import type { Progress } from '../../../core/work/progress.js';
+import { type BackendInfo, locateRunner } from '../../../core/runner/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../core/options/index.js';
-import { locateRunner } from '../../../core/runner/index.js';
 import {
   listSpeedups,
   saveSpeedup,
@@ -22,99 +21,113 @@ import type { FieldSpec } from '../../../protocol/form.js';
 import {
   type PredictionView,
   readSpeedupPageMessage,
+  readSpeedupPageState,
   type SpeedupHostMessage,
   type SpeedupPageMessage,
+  type SpeedupPageState,
   type SpeedupState,
 } from '../../../protocol/speedup.js';
-import { type LaunchOptions, optionTexts, readDraft, resolvePath, type Values } from '../../draft/read-draft.js';
 import { formSections } from '../../draft/fields.js';
-import type { Launcher } from '../launch/launcher.js';
-import { isPathField, lookAt, type Looked, pathKind } from '../../draft/look-at.js';
+import { isPathField, type PathField, pathKind } from '../../draft/look-at.js';
+import { optionTexts, type Values } from '../../draft/read-draft.js';
+import { RunDraft } from '../../draft/run-draft.js';
 import { reach } from '../../milestones.js';
-import { loadPage } from '../page.js';
-import { fileName, saveAs } from '../save-as.js';
+import type { PathChooser } from '../../paths/path-chooser.js';
 import { progressText } from '../../plan-progress-text.js';
+import type { Runner } from '../../runner/runner.js';
 import type { RunStore } from '../../runs/run-store.js';
 import { manageTrust } from '../../trust.js';
+import { folderOf } from '../../workspace.js';
+import type { Asked, Page, PanelKind } from '../page.js';
+import type { PanelContext } from '../panels.js';
+import { fileName, saveAs } from '../save-as.js';
 import { measurementOf } from './measurement.js';
 
-/** What can be decided, in the panel's order; the same fields as in the launch form. */
+export const SPEEDUP: PanelKind<SpeedupPageMessage, SpeedupPageState> = {
+  name: 'speedup',
+  title: 'Speedup',
+  readMessage: readSpeedupPageMessage,
+  readState: readSpeedupPageState,
+};
+
+/** What the panels of one window share. */
+export interface SpeedupContext extends PanelContext {
+  readonly runner: Runner;
+  readonly paths: PathChooser;
+  readonly means: ForecastMeans;
+  readonly store: RunStore;
+}
+
+/** The settings, in the panel's order. The fields are those of the launch form. */
 const FIELDS = ['dataset', 'model', 'plan.sharing', 'pairs', 'rounds', 'runner.backend'];
 const MORE = ['plan.capacity', 'plan.batch_size', 'plan.max_length', 'plan.seed', 'plan.format', 'runner.threads', 'runner.device'];
 const OWN: readonly FieldSpec[] = [
   { id: 'pairs', label: 'Pairs', help: 'How many pairs from the start of the dataset; empty: all', kind: 'text', choices: [], more: false },
   { id: 'rounds', label: 'Rounds', help: 'How often every step of both plans is measured', kind: 'number', choices: [], more: false },
 ];
-const PATHS = ['dataset', 'model'] as const;
+const PATHS = ['dataset', 'model'] as const satisfies readonly PathField[];
 const MOST_ROUNDS = 1000;
 
-/** One speedup panel: what sharing is predicted to save, and what it saves when it is measured here. */
+/** One speedup panel: what sharing is predicted to save, and what it saves when measured on this machine. */
 export class SpeedupPanel implements vscode.Disposable {
-  readonly #disposables: vscode.Disposable[] = [];
-  readonly #forecaster: Forecaster;
-  #values: Values;
-  #looked: Partial<Record<(typeof PATHS)[number], Looked>> = {};
-  #forecast: ForecastState = { kind: 'none' };
+  readonly #subscriptions: vscode.Disposable;
+  readonly #draft: RunDraft;
+  #backends: readonly BackendInfo[] = [];
   #measuring: AbortController | undefined;
   #progress: SpeedupState['progress'] = null;
   #fault = '';
   #runnerFault = '';
   #shown: string | null = null;
-  #ready = false;
-  #disposed = false;
 
   constructor(
-    readonly panel: vscode.WebviewPanel,
-    readonly launcher: Launcher,
-    readonly store: RunStore,
+    readonly page: Page<SpeedupHostMessage, SpeedupPageMessage>,
+    readonly context: SpeedupContext,
     begin: Values,
   ) {
-    this.#values = { ...beginning(), ...begin };
-    const means = { ...launcher.forecastMeans(), mayAskRunner: () => false };
-    this.#forecaster = new Forecaster(means, (state) => {
-      this.#forecast = state;
-      this.#send({ type: 'prediction', prediction: predictionView(state) });
+    this.#draft = new RunDraft({
+      values: { ...beginning(), ...begin },
+      paths: PATHS,
+      means: { ...context.means, mayAskRunner: () => false },
+      rules: () => this.#ownProblems(),
+      onLooked: () => void this.#sendHistory(),
+      onChange: () => this.#sendState(),
+      onForecast: () => this.#sendPrediction(),
+      onError: (error) => context.problems.log(error),
     });
-    this.#disposables.push(
-      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.#ready = false;
-      }),
+    this.#subscriptions = vscode.Disposable.from(
+      this.#draft,
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#sendState()),
-      launcher.onDidChangeRunner(() => void this.#sendAll()),
-      store.onDidChange(({ change }) => {
+      context.runner.onDidChange(async () => {
+        await this.#askRunner();
+        await this.#sendAll();
+      }),
+      context.store.onDidChange(({ change }) => {
         if (change.previous !== undefined) this.#sendState();
       }),
     );
-    panel.title = 'Speedup';
-    loadPage(panel, launcher.extensionUri, 'speedup', panel.title);
-    void this.#lookAll();
+    page.listen({
+      prepare: () => this.#askRunner(),
+      show: () => this.#sendAll(),
+      answer: (message) => this.#answer(message),
+    });
+    void this.#draft.look();
   }
 
   dispose(): void {
-    this.#disposed = true;
     this.#measuring?.abort();
-    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
-    this.#forecaster.dispose().catch((error: unknown) => this.launcher.problems.log(error));
+    this.#subscriptions.dispose();
+    this.page.dispose();
   }
 
-  #receive(value: unknown): void {
-    const message = readSpeedupPageMessage(value);
-    if (message === undefined) return;
-    this.#answer(message).catch((error: unknown) => void this.launcher.problems.show(error));
-  }
-
-  async #answer(message: SpeedupPageMessage): Promise<void> {
+  async #answer(message: Asked<SpeedupPageMessage>): Promise<void> {
     switch (message.type) {
-      case 'ready':
-        return this.#sendAll();
       case 'set':
-        return this.#set(message.field, message.value);
+        return this.#draft.set({ [message.field]: message.value });
       case 'choose': {
         if (!isPathField(message.field)) return;
-        const chosen = await this.launcher.choosePath(pathKind(message.field));
+        const chosen = await this.context.paths.choose(pathKind(message.field));
         if (chosen === undefined) return;
-        await this.#set(message.field, chosen);
+        await this.#draft.set({ [message.field]: chosen });
         return this.#send({ type: 'values', values: { [message.field]: chosen } });
       }
       case 'measure':
@@ -124,109 +137,71 @@ export class SpeedupPanel implements vscode.Disposable {
       case 'manage-trust':
         return manageTrust();
       case 'save-image': {
-        const folder = path.dirname(this.#path('dataset'));
+        const folder = path.dirname(this.#draft.path('dataset'));
         return saveAs(folder, `${fileName(message.name)}.png`, { 'PNG picture': ['png'] }, () => message.png);
       }
     }
   }
 
+  async #askRunner(): Promise<void> {
+    this.#backends = await this.context.runner.backends();
+    this.#runnerFault = await this.context.runner.fault();
+  }
+
   async #sendAll(): Promise<void> {
-    const backends = await this.launcher.backends();
-    this.#runnerFault = await this.launcher.runnerFault();
-    this.#ready = this.panel.visible;
-    const known = [...formSections(backends).flatMap(({ fields }) => fields), ...OWN];
+    const known = [...formSections(this.#backends).flatMap(({ fields }) => fields), ...OWN];
     const fields = [...FIELDS, ...MORE].map((id) => {
       const field = known.find((each) => each.id === id)!;
       const choices = id === 'plan.sharing' ? field.choices.filter(({ value }) => value !== 'none') : field.choices;
       return { ...field, choices, more: MORE.includes(id) };
     });
-    this.#send({ type: 'form', fields, values: this.#values });
+    this.#send({ type: 'form', fields, values: this.#draft.values });
     this.#sendState();
-    this.#send({ type: 'prediction', prediction: predictionView(this.#forecast) });
+    this.#sendPrediction();
     await this.#sendHistory();
   }
 
-  async #set(field: string, value: string): Promise<void> {
-    if (!(field in this.#values)) return;
-    this.#values = { ...this.#values, [field]: value };
-    this.#changed();
-    if (field === 'dataset' || field === 'model') await this.#look(field);
+  /** How much to measure. */
+  get #extent(): { readonly pairs: string; readonly rounds: string } {
+    const { pairs = '', rounds = '' } = this.#draft.values;
+    return { pairs: pairs.trim(), rounds: rounds.trim() };
   }
 
-  #path(field: (typeof PATHS)[number]): string {
-    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
-    return resolvePath(this.#values[field] ?? '', folder, homedir());
-  }
-
-  async #lookAll(): Promise<void> {
-    for (const field of PATHS) await this.#look(field);
-    this.#changed();
-  }
-
-  async #look(field: (typeof PATHS)[number]): Promise<void> {
-    const file = this.#path(field);
-    if (this.#looked[field]?.path === file) return;
-    const looked = await lookAt(field, file);
-    if (this.#disposed || this.#path(field) !== file) return;
-    this.#looked = { ...this.#looked, [field]: looked };
-    this.#changed();
-    await this.#sendHistory();
-  }
-
-  #read(): { options: LaunchOptions | undefined; pairs: number | undefined; rounds: number; problems: Record<string, string> } {
-    const { options, problems: found } = readDraft(this.#values);
-    const problems: Record<string, string> = { ...found };
-    for (const field of PATHS) {
-      const looked = this.#looked[field];
-      const what = field === 'model' ? 'model folder' : 'preference file';
-      if (this.#path(field) === '') problems[field] = `Choose a ${what}`;
-      else if (looked?.problem !== undefined && looked.path === this.#path(field)) problems[field] = looked.problem;
-    }
-    const pairs = (this.#values['pairs'] ?? '').trim();
-    if (pairs !== '' && !isCount(pairs)) problems['pairs'] = 'Expected a whole number above 0, or nothing for all';
-    const rounds = (this.#values['rounds'] ?? '').trim();
-    if (!isCount(rounds) || Number(rounds) > MOST_ROUNDS) problems['rounds'] = `Expected a whole number from 1 to ${MOST_ROUNDS}`;
-    return { options, pairs: pairs === '' ? undefined : Number(pairs), rounds: Number(rounds), problems };
+  #ownProblems(): Record<string, string> {
+    const { pairs, rounds } = this.#extent;
+    const badPairs = pairs !== '' && !isCount(pairs);
+    const badRounds = !isCount(rounds) || Number(rounds) > MOST_ROUNDS;
+    return {
+      ...(this.#draft.paths('dataset').length > 1 && { dataset: 'Choose one file' }),
+      ...(badPairs && { pairs: 'Expected a whole number above 0, or nothing for all' }),
+      ...(badRounds && { rounds: `Expected a whole number from 1 to ${MOST_ROUNDS}` }),
+    };
   }
 
   #state(): SpeedupState {
-    const { problems } = this.#read();
-    const notes = Object.fromEntries(
-      PATHS.flatMap((field) => {
-        const looked = this.#looked[field];
-        return looked?.note === undefined || looked.path !== this.#path(field) ? [] : [[field, looked.note]];
-      }),
-    );
+    const { problems, notes } = this.#draft;
     const trusted = vscode.workspace.isTrusted;
     return { problems, notes, blocked: this.#blocked(problems), trusted, progress: this.#progress, fault: this.#fault };
   }
 
-  #blocked(problems: Readonly<Record<string, string>>): string {
+  #blocked(problems: Values): string {
     if (!vscode.workspace.isTrusted) return 'Measuring starts the runner, which needs a trusted workspace.';
     if (this.#folder === undefined) return 'Measurements are stored in the open folder. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
     const count = Object.keys(problems).length;
     if (count > 0) return count === 1 ? 'One field needs a different value.' : `${count} fields need a different value.`;
-    if (this.store.active.length > 0) return 'A run is active on this machine; times measured now would mean little.';
+    if (this.context.store.active.length > 0) return 'A run is active on this machine; times measured now would mean little.';
     return '';
   }
 
   get #folder(): string | undefined {
-    const runs = this.launcher.runsFolderFor(this.#path('dataset'));
-    return runs === undefined ? undefined : path.join(path.dirname(path.dirname(runs)), SPEEDUPS_FOLDER);
-  }
-
-  #changed(): void {
-    if (this.#disposed) return;
-    this.#sendState();
-    const { options, problems } = this.#read();
-    const looked = PATHS.every((field) => this.#looked[field]?.path === this.#path(field));
-    if (options === undefined || !looked || Object.keys(problems).length > 0) return this.#forecaster.update(undefined);
-    this.#forecaster.update({ dataset: this.#path('dataset'), model: this.#path('model'), ...options });
+    const folder = folderOf(this.#draft.path('dataset'));
+    return folder === undefined ? undefined : path.join(folder, SPEEDUPS_FOLDER);
   }
 
   async #measure(): Promise<void> {
-    const { options, pairs, rounds, problems } = this.#read();
+    const { options, problems } = this.#draft;
+    const { pairs, rounds } = this.#extent;
     const folder = this.#folder;
     if (this.#measuring !== undefined || options === undefined || folder === undefined || this.#blocked(problems) !== '') return;
     const abort = (this.#measuring = new AbortController());
@@ -235,11 +210,11 @@ export class SpeedupPanel implements vscode.Disposable {
     let begun: number | undefined;
     try {
       const request: SpeedupRequest = {
-        dataset: this.#path('dataset'),
-        model: this.#path('model'),
+        dataset: this.#draft.path('dataset'),
+        model: this.#draft.path('model'),
         plan: options.plan,
-        pairs,
-        rounds,
+        pairs: pairs === '' ? undefined : Number(pairs),
+        rounds: Number(rounds),
         runner: options.runner,
         program: await locateRunner(),
       };
@@ -256,7 +231,7 @@ export class SpeedupPanel implements vscode.Disposable {
     } catch (error) {
       if (!abort.signal.aborted) {
         if (!(error instanceof WishboneError)) throw error;
-        this.launcher.problems.log(error);
+        this.context.problems.log(error);
         this.#fault = `${sentence(error.what)} (${error.where}). ${sentence(error.advice)}.`;
       }
     } finally {
@@ -270,7 +245,7 @@ export class SpeedupPanel implements vscode.Disposable {
   #show(progress: Progress, begun: number | undefined): void {
     const { phase, done, total } = progress;
     const fraction = total > 0 ? done / total : -1;
-    // The first step pays for what the others find ready; after a few the pace is known.
+    // The first step includes warm-up; after a few steps the pace is known.
     const secondsLeft = begun === undefined || done < 2 ? null : ((Date.now() - begun) / 1000 / (done - 1)) * (total - done);
     const text = phase === 'measure' ? `Measuring: ${done} of ${total} steps of both plans` : progressText(progress);
     this.#progress = { text, fraction: phase === 'measure' ? fraction : -1, secondsLeft };
@@ -278,13 +253,17 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   async #sendHistory(): Promise<void> {
-    if (!this.#ready || this.#folder === undefined) return;
+    if (!this.page.isReady || this.#folder === undefined) return;
     const stored = await listSpeedups(this.#folder);
-    const [dataset, model] = [this.#path('dataset'), this.#path('model')];
-    // Of what is chosen; of anything while nothing is.
+    const [dataset, model] = [this.#draft.path('dataset'), this.#draft.path('model')];
+    // Only measurements of the chosen dataset and model; all of them while nothing is chosen.
     const fits = ({ record }: StoredSpeedup): boolean =>
       (dataset === '' || record.dataset.path === dataset) && (model === '' || record.model.path === model);
     this.#send({ type: 'history', history: stored.filter(fits).map(measurementOf), shown: this.#shown });
+  }
+
+  #sendPrediction(): void {
+    this.#send({ type: 'prediction', prediction: predictionView(this.#draft.forecast) });
   }
 
   #sendState(): void {
@@ -292,7 +271,7 @@ export class SpeedupPanel implements vscode.Disposable {
   }
 
   #send(message: SpeedupHostMessage): void {
-    if (this.#ready && !this.#disposed) void this.panel.webview.postMessage(message);
+    void this.page.send(message);
   }
 }
 

@@ -2,17 +2,17 @@ import type * as vscode from 'vscode';
 
 import { readTried, type Tried } from '../../../protocol/try.js';
 
-/** More prompts of a run are not kept. */
+/** Number of prompts to keep for each run. */
 const MOST = 30;
 
 const key = (folder: string): string => `tried:${folder}`;
 
-/** The prompts that were tried on each run of a workspace, newest first. */
+/** The prompts tried on each run of a workspace, newest first. */
 export class KeptTries {
   constructor(readonly memento: vscode.Memento) {}
 
   of(folder: string): Tried[] {
-    // What was under way when the window went is not any more.
+    // What was in progress when the window closed no longer is.
     return readTried(this.memento.get<unknown>(key(folder))).map((tried) =>
       tried.state === 'policy' || tried.state === 'reference' ? { ...tried, state: 'cancelled' } : tried,
     );

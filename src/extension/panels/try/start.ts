@@ -1,18 +1,17 @@
 import * as vscode from 'vscode';
 
-import { readTryPageState } from '../../../protocol/try.js';
-import { pageOptions } from '../page.js';
+import type { TryHostMessage, TryPageMessage, TryPageState } from '../../../protocol/try.js';
 import type { Problems } from '../../problems.js';
 import { ensureTrusted } from '../../trust.js';
+import type { Page } from '../page.js';
+import { Panels } from '../panels.js';
 import { KeptTries } from './kept-tries.js';
-import { type TryContext, TryPanel } from './try-panel.js';
-
-const VIEW_TYPE = 'wishbone.try';
+import { TRY, type TryContext, TryPanel } from './try-panel.js';
 
 /**
- * The command that tries a trained model; panels that were open when the window was closed come back.
+ * The command that tries out a trained model. Panels that were open when the window was closed come back.
  *
- * @param pick the folder of a finished run: that of what was given, else one that is asked for
+ * @param pick returns the folder of a finished run: the given one, or else one that the user picks
  */
 export function startTry(
   { extensionUri, workspaceState }: vscode.ExtensionContext,
@@ -20,31 +19,21 @@ export function startTry(
   pick: (given: unknown) => Promise<string | undefined>,
 ): vscode.Disposable {
   const context: TryContext = { extensionUri, kept: new KeptTries(workspaceState), problems };
-  const open = new Map<string, TryPanel>();
-  const attach = (panel: vscode.WebviewPanel, folder: string): void => {
-    const made = new TryPanel(panel, context, folder);
-    open.set(folder, made);
-    panel.onDidDispose(() => {
-      if (open.get(folder) === made) open.delete(folder);
-      made.dispose();
-    });
+  const add = (page: Page<TryHostMessage, TryPageMessage>, folder: string): void => {
+    panels.add(page, new TryPanel(page, context, folder));
   };
+  const panels = new Panels<TryPanel, TryHostMessage, TryPageMessage, TryPageState>(TRY, context, (page, kept) => {
+    if (kept === undefined) page.panel.dispose();
+    else add(page, kept.folder);
+  });
   return vscode.Disposable.from(
+    panels,
     problems.command('wishbone.tryRun', async (given) => {
       const folder = await pick(given);
       if (folder === undefined || !(await ensureTrusted())) return;
-      const known = open.get(folder);
-      if (known !== undefined) return known.panel.reveal();
-      attach(vscode.window.createWebviewPanel(VIEW_TYPE, 'Try It', vscode.ViewColumn.Active, pageOptions(extensionUri)), folder);
+      const known = panels.all.find((panel) => panel.folder === folder);
+      if (known !== undefined) return known.page.panel.reveal();
+      add(panels.newPage(TRY.title), folder);
     }),
-    vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
-      async deserializeWebviewPanel(panel, state: unknown) {
-        panel.webview.options = pageOptions(extensionUri);
-        const folder = readTryPageState(state)?.folder;
-        if (folder === undefined) panel.dispose();
-        else attach(panel, folder);
-      },
-    }),
-    new vscode.Disposable(() => open.forEach((panel) => panel.dispose())),
   );
 }

@@ -10,65 +10,62 @@ import type { TryRequest } from '../../../core/sample/index.js';
 import { sampledModels, type SampledModels } from '../../../core/sample/models.js';
 import { runTask } from '../../../core/tasks/index.js';
 import { sentence } from '../../../format.js';
-import { readTryPageMessage, type Tried, type TryHostMessage, type TryPageMessage, type TrySettings, type TryText } from '../../../protocol/try.js';
+import {
+  readTryPageMessage,
+  readTryPageState,
+  type Tried,
+  type TryHostMessage,
+  type TryPageMessage,
+  type TryPageState,
+  type TrySettings,
+  type TryText,
+} from '../../../protocol/try.js';
 import { reach } from '../../milestones.js';
-import { loadPage } from '../page.js';
-import type { Problems } from '../../problems.js';
 import { manageTrust } from '../../trust.js';
+import type { Asked, Page, PanelKind } from '../page.js';
+import type { PanelContext } from '../panels.js';
 import type { KeptTries } from './kept-tries.js';
 import { copyText } from './try-text.js';
 
+export const TRY: PanelKind<TryPageMessage, TryPageState> = {
+  name: 'try',
+  title: 'Try It',
+  readMessage: readTryPageMessage,
+  readState: readTryPageState,
+};
+
 /** What the panels of one window share. */
-export interface TryContext {
-  readonly extensionUri: vscode.Uri;
+export interface TryContext extends PanelContext {
   readonly kept: KeptTries;
-  readonly problems: Problems;
 }
 
-/** Prompts for a trained model, completed by it and by what it is held to. */
+/** Prompts for a trained model, completed by it and by its reference. */
 export class TryPanel implements vscode.Disposable {
-  readonly #disposables: vscode.Disposable[] = [];
+  readonly #trusted: vscode.Disposable;
   #tried: Tried[];
   #run: { readonly config: RunConfig; readonly models: SampledModels } | undefined;
   #fault = '';
   #work: AbortController | undefined;
-  #ready = false;
 
   constructor(
-    readonly panel: vscode.WebviewPanel,
+    readonly page: Page<TryHostMessage, TryPageMessage>,
     readonly context: TryContext,
     readonly folder: string,
   ) {
     this.#tried = context.kept.of(folder);
-    this.#disposables.push(
-      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
-      panel.onDidChangeViewState(() => {
-        if (!panel.visible) this.#ready = false;
-      }),
-      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#send()),
-    );
-    panel.title = 'Try It';
-    loadPage(panel, context.extensionUri, 'try', panel.title);
+    this.#trusted = vscode.workspace.onDidGrantWorkspaceTrust(() => this.#send());
+    page.listen({ show: () => this.#send(), answer: (message) => this.#answer(message) });
     void this.#look();
   }
 
   dispose(): void {
     this.#work?.abort();
-    for (const disposable of this.#disposables.splice(0)) disposable.dispose();
+    this.#trusted.dispose();
+    this.page.dispose();
   }
 
-  #receive(value: unknown): void {
-    const message = readTryPageMessage(value);
-    if (message === undefined) return;
-    this.#answer(message).catch((error: unknown) => void this.context.problems.show(error));
-  }
-
-  async #answer(message: TryPageMessage): Promise<void> {
+  async #answer(message: Asked<TryPageMessage>): Promise<void> {
     switch (message.type) {
-      case 'ready':
-        // A page that speaks is there, whatever VS Code has told of the panel by then.
-        this.#ready = true;
-        return this.#send();
       case 'complete':
         return this.#complete(message.prompt, message.settings);
       case 'cancel':
@@ -79,7 +76,7 @@ export class TryPanel implements vscode.Disposable {
         return;
       }
       case 'forget':
-        // What is being written is cancelled first.
+        // A completion in progress has to be cancelled first.
         this.#tried = this.#tried.filter(({ id, state }) => id !== message.id || state === 'policy' || state === 'reference');
         return this.#keep();
       case 'manage-trust':
@@ -87,11 +84,11 @@ export class TryPanel implements vscode.Disposable {
     }
   }
 
-  /** Looks at what there is to be tried. */
+  /** Finds out which models can be tried. */
   async #look(): Promise<void> {
     try {
       const { config } = await readRun(this.folder);
-      this.panel.title = `Try: ${config.name}`;
+      if (!this.page.isClosed) this.page.panel.title = `Try: ${config.name}`;
       this.#run = { config, models: await sampledModels(this.folder) };
       this.#fault = '';
     } catch (error) {
@@ -102,7 +99,7 @@ export class TryPanel implements vscode.Disposable {
   }
 
   async #complete(prompt: string, settings: TrySettings): Promise<void> {
-    // A run may have exported since.
+    // The run may have exported a model since.
     if (this.#run === undefined) await this.#look();
     const run = this.#run;
     if (run === undefined || this.#work !== undefined || prompt.trim() === '' || !vscode.workspace.isTrusted) return;
@@ -156,11 +153,11 @@ export class TryPanel implements vscode.Disposable {
   }
 
   #send(): void {
-    if (!this.#ready) return;
+    if (!this.page.isReady) return;
     const { config, models } = this.#run ?? {};
     const name = (model: { readonly folder: string; readonly adapter?: string } | undefined): string =>
       model === undefined ? '' : path.basename(model.adapter === undefined ? model.folder : path.dirname(model.adapter));
-    const message: TryHostMessage = {
+    void this.page.send({
       type: 'state',
       folder: this.folder,
       state: {
@@ -171,12 +168,11 @@ export class TryPanel implements vscode.Disposable {
         trusted: vscode.workspace.isTrusted,
         tried: this.#tried,
       },
-    };
-    void this.panel.webview.postMessage(message);
+    });
   }
 }
 
-/** The device of the run, or whatever there is where the run left it open or came from another machine. */
+/** The run's device, or any device if the run left it open or came from another machine. */
 function deviceOf({ runner }: RunConfig): RunnerOptions {
   return { ...DEFAULT_RUNNER, device: runner.device, threads: runner.threads, cublaslt: runner.cublaslt, backend: runner.backend === 'cpu' ? 'cpu' : 'auto' };
 }

@@ -1,6 +1,6 @@
 import type { Tried, TryCopy } from '../../../protocol/try.js';
 
-/** What is copied of a prompt and its completions. */
+/** The text to copy for a prompt and its completions. */
 export function copyText({ prompt, policy, reference }: Tried, what: TryCopy): string {
   switch (what) {
     case 'prompt':

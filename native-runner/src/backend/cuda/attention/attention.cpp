@@ -5,7 +5,7 @@
 #include "backend/cuda/attention/mask.h"
 #include "backend/cuda/attention/sm90/backward.h"
 #include "backend/cuda/attention/sm90/forward.h"
-#include "backend/cuda/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 namespace {
@@ -37,7 +37,8 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
     return std::make_unique<CudaAttentionMask>(device, stream, visible_until, position, shape, path);
 }
 
-std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens, AttentionShape shape) {
+std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens,
+                                         AttentionShape shape) {
     const CudaAttentionMask& made = own(mask, tokens, shape, "attention_backward_workspace");
     if (made.uses_sm90_backward()) return sm90::attention_backward_workspace(made.sm90_backward(), shape);
     return mma::attention_backward_workspace(tokens, shape.query_heads);

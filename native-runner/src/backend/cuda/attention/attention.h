@@ -34,7 +34,8 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
                                                    AttentionPath path = AttentionPath::automatic);
 
 /// Bytes of device memory attention_backward needs beside its arguments, 256-byte aligned.
-std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens, AttentionShape shape);
+std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens,
+                                         AttentionShape shape);
 
 /// Writes every element of out and lse. Throws Error(internal).
 void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse,

@@ -3,6 +3,7 @@
 #include "backend/attention_window.h"
 #include "backend/cuda/attention/sm90/backward.h"
 #include "backend/cuda/attention/sm90/forward.h"
+#include "backend/prefix_mask.h"
 
 namespace wishbone::cuda {
 namespace {
@@ -32,7 +33,7 @@ CudaAttentionMask::CudaAttentionMask(const Device& device, cudaStream_t stream,
     uses_sm90_backward_ = hopper && sm90::attention_backward_supports(shape);
     // Always made here, so that a mask that breaks its rule is refused here.
     if (uses_sm90_forward_) {
-        mma::check_prefix_mask(visible_until_);
+        check_prefix_mask(visible_until_);
         sm90_forward();
     } else {
         mma();

@@ -16,13 +16,14 @@
 
 namespace wishbone::cuda {
 
-/// One bin's mask, and which kernels work on it. Each kernel's work is made when it is first asked for: a pass without
-/// gradients needs none of the backward's, and by the time the backward pass is called the device is busy while the host
-/// makes it.
+/// One bin's mask, and which kernels work on it. Each kernel's work is made when it is first asked for: a
+/// pass without gradients needs none of the backward's, and by the time the backward pass is called the
+/// device is busy while the host makes it.
 class CudaAttentionMask final : public AttentionMask {
   public:
     CudaAttentionMask(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
-                      std::span<const std::int32_t> position, const AttentionShape& shape, AttentionPath path);
+                      std::span<const std::int32_t> position, const AttentionShape& shape,
+                      AttentionPath path);
 
     bool made_for(std::int64_t tokens, const AttentionShape& shape) const;
 

@@ -3,7 +3,7 @@
 #include "backend/cuda/attention/attention.h"
 #include "backend/cuda/attention/padded_heads.h"
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 
@@ -46,8 +46,7 @@ void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Ten
             "attention_backward");
     if (tokens == 0) return;
     const AttentionShape padded = padded_heads(shape);
-    const std::size_t kernel_bytes =
-        attention_backward_workspace(mask, tokens, padded);
+    const std::size_t kernel_bytes = attention_backward_workspace(mask, tokens, padded);
     if (padded.head_dim == shape.head_dim) {
         cuda::attention_backward(device_, stream_.get(), d_qkv.as<__nv_bfloat16>(), d_out.as<__nv_bfloat16>(),
                                  out.as<__nv_bfloat16>(), lse.as<float>(), qkv.as<__nv_bfloat16>(), mask,

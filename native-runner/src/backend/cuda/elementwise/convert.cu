@@ -1,8 +1,8 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 namespace {

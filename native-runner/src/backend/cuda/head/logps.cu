@@ -1,26 +1,19 @@
 #include <algorithm>
 
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/head/logits.h"
 #include "backend/cuda/head/softcap.cuh"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
-#include "backend/cuda/require.h"
 #include "backend/cuda/rows/rows.h"
 #include "backend/cuda/runtime/check.h"
-
-// Logits are rounded to bf16 once, and everything (log-sum-exp, log-probabilities, gradient) is computed in
-// f32 from those same numbers. Rows of logits lie `ld` elements apart, the vocabulary rounded up to a
-// multiple of 8, so that every row is aligned; kept logits use the same memory for a few rows less.
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 namespace {
 
 constexpr int block_threads = 512;
 constexpr int N = bf16_vector;
-
-/// Logits made at a time when they are not kept.
-constexpr std::int64_t chunk_bytes = std::int64_t{512} << 20;
-constexpr std::int64_t kept_bytes = std::int64_t{1} << 30;
 
 /// A sum of powers of two, scaled by the largest so that none overflows: sum · 2^most.
 struct PowerSum {
@@ -168,73 +161,13 @@ __global__ void __launch_bounds__(block_threads)
     }
 }
 
-/// Sizes of one call.
-struct Head {
-    std::int64_t rows, width, vocabulary, ld, targets;
-    std::int64_t kept;   ///< rows whose logits are kept
-    std::int64_t chunk;  ///< rows of logits made at a time behind those
-
-    Head(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, const HeadTargets& target)
-        : rows(hidden.shape[0]),
-          width(hidden.shape[1]),
-          vocabulary(head.shape[0]),
-          ld(divide_up(vocabulary, N) * N),
-          targets(target.row.shape[0]),
-          kept(kept_logits ? kept_logits.shape[0] * vocabulary / ld : 0),
-          chunk(std::max<std::int64_t>(chunk_bytes / (2 * ld) / 128, 1) * 128) {}
-
-    Product logits(std::int64_t count) const {
-        return {.transpose_a = true,
-                .transpose_b = false,
-                .m = vocabulary,
-                .n = count,
-                .k = width,
-                .lda = width,
-                .ldb = width,
-                .ldd = ld,
-                .accumulate = false};
-    }
-    Product d_hidden(std::int64_t count) const {
-        return {.transpose_a = false,
-                .transpose_b = false,
-                .m = width,
-                .n = count,
-                .k = vocabulary,
-                .lda = width,
-                .ldb = ld,
-                .ldd = width,
-                .accumulate = false};
-    }
-    Product d_head(std::int64_t count) const {
-        return {.transpose_a = false,
-                .transpose_b = true,
-                .m = width,
-                .n = vocabulary,
-                .k = count,
-                .lda = width,
-                .ldb = ld,
-                .ldd = width,
-                .accumulate = true};
-    }
-};
-
-bool fit(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, const Tensor& lse,
-         const HeadTargets& targets) {
-    const std::int64_t count = targets.row.shape[0];
-    return hidden.rank == 2 && head.rank == 2 && is_bf16(hidden, {hidden.shape[0], hidden.shape[1]}) &&
-           is_bf16(head, {head.shape[0], hidden.shape[1]}) && is_f32(lse, {hidden.shape[0]}) &&
-           is_i32(targets.row, {count}) && is_i32(targets.token, {count}) && head.shape[0] < (1 << 30) &&
-           (!kept_logits || (is_bf16(kept_logits, {kept_logits.shape[0], head.shape[0]}) &&
-                             kept_logits.shape[0] <= hidden.shape[0] && vectorised(N, {kept_logits.data})));
-}
-
 }  // namespace
 
-std::size_t CudaBackend::kept_logits_budget() const { return static_cast<std::size_t>(kept_bytes); }
+std::size_t CudaBackend::kept_logits_budget() const { return static_cast<std::size_t>(most_kept_logit_bytes); }
 
 void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
                              HeadTargets targets, float softcap) {
-    require(fit(kept_logits, hidden, head, lse, targets) && is_f32(logps, {targets.row.shape[0]}),
+    require(fit(kept_logits, hidden, head, lse) && fit(targets) && is_f32(logps, {targets.row.shape[0]}),
             "head_logps");
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;
@@ -262,7 +195,7 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
 void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
                                       Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
                                       float softcap) {
-    require(fit(kept_logits, hidden, head, lse, targets) &&
+    require(fit(kept_logits, hidden, head, lse) && fit(targets) &&
                 is_bf16(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
                 (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) && is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");

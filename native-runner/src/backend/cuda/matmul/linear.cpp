@@ -1,7 +1,7 @@
 #include "backend/cuda/matmul/linear.h"
 
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/matmul/linear.h"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda {
 namespace {

@@ -1,11 +1,11 @@
 #include <algorithm>
 
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/norm/partials.h"
+#include "backend/cuda/primitives/partials.h"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/primitives/warp.cuh"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 // A warp works on one group: a head, or all query heads (all key heads) of a token. The backward pass goes
 // over the rows three times: for the inverse RMS of every group, for the gradients of the weights (a thread

@@ -3,12 +3,12 @@
 #include <type_traits>
 
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/norm/partials.h"
 #include "backend/cuda/primitives/packed.cuh"
+#include "backend/cuda/primitives/partials.h"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/primitives/warp.cuh"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 // A row is held in registers between the sum over it and its use, so it is read once. Threads hold
 // `Vectors` times 8 elements. Rows of other lengths (not a multiple of 8, or very long) are read twice.
@@ -212,23 +212,6 @@ __global__ void rmsnorm_backward_any(bf16* d_x, float* partial, bf16* out, const
     }
 }
 
-/// d_weight[i] += sum over partial[., i], rows of it in a fixed order. A block has 32 columns.
-__global__ void __launch_bounds__(1024)
-    add_partials_kernel(float* d_weight, const float* partial, int count, int width) {
-    __shared__ float sums[32][33];
-    const int column = static_cast<int>(blockIdx.x * 32 + threadIdx.x);
-    float sum = 0;
-    if (column < width)
-        for (int i = static_cast<int>(threadIdx.y); i < count; i += 32)
-            sum += partial[static_cast<std::int64_t>(i) * width + column];
-    sums[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    // Transposed, each warp has the 32 sums of one column.
-    sum = warp_sum(sums[threadIdx.x][threadIdx.y]);
-    const int whose = static_cast<int>(blockIdx.x * 32 + threadIdx.y);
-    if (threadIdx.x == 0 && whose < width) d_weight[whose] += sum;
-}
-
 /// Calls `run` with the number of vectors, 1 to most_vectors, as a constant.
 template <typename Run>
 void with_vectors(int vectors, Run run) {
@@ -245,12 +228,6 @@ void with_vectors(int vectors, Run run) {
 }
 
 }  // namespace
-
-void add_partials(cudaStream_t stream, float* sums, const float* partial, int count, std::int64_t width) {
-    add_partials_kernel<<<static_cast<unsigned>(divide_up(width, 32)), dim3(32, 32), 0, stream>>>(
-        sums, partial, count, static_cast<int>(width));
-    check_launch("add_partials");
-}
 
 void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
                               RmsNorm norm) {

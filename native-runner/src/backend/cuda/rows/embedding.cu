@@ -1,9 +1,9 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
-#include "backend/cuda/require.h"
 #include "backend/cuda/rows/rows.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 // The gradient of the table is a sum over the places of each token. Places are ordered by token, cut into
 // pieces of equal length, and every piece sums its stretches of equal tokens. A stretch inside one piece goes

@@ -9,8 +9,8 @@
 
 namespace wishbone::cuda {
 
-/// Host arrays side by side in one allocation of a stream's memory: one call of the driver to get it, one to fill it. The
-/// memory is freed on the same stream. Arrays are 256-byte aligned.
+/// Host arrays side by side in one allocation of a stream's memory: one call of the driver to get it, one to
+/// fill it. The memory is freed on the same stream. Arrays are 256-byte aligned.
 class DeviceArrays {
   public:
     explicit DeviceArrays(cudaStream_t stream) : stream_(stream) {}
@@ -32,9 +32,10 @@ class DeviceArrays {
     /// The same for `bytes` of zeros.
     std::size_t reserve(std::size_t bytes);
 
-    /// Throws Error(out_of_memory). The host's image is dropped. CUDA stages copies from pageable memory, but its
-    /// documentation ("API synchronization behavior") does not promise for the asynchronous form that this has happened
-    /// when the call returns; a pinned block that outlives the copy would need no such trust.
+    /// Throws Error(out_of_memory). The host's image is dropped. CUDA stages copies from pageable memory, but
+    /// its documentation ("API synchronization behavior") does not promise for the asynchronous form that
+    /// this has happened when the call returns; a pinned block that outlives the copy would need no such
+    /// trust.
     void upload();
 
     /// In device memory, once uploaded.

@@ -48,7 +48,7 @@ std::size_t attention_backward_workspace(std::int64_t tokens, std::int64_t query
 
 /// Writes every element of d_qkv, in a fixed order of additions.
 void attention_backward(cudaStream_t stream, const Attention& a, __nv_bfloat16* d_qkv,
-                            const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                            void* workspace);
+                        const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
+                        void* workspace);
 
 }  // namespace wishbone::cuda::mma

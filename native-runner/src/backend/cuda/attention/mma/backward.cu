@@ -1,10 +1,12 @@
 // Prefix-masked attention, backward (arXiv 2205.14135, 2307.08691) on mma.sync, in three kernels without
 // atomic additions, so that the same inputs always give the same bits:
 //   1. row statistics (row_statistics.cuh): the log-sum-exp in base 2, and sum(d_out · out), side by side;
-//   2. gradients of keys and values (key_gradient.cuh): a block per key tile goes through the rows that see it, which lie one
+//   2. gradients of keys and values (key_gradient.cuh): a block per key tile goes through the rows that see
+//   it, which lie one
 //      after the other. Rows of the score matrix are keys here: a warp owns 16 keys, and what it computes
 //      stays in its registers from the scores to the sums;
-//   3. gradients of queries (query_gradient.cuh): a block per row tile goes through its keys, as in the forward pass.
+//   3. gradients of queries (query_gradient.cuh): a block per row tile goes through its keys, as in the
+//   forward pass.
 // Scores are computed in both 2 and 3: two products more than with atomic additions, and nothing to exchange.
 
 #include <type_traits>
@@ -55,25 +57,25 @@ std::size_t attention_backward_workspace(std::int64_t tokens, std::int64_t query
 }
 
 void attention_backward(cudaStream_t stream, const Attention& a, __nv_bfloat16* d_qkv,
-                            const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                            void* workspace) {
+                        const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
+                        void* workspace) {
     const BackwardArguments arguments{d_qkv,
-                              d_out,
-                              out,
-                              lse,
-                              a.qkv,
-                              static_cast<Statistics*>(workspace),
-                              a.visible_until,
-                              a.runs,
-                              a.query_tiles,
-                              a.key_tiles,
-                              Divider(a.query_heads / a.kv_heads),
-                              a.tokens,
-                              a.query_heads,
-                              a.kv_heads,
-                              a.scale,
-                              a.scale * log2_e,
-                              Extension::of(a)};
+                                      d_out,
+                                      out,
+                                      lse,
+                                      a.qkv,
+                                      static_cast<Statistics*>(workspace),
+                                      a.visible_until,
+                                      a.runs,
+                                      a.query_tiles,
+                                      a.key_tiles,
+                                      Divider(a.query_heads / a.kv_heads),
+                                      a.tokens,
+                                      a.query_heads,
+                                      a.kv_heads,
+                                      a.scale,
+                                      a.scale * log2_e,
+                                      Extension::of(a)};
     const auto run = [&](auto extended) {
         constexpr bool Extended = decltype(extended)::value;
         switch (a.head_dim) {

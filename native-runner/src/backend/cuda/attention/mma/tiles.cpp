@@ -3,30 +3,23 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/error.h"
+#include "backend/prefix_mask.h"
 
 namespace wishbone::cuda::mma {
 namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-[[noreturn]] void refuse() {
-    throw Error(ExitCode::internal, "visible_until is no mask of prefix trees", "attention mask",
-                "This is a fault of the runner, please report it.");
-}
-
-/// Where each token hangs.
+/// Where each token hangs in a mask of prefix trees.
 struct Paths {
     explicit Paths(std::span<const std::int32_t> until)
         : parent(until.size()), depth(until.size()), run(until.size()), root(until.size()) {
         const auto tokens = static_cast<std::int32_t>(until.size());
         for (std::int32_t k = 0; k < tokens; ++k) {
-            if (until[index(k)] <= k || until[index(k)] > tokens) refuse();
             // Up from the predecessor: tokens that have ended are never looked at again.
             std::int32_t above = k - 1;
             while (above >= 0 && until[index(above)] <= k) above = parent[index(above)];
             parent[index(k)] = above;
-            if (above >= 0 && until[index(k)] > until[index(above)]) refuse();
             depth[index(k)] = above < 0 ? 0 : depth[index(above)] + 1;
             root[index(k)] = above < 0 ? k : root[index(above)];
             if (above < 0 || above != k - 1) {
@@ -76,11 +69,9 @@ void order(std::vector<Tile>& tiles, const std::vector<std::int32_t>& tree,
 
 }  // namespace
 
-void check_prefix_mask(std::span<const std::int32_t> visible_until) { (void)Paths(visible_until); }
-
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
-                                    std::int32_t rows, std::int32_t columns,
-                                    std::span<const std::int32_t> first_seen) {
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group, std::int32_t rows,
+                 std::int32_t columns, std::span<const std::int32_t> first_seen) {
+    check_prefix_mask(visible_until);
     const auto tokens = static_cast<std::int32_t>(visible_until.size());
     Paths paths(visible_until);
     Tiles tiles;

@@ -50,14 +50,9 @@ struct Tiles {
     std::vector<KeyTile> keys;         ///< likewise
 };
 
-/// Throws Error(internal) unless `visible_until` is a mask of prefix trees: k visible to q exactly when
-/// k <= q < visible_until[k], with k < visible_until[k] <= T, and any two of these ranges nested or disjoint.
-void check_prefix_mask(std::span<const std::int32_t> visible_until);
-
 /// `first_seen`: of each token the first it sees (backend/attention_window.h), empty without a window. Throws
 /// as check_prefix_mask.
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group,
-                                    std::int32_t rows, std::int32_t columns,
-                                    std::span<const std::int32_t> first_seen = {});
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t group, std::int32_t rows,
+                 std::int32_t columns, std::span<const std::int32_t> first_seen = {});
 
 }  // namespace wishbone::cuda::mma

@@ -11,11 +11,12 @@
 
 namespace wishbone::cuda::mma {
 
-/// The work of both passes over one bin, in device memory. Made once per bin; uploaded on `stream`, where the memory is also
-/// freed again.
+/// The work of both passes over one bin, in device memory. Made once per bin; uploaded on `stream`, where the
+/// memory is also freed again.
 class Work {
   public:
-    /// `first_seen` as in make_tiles. Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.
+    /// `first_seen` as in make_tiles. Throws Error(out_of_memory), and Error(internal) where `visible_until`
+    /// is no mask.
     Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
          std::span<const std::int32_t> first_seen, const AttentionShape& shape);
 

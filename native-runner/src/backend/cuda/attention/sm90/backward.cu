@@ -18,8 +18,8 @@
 //
 // A query tile is M rows: the query heads of the KV head, next to each other in memory, times M / group
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
-// 0 loads (producer.cuh), warpgroups 1 and 2 compute (consumer.cuh) and take turns at starting products; all left
-// factors of the sums come from registers.
+// 0 loads (producer.cuh), warpgroups 1 and 2 compute (consumer.cuh) and take turns at starting products; all
+// left factors of the sums come from registers.
 
 #include <algorithm>
 
@@ -33,8 +33,8 @@
 #include "backend/cuda/attention/sm90/backward/query_gradient/producer.cuh"
 #include "backend/cuda/attention/sm90/backward/sizes.h"
 #include "backend/cuda/attention/sm90/shared_tiles.cuh"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda::sm90 {
 namespace backward {
@@ -53,7 +53,8 @@ __global__ void __launch_bounds__(threads, 1)
     __syncthreads();
     if (threadIdx.x < 128) {
         register_dealloc<40>();
-        if (threadIdx.x < 32) QueryProducer<Pipeline>{p, shared, query_map, d_out_map, out_map, key_map}.run();
+        if (threadIdx.x < 32)
+            QueryProducer<Pipeline>{p, shared, query_map, d_out_map, out_map, key_map}.run();
     } else {
         register_alloc<232>();
         QueryConsumer<Pipeline>{p, shared}.run();
@@ -80,7 +81,8 @@ __global__ void __launch_bounds__(threads, 1)
     __syncthreads();
     if (threadIdx.x < 128) {
         register_dealloc<24>();
-        if (threadIdx.x == 0) KeyProducer<Pipeline>{p, shared, query_map, d_out_map, key_map, stats_map}.run();
+        if (threadIdx.x == 0)
+            KeyProducer<Pipeline>{p, shared, query_map, d_out_map, key_map, stats_map}.run();
     } else {
         register_alloc<240>();
         KeyConsumer<Pipeline>{p, shared}.run();
@@ -102,9 +104,8 @@ struct Workspace {
 
 template <int D, int Stages, int QueryStages>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, const __nv_bfloat16* d_out,
-            const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv,
-            const Work& work, std::int64_t tokens, const AttentionShape& shape,
-            std::byte* workspace) {
+            const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv, const Work& work,
+            std::int64_t tokens, const AttentionShape& shape, std::byte* workspace) {
     constexpr int M = query_rows(D), N = key_block(D);
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
     const int group = query_heads / kv_heads, tile_tokens = M / group, heads = query_heads + 2 * kv_heads;
@@ -153,10 +154,10 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     };
     using QueryGradient = QueryPipeline<D, M, N, QueryStages>;
     using KeyGradient = KeyPipeline<D, M, Stages>;
-    run(query_gradient_kernel<QueryGradient>, QueryGradient::allocated, work.query_items(), query_map, d_out_map,
-        out_map, block_map, parameters);
-    run(key_gradient_kernel<KeyGradient>, KeyGradient::allocated, work.items(), query_map, d_out_map, tile_map,
-        stats_map, parameters);
+    run(query_gradient_kernel<QueryGradient>, QueryGradient::allocated, work.query_items(), query_map,
+        d_out_map, out_map, block_map, parameters);
+    run(key_gradient_kernel<KeyGradient>, KeyGradient::allocated, work.items(), query_map, d_out_map,
+        tile_map, stats_map, parameters);
 }
 
 }  // namespace backward

@@ -18,8 +18,8 @@
 #include "backend/cuda/attention/sm90/forward/pipeline.cuh"
 #include "backend/cuda/attention/sm90/forward/producer.cuh"
 #include "backend/cuda/attention/sm90/shared_tiles.cuh"
-#include "backend/cuda/require.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda::sm90 {
 namespace forward {

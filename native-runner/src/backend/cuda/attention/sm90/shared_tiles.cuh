@@ -6,8 +6,8 @@
 
 namespace wishbone::cuda::sm90 {
 
-/// Dynamic shared memory from its first multiple of 1024 bytes on, as tiles that are read by descriptors need it: kernels
-/// ask for 1024 bytes more than they use.
+/// Dynamic shared memory from its first multiple of 1024 bytes on, as tiles that are read by descriptors need
+/// it: kernels ask for 1024 bytes more than they use.
 struct SharedTiles {
     std::uint32_t base;   ///< address
     std::uint8_t* bytes;  ///< the same place as a pointer

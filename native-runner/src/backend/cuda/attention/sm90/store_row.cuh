@@ -9,8 +9,9 @@
 
 namespace wishbone::cuda::sm90 {
 
-/// Writes one of the two rows (h 0 or 1: the upper, the lower) that a thread holds of the accumulators of wgmma, times
-/// `factor`, as bf16. The four lanes that share the row exchange what they hold, so that each writes 16 bytes at a time.
+/// Writes one of the two rows (h 0 or 1: the upper, the lower) that a thread holds of the accumulators of
+/// wgmma, times `factor`, as bf16. The four lanes that share the row exchange what they hold, so that each
+/// writes 16 bytes at a time.
 template <int Size>
 __device__ __forceinline__ void store_row(__nv_bfloat16* row, bool valid, const float (&acc)[Size], int h,
                                           float factor) {

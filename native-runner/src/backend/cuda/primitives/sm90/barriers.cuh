@@ -2,8 +2,9 @@
 
 #include <cstdint>
 
-/// Hopper's barriers, and what else orders and shares out the work of a block's warps (sm_90a). Thin wrappers, whose names
-/// follow the PTX ISA, where each is specified. Addresses are those of `shared_address`.
+/// Hopper's barriers, and what else orders and shares out the work of a block's warps (sm_90a). Thin
+/// wrappers, whose names follow the PTX ISA, where each is specified. Addresses are those of
+/// `shared_address`.
 namespace wishbone::cuda::sm90 {
 
 __device__ __forceinline__ void mbarrier_init(std::uint32_t barrier, int arrivals) {

@@ -31,8 +31,9 @@ struct KeySizes {
     static constexpr int chunks = rows / 16 / blocks;  ///< of 16 rows, worked on at a time
     static constexpr int key_bytes = columns * head_dim * 2, row_bytes = rows * head_dim * 2;
     static constexpr int rows_at = 2 * key_bytes, statistics_at = rows_at + stages * 2 * row_bytes,
-                         tokens_at = statistics_at + stages * rows * 8, oldest_at = tokens_at + stages * rows * 4,
-                         shared_bytes = oldest_at, extended_bytes = oldest_at + stages * rows * 4;
+                         tokens_at = statistics_at + stages * rows * 8,
+                         oldest_at = tokens_at + stages * rows * 4, shared_bytes = oldest_at,
+                         extended_bytes = oldest_at + stages * rows * 4;
 };
 
 /// `Extended`: with a window or a cap.

@@ -8,8 +8,8 @@ namespace wishbone::cuda::sm90::backward {
 
 /// Where row `row` of a query tile lies in an array [T, heads, D].
 template <int D>
-__device__ __forceinline__ std::int64_t row_offset(const Tiles::Query& tile, int row, int group, int first_head,
-                                                   int heads) {
+__device__ __forceinline__ std::int64_t row_offset(const Tiles::Query& tile, int row, int group,
+                                                   int first_head, int heads) {
     return (std::int64_t(tile.begin + row / group) * heads + first_head + row % group) * D;
 }
 

@@ -12,8 +12,8 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// The work of the backward pass over one bin, in device memory. Made once per bin; uploaded on `stream`, where the memory is
-/// also freed again.
+/// The work of the backward pass over one bin, in device memory. Made once per bin; uploaded on `stream`,
+/// where the memory is also freed again.
 class Work {
   public:
     /// Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.

@@ -4,12 +4,13 @@
 
 #include "backend/cuda/attention/sm90/forward/tiles.h"
 #include "backend/cuda/primitives/sm90/tensor_map.h"
-#include "backend/cuda/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda::sm90::forward {
 
-/// Sizes of one kernel. `Groups` computing warpgroups of 64 query rows; `Keys` of a key tile; the depth of the rings of
-/// query and of key and value tiles. `Turns`: warpgroups take turns at the matrix units. `Lazy`: as in Softmax.
+/// Sizes of one kernel. `Groups` computing warpgroups of 64 query rows; `Keys` of a key tile; the depth of
+/// the rings of query and of key and value tiles. `Turns`: warpgroups take turns at the matrix units. `Lazy`:
+/// as in Softmax.
 template <int HeadDim, int Groups_, int Keys_, int QueryStages_, int Stages_, bool Turns_, bool Lazy_ = true>
 struct Config {
     static constexpr int D = HeadDim, Groups = Groups_, N = Keys_, QueryStages = QueryStages_,

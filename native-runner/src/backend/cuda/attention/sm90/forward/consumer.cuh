@@ -109,7 +109,9 @@ struct Consumer {
 #pragma unroll
             for (int i = 0; i < D / 2; ++i) o[i] = 0;
         };
-        const auto store = [&](const int4& work, const Softmax& of) { store_output<C>(p, rows, work, of, o); };
+        const auto store = [&](const int4& work, const Softmax& of) {
+            store_output<C>(p, rows, work, of, o);
+        };
         const auto free_query = [&] {
             warp_arrive(shared.query_empty(query.stage));
             query.next();

@@ -24,7 +24,8 @@ struct ThreadRows {
           head1(row1 % group) {}
 };
 
-/// Writes out and lse of this thread's rows. `work` as in Pipeline::work; `o`: weighted values, not yet divided by the sum.
+/// Writes out and lse of this thread's rows. `work` as in Pipeline::work; `o`: weighted values, not yet
+/// divided by the sum.
 template <class C>
 __device__ __forceinline__ void store_output(const Parameters& p, const ThreadRows& rows, const int4& work,
                                              const Softmax& softmax, const float (&o)[C::D / 2]) {

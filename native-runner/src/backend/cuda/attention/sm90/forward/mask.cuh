@@ -4,8 +4,8 @@
 
 namespace wishbone::cuda::sm90::forward {
 
-/// Scores of invisible pairs become -inf. `query0`, `query1`: tokens of this thread's two rows; `until`: visible_until of
-/// the keys of the masked slots.
+/// Scores of invisible pairs become -inf. `query0`, `query1`: tokens of this thread's two rows; `until`:
+/// visible_until of the keys of the masked slots.
 template <class C>
 __device__ __forceinline__ void hide_invisible(float (&s)[C::N / 2], const KeySlots<C::Slots>& slots,
                                                const int* until, int query0, int query1) {
@@ -16,8 +16,7 @@ __device__ __forceinline__ void hide_invisible(float (&s)[C::N / 2], const KeySl
         const int key = slots.place(slot) + 2 * c;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            const int2 end =
-                *reinterpret_cast<const int2*>(until + slot * Tiles::slot_keys + i * 8 + 2 * c);
+            const int2 end = *reinterpret_cast<const int2*>(until + slot * Tiles::slot_keys + i * 8 + 2 * c);
             float* const x = s + (slot * 4 + i) * 4;
             const int k = key + i * 8;
             if (k > query0 || end.x <= query0) x[0] = -INFINITY;

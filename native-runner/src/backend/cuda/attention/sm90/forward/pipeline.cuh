@@ -32,8 +32,8 @@ struct alignas(Count * 4) KeySlots {
     }
 };
 
-/// What the loading thread and the computing warpgroups share: rings of tiles in shared memory, what lies in them, and the
-/// barriers by which each stage is handed over (full) and back (empty).
+/// What the loading thread and the computing warpgroups share: rings of tiles in shared memory, what lies in
+/// them, and the barriers by which each stage is handed over (full) and back (empty).
 template <class C>
 struct Pipeline {
     using Slots = KeySlots<C::Slots>;
@@ -52,10 +52,9 @@ struct Pipeline {
     __device__ std::uint32_t key(int stage) const { return base + C::Key + stage * C::KeyBytes; }
     __device__ std::uint32_t value(int stage) const { return base + C::Value + stage * C::KeyBytes; }
 
-    /// What a query stage holds: first and last token (exclusive), KV head, key tiles; no key tiles at the end of all work.
-    __device__ int4& work(int stage) const {
-        return *reinterpret_cast<int4*>(shared + C::Work + stage * 16);
-    }
+    /// What a query stage holds: first and last token (exclusive), KV head, key tiles; no key tiles at the
+    /// end of all work.
+    __device__ int4& work(int stage) const { return *reinterpret_cast<int4*>(shared + C::Work + stage * 16); }
     __device__ Slots& slots(int stage) const {
         return *reinterpret_cast<Slots*>(shared + C::KeySlots + stage * 16);
     }

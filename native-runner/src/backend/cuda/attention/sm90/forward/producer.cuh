@@ -12,7 +12,8 @@
 
 namespace wishbone::cuda::sm90::forward {
 
-/// One thread that takes items and has their queries, keys and values loaded, as far ahead as the rings reach.
+/// One thread that takes items and has their queries, keys and values loaded, as far ahead as the rings
+/// reach.
 template <class C>
 struct Producer {
     using Slots = KeySlots<C::Slots>;
@@ -29,7 +30,8 @@ struct Producer {
         if (slots.contiguous()) {
 #pragma unroll
             for (int d = 0; d < C::Chunks; ++d)
-                tma_load_3d(to + d * (C::N * 128), &tile_map, barrier, d * swizzle_width, head, slots.place(0));
+                tma_load_3d(to + d * (C::N * 128), &tile_map, barrier, d * swizzle_width, head,
+                            slots.place(0));
         } else {
 #pragma unroll
             for (int i = 0; i < C::Slots; ++i)

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "backend/cuda/attention/sm90/forward/config.h"
-#include "backend/cuda/require.h"
+#include "backend/require.h"
 
 namespace wishbone::cuda::sm90::forward {
 namespace {

@@ -11,8 +11,9 @@
 
 namespace wishbone::cuda::sm90::forward {
 
-/// The work of the forward pass over one bin, in device memory. Made once per bin; uploaded on `stream`, where the memory is
-/// also freed again. One call at a time may use it: it holds the counter of work handed out.
+/// The work of the forward pass over one bin, in device memory. Made once per bin; uploaded on `stream`,
+/// where the memory is also freed again. One call at a time may use it: it holds the counter of work handed
+/// out.
 class Work {
   public:
     /// Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.
@@ -25,8 +26,8 @@ class Work {
     // In device memory:
     const Tiles::Item* items() const { return arrays_.at<Tiles::Item>(items_); }
     const std::int32_t* slots() const { return arrays_.at<std::int32_t>(slots_); }
-    /// Four copies of visible_until; the one s · until_stride() on begins with token s (0 to 3), so that each slot begins at
-    /// a multiple of 16 bytes in one of them. Zeros are behind.
+    /// Four copies of visible_until; the one s · until_stride() on begins with token s (0 to 3), so that each
+    /// slot begins at a multiple of 16 bytes in one of them. Zeros are behind.
     const std::int32_t* visible_until() const { return arrays_.at<std::int32_t>(visible_until_); }
     std::int32_t* counters() const { return arrays_.at<std::int32_t>(counters_); }  ///< zero between calls
 

@@ -41,8 +41,9 @@ struct KeyConsumer {
     }
 
     /// Scores to probabilities, given the rows' log-sum-exp in base 2.
-    __device__ __forceinline__ void probabilities(std::uint32_t (&probability)[M / 4], const float (&s)[M / 2],
-                                                  const float* lse_log2, int c) const {
+    __device__ __forceinline__ void probabilities(std::uint32_t (&probability)[M / 4],
+                                                  const float (&s)[M / 2], const float* lse_log2,
+                                                  int c) const {
 #pragma unroll
         for (int i = 0; i < M / 8; ++i) {
             const float2 lse = *reinterpret_cast<const float2*>(lse_log2 + 8 * i + 2 * c);
@@ -56,13 +57,14 @@ struct KeyConsumer {
     /// dS = P (dP - delta), from the rounded probabilities: that leaves the registers of the exact ones free.
     __device__ __forceinline__ void score_gradient(std::uint32_t (&ds)[M / 4],
                                                    const std::uint32_t (&probability)[M / 4],
-                                                   const float (&dp)[M / 2], const float* deltas, int c) const {
+                                                   const float (&dp)[M / 2], const float* deltas,
+                                                   int c) const {
 #pragma unroll
         for (int i = 0; i < M / 8; ++i) {
             const float2 delta = *reinterpret_cast<const float2*>(deltas + 8 * i + 2 * c);
             const std::uint32_t upper = probability[2 * i], lower = probability[2 * i + 1];
-            ds[2 * i] = pack(low_half(upper) * (dp[4 * i] - delta.x),
-                             high_half(upper) * (dp[4 * i + 1] - delta.y));
+            ds[2 * i] =
+                pack(low_half(upper) * (dp[4 * i] - delta.x), high_half(upper) * (dp[4 * i + 1] - delta.y));
             ds[2 * i + 1] = pack(low_half(lower) * (dp[4 * i + 2] - delta.x),
                                  high_half(lower) * (dp[4 * i + 3] - delta.y));
         }

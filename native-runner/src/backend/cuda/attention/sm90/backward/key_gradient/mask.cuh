@@ -13,8 +13,8 @@ struct ThreadKeys {
     int all_from, all_until;
 
     /// `row`: of key0 in the tile; `warp_row`: of the warp's first key.
-    __device__ __forceinline__ ThreadKeys(const std::int32_t* until, const Tiles::Item& item, int key_end, int row,
-                                          int warp_row)
+    __device__ __forceinline__ ThreadKeys(const std::int32_t* until, const Tiles::Item& item, int key_end,
+                                          int row, int warp_row)
         : key0(item.key_begin + row), key1(key0 + 8) {
         until0 = key0 < key_end ? until[key0] : key0;
         until1 = key1 < key_end ? until[key1] : key1;
@@ -22,10 +22,11 @@ struct ThreadKeys {
         all_until = __reduce_min_sync(0xffffffffu, min(until0, until1));
     }
 
-    /// Scores of invisible pairs become -inf: s[4i + 2h + e] is that of key h with row 8i + 2c + e of the query tile that
-    /// begins with token `first`.
+    /// Scores of invisible pairs become -inf: s[4i + 2h + e] is that of key h with row 8i + 2c + e of the
+    /// query tile that begins with token `first`.
     template <int Size>
-    __device__ __forceinline__ void hide_invisible(float (&s)[Size], int first, int c, const Parameters& p) const {
+    __device__ __forceinline__ void hide_invisible(float (&s)[Size], int first, int c,
+                                                   const Parameters& p) const {
         if (first < all_from || first + p.tile_tokens > all_until) {
             // Rows of a query tile are token-major, so those that see a key are contiguous.
             const int begin0 = max(key0 - first, 0) * p.group, begin1 = max(key1 - first, 0) * p.group;
@@ -44,8 +45,8 @@ struct ThreadKeys {
     }
 };
 
-/// Query tiles of an item, [begin, end), that see the half of its keys which a warpgroup works on. The first half is never
-/// empty, and seen from the start.
+/// Query tiles of an item, [begin, end), that see the half of its keys which a warpgroup works on. The first
+/// half is never empty, and seen from the start.
 struct TilesInSight {
     int begin, end;
 

@@ -9,8 +9,9 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// Shared memory of key_gradient_kernel: one item's keys and values, a ring of query tiles with their statistics, and the
-/// barriers by which they are handed over (full) and back (empty). D: head size; M: rows of a query tile.
+/// Shared memory of key_gradient_kernel: one item's keys and values, a ring of query tiles with their
+/// statistics, and the barriers by which they are handed over (full) and back (empty). D: head size; M: rows
+/// of a query tile.
 template <int D_, int M_, int Stages_>
 struct KeyPipeline {
     static constexpr int D = D_, M = M_, Stages = Stages_;

@@ -16,8 +16,8 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// One of the two warpgroups that compute dQ, each of 64 rows of every block. The queries are the rows of the products here,
-/// and stay in registers.
+/// One of the two warpgroups that compute dQ, each of 64 rows of every block. The queries are the rows of the
+/// products here, and stay in registers.
 template <class Pipeline>
 struct QueryConsumer {
     static constexpr int D = Pipeline::D, M = Pipeline::M, N = Pipeline::N;
@@ -43,10 +43,11 @@ struct QueryConsumer {
                            descriptor(keys + k * 2048, N * 128, 1024), 1);
     }
 
-    __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row, const float (&dq)[D / 2]) const {
+    __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
+                                          const float (&dq)[D / 2]) const {
         const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
-        store_row(p.d_qkv + row_offset<D>(tile, row, p.group, head, heads), is_query(tile, row, p.group), dq, 0,
-                  p.scale);
+        store_row(p.d_qkv + row_offset<D>(tile, row, p.group, head, heads), is_query(tile, row, p.group), dq,
+                  0, p.scale);
         store_row(p.d_qkv + row_offset<D>(tile, row + 8, p.group, head, heads),
                   is_query(tile, row + 8, p.group), dq, 1, p.scale);
     }

@@ -6,7 +6,8 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// Scores of invisible pairs become -inf. N: keys of a step; `token`: of this thread's two rows; `c`: its lane of four.
+/// Scores of invisible pairs become -inf. N: keys of a step; `token`: of this thread's two rows; `c`: its
+/// lane of four.
 template <int N>
 __device__ __forceinline__ void hide_invisible(float (&s)[N / 2], const Tiles::Query& tile,
                                                const Tiles::KeyBlock& block, const std::int32_t* until,

@@ -18,8 +18,8 @@ struct Rows {
     float lse[block_rows];               ///< · log2(e); +inf for rows that are none
 };
 
-/// Shared memory of query_gradient_kernel: one block's rows, a ring of key blocks, and the barriers by which they are handed
-/// over (full) and back (empty). D: head size; M: rows of a query tile; N: keys of a step.
+/// Shared memory of query_gradient_kernel: one block's rows, a ring of key blocks, and the barriers by which
+/// they are handed over (full) and back (empty). D: head size; M: rows of a query tile; N: keys of a step.
 template <int D_, int M_, int N_, int Stages_>
 struct QueryPipeline {
     static constexpr int D = D_, M = M_, N = N_, Stages = Stages_;

@@ -32,7 +32,9 @@ struct QueryProducer {
         float lse[block_rows / 32]{};
 
         __device__ int first() const { return tiles[0].begin; }
-        __device__ int end() const { return parts == 1 ? tiles[0].end : max(tiles[0].end, tiles[parts - 1].end); }
+        __device__ int end() const {
+            return parts == 1 ? tiles[0].end : max(tiles[0].end, tiles[parts - 1].end);
+        }
     };
 
     /// The next block to work on; `block.first_tile` -1: there is none. By the whole warp, as what follows.
@@ -88,7 +90,8 @@ struct QueryProducer {
     }
 
     /// By one lane.
-    __device__ __forceinline__ void load_keys(const Tiles::KeyBlock& keys, int stage, int round, int kv_head) const {
+    __device__ __forceinline__ void load_keys(const Tiles::KeyBlock& keys, int stage, int round,
+                                              int kv_head) const {
         mbarrier_wait(shared.key_empty(stage), round ^ 1);
         shared.key_block(stage) = keys;
         mbarrier_arrive_expect_tx(shared.key_full(stage), 2 * Pipeline::key_bytes);
@@ -111,8 +114,8 @@ struct QueryProducer {
             const int first = work.first(), end = work.end(), kv_head = work.kv_head;
             const int key_blocks = work.block.key_blocks;
             const Tiles::KeyBlock* const list = p.key_blocks + work.block.first_key_block;
-            // What is next is looked up now and loaded when this block's rows are taken: not when its keys are
-            // all under way, which would be too late for so many rows.
+            // What is next is looked up now and loaded when this block's rows are taken: not when its keys
+            // are all under way, which would be too late for so many rows.
             work = take();
             int loaded = 0;
             for (int from = 0; from < key_blocks; from += 32) {

@@ -18,8 +18,8 @@ __device__ __forceinline__ void load_step(std::uint32_t* rows, std::uint32_t fro
     load_matrices(rows, from + step / 4 * M * 128 + row * 128 + ((block ^ (row & 7)) << 4));
 }
 
-/// Queries and dO of 64 rows as left factors, and delta = Σ dO·O of this thread's part of its two rows. `offset` in bytes:
-/// where the rows begin.
+/// Queries and dO of 64 rows as left factors, and delta = Σ dO·O of this thread's part of its two rows.
+/// `offset` in bytes: where the rows begin.
 template <class Pipeline>
 __device__ __forceinline__ void load_factors(std::uint32_t (&query)[Pipeline::D / 4],
                                              std::uint32_t (&d_out)[Pipeline::D / 4], float (&delta)[2],
@@ -39,11 +39,12 @@ __device__ __forceinline__ void load_factors(std::uint32_t (&query)[Pipeline::D 
 }
 
 /// Completes delta of this thread's two rows, `row` and `row` + 8 of the tile, and leaves lse and delta for
-/// key_gradient_kernel (`stats`: where the first of them goes, as in Parameters::stats). `token`: of the two rows.
+/// key_gradient_kernel (`stats`: where the first of them goes, as in Parameters::stats). `token`: of the two
+/// rows.
 template <int M>
 __device__ __forceinline__ void finish_statistics(float* stats, float (&delta)[2], int (&token)[2],
-                                                  const float (&lse)[2], const Tiles::Query& tile, int row, int group,
-                                                  int c) {
+                                                  const float (&lse)[2], const Tiles::Query& tile, int row,
+                                                  int group, int c) {
     const bool active = tile.begin < tile.end;
 #pragma unroll
     for (int k = 0; k < 2; ++k) {

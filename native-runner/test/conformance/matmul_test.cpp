@@ -1,0 +1,127 @@
+#include <random>
+
+#include "conformance/test_device.h"
+#include "core/error.h"
+#include "reference/backward_reference.h"
+
+using namespace wishbone;
+using namespace wishbone::conformance;
+
+BACKEND_TEST("linear and its gradients") {
+    std::mt19937 random(4);
+    struct Size {
+        std::int64_t rows, inputs, outputs;
+    };
+    for (const Size& size : {Size{1, 64, 128},
+                             {7, 256, 64},
+                             {129, 64, 72},
+                             {1000, 104, 88},
+                             {301, 512, 8},
+                             {13, 9, 17},
+                             {129, 36, 29}}) {
+        const auto [rows, inputs, outputs] = size;
+        CAPTURE(rows);
+        CAPTURE(inputs);
+        CAPTURE(outputs);
+        TestDevice device(target);
+        const Values x = device.random(random, rows * inputs), w = device.random(random, outputs * inputs),
+                     d_out = device.random(random, rows * outputs),
+                     before = reference::random_values(random, at(outputs * inputs));
+        const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
+                     td = device.put(d_out, {rows, outputs});
+        const Tensor out = device.poisoned({rows, outputs}), d_x = device.poisoned({rows, inputs}),
+                     d_w = device.put_f32(before, {outputs, inputs});
+        device.backend.linear(out, tx, tw);
+        device.backend.linear_backward_input(d_x, td, tw);
+        device.backend.linear_backward_weight(d_w, td, tx);
+        const reference::LinearGradient expected = reference::linear_backward(d_out, x, w, inputs);
+        CHECK(device.off(out, reference::linear(x, w, inputs), rounded_once(1e-6, 1e-3)) < 1);
+        CHECK(device.off(d_x, expected.x, rounded_once(1e-6, 1e-3)) < 1);
+        CHECK(device.off(d_w, plus(before, expected.w), {1e-6, 2e-6}) < 1);
+        const Tensor again = device.poisoned({rows, outputs});
+        device.backend.linear(again, tx, tw);
+        CHECK(device.get(again) == device.get(out));
+        if (rows != outputs) CHECK_THROWS(device.backend.linear(out, tw, tx));
+    }
+}
+
+BACKEND_TEST("a linear layer with low-rank adapters on some of its outputs, and its gradients") {
+    std::mt19937 random(24);
+    struct Size {
+        std::int64_t rows, inputs, outputs;
+        std::vector<reference::LowRankReference::Branch> branches;
+    };
+    for (Size& size : std::vector<Size>{
+             {1, 64, 128, {{0, 128, 8, 1.5, {}}}},
+             {129, 64, 192, {{64, 64, 16, 2.0, {}}}},
+             // Queries, keys and values; then without keys.
+             {301, 256, 192, {{0, 128, 16, 2, {}}, {128, 32, 8, 0.5, {}}, {160, 32, 16, 1, {}}}},
+             {301, 256, 192, {{0, 128, 16, 2, {}}, {160, 32, 16, 1, {}}}},
+             {1000, 104, 176, {{0, 88, 64, 0.25, {}}, {88, 88, 64, 0.25, {}}}},
+             {1000, 104, 88, {{8, 72, 4, 1.5, {}}}},
+             {13, 9, 17, {{5, 7, 3, 1.5, {}}}},
+             {13, 9, 23, {{2, 7, 3, 1.5, {}}, {9, 4, 2, -0.75, {}}, {18, 3, 1, 2.0, {}}}},
+             {129, 36, 31, {{1, 15, 1, 1.5, {}}, {17, 13, 5, -1, {}}}}}) {
+        const auto rows = size.rows, inputs = size.inputs, outputs = size.outputs;
+        TestDevice device(target);
+        std::int64_t ranks = 0;
+        for (auto& branch : size.branches) {
+            branch.b = device.random(random, branch.count * branch.rank);
+            ranks += branch.rank;
+        }
+        CAPTURE(rows);
+        CAPTURE(inputs);
+        CAPTURE(ranks);
+        const Values x = device.random(random, rows * inputs), w = device.random(random, outputs * inputs),
+                     a = device.random(random, ranks * inputs), d_out = device.random(random, rows * outputs),
+                     d_a_before = reference::random_values(random, at(ranks * inputs));
+        std::vector<Values> d_b_before;
+        // What lies between two products is rounded to activations.
+        const reference::LowRankReference expected = reference::low_rank_reference(
+            x, w, a, size.branches, d_out, inputs, [&](double value) { return device.rounded(value); });
+
+        LowRank adapter{device.put(a, {ranks, inputs}), {}},
+            d_adapter{device.put_f32(d_a_before, {ranks, inputs}), {}};
+        for (const auto& branch : size.branches) {
+            const auto scale = static_cast<float>(branch.scale);
+            d_b_before.push_back(reference::random_values(random, branch.b.size()));
+            adapter.branches.push_back(
+                {device.put(branch.b, {branch.count, branch.rank}), branch.first, scale});
+            d_adapter.branches.push_back(
+                {device.put_f32(d_b_before.back(), {branch.count, branch.rank}), branch.first, scale});
+        }
+        const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
+                     td = device.put(d_out, {rows, outputs}), out = device.poisoned({rows, outputs}),
+                     d_x = device.poisoned({rows, inputs}), h = device.poisoned({rows, ranks}),
+                     d_h = device.poisoned({rows, ranks});
+        device.backend.adapted_linear(out, h, tx, tw, adapter);
+        device.backend.adapted_linear_backward_input(d_x, d_h, td, tw, adapter);
+        device.backend.low_rank_backward_weight(d_adapter, td, tx, h, d_h, adapter);
+        // A sum just at a tie may be rounded the other way between the products, so errors are taken
+        // together.
+        CHECK(device.off(h, expected.h, {1e-6, 1e-4}) < 1);
+        CHECK(device.off(d_h, expected.d_h, {1e-6, 1e-4}) < 1);
+        CHECK(device.off(out, expected.out, {1e-6, reference::bf16_rounding}) < 1);
+        CHECK(device.off(d_x, expected.d_x, {1e-6, reference::bf16_rounding}) < 1);
+        CHECK(device.off(d_adapter.a, plus(d_a_before, expected.d_a), {1e-6, 1e-4}) < 1);
+        for (std::size_t i = 0; i < d_b_before.size(); ++i)
+            CHECK(device.off(d_adapter.branches[i].b, plus(d_b_before[i], expected.d_b[i]), {1e-6, 1e-4}) <
+                  1);
+
+        if (inputs != ranks) CHECK_THROWS(device.backend.adapted_linear(out, d_x, tx, tw, adapter));
+        LowRank wrong = adapter;
+        wrong.branches.back().first_output = outputs;  // beyond the last output
+        CHECK_THROWS(device.backend.adapted_linear(out, h, tx, tw, wrong));
+        if (size.branches.size() > 1) {
+            wrong.branches.back().first_output = wrong.branches[0].first_output;  // where another branch is
+            CHECK_THROWS(device.backend.adapted_linear(out, h, tx, tw, wrong));
+        }
+    }
+}
+
+BACKEND_TEST("the measured ceiling is a rate the device can have") {
+    const double rate = target.backend().measure_matmul_ceiling();
+    MESSAGE("matrix products: ", rate * 1e-12, " TFLOP/s");
+    CHECK(rate > (target.name == "cpu" ? 1e8 : 1e13));
+    CHECK(rate < (target.name == "cpu" ? 1e14 : 1e16));
+}

@@ -1,0 +1,61 @@
+import type { Fields, RowReader } from '../fields.js';
+import type { RowPairs } from '../responses.js';
+import { refuseColumns } from '../whole-columns.js';
+import { alpaca } from './alpaca.js';
+import type { Form, FormOptions } from './form.js';
+import { ranked, scored } from './judged.js';
+import { llamafactoryV1 } from './llamafactory-v1.js';
+import { openai } from './openai.js';
+import { sharegpt } from './sharegpt.js';
+import { trlExplicit } from './trl-explicit.js';
+import { trlImplicit } from './trl-implicit.js';
+
+export type { Form, FormOptions, Places } from './form.js';
+
+/** The forms preference files come in. */
+export const FORMS = {
+  'trl-explicit': trlExplicit,
+  'trl-implicit': trlImplicit,
+  sharegpt,
+  alpaca,
+  'llamafactory-v1': llamafactoryV1,
+  openai,
+  ranked,
+  scored,
+} as const satisfies Readonly<Record<string, Form>>;
+export type DatasetForm = keyof typeof FORMS;
+
+export const datasetForms = Object.keys(FORMS) as readonly DatasetForm[];
+
+/** What each form looks like, for messages to people. */
+export const formDescriptions = Object.fromEntries(
+  Object.entries(FORMS).map(([name, { description }]) => [name, description]),
+) as Readonly<Record<DatasetForm, string>>;
+
+/** Those that only one form has come first. */
+const DETECTED: readonly DatasetForm[] = [
+  'sharegpt',
+  'llamafactory-v1',
+  'openai',
+  'alpaca',
+  'trl-implicit',
+  'ranked',
+  'scored',
+  'trl-explicit',
+];
+
+/** The columns that some form may use, and the one that says where a pair comes from. */
+export const formColumns: readonly string[] = [
+  ...new Set([...Object.values(FORMS).flatMap(({ columns }) => columns), 'source']),
+];
+
+/** The form a row is written in, or undefined when it is none that we know. */
+export function detectForm(fields: Fields): DatasetForm | undefined {
+  return DETECTED.find((name) => FORMS[name].detect(fields));
+}
+
+/** Reads a row as the given form. @throws WishboneError naming file, line (or row) and field */
+export function readForm(form: DatasetForm, reader: RowReader, options: FormOptions): RowPairs {
+  refuseColumns(reader);
+  return FORMS[form].read(reader, options);
+}

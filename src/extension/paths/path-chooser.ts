@@ -1,0 +1,53 @@
+import * as vscode from 'vscode';
+
+import { mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { onlyDataset } from '../datasets/find-datasets.js';
+import { mayBeModel } from './candidates.js';
+import { givenPath } from './given-path.js';
+import { pickDataset } from './pick-dataset.js';
+import { onlyModel, pickModel } from './pick-model.js';
+import { recentDatasets, recentModels, type RecentPaths } from './recent.js';
+
+/** Chooses the files and folders for a run: asks the user, or takes the most likely ones. */
+export class PathChooser {
+  readonly #datasets: RecentPaths;
+  readonly #models: RecentPaths;
+
+  constructor(context: vscode.ExtensionContext) {
+    this.#datasets = recentDatasets(context);
+    this.#models = recentModels(context);
+  }
+
+  /** Asks the user for a file or folder, likely ones first; undefined if cancelled. */
+  async choose(what: 'dataset' | 'model'): Promise<string | undefined> {
+    const picked = what === 'dataset' ? await pickDataset(this.#datasets) : await pickModel(this.#models);
+    return typeof picked === 'string' ? undefined : picked.value;
+  }
+
+  /** What a form starts with: the given file or else the most likely one, and a model. */
+  async likely(given?: unknown): Promise<{ dataset: string | undefined; model: string | undefined }> {
+    const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);
+    return { dataset, model };
+  }
+
+  /** Makes these the most likely ones from now on. */
+  async remember(dataset: string, model: string): Promise<void> {
+    await Promise.all([this.#datasets.add(dataset), this.#models.add(model)]);
+  }
+
+  /** The file in the editor, or else the one last used here, or else the only one in the workspace. */
+  async #likelyDataset(): Promise<string | undefined> {
+    const editor = vscode.window.activeTextEditor?.document.uri;
+    if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) && !/\.json$/i.test(editor.fsPath)) return editor.fsPath;
+    const [last] = this.#datasets.all;
+    return last ?? onlyDataset();
+  }
+
+  /** The last used model that still exists, or else the only one in the workspace. */
+  async #likelyModel(): Promise<string | undefined> {
+    for (const folder of this.#models.all) {
+      if (await mayBeModel(folder)) return folder;
+    }
+    return onlyModel();
+  }
+}

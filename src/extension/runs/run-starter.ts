@@ -1,0 +1,88 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import type { ModelInfo } from '../../core/model/index.js';
+import type { PlanSummary } from '../../core/prepare/index.js';
+import { checkDiskSpace } from '../../core/run/index.js';
+import { locateRunner } from '../../core/runner/index.js';
+import { runTask } from '../../core/tasks/index.js';
+import { formatRatio, plural } from '../../format.js';
+import { cacheLimitSetting } from '../cache.js';
+import type { LaunchOptions } from '../draft/read-draft.js';
+import type { RunPanels } from '../panels/run/run-panels.js';
+import type { PathChooser } from '../paths/path-chooser.js';
+import { withPlanProgress } from '../plan-progress.js';
+import { runsFolderFor } from '../workspace.js';
+import type { RunActions } from './run-actions.js';
+
+const OPEN_RUN = 'Open Run';
+
+/** Everything that is decided before a run starts. */
+export interface Decision extends LaunchOptions {
+  /** Several files make one dataset. */
+  readonly dataset: readonly string[];
+  readonly evalDataset: readonly string[] | undefined;
+  readonly model: ModelInfo;
+  readonly name: string | undefined;
+}
+
+/** Starts runs. */
+export class RunStarter {
+  constructor(
+    readonly paths: PathChooser,
+    readonly actions: RunActions,
+    readonly panels: RunPanels,
+  ) {}
+
+  /**
+   * Plans in a worker, with progress and a cancel button, then creates the run, starts it and shows it.
+   *
+   * @returns false if it was cancelled
+   * @throws WishboneError when it cannot be planned or created
+   */
+  async start({ dataset, evalDataset, model, name, plan, training, runner }: Decision): Promise<boolean> {
+    const first = dataset[0] ?? '';
+    const runsFolder = runsFolderFor(first);
+    if (runsFolder === undefined) return false;
+    await locateRunner();
+    await checkDiskSpace(runsFolder, model.parameters, training);
+    await this.paths.remember(first, model.folder);
+    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
+    const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
+    if (prepared === undefined) return false;
+    await this.#run(prepared.folder);
+    tellOfSkipped(prepared.summary, first);
+    return true;
+  }
+
+  async #run(folder: string): Promise<void> {
+    try {
+      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
+        this.actions.start(folder, { resume: false }),
+      );
+    } catch (error) {
+      // The run exists and has a log, so its panel can say more than a message.
+      void this.actions.problems
+        .show(error, OPEN_RUN)
+        .then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));
+      return;
+    }
+    await this.panels.show(folder);
+  }
+}
+
+function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
+  if (leftOutRows > 0) {
+    void vscode.window.showWarningMessage(`${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`);
+  }
+  if (skipped === 0 && truncated === 0) return;
+  const parts = [
+    ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out because a response does not fit`] : []),
+    ...(truncated > 0 ? [`${plural(truncated, 'pair')} truncated`] : []),
+  ];
+  void vscode.window.showWarningMessage(
+    `${path.basename(dataset)}: ${parts.join('; ')} at the maximum length. ` +
+      `Training on ${plural(pairs, 'pair')}, token ratio ${formatRatio(tokenRatio)}.`,
+  );
+}
