@@ -109,7 +109,7 @@ async function copyTemplateEngine() {
  *
  * @param watch builds again whenever a source changes, until the process is ended
  */
-export async function build({ watch = false, dev = watch } = {}) {
+export async function build({ dev = false, watch = false } = {}) {
   // Not at the top of the file: setup may have to install it first.
   const esbuild = await import('esbuild');
   const bundles = await entries();
@@ -126,8 +126,8 @@ export async function build({ watch = false, dev = watch } = {}) {
         entryPoints: [{ in: input, out }],
         outdir: dist,
         bundle: true,
-        minify: !dev,
-        sourcemap: dev ? 'linked' : false,
+        minify: !(dev || watch),
+        sourcemap: dev || watch ? 'linked' : false,
         legalComments: 'linked',
         logLevel: 'warning',
         absWorkingDir: root,

@@ -60,39 +60,22 @@ def make_model(folder: Path, name: str) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def seconds(stamp: str) -> float:
-    from datetime import datetime
-
-    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
-
-
-def phases(events: list[dict], begin: float, end: float) -> dict[str, float]:
-    """Wall time by phase: what lies between an event and the next belongs to what the next one says was done."""
-    times: dict[str, float] = {}
-    phase, at = "start", begin
-    for event in events:
-        now = seconds(event["time"])
-        kind = {"checkpoint": "checkpoints", "eval": "evaluation", "sample": "samples"}.get(event["type"], phase)
-        times[kind] = times.get(kind, 0.0) + now - at
-        if event["type"] == "phase":
-            phase = event["phase"]
-        at = now
-    times["end"] = end - at
-    return times
-
-
 def run(runner: str, folder: Path) -> dict[str, float]:
     begin = time.time()
     subprocess.run([runner, "train", str(folder)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     end = time.time()
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     steps = [event["seconds"] for event in events if event["type"] == "step"]
+    light = [event["speedOfLight"] for event in events if event["type"] == "step"]
+    last = events[-1]
     middle = sorted(steps)[len(steps) // 2]
     return {
         "wall": end - begin,
         "steps": sum(steps),
         "first 8 steps / median": sum(steps[:8]) / len(steps[:8]) / middle,
-        **phases(events, begin, end),
+        "light": sum(l * s for l, s in zip(light, steps)) / sum(steps),
+        **{phase: last["phases"][phase] for phase in sorted(last["phases"])},
+        "outside": end - begin - last["seconds"],
     }
 
 

@@ -68,7 +68,7 @@ test('a measurement is drawn, kept, and found again after a reload', async () =>
   const text = (await frame.locator('canvas').getAttribute('aria-label')) ?? '';
   const tokens = (stored.record.naiveTokens / stored.record.sharedTokens).toFixed(2);
   assert.ok(text.includes(`tokens ${tokens}×`), text);
-  assert.match(await frame.locator('.provenance').innerText(), /16 pairs, .* 2 rounds interleaved/);
+  assert.match(await frame.locator('.provenance').innerText(), /16 pairs, .* 2 interleaved rounds/);
   await workbench.reload();
   const again = await page();
   await again.locator('canvas').waitFor();

@@ -13,16 +13,16 @@ namespace {
 /// After one that failed, the next is tried no sooner.
 constexpr double seconds_to_next_try = 60;
 
-/// Adds the time it lives.
+/// Tells of the time it lives as time that training waited.
 class Waiting {
   public:
-    explicit Waiting(double& total) : total_(total) {}
-    ~Waiting() { total_ += watch_.seconds(); }
+    explicit Waiting(Reporter& reporter) : reporter_(reporter) {}
+    ~Waiting() { reporter_.spent("checkpoints", watch_.seconds()); }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
 
   private:
-    double& total_;
+    Reporter& reporter_;
     Stopwatch watch_;
 };
 
@@ -38,7 +38,7 @@ Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& 
       saved_best_(resumed != nullptr ? resumed->state.best.step() : std::nullopt),
       on_device_(replica.backend(), replica.backend(), device_room) {
     replica_.trainer().before_update([this] {
-        const Waiting waiting(waited_);
+        const Waiting waiting(reporter_);
         writer_.wait_for_first();
     });
 }
@@ -71,7 +71,9 @@ void Checkpoints::save(std::int64_t done, const BestModel& best) {
 }
 
 void Checkpoints::finish() {
-    if (pending_) collect();
+    if (!pending_) return;
+    const Waiting waiting(reporter_);
+    collect();
 }
 
 CheckpointState Checkpoints::state(std::int64_t done, const BestModel& best) const {
@@ -79,7 +81,7 @@ CheckpointState Checkpoints::state(std::int64_t done, const BestModel& best) con
 }
 
 void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
-    const Waiting waiting(waited_);
+    const Waiting waiting(reporter_);
     if (pending_) collect();
     lock_.check();
     const CheckpointFiles files = state.weights_only ? weights_alone(replica_.trainer())

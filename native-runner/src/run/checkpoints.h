@@ -38,9 +38,6 @@ class Checkpoints {
     /// Waits for what is being written, where it is of the end of the run. Throws Error(cannot_write).
     void finish();
 
-    /// Seconds that training has waited for checkpoints.
-    double waited() const { return waited_; }
-
   private:
     /// What is under way.
     struct Pending {
@@ -68,7 +65,6 @@ class Checkpoints {
     Stopwatch since_begun_;                   ///< the newest one
     std::optional<Stopwatch> since_failed_;
     bool has_told_of_failure_ = false, has_told_of_waiting_ = false;
-    double waited_ = 0;
     std::unique_ptr<Backend> host_;  ///< memory for copies, where they are not on the device
     Snapshot on_device_;
     std::unique_ptr<Snapshot> on_host_;

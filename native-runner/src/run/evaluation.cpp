@@ -30,6 +30,7 @@ Evaluation::Outcome Evaluation::after_step(std::int64_t done) {
     const auto result = trainer.evaluate(inputs_.eval->plan, reference_.of_eval(), stop_);
     if (!result) return Outcome::stopped;
     const double seconds = watch.seconds();
+    reporter_.spent("evaluation", seconds);
     const auto metrics = metric_fields(result->all.mean(), trainer.preference_loss(), "eval_");
     const auto metric = metrics.find(options.metric_for_best_model);
     if (metric == metrics.end())

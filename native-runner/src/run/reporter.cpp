@@ -42,6 +42,7 @@ void Reporter::start(const Backend& backend) {
 }
 
 void Reporter::begin_phase(const char* phase) {
+    times_.begin(phase);
     events_.write("phase", {{"phase", phase}});
     std::fprintf(stderr, "%s\n", phase);
 }
@@ -128,9 +129,15 @@ void Reporter::exported(std::optional<std::int64_t> step) {
 }
 
 void Reporter::finished(std::int64_t steps, double seconds, const Backend& backend) {
-    events_.write("finished", {{"steps", steps}, {"seconds", seconds}, {"peakMemory", backend.peak_memory()}});
+    const auto& phases = times_.so_far();
+    events_.write("finished", {{"steps", steps},
+                               {"seconds", seconds},
+                               {"peakMemory", backend.peak_memory()},
+                               {"phases", Fields(phases)}});
     events_.sync();
-    std::fprintf(stderr, "finished: %lld steps in %.1f s\n", printed(steps), seconds);
+    const auto train = phases.find("train");
+    std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f %% of the time was training\n", printed(steps), seconds,
+                 train == phases.end() ? 0.0 : 100 * train->second / seconds);
 }
 
 void Reporter::stopped(std::int64_t done) {

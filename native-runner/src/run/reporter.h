@@ -12,6 +12,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/event_log.h"
 #include "run/inputs.h"
+#include "run/phase_times.h"
 #include "run/process/run_lock.h"
 #include "train/trainer.h"
 
@@ -29,6 +30,8 @@ class Reporter {
     /// "load", "ceiling", "reference", "train" or "export".
     void begin_phase(const char* phase);
     BinProgress progress(const char* phase);
+    /// Of the phase under way, so many seconds went to "checkpoints" (waited for), "evaluation" or "samples".
+    void spent(const char* part, double seconds) { times_.carve(part, seconds); }
     /// The measured rate of a large matrix product, FLOP/s, that steps are compared with.
     void ceiling(double flops);
 
@@ -72,6 +75,7 @@ class Reporter {
     TensorBoardLog tensorboard_;
     std::optional<std::int64_t> resumed_after_;
     double ceiling_ = 0;
+    PhaseTimes times_;
 };
 
 /// Writes the event `failed`; a log that cannot be written is only a warning on stderr.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/stopwatch.h"
 #include "train/reference/reference_model.h"
 
 namespace wishbone {
@@ -43,7 +44,9 @@ bool Sampling::of_reference(std::int64_t done) {
 }
 
 bool Sampling::write(std::int64_t done, const char* whose, Transformer& transformer, const ModelView& model) {
+    const Stopwatch watch;
     const auto completed = samples_->complete(replica_.backend(), transformer, model, stop_);
+    reporter_.spent("samples", watch.seconds());
     if (!completed) return false;
     reporter_.sample(done, whose, *completed);
     return true;

@@ -160,6 +160,17 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     CHECK(SafetensorsFile(run / "reference.safetensors").at("logps").size() == 120);
     CHECK(events[events.size() - 2]["type"] == "export");
     CHECK(events.back()["type"] == "finished");
+    const Json times = events.back()["phases"];
+    double accounted = 0;
+    for (const auto& [phase, seconds] : times.items()) {
+        CAPTURE(phase);
+        CHECK(seconds.get<double>() >= 0);
+        accounted += seconds.get<double>();
+    }
+    for (const char* phase : {"load", "ceiling", "reference", "train", "checkpoints", "export"}) CHECK(times.contains(phase));
+    // All of it but what comes before the first event.
+    CHECK(accounted <= events.back()["seconds"].get<double>() + 1e-3);
+    CHECK(accounted >= 0.5 * events.back()["seconds"].get<double>());
     CHECK(exported(run) == read_file(run / "checkpoints/step-000015/model.safetensors"));
     CHECK(names_containing(run, "tmp").empty());
     CHECK(names_containing(run, "tfevents").size() == 1);
@@ -438,7 +449,14 @@ TEST_CASE("train: bad input gives one clear error and a failed event") {
              const std::vector<std::int32_t> prompt(128, 1);
              make_plan({{prompt, {2}, {3}}}, 1, 1, 200, Packing::shared, 61).write(run / "plan.safetensors");
          }},
-        {"not a finite number", [](auto&, Json& json) { json["training"]["learning_rate"] = 999; }},
+        {"not a finite number",
+         [](auto& run, Json& json) {
+             write_random_model(run / "model", tiny_config(), 21);
+             std::string weights = read_file(run / "model/model.safetensors");
+             weights.replace(weights.size() - 4, 4, std::string("\x00\x00\xc0\x7f", 4));
+             write_file(run / "model/model.safetensors", weights);
+             json["model"]["path"] = "model";
+         }},
     };
     for (std::size_t i = 0; i < cases.size(); ++i) {
         CAPTURE(cases[i].message);

@@ -1,6 +1,7 @@
 import type { Fields } from '../dataset/fields.js';
 import { unreadSentence } from '../dataset/column-words.js';
-import { ColumnTally, type ColumnWarning, type RowColumns } from '../dataset/unread-columns.js';
+import { ColumnTally, type RowColumns } from '../dataset/unread-columns.js';
+import type { ColumnWarning } from '../dataset/column-report.js';
 import { FieldLocator } from './locate.js';
 import { markedSpan } from './mark.js';
 import type { CheckName, Finding, Span } from './types.js';

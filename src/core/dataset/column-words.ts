@@ -1,19 +1,8 @@
 import { nearestName } from '../nearest-name.js';
 import { keepLists } from './text-messages.js';
-import type { ColumnReport, ColumnWarning, UnreadColumn } from './unread-columns.js';
+import type { ColumnFault, ColumnReport, ColumnWarning, Remedy, UnreadColumn } from './column-report.js';
 
 // What is said of columns that are left out: the same words in the form, in the editor and on the command line.
-
-export type ColumnFault = 'lost-text' | 'lost-system' | 'written-messages' | 'media-placeholder' | 'missing-column';
-
-/** A value of the option `columns` that reads what was left out. */
-export interface Remedy {
-  /** The texts become messages for the chat template, or stay as they are. */
-  readonly kind: 'chat' | 'text';
-  readonly columns: string;
-  /** Columns of those left out that are then read. */
-  readonly reads: readonly string[];
-}
 
 interface About {
   readonly names: readonly string[];

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
 import { longestRow, noRowBegins } from './row-limit.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 import type { ByteSource } from './source.js';
 
 /** A row as csv-parse gives it. */

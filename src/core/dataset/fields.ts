@@ -1,7 +1,7 @@
 import { WishboneError } from '../errors.js';
 import { isWrittenMessages, keepLists } from './text-messages.js';
 import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
-import { checkTexts } from './template-inputs.js';
+import { checkTexts } from './check-texts.js';
 import type { Message } from './types.js';
 
 /** What a JSON value is, in words a person who wrote the file uses. */

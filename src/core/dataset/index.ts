@@ -13,8 +13,8 @@ export {
   type RowPlace,
   type TextPair,
 } from './types.js';
-export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText, type Remedy } from './column-words.js';
-export { noColumns, type ColumnReport, type ColumnWarning, type UnreadColumn } from './unread-columns.js';
+export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText } from './column-words.js';
+export { noColumns, type ColumnReport, type ColumnWarning, type Remedy, type UnreadColumn } from './column-report.js';
 export {
   badRowChoices,
   leftOutPlaces,

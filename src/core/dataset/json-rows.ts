@@ -4,7 +4,7 @@ import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace, type JsonFault } from './json-fault.js';
 import { DocumentMeter, longestRow, noRowBegins, rowTooLong } from './row-limit.js';
 import type { ByteSource } from './source.js';
-import type { Row } from './rows.js';
+import type { Row } from './row.js';
 import { isKind } from './file-kinds.js';
 
 /** Where a row of a text file stands. */

@@ -6,7 +6,7 @@ import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/grou
 import type { Field } from './parquet/schema.js';
 import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
 import { isTooLong, rowTooLong } from './row-limit.js';
-import type { Columns, Row } from './rows.js';
+import type { Columns, Row } from './row.js';
 import type { ByteSource, FileColumn } from './source.js';
 
 /** Columns of numbers that no chat template sees. */

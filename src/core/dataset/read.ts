@@ -4,11 +4,13 @@ import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.j
 import { type DatasetForm, detectForm, formColumns, formDescriptions, type FormOptions, readForm } from './forms/index.js';
 import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
-import { readRows, type Row } from './rows.js';
+import { readRows } from './rows.js';
+import type { Row } from './row.js';
 import { ByteSource, emptyFile } from './source.js';
 import { refuseWrapped } from './whole-columns.js';
 import { rowName, rowWhere, type PairText, type RowPlace } from './types.js';
-import { ColumnTally, isWanted, rowColumns, trackFields, type ColumnReport } from './unread-columns.js';
+import { ColumnTally, isWanted, rowColumns, trackFields } from './unread-columns.js';
+import type { ColumnReport } from './column-report.js';
 
 /** How a file is read. */
 export interface ReadOptions extends FormOptions {

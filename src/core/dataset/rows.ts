@@ -1,33 +1,9 @@
-import type { WishboneError } from '../errors.js';
 import { csvRows } from './csv-rows.js';
 import { jsonRows } from './json-rows.js';
 import { parquetRows } from './parquet-rows.js';
 import { ByteSource } from './source.js';
-import type { RowPlace } from './types.js';
+import type { Columns, Row } from './row.js';
 import { separatorOf } from './file-kinds.js';
-
-/** One row of a dataset file as a JSON value, or why it could not be read. */
-export type Row = RowPlace &
-  (
-    | { readonly value: unknown }
-    | {
-        readonly error: WishboneError;
-        /** Nothing behind the fault can be read: it is one of the file, not of a row. */
-        readonly isLast?: true;
-      }
-  );
-
-/** Which columns of a table are asked for. Files that are no tables give every row whole. */
-export interface Columns {
-  /** All that any form may use; others are not read. */
-  readonly used: readonly string[];
-  /** Others to read where a file says that they are text. */
-  readonly texts?: ((name: string, isNested: boolean) => boolean) | undefined;
-  /** Everything is read, whatever it holds. */
-  readonly all?: true | undefined;
-  /** Those without which no row of a CSV file can be a pair. */
-  readonly needed: readonly string[];
-}
 
 /**
  * The file's rows in order. Parquet is told by its first bytes, CSV and TSV by the name; all else is JSON.

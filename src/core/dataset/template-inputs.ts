@@ -1,4 +1,5 @@
 import { parseExact } from '../exact-json/index.js';
+import { checkTexts } from './check-texts.js';
 import { isFields, peek, type Fields, type RowReader } from './fields.js';
 import type { MessagePair } from './types.js';
 
@@ -73,18 +74,4 @@ function fromText(reader: RowReader, value: unknown, path: string, advice: strin
     }
   }
   return found ?? undefined;
-}
-
-/** Deeper than templates and Python's readers of JSON go. */
-const deepest = 400;
-
-/** Holds every text in a value to be whole characters, as the texts of messages are, and the value not to be nested too deeply. */
-export function checkTexts(reader: RowReader, value: unknown, path: string, depth = 0): void {
-  if (typeof value === 'string') {
-    reader.text(value, path);
-    return;
-  }
-  if (typeof value !== 'object' || value === null || value instanceof Number) return;
-  if (depth > deepest) throw reader.error(`nested more than ${deepest} deep`, path, 'nest it less deeply, or remove it');
-  for (const item of Object.values(value)) checkTexts(reader, item, path, depth + 1);
 }

@@ -1,44 +1,12 @@
 import { mapColumns, type ColumnMap } from './columns.js';
 import { meaningOf, questionRank, type ColumnMeaning } from './column-names.js';
-import { columnWarning, type ColumnFault, type Remedy } from './column-words.js';
+import type { ColumnReport, ColumnWarning, Place, Remedy } from './column-report.js';
+import { columnWarning } from './column-words.js';
 import { FieldError, RowReader, type Fields } from './fields.js';
 import { type DatasetForm, detectForm, type FormOptions, readForm } from './forms/index.js';
 import { placeholderIn } from './media.js';
 import { isWrittenMessages } from './text-messages.js';
-import type { Message, MessagePair, RowPlace, TextPair } from './types.js';
-
-/** A column that rows have and their form does not read. */
-export interface UnreadColumn {
-  readonly name: string;
-  /** Rows in which it holds something; undefined where it stays packed (Parquet). */
-  readonly rows?: number | undefined;
-  /** The first of them. */
-  readonly first?: Place | undefined;
-}
-
-type Place = Pick<RowPlace, 'row' | 'line'>;
-
-/** Something that looks like a slip: text that was meant to be trained and is not, or the other way round. */
-export interface ColumnWarning {
-  readonly kind: ColumnFault;
-  readonly columns: readonly string[];
-  readonly what: string;
-  readonly advice: string;
-  /** How many rows it is about, and the first; undefined when it is not about rows. */
-  readonly rows?: number | undefined;
-  readonly first?: Place | undefined;
-  /** Values of the option `columns` that would read what is left out, the likeliest first. */
-  readonly remedies: readonly Remedy[];
-}
-
-/** What the rows of a file have beside what is read of them. */
-export interface ColumnReport {
-  /** In the order they were met. */
-  readonly unread: readonly UnreadColumn[];
-  readonly warnings: readonly ColumnWarning[];
-}
-
-export const noColumns: ColumnReport = { unread: [], warnings: [] };
+import type { Message, MessagePair, TextPair } from './types.js';
 
 /** How the file is read, as far as it decides what is read of a row. */
 export interface ColumnContext {

@@ -2,17 +2,8 @@ import type { Message } from '../dataset/index.js';
 import { exactText } from '../exact-json/index.js';
 import { templateEngine } from './jinja/engine.js';
 import type { RenderInput, RenderJob, RenderResult } from './jinja/protocol.js';
-import { templateArguments, type TemplateArguments } from './template-arguments.js';
+import { type ChatContext, templateArguments, type TemplateArguments } from './template-arguments.js';
 import { ChatTemplateError, templateError, type TemplateText } from './template-error.js';
-
-/** What a template is given beside the messages. */
-export interface ChatContext {
-  readonly tools?: readonly unknown[] | undefined;
-  readonly documents?: readonly unknown[] | undefined;
-  /** More variables by name (`chat_template_kwargs`); they win over the special tokens. */
-  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
-  readonly specialTokens: Readonly<Record<string, string>>;
-}
 
 /** What a template is rendered with. */
 export interface ChatInput extends ChatContext {

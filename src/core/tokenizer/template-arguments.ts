@@ -1,5 +1,13 @@
-import type { ChatContext } from './chat-template.js';
 import { ChatTemplateError } from './template-error.js';
+
+/** What a template is given beside the messages. */
+export interface ChatContext {
+  readonly tools?: readonly unknown[] | undefined;
+  readonly documents?: readonly unknown[] | undefined;
+  /** More variables by name (`chat_template_kwargs`); they win over the special tokens. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly specialTokens: Readonly<Record<string, string>>;
+}
 
 /** What a template is given, and which one is asked for. */
 export interface TemplateArguments {

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { isTooLong, longestRow } from '../../../src/core/dataset/row-limit.js';
-import { type Row, readRows } from '../../../src/core/dataset/rows.js';
+import { readRows } from '../../../src/core/dataset/rows.js';
+import type { Row } from '../../../src/core/dataset/row.js';
 import { ByteSource } from '../../../src/core/dataset/source.js';
 import { WishboneError } from '../../../src/core/errors.js';
 

@@ -1,10 +1,9 @@
 // The sources import only what the table "Where things are" of docs/architecture.md lets them.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-
-const repository = path.resolve(import.meta.dirname, '../..');
+import { type Import, projectFiles, projectImports, repository } from './imports.js';
 
 interface Row {
   /** A folder or file, as the table has it. */
@@ -44,40 +43,19 @@ function table(): Row[] {
   return rows;
 }
 
-/** Sources below a folder or file, by their path from the repository's root. */
-function sources(place: string): string[] {
-  return readdirSync(path.join(repository, place), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => path.join(place, name));
-}
-
-/** What a file imports: the path from the repository's root, or the package; and whether only types. */
-function* imports(file: string): Generator<readonly [target: string, typesOnly: boolean]> {
-  const text = readFileSync(path.join(repository, file), 'utf8');
-  for (const [, keyword, names, from] of text.matchAll(/^(?:import|export) (type )?([^;'"]*?)\s*from '([^']+)';/gms)) {
-    const listed = /^\{(.*)\}$/s.exec(names!)?.[1]?.split(',').filter((name) => name.trim() !== '');
-    const typesOnly = keyword !== undefined || listed?.every((name) => name.trim().startsWith('type ')) === true;
-    yield [resolved(file, from!), typesOnly];
-  }
-  for (const [, from] of text.matchAll(/\bimport\(\s*'([^']+)'/g)) yield [resolved(file, from!), false];
-}
-
-function resolved(file: string, from: string): string {
-  return from.startsWith('.') ? path.join(path.dirname(file), from).replace(/\.js$/, '.ts') : from;
-}
-
 test('every import is one that the table allows', () => {
   const rows = table();
   assert.ok(rows.length > 20);
-  const files = [...sources('src'), ...sources('webview')];
+  const imports = new Map<string, Import[]>();
+  for (const each of projectImports()) imports.set(each.from, [...(imports.get(each.from) ?? []), each]);
   const wrong: string[] = [];
-  for (const file of files) {
+  for (const file of projectFiles()) {
     // The most particular row counts. extension.ts is the extension's, beside its folder.
     const own = file === 'src/extension.ts' ? 'src/extension/' : file;
     const row = rows.filter(({ place }) => own === place || own.startsWith(`${place.replace(/\/$/, '')}/`)).sort((a, b) => b.place.length - a.place.length)[0];
     assert.ok(row !== undefined, `${file}: the table does not have it`);
     const layer = row.place.startsWith('src/extension') ? 'src/extension/' : `${row.place}/`;
-    for (const [target, typesOnly] of imports(file)) {
+    for (const { to: target, typeOnly: typesOnly } of imports.get(file) ?? []) {
       const isPackage = !/^(src|webview)\//.test(target);
       if (isPackage && target !== 'vscode') continue;
       if (target.startsWith(layer) || target.endsWith('package.json') || target.endsWith('.css')) continue;
