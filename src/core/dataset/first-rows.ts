@@ -3,7 +3,8 @@ import { Pace } from '../work/pace.js';
 import { exactText } from '../exact-json/index.js';
 import { formColumns } from './forms/index.js';
 import { parquetRowCount } from './parquet-rows.js';
-import { readRows, type Row } from './rows.js';
+import type { Row } from './row.js';
+import { readRows } from './rows.js';
 import { ByteSource } from './source.js';
 import { isWanted } from './unread-columns.js';
 
