@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { access, appendFile, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { execa } from 'execa';
+import { outcome, cli } from '../cli/support.js';
 import { TextEditor } from './support/editor.js';
 import { LaunchForm } from './support/form.js';
 import { Session } from './support/session.js';
 import { until, type Workbench } from './support/workbench.js';
 
-const repository = resolve(import.meta.dirname, '../..');
 let session: Session;
 let workbench: Workbench;
 let editor: TextEditor;
@@ -135,8 +134,8 @@ test('code lens, status bar, Problems view, Datasets view, form and command line
   const rowsOf = (): Promise<string[]> => workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts();
   await until('the view says it', async () => (await rowsOf()).some((row) => row.replaceAll('\n', ' ').includes(`faulty.jsonl ${words}`)));
   await workbench.screenshot('datasets-counts');
-  const cli = await execa(process.execPath, [join(repository, 'dist/cli.js'), 'check', 'faulty.jsonl', '--model', 'tiny-llama'], { cwd: session.workspace, reject: false });
-  assert.match(cli.stdout, /6 pairs in 8 rows, trl-explicit; 2 errors, 4 warnings, 1 note$/m);
+  const { stdout } = await outcome(process.execPath, [cli, 'check', join(session.workspace, 'faulty.jsonl'), '--model', join(session.workspace, 'tiny-llama')]);
+  assert.match(stdout, /6 pairs in 8 rows, trl-explicit; 2 errors, 4 warnings, 1 note$/m);
   await workbench.command('View: Show Explorer');
   await editor.pressLens('Launch Run…');
   const form = new LaunchForm(workbench);

@@ -62,9 +62,10 @@ step('its rows are checked, and the mouse shows what they say', async () => {
   await workbench.command('Problems: Focus on Problems View');
   await until('the empty response is listed', async () => (await editor.problems()).some((text) => /wishbone\/empty-response \[Ln 5, /.test(text)));
   await until('its row is marked', async () => (await workbench.page.locator('.editor-instance .glyph-margin-widgets .cgmr').count()) > 0);
-  await editor.goTo(5, 3);
+  // A row that cannot be trained on has no tokens, and so no hover.
+  await editor.goTo(7, 3);
   const hover = await editor.hover();
-  assert.match(hover, /user What is 4 plus one\? Give the number alone\./);
+  assert.match(hover, /user What is 6 plus one\? Give the number alone\./);
 });
 
 step('nothing can be typed into it, and its end says how many rows follow', async () => {
