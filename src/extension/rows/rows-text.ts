@@ -5,7 +5,7 @@ import { formatCount, plural } from '../../format.js';
 export function shownText({ rows, total, hidden }: Pick<FirstRows, 'rows' | 'total' | 'hidden'>): string {
   const shown =
     rows === total
-      ? `All ${plural(rows, 'row')}, read-only`
+      ? `${plural(rows, 'row')}, read-only`
       : `First ${formatCount(rows)} of ${total === undefined ? 'many more' : formatCount(total)} rows, read-only`;
   return hidden.length === 0 ? shown : `${shown} · ${plural(hidden.length, 'column')} not shown: ${hidden.join(', ')}`;
 }
