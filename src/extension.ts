@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 
 import { clearCache } from './extension/cache.js';
 import { startDiagnostics } from './extension/diagnostics/start.js';
+import { DatasetSummaries } from './extension/datasets/summaries.js';
 import { forecastMeans } from './extension/draft/forecast-means.js';
 import { createExample, showCreatedExample } from './extension/example/create-example.js';
 import { startGpu } from './extension/gpu/start.js';
@@ -16,6 +17,7 @@ import { startSpeedup } from './extension/panels/speedup/start.js';
 import { PathChooser } from './extension/paths/path-chooser.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
+import { startRows } from './extension/rows/start.js';
 import { Runner } from './extension/runner/runner.js';
 import { RunActions } from './extension/runs/run-actions.js';
 import { RunStarter } from './extension/runs/run-starter.js';
@@ -31,17 +33,19 @@ export function activate(context: vscode.ExtensionContext): void {
   const store = new RunStore(problems);
   const actions = new RunActions(store, problems);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
+  const summaries = new DatasetSummaries(context, problems);
   const runner = new Runner();
   const paths = new PathChooser(context);
   const means = forecastMeans(runner, store);
   const { extensionUri } = context;
   const starter = new RunStarter(paths, actions, panels);
   const kept = new KeptForms(context.workspaceState);
-  const forms = new LaunchPanels({ extensionUri, problems, runner, paths, means, starter, kept });
+  const forms = new LaunchPanels({ extensionUri, problems, runner, paths, means, starter, kept, summaries });
   context.subscriptions.push(
     problems,
     store,
     panels,
+    summaries,
     runner,
     forms,
     settings,
@@ -49,12 +53,13 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
     followMilestones(context, store),
+    startRows(problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(forms, problems),
     startGpu(context, runner, problems),
     startSpeedup({ extensionUri, problems, runner, paths, means, store }),
-    startViews(context, store, actions, panels, forms, problems),
+    startViews(context, store, actions, panels, forms, summaries, problems),
     problems.command('wishbone.launchRun', (dataset) => forms.launch(dataset)),
     problems.command('wishbone.createExample', () => createExample(context)),
     problems.command('wishbone.clearCache', clearCache),

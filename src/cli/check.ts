@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { DatasetCheck, PlacedProblem } from '../core/checks/dataset-check.js';
-import { checkSeverities, type CheckName } from '../core/checks/index.js';
+import { addCounts, bySeverity, countsText } from '../core/checks/index.js';
 import { findSources, parseColumns } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
 import { runTask } from '../core/tasks/index.js';
@@ -47,29 +47,24 @@ async function checkCommand(files: readonly string[], options: Options): Promise
     }
     return checks;
   }).finally(() => status.clear());
-  const errors = found.reduce((sum, check) => sum + total(check, 'error'), 0);
-  const warnings = found.reduce((sum, check) => sum + total(check, 'warning'), 0);
+  const { error: errors, warning: warnings, information: notes } = bySeverity(addCounts(found.map(({ counts }) => counts)));
   const isGood = errors === 0 && (warnings === 0 || options.strict !== true);
-  if (options.json) console.log(JSON.stringify({ ok: isGood, errors, warnings, files: found }));
-  else console.log(found.map((check) => fileText(check, options.most)).join('\n\n'));
+  if (options.json) console.log(JSON.stringify({ ok: isGood, errors, warnings, notes, files: found }));
+  else console.log(found.map((check) => fileText(check, options.most, model)).join('\n\n'));
   if (!isGood) throw new Exit(ExitCode.badInput);
 }
 
-function total({ counts }: DatasetCheck, severity: 'error' | 'warning' | 'information'): number {
-  const names = Object.entries(counts) as [CheckName, number][];
-  return names.reduce((sum, [check, count]) => sum + (checkSeverities[check] === severity ? count : 0), 0);
-}
-
-function fileText(check: DatasetCheck, most: number): string {
+function fileText(check: DatasetCheck, most: number, model: string | undefined): string {
   const name = path.relative('', check.file) || check.file;
   const lines = check.problems.slice(0, most).map((problem) => problemText(name, problem));
   const left = check.problems.length - lines.length;
   if (left > 0) lines.push(`… and ${grouped(left)} more (use --most ${check.problems.length} to print them)`);
   if (!check.tokensChecked) lines.push(`${name}: tokens were not counted because the file is checked as a stream`);
+  if (model === undefined) lines.push(`${name}: checks that need a tokenizer were skipped (add --model <folder>)`);
   const say = (number: number, word: string): string => `${grouped(number)} ${word}${number === 1 ? '' : 's'}`;
   lines.push(
     `${name}: ${say(check.pairs, 'pair')} in ${say(check.rows, 'row')}${check.form === undefined ? '' : `, ${check.form}`}; ` +
-      `${say(total(check, 'error'), 'error')}, ${say(total(check, 'warning'), 'warning')}`,
+      countsText(check.counts),
   );
   return lines.join('\n');
 }
@@ -77,5 +72,5 @@ function fileText(check: DatasetCheck, most: number): string {
 /** "pairs.jsonl:12:5: error: field "chosen" is empty [empty-response]" */
 function problemText(name: string, { check, severity, what, line, column, row }: PlacedProblem): string {
   const place = line !== undefined ? `:${line}${column === undefined ? '' : `:${column}`}` : row === undefined ? '' : `, row ${row}`;
-  return `${name}${place}: ${severity === 'information' ? 'info' : severity}: ${what} [${check}]`;
+  return `${name}${place}: ${severity === 'information' ? 'note' : severity}: ${what} [${check}]`;
 }

@@ -1,4 +1,5 @@
+// Says what is in a preference file.
 import { summariseDataset } from '../core/checks/dataset-summary.js';
 import { serveTasks } from '../core/tasks/index.js';
 
-serveTasks({ summarise: summariseDataset });
+serveTasks({ summarise: ({ file, options }, work) => summariseDataset(file, options, work) });

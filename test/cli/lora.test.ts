@@ -69,7 +69,7 @@ test('an adapter for another model, and options of an adapter without one: one c
   };
   const strange = join(repository, 'test/fixtures/hf/lora-patterns/adapter');
   await refused([/for another model/, /adapter_model\.safetensors/, /^ {2}fix: /m], '--use-peft', '--adapter-name-or-path', strange);
-  await refused([/no adapter without use_peft/, /lora_r/], '--lora-r', '4');
+  await refused([/this needs use_peft/, /lora_r/], '--lora-r', '4');
   await refused([/continues from decides this/, /lora_r/], '--use-peft', '--adapter-name-or-path', strange, '--lora-r', '4');
   await refused([/no linear layer called "qkv_proj"/], '--use-peft', '--lora-target-modules', 'qkv_proj');
   await refused([/no PEFT adapter/, /adapter_config\.json/], '--use-peft', '--adapter-name-or-path', exampleModel);

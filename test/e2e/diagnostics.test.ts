@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { access, appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { outcome, cli } from '../cli/support.js';
 import { TextEditor } from './support/editor.js';
 import { LaunchForm } from './support/form.js';
 import { Session } from './support/session.js';
@@ -60,8 +61,8 @@ test('a file with planted faults: each has its entry at the exact field', async 
   const found = await listed(7);
   for (const [code, line, field] of [
     ['empty-response', 2, '""}]}'],
-    ['equal-responses', 3, '[{"role":"assistant","content":"Lima."}]}'],
-    ['duplicate', 4, '{"prompt"'],
+    ['equal-responses', 3, '"rejected"'],
+    ['duplicate', 4, '"prompt"'],
     ['mojibake', 5, '\u00c3\u00a9'],
     ['template-token', 6, '<|im_end|>'],
     ['outer-white-space', 7, '  "}]'],
@@ -73,22 +74,35 @@ test('a file with planted faults: each has its entry at the exact field', async 
   }
 });
 
+test('each row with a problem has a mark beside its number, and what is underlined is a word', async () => {
+  const marks = workbench.page.locator('.editor-instance .glyph-margin-widgets .cgmr');
+  await until('seven rows are marked', async () => (await marks.count()) === 7);
+  const box = await workbench.page.locator('.editor-instance .glyph-margin').first().boundingBox();
+  for (const mark of await marks.all()) assert.ok((await mark.boundingBox())!.x <= box!.x + box!.width, 'in view, whatever the length of the row');
+  const lines = workbench.page.locator('.editor-instance .cdr[class*="squiggly-"]');
+  await until('problems are underlined', async () => (await lines.count()) > 0);
+  const letter = await workbench.page.locator('.editor-instance .view-line').first().evaluate((line) => Number.parseFloat(getComputedStyle(line).fontSize));
+  for (const width of await lines.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().width))) {
+    assert.ok(width > 0 && width < 32 * letter, `a word, not a conversation: ${width} pixels`);
+  }
+});
+
 test('the line above the first one and the status bar sum the file up', async () => {
   const lenses = await until('tokens are counted', async () => {
     const shown = await editor.lenses();
     return shown.some((lens) => lens.includes('with sharing')) && shown;
   });
-  assert.equal(lenses[0], '6 pairs · 6 problems');
+  assert.equal(lenses[0], '6 pairs · 2 errors, 4 warnings, 1 note');
   assert.match(lenses[1]!, /^tiny-llama: \d+ tokens, \d+ with sharing \(saves \d+% of FLOPs\)$/);
   assert.deepEqual(lenses.slice(2), ['Launch Run…', 'Inspect Masks']);
-  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4/);
+  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4 1/);
 });
 
-test('a row says its token split and what sharing saves: at its end, and under the mouse', async () => {
-  await editor.goTo(1, lastOf('}', 1)[1]);
+test('a row says its token split and what sharing saves where it is in view, and under the mouse also what is said', async () => {
+  await editor.goTo(1);
   const [hint, split] = await until('the hint is drawn', async () => {
     const [line] = await editor.lines();
-    const shown = /\]\} ?((\d+) \+ (\d+) \| (\d+) · saves \d+%)$/.exec(line ?? '');
+    const shown = /^((\d+) \+ (\d+) \| (\d+) · saves \d+%) ?\{"prompt"/.exec(line ?? '');
     return shown !== null && [shown[1]!, shown.slice(2, 5)];
   });
   await editor.goTo(1, 20);
@@ -96,6 +110,7 @@ test('a row says its token split and what sharing saves: at its end, and under t
   const [prompt, chosen, rejected] = split as string[];
   assert.match(hover, new RegExp(`prompt\\s+${prompt}\\s+chosen\\s+${chosen}\\s+rejected\\s+${rejected}\\s`), hint as string);
   assert.match(hover, /Sharing saves \d+% of the tokens and \d+% of the FLOPs/);
+  assert.match(hover, /user Which planet is the largest\?\s+chosen Jupiter, by far: 318 times the mass of the Earth\.\s+rejected Saturn, I think\./);
   for (const [name, theme, base] of [
     ['diagnostics-light', 'Default Light Modern', 'vs'],
     ['diagnostics-high-contrast', 'Default High Contrast', 'hc-black'],
@@ -108,6 +123,26 @@ test('a row says its token split and what sharing saves: at its end, and under t
     await editor.hover();
     await workbench.screenshot(name);
   }
+});
+
+test('code lens, status bar, Problems view, Datasets view, form and command line say the same numbers', async () => {
+  const words = '6 pairs · 2 errors, 4 warnings, 1 note';
+  assert.equal((await editor.lenses())[0], words);
+  assert.match((await workbench.statusBar()).replace(/\s+/g, ' '), /6 pairs 2 4 1/);
+  assert.equal((await editor.problems()).length, 7);
+  await workbench.command('Wishbone: Focus on Datasets View');
+  const rowsOf = (): Promise<string[]> => workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts();
+  await until('the view says it', async () => (await rowsOf()).some((row) => row.includes('faulty.jsonl') && row.includes(words)));
+  await workbench.screenshot('datasets-counts');
+  const { stdout } = await outcome(process.execPath, [cli, 'check', join(session.workspace, 'faulty.jsonl'), '--model', join(session.workspace, 'tiny-llama')]);
+  assert.match(stdout, /6 pairs in 8 rows, trl-explicit; 2 errors, 4 warnings, 1 note$/m);
+  await workbench.command('View: Show Explorer');
+  await editor.pressLens('Launch Run…');
+  const form = new LaunchForm(workbench);
+  const frame = await form.frame();
+  await until('the form says it', async () => (await frame.locator('[data-field="dataset"]').innerText()).includes(words));
+  await workbench.command('View: Close Editor');
+  await editor.open('faulty.jsonl');
 });
 
 test('fixes: a row is dropped, trimmed or moved to the side file, and each can be undone', async () => {
@@ -184,9 +219,9 @@ test('settings say which files are looked at, and whether rows have hints', asyn
   await session.settings({ 'wishbone.diagnostics.hints': false });
   await until('it is checked again', async () => (await editor.problems()).length > 0);
   await editor.goTo(1, lastOf('}', 1)[1]);
-  await until('the row ends without a hint', async () => /\]\}$/.test((await editor.lines())[0] ?? ''));
+  await until('the row is without a hint', async () => /^\{"prompt".*\]\}$/.test((await editor.lines())[0] ?? ''));
   await session.settings({});
-  await until('the hint is there again', async () => /saves \d+%$/.test((await editor.lines())[0] ?? ''));
+  await until('the hint is there again', async () => /^\d+ \+ .* saves \d+% ?\{"prompt"/.test((await editor.lines())[0] ?? ''));
 });
 
 test('bytes that are no UTF-8 are an error at their place', async () => {
@@ -226,8 +261,8 @@ test('two windows: what one saves is checked in the other', async () => {
   await there.goTo(2);
   await other.page.keyboard.insertText(`${rows[2]}\n`);
   await other.page.keyboard.press('Control+S');
-  await until('it is checked there as typed', async () => (await there.lenses())[0] === '2 pairs · 1 problem');
-  await until('it is checked here as saved', async () => (await editor.lenses())[0] === '2 pairs · 1 problem');
+  await until('it is checked there as typed', async () => (await there.lenses())[0] === '2 pairs · 1 warning');
+  await until('it is checked here as saved', async () => (await editor.lenses())[0] === '2 pairs · 1 warning');
   await other.page.close();
 });
 
@@ -237,7 +272,7 @@ test('a file that is deleted while it is open: its text stays checked, and nothi
     (await workbench.page.locator('.tab.active .monaco-icon-label.strikethrough, .tab.active .monaco-icon-label-container.strikethrough, .tab.active.strikethrough').count()) > 0);
   await editor.goTo(1);
   await workbench.page.keyboard.insertText('{');
-  await until('it is checked', async () => (await editor.lenses())[0]?.endsWith('problems') === true);
+  await until('it is checked', async () => / \d errors?/.test((await editor.lenses())[0] ?? ''));
   assert.deepEqual(await workbench.notifications(), []);
 });
 

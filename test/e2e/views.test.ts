@@ -48,7 +48,7 @@ test('the view lists runs by dataset, preference files with their problems, and 
   await shows(/preferences\.jsonl.*2 runs/);
   await shows(/first.*50% \S+ · last 104 pairs/);
   await shows(/preferences\.jsonl.*120 pairs/);
-  await shows(/bad\.jsonl.*1 problem/);
+  await shows(/bad\.jsonl.*1 error/);
   await shows(/CPU · \d+ thread/);
   await shows(/No GPU|GPU/);
   await workbench.screenshot('views-dark');

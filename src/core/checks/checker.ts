@@ -2,6 +2,7 @@ import { RowComparer, type ComparedProblem } from './compare-rows.js';
 import { KnownRows } from './known-rows.js';
 import type { PromptIndex } from './leakage.js';
 import { LineIndex } from './line-index.js';
+import { markedSpan } from './mark.js';
 import { ProblemList } from './problem-list.js';
 import { checkRow, type RowCheck } from './row.js';
 import { type Slices, sliceRows } from './slice.js';
@@ -94,16 +95,17 @@ export function reportOn({ text, slices, texts, checks }: CheckedRows, around: S
     // Where a malformed row ends is a guess when rows are not lines.
     const isWhole = check.isJson || slices.onOwnLines;
     for (const problem of found) {
-      const placed = ({ start, end }: Span) => lines.range({ start: span.start + start, end: span.start + end });
+      const placed = (part: Span) => lines.range(within(span.start, part));
       list.add(placeProblem(problem, isWhole ? row : undefined, placed, (index) => lines.range(spans[index] as Span)));
     }
   });
   const endsEarly = checks.length < spans.length || checks.at(-1)?.isJson === false;
-  const first = lines.range(lines.lineSpan(spans[0]?.start ?? 0, text));
+  // What the file as a whole tells is marked at the first name of its first row.
+  const start = spans[0]?.start ?? 0;
+  const first = lines.range(within(start, markedSpan(texts[0] ?? '', { start: 0, end: texts[0]?.length ?? 0 })));
   const ofFile = comparer.findings.map((finding): Problem => ({ ...finding, range: first, row: undefined }));
   for (const { row, span, ...finding } of comparer.leftOut) {
-    const { start } = spans[row] as Span;
-    ofFile.push({ ...finding, range: lines.range({ start: start + span.start, end: start + span.end }), row: undefined, at: row });
+    ofFile.push({ ...finding, range: lines.range(within((spans[row] as Span).start, span)), row: undefined, at: row });
   }
   if (slices.fault !== undefined && !(endsEarly && !slices.onOwnLines)) {
     ofFile.push({
@@ -138,6 +140,10 @@ export function placeProblem(
     ...(trim === undefined ? {} : { trim: trim.map(placed) }),
     ...(rename === undefined ? {} : { rename: { range: placed(rename.span), name: rename.name } }),
   };
+}
+
+function within(start: number, span: Span): Span {
+  return { start: start + span.start, end: start + span.end };
 }
 
 function badBytes(text: string, bad: ReadonlySet<string> | undefined): RowProblem[] {

@@ -3,6 +3,7 @@ import type { PromptIndex } from './leakage.js';
 import { LeftOutColumns, type PlacedFinding } from './left-out-columns.js';
 import { LengthBias } from './length-bias.js';
 import { FieldLocator } from './locate.js';
+import { markedSpan } from './mark.js';
 import type { PairFacts } from './pair-facts.js';
 import type { RowCheck } from './row.js';
 import { SourceBalance } from './source-balance.js';
@@ -53,8 +54,15 @@ export class RowComparer {
     return this.lines[row] as number;
   }
 
-  /** The next row's problems: its own or, where it does not fit the file, that. */
-  add({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
+  /** The next row's problems, each at the word that is underlined: its own or, where it does not fit the file, that. */
+  add(row: ComparedRow): readonly ComparedProblem[] {
+    return this.found(row).map((problem) => {
+      const span = markedSpan(row.text, problem.span);
+      return span === problem.span ? problem : { ...problem, span };
+    });
+  }
+
+  private found({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
     const row = this.lines.push(line) - 1;
     const { form, facts, kind } = check;
     const own = more.length === 0 ? check.problems : [...check.problems, ...more];

@@ -53,6 +53,8 @@ export interface DatasetCheckOptions extends WorkOptions {
   readonly maxLength: number;
   /** Files for evaluation; undefined: told by the names beside the file. */
   readonly evalFiles?: readonly string[] | undefined;
+  /** JSON lines of more bytes are checked as a stream, without tokens; as large as can be unless given. */
+  readonly streamAbove?: number | undefined;
 }
 
 /** Larger JSON lines are checked as a stream, without tokens; nothing else of this size is checked. */
@@ -73,7 +75,8 @@ export async function checkDataset(
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
   const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && !bytes.isParquet;
-  if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > MOST_BYTES) return streamed(file, options);
+  const { streamAbove = MOST_BYTES } = options;
+  if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(file, options);
   if (!isText) return ofRows(source, bytes, options);
   const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
   const badBytes = await rowsOfBadBytes(file);

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { PreferenceChecker } from './checker.js';
-import { type CheckName, checkSeverities } from './index.js';
+import { isPlainKind } from '../dataset/file-kinds.js';
 import { type ColumnReport, Dataset, type DatasetForm, LeftOutList, type LeftOutRows } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
-import { readPlainText } from '../files/plain-file.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
-import { isPlainKind } from '../dataset/file-kinds.js';
+import { checkDataset, type DatasetCheck } from './dataset-check.js';
+import { LARGE_BYTES } from './large.js';
+import type { CheckOptions } from './service/messages.js';
+import type { ProblemCounts } from './types.js';
 
 /** A preference file in a few words. */
 export interface DatasetSummary {
@@ -17,19 +18,16 @@ export interface DatasetSummary {
   readonly badRows: LeftOutRows;
   /** Columns that its form does not read. */
   readonly columns: ColumnReport;
-  /** What the checks found, most frequent first; undefined for files that they do not read. */
-  readonly problems: readonly { readonly check: CheckName; readonly count: number }[] | undefined;
+  /** What the checks of the editor find in it; undefined for files that are too large for them. */
+  readonly counts: ProblemCounts | undefined;
 }
 
-/** Larger files are only read, not checked: the checks hold the whole text. */
-const MOST_CHECKED_BYTES = 20_000_000;
-
 /**
- * Reads a preference file from start to end.
+ * Reads a preference file from start to end, and checks it as the editor does with the same options.
  *
  * @throws WishboneError for faults of the file as a whole
  */
-export async function summariseDataset(file: string, work: WorkOptions = {}): Promise<DatasetSummary> {
+export async function summariseDataset(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetSummary> {
   const dataset = await Dataset.open(file);
   const pace = new Pace(work);
   const badRows = new LeftOutList();
@@ -44,25 +42,25 @@ export async function summariseDataset(file: string, work: WorkOptions = {}): Pr
   if (dataset.form === undefined) {
     throw firstBad ?? new WishboneError('the file holds no preference pairs', file, 'choose another file');
   }
+  const checked = await check(file, options, work.signal);
   return {
     form: dataset.form,
-    pairs: dataset.counts.made,
+    pairs: checked?.pairs ?? dataset.counts.made,
     badRows: badRows.found,
     columns: dataset.columns,
-    problems: await checkedProblems(file, work.signal),
+    counts: checked?.counts,
   };
 }
 
-async function checkedProblems(file: string, signal: AbortSignal | undefined): Promise<DatasetSummary['problems']> {
-  if (!isPlainKind(file, 'jsonl', 'json') || (await stat(file)).size > MOST_CHECKED_BYTES) return undefined;
-  const report = await new PreferenceChecker(isPlainKind(file, 'json')).check(await readPlainText(file, MOST_CHECKED_BYTES), signal);
-  signal?.throwIfAborted();
-  const counts = Object.entries(report?.counts ?? {}) as [CheckName, number][];
-  return counts.map(([check, count]) => ({ check, count })).sort((a, b) => b.count - a.count);
-}
-
-/** Problems that keep a row from training or make it worse; what is only worth knowing does not count. */
-export function problemCount({ badRows, columns, problems }: DatasetSummary): number {
-  if (problems === undefined) return badRows.rows + columns.warnings.length;
-  return problems.reduce((sum, { check, count }) => sum + (checkSeverities[check] === 'information' ? 0 : count), 0);
+async function check(file: string, options: CheckOptions, signal: AbortSignal | undefined): Promise<DatasetCheck | undefined> {
+  if (!isPlainKind(file, 'jsonl') && (await stat(file)).size > LARGE_BYTES) return undefined;
+  const run = (model: string | undefined): Promise<DatasetCheck> =>
+    checkDataset({ path: file }, { ...options, model, streamAbove: LARGE_BYTES, ...(signal ? { signal } : {}) });
+  try {
+    return await run(options.model);
+  } catch (error) {
+    if (!(error instanceof WishboneError) || options.model === undefined) throw error;
+    // A model folder that cannot be used is no fault of the file: the editor too checks its text without one.
+    return run(undefined);
+  }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { placeProblem, invalidUtf8, sliceOfTime, type Surroundings } from './checker.js';
 import { RowComparer } from './compare-rows.js';
+import { addCounts } from './counts.js';
 import { fileLines } from './file-lines.js';
 import { ProblemList } from './problem-list.js';
 import { checkRow } from './row.js';
@@ -50,12 +51,13 @@ export async function* checkFile(
     const ofFile = findings.map((finding): Problem => {
       return { ...finding, range: { start, end: { line: 0, character: 1 } }, row: undefined };
     });
-    const { more, problems, counts } = list;
+    const { more, problems } = list;
     for (const { row, span, ...finding } of comparer.leftOut) {
       const [line, indent] = [comparer.lineOf(row), indents.get(row) ?? 0];
       const range = { start: { line, character: indent + span.start }, end: { line, character: indent + span.end } };
       ofFile.push({ ...finding, range, row: undefined, at: row });
     }
+    const counts = addCounts([list.counts, ...ofFile.map(({ check }) => ({ [check]: 1 }))]);
     return { form, pairs, sources, counts, rows, bytes, isDone, problems: [...(more ? [more] : []), ...ofFile, ...problems] };
   };
   /** Of the rows that do not begin their line. */

@@ -3,6 +3,7 @@ import { unreadSentence } from '../dataset/column-words.js';
 import { ColumnTally, type RowColumns } from '../dataset/unread-columns.js';
 import type { ColumnWarning } from '../dataset/column-report.js';
 import { FieldLocator } from './locate.js';
+import { markedSpan } from './mark.js';
 import type { CheckName, Finding, Span } from './types.js';
 
 /** Something about the file that is told at one place of one row. */
@@ -37,7 +38,7 @@ export class LeftOutColumns {
         // A name with a dot in it would be read as a path.
         const isPlain = !/[.[\]]/.test(name);
         const span = isPlain ? (kind === 'unread' ? locator.name(name) : locator.value(name)) : undefined;
-        this.places.set(key, { row, span: span ?? opening });
+        this.places.set(key, { row, span: markedSpan(text, span ?? opening) });
       }
     }
     const { placeholder } = columns;

@@ -146,7 +146,7 @@ function readCells(
 ): { readonly value: unknown } | { readonly error: WishboneError } {
   if (record.length !== header.length) {
     const extra = record.slice(header.length);
-    const what = `the row has ${record.length} cells, but the header has ${header.length}`;
+    const what = `the row has ${record.length} ${record.length === 1 ? 'cell' : 'cells'}, but the header has ${header.length}`;
     const isEmpty = extra.length > 0 && extra.every((cell) => cell.length === 0);
     const error = isEmpty
       ? new WishboneError(`${what}: the last ${extra.length === 1 ? 'one is' : `${extra.length} are`} empty`, where, 'remove the delimiters at the end of the line')

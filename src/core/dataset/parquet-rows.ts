@@ -101,6 +101,19 @@ function refusal(field: Field, path = field.name): { readonly path: string; read
   return undefined;
 }
 
+/**
+ * How many rows a Parquet file says it has.
+ *
+ * @throws WishboneError for a file that is damaged
+ */
+export async function parquetRowCount(file: string): Promise<number> {
+  const { asyncBufferFromFile, parquetMetadata } = await import('hyparquet');
+  const { groups } = await readFooter(await asyncBufferFromFile(file), parquetMetadata).catch((error: unknown) => {
+    throw damaged(error, file);
+  });
+  return groups.reduce((sum, { rows }) => sum + rows, 0);
+}
+
 function checkReadable(column: Field, file: string): void {
   const found = refusal(column);
   if (found === undefined) return;

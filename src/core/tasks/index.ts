@@ -1,7 +1,8 @@
 import { totalmem } from 'node:os';
-import type { CleanedCopy, DatasetCheck, DatasetCheckOptions } from '../checks/index.js';
+import type { CheckOptions, CleanedCopy, DatasetCheck, DatasetCheckOptions } from '../checks/index.js';
 import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
+import type { FirstRows } from '../dataset/first-rows.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
@@ -46,10 +47,12 @@ export interface Tasks {
   /** `decodeSamples` */
   decode(task: { readonly model: string; readonly samples: readonly SampleEvent[] }): readonly SampleText[];
   /** `summariseDataset` */
-  summarise(file: string): DatasetSummary;
+  summarise(request: { readonly file: string; readonly options: CheckOptions }): DatasetSummary;
   /** `checkDataset` */
   check(task: { readonly source: Pick<DatasetSource, 'path' | 'columns'>; readonly options: Omit<DatasetCheckOptions, keyof WorkOptions> }): DatasetCheck;
-  /** `writeCleanedCopy`; `rows`: those that the copy is to be without. */
+  /** `firstRows` */
+  firstRows(file: string): FirstRows;
+  /** `writeCleanedCopy`; `rows`: the rows to leave out. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
 
@@ -63,6 +66,7 @@ const workers: { readonly [T in keyof Tasks]: string } = {
   speedup: 'speedup',
   sample: 'sample',
   summarise: 'summarise-dataset',
+  firstRows: 'first-rows',
   check: 'clean-dataset',
   clean: 'clean-dataset',
 };
@@ -76,13 +80,14 @@ const readBy: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => r
   speedup: ({ dataset, model }) => [...[dataset].flat(), model],
   sample: ({ folder }) => [folder],
   decode: ({ model }) => [model],
-  summarise: (file) => [file],
+  summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
+  firstRows: (file) => [file],
   check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
   clean: ({ file }) => [file],
 };
 
 /** Nobody asks for these: they are not tried again on files that have ended them before. */
-const unasked: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'decode']);
+const unasked: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'firstRows', 'decode']);
 const leftAlone = new LeftAlone();
 
 /** Large datasets take what they take; but not all of the machine. */

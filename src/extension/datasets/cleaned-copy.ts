@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import { checkSeverities, type CheckName, type CheckOptions, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/work/progress.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -15,10 +15,12 @@ import { runCommand } from '../run-command.js';
 import { isBinaryDataset, requireReadable } from '../trust.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
-export function checked(file: string, work: WorkOptions = {}): Promise<DatasetCheck> {
-  // No other files: a copy is made of what is wrong in this one.
-  return runTask('check', { source: { path: file }, options: { maxLength: Infinity, evalFiles: [] } }, work);
+export function checked(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetCheck> {
+  return runTask('check', { source: { path: file }, options }, work);
 }
+
+/** No other files: a copy is made of what is wrong in this one. */
+const ALONE: CheckOptions = { model: undefined, maxLength: Infinity, evalFiles: [] };
 
 interface Kind extends vscode.QuickPickItem {
   readonly check: CheckName;
@@ -35,7 +37,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   const file = await fileOf(context, given);
   if (file === undefined) return;
   if (isBinaryDataset(file)) requireReadable(file);
-  const found = await withPlanProgress(file, (work) => checked(file, work));
+  const found = await withPlanProgress(file, (work) => checked(file, ALONE, work));
   if (found === undefined) return;
   const rowsByCheck = rowsOf(found);
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
 import type { CheckOptions } from '../../core/checks/index.js';
+import { fileOf } from '../rows/rows-scheme.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import { patternsOf } from './documents.js';
 import type { ModelChoice } from './model-choice.js';
@@ -18,7 +19,7 @@ export async function checkOptions(uri: vscode.Uri, models: ModelChoice | undefi
   const maxLength = settings.get<unknown>('maxLength');
   const isLength = typeof maxLength === 'number' && Number.isSafeInteger(maxLength) && maxLength > 0;
   return {
-    model: uri.scheme === 'file' || uri.scheme === 'untitled' ? await models?.folderFor(uri) : undefined,
+    model: fileOf(uri) !== undefined || uri.scheme === 'untitled' ? await models?.folderFor(uri) : undefined,
     maxLength: isLength ? maxLength : DEFAULT_LENGTH,
     evalFiles: await evalFiles(patternsOf(settings.get('evalFiles'))),
   };

@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { errorOf } from '../../core/checks/index.js';
 import { sentence } from '../../format.js';
 import { commandLink } from '../commands.js';
+import { rowsFileUri } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { summaryDetails, summaryText, tokenText } from './text.js';
 
@@ -38,8 +39,8 @@ export class SummaryLenses implements vscode.CodeLensProvider {
       ...(document.isUntitled
         ? []
         : [
-            lens(commandLink('$(play)\u00a0Launch Run…', 'wishbone.launchRun', document.uri)),
-            lens(commandLink('$(inspect)\u00a0Inspect Masks', 'wishbone.inspectMasks', document.uri)),
+            lens(commandLink('$(play)\u00a0Launch Run…', 'wishbone.launchRun', rowsFileUri(document.uri))),
+            lens(commandLink('$(inspect)\u00a0Inspect Masks', 'wishbone.inspectMasks', rowsFileUri(document.uri))),
           ]),
     ];
   }

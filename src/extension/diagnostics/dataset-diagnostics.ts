@@ -8,10 +8,12 @@ import { SELECTOR } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
 import { LargeFiles } from './large-files.js';
 import { ModelChoice } from './model-choice.js';
+import { notePreferenceFile } from './preference-files.js';
 import { OpenDocuments } from './open-documents.js';
 import { QuickFixes } from './quick-fixes.js';
 import { RowHints } from './row-hints.js';
 import { RowHovers } from './row-hovers.js';
+import { RowMarks } from './row-marks.js';
 import { DatasetStatusBar } from './status-bar.js';
 import { diagnosticOf } from './vscode-diagnostic.js';
 
@@ -61,6 +63,7 @@ export class DatasetDiagnostics implements vscode.Disposable {
       this.#documents,
       this.#files,
       new DatasetStatusBar(this),
+      new RowMarks(this),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('wishbone.diagnostics')) this.#lookAtAll();
       }),
@@ -101,6 +104,7 @@ export class DatasetDiagnostics implements vscode.Disposable {
     const key = uri.toString();
     const known = this.#states.get(key)?.problems ?? [];
     const problems = (state.kind === 'checked' || state.kind === 'large' ? state.report?.problems : undefined) ?? [];
+    notePreferenceFile(uri, state.kind !== 'other');
     if (state.kind === 'other') this.#states.delete(key);
     else {
       this.#states.set(key, { state, problems });

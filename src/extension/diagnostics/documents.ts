@@ -2,15 +2,16 @@ import * as vscode from 'vscode';
 
 import type { DocumentReport, Range, Span } from '../../core/checks/index.js';
 import { isPlainKind } from '../../core/dataset/file-kinds.js';
+import { ROWS_SCHEME } from '../rows/rows-scheme.js';
 
-/** Bytes of a file beyond which VS Code may keep its text to the window: extensions never see such a document. */
-export const LARGE_BYTES = 50 * 2 ** 20;
+export { LARGE_BYTES } from '../../core/checks/large.js';
 
 /** Where preference files are shown and what is offered for them. */
 export const SELECTOR: vscode.DocumentSelector = [
   { scheme: 'file', pattern: '**/*.{jsonl,json}' },
   { scheme: 'untitled', language: 'jsonl' },
   { scheme: 'untitled', language: 'json' },
+  { scheme: ROWS_SCHEME },
 ];
 
 /** Preference files that are tables in text. */
@@ -43,8 +44,8 @@ export function isJsonFile({ fileName, isUntitled, languageId }: vscode.TextDocu
 export function isWanted(uri: vscode.Uri): boolean {
   const settings = vscode.workspace.getConfiguration('wishbone.diagnostics', uri);
   if (!settings.get<boolean>('enable', true)) return false;
-  // A document that was never saved has no path that a pattern could mean.
-  if (uri.scheme === 'untitled') return true;
+  // A document that was never saved has no path that a pattern could mean; the rows of a packed file are asked for by opening it.
+  if (uri.scheme === 'untitled' || uri.scheme === ROWS_SCHEME) return true;
   const matches = (name: string): boolean =>
     patternsOf(settings.get(name)).some((pattern) => vscode.languages.match({ pattern }, asDocument(uri)) > 0);
   return matches('include') && !matches('exclude');

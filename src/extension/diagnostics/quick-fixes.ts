@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { type DocumentReport, type Problem, rowAsLine, rowsDeletion, sideFileName } from '../../core/checks/index.js';
 import { commandLink } from '../commands.js';
+import { ROWS_SCHEME, rowsFileUri } from '../rows/rows-scheme.js';
 import { type BulkFix, bulkFixesFor, optionFixesFor } from './bulk-fixes.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { rangeAt, rangeOf, rowSpan } from './documents.js';
@@ -65,10 +66,11 @@ export class QuickFixes implements vscode.CodeActionProvider {
     const options = optionFixesFor(report, isMeant, state.options.maxLength).map(({ title, option, value, problems }) => {
       const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
       action.diagnostics = about(problems);
-      action.command = commandLink(title, 'wishbone.setPlanOption', document.uri, option, value);
+      action.command = commandLink(title, 'wishbone.setPlanOption', rowsFileUri(document.uri), option, value);
       return action;
     });
-    return [...options, ...single, ...bulk];
+    // Rows of a packed file cannot be changed; the Problems view asks for fixes nevertheless.
+    return document.uri.scheme === ROWS_SCHEME ? options : [...options, ...single, ...bulk];
   }
 
   async resolveCodeAction(action: vscode.CodeAction): Promise<vscode.CodeAction> {

@@ -6,7 +6,10 @@ import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { characterHint, hintText } from './row-text.js';
 import { rowsIn } from './rows.js';
 
-/** At the end of each row that is on the screen: its token split and what sharing saves. */
+/** A longer row ends out of view in most windows. */
+const LONGEST = 100;
+
+/** At the end of each row that is on the screen, or before one that ends out of view: its token split and what sharing saves. */
 export class RowHints implements vscode.InlayHintsProvider {
   readonly onDidChangeInlayHints: vscode.Event<void>;
 
@@ -22,7 +25,7 @@ export class RowHints implements vscode.InlayHintsProvider {
       changed.fire();
     });
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration('wishbone.diagnostics.hints')) changed.fire();
+      if (event.affectsConfiguration('wishbone.diagnostics.hints') || event.affectsConfiguration('editor.wordWrap')) changed.fire();
     });
     this.onDidChangeInlayHints = changed.event;
   }
@@ -38,11 +41,14 @@ export class RowHints implements vscode.InlayHintsProvider {
     const texts = rows.map(({ text }) => text);
     const labels = await this.#labels(texts, state.options.model, state.options.maxLength);
     if (token.isCancellationRequested) return [];
+    const isWrapped = vscode.workspace.getConfiguration('editor', document).get<string>('wordWrap') !== 'off';
     return rows.flatMap(({ range: shown }, index) => {
       const label = labels[index];
       if (label === undefined) return [];
-      const hint = new vscode.InlayHint(shown.end, label);
-      hint.paddingLeft = true;
+      const isAtEnd = isWrapped || shown.end.character <= LONGEST;
+      const hint = new vscode.InlayHint(isAtEnd ? shown.end : shown.start, label);
+      if (isAtEnd) hint.paddingLeft = true;
+      else hint.paddingRight = true;
       return [hint];
     });
   }

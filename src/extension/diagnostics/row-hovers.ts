@@ -2,17 +2,18 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { rowCharacters } from '../../core/checks/index.js';
+import { rowCharacters, rowTurns } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
 import type { CommandId } from '../commands.js';
+import { fileOf } from '../rows/rows-scheme.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
-import { characterTable, tokenTable } from './row-text.js';
+import { characterTable, tokenTable, turnLines } from './row-text.js';
 import { rowUnder } from './rows.js';
 
 const CHOOSE: CommandId = 'wishbone.chooseTokenModel';
 const INSPECT: CommandId = 'wishbone.inspectMasks';
 
-/** Over a row: its tokens, what sharing saves, and the way to its bin. */
+/** Over a row: its tokens, what sharing saves, what is said in it, and the way to its bin. */
 export class RowHovers implements vscode.HoverProvider {
   constructor(readonly diagnostics: DatasetDiagnostics) {}
 
@@ -46,8 +47,13 @@ export class RowHovers implements vscode.HoverProvider {
       text.appendMarkdown(`${characterTable(characters)}\n\n`);
     }
     if (token.isCancellationRequested) return undefined;
-    if (row.number !== undefined && document.uri.scheme === 'file') {
-      text.appendMarkdown(`[Show the bin of this row](${link(INSPECT, document.uri.toJSON(), row.number)}) · `);
+    const turns = rowTurns(row.text);
+    for (const { who, what } of turns === undefined ? [] : turnLines(turns)) {
+      // Never as Markdown: it is the file's own text.
+      text.appendMarkdown('**').appendText(who).appendMarkdown('**').appendText(` ${what}`).appendMarkdown('\n\n');
+    }
+    if (row.number !== undefined && fileOf(document.uri) !== undefined) {
+      text.appendMarkdown(`[Show the bin of this row](${link(INSPECT, fileOf(document.uri), row.number)}) · `);
     }
     text.appendMarkdown(`[${model === undefined ? 'Choose a model to count tokens' : 'Model'}](${link(CHOOSE)})`);
     if (model !== undefined) text.appendText(`: ${path.basename(model)}`);

@@ -1,4 +1,4 @@
-import type { PairTokens, RowCharacters, RowTokens } from '../../core/checks/index.js';
+import type { PairTokens, RowCharacters, RowTokens, RowTurns, Turn } from '../../core/checks/index.js';
 import { formatCount, formatPercent, plural } from '../../format.js';
 
 /** What sharing saves of a row: of its FLOPs where they are known, else of its tokens. */
@@ -25,6 +25,42 @@ export function hintText({ pairs }: RowTokens): string | undefined {
 export function characterHint({ prompt, chosen, rejected, pairs }: RowCharacters): string {
   if (pairs > 1) return plural(pairs, 'pair');
   return `${formatCount(prompt)} + ${formatCount(chosen)} | ${formatCount(rejected)} characters`;
+}
+
+/** Of a longer conversation the first turns and the last ones are shown, and of each text its beginning. */
+const MOST_TURNS = 6;
+const LONGEST_TEXT = 200;
+
+/** What a row says, a line a turn. The texts are the file's own. */
+export function turnLines({ prompt, chosen, rejected, pairs }: RowTurns): { readonly who: string; readonly what: string }[] {
+  const line = (side: string) => ({ role, text }: Turn) => ({
+    // In a response the assistant speaks: that goes without saying.
+    who: side === '' ? (role ?? 'prompt') : role === undefined || role === 'assistant' ? side : `${side} (${role})`,
+    what: shortText(text),
+  });
+  const skipped = prompt.length - MOST_TURNS;
+  const shown =
+    skipped <= 0
+      ? prompt.map(line(''))
+      : [
+          ...prompt.slice(0, MOST_TURNS / 2).map(line('')),
+          { who: '…', what: plural(skipped, 'more turn') },
+          ...prompt.slice(-MOST_TURNS / 2).map(line('')),
+        ];
+  return [
+    ...shown,
+    ...chosen.slice(0, MOST_TURNS).map(line('chosen')),
+    ...rejected.slice(0, MOST_TURNS).map(line('rejected')),
+    ...(pairs > 1 ? [{ who: '…', what: `the first of ${plural(pairs, 'pair')}` }] : []),
+  ];
+}
+
+/** A text in one line, cut where it is long. */
+function shortText(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  if (line === '') return '(empty)';
+  const characters = [...line.slice(0, 4 * LONGEST_TEXT)];
+  return characters.length <= LONGEST_TEXT ? line : `${characters.slice(0, LONGEST_TEXT).join('')}…`;
 }
 
 const mostPairs = 6;
@@ -58,7 +94,7 @@ export function tokenTable({ pairs }: RowTokens): string {
 }
 
 /** A row's lengths where no model counts tokens. */
-export function characterTable({ prompt, chosen, rejected, pairs }: RowCharacters): string {
+export function characterTable({ prompt, chosen, rejected }: RowCharacters): string {
   return [
     `| | characters |`,
     '|:--|--:|',
@@ -66,6 +102,5 @@ export function characterTable({ prompt, chosen, rejected, pairs }: RowCharacter
     `| chosen | ${formatCount(chosen)} |`,
     `| rejected | ${formatCount(rejected)} |`,
     '',
-    ...(pairs > 1 ? [`the first of ${plural(pairs, 'pair')}`, ''] : []),
   ].join('\n');
 }

@@ -4,7 +4,7 @@ import { formatPercent } from '../../format.js';
 import type { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { fileOfTab } from './documents.js';
 import type { FileState } from './file-state.js';
-import { problemCount, statusLabel, summaryDetails } from './text.js';
+import { statusLabel, summaryDetails } from './text.js';
 
 /** Pairs and problems of the preference file at hand; how far the check of a large one has come. */
 export class DatasetStatusBar implements vscode.Disposable {
@@ -77,6 +77,5 @@ const ofLargeFiles =
   'hovers, hints, quick fixes and the line above the first row need a smaller file.';
 
 function tooltip(report: Parameters<typeof summaryDetails>[0], last: string): string {
-  const details = summaryDetails(report);
-  return problemCount(report) === 0 && details === undefined ? last : `${details ?? ''}\n\n${last}`.trim();
+  return `${summaryDetails(report) ?? ''}\n\n${last}`.trim();
 }

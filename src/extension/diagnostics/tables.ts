@@ -1,14 +1,16 @@
 import * as vscode from 'vscode';
 
-import { checkSeverities, type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
+import { type DatasetCheck, type PlacedProblem, type Problem, rowsOf, type RowsByCheck } from '../../core/checks/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { checked } from '../datasets/cleaned-copy.js';
 import type { Problems } from '../problems.js';
 import { optionFixesFor } from './bulk-fixes.js';
+import { checkOptions } from './check-options.js';
 import { isTable, isWanted, LARGE_BYTES, TABLES } from './documents.js';
 import { LatestJob } from './latest-job.js';
+import { notePreferenceFile } from './preference-files.js';
 import { codeOf } from './text.js';
 import { diagnosticOf } from './vscode-diagnostic.js';
 
@@ -99,6 +101,7 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     this.#jobs.get(key)?.cancel();
     this.#jobs.delete(key);
     this.#checked.delete(key);
+    notePreferenceFile(uri, false);
     this.#collection.delete(uri);
   }
 
@@ -106,7 +109,9 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     const { uri } = document;
     const { size } = await vscode.workspace.fs.stat(uri);
     if (signal.aborted || size > LARGE_BYTES) return;
-    const found = await checked(uri.fsPath, { signal }).catch((error: unknown) => {
+    const options = await checkOptions(uri, undefined);
+    if (signal.aborted) return;
+    const found = await checked(uri.fsPath, options, { signal }).catch((error: unknown) => {
       if (signal.aborted) return undefined;
       if (error instanceof WishboneError) return error;
       throw error;
@@ -114,6 +119,7 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     if (found === undefined || signal.aborted) return;
     const known = found instanceof WishboneError ? { problems: [problemOfFile(found)], rowsByCheck: {} } : kept(found);
     this.#checked.set(uri.toString(), known);
+    notePreferenceFile(uri, true);
     this.#collection.set(
       uri,
       known.problems.map((problem) => diagnosticOf(uri, problemOf(problem, document), this.repository)),
@@ -132,8 +138,9 @@ function problemOf({ line = 1, check, what, advice, remedies }: PlacedProblem, d
   const finding = { check, what, advice, ...(remedies ? { remedies } : {}) };
   const at = Math.min(line - 1, document.lineCount - 1);
   const { text } = document.lineAt(at);
-  // Errors and warnings mark their line; what is only worth knowing does not underline all of it.
-  const end = checkSeverities[check] === 'information' ? Math.min(1, text.length) : text.length;
+  // The first cell stands for the row.
+  const [cell] = /^[^,\t]{1,32}/.exec(text) ?? [''];
+  const end = Math.min(Math.max(1, cell.length), text.length);
   return { ...finding, range: { start: { line: at, character: 0 }, end: { line: at, character: end } }, row: undefined };
 }
 

@@ -1,4 +1,4 @@
-import { checkSeverities, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
+import { bySeverity, checkSeverities, countsText, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
 import { formatCount, formatPercent, plural, sentence } from '../../format.js';
 
 /** A problem as one line. */
@@ -22,26 +22,20 @@ export function docsUrl(repository: unknown, check: Problem['check']): string | 
 
 type Summary = Pick<FileSummary, 'pairs' | 'counts'>;
 
-/** Problems of a file. What is only worth knowing is none. */
-export function problemCount({ counts }: Pick<FileSummary, 'counts'>, ...of: readonly Severity[]): number {
-  const wanted = of.length > 0 ? of : (['error', 'warning'] as const);
-  return entries(counts).reduce((sum, [check, count]) => sum + (wanted.includes(checkSeverities[check]) ? count : 0), 0);
-}
-
 /** The summary above the first line. */
 export function summaryText(summary: Summary): string {
-  const count = problemCount(summary);
-  return `${plural(summary.pairs, 'pair')} · ${count === 0 ? 'no problems' : plural(count, 'problem')}`;
+  return `${plural(summary.pairs, 'pair')} · ${countsText(summary.counts)}`;
 }
 
 /** The same for the status bar, with icons. */
 export function statusLabel(summary: Summary): string {
-  const [errors, warnings] = [problemCount(summary, 'error'), problemCount(summary, 'warning')];
+  const { error, warning, information } = bySeverity(summary.counts);
   const parts = [
     `$(list-unordered) ${plural(summary.pairs, 'pair')}`,
-    ...(errors > 0 ? [`$(error) ${formatCount(errors)}`] : []),
-    ...(warnings > 0 ? [`$(warning) ${formatCount(warnings)}`] : []),
-    ...(errors + warnings === 0 ? ['$(check)'] : []),
+    ...(error > 0 ? [`$(error) ${formatCount(error)}`] : []),
+    ...(warning > 0 ? [`$(warning) ${formatCount(warning)}`] : []),
+    ...(information > 0 ? [`$(info) ${formatCount(information)}`] : []),
+    ...(error + warning + information === 0 ? ['$(check)'] : []),
   ];
   return parts.join(' ');
 }
@@ -59,6 +53,19 @@ export function tokenText(tokens: DocumentReport['tokens'], model: string | unde
     `${model}: ${formatCount(naiveTokens)} tokens, ${formatCount(sharedTokens)} with sharing ` +
     `(saves ${formatPercent(saved)}${flops === undefined ? '' : ' of FLOPs'})`
   );
+}
+
+const weightOf: Readonly<Record<Severity, number>> = { error: 2, warning: 1, information: 0 };
+
+/** The lines on which problems begin, each with the severity of its heaviest. */
+export function heaviestByLine(problems: readonly Pick<Problem, 'check' | 'range'>[]): ReadonlyMap<number, Severity> {
+  const lines = new Map<number, Severity>();
+  for (const { check, range } of problems) {
+    const severity = checkSeverities[check];
+    const known = lines.get(range.start.line);
+    if (known === undefined || weightOf[severity] > weightOf[known]) lines.set(range.start.line, severity);
+  }
+  return lines;
 }
 
 const mostSources = 10;

@@ -5,7 +5,7 @@ import type * as vscode from 'vscode';
 import { Forecaster, type ForecastMeans, type ForecastState } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import { firstFolder } from '../workspace.js';
-import { lookAt, type Looked, type PathField } from './look-at.js';
+import { lookAt, type Looked, type PathField, pathKind } from './look-at.js';
 import { type LaunchOptions, pathLines, readDraft, resolvePath, type Values } from './read-draft.js';
 
 /** What a panel decides about its draft. */
@@ -16,6 +16,8 @@ export interface DraftOptions {
   readonly means: ForecastMeans;
   /** Problems beyond those that any run could have, by field. */
   readonly rules?: () => Readonly<Record<string, string>>;
+  /** Says more about the files of a dataset, which may take a while; undefined if there is nothing to say. */
+  readonly describe?: (files: readonly string[]) => Promise<string | undefined>;
   /** Fields have new values, and the files they name have not been looked at yet. */
   readonly onSet?: () => void;
   /** The file or folder that a field names has been looked at. {@link onChange} follows. */
@@ -169,7 +171,17 @@ export class RunDraft implements vscode.Disposable {
     // The user has typed on in the meantime.
     if (this.#disposed || this.path(field) !== file) return;
     this.#looked = { ...this.#looked, [field]: looked };
+    void this.#describe(field, looked).catch((error: unknown) => this.#its.onError(error));
     this.#its.onLooked?.(field);
     this.changed();
+  }
+
+  async #describe(field: PathField, looked: Looked): Promise<void> {
+    const { files, problem, note } = looked;
+    if (pathKind(field) !== 'dataset' || files === undefined || problem !== undefined) return;
+    const more = await this.#its.describe?.(files);
+    if (more === undefined || this.#disposed || this.#looked[field] !== looked) return;
+    this.#looked = { ...this.#looked, [field]: { ...looked, note: note === undefined ? more : `${note} · ${more}` } };
+    this.#its.onChange();
   }
 }

@@ -21,19 +21,34 @@ export function pageHtml({ view, title, cspSource, script, style, nonce }: PageP
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escape(policy)}">
+<meta http-equiv="Content-Security-Policy" content="${escapeHtml(policy)}">
 <meta property="csp-nonce" content="${nonce}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${escape(style)}">
-<title>${escape(title)}</title>
+<link rel="stylesheet" href="${escapeHtml(style)}">
+<title>${escapeHtml(title)}</title>
 </head>
 <body>
-<main id="${escape(view)}"></main>
-<script nonce="${nonce}" src="${escape(script)}"></script>
+<main id="${escapeHtml(view)}"></main>
+<script nonce="${nonce}" src="${escapeHtml(script)}"></script>
 </body>
 </html>`;
 }
 
-function escape(text: string): string {
+/** A page that says something and does nothing. */
+export function textHtml(title: string, text: string): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'">
+<title>${escapeHtml(title)}</title>
+</head>
+<body>
+<p role="status">${escapeHtml(text)}</p>
+</body>
+</html>`;
+}
+
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

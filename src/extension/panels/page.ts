@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 
 import type { Problems } from '../problems.js';
-import { pageHtml } from './html.js';
+import { pageHtml, textHtml } from './html.js';
 
 /** What distinguishes one kind of panel from another. */
 export interface PanelKind<ToHost, State> {
@@ -133,4 +133,9 @@ export class Page<ToPage extends { readonly type: string }, ToHost extends { rea
     this.#isReady = true;
     await listener.show();
   }
+}
+
+/** Has a panel say something: such a page has no script and reads nothing. */
+export function loadText({ webview, title }: vscode.WebviewPanel, text: string): void {
+  webview.html = textHtml(title, text);
 }

@@ -1,6 +1,6 @@
-import { checkSeverities } from '../../core/checks/index.js';
+import { addCounts, type CheckName, checkSeverities, countsText, type ProblemCounts } from '../../core/checks/index.js';
 import { formDescriptions, leftOutPlaces, unreadText, warningText, type DatasetForm } from '../../core/dataset/index.js';
-import { type DatasetSummary, problemCount } from '../../core/checks/dataset-summary.js';
+import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
 import { formatCount, plural, sentence } from '../../format.js';
 
@@ -10,8 +10,22 @@ type Known = DatasetSummary | WishboneError | undefined;
 export function datasetDescription(summary: Known): string {
   if (summary === undefined) return 'reading…';
   if (summary instanceof WishboneError) return summary.what;
-  const problems = problemCount(summary);
-  return `${plural(summary.pairs, 'pair')}${problems === 0 ? '' : ` · ${plural(problems, 'problem')}`}`;
+  const { pairs, counts, badRows } = summary;
+  // A file that is too large for the checks.
+  const unchecked = badRows.rows === 0 ? 'not checked' : `not checked, ${plural(badRows.rows, 'unreadable row')}`;
+  return `${plural(pairs, 'pair')} · ${counts === undefined ? unchecked : countsText(counts)}`;
+}
+
+/** Files together; undefined where one of them cannot be read or is too large for the checks. */
+export function countedText(summaries: readonly Exclude<Known, undefined>[]): string | undefined {
+  const pairs: number[] = [];
+  const counts: ProblemCounts[] = [];
+  for (const summary of summaries) {
+    if (summary instanceof WishboneError || summary.counts === undefined) return undefined;
+    pairs.push(summary.pairs);
+    counts.push(summary.counts);
+  }
+  return `${plural(pairs.reduce((sum, each) => sum + each, 0), 'pair')} · ${countsText(addCounts(counts))}`;
 }
 
 const SEVERITY_ICONS = { error: 'error', warning: 'warning', information: 'info' } as const;
@@ -37,13 +51,12 @@ export function datasetFacts(
   }
   const unread = unreadText(columns);
   if (unread !== undefined) facts.push({ label: 'Not read', description: unread, icon: 'info' });
-  if (summary.problems === undefined) return facts;
-  if (summary.problems.length === 0) {
-    return [...facts, { label: 'Problems', description: 'none', icon: 'pass' }];
-  }
+  if (summary.counts === undefined) return facts;
+  const counts = (Object.entries(summary.counts) as [CheckName, number][]).sort(([, a], [, b]) => b - a);
+  if (counts.length === 0) return [...facts, { label: 'Problems', description: 'none', icon: 'pass' }];
   return [
     ...facts,
-    ...summary.problems.map(({ check, count }) => ({
+    ...counts.map(([check, count]) => ({
       label: check,
       description: formatCount(count),
       icon: SEVERITY_ICONS[checkSeverities[check]],

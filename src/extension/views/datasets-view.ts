@@ -1,15 +1,15 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
 
 import { formDescriptions, type DatasetForm } from '../../core/dataset/index.js';
-import { type DatasetSummary, problemCount } from '../../core/checks/dataset-summary.js';
+import { bySeverity } from '../../core/checks/index.js';
+import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
-import { runTask } from '../../core/tasks/index.js';
 import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
+import type { DatasetSummaries } from '../datasets/summaries.js';
 import { placeOf } from '../paths/pick-dataset.js';
 import type { Problems } from '../problems.js';
 import { datasetDescription, datasetFacts } from './dataset-text.js';
@@ -22,7 +22,7 @@ export interface DatasetNode {
   readonly file: string;
   /** Undefined of a file that cannot be read. */
   form: DatasetForm | undefined;
-  /** Size and time of the file that `summary` is of. */
+  /** What `summary` is of. */
   version: string;
   summary: DatasetSummary | WishboneError | undefined;
 }
@@ -44,12 +44,20 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
   readonly tree: vscode.TreeView<Node>;
   readonly onDidChangeTreeData = this.#changed.event;
   #search: AbortController | undefined;
-  #reading: Promise<void> = Promise.resolve();
+  #isWatching = false;
   #rest: NodeJS.Timeout | undefined;
 
-  constructor(readonly problems: Problems) {
+  constructor(
+    readonly summaries: DatasetSummaries,
+    readonly problems: Problems,
+  ) {
     this.tree = vscode.window.createTreeView<Node>('wishbone.datasets', { treeDataProvider: this });
-    this.#disposables.push(this.tree);
+    this.#disposables.push(
+      this.tree,
+      summaries.onDidChange(() => {
+        if (this.#search !== undefined) void this.refresh();
+      }),
+    );
   }
 
   dispose(): void {
@@ -79,7 +87,7 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
     const found = new Set<string>();
     for await (const { file, form, problem } of findDatasets(search.signal)) {
       found.add(file);
-      const version = await versionOf(file);
+      const version = await this.summaries.key(file);
       const known = before.get(file);
       const node: DatasetNode = known ?? { kind: 'dataset', file, form, version, summary: undefined };
       if (node.version !== version) node.summary = undefined;
@@ -89,33 +97,24 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
       if (problem !== undefined) {
         node.summary = problem;
         this.#changed.fire(undefined);
-      } else if (node.summary === undefined) this.#summarise(node, search.signal);
+      } else if (node.summary === undefined) void this.#summarise(node, search.signal).catch((error: unknown) => this.problems.log(error));
     }
     if (search.signal.aborted) return;
     for (const file of before.keys()) if (!found.has(file)) this.#nodes.delete(file);
     this.#changed.fire(undefined);
   }
 
-  /** One file after the other: each takes a thread. */
-  #summarise(node: DatasetNode, signal: AbortSignal): void {
-    this.#reading = this.#reading.then(async () => {
-      if (signal.aborted) return;
-      try {
-        node.summary = await runTask('summarise', node.file, { signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof WishboneError)) this.problems.log(error);
-        node.summary =
-          error instanceof WishboneError
-            ? error
-            : new WishboneError('the file cannot be read', node.file, 'see the Wishbone output channel');
-      }
-      this.#changed.fire(node);
-    });
+  async #summarise(node: DatasetNode, signal: AbortSignal): Promise<void> {
+    const { version } = node;
+    const summary = await this.summaries.of(node.file);
+    if (signal.aborted || node.version !== version) return;
+    node.summary = summary;
+    this.#changed.fire(node);
   }
 
   #watch(): void {
-    if (this.#disposables.length > 2) return;
+    if (this.#isWatching) return;
+    this.#isWatching = true;
     const watcher = vscode.workspace.createFileSystemWatcher(DATASETS);
     const look = ({ fsPath }: vscode.Uri): void => {
       if (!mayBeDataset(fsPath) || /\/(node_modules|\.git|\.wishbone)\//.test(fsPath)) return;
@@ -142,19 +141,12 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
   }
 }
 
-async function versionOf(file: string): Promise<string> {
-  return stat(file).then(
-    ({ size, mtimeMs }) => `${size} ${mtimeMs}`,
-    () => '',
-  );
-}
-
 function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
   const item = new vscode.TreeItem(path.basename(file), vscode.TreeItemCollapsibleState.Collapsed);
   item.id = `dataset:${file}`;
   item.resourceUri = vscode.Uri.file(file);
   item.description = [datasetDescription(summary), placeOf(file)].filter((text) => text !== '').join(' · ');
-  const bad = summary instanceof WishboneError || (summary !== undefined && problemCount(summary) > 0);
+  const bad = summary instanceof WishboneError || (summary !== undefined && isBad(summary));
   item.iconPath =
     summary === undefined
       ? new vscode.ThemeIcon('loading~spin')
@@ -167,6 +159,13 @@ function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
   item.contextValue = 'dataset';
   item.command = { command: 'vscode.open', title: 'Open', arguments: [vscode.Uri.file(file)] };
   return item;
+}
+
+/** True where something keeps rows from training or makes it worse; notes do not. */
+function isBad({ counts, badRows, columns }: DatasetSummary): boolean {
+  if (counts === undefined) return badRows.rows > 0 || columns.warnings.length > 0;
+  const { error, warning } = bySeverity(counts);
+  return error + warning > 0;
 }
 
 function factsOf({ form, summary }: DatasetNode): FactNode[] {

@@ -8,6 +8,7 @@ import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
 import { startTry } from '../panels/try/start.js';
+import type { DatasetSummaries } from '../datasets/summaries.js';
 import { DatasetsView } from './datasets-view.js';
 import { DevicesView } from './devices-view.js';
 import { RunsView } from './runs-view.js';
@@ -21,12 +22,13 @@ export function startViews(
   actions: RunActions,
   panels: RunPanels,
   forms: LaunchPanels,
+  summaries: DatasetSummaries,
   problems: Problems,
 ): vscode.Disposable {
   const catalog = new RunCatalog(store, problems);
   const runs = new RunCommands(catalog, actions, panels);
   const runsView = new RunsView(catalog, context.workspaceState);
-  const datasets = new DatasetsView(problems);
+  const datasets = new DatasetsView(summaries, problems);
   const devices = new DevicesView(problems);
   return vscode.Disposable.from(
     catalog,

@@ -13,6 +13,7 @@ const TYPE_ONLY: readonly (readonly string[])[] = [
     'src/extension/diagnostics/quick-fixes.ts',
     'src/extension/diagnostics/row-hints.ts',
     'src/extension/diagnostics/row-hovers.ts',
+    'src/extension/diagnostics/row-marks.ts',
     'src/extension/diagnostics/status-bar.ts',
   ],
   ['src/extension/panels/launch/kept-forms.ts', 'src/extension/panels/launch/launch-panel.ts', 'src/extension/panels/launch/launcher.ts'],

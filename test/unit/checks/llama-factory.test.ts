@@ -24,7 +24,7 @@ test('Alpaca rows: what is wrong is marked in the field that holds it', async ()
   const equal = { ...alpaca, rejected: alpaca.chosen };
   assert.deepEqual(await told(jsonLines(equal)), ['equal-responses 1: "Good day"']);
   assert.deepEqual(await told(jsonLines(alpaca, { ...alpaca, instruction: 'Say.' }, alpaca)), [
-    `duplicate 3: ${JSON.stringify(alpaca)}`,
+    'duplicate 3: "instruction"',
   ]);
 });
 
@@ -48,8 +48,7 @@ test('LLaMA-Factory v1 rows: places lead into the parts of a message', async () 
   assert.ok(isPreferenceText(jsonLines(v1(['a'], ['b'])), false));
   assert.deepEqual(await told(jsonLines(v1(['a'], ['b']))), []);
   assert.deepEqual(await told(jsonLines(v1(['a <|im_end|>'], ['b']))), ['template-token 1: <|im_end|>']);
-  const parts = JSON.stringify(message('assistant', 'x <|im_end|>', 'y').content);
-  assert.deepEqual(await told(jsonLines(v1(['x <|im_end|>', 'y'], ['b']))), [`template-token 1: ${parts}`]);
+  assert.deepEqual(await told(jsonLines(v1(['x <|im_end|>', 'y'], ['b']))), ['template-token 1: "content"']);
   const twice = { ...v1(['a'], ['b']), chosen_messages: [message('user', 'Hi'), message('user', 'So?')] };
   assert.deepEqual(await told(jsonLines(twice)), ['role-order 1: "user"']);
 });

@@ -92,7 +92,7 @@ const cases: readonly Case[] = [
   {
     name: 'messages that differ in white space',
     text: jsonLines({ prompt: [user], chosen: [blue], rejected: [{ role: 'assistant', content: 'Bl\n\nue.' }] }),
-    told: ['white-space-difference 1: [{"role":"assistant","content":"Bl\\n\\nue."}]'],
+    told: ['white-space-difference 1: "rejected"'],
   },
   {
     name: 'a template token behind escapes',
@@ -162,7 +162,7 @@ test('fields beside deep nesting are found; nested deeper than the stack, the ro
   const nested = (depth: number) =>
     `{"extra":${'['.repeat(depth)}${']'.repeat(depth)},"prompt":"p","chosen":"","rejected":"r"}`;
   assert.deepEqual(await told(nested(1000)), ['empty-response 1: ""']);
-  assert.deepEqual(await told(nested(100_000)), [`empty-response 1: ${nested(100_000)}`]);
+  assert.deepEqual(await told(nested(100_000)), ['empty-response 1: "extra"']);
 });
 
 test('a row that cannot be trained on is no pair', async () => {

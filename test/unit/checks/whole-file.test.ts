@@ -148,7 +148,7 @@ test('a prompt that an evaluation file has too is told with its place there', as
     [
       [{ chosen: dialogue('I am well'), rejected: dialogue('I will not say') }],
       [{ chosen: 'A B', rejected: 'A C' }, { chosen: dialogue('Fine'), rejected: dialogue('Bad') }],
-      JSON.stringify(dialogue('I am well')),
+      '"chosen"',
     ],
   ] as const) {
     const folder = await folderOf(t, { 'test.jsonl': jsonLines(...evaluation) });

@@ -20,15 +20,19 @@ test('every ending is one that is read, and is named', () => {
   assert.equal(KINDS_TEXT, '.jsonl, .json, .csv or .tsv, also gzipped, or .parquet');
 });
 
-test('the menus of VS Code are for these files, but for .json, which may be anything', () => {
+test('the menus of VS Code are for these files, but for .json files that are known to be something else', () => {
   const text = readFileSync(path.resolve(import.meta.dirname, '../../../package.json'), 'utf8');
   const { contributes } = JSON.parse(text) as { contributes: { menus: Record<string, { when?: string }[]> } };
   const patterns = Object.values(contributes.menus)
     .flat()
-    .flatMap(({ when = '' }) => /resourceFilename =~ \/(.*parquet.*)\/i/.exec(when)?.[1] ?? []);
+    .flatMap(({ when = '' }) => /^resourceFilename =~ \/(.*?parquet.*?)\/i && !\(resourceFilename =~ \/(.*?)\/i\)$/.exec(when)?.slice(1) ?? []);
   assert.ok(patterns.length > 0);
-  for (const pattern of patterns) {
-    const shown = DATASET_ENDINGS.filter((ending) => new RegExp(pattern, 'i').test(`pairs.${ending}`));
-    assert.deepEqual(shown, DATASET_ENDINGS.filter((ending) => !ending.startsWith('json.') && ending !== 'json'), pattern);
+  for (let i = 0; i < patterns.length; i += 2) {
+    const [kinds, others] = [new RegExp(patterns[i]!, 'i'), new RegExp(patterns[i + 1]!, 'i')];
+    const isShown = (name: string): boolean => kinds.test(name) && !others.test(name);
+    assert.deepEqual(DATASET_ENDINGS.filter((ending) => isShown(`pairs.${ending}`)), DATASET_ENDINGS);
+    for (const name of ['package.json', 'tsconfig.build.json', 'run.wishbone.json', 'config.json', 'run-config.schema.json', 'notes.txt']) {
+      assert.ok(!isShown(name), name);
+    }
   }
 });

@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import type { DocumentReport, Problem } from '../../../src/core/checks/index.js';
+import { type DocumentReport, type Problem, rowTurns } from '../../../src/core/checks/index.js';
 import { ProblemList } from '../../../src/core/checks/problem-list.js';
 import { bulkFixesFor, optionFixesFor } from '../../../src/extension/diagnostics/bulk-fixes.js';
 import { fixesFor } from '../../../src/extension/diagnostics/fixes.js';
 import { LatestJob } from '../../../src/extension/diagnostics/latest-job.js';
-import { characterHint, hintText, tokenTable } from '../../../src/extension/diagnostics/row-text.js';
+import { characterHint, hintText, tokenTable, turnLines } from '../../../src/extension/diagnostics/row-text.js';
 import {
   docsUrl,
+  heaviestByLine,
   problemText,
   statusLabel,
   summaryDetails,
@@ -88,16 +89,17 @@ test('codes link to their section in the repository of package.json', async () =
   assert.equal(docsUrl({ url: 'git@example.org:x/y' }, 'duplicate'), undefined);
 });
 
-test('the summary counts pairs and problems, not what is only worth knowing', async () => {
-  assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · no problems');
+test('the summary counts pairs and problems, by severity', async () => {
+  assert.equal(summaryText(await reportOf(jsonLines({ ...good, chosen: 'c ' }))), '1 pair · 1 note');
   const report = await reportOf(jsonLines(good, good, good, { ...good, chosen: '' }));
-  assert.equal(summaryText(report), '3 pairs · 3 problems');
+  assert.equal(summaryText(report), '3 pairs · 1 error, 2 warnings');
   assert.equal(summaryDetails(report), '2 × duplicate\n1 × empty-response');
   const sources = [{ name: 'hh', pairs: 1200, chosenLonger: 0.52 }];
   assert.equal(summaryDetails({ counts: { mojibake: 1 }, sources }), '1 × mojibake\n\nhh: 1,200 pairs, chosen longer in 52%');
   assert.equal(summaryDetails({ counts: {}, sources: [] }), undefined);
   assert.equal(statusLabel(report), '$(list-unordered) 3 pairs $(error) 1 $(warning) 2');
-  assert.equal(statusLabel({ pairs: 1, counts: { 'length-bias': 1 } }), '$(list-unordered) 1 pair $(check)');
+  assert.equal(statusLabel({ pairs: 1, counts: { 'length-bias': 1 } }), '$(list-unordered) 1 pair $(info) 1');
+  assert.equal(statusLabel({ pairs: 1, counts: {} }), '$(list-unordered) 1 pair $(check)');
 });
 
 test('fixes: rows are dropped or moved once, white space is only trimmed', async () => {
@@ -218,4 +220,33 @@ test('what the tokens of a file come to, and what they wait for', () => {
   assert.equal(tokenText(undefined, 'tiny'), 'tiny: loading');
   assert.equal(tokenText({ done: 1, total: 4, sums }, 'tiny'), 'tiny: counting tokens, 25%');
   assert.equal(tokenText({ done: 4, total: 4, sums }, 'tiny'), 'tiny: 2,496 tokens, 1,472 with sharing (saves 40% of FLOPs)');
+});
+
+test('the turns of a row: who says what, shortened, in one line each', () => {
+  const turns = (row: unknown): (readonly [string, string])[] => turnLines(rowTurns(JSON.stringify(row))!).map(({ who, what }) => [who, what]);
+  assert.deepEqual(turns(good), [['prompt', 'p'], ['chosen', 'c'], ['rejected', 'r']]);
+  const said = (role: string, content: string) => ({ role, content });
+  const talk = Array.from({ length: 9 }, (_, i) => said(i % 2 ? 'assistant' : 'user', `turn ${i}`));
+  const chat = { prompt: talk, chosen: [said('assistant', 'two\n\n  lines')], rejected: [said('assistant', '\u{1f980}'.repeat(300)), said('user', 'and you?')] };
+  assert.deepEqual(turns(chat), [
+    ['user', 'turn 0'],
+    ['assistant', 'turn 1'],
+    ['user', 'turn 2'],
+    ['…', '3 more turns'],
+    ['user', 'turn 6'],
+    ['assistant', 'turn 7'],
+    ['user', 'turn 8'],
+    ['chosen', 'two lines'],
+    ['rejected', `${'\u{1f980}'.repeat(200)}…`],
+    ['rejected (user)', 'and you?'],
+  ]);
+  const call = { ...said('assistant', ''), content: null, tool_calls: [{ function: { name: 'look', arguments: {} } }] };
+  assert.match(turns({ ...chat, prompt: talk.slice(0, 1), chosen: [call] })[1]![1], /"name":"look"/);
+  assert.deepEqual(turns({ prompt: 'p', chosen: ['a', 'b'], rejected: ['c'] }).at(-1), ['…', 'the first of 2 pairs']);
+  assert.equal(rowTurns('{"prompt": 1}'), undefined);
+});
+
+test('a line is marked by the heaviest of its problems', async () => {
+  const report = await reportOf(jsonLines(good, good, { ...good, chosen: '<eos> ', rejected: '' }, { ...good, chosen: 'd ' }));
+  assert.deepEqual([...heaviestByLine(report.problems)].sort(), [[1, 'warning'], [2, 'error'], [3, 'information']]);
 });

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { parseBackends } from '../../../src/core/runner/index.js';
 import { nothingLeftOut } from '../../../src/core/dataset/index.js';
-import { datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
+import { countedText, datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
 import { deviceRows } from '../../../src/extension/views/device-text.js';
 
 test('GPUs come first, with their memory; the CPU with its threads', () => {
@@ -46,28 +46,26 @@ test('a dataset with its summary, its problems, or what keeps it from being read
     pairs: 2000,
     badRows: { rows: 1, first: [{ row: 3, line: 4, what: 'missing field "rejected"' }] },
     columns: { unread: [], warnings: [] },
-    problems: [
-      { check: 'duplicate', count: 3 },
-      { check: 'missing-field', count: 1 },
-      { check: 'length-bias', count: 1 },
-    ],
+    counts: { 'missing-field': 1, duplicate: 3, 'length-bias': 1 },
   } as const;
   assert.equal(datasetDescription(undefined), 'reading…');
-  assert.equal(datasetDescription(summary), '2,000 pairs · 4 problems', 'what is only worth knowing is none');
-  assert.equal(datasetDescription({ ...summary, badRows: nothingLeftOut, problems: [] }), '2,000 pairs');
-  assert.equal(datasetDescription({ ...summary, problems: undefined }), '2,000 pairs · 1 problem');
+  assert.equal(datasetDescription(summary), '2,000 pairs · 1 error, 3 warnings, 1 note');
+  assert.equal(datasetDescription({ ...summary, badRows: nothingLeftOut, counts: {} }), '2,000 pairs · no problems');
+  assert.equal(datasetDescription({ ...summary, counts: undefined }), '2,000 pairs · not checked, 1 unreadable row');
   assert.equal(datasetDescription(new WishboneError('the file is empty', 'f', 'fill it')), 'the file is empty');
   assert.deepEqual(
     datasetFacts('trl-explicit', summary).map(({ label }) => label),
     ['Form', 'Pairs', '1 row cannot be trained on', 'duplicate', 'missing-field', 'length-bias'],
   );
   assert.deepEqual(
-    datasetFacts('trl-explicit', { ...summary, badRows: nothingLeftOut, problems: [] }).map(({ label }) => label),
+    datasetFacts('trl-explicit', { ...summary, badRows: nothingLeftOut, counts: {} }).map(({ label }) => label),
     ['Form', 'Pairs', 'Problems'],
   );
+  assert.equal(countedText([summary, { ...summary, counts: {} }]), '4,000 pairs · 1 error, 3 warnings, 1 note');
+  assert.equal(countedText([summary, { ...summary, counts: undefined }]), undefined, 'of files that were checked alone');
   const warning = { kind: 'lost-text', columns: ['question'], what: '"question" holds text', advice: 'name it', remedies: [] } as const;
   const columns = { unread: [{ name: 'id' }, { name: 'question' }], warnings: [warning] };
-  const table = { ...summary, columns, problems: undefined };
+  const table = { ...summary, columns, counts: undefined };
   assert.deepEqual(
     datasetFacts('trl-implicit', table).slice(2).map(({ label, description }) => [label, description]),
     [
@@ -76,5 +74,5 @@ test('a dataset with its summary, its problems, or what keeps it from being read
       ['Not read', 'id, question'],
     ],
   );
-  assert.equal(datasetDescription(table), '2,000 pairs · 2 problems');
+  assert.equal(datasetDescription(table), '2,000 pairs · not checked, 1 unreadable row');
 });

@@ -18,6 +18,7 @@ import {
   readLaunchPageMessage,
   readLaunchPageState,
 } from '../../../protocol/launch.js';
+import type { DatasetSummaries } from '../../datasets/summaries.js';
 import { formSections } from '../../draft/fields.js';
 import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../draft/following.js';
 import { isPathField, PATH_FIELDS, pathKind } from '../../draft/look-at.js';
@@ -33,6 +34,7 @@ import type { Asked, Page, PanelKind } from '../page.js';
 import type { PanelContext } from '../panels.js';
 import { saveAs } from '../save-as.js';
 import { configName, configSettings } from './config-settings.js';
+import { countedText } from '../../views/dataset-text.js';
 import { forecastView } from './forecast-view.js';
 import type { KeptForms } from './kept-forms.js';
 
@@ -50,6 +52,15 @@ export interface LaunchContext extends PanelContext {
   readonly means: ForecastMeans;
   readonly starter: RunStarter;
   readonly kept: KeptForms;
+  readonly summaries: DatasetSummaries;
+}
+
+/** Files of a dataset that are read and checked for its note. */
+const MOST_COUNTED = 8;
+
+/** What the editor and the Datasets view say about the files together. */
+async function countedIn(files: readonly string[], summaries: DatasetSummaries): Promise<string | undefined> {
+  return files.length > MOST_COUNTED ? undefined : countedText(await Promise.all(files.map((file) => summaries.of(file))));
 }
 
 /** A field's text, if there is one. */
@@ -84,6 +95,7 @@ export class LaunchPanel implements vscode.Disposable {
       values: start.values,
       paths: PATH_FIELDS,
       means: context.means,
+      describe: (files) => countedIn(files, context.summaries),
       onSet: () => this.#suit(),
       onLooked: (field) => {
         if (field !== 'model') return;

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
 import { formatCount } from '../../../format.js';
+import { isShownAsRows, rowsUri } from '../../rows/rows-scheme.js';
 import type { PlanUse } from './plan-sessions.js';
 
 /**
@@ -13,17 +14,20 @@ import type { PlanUse } from './plan-sessions.js';
  * @throws WishboneError when the dataset is not a text file, or no longer has that row
  */
 export async function openRow({ inspector, info }: PlanUse, row: number, from?: vscode.ViewColumn): Promise<void> {
-  const line = await inspector.ask('lineOfRow', row);
-  if (line === null || /\.(gz|parquet)$/i.test(info.dataset)) {
+  const asRows = isShownAsRows(info.dataset);
+  // The document of such a file has a row a line, but for JSON lines, which are as they are in the file.
+  const line = asRows && !/\.jsonl\.gz$/i.test(info.dataset) ? row + 1 : await inspector.ask('lineOfRow', row);
+  const uri = asRows ? rowsUri(info.dataset) : vscode.Uri.file(info.dataset);
+  const lines = line !== null && asRows ? (await vscode.workspace.openTextDocument(uri)).lineCount - 1 : Infinity;
+  if (line === null || line > lines) {
     throw new WishboneError(
       `row ${formatCount(row + 1)} of ${path.basename(info.dataset)} cannot be shown in a text editor`,
       info.dataset,
-      line === null ? 'the file has no lines, or fewer rows than when the plan was made' : 'unpack the file to look at it',
+      line === null ? 'the file has fewer rows than when the plan was made' : 'only the first rows of such a file are shown: unpack it to see the others',
     );
   }
-  const uri = vscode.Uri.file(info.dataset);
   // Reuse an editor that already shows the file.
-  const shown = vscode.window.visibleTextEditors.find(({ document }) => document.uri.fsPath === uri.fsPath);
+  const shown = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === uri.toString());
   const position = new vscode.Position(line - 1, 0);
   await vscode.window.showTextDocument(uri, {
     selection: new vscode.Range(position, position),
