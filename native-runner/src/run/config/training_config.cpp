@@ -159,7 +159,7 @@ void read_reference(JsonFields& fields, const std::filesystem::path& run_folder,
     options.sft_steps = fields.integer("sft_steps", 0, most, 0);
 }
 
-/// Not said, or "auto": the dtype of the model's weights.
+/// "auto": the dtype of the model's weights. Run folders that do not say are from before there was a choice.
 void read_export(JsonFields& fields, TrainingOptions& options) {
     using Dtype = std::optional<FileDType>;
     options.export_dtype = fields.choice<Dtype>("export_dtype",
@@ -167,7 +167,7 @@ void read_export(JsonFields& fields, TrainingOptions& options) {
                                                  {"float32", Dtype(FileDType::f32)},
                                                  {"bfloat16", Dtype(FileDType::bf16)},
                                                  {"float16", Dtype(FileDType::f16)}},
-                                                Dtype());
+                                                Dtype(FileDType::f32));
 }
 
 void read_eval(JsonFields& fields, TrainingOptions& options) {
