@@ -60,7 +60,7 @@ test('a name that means no run, or several, says so', async (t) => {
   assertOneError(none.stderr, [/no runs yet/]);
   await trained(runs, 'twin-a', '--max-steps', '2');
   await trained(runs, 'twin-b', '--max-steps', '2');
-  assertOneError((await wishbone('show', 'twin', '--runs', runs)).stderr, [/may be 2 runs/]);
+  assertOneError((await wishbone('show', 'twin', '--runs', runs)).stderr, [/matches 2 runs/]);
   assertOneError((await wishbone('stop', 'twin-c', '--runs', runs)).stderr, [/no run is called "twin-c"/, /did you mean twin-[ab]/]);
   assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/this run is not running.*finished/]);
   assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/a single run cannot be compared/]);
