@@ -155,7 +155,7 @@ test('a config of several files opens the form with a row for each; rows come an
   await until('the forecast follows', async () => (await form.figures())['Steps'] === '15');
   await frame.locator('[data-field="dataset"] vscode-button', { hasText: 'Add Dataset' }).click();
   await rows.nth(1).fill('nowhere.jsonl');
-  await until('it is said which', async () => /no such file: nowhere\.jsonl/.test(await form.text('dataset')));
+  await until('it is said which', async () => /No such file: nowhere\.jsonl/.test(await form.text('dataset')));
   await workbench.screenshot('config-several');
   await rows.nth(1).fill('more.jsonl');
   await until('its pairs count', async () => (await form.figures())['Pairs'] === '140');
