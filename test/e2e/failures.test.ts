@@ -100,10 +100,10 @@ test('no runner: the forms say so before anything is started, the Devices view t
   await workbench.command('View: Close All Editors');
   await form.open();
   await form.type('dataset', 'preferences.jsonl');
-  await until('the form says it', async () => /runner is not there.*\/nowhere\/wishbone-runner.*wishbone\.runner\.path/s.test(await form.reason()));
+  await until('the form says it', async () => /runner does not exist.*\/nowhere\/wishbone-runner.*wishbone\.runner\.path/s.test(await form.reason()));
   await workbench.screenshot('no-runner-dark');
   await workbench.command('Wishbone: Focus on Devices View');
-  const devices = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'runner is not there' });
+  const devices = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'runner does not exist' });
   await devices.waitFor();
   await session.useRunner('');
   await until('the form takes it back', async () => (await form.reason()) === '');
