@@ -52,7 +52,8 @@ void Checkpoints::after_step(std::int64_t done, bool over, const BestModel& best
     if (!is_best) return;
     CheckpointState of_weights = state(done, best);
     of_weights.weights_only = true;
-    begin(of_weights, over);
+    // Weights that the run is to end with are not written again: better told of now than missed at the end.
+    begin(of_weights, over || inputs_.options().load_best_model_at_end);
 }
 
 bool Checkpoints::is_due(std::int64_t done) const {
