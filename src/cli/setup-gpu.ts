@@ -12,7 +12,7 @@ interface Options {
   readonly yes?: boolean;
 }
 
-const PHASES: Readonly<Record<string, string>> = { download: 'Fetching', verify: 'Checking', unpack: 'Unpacking' };
+const PHASES: Readonly<Record<string, string>> = { download: 'Downloading', verify: 'Checking', unpack: 'Unpacking' };
 
 export function addSetupGpuCommand(program: Command): void {
   program

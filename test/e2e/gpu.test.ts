@@ -80,7 +80,7 @@ step('nothing is fetched without consent, which names size and source', async ()
 
 step('a damaged file is refused, and leaves nothing', async () => {
   server.faults.wrongHash = true;
-  await setUp('Fetch');
+  await setUp('Download');
   await said(/not what the index says/);
   assert.deepEqual(await readdir(kept), []);
   server.faults.wrongHash = false;
@@ -89,8 +89,8 @@ step('a damaged file is refused, and leaves nothing', async () => {
 
 step('it is cancelled while it comes, and goes on later from where it was', async () => {
   server.faults.slow = true;
-  await setUp('Fetch');
-  const progress = workbench.page.locator('.notification-list-item', { hasText: /Fetching/ });
+  await setUp('Download');
+  const progress = workbench.page.locator('.notification-list-item', { hasText: /Downloading/ });
   await progress.waitFor();
   await until('something has come', async () => (await readdir(kept)).length === 1);
   await progress.locator('.monaco-button', { hasText: 'Cancel' }).click();
@@ -101,7 +101,7 @@ step('it is cancelled while it comes, and goes on later from where it was', asyn
 });
 
 step('with a connection that is cut once: fetched, checked by the runner, and shown as a device', async () => {
-  const text = await setUp('Fetch');
+  const text = await setUp('Download');
   assert.match(text, /are already here from an earlier attempt/);
   await said(/The GPU is ready: NVIDIA H100/);
   assert.ok((await readFile(join(kept, 'libcublasLt.so.13'))).equals(LIBRARY_CONTENT));

@@ -53,6 +53,9 @@ void export_command(const ExportArguments& arguments) {
     const std::vector<LoraModule> modules = adapter_modules(folder, model, config.training);
     // Nothing is computed but a merge, in f32: where the run trained makes no difference.
     const auto backend = make_backend({"cpu", config.backend.threads, {}});
+    std::error_code error;
+    if (arguments.out.has_parent_path()) std::filesystem::create_directories(arguments.out.parent_path(), error);
+    if (error) throw cannot_write(error.value(), arguments.out);
     const auto write = [&](NamedTensors& trained) {
         read_parameters(weights, *backend, {{"", &trained}});
         export_trained({config, model, modules}, *backend, trained, arguments.out, std::nullopt);

@@ -124,7 +124,7 @@ AtomicFolder::AtomicFolder(std::filesystem::path folder)
     : folder_(std::move(folder)), temporary_(temporary_name(folder_)) {
     std::error_code error;
     std::filesystem::remove_all(temporary_, error);
-    if (!error) std::filesystem::create_directories(temporary_, error);
+    if (!error) std::filesystem::create_directory(temporary_, error);
     if (error) throw cannot_write(error.value(), folder_);
 }
 

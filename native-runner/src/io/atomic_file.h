@@ -51,7 +51,8 @@ void write_text(const std::filesystem::path& file, std::string_view text);
 /// Files are to be written and synced under `path()`, then `commit` is called.
 class AtomicFolder {
   public:
-    /// Creates the temporary folder; throws Error(cannot_write).
+    /// Creates the temporary folder in a folder that exists: one that somebody removed meanwhile does not come back.
+    /// Throws Error(cannot_write).
     explicit AtomicFolder(std::filesystem::path folder);
     ~AtomicFolder();
     AtomicFolder(const AtomicFolder&) = delete;

@@ -57,18 +57,21 @@ export class Workbench {
       // Keys reach the workbench only once it has the focus; the heading over the side bar does nothing else. Without a side bar
       // some part has been used before.
       const heading = this.page.locator('.part.sidebar .composite.title .title-label');
-      if (await heading.isVisible()) await heading.click();
+      if (await heading.isVisible()) await heading.click({ timeout: 5000 });
       await this.page.keyboard.press('F1');
       // A key can be lost while the window is busy, with a new theme for one: then it is pressed again.
       await this.#input.waitFor({ timeout: 5000 });
-      await this.#input.fill(`>${title}`);
-      // The list is made once, when the palette opens: what an extension adds later is not in it.
-      return this.#row(title)
-        .waitFor({ timeout: 3000 })
-        .then(() => true)
-        .catch(() => this.page.keyboard.press('Escape').then(() => false));
+      try {
+        // A page that takes the focus only now closes the palette again.
+        await this.#input.fill(`>${title}`, { timeout: 5000 });
+        // The list is made once, when the palette opens: what an extension adds later is not in it.
+        await this.#row(title).click({ timeout: 5000 });
+        return true;
+      } catch {
+        await this.page.keyboard.press('Escape');
+        return false;
+      }
     });
-    await this.pick(title);
   }
 
   /** Shows the side bar, or hides it. */

@@ -11,8 +11,8 @@ test('a download says how far it is and what is left, a few times a second, and 
   const meter = new Meter((message, increment) => reports.push({ message, increment }), () => now);
   for (; now <= 10_000; now += 10) meter.show({ phase: 'download', done: (now / 10_000) * 400 * MIB, total: 400 * MIB });
   assert.ok(reports.length > 30 && reports.length < 45, String(reports.length));
-  assert.match(reports[0]!.message, /^Fetching: 0 MiB of 400 MiB$/);
-  assert.match(reports.at(-2)!.message, /^Fetching: \d+ MiB of 400 MiB, (\d+ s|under 1 s) left$/);
+  assert.match(reports[0]!.message, /^Downloading: 0 MiB of 400 MiB$/);
+  assert.match(reports.at(-2)!.message, /^Downloading: \d+ MiB of 400 MiB, (\d+ s|under 1 s) left$/);
   meter.show({ phase: 'verify', done: 0, total: 400 * MIB });
   now += 300;
   meter.show({ phase: 'verify', done: 400 * MIB, total: 400 * MIB });
@@ -28,5 +28,5 @@ test('a download says how far it is and what is left, a few times a second, and 
 test('where the index does not say how much it is, the bar waits', () => {
   const reports: { message: string; increment: number }[] = [];
   new Meter((message, increment) => reports.push({ message, increment })).show({ phase: 'download', done: 3 * MIB, total: 0 });
-  assert.deepEqual(reports, [{ message: 'Fetching: 3 MiB', increment: 0 }]);
+  assert.deepEqual(reports, [{ message: 'Downloading: 3 MiB', increment: 0 }]);
 });

@@ -137,6 +137,9 @@ void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointS
                       const CheckpointFiles& files, const TrainingOptions& options,
                       std::optional<std::int64_t> also_kept, const std::function<void()>& before_commit) {
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
+    std::error_code error;
+    std::filesystem::create_directory(checkpoints, error);
+    if (error) throw cannot_write(error.value(), checkpoints);
     {
         AtomicFolder folder(checkpoints / name_of(state.step));
         std::vector<const char*> written;
