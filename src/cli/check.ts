@@ -7,7 +7,7 @@ import { ExitCode } from '../core/errors.js';
 import { runTask } from '../core/tasks/index.js';
 import { Exit } from './exit.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, datasetHelp, readInput } from './options.js';
+import { addOptions, count, DATASET_HELP, readInput } from './options.js';
 import { grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -24,7 +24,7 @@ export function addCheckCommand(program: Command): void {
       'Runs the same checks as the editor and prints one line per problem: file, place, severity, check and message.\n' +
         'Exits with 3 if a row cannot be trained on (with --strict, also for warnings), otherwise with 0.',
     )
-    .argument('<dataset...>', datasetHelp)
+    .argument('<dataset...>', DATASET_HELP)
     .option('-m, --model <folder>', 'also check every row with the tokenizer and chat template of this model folder')
     .option('--strict', 'treat warnings as errors')
     .option('--most <number>', 'print at most this many problems per file', count, 100)

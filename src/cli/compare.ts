@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { configDifferences, listRun, RUNS_FOLDER, type RunListing } from '../core/run/index.js';
-import { findRun, runHelp } from './find-run.js';
+import { findRun, RUN_HELP } from './find-run.js';
 import { figureCells, figuresOf } from './run-text.js';
 import { runFacts } from './runs.js';
 import { table } from './terminal.js';
@@ -18,7 +18,7 @@ export function addCompareCommand(program: Command): void {
     .command('compare')
     .summary('compare runs: results, and the settings that differ')
     .description('Shows the results of several runs and every setting that differs between them.')
-    .argument('<run...>', runHelp)
+    .argument('<run...>', RUN_HELP)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--json', 'print one JSON object')
     .action(compareCommand);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { exportBest } from '../core/runner/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { findRun, runHelp } from './find-run.js';
+import { findRun, RUN_HELP } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { count } from './options.js';
 
@@ -16,7 +16,7 @@ export function addExportCommand(program: Command): void {
     .command('export')
     .summary('write the model of the best evaluation, or of another checkpoint')
     .description('Writes the model of the best evaluation of a run as a Hugging Face folder, in exports/ of the run folder.')
-    .argument('<run>', `${runHelp}; it must have an evaluation; it may still be running`)
+    .argument('<run>', `${RUN_HELP}; it must have an evaluation; it may still be running`)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--step <number>', 'use the checkpoint of this step instead of the best evaluation', count)
     .option('--json', 'print one JSON object')

@@ -5,7 +5,7 @@ import { nearestName } from '../core/nearest-name.js';
 import { listRuns, RUN_FILE, RUNS_FOLDER } from '../core/run/index.js';
 
 /** What every command says of an argument that names a run. */
-export const runHelp = "a run's folder, its id, its name, or `latest`";
+export const RUN_HELP = "a run's folder, its id, its name, or `latest`";
 
 /**
  * The folder of a run that was named on the command line.

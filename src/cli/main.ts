@@ -21,7 +21,7 @@ import { addStopCommand } from './stop.js';
 import { addTrainCommand } from './train.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
-const commands = [
+const COMMANDS = [
   addCheckCommand,
   addPlanCommand,
   addSpeedupCommand,
@@ -48,7 +48,7 @@ function buildProgram(): Command {
     .exitOverride()
     // Errors are printed in one place, below.
     .configureOutput({ outputError: () => undefined });
-  for (const add of commands) add(program);
+  for (const add of COMMANDS) add(program);
   program.commands.forEach((command) =>
     command.copyInheritedSettings(program).option('--verbose', 'print where an unexpected error came from'),
   );

@@ -85,7 +85,7 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 }
 
 /** What every command says of its dataset argument. */
-export const datasetHelp =
+export const DATASET_HELP =
   `preference files (${KINDS_TEXT}), wildcards, or dataset_info.json#name, ` +
   'also with a weight: pairs.jsonl:0.5 (docs/datasets.md); or a run config, *.wishbone.json, whose values flags override';
 

@@ -5,7 +5,7 @@ import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
-import { addDatasetOptions, addOptions, datasetHelp, planOptionNames, readWholeInput } from './options.js';
+import { addDatasetOptions, addOptions, DATASET_HELP, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 import { columnWarnings, unusedRows } from './unused.js';
 
@@ -20,7 +20,7 @@ export function addPlanCommand(program: Command): void {
     .command('plan')
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and reports what training on it takes.')
-    .argument('<dataset...>', datasetHelp)
+    .argument('<dataset...>', DATASET_HELP)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--eval-out <file>', 'write the plan of the held-out pairs to this file')

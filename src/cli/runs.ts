@@ -6,7 +6,7 @@ import { table } from './terminal.js';
 
 type Listed = Extract<RunListing, { readonly problem?: undefined }>;
 
-const states: readonly RunState[] = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
+const STATES: readonly RunState[] = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
 
 interface Options {
   readonly runs: string;
@@ -22,7 +22,7 @@ export function addRunsCommand(program: Command): void {
     .summary('list runs, newest first')
     .description('Lists the runs of a folder, newest first, with their state and main figures.')
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
-    .addOption(new Option('--state <state>', 'only runs in this state').choices(states))
+    .addOption(new Option('--state <state>', 'only runs in this state').choices(STATES))
     .option('--tag <tag>', 'only runs with this tag')
     .option('--dataset <text>', 'only runs whose dataset path contains this text')
     .option('--json', 'print one JSON object')

@@ -4,7 +4,7 @@ import { isResumable, listRun, readRun, RUNS_FOLDER, stateOf, unusedData } from 
 import { readEvents } from '../core/events/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
 import type { RunConfig } from '../core/run/config.js';
-import { findRun, runHelp } from './find-run.js';
+import { findRun, RUN_HELP } from './find-run.js';
 import { figure, headlineRows, percent } from './run-text.js';
 import { runFacts } from './runs.js';
 import { clock, columns, table } from './terminal.js';
@@ -20,7 +20,7 @@ export function addShowCommand(program: Command): void {
     .command('show')
     .summary("show one run: state, figures, settings")
     .description('Shows the state of a run, its main figures, the settings that differ from the defaults, and what to do next.')
-    .argument('<run>', runHelp)
+    .argument('<run>', RUN_HELP)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--evals', 'also list every evaluation')
     .option('--json', 'print one JSON object with every setting')

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, datasetHelp, readWholeInput } from './options.js';
+import { addOptions, count, DATASET_HELP, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -19,7 +19,7 @@ export function addSpeedupCommand(program: Command): void {
     .description(
       'Runs the same DPO steps with and without prefix sharing, alternating, and compares their times.',
     )
-    .argument('<dataset...>', datasetHelp)
+    .argument('<dataset...>', DATASET_HELP)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--pairs <number>', "use only this many pairs from the start of the dataset", count)
     .option('--rounds <number>', 'how often every step is measured', count, 3)

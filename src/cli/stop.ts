@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { isActive, isAtWork, runState, RUNS_FOLDER } from '../core/run/index.js';
 import { stopRunner } from '../core/runner/index.js';
-import { findRun, runHelp } from './find-run.js';
+import { findRun, RUN_HELP } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';
 
@@ -19,7 +19,7 @@ export function addStopCommand(program: Command): void {
     .command('stop')
     .summary('stop a run cleanly')
     .description('Lets a run finish its step, write a checkpoint and end. `wishbone train --resume` continues it.')
-    .argument('<run>', runHelp)
+    .argument('<run>', RUN_HELP)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--now', 'end it at once; a resume repeats everything after the last checkpoint')
     .option('--no-wait', 'do not wait until it has ended')

@@ -13,22 +13,22 @@ const LOG_SECONDS = Number(process.env['WISHBONE_PROGRESS_SECONDS']) || 10;
  * pipe) a line every ten seconds, so that quick work says nothing.
  */
 export class StatusLine {
-  private shown = false;
-  private loggedAt = performance.now();
-  private logged = '';
+  #shown = false;
+  #loggedAt = performance.now();
+  #logged = '';
 
   show(text: string): void {
-    if (!process.stderr.isTTY) return this.log(text);
+    if (!process.stderr.isTTY) return this.#log(text);
     const width = process.stderr.columns || 80;
     writeControl(`\r\x1b[2K${printableLine(text).slice(0, width - 1)}`);
-    this.shown = true;
+    this.#shown = true;
   }
 
-  private log(text: string): void {
+  #log(text: string): void {
     const now = performance.now();
-    if (now - this.loggedAt < LOG_SECONDS * 1000 || text === this.logged) return;
-    this.loggedAt = now;
-    this.logged = text;
+    if (now - this.#loggedAt < LOG_SECONDS * 1000 || text === this.#logged) return;
+    this.#loggedAt = now;
+    this.#logged = text;
     process.stderr.write(`${text}\n`);
   }
 
@@ -39,13 +39,13 @@ export class StatusLine {
   }
 
   clear(): void {
-    if (!this.shown) return;
+    if (!this.#shown) return;
     writeControl('\r\x1b[2K');
-    this.shown = false;
+    this.#shown = false;
   }
 }
 
-const phases: Readonly<Record<string, string>> = {
+const PHASES: Readonly<Record<string, string>> = {
   check: 'Checking',
   tokenise: 'Reading and tokenising',
   plan: 'Planning',
@@ -62,7 +62,7 @@ const phases: Readonly<Record<string, string>> = {
 export function progressText({ phase, done, total, secondsLeft }: Progress): string {
   const percent = total > 0 ? `  ${Math.floor((100 * done) / total)} %` : '';
   const left = secondsLeft === undefined ? '' : `  ${clock(secondsLeft)} left`;
-  return `${phases[phase] ?? phase}${percent}${left}`;
+  return `${PHASES[phase] ?? phase}${percent}${left}`;
 }
 
 /** 3723 → "1:02:03", 65 → "1:05" */

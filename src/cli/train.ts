@@ -19,7 +19,7 @@ import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
   addDatasetOptions,
   addOptions,
-  datasetHelp,
+  DATASET_HELP,
   planOptionNames,
   readWholeInput,
   runnerOptionNames,
@@ -44,7 +44,7 @@ export function addTrainCommand(program: Command): void {
       'Plans, starts and follows a run. The run is a separate process that outlives this terminal.\n' +
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
-    .argument('[dataset...]', datasetHelp)
+    .argument('[dataset...]', DATASET_HELP)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--resume <run folder>', 'continue a run from its last checkpoint')
     .addOption(

@@ -9,9 +9,9 @@ import { type Slices, sliceRows } from './slice.js';
 import type { CheckReport, Problem, RowProblem, Span } from './types.js';
 
 /** How long the event loop waits for checks at a time, in milliseconds. */
-export const sliceOfTime = 15;
+export const SLICE_OF_TIME = 15;
 /** Rows between two looks at the clock. */
-const rowsPerLook = 16;
+const ROWS_PER_LOOK = 16;
 
 /** What is known about a text from elsewhere. */
 export interface Surroundings {
@@ -36,10 +36,13 @@ export interface CheckedRows {
  * checks of the rows it touched and a look at all others.
  */
 export class PreferenceChecker {
-  private known = new KnownRows([], []);
+  readonly #isJsonFile: boolean;
+  #known = new KnownRows([], []);
 
   /** @param isJsonFile whether the file's name ends in `.json` */
-  constructor(private readonly isJsonFile: boolean) {}
+  constructor(isJsonFile: boolean) {
+    this.#isJsonFile = isJsonFile;
+  }
 
   /**
    * @param text the whole file
@@ -53,26 +56,26 @@ export class PreferenceChecker {
 
   /** Checks each row by itself; `reportOn` compares them. */
   async rows(text: string, signal?: AbortSignal): Promise<CheckedRows | undefined> {
-    const slices = sliceRows(text, this.isJsonFile);
+    const slices = sliceRows(text, this.#isJsonFile);
     const texts = slices.rows.map(({ start, end }) => text.slice(start, end));
-    this.known.compare(texts);
+    this.#known.compare(texts);
     const checks: RowCheck[] = [];
-    let pauseAt = performance.now() + sliceOfTime;
+    let pauseAt = performance.now() + SLICE_OF_TIME;
     for (const [index, row] of texts.entries()) {
-      const check = this.known.find(index, row) ?? checkRow(row);
+      const check = this.#known.find(index, row) ?? checkRow(row);
       checks.push(check);
       if (!check.isJson && !slices.onOwnLines) break;
-      if (checks.length % rowsPerLook !== 0 || performance.now() < pauseAt) continue;
+      if (checks.length % ROWS_PER_LOOK !== 0 || performance.now() < pauseAt) continue;
       await new Promise(setImmediate);
       if (signal?.aborted === true) {
         // What has been found is not lost on whoever comes next.
-        this.known = this.known.after(texts, checks);
+        this.#known = this.#known.after(texts, checks);
         return undefined;
       }
-      pauseAt = performance.now() + sliceOfTime;
+      pauseAt = performance.now() + SLICE_OF_TIME;
     }
     // Only what the text holds now is kept.
-    this.known = new KnownRows(texts, checks);
+    this.#known = new KnownRows(texts, checks);
     return { text, slices, texts, checks };
   }
 }

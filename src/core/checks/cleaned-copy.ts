@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { cannotWrite } from '../files/atomic-file.js';
-import { formColumns } from '../dataset/forms/index.js';
+import { FORM_COLUMNS } from '../dataset/forms/index.js';
 import { readRows } from '../dataset/rows.js';
 import type { Columns } from '../dataset/row.js';
 import { ByteSource } from '../dataset/source.js';
@@ -24,7 +24,7 @@ export interface CleanedCopy {
 }
 
 /** What is read of the file again: all columns that rows have. */
-const everything: Columns = { used: formColumns, needed: [], all: true };
+const EVERYTHING: Columns = { used: FORM_COLUMNS, needed: [], all: true };
 
 /**
  * Writes a copy of a dataset without some of its rows, and the rows that are left out into a file beside it. Lines and
@@ -77,7 +77,7 @@ async function* only(parts: AsyncGenerator<Part>, to: 'kept' | 'gone'): AsyncGen
 async function* lineParts(file: string, gone: ReadonlySet<number>, total: Total): AsyncGenerator<Part> {
   // Lines on which rows begin.
   const starts: number[] = [];
-  for await (const row of readRows(await ByteSource.open(file), everything)) {
+  for await (const row of readRows(await ByteSource.open(file), EVERYTHING)) {
     if ('error' in row && row.isLast) throw row.error;
     starts.push(row.line ?? 0);
     total.rows++;
@@ -129,7 +129,7 @@ async function* documentParts(file: string, gone: ReadonlySet<number>, total: To
 }
 
 async function* parquetParts(file: string, gone: ReadonlySet<number>, total: Total): AsyncGenerator<Part> {
-  for await (const row of readRows(await ByteSource.open(file), everything)) {
+  for await (const row of readRows(await ByteSource.open(file), EVERYTHING)) {
     total.rows++;
     // What is no text cannot be written as JSON; the row is named instead.
     const value = 'error' in row ? { row: row.row + 1, error: row.error.what } : row.value;

@@ -32,91 +32,94 @@ export interface ComparedProblem extends RowProblem {
  * that the model is judged by, no bias of the whole.
  */
 export class RowComparer {
-  private readonly byKey = new Map<string, number>();
-  private readonly lines: number[] = [];
-  private readonly bias = new LengthBias();
-  private readonly balance = new SourceBalance();
-  private readonly columns = new LeftOutColumns();
-  private firstKind: { kind: RowCheck['kind']; line: number } | undefined;
-  private first: { form: DatasetForm; line: number } | undefined;
+  readonly #prompts: readonly PromptIndex[];
+  readonly #byKey = new Map<string, number>();
+  readonly #lines: number[] = [];
+  readonly #bias = new LengthBias();
+  readonly #balance = new SourceBalance();
+  readonly #columns = new LeftOutColumns();
+  #firstKind: { kind: RowCheck['kind']; line: number } | undefined;
+  #first: { form: DatasetForm; line: number } | undefined;
   /** Pairs of the rows so far that can be trained on. */
   pairs = 0;
 
   /** @param prompts those of files that no row may share one with */
-  constructor(private readonly prompts: readonly PromptIndex[] = []) {}
+  constructor(prompts: readonly PromptIndex[] = []) {
+    this.#prompts = prompts;
+  }
 
   get form(): DatasetForm | undefined {
-    return this.first?.form;
+    return this.#first?.form;
   }
 
   /** 0-based line on which a row that was added begins. */
   lineOf(row: number): number {
-    return this.lines[row] as number;
+    return this.#lines[row] as number;
   }
 
   /** The next row's problems, each at the word that is underlined: its own or, where it does not fit the file, that. */
   add(row: ComparedRow): readonly ComparedProblem[] {
-    return this.found(row).map((problem) => {
+    return this.#found(row).map((problem) => {
       const span = markedSpan(row.text, problem.span);
       return span === problem.span ? problem : { ...problem, span };
     });
   }
 
-  private found({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
-    const row = this.lines.push(line) - 1;
+  #found({ check, text, line, more = [] }: ComparedRow): readonly ComparedProblem[] {
+    const row = this.#lines.push(line) - 1;
     const { form, facts, kind } = check;
     const own = more.length === 0 ? check.problems : [...check.problems, ...more];
     if (form === undefined) return own;
-    this.first ??= { form, line };
-    if (form !== this.first.form) return [otherForm(check, form, this.first)];
+    this.#first ??= { form, line };
+    if (form !== this.#first.form) return [otherForm(check, form, this.#first)];
     if (kind !== undefined) {
-      this.firstKind ??= { kind, line };
-      if (kind !== this.firstKind.kind) return [otherKind(check, kind, this.firstKind)];
+      this.#firstKind ??= { kind, line };
+      if (kind !== this.#firstKind.kind) return [otherKind(check, kind, this.#firstKind)];
     }
     this.pairs += check.pairs;
-    if (check.columns !== undefined) this.columns.add(row, check.columns, text, check.opening);
+    if (check.columns !== undefined) this.#columns.add(row, check.columns, text, check.opening);
     const [lead] = facts;
     if (lead === undefined) return own;
-    const earlier = facts.map((fact) => this.byKey.get(keyOf(fact)) ?? row);
+    const earlier = facts.map((fact) => this.#byKey.get(keyOf(fact)) ?? row);
     const found: ComparedProblem[] = [...own];
-    if (earlier.every((index) => index < row)) found.unshift(this.duplicate(text, earlier[0] as number));
-    const opposite = this.opposite(facts, row);
-    if (opposite !== undefined) found.push(this.contradiction(text, opposite.fact, opposite.row));
-    found.push(...this.leaks(text, lead));
+    if (earlier.every((index) => index < row)) found.unshift(this.#duplicate(text, earlier[0] as number));
+    const opposite = this.#opposite(facts, row);
+    if (opposite !== undefined) found.push(this.#contradiction(text, opposite.fact, opposite.row));
+    found.push(...this.#leaks(text, lead));
     for (const fact of facts) {
-      if (!this.byKey.has(keyOf(fact))) this.byKey.set(keyOf(fact), row);
-      this.bias.add(fact.chosenLength, fact.rejectedLength);
-      this.balance.add(check.source, fact);
+      if (!this.#byKey.has(keyOf(fact))) this.#byKey.set(keyOf(fact), row);
+      this.#bias.add(fact.chosenLength, fact.rejectedLength);
+      this.#balance.add(check.source, fact);
     }
     return found;
   }
 
   /** What the rows so far tell together. */
   get findings(): Finding[] {
-    const { finding } = this.bias;
-    return [...(finding === undefined ? [] : [finding]), ...this.balance.findings(this.bias)];
+    const { finding } = this.#bias;
+    return [...(finding === undefined ? [] : [finding]), ...this.#balance.findings(this.#bias)];
   }
 
   /** What the rows so far leave out. */
   get leftOut(): PlacedFinding[] {
-    return this.columns.findings;
+    return this.#columns.findings;
   }
 
   get sources(): SourceCount[] {
-    return this.balance.counts;
+    return this.#balance.counts;
   }
 
-  private opposite(facts: readonly PairFacts[], row: number): { fact: PairFacts; row: number } | undefined {
+  #opposite(facts: readonly PairFacts[], row: number): { fact: PairFacts; row: number } | undefined {
     for (const fact of facts) {
       // A pair of equal responses is its own opposite; that is told already.
       if (fact.chosen === fact.rejected) continue;
-      const found = this.byKey.get(keyOf({ ...fact, chosen: fact.rejected, rejected: fact.chosen }));
+      const found = this.#byKey.get(keyOf({ ...fact, chosen: fact.rejected, rejected: fact.chosen }));
       if (found !== undefined && found < row) return { fact, row: found };
     }
     return undefined;
   }
 
-  private duplicate(text: string, earlier: number): ComparedProblem {
+  #duplicate(text: string, earlier: number): ComparedProblem {
     return {
       check: 'duplicate',
       what: `the same pair as line ${this.lineOf(earlier) + 1}`,
@@ -126,7 +129,7 @@ export class RowComparer {
     };
   }
 
-  private contradiction(text: string, { chosenPath }: PairFacts, earlier: number): ComparedProblem {
+  #contradiction(text: string, { chosenPath }: PairFacts, earlier: number): ComparedProblem {
     return {
       check: 'contradiction',
       what: `line ${this.lineOf(earlier) + 1} prefers these two responses the other way round`,
@@ -136,9 +139,9 @@ export class RowComparer {
     };
   }
 
-  private leaks(text: string, { question, promptPath }: PairFacts): ComparedProblem[] {
+  #leaks(text: string, { question, promptPath }: PairFacts): ComparedProblem[] {
     if (question === undefined) return [];
-    for (const { file, name, role, lines } of this.prompts) {
+    for (const { file, name, role, lines } of this.#prompts) {
       const line = lines.get(question);
       if (line === undefined) continue;
       return [

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { DatasetSource, Remedy } from '../dataset/index.js';
 import { mapColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
-import { formColumns } from '../dataset/forms/index.js';
+import { FORM_COLUMNS } from '../dataset/forms/index.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
@@ -16,7 +16,7 @@ import { PreferenceChecker, reportOn } from './checker.js';
 import { checkFile } from './file-checker.js';
 import { OtherFiles } from './service/other-files.js';
 import { TokenizerShelf, TokenSource } from './service/token-source.js';
-import { checkSeverities, type CheckName, type FileSummary, type Problem, type RowsByCheck, type Severity } from './types.js';
+import { CHECK_SEVERITIES, type CheckName, type FileSummary, type Problem, type RowsByCheck, type Severity } from './types.js';
 import { isPlainKind } from '../dataset/file-kinds.js';
 
 /** A problem where a terminal or a script can point at it. */
@@ -101,7 +101,7 @@ async function ofRows(
   const numbers: number[] = [];
   const unreadable: PlacedProblem[] = [];
   const pace = new Pace(options);
-  const used = [...formColumns, ...Object.values(columns ?? {}).filter((column) => column !== null)];
+  const used = [...FORM_COLUMNS, ...Object.values(columns ?? {}).filter((column) => column !== null)];
   const { isParquet } = bytes;
   let size = 0;
   for await (const row of readRows(bytes, { used, needed: [], texts: isWanted })) {
@@ -189,7 +189,7 @@ async function streamed(file: string, { model, evalFiles, signal, onProgress }: 
 
 function facts({ check, what, advice, at, remedies }: Problem): Omit<PlacedProblem, 'line' | 'column' | 'row'> {
   const more = { ...(at === undefined ? {} : { isOfFile: true as const }), ...(remedies ? { remedies } : {}) };
-  return { check, severity: checkSeverities[check], what, advice, ...more };
+  return { check, severity: CHECK_SEVERITIES[check], what, advice, ...more };
 }
 
 /** The rows, from 0 and ascending, that each check has found something in which is a reason to part with a row. */

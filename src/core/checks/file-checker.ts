@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { placeProblem, invalidUtf8, sliceOfTime, type Surroundings } from './checker.js';
+import { placeProblem, invalidUtf8, SLICE_OF_TIME, type Surroundings } from './checker.js';
 import { RowComparer } from './compare-rows.js';
 import { addCounts } from './counts.js';
 import { fileLines } from './file-lines.js';
@@ -25,8 +25,8 @@ export interface FileCheckOptions {
 }
 
 /** Milliseconds until the first report, and at most between two; in between every one waits longer than the last. */
-const firstReport = 50;
-const longestWait = 5000;
+const FIRST_REPORT = 50;
+const LONGEST_WAIT = 5000;
 
 /**
  * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
@@ -62,9 +62,9 @@ export async function* checkFile(
   };
   /** Of the rows that do not begin their line. */
   const indents = new Map<number, number>();
-  let wait = firstReport;
+  let wait = FIRST_REPORT;
   let reportAt = performance.now() + wait;
-  let pauseAt = performance.now() + sliceOfTime;
+  let pauseAt = performance.now() + SLICE_OF_TIME;
   for await (const { text, line, indent, isUtf8, end } of fileLines(file, signal)) {
     const check = checkRow(text);
     if (indent > 0) indents.set(rows, indent);
@@ -81,13 +81,13 @@ export async function* checkFile(
     const now = performance.now();
     if (now >= reportAt) {
       yield report(false);
-      wait = Math.min(2 * wait, longestWait);
+      wait = Math.min(2 * wait, LONGEST_WAIT);
       reportAt = performance.now() + wait;
     }
     if (now < pauseAt) continue;
     await pause();
     signal?.throwIfAborted();
-    pauseAt = performance.now() + sliceOfTime;
+    pauseAt = performance.now() + SLICE_OF_TIME;
   }
   yield report(true);
 }

@@ -15,9 +15,9 @@ export interface FileLine {
   readonly end: number;
 }
 
-const chunkBytes = 1 << 20;
+const CHUNK_BYTES = 1 << 20;
 /** V8 holds no longer strings; a longer line is read up to here, and the file no further. */
-const longestLine = 0x1fffffe8;
+const LONGEST_LINE = 0x1fffffe8;
 
 /**
  * The lines of a file, read a piece at a time: however long the file is, one piece and one line are held.
@@ -32,9 +32,9 @@ export async function* fileLines(file: string, signal?: AbortSignal): AsyncGener
     let pending = 0;
     let at = 0;
     let line = 0;
-    while (pending <= longestLine) {
+    while (pending <= LONGEST_LINE) {
       signal?.throwIfAborted();
-      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
       if (bytesRead === 0) break;
       let chunk = buffer.subarray(0, bytesRead);
       if (at === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) chunk = chunk.subarray(3);
@@ -60,7 +60,7 @@ export async function* fileLines(file: string, signal?: AbortSignal): AsyncGener
 
 function lineOf(parts: readonly Buffer[], line: number, end: number): FileLine | undefined {
   const whole = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-  const bytes = whole.subarray(0, longestLine);
+  const bytes = whole.subarray(0, LONGEST_LINE);
   let [first, last] = [0, bytes.length];
   while (first < last && isJsonSpace(bytes[first] as number)) first++;
   while (last > first && isJsonSpace(bytes[last - 1] as number)) last--;

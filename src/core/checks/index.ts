@@ -3,14 +3,14 @@ export { writeCleanedCopy, type CleanedCopy } from './cleaned-copy.js';
 export { addCounts, bySeverity, countsText, type SeverityCounts } from './counts.js';
 export { checkDataset, type DatasetCheck, type DatasetCheckOptions, type PlacedProblem, rowsOf } from './dataset-check.js';
 export type { FileReport } from './file-checker.js';
-export { headLength, isPreferenceText } from './recognise.js';
+export { HEAD_LENGTH, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';
 export { rowTurns, type RowTurns, type Turn } from './row-turns.js';
 export type { PairTokens, RowTokens } from './row-tokens.js';
 export type { CheckOptions, DocumentReport, TokenSums, Trouble } from './service/messages.js';
 export { CheckWorker, errorOf } from './service/worker.js';
 export {
-  checkSeverities,
+  CHECK_SEVERITIES,
   type CheckName,
   type FileSummary,
   type Position,

@@ -18,14 +18,14 @@ export interface PromptIndex {
   readonly lines: ReadonlyMap<string, number>;
 }
 
-const evalWords = /(^|[^a-z0-9])(?:eval|evaluation|test|testing|valid|validation|val|dev|holdout|heldout)(?=$|[^a-z0-9])/i;
-const trainWords = /(^|[^a-z0-9])(?:train|training)(?=$|[^a-z0-9])/i;
+const EVAL_WORDS = /(^|[^a-z0-9])(?:eval|evaluation|test|testing|valid|validation|val|dev|holdout|heldout)(?=$|[^a-z0-9])/i;
+const TRAIN_WORDS = /(^|[^a-z0-9])(?:train|training)(?=$|[^a-z0-9])/i;
 
 /** What a file's name says it is for, and what is left of the name without that: `hh-test.jsonl` is eval of `hh`. */
 export function splitOf(name: string): { readonly role: SplitRole; readonly stem: string } {
   const base = isPlainKind(name, 'jsonl', 'json') ? fileKind(name).stem : name;
-  const role = evalWords.test(base) ? 'eval' : 'train';
-  const stem = base.replace(role === 'eval' ? evalWords : trainWords, '$1').replace(/[^a-z0-9]+/gi, ' ');
+  const role = EVAL_WORDS.test(base) ? 'eval' : 'train';
+  const stem = base.replace(role === 'eval' ? EVAL_WORDS : TRAIN_WORDS, '$1').replace(/[^a-z0-9]+/gi, ' ');
   return { role, stem: stem.trim().toLowerCase() };
 }
 

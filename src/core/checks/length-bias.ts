@@ -1,43 +1,43 @@
 import type { Finding } from './types.js';
 
 /** Fewer pairs than this say nothing about the rest. */
-export const leastPairs = 30;
+export const LEAST_PAIRS = 30;
 /** Cohen's "medium" effect. */
-const strongEffect = 0.5;
-const strongShare = 0.75;
+const STRONG_EFFECT = 0.5;
+const STRONG_SHARE = 0.75;
 
 /** How response lengths differ between chosen and rejected, counted pair by pair. Lengths are UTF-16 units. */
 export class LengthBias {
-  private readonly chosen = new Spread();
-  private readonly rejected = new Spread();
-  private longer = 0;
-  private unequal = 0;
+  readonly #chosen = new Spread();
+  readonly #rejected = new Spread();
+  #longer = 0;
+  #unequal = 0;
   pairs = 0;
 
   add(chosenLength: number, rejectedLength: number): void {
     this.pairs++;
-    this.chosen.add(chosenLength);
-    this.rejected.add(rejectedLength);
+    this.#chosen.add(chosenLength);
+    this.#rejected.add(rejectedLength);
     if (chosenLength === rejectedLength) return;
-    this.unequal++;
-    if (chosenLength > rejectedLength) this.longer++;
+    this.#unequal++;
+    if (chosenLength > rejectedLength) this.#longer++;
   }
 
   /** Fraction of the pairs of unequal lengths in which chosen is the longer one; 0.5 when all are equal. */
   get chosenLonger(): number {
-    return this.unequal === 0 ? 0.5 : this.longer / this.unequal;
+    return this.#unequal === 0 ? 0.5 : this.#longer / this.#unequal;
   }
 
   /** Cohen's d of the lengths: difference of means over pooled standard deviation, above 0 when chosen is longer. */
   get effect(): number {
-    const difference = this.chosen.mean - this.rejected.mean;
-    return difference === 0 ? 0 : difference / Math.sqrt((this.chosen.variance + this.rejected.variance) / 2);
+    const difference = this.#chosen.mean - this.#rejected.mean;
+    return difference === 0 ? 0 : difference / Math.sqrt((this.#chosen.variance + this.#rejected.variance) / 2);
   }
 
   /** Whether there are pairs enough to say so, and length alone tells much of which response is chosen. */
   get isStrong(): boolean {
     const share = Math.max(this.chosenLonger, 1 - this.chosenLonger);
-    return this.pairs >= leastPairs && (Math.abs(this.effect) >= strongEffect || share >= strongShare);
+    return this.pairs >= LEAST_PAIRS && (Math.abs(this.effect) >= STRONG_EFFECT || share >= STRONG_SHARE);
   }
 
   /** The bias as a finding, when it is strong. */
@@ -57,18 +57,18 @@ export class LengthBias {
 
 /** Mean and sample variance of numbers that come one by one (Welford's method). */
 class Spread {
-  private count = 0;
-  private squares = 0;
+  #count = 0;
+  #squares = 0;
   mean = 0;
 
   add(value: number): void {
-    this.count++;
+    this.#count++;
     const before = value - this.mean;
-    this.mean += before / this.count;
-    this.squares += before * (value - this.mean);
+    this.mean += before / this.#count;
+    this.#squares += before * (value - this.mean);
   }
 
   get variance(): number {
-    return this.squares / Math.max(1, this.count - 1);
+    return this.#squares / Math.max(1, this.#count - 1);
   }
 }

@@ -3,13 +3,16 @@ import type { Span } from './types.js';
 
 /** Finds fields in a row's JSON text. Parsing with places is slow, so it is done when a place is first asked for. */
 export class FieldLocator {
-  private tree: Node | undefined;
+  readonly #text: string;
+  #tree: Node | undefined;
 
-  constructor(private readonly text: string) {}
+  constructor(text: string) {
+    this.#text = text;
+  }
 
   /** The value at a path such as `conversations[2].value`, or as much of the path as there is. */
   value(path: string): Span {
-    return spanOf(this.node(path).node);
+    return spanOf(this.#node(path).node);
   }
 
   /**
@@ -17,14 +20,14 @@ export class FieldLocator {
    * bracket. All of it would underline whole rows.
    */
   owner(path: string): Span {
-    const { node } = this.node(path);
+    const { node } = this.#node(path);
     const property = node.parent?.type === 'property' ? node.parent.children?.[0] : undefined;
     return property === undefined ? { start: node.offset, end: node.offset + 1 } : spanOf(property);
   }
 
   /** The name of the field at a path, without its quotes; undefined when there is no such field. */
   name(path: string): Span | undefined {
-    const { node, whole } = this.node(path);
+    const { node, whole } = this.#node(path);
     const property = whole && node.parent?.type === 'property' ? node.parent.children?.[0] : undefined;
     return property && { start: property.offset + 1, end: property.offset + property.length - 1 };
   }
@@ -34,25 +37,25 @@ export class FieldLocator {
    * gives it. For a value that is no text, all of it.
    */
   within(path: string, from: number, to: number): Span {
-    const { node, whole } = this.node(path);
+    const { node, whole } = this.#node(path);
     if (!whole || node.type !== 'string') return spanOf(node);
     const content = node.offset + 1;
-    const start = this.sourceIndex(content, from);
-    return { start, end: this.sourceIndex(start, to - from) };
+    const start = this.#sourceIndex(content, from);
+    return { start, end: this.#sourceIndex(start, to - from) };
   }
 
   /** The index in the source that lies `units` of content after `at`. An escape is one unit. */
-  private sourceIndex(at: number, units: number): number {
+  #sourceIndex(at: number, units: number): number {
     for (let left = units; left > 0; left--) {
-      if (this.text[at] !== '\\') at++;
-      else at += this.text[at + 1] === 'u' ? 6 : 2;
+      if (this.#text[at] !== '\\') at++;
+      else at += this.#text[at + 1] === 'u' ? 6 : 2;
     }
     return at;
   }
 
   /** The deepest node along the path; `whole` when it is the path's end. */
-  private node(path: string): { node: Node; whole: boolean } {
-    let node = this.root();
+  #node(path: string): { node: Node; whole: boolean } {
+    let node = this.#root();
     for (const step of stepsOf(path)) {
       const next = childOf(node, step);
       if (next === undefined) return { node, whole: false };
@@ -61,9 +64,9 @@ export class FieldLocator {
     return { node, whole: true };
   }
 
-  private root(): Node {
-    this.tree ??= parseWithPlaces(this.text) ?? { type: 'null', offset: 0, length: this.text.length };
-    return this.tree;
+  #root(): Node {
+    this.#tree ??= parseWithPlaces(this.#text) ?? { type: 'null', offset: 0, length: this.#text.length };
+    return this.#tree;
   }
 }
 

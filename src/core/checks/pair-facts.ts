@@ -57,13 +57,13 @@ function lengthOf({ texts }: Part): number {
   return texts.reduce((sum, { text }) => sum + text.length, 0);
 }
 
-const sourceNames = ['source', 'dataset', 'dataset_name', 'subset', 'origin', 'domain', 'category', 'task'];
+const SOURCE_NAMES = ['source', 'dataset', 'dataset_name', 'subset', 'origin', 'domain', 'category', 'task'];
 /** Longer texts under these names are no labels. */
-const longestLabel = 100;
+const LONGEST_LABEL = 100;
 
 /** What a row says of where it comes from: the first of the fields that sets are usually labelled by. */
 export function sourceOf(fields: Fields): string | undefined {
-  for (const name of sourceNames) {
+  for (const name of SOURCE_NAMES) {
     const label = labelOf(fields, name);
     if (label !== undefined) return label;
   }
@@ -86,5 +86,5 @@ function writersOf(fields: Fields, chosenPath: string, rejectedPath: string): Pa
 
 function labelOf(fields: Fields, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  return typeof value === 'string' && value !== '' && value.length <= longestLabel ? value : undefined;
+  return typeof value === 'string' && value !== '' && value.length <= LONGEST_LABEL ? value : undefined;
 }

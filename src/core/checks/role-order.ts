@@ -10,7 +10,7 @@ export interface RoleFault {
 type Speaker = 'system' | 'user' | 'assistant' | 'tool';
 
 /** Roles beyond the usual ones are the chat template's own matter and pass everywhere. */
-const speakers: Readonly<Record<string, Speaker>> = {
+const SPEAKERS: Readonly<Record<string, Speaker>> = {
   system: 'system',
   developer: 'system',
   user: 'user',
@@ -98,5 +98,5 @@ function responseEnds(response: readonly PlacedMessage[]): RoleFault | undefined
 }
 
 function speakerOf({ role }: PlacedMessage): Speaker | undefined {
-  return Object.hasOwn(speakers, role) ? speakers[role] : undefined;
+  return Object.hasOwn(SPEAKERS, role) ? SPEAKERS[role] : undefined;
 }

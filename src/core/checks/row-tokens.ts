@@ -23,22 +23,26 @@ export interface RowTokens {
 }
 
 /** Of a row with more pairs than this, the others are not tokenised. */
-const mostPairs = 16;
-const uncut = 2 ** 31 - 1;
+const MOST_PAIRS = 16;
+const UNCUT = 2 ** 31 - 1;
 
 /** Tokenises rows as a run would, with the tokenizer of a model folder. */
 export class RowTokenizer {
-  private readonly pairTokenizer: PairTokenizer;
+  readonly #tokenizer: ModelTokenizer;
+  readonly #shape: ModelShape | undefined;
+  readonly #pairTokenizer: PairTokenizer;
 
   private constructor(
     readonly folder: string,
-    private readonly tokenizer: ModelTokenizer,
+    tokenizer: ModelTokenizer,
     /** Undefined when the model's architecture is none that can be trained: its tokens can still be counted. */
-    private readonly shape: ModelShape | undefined,
+    shape: ModelShape | undefined,
     /** Longest sequence the model was made for. */
     readonly maxPositions: number | undefined,
   ) {
-    this.pairTokenizer = new PairTokenizer(tokenizer, { maxLength: uncut, file: '', vocabSize: uncut });
+    this.#tokenizer = tokenizer;
+    this.#shape = shape;
+    this.#pairTokenizer = new PairTokenizer(tokenizer, { maxLength: UNCUT, file: '', vocabSize: UNCUT });
   }
 
   /** @throws WishboneError naming the file that is missing or damaged */
@@ -64,14 +68,14 @@ export class RowTokenizer {
     const pairs: PairTokens[] = [];
     const problems = new Map<string, RowProblem>();
     let longest = 0;
-    for (const [index, pair] of read.pairs.slice(0, mostPairs).entries()) {
+    for (const [index, pair] of read.pairs.slice(0, MOST_PAIRS).entries()) {
       const placed = placeTexts(read.form, read.fields, pair, read.places?.[index]);
       const where = {
         prompt: placed?.prompt.path ?? '',
         chosen: placed?.chosen.path ?? '',
         rejected: placed?.rejected.path ?? '',
       };
-      const { tokens, found, length } = this.pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
+      const { tokens, found, length } = this.#pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
       if (tokens !== undefined) pairs.push(tokens);
       longest = Math.max(longest, length);
       for (const { side, ...finding } of found) {
@@ -82,17 +86,17 @@ export class RowTokenizer {
     return { pairs, longest, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
   }
 
-  private pair(
+  #pair(
     pair: TextPair | MessagePair,
     maxLength: number,
     isCutFromResponses: boolean,
   ): { tokens: PairTokens | undefined; found: Found[]; length: number } {
     // Without these no row of the kind can be tokenised: an error of the folder.
-    if (pair.kind === 'messages') this.tokenizer.chatTemplate.check();
-    else void this.tokenizer.eosToken;
+    if (pair.kind === 'messages') this.#tokenizer.chatTemplate.check();
+    else void this.#tokenizer.eosToken;
     let sequences;
     try {
-      sequences = this.pairTokenizer.renderings({ ...pair, row: 0, line: 1 });
+      sequences = this.#pairTokenizer.renderings({ ...pair, row: 0, line: 1 });
     } catch (error) {
       if (!(error instanceof WishboneError)) throw error;
       const { what, advice } = error;
@@ -104,7 +108,7 @@ export class RowTokenizer {
     const found: Found[] = [];
     const length = Math.max(chosen.length, rejected.length);
     const shared = commonPrefix(chosen, rejected);
-    if (shared === 0) found.push(noCommonPrefix);
+    if (shared === 0) found.push(NO_COMMON_PREFIX);
     // Where a prompt ends that is cut from two texts is nobody's fault.
     else if (common < prompt.length && !isCutFromResponses) found.push(boundaryMerge(prompt.length - common, pair.kind));
     if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) {
@@ -120,7 +124,7 @@ export class RowTokenizer {
       rejected: rejected.length - cut.rejected,
       shared: Math.min(shared, maxLength),
     };
-    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.shape) }, found, length };
+    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.#shape) }, found, length };
   }
 }
 
@@ -131,7 +135,7 @@ interface Found {
   readonly advice: string;
 }
 
-const noCommonPrefix: Found = {
+const NO_COMMON_PREFIX: Found = {
   check: 'no-common-prefix',
   side: 'rejected',
   what: 'chosen and rejected differ in their first token, so they share no prompt',

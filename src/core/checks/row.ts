@@ -1,5 +1,5 @@
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
-import { detectForm, formColumns, readForm } from '../dataset/forms/index.js';
+import { detectForm, FORM_COLUMNS, readForm } from '../dataset/forms/index.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
 import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';
@@ -14,13 +14,13 @@ import { placeTexts } from './pair-texts.js';
 import type { RowProblem, Span } from './types.js';
 
 /** Names that some form gives a meaning. */
-const knownNames: ReadonlySet<string> = new Set([
-  ...formColumns,
+const KNOWN_NAMES: ReadonlySet<string> = new Set([
+  ...FORM_COLUMNS,
   ...['messages', 'role', 'content', 'from', 'value', 'name', 'tool_calls', 'function', 'arguments', 'score', 'text'],
 ]);
 
 /** Of a row with more pairs than this, the others are not compared. */
-const mostPairs = 256;
+const MOST_PAIRS = 256;
 
 /**
  * What one row's text tells by itself, whatever other rows there are. Holds nothing of the text: a row cut from a
@@ -116,7 +116,7 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
   const problems = reader.blanks.map((fault) => fieldProblem(fault, fields, locator));
   const isUsable = problems.length === 0;
   const placed = read.pairs
-    .slice(0, mostPairs)
+    .slice(0, MOST_PAIRS)
     .flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index]) ?? []);
   if (isUsable) problems.push(...compareResponses(placed, locator));
   problems.push(...checkParts(placed, locator));
@@ -150,7 +150,7 @@ function slipOfThePen(field: string, fields: Fields, locator: FieldLocator): Row
   for (const step of stepsOf(owner)) there = (there as Fields | undefined)?.[step];
   if (!isFields(there)) return undefined;
   // A dot in a name would be read as a path, and what has a meaning of its own is no slip.
-  const strangers = Object.keys(there).filter((key) => !/[.[\]"\\]/.test(key) && !knownNames.has(key));
+  const strangers = Object.keys(there).filter((key) => !/[.[\]"\\]/.test(key) && !KNOWN_NAMES.has(key));
   const found = nearestName(name, strangers);
   const span = found === undefined ? undefined : locator.name(owner === '' ? found : `${owner}.${found}`);
   if (span === undefined) return undefined;

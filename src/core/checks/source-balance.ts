@@ -1,28 +1,28 @@
-import { LengthBias, leastPairs } from './length-bias.js';
+import { LengthBias, LEAST_PAIRS } from './length-bias.js';
 import type { PairFacts } from './pair-facts.js';
 import type { Finding, SourceCount } from './types.js';
 
 /** One source with so large a part of the pairs drowns the others. */
-const largestShare = 0.95;
+const LARGEST_SHARE = 0.95;
 /** A model that wins this often is told by its style alone. */
-const mostWins = 0.9;
+const MOST_WINS = 0.9;
 /** What a file's labels are when they are no sources but ids: more than this are not told of. */
-const mostSources = 200;
-const mostNamed = 5;
+const MOST_SOURCES = 200;
+const MOST_NAMED = 5;
 
 /** How pairs, lengths and wins are spread over what the rows say they come from. */
 export class SourceBalance {
-  private readonly sources = new Map<string, LengthBias>();
-  private readonly writers = new Map<string, { wins: number; pairs: number }>();
+  readonly #sources = new Map<string, LengthBias>();
+  readonly #writers = new Map<string, { wins: number; pairs: number }>();
 
   add(source: string | undefined, { chosenLength, rejectedLength, writers }: PairFacts): void {
-    if (source !== undefined) entry(this.sources, source, () => new LengthBias())?.add(chosenLength, rejectedLength);
+    if (source !== undefined) entry(this.#sources, source, () => new LengthBias())?.add(chosenLength, rejectedLength);
     if (writers === undefined || writers.chosen === writers.rejected) return;
     for (const [name, win] of [
       [writers.chosen, 1],
       [writers.rejected, 0],
     ] as const) {
-      const found = entry(this.writers, name, () => ({ wins: 0, pairs: 0 }));
+      const found = entry(this.#writers, name, () => ({ wins: 0, pairs: 0 }));
       if (found === undefined) continue;
       found.pairs++;
       found.wins += win;
@@ -31,44 +31,44 @@ export class SourceBalance {
 
   /** The sources with their pairs, most first; none when the rows name none, or only one. */
   get counts(): SourceCount[] {
-    if (this.sources.size < 2 || this.sources.size > mostSources) return [];
-    return [...this.sources]
+    if (this.#sources.size < 2 || this.#sources.size > MOST_SOURCES) return [];
+    return [...this.#sources]
       .map(([name, { pairs, chosenLonger }]) => ({ name, pairs, chosenLonger }))
       .sort((a, b) => b.pairs - a.pairs || (a.name < b.name ? -1 : 1));
   }
 
   /** @param overall the bias of all pairs: what all sources have in common is told of there */
   findings(overall: LengthBias): Finding[] {
-    return [...this.lengths(overall), ...this.parts(), ...this.wins()];
+    return [...this.#lengths(overall), ...this.#parts(), ...this.#wins()];
   }
 
-  private lengths(overall: LengthBias): Finding[] {
-    const biased = this.counts.filter(({ name }) => this.sources.get(name)?.isStrong === true);
+  #lengths(overall: LengthBias): Finding[] {
+    const biased = this.counts.filter(({ name }) => this.#sources.get(name)?.isStrong === true);
     if (overall.isStrong || biased.length === 0) return [];
     const list = biased
-      .slice(0, mostNamed)
+      .slice(0, MOST_NAMED)
       .map(({ name, pairs, chosenLonger }) => `${quoted(name)} ${percent(chosenLonger)} of ${pairs}`);
     const what = `length bias by source (how often the chosen response is longer): ${joined(list, biased.length)}`;
     return [{ check: 'source-balance', what, advice: 'balance the pairs of these sources, or leave them out' }];
   }
 
-  private parts(): Finding[] {
+  #parts(): Finding[] {
     const [first] = this.counts;
     const total = this.counts.reduce((sum, { pairs }) => sum + pairs, 0);
-    if (first === undefined || total < leastPairs || first.pairs / total < largestShare) return [];
+    if (first === undefined || total < LEAST_PAIRS || first.pairs / total < LARGEST_SHARE) return [];
     const what = `${percent(first.pairs / total)} of the pairs come from the source ${quoted(first.name)}`;
     const advice = 'the model will see little of the others; add pairs from them, or use fewer from this one';
     return [{ check: 'source-balance', what, advice }];
   }
 
-  private wins(): Finding[] {
-    if (this.writers.size > mostSources) return [];
-    const told = [...this.writers]
-      .filter(([, { wins, pairs }]) => pairs >= leastPairs && wins / pairs >= mostWins)
+  #wins(): Finding[] {
+    if (this.#writers.size > MOST_SOURCES) return [];
+    const told = [...this.#writers]
+      .filter(([, { wins, pairs }]) => pairs >= LEAST_PAIRS && wins / pairs >= MOST_WINS)
       .sort(([, a], [, b]) => b.pairs - a.pairs);
     if (told.length === 0) return [];
     const list = told
-      .slice(0, mostNamed)
+      .slice(0, MOST_NAMED)
       .map(([name, { wins, pairs }]) => `${quoted(name)} in ${percent(wins / pairs)} of ${pairs}`);
     const what = `responses of one model are nearly always chosen: ${joined(list, told.length)} pairs`;
     const advice = 'the model may learn who wrote a response; add pairs in which other models win';
@@ -80,7 +80,7 @@ export class SourceBalance {
 function entry<Value>(map: Map<string, Value>, key: string, make: () => Value): Value | undefined {
   let found = map.get(key);
   // One more than the most tells that there are too many.
-  if (found === undefined && map.size <= mostSources) map.set(key, (found = make()));
+  if (found === undefined && map.size <= MOST_SOURCES) map.set(key, (found = make()));
   return found;
 }
 

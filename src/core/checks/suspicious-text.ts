@@ -9,7 +9,7 @@ export interface Suspicion {
 }
 
 /** What chat templates put around messages: ChatML, Llama 2 and 3, Gemma, Phi, DeepSeek, Mistral and their like. */
-const templateTokens =
+const TEMPLATE_TOKENS =
   /<\|[\w.-]{1,40}\|>|<｜[^｜<>]{1,40}｜>|\[\/?INST\]|<<\/?SYS>>|<\/?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>/g;
 
 /**
@@ -17,7 +17,7 @@ const templateTokens =
  * read at all. What one of them may be in some language is left out: Ã ends words in capitals and may well stand before
  * a quotation mark, single Ð and Ñ are letters.
  */
-const mojibake = new RegExp(
+const MOJIBAKE = new RegExp(
   [
     '\\ufffd',
     '[ÂÃ][\\u0080-\\u00bf€ƒ†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ]',
@@ -33,8 +33,8 @@ const mojibake = new RegExp(
 export function findSuspicious(text: string): Suspicion[] {
   const found: Suspicion[] = [];
   for (const [check, pattern] of [
-    ['template-token', templateTokens],
-    ['mojibake', mojibake],
+    ['template-token', TEMPLATE_TOKENS],
+    ['mojibake', MOJIBAKE],
   ] as const) {
     let first: RegExpExecArray | undefined;
     let count = 0;

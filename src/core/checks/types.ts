@@ -7,7 +7,7 @@ import type { DatasetForm, Remedy } from '../dataset/index.js';
 export type Severity = 'error' | 'warning' | 'information';
 
 /** Every check, by the code that people see, with its severity. docs/diagnostics.md has a section for each. */
-export const checkSeverities = {
+export const CHECK_SEVERITIES = {
   'malformed-row': 'error',
   'invalid-utf8': 'error',
   'unknown-form': 'error',
@@ -38,7 +38,7 @@ export const checkSeverities = {
   'source-balance': 'information',
   'more-problems': 'information',
 } as const satisfies Readonly<Record<string, Severity>>;
-export type CheckName = keyof typeof checkSeverities;
+export type CheckName = keyof typeof CHECK_SEVERITIES;
 
 /** A place in a text: 0-based line and UTF-16 unit within it, as editors count. */
 export interface Position {

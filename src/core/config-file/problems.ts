@@ -45,11 +45,14 @@ export function judgeConfig(text: string, folder: string): JudgedConfig {
 }
 
 class Judge implements JudgedConfig {
+  readonly #folder: string;
   readonly problems: ConfigProblem[] = [];
   readonly values = new Map<string, unknown>();
   readonly places = new Map<string, { offset: number; length: number }>();
 
-  constructor(private readonly folder: string) {}
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
 
   judge(text: string): JudgedConfig {
     const errors: ParseError[] = [];
@@ -57,17 +60,17 @@ class Judge implements JudgedConfig {
     for (const { error, offset, length } of errors) {
       // `InvalidCommaToken` to `invalid comma token`
       const kind = printParseErrorCode(error).replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
-      this.report('', { offset, length }, `not valid JSON: ${kind}`, 'fix the text there');
+      this.#report('', { offset, length }, `not valid JSON: ${kind}`, 'fix the text there');
     }
     if (errors.length > 0) return this;
     if (root?.type !== 'object') {
       const place = root ?? { offset: 0, length: 0 };
-      this.report('', place, 'a run config is an object', 'write { "version": 1, … }; see docs/run-config.md');
+      this.#report('', place, 'a run config is an object', 'write { "version": 1, … }; see docs/run-config.md');
       return this;
     }
     const top = Object.fromEntries(Object.entries(TOP_FIELDS).map(([name, { rule }]) => [name, rule as Rule]));
     const sections = Object.keys(SECTION_RULES);
-    this.fields(root, '', top, sections, (name, value) => {
+    this.#fields(root, '', top, sections, (name, value) => {
       const synonyms = Object.entries(SYNONYMS).flatMap(([theirs, ours]) =>
         theirs.startsWith(`${name}.`) ? [[theirs.slice(name.length + 1), ours] as const] : [],
       );
@@ -78,20 +81,20 @@ class Judge implements JudgedConfig {
       }
       // Whatever is left out has its default.
       const optional = Object.entries(rules).map(([key, rule]) => [key, { ...rule, optional: true as const }]);
-      this.fields(value, name, Object.fromEntries(optional) as Record<string, Rule>);
+      this.#fields(value, name, Object.fromEntries(optional) as Record<string, Rule>);
     });
-    this.renameSynonyms();
+    this.#renameSynonyms();
     this.problems.sort((a, b) => a.offset - b.offset);
     return this;
   }
 
   tooDeep(): this {
-    this.report('', { offset: 0, length: 1 }, 'the JSON is nested too deeply', 'check that this is the right file');
+    this.#report('', { offset: 0, length: 1 }, 'the JSON is nested too deeply', 'check that this is the right file');
     return this;
   }
 
   /** @param sections names of further fields, which are objects and judged by `inside` */
-  private fields(
+  #fields(
     object: Node,
     at: string,
     rules: Readonly<Record<string, Rule>>,
@@ -99,7 +102,7 @@ class Judge implements JudgedConfig {
     inside: (name: string, value: Node) => void = () => undefined,
   ): void {
     if (object.type !== 'object') {
-      this.report(at, object, `${at}: expected an object`, `write "${at.split('.').at(-1)}": { … }`);
+      this.#report(at, object, `${at}: expected an object`, `write "${at.split('.').at(-1)}": { … }`);
       return;
     }
     const seen = new Set<string>();
@@ -108,47 +111,47 @@ class Judge implements JudgedConfig {
       if (key === undefined || value === undefined) continue;
       const name = String(key.value);
       const field = at === '' ? name : `${at}.${name}`;
-      if (seen.has(name)) this.report(field, key, `"${field}" appears twice`, 'remove one of them');
+      if (seen.has(name)) this.#report(field, key, `"${field}" appears twice`, 'remove one of them');
       seen.add(name);
       this.places.set(field, value);
       const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
       if (sections.includes(name)) {
         if (value.type === 'object') inside(name, value);
-        else this.report(field, value, `${field}: expected an object`, `write "${name}": { … }`);
-      } else if (rule === undefined) this.unknown(field, key, at, [...Object.keys(rules), ...sections]);
-      else this.value(value, field, rule);
+        else this.#report(field, value, `${field}: expected an object`, `write "${name}": { … }`);
+      } else if (rule === undefined) this.#unknown(field, key, at, [...Object.keys(rules), ...sections]);
+      else this.#value(value, field, rule);
     }
     for (const [name, rule] of Object.entries(rules)) {
       if (seen.has(name) || rule.optional || rule.absent !== undefined) continue;
       const field = at === '' ? name : `${at}.${name}`;
       const place = { offset: object.offset, length: 1 };
-      this.report(field, place, `the field "${field}" is missing`, `add "${name}": ${ruleText(rule)}`);
+      this.#report(field, place, `the field "${field}" is missing`, `add "${name}": ${ruleText(rule)}`);
     }
   }
 
-  private value(node: Node, field: string, rule: Rule): void {
+  #value(node: Node, field: string, rule: Rule): void {
     if (rule.kind === 'object') {
       const before = this.problems.length;
-      this.fields(node, field, rule.fields);
+      this.#fields(node, field, rule.fields);
       if (this.problems.length === before) this.values.set(field, structuredClone(getNodeValue(node)));
       return;
     }
     const before = this.problems.length;
     if (rule.kind === 'list' && rule.item.kind === 'object' && node.type === 'array') {
       const { fields } = rule.item;
-      node.children?.forEach((item, index) => this.fields(item, `${field}[${index}]`, fields));
+      node.children?.forEach((item, index) => this.#fields(item, `${field}[${index}]`, fields));
     } else {
-      const problem = valueProblem(rule, this.resolved(node, field));
-      if (problem !== undefined) this.report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
-      else if (optionRow(field)?.flagOnly && node.value !== '') this.library(field, node);
+      const problem = valueProblem(rule, this.#resolved(node, field));
+      if (problem !== undefined) this.#report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
+      else if (optionRow(field)?.flagOnly && node.value !== '') this.#library(field, node);
     }
-    if (this.problems.length === before) this.values.set(field, this.resolved(node, field));
+    if (this.problems.length === before) this.values.set(field, this.#resolved(node, field));
   }
 
   /** A config may come from anywhere, and a library runs what it likes as soon as it is loaded. */
-  private library(field: string, node: Node): void {
+  #library(field: string, node: Node): void {
     const file = String(node.value);
-    this.report(
+    this.#report(
       field,
       node,
       `${field}: a run config cannot name a library, which is code that runs as you`,
@@ -157,16 +160,16 @@ class Judge implements JudgedConfig {
     );
   }
 
-  private resolved(node: Node, field: string): unknown {
+  #resolved(node: Node, field: string): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
     const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && item.trim() !== '' ? path.resolve(this.folder, item) : item;
+      typeof item === 'string' && item.trim() !== '' ? path.resolve(this.#folder, item) : item;
     if (!isPath(field)) return value;
     return Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
 
-  private unknown(field: string, key: Node, at: string, known: readonly string[]): void {
+  #unknown(field: string, key: Node, at: string, known: readonly string[]): void {
     const name = String(key.value);
     const near = nearestName(name, known);
     const elsewhere = Object.entries(OPTIONS).find(([, options]) => Object.hasOwn(options, name));
@@ -179,15 +182,15 @@ class Judge implements JudgedConfig {
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
     // The schema refuses it too, but cannot say which one was meant.
-    this.report(field, key, `unknown field "${field}"`, advice, { bySchema: false, meant: elsewhere ? undefined : near });
+    this.#report(field, key, `unknown field "${field}"`, advice, { bySchema: false, meant: elsewhere ? undefined : near });
   }
 
-  private renameSynonyms(): void {
+  #renameSynonyms(): void {
     for (const [theirs, ours] of Object.entries(SYNONYMS)) {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', { bySchema: false });
+        this.#report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', { bySchema: false });
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);
@@ -196,7 +199,7 @@ class Judge implements JudgedConfig {
     }
   }
 
-  private report(
+  #report(
     field: string,
     { offset, length }: { readonly offset: number; readonly length: number },
     what: string,

@@ -35,9 +35,9 @@ export class Unconvertible extends Error {
 /** A conversion under way: settings are taken one by one, and what becomes of each is written down. */
 export class Conversion {
   readonly notes: ConversionNote[] = [];
-  private readonly settings = new Map<string, YamlSetting>();
-  private readonly taken = new Set<string>();
-  private readonly made = new Map<Target, unknown>();
+  readonly #settings = new Map<string, YamlSetting>();
+  readonly #taken = new Set<string>();
+  readonly #made = new Map<Target, unknown>();
 
   /**
    * @param folder absolute: the YAML file's
@@ -48,23 +48,23 @@ export class Conversion {
     readonly folder: string,
     readonly devices: number,
   ) {
-    for (const setting of settings) this.settings.set(setting.name, setting);
+    for (const setting of settings) this.#settings.set(setting.name, setting);
   }
 
   /** Whether the file has a setting that is not null. */
   has(name: string): boolean {
-    return (this.settings.get(name)?.value ?? null) !== null;
+    return (this.#settings.get(name)?.value ?? null) !== null;
   }
 
   /** Whether the file has a setting that says null, which may mean something else than its absence. */
   isNull(name: string): boolean {
-    return this.settings.has(name) && !this.has(name);
+    return this.#settings.has(name) && !this.has(name);
   }
 
   /** A setting's value, which is then spoken for; undefined when it is absent or null. */
   take(name: string): unknown {
-    this.taken.add(name);
-    return this.settings.get(name)?.value ?? undefined;
+    this.#taken.add(name);
+    return this.#settings.get(name)?.value ?? undefined;
   }
 
   /** A number; YAML 1.1 reads `5e-6` as text and `1_024` as a number, and so may this. What is no number is lost. */
@@ -101,7 +101,7 @@ export class Conversion {
       const problem = optionProblem(target as OptionPath, value);
       if (problem !== undefined) return this.lost(from, `${target}: ${problem}; not set, so it is ${defaultOf(target)}`);
     }
-    this.made.set(target, value);
+    this.#made.set(target, value);
   }
 
   /** A setting that is an option here, under the same or another name. */
@@ -113,44 +113,44 @@ export class Conversion {
   }
 
   get(target: Target): unknown {
-    return this.made.get(target);
+    return this.#made.get(target);
   }
 
   remove(target: Target): void {
-    this.made.delete(target);
+    this.#made.delete(target);
   }
 
   assumed(name: string, text: string): void {
-    this.note('assumed', name, text);
+    this.#note('assumed', name, text);
   }
 
   lost(name: string, text: string): void {
-    this.note('lost', name, text);
+    this.#note('lost', name, text);
   }
 
   changed(name: string, text: string): void {
-    this.note('changed', name, text);
+    this.#note('changed', name, text);
   }
 
   needless(name: string, text: string): void {
-    this.note('needless', name, text);
+    this.#note('needless', name, text);
   }
 
   /** Settings that say null and were taken: for these null is no value. */
   nulls(): readonly YamlSetting[] {
     const noted = new Set(this.notes.map(({ name }) => name));
-    return [...this.settings.values()].filter(({ name }) => this.isNull(name) && this.taken.has(name) && !noted.has(name));
+    return [...this.#settings.values()].filter(({ name }) => this.isNull(name) && this.#taken.has(name) && !noted.has(name));
   }
 
   /** Every setting that nobody has taken. */
   rest(): readonly YamlSetting[] {
-    return [...this.settings.values()].filter(({ name }) => !this.taken.has(name));
+    return [...this.#settings.values()].filter(({ name }) => !this.#taken.has(name));
   }
 
   /** Settings that are in the new file as they were. */
   get carried(): number {
     const noted = new Set(this.notes.map(({ name }) => name));
-    return [...this.taken].filter((name) => this.has(name) && !noted.has(name)).length;
+    return [...this.#taken].filter((name) => this.has(name) && !noted.has(name)).length;
   }
 
   /**
@@ -170,7 +170,7 @@ export class Conversion {
   result(): ConfigSettings {
     const sections: Record<string, Record<string, unknown>> = { plan: {}, training: {}, runner: {} };
     const top: Record<string, unknown> = {};
-    for (const [target, value] of this.made) {
+    for (const [target, value] of this.#made) {
       const [section, option] = target.split('.') as [string, string | undefined];
       if (option === undefined) top[section] = value;
       else (sections[section] as Record<string, unknown>)[option] = value;
@@ -188,12 +188,12 @@ export class Conversion {
   }
 
   lineOf(name: string): number | undefined {
-    return this.settings.get(name)?.line;
+    return this.#settings.get(name)?.line;
   }
 
-  private note(kind: ConversionNote['kind'], name: string, text: string): void {
-    this.taken.add(name);
-    const setting = this.settings.get(name);
+  #note(kind: ConversionNote['kind'], name: string, text: string): void {
+    this.#taken.add(name);
+    const setting = this.#settings.get(name);
     this.notes.push({ line: setting?.line, name, value: setting?.value, kind, text });
   }
 }

@@ -1,4 +1,4 @@
-import { tileSize } from './tiles.js';
+import { TILE_SIZE } from './tiles.js';
 
 /** Speed of attention kernels for one head size, in FLOP/s over tiles that are not skipped, masked scores included. */
 export interface AttentionSpeed {
@@ -30,7 +30,7 @@ export interface DeviceSpeed {
 export const h200: DeviceSpeed = {
   name: 'NVIDIA H200',
   matmul: 660e12,
-  tile: tileSize,
+  tile: TILE_SIZE,
   attention: [
     { headDim: 64, forward: 435e12, backward: 382e12 },
     { headDim: 128, forward: 631e12, backward: 463e12 },
@@ -43,7 +43,7 @@ export const h200: DeviceSpeed = {
 export const h100: DeviceSpeed = {
   name: 'NVIDIA H100',
   matmul: 680e12,
-  tile: tileSize,
+  tile: TILE_SIZE,
   attention: [
     { headDim: 64, forward: 437e12, backward: 392e12 },
     { headDim: 128, forward: 632e12, backward: 471e12 },

@@ -11,11 +11,11 @@ export {
   type CostedPlan,
   type StepCost,
 } from './plan-cost.js';
-export { countTiles, tileSize, type TileCounts } from './tiles.js';
+export { countTiles, TILE_SIZE, type TileCounts } from './tiles.js';
 export {
   additiveSeconds,
   binSeconds,
-  dpoStep,
+  DPO_STEP,
   stepSeconds,
   type AdditiveTime,
   type Passes,

@@ -2,7 +2,7 @@ import { flopsByPart, sumFlops, type Flops, type LlamaShape } from '../model/flo
 import { stepCount, type PlanArrays } from '../plan/plan.js';
 import { binSequences, naiveWork, stepSequences, unpackedWork, type BaselineWork } from './baseline.js';
 import { h200 } from './device.js';
-import { countTiles, tileSize, type TileCounts } from './tiles.js';
+import { countTiles, TILE_SIZE, type TileCounts } from './tiles.js';
 import { binSeconds, stepSeconds, type Seconds, type TimeOptions } from './time.js';
 
 /** What a bin, or several of them, costs. */
@@ -70,7 +70,7 @@ export function binCost(plan: PlanArrays, bin: number, shape: LlamaShape, option
   for (let row = 0; row < visibleUntil.length; row++) visiblePairs += (visibleUntil[row] as number) - row;
   const tiles = countTiles(visibleUntil);
   const { tile } = options.device ?? h200;
-  const { full, partial } = tile === tileSize ? tiles : countTiles(visibleUntil, tile);
+  const { full, partial } = tile === TILE_SIZE ? tiles : countTiles(visibleUntil, tile);
   const computedPairs = (full + partial) * tile ** 2;
   const position = plan.position.subarray(plan.binStart[bin], plan.binStart[bin + 1]);
   const pairsWithin = (window: number): number =>

@@ -1,5 +1,5 @@
 /** Rows and columns of the tiles in which the GPU's attention kernels work. */
-export const tileSize = 128;
+export const TILE_SIZE = 128;
 
 /**
  * The tiles of a mask at or below its diagonal; above it there is nothing for any causal kernel. Tiles at the end of a
@@ -23,7 +23,7 @@ export interface TileCounts {
  *
  * @param visibleUntil the bin's rows, bin-local
  */
-export function countTiles(visibleUntil: Int32Array, tile = tileSize): TileCounts {
+export function countTiles(visibleUntil: Int32Array, tile = TILE_SIZE): TileCounts {
   const rows = visibleUntil.length;
   const tiles = Math.ceil(rows / tile);
   let full = 0;
@@ -49,7 +49,7 @@ export function countTiles(visibleUntil: Int32Array, tile = tileSize): TileCount
 }
 
 /** Tiles not skipped of causal sequences that lie one behind the other: naive pairing in one endless bin. */
-export function causalTiles(lengths: Iterable<number>, tile = tileSize): number {
+export function causalTiles(lengths: Iterable<number>, tile = TILE_SIZE): number {
   let tiles = 0;
   let start = 0;
   for (const length of lengths) {

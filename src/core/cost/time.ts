@@ -15,7 +15,7 @@ export interface Passes {
 }
 
 /** A DPO step with the reference inside it. */
-export const dpoStep: Passes = { forward: 2, backward: 1 };
+export const DPO_STEP: Passes = { forward: 2, backward: 1 };
 
 /** Predicted seconds by what limits them. */
 export interface Seconds {
@@ -41,7 +41,7 @@ export interface TimeOptions {
  *   head size D: forward 8d + 3F + 2(Hq + Hkv)D, backward 10d + 6F + 2(Hq + Hkv)D.
  */
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
-  const { device = h200, passes = dpoStep } = options;
+  const { device = h200, passes = DPO_STEP } = options;
   const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
   const computing = (sumFlops({ ...linear, attention: 0 }) * (passes.forward + 2 * passes.backward)) / device.matmul;
   const streaming = (weights(shape) * weightBytes(device, passes)) / device.bandwidth;
@@ -83,7 +83,7 @@ export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): A
     );
     return matmul + attention + memory;
   };
-  const { device = h200, passes = dpoStep } = options;
+  const { device = h200, passes = DPO_STEP } = options;
   const perVisiblePair = of({ computedPairs: 1 });
   const moving = (shape.layers * tokenElements(shape, passes) * device.elementBytes) / device.bandwidth;
   return {

@@ -5,7 +5,7 @@ interface TextReader {
 }
 
 /** Deeper than templates and Python's readers of JSON go. */
-const deepest = 400;
+const DEEPEST = 400;
 
 /** Holds every text in a value to be whole characters, as the texts of messages are, and the value not to be nested too deeply. */
 export function checkTexts(reader: TextReader, value: unknown, path: string, depth = 0): void {
@@ -14,6 +14,6 @@ export function checkTexts(reader: TextReader, value: unknown, path: string, dep
     return;
   }
   if (typeof value !== 'object' || value === null || value instanceof Number) return;
-  if (depth > deepest) throw reader.error(`nested more than ${deepest} deep`, path, 'nest it less deeply, or remove it');
+  if (depth > DEEPEST) throw reader.error(`nested more than ${DEEPEST} deep`, path, 'nest it less deeply, or remove it');
   for (const item of Object.values(value)) checkTexts(reader, item, path, depth + 1);
 }

@@ -43,4 +43,4 @@ export interface ColumnReport {
   readonly warnings: readonly ColumnWarning[];
 }
 
-export const noColumns: ColumnReport = { unread: [], warnings: [] };
+export const NO_COLUMNS: ColumnReport = { unread: [], warnings: [] };

@@ -1,5 +1,5 @@
 import { nearestName } from '../nearest-name.js';
-import { keepLists } from './text-messages.js';
+import { KEEP_LISTS } from './text-messages.js';
 import type { ColumnFault, ColumnReport, ColumnWarning, Remedy, UnreadColumn } from './column-report.js';
 
 // What is said of columns that are left out: the same words in the form, in the editor and on the command line.
@@ -31,7 +31,7 @@ export function columnWarning(kind: ColumnFault, about: About): { readonly what:
     case 'written-messages':
       return {
         what: `${list} ${hold} messages written as text in ${where}: the brackets and quotes would be trained`,
-        advice: keepLists,
+        advice: KEEP_LISTS,
       };
     case 'media-placeholder':
       return {
@@ -77,13 +77,13 @@ export function warningText({ what, advice }: Pick<ColumnWarning, 'what' | 'advi
   return `${what}; ${advice}`;
 }
 
-const mostNames = 12;
+const MOST_NAMES = 12;
 
 /** The columns that are left out, as one line; undefined when there are none. */
 export function unreadText({ unread }: Pick<ColumnReport, 'unread'>): string | undefined {
   if (unread.length === 0) return undefined;
-  const more = unread.length > mostNames ? ` and ${unread.length - mostNames} more` : '';
-  return unread.slice(0, mostNames).map(({ name }) => name).join(', ') + more;
+  const more = unread.length > MOST_NAMES ? ` and ${unread.length - MOST_NAMES} more` : '';
+  return unread.slice(0, MOST_NAMES).map(({ name }) => name).join(', ') + more;
 }
 
 /** The same, for where it stands by itself. */

@@ -1,6 +1,6 @@
 import { ExitCode, WishboneError } from '../errors.js';
 import type { Fields } from './fields.js';
-import { formColumns } from './forms/index.js';
+import { FORM_COLUMNS } from './forms/index.js';
 
 /** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`; null: the field is not read. */
 export type ColumnMap = Readonly<Record<string, string | null>>;
@@ -20,7 +20,7 @@ export function parseColumns(text: string): ColumnMap {
     const problem =
       at < 0 || column === ''
         ? 'does not have the form field=column'
-        : !formColumns.includes(field)
+        : !FORM_COLUMNS.includes(field)
           ? `names an unknown field: ${JSON.stringify(field)}`
           : map.has(field)
             ? `maps "${field}" a second time`
@@ -29,7 +29,7 @@ export function parseColumns(text: string): ColumnMap {
       throw new WishboneError(
         `${JSON.stringify(part.trim())} ${problem}`,
         'columns',
-        `write for example prompt=question,chosen=good; fields are ${formColumns.join(', ')}`,
+        `write for example prompt=question,chosen=good; fields are ${FORM_COLUMNS.join(', ')}`,
         ExitCode.usage,
       );
     }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
-import { longestRow, noRowBegins } from './row-limit.js';
+import { LONGEST_ROW, noRowBegins } from './row-limit.js';
 import type { Row } from './row.js';
 import type { ByteSource } from './source.js';
 
@@ -32,7 +32,7 @@ export async function* csvRows(
     delimiter,
     encoding: null,
     // A quote that is never closed must not take in the rest of a large file.
-    max_record_size: longestRow,
+    max_record_size: LONGEST_ROW,
     // Rows are taken here, not from the stream: that would lose those just before a fault.
     on_record: (cells: unknown, info) => {
       // Bytes, because no encoding is given.
@@ -57,7 +57,7 @@ export async function* csvRows(
     for (let ended = false; !ended; ) {
       const chunk = await chunks.next();
       ended = chunk.done === true;
-      if (header === undefined && !chunk.done && (size += chunk.value.length) > 2 * longestRow) throw noRowBegins(file);
+      if (header === undefined && !chunk.done && (size += chunk.value.length) > 2 * LONGEST_ROW) throw noRowBegins(file);
       if (!chunk.done && header === undefined && endsLinesInReturns(chunk.value)) throw carriageReturns(file);
       const error = await (chunk.done ? end() : write(chunk.value));
       for (const { cells, info } of parsed) {
@@ -80,21 +80,21 @@ export async function* csvRows(
 /** Finds the line on which a row begins from what csv-parse counts. */
 class LineCounter {
   /** The last line of the row before. */
-  private last = 0;
-  private blank = 0;
+  #last = 0;
+  #blank = 0;
   /** Carriage returns within cells, which csv-parse counts as lines of their own. */
-  private returns = 0;
+  #returns = 0;
 
   row(cells: readonly Buffer[], info: ParsedRow['info']): number {
-    this.returns += count(cells, 0x0d);
-    this.last = info.lines - this.returns;
-    this.blank = info.empty_lines;
-    return this.last - count(cells, 0x0a);
+    this.#returns += count(cells, 0x0d);
+    this.#last = info.lines - this.#returns;
+    this.#blank = info.empty_lines;
+    return this.#last - count(cells, 0x0a);
   }
 
   /** The line of a row that never ended. @param blank blank lines so far */
-  next(blank = this.blank): number {
-    return this.last + 1 + (blank - this.blank);
+  next(blank = this.#blank): number {
+    return this.#last + 1 + (blank - this.#blank);
   }
 }
 
@@ -197,7 +197,7 @@ function quotingFault(error: unknown, where: string, header: readonly string[]):
     case 'CSV_QUOTE_NOT_CLOSED':
       return fault('a quoted cell is never closed', 'end the cell with a double quote');
     case 'CSV_MAX_RECORD_SIZE':
-      return fault(`the row is longer than ${longestRow / 2 ** 20} MiB`, 'look for a double quote that is not closed');
+      return fault(`the row is longer than ${LONGEST_ROW / 2 ** 20} MiB`, 'look for a double quote that is not closed');
     default:
       throw error;
   }

@@ -4,7 +4,7 @@ import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { ColumnMap } from './columns.js';
 import { isFields, kindOf, type Fields } from './fields.js';
-import { defaultTags, type ShareGptTags } from './llama-factory.js';
+import { DEFAULT_TAGS, type ShareGptTags } from './llama-factory.js';
 import type { DatasetForm } from './forms/index.js';
 import { mayBeDataset } from './file-kinds.js';
 
@@ -22,7 +22,7 @@ export interface DatasetInfo {
 }
 
 /** LLaMA-Factory's names of columns, and the fields that they are here. */
-const columnFields = {
+const COLUMN_FIELDS = {
   alpaca: {
     prompt: 'instruction',
     query: 'input',
@@ -42,7 +42,7 @@ const columnFields = {
 } as const;
 
 /** Columns that LLaMA-Factory knows nothing of. */
-const notTheirs: ColumnMap = { documents: null, chat_template_kwargs: null };
+const NOT_THEIRS: ColumnMap = { documents: null, chat_template_kwargs: null };
 
 
 /** Whether a file is called like a list of datasets. */
@@ -130,11 +130,11 @@ function formOf(entry: Fields, where: string): Formatting {
 }
 
 function columnsOf(entry: Fields, formatting: Formatting, where: string): ColumnMap {
-  const known: Readonly<Record<string, string>> = columnFields[formatting === 'alpaca' ? 'alpaca' : 'sharegpt'];
+  const known: Readonly<Record<string, string>> = COLUMN_FIELDS[formatting === 'alpaca' ? 'alpaca' : 'sharegpt'];
   // Columns that an entry with `columns` does not name are not read, whatever the file has.
-  if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null, ...notTheirs };
+  if ((entry['columns'] ?? undefined) === undefined) return { system: null, history: null, tools: null, ...NOT_THEIRS };
   const given = texts(entry, 'columns', where);
-  return { ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null])), ...notTheirs };
+  return { ...Object.fromEntries(Object.entries(known).map(([name, field]) => [field, given[name] ?? null])), ...NOT_THEIRS };
 }
 
 function mediaOf(entry: Fields, where: string): Pick<DatasetInfo, 'media'> {
@@ -155,8 +155,8 @@ function tagsOf(entry: Fields, formatting: Formatting, where: string): ShareGptT
   const functionCall = given['function_tag'] ?? 'function_call';
   const roles = Object.fromEntries(Object.entries(named).map(([role, tag]) => [tag, role]));
   return {
-    role: given['role_tag'] ?? (formatting === 'openai' ? 'role' : defaultTags.role),
-    content: given['content_tag'] ?? (formatting === 'openai' ? 'content' : defaultTags.content),
+    role: given['role_tag'] ?? (formatting === 'openai' ? 'role' : DEFAULT_TAGS.role),
+    content: given['content_tag'] ?? (formatting === 'openai' ? 'content' : DEFAULT_TAGS.content),
     roles: { ...roles, [functionCall]: 'assistant' },
     functionCall,
   };

@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import { isWrittenMessages, keepLists } from './text-messages.js';
+import { isWrittenMessages, KEEP_LISTS } from './text-messages.js';
 import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
 import { checkTexts } from './check-texts.js';
 import type { Message } from './types.js';
@@ -134,7 +134,7 @@ export class RowReader {
 
   wrongType(value: unknown, path: string, wanted: string): FieldError {
     const isWritten = typeof value === 'string' && isWrittenMessages(value);
-    const advice = isWritten ? `it is messages written as text: ${keepLists}` : `make it ${wanted}`;
+    const advice = isWritten ? `it is messages written as text: ${KEEP_LISTS}` : `make it ${wanted}`;
     return this.error(`field "${path}" must be ${wanted}, not ${kindOf(value)}`, path, advice, 'type');
   }
 
@@ -158,13 +158,13 @@ export class RowReader {
     const callsTools = Array.isArray(fields['tool_calls']) && fields['tool_calls'].length > 0;
     if (callsTools && fields['content'] === undefined) return { ...fields, role };
     const contentPath = `${path}.content`;
-    const content = this.content(this.need(fields, 'content', contentPath), contentPath);
+    const content = this.#content(this.need(fields, 'content', contentPath), contentPath);
     if (filled && !callsTools && content.trim() === '') this.blank(contentPath, content);
     return { ...fields, role, content };
   }
 
   /** Text, or OpenAI's list of text parts. */
-  private content(value: unknown, path: string): string {
+  #content(value: unknown, path: string): string {
     if (!Array.isArray(value)) return this.text(value, path);
     const parts = value.map((item: unknown, index) => {
       const part = this.object(item, `${path}[${index}]`);

@@ -32,7 +32,7 @@ function or(kinds: readonly string[]): string {
   return dotted.length < 2 ? dotted.join('') : `${dotted.slice(0, -1).join(', ')} or ${dotted.at(-1)!}`;
 }
 
-const ending = new RegExp(`^(.*?)(?:\\.(${Object.keys(FILE_KINDS).join('|')}))?(\\.gz)?$`, 'is');
+const ENDING = new RegExp(`^(.*?)(?:\\.(${Object.keys(FILE_KINDS).join('|')}))?(\\.gz)?$`, 'is');
 
 /** What a file's name says of it. */
 export interface NamedKind {
@@ -45,7 +45,7 @@ export interface NamedKind {
 
 /** What the name of a file says of it, in whatever case. */
 export function fileKind(file: string): NamedKind {
-  const [, stem = '', kind, gz] = ending.exec(path.basename(file)) ?? [];
+  const [, stem = '', kind, gz] = ENDING.exec(path.basename(file)) ?? [];
   return { stem, kind: kind?.toLowerCase() as FileKind | undefined, gzip: gz !== undefined };
 }
 

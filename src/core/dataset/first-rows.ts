@@ -1,7 +1,7 @@
 import type { WorkOptions } from '../work/progress.js';
 import { Pace } from '../work/pace.js';
 import { exactText } from '../exact-json/index.js';
-import { formColumns } from './forms/index.js';
+import { FORM_COLUMNS } from './forms/index.js';
 import { parquetRowCount } from './parquet-rows.js';
 import type { Row } from './row.js';
 import { readRows } from './rows.js';
@@ -104,13 +104,13 @@ async function* ownLines(source: ByteSource): AsyncGenerator<string> {
 }
 
 async function* rowLines(source: ByteSource): AsyncGenerator<string> {
-  let used: readonly string[] = formColumns;
+  let used: readonly string[] = FORM_COLUMNS;
   if (source.isParquet) {
     // A table of something else is shown too: then all of its columns are.
     const probe = await ByteSource.open(source.file);
     await readRows(probe, { used, needed: [] }).next().catch((error: unknown) => {
       const names = probe.columns.map(({ name }) => name);
-      if (names.length === 0 || names.some((name) => formColumns.includes(name))) throw error;
+      if (names.length === 0 || names.some((name) => FORM_COLUMNS.includes(name))) throw error;
       used = names;
     });
   }
@@ -125,8 +125,8 @@ function lineOf(row: Row): string {
 }
 
 function hiddenOf({ isParquet, columns }: ByteSource): string[] {
-  if (!isParquet || !columns.some(({ name }) => formColumns.includes(name))) return [];
+  if (!isParquet || !columns.some(({ name }) => FORM_COLUMNS.includes(name))) return [];
   return columns
-    .filter(({ name, kind }) => !formColumns.includes(name) && !(kind !== 'other' && isWanted(name, kind === 'nested')))
+    .filter(({ name, kind }) => !FORM_COLUMNS.includes(name) && !(kind !== 'other' && isWanted(name, kind === 'nested')))
     .map(({ name }) => name);
 }

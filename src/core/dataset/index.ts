@@ -2,7 +2,7 @@ export { Dataset, type ReadOptions, type RowOutcome } from './read.js';
 export { parseColumns, type ColumnMap } from './columns.js';
 export { lineOfRow } from './rows.js';
 export { findSources, type DatasetSource } from './sources.js';
-export { pairings, type PairCounts, type PairingOptions } from './pairing.js';
+export { PAIRINGS, type PairCounts, type PairingOptions } from './pairing.js';
 export { datasetForms, formDescriptions, type DatasetForm } from './forms/index.js';
 export {
   rowName,
@@ -14,15 +14,15 @@ export {
   type TextPair,
 } from './types.js';
 export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText } from './column-words.js';
-export { noColumns, type ColumnReport, type ColumnWarning, type Remedy, type UnreadColumn } from './column-report.js';
+export { NO_COLUMNS, type ColumnReport, type ColumnWarning, type Remedy, type UnreadColumn } from './column-report.js';
 export {
-  badRowChoices,
+  BAD_ROW_CHOICES,
   leftOutPlaces,
   leftOutText,
   mostlyLeftOut,
   LeftOutList,
   nothingLeft,
-  nothingLeftOut,
+  NOTHING_LEFT_OUT,
   trainWithoutLabel,
   withWayOut,
   type LeftOutRow,

@@ -9,7 +9,7 @@ export interface JsonFault {
   readonly advice?: string;
 }
 
-const deepest = 1000;
+const DEEPEST = 1000;
 
 /**
  * Finds the first fault of the JSON value (RFC 8259) that begins at `start`. Engines word and place their own messages
@@ -37,108 +37,114 @@ class Fault extends Error {
 }
 
 class Scanner {
+  readonly #text: string;
+  #at: number;
+
   constructor(
-    private readonly text: string,
-    private at: number,
-  ) {}
+    text: string,
+    at: number,
+  ) {
+    this.#text = text;
+    this.#at = at;
+  }
 
   value(depth: number): number {
-    if (depth > deepest) throw new Fault(this.at, `nested more than ${deepest} deep`);
-    this.space();
-    const c = this.text[this.at];
-    if (c === '{') this.object(depth);
-    else if (c === '[') this.array(depth);
-    else if (c === '"') this.string();
-    else if (c !== undefined && /[-0-9]/.test(c)) this.number();
-    else if (!this.word('true') && !this.word('false') && !this.word('null')) this.unexpected('a value');
-    return this.at;
+    if (depth > DEEPEST) throw new Fault(this.#at, `nested more than ${DEEPEST} deep`);
+    this.#space();
+    const c = this.#text[this.#at];
+    if (c === '{') this.#object(depth);
+    else if (c === '[') this.#array(depth);
+    else if (c === '"') this.#string();
+    else if (c !== undefined && /[-0-9]/.test(c)) this.#number();
+    else if (!this.#word('true') && !this.#word('false') && !this.#word('null')) this.#unexpected('a value');
+    return this.#at;
   }
 
-  private object(depth: number): void {
-    this.at++;
-    this.space();
-    if (this.take('}')) return;
+  #object(depth: number): void {
+    this.#at++;
+    this.#space();
+    if (this.#take('}')) return;
     for (;;) {
-      this.space();
-      if (this.text[this.at] !== '"') this.unexpected('a field name in double quotes');
-      this.string();
-      this.space();
-      if (!this.take(':')) this.unexpected('":"');
+      this.#space();
+      if (this.#text[this.#at] !== '"') this.#unexpected('a field name in double quotes');
+      this.#string();
+      this.#space();
+      if (!this.#take(':')) this.#unexpected('":"');
       this.value(depth + 1);
-      this.space();
-      if (this.take('}')) return;
-      if (!this.take(',')) this.unexpected('"," or "}"');
+      this.#space();
+      if (this.#take('}')) return;
+      if (!this.#take(',')) this.#unexpected('"," or "}"');
     }
   }
 
-  private array(depth: number): void {
-    this.at++;
-    this.space();
-    if (this.take(']')) return;
+  #array(depth: number): void {
+    this.#at++;
+    this.#space();
+    if (this.#take(']')) return;
     for (;;) {
       this.value(depth + 1);
-      this.space();
-      if (this.take(']')) return;
-      if (!this.take(',')) this.unexpected('"," or "]"');
+      this.#space();
+      if (this.#take(']')) return;
+      if (!this.#take(',')) this.#unexpected('"," or "]"');
     }
   }
 
-  private string(): void {
-    const start = this.at++;
+  #string(): void {
+    const start = this.#at++;
     for (;;) {
-      const c = this.text[this.at];
+      const c = this.#text[this.#at];
       if (c === undefined) throw new Fault(start, 'text that is never closed by a double quote');
       if (c === '"') {
-        this.at++;
+        this.#at++;
         return;
       }
-      if (c < ' ') throw new Fault(this.at, 'a line break or control character inside text; write it as \\n');
+      if (c < ' ') throw new Fault(this.#at, 'a line break or control character inside text; write it as \\n');
       if (c === '\\') {
-        const escape = /^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/.exec(this.text.slice(this.at, this.at + 6));
-        if (!escape) throw new Fault(this.at, 'an unknown escape after a backslash');
-        this.at += escape[0].length;
+        const escape = /^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/.exec(this.#text.slice(this.#at, this.#at + 6));
+        if (!escape) throw new Fault(this.#at, 'an unknown escape after a backslash');
+        this.#at += escape[0].length;
       } else {
-        this.at++;
+        this.#at++;
       }
     }
   }
 
-  private number(): void {
+  #number(): void {
     const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/y;
-    number.lastIndex = this.at;
-    const match = number.exec(this.text);
-    if (!match) this.unexpected('a number');
-    if (isTooLong(match[0])) throw new Fault(this.at, 'a whole number of more than 4,300 digits', 'write it as text');
-    this.at += match[0].length;
+    number.lastIndex = this.#at;
+    const match = number.exec(this.#text);
+    if (!match) this.#unexpected('a number');
+    if (isTooLong(match[0])) throw new Fault(this.#at, 'a whole number of more than 4,300 digits', 'write it as text');
+    this.#at += match[0].length;
   }
 
-  private word(word: string): boolean {
-    if (!this.text.startsWith(word, this.at)) return false;
-    this.at += word.length;
+  #word(word: string): boolean {
+    if (!this.#text.startsWith(word, this.#at)) return false;
+    this.#at += word.length;
     return true;
   }
 
-  private take(c: string): boolean {
-    if (this.text[this.at] !== c) return false;
-    this.at++;
+  #take(c: string): boolean {
+    if (this.#text[this.#at] !== c) return false;
+    this.#at++;
     return true;
   }
 
-  private space(): void {
-    while (isJsonSpace(this.text.charCodeAt(this.at))) this.at++;
+  #space(): void {
+    while (isJsonSpace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 
-  private unexpected(expected: string): never {
-    const point = this.text.codePointAt(this.at);
+  #unexpected(expected: string): never {
+    const point = this.#text.codePointAt(this.#at);
     const found = point === undefined ? 'the text ends' : `found ${JSON.stringify(String.fromCodePoint(point))}`;
-    const known = this.known();
+    const known = this.#known();
     const more = known === undefined ? '' : ` (${known.what})`;
-    throw new Fault(this.at, `${found} where ${expected} should be${more}`, known?.advice);
+    throw new Fault(this.#at, `${found} where ${expected} should be${more}`, known?.advice);
   }
 
   /** What stands here, when it is a slip that people make. */
-  private known(): { readonly what: string; readonly advice: string } | undefined {
-    const rest = this.text.slice(this.at, this.at + 20);
+  #known(): { readonly what: string; readonly advice: string } | undefined {
+    const rest = this.#text.slice(this.#at, this.#at + 20);
     const number = /^-?(?:NaN|Infinity)\b/.exec(rest);
     if (number) {
       const what = `${number[0]}: Python and JavaScript write it, but it is not valid JSON`;
@@ -156,7 +162,7 @@ class Scanner {
       return { what: 'a typographic quote', advice: 'write straight double quotes' };
     }
     if (/^\/[/*]|^#/.test(rest)) return { what: 'a comment, which JSON does not allow', advice: 'remove the comment' };
-    if (/^[\]},]/.test(rest) && this.text.slice(0, this.at).trimEnd().endsWith(',')) {
+    if (/^[\]},]/.test(rest) && this.#text.slice(0, this.#at).trimEnd().endsWith(',')) {
       const twice = rest.startsWith(',');
       return { what: twice ? 'two commas with nothing between' : 'there is a comma before it', advice: 'remove the comma' };
     }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { WishboneError } from '../errors.js';
 import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace, type JsonFault } from './json-fault.js';
-import { DocumentMeter, longestRow, noRowBegins, rowTooLong } from './row-limit.js';
+import { DocumentMeter, LONGEST_ROW, noRowBegins, rowTooLong } from './row-limit.js';
 import type { ByteSource } from './source.js';
 import type { Row } from './row.js';
 import { isKind } from './file-kinds.js';
@@ -14,7 +14,7 @@ interface LinePlace {
 }
 
 /** JSON as one document is read whole; V8 cannot hold longer text. */
-const longestText = 0x1fffffe8;
+const LONGEST_TEXT = 0x1fffffe8;
 
 /**
  * The rows of JSON text in order. JSON lines are streamed; a JSON array, or objects written over several lines in a `.json`
@@ -36,7 +36,7 @@ export async function* jsonRows(source: ByteSource): AsyncGenerator<Row> {
       if (found >= 0) first = size + found;
       heads.push(next.value);
       size += next.value.length;
-      if (size > longestRow + next.value.length) throw noRowBegins(source.file);
+      if (size > LONGEST_ROW + next.value.length) throw noRowBegins(source.file);
     }
     const head = Buffer.concat(heads, size);
     const isJsonFile = isKind(source.file, 'json');
@@ -87,7 +87,7 @@ async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       parts.push(chunk.subarray(from, end));
       line++;
-      if (pending + end - from > longestRow) throw rowTooLong(`${file}:${line}`, 'write one row a line');
+      if (pending + end - from > LONGEST_ROW) throw rowTooLong(`${file}:${line}`, 'write one row a line');
       yield parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
       parts = [];
       pending = 0;
@@ -96,7 +96,7 @@ async function* lines(file: string, head: Buffer, chunks: AsyncGenerator<Buffer>
     if (from < chunk.length) {
       parts.push(chunk.subarray(from));
       pending += chunk.length - from;
-      if (pending > longestRow) throw rowTooLong(`${file}:${line + 1}`, 'write one row a line');
+      if (pending > LONGEST_ROW) throw rowTooLong(`${file}:${line + 1}`, 'write one row a line');
     }
     const next: IteratorResult<Buffer, unknown> = await chunks.next();
     chunk = next.done ? undefined : next.value;
@@ -143,7 +143,7 @@ async function collect(source: ByteSource, head: Buffer, top: 0 | 1, chunks: Asy
     parts.push(chunk);
     meter.add(chunk);
     size += chunk.length;
-    if (size > longestText) throw tooLong(source.file);
+    if (size > LONGEST_TEXT) throw tooLong(source.file);
   }
   return Buffer.concat(parts, size);
 }

@@ -42,8 +42,8 @@ function parallelLists(reader: RowReader, name: 'ranks' | 'scores'): Judged[] {
   });
 }
 
-const textNames = ['response', 'text', 'content'] as const;
-const scoreNames = ['score', 'overall_score', 'rating'] as const;
+const TEXT_NAMES = ['response', 'text', 'content'] as const;
+const SCORE_NAMES = ['score', 'overall_score', 'rating'] as const;
 
 function completions(reader: RowReader): Judged[] {
   return reader.list(reader.fields['completions'], 'completions').map((item, index) => {
@@ -53,8 +53,8 @@ function completions(reader: RowReader): Judged[] {
       const name = names.find((candidate) => present(fields, candidate)) ?? (names[0] as string);
       return { value: reader.need(fields, name, `${path}.${name}`), path: `${path}.${name}` };
     };
-    const text = named(textNames);
-    const score = named(scoreNames);
+    const text = named(TEXT_NAMES);
+    const score = named(SCORE_NAMES);
     return {
       response: response(reader, text.value, text.path),
       path: text.path,

@@ -4,8 +4,8 @@ import { rowName, rowWhere, type RowPlace } from './types.js';
 // What is said of rows that cannot be used: the same words in the form, in the editor and on the command line.
 
 /** What becomes of a row that cannot be used: it ends the work, or is left out and counted. */
-export const badRowChoices = ['stop', 'skip'] as const;
-export type OnBadRow = (typeof badRowChoices)[number];
+export const BAD_ROW_CHOICES = ['stop', 'skip'] as const;
+export type OnBadRow = (typeof BAD_ROW_CHOICES)[number];
 
 /** A row that is left out, and why. */
 export interface LeftOutRow extends Pick<RowPlace, 'row' | 'line'> {
@@ -19,28 +19,28 @@ export interface LeftOutRows {
   readonly first: readonly LeftOutRow[];
 }
 
-export const nothingLeftOut: LeftOutRows = { rows: 0, first: [] };
+export const NOTHING_LEFT_OUT: LeftOutRows = { rows: 0, first: [] };
 
 /** How many of the rows that are left out are listed. */
-export const mostListed = 100;
+export const MOST_LISTED = 100;
 
 /** Gathers the rows of a file that are left out, in whatever order they are found. */
 export class LeftOutList {
-  private rows = 0;
-  private first: LeftOutRow[] = [];
+  #rows = 0;
+  #first: LeftOutRow[] = [];
 
   add({ row, line }: Pick<RowPlace, 'row' | 'line'>, { what }: Pick<WishboneError, 'what'>): void {
-    this.rows++;
-    this.first.push({ row, line, what });
-    if (this.first.length > 2 * mostListed) this.first = this.sorted();
+    this.#rows++;
+    this.#first.push({ row, line, what });
+    if (this.#first.length > 2 * MOST_LISTED) this.#first = this.#sorted();
   }
 
   get found(): LeftOutRows {
-    return { rows: this.rows, first: this.sorted() };
+    return { rows: this.#rows, first: this.#sorted() };
   }
 
-  private sorted(): LeftOutRow[] {
-    return [...this.first].sort((a, b) => a.row - b.row).slice(0, mostListed);
+  #sorted(): LeftOutRow[] {
+    return [...this.#first].sort((a, b) => a.row - b.row).slice(0, MOST_LISTED);
   }
 }
 

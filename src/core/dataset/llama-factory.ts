@@ -17,7 +17,7 @@ export interface ShareGptTags {
 }
 
 /** LLaMA-Factory's names, and those of roles. */
-export const defaultTags: ShareGptTags = {
+export const DEFAULT_TAGS: ShareGptTags = {
   role: 'from',
   content: 'value',
   roles: {
@@ -83,7 +83,7 @@ function isAbsent(value: unknown): boolean {
  * ShareGPT preference rows: `conversations` and one turn, or several, in `chosen` and `rejected`. A system turn goes before
  * a field `system`.
  */
-export function readShareGpt(reader: RowReader, tags: ShareGptTags = defaultTags): MessagePair {
+export function readShareGpt(reader: RowReader, tags: ShareGptTags = DEFAULT_TAGS): MessagePair {
   const { fields } = reader;
   const turn = (value: unknown, path: string, filled: boolean): Message => {
     const turnFields = reader.object(value, path);

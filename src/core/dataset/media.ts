@@ -47,11 +47,11 @@ function entriesOf(value: unknown): number {
   return Object.values(value).some((part) => entriesOf(part) > 0) ? 1 : 0;
 }
 
-const placeholders = ['<image>', '<video>', '<audio>', '<|image|>', '<|video|>', '<|audio|>', '<|image_pad|>'];
+const PLACEHOLDERS = ['<image>', '<video>', '<audio>', '<|image|>', '<|video|>', '<|audio|>', '<|image_pad|>'];
 
 /** The placeholder of a picture, a video or a sound that a text holds, outside of markup that closes it. */
 export function placeholderIn(text: string): string | undefined {
   // Most texts have no such bracket at all.
   if (!text.includes('<')) return undefined;
-  return placeholders.find((tag) => text.includes(tag) && !text.includes(`</${tag.slice(1)}`));
+  return PLACEHOLDERS.find((tag) => text.includes(tag) && !text.includes(`</${tag.slice(1)}`));
 }

@@ -2,25 +2,25 @@ import { WishboneError } from '../errors.js';
 import { fileKind, isPlainKind, separatorOf } from './file-kinds.js';
 
 /** Bytes by which a file is told to be something else: as far as tar's mark. */
-export const headLength = 512;
+export const HEAD_LENGTH = 512;
 
 interface Kind {
   readonly what: string;
   readonly advice: string;
 }
 
-const unpack = 'unpack it and give the file inside, or compress that with gzip';
+const UNPACK = 'unpack it and give the file inside, or compress that with gzip';
 const convert = (read: string): string => `write it as Parquet, for example ${read}.to_parquet("pairs.parquet")`;
 
 /** First bytes, one character each, of files that people give for data. */
-const marks: readonly (readonly [mark: string, kind: Kind])[] = [
-  ['PK\x03\x04', { what: 'a zip archive, not plain text', advice: unpack }],
+const MARKS: readonly (readonly [mark: string, kind: Kind])[] = [
+  ['PK\x03\x04', { what: 'a zip archive, not plain text', advice: UNPACK }],
   ['\x28\xb5\x2f\xfd', { what: 'zstd-compressed, not plain text', advice: 'unpack it (zstd -d), or compress it with gzip' }],
   ['\xfd7zXZ\0', { what: 'xz-compressed, not plain text', advice: 'unpack it (xz -d), or compress it with gzip' }],
   ['BZh', { what: 'bzip2-compressed, not plain text', advice: 'unpack it (bzip2 -d), or compress it with gzip' }],
   ['\x04\x22\x4d\x18', { what: 'lz4-compressed, not plain text', advice: 'unpack it (lz4 -d), or compress it with gzip' }],
-  ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive, not plain text', advice: unpack }],
-  ['Rar!', { what: 'a RAR archive, not plain text', advice: unpack }],
+  ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive, not plain text', advice: UNPACK }],
+  ['Rar!', { what: 'a RAR archive, not plain text', advice: UNPACK }],
   ['ARROW1', { what: 'an Arrow (Feather) file, which is not read', advice: convert('pandas.read_feather("pairs.arrow")') }],
   ['\xff\xff\xff\xff', { what: 'an Arrow stream, the cache format of datasets, which is not read', advice: convert('datasets.Dataset.from_file("pairs.arrow")') }],
   ['PARE', { what: 'encrypted Parquet, which is not read', advice: 'write it again without encryption' }],
@@ -41,7 +41,7 @@ const marks: readonly (readonly [mark: string, kind: Kind])[] = [
  */
 export function refuseOtherKinds(head: Buffer, file: string): void {
   const text = head.toString('latin1');
-  const binary = marks.find(([mark]) => text.startsWith(mark))?.[1] ?? wideText(head) ?? tar(text);
+  const binary = MARKS.find(([mark]) => text.startsWith(mark))?.[1] ?? wideText(head) ?? tar(text);
   if (binary !== undefined) {
     const isWorkbook = text.startsWith('PK') && /\.xlsx$/i.test(file);
     const advice = isWorkbook ? 'it is an Excel file: save it as CSV (UTF-8)' : binary.advice;
@@ -65,7 +65,7 @@ function wideText(head: Buffer): Kind | undefined {
 }
 
 function tar(text: string): Kind | undefined {
-  return text.startsWith('ustar', 257) ? { what: 'a tar archive, not plain text', advice: unpack } : undefined;
+  return text.startsWith('ustar', 257) ? { what: 'a tar archive, not plain text', advice: UNPACK } : undefined;
 }
 
 function page(text: string): Kind | undefined {

@@ -1,8 +1,8 @@
 /** How the responses of one row make pairs: every better one over every worse one, or the best one over each other. */
-export const pairings = ['all', 'best'] as const;
+export const PAIRINGS = ['all', 'best'] as const;
 
 export interface PairingOptions {
-  readonly pairing: (typeof pairings)[number];
+  readonly pairing: (typeof PAIRINGS)[number];
   /** Least difference between two scores that makes a pair. Equal scores never make one. */
   readonly minMargin: number;
 }
@@ -21,7 +21,7 @@ export interface IndexPairs {
 }
 
 /** Scores are decimal fractions: 7.3 over 7 is meant to be a margin of 0.3, and falls just short of it in binary. */
-const rounding = 1e-9;
+const ROUNDING = 1e-9;
 
 /**
  * Pairs a list of chosen responses with a list of rejected ones. `best` takes the first of the chosen.
@@ -49,7 +49,7 @@ export function pairScores(scores: readonly number[], { pairing, minMargin }: Pa
     for (let j = i + 1; j < order.length; j++) {
       const [better, worse] = [order[i]!, order[j]!];
       const margin = scores[better]! - scores[worse]!;
-      if (margin > 0 && margin >= minMargin - rounding) pairs.push([better, worse]);
+      if (margin > 0 && margin >= minMargin - ROUNDING) pairs.push([better, worse]);
       else dropped++;
     }
   }

@@ -2,7 +2,7 @@ import { UnreadableFile, WishboneError } from '../errors.js';
 import { isMediaName, manyMedia } from './media.js';
 import { ParquetFault } from './parquet/fault.js';
 import { readFooter, type Chunk } from './parquet/footer.js';
-import { groupSize, largestGroup, readGroup, type Decoder } from './parquet/group.js';
+import { groupSize, LARGEST_GROUP, readGroup, type Decoder } from './parquet/group.js';
 import type { Field } from './parquet/schema.js';
 import { cellValue, fieldName, NotText, type Reading } from './parquet/values.js';
 import { isTooLong, rowTooLong } from './row-limit.js';
@@ -10,9 +10,9 @@ import type { Columns, Row } from './row.js';
 import type { ByteSource, FileColumn } from './source.js';
 
 /** Columns of numbers that no chat template sees. */
-const scoreColumns: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
+const SCORE_COLUMNS: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
 
-const someBytes = '(bytes)';
+const SOME_BYTES = '(bytes)';
 
 /**
  * The rows of a Parquet file, one row group in memory at a time. They have no lines; what a column holds is given as
@@ -63,8 +63,8 @@ export async function* parquetRows(source: ByteSource, { used, texts, all: isAll
       return Math.max(content, structure);
     };
     checkSize(groupSize(chunksOf(ours)), where);
-    const isTooMuch = sizeOf([...ours, ...others]) > largestGroup;
-    const media = isTooMuch ? others.find((other) => isMediaName(other.name) && sizeOf([other]) > largestGroup / 2) : undefined;
+    const isTooMuch = sizeOf([...ours, ...others]) > LARGEST_GROUP;
+    const media = isTooMuch ? others.find((other) => isMediaName(other.name) && sizeOf([other]) > LARGEST_GROUP / 2) : undefined;
     if (media !== undefined) throw manyMedia(media.name, where);
     const columns = isTooMuch ? ours : [...ours, ...others];
     const cells = await readGroup(buffer, footer, group, columns, chunksOf(columns), decoder).catch((error: unknown) => {
@@ -125,9 +125,9 @@ function checkReadable(column: Field, file: string): void {
 }
 
 function checkSize({ content, structure }: ReturnType<typeof groupSize>, where: string): void {
-  if (content <= largestGroup && structure <= largestGroup) return;
+  if (content <= LARGEST_GROUP && structure <= LARGEST_GROUP) return;
   throw new WishboneError(
-    content > largestGroup
+    content > LARGEST_GROUP
       ? `a row group holds ${(content / 2 ** 30).toFixed(1)} GiB of text; at most 1 GiB is read at once`
       : `a row group holds lists that take ${(structure / 2 ** 30).toFixed(1)} GiB; at most 1 GiB is read at once`,
     where,
@@ -145,7 +145,7 @@ function readCells(
   const value: [string, unknown][] = [];
   for (const column of columns) {
     const { name } = column;
-    const reading: Reading = isCopied ? 'copy' : scoreColumns.has(name) ? 'numbers' : 'template';
+    const reading: Reading = isCopied ? 'copy' : SCORE_COLUMNS.has(name) ? 'numbers' : 'template';
     try {
       value.push([name, cellValue(cells[fieldName(column.index)], column, reading)]);
     } catch (error) {
@@ -153,7 +153,7 @@ function readCells(
       if (error instanceof NotText) {
         // What no form reads is no reason to refuse a row; that there are bytes is all that is asked of a picture.
         if (used.includes(name)) return { error: new WishboneError('not UTF-8', place, 'write the text as UTF-8') };
-        if (isMediaName(name)) value.push([name, someBytes]);
+        if (isMediaName(name)) value.push([name, SOME_BYTES]);
         continue;
       }
       if (error instanceof ParquetFault) return { error: damaged(error, place) };

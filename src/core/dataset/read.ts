@@ -1,7 +1,7 @@
 import { WishboneError } from '../errors.js';
 import { mapColumns, type ColumnMap } from './columns.js';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
-import { type DatasetForm, detectForm, formColumns, formDescriptions, type FormOptions, readForm } from './forms/index.js';
+import { type DatasetForm, detectForm, FORM_COLUMNS, formDescriptions, type FormOptions, readForm } from './forms/index.js';
 import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows } from './rows.js';
@@ -39,16 +39,20 @@ export type RowOutcome = RowPlace &
  * wrong; `pairs` stops at the first.
  */
 export class Dataset {
-  private firstForm: { form: DatasetForm; kind: PairText['kind'] | undefined; name: string } | undefined;
-  private rows = 0;
-  private pairCounts: PairCounts = { made: 0, dropped: 0 };
-  private readonly tally: ColumnTally;
+  readonly #source: ByteSource;
+  readonly #options: ReadOptions;
+  #firstForm: { form: DatasetForm; kind: PairText['kind'] | undefined; name: string } | undefined;
+  #rows = 0;
+  #pairCounts: PairCounts = { made: 0, dropped: 0 };
+  readonly #tally: ColumnTally;
 
   private constructor(
-    private readonly source: ByteSource,
-    private readonly options: ReadOptions,
+    source: ByteSource,
+    options: ReadOptions,
   ) {
-    this.tally = new ColumnTally({ ...options, options });
+    this.#source = source;
+    this.#options = options;
+    this.#tally = new ColumnTally({ ...options, options });
   }
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
@@ -57,56 +61,56 @@ export class Dataset {
   }
 
   get file(): string {
-    return this.source.file;
+    return this.#source.file;
   }
 
   /** The form of the first row that has one; undefined until then. */
   get form(): DatasetForm | undefined {
-    return this.firstForm?.form;
+    return this.#firstForm?.form;
   }
 
   /** Rows read so far. */
   get rowCount(): number {
-    return this.rows;
+    return this.#rows;
   }
 
   /** Of the rows read so far. */
   get counts(): PairCounts {
-    return this.pairCounts;
+    return this.#pairCounts;
   }
 
   /** What the rows read so far have beside what their form reads. */
   get columns(): ColumnReport {
-    return this.tally.report(this.source.columns);
+    return this.#tally.report(this.#source.columns);
   }
 
   /** SHA-256 (hex) of the file's bytes on disk, known after the last row. */
   get sha256(): string {
-    return this.source.sha256;
+    return this.#source.sha256;
   }
 
   /** Bytes of the file worked through so far, of `bytesTotal`. */
   get bytesRead(): number {
-    const { documentShare, size, bytesRead } = this.source;
+    const { documentShare, size, bytesRead } = this.#source;
     return documentShare === undefined ? bytesRead : Math.floor(documentShare * size);
   }
 
   get bytesTotal(): number {
-    return this.source.size;
+    return this.#source.size;
   }
 
   /** Every row's pair or error. @throws WishboneError for faults of the file as a whole */
   async *outcomes(): AsyncGenerator<RowOutcome> {
     let failed = false;
-    const { columns = {} } = this.options;
-    const used = [...formColumns, ...Object.values(columns).filter((column) => column !== null)];
+    const { columns = {} } = this.#options;
+    const used = [...FORM_COLUMNS, ...Object.values(columns).filter((column) => column !== null)];
     const needed = ['chosen', 'rejected'].map((field) => columns[field] ?? field);
-    for await (const row of readRows(this.source, { used, needed, texts: isWanted })) {
-      this.rows++;
+    for await (const row of readRows(this.#source, { used, needed, texts: isWanted })) {
+      this.#rows++;
       const { row: number, line } = row;
       let pairs;
       try {
-        pairs = this.read(row);
+        pairs = this.#read(row);
       } catch (error) {
         if (!(error instanceof WishboneError)) throw error;
         failed = true;
@@ -115,9 +119,9 @@ export class Dataset {
       }
       for (const pair of pairs) yield { row: number, line, pair };
     }
-    if (this.rows === 0) throw emptyFile(this.file);
-    const { made, dropped } = this.pairCounts;
-    if (made === 0 && !failed) throw allDropped(this.file, dropped, this.options.minMargin);
+    if (this.#rows === 0) throw emptyFile(this.file);
+    const { made, dropped } = this.#pairCounts;
+    if (made === 0 && !failed) throw allDropped(this.file, dropped, this.#options.minMargin);
   }
 
   /** Every row's pair. @throws WishboneError for the first bad row, or for the file */
@@ -128,16 +132,16 @@ export class Dataset {
     }
   }
 
-  private read(row: Row): PairText[] {
+  #read(row: Row): PairText[] {
     if ('error' in row) throw row.error;
     const where = rowWhere(this.file, row);
     if (!isFields(row.value)) {
       throw new WishboneError(`a row must be an object, not ${kindOf(row.value)}`, where, 'write each pair as { … }');
     }
-    const { columns } = this.options;
+    const { columns } = this.#options;
     const value = columns === undefined ? row.value : mapColumns(row.value, columns);
     try {
-      return this.readFields(row, value, where, row.value);
+      return this.#readFields(row, value, where, row.value);
     } catch (error) {
       const field = error instanceof FieldError ? (/^\w+/.exec(error.field)?.[0] ?? '') : '';
       const column = columns?.[field];
@@ -147,8 +151,8 @@ export class Dataset {
   }
 
   /** @param raw the row as the file has it, `value` being the same under the form's names */
-  private readFields(row: RowPlace, value: Fields, where: string, raw: Fields): PairText[] {
-    const form = this.options.form ?? detectForm(value);
+  #readFields(row: RowPlace, value: Fields, where: string, raw: Fields): PairText[] {
+    const form = this.#options.form ?? detectForm(value);
     if (form === undefined) {
       refuseWrapped(value, where, (fields) => detectForm(fields) !== undefined);
       const keys = Object.keys(value)
@@ -161,7 +165,7 @@ export class Dataset {
         `use one of: ${Object.values(formDescriptions).join('; ')}`,
       );
     }
-    const first = (this.firstForm ??= { form, kind: undefined, name: rowName(row) });
+    const first = (this.#firstForm ??= { form, kind: undefined, name: rowName(row) });
     const { fields, read } = trackFields(value);
     const reader = new RowReader(where, fields);
     if (form !== first.form) {
@@ -173,8 +177,8 @@ export class Dataset {
         'use one form per file; split the file in two',
       );
     }
-    const { pairs, dropped } = readForm(form, reader, this.options);
-    refuseMedia(reader, raw, this.options.media);
+    const { pairs, dropped } = readForm(form, reader, this.#options);
+    refuseMedia(reader, raw, this.#options.media);
     for (const { kind } of pairs) {
       first.kind ??= kind;
       if (kind === first.kind) continue;
@@ -185,20 +189,20 @@ export class Dataset {
         'use one form per file; split the file in two',
       );
     }
-    const { made, dropped: before } = this.pairCounts;
-    this.pairCounts = { made: made + pairs.length, dropped: before + dropped };
+    const { made, dropped: before } = this.#pairCounts;
+    this.#pairCounts = { made: made + pairs.length, dropped: before + dropped };
     const source = sourceOf(fields);
-    this.tally.add(row, rowColumns({ raw, form, read, pairs }, this.options.columns), () => raw);
+    this.#tally.add(row, rowColumns({ raw, form, read, pairs }, this.#options.columns), () => raw);
     const place = { row: row.row, line: row.line, ...(source === undefined ? {} : { source }) };
     return pairs.map((pair) => ({ ...pair, ...place }));
   }
 }
 
 /** Longer texts are no names. */
-const longestSource = 100;
+const LONGEST_SOURCE = 100;
 
 function sourceOf({ source }: Fields): string | undefined {
-  if (typeof source !== 'string' || source.length > longestSource) return undefined;
+  if (typeof source !== 'string' || source.length > LONGEST_SOURCE) return undefined;
   return source.trim() || undefined;
 }
 

@@ -4,7 +4,7 @@ import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { UnreadableFile, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
-import { headLength, refuseOtherKinds } from './other-kinds.js';
+import { HEAD_LENGTH, refuseOtherKinds } from './other-kinds.js';
 import { KINDS_TEXT } from './file-kinds.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
@@ -18,8 +18,8 @@ export interface FileColumn {
  * UTF-8 byte order mark removed. While it is read, counts bytes and hashes the file as it lies on disk.
  */
 export class ByteSource {
-  private readonly hash = createHash('sha256');
-  private digest: string | undefined;
+  readonly #hash = createHash('sha256');
+  #digest: string | undefined;
   /** Bytes of the file read so far. */
   bytesRead = 0;
   /** Set by a reader that takes a document in whole and then works through it: the fraction it is through. */
@@ -55,20 +55,20 @@ export class ByteSource {
 
   /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end, or `readThrough`. */
   get sha256(): string {
-    if (this.digest === undefined) throw new Error('the file has not been read to its end');
-    return this.digest;
+    if (this.#digest === undefined) throw new Error('the file has not been read to its end');
+    return this.#digest;
   }
 
   /** The plain bytes. @throws WishboneError for damaged gzip and for encodings that are not UTF-8 */
   async *chunks(): AsyncGenerator<Buffer> {
-    const raw = this.raw();
+    const raw = this.#raw();
     try {
-      const head = await readAtLeast(raw, headLength);
+      const head = await readAtLeast(raw, HEAD_LENGTH);
       const whole = joined(head, raw);
       const gzip = head[0] === 0x1f && head[1] === 0x8b;
       if (gzip) {
         const unpacked = gunzipped(whole);
-        const start = await readAtLeast(unpacked, headLength);
+        const start = await readAtLeast(unpacked, HEAD_LENGTH);
         refuseOtherKinds(start, this.file);
         yield* withoutMark(joined(start, unpacked));
       } else {
@@ -76,7 +76,7 @@ export class ByteSource {
         yield* withoutMark(whole);
       }
     } catch (error) {
-      throw this.readable(error);
+      throw this.#readable(error);
     } finally {
       await raw.return(undefined);
     }
@@ -85,22 +85,22 @@ export class ByteSource {
   /** Reads the file for its hash alone, for readers that do not take it from start to end. */
   async readThrough(signal?: AbortSignal): Promise<void> {
     try {
-      for await (const _ of this.raw(1 << 20)) signal?.throwIfAborted();
+      for await (const _ of this.#raw(1 << 20)) signal?.throwIfAborted();
     } catch (error) {
-      throw this.readable(error);
+      throw this.#readable(error);
     }
   }
 
-  private async *raw(highWaterMark = 1 << 16): AsyncGenerator<Buffer> {
+  async *#raw(highWaterMark = 1 << 16): AsyncGenerator<Buffer> {
     for await (const chunk of (await openPlain(this.file)).createReadStream({ highWaterMark }) as AsyncIterable<Buffer>) {
-      this.hash.update(chunk);
+      this.#hash.update(chunk);
       this.bytesRead += chunk.length;
       yield chunk;
     }
-    this.digest = this.hash.digest('hex');
+    this.#digest = this.#hash.digest('hex');
   }
 
-  private readable(error: unknown): unknown {
+  #readable(error: unknown): unknown {
     if (error instanceof WishboneError) return error;
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'Z_BUF_ERROR') {

@@ -129,76 +129,79 @@ function isAsked(name: string, columns: ColumnMap): boolean {
 
 const meanings = new Map<string, ColumnMeaning>();
 /** Names are few; what is no table of ours could have a new one in every row. */
-const mostMeanings = 10_000;
+const MOST_MEANINGS = 10_000;
 
 function knownMeaning(name: string): ColumnMeaning {
   let meaning = meanings.get(name);
   if (meaning !== undefined) return meaning;
-  if (meanings.size >= mostMeanings) meanings.clear();
+  if (meanings.size >= MOST_MEANINGS) meanings.clear();
   meanings.set(name, (meaning = meaningOf(name)));
   return meaning;
 }
 
 /** Goes through the rows of a file and tells, once for the file, what was left out of them. */
 export class ColumnTally {
-  private readonly unread = new Map<string, Tally>();
-  private readonly lost = new Map<string, Tally>();
-  private readonly written = new Map<string, Tally>();
-  private readonly placeholders = new Map<string, Tally>();
-  private readonly seen = new Set<string>();
+  readonly #context: ColumnContext;
+  readonly #unread = new Map<string, Tally>();
+  readonly #lost = new Map<string, Tally>();
+  readonly #written = new Map<string, Tally>();
+  readonly #placeholders = new Map<string, Tally>();
+  readonly #seen = new Set<string>();
   /** The first row that lost text, to try remedies on. */
-  private example: { readonly raw: Fields; readonly form: DatasetForm } | undefined;
-  private blankPrompts = 0;
-  private rows = 0;
+  #example: { readonly raw: Fields; readonly form: DatasetForm } | undefined;
+  #blankPrompts = 0;
+  #rows = 0;
 
-  constructor(private readonly context: ColumnContext) {}
+  constructor(context: ColumnContext) {
+    this.#context = context;
+  }
 
   /** @param raw the row as the file has it, asked for where remedies will be tried on it */
   add(place: Place, columns: RowColumns, raw: () => Fields): void {
-    this.rows++;
-    for (const name of columns.names) this.seen.add(name);
-    for (const name of columns.unread) count(this.unread, name, place);
-    for (const name of columns.lost) count(this.lost, name, place);
-    for (const name of columns.written) count(this.written, name, place);
-    if (columns.placeholder !== undefined) count(this.placeholders, columns.placeholder, place);
-    if (columns.isBlank) this.blankPrompts++;
-    if (columns.lost.length > 0) this.example ??= { raw: raw(), form: columns.form };
+    this.#rows++;
+    for (const name of columns.names) this.#seen.add(name);
+    for (const name of columns.unread) count(this.#unread, name, place);
+    for (const name of columns.lost) count(this.#lost, name, place);
+    for (const name of columns.written) count(this.#written, name, place);
+    if (columns.placeholder !== undefined) count(this.#placeholders, columns.placeholder, place);
+    if (columns.isBlank) this.#blankPrompts++;
+    if (columns.lost.length > 0) this.#example ??= { raw: raw(), form: columns.form };
   }
 
   /** @param packed columns of the file, whether rows were given with them or not */
   report(packed: readonly { readonly name: string }[] = []): ColumnReport {
-    const rest = packed.filter(({ name }) => !this.seen.has(name));
-    for (const { name } of rest) this.seen.add(name);
+    const rest = packed.filter(({ name }) => !this.#seen.has(name));
+    for (const { name } of rest) this.#seen.add(name);
     return {
       unread: [
-        ...[...this.unread].map(([name, { rows, first }]) => ({ name, rows, first })),
-        ...rest.filter(({ name }) => !isAsked(name, this.context.columns ?? {})).map(({ name }) => ({ name })),
+        ...[...this.#unread].map(([name, { rows, first }]) => ({ name, rows, first })),
+        ...rest.filter(({ name }) => !isAsked(name, this.#context.columns ?? {})).map(({ name }) => ({ name })),
       ],
-      warnings: [...this.lostText(), ...this.writtenMessages(), ...this.droppedMedia(), ...this.missingColumns()],
+      warnings: [...this.#lostText(), ...this.#writtenMessages(), ...this.#droppedMedia(), ...this.#missingColumns()],
     };
   }
 
-  private lostText(): ColumnWarning[] {
-    const { example } = this;
-    const isPromptless = this.blankPrompts > 0 && 2 * this.blankPrompts >= this.rows;
-    const prompts = [...this.lost].filter(([name]) => knownMeaning(name) !== 'none');
+  #lostText(): ColumnWarning[] {
+    const example = this.#example;
+    const isPromptless = this.#blankPrompts > 0 && 2 * this.#blankPrompts >= this.#rows;
+    const prompts = [...this.#lost].filter(([name]) => knownMeaning(name) !== 'none');
     const isSystem = ([name]: readonly [string, Tally]): boolean => knownMeaning(name) === 'system';
     // What nobody knows is told of only where nothing else could be the prompt.
-    const told = isPromptless && prompts.every(isSystem) ? [...this.lost] : prompts;
+    const told = isPromptless && prompts.every(isSystem) ? [...this.#lost] : prompts;
     if (example === undefined || told.length === 0) return [];
     const names = told.map(([name]) => name);
     const rows = Math.max(...told.map(([, tally]) => tally.rows));
     const { first } = told.map(([, tally]) => tally).reduce((a, b) => (b.first.row < a.first.row ? b : a));
     const kind = told.every(isSystem) && !isPromptless ? 'lost-system' : 'lost-text';
-    const remedies = this.remedies(example, names);
-    const { isListed = false } = this.context;
-    const warning = columnWarning(kind, { names, rows, of: this.rows, isPromptless, isListed, remedies });
+    const remedies = this.#remedies(example, names);
+    const { isListed = false } = this.#context;
+    const warning = columnWarning(kind, { names, rows, of: this.#rows, isPromptless, isListed, remedies });
     return [{ kind, columns: names, ...warning, rows, first, remedies }];
   }
 
   /** Maps of columns that read what was lost; each was tried on a row. */
-  private remedies(example: { readonly raw: Fields; readonly form: DatasetForm }, told: readonly string[]): Remedy[] {
-    const { columns = {}, isFormGiven = false, isListed = false } = this.context;
+  #remedies(example: { readonly raw: Fields; readonly form: DatasetForm }, told: readonly string[]): Remedy[] {
+    const { columns = {}, isFormGiven = false, isListed = false } = this.#context;
     if (isFormGiven || isListed) return [];
     const named = (...wanted: readonly ColumnMeaning[]): string[] => told.filter((name) => wanted.includes(knownMeaning(name)));
     const [system] = named('system');
@@ -229,7 +232,7 @@ export class ColumnTally {
       // A field under its own name needs no mapping.
       const entries = Object.entries(whole).filter(([field, column]) => column !== null && field !== column);
       const given = Object.fromEntries(entries);
-      const reads = readsOf(example.raw, given, this.context.options);
+      const reads = readsOf(example.raw, given, this.#context.options);
       if (reads === undefined || told.every((name) => !reads.has(name))) return [];
       if (entries.some(([, column]) => /[,=]/.test(column as string))) return [];
       const text = entries.map(([field, column]) => `${field}=${column}`).join(',');
@@ -237,30 +240,30 @@ export class ColumnTally {
     });
   }
 
-  private writtenMessages(): ColumnWarning[] {
-    if (this.written.size === 0) return [];
-    const tallies = [...this.written.values()];
+  #writtenMessages(): ColumnWarning[] {
+    if (this.#written.size === 0) return [];
+    const tallies = [...this.#written.values()];
     const rows = Math.max(...tallies.map((tally) => tally.rows));
-    const columns = [...this.written.keys()];
+    const columns = [...this.#written.keys()];
     const first = tallies.reduce((a, b) => (b.first.row < a.first.row ? b : a)).first;
     const kind = 'written-messages';
-    return [{ kind, columns, ...columnWarning(kind, { names: columns, rows, of: this.rows }), rows, first, remedies: [] }];
+    return [{ kind, columns, ...columnWarning(kind, { names: columns, rows, of: this.#rows }), rows, first, remedies: [] }];
   }
 
-  private droppedMedia(): ColumnWarning[] {
-    return [...this.placeholders].map(([tag, { rows, first }]) => {
+  #droppedMedia(): ColumnWarning[] {
+    return [...this.#placeholders].map(([tag, { rows, first }]) => {
       const kind = 'media-placeholder';
-      return { kind, columns: [], ...columnWarning(kind, { names: [tag], rows, of: this.rows }), rows, first, remedies: [] };
+      return { kind, columns: [], ...columnWarning(kind, { names: [tag], rows, of: this.#rows }), rows, first, remedies: [] };
     });
   }
 
   /** Columns that the option names and no row has. */
-  private missingColumns(): ColumnWarning[] {
-    const { columns = {}, isListed = false } = this.context;
+  #missingColumns(): ColumnWarning[] {
+    const { columns = {}, isListed = false } = this.#context;
     return Object.entries(columns).flatMap(([field, column]) => {
-      if (column === null || this.seen.has(column) || this.rows === 0) return [];
+      if (column === null || this.#seen.has(column) || this.#rows === 0) return [];
       const kind = 'missing-column';
-      const words = columnWarning(kind, { names: [column], field, there: [...this.seen], of: this.rows, isListed });
+      const words = columnWarning(kind, { names: [column], field, there: [...this.#seen], of: this.#rows, isListed });
       return [{ kind, columns: [column], ...words, remedies: [] }];
     });
   }
@@ -318,11 +321,11 @@ function isNothing(value: unknown): boolean {
 }
 
 /** Of a list that is longer, the others say no more. */
-const mostTexts = 64;
+const MOST_TEXTS = 64;
 
 /** The texts in a value, trimmed. Names of roles are none. */
 function textsIn(value: unknown, found: string[] = [], depth = 0): string[] {
-  if (found.length >= mostTexts || depth > 4) return found;
+  if (found.length >= MOST_TEXTS || depth > 4) return found;
   if (typeof value === 'string') {
     const text = value.trim();
     if (text !== '') found.push(text);

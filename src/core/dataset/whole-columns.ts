@@ -2,7 +2,7 @@ import { WishboneError } from '../errors.js';
 import { isFields, peek, type Fields, type RowReader } from './fields.js';
 
 /** Fields that hold one text, or messages, in every form. */
-const single = ['prompt', 'instruction'] as const;
+const SINGLE = ['prompt', 'instruction'] as const;
 
 /**
  * Refuses a row that is a whole file: an object whose fields are columns, a list in each, or an object of row numbers as
@@ -13,8 +13,8 @@ const single = ['prompt', 'instruction'] as const;
 export function refuseColumns(reader: RowReader): void {
   const { fields } = reader;
   // Only looked at: what the form does not read is told of as left out.
-  const isList = single.find((name) => isListOfTexts(peek(fields, name)));
-  const isNumbered = [...single, 'chosen'].find((name) => isNumberedColumn(peek(fields, name)));
+  const isList = SINGLE.find((name) => isListOfTexts(peek(fields, name)));
+  const isNumbered = [...SINGLE, 'chosen'].find((name) => isNumberedColumn(peek(fields, name)));
   const name = isList ?? isNumbered;
   if (name === undefined) return;
   throw reader.error(

@@ -1,5 +1,5 @@
 /** Stands before a stored name that JavaScript would not keep as it is. */
-const mark = '\0';
+const MARK = '\0';
 
 /**
  * The name under which an object of an exact value holds a field. JavaScript puts names that are whole numbers before all
@@ -7,12 +7,12 @@ const mark = '\0';
  * that begins with the mark.
  */
 export function storedKey(key: string): string {
-  return needsMark(key) ? mark + key : key;
+  return needsMark(key) ? MARK + key : key;
 }
 
 /** A field's name as its file has it. */
 export function fileKey(stored: string): string {
-  return stored.startsWith(mark) ? stored.slice(1) : stored;
+  return stored.startsWith(MARK) ? stored.slice(1) : stored;
 }
 
 export function needsMark(key: string): boolean {

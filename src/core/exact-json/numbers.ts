@@ -23,13 +23,13 @@ export function numberOf(value: unknown): number | undefined {
 }
 
 /** A number where one begins, in valid JSON. */
-export const numeral = /-?[0-9.eE+-]+/y;
+export const NUMERAL = /-?[0-9.eE+-]+/y;
 
 /** Python reads no longer whole number from text. */
-const mostDigits = 4300;
+const MOST_DIGITS = 4300;
 
 export function isTooLong(token: string): boolean {
-  return token.length > mostDigits && /^-?\d+$/.test(token) && token.replace('-', '').length > mostDigits;
+  return token.length > MOST_DIGITS && /^-?\d+$/.test(token) && token.replace('-', '').length > MOST_DIGITS;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { storedKey } from './keys.js';
 import { closingQuote, isKept } from './lossless.js';
-import { exactNumber, isTooLong, numeral } from './numbers.js';
+import { exactNumber, isTooLong, NUMERAL } from './numbers.js';
 import { patchNumbers } from './patch.js';
 
 /**
@@ -44,7 +44,7 @@ function build(text: string, plainLevels: number): unknown {
   const put = (value: unknown): void => {
     if (container === undefined) root = value;
     else if (Array.isArray(container)) container.push(value);
-    else if (key === '__proto__') Object.defineProperty(container, key, { value, ...ownField });
+    else if (key === '__proto__') Object.defineProperty(container, key, { value, ...OWN_FIELD });
     else container[key as string] = value;
     key = undefined;
   };
@@ -97,8 +97,8 @@ function build(text: string, plainLevels: number): unknown {
           at++; // white space, colons and commas
           break;
         }
-        numeral.lastIndex = at;
-        const token = (numeral.exec(text) as RegExpExecArray)[0];
+        NUMERAL.lastIndex = at;
+        const token = (NUMERAL.exec(text) as RegExpExecArray)[0];
         if (isTooLong(token)) throw new SyntaxError('a whole number of more than 4,300 digits');
         put(exactNumber(token));
         at += token.length;
@@ -108,7 +108,7 @@ function build(text: string, plainLevels: number): unknown {
   return root;
 }
 
-const ownField = { configurable: true, enumerable: true, writable: true };
+const OWN_FIELD = { configurable: true, enumerable: true, writable: true };
 
 function textValue(text: string, open: number, close: number): string {
   const inner = text.slice(open + 1, close);

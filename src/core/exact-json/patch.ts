@@ -1,6 +1,6 @@
 import { needsMark } from './keys.js';
 import { closingQuote, isKey } from './lossless.js';
-import { exactNumber, isLossless, isTooLong, numeral } from './numbers.js';
+import { exactNumber, isLossless, isTooLong, NUMERAL } from './numbers.js';
 
 type Container = unknown[] | Record<string, unknown>;
 
@@ -55,8 +55,8 @@ export function patchNumbers(text: string, value: Container, plainLevels: number
       if (!leave(unit === 0x5d)) return false;
       at++;
     } else if (unit === 0x2d || (unit >= 0x30 && unit <= 0x39)) {
-      numeral.lastIndex = at;
-      const [token] = numeral.exec(text) as RegExpExecArray;
+      NUMERAL.lastIndex = at;
+      const [token] = NUMERAL.exec(text) as RegExpExecArray;
       if (!isLossless(token)) {
         if (isTooLong(token)) throw new SyntaxError('a whole number of more than 4,300 digits');
         if (Array.isArray(container)) container[count] = exactNumber(token);

@@ -1,7 +1,7 @@
 import { fileKey } from './keys.js';
 
 /** Python's own readers of JSON give up at about twice this depth. */
-const deepest = 500;
+const DEEPEST = 500;
 
 /**
  * JSON text of an exact value (`parseExact`, or made of plain values): Python's `json.loads` reads from it the very value
@@ -27,7 +27,7 @@ function textOf(value: unknown, depth: number): string | undefined {
     case 'object':
       if (value === null) return 'null';
       if (value instanceof Number) return floatText(Number(value));
-      if (depth >= deepest) throw new RangeError(`nested more than ${deepest} deep`);
+      if (depth >= DEEPEST) throw new RangeError(`nested more than ${DEEPEST} deep`);
       return Array.isArray(value) ? listText(value, depth) : objectText(value as Record<string, unknown>, depth);
     default:
       return undefined;

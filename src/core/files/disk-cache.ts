@@ -4,10 +4,10 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 
 /** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
-export const cacheKinds = ['tokens', 'plans'] as const;
+export const CACHE_KINDS = ['tokens', 'plans'] as const;
 /** What the runner keeps there beside them: reference log-probabilities. Counted, and cleared, with the rest. */
-const counted = [...cacheKinds, 'reference'] as const;
-export type CacheKind = (typeof cacheKinds)[number];
+const COUNTED = [...CACHE_KINDS, 'reference'] as const;
+export type CacheKind = (typeof CACHE_KINDS)[number];
 
 /** Bytes kept unless a caller or `WISHBONE_CACHE_LIMIT` (in GB) says otherwise. */
 export const DEFAULT_CACHE_LIMIT = 5e9;
@@ -38,13 +38,17 @@ export interface CacheUse {
  * read or written is as good as none.
  */
 export class DiskCache {
+  readonly #limit: number;
+
   constructor(
     readonly folder: string = cacheFolder(),
-    private readonly limit: number = cacheLimit(),
-  ) {}
+    limit: number = cacheLimit(),
+  ) {
+    this.#limit = limit;
+  }
 
   get enabled(): boolean {
-    return this.limit > 0;
+    return this.#limit > 0;
   }
 
   file(kind: CacheKind, key: string, extension: string): string {
@@ -77,7 +81,7 @@ export class DiskCache {
       if (!(error instanceof WishboneError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
       await this.drop(file);
     }
-    await this.trim();
+    await this.#trim();
   }
 
   /** Removes an entry that turned out to be of no use. */
@@ -86,31 +90,31 @@ export class DiskCache {
   }
 
   async use(): Promise<CacheUse> {
-    const entries = await this.entries();
+    const entries = await this.#entries();
     return { entries: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   /** Removes all entries. @returns what was removed */
   async clear(): Promise<CacheUse> {
     const use = await this.use();
-    for (const kind of counted) {
+    for (const kind of COUNTED) {
       await rm(path.join(this.folder, kind), { recursive: true, force: true });
     }
     return use;
   }
 
-  private async trim(): Promise<void> {
-    const entries = (await this.entries()).sort((a, b) => b.used - a.used);
+  async #trim(): Promise<void> {
+    const entries = (await this.#entries()).sort((a, b) => b.used - a.used);
     let bytes = 0;
     for (const entry of entries) {
-      if (entry.bytes <= this.limit) bytes += entry.bytes;
-      if (entry.bytes > this.limit || bytes > this.limit) await this.drop(entry.file);
+      if (entry.bytes <= this.#limit) bytes += entry.bytes;
+      if (entry.bytes > this.#limit || bytes > this.#limit) await this.drop(entry.file);
     }
   }
 
-  private async entries(): Promise<{ file: string; bytes: number; used: number }[]> {
+  async #entries(): Promise<{ file: string; bytes: number; used: number }[]> {
     const found: { file: string; bytes: number; used: number }[] = [];
-    for (const kind of counted) {
+    for (const kind of COUNTED) {
       const folder = path.join(this.folder, kind);
       for (const name of await readdir(folder).catch((): string[] => [])) {
         const file = path.join(folder, name);

@@ -5,7 +5,7 @@ import { WishboneError } from '../errors.js';
 import { openPlain } from './plain-file.js';
 
 /** Bytes an element takes, by the format's name of its type. */
-const dtypeBytes = {
+const DTYPE_BYTES = {
   BOOL: 1,
   U8: 1,
   I8: 1,
@@ -22,7 +22,7 @@ const dtypeBytes = {
   I64: 8,
   F64: 8,
 } as const;
-export type DType = keyof typeof dtypeBytes;
+export type DType = keyof typeof DTYPE_BYTES;
 
 /** What the header says of a tensor. `begin` and `end` are byte offsets within the data that follow the header. */
 export interface TensorInfo {
@@ -57,7 +57,7 @@ export interface SafetensorsFile {
 }
 
 /** The format's own limit on the length of a header. */
-const longestHeader = 100_000_000;
+const LONGEST_HEADER = 100_000_000;
 
 /**
  * Reads and checks a file's header: its length, its JSON, every tensor's type, shape and byte range against each other
@@ -100,7 +100,7 @@ export async function writeSafetensors(file: string, contents: SafetensorsFile):
   const header: Record<string, unknown> = { __metadata__: contents.metadata };
   let offset = 0;
   for (const [name, { dtype, shape, data }] of contents.tensors) {
-    const bytes = shape.reduce((product, size) => product * size, dtypeBytes[dtype]);
+    const bytes = shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
     if (bytes !== data.byteLength) throw new RangeError(`${name}: shape and data do not agree`);
     header[name] = { dtype, shape, data_offsets: [offset, offset + bytes] };
     offset += bytes;
@@ -164,7 +164,7 @@ async function readHeader(file: string, handle: FileHandle, size: number): Promi
   if (length > BigInt(size - 8)) {
     throw damaged(`the header claims ${length} bytes, but only ${size - 8} follow`, file);
   }
-  if (length > BigInt(longestHeader))
+  if (length > BigInt(LONGEST_HEADER))
     throw damaged(`the header of ${length} bytes is longer than the format allows`, file);
   const text = Buffer.alloc(Number(length));
   await readExactly(file, handle, text, 8);
@@ -204,7 +204,7 @@ function parseHeader(
 function parseTensor(entry: unknown, dataBytes: number, file: string, name: string): TensorInfo {
   if (!isObject(entry)) throw damaged('the tensor is not described by an object', file, name);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BYTES, dtype)) {
     throw damaged(`unknown type ${JSON.stringify(dtype) ?? 'undefined'}`, file, name);
   }
   if (!isSizes(shape)) throw damaged('the shape is not a list of sizes', file, name);
@@ -215,7 +215,7 @@ function parseTensor(entry: unknown, dataBytes: number, file: string, name: stri
   }
   const elements = shape.reduce((product, size) => product * size, 1);
   // An unsafe product cannot equal a range that lies within the file, nor can its rounding.
-  const bytes = elements * dtypeBytes[dtype as DType];
+  const bytes = elements * DTYPE_BYTES[dtype as DType];
   if (bytes !== end - begin) {
     throw damaged(
       `shape [${shape.join(', ')}] of ${dtype} takes ${bytes} bytes, but its range has ${end - begin}`,

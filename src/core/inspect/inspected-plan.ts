@@ -31,6 +31,7 @@ import { pathPieces, tokenText } from './texts.js';
 
 /** A plan being looked at: everything the views show comes from here. Nothing is written. */
 export class InspectedPlan {
+  readonly #files: readonly DatasetFileReference[];
   readonly #owners: PairOfSequence;
   #lastView: BinView | undefined;
   #lengths: SequenceLengths | undefined;
@@ -42,8 +43,9 @@ export class InspectedPlan {
     readonly shape: LlamaShape | undefined,
     readonly tokenizer: ModelTokenizer | undefined,
     /** The dataset's; may be empty when it is one that is taken as it is. */
-    private readonly files: readonly DatasetFileReference[],
+    files: readonly DatasetFileReference[],
   ) {
+    this.#files = files;
     this.#owners = new PairOfSequence(plan);
   }
 
@@ -128,14 +130,14 @@ export class InspectedPlan {
   /** @throws WishboneError when the dataset cannot be read up to the row */
   async lineOfRow(row: number): Promise<number | null> {
     // Rows are counted through all files; the plan's first one is the one it is known by.
-    const [first] = this.files;
+    const [first] = this.#files;
     if (first !== undefined && row >= first.rows) return null;
     return (await lineOfRow(this.info.dataset, row)) ?? null;
   }
 
   async datasetState(): Promise<DatasetState> {
     const { dataset } = this.info;
-    const files = this.files.length > 0 ? this.files : [{ path: dataset, sha256: this.plan.metadata.sha256.dataset }];
+    const files = this.#files.length > 0 ? this.#files : [{ path: dataset, sha256: this.plan.metadata.sha256.dataset }];
     for (const { path: file, sha256 } of files) {
       const there = await access(file).then(
         () => true,

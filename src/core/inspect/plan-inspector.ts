@@ -5,7 +5,7 @@ import type { InspectCalls, PlanInfo } from './messages.js';
 import { filesOf, type PlanSource } from './source.js';
 
 /** A plan and the layouts of it that are shown take what they take; but not all of the machine. */
-const limits: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
+const LIMITS: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
 
 /** An `InspectedPlan` in a process of its own: it is made of files that may come from anywhere. */
 export class PlanInspector {
@@ -14,7 +14,7 @@ export class PlanInspector {
   private constructor() {
     const file = workerBundle('inspect');
     if (file === undefined) throw new Error('there is no bundle of src/workers/inspect.ts');
-    const channel = startProcess(file, { limits });
+    const channel = startProcess(file, { limits: LIMITS });
     this.#client = new Client<InspectCalls>(channel);
     // A panel that is open keeps no process alive.
     channel.keepAlive(false);

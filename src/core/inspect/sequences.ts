@@ -17,27 +17,27 @@ export interface PlannedSequence {
 
 /** Which pair each sequence of a plan belongs to, and on which side: index into `pairRow`, then the side. */
 export class PairOfSequence {
-  private readonly pairs: Int32Array;
-  private readonly rejected: Uint8Array;
+  readonly #pairs: Int32Array;
+  readonly #rejected: Uint8Array;
 
   constructor({ sequenceReference, pairChosen, pairRejected }: Plan) {
-    this.pairs = new Int32Array(sequenceReference.length).fill(-1);
-    this.rejected = new Uint8Array(sequenceReference.length);
+    this.#pairs = new Int32Array(sequenceReference.length).fill(-1);
+    this.#rejected = new Uint8Array(sequenceReference.length);
     // From the last pair on, so that of several pairs with one sequence the first is told.
     for (let pair = pairChosen.length - 1; pair >= 0; pair--) {
-      this.pairs[pairChosen[pair]!] = pair;
-      this.rejected[pairChosen[pair]!] = 0;
-      this.pairs[pairRejected[pair]!] = pair;
-      this.rejected[pairRejected[pair]!] = 1;
+      this.#pairs[pairChosen[pair]!] = pair;
+      this.#rejected[pairChosen[pair]!] = 0;
+      this.#pairs[pairRejected[pair]!] = pair;
+      this.#rejected[pairRejected[pair]!] = 1;
     }
   }
 
   pair(sequence: number): number {
-    return this.pairs[sequence]!;
+    return this.#pairs[sequence]!;
   }
 
   side(sequence: number): 'chosen' | 'rejected' {
-    return this.rejected[sequence] === 1 ? 'rejected' : 'chosen';
+    return this.#rejected[sequence] === 1 ? 'rejected' : 'chosen';
   }
 }
 
@@ -69,61 +69,65 @@ export function sequencesOf(plan: Plan, owners: PairOfSequence, bin: number): Pl
 }
 
 class PathReader {
-  private readonly start: number;
-  private readonly begins: Int32Array;
-  private readonly firstSegment: number;
+  readonly #plan: Plan;
+  readonly #bin: number;
+  readonly #start: number;
+  readonly #begins: Int32Array;
+  readonly #firstSegment: number;
 
   constructor(
-    private readonly plan: Plan,
-    private readonly bin: number,
+    plan: Plan,
+    bin: number,
   ) {
-    this.start = plan.binStart[bin]!;
-    this.firstSegment = plan.segmentStart[bin]!;
-    this.begins = plan.segmentBegin.subarray(this.firstSegment, plan.segmentStart[bin + 1]);
+    this.#plan = plan;
+    this.#bin = bin;
+    this.#start = plan.binStart[bin]!;
+    this.#firstSegment = plan.segmentStart[bin]!;
+    this.#begins = plan.segmentBegin.subarray(this.#firstSegment, plan.segmentStart[bin + 1]);
   }
 
   depth(row: number): number {
-    return this.plan.position[this.start + row]!;
+    return this.#plan.position[this.#start + row]!;
   }
 
   /** The path that ends with the token that `lastRow` predicts. */
   rows(lastRow: number, lastToken: number): Int32Array {
-    const leaf = this.following(lastRow, lastToken);
+    const leaf = this.#following(lastRow, lastToken);
     const rows = new Int32Array(this.depth(leaf) + 1);
     let filled = rows.length;
     let last = leaf;
-    for (let segment = lastAtMost(this.begins, leaf); segment >= 0;) {
-      const begin = this.begins[segment]!;
+    for (let segment = lastAtMost(this.#begins, leaf); segment >= 0;) {
+      const begin = this.#begins[segment]!;
       for (let row = last; row >= begin; row--) {
-        if (filled === 0) throw this.damaged(leaf);
+        if (filled === 0) throw this.#damaged(leaf);
         rows[--filled] = row;
       }
-      segment = this.plan.segmentParent[this.firstSegment + segment]!;
-      if (segment >= 0) last = this.plan.segmentEnd[this.firstSegment + segment]! - 1;
+      segment = this.#plan.segmentParent[this.#firstSegment + segment]!;
+      if (segment >= 0) last = this.#plan.segmentEnd[this.#firstSegment + segment]! - 1;
     }
-    if (filled !== 0) throw this.damaged(leaf);
+    if (filled !== 0) throw this.#damaged(leaf);
     return rows;
   }
 
   /** The row of the token that follows a row on a path: the next of its segment, or the first of a segment's child. */
-  private following(row: number, token: number): number {
-    const segment = lastAtMost(this.begins, row);
-    const isToken = (candidate: number): boolean => this.plan.tokens[this.start + candidate] === token;
-    if (row + 1 < this.plan.segmentEnd[this.firstSegment + segment]!) {
+  #following(row: number, token: number): number {
+    const segment = lastAtMost(this.#begins, row);
+    const isToken = (candidate: number): boolean => this.#plan.tokens[this.#start + candidate] === token;
+    if (row + 1 < this.#plan.segmentEnd[this.#firstSegment + segment]!) {
       if (isToken(row + 1)) return row + 1;
-      throw this.damaged(row);
+      throw this.#damaged(row);
     }
-    for (let child = segment + 1; child < this.begins.length; child++) {
-      if (this.plan.segmentParent[this.firstSegment + child] !== segment) continue;
-      if (isToken(this.begins[child]!)) return this.begins[child]!;
+    for (let child = segment + 1; child < this.#begins.length; child++) {
+      if (this.#plan.segmentParent[this.#firstSegment + child] !== segment) continue;
+      if (isToken(this.#begins[child]!)) return this.#begins[child]!;
     }
-    throw this.damaged(row);
+    throw this.#damaged(row);
   }
 
-  private damaged(row: number): WishboneError {
+  #damaged(row: number): WishboneError {
     return new WishboneError(
       'the segments of the plan do not lead to the tokens that are scored',
-      `bin ${this.bin}, row ${row}`,
+      `bin ${this.#bin}, row ${row}`,
       'make the plan again',
     );
   }

@@ -1,4 +1,4 @@
-import { tileSize } from '../cost/tiles.js';
+import { TILE_SIZE } from '../cost/tiles.js';
 import type { MaskLayout } from './layout.js';
 
 /** What attention does with a tile: nothing, with a mask for every element, or as if there were no mask. */
@@ -30,7 +30,7 @@ export interface TileMap {
  * (below the diagonal and `min(visible_until) > last query`) and partial ones (FlashMask, arXiv 2410.01359). Both
  * rules are exact: a key that is visible to any later query is visible to the tile's first.
  */
-export function classifyTiles(layout: Pick<MaskLayout, 'blockStart' | 'visibleUntil'>, tile = tileSize): TileMap {
+export function classifyTiles(layout: Pick<MaskLayout, 'blockStart' | 'visibleUntil'>, tile = TILE_SIZE): TileMap {
   const counts = [0, 0, 0, 0];
   const blocks: TileBlock[] = [];
   for (let block = 0; block + 1 < layout.blockStart.length; block++) {

@@ -5,7 +5,7 @@ import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { readSafetensorsHeader } from '../files/safetensors.js';
 import { parameterShapes, type ModelConfig } from './config.js';
 
-const anotherAdapter = 'use an adapter that was trained on this model, or start a new one';
+const ANOTHER_ADAPTER = 'use an adapter that was trained on this model, or start a new one';
 
 /**
  * Looks at a PEFT folder without reading a weight: it holds a LoRA adapter whose matrices fit the model's layers. The runner
@@ -31,7 +31,7 @@ export async function checkAdapter(folder: string, model: ModelConfig): Promise<
   const { tensors } = await readSafetensorsHeader(weights);
   for (const [name, { shape }] of tensors) {
     const refuse = (what: string): never => {
-      throw new WishboneError(`the adapter is for another model: ${what}`, `${weights}, tensor "${name}"`, anotherAdapter);
+      throw new WishboneError(`the adapter is for another model: ${what}`, `${weights}, tensor "${name}"`, ANOTHER_ADAPTER);
     };
     const [, layer, side] = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name) ?? [];
     if (layer === undefined) continue;

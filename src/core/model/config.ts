@@ -1,4 +1,4 @@
-import { families, plain, type Family, type Features } from './families.js';
+import { FAMILIES, PLAIN, type Family, type Features } from './families.js';
 import { readFields, type Fields } from './fields.js';
 import type { LlamaShape, SlidingWindow } from './flops.js';
 import { stretchedPositions } from './rope.js';
@@ -26,7 +26,7 @@ export async function readModelConfig(folder: string): Promise<ModelConfig> {
   const { file, fields } = await readFields(folder);
   const family = familyOf(fields);
   refuseOtherModels(fields);
-  fields.notNull(...sizes, 'max_position_embeddings', 'rms_norm_eps', 'tie_word_embeddings', ...family.notNull);
+  fields.notNull(...SIZES, 'max_position_embeddings', 'rms_norm_eps', 'tie_word_embeddings', ...family.notNull);
   checkActivation(fields, family);
   const vocabSize = fields.size('vocab_size');
   const hiddenSize = fields.size('hidden_size');
@@ -38,7 +38,7 @@ export async function readModelConfig(folder: string): Promise<ModelConfig> {
   fields.number('rms_norm_eps', 0, 1, 1e-6);
   const tied = fields.flag('tie_word_embeddings', family.tied ?? false);
   const stretched = stretchedPositions(fields, family.rope, { headDim: heads.headDim, maxPositions });
-  const features = { ...plain, ...family.features(fields) };
+  const features = { ...PLAIN, ...family.features(fields) };
   const windows = readWindows(fields, family, layers);
   return {
     file,
@@ -55,22 +55,22 @@ export async function readModelConfig(folder: string): Promise<ModelConfig> {
   };
 }
 
-const sizes = ['vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'] as const;
+const SIZES = ['vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'] as const;
 
 /** By `model_type`, as transformers; `architectures` may be left out, but not say something else. */
 function familyOf(fields: Fields): Family {
   const architectures = fields.any('architectures');
   const named = architectures !== undefined && !(Array.isArray(architectures) && architectures.length === 0);
   const type = fields.any('model_type');
-  const byType = families.find(({ modelType }) => modelType === type);
-  const byName = families.find(
+  const byType = FAMILIES.find(({ modelType }) => modelType === type);
+  const byName = FAMILIES.find(
     ({ architecture }) => Array.isArray(architectures) && architectures.length === 1 && architectures[0] === architecture,
   );
   if (named && byName === undefined) {
     throw fields.bad(
       'architectures',
       `the model's architecture is not supported: ${JSON.stringify(architectures)}`,
-      `use a model of one of these: ${families.map(({ architecture }) => architecture).join(', ')}`,
+      `use a model of one of these: ${FAMILIES.map(({ architecture }) => architecture).join(', ')}`,
     );
   }
   if (type === undefined)
@@ -82,7 +82,7 @@ function familyOf(fields: Fields): Family {
         ? `the model type ${JSON.stringify(type)} is not supported`
         : `the model type ${JSON.stringify(type)} does not go with ${byName.architecture}`,
       `use a model of ${byName === undefined ? 'one of these types' : 'type'} ` +
-        (byName === undefined ? families.map(({ modelType }) => modelType).join(', ') : `"${byName.modelType}"`),
+        (byName === undefined ? FAMILIES.map(({ modelType }) => modelType).join(', ') : `"${byName.modelType}"`),
     );
   }
   return byType;

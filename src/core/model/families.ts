@@ -52,16 +52,16 @@ export interface Family {
   readonly windows: (fields: Fields, layers: number) => Windows;
 }
 
-const mostPerField = 2 ** 31 - 1;
-const llamaNorms: NormNames = { beforeAttention: 'input_layernorm', beforeMlp: 'post_attention_layernorm' };
-const gemmaNorms: NormNames = {
+const MOST_PER_FIELD = 2 ** 31 - 1;
+const LLAMA_NORMS: NormNames = { beforeAttention: 'input_layernorm', beforeMlp: 'post_attention_layernorm' };
+const GEMMA_NORMS: NormNames = {
   beforeAttention: 'input_layernorm',
   afterAttention: 'post_attention_layernorm',
   beforeMlp: 'pre_feedforward_layernorm',
   afterMlp: 'post_feedforward_layernorm',
 };
-export const plain: Features = {
-  norms: llamaNorms,
+export const PLAIN: Features = {
+  norms: LLAMA_NORMS,
   qkvBias: false,
   outBias: false,
   mlpBias: false,
@@ -90,16 +90,16 @@ const optionalWindow = (fields: Fields, otherwise: number): number => {
 };
 const qwenWindows = (fields: Fields): Windows => {
   const size = optionalWindow(fields, 4096);
-  const first = fields.integer('max_window_layers', 0, mostPerField, 28);
+  const first = fields.integer('max_window_layers', 0, MOST_PER_FIELD, 28);
   return { size, slides: (layer) => size > 0 && layer >= first, listed: true };
 };
-const qwen = {
+const QWEN = {
   maxPositions: 32_768,
   keyValueHeads: 32,
   rope: { theta: 10_000 },
   windows: qwenWindows,
 } as const;
-const gemma = {
+const GEMMA = {
   activationField: 'hidden_activation',
   activation: 'gelu_pytorch_tanh',
   keyValueHeads: 4,
@@ -107,7 +107,7 @@ const gemma = {
   tied: true,
   divides: true,
 } as const;
-const gemmaNotNull = [
+const GEMMA_NOT_NULL = [
   'hidden_activation',
   'num_key_value_heads',
   'head_dim',
@@ -117,13 +117,13 @@ const gemmaNotNull = [
 ] as const;
 const gemmaFeatures = (fields: Fields): Partial<Features> => {
   const bias = attentionBias(fields);
-  fields.integer('query_pre_attn_scalar', 1, mostPerField, 256);
+  fields.integer('query_pre_attn_scalar', 1, MOST_PER_FIELD, 256);
   for (const name of ['attn_logit_softcapping', 'final_logit_softcapping'])
     if (fields.has(name)) fields.number(name, 1e-6, 1e9);
-  return { ...bias, norms: gemmaNorms };
+  return { ...bias, norms: GEMMA_NORMS };
 };
 
-export const families: readonly Family[] = [
+export const FAMILIES: readonly Family[] = [
   {
     architecture: 'LlamaForCausalLM',
     modelType: 'llama',
@@ -148,14 +148,14 @@ export const families: readonly Family[] = [
     architecture: 'Qwen2ForCausalLM',
     modelType: 'qwen2',
     notNull: ['hidden_act', 'head_dim', 'use_sliding_window', 'max_window_layers'],
-    ...qwen,
+    ...QWEN,
     features: () => ({ qkvBias: true }),
   },
   {
     architecture: 'Qwen3ForCausalLM',
     modelType: 'qwen3',
     notNull: ['hidden_act', 'head_dim', 'attention_bias', 'use_sliding_window', 'max_window_layers'],
-    ...qwen,
+    ...QWEN,
     headDim: 128,
     features: (fields) => ({ ...attentionBias(fields), qkNorm: 'head' }),
   },
@@ -171,9 +171,9 @@ export const families: readonly Family[] = [
   {
     architecture: 'Gemma2ForCausalLM',
     modelType: 'gemma2',
-    notNull: gemmaNotNull,
+    notNull: GEMMA_NOT_NULL,
     maxPositions: 8192,
-    ...gemma,
+    ...GEMMA,
     rope: { theta: 10_000 },
     features: gemmaFeatures,
     windows: (fields) => ({
@@ -185,9 +185,9 @@ export const families: readonly Family[] = [
   {
     architecture: 'Gemma3ForCausalLM',
     modelType: 'gemma3_text',
-    notNull: [...gemmaNotNull, 'sliding_window_pattern'],
+    notNull: [...GEMMA_NOT_NULL, 'sliding_window_pattern'],
     maxPositions: 131_072,
-    ...gemma,
+    ...GEMMA,
     rope: { theta: 1e6, byLayer: true },
     features: (fields) => {
       const features = gemmaFeatures(fields);

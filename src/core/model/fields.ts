@@ -3,27 +3,37 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 
-const mostPerField = 2 ** 31 - 1;
+const MOST_PER_FIELD = 2 ** 31 - 1;
 
 /**
  * Typed access to an object of a `config.json`. Absent and null are the same but where said; every getter throws a
  * WishboneError naming file and field, in the words of the runner (native-runner/src/io/json.cpp).
  */
 export class Fields {
+  readonly #json: Readonly<Record<string, unknown>>;
+  readonly #file: string;
+  readonly #path: string;
+  readonly #text: string;
+
   /**
    * @param path the object's place in the file, or empty for the top
    * @param text the file's
    */
   constructor(
-    private readonly json: Readonly<Record<string, unknown>>,
-    private readonly file: string,
-    private readonly path: string,
-    private readonly text: string,
-  ) {}
+    json: Readonly<Record<string, unknown>>,
+    file: string,
+    path: string,
+    text: string,
+  ) {
+    this.#json = json;
+    this.#file = file;
+    this.#path = path;
+    this.#text = text;
+  }
 
   /** The field's value; undefined when it is absent or null. */
   any(name: string): unknown {
-    return this.json[name] ?? undefined;
+    return this.#json[name] ?? undefined;
   }
 
   has(name: string): boolean {
@@ -32,16 +42,16 @@ export class Fields {
 
   /** Whether the field is there at all, if only as null. */
   present(name: string): boolean {
-    return Object.hasOwn(this.json, name);
+    return Object.hasOwn(this.#json, name);
   }
 
   names(): readonly string[] {
-    return Object.keys(this.json);
+    return Object.keys(this.#json);
   }
 
   /** What to throw for a field. */
   bad(name: string, what: string, advice: string): WishboneError {
-    return new WishboneError(what, `${this.file}, field "${this.path === '' ? name : `${this.path}.${name}`}"`, advice);
+    return new WishboneError(what, `${this.#file}, field "${this.#path === '' ? name : `${this.#path}.${name}`}"`, advice);
   }
 
   /** Refuses null in fields that transformers takes no null for. */
@@ -54,52 +64,52 @@ export class Fields {
   object(name: string): Fields | undefined {
     const value = this.any(name);
     if (value === undefined) return undefined;
-    const path = this.path === '' ? name : `${this.path}.${name}`;
+    const path = this.#path === '' ? name : `${this.#path}.${name}`;
     if (typeof value !== 'object' || Array.isArray(value))
       throw this.bad(name, `expected a JSON object, found ${found(value)}`, 'write it as { … }, see docs/formats.md');
-    return new Fields(value as Record<string, unknown>, this.file, path, this.text);
+    return new Fields(value as Record<string, unknown>, this.#file, path, this.#text);
   }
 
   integer(name: string, least: number, most: number, otherwise?: number): number {
-    const value = this.valueOf(name, otherwise);
-    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most || this.hasPoint(name))
+    const value = this.#valueOf(name, otherwise);
+    if (!Number.isSafeInteger(value) || (value as number) < least || (value as number) > most || this.#hasPoint(name))
       throw this.bad(name, `expected a whole number from ${least} to ${most}, found ${found(value)}`, 'set it within that range');
     return value as number;
   }
 
   /** A whole number from 1. */
   size(name: string, otherwise?: number): number {
-    return this.integer(name, 1, mostPerField, otherwise);
+    return this.integer(name, 1, MOST_PER_FIELD, otherwise);
   }
 
   number(name: string, least: number, most: number, otherwise?: number): number {
-    const value = this.valueOf(name, otherwise);
+    const value = this.#valueOf(name, otherwise);
     if (typeof value !== 'number' || !(value >= least && value <= most))
       throw this.bad(name, `expected a number from ${short(least)} to ${short(most)}, found ${found(value)}`, 'set it within that range');
     return value;
   }
 
   flag(name: string, otherwise?: boolean): boolean {
-    const value = this.valueOf(name, otherwise);
+    const value = this.#valueOf(name, otherwise);
     if (typeof value !== 'boolean') throw this.bad(name, `expected true or false, found ${found(value)}`, 'correct the value');
     return value;
   }
 
   word(name: string, otherwise?: string): string {
-    const value = this.valueOf(name, otherwise);
+    const value = this.#valueOf(name, otherwise);
     if (typeof value !== 'string') throw this.bad(name, `expected a string, found ${found(value)}`, 'put it in quotation marks');
     return value;
   }
 
-  private valueOf(name: string, otherwise: unknown): unknown {
+  #valueOf(name: string, otherwise: unknown): unknown {
     const value = this.any(name) ?? otherwise;
     if (value === undefined) throw this.bad(name, `the field "${name}" is missing`, 'add it');
     return value;
   }
 
   /** Whether a whole number is written with a point, which makes it none for transformers. */
-  private hasPoint(name: string): boolean {
-    return this.has(name) && new RegExp(`"${name}"\\s*:\\s*\\d+[.eE]`).test(this.text);
+  #hasPoint(name: string): boolean {
+    return this.has(name) && new RegExp(`"${name}"\\s*:\\s*\\d+[.eE]`).test(this.#text);
   }
 }
 

@@ -19,7 +19,7 @@ export interface ModelInfo {
   readonly files: readonly string[];
 }
 
-const again = 'download or write the model again';
+const AGAIN = 'download or write the model again';
 
 /**
  * Inspects a Hugging Face model folder: `config.json` is one we can train, all weights are there with the shapes it
@@ -80,12 +80,12 @@ async function findWeights(folder: string): Promise<Weights> {
   const found = new Map<string, StoredTensor>();
   for (const [shard, names] of await readIndex(index)) {
     const file = path.join(folder, shard);
-    if (!(await exists(file))) throw new WishboneError('a shard of the model is missing', file, again);
+    if (!(await exists(file))) throw new WishboneError('a shard of the model is missing', file, AGAIN);
     const { tensors, dataStart } = await readSafetensorsHeader(file);
     for (const name of names) {
       const info = tensors.get(name);
       if (!info)
-        throw new WishboneError('the index promises a tensor that its shard lacks', `${file}, tensor "${name}"`, again);
+        throw new WishboneError('the index promises a tensor that its shard lacks', `${file}, tensor "${name}"`, AGAIN);
       found.set(name, { file, dataStart, info });
     }
   }
@@ -99,11 +99,11 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
     json = JSON.parse(await readPlainText(file, mostBytes.json));
   } catch (error) {
     if (error instanceof WishboneError) throw error;
-    throw new WishboneError('the index is not JSON', file, again);
+    throw new WishboneError('the index is not JSON', file, AGAIN);
   }
   const map = typeof json === 'object' && json !== null ? (json as Record<string, unknown>)['weight_map'] : undefined;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {
-    throw new WishboneError('the index has no "weight_map"', `${file}, field "weight_map"`, again);
+    throw new WishboneError('the index has no "weight_map"', `${file}, field "weight_map"`, AGAIN);
   }
   const shards = new Map<string, string[]>();
   for (const [name, shard] of Object.entries(map)) {
@@ -112,7 +112,7 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
       throw new WishboneError(
         `shard ${JSON.stringify(shard)} is not a plain file name`,
         `${file}, field "weight_map", "${name}"`,
-        again,
+        AGAIN,
       );
     }
     shards.set(shard, [...(shards.get(shard) ?? []), name]);
@@ -120,23 +120,23 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
   return shards;
 }
 
-const embeddingName = 'model.embed_tokens.weight';
-const headName = 'lm_head.weight';
+const EMBEDDING_NAME = 'model.embed_tokens.weight';
+const HEAD_NAME = 'lm_head.weight';
 
 /** What a tied model's folder calls its head is the embedding, alone or beside it. */
 async function withTiedHead({ file, tensors }: Weights): Promise<Weights> {
-  const head = tensors.get(headName);
+  const head = tensors.get(HEAD_NAME);
   if (head === undefined) return { file, tensors };
-  const embedding = tensors.get(embeddingName);
+  const embedding = tensors.get(EMBEDDING_NAME);
   if (embedding !== undefined && !(await sameTensor(embedding, head))) {
     throw new WishboneError(
       'config.json ties the head to the embedding, but the weights hold another head',
-      `${head.file}, tensor "${headName}"`,
+      `${head.file}, tensor "${HEAD_NAME}"`,
       'set tie_word_embeddings to false in config.json if the head is its own',
     );
   }
-  const others = [...tensors].filter(([name]) => name !== headName);
-  return { file, tensors: new Map([...others, [embeddingName, embedding ?? head] as const]) };
+  const others = [...tensors].filter(([name]) => name !== HEAD_NAME);
+  return { file, tensors: new Map([...others, [EMBEDDING_NAME, embedding ?? head] as const]) };
 }
 
 /** In the order and the words of the runner (native-runner/src/pretrained/model_weights.cpp). */
@@ -148,7 +148,7 @@ async function checkWeights(config: ModelConfig, all: Weights): Promise<TensorIn
     expected.add(name);
     const found = weights.tensors.get(name);
     if (!found) {
-      const advice = name === headName ? "set tie_word_embeddings to true in config.json if the model's head is tied" : again;
+      const advice = name === HEAD_NAME ? "set tie_word_embeddings to true in config.json if the model's head is tied" : AGAIN;
       throw new WishboneError(`the tensor "${name}" is missing`, weights.file, advice);
     }
     const where = `${found.file}, tensor "${name}"`;

@@ -20,7 +20,7 @@ export interface Sizes {
 }
 
 /** What to do where a config says something twice and differently. */
-export const saidTwice = 'leave one of them out, or correct it';
+export const SAID_TWICE = 'leave one of them out, or correct it';
 
 /**
  * Judges one RoPE: what the top of `config.json` says of it, and an object of RoPE fields.
@@ -79,7 +79,7 @@ export function judgeRopeObject(
 /** A value at the top and within must be the same. */
 function refuseTwice(top: Fields, above: string, within: Fields | undefined, name: string): void {
   if (within?.has(name) && top.has(above) && within.any(name) !== top.any(above))
-    throw within.bad(name, `"${name}" contradicts the "${above}" above it`, saidTwice);
+    throw within.bad(name, `"${name}" contradicts the "${above}" above it`, SAID_TWICE);
 }
 
 /** Elements of a head that turn. */

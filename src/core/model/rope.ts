@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Fields } from './fields.js';
-import { judgeRopeObject, type RopeTraits, saidTwice, type Sizes } from './rope-object.js';
+import { judgeRopeObject, type RopeTraits, SAID_TWICE, type Sizes } from './rope-object.js';
 
-const kinds = ['full_attention', 'sliding_attention'] as const;
+const KINDS = ['full_attention', 'sliding_attention'] as const;
 
 /**
  * Judges what `config.json` says of RoPE: `rope_theta`, `partial_rotary_factor` and `rope_scaling` at the top, or the newer
@@ -33,7 +33,7 @@ function asOne(
   sizes: Sizes,
 ): number {
   for (const [name, object] of [['rope_scaling', scaling], ['rope_parameters', parameters]] as const) {
-    if (object !== undefined && kinds.some((kind) => object.present(kind)))
+    if (object !== undefined && KINDS.some((kind) => object.present(kind)))
       throw fields.bad(name, `"${name}" has parts for kinds of layers, but all layers of this family turn alike`, 'give one object for all');
   }
   if (scaling !== undefined && parameters !== undefined) {
@@ -52,13 +52,13 @@ function byLayer(
   traits: RopeTraits,
   sizes: Sizes,
 ): number {
-  if (parameters?.names().some((name) => !kinds.includes(name as 'full_attention')))
+  if (parameters?.names().some((name) => !KINDS.includes(name as 'full_attention')))
     throw fields.bad(
       'rope_parameters',
       '"rope_parameters" must have an object for each kind of layer, and nothing else',
       'give "full_attention" and "sliding_attention"',
     );
-  if (scaling !== undefined && kinds.some((kind) => scaling.present(kind)))
+  if (scaling !== undefined && KINDS.some((kind) => scaling.present(kind)))
     throw fields.bad('rope_scaling', '"rope_scaling" has parts for kinds of layers', 'move them to "rope_parameters"');
   // It is laid over an object that has a kind by its newer name.
   if (scaling?.has('type') && !scaling.has('rope_type') && parameters === undefined)
@@ -86,5 +86,5 @@ function refuseDifference(
 ): void {
   const name = [...names].sort().find((key) => !isDeepStrictEqual(scaling[key], parameters[key]));
   if (name !== undefined)
-    throw fields.bad('rope_scaling', `"rope_scaling" and "rope_parameters" contradict each other in "${name}"`, saidTwice);
+    throw fields.bad('rope_scaling', `"rope_scaling" and "rope_parameters" contradict each other in "${name}"`, SAID_TWICE);
 }

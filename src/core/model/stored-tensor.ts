@@ -10,34 +10,34 @@ export interface StoredTensor {
 }
 
 /** A number from its bits, by the types that weights may have. */
-const decoders = {
+const DECODERS = {
   F32: { bytes: 4, value: (view: DataView, at: number) => view.getFloat32(at, true) },
   BF16: { bytes: 2, value: (view: DataView, at: number) => asFloat(view.getUint16(at, true) << 16) },
   F16: { bytes: 2, value: (view: DataView, at: number) => half(view.getUint16(at, true)) },
 } as const satisfies Partial<Record<DType, unknown>>;
-type WeightType = keyof typeof decoders;
+type WeightType = keyof typeof DECODERS;
 
 export function isWeightType(type: DType): type is WeightType {
-  return Object.hasOwn(decoders, type);
+  return Object.hasOwn(DECODERS, type);
 }
 
-const elementsAtOnce = 1 << 20;
+const ELEMENTS_AT_ONCE = 1 << 20;
 
 /** Whether two tensors hold the same numbers, if of different types. Reads no more than it has to. */
 export async function sameTensor(a: StoredTensor, b: StoredTensor): Promise<boolean> {
   const [typeA, typeB] = [a.info.dtype, b.info.dtype];
   if (a.info.shape.join() !== b.info.shape.join() || !isWeightType(typeA) || !isWeightType(typeB)) return false;
-  for (let begin = 0; begin < a.info.elements; begin += elementsAtOnce) {
-    const count = Math.min(elementsAtOnce, a.info.elements - begin);
-    const one = await readElements(a, begin, count, decoders[typeA].bytes);
-    const other = await readElements(b, begin, count, decoders[typeB].bytes);
+  for (let begin = 0; begin < a.info.elements; begin += ELEMENTS_AT_ONCE) {
+    const count = Math.min(ELEMENTS_AT_ONCE, a.info.elements - begin);
+    const one = await readElements(a, begin, count, DECODERS[typeA].bytes);
+    const other = await readElements(b, begin, count, DECODERS[typeB].bytes);
     if (typeA === typeB) {
       if (!one.equals(other)) return false;
       continue;
     }
     const values = (bytes: Buffer, type: WeightType): ((index: number) => number) => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      const { bytes: size, value } = decoders[type];
+      const { bytes: size, value } = DECODERS[type];
       return (index) => value(view, index * size);
     };
     const [valueOfOne, valueOfOther] = [values(one, typeA), values(other, typeB)];

@@ -1,7 +1,7 @@
-import { badRowChoices } from '../dataset/left-out.js';
-import { pairings } from '../dataset/pairing.js';
+import { BAD_ROW_CHOICES } from '../dataset/left-out.js';
+import { PAIRINGS } from '../dataset/pairing.js';
 import { datasetForms } from '../dataset/forms/index.js';
-import { templateNames } from '../tokenizer/fallback-templates.js';
+import { TEMPLATE_NAMES } from '../tokenizer/fallback-templates.js';
 import { option, type Options, type ValuesOf } from './option.js';
 import { choice, integer, number, text } from './rule.js';
 
@@ -40,7 +40,7 @@ export const PLAN_OPTIONS = {
     absent: 'default',
   }),
   pairing: option({
-    rule: choice(pairings),
+    rule: choice(PAIRINGS),
     default: 'all',
     label: 'Pairing',
     help: 'for rows with several responses; all: every better one with every worse one; best: the best with each other one',
@@ -75,14 +75,14 @@ export const PLAN_OPTIONS = {
     absent: 'default',
   }),
   chat_template: option({
-    rule: choice(templateNames),
+    rule: choice(TEMPLATE_NAMES),
     default: 'model',
     label: 'Chat template',
     help: "template that renders messages: the model folder's own, or a named one for models without",
     absent: 'default',
   }),
   on_bad_row: option({
-    rule: choice(badRowChoices),
+    rule: choice(BAD_ROW_CHOICES),
     default: 'stop',
     label: 'Unreadable rows',
     help: 'rows that cannot be used; stop: fail at the first; skip: leave them out and count them',

@@ -39,7 +39,7 @@ export const number = (min: number, max: number, open?: 'min' | 'max' | 'both'):
   ...(open && { open }),
 });
 
-export const flag: RuleOf<boolean> = { kind: 'flag' };
+export const FLAG: RuleOf<boolean> = { kind: 'flag' };
 
 export const choice = <const C extends string | number>(choices: readonly C[]): RuleOf<C> => ({ kind: 'choice', choices });
 

@@ -1,5 +1,5 @@
 import { option, type Options, type ValuesOf } from './option.js';
-import { choice, flag, integer, pathOrNone } from './rule.js';
+import { choice, FLAG, integer, pathOrNone } from './rule.js';
 
 /** What carries the run out. */
 export const RUNNER_OPTIONS = {
@@ -20,7 +20,7 @@ export const RUNNER_OPTIONS = {
   }),
   /** Sums have a fixed order. */
   deterministic: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'Deterministic',
     help: 'make identical runs bit-identical on a GPU too; slower there',

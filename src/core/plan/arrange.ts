@@ -2,10 +2,10 @@ import type { AdditiveTime } from '../cost/time.js';
 import type { Pause } from '../work/pace.js';
 import type { LayoutOptions, Sharing } from '../options/index.js';
 import type { TokenPair } from '../tokenizer/pair.js';
-import { balance, nothingShared, type Load } from './balance.js';
+import { balance, NOTHING_SHARED, type Load } from './balance.js';
 import { packTree } from './pack-tree.js';
 import { pack, spread } from './pack.js';
-import { prefixTree, sides, TreeBuilder, type PrefixTree, type Sequence, type Side } from './tree.js';
+import { prefixTree, SIDES, TreeBuilder, type PrefixTree, type Sequence, type Side } from './tree.js';
 import { segmentTimes, treeTime } from './work.js';
 
 /** A pair of the dataset, ready to be laid out. */
@@ -72,7 +72,7 @@ export async function arrange(
 }
 
 function pairTrees(pair: TokenPair, sharing: Sharing): PrefixTree[] {
-  const sequences = sides.map((side) => sequenceOf(pair, side, 0));
+  const sequences = SIDES.map((side) => sequenceOf(pair, side, 0));
   switch (sharing) {
     case 'none':
       return sequences.map((sequence) => prefixTree([sequence]));
@@ -95,7 +95,7 @@ async function pairBins(
 ): Promise<Bin[]> {
   const fewest = await pack(units, capacity, pause);
   const start = (await spread(units, capacity, fewest.length, pause)) ?? fewest;
-  const balanced = await balance(start, units, nothingShared, capacity, pause);
+  const balanced = await balance(start, units, NOTHING_SHARED, capacity, pause);
   for (const members of balanced) members.sort((a, b) => a - b);
   balanced.sort((a, b) => (a[0] as number) - (b[0] as number));
   return balanced.map((members) => {
@@ -117,7 +117,7 @@ async function mergedBins(
   time: AdditiveTime,
   pause: Pause,
 ): Promise<Bin[]> {
-  const sequences = units.flatMap(({ pair }, index) => sides.map((side) => sequenceOf(pair, side, index)));
+  const sequences = units.flatMap(({ pair }, index) => SIDES.map((side) => sequenceOf(pair, side, index)));
   const builder = new TreeBuilder();
   for (const sequence of sequences) {
     builder.add(sequence);

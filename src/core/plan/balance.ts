@@ -16,23 +16,23 @@ export interface SharedLoads {
   readonly time: ArrayLike<number>;
 }
 
-export const nothingShared: SharedLoads = { tokens: [], time: [] };
+export const NOTHING_SHARED: SharedLoads = { tokens: [], time: [] };
 
 /** Bins are balanced when the slowest takes at most this much more than the mean. */
-const goodEnough = 1.002;
+const GOOD_ENOUGH = 1.002;
 
 /** How many of the fastest bins the slowest tries to exchange units with. */
-const mostPartners = 12;
+const MOST_PARTNERS = 12;
 
 /** How many units of a bin are looked at for an exchange of single units, and for one of up to two against two. */
-const mostCandidates = { single: 64, double: 24 } as const;
-type Kind = keyof typeof mostCandidates;
+const MOST_CANDIDATES = { single: 64, double: 24 } as const;
+type Kind = keyof typeof MOST_CANDIDATES;
 
 /**
  * The most that an exchange may add to the time of all bins, as a fraction of the mean bin: units that share much stay
  * together.
  */
-const mostGrowth = 1e-3;
+const MOST_GROWTH = 1e-3;
 
 /**
  * Makes the bins of a step take about the same predicted time, by local search: the slowest bin gives a unit to one of the
@@ -58,68 +58,73 @@ export async function balance(
 
 /** A bin while units move. */
 class BinLoad {
+  readonly #loads: readonly Load[];
+  readonly #shared: SharedLoads;
   readonly units: number[] = [];
   tokens = 0;
   time = 0;
   /** For each shared segment of the bin, how many of its units need it. */
-  private readonly needed = new Map<number, number>();
+  readonly #needed = new Map<number, number>();
 
   constructor(
-    private readonly loads: readonly Load[],
-    private readonly shared: SharedLoads,
-  ) {}
+    loads: readonly Load[],
+    shared: SharedLoads,
+  ) {
+    this.#loads = loads;
+    this.#shared = shared;
+  }
 
   add(unit: number): void {
-    const load = this.loads[unit] as Load;
+    const load = this.#loads[unit] as Load;
     this.units.push(unit);
     this.tokens += load.tokens;
     this.time += load.time;
     for (const segment of load.shared) {
-      const needed = this.needed.get(segment) ?? 0;
-      this.needed.set(segment, needed + 1);
-      if (needed === 0) this.hold(segment, 1);
+      const needed = this.#needed.get(segment) ?? 0;
+      this.#needed.set(segment, needed + 1);
+      if (needed === 0) this.#hold(segment, 1);
     }
   }
 
   remove(unit: number): void {
-    const load = this.loads[unit] as Load;
+    const load = this.#loads[unit] as Load;
     this.units.splice(this.units.indexOf(unit), 1);
     this.tokens -= load.tokens;
     this.time -= load.time;
     for (const segment of load.shared) {
-      const needed = this.needed.get(segment) as number;
-      if (needed > 1) this.needed.set(segment, needed - 1);
+      const needed = this.#needed.get(segment) as number;
+      if (needed > 1) this.#needed.set(segment, needed - 1);
       else {
-        this.needed.delete(segment);
-        this.hold(segment, -1);
+        this.#needed.delete(segment);
+        this.#hold(segment, -1);
       }
     }
   }
 
   /** What the bin would lose with one of its units gone. */
   without(unit: number): Change {
-    return this.change(unit, 1);
+    return this.#change(unit, 1);
   }
 
   /** What the bin would gain with another's unit. */
   with(unit: number): Change {
-    return this.change(unit, 0);
+    return this.#change(unit, 0);
   }
 
-  private change(unit: number, needed: number): Change {
-    const load = this.loads[unit] as Load;
+  #change(unit: number, needed: number): Change {
+    const load = this.#loads[unit] as Load;
     let { tokens, time } = load;
     for (const segment of load.shared) {
-      if ((this.needed.get(segment) ?? 0) !== needed) continue;
-      tokens += this.shared.tokens[segment] as number;
-      time += this.shared.time[segment] as number;
+      if ((this.#needed.get(segment) ?? 0) !== needed) continue;
+      tokens += this.#shared.tokens[segment] as number;
+      time += this.#shared.time[segment] as number;
     }
     return { tokens, time };
   }
 
-  private hold(segment: number, sign: 1 | -1): void {
-    this.tokens += sign * (this.shared.tokens[segment] as number);
-    this.time += sign * (this.shared.time[segment] as number);
+  #hold(segment: number, sign: 1 | -1): void {
+    this.tokens += sign * (this.#shared.tokens[segment] as number);
+    this.time += sign * (this.#shared.time[segment] as number);
   }
 }
 
@@ -142,58 +147,60 @@ interface Exchange {
   readonly coming: readonly number[];
 }
 
-const none: Move = { units: [], lost: { tokens: 0, time: 0 }, gained: { tokens: 0, time: 0 } };
+const NONE: Move = { units: [], lost: { tokens: 0, time: 0 }, gained: { tokens: 0, time: 0 } };
 
 class Balancing {
+  readonly #capacity: number;
   /** By rising time. */
   readonly bins: BinLoad[];
-  private readonly random = new Random(0);
-  private total: number;
+  readonly #random = new Random(0);
+  #total: number;
 
   constructor(
     bins: readonly (readonly number[])[],
     loads: readonly Load[],
     shared: SharedLoads,
-    private readonly capacity: number,
+    capacity: number,
   ) {
+    this.#capacity = capacity;
     this.bins = bins.map((units) => {
       const bin = new BinLoad(loads, shared);
       for (const unit of units) bin.add(unit);
       return bin;
     });
     this.bins.sort((a, b) => a.time - b.time);
-    this.total = this.bins.reduce((sum, { time }) => sum + time, 0);
+    this.#total = this.bins.reduce((sum, { time }) => sum + time, 0);
   }
 
   /** Makes the slowest bin faster. @returns false when it need not or cannot be done */
   relieve(): boolean {
     const slow = this.bins.at(-1) as BinLoad;
-    if (slow.time <= (goodEnough * this.total) / this.bins.length) return false;
-    const partners = this.bins.slice(0, Math.min(mostPartners, this.bins.length - 1));
+    if (slow.time <= (GOOD_ENOUGH * this.#total) / this.bins.length) return false;
+    const partners = this.bins.slice(0, Math.min(MOST_PARTNERS, this.bins.length - 1));
     return (['single', 'double'] as const).some((kind) =>
       partners.some((fast) => {
-        const exchange = this.best(slow, fast, kind);
-        return exchange !== undefined && this.make(exchange, slow, fast);
+        const exchange = this.#best(slow, fast, kind);
+        return exchange !== undefined && this.#make(exchange, slow, fast);
       }),
     );
   }
 
   /** The exchange after which the slower of the two bins is fastest. */
-  private best(slow: BinLoad, fast: BinLoad, kind: Kind): Exchange | undefined {
+  #best(slow: BinLoad, fast: BinLoad, kind: Kind): Exchange | undefined {
     const gap = slow.time - fast.time;
-    const growth = (mostGrowth * this.total) / this.bins.length;
-    const coming = [none, ...this.moves(fast, slow, kind)];
+    const growth = (MOST_GROWTH * this.#total) / this.bins.length;
+    const coming = [NONE, ...this.#moves(fast, slow, kind)];
     let best: Exchange | undefined;
     // What is next to nothing would be done for ever.
     let bestGain = 1e-6 * gap;
-    for (const go of this.moves(slow, fast, kind)) {
+    for (const go of this.#moves(slow, fast, kind)) {
       for (const come of coming) {
         const slower = go.lost.time - come.gained.time;
         const faster = go.gained.time - come.lost.time;
         const gain = Math.min(slower, gap - faster);
         if (gain <= bestGain || faster - slower > growth) continue;
-        if (slow.tokens - go.lost.tokens + come.gained.tokens > this.capacity) continue;
-        if (fast.tokens + go.gained.tokens - come.lost.tokens > this.capacity) continue;
+        if (slow.tokens - go.lost.tokens + come.gained.tokens > this.#capacity) continue;
+        if (fast.tokens + go.gained.tokens - come.lost.tokens > this.#capacity) continue;
         best = { leaving: go.units, coming: come.units };
         bestGain = gain;
       }
@@ -202,12 +209,12 @@ class Balancing {
   }
 
   /** What could go from one bin to another: its units, or some of them when there are many, alone or also by twos. */
-  private moves(from: BinLoad, to: BinLoad, kind: Kind): Move[] {
-    const most = mostCandidates[kind];
+  #moves(from: BinLoad, to: BinLoad, kind: Kind): Move[] {
+    const most = MOST_CANDIDATES[kind];
     const units =
       from.units.length <= most
         ? from.units
-        : Array.from({ length: most }, () => from.units[this.random.below(from.units.length)] as number);
+        : Array.from({ length: most }, () => from.units[this.#random.below(from.units.length)] as number);
     const moves: Move[] = units.map((unit) => ({ units: [unit], lost: from.without(unit), gained: to.with(unit) }));
     if (kind === 'single') return moves;
     const sum = (a: Change, b: Change): Change => ({ tokens: a.tokens + b.tokens, time: a.time + b.time });
@@ -228,7 +235,7 @@ class Balancing {
    * Makes an exchange, or leaves all as it was and returns false when it does not hold what it promised: units that share
    * a segment with each other change more than the sum of what each changes.
    */
-  private make({ leaving, coming }: Exchange, slow: BinLoad, fast: BinLoad): boolean {
+  #make({ leaving, coming }: Exchange, slow: BinLoad, fast: BinLoad): boolean {
     const before = { slowest: slow.time, sum: slow.time + fast.time };
     const move = (units: readonly number[], from: BinLoad, to: BinLoad): void => {
       for (const unit of units) from.remove(unit);
@@ -236,19 +243,19 @@ class Balancing {
     };
     move(leaving, slow, fast);
     move(coming, fast, slow);
-    const fits = slow.tokens <= this.capacity && fast.tokens <= this.capacity;
+    const fits = slow.tokens <= this.#capacity && fast.tokens <= this.#capacity;
     if (!fits || Math.max(slow.time, fast.time) >= before.slowest || slow.units.length === 0) {
       move(coming, slow, fast);
       move(leaving, fast, slow);
       return false;
     }
-    this.total += slow.time + fast.time - before.sum;
+    this.#total += slow.time + fast.time - before.sum;
     for (const bin of [slow, fast]) this.bins.splice(this.bins.indexOf(bin), 1);
-    for (const bin of [slow, fast]) this.insert(bin);
+    for (const bin of [slow, fast]) this.#insert(bin);
     return true;
   }
 
-  private insert(bin: BinLoad): void {
+  #insert(bin: BinLoad): void {
     let [low, high] = [0, this.bins.length];
     while (low < high) {
       const middle = (low + high) >> 1;

@@ -9,7 +9,7 @@ import type { TokenPair } from '../tokenizer/pair.js';
 import { arrange, toUnit, type Bin, type PlacedTree, type Unit } from './arrange.js';
 import type { Plan, PlanArrays } from './plan.js';
 import { Random } from './random.js';
-import { sides, type PrefixTree, type Segment, type Sequence } from './tree.js';
+import { SIDES, type PrefixTree, type Segment, type Sequence } from './tree.js';
 
 /** What a plan is made of. */
 export interface PlanInput {
@@ -31,7 +31,7 @@ interface Step {
 }
 
 /** The most that the plan's indices can count. */
-const most = 2 ** 31 - 1;
+const MOST = 2 ** 31 - 1;
 
 /**
  * Lays out the whole training: per epoch the pairs in an order decided by the seed, `batch_size` of them a step (the
@@ -65,9 +65,9 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
       steps.push({ units: stepUnits, bins });
       pairs += stepUnits.length;
       tokens = bins.reduce((sum, bin) => sum + bin.tokens, tokens);
-      if (tokens > most) throw tooLarge('tokens', input);
+      if (tokens > MOST) throw tooLarge('tokens', input);
       targets = stepUnits.reduce((sum, unit) => sum + unit.targets, targets);
-      if (targets > most) throw tooLarge('targets', input);
+      if (targets > MOST) throw tooLarge('targets', input);
       await pause();
     }
   }
@@ -112,9 +112,9 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
 }
 
 /** What tells more places apart is no source but an id. */
-export const mostSources = 64;
+export const MOST_SOURCES = 64;
 /** The source of pairs that name none, when others do. */
-export const noSource = 'other';
+export const NO_SOURCE = 'other';
 
 /** Where the plan's pairs come from; nothing when all come from one place. */
 function pairSources(
@@ -122,12 +122,12 @@ function pairSources(
   sequenceReference: Int32Array,
 ): { readonly sources?: string[]; readonly pairSource?: Int32Array } {
   const numbers = new Map<string, number>();
-  const own = pairs.map(({ source = noSource }) => {
+  const own = pairs.map(({ source = NO_SOURCE }) => {
     const number = numbers.get(source) ?? numbers.size;
     numbers.set(source, number);
     return number;
   });
-  if (numbers.size < 2 || numbers.size > mostSources) return {};
+  if (numbers.size < 2 || numbers.size > MOST_SOURCES) return {};
   const pairSource = new Int32Array(sequenceReference.length / 2);
   for (let pair = 0; pair < pairSource.length; pair++) {
     pairSource[pair] = own[(sequenceReference[2 * pair] as number) >> 1] as number;
@@ -178,24 +178,26 @@ function tooLarge(what: string, input: PlanInput): WishboneError {
 
 /** Fills the plan's arrays, step by step. */
 class PlanWriter {
+  readonly #shape: LlamaShape;
   readonly arrays: PlanArrays;
   /** Laid out so far. */
   pairs = 0;
-  private steps = 0;
-  private bins = 0;
-  private tokens = 0;
-  private targets = 0;
-  private segments = 0;
+  #steps = 0;
+  #bins = 0;
+  #tokens = 0;
+  #targets = 0;
+  #segments = 0;
   /** For each row of the bin at hand, the last bin whose target read it, to count different rows. */
-  private readonly readBy: Int32Array;
+  readonly #readBy: Int32Array;
   /** Counts the pairs that are trained on, in dataset order, by their index. */
-  private readonly keys: ReadonlyMap<number, number>;
+  readonly #keys: ReadonlyMap<number, number>;
 
   constructor(
     steps: readonly Step[],
     options: LayoutOptions,
-    private readonly shape: LlamaShape,
+    shape: LlamaShape,
   ) {
+    this.#shape = shape;
     const sum = (value: (bin: Bin) => number): number =>
       steps.reduce((total, step) => step.bins.reduce((inStep, bin) => inStep + value(bin), total), 0);
     const bins = sum(() => 1);
@@ -228,9 +230,9 @@ class PlanWriter {
       segmentRole: new Int32Array(segments),
       segmentPair: new Int32Array(segments),
     };
-    this.readBy = new Int32Array(options.capacity).fill(-1);
+    this.#readBy = new Int32Array(options.capacity).fill(-1);
     const used = new Set(steps.flatMap((step) => step.units.map(({ index }) => index)));
-    this.keys = new Map([...used].sort((a, b) => a - b).map((index, key) => [index, key]));
+    this.#keys = new Map([...used].sort((a, b) => a - b).map((index, key) => [index, key]));
   }
 
   /** @returns the step's first pair */
@@ -242,7 +244,7 @@ class PlanWriter {
       arrays.pairChosen[pair] = 2 * pair;
       arrays.pairRejected[pair] = 2 * pair + 1;
       arrays.pairRow[pair] = unit.pair.row;
-      const key = this.keys.get(unit.index) as number;
+      const key = this.#keys.get(unit.index) as number;
       arrays.sequenceReference[2 * pair] = 2 * key;
       arrays.sequenceReference[2 * pair + 1] = 2 * key + 1;
     }
@@ -251,49 +253,49 @@ class PlanWriter {
 
   endStep(): void {
     const { arrays } = this;
-    this.steps++;
-    arrays.stepBinStart[this.steps] = this.bins;
-    arrays.stepPairStart[this.steps] = this.pairs;
+    this.#steps++;
+    arrays.stepBinStart[this.#steps] = this.#bins;
+    arrays.stepPairStart[this.#steps] = this.pairs;
   }
 
   bin(bin: Bin, stepPair: number): void {
     const { arrays } = this;
-    const start = this.tokens;
-    const firstSegment = this.segments;
+    const start = this.#tokens;
+    const firstSegment = this.#segments;
     let visiblePairs = 0;
     let readRows = 0;
     for (const { tree, firstPair } of bin.trees()) {
       const pair = stepPair + firstPair;
-      const rows = this.tree({ tree, firstPair: pair }, start, firstSegment);
+      const rows = this.#tree({ tree, firstPair: pair }, start, firstSegment);
       tree.sequences.forEach((_, index) => {
-        readRows += this.sequence(tree, index, rows, pair);
+        readRows += this.#sequence(tree, index, rows, pair);
       });
     }
-    for (let k = start; k < this.tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
+    for (let k = start; k < this.#tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
     const pairsWithin = (window: number): number => {
       let pairs = 0;
-      for (let q = start; q < this.tokens; q++) pairs += Math.min((arrays.position[q] as number) + 1, window);
+      for (let q = start; q < this.#tokens; q++) pairs += Math.min((arrays.position[q] as number) + 1, window);
       return pairs;
     };
-    arrays.binFlops[this.bins] = forwardFlops(this.shape, {
-      tokens: this.tokens - start,
+    arrays.binFlops[this.#bins] = forwardFlops(this.#shape, {
+      tokens: this.#tokens - start,
       visiblePairs,
       pairsWithin,
       readRows,
     });
-    this.bins++;
-    arrays.binStart[this.bins] = this.tokens;
-    arrays.targetStart[this.bins] = this.targets;
-    arrays.segmentStart[this.bins] = this.segments;
+    this.#bins++;
+    arrays.binStart[this.#bins] = this.#tokens;
+    arrays.targetStart[this.#bins] = this.#targets;
+    arrays.segmentStart[this.#bins] = this.#segments;
   }
 
   /** Lays a tree out depth first. @returns the bin-local row at which each segment begins */
-  private tree({ tree, firstPair }: PlacedTree, binStart: number, firstSegment: number): number[] {
+  #tree({ tree, firstPair }: PlacedTree, binStart: number, firstSegment: number): number[] {
     const { arrays } = this;
     const { segments } = tree;
-    const treeSegment = this.segments - firstSegment;
+    const treeSegment = this.#segments - firstSegment;
     const rows: number[] = [];
-    let row = this.tokens - binStart;
+    let row = this.#tokens - binStart;
     for (const segment of segments) {
       rows.push(row);
       row += segment.end - segment.begin;
@@ -302,25 +304,25 @@ class PlanWriter {
     segments.forEach((segment, index) => {
       const length = segment.end - segment.begin;
       const visibleUntil = rows[segment.subtreeEnd] as number;
-      arrays.tokens.set(segment.source.subarray(segment.begin, segment.end), this.tokens);
-      for (let i = 0; i < length; i++) arrays.position[this.tokens + i] = segment.begin + i;
-      arrays.visibleUntil.fill(visibleUntil, this.tokens, this.tokens + length);
-      this.tokens += length;
-      arrays.segmentBegin[this.segments] = rows[index] as number;
-      arrays.segmentEnd[this.segments] = (rows[index] as number) + length;
-      arrays.segmentParent[this.segments] = segment.parent < 0 ? -1 : treeSegment + segment.parent;
-      arrays.segmentRole[this.segments] = segment.role;
-      arrays.segmentPair[this.segments] = segment.pair < 0 ? -1 : firstPair + segment.pair;
-      this.segments++;
+      arrays.tokens.set(segment.source.subarray(segment.begin, segment.end), this.#tokens);
+      for (let i = 0; i < length; i++) arrays.position[this.#tokens + i] = segment.begin + i;
+      arrays.visibleUntil.fill(visibleUntil, this.#tokens, this.#tokens + length);
+      this.#tokens += length;
+      arrays.segmentBegin[this.#segments] = rows[index] as number;
+      arrays.segmentEnd[this.#segments] = (rows[index] as number) + length;
+      arrays.segmentParent[this.#segments] = segment.parent < 0 ? -1 : treeSegment + segment.parent;
+      arrays.segmentRole[this.#segments] = segment.role;
+      arrays.segmentPair[this.#segments] = segment.pair < 0 ? -1 : firstPair + segment.pair;
+      this.#segments++;
     });
     return rows;
   }
 
   /** Lists a sequence's targets. @returns how many rows it is the first of its bin to read */
-  private sequence(tree: PrefixTree, index: number, rows: readonly number[], firstPair: number): number {
+  #sequence(tree: PrefixTree, index: number, rows: readonly number[], firstPair: number): number {
     const { arrays } = this;
     const { tokens, promptLength, side, pair } = tree.sequences[index] as Sequence;
-    const id = 2 * (firstPair + pair) + sides.indexOf(side);
+    const id = 2 * (firstPair + pair) + SIDES.indexOf(side);
     let newRows = 0;
     for (const segment of tree.paths[index] as readonly number[]) {
       const { begin, end } = tree.segments[segment] as Segment;
@@ -329,12 +331,12 @@ class PlanWriter {
       const last = Math.min(end, tokens.length - 1);
       for (let depth = first; depth < last; depth++) {
         const row = (rows[segment] as number) + (depth - begin);
-        arrays.targetRow[this.targets] = row;
-        arrays.targetToken[this.targets] = tokens[depth + 1] as number;
-        arrays.targetSequence[this.targets] = id;
-        this.targets++;
-        if (this.readBy[row] !== this.bins) {
-          this.readBy[row] = this.bins;
+        arrays.targetRow[this.#targets] = row;
+        arrays.targetToken[this.#targets] = tokens[depth + 1] as number;
+        arrays.targetSequence[this.#targets] = id;
+        this.#targets++;
+        if (this.#readBy[row] !== this.#bins) {
+          this.#readBy[row] = this.#bins;
           newRows++;
         }
       }

@@ -2,9 +2,9 @@ import { WishboneError } from '../errors.js';
 import { optionProblem } from '../options/index.js';
 import { readSafetensors, writeSafetensors, type Tensor } from '../files/safetensors.js';
 import { checkPlan } from './check.js';
-import { tensorNames, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
+import { TENSOR_NAMES, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
 
-const arrayNames = Object.keys(tensorNames) as (keyof PlanArrays)[];
+const arrayNames = Object.keys(TENSOR_NAMES) as (keyof PlanArrays)[];
 
 /**
  * Checks a plan and writes it.
@@ -16,7 +16,7 @@ export async function writePlan(file: string, plan: Plan): Promise<void> {
   const tensors = new Map<string, Tensor>();
   for (const name of arrayNames) {
     const data = plan[name];
-    tensors.set(tensorNames[name], { dtype: data instanceof Float64Array ? 'F64' : 'I32', shape: [data.length], data });
+    tensors.set(TENSOR_NAMES[name], { dtype: data instanceof Float64Array ? 'F64' : 'I32', shape: [data.length], data });
   }
   const { pairSource } = plan;
   if (pairSource) tensors.set('pair_source', { dtype: 'I32', shape: [pairSource.length], data: pairSource });
@@ -33,12 +33,12 @@ export async function readPlan(file: string): Promise<Plan> {
   const parsed = parseMetadata(metadata['wishbone'], file);
   const arrays: Partial<Record<keyof PlanArrays, Tensor['data']>> = {};
   for (const name of arrayNames) {
-    const tensor = tensors.get(tensorNames[name]);
+    const tensor = tensors.get(TENSOR_NAMES[name]);
     const dtype = name === 'binFlops' ? 'F64' : 'I32';
     if (tensor?.dtype !== dtype || tensor.shape.length !== 1) {
       throw new WishboneError(
         tensor === undefined ? 'the plan lacks a tensor' : `the tensor is not ${dtype} of rank 1`,
-        `${file}, tensor "${tensorNames[name]}"`,
+        `${file}, tensor "${TENSOR_NAMES[name]}"`,
         PLAN_AGAIN,
       );
     }
@@ -56,19 +56,19 @@ export async function readPlan(file: string): Promise<Plan> {
 
 type Rule = 'text' | 'whole' | 'number' | 'sharing' | { readonly [key: string]: Rule };
 
-const whole = 'whole';
-const metadataRules: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' | 'sources'>]: Rule } = {
+const WHOLE = 'whole';
+const METADATA_RULES: { readonly [key in Exclude<keyof PlanMetadata, 'max_steps' | 'sources'>]: Rule } = {
   format: 'text',
-  version: whole,
+  version: WHOLE,
   sharing: 'sharing',
-  capacity: whole,
-  batch_size: whole,
+  capacity: WHOLE,
+  batch_size: WHOLE,
   epochs: 'number',
-  seed: whole,
-  max_length: whole,
-  vocab_size: whole,
+  seed: WHOLE,
+  max_length: WHOLE,
+  vocab_size: WHOLE,
   sha256: { dataset: 'text', tokenizer: 'text' },
-  counts: { pairs: whole, skipped: whole, truncated: whole, naive_tokens: whole, plan_tokens: whole },
+  counts: { pairs: WHOLE, skipped: WHOLE, truncated: WHOLE, naive_tokens: WHOLE, plan_tokens: WHOLE },
 };
 
 const PLAN_AGAIN = 'make the plan again with `wishbone plan`; duplicating a run plans it again';
@@ -114,7 +114,7 @@ function parseMetadata(text: string | undefined, file: string): PlanMetadata {
     const whose = version < PLAN_VERSION ? 'an older version of Wishbone' : 'a newer version of Wishbone';
     throw wrong(`the plan was made by ${whose}: it is of version ${version}, not ${PLAN_VERSION}`, 'version');
   }
-  check(json, metadataRules, '');
+  check(json, METADATA_RULES, '');
   const metadata = json as PlanMetadata;
   const sources: unknown = metadata.sources ?? [];
   if (!Array.isArray(sources) || !sources.every((name) => typeof name === 'string')) {

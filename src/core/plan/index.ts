@@ -1,4 +1,4 @@
-export { buildPlan, mostSources, noSource, type PlanInput } from './build.js';
+export { buildPlan, MOST_SOURCES, NO_SOURCE, type PlanInput } from './build.js';
 export { checkPlan } from './check.js';
 export { readPlan, writePlan } from './file.js';
 export {

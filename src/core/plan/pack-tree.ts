@@ -1,6 +1,6 @@
 import type { Pause } from '../work/pace.js';
 import { balance, type Load } from './balance.js';
-import { longestFirst, spreadParts } from './pack.js';
+import { longestFirst, SPREAD_PARTS } from './pack.js';
 import type { PrefixTree } from './tree.js';
 
 /** What lies in one bin whatever happens: a pair, or a sequence of one that does not fit into a bin. */
@@ -33,17 +33,17 @@ interface Bin {
  * How many tokens bundles must have in common to be kept together for it. Much of a tree is shared for trifles: all
  * sequences of a chat template begin alike. Keeping together what shares a few tokens makes bundles that pack badly.
  */
-const leastCommons = [1, 16, 64, 256, Infinity];
+const LEAST_COMMONS = [1, 16, 64, 256, Infinity];
 
 /** Bins of about the same time may cost this much more than the cheapest. */
-const mostSpreadCost = 1.0005;
+const MOST_SPREAD_COST = 1.0005;
 
 /** Which bin is taken of those that have equally much in common with a bundle. */
 const fullest = ({ tokens }: Bin): number => tokens;
 const fastest = ({ time }: Bin): number => -time;
 
 /** One bin more is accepted when it saves this fraction of a bin's tokens. */
-const binWorth = 1 / 16;
+const BIN_WORTH = 1 / 16;
 
 /**
  * Divides the sequences of a tree among bins of at most `capacity` tokens, each holding the paths its sequences need,
@@ -54,7 +54,7 @@ const binWorth = 1 / 16;
  * before it and the bundle fits; the bundles are placed best fit decreasing, where it is counted only once what a bin already
  * holds. This is done for several values of `leastCommon`; the division with the fewest tokens wins, a bin counting as
  * 1/16 of its capacity. It is done again with the first of the bundles spread over the bins by time, when that costs next to
- * nothing ({@link spreadParts}). Then pairs are exchanged until the bins are balanced ({@link balance}). Deterministic. No sequence
+ * nothing ({@link SPREAD_PARTS}). Then pairs are exchanged until the bins are balanced ({@link balance}). Deterministic. No sequence
  * may be longer than the capacity.
  *
  * @param times predicted time of each segment
@@ -70,7 +70,7 @@ export async function packTree(
   const packing = new TreePacking(tree, times, capacity, pause);
   let best: { readonly bins: readonly Bin[]; readonly leastCommon: number } | undefined;
   let bestCost = Infinity;
-  for (const leastCommon of leastCommons) {
+  for (const leastCommon of LEAST_COMMONS) {
     const bins = await packing.place(packing.bundle(leastCommon), leastCommon);
     const cost = costOf(bins, capacity);
     if (cost < bestCost) [best, bestCost] = [{ bins, leastCommon }, cost];
@@ -82,39 +82,47 @@ export async function packTree(
 }
 
 function costOf(bins: readonly Bin[], capacity: number): number {
-  return bins.reduce((sum, bin) => sum + bin.tokens, bins.length * capacity * binWorth);
+  return bins.reduce((sum, bin) => sum + bin.tokens, bins.length * capacity * BIN_WORTH);
 }
 
 class TreePacking {
-  private readonly lengths: Int32Array;
+  readonly #tree: PrefixTree;
+  readonly #times: Float64Array;
+  readonly #capacity: number;
+  readonly #pause: Pause;
+  readonly #lengths: Int32Array;
   /** For each segment, how many units need it. */
-  private readonly users: Int32Array;
+  readonly #users: Int32Array;
   /** In the tree's order: neighbours have the most in common. */
-  private readonly units: readonly Unit[];
+  readonly #units: readonly Unit[];
 
   constructor(
-    private readonly tree: PrefixTree,
-    private readonly times: Float64Array,
-    private readonly capacity: number,
-    private readonly pause: Pause,
+    tree: PrefixTree,
+    times: Float64Array,
+    capacity: number,
+    pause: Pause,
   ) {
-    this.lengths = Int32Array.from(tree.segments, ({ begin, end }) => end - begin);
-    const groups = this.groups();
-    this.users = new Int32Array(this.lengths.length);
-    for (const { segments } of groups) for (const segment of segments) this.users[segment] = (this.users[segment] as number) + 1;
-    this.units = groups.map(({ sequences, segments }) => this.unit(sequences, segments));
+    this.#tree = tree;
+    this.#times = times;
+    this.#capacity = capacity;
+    this.#pause = pause;
+    this.#lengths = Int32Array.from(tree.segments, ({ begin, end }) => end - begin);
+    const groups = this.#groups();
+    this.#users = new Int32Array(this.#lengths.length);
+    for (const { segments } of groups) for (const segment of segments) this.#users[segment] = (this.#users[segment] as number) + 1;
+    this.#units = groups.map(({ sequences, segments }) => this.#unit(sequences, segments));
   }
 
   /** Joins units that follow each other while they fit and have enough in common. */
   bundle(leastCommon: number): Bundle[] {
     const bundles: Bundle[] = [];
     /** For each segment, how many bundles there were when it was last taken into one: the last has it when all. */
-    const heldBy = new Int32Array(this.lengths.length);
-    for (const [index, unit] of this.units.entries()) {
+    const heldBy = new Int32Array(this.#lengths.length);
+    for (const [index, unit] of this.#units.entries()) {
       const last = bundles.at(-1);
       let common = 0;
-      for (const segment of unit.shared) if (heldBy[segment] === bundles.length) common += this.length(segment);
-      if (last !== undefined && common >= leastCommon && last.tokens + unit.whole - common <= this.capacity) {
+      for (const segment of unit.shared) if (heldBy[segment] === bundles.length) common += this.#length(segment);
+      if (last !== undefined && common >= leastCommon && last.tokens + unit.whole - common <= this.#capacity) {
         last.units.push(index);
         for (const segment of unit.shared) if (heldBy[segment] !== bundles.length) last.shared.push(segment);
         last.tokens += unit.whole - common;
@@ -138,7 +146,7 @@ class TreePacking {
     const bins = Array.from({ length: spread.count }, open);
     let toSpread = spread.part * bundles.reduce((sum, { tokens }) => sum + tokens, 0);
     /** For each segment, the bins that hold it. */
-    const holders: (number[] | undefined)[] = new Array<undefined>(this.lengths.length);
+    const holders: (number[] | undefined)[] = new Array<undefined>(this.#lengths.length);
     const common = new Int32Array(bundles.length + spread.count);
     for (const order of longestFirst(bundles)) {
       const bundle = bundles[order] as Bundle;
@@ -146,16 +154,16 @@ class TreePacking {
       // What every bin holds need not be added bin by bin.
       let everywhere = 0;
       holdersOf.forEach((holding, at) => {
-        if (holding.length === bins.length) everywhere += this.length(bundle.shared[at] as number);
+        if (holding.length === bins.length) everywhere += this.#length(bundle.shared[at] as number);
       });
       common.fill(everywhere, 0, bins.length);
       holdersOf.forEach((holding, at) => {
         if (holding.length === bins.length) return;
-        const length = this.length(bundle.shared[at] as number);
+        const length = this.#length(bundle.shared[at] as number);
         for (const bin of holding) common[bin] = (common[bin] as number) + length;
       });
       const prefer = toSpread > 0 ? fastest : fullest;
-      const index = this.bestBin(bins, bundle, common, leastCommon, prefer);
+      const index = this.#bestBin(bins, bundle, common, leastCommon, prefer);
       if (index === bins.length) {
         bins.push(open());
         common[index] = 0;
@@ -170,7 +178,7 @@ class TreePacking {
         bin.held.add(segment);
         (holdersOf[at] as number[]).push(index);
       });
-      await this.pause();
+      await this.#pause();
     }
     return bins;
   }
@@ -178,25 +186,25 @@ class TreePacking {
   /** Exchanges units among the bins. @returns for each bin its sequences */
   async balance(bins: readonly Bin[]): Promise<number[][]> {
     const units = bins.map((bin) => bin.units);
-    const shared = { tokens: this.lengths, time: this.times };
-    const balanced = await balance(units, this.units, shared, this.capacity, this.pause);
-    return balanced.map((bin) => bin.flatMap((unit) => (this.units[unit] as Unit).sequences));
+    const shared = { tokens: this.#lengths, time: this.#times };
+    const balanced = await balance(units, this.#units, shared, this.#capacity, this.#pause);
+    return balanced.map((bin) => bin.flatMap((unit) => (this.#units[unit] as Unit).sequences));
   }
 
   /** Places the bundles once more so that bins take about the same time. @returns the given bins when that costs more */
   async spread(bins: readonly Bin[], leastCommon: number): Promise<readonly Bin[]> {
     const bundles = this.bundle(leastCommon);
-    const most = costOf(bins, this.capacity) * mostSpreadCost;
-    for (const part of spreadParts) {
+    const most = costOf(bins, this.#capacity) * MOST_SPREAD_COST;
+    for (const part of SPREAD_PARTS) {
       const spread = await this.place(bundles, leastCommon, { count: bins.length, part });
       const whole = spread.length === bins.length && spread.every(({ units }) => units.length > 0);
-      if (whole && costOf(spread, this.capacity) <= most) return spread;
+      if (whole && costOf(spread, this.#capacity) <= most) return spread;
     }
     return bins;
   }
 
   /** @returns the number of bins when none has room */
-  private bestBin(
+  #bestBin(
     bins: readonly Bin[],
     bundle: Bundle,
     common: Int32Array,
@@ -209,7 +217,7 @@ class TreePacking {
     for (let index = 0; index < bins.length; index++) {
       const bin = bins[index] as Bin;
       const shared = common[index] as number;
-      if (bin.tokens + bundle.tokens - shared > this.capacity) continue;
+      if (bin.tokens + bundle.tokens - shared > this.#capacity) continue;
       const counted = shared >= leastCommon ? shared : 0;
       const value = prefer(bin);
       if (counted > bestCommon || (counted === bestCommon && value > bestValue)) {
@@ -222,42 +230,42 @@ class TreePacking {
   }
 
   /** The pairs, or each of their sequences when the pair does not fit into a bin, with their segments in the tree's order. */
-  private groups(): { readonly sequences: readonly number[]; readonly segments: readonly number[] }[] {
+  #groups(): { readonly sequences: readonly number[]; readonly segments: readonly number[] }[] {
     const byPair = new Map<number, number[]>();
-    for (const [index, { pair }] of this.tree.sequences.entries()) {
+    for (const [index, { pair }] of this.#tree.sequences.entries()) {
       const sequences = byPair.get(pair);
       if (sequences === undefined) byPair.set(pair, [index]);
       else sequences.push(index);
     }
     const groupOf = (sequences: readonly number[]): { sequences: readonly number[]; segments: readonly number[] } => {
       const segments = new Set<number>();
-      for (const sequence of sequences) for (const segment of this.tree.paths[sequence] ?? []) segments.add(segment);
+      for (const sequence of sequences) for (const segment of this.#tree.paths[sequence] ?? []) segments.add(segment);
       return { sequences, segments: [...segments] };
     };
     const tokens = (segments: readonly number[]): number =>
-      segments.reduce((sum, segment) => sum + this.length(segment), 0);
+      segments.reduce((sum, segment) => sum + this.#length(segment), 0);
     const groups = [...byPair.values()].flatMap((sequences) => {
       const whole = groupOf(sequences);
-      return tokens(whole.segments) <= this.capacity ? [whole] : sequences.map((sequence) => groupOf([sequence]));
+      return tokens(whole.segments) <= this.#capacity ? [whole] : sequences.map((sequence) => groupOf([sequence]));
     });
     const leaf = ({ sequences }: { readonly sequences: readonly number[] }): number =>
-      this.tree.paths[sequences[0] as number]?.at(-1) ?? 0;
+      this.#tree.paths[sequences[0] as number]?.at(-1) ?? 0;
     return groups.sort((a, b) => leaf(a) - leaf(b));
   }
 
-  private unit(sequences: readonly number[], segments: readonly number[]): Unit {
-    const shared = segments.filter((segment) => (this.users[segment] as number) > 1);
+  #unit(sequences: readonly number[], segments: readonly number[]): Unit {
+    const shared = segments.filter((segment) => (this.#users[segment] as number) > 1);
     let [whole, tokens, time] = [0, 0, 0];
     for (const segment of segments) {
-      whole += this.length(segment);
-      if ((this.users[segment] as number) > 1) continue;
-      tokens += this.length(segment);
-      time += this.times[segment] as number;
+      whole += this.#length(segment);
+      if ((this.#users[segment] as number) > 1) continue;
+      tokens += this.#length(segment);
+      time += this.#times[segment] as number;
     }
     return { sequences, whole, tokens, time, shared };
   }
 
-  private length(segment: number): number {
-    return this.lengths[segment] as number;
+  #length(segment: number): number {
+    return this.#lengths[segment] as number;
   }
 }

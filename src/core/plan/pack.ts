@@ -21,7 +21,7 @@ export async function pack(units: readonly Sized[], capacity: number, pause: Pau
 }
 
 /** Parts of a step's tokens that are spread over its bins before the rest fills them up: from best balance to best fit. */
-export const spreadParts = [1, 0.97, 0.9, 0.75, 0.5];
+export const SPREAD_PARTS = [1, 0.97, 0.9, 0.75, 0.5];
 
 /**
  * Packs units into `count` bins so that these take about the same time: the longest units each into the bin that is fastest
@@ -36,7 +36,7 @@ export async function spread(
   count: number,
   pause: Pause,
 ): Promise<number[][] | undefined> {
-  for (const part of spreadParts) {
+  for (const part of SPREAD_PARTS) {
     const packed = await place(units, capacity, { count, part }, pause);
     if (packed !== undefined) return packed;
   }

@@ -81,7 +81,7 @@ export interface Plan extends PlanArrays {
 }
 
 /** The file's name of each array. F64 first, so that every tensor of the file is aligned. */
-export const tensorNames: Readonly<Record<keyof PlanArrays, string>> = {
+export const TENSOR_NAMES: Readonly<Record<keyof PlanArrays, string>> = {
   binFlops: 'bin_flops',
   stepBinStart: 'step_bin_start',
   stepPairStart: 'step_pair_start',

@@ -3,28 +3,28 @@
  * from the seeds. The same seeds give the same numbers on every machine and in every version.
  */
 export class Random {
-  private readonly state = new Uint32Array(4);
+  readonly #state = new Uint32Array(4);
 
   constructor(...seeds: readonly number[]) {
     let mix = 0x9e3779b9;
     for (const seed of seeds) mix = scramble((mix ^ seed) >>> 0);
     for (let i = 0; i < 4; i++) {
       mix = (mix + 0x9e3779b9) >>> 0;
-      this.state[i] = scramble(mix);
+      this.#state[i] = scramble(mix);
     }
-    if (this.state.every((word) => word === 0)) this.state[0] = 1;
+    if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
   }
 
   /** One that goes on from four words, not all zero: where the published generator starts. */
   static from(state: readonly [number, number, number, number]): Random {
     const random = new Random();
-    random.state.set(state);
+    random.#state.set(state);
     return random;
   }
 
   /** A whole number in [0, 2^32). */
   next(): number {
-    const s = this.state as unknown as [number, number, number, number];
+    const s = this.#state as unknown as [number, number, number, number];
     const result = Math.imul(rotateLeft(Math.imul(s[1], 5), 7), 9) >>> 0;
     const t = s[1] << 9;
     s[2] ^= s[0];

@@ -3,8 +3,8 @@ export const SegmentRole = { prompt: 0, chosen: 1, rejected: 2, common: 3 } as c
 export type SegmentRole = (typeof SegmentRole)[keyof typeof SegmentRole];
 
 /** The two sequences of a pair. */
-export const sides = ['chosen', 'rejected'] as const;
-export type Side = (typeof sides)[number];
+export const SIDES = ['chosen', 'rejected'] as const;
+export type Side = (typeof SIDES)[number];
 
 /** A sequence to be merged with others. */
 export interface Sequence {
@@ -58,16 +58,16 @@ export function prefixTree(sequences: readonly Sequence[]): PrefixTree {
 
 /** {@link prefixTree} sequence by sequence, for callers that pause between them. */
 export class TreeBuilder {
-  private readonly root = new Node(new Int32Array(0), 0, 0);
-  private readonly sequences: Sequence[] = [];
+  readonly #root = new Node(new Int32Array(0), 0, 0);
+  readonly #sequences: Sequence[] = [];
 
   add(sequence: Sequence): void {
-    insert(this.root, sequence);
-    this.sequences.push(sequence);
+    insert(this.#root, sequence);
+    this.#sequences.push(sequence);
   }
 
   finish(): PrefixTree {
-    const { root, sequences } = this;
+    const [root, sequences] = [this.#root, this.#sequences];
     const { segments, tokens } = flatten(root);
     return { sequences, segments, tokens, paths: sequences.map((sequence) => pathOf(root, sequence)) };
   }
@@ -76,7 +76,7 @@ export class TreeBuilder {
 /** What the sequences through a node take its tokens for, as bits. */
 const Use = { prompt: 1, chosen: 2, rejected: 4 } as const;
 
-const roleOfUse: Readonly<Record<number, SegmentRole>> = {
+const ROLE_OF_USE: Readonly<Record<number, SegmentRole>> = {
   [Use.prompt]: SegmentRole.prompt,
   [Use.chosen]: SegmentRole.chosen,
   [Use.rejected]: SegmentRole.rejected,
@@ -162,7 +162,7 @@ function flatten(root: Node): { segments: Segment[]; tokens: number } {
   const segments = order.map(({ node, parent }, index) => {
     const { source, begin, end, pair = -1 } = node;
     tokens += end - begin;
-    const role = roleOfUse[node.uses] ?? SegmentRole.common;
+    const role = ROLE_OF_USE[node.uses] ?? SegmentRole.common;
     return { parent, subtreeEnd: subtreeEnds[index] as number, role, pair, source, begin, end };
   });
   return { segments, tokens };

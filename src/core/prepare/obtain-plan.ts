@@ -18,7 +18,7 @@ import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
 import { type PlanSummary, summarise } from './summary.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const planVersion = 3;
+const PLAN_VERSION = 3;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {
@@ -164,7 +164,7 @@ function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Fact
 
 function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): string {
   const { file: _, ...shape } = context.model.config;
-  const all = ['plan', planVersion, version, key, plan, shape, context.model.parameters];
+  const all = ['plan', PLAN_VERSION, version, key, plan, shape, context.model.parameters];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 

@@ -2,7 +2,7 @@ import { stepCost, sumSteps, type StepCost, type TileCounts } from '../cost/inde
 import type { DatasetForm } from '../dataset/index.js';
 import type { Flops, LlamaShape } from '../model/index.js';
 import type { PlanOptions } from '../options/index.js';
-import { binCount, noSource, stepCount, type Plan } from '../plan/index.js';
+import { binCount, NO_SOURCE, stepCount, type Plan } from '../plan/index.js';
 import type { DatasetFile, TokenisedDataset } from '../tokenise/index.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -115,7 +115,7 @@ export async function summarise(
 
 function countSources({ pairs }: TokenisedDataset, { metadata }: Plan): PlanSummary['sources'] {
   const counts = new Map<string, number>();
-  for (const { source = noSource } of pairs) counts.set(source, (counts.get(source) ?? 0) + 1);
+  for (const { source = NO_SOURCE } of pairs) counts.set(source, (counts.get(source) ?? 0) + 1);
   return (metadata.sources ?? []).map((name) => ({ name, pairs: counts.get(name) ?? 0 }));
 }
 

@@ -15,9 +15,9 @@ export interface Probed {
 }
 
 /** A look at a file's first row takes a fraction of these. */
-const limits: Limits = { memory: 800 * 2 ** 20, busy: 8 };
+const LIMITS: Limits = { memory: 800 * 2 ** 20, busy: 8 };
 /** Milliseconds after which a process that is asked nothing is let go. */
-const idle = 15_000;
+const IDLE = 15_000;
 
 /**
  * Looks at files in a process of its own, one after the other: a workspace may hold any. A file that ends the process is
@@ -33,7 +33,7 @@ export class DatasetProbe {
   #idle: NodeJS.Timeout | undefined;
 
   /** @param bundle of `src/workers/probe.ts`; by default the one beside this bundle */
-  constructor(bundle = workerBundle('probe'), own: Limits = limits) {
+  constructor(bundle = workerBundle('probe'), own: Limits = LIMITS) {
     this.#bundle = bundle;
     this.#limits = own;
   }
@@ -68,7 +68,7 @@ export class DatasetProbe {
       return { problem: ended };
     } finally {
       this.#channel?.keepAlive(false);
-      this.#idle = setTimeout(() => void this.dispose(), idle);
+      this.#idle = setTimeout(() => void this.dispose(), IDLE);
       this.#idle.unref();
     }
   }

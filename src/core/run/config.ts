@@ -5,7 +5,7 @@ import {
   absolutePath,
   choice,
   describe,
-  flag,
+  FLAG,
   integer,
   list,
   number,
@@ -108,7 +108,7 @@ const DATASET: Readonly<Record<keyof DatasetReference, Rule>> = {
   unread_columns: optional(list(object(UNREAD))),
 };
 
-const GIT = { commit: text(/^[0-9a-f]{40,64}$/, 'the hash of a commit'), dirty: flag };
+const GIT = { commit: text(/^[0-9a-f]{40,64}$/, 'the hash of a commit'), dirty: FLAG };
 
 const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   format: choice(['wishbone-run']),

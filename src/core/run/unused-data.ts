@@ -3,7 +3,7 @@ import type { DatasetReference } from './config.js';
 import { isPlainKind } from '../dataset/file-kinds.js';
 
 /** Lines that are listed of the rows of one file. */
-const mostLines = 20;
+const MOST_LINES = 20;
 
 /** What of a run's dataset is not trained on, for people: a name and a text each. */
 export interface UnusedData {
@@ -18,7 +18,7 @@ export function unusedData({ left_out: leftOut = [], unread_columns: unread = []
   return [
     ...leftOut.map(({ path: file, rows, lines }): UnusedData => {
       const kind = `${isPlainKind(file, 'parquet') ? 'row' : 'line'}${rows === 1 ? '' : 's'}`;
-      const shown = `${lines.slice(0, mostLines).join(', ')}${rows > mostLines ? ', …' : ''}`;
+      const shown = `${lines.slice(0, MOST_LINES).join(', ')}${rows > MOST_LINES ? ', …' : ''}`;
       return { what: 'rows', text: named(file, `${rows.toLocaleString('en-US')}: ${kind} ${shown}`) };
     }),
     ...unread.map(({ path: file, columns }): UnusedData => ({ what: 'columns', text: named(file, columns.join(', ')) })),

@@ -17,12 +17,18 @@ export interface Completion {
 
 /** A run's models, or a model folder, with what they need to read and write text. */
 export class Sampler {
+  readonly #tokenizer: ModelTokenizer;
+  readonly #ends: readonly number[];
+
   private constructor(
     readonly models: SampledModels,
     readonly model: ModelInfo,
-    private readonly tokenizer: ModelTokenizer,
-    private readonly ends: readonly number[],
-  ) {}
+    tokenizer: ModelTokenizer,
+    ends: readonly number[],
+  ) {
+    this.#tokenizer = tokenizer;
+    this.#ends = ends;
+  }
 
   /** @throws WishboneError when the folder is neither run nor model, or the run has exported nothing yet */
   static async open(folder: string): Promise<Sampler> {
@@ -34,13 +40,13 @@ export class Sampler {
 
   /** See {@link typedPrompt}. */
   typed(text: string, plain: boolean): Prompt {
-    return typedPrompt(this.tokenizer, text, plain);
+    return typedPrompt(this.#tokenizer, text, plain);
   }
 
   /** See {@link datasetPrompts}. */
   ofDataset(file: string, count: number): Promise<Prompt[]> {
     const { vocabSize, maxPositions: maxLength } = this.model.config;
-    return datasetPrompts(this.tokenizer, file, { count, vocabSize, maxLength });
+    return datasetPrompts(this.#tokenizer, file, { count, vocabSize, maxLength });
   }
 
   /**
@@ -58,10 +64,10 @@ export class Sampler {
     runner?: string,
   ): Promise<Completion[]> {
     const tokens = prompts.map((prompt) => prompt.tokens);
-    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, work, runner);
+    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.#ends }, options, work, runner);
     return completed.map((ids) => {
-      const ended = this.ends.includes(ids.at(-1) ?? -1);
-      return { text: this.tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
+      const ended = this.#ends.includes(ids.at(-1) ?? -1);
+      return { text: this.#tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
     });
   }
 }

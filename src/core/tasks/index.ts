@@ -57,7 +57,7 @@ export interface Tasks {
 }
 
 /** The file in `src/workers` that does each task. */
-const workers: { readonly [T in keyof Tasks]: string } = {
+const WORKERS: { readonly [T in keyof Tasks]: string } = {
   prepare: 'prepare',
   plan: 'prepare',
   samples: 'sample',
@@ -72,7 +72,7 @@ const workers: { readonly [T in keyof Tasks]: string } = {
 };
 
 /** Files that a task reads and that may be at fault when it ends early. */
-const readBy: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => readonly string[] } = {
+const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => readonly string[] } = {
   prepare: ({ dataset, model }) => [...[dataset].flat(), model],
   plan: ({ request: { dataset, model } }) => [...[dataset].flat(), model],
   samples: ({ folder }) => [folder],
@@ -87,14 +87,14 @@ const readBy: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => r
 };
 
 /** Nobody asks for these: they are not tried again on files that have ended them before. */
-const unasked: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'firstRows', 'decode']);
+const UNASKED: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'firstRows', 'decode']);
 const leftAlone = new LeftAlone();
 
 /** Large datasets take what they take; but not all of the machine. */
-const limits: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
+const LIMITS: Limits = { memory: Math.max(2 ** 30, totalmem() / 2), busy: 60 };
 
 /** Milliseconds that a task has to clean up after it was cancelled; then it is ended. */
-const grace = 1500;
+const GRACE = 1500;
 
 /**
  * Does a task in a process of its own: it holds nobody up, and whatever a file does to whoever reads it, it does to that
@@ -110,15 +110,15 @@ export async function runTask<T extends Method<Tasks>>(
 ): Promise<Answer<Tasks, T>> {
   const { signal } = work;
   signal?.throwIfAborted();
-  const files = readBy[task](argument);
-  const problem = unasked.has(task) ? leftAlone.problem(files) : undefined;
+  const files = READ_BY[task](argument);
+  const problem = UNASKED.has(task) ? leftAlone.problem(files) : undefined;
   if (problem !== undefined) throw problem;
-  const file = work.worker ?? workerBundle(workers[task]);
-  if (file === undefined) throw new Error(`there is no bundle of src/workers/${workers[task]}.ts`);
-  const client = new Client<Tasks>(startProcess(file, { limits }));
+  const file = work.worker ?? workerBundle(WORKERS[task]);
+  if (file === undefined) throw new Error(`there is no bundle of src/workers/${WORKERS[task]}.ts`);
+  const client = new Client<Tasks>(startProcess(file, { limits: LIMITS }));
   let last: NodeJS.Timeout | undefined;
   const cancel = (): void => {
-    last = setTimeout(() => void client.end(signal?.reason as Error), grace);
+    last = setTimeout(() => void client.end(signal?.reason as Error), GRACE);
   };
   signal?.addEventListener('abort', cancel, { once: true });
   try {

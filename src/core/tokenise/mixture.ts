@@ -1,4 +1,4 @@
-import { mostSources } from '../plan/build.js';
+import { MOST_SOURCES } from '../plan/build.js';
 import { Random } from '../plan/random.js';
 import type { RowPlace } from '../dataset/index.js';
 import type { TokenPair } from '../tokenizer/index.js';
@@ -37,7 +37,7 @@ export function mix(sources: readonly TokenisedSource[], seed: number, evalFract
       else skipped.push(placed(outcome.skipped));
     }
     // What tells too many places apart tells nothing; the file still does.
-    const isTold = new Set(pairs.map((pair) => pair.source)).size <= mostSources;
+    const isTold = new Set(pairs.map((pair) => pair.source)).size <= MOST_SOURCES;
     perFile.push(isTold ? pairs : pairs.map((pair) => ({ ...pair, source: several ? name : undefined })));
     firstRow += rows;
   });

@@ -7,11 +7,11 @@ import type { TokenBatch } from './token-store.js';
 import { type Tokeniser, tokeniseHere } from './tokenisers.js';
 
 /** Each thread has its own tokenizer, which takes 100 MB and more for a large vocabulary. */
-const mostThreads = 4;
+const MOST_THREADS = 4;
 
 /** @param worker a bundle of `src/workers/tokenise.ts` */
 export function tokeniseInThreads(task: TokeniserTask, worker: string, threads?: number): Tokeniser {
-  const count = threads ?? Math.min(availableParallelism(), mostThreads);
+  const count = threads ?? Math.min(availableParallelism(), MOST_THREADS);
   const pool = Array.from({ length: count }, () => new TokeniserThread(task, worker));
   return {
     // One batch being tokenised and one waiting, for each thread.

@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors, type Tensor } from '../files/safeten
 import type { TokenOutcome, TokenPair } from '../tokenizer/index.js';
 
 /** Numbers kept of each outcome; `meta` holds them one after another. */
-const fields = 8;
+const FIELDS = 8;
 /** Their order; `line` is -1 in a file without lines, `chosen` and `rejected` are lengths, 0 for a skipped pair;
  * `source` is an index of the batch's sources, -1 without one. */
 const Field = { row: 0, line: 1, promptLength: 2, chosen: 3, rejected: 4, cut: 5, promptCut: 6, source: 7 } as const;
@@ -45,11 +45,11 @@ export function packBatch(outcomes: readonly TokenOutcome[], leftOut: readonly L
     if (outcome.kind === 'pair') length += outcome.pair.chosen.length + outcome.pair.rejected.length;
   }
   const tokens = new Int32Array(length);
-  const meta = new Int32Array(fields * outcomes.length);
+  const meta = new Int32Array(FIELDS * outcomes.length);
   const sources = new Map<string, number>();
   let at = 0;
   outcomes.forEach((outcome, index) => {
-    const own = meta.subarray(fields * index, fields * (index + 1));
+    const own = meta.subarray(FIELDS * index, FIELDS * (index + 1));
     const place = outcome.kind === 'pair' ? outcome.pair : outcome.place;
     own[Field.row] = place.row;
     own[Field.line] = place.line ?? -1;
@@ -71,18 +71,18 @@ export function packBatch(outcomes: readonly TokenOutcome[], leftOut: readonly L
 
 /** The tokens of a file's pairs, four bytes each, in the order of the file. */
 export class TokenStore {
-  private readonly batches: TokenBatch[] = [];
-  private sums = { pairs: 0, skipped: 0, truncated: 0, truncatedTokens: 0, promptsCut: 0, promptTokensCut: 0 };
+  readonly #batches: TokenBatch[] = [];
+  #sums = { pairs: 0, skipped: 0, truncated: 0, truncatedTokens: 0, promptsCut: 0, promptTokensCut: 0 };
 
   get counts(): TokenCounts {
-    return this.sums;
+    return this.#sums;
   }
 
   add(batch: TokenBatch): void {
     const { tokens, meta, sources } = batch;
-    this.batches.push({ tokens, meta, sources });
-    const { sums } = this;
-    for (let at = 0; at < batch.meta.length; at += fields) {
+    this.#batches.push({ tokens, meta, sources });
+    const sums = this.#sums;
+    for (let at = 0; at < batch.meta.length; at += FIELDS) {
       const cut = batch.meta[at + Field.cut] as number;
       const promptCut = batch.meta[at + Field.promptCut] as number;
       if (batch.meta[at + Field.chosen] === 0) sums.skipped++;
@@ -96,9 +96,9 @@ export class TokenStore {
 
   /** Every pair, or the place of one that was skipped. The sequences are views. */
   *outcomes(): Generator<{ readonly pair: TokenPair } | { readonly skipped: { row: number; line: number | undefined } }> {
-    for (const { tokens, meta, sources } of this.batches) {
+    for (const { tokens, meta, sources } of this.#batches) {
       let begin = 0;
-      for (let at = 0; at < meta.length; at += fields) {
+      for (let at = 0; at < meta.length; at += FIELDS) {
         const row = meta[at + Field.row] as number;
         const lineOrNone = meta[at + Field.line] as number;
         const line = lineOrNone < 0 ? undefined : lineOrNone;
@@ -120,11 +120,11 @@ export class TokenStore {
   /** @throws WishboneError (exit code 5) when the file cannot be written; nothing is left then */
   async save(file: string, about: string): Promise<void> {
     const tensors = new Map<string, Tensor>();
-    this.batches.forEach(({ tokens, meta }, index) => {
+    this.#batches.forEach(({ tokens, meta }, index) => {
       tensors.set(`tokens.${index}`, { dtype: 'I32', shape: [tokens.length], data: tokens });
       tensors.set(`meta.${index}`, { dtype: 'I32', shape: [meta.length], data: meta });
     });
-    const sources = JSON.stringify(this.batches.map((batch) => batch.sources));
+    const sources = JSON.stringify(this.#batches.map((batch) => batch.sources));
     await writeSafetensors(file, { metadata: { about, sources }, tensors });
   }
 
@@ -158,9 +158,9 @@ function sourceLists(text = '[]'): string[][] {
 }
 
 function fits(tokens: Int32Array, meta: Int32Array): boolean {
-  if (meta.length % fields !== 0) return false;
+  if (meta.length % FIELDS !== 0) return false;
   let length = 0;
-  for (let at = 0; at < meta.length; at += fields) {
+  for (let at = 0; at < meta.length; at += FIELDS) {
     const [promptLength, chosen, rejected] = meta.subarray(at + Field.promptLength) as unknown as [number, number, number];
     if (chosen < 0 || rejected < 0) return false;
     if (chosen > 0 && (promptLength < 1 || promptLength >= Math.min(chosen, rejected))) return false;

@@ -9,10 +9,10 @@ import { TokenStore, type TokenBatch } from './token-store.js';
 import { tokeniseHere, type Tokeniser } from './tokenisers.js';
 
 /** Characters of text in a batch, about: for other threads, and for this one, which has to look up now and then. */
-const threadBatch = 1 << 18;
-const ownBatch = 1 << 14;
+const THREAD_BATCH = 1 << 18;
+const OWN_BATCH = 1 << 14;
 /** A smaller file is done before a thread has loaded its tokenizer. */
-const smallFile = 2_000_000;
+const SMALL_FILE = 2_000_000;
 
 /** How tokenising is divided. */
 export interface ThreadOptions {
@@ -43,7 +43,7 @@ export async function tokeniseFile(
   work: WorkOptions,
   options: ThreadOptions = {},
 ): Promise<TokenisedFile> {
-  const worker = dataset.bytesTotal < smallFile ? options.worker : (options.worker ?? workerBundle('tokenise'));
+  const worker = dataset.bytesTotal < SMALL_FILE ? options.worker : (options.worker ?? workerBundle('tokenise'));
   const tokeniser = worker === undefined ? await tokeniseHere(task) : tokeniseInThreads(task, worker, options.threads);
   try {
     return await collect(dataset, tokeniser, work, task.skipsBadRows === true);
@@ -65,7 +65,7 @@ async function collect(
   const store = new TokenStore();
   const leftOut = new LeftOutList();
   let unmade = 0;
-  const batchLength = tokeniser.width > 1 ? threadBatch : ownBatch;
+  const batchLength = tokeniser.width > 1 ? THREAD_BATCH : OWN_BATCH;
   const underWay: Promise<TokenBatch>[] = [];
   const finish = async (most: number): Promise<void> => {
     while (underWay.length > most) {

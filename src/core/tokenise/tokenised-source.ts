@@ -20,7 +20,7 @@ import { TokenStore } from './token-store.js';
 import { fileKind } from '../dataset/file-kinds.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const tokensVersion = 5;
+const TOKENS_VERSION = 5;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {
@@ -62,7 +62,7 @@ export function tokensKey(source: DatasetSource, sha256: string, { model, tokeni
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
   const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions, onBadRow: plan.on_bad_row };
   const template = plan.chat_template;
-  const all = ['tokens', tokensVersion, sha256, kind, { form, columns, tags, media }, tokenizerHash, template, parts];
+  const all = ['tokens', TOKENS_VERSION, sha256, kind, { form, columns, tags, media }, tokenizerHash, template, parts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 

@@ -28,9 +28,12 @@ export type NamedTemplates = ReadonlyMap<string, TemplateText>;
  * when a text is first asked for.
  */
 export class ChatTemplate {
-  private readonly checked = new Set<string>();
+  readonly #named: NamedTemplates;
+  readonly #checked = new Set<string>();
 
-  constructor(private readonly named: NamedTemplates) {}
+  constructor(named: NamedTemplates) {
+    this.#named = named;
+  }
 
   /** One template alone. */
   static of(text: string, file: string): ChatTemplate {
@@ -39,12 +42,12 @@ export class ChatTemplate {
 
   /** @throws ChatTemplateError when one of the texts is no Jinja template */
   check(): void {
-    for (const { text, file } of this.named.values()) {
-      if (this.checked.has(text)) continue;
+    for (const { text, file } of this.#named.values()) {
+      if (this.#checked.has(text)) continue;
       const input: RenderInput = { messages: [], tools: null, documents: null, variables: {}, parts: [] };
       const [result] = templateEngine().render([{ template: text, input: exactText(input) }]);
       if (result !== undefined && 'kind' in result) throw templateError(result, { text, file });
-      this.checked.add(text);
+      this.#checked.add(text);
     }
   }
 
@@ -63,7 +66,7 @@ export class ChatTemplate {
    * @returns for each its texts, or why it has none
    */
   renderAll(inputs: readonly ChatInputs[], now?: string): (readonly string[] | ChatTemplateError)[] {
-    const asked = inputs.map((input) => this.job(input));
+    const asked = inputs.map((input) => this.#job(input));
     const jobs = asked.flatMap(({ job }) => job ?? []);
     const results = templateEngine().render(jobs, now).values();
     return asked.map(({ job, template, error }) => {
@@ -74,12 +77,12 @@ export class ChatTemplate {
   }
 
   /** What the engine is asked for, or why it is not. */
-  private job(asked: ChatInputs): { job?: RenderJob; template?: TemplateText; error?: ChatTemplateError } {
+  #job(asked: ChatInputs): { job?: RenderJob; template?: TemplateText; error?: ChatTemplateError } {
     let given: TemplateArguments;
     let template: TemplateText;
     try {
       given = templateArguments(asked);
-      template = this.chosen(given);
+      template = this.#chosen(given);
     } catch (error) {
       if (error instanceof ChatTemplateError) return { error };
       throw error;
@@ -95,8 +98,8 @@ export class ChatTemplate {
   }
 
   /** As `get_chat_template`: one asked for by name or text, one for tools where there are tools, else the default. */
-  private chosen({ tools, template }: TemplateArguments): TemplateText {
-    const { named } = this;
+  #chosen({ tools, template }: TemplateArguments): TemplateText {
+    const named = this.#named;
     const first = named.values().next().value as TemplateText;
     if (template !== undefined) return named.get(template) ?? { text: template, file: 'chat_template of the row' };
     const found = (tools !== null ? named.get('tool_use') : undefined) ?? named.get('default');

@@ -1,6 +1,6 @@
 /** Chat templates by name: the model folder's own, and those that stand in for it where it has none. */
-export const templateNames = ['model', 'chatml', 'zephyr', 'plain'] as const;
-export type TemplateName = (typeof templateNames)[number];
+export const TEMPLATE_NAMES = ['model', 'chatml', 'zephyr', 'plain'] as const;
+export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 
 interface Fallback {
   /** Jinja. `bos_token` is empty for a tokenizer that puts none before a text. */
@@ -19,7 +19,7 @@ const turns = (turn: string, generationPrompt: string): string =>
  * - `zephyr`: as HuggingFaceH4/zephyr-7b-beta; a turn ends with the end-of-sequence token
  * - `plain`: a dialogue of Human and Assistant as in HH-RLHF (arXiv 2204.05862)
  */
-export const fallbackTemplates: Readonly<Record<Exclude<TemplateName, 'model'>, Fallback>> = {
+export const FALLBACK_TEMPLATES: Readonly<Record<Exclude<TemplateName, 'model'>, Fallback>> = {
   chatml: {
     template: turns(
       "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}",

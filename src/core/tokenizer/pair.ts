@@ -55,18 +55,23 @@ export interface PairTokenizerOptions {
  * - `max_length` keeps the start of each sequence
  */
 export class PairTokenizer {
-  private readonly prompt = new TokenBuffer();
-  private readonly chosen = new TokenBuffer();
-  private readonly rejected = new TokenBuffer();
+  readonly #tokenizer: ModelTokenizer;
+  readonly #options: PairTokenizerOptions;
+  readonly #prompt = new TokenBuffer();
+  readonly #chosen = new TokenBuffer();
+  readonly #rejected = new TokenBuffer();
 
   constructor(
-    private readonly tokenizer: ModelTokenizer,
-    private readonly options: PairTokenizerOptions,
-  ) {}
+    tokenizer: ModelTokenizer,
+    options: PairTokenizerOptions,
+  ) {
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+  }
 
   /** @throws WishboneError naming file and line when the template refuses the messages or a token has no embedding */
   tokenize(pair: PairText): TokenOutcome {
-    return this.outcome(pair, this.texts(pair));
+    return this.#outcome(pair, this.#texts(pair));
   }
 
   /**
@@ -88,15 +93,15 @@ export class PairTokenizer {
    * @throws WishboneError for what is not one pair's fault
    */
   tokenizeEach(pairs: readonly PairText[]): (TokenOutcome | BadRowError)[] {
-    const rendered = this.rendered(pairs.filter((pair) => pair.kind === 'messages'));
+    const rendered = this.#rendered(pairs.filter((pair) => pair.kind === 'messages'));
     const texts = pairs.map((pair) => {
       const ofTemplate = pair.kind === 'text' ? undefined : rendered.next().value;
-      return orBadRow(() => (pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, ofTemplate)));
+      return orBadRow(() => (pair.kind === 'text' ? this.#textsOf(pair) : this.#checkedTexts(pair, ofTemplate)));
     });
     const each = (): (TokenOutcome | BadRowError)[] =>
       pairs.map((pair, index) => {
         const own = texts[index] as Texts | BadRowError;
-        return own instanceof BadRowError ? own : orBadRow(() => this.outcome(pair, own));
+        return own instanceof BadRowError ? own : orBadRow(() => this.#outcome(pair, own));
       });
     const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.reduce((length, text) => length + text.length, 0)), 0);
     try {
@@ -108,17 +113,17 @@ export class PairTokenizer {
     return each();
   }
 
-  private outcome(pair: PairText, texts: Texts): TokenOutcome {
-    const [prompt, chosen, rejected] = this.encoded(pair, texts);
+  #outcome(pair: PairText, texts: Texts): TokenOutcome {
+    const [prompt, chosen, rejected] = this.#encoded(pair, texts);
     const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
     const wholePrompt = Math.max(1, common);
-    const { maxLength, maxPromptLength = 0 } = this.options;
+    const { maxLength, maxPromptLength = 0 } = this.#options;
     const promptCut = maxPromptLength > 0 ? Math.max(0, wholePrompt - maxPromptLength) : 0;
     const promptLength = wholePrompt - promptCut;
     const place = { row: pair.row, line: pair.line };
     const shorter = Math.min(chosen.length, rejected.length) - promptCut;
     if (Math.min(shorter, maxLength) <= promptLength) return { kind: 'skipped', place };
-    const tokens = (ids: Int32Array): Int32Array => this.checked(ids.slice(promptCut, promptCut + maxLength), pair);
+    const tokens = (ids: Int32Array): Int32Array => this.#checked(ids.slice(promptCut, promptCut + maxLength), pair);
     const cut = (ids: Int32Array): number => Math.max(0, ids.length - promptCut - maxLength);
     return {
       kind: 'pair',
@@ -136,39 +141,39 @@ export class PairTokenizer {
 
   /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
   renderings(pair: PairText): Renderings {
-    const [prompt, chosen, rejected] = this.encoded(pair, this.texts(pair)).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    const [prompt, chosen, rejected] = this.#encoded(pair, this.#texts(pair)).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
     return { prompt, chosen, rejected };
   }
 
   /** The texts as tokens: views that hold until the next pair. */
-  private encoded(pair: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
+  #encoded(pair: PairText, texts: Texts): [Int32Array, Int32Array, Int32Array] {
     // What a chat template renders has its special tokens.
     const addSpecialTokens = pair.kind === 'text';
-    for (const [index, buffer] of [this.prompt, this.chosen, this.rejected].entries()) {
+    for (const [index, buffer] of [this.#prompt, this.#chosen, this.#rejected].entries()) {
       buffer.length = 0;
       try {
-        this.tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
+        this.#tokenizer.encodeInto(texts[index] as string, addSpecialTokens, buffer);
       } catch (error) {
         if (!(error instanceof WishboneError)) throw error;
         const Kind = error instanceof BadRowError ? BadRowError : WishboneError;
-        throw new Kind(error.what, `${this.where(pair)}, with ${error.where}`, error.advice, error.exitCode);
+        throw new Kind(error.what, `${this.#where(pair)}, with ${error.where}`, error.advice, error.exitCode);
       }
     }
-    return [this.prompt.view(), this.chosen.view(), this.rejected.view()];
+    return [this.#prompt.view(), this.#chosen.view(), this.#rejected.view()];
   }
 
-  private texts(pair: PairText): Texts {
-    return pair.kind === 'text' ? this.textsOf(pair) : this.checkedTexts(pair, this.rendered([pair]).next().value);
+  #texts(pair: PairText): Texts {
+    return pair.kind === 'text' ? this.#textsOf(pair) : this.#checkedTexts(pair, this.#rendered([pair]).next().value);
   }
 
-  private textsOf(pair: TextPair): Texts {
-    const eos = this.tokenizer.eosToken;
+  #textsOf(pair: TextPair): Texts {
+    const eos = this.#tokenizer.eosToken;
     const whole = (response: string): string => pair.prompt + (response.endsWith(eos) ? response : response + eos);
     return [pair.prompt, whole(pair.chosen), whole(pair.rejected)];
   }
 
   /** What the chat template makes of each pair. */
-  private rendered(pairs: readonly MessagePair[]): IterableIterator<readonly string[] | ChatTemplateError> {
+  #rendered(pairs: readonly MessagePair[]): IterableIterator<readonly string[] | ChatTemplateError> {
     if (pairs.length === 0) return [].values();
     const inputs = pairs.map(({ prompt, chosen, rejected, tools, documents, chatTemplateKwargs }): ChatInputs => ({
       messages: prompt,
@@ -180,42 +185,42 @@ export class PairTokenizer {
       tools,
       documents,
       kwargs: chatTemplateKwargs,
-      specialTokens: this.tokenizer.specialTokenTexts,
+      specialTokens: this.#tokenizer.specialTokenTexts,
     }));
-    return this.tokenizer.chatTemplate.renderAll(inputs).values();
+    return this.#tokenizer.chatTemplate.renderAll(inputs).values();
   }
 
-  private checkedTexts(pair: RowPlace, texts: readonly string[] | ChatTemplateError | undefined): Texts {
+  #checkedTexts(pair: RowPlace, texts: readonly string[] | ChatTemplateError | undefined): Texts {
     if (!(texts instanceof ChatTemplateError)) return texts as Texts;
     const { what, where, advice, fault } = texts;
     if (fault === 'template') throw texts;
     const Kind = fault === 'row' ? BadRowError : WishboneError;
-    throw new Kind(what, `${this.where(pair)}, with ${where}`, advice);
+    throw new Kind(what, `${this.#where(pair)}, with ${where}`, advice);
   }
 
-  private checked(ids: Int32Array, place: RowPlace): Int32Array {
-    const { vocabSize, maxPositions = Infinity } = this.options;
+  #checked(ids: Int32Array, place: RowPlace): Int32Array {
+    const { vocabSize, maxPositions = Infinity } = this.#options;
     if (ids.length > maxPositions) {
       throw new WishboneError(
         `the pair has a sequence of ${ids.length} tokens, but the model was made for ${maxPositions} positions`,
-        this.where(place),
+        this.#where(place),
         `set max_length to at most ${maxPositions}`,
       );
     }
-    const { hasUnlearntTokens } = this.tokenizer;
+    const { hasUnlearntTokens } = this.#tokenizer;
     for (const id of ids) {
-      const unlearnt = hasUnlearntTokens ? this.tokenizer.unlearntToken(id) : undefined;
+      const unlearnt = hasUnlearntTokens ? this.#tokenizer.unlearntToken(id) : undefined;
       if (unlearnt !== undefined) {
         throw new WishboneError(
           `the special token ${JSON.stringify(unlearnt)} is named in the tokenizer's configs, but tokenizer.json has no such token`,
-          this.where(place),
+          this.#where(place),
           "take the token that the model was trained with, or add this one to the tokenizer and to the model's embedding",
         );
       }
       if (id >= vocabSize) {
         throw new WishboneError(
-          `token ${id} (${JSON.stringify(this.tokenizer.tokenText(id))}) is outside the model's vocabulary of ${vocabSize}`,
-          this.where(place),
+          `token ${id} (${JSON.stringify(this.#tokenizer.tokenText(id))}) is outside the model's vocabulary of ${vocabSize}`,
+          this.#where(place),
           "the tokenizer does not belong to this model; use the model's own",
         );
       }
@@ -223,8 +228,8 @@ export class PairTokenizer {
     return ids;
   }
 
-  private where(place: RowPlace): string {
-    return rowWhere(this.options.file, place);
+  #where(place: RowPlace): string {
+    return rowWhere(this.#options.file, place);
   }
 }
 

@@ -1,4 +1,4 @@
-import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
+import { FALLBACK_TEMPLATES, type TemplateName } from './fallback-templates.js';
 import { ModelTokenizer } from './tokenizer.js';
 
 /**
@@ -10,7 +10,7 @@ import { ModelTokenizer } from './tokenizer.js';
  */
 export async function standInTemplate(folder: string, name: TemplateName): Promise<string | undefined> {
   if (name === 'model') return undefined;
-  const { template } = fallbackTemplates[name];
+  const { template } = FALLBACK_TEMPLATES[name];
   const { bos_token: bos = '' } = (await ModelTokenizer.load(folder, name)).specialTokenTexts;
   return bos === '' ? template.replace('{{ bos_token }}', '') : template;
 }

@@ -22,7 +22,7 @@ export interface TemplateArguments {
  * Names in a row's `chat_template_kwargs` that are no variables of a template: TRL hands them to `apply_chat_template`, where
  * they are parameters of their own, given twice or meant for what comes after the text.
  */
-const parameters = new Set([
+const PARAMETERS = new Set([
   ...['self', 'conversation', 'conversations', 'messages', 'processing_class', 'input', 'add_generation_prompt'],
   ...['continue_final_message', 'tokenize', 'sanitize_control_tokens', 'padding', 'truncation', 'max_length', 'return_tensors'],
   ...['return_dict', 'return_assistant_tokens_mask', 'tokenizer_kwargs'],
@@ -45,7 +45,7 @@ export function templateArguments({ tools, documents, kwargs = {} }: ChatContext
   const taken = { tools: tools ?? null, documents: documents ?? null, chat_template: null as string | null };
   const variables: [string, unknown][] = [];
   for (const [name, value] of Object.entries(kwargs)) {
-    if (parameters.has(name)) throw bad(name, 'it is not a variable of a template');
+    if (PARAMETERS.has(name)) throw bad(name, 'it is not a variable of a template');
     if (name === 'tools' || name === 'documents') {
       if (value !== null && !Array.isArray(value)) throw bad(name, 'it must be a list');
       taken[name] = value as readonly unknown[] | null;

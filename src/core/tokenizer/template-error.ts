@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import { engineLimits } from './jinja/engine.js';
+import { ENGINE_LIMITS } from './jinja/engine.js';
 import type { RenderFailure } from './jinja/protocol.js';
 
 /** The text of a template and where it stands. */
@@ -23,14 +23,14 @@ export class ChatTemplateError extends WishboneError {
 }
 
 /** Most characters of a template's line that are quoted. */
-const quoted = 60;
+const QUOTED = 60;
 
 /** What an engine's failure says to people. */
 export function templateError({ kind, message, line, loops = [] }: RenderFailure, { text, file }: TemplateText): ChatTemplateError {
   const number = typeof line === 'number' && line > 0 ? line : undefined;
   const place = number === undefined ? '' : ` (line ${number} of the template)`;
   const source = number === undefined ? '' : (text.split(/\r\n|\r|\n/)[number - 1] ?? '').trim();
-  const quote = source === '' ? '' : `: ${source.length > quoted ? `${source.slice(0, quoted)}…` : source}`;
+  const quote = source === '' ? '' : `: ${source.length > QUOTED ? `${source.slice(0, QUOTED)}…` : source}`;
   const limit = (what: string): ChatTemplateError =>
     new ChatTemplateError(
       `the chat template ${what}${number === undefined ? '' : ` (line ${number} of the template${quote})`}`,
@@ -42,9 +42,9 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
     case 'syntax':
       return new ChatTemplateError(`the chat template cannot be read: ${oneLine(message)}${place}`, file, 'fix the template', 'template');
     case 'time':
-      return limit(`takes longer than ${engineLimits.time / 1000} seconds and was stopped${loopNames(loops)}`);
+      return limit(`takes longer than ${ENGINE_LIMITS.time / 1000} seconds and was stopped${loopNames(loops)}`);
     case 'memory':
-      return limit(`takes more than ${engineLimits.memory / 2 ** 20} MiB of memory and was stopped`);
+      return limit(`takes more than ${ENGINE_LIMITS.memory / 2 ** 20} MiB of memory and was stopped`);
     case 'length':
       return limit('writes a text of more than 64 million characters and was stopped');
     case 'depth':

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { ChatTemplate } from './chat-template.js';
-import { fallbackTemplates, type TemplateName } from './fallback-templates.js';
+import { FALLBACK_TEMPLATES, type TemplateName } from './fallback-templates.js';
 import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
-import { loadOniguruma, matching, PatternError, secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
+import { loadOniguruma, MATCHING, PatternError, secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
 import { JsonField, TokenizerJsonError } from './pipeline/json.js';
 import { PipelineError } from './pipeline/normalized-string.js';
 import { usesOniguruma } from './pipeline/normalizers.js';
@@ -15,7 +15,7 @@ import { buildTokenizer, type BuiltTokenizer } from './transformers/build.js';
 import { tokenizerClass } from './transformers/tokenizer-class.js';
 
 /** The special tokens a chat template may name. */
-export const specialTokenNames = [
+export const SPECIAL_TOKEN_NAMES = [
   'bos_token',
   'eos_token',
   'unk_token',
@@ -24,20 +24,29 @@ export const specialTokenNames = [
   'cls_token',
   'mask_token',
 ] as const;
-export type SpecialTokenName = (typeof specialTokenNames)[number];
+export type SpecialTokenName = (typeof SPECIAL_TOKEN_NAMES)[number];
 
 type Json = Record<string, unknown>;
 
 /** A model folder's own tokenizer and chat template. */
 export class ModelTokenizer {
-  private readonly buffer = new TokenBuffer();
+  readonly #folder: string;
+  readonly #built: BuiltTokenizer;
+  readonly #template: ChatTemplate | undefined;
+  readonly #specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>;
+  readonly #buffer = new TokenBuffer();
 
   private constructor(
-    private readonly folder: string,
-    private readonly built: BuiltTokenizer,
-    private readonly template: ChatTemplate | undefined,
-    private readonly specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
-  ) {}
+    folder: string,
+    built: BuiltTokenizer,
+    template: ChatTemplate | undefined,
+    specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
+  ) {
+    this.#folder = folder;
+    this.#built = built;
+    this.#template = template;
+    this.#specialTokens = specialTokens;
+  }
 
   /**
    * Reads `tokenizer.json`, `tokenizer_config.json`, and the chat templates from files of their own or the config.
@@ -53,15 +62,15 @@ export class ModelTokenizer {
     const template = named && new ChatTemplate(named);
     const built = await build(folder, files, config);
     const special = Object.fromEntries(
-      specialTokenNames.flatMap((name) => (built.special.has(name) ? [[name, built.special.get(name)]] : [])),
+      SPECIAL_TOKEN_NAMES.flatMap((name) => (built.special.has(name) ? [[name, built.special.get(name)]] : [])),
     ) as Partial<Record<SpecialTokenName, string>>;
     const own = new ModelTokenizer(folder, built, template, special);
-    return templateName === 'model' ? own : own.withTemplate(templateName);
+    return templateName === 'model' ? own : own.#withTemplate(templateName);
   }
 
-  private withTemplate(name: Exclude<TemplateName, 'model'>): ModelTokenizer {
-    const { folder, built, specialTokens } = this;
-    const { template, needs } = fallbackTemplates[name];
+  #withTemplate(name: Exclude<TemplateName, 'model'>): ModelTokenizer {
+    const [folder, built, specialTokens] = [this.#folder, this.#built, this.#specialTokens];
+    const { template, needs } = FALLBACK_TEMPLATES[name];
     const { eosToken } = this;
     const lacking = needs.find((token) => this.encode(token, false).length !== 1);
     if (lacking !== undefined) {
@@ -84,31 +93,31 @@ export class ModelTokenizer {
    * @throws WishboneError when the text cannot be tokenised as transformers does, or takes too long
    */
   encode(text: string, addSpecialTokens: boolean): number[] {
-    this.buffer.length = 0;
-    this.encodeInto(text, addSpecialTokens, this.buffer);
-    return Array.from(this.buffer.view());
+    this.#buffer.length = 0;
+    this.encodeInto(text, addSpecialTokens, this.#buffer);
+    return Array.from(this.#buffer.view());
   }
 
   /** The same, appended to a buffer. */
   encodeInto(text: string, addSpecialTokens: boolean, into: TokenBuffer): void {
     try {
-      withinTime(secondsFor(text.length), () => this.pipeline.encode(text, addSpecialTokens, into));
+      withinTime(secondsFor(text.length), () => this.#pipeline.encode(text, addSpecialTokens, into));
     } catch (error) {
-      throw this.failure(error);
+      throw this.#failure(error);
     }
   }
 
-  private get pipeline(): Pipeline {
-    return this.built.pipeline;
+  get #pipeline(): Pipeline {
+    return this.#built.pipeline;
   }
 
-  private failure(error: unknown): unknown {
-    const file = tokenizerFiles(this.folder).tokenizer;
+  #failure(error: unknown): unknown {
+    const file = tokenizerFiles(this.#folder).tokenizer;
     if (error instanceof TimeLimitError) {
-      const what = matching.source === '' ? 'tokenising' : `the pattern ${matching.source}`;
-      return new WishboneError(`${what} takes more than ${error.seconds} seconds on one text`, file, patternAdvice);
+      const what = MATCHING.source === '' ? 'tokenising' : `the pattern ${MATCHING.source}`;
+      return new WishboneError(`${what} takes more than ${error.seconds} seconds on one text`, file, PATTERN_ADVICE);
     }
-    if (error instanceof PatternError) return new BadRowError(error.message, file, patternAdvice);
+    if (error instanceof PatternError) return new BadRowError(error.message, file, PATTERN_ADVICE);
     if (error instanceof PipelineError) {
       return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'fix the row, or the tokenizer');
     }
@@ -117,7 +126,7 @@ export class ModelTokenizer {
 
   /** Whether `unlearntToken` says anything of any id. */
   get hasUnlearntTokens(): boolean {
-    return this.built.unlearnt.size > 0;
+    return this.#built.unlearnt.size > 0;
   }
 
   /**
@@ -125,16 +134,16 @@ export class ModelTokenizer {
    * tokenizer.json has none. Undefined for other ids.
    */
   unlearntToken(id: number): string | undefined {
-    return this.built.unlearnt.get(id);
+    return this.#built.unlearnt.get(id);
   }
 
   /** The text that ends a response. @throws WishboneError when the model folder names none */
   get eosToken(): string {
-    const eos = this.specialTokens.eos_token;
+    const eos = this.#specialTokens.eos_token;
     if (eos === undefined) {
       throw new WishboneError(
         'the tokenizer names no end-of-sequence token, so a response cannot end',
-        `${path.join(this.folder, 'tokenizer_config.json')}, field "eos_token"`,
+        `${path.join(this.#folder, 'tokenizer_config.json')}, field "eos_token"`,
         'add "eos_token" with the token that ends a response',
       );
     }
@@ -143,38 +152,38 @@ export class ModelTokenizer {
 
   /** @throws WishboneError when the model folder has none */
   get chatTemplate(): ChatTemplate {
-    if (!this.template) {
+    if (!this.#template) {
       throw new WishboneError(
         'the dataset holds messages, but the model has no chat template',
-        path.join(this.folder, 'tokenizer_config.json'),
+        path.join(this.#folder, 'tokenizer_config.json'),
         'add chat_template.jinja to the model folder, choose a template by name (chat_template: chatml, zephyr or plain), or ' +
           'use a dataset with plain text prompts and responses',
       );
     }
-    return this.template;
+    return this.#template;
   }
 
   /** Special tokens by name, as a chat template sees them. */
   get specialTokenTexts(): Readonly<Partial<Record<SpecialTokenName, string>>> {
-    return this.specialTokens;
+    return this.#specialTokens;
   }
 
   /** The text of some tokens, special ones included. Characters of which bytes are missing become U+FFFD. */
   decode(ids: ArrayLike<number>): string {
     try {
-      return withinTime(secondsFor(ids.length), () => this.pipeline.decode(Array.from(ids)));
+      return withinTime(secondsFor(ids.length), () => this.#pipeline.decode(Array.from(ids)));
     } catch (error) {
-      throw this.failure(error);
+      throw this.#failure(error);
     }
   }
 
   /** The token of an id, for messages to people. */
   tokenText(id: number): string {
-    return this.pipeline.added.all.get(id)?.content ?? this.pipeline.model.tokenOf(id) ?? `#${id}`;
+    return this.#pipeline.added.all.get(id)?.content ?? this.#pipeline.model.tokenOf(id) ?? `#${id}`;
   }
 }
 
-const patternAdvice = 'use a tokenizer without this pattern, or remove the text';
+const PATTERN_ADVICE = 'use a tokenizer without this pattern, or remove the text';
 
 /** @throws WishboneError when the folder's tokenizer is damaged, or none that can be done exactly */
 async function build(folder: string, files: Files, config: Json): Promise<BuiltTokenizer> {

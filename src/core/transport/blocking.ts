@@ -16,7 +16,7 @@ export const Shared = {
 } as const;
 
 /** The caller waits in slices of this many milliseconds. If the machine or the process was suspended, only one slice has passed. */
-const slice = 100;
+const SLICE = 100;
 
 /** The other side neither answered nor showed signs of life for too long. */
 export class NoAnswer extends Error {}
@@ -54,9 +54,9 @@ export class BlockingClient<Calls extends Api> {
       const count = Atomics.load(this.#shared, Shared.messages);
       const received = receiveMessageOnPort(this.#port) as { message: ToClient } | undefined;
       if (received) return received.message;
-      if (Atomics.wait(this.#shared, Shared.messages, count, slice) !== 'timed-out') continue;
+      if (Atomics.wait(this.#shared, Shared.messages, count, SLICE) !== 'timed-out') continue;
       const now = Atomics.load(this.#shared, Shared.beats);
-      silence = now === beats ? silence + slice : 0;
+      silence = now === beats ? silence + SLICE : 0;
       beats = now;
       if (silence >= patience) throw new NoAnswer(`no answer within ${patience} ms`);
     }

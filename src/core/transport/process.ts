@@ -39,7 +39,7 @@ export class ProcessEnded extends Error {
 const LIFE = 'life';
 
 /** Most characters of a process's standard error that are kept. */
-const mostStderr = 4096;
+const MOST_STDERR = 4096;
 
 /**
  * Starts a process that serves calls. If it runs out of memory, hangs or crashes, only that process is affected.
@@ -60,7 +60,7 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
   let failure: Error | undefined;
   child.on('error', (error) => (failure ??= notStarted(error)));
   let told = '';
-  stderr?.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-mostStderr)));
+  stderr?.setEncoding('utf8').on('data', (text: string) => (told = (told + text).slice(-MOST_STDERR)));
   const gone = child.pid === undefined ? Promise.resolve() : once(child, 'close').catch(() => undefined);
   let breach: Breach | undefined;
   const watch =

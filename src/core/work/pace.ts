@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Progress, WorkOptions } from './progress.js';
 
 /** Milliseconds of work between two looks at the event loop. */
-const stride = 20;
+const STRIDE = 20;
 /** Seconds before the pace says anything about what is left. */
-const patience = 2;
+const PATIENCE = 2;
 
 /** What long synchronous work calls every now and then, so that it can be followed and cancelled. */
 export type Pause = () => Promise<void>;
@@ -14,29 +14,32 @@ export type Pause = () => Promise<void>;
  * progress a few times a second, and rejects once the signal has aborted.
  */
 export class Pace {
-  private nextPause = performance.now() + stride;
-  private nextReport = 0;
-  private readonly began = performance.now();
+  readonly #work: WorkOptions;
+  #nextPause = performance.now() + STRIDE;
+  #nextReport = 0;
+  readonly #began = performance.now();
 
-  constructor(private readonly work: WorkOptions) {}
+  constructor(work: WorkOptions) {
+    this.#work = work;
+  }
 
   /** @throws the signal's reason once it has aborted */
   async item(progress: () => Progress): Promise<void> {
     const now = performance.now();
-    if (now < this.nextPause) return;
-    if (now >= this.nextReport) {
-      this.work.onProgress?.(this.withTimeLeft(progress(), now));
-      this.nextReport = now + 100;
+    if (now < this.#nextPause) return;
+    if (now >= this.#nextReport) {
+      this.#work.onProgress?.(this.#withTimeLeft(progress(), now));
+      this.#nextReport = now + 100;
     }
     await setImmediate();
-    this.work.signal?.throwIfAborted();
-    this.nextPause = performance.now() + stride;
+    this.#work.signal?.throwIfAborted();
+    this.#nextPause = performance.now() + STRIDE;
   }
 
-  private withTimeLeft(progress: Progress, now: number): Progress {
+  #withTimeLeft(progress: Progress, now: number): Progress {
     const { done, total } = progress;
-    const seconds = (now - this.began) / 1000;
-    if (seconds < patience || done <= 0 || done > total) return progress;
+    const seconds = (now - this.#began) / 1000;
+    if (seconds < PATIENCE || done <= 0 || done > total) return progress;
     return { ...progress, secondsLeft: (seconds * (total - done)) / done };
   }
 }

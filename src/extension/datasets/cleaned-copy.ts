@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkSeverities, type CheckName, type CheckOptions, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
+import { CHECK_SEVERITIES, type CheckName, type CheckOptions, type DatasetCheck, rowsOf } from '../../core/checks/index.js';
 import type { WorkOptions } from '../../core/work/progress.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -87,7 +87,7 @@ function kindsOf(found: DatasetCheck, only: string | undefined): Kind[] {
         label: check,
         description: plural(rows.length, 'row'),
         ...(first === undefined ? {} : { detail: sentence(first.what) }),
-        picked: only === undefined ? checkSeverities[check] === 'error' : check === only,
+        picked: only === undefined ? CHECK_SEVERITIES[check] === 'error' : check === only,
       };
     });
 }

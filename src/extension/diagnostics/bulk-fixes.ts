@@ -1,4 +1,4 @@
-import { checkSeverities, type CheckName, type DocumentReport, type Problem } from '../../core/checks/index.js';
+import { CHECK_SEVERITIES, type CheckName, type DocumentReport, type Problem } from '../../core/checks/index.js';
 import { remedyLabel } from '../../core/dataset/index.js';
 import type { PlanOptions } from '../../core/options/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
@@ -35,7 +35,7 @@ export function bulkFixesFor(
   return checks.flatMap((check): BulkFix[] => {
     const own = meant.filter((problem) => problem.check === check);
     const rows = rowsByCheck[check];
-    if (checkSeverities[check] === 'information') {
+    if (CHECK_SEVERITIES[check] === 'information') {
       const trims = problems.filter((problem) => problem.check === check && problem.trim !== undefined);
       const title = `Trim all ${plural(trims.length, 'response')} with this problem`;
       return trims.length < 2 ? [] : [{ kind: 'trim', title, check, rows: trims.map(({ row }) => row ?? 0), problems: own }];

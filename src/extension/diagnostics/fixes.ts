@@ -1,4 +1,4 @@
-import { checkSeverities, type Problem } from '../../core/checks/index.js';
+import { CHECK_SEVERITIES, type Problem } from '../../core/checks/index.js';
 
 /** Something that can be done about problems of one row. */
 export interface Fix {
@@ -33,7 +33,7 @@ export function fixesFor(
   const byRow = new Map<number, Problem[]>();
   for (const problem of meant) {
     // What is only worth knowing is no reason to part with a row.
-    if (problem.row === undefined || checkSeverities[problem.check] === 'information') continue;
+    if (problem.row === undefined || CHECK_SEVERITIES[problem.check] === 'information') continue;
     byRow.set(problem.row, [...(byRow.get(problem.row) ?? []), problem]);
   }
   return [

@@ -3,7 +3,7 @@ import { openPlain } from '../../core/files/plain-file.js';
 
 import * as vscode from 'vscode';
 
-import { type CheckWorker, type FileReport, headLength, isPreferenceText } from '../../core/checks/index.js';
+import { type CheckWorker, type FileReport, HEAD_LENGTH, isPreferenceText } from '../../core/checks/index.js';
 import { checkOptions } from './check-options.js';
 import { fileOfTab, isWanted, LARGE_BYTES } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
@@ -176,7 +176,7 @@ export class LargeFiles implements vscode.Disposable {
 async function isPreferenceFile(file: string): Promise<boolean> {
   const handle = await openPlain(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(headLength), 0, headLength, 0);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_LENGTH), 0, HEAD_LENGTH, 0);
     const head = buffer.toString('utf8', 0, bytesRead).replace(/^\ufeff/, '');
     return isPreferenceText(head, /\.json$/i.test(file));
   } finally {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 
 import type { WishboneError } from '../../core/errors.js';
-import { type CheckOptions, type CheckWorker, type DocumentReport, headLength, isPreferenceText } from '../../core/checks/index.js';
+import { type CheckOptions, type CheckWorker, type DocumentReport, HEAD_LENGTH, isPreferenceText } from '../../core/checks/index.js';
 import { checkOptions, optionsEqual } from './check-options.js';
 import { isJsonFile, isWanted, lengthOf, mayBePreferences } from './documents.js';
 import { type FileState, OTHER } from './file-state.js';
@@ -169,7 +169,7 @@ export class OpenDocuments implements vscode.Disposable {
 
   async #check(watched: Watched, signal: AbortSignal): Promise<void> {
     const { document, id } = watched;
-    const head = document.getText(new vscode.Range(new vscode.Position(0, 0), document.positionAt(headLength)));
+    const head = document.getText(new vscode.Range(new vscode.Position(0, 0), document.positionAt(HEAD_LENGTH)));
     if (!isPreferenceText(head, isJsonFile(document))) return this.#leave(watched);
     const options = await checkOptions(document.uri, this.models);
     if (signal.aborted) return;

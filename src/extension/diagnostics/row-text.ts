@@ -63,11 +63,11 @@ function shortText(text: string): string {
   return characters.length <= LONGEST_TEXT ? line : `${characters.slice(0, LONGEST_TEXT).join('')}…`;
 }
 
-const mostPairs = 6;
+const MOST_PAIRS = 6;
 
 /** A row's tokens as a Markdown table with what sharing saves. Holds nothing of the file's own text. */
 export function tokenTable({ pairs }: RowTokens): string {
-  const columns = pairs.slice(0, mostPairs);
+  const columns = pairs.slice(0, MOST_PAIRS);
   const row = (name: string, value: (pair: PairTokens) => string): string =>
     `| ${name} | ${columns.map(value).join(' | ')} |`;
   const many = pairs.length > 1;
@@ -87,7 +87,7 @@ export function tokenTable({ pairs }: RowTokens): string {
     row('two sequences', ({ naiveTokens }) => formatCount(naiveTokens)),
     row('as a tree', ({ sharedTokens }) => formatCount(sharedTokens)),
     '',
-    ...(pairs.length > mostPairs ? [`and ${plural(pairs.length - mostPairs, 'pair')} more`, ''] : []),
+    ...(pairs.length > MOST_PAIRS ? [`and ${plural(pairs.length - MOST_PAIRS, 'pair')} more`, ''] : []),
     `Sharing saves **${formatPercent(tokens)}** of the tokens` +
       (flops === undefined ? '' : ` and **${formatPercent(flops)}** of the FLOPs`),
   ].join('\n');

@@ -63,16 +63,16 @@ function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; t
       const text = `${share}${statusLabel(report)}`;
       if (isEdited) {
         const last = 'Unsaved changes are not checked, and marks may be off by the lines added or removed. Saving checks the file again.';
-        return { text: `$(edit) ${text}, as saved`, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
+        return { text: `$(edit) ${text}, as saved`, tooltip: tooltip(report, `${OF_LARGE_FILES}\n\n${last}`) };
       }
       const last = report.isDone ? 'Click to open the Problems view' : 'Checking the rest; close the file to stop';
-      return { text, tooltip: tooltip(report, `${ofLargeFiles}\n\n${last}`) };
+      return { text, tooltip: tooltip(report, `${OF_LARGE_FILES}\n\n${last}`) };
     }
   }
 }
 
 /** What is otherwise of a file that extensions do not see. */
-const ofLargeFiles =
+const OF_LARGE_FILES =
   'VS Code hides files of more than 50 MB from extensions. This one is checked as saved on disk, again after each save; ' +
   'hovers, hints, quick fixes and the line above the first row need a smaller file.';
 

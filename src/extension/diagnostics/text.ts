@@ -1,4 +1,4 @@
-import { bySeverity, checkSeverities, countsText, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
+import { bySeverity, CHECK_SEVERITIES, countsText, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
 import { formatCount, formatPercent, plural, sentence } from '../../format.js';
 
 /** A problem as one line. */
@@ -55,20 +55,20 @@ export function tokenText(tokens: DocumentReport['tokens'], model: string | unde
   );
 }
 
-const weightOf: Readonly<Record<Severity, number>> = { error: 2, warning: 1, information: 0 };
+const WEIGHT_OF: Readonly<Record<Severity, number>> = { error: 2, warning: 1, information: 0 };
 
 /** The lines on which problems begin, each with the severity of its heaviest. */
 export function heaviestByLine(problems: readonly Pick<Problem, 'check' | 'range'>[]): ReadonlyMap<number, Severity> {
   const lines = new Map<number, Severity>();
   for (const { check, range } of problems) {
-    const severity = checkSeverities[check];
+    const severity = CHECK_SEVERITIES[check];
     const known = lines.get(range.start.line);
-    if (known === undefined || weightOf[severity] > weightOf[known]) lines.set(range.start.line, severity);
+    if (known === undefined || WEIGHT_OF[severity] > WEIGHT_OF[known]) lines.set(range.start.line, severity);
   }
   return lines;
 }
 
-const mostSources = 10;
+const MOST_SOURCES = 10;
 
 /** How many problems of which kind and how many pairs of which source, most frequent first; undefined for neither. */
 export function summaryDetails({ counts, sources }: Pick<FileSummary, 'counts' | 'sources'>): string | undefined {
@@ -76,9 +76,9 @@ export function summaryDetails({ counts, sources }: Pick<FileSummary, 'counts' |
     .sort(([, a], [, b]) => b - a)
     .map(([check, count]) => `${formatCount(count)} × ${check}`);
   const bySource = sources
-    .slice(0, mostSources)
+    .slice(0, MOST_SOURCES)
     .map(({ name, pairs, chosenLonger }) => `${name}: ${plural(pairs, 'pair')}, chosen longer in ${formatPercent(chosenLonger)}`);
-  if (sources.length > mostSources) bySource.push(`and ${plural(sources.length - mostSources, 'source')} more`);
+  if (sources.length > MOST_SOURCES) bySource.push(`and ${plural(sources.length - MOST_SOURCES, 'source')} more`);
   const blocks = [problems, bySource].filter((block) => block.length > 0).map((block) => block.join('\n'));
   return blocks.length === 0 ? undefined : blocks.join('\n\n');
 }

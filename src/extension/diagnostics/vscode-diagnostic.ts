@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
 
-import { checkSeverities, type Problem, type Severity } from '../../core/checks/index.js';
+import { CHECK_SEVERITIES, type Problem, type Severity } from '../../core/checks/index.js';
 import { rangeOf } from './documents.js';
 import { codeOf, docsUrl, problemText } from './text.js';
 
 /** A problem as VS Code lists it. `repository`: of package.json, where the docs page is. */
 export function diagnosticOf(uri: vscode.Uri, problem: Problem, repository: unknown): vscode.Diagnostic {
   const { check, range, earlier, other } = problem;
-  const diagnostic = new vscode.Diagnostic(rangeOf(range), problemText(problem), severities[checkSeverities[check]]);
+  const diagnostic = new vscode.Diagnostic(rangeOf(range), problemText(problem), SEVERITIES[CHECK_SEVERITIES[check]]);
   const docs = docsUrl(repository, check);
   diagnostic.source = 'Wishbone';
   diagnostic.code = docs === undefined ? codeOf(check) : { value: codeOf(check), target: vscode.Uri.parse(docs) };
@@ -21,7 +21,7 @@ export function diagnosticOf(uri: vscode.Uri, problem: Problem, repository: unkn
   return diagnostic;
 }
 
-const severities: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
+const SEVERITIES: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
   error: vscode.DiagnosticSeverity.Error,
   warning: vscode.DiagnosticSeverity.Warning,
   information: vscode.DiagnosticSeverity.Information,

@@ -1,4 +1,4 @@
-import { addCounts, type CheckName, checkSeverities, countsText, type ProblemCounts } from '../../core/checks/index.js';
+import { addCounts, type CheckName, CHECK_SEVERITIES, countsText, type ProblemCounts } from '../../core/checks/index.js';
 import { formDescriptions, leftOutPlaces, unreadText, warningText, type DatasetForm } from '../../core/dataset/index.js';
 import type { DatasetSummary } from '../../core/checks/dataset-summary.js';
 import { WishboneError } from '../../core/errors.js';
@@ -59,7 +59,7 @@ export function datasetFacts(
     ...counts.map(([check, count]) => ({
       label: check,
       description: formatCount(count),
-      icon: SEVERITY_ICONS[checkSeverities[check]],
+      icon: SEVERITY_ICONS[CHECK_SEVERITIES[check]],
     })),
   ];
 }

@@ -3,10 +3,14 @@ import { until, type Workbench } from './workbench.js';
 
 /** The text editor that has the focus, read as a person reads it: from what is drawn. */
 export class TextEditor {
-  constructor(private readonly workbench: Workbench) {}
+  readonly #workbench: Workbench;
+
+  constructor(workbench: Workbench) {
+    this.#workbench = workbench;
+  }
 
   get #page(): Page {
-    return this.workbench.page;
+    return this.#workbench.page;
   }
 
   get #editor(): Locator {
@@ -25,7 +29,7 @@ export class TextEditor {
       const found = await row.waitFor({ timeout: 3000 }).then(() => true).catch(() => false);
       if (!found) return this.#page.keyboard.press('Escape').then(() => false);
       await row.click();
-      return (await this.workbench.tabs()).some((tab) => tab.includes(name));
+      return (await this.#workbench.tabs()).some((tab) => tab.includes(name));
     });
     await this.#editor.locator('.view-line').first().waitFor();
   }

@@ -3,16 +3,20 @@ import { until, type Workbench } from './workbench.js';
 
 /** The launch form, used as a person uses it. */
 export class LaunchForm {
-  constructor(private readonly workbench: Workbench) {}
+  readonly #workbench: Workbench;
+
+  constructor(workbench: Workbench) {
+    this.#workbench = workbench;
+  }
 
   /** Opens a form from the palette. */
   async open(): Promise<void> {
-    await this.workbench.command('Wishbone: Launch Run…');
+    await this.#workbench.command('Wishbone: Launch Run…');
     await this.frame();
   }
 
   frame(): Promise<Frame> {
-    return this.workbench.webview('main#launch .field');
+    return this.#workbench.webview('main#launch .field');
   }
 
   /** Types into the text field of an option or path. */
@@ -26,7 +30,7 @@ export class LaunchForm {
 
   /** Another form, in place of the one that is open. */
   async fresh(): Promise<Frame> {
-    await this.workbench.command('View: Close All Editors');
+    await this.#workbench.command('View: Close All Editors');
     await this.open();
     return this.frame();
   }

@@ -19,11 +19,15 @@ export interface PanelSnapshot {
 
 /** The run panel, read as a person reads it: from what is drawn. */
 export class RunPanel {
-  constructor(private readonly workbench: Workbench) {}
+  readonly #workbench: Workbench;
+
+  constructor(workbench: Workbench) {
+    this.#workbench = workbench;
+  }
 
   /** The page's frame, found anew every time: VS Code replaces it when the panel moves or the window is loaded again. */
   #frame(): Promise<Frame> {
-    return this.workbench.webview('main#run h1');
+    return this.#workbench.webview('main#run h1');
   }
 
   /** Everything at one moment, so that its parts belong together. */

@@ -11,15 +11,25 @@ const repository = resolve(import.meta.dirname, '../../..');
 
 /** A fresh VS Code with the packaged extension installed, a workspace of its own, and a browser window on it. */
 export class Session {
+  readonly #folder: string;
+  readonly #server: RunningServer;
+  readonly #browser: Browser;
+  readonly #context: BrowserContext;
+
   private constructor(
     readonly workspace: string,
     readonly workbench: Workbench,
     readonly url: string,
-    private readonly folder: string,
-    private readonly server: RunningServer,
-    private readonly browser: Browser,
-    private readonly context: BrowserContext,
-  ) {}
+    folder: string,
+    server: RunningServer,
+    browser: Browser,
+    context: BrowserContext,
+  ) {
+    this.#folder = folder;
+    this.#server = server;
+    this.#browser = browser;
+    this.#context = context;
+  }
 
   /** @param trust false: VS Code asks whether the workspace may be trusted */
   static async start({ trust = true } = {}): Promise<Session> {
@@ -39,7 +49,7 @@ export class Session {
 
   /** Another window of the same browser. */
   async window(): Promise<Workbench> {
-    return new Workbench(await this.context.newPage());
+    return new Workbench(await this.#context.newPage());
   }
 
   /** Has every window use this runner, by the setting for it; empty: the one that came with the extension. */
@@ -49,13 +59,13 @@ export class Session {
 
   /** Has every window of this machine have these settings too. */
   async machineSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
-    const settings = join(this.folder, 'server/data/Machine/settings.json');
+    const settings = join(this.#folder, 'server/data/Machine/settings.json');
     const known = JSON.parse(await readFile(settings, 'utf8')) as Record<string, unknown>;
     await writeFile(settings, JSON.stringify({ ...known, ...values }));
   }
 
   get browserVersion(): string {
-    return this.browser.version();
+    return this.#browser.version();
   }
 
   /** Changes the colour theme as a person would: in the workspace's settings. */
@@ -70,11 +80,11 @@ export class Session {
 
   /** Ends the window, the server and whatever runs a failed test has left, and removes the folders. */
   async stop(): Promise<void> {
-    await this.browser.close();
-    await this.server.stop();
+    await this.#browser.close();
+    await this.#server.stop();
     for (const run of await runsIn(this.workspace)) await run.kill();
     // The server may still be writing its last words.
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 

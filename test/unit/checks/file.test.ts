@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { PreferenceChecker } from '../../../src/core/checks/checker.js';
-import { checkSeverities } from '../../../src/core/checks/types.js';
+import { CHECK_SEVERITIES } from '../../../src/core/checks/types.js';
 import { jsonLines, readOutcomes } from '../dataset/support.js';
 import { reportOf, tell, textAt, told } from './support.js';
 
@@ -130,7 +130,7 @@ for (const folder of ['good', 'bad']) {
       if (/latin-1|utf-16|all-tied/.test(name) || text.trim() === '' || text.trim() === '[]') continue;
       const outcomes = await readOutcomes(url.pathname);
       const { problems, pairs } = await reportOf(text, name);
-      const errors = problems.filter(({ check }) => checkSeverities[check] === 'error');
+      const errors = problems.filter(({ check }) => CHECK_SEVERITIES[check] === 'error');
       const lines = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.line] : []));
       assert.equal(pairs, outcomes.length - lines.length, name);
       assert.deepEqual(

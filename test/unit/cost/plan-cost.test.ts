@@ -13,7 +13,7 @@ import {
   stepCost,
   stepSeconds,
   sumSeconds,
-  tileSize,
+  TILE_SIZE,
 } from '../../../src/core/cost/index.js';
 import { attentionSpeed } from '../../../src/core/cost/device.js';
 import { sumFlops } from '../../../src/core/model/index.js';
@@ -108,7 +108,7 @@ test('without packing every pair is two rows as long as the longer', async () =>
   const plan = await planOf(pairsOf([[100, 30, 60], [200, 300, 40]]), options);
   const { unpacked } = planCost(plan, llama);
   // The model's passes are alike, so each is timed as the mean: 160 and 500 tokens twice, of 2 and 4 tiles.
-  const computedPairs = ((2 * (1 + 2) + 2 * (1 + 2 + 3 + 4)) / 2) * tileSize ** 2;
+  const computedPairs = ((2 * (1 + 2) + 2 * (1 + 2 + 3 + 4)) / 2) * TILE_SIZE ** 2;
   const mean = binSeconds(llama, { tokens: (2 * 160 + 2 * 500) / 2, readRows: 430 / 2, computedPairs });
   near(unpacked.total, 2 * sumSeconds(mean) + stepSeconds(llama));
   assert.equal(unpacked.tokens, 130 + 160 + 500 + 240);
@@ -140,17 +140,17 @@ test('the time used for balancing is that of the bin as it is laid out, to a few
 });
 
 test('seconds: by hand for one bin; short bins are bound by reading the weights', () => {
-  const work = { tokens: 16384, readRows: 7000, computedPairs: 300 * tileSize ** 2 };
+  const work = { tokens: 16384, readRows: 7000, computedPairs: 300 * TILE_SIZE ** 2 };
   const { matmul, attention, memory } = binSeconds(llama, work);
   const layer = 2048 * (2048 + 1024) + 2048 * 2048 + 3 * 2048 * 8192;
   const rows = 15 * 16384 + 7000;
   const linear = 2 * (16 * 16384 * 2048 * 3072 + rows * (layer - 2048 * 3072) + 7000 * 2048 * 128256);
   near(matmul, (4 * linear) / 660e12);
-  const area = 4 * 32 * 64 * 16 * 300 * tileSize ** 2;
+  const area = 4 * 32 * 64 * 16 * 300 * TILE_SIZE ** 2;
   near(attention, (2 * area) / 435e12 + (2.5 * area) / 382e12);
   near(memory, (16384 * 16 * 2 * (2 * (8 * 2048 + 3 * 8192 + 5120) + 10 * 2048 + 6 * 8192 + 5120)) / 3.7e12);
   const weights = 16 * layer + 2048 * 128256;
-  near(binSeconds(llama, { tokens: 1, readRows: 1, computedPairs: tileSize ** 2 }).matmul, (14 * weights) / 3.7e12);
+  near(binSeconds(llama, { tokens: 1, readRows: 1, computedPairs: TILE_SIZE ** 2 }).matmul, (14 * weights) / 3.7e12);
   near(stepSeconds(llama), (38 * weights) / 3.7e12);
 });
 

@@ -8,7 +8,7 @@ import { compressors } from 'hyparquet-compressors';
 import { walkDeltas } from '../../../src/core/dataset/parquet/deltas.js';
 import { ParquetFault } from '../../../src/core/dataset/parquet/fault.js';
 import { checkPlain, checkValues } from '../../../src/core/dataset/parquet/page-content.js';
-import { encodings, readPages } from '../../../src/core/dataset/parquet/pages.js';
+import { ENCODINGS, readPages } from '../../../src/core/dataset/parquet/pages.js';
 import { walkRuns } from '../../../src/core/dataset/parquet/runs.js';
 import { readSchema, type Leaf } from '../../../src/core/dataset/parquet/schema.js';
 import { ThriftReader } from '../../../src/core/dataset/parquet/thrift.js';
@@ -75,15 +75,15 @@ test('deltas: blocks, widths and shared beginnings', () => {
   refused(() => walkDeltas(view(0x80, 1, 4, 6, 0), 0, 5, 5, 64), /deltas of 6 values where 5/);
   // One text, said to begin with 2^30 bytes of the one before.
   const lengths = [0x80, 1, 4, 1, 0x80, 0x80, 0x80, 0x80, 8, 0x80, 1, 4, 1, 0];
-  refused(() => checkValues(view(...lengths), 0, 1, encodings.deltaByteArray, leaf, false), /begins with more than the one before/);
+  refused(() => checkValues(view(...lengths), 0, 1, ENCODINGS.deltaByteArray, leaf, false), /begins with more than the one before/);
 });
 
 test('values: as many as there is room for, with a dictionary where they need one', () => {
   refused(() => checkPlain(view(255, 255, 255, 127, 1), 0, 1, leaf), /a text of 2147483647 bytes where 1/);
   refused(() => checkPlain(view(0), 0, 1e9, { ...leaf, type: 'INT64' }), /1000000000 values/);
-  refused(() => checkValues(view(0), 0, 1e9, encodings.byteStreamSplit, { ...leaf, type: 'FLOAT' }, false), /1000000000 values/);
-  refused(() => checkValues(view(1, 2, 3), 0, 1, encodings.rleDictionary, leaf, false), /dictionary that is not there/);
-  refused(() => checkValues(view(77), 0, 1, encodings.rleDictionary, leaf, true), /77 bits/);
+  refused(() => checkValues(view(0), 0, 1e9, ENCODINGS.byteStreamSplit, { ...leaf, type: 'FLOAT' }, false), /1000000000 values/);
+  refused(() => checkValues(view(1, 2, 3), 0, 1, ENCODINGS.rleDictionary, leaf, false), /dictionary that is not there/);
+  refused(() => checkValues(view(77), 0, 1, ENCODINGS.rleDictionary, leaf, true), /77 bits/);
 });
 
 test('packed bytes: no more is unpacked than they can hold, whatever they say', () => {

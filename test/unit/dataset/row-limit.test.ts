@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { isTooLong, longestRow } from '../../../src/core/dataset/row-limit.js';
+import { isTooLong, LONGEST_ROW } from '../../../src/core/dataset/row-limit.js';
 import { readRows } from '../../../src/core/dataset/rows.js';
 import type { Row } from '../../../src/core/dataset/row.js';
 import { ByteSource } from '../../../src/core/dataset/source.js';
@@ -40,7 +40,7 @@ async function read(name: string, content: string | Buffer): Promise<Outcome> {
 
 const good = '{"prompt":"a","chosen":"b","rejected":"c"}';
 const long = (bytes: number): string => `{"prompt":"${'x'.repeat(bytes)}","chosen":"b","rejected":"c"}`;
-const tooLong = longestRow + 100;
+const tooLong = LONGEST_ROW + 100;
 
 /** Each form of row, with one that is too long behind a good one. */
 const forms: Readonly<Record<string, (row: string) => string>> = {
@@ -58,18 +58,18 @@ for (const [name, form] of Object.entries(forms)) {
       const { error } = await read(name + packed, form(long(tooLong)));
       assert.match(error?.what ?? '', /the row is longer than 16 MiB/);
       if (/cut|open/.test(name)) return;
-      assert.deepEqual(await read(name + packed, form(long(longestRow - 1000))), { rows: 2, error: undefined });
+      assert.deepEqual(await read(name + packed, form(long(LONGEST_ROW - 1000))), { rows: 2, error: undefined });
     });
   }
 }
 
 test('what stands before the first row, or between two, is bounded too', async () => {
   for (const [name, content] of [
-    ['spaces.jsonl.gz', ' '.repeat(3 * longestRow) + good],
-    ['lines.json.gz', '\n'.repeat(3 * longestRow) + `[${good}]`],
-    ['blank.csv.gz', `${'\n'.repeat(3 * longestRow)}prompt,chosen,rejected\na,b,c\n`],
-    ['inside.json.gz', `[${good},${' '.repeat(2 * longestRow)}${good}]`],
-    ['behind.json.gz', `[${good}${' '.repeat(2 * longestRow)},${good}]`],
+    ['spaces.jsonl.gz', ' '.repeat(3 * LONGEST_ROW) + good],
+    ['lines.json.gz', '\n'.repeat(3 * LONGEST_ROW) + `[${good}]`],
+    ['blank.csv.gz', `${'\n'.repeat(3 * LONGEST_ROW)}prompt,chosen,rejected\na,b,c\n`],
+    ['inside.json.gz', `[${good},${' '.repeat(2 * LONGEST_ROW)}${good}]`],
+    ['behind.json.gz', `[${good}${' '.repeat(2 * LONGEST_ROW)},${good}]`],
   ] as const) {
     const { error } = await read(name, content);
     assert.match(error?.what ?? '', /no row begins in the first 16 MiB|longer than 16 MiB/, name);

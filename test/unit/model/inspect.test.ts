@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { readModelConfig, type ModelConfig } from '../../../src/core/model/config.js';
-import { plain } from '../../../src/core/model/families.js';
+import { PLAIN } from '../../../src/core/model/families.js';
 import { inspectModel } from '../../../src/core/model/index.js';
 import { type Tensor, writeSafetensors } from '../../../src/core/files/safetensors.js';
 import { config, modelFolder, zeroWeights } from './support.js';
@@ -40,7 +40,7 @@ test('a whole folder: sizes, weights and types', async (t) => {
     headDim: 2,
     vocabSize: 640,
     family: 'llama',
-    features: plain,
+    features: PLAIN,
     maxPositions: 512,
     tied: true,
   });

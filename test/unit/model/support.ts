@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { parameterShapes } from '../../../src/core/model/config.js';
-import { plain } from '../../../src/core/model/families.js';
+import { PLAIN } from '../../../src/core/model/families.js';
 import { writeSafetensors, type Tensor } from '../../../src/core/files/safetensors.js';
 
 export const config: Readonly<Record<string, unknown>> = {
@@ -32,7 +32,7 @@ export function zeroWeights(tied = true): Map<string, Tensor> {
     headDim: 2,
     vocabSize: 640,
     family: 'llama',
-    features: plain,
+    features: PLAIN,
     maxPositions: 512,
     tied,
   });

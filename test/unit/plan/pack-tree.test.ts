@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { packTree } from '../../../src/core/plan/pack-tree.js';
-import { prefixTree, sides, type Sequence } from '../../../src/core/plan/tree.js';
+import { prefixTree, SIDES, type Sequence } from '../../../src/core/plan/tree.js';
 import { segmentTimes } from '../../../src/core/plan/work.js';
 import { longest, tokenPairs } from './support.js';
 
@@ -21,7 +21,7 @@ function tokensOf(sequences: readonly Sequence[], bin: readonly number[]): numbe
 /** `pairs` pairs with a prompt of `prompt` tokens in common and responses of `response` tokens with nothing in common. */
 function family(name: number, pairs: number, prompt: number, response: number): Sequence[][] {
   return Array.from({ length: pairs }, (_, pair) =>
-    sides.map((side, index) => ({
+    SIDES.map((side, index) => ({
       tokens: Int32Array.from([
         ...new Array<number>(prompt).fill(name),
         ...new Array<number>(response).fill(1000 * name + 2 * pair + index),
@@ -45,7 +45,7 @@ test('every sequence lies in one bin, no bin is over full, pairs that fit are wh
     fc.asyncProperty(tokenPairs, fc.integer({ min: 0, max: 100 }), async (pairs, more) => {
       const capacity = longest(pairs) + more;
       const sequences = pairs.flatMap((pair, index) =>
-        sides.map((side) => ({ tokens: pair[side], promptLength: pair.promptLength, side, pair: index })),
+        SIDES.map((side) => ({ tokens: pair[side], promptLength: pair.promptLength, side, pair: index })),
       );
       const bins = await packed(sequences, capacity);
       assert.deepEqual(
@@ -98,7 +98,7 @@ test('a family that is too large repeats its prompt once a bin', async () => {
 test('a few tokens in common do not cost a bin', async () => {
   // All begin with the same token. Pairs of 61 and 41 tokens, one of each a bin of 101, in an order that bundles badly.
   const stem = (pair: number, response: number): Sequence[] =>
-    sides.map((side, index) => ({
+    SIDES.map((side, index) => ({
       tokens: Int32Array.from([7, ...new Array<number>(response).fill(2 * pair + index + 100)]),
       promptLength: 1,
       side,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { balance, nothingShared } from '../../../src/core/plan/balance.js';
+import { balance, NOTHING_SHARED } from '../../../src/core/plan/balance.js';
 import { pack, spread, type Sized } from '../../../src/core/plan/pack.js';
 import { Random } from '../../../src/core/plan/random.js';
 
@@ -73,11 +73,11 @@ test('balancing keeps bins whole and makes none slower than the slowest was', as
     fc.asyncProperty(units, capacities, async (units, capacity) => {
       const loads = units.map((unit) => ({ ...unit, shared: [] }));
       const packed = await pack(units, capacity, pause);
-      const bins = await balance(packed, loads, nothingShared, capacity, pause);
+      const bins = await balance(packed, loads, NOTHING_SHARED, capacity, pause);
       assert.equal(bins.length, packed.length);
       checkBins(bins, units, capacity);
       assert.ok(slowest(bins, units) <= slowest(packed, units));
-      assert.deepEqual(await balance(packed, loads, nothingShared, capacity, pause), bins, 'the same every time');
+      assert.deepEqual(await balance(packed, loads, NOTHING_SHARED, capacity, pause), bins, 'the same every time');
     }),
   );
 });
@@ -88,7 +88,7 @@ test('bins are balanced by time where tokens alone would not do it', async () =>
   const together = [0, 4, 8, 12].map((from) => [from, from + 1, from + 2, from + 3]);
   const loads = units.map((unit) => ({ ...unit, shared: [] }));
   assert.equal(slowest(together, units), 36);
-  assert.equal(slowest(await balance(together, loads, nothingShared, 40, pause), units), 20);
+  assert.equal(slowest(await balance(together, loads, NOTHING_SHARED, 40, pause), units), 20);
 });
 
 test('two units go for one where one for one does not fit', async () => {
@@ -101,7 +101,7 @@ test('two units go for one where one for one does not fit', async () => {
     { tokens: 2, time: 2 },
   ];
   const loads = units.map((unit) => ({ ...unit, shared: [] }));
-  const bins = await balance([[0, 1], [2, 3, 4]], loads, nothingShared, 10, pause);
+  const bins = await balance([[0, 1], [2, 3, 4]], loads, NOTHING_SHARED, 10, pause);
   assert.equal(slowest(bins, units), 14);
 });
 
@@ -129,7 +129,7 @@ test('steps of real lengths: hardly a bin above the bound, the slowest within a 
     });
     const packed = await pack(units, 8192, pause);
     const balanced = await balance(
-      (await spread(units, 8192, packed.length, pause)) ?? packed, units, nothingShared, 8192, pause,
+      (await spread(units, 8192, packed.length, pause)) ?? packed, units, NOTHING_SHARED, 8192, pause,
     );
     bins += balanced.length;
     bound += Math.ceil(sum(units.map(({ tokens }) => tokens)) / 8192);

@@ -9,7 +9,7 @@ import { dataNotices } from '../../../src/extension/panels/launch/data-notices.j
 import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchPageMessage, readLaunchPageState } from '../../../src/protocol/launch.js';
 
-const state = {
+const STATE = {
   problems: { dataset: 'No such file' },
   quiet: ['dataset'],
   warnings: {},
@@ -37,8 +37,8 @@ test('what the host sends is understood, and what is malformed is not', () => {
   assert.equal(readLaunchHostMessage({ type: 'form', form, values: {} }), undefined);
   const malformed = { ...form, sections: [{ title: 'x', fields: [{}] }] };
   assert.equal(readLaunchHostMessage({ type: 'form', id: 'f', form: malformed, values: {} }), undefined);
-  assert.ok(readLaunchHostMessage({ type: 'state', state }));
-  for (const bad of [{ ...state, problems: { a: 1 } }, { ...state, trusted: 'yes' }, { ...state, hidden: [1] }, { ...state, quiet: 'dataset' }, { ...state, warnings: { a: 1 } }]) {
+  assert.ok(readLaunchHostMessage({ type: 'state', state: STATE }));
+  for (const bad of [{ ...STATE, problems: { a: 1 } }, { ...STATE, trusted: 'yes' }, { ...STATE, hidden: [1] }, { ...STATE, quiet: 'dataset' }, { ...STATE, warnings: { a: 1 } }]) {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);

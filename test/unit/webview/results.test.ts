@@ -29,15 +29,15 @@ const STATUS: RunStatus = {
   mayAct: true,
 };
 
-const differences: readonly Difference[] = [
+const DIFFERENCES: readonly Difference[] = [
   { setting: 'training.learning_rate', values: ['0.000020000000000000001', '1e-6', ''] },
   { setting: 'model.path', values: ['/m/b', '/m/a', '/m/c'] },
 ];
 
-const texts = (status: RunStatus | undefined, run = 0): string[] => resultCells({ name: 'a', status }, run, differences).map(({ text }) => text);
+const texts = (status: RunStatus | undefined, run = 0): string[] => resultCells({ name: 'a', status }, run, DIFFERENCES).map(({ text }) => text);
 
 test('a run has a cell for every column', () => {
-  const columns = resultColumns(differences);
+  const columns = resultColumns(DIFFERENCES);
   assert.deepEqual(columns.map(({ label }) => label), [
     'Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures from', 'Step', 'Pairs/s',
   ]);
@@ -63,7 +63,7 @@ test('rows are sorted by numbers as numbers, by texts as people count, with what
     { ...STATUS, loss: 0.9 },
     { ...STATUS, loss: 0.10001 },
     { ...STATUS, loss: null },
-  ].map((status, run) => resultCells({ name: `run-${[2, 10, 1][run]}`, status }, run, differences));
+  ].map((status, run) => resultCells({ name: `run-${[2, 10, 1][run]}`, status }, run, DIFFERENCES));
   assert.deepEqual(sortedRows(rows, 2, false), [1, 0, 2]);
   assert.deepEqual(sortedRows(rows, 2, true), [0, 1, 2], 'last either way');
   assert.deepEqual(sortedRows(rows, 0, false), [2, 0, 1], 'run-1, run-2, run-10');

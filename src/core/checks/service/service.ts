@@ -9,15 +9,15 @@ import { OtherFiles } from './other-files.js';
 import { TokenizerShelf, TokenSource } from './token-source.js';
 
 /** Number of rows of a large file to report before looking at other files. */
-const firstRows = 200;
+const FIRST_ROWS = 200;
 
 /** How long work behaves: what it awaits before it begins and between slices. */
 export type Manners = Record<'begin' | 'pause', () => Promise<void>>;
 
-const plain: Manners = { begin: nextTurn, pause: nextTurn };
+const PLAIN: Manners = { begin: nextTurn, pause: nextTurn };
 
 /** Serves {@link CheckCalls} for documents and files, each known by its number. */
-export function serveChecks(channel: Channel, manners = plain): void {
+export function serveChecks(channel: Channel, manners = PLAIN): void {
   const teller: Teller<CheckEvents> = serve<CheckCalls, CheckEvents>(
     channel,
     new CheckService((name, value) => teller.tell(name, value), manners).handlers,
@@ -94,7 +94,7 @@ class CheckService {
     at();
     const { signal } = abort;
     try {
-      for await (const report of checkFile(file, { signal, mostRows: firstRows })) {
+      for await (const report of checkFile(file, { signal, mostRows: FIRST_ROWS })) {
         this.#tell('fileReport', { id, report: { ...report, isDone: false } });
         at();
       }

@@ -4,22 +4,22 @@ import { RowTokenizer, type RowTokens } from '../row-tokens.js';
 import type { TokenSums, Trouble } from './messages.js';
 
 /** Rows asked for one by one whose tokens are remembered: several screens full. */
-const mostRemembered = 2000;
+const MOST_REMEMBERED = 2000;
 
 /** Loads tokenizers, and keeps the one used last: each may take hundreds of megabytes. */
 export class TokenizerShelf {
-  private folder: string | undefined;
-  private loading: Promise<RowTokenizer> | undefined;
+  #folder: string | undefined;
+  #loading: Promise<RowTokenizer> | undefined;
 
   /** @throws WishboneError naming the file that is missing or damaged */
   load(folder: string): Promise<RowTokenizer> {
-    if (this.folder === folder && this.loading !== undefined) return this.loading;
-    this.folder = folder;
+    if (this.#folder === folder && this.#loading !== undefined) return this.#loading;
+    this.#folder = folder;
     const loading = RowTokenizer.load(folder);
-    this.loading = loading;
+    this.#loading = loading;
     // Whoever asks again after a failure may have put the folder right.
     loading.catch(() => {
-      if (this.loading === loading) this.loading = undefined;
+      if (this.#loading === loading) this.#loading = undefined;
     });
     return loading;
   }
@@ -27,8 +27,8 @@ export class TokenizerShelf {
 
 /** The tokens of rows with one tokenizer and one longest sequence, each worked out once. */
 export class TokenSource {
-  private readonly byCheck = new WeakMap<RowCheck, RowTokens | 'none'>();
-  private readonly byText = new Map<string, RowTokens | undefined>();
+  readonly #byCheck = new WeakMap<RowCheck, RowTokens | 'none'>();
+  readonly #byText = new Map<string, RowTokens | undefined>();
 
   constructor(
     readonly tokenizer: RowTokenizer,
@@ -37,28 +37,28 @@ export class TokenSource {
 
   /** What is known of a row of a document. */
   known(check: RowCheck): RowTokens | undefined {
-    const known = this.byCheck.get(check);
+    const known = this.#byCheck.get(check);
     return known === 'none' ? undefined : known;
   }
 
   /** Whether a row of a document has been worked out. */
   has(check: RowCheck): boolean {
-    return this.byCheck.has(check);
+    return this.#byCheck.has(check);
   }
 
   /** Works a row of a document out unless that is done. @returns whether it was new */
   add(check: RowCheck, text: string): boolean {
-    if (this.byCheck.has(check)) return false;
-    this.byCheck.set(check, this.byText.get(text) ?? this.tokenizer.row(text, this.maxLength) ?? 'none');
+    if (this.#byCheck.has(check)) return false;
+    this.#byCheck.set(check, this.#byText.get(text) ?? this.tokenizer.row(text, this.maxLength) ?? 'none');
     return true;
   }
 
   /** The tokens of a row that is asked for by its text. */
   row(text: string): RowTokens | undefined {
-    if (this.byText.has(text)) return this.byText.get(text);
+    if (this.#byText.has(text)) return this.#byText.get(text);
     const tokens = this.tokenizer.row(text, this.maxLength);
-    if (this.byText.size >= mostRemembered) this.byText.clear();
-    this.byText.set(text, tokens);
+    if (this.#byText.size >= MOST_REMEMBERED) this.#byText.clear();
+    this.#byText.set(text, tokens);
     return tokens;
   }
 

@@ -27,7 +27,7 @@ interface Told {
 }
 
 /** Documents of 50 MB, tokenizers of hundreds, and the engine for templates, which has limits of its own. */
-const limits: Limits = { memory: 2.5 * 2 ** 30, busy: 15 };
+const LIMITS: Limits = { memory: 2.5 * 2 ** 30, busy: 15 };
 
 /**
  * The process that checks documents: what a text, a tokenizer or a chat template does to whoever reads it, it does to that
@@ -54,7 +54,7 @@ export class CheckWorker {
   #failures = 0;
 
   /** @param bundle of `src/workers/checks.ts`; by default the one beside this bundle */
-  constructor(listener: CheckListener, bundle = workerBundle('checks'), own: Limits = limits) {
+  constructor(listener: CheckListener, bundle = workerBundle('checks'), own: Limits = LIMITS) {
     this.#listener = listener;
     this.#bundle = bundle;
     this.#limits = own;

@@ -1,7 +1,7 @@
 import { readAlpaca } from '../llama-factory.js';
 import { CHOSEN_AND_REJECTED, type Form, hasSides, holdsMessages, TEMPLATE_COLUMNS } from './form.js';
 
-export const alpaca: Form = {
+export const ALPACA: Form = {
   description: 'Alpaca preference (instruction, input, chosen, rejected)',
   columns: ['instruction', 'input', 'chosen', 'rejected', 'system', 'history', ...TEMPLATE_COLUMNS],
   detect: (fields) => hasSides(fields) && !('prompt' in fields) && 'instruction' in fields && !holdsMessages(fields['chosen']),

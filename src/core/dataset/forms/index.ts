@@ -1,27 +1,27 @@
 import type { Fields, RowReader } from '../fields.js';
 import type { RowPairs } from '../responses.js';
 import { refuseColumns } from '../whole-columns.js';
-import { alpaca } from './alpaca.js';
+import { ALPACA } from './alpaca.js';
 import type { Form, FormOptions } from './form.js';
-import { ranked, scored } from './judged.js';
-import { llamafactoryV1 } from './llamafactory-v1.js';
-import { openai } from './openai.js';
-import { sharegpt } from './sharegpt.js';
-import { trlExplicit } from './trl-explicit.js';
-import { trlImplicit } from './trl-implicit.js';
+import { RANKED, SCORED } from './judged.js';
+import { LLAMAFACTORY_V1 } from './llamafactory-v1.js';
+import { OPENAI } from './openai.js';
+import { SHAREGPT } from './sharegpt.js';
+import { TRL_EXPLICIT } from './trl-explicit.js';
+import { TRL_IMPLICIT } from './trl-implicit.js';
 
 export type { Form, FormOptions, Places } from './form.js';
 
 /** The forms preference files come in. */
 export const FORMS = {
-  'trl-explicit': trlExplicit,
-  'trl-implicit': trlImplicit,
-  sharegpt,
-  alpaca,
-  'llamafactory-v1': llamafactoryV1,
-  openai,
-  ranked,
-  scored,
+  'trl-explicit': TRL_EXPLICIT,
+  'trl-implicit': TRL_IMPLICIT,
+  sharegpt: SHAREGPT,
+  alpaca: ALPACA,
+  'llamafactory-v1': LLAMAFACTORY_V1,
+  openai: OPENAI,
+  ranked: RANKED,
+  scored: SCORED,
 } as const satisfies Readonly<Record<string, Form>>;
 export type DatasetForm = keyof typeof FORMS;
 
@@ -45,7 +45,7 @@ const DETECTED: readonly DatasetForm[] = [
 ];
 
 /** The columns that some form may use, and the one that says where a pair comes from. */
-export const formColumns: readonly string[] = [
+export const FORM_COLUMNS: readonly string[] = [
   ...new Set([...Object.values(FORMS).flatMap(({ columns }) => columns), 'source']),
 ];
 

@@ -12,7 +12,7 @@ function place(fields: Fields, places: ResponsePlaces | undefined): Places | und
 const PROMPT = ['prompt', 'instruction'] as const;
 const hasCompletions = (fields: Fields): boolean => Array.isArray(fields['completions']);
 
-export const ranked: Form = {
+export const RANKED: Form = {
   description: 'ranked responses (prompt, responses, ranks)',
   columns: [...PROMPT, 'responses', 'ranks', ...TEMPLATE_COLUMNS],
   detect: (fields) => !hasSides(fields) && !hasCompletions(fields) && 'responses' in fields && 'ranks' in fields,
@@ -20,7 +20,7 @@ export const ranked: Form = {
   place,
 };
 
-export const scored: Form = {
+export const SCORED: Form = {
   description: 'scored responses (prompt, responses, scores; or instruction, completions with a score each)',
   columns: [...PROMPT, 'responses', 'scores', 'completions', ...TEMPLATE_COLUMNS],
   detect: (fields) => !hasSides(fields) && (hasCompletions(fields) || 'responses' in fields),

@@ -1,7 +1,7 @@
 import { readV1 } from '../llama-factory.js';
 import { type Form, TEMPLATE_COLUMNS } from './form.js';
 
-export const llamafactoryV1: Form = {
+export const LLAMAFACTORY_V1: Form = {
   description: 'LLaMA-Factory v1 (chosen_messages, rejected_messages)',
   columns: ['chosen_messages', 'rejected_messages', ...TEMPLATE_COLUMNS],
   detect: (fields) => 'chosen_messages' in fields || 'rejected_messages' in fields,

@@ -3,7 +3,7 @@ import { readTemplateInputs, readTools } from '../template-inputs.js';
 import type { MessagePair } from '../types.js';
 import { type Form, TEMPLATE_COLUMNS } from './form.js';
 
-export const openai: Form = {
+export const OPENAI: Form = {
   description: 'OpenAI preference (input.messages, preferred_output, non_preferred_output)',
   columns: ['input', 'preferred_output', 'non_preferred_output', ...TEMPLATE_COLUMNS],
   detect: (fields) => 'preferred_output' in fields || 'non_preferred_output' in fields || isFields(fields['input']),

@@ -1,7 +1,7 @@
 import { readShareGpt } from '../llama-factory.js';
 import { CHOSEN_AND_REJECTED, type Form, TEMPLATE_COLUMNS } from './form.js';
 
-export const sharegpt: Form = {
+export const SHAREGPT: Form = {
   description: 'ShareGPT preference (conversations, chosen, rejected)',
   columns: ['conversations', 'chosen', 'rejected', 'system', ...TEMPLATE_COLUMNS],
   detect: (fields) => 'conversations' in fields,

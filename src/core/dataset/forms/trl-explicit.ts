@@ -4,7 +4,7 @@ import { pairSides, type RowPairs } from '../responses.js';
 import { readTemplateInputs } from '../template-inputs.js';
 import { CHOSEN_AND_REJECTED, type Form, hasSides, TEMPLATE_COLUMNS } from './form.js';
 
-export const trlExplicit: Form = {
+export const TRL_EXPLICIT: Form = {
   description: 'TRL with explicit prompt (prompt, chosen, rejected)',
   columns: ['prompt', 'chosen', 'rejected', ...TEMPLATE_COLUMNS],
   // A row with a prompt alone is one that lost its responses.

@@ -6,7 +6,7 @@ import { readTemplateInputs } from '../template-inputs.js';
 import type { Message, MessagePair } from '../types.js';
 import { CHOSEN_AND_REJECTED, type Form, hasSides, holdsMessages, TEMPLATE_COLUMNS } from './form.js';
 
-export const trlImplicit: Form = {
+export const TRL_IMPLICIT: Form = {
   description: 'TRL with implicit prompt (chosen, rejected with the prompt in both)',
   columns: ['chosen', 'rejected', ...TEMPLATE_COLUMNS],
   detect: (fields) => {

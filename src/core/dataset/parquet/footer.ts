@@ -4,7 +4,7 @@ import { readSchema, type Leaf, type Schema } from './schema.js';
 import { ThriftReader } from './thrift.js';
 
 /** Some 40 values describe a column of a row group. */
-const mostValues = 1 << 22;
+const MOST_VALUES = 1 << 22;
 
 /** What a file says of itself at its end. */
 export interface Footer {
@@ -46,7 +46,7 @@ export async function readFooter(
   must(length <= size - 12, `its footer says ${length} bytes, but the file has ${size}`);
   const bytes = await file.slice(size - 8 - length, size);
   // Only looked at: what follows takes lengths on trust.
-  new ThriftReader(new DataView(bytes), 0, length, mostValues, false).struct();
+  new ThriftReader(new DataView(bytes), 0, length, MOST_VALUES, false).struct();
   const metadata = parse(bytes, { geoparquet: false });
   const schema = readSchema(metadata.schema);
   const groups = metadata.row_groups.map(({ num_rows: rows, columns }) => {

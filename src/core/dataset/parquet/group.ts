@@ -6,7 +6,7 @@ import type { Field, Leaf, Schema } from './schema.js';
 import { decodeText, fieldName } from './values.js';
 
 /** Most bytes of a row group that is read: of its texts, and of what holds them together. */
-export const largestGroup = 2 ** 30;
+export const LARGEST_GROUP = 2 ** 30;
 
 /** The decoder: hyparquet's. */
 export interface Decoder {

@@ -11,9 +11,12 @@ import { checkSize, unpack } from './unpack.js';
  * opened and within a page when it is unpacked, which the decoder asks for page by page.
  */
 export class ColumnGuard {
-  private readonly waiting: Page[];
-  private readonly hasDictionary: boolean;
-  private rows = 0;
+  readonly #data: ColumnMetaData;
+  readonly #leaf: Leaf;
+  readonly #compressors: Compressors;
+  readonly #waiting: Page[];
+  readonly #hasDictionary: boolean;
+  #rows = 0;
 
   /**
    * @param bytes of the column
@@ -21,46 +24,49 @@ export class ColumnGuard {
    */
   constructor(
     bytes: DataView,
-    private readonly data: ColumnMetaData,
-    private readonly leaf: Leaf,
-    private readonly compressors: Compressors,
+    data: ColumnMetaData,
+    leaf: Leaf,
+    compressors: Compressors,
   ) {
+    this.#data = data;
+    this.#leaf = leaf;
+    this.#compressors = compressors;
     const pages = readPages(bytes, Number(data.num_values), leaf);
-    this.hasDictionary = pages[0]?.kind === 'dictionary';
+    this.#hasDictionary = pages[0]?.kind === 'dictionary';
     let unpacked = 0;
     for (const page of pages) {
       unpacked += page.unpackedSize;
       const { v2 } = page;
       if (v2 === undefined) continue;
       const levels = v2.repetitionBytes + v2.definitionBytes;
-      this.rows += checkLevels(bytes, page, leaf).rows;
+      this.#rows += checkLevels(bytes, page, leaf).rows;
       if (!v2.isCompressed) {
         const values = new DataView(bytes.buffer, bytes.byteOffset + page.start, page.size);
-        checkValues(values, levels, page.values - v2.nulls, page.encoding, leaf, this.hasDictionary);
+        checkValues(values, levels, page.values - v2.nulls, page.encoding, leaf, this.#hasDictionary);
       }
     }
     // Some writers leave headers out of the sum.
     const said = Number(data.total_uncompressed_size);
     must(unpacked <= 2 * said + 65536, `pages say ${unpacked} bytes where the footer says ${said}`);
-    this.waiting = pages.filter(({ v2 }) => v2?.isCompressed !== false);
-    for (const { size, unpackedSize } of this.waiting) checkSize(data.codec, size, unpackedSize);
+    this.#waiting = pages.filter(({ v2 }) => v2?.isCompressed !== false);
+    for (const { size, unpackedSize } of this.#waiting) checkSize(data.codec, size, unpackedSize);
   }
 
   /** Unpacks the next page and looks at what it holds. @throws ParquetFault */
   unpackNext(packed: Uint8Array, size: number): Uint8Array {
-    const page = this.waiting.shift();
+    const page = this.#waiting.shift();
     must(page !== undefined, 'there are more pages than headers');
-    const content = unpack(this.data.codec, packed, size, this.compressors);
+    const content = unpack(this.#data.codec, packed, size, this.#compressors);
     must(content.length === size, `a page of ${size} bytes unpacks to ${content.length}`);
-    const { leaf, hasDictionary } = this;
+    const [leaf, hasDictionary] = [this.#leaf, this.#hasDictionary];
     if (page.kind === 'dictionary') checkPlain(viewOf(content), 0, page.values, leaf);
     else if (page.v2) checkValues(viewOf(content), 0, page.values - page.v2.nulls, page.encoding, leaf, hasDictionary);
-    else this.rows += checkPage(content, page, leaf, hasDictionary).rows;
+    else this.#rows += checkPage(content, page, leaf, hasDictionary).rows;
     return content;
   }
 
   /** @throws ParquetFault unless the pages that were unpacked hold as many rows */
   holds(rows: number): void {
-    must(this.rows === rows, `column "${this.leaf.path.join('.')}" holds ${this.rows} of ${rows} rows`);
+    must(this.#rows === rows, `column "${this.#leaf.path.join('.')}" holds ${this.#rows} of ${rows} rows`);
   }
 }

@@ -1,11 +1,11 @@
 import { walkDeltas } from './deltas.js';
 import { must } from './fault.js';
-import { encodings, type Page } from './pages.js';
+import { ENCODINGS, type Page } from './pages.js';
 import { walkRuns } from './runs.js';
 import type { Leaf } from './schema.js';
 
 /** Most bytes that texts may come to that are written as what they add to one another. */
-const mostGrown = 2 ** 30;
+const MOST_GROWN = 2 ** 30;
 
 /** Levels of a page: how many rows begin in it, and how many of its values are not null. */
 export interface LevelCounts {
@@ -67,11 +67,11 @@ export function checkValues(
   const left = end - from;
   const room = (size: number): void => must(size <= left, `${present} values of ${size} bytes where ${left} are left`);
   switch (encoding) {
-    case encodings.plain:
+    case ENCODINGS.plain:
       checkPlain(bytes, from, present, leaf);
       return;
-    case encodings.plainDictionary:
-    case encodings.rleDictionary: {
+    case ENCODINGS.plainDictionary:
+    case ENCODINGS.rleDictionary: {
       must(hasDictionary, 'a page refers to a dictionary that is not there');
       if (present === 0) return;
       must(left > 0, 'a page ends before its values');
@@ -80,20 +80,20 @@ export function checkValues(
       if (width > 0) walkRuns(bytes, from + 1, end, width, present);
       return;
     }
-    case encodings.rle:
+    case ENCODINGS.rle:
       must(leaf.type === 'BOOLEAN' && left >= 4, 'runs of what is not true or false');
       walkRuns(bytes, from + 4, end, 1, present);
       return;
-    case encodings.deltaBinaryPacked:
+    case ENCODINGS.deltaBinaryPacked:
       walkDeltas(bytes, from, end, present, leaf.type === 'INT32' ? 32 : 64);
       return;
-    case encodings.deltaLengthByteArray:
+    case ENCODINGS.deltaLengthByteArray:
       walkDeltas(bytes, from, end, present, 32);
       return;
-    case encodings.deltaByteArray:
+    case ENCODINGS.deltaByteArray:
       checkGrowth(bytes, from, present);
       return;
-    case encodings.byteStreamSplit:
+    case ENCODINGS.byteStreamSplit:
       room(present * widthOf(leaf));
       return;
     default:
@@ -132,7 +132,7 @@ function checkGrowth(bytes: DataView, from: number, present: number): void {
     at += suffix;
     before = prefix + suffix;
     grown += before;
-    must(grown <= mostGrown, 'texts come to more than 1 GiB');
+    must(grown <= MOST_GROWN, 'texts come to more than 1 GiB');
   }
 }
 

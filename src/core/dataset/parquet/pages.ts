@@ -3,7 +3,7 @@ import type { Leaf } from './schema.js';
 import { count, inner, ThriftReader } from './thrift.js';
 
 /** Encodings of Parquet's `parquet.thrift`. */
-export const encodings = {
+export const ENCODINGS = {
   plain: 0,
   plainDictionary: 2,
   rle: 3,
@@ -34,7 +34,7 @@ export interface Page {
 }
 
 /** A header with statistics has few values; a footer's limit would not do here. */
-const mostHeaderValues = 1000;
+const MOST_HEADER_VALUES = 1000;
 
 /**
  * The pages of a column in one row group. The sizes are those of the bytes that are there, and the values as many as the
@@ -68,7 +68,7 @@ export function readPages(bytes: DataView, values: number, leaf: Leaf): Page[] {
 }
 
 function readHeader(bytes: DataView, at: number, leaf: Leaf): Page {
-  const reader = new ThriftReader(bytes, at, bytes.byteLength, mostHeaderValues);
+  const reader = new ThriftReader(bytes, at, bytes.byteLength, MOST_HEADER_VALUES);
   const header = reader.struct();
   const type = count(header, 1, 'the kind of a page');
   const sizes = {
@@ -86,8 +86,8 @@ function readHeader(bytes: DataView, at: number, leaf: Leaf): Page {
       // Of levels that are not there, old writers say anything.
       const definitions = count(own, 3, 'the encoding of levels');
       const repetitions = count(own, 4, 'the encoding of levels');
-      must(leaf.definitionLevels === 0 || definitions === encodings.rle, `levels are in the encoding ${definitions}, which is not read`);
-      must(leaf.repetitionLevels === 0 || repetitions === encodings.rle, `levels are in the encoding ${repetitions}, which is not read`);
+      must(leaf.definitionLevels === 0 || definitions === ENCODINGS.rle, `levels are in the encoding ${definitions}, which is not read`);
+      must(leaf.repetitionLevels === 0 || repetitions === ENCODINGS.rle, `levels are in the encoding ${repetitions}, which is not read`);
     }
     return { kind: type === 0 ? 'data' : 'dictionary', ...sizes, values, encoding };
   }

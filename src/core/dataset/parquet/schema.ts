@@ -57,7 +57,7 @@ export interface Schema {
   readonly lists: ReadonlySet<number>;
 }
 
-const deepest = 64;
+const DEEPEST = 64;
 
 /**
  * Makes sense of a file's schema, by the rules of Parquet's LogicalTypes.md.
@@ -69,7 +69,7 @@ export function readSchema(elements: readonly SchemaElement[]): Schema {
   const lists = new Set<number>();
   let next = 0;
   const read = (path: readonly string[], places: readonly number[], levels: Levels, inList: boolean): Field => {
-    must(path.length < deepest, 'its schema is nested too deeply');
+    must(path.length < DEEPEST, 'its schema is nested too deeply');
     const index = next++;
     const element = elements[index];
     must(element !== undefined && typeof element.name === 'string', 'its schema ends too early');
@@ -87,7 +87,7 @@ export function readSchema(elements: readonly SchemaElement[]): Schema {
       must(element.type !== undefined, `column "${own.join('.')}" has no type`);
       const leaf = leafOf(element, own, ownPlaces, below);
       leaves.push(leaf);
-      return stray ? refused(strayList) : { name, index, is: 'leaf', leaf };
+      return stray ? refused(STRAY_LIST) : { name, index, is: 'leaf', leaf };
     }
     must(children > 0 && children <= elements.length - next, `its schema says ${children} fields where ${elements.length - next} are left`);
     const { is, what } = groupKind(element);
@@ -98,7 +98,7 @@ export function readSchema(elements: readonly SchemaElement[]): Schema {
       if (list.is === 'list') lists.add(index);
       return list;
     }
-    return stray ? refused(strayList) : { name, index, is: 'struct', fields };
+    return stray ? refused(STRAY_LIST) : { name, index, is: 'struct', fields };
   };
   const root = elements[next++];
   must(root !== undefined, 'it has no schema');
@@ -114,7 +114,7 @@ interface Levels {
   readonly repetition: number;
 }
 
-const strayList = 'holds a repeated field outside of a list';
+const STRAY_LIST = 'holds a repeated field outside of a list';
 
 function groupKind(element: SchemaElement): { readonly is: 'list' | 'struct' | 'refused'; readonly what: string } {
   const { converted_type: converted, logical_type: logical } = element;
@@ -147,7 +147,7 @@ function listOf(
 
 function leafOf(element: SchemaElement, path: readonly string[], places: readonly number[], { definition, repetition }: Levels): Leaf {
   const kind = kindOf(element);
-  const fitting = typesOf[kind];
+  const fitting = TYPES_OF[kind];
   must(
     fitting === undefined || fitting.includes(element.type as string),
     `column "${path.join('.')}" is marked as ${kind}, but stored as ${element.type}`,
@@ -171,7 +171,7 @@ function ticksOf({ converted_type: converted, logical_type: logical }: SchemaEle
   return unit === 'MICROS' || converted?.endsWith('_MICROS') ? 1e6 : 1e3;
 }
 
-const typesOf: Partial<Record<LeafKind, readonly string[]>> = {
+const TYPES_OF: Partial<Record<LeafKind, readonly string[]>> = {
   text: ['BYTE_ARRAY', 'FIXED_LEN_BYTE_ARRAY'],
   json: ['BYTE_ARRAY'],
   int: ['INT32', 'INT64'],

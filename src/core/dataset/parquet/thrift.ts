@@ -4,7 +4,7 @@ import { must } from './fault.js';
 export type Thrift = boolean | number | bigint | Uint8Array | readonly Thrift[] | ThriftStruct;
 export type ThriftStruct = ReadonlyMap<number, Thrift>;
 
-const deepest = 32;
+const DEEPEST = 32;
 
 /**
  * Reads structures of Thrift's compact protocol, as far as Parquet uses it. Nothing is taken on trust: lengths are held
@@ -13,57 +13,66 @@ const deepest = 32;
  * Format: https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
 export class ThriftReader {
-  private values = 0;
+  readonly #view: DataView;
+  readonly #end: number;
+  readonly #most: number;
+  readonly #keeps: boolean;
+  #values = 0;
 
   /**
    * @param most values that may be read
    * @param keeps whether what is read is kept; if not, structures come out empty, and it was only looked at
    */
   constructor(
-    private readonly view: DataView,
+    view: DataView,
     public at: number,
-    private readonly end: number,
-    private readonly most: number,
-    private readonly keeps = true,
-  ) {}
+    end: number,
+    most: number,
+    keeps = true,
+  ) {
+    this.#view = view;
+    this.#end = end;
+    this.#most = most;
+    this.#keeps = keeps;
+  }
 
   /** @throws ParquetFault */
   struct(depth = 0): ThriftStruct {
-    must(depth < deepest, 'its headers are nested too deeply');
+    must(depth < DEEPEST, 'its headers are nested too deeply');
     const fields = new Map<number, Thrift>();
     for (let id = 0; ; ) {
-      const head = this.byte();
+      const head = this.#byte();
       const type = head & 0x0f;
       if (type === 0) return fields;
-      id = head >> 4 ? id + (head >> 4) : this.int(3);
-      const value = this.value(type, depth);
-      if (this.keeps) fields.set(id, value);
+      id = head >> 4 ? id + (head >> 4) : this.#int(3);
+      const value = this.#value(type, depth);
+      if (this.#keeps) fields.set(id, value);
     }
   }
 
-  private value(type: number, depth: number): Thrift {
-    must(++this.values <= this.most, 'its headers hold more than a file of this size can need');
+  #value(type: number, depth: number): Thrift {
+    must(++this.#values <= this.#most, 'its headers hold more than a file of this size can need');
     switch (type) {
       case 1:
       case 2:
         return type === 1;
       case 3:
-        return (this.byte() << 24) >> 24;
+        return (this.#byte() << 24) >> 24;
       case 4:
       case 5:
-        return this.int(5);
+        return this.#int(5);
       case 6:
-        return this.long();
+        return this.#long();
       case 7:
-        this.skip(8);
-        return this.view.getFloat64(this.at - 8, true);
+        this.#skip(8);
+        return this.#view.getFloat64(this.at - 8, true);
       case 8: {
-        const length = this.unsigned(5);
-        this.skip(length);
-        return new Uint8Array(this.view.buffer, this.view.byteOffset + this.at - length, length);
+        const length = this.#unsigned(5);
+        this.#skip(length);
+        return new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.at - length, length);
       }
       case 9:
-        return this.list(depth);
+        return this.#list(depth);
       case 12:
         return this.struct(depth + 1);
       default:
@@ -71,49 +80,49 @@ export class ThriftReader {
     }
   }
 
-  private list(depth: number): readonly Thrift[] {
-    const head = this.byte();
+  #list(depth: number): readonly Thrift[] {
+    const head = this.#byte();
     const type = head & 0x0f;
-    const size = head >> 4 === 15 ? this.unsigned(5) : head >> 4;
-    must(size <= this.end - this.at, `a list of ${size} entries in ${this.end - this.at} bytes`);
+    const size = head >> 4 === 15 ? this.#unsigned(5) : head >> 4;
+    must(size <= this.#end - this.at, `a list of ${size} entries in ${this.#end - this.at} bytes`);
     const isBoolean = type === 1 || type === 2;
     const entries: Thrift[] = [];
     for (let index = 0; index < size; index++) {
-      const value = this.value(isBoolean ? 3 : type, depth + 1);
-      if (this.keeps) entries.push(value);
+      const value = this.#value(isBoolean ? 3 : type, depth + 1);
+      if (this.#keeps) entries.push(value);
     }
     return entries;
   }
 
-  private byte(): number {
-    this.skip(1);
-    return this.view.getUint8(this.at - 1);
+  #byte(): number {
+    this.#skip(1);
+    return this.#view.getUint8(this.at - 1);
   }
 
-  private skip(bytes: number): void {
-    must(bytes <= this.end - this.at, `a header says ${bytes} bytes where ${this.end - this.at} are left`);
+  #skip(bytes: number): void {
+    must(bytes <= this.#end - this.at, `a header says ${bytes} bytes where ${this.#end - this.at} are left`);
     this.at += bytes;
   }
 
-  private unsigned(mostBytes: number): number {
+  #unsigned(mostBytes: number): number {
     let value = 0;
     for (let index = 0; index < mostBytes; index++) {
-      const byte = this.byte();
+      const byte = this.#byte();
       value += (byte & 0x7f) * 2 ** (7 * index);
       if (byte < 0x80) return value;
     }
     must(false, 'a header holds a number without an end');
   }
 
-  private int(mostBytes: number): number {
-    const value = this.unsigned(mostBytes);
+  #int(mostBytes: number): number {
+    const value = this.#unsigned(mostBytes);
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  private long(): bigint {
+  #long(): bigint {
     let value = 0n;
     for (let index = 0n; index < 10n; index++) {
-      const byte = this.byte();
+      const byte = this.#byte();
       value |= BigInt(byte & 0x7f) << (7n * index);
       if (byte < 0x80) return (value >> 1n) ^ -(value & 1n);
     }

@@ -2,7 +2,7 @@ import type { Compressors } from 'hyparquet';
 import { must } from './fault.js';
 
 /** How many bytes a byte can become at most, by the format; of the others the sizes in the footer are all there is. */
-const mostGrowth: Readonly<Record<string, number>> = { UNCOMPRESSED: 1, SNAPPY: 33, LZ4: 256, LZ4_RAW: 256, GZIP: 1033 };
+const MOST_GROWTH: Readonly<Record<string, number>> = { UNCOMPRESSED: 1, SNAPPY: 33, LZ4: 256, LZ4_RAW: 256, GZIP: 1033 };
 
 /**
  * Unpacks a page of which the header says how long it is.
@@ -21,11 +21,11 @@ export function unpack(codec: string, packed: Uint8Array, size: number, compress
 
 /** @throws ParquetFault as `unpack`, of the sizes alone */
 export function checkSize(codec: string, packed: number, size: number): void {
-  const most = (mostGrowth[codec] ?? Infinity) * (packed + 16);
+  const most = (MOST_GROWTH[codec] ?? Infinity) * (packed + 16);
   must(size <= most, `a page says ${size} bytes in ${packed} that are packed with ${codec}`);
 }
 
-const largestBlock = 2 ** 17;
+const LARGEST_BLOCK = 2 ** 17;
 
 /**
  * Holds what the frames of Zstandard say of themselves against the size of the page: the decompressor believes them.
@@ -69,11 +69,11 @@ function checkFrames(bytes: Uint8Array, size: number): void {
       const [kind, length] = [(block >> 1) & 3, block >> 3];
       last = (block & 1) !== 0;
       take(kind === 1 ? 1 : length);
-      most += kind === 2 ? largestBlock : length;
+      most += kind === 2 ? LARGEST_BLOCK : length;
     }
     if ((flags & 4) !== 0) take(4);
     // Without a size, blocks may be shorter than they could be: those of writers that flush often.
-    must(said === undefined ? most <= 4 * size + 8 * largestBlock : said <= most, `packed bytes say ${said ?? most} where the page says ${size}`);
+    must(said === undefined ? most <= 4 * size + 8 * LARGEST_BLOCK : said <= most, `packed bytes say ${said ?? most} where the page says ${size}`);
     total += said ?? 0;
     must(total <= size, `packed bytes say ${total} where the page says ${size}`);
   }

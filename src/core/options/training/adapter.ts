@@ -1,5 +1,5 @@
 import { option, type Options } from '../option.js';
-import { flag, integer, map, number, oneOrList, pathOrNone, text } from '../rule.js';
+import { FLAG, integer, map, number, oneOrList, pathOrNone, text } from '../rule.js';
 
 const RANK = integer(1, 4096);
 const ALPHA = number(0, 1e6, 'min');
@@ -7,7 +7,7 @@ const ALPHA = number(0, 1e6, 'min');
 /** LoRA: a low-rank adapter is trained, the model below it stays as it is and is the reference. Names are PEFT's. */
 export const ADAPTER_OPTIONS = {
   use_peft: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'LoRA',
     help: 'train a LoRA adapter instead of all parameters',
@@ -21,7 +21,7 @@ export const ADAPTER_OPTIONS = {
     help: "an adapter's output is multiplied by alpha / rank",
     absent: 'default',
   }),
-  use_rslora: option({ rule: flag, default: false, label: 'rsLoRA', help: 'scale by alpha / sqrt(rank) instead', absent: 'default' }),
+  use_rslora: option({ rule: FLAG, default: false, label: 'rsLoRA', help: 'scale by alpha / sqrt(rank) instead', absent: 'default' }),
   lora_target_modules: option({
     rule: oneOrList(text(/\S/, 'the name of a linear layer, "all-linear" or a regular expression')),
     default: 'all-linear',
@@ -56,7 +56,7 @@ export const ADAPTER_OPTIONS = {
   }),
   /** The adapter lies beside it. */
   merge_adapter: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'Merge',
     help: 'export the whole model with the adapter merged into it',

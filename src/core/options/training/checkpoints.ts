@@ -1,5 +1,5 @@
 import { option, type Options } from '../option.js';
-import { flag, integer, number } from '../rule.js';
+import { FLAG, integer, number } from '../rule.js';
 
 /** When checkpoints are written, and which are kept. A stop before the end writes one whatever these say. */
 export const CHECKPOINT_OPTIONS = {
@@ -18,7 +18,7 @@ export const CHECKPOINT_OPTIONS = {
   }),
   /** The exported model is written anyway, and nothing goes on from this one. */
   save_final: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'Checkpoint at the end',
     help: 'also write a checkpoint after the last step',

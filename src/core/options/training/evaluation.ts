@@ -1,6 +1,6 @@
 import { BEST_METRICS } from '../../../metrics.js';
 import { option, type Options } from '../option.js';
-import { choice, flag, integer, number } from '../rule.js';
+import { choice, FLAG, integer, number } from '../rule.js';
 
 /** Evaluations, the best model, and samples to read. */
 export const EVALUATION_OPTIONS = {
@@ -12,7 +12,7 @@ export const EVALUATION_OPTIONS = {
     absent: 'default',
   }),
   load_best_model_at_end: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'Export the best',
     help: 'export the model of the best evaluation instead of the last',

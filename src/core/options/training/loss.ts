@@ -1,6 +1,6 @@
 import { LOSS_TYPES, lossesWith } from '../losses.js';
 import { option, type Options } from '../option.js';
-import { choice, flag, list, number, oneOrList } from '../rule.js';
+import { choice, FLAG, list, number, oneOrList } from '../rule.js';
 
 /** What is minimised (docs/methods.md). */
 export const LOSS_OPTIONS = {
@@ -52,7 +52,7 @@ export const LOSS_OPTIONS = {
     absent: 'default',
   }),
   use_weighting: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'WPO weighting',
     help: 'WPO: weight pairs by how likely the policy is to write them',

@@ -1,5 +1,5 @@
 import { option, type Options } from '../option.js';
-import { choice, flag, integer, number, pathOrNone } from '../rule.js';
+import { choice, FLAG, integer, number, pathOrNone } from '../rule.js';
 
 /** What the policy is held to. */
 export const REFERENCE_OPTIONS = {
@@ -26,7 +26,7 @@ export const REFERENCE_OPTIONS = {
     path: 'folder',
   }),
   sync_ref_model: option({
-    rule: flag,
+    rule: FLAG,
     default: false,
     label: 'TR-DPO',
     help: 'TR-DPO: move the reference towards the policy during training; needs reference in_step',

@@ -14,15 +14,15 @@ import {
 } from './protocol.js';
 
 /** A text takes a tenth of a millisecond, so whoever meets these has a template that goes wrong. */
-export const engineLimits: EngineLimits = { time: 3_000, memory: 512 * 2 ** 20 };
+export const ENGINE_LIMITS: EngineLimits = { time: 3_000, memory: 512 * 2 ** 20 };
 /** Starting takes a third of a second on a machine with nothing else to do. */
-const longestStart = 120_000;
+const LONGEST_START = 120_000;
 /** Traced, a template that got stuck does so sooner. */
-const tracedPatience = 1_000;
+const TRACED_PATIENCE = 1_000;
 /** An engine that nobody has asked for that long gives its memory back. */
-const idle = 60_000;
+const IDLE = 60_000;
 /** Most characters of jobs in one request. */
-const requestLength = 1 << 20;
+const REQUEST_LENGTH = 1 << 20;
 
 /**
  * Renders chat templates: Jinja2 itself, in a CPython that was compiled to WebAssembly. It works in a thread of its own, so
@@ -34,7 +34,7 @@ export class TemplateEngine {
   #thread: EngineThread | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(limits: EngineLimits = engineLimits) {
+  constructor(limits: EngineLimits = ENGINE_LIMITS) {
     this.#limits = limits;
   }
 
@@ -48,12 +48,12 @@ export class TemplateEngine {
     while (results.length < jobs.length) {
       const from = results.length;
       let to = from;
-      for (let length = 0; to < jobs.length && (to === from || length < requestLength); to++) {
+      for (let length = 0; to < jobs.length && (to === from || length < REQUEST_LENGTH); to++) {
         length += (jobs[to] as RenderJob).input.length;
       }
       results.push(...this.#some(jobs.slice(from, to), now));
     }
-    this.#timer ??= setTimeout(() => this.close(), idle).unref();
+    this.#timer ??= setTimeout(() => this.close(), IDLE).unref();
     this.#timer.refresh();
     return results;
   }
@@ -123,7 +123,7 @@ class EngineThread {
     this.#port = port1;
     this.#client = new BlockingClient(port1, this.#state);
     try {
-      this.#client.call('start', { files, limits }, longestStart);
+      this.#client.call('start', { files, limits }, LONGEST_START);
     } catch (error) {
       this.end();
       throw new WishboneError(
@@ -136,7 +136,7 @@ class EngineThread {
 
   ask(request: RenderRequest): Outcome {
     try {
-      const results = this.#client.call('render', request, request.traced ? tracedPatience : this.#limits.time);
+      const results = this.#client.call('render', request, request.traced ? TRACED_PATIENCE : this.#limits.time);
       return { type: 'rendered', results };
     } catch (error) {
       return { type: error instanceof NoAnswer ? 'stuck' : 'lost', line: Atomics.load(this.#state, SharedState.line) };

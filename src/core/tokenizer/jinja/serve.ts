@@ -4,10 +4,10 @@ import { type EngineCalls, type EngineConnection, SharedState } from './protocol
 import { type Interpreter, startPython, type Watcher } from './python.js';
 
 /** Longest time that counts between two looks at the clock: when the machine or the process slept, no template ran. */
-const longestTick = 100;
+const LONGEST_TICK = 100;
 
 /** A template may take so many times as long when its lines are told. */
-const tracedTimes = 4;
+const TRACED_TIMES = 4;
 
 /** The thread's side of {@link TemplateEngine}, which ends the thread if anything goes wrong here. */
 export function serveTemplates({ shared, port }: EngineConnection): void {
@@ -23,7 +23,7 @@ export function serveTemplates({ shared, port }: EngineConnection): void {
     render: ({ templates, jobs, now, traced }) => {
       if (python === undefined) throw new Error('no interpreter was started');
       Atomics.store(state, SharedState.line, 0);
-      watch.limit = traced ? tracedTimes * time : time;
+      watch.limit = traced ? TRACED_TIMES * time : time;
       watch.start();
       return python.render(JSON.stringify(templates), jobs, now, traced);
     },
@@ -52,7 +52,7 @@ class Stopwatch implements Watcher {
   beat(): boolean {
     Atomics.add(this.#state, SharedState.beats, 1);
     const now = performance.now();
-    this.#spent += Math.min(now - this.#last, longestTick);
+    this.#spent += Math.min(now - this.#last, LONGEST_TICK);
     this.#last = now;
     if (this.#spent < this.limit) return false;
     // What answers to the interruption has time of its own.

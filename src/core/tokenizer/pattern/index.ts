@@ -3,7 +3,7 @@ import { TextPattern, TranslatedPattern, type Pattern } from './pattern.js';
 import { translate } from './translate.js';
 
 export { loadOniguruma } from './oniguruma.js';
-export { matching, PatternError, TranslatedPattern, type Pattern } from './pattern.js';
+export { MATCHING, PatternError, TranslatedPattern, type Pattern } from './pattern.js';
 export { secondsFor, TimeLimitError, withinTime } from './time-limit.js';
 
 /** Whether a pattern needs `loadOniguruma`. */

@@ -16,7 +16,7 @@ export interface Pattern {
 }
 
 /** The pattern that is at work, for when it takes too long. */
-export const matching = { source: '' };
+export const MATCHING = { source: '' };
 
 /** Why a pattern cannot be used, or not on a text. */
 export class PatternError extends Error {}
@@ -47,26 +47,26 @@ const unsure = lazy(() => new RegExp(classSource(unsureRanges()), 'u'));
 
 /** A pattern as a regular expression of JavaScript, which never matches nothing. */
 export class TranslatedPattern implements Pattern {
-  private readonly exact: () => Expressions;
-  private readonly quick: () => Expressions;
+  readonly #exact: () => Expressions;
+  readonly #quick: () => Expressions;
 
   constructor(
     readonly source: string,
     translation: Translation,
   ) {
-    this.exact = lazy(() => expressions(translation.exact));
-    this.quick = lazy(() => expressions(translation.quick));
+    this.#exact = lazy(() => expressions(translation.exact));
+    this.#quick = lazy(() => expressions(translation.quick));
   }
 
   /** What is right for a text. */
   expressionsFor(text: string): Expressions {
-    return unsure().test(text) ? this.exact() : this.quick();
+    return unsure().test(text) ? this.#exact() : this.#quick();
   }
 
   matches(text: string): Span[] {
     const spans: Span[] = [];
     const { all } = this.expressionsFor(text);
-    matching.source = this.source;
+    MATCHING.source = this.source;
     all.lastIndex = 0;
     for (let match = all.exec(text); match; match = all.exec(text)) spans.push({ start: match.index, end: all.lastIndex });
     return spans;

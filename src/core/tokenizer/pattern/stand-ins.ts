@@ -8,7 +8,7 @@ import { classSource } from '../unicode/normalize.js';
 const newer = lazy(() => new RegExp(classSource(newerRanges), 'gu'));
 
 /** An older character by category: one of a UTF-16 unit, and one of two. */
-const olderOf: Readonly<Record<string, readonly [string | undefined, string | undefined]>> = {
+const OLDER_OF: Readonly<Record<string, readonly [string | undefined, string | undefined]>> = {
   Lu: ['\u10a0', '\u{10400}'],
   Ll: ['\u2c30', '\u{10428}'],
   Lm: ['\ua015', '\u{16f93}'],
@@ -36,7 +36,7 @@ export function asksCategoriesOnly(pattern: string): boolean {
 export function withOlder(text: string): { readonly text: string } | { readonly unknown: string } {
   let unknown: string | undefined;
   const older = text.replace(newer(), (letter) => {
-    const pair = olderOf[categoryNameOf(letter.codePointAt(0) as number) ?? ''];
+    const pair = OLDER_OF[categoryNameOf(letter.codePointAt(0) as number) ?? ''];
     const one = pair?.[letter.length - 1];
     if (one === undefined) unknown ??= letter;
     return one ?? letter;

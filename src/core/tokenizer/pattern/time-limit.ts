@@ -8,7 +8,7 @@ export class TimeLimitError extends Error {
 }
 
 /** What runs next, found by the script under this key. */
-const key = Symbol.for('wishbone.limited');
+const KEY = Symbol.for('wishbone.limited');
 const script = new Script(`globalThis[Symbol.for('wishbone.limited')]()`);
 let limited = false;
 
@@ -23,7 +23,7 @@ export function withinTime<T>(seconds: number, work: () => T): T {
   if (limited) return work();
   let result: { readonly value: T } | undefined;
   const shared = globalThis as unknown as Record<symbol, unknown>;
-  shared[key] = () => {
+  shared[KEY] = () => {
     result = { value: work() };
   };
   limited = true;
@@ -34,7 +34,7 @@ export function withinTime<T>(seconds: number, work: () => T): T {
     throw error;
   } finally {
     limited = false;
-    delete shared[key];
+    delete shared[KEY];
   }
   return (result as unknown as { readonly value: T }).value;
 }

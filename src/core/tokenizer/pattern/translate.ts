@@ -26,9 +26,9 @@ interface Part {
  * With one repetition that steps back, a text takes time that grows with its length for every match that is tried; with
  * several, with a power of it, where Oniguruma gives up after ten million steps.
  */
-const mostRisky = 1;
+const MOST_RISKY = 1;
 /** Repetitions of no more than this step back little. */
-const shortRepetition = 16;
+const SHORT_REPETITION = 16;
 
 /** Thrown at a construct that is not translated. */
 class Untranslated extends Error {}
@@ -37,13 +37,13 @@ const rangesOf = (table: string): Ranges => {
   let at = 0;
   return table.split(' ').map((length) => (at += parseInt(length, 36)));
 };
-const digits = lazy(() => rangesOf(tables.onigurumaDigit));
-const word = lazy(() => rangesOf(tables.onigurumaWord));
-const wordInClass = lazy(() => rangesOf(tables.onigurumaWordInClass));
-const controls: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', f: '\f', v: '\v' };
+const digits = lazy(() => rangesOf(tables.ONIGURUMA_DIGIT));
+const word = lazy(() => rangesOf(tables.ONIGURUMA_WORD));
+const wordInClass = lazy(() => rangesOf(tables.ONIGURUMA_WORD_IN_CLASS));
+const CONTROLS: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', f: '\f', v: '\v' };
 
 /** What `(?i:…)` may hold: letters that Oniguruma folds with nothing but their other case, and `s`, which `ſ` is too. */
-const folded: Readonly<Record<string, string>> = {
+const FOLDED: Readonly<Record<string, string>> = {
   s: '[sS\\u017f]',
   t: '[tT]',
   r: '[rR]',
@@ -54,7 +54,7 @@ const folded: Readonly<Record<string, string>> = {
   d: '[dD]',
 };
 /** Sequences without a character that stands for several letters of them (as `ß` does for `ss`). */
-const foldedSequence = /^'?(?:[stmd]|re|ve|ll)$/;
+const FOLDED_SEQUENCE = /^'?(?:[stmd]|re|ve|ll)$/;
 
 /**
  * A pattern of Oniguruma (Ruby's syntax) as a regular expression of JavaScript that matches the same everywhere, or
@@ -67,7 +67,7 @@ export function translate(pattern: string): Translation | undefined {
   const parsed = (isQuick: boolean): string | undefined => {
     const parser = new Parser(pattern, isQuick);
     const part = parser.alternatives();
-    return parser.isAtEnd && part.least > 0 && part.risky <= mostRisky ? part.source : undefined;
+    return parser.isAtEnd && part.least > 0 && part.risky <= MOST_RISKY ? part.source : undefined;
   };
   try {
     const [exact, quick] = [parsed(false), parsed(true)];
@@ -104,24 +104,29 @@ interface Quantifier {
 }
 
 /** What a character or a class is. */
-const letter = { least: 1, fails: true, open: 0, risky: 0 } as const;
+const LETTER = { least: 1, fails: true, open: 0, risky: 0 } as const;
 
 class Parser {
-  private at = 0;
-  private groups = 0;
+  readonly #pattern: string;
+  readonly #isQuick: boolean;
+  #at = 0;
+  #groups = 0;
 
   constructor(
-    private readonly pattern: string,
-    private readonly isQuick: boolean,
-  ) {}
+    pattern: string,
+    isQuick: boolean,
+  ) {
+    this.#pattern = pattern;
+    this.#isQuick = isQuick;
+  }
 
   get isAtEnd(): boolean {
-    return this.at === this.pattern.length;
+    return this.#at === this.#pattern.length;
   }
 
   alternatives(): Part {
-    const parts = [this.sequence()];
-    while (this.take('|')) parts.push(this.sequence());
+    const parts = [this.#sequence()];
+    while (this.#take('|')) parts.push(this.#sequence());
     return {
       source: parts.map(({ source }) => source).join('|'),
       least: Math.min(...parts.map(({ least }) => least)),
@@ -131,9 +136,9 @@ class Parser {
     };
   }
 
-  private sequence(): Part {
+  #sequence(): Part {
     const parts: Part[] = [];
-    while (!this.isAtEnd && this.peek() !== '|' && this.peek() !== ')') parts.push(this.quantified());
+    while (!this.isAtEnd && this.#peek() !== '|' && this.#peek() !== ')') parts.push(this.#quantified());
     let [fails, open, risky] = [false, 0, 0];
     for (const part of [...parts].reverse()) {
       risky += part.risky + (fails ? part.open : 0);
@@ -144,104 +149,104 @@ class Parser {
     return { source, least: parts.reduce((sum, part) => sum + part.least, 0), fails, open, risky };
   }
 
-  private quantified(): Part {
-    if (this.take('(?=')) return this.lookAhead('(?=');
-    if (this.take('(?!')) return this.lookAhead('(?!');
-    const isGroup = this.peek() === '(';
-    const atom = isGroup ? this.group() : this.single();
-    const times = this.quantifier();
+  #quantified(): Part {
+    if (this.#take('(?=')) return this.#lookAhead('(?=');
+    if (this.#take('(?!')) return this.#lookAhead('(?!');
+    const isGroup = this.#peek() === '(';
+    const atom = isGroup ? this.#group() : this.#single();
+    const times = this.#quantifier();
     if (times === undefined) return atom;
     const { least, endless, isLong, source, manner } = times;
     if (isGroup && (endless || atom.least === 0)) throw new Untranslated();
     const repeated = `${atom.source}${source}`;
     const result = { least: least * atom.least, fails: least > 0 && atom.fails, risky: atom.risky };
-    if (manner === '+') return { ...result, source: this.atomic(repeated), open: 0 };
+    if (manner === '+') return { ...result, source: this.#atomic(repeated), open: 0 };
     return { ...result, source: `${repeated}${manner}`, open: isGroup ? atom.open : isLong ? 1 : 0 };
   }
 
-  private lookAhead(open: string): Part {
+  #lookAhead(open: string): Part {
     const inner = this.alternatives();
-    if (!this.take(')') || this.quantifier() !== undefined) throw new Untranslated();
+    if (!this.#take(')') || this.#quantifier() !== undefined) throw new Untranslated();
     return { source: `${open}${inner.source})`, least: 0, fails: true, open: 0, risky: inner.risky };
   }
 
-  private group(): Part {
-    if (this.take('(?i:')) return this.foldedGroup();
-    const isAtomic = this.take('(?>');
-    if (!isAtomic && !this.take('(?:')) {
-      if (this.pattern.startsWith('(?', this.at) || this.pattern.startsWith('(*', this.at)) throw new Untranslated();
-      this.take('(');
+  #group(): Part {
+    if (this.#take('(?i:')) return this.#foldedGroup();
+    const isAtomic = this.#take('(?>');
+    if (!isAtomic && !this.#take('(?:')) {
+      if (this.#pattern.startsWith('(?', this.#at) || this.#pattern.startsWith('(*', this.#at)) throw new Untranslated();
+      this.#take('(');
     }
-    const number = isAtomic ? ++this.groups : 0;
+    const number = isAtomic ? ++this.#groups : 0;
     const inner = this.alternatives();
-    if (!this.take(')')) throw new Untranslated();
+    if (!this.#take(')')) throw new Untranslated();
     const source = isAtomic ? `(?:(?=(${inner.source}))\\${number})` : `(?:${inner.source})`;
     return { ...inner, source, open: isAtomic ? 0 : inner.open };
   }
 
   /** What has matched once stays as it is. */
-  private atomic(source: string): string {
-    return `(?:(?=(${source}))\\${++this.groups})`;
+  #atomic(source: string): string {
+    return `(?:(?=(${source}))\\${++this.#groups})`;
   }
 
-  private foldedGroup(): Part {
-    const end = this.pattern.indexOf(')', this.at);
+  #foldedGroup(): Part {
+    const end = this.#pattern.indexOf(')', this.#at);
     if (end < 0) throw new Untranslated();
-    const sequences = this.pattern.slice(this.at, end).split('|');
-    this.at = end + 1;
+    const sequences = this.#pattern.slice(this.#at, end).split('|');
+    this.#at = end + 1;
     const sources = sequences.map((sequence) => {
       const letters = /^\[([stmd]+)\]$/.exec(sequence)?.[1];
-      if (letters !== undefined) return `(?:${[...letters].map((one) => folded[one]).join('|')})`;
-      if (!foldedSequence.test(sequence)) throw new Untranslated();
-      return [...sequence].map((one) => folded[one] ?? one).join('');
+      if (letters !== undefined) return `(?:${[...letters].map((one) => FOLDED[one]).join('|')})`;
+      if (!FOLDED_SEQUENCE.test(sequence)) throw new Untranslated();
+      return [...sequence].map((one) => FOLDED[one] ?? one).join('');
     });
-    return { ...letter, source: `(?:${sources.join('|')})` };
+    return { ...LETTER, source: `(?:${sources.join('|')})` };
   }
 
-  private quantifier(): Quantifier | undefined {
-    const rest = this.pattern.slice(this.at);
+  #quantifier(): Quantifier | undefined {
+    const rest = this.#pattern.slice(this.#at);
     const interval = /^\{(\d{1,5})(?:(,)(\d{1,5})?)?\}/.exec(rest);
     if (interval) {
       const [source, first = '', comma, last] = interval;
-      this.at += source.length;
+      this.#at += source.length;
       // After an interval, these are quantifiers of their own to Ruby.
-      if (/^[?+*{]/.test(this.pattern.slice(this.at)) || (last !== undefined && Number(last) < Number(first))) {
+      if (/^[?+*{]/.test(this.#pattern.slice(this.#at)) || (last !== undefined && Number(last) < Number(first))) {
         throw new Untranslated();
       }
       const endless = comma !== undefined && last === undefined;
-      return { least: Number(first), endless, isLong: endless || Number(last) > shortRepetition, source, manner: '' };
+      return { least: Number(first), endless, isLong: endless || Number(last) > SHORT_REPETITION, source, manner: '' };
     }
     const [source] = /^[?*+]/.exec(rest) ?? [];
     if (source === undefined) return undefined;
-    this.at++;
-    const manner = this.take('?') ? '?' : this.take('+') ? '+' : '';
-    if (/^[?*+{]/.test(this.pattern.slice(this.at))) throw new Untranslated();
+    this.#at++;
+    const manner = this.#take('?') ? '?' : this.#take('+') ? '+' : '';
+    if (/^[?*+{]/.test(this.#pattern.slice(this.#at))) throw new Untranslated();
     return { least: source === '+' ? 1 : 0, endless: source !== '?', isLong: source !== '?', source, manner };
   }
 
   /** A character or a class. */
-  private single(): Part {
-    const { ranges, inner } = this.take('[') ? this.characterClass() : this.unit(/[[\](){}.*+?^$|]/);
-    return { ...letter, source: this.isQuick ? `[${inner}]` : classSource(ranges) };
+  #single(): Part {
+    const { ranges, inner } = this.#take('[') ? this.#characterClass() : this.#unit(/[[\](){}.*+?^$|]/);
+    return { ...LETTER, source: this.#isQuick ? `[${inner}]` : classSource(ranges) };
   }
 
-  private characterClass(): CharacterSet {
-    const isNegative = this.take('^');
+  #characterClass(): CharacterSet {
+    const isNegative = this.#take('^');
     const sets: CharacterSet[] = [];
-    if (this.peek() === ']') throw new Untranslated();
-    while (!this.take(']')) {
-      if (this.pattern.startsWith('&&', this.at)) throw new Untranslated();
-      const isHyphen = this.peek() === '-';
-      const first = this.unit(/[[\]]/, true);
-      const next = this.pattern[this.at + 1];
-      if (this.peek() !== '-' || next === undefined || next === ']') {
+    if (this.#peek() === ']') throw new Untranslated();
+    while (!this.#take(']')) {
+      if (this.#pattern.startsWith('&&', this.#at)) throw new Untranslated();
+      const isHyphen = this.#peek() === '-';
+      const first = this.#unit(/[[\]]/, true);
+      const next = this.#pattern[this.#at + 1];
+      if (this.#peek() !== '-' || next === undefined || next === ']') {
         // A hyphen in the middle is read in several ways.
-        if (isHyphen && sets.length > 0 && this.peek() !== ']') throw new Untranslated();
+        if (isHyphen && sets.length > 0 && this.#peek() !== ']') throw new Untranslated();
         sets.push(first);
         continue;
       }
-      this.at++;
-      const last = this.unit(/[[\]]/, true);
+      this.#at++;
+      const last = this.#unit(/[[\]]/, true);
       if (first.point === undefined || last.point === undefined || isHyphen || last.point === 0x2d) throw new Untranslated();
       if (first.point > last.point) throw new Untranslated();
       sets.push(spelt([first.point, last.point + 1]));
@@ -253,17 +258,17 @@ class Parser {
   }
 
   /** A character, or the set that an escape stands for. `special`: characters that mean something here. */
-  private unit(special: RegExp, inClass = false): CharacterSet {
-    const point = this.pattern.codePointAt(this.at);
+  #unit(special: RegExp, inClass = false): CharacterSet {
+    const point = this.#pattern.codePointAt(this.#at);
     if (point === undefined) throw new Untranslated();
     const own = String.fromCodePoint(point);
     if (special.test(own)) throw new Untranslated();
-    this.at += own.length;
-    return own === '\\' ? this.escape(inClass) : oneCharacter(own);
+    this.#at += own.length;
+    return own === '\\' ? this.#escape(inClass) : oneCharacter(own);
   }
 
-  private escape(inClass: boolean): CharacterSet {
-    const escape = this.pattern[this.at++];
+  #escape(inClass: boolean): CharacterSet {
+    const escape = this.#pattern[this.#at++];
     switch (escape) {
       case 's':
         return { ranges: spaceRanges, inner: '\\p{White_Space}' };
@@ -279,15 +284,15 @@ class Parser {
         return spelt(complement(inClass ? wordInClass() : word()));
       case 'p':
       case 'P': {
-        const [whole = '', name = ''] = /^\{(\w+)\}/.exec(this.pattern.slice(this.at)) ?? [];
+        const [whole = '', name = ''] = /^\{(\w+)\}/.exec(this.#pattern.slice(this.#at)) ?? [];
         const ranges = categoryRanges(name);
         if (ranges === undefined) throw new Untranslated();
-        this.at += whole.length;
+        this.#at += whole.length;
         return { ranges: escape === 'p' ? ranges : complement(ranges), inner: `\\${escape}{${name}}` };
       }
       default: {
         if (escape === undefined) throw new Untranslated();
-        const control = controls[escape];
+        const control = CONTROLS[escape];
         if (control !== undefined) return oneCharacter(control);
         // eslint-disable-next-line no-control-regex
         if (!/^[!-/:-@[-`{-~ ]$/.test(escape)) throw new Untranslated();
@@ -296,13 +301,13 @@ class Parser {
     }
   }
 
-  private peek(): string | undefined {
-    return this.pattern[this.at];
+  #peek(): string | undefined {
+    return this.#pattern[this.#at];
   }
 
-  private take(text: string): boolean {
-    if (!this.pattern.startsWith(text, this.at)) return false;
-    this.at += text.length;
+  #take(text: string): boolean {
+    if (!this.#pattern.startsWith(text, this.#at)) return false;
+    this.#at += text.length;
     return true;
   }
 }

@@ -13,10 +13,10 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-export const addedTokenFlags = ['single_word', 'lstrip', 'rstrip', 'normalized', 'special'] as const;
+export const ADDED_TOKEN_FLAGS = ['single_word', 'lstrip', 'rstrip', 'normalized', 'special'] as const;
 
 export function readAddedToken(json: JsonField): AddedToken {
-  const [single_word, lstrip, rstrip, normalized, special] = addedTokenFlags.map((flag) => json.get(flag).flag);
+  const [single_word, lstrip, rstrip, normalized, special] = ADDED_TOKEN_FLAGS.map((flag) => json.get(flag).flag);
   return { content: json.get('content').text, single_word, lstrip, rstrip, normalized, special } as AddedToken;
 }
 
@@ -33,95 +33,100 @@ export type Section =
 
 /** The tokens beside a model's own (`AddedVocabulary`). */
 export class AddedTokens {
-  private readonly ids = new Map<string, number>();
-  private readonly tokens = new Map<number, AddedToken>();
-  private readonly special = new Set<string>();
+  readonly #vocabulary: Vocabulary;
+  readonly #normalizer: Normalizer | undefined;
+  readonly #ids = new Map<string, number>();
+  readonly #tokens = new Map<number, AddedToken>();
+  readonly #special = new Set<string>();
   /** What a normalizer makes of tokens that are looked for in normalised text, where that is something else. */
-  private readonly normalizedForms = new Map<number, string>();
-  private finders: { readonly raw: Finder; readonly normalized: Finder } | undefined;
+  readonly #normalizedForms = new Map<number, string>();
+  #finders: { readonly raw: Finder; readonly normalized: Finder } | undefined;
 
   constructor(
-    private readonly vocabulary: Vocabulary,
-    private readonly normalizer: Normalizer | undefined,
+    vocabulary: Vocabulary,
+    normalizer: Normalizer | undefined,
     /** Special tokens in a text are text (`encode_special_tokens`). */
     public splitsSpecial = false,
-  ) {}
+  ) {
+    this.#vocabulary = vocabulary;
+    this.#normalizer = normalizer;
+  }
 
   /** Adds tokens; new ones get the ids after all there are. */
   add(tokens: readonly AddedToken[]): void {
-    const { size } = this.vocabulary;
+    const { size } = this.#vocabulary;
     let next = size;
-    for (const id of this.tokens.keys()) next = Math.max(next, id + 1);
+    for (const id of this.#tokens.keys()) next = Math.max(next, id + 1);
     for (const token of tokens) {
       const { content } = token;
       if (content === '') continue;
-      const known = this.ids.get(content);
-      const same = known === undefined ? undefined : this.tokens.get(known);
-      if (same?.content === content && addedTokenFlags.every((flag) => same[flag] === token[flag])) continue;
-      const id = known ?? this.vocabulary.idOf(content) ?? next++;
-      if (token.normalized && this.normalizer) {
+      const known = this.#ids.get(content);
+      const same = known === undefined ? undefined : this.#tokens.get(known);
+      if (same?.content === content && ADDED_TOKEN_FLAGS.every((flag) => same[flag] === token[flag])) continue;
+      const id = known ?? this.#vocabulary.idOf(content) ?? next++;
+      if (token.normalized && this.#normalizer) {
         let form = NormalizedString.plain(content, 0);
-        this.normalizer(form);
+        this.#normalizer(form);
         if (form.unsure) {
           form = NormalizedString.tracked(content, 0);
-          this.normalizer(form);
+          this.#normalizer(form);
         }
-        if (form.text !== content) this.normalizedForms.set(id, form.text);
+        if (form.text !== content) this.#normalizedForms.set(id, form.text);
       }
-      this.ids.set(content, id);
-      if (token.special) this.special.add(content);
-      this.tokens.set(id, token);
+      this.#ids.set(content, id);
+      if (token.special) this.#special.add(content);
+      this.#tokens.set(id, token);
     }
-    this.finders = undefined;
+    this.#finders = undefined;
   }
 
   idOf(token: string): number | undefined {
-    return this.ids.get(token);
+    return this.#ids.get(token);
   }
 
   /** By id. */
   get all(): ReadonlyMap<number, AddedToken> {
-    return this.tokens;
+    return this.#tokens;
   }
 
   isSpecial(token: string): boolean {
-    return this.special.has(token);
+    return this.#special.has(token);
   }
 
   /** The text of an id before decoding. */
   textOf(id: number): string | undefined {
-    return this.normalizedForms.get(id) ?? this.tokens.get(id)?.content;
+    return this.#normalizedForms.get(id) ?? this.#tokens.get(id)?.content;
   }
 
   /** Parts a text at the tokens that are looked for as they are. @throws TokenizerJsonError when tokens cannot be told apart */
   sections(text: string): Section[] {
-    return this.sectionsBy(this.makeFinders().raw, text);
+    return this.#sectionsBy(this.makeFinders().raw, text);
   }
 
   /** Parts a normalised text at the other tokens. */
   normalizedSections(text: string): Section[] {
-    return this.sectionsBy(this.makeFinders().normalized, text);
+    return this.#sectionsBy(this.makeFinders().normalized, text);
   }
 
   /** @throws TokenizerJsonError when tokens cannot be told apart */
   makeFinders(): { readonly raw: Finder; readonly normalized: Finder } {
-    if (this.finders) return this.finders;
+    if (this.#finders) return this.#finders;
     const raw: [string, number][] = [];
     const normalized: [string, number][] = [];
-    for (const [id, token] of this.tokens) {
-      if (token.normalized) normalized.push([this.normalizedForms.get(id) ?? token.content, id]);
+    for (const [id, token] of this.#tokens) {
+      if (token.normalized) normalized.push([this.#normalizedForms.get(id) ?? token.content, id]);
       else raw.push([token.content, id]);
     }
-    return (this.finders = { raw: new Finder(raw), normalized: new Finder(normalized) });
+    return (this.#finders = { raw: new Finder(raw), normalized: new Finder(normalized) });
   }
 
-  private sectionsBy(finder: Finder, text: string): Section[] {
+  #sectionsBy(finder: Finder, text: string): Section[] {
     if (text === '') return [];
     const sections: Section[] = [];
     let begin = 0;
     for (let found = finder.find(text, 0); found; found = finder.find(text, found.end)) {
-      const token = this.tokens.get(found.id) as AddedToken;
-      if (this.splitsSpecial && this.special.has(token.content)) continue;
+      const token = this.#tokens.get(found.id) as AddedToken;
+      if (this.splitsSpecial && this.#special.has(token.content)) continue;
       let { start, end: stop } = found;
       if (token.single_word && (isWordBefore(text, start) || isWordAt(text, stop))) continue;
       if (token.lstrip) {
@@ -150,8 +155,8 @@ function isWordBefore(text: string, at: number): boolean {
 
 /** Finds texts, of several at one place the longest. */
 class Finder {
-  private readonly byFirst = new Map<number, { readonly text: string; readonly id: number }[]>();
-  private readonly firsts: RegExp | undefined;
+  readonly #byFirst = new Map<number, { readonly text: string; readonly id: number }[]>();
+  readonly #firsts: RegExp | undefined;
 
   constructor(entries: readonly (readonly [string, number])[]) {
     const seen = new Set<string>();
@@ -162,22 +167,22 @@ class Finder {
       }
       seen.add(text);
       const first = text.charCodeAt(0);
-      const others = this.byFirst.get(first);
+      const others = this.#byFirst.get(first);
       if (others) others.push({ text, id });
-      else this.byFirst.set(first, [{ text, id }]);
+      else this.#byFirst.set(first, [{ text, id }]);
     }
-    for (const list of this.byFirst.values()) list.sort((a, b) => b.text.length - a.text.length);
-    const units = [...this.byFirst.keys()].map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`);
-    if (units.length > 0) this.firsts = new RegExp(`[${units.join('')}]`, 'g');
+    for (const list of this.#byFirst.values()) list.sort((a, b) => b.text.length - a.text.length);
+    const units = [...this.#byFirst.keys()].map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`);
+    if (units.length > 0) this.#firsts = new RegExp(`[${units.join('')}]`, 'g');
   }
 
   find(text: string, from: number): { readonly start: number; readonly end: number; readonly id: number } | undefined {
-    const { firsts } = this;
+    const firsts = this.#firsts;
     if (!firsts) return undefined;
     firsts.lastIndex = from;
     while (firsts.test(text)) {
       const start = firsts.lastIndex - 1;
-      for (const entry of this.byFirst.get(text.charCodeAt(start)) ?? []) {
+      for (const entry of this.#byFirst.get(text.charCodeAt(start)) ?? []) {
         if (text.startsWith(entry.text, start)) return { start, end: start + entry.text.length, id: entry.id };
       }
     }

@@ -7,7 +7,7 @@ const letters: readonly string[] = (() => {
   });
 })();
 
-const bytes: ReadonlyMap<string, number> = new Map(letters.map((letter, byte) => [letter, byte]));
+const BYTES: ReadonlyMap<string, number> = new Map(letters.map((letter, byte) => [letter, byte]));
 
 /** A text's bytes (UTF-8), each as its character. */
 export function byteLetters(text: string): string {
@@ -20,7 +20,7 @@ export function byteLetters(text: string): string {
 export function lettersToBytes(text: string): number[] | undefined {
   const result: number[] = [];
   for (const letter of text) {
-    const byte = bytes.get(letter);
+    const byte = BYTES.get(letter);
     if (byte === undefined) return undefined;
     result.push(byte);
   }

@@ -7,13 +7,18 @@ import type { NormalizedString } from './normalized-string.js';
  * texts that replace them, each ended by a zero byte. Read as the crate spm_precompiled does, oddities included.
  */
 export class Charsmap {
-  private readonly segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  private readonly found = new Map<string, string | undefined>();
+  readonly #units: Uint32Array;
+  readonly #replacements: Buffer;
+  readonly #segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  readonly #found = new Map<string, string | undefined>();
 
   private constructor(
-    private readonly units: Uint32Array,
-    private readonly replacements: Buffer,
-  ) {}
+    units: Uint32Array,
+    replacements: Buffer,
+  ) {
+    this.#units = units;
+    this.#replacements = replacements;
+  }
 
   /** @throws TokenizerJsonError when it is no such map */
   static read(json: JsonField): Charsmap {
@@ -40,14 +45,14 @@ export class Charsmap {
       const last = changes.at(-1);
       if (more < 0 && last) changes[changes.length - 1] = [last[0], last[1] + more];
     };
-    for (const { segment } of this.segmenter.segment(text.text)) {
-      const whole = Buffer.byteLength(segment) < 6 ? this.replacement(segment) : undefined;
+    for (const { segment } of this.#segmenter.segment(text.text)) {
+      const whole = Buffer.byteLength(segment) < 6 ? this.#replacement(segment) : undefined;
       if (whole !== undefined) {
         replace(segment, whole);
         continue;
       }
       for (const letter of segment) {
-        const content = this.replacement(letter);
+        const content = this.#replacement(letter);
         if (content === undefined) changes.push([letter, 0]);
         else replace(letter, content);
       }
@@ -56,19 +61,19 @@ export class Charsmap {
   }
 
   /** What the shortest entry that a text begins with is replaced by. */
-  private replacement(text: string): string | undefined {
-    const known = this.found.get(text);
-    if (known !== undefined || this.found.has(text)) return known;
-    const place = this.firstEntry(Buffer.from(text, 'utf8'));
-    const end = place === undefined ? -1 : this.replacements.indexOf(0, place);
+  #replacement(text: string): string | undefined {
+    const known = this.#found.get(text);
+    if (known !== undefined || this.#found.has(text)) return known;
+    const place = this.#firstEntry(Buffer.from(text, 'utf8'));
+    const end = place === undefined ? -1 : this.#replacements.indexOf(0, place);
     const content =
-      place === undefined ? undefined : this.replacements.toString('utf8', place, end < 0 ? this.replacements.length : end);
-    this.found.set(text, content);
+      place === undefined ? undefined : this.#replacements.toString('utf8', place, end < 0 ? this.#replacements.length : end);
+    this.#found.set(text, content);
     return content;
   }
 
-  private firstEntry(key: Uint8Array): number | undefined {
-    const { units } = this;
+  #firstEntry(key: Uint8Array): number | undefined {
+    const units = this.#units;
     const offset = (unit: number): number => (unit >>> 10) << ((unit & 0x200) >>> 6);
     let at = offset(units[0] ?? 0);
     for (const byte of key) {

@@ -121,7 +121,7 @@ function strip(token: string, letter: string, start: number, stop: number): stri
   return letters.slice(begin, end).join('');
 }
 
-const cleaning: readonly (readonly [string, string])[] = [
+const CLEANING: readonly (readonly [string, string])[] = [
   [' .', '.'],
   [' ?', '?'],
   [' !', '!'],
@@ -137,7 +137,7 @@ const cleaning: readonly (readonly [string, string])[] = [
 
 /** Takes back what cutting English into words puts in. */
 function cleaned(text: string): string {
-  return cleaning.reduce((now, [old, content]) => now.replaceAll(old, content), text);
+  return CLEANING.reduce((now, [old, content]) => now.replaceAll(old, content), text);
 }
 
 function ctc(json: JsonField): Decoder {

@@ -15,17 +15,25 @@ export interface Span {
  * only where it decides what becomes of the text.
  */
 export class NormalizedString {
+  #starts: number[] | undefined;
+  #ends: number[] | undefined;
+  #originalLength: number;
+
   private constructor(
     public text: string,
     /** Of each unit: where its part of the original begins and ends. Undefined when not tracked. */
-    private starts: number[] | undefined,
-    private ends: number[] | undefined,
-    private originalLength: number,
+    starts: number[] | undefined,
+    ends: number[] | undefined,
+    originalLength: number,
     /** Where the original of this part begins in the whole original. */
     readonly shift: number,
     /** Set when a tracked text would take another way: a unit that stands for nothing is at the start. */
     public unsure = false,
-  ) {}
+  ) {
+    this.#starts = starts;
+    this.#ends = ends;
+    this.#originalLength = originalLength;
+  }
 
   static plain(text: string, shift: number): NormalizedString {
     return new NormalizedString(text, undefined, undefined, text.length, shift);
@@ -46,21 +54,21 @@ export class NormalizedString {
   }
 
   get isTracked(): boolean {
-    return this.starts !== undefined;
+    return this.#starts !== undefined;
   }
 
   /** The part `[start, end)`. */
   slice(start: number, end: number): NormalizedString {
     const text = this.text.slice(start, end);
-    if (!this.starts || !this.ends) {
+    if (!this.#starts || !this.#ends) {
       // Not tracked: the text is its own original, as far as anyone asks.
       return new NormalizedString(text, undefined, undefined, text.length, this.shift + start, this.unsure);
     }
     // An empty range stays as it is.
-    const from = start === end ? start : (this.starts[start] as number);
-    const to = start === end ? end : (this.ends[end - 1] as number);
+    const from = start === end ? start : (this.#starts[start] as number);
+    const to = start === end ? end : (this.#ends[end - 1] as number);
     const moved = (values: number[]): number[] => values.slice(start, end).map((value) => value - from);
-    return new NormalizedString(text, moved(this.starts), moved(this.ends), Math.max(0, to - from), this.shift + from);
+    return new NormalizedString(text, moved(this.#starts), moved(this.#ends), Math.max(0, to - from), this.shift + from);
   }
 
   /** Takes a changed text whose units' origins nobody asks for. */
@@ -73,29 +81,29 @@ export class NormalizedString {
    * are left out.
    */
   transform(changes: readonly Change[], removed = 0): void {
-    if (!this.starts || !this.ends) {
+    if (!this.#starts || !this.#ends) {
       this.text = changes.map(([letter]) => letter).join('');
       return;
     }
     // The Rust library looks for what stands for the whole original: not what stands for nothing at the start.
-    if (this.originalLength === 0) {
-      this.transformRange(0, 0, changes, removed);
+    if (this.#originalLength === 0) {
+      this.#transformRange(0, 0, changes, removed);
       return;
     }
-    const begin = this.beginOfOriginal(this.starts, this.ends);
-    if (begin !== undefined) this.transformRange(begin, this.text.length, changes, removed);
+    const begin = this.#beginOfOriginal(this.#starts, this.#ends);
+    if (begin !== undefined) this.#transformRange(begin, this.text.length, changes, removed);
   }
 
   /** Of units that stand for something, the first. */
-  private beginOfOriginal(starts: readonly number[], ends: readonly number[]): number | undefined {
+  #beginOfOriginal(starts: readonly number[], ends: readonly number[]): number | undefined {
     const at = starts.findIndex((start, unit) => start !== ends[unit]);
     if (at >= 0) return at;
     return starts.length === 0 ? undefined : starts.length;
   }
 
-  private transformRange(begin: number, end: number, changes: readonly Change[], removed: number): void {
-    const starts = this.starts as number[];
-    const ends = this.ends as number[];
+  #transformRange(begin: number, end: number, changes: readonly Change[], removed: number): void {
+    const starts = this.#starts as number[];
+    const ends = this.#ends as number[];
     const replaced = [...this.text.slice(begin, end)];
     let next = 0;
     let offset = begin;
@@ -123,8 +131,8 @@ export class NormalizedString {
       text += letter;
     }
     this.text = this.text.slice(0, begin) + text + this.text.slice(end);
-    this.starts = [...starts.slice(0, begin), ...newStarts, ...starts.slice(end)];
-    this.ends = [...ends.slice(0, begin), ...newEnds, ...ends.slice(end)];
+    this.#starts = [...starts.slice(0, begin), ...newStarts, ...starts.slice(end)];
+    this.#ends = [...ends.slice(0, begin), ...newEnds, ...ends.slice(end)];
   }
 
   /** Keeps some characters only. */
@@ -167,20 +175,20 @@ export class NormalizedString {
 
   prepend(text: string): void {
     if (this.text === '') return;
-    if (!this.starts) {
+    if (!this.#starts) {
       this.text = text + this.text;
       if (text === '') this.unsure = true;
       return;
     }
     const first = String.fromCodePoint(this.text.codePointAt(0) as number);
     const changes: Change[] = [...text].map((letter, index) => [letter, index === 0 ? 0 : 1]);
-    this.transformRange(0, first.length, [...changes, [first, 1]], 0);
+    this.#transformRange(0, first.length, [...changes, [first, 1]], 0);
   }
 
   /** Puts a text in the place of each match. */
   replace(matches: readonly Span[], content: string): void {
     if (matches.length === 0) return;
-    const { starts, ends } = this;
+    const [starts, ends] = [this.#starts, this.#ends];
     let text = '';
     const newStarts: number[] = [];
     const newEnds: number[] = [];
@@ -200,8 +208,8 @@ export class NormalizedString {
     text += this.text.slice(last);
     if (starts && ends) {
       for (let at = last; at < starts.length; at++) newStarts.push(starts[at] as number), newEnds.push(ends[at] as number);
-      this.starts = newStarts;
-      this.ends = newEnds;
+      this.#starts = newStarts;
+      this.#ends = newEnds;
     }
     this.text = text;
   }

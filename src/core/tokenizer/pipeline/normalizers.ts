@@ -100,16 +100,16 @@ function strip(text: NormalizedString, left: boolean, right: boolean): void {
 
 /** Control characters that sentencepiece's rules for machine translation leave out, and what they take for a space. */
 // eslint-disable-next-line no-control-regex
-const nmtLeftOut = /^[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]$/;
-const nmtSpace = /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/;
+const NMT_LEFT_OUT = /^[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]$/;
+const NMT_SPACE = /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/;
 
 function nmt(text: NormalizedString): void {
-  text.filter((letter) => !nmtLeftOut.test(letter));
-  text.map((letter) => (nmtSpace.test(letter) ? ' ' : letter));
+  text.filter((letter) => !NMT_LEFT_OUT.test(letter));
+  text.map((letter) => (NMT_SPACE.test(letter) ? ' ' : letter));
 }
 
 /** The blocks that BERT takes for Chinese. */
-const chinese =
+const CHINESE =
   /^[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]$/u;
 
 function bert(json: JsonField): Normalizer {
@@ -126,7 +126,7 @@ function bert(json: JsonField): Normalizer {
     if (partsChinese) {
       text.transform(
         [...text.text].flatMap((letter): Change[] =>
-          chinese.test(letter)
+          CHINESE.test(letter)
             ? [
                 [' ', 0],
                 [letter, 1],

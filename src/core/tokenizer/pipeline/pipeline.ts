@@ -1,4 +1,4 @@
-import { matching, TranslatedPattern } from '../pattern/index.js';
+import { MATCHING, TranslatedPattern } from '../pattern/index.js';
 import { PieceCache } from '../pieces.js';
 import type { TokenBuffer } from '../token-buffer.js';
 import { AddedTokens, readAddedToken, type AddedToken } from './added-tokens.js';
@@ -25,30 +25,40 @@ export interface PipelineOptions {
  * where it comes from, as the Rust library always does; it is taken only where that decides what becomes of the text.
  */
 export class Pipeline {
+  readonly #normalizer: Normalizer | undefined;
+  readonly #allSteps: readonly Step[];
+  readonly #decoder: Decoder | undefined;
+  #frameOf: (addsSpecial: boolean) => Frame;
+  readonly #tracksAll: boolean;
   readonly added: AddedTokens;
-  private readonly pieces: PieceCache;
+  readonly #pieces: PieceCache;
   /** Steps of the pre-tokenizer, but for writing bytes at the end, which is done once for every new piece. */
-  private readonly steps: readonly Step[];
-  private readonly endsInBytes: boolean;
+  readonly #steps: readonly Step[];
+  readonly #endsInBytes: boolean;
   /** Whether what became of the start of the original is asked for, and not before another step has changed the text. */
-  private readonly asksFirst: 'no' | 'yes' | 'late';
-  private frames: { readonly bare: Frame; readonly special: Frame } | undefined;
+  readonly #asksFirst: 'no' | 'yes' | 'late';
+  #frames: { readonly bare: Frame; readonly special: Frame } | undefined;
 
   private constructor(
     readonly model: Model,
-    private readonly normalizer: Normalizer | undefined,
-    private readonly allSteps: readonly Step[],
-    private readonly decoder: Decoder | undefined,
-    private frameOf: (addsSpecial: boolean) => Frame,
-    private readonly tracksAll: boolean,
+    normalizer: Normalizer | undefined,
+    allSteps: readonly Step[],
+    decoder: Decoder | undefined,
+    frameOf: (addsSpecial: boolean) => Frame,
+    tracksAll: boolean,
   ) {
+    this.#normalizer = normalizer;
+    this.#allSteps = allSteps;
+    this.#decoder = decoder;
+    this.#frameOf = frameOf;
+    this.#tracksAll = tracksAll;
     this.added = new AddedTokens(model, normalizer);
     const last = allSteps.at(-1);
-    this.endsInBytes = last?.kind === 'change' && last.toBytes === true;
-    this.steps = this.endsInBytes ? allSteps.slice(0, -1) : allSteps;
-    this.asksFirst = firstAsked(allSteps);
-    const { endsInBytes } = this;
-    this.pieces = new PieceCache((piece) => model.tokenize(endsInBytes ? byteLetters(piece) : piece));
+    this.#endsInBytes = last?.kind === 'change' && last.toBytes === true;
+    this.#steps = this.#endsInBytes ? allSteps.slice(0, -1) : allSteps;
+    this.#asksFirst = firstAsked(allSteps);
+    const endsInBytes = this.#endsInBytes;
+    this.#pieces = new PieceCache((piece) => model.tokenize(endsInBytes ? byteLetters(piece) : piece));
   }
 
   /** @throws TokenizerJsonError naming the field that is missing or wrong, PatternError for a pattern that cannot be read */
@@ -77,8 +87,8 @@ export class Pipeline {
 
   /** Takes another post-processor than the file's. @throws TokenizerJsonError when it is none */
   setPostProcessor(json: JsonField): void {
-    this.frameOf = frameBy(readPostProcessor(json));
-    this.frames = undefined;
+    this.#frameOf = frameBy(readPostProcessor(json));
+    this.#frames = undefined;
   }
 
   idOf(token: string): number | undefined {
@@ -92,8 +102,8 @@ export class Pipeline {
 
   /** What is put around a text. @throws PipelineError when a post-processor cannot do it */
   frame(addsSpecial: boolean): Frame {
-    this.frames ??= { bare: this.frameOf(false), special: this.frameOf(true) };
-    return addsSpecial ? this.frames.special : this.frames.bare;
+    this.#frames ??= { bare: this.#frameOf(false), special: this.#frameOf(true) };
+    return addsSpecial ? this.#frames.special : this.#frames.bare;
   }
 
   /**
@@ -107,11 +117,11 @@ export class Pipeline {
     if (!frame.includes('text')) {
       // Nothing of the text is kept, but what cannot be tokenised fails all the same.
       const begin = into.length;
-      this.encodeText(text, into);
+      this.#encodeText(text, into);
       into.length = begin;
     }
     for (const part of frame) {
-      if (part === 'text') this.encodeText(text, into);
+      if (part === 'text') this.#encodeText(text, into);
       else into.push(part);
     }
   }
@@ -123,62 +133,62 @@ export class Pipeline {
       const token = this.tokenOf(id);
       if (token !== undefined) tokens.push(token);
     }
-    return this.decoder ? this.decoder(tokens).join('') : tokens.join(' ');
+    return this.#decoder ? this.#decoder(tokens).join('') : tokens.join(' ');
   }
 
-  private encodeText(text: string, into: TokenBuffer): void {
+  #encodeText(text: string, into: TokenBuffer): void {
     if (!isWellFormed(text)) throw new PipelineError('the text has half of a surrogate pair, which is not a character');
     for (const section of this.added.sections(text)) {
       if (section.id !== undefined) into.push(section.id);
-      else this.encodeSection(text.slice(section.start, section.end), section.start, into);
+      else this.#encodeSection(text.slice(section.start, section.end), section.start, into);
     }
   }
 
   /** Text between tokens that are looked for as they are. */
-  private encodeSection(text: string, start: number, into: TokenBuffer): void {
-    if (this.tracksAll) {
-      this.encodeTracked(text, start, into);
+  #encodeSection(text: string, start: number, into: TokenBuffer): void {
+    if (this.#tracksAll) {
+      this.#encodeTracked(text, start, into);
       return;
     }
     const mark = into.length;
     let whole: NormalizedString | undefined;
-    if (this.normalizer) {
+    if (this.#normalizer) {
       whole = NormalizedString.plain(text, start);
-      this.normalizer(whole);
+      this.#normalizer(whole);
     }
     const changed = whole?.text ?? text;
-    if (whole?.unsure || this.asksFirst === 'late' || (this.asksFirst === 'yes' && changed !== text)) {
+    if (whole?.unsure || this.#asksFirst === 'late' || (this.#asksFirst === 'yes' && changed !== text)) {
       into.length = mark;
-      this.encodeTracked(text, start, into);
+      this.#encodeTracked(text, start, into);
       return;
     }
     for (const section of this.added.normalizedSections(changed)) {
       if (section.id !== undefined) into.push(section.id);
-      else this.cut(changed.slice(section.start, section.end), start + section.start === 0, 0, into);
+      else this.#cut(changed.slice(section.start, section.end), start + section.start === 0, 0, into);
     }
   }
 
   /** The steps from one on, with a text. */
-  private cut(text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
-    const step = this.steps[index];
+  #cut(text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
+    const step = this.#steps[index];
     if (step === undefined) {
-      this.pieces.encode(text, into);
+      this.#pieces.encode(text, into);
     } else if (step.kind === 'change') {
-      this.cut(step.apply(text, isFirst), isFirst, index + 1, into);
+      this.#cut(step.apply(text, isFirst), isFirst, index + 1, into);
     } else if (step.isolated instanceof TranslatedPattern) {
-      this.cutIsolated(step.isolated, text, isFirst, index, into);
+      this.#cutIsolated(step.isolated, text, isFirst, index, into);
     } else {
       for (const { start, end } of step.parts(text)) {
-        this.cut(text.slice(start, end), isFirst && start === 0, index + 1, into);
+        this.#cut(text.slice(start, end), isFirst && start === 0, index + 1, into);
       }
     }
   }
 
   /** The same for the most common of steps, without lists. */
-  private cutIsolated(pattern: TranslatedPattern, text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
+  #cutIsolated(pattern: TranslatedPattern, text: string, isFirst: boolean, index: number, into: TokenBuffer): void {
     const { sticky, all } = pattern.expressionsFor(text);
-    matching.source = pattern.source;
-    const isLast = index + 1 === this.steps.length;
+    MATCHING.source = pattern.source;
+    const isLast = index + 1 === this.#steps.length;
     let at = 0;
     while (at < text.length) {
       sticky.lastIndex = at;
@@ -190,31 +200,31 @@ export class Pipeline {
         end = all.exec(text)?.index ?? text.length;
       }
       const piece = text.slice(at, end);
-      if (isLast) this.pieces.encode(piece, into);
-      else this.cut(piece, isFirst && at === 0, index + 1, into);
+      if (isLast) this.#pieces.encode(piece, into);
+      else this.#cut(piece, isFirst && at === 0, index + 1, into);
       at = end;
     }
   }
 
   /** A section again, keeping where every character comes from. */
-  private encodeTracked(text: string, start: number, into: TokenBuffer): void {
+  #encodeTracked(text: string, start: number, into: TokenBuffer): void {
     const whole = NormalizedString.tracked(text, start);
-    this.normalizer?.(whole);
+    this.#normalizer?.(whole);
     for (const section of this.added.normalizedSections(whole.text)) {
       if (section.id !== undefined) into.push(section.id);
-      else this.cutTracked(whole.slice(section.start, section.end), 0, into);
+      else this.#cutTracked(whole.slice(section.start, section.end), 0, into);
     }
   }
 
-  private cutTracked(text: NormalizedString, index: number, into: TokenBuffer): void {
-    const step = this.allSteps[index];
+  #cutTracked(text: NormalizedString, index: number, into: TokenBuffer): void {
+    const step = this.#allSteps[index];
     if (step === undefined) {
       for (const id of this.model.tokenize(text.text)) into.push(id);
     } else if (step.kind === 'change') {
       step.applyTracked(text);
-      this.cutTracked(text, index + 1, into);
+      this.#cutTracked(text, index + 1, into);
     } else {
-      for (const { start, end } of step.parts(text.text)) this.cutTracked(text.slice(start, end), index + 1, into);
+      for (const { start, end } of step.parts(text.text)) this.#cutTracked(text.slice(start, end), index + 1, into);
     }
   }
 }

@@ -4,7 +4,7 @@ import { byteLetters } from './bytes.js';
 import type { JsonField } from './json.js';
 import type { NormalizedString, Span } from './normalized-string.js';
 import { readPattern } from './normalizers.js';
-import { matchingCharacters, splitAt, splitBehaviors, type SplitBehavior } from './split.js';
+import { matchingCharacters, splitAt, SPLIT_BEHAVIORS, type SplitBehavior } from './split.js';
 
 /** A step that cuts a text into parts. */
 export interface Cut {
@@ -30,7 +30,7 @@ export interface Change {
 export type Step = Cut | Change;
 
 /** The pattern of GPT-2. */
-const words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /** @throws TokenizerJsonError for what is no pre-tokenizer */
 export function readPreTokenizer(json: JsonField): Step[] {
@@ -76,7 +76,7 @@ const cut = (parts: (text: string) => Span[]): Cut => ({ kind: 'cut', parts });
 const characters = (holds: (point: number) => boolean, behavior: SplitBehavior): Cut =>
   cut((text) => splitAt(text, matchingCharacters(text, holds), behavior));
 
-const readBehavior = (json: JsonField): SplitBehavior => json.get('behavior').oneOf(splitBehaviors);
+const readBehavior = (json: JsonField): SplitBehavior => json.get('behavior').oneOf(SPLIT_BEHAVIORS);
 
 const isolating = (pattern: Pattern): Cut => ({
   kind: 'cut',
@@ -109,7 +109,7 @@ function byteLevel(json: JsonField): Step[] {
     applyTracked: (text) => text.expand(byteLetters),
     toBytes: true,
   };
-  return [...(addsSpace ? [space] : []), ...(usesPattern ? [isolating(regularPattern(words))] : []), bytes];
+  return [...(addsSpace ? [space] : []), ...(usesPattern ? [isolating(regularPattern(WORDS))] : []), bytes];
 }
 
 /** What the pre-tokenizer and the decoder have in common. */

@@ -1,8 +1,8 @@
 import type { Span } from './normalized-string.js';
 
-export const splitBehaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
+export const SPLIT_BEHAVIORS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
 /** What becomes of the text that a split finds (`SplitDelimiterBehavior` of the Rust library). */
-export type SplitBehavior = (typeof splitBehaviors)[number];
+export type SplitBehavior = (typeof SPLIT_BEHAVIORS)[number];
 
 /**
  * The parts that matches cut a text into, none of them empty.

@@ -1,9 +1,9 @@
 import type { AddedToken } from '../pipeline/added-tokens.js';
-import { addedTokenFlags, readAddedToken } from '../pipeline/added-tokens.js';
+import { ADDED_TOKEN_FLAGS, readAddedToken } from '../pipeline/added-tokens.js';
 import { JsonField, TokenizerJsonError } from '../pipeline/json.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { rebuilderOf, type ClassName, type Settings, type SpecialIds } from './classes.js';
-import { contentOf, namedTokens, readSpecialTokens, specialToken, type SpecialTokens, type TokenFiles } from './special-tokens.js';
+import { contentOf, NAMED_TOKENS, readSpecialTokens, specialToken, type SpecialTokens, type TokenFiles } from './special-tokens.js';
 import type { TokenizerClass } from './tokenizer-class.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -75,7 +75,7 @@ function withPadding(special: SpecialTokens, json: JsonField, config: JsonField)
   const padding = json.get('padding');
   if (!padding.isGiven || config.get('pad_token').value !== undefined || special.named.has('pad_token')) return special;
   const all = new Map([...special.named, ['pad_token', padding.get('pad_token').text]]);
-  const order = [...namedTokens, ...special.named.keys()];
+  const order = [...NAMED_TOKENS, ...special.named.keys()];
   return { ...special, named: new Map([...all].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))) };
 }
 
@@ -123,7 +123,7 @@ function rebuilt(tokenizer: Json, name: ClassName, settings: Settings): Json {
 function tokensToAdd(pipeline: Pipeline, special: SpecialTokens, extra: readonly (AddedToken | string)[]): AddedToken[] {
   const present = [...pipeline.added.all.values()];
   const same = (a: AddedToken, b: AddedToken): boolean =>
-    a.content === b.content && addedTokenFlags.every((flag) => a[flag] === b[flag]);
+    a.content === b.content && ADDED_TOKEN_FLAGS.every((flag) => a[flag] === b[flag]);
   const fromDecoder = [...special.decoder]
     .sort(([a], [b]) => a - b)
     .map(([, token]) => token)

@@ -1,4 +1,4 @@
-import { exactScores } from '../pipeline/models/unigram.js';
+import { EXACT_SCORES } from '../pipeline/models/unigram.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -51,8 +51,8 @@ const metaspace = (scheme: string, splits: boolean): Json => ({
   split: splits,
 });
 
-const spaceDecoders = [replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }];
-const stripsOne = { type: 'Strip', content: ' ', start: 1, stop: 0 };
+const SPACE_DECODERS = [replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }];
+const STRIPS_ONE = { type: 'Strip', content: ' ', start: 1, stop: 0 };
 
 const split = (pattern: string): Json => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });
 
@@ -93,19 +93,19 @@ const gpt2Like = (special: Rebuilder['special'], normalizer?: Json): Rebuilder =
   }),
 });
 
-const codeLlamaTokens = {
+const CODE_LLAMA_TOKENS = {
   ...{ prefix_token: '▁<PRE>', middle_token: '▁<MID>', suffix_token: '▁<SUF>' },
   ...{ eot_token: '▁<EOT>', fill_token: '<FILL_ME>' },
 };
-const endOfText = '<|endoftext|>';
-const bertSpecial = { unk_token: '[UNK]', sep_token: '[SEP]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' };
-const robertaSpecial = {
+const END_OF_TEXT = '<|endoftext|>';
+const BERT_SPECIAL = { unk_token: '[UNK]', sep_token: '[SEP]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' };
+const ROBERTA_SPECIAL = {
   ...{ bos_token: '<s>', eos_token: '</s>', sep_token: '</s>', cls_token: '<s>' },
   ...{ unk_token: '<unk>', pad_token: '<pad>', mask_token: '<mask>' },
 };
 
 /** transformers 5.23: the classes that build a pipeline of their own out of a folder's vocabulary, by their sources. */
-export const rebuilders = {
+export const REBUILDERS = {
   LlamaTokenizer: {
     model: 'BPE',
     special: { unk_token: '<unk>', bos_token: '<s>', eos_token: '</s>' },
@@ -115,7 +115,7 @@ export const rebuilders = {
       return {
         model: { fuse_unk: true, byte_fallback: true },
         pre_tokenizer: metaspace(prefix === true ? (old ? 'always' : 'first') : 'never', false),
-        decoder: { type: 'Sequence', decoders: [...spaceDecoders, ...(prefix === true ? [stripsOne] : [])] },
+        decoder: { type: 'Sequence', decoders: [...SPACE_DECODERS, ...(prefix === true ? [STRIPS_ONE] : [])] },
       };
     },
   },
@@ -127,12 +127,12 @@ export const rebuilders = {
       return {
         model: { fuse_unk: true, byte_fallback: true, unk_token: settings.token('unk_token') },
         pre_tokenizer: metaspace(prefix === true ? 'first' : 'never', false),
-        decoder: { type: 'Sequence', decoders: [...spaceDecoders, stripsOne] },
+        decoder: { type: 'Sequence', decoders: [...SPACE_DECODERS, STRIPS_ONE] },
       };
     },
     postProcessor: (tokens, settings) => (settings.has('bos_token') ? template(tokens('bos_token'), '$A') : template('$A')),
-    own: codeLlamaTokens,
-    extra: () => Object.values(codeLlamaTokens),
+    own: CODE_LLAMA_TOKENS,
+    extra: () => Object.values(CODE_LLAMA_TOKENS),
   },
   Qwen2Tokenizer: {
     ...qwen(
@@ -150,12 +150,12 @@ export const rebuilders = {
       model: { fuse_unk: true, byte_fallback: true, unk_token: settings.token('unk_token') },
       normalizer: replace(' ', '▁'),
       pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
-      decoder: { type: 'Sequence', decoders: spaceDecoders },
+      decoder: { type: 'Sequence', decoders: SPACE_DECODERS },
     }),
   },
-  GPT2Tokenizer: gpt2Like({ unk_token: endOfText, bos_token: endOfText, eos_token: endOfText, pad_token: null }),
+  GPT2Tokenizer: gpt2Like({ unk_token: END_OF_TEXT, bos_token: END_OF_TEXT, eos_token: END_OF_TEXT, pad_token: null }),
   GPTNeoXTokenizer: {
-    ...gpt2Like({ unk_token: endOfText, bos_token: endOfText, eos_token: endOfText, pad_token: '<|padding|>' }, { type: 'NFC' }),
+    ...gpt2Like({ unk_token: END_OF_TEXT, bos_token: END_OF_TEXT, eos_token: END_OF_TEXT, pad_token: '<|padding|>' }, { type: 'NFC' }),
     // What the folder says of adding tokens was left out before.
     postProcessor: () => template('$A'),
   },
@@ -177,12 +177,12 @@ export const rebuilders = {
     addsAgain: 'tokens',
   },
   RobertaTokenizer: {
-    ...gpt2Like(robertaSpecial),
+    ...gpt2Like(ROBERTA_SPECIAL),
     postProcessor: (tokens) => template(tokens('cls_token'), '$A', tokens('sep_token')),
   },
   BertTokenizer: {
     model: 'WordPiece',
-    special: bertSpecial,
+    special: BERT_SPECIAL,
     build: (settings) => ({
       model: { unk_token: settings.token('unk_token'), continuing_subword_prefix: '##', max_input_chars_per_word: 100 },
       normalizer: {
@@ -201,7 +201,7 @@ export const rebuilders = {
     model: 'Unigram',
     special: { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' },
     build: (settings) => ({
-      model: { unk_id: 2, byte_fallback: false, [exactScores]: true },
+      model: { unk_id: 2, byte_fallback: false, [EXACT_SCORES]: true },
       normalizer: settings.charsmap === undefined ? null : { type: 'Precompiled', precompiled_charsmap: settings.charsmap },
       pre_tokenizer: sequence({ type: 'WhitespaceSplit' }, metaspace('always', true)),
       decoder: metaspace('always', true),
@@ -211,11 +211,11 @@ export const rebuilders = {
   },
   XLMRobertaTokenizer: {
     model: 'Unigram',
-    special: robertaSpecial,
+    special: ROBERTA_SPECIAL,
     build: (settings) => {
       const scheme = truth(settings.get('add_prefix_space', true)) ? 'always' : 'never';
       return {
-        model: { unk_id: 3, byte_fallback: false, [exactScores]: true },
+        model: { unk_id: 3, byte_fallback: false, [EXACT_SCORES]: true },
         normalizer: settings.charsmap === undefined ? null : { type: 'Precompiled', precompiled_charsmap: settings.charsmap },
         pre_tokenizer: sequence({ type: 'WhitespaceSplit' }, metaspace(scheme, true)),
         decoder: metaspace(scheme, true),
@@ -225,6 +225,6 @@ export const rebuilders = {
   },
 } as const satisfies Readonly<Record<string, Rebuilder>>;
 
-export type ClassName = keyof typeof rebuilders;
+export type ClassName = keyof typeof REBUILDERS;
 
-export const rebuilderOf = (name: ClassName): Rebuilder => rebuilders[name];
+export const rebuilderOf = (name: ClassName): Rebuilder => REBUILDERS[name];

@@ -2,7 +2,7 @@ import type { AddedToken } from '../pipeline/added-tokens.js';
 import { JsonField } from '../pipeline/json.js';
 
 /** Names of special tokens that transformers knows, in its order. */
-export const namedTokens = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
+export const NAMED_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const;
 
 /** The files of a folder that name special tokens. */
 export interface TokenFiles {
@@ -52,7 +52,7 @@ export function readSpecialTokens(files: TokenFiles, { defaults, own }: ClassTok
   }
   const byContent = new Map([...decoder.values()].map((token) => [token.content, token]));
   const named = new Map<string, AddedToken | string>();
-  for (const name of namedTokens) {
+  for (const name of NAMED_TOKENS) {
     const field = settings.get(name);
     const value = field === undefined ? (defaults[name] ?? undefined) : tokenOf(field);
     if (value !== undefined) named.set(name, byContent.get(contentOf(value)) ?? value);
@@ -85,7 +85,7 @@ function moveAdditional(settings: Fields, atEnd: boolean): void {
 function takeModelTokens(settings: Fields): [string, AddedToken | string][] {
   const tokens: [string, AddedToken | string][] = [];
   for (const [name, field] of [...settings]) {
-    const isUsual = (namedTokens as readonly string[]).includes(name);
+    const isUsual = (NAMED_TOKENS as readonly string[]).includes(name);
     const isToken = typeof field.value === 'string' || (field.value as { __type?: unknown } | null)?.__type === 'AddedToken';
     if (isUsual || !name.endsWith('_token') || !isToken) continue;
     const token = tokenOf(field);
@@ -125,7 +125,7 @@ function readOldAdded(added: JsonField | undefined, settings: Fields, decoder: M
   if (!added) return;
   const special = new Set<string>();
   const extra = settings.get('extra_special_tokens');
-  for (const field of [...namedTokens.map((name) => settings.get(name)), ...(extra?.isGiven ? extra.items : [])]) {
+  for (const field of [...NAMED_TOKENS.map((name) => settings.get(name)), ...(extra?.isGiven ? extra.items : [])]) {
     // Tokens with flags are not read at this point when they stand in tokenizer_config.json, which marks them.
     const isMarked = typeof field?.value === 'object' && field.isGiven && '__type' in field.object;
     const token = field === undefined || isMarked ? undefined : tokenOf(field);

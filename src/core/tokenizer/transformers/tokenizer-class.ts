@@ -1,4 +1,4 @@
-import { rebuilders, type ClassName } from './classes.js';
+import { REBUILDERS, type ClassName } from './classes.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -10,7 +10,7 @@ export type TokenizerClass =
   | { readonly kind: 'unknown'; readonly name: string };
 
 /** transformers' own class for a type of model, where it has one that is not `TokenizersBackend`. */
-const classOfModel: Readonly<Record<string, ClassName>> = {
+const CLASS_OF_MODEL: Readonly<Record<string, ClassName>> = {
   bert: 'BertTokenizer',
   cohere: 'CohereTokenizer',
   cohere2: 'CohereTokenizer',
@@ -43,19 +43,19 @@ const classOfModel: Readonly<Record<string, ClassName>> = {
 };
 
 /** Types of models whose class is `TokenizersBackend`, whatever their folders say. */
-const alwaysAsItStands: ReadonlySet<string> = new Set([
+const ALWAYS_AS_IT_STANDS: ReadonlySet<string> = new Set([
   ...['mistral', 'mistral3', 'ministral', 'ministral3', 'mixtral', 'pixtral', 'voxtral'],
   ...['olmo2', 'olmo3', 'olmo_hybrid', 'granite', 'granitemoe', 'granitemoehybrid', 'granitemoeshared', 'stablelm', 'glm', 'glm4'],
   ...['phi3', 'phimoe', 'internlm2', 'internlm3', 'nemotron', 'minicpm3', 'jamba', 'arctic', 'ernie4_5', 'ernie4_5_moe'],
 ]);
 
 /** Types of models whose folders are known to name a wrong class, so that the model's is taken. */
-const modelDecides: ReadonlySet<string> = new Set([
+const MODEL_DECIDES: ReadonlySet<string> = new Set([
   ...['qwen2', 'qwen3_5', 'qwen3_5_moe', 'qwen3_5_moe_text', 'qwen4_exp', 'phi3', 'phimoe'],
 ]);
 
 /** Other names of classes. */
-const aliases: Readonly<Record<string, ClassName>> = {
+const ALIASES: Readonly<Record<string, ClassName>> = {
   BartTokenizer: 'RobertaTokenizer',
   LEDTokenizer: 'RobertaTokenizer',
   LxmertTokenizer: 'BertTokenizer',
@@ -66,7 +66,7 @@ const aliases: Readonly<Record<string, ClassName>> = {
 };
 
 /** Classes of transformers that build their own pipeline, and that nothing here builds. */
-const unknownClasses: ReadonlySet<string> = new Set(
+const UNKNOWN_CLASSES: ReadonlySet<string> = new Set(
   (
     'Albert Barthez Bartpho BertGeneration BertJapanese Bertweet BigBird BioGpt Blenderbot BlenderbotSmall ByT5 CLIP CTRL ' +
     'Camembert Canine Clvp CodeGen ConvBert Cpm CpmAnt DPRContextEncoder DPRQuestionEncoder DPRReader Deberta DebertaV2 Dia ' +
@@ -91,19 +91,19 @@ export function tokenizerClass(config: Json, model: Json | undefined, tokenizerT
   const type = text(model?.['model_type']);
   const declared = text(config['tokenizer_class']) ?? text(model?.['tokenizer_class']);
   const name = declared?.replace(/Fast$/, '');
-  if (type !== undefined && alwaysAsItStands.has(type)) return { kind: 'as it stands' };
-  const own = type === undefined ? undefined : classOfModel[type];
+  if (type !== undefined && ALWAYS_AS_IT_STANDS.has(type)) return { kind: 'as it stands' };
+  const own = type === undefined ? undefined : CLASS_OF_MODEL[type];
   if (name === undefined) return own === undefined ? { kind: 'as it stands' } : { kind: 'rebuilt', name: own };
   // Llama's class writes spaces as characters, which tokenizers of bytes do not: such folders are taken as they stand.
-  if (name === 'LlamaTokenizer' && !(type !== undefined && modelDecides.has(type)) && tokenizerText.includes('"ByteLevel"')) {
+  if (name === 'LlamaTokenizer' && !(type !== undefined && MODEL_DECIDES.has(type)) && tokenizerText.includes('"ByteLevel"')) {
     return { kind: 'as it stands' };
   }
-  if (own !== undefined && own !== name && modelDecides.has(type as string)) return { kind: 'rebuilt', name: own };
+  if (own !== undefined && own !== name && MODEL_DECIDES.has(type as string)) return { kind: 'rebuilt', name: own };
   return named(name);
 }
 
 function named(name: string): TokenizerClass {
-  const known = aliases[name] ?? (name in rebuilders ? (name as ClassName) : undefined);
+  const known = ALIASES[name] ?? (name in REBUILDERS ? (name as ClassName) : undefined);
   if (known !== undefined) return { kind: 'rebuilt', name: known };
-  return unknownClasses.has(name) ? { kind: 'unknown', name } : { kind: 'as it stands' };
+  return UNKNOWN_CLASSES.has(name) ? { kind: 'unknown', name } : { kind: 'as it stands' };
 }

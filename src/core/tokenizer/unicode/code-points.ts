@@ -3,7 +3,7 @@ import * as tables from './tables.js';
 /** A set of code points as sorted, disjoint ranges: first, one past the last, first, … */
 export type Ranges = readonly number[];
 
-const end = 0x110000;
+const END = 0x110000;
 
 /** Reads a table of lengths of runs outside and inside a set. */
 function rangesOf(table: string): Ranges {
@@ -27,7 +27,7 @@ function valuesOf(table: string): readonly { readonly first: number; readonly pa
 /** The code points outside a set. */
 export function complement(ranges: Ranges): Ranges {
   const inner = ranges[0] === 0 ? ranges.slice(1) : [0, ...ranges];
-  return inner.at(-1) === end ? inner.slice(0, -1) : [...inner, end];
+  return inner.at(-1) === END ? inner.slice(0, -1) : [...inner, END];
 }
 
 /** The code points of any of some sets. */
@@ -95,31 +95,31 @@ function set(table: string): (point: number) => boolean {
 }
 
 /** White space by Unicode (`White_Space`): `char::is_whitespace`, `\s` of the regex crate and of Oniguruma. */
-export const spaceRanges: Ranges = rangesOf(tables.onigurumaSpace);
-export const isSpace = set(tables.onigurumaSpace);
+export const spaceRanges: Ranges = rangesOf(tables.ONIGURUMA_SPACE);
+export const isSpace = set(tables.ONIGURUMA_SPACE);
 /** `char::is_numeric`: the general categories Nd, Nl and No. */
-export const isNumeric = set(tables.numeric);
+export const isNumeric = set(tables.NUMERIC);
 /** `\w` of the regex crate. */
-export const isWord = set(tables.word);
-export const isPunctuation = set(tables.punctuation);
+export const isWord = set(tables.WORD);
+export const isPunctuation = set(tables.PUNCTUATION);
 /** What cleaning by BertNormalizer removes. */
-export const isControl = set(tables.control);
+export const isControl = set(tables.CONTROL);
 /** What stripping accents by BertNormalizer removes. */
-export const isNonspacing = set(tables.nonspacing);
+export const isNonspacing = set(tables.NONSPACING);
 /** What the normalizer StripAccents removes. */
-export const isCombining = set(tables.combining);
+export const isCombining = set(tables.COMBINING);
 /** Left alone by normalization, whatever later Unicode says of them. */
-export const staysRanges: Ranges = rangesOf(tables.stays);
+export const staysRanges: Ranges = rangesOf(tables.STAYS);
 /** What changed since the Unicode that vscode-oniguruma has. */
-export const newerRanges: Ranges = rangesOf(tables.newer);
-const scripts = lazy(() => lookup(tables.scripts));
+export const newerRanges: Ranges = rangesOf(tables.NEWER);
+const scripts = lazy(() => lookup(tables.SCRIPTS));
 /** The script of a code point to the pre-tokenizer UnicodeScripts; 0 is any script. */
 export const scriptOf = (point: number): number => scripts()(point);
-const classes = lazy(() => lookup(tables.combiningClasses));
+const classes = lazy(() => lookup(tables.COMBINING_CLASSES));
 export const combiningClassOf = (point: number): number => classes()(point);
 const newLowercase = lazy(() => {
   const lower = new Map<number, string>();
-  for (const { first, value } of valuesOf(tables.lowercase)) lower.set(first, String.fromCodePoint(value));
+  for (const { first, value } of valuesOf(tables.LOWERCASE)) lower.set(first, String.fromCodePoint(value));
   return lower;
 });
 
@@ -128,11 +128,11 @@ export function lowercaseOf(letter: string): string {
   return newLowercase().get(letter.codePointAt(0) as number) ?? letter.toLowerCase();
 }
 
-const categories = lazy(() => lookup(tables.oniguruma, 1));
+const categories = lazy(() => lookup(tables.ONIGURUMA, 1));
 
 /** The general category of a code point to Oniguruma; undefined when it has none. */
 export function categoryNameOf(point: number): string | undefined {
-  return tables.categoryNames[categories()(point) - 1];
+  return tables.CATEGORY_NAMES[categories()(point) - 1];
 }
 
 /** All code points of a range that has no surrogates, in order. */
@@ -151,12 +151,12 @@ function textOf(first: number, past: number): string {
  * this table has in none, and what differs in the engine at hand.
  */
 export const unsureRanges = lazy((): Ranges => {
-  const runs = valuesOf(tables.oniguruma);
+  const runs = valuesOf(tables.ONIGURUMA);
   const assigned = union(runs.flatMap(({ first, past }) => [first, past]), [0xd800, 0xe000]);
   const different: number[] = [];
-  const whole = tables.categoryNames.map((name) => new RegExp(`^\\p{${name}}*$`, 'u'));
+  const whole = tables.CATEGORY_NAMES.map((name) => new RegExp(`^\\p{${name}}*$`, 'u'));
   for (const { first, past, value } of runs) {
-    const name = tables.categoryNames[value] as string;
+    const name = tables.CATEGORY_NAMES[value] as string;
     // Private use does not change.
     if (name === 'Co') continue;
     const own = whole[value] as RegExp;
@@ -170,11 +170,11 @@ export const unsureRanges = lazy((): Ranges => {
 
 /** Code points of a general category or of several (`Lu`, `L`) to Oniguruma; undefined for other names. */
 export function categoryRanges(name: string): Ranges | undefined {
-  const numbers = tables.categoryNames.flatMap((category, index) =>
+  const numbers = tables.CATEGORY_NAMES.flatMap((category, index) =>
     category === name || (name.length === 1 && category.startsWith(name)) ? [index] : [],
   );
   // Code points without a category (Cn, Cs) are in no table.
   if (numbers.length === 0 || name === 'C') return undefined;
-  const runs = valuesOf(tables.oniguruma).filter(({ value }) => numbers.includes(value));
+  const runs = valuesOf(tables.ONIGURUMA).filter(({ value }) => numbers.includes(value));
   return union(runs.flatMap(({ first, past }) => [first, past]));
 }

@@ -33,8 +33,8 @@ export function normalizedChanges(text: string, form: NormalizationForm): Change
 
 /** Latin-1 below the first letter with a decomposition. */
 // eslint-disable-next-line no-control-regex
-const beyondAscii = /[^\0-\x7f]/;
-const isPlain = (text: string): boolean => !beyondAscii.test(text);
+const BEYOND_ASCII = /[^\0-\x7f]/;
+const isPlain = (text: string): boolean => !BEYOND_ASCII.test(text);
 
 const stayingPattern = lazy(() => classPattern(staysRanges, 'gu', '+'));
 const staying = lazy(() => classPattern(staysRanges, 'u'));

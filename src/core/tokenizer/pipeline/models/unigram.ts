@@ -5,7 +5,7 @@ import type { Model } from './model.js';
 import { PairTable } from './pair-table.js';
 
 /** A field that says that scores are as they stand; the Rust library itself reads the last digit in its own way. */
-export const exactScores = 'exact scores';
+export const EXACT_SCORES = 'exact scores';
 
 /**
  * A number as serde_json reads its shortest decimal form: the digits as one number, then divided by a power of ten, each
@@ -23,55 +23,55 @@ function asSerdeReads(value: number): number {
 }
 
 /** What an unknown character costs below the worst token. */
-const unknownPenalty = 10;
+const UNKNOWN_PENALTY = 10;
 
 /** The likeliest way to cut a text into tokens with a score each (`Unigram` of the Rust library, sentencepiece). */
 export class Unigram implements Model {
-  private readonly tokens: readonly string[];
-  private readonly scores: Float64Array;
-  private readonly ids = new Map<string, number>();
+  readonly #tokens: readonly string[];
+  readonly #scores: Float64Array;
+  readonly #ids = new Map<string, number>();
   /** From a node and a UTF-16 unit to the node after it; 0 is the root. */
-  private readonly children: PairTable;
+  readonly #children: PairTable;
   /** The token that ends at a node, -1 for none. */
-  private readonly ends: number[] = [-1];
-  private readonly unknownId: number | undefined;
-  private readonly unknownScore: number;
-  private readonly bytes: readonly (number | undefined)[] | undefined;
+  readonly #ends: number[] = [-1];
+  readonly #unknownId: number | undefined;
+  readonly #unknownScore: number;
+  readonly #bytes: readonly (number | undefined)[] | undefined;
 
   /** @throws TokenizerJsonError when something is missing */
   constructor(json: JsonField) {
     const entries = json.get('vocab').array;
-    const exact = json.object[exactScores] === true;
+    const exact = json.object[EXACT_SCORES] === true;
     const damaged = (index: number): Error =>
       json.get('vocab').items[index]?.error('an entry must be a token and its score') ?? new Error();
-    this.scores = new Float64Array(entries.length);
-    this.children = new PairTable(4 * entries.length);
-    this.tokens = entries.map((entry, index) => {
+    this.#scores = new Float64Array(entries.length);
+    this.#children = new PairTable(4 * entries.length);
+    this.#tokens = entries.map((entry, index) => {
       const [token, score] = Array.isArray(entry) ? (entry as unknown[]) : [];
       if (typeof token !== 'string' || typeof score !== 'number' || (entry as unknown[]).length !== 2) throw damaged(index);
-      this.scores[index] = exact ? score : asSerdeReads(score);
-      this.ids.set(token, index);
+      this.#scores[index] = exact ? score : asSerdeReads(score);
+      this.#ids.set(token, index);
       return token;
     });
-    for (const [token, id] of this.ids) if (token !== '') this.ends[this.node(token)] = id;
+    for (const [token, id] of this.#ids) if (token !== '') this.#ends[this.#node(token)] = id;
     const unknown = json.get('unk_id');
-    this.unknownId = unknown.isGiven ? unknown.count : undefined;
-    if (this.unknownId !== undefined && this.unknownId >= entries.length) {
+    this.#unknownId = unknown.isGiven ? unknown.count : undefined;
+    if (this.#unknownId !== undefined && this.#unknownId >= entries.length) {
       throw unknown.error('it is larger than the vocabulary');
     }
-    this.unknownScore = this.scores.reduce((least, score) => (score < least ? score : least), Infinity) - unknownPenalty;
+    this.#unknownScore = this.#scores.reduce((least, score) => (score < least ? score : least), Infinity) - UNKNOWN_PENALTY;
     const fallback = json.get('byte_fallback');
-    this.bytes = fallback.value !== undefined && fallback.flag ? byteTokens(this) : undefined;
+    this.#bytes = fallback.value !== undefined && fallback.flag ? byteTokens(this) : undefined;
   }
 
-  private node(token: string): number {
+  #node(token: string): number {
     let node = 0;
     for (let at = 0; at < token.length; at++) {
       const unit = token.charCodeAt(at);
-      let child = this.children.get(node, unit);
+      let child = this.#children.get(node, unit);
       if (child < 0) {
-        child = this.ends.push(-1) - 1;
-        this.children.set(node, unit, child);
+        child = this.#ends.push(-1) - 1;
+        this.#children.set(node, unit, child);
       }
       node = child;
     }
@@ -79,39 +79,39 @@ export class Unigram implements Model {
   }
 
   get size(): number {
-    return this.tokens.length;
+    return this.#tokens.length;
   }
 
   idOf(token: string): number | undefined {
-    return this.ids.get(token);
+    return this.#ids.get(token);
   }
 
   tokenOf(id: number): string | undefined {
-    return this.tokens[id];
+    return this.#tokens[id];
   }
 
   tokenize(piece: string): number[] {
     const result: number[] = [];
-    for (const text of this.parts(piece)) {
-      const id = this.ids.get(text);
+    for (const text of this.#parts(piece)) {
+      const id = this.#ids.get(text);
       if (id !== undefined) {
         result.push(id);
         continue;
       }
-      const bytes = this.bytes && bytesOf(text, this.bytes);
-      result.push(...(bytes ?? [this.needUnknown()]));
+      const bytes = this.#bytes && bytesOf(text, this.#bytes);
+      result.push(...(bytes ?? [this.#needUnknown()]));
     }
     return result;
   }
 
-  private needUnknown(): number {
-    if (this.unknownId === undefined) throw new PipelineError('the model has no token for unknown text (unk_id)');
-    return this.unknownId;
+  #needUnknown(): number {
+    if (this.#unknownId === undefined) throw new PipelineError('the model has no token for unknown text (unk_id)');
+    return this.#unknownId;
   }
 
   /** The texts of the likeliest path; unknown characters in a row are one. */
-  private parts(piece: string): string[] {
-    const { children, ends, scores } = this;
+  #parts(piece: string): string[] {
+    const [children, ends, scores] = [this.#children, this.#ends, this.#scores];
     const size = piece.length;
     const best = new Float64Array(size + 1);
     const from = new Int32Array(size + 1).fill(-1);
@@ -135,7 +135,7 @@ export class Unigram implements Model {
         offer(at + 1, start, id, (scores[id] as number) + until);
         hasSingle ||= at + 1 === start + length;
       }
-      if (!hasSingle) offer(start + length, start, this.needUnknown(), this.unknownScore + until);
+      if (!hasSingle) offer(start + length, start, this.#needUnknown(), this.#unknownScore + until);
       start += length;
     }
     const parts: string[] = [];
@@ -143,7 +143,7 @@ export class Unigram implements Model {
     let end = size;
     while (end > 0) {
       const start = from[end] as number;
-      if (tokens[end] === this.unknownId) {
+      if (tokens[end] === this.#unknownId) {
         if (unknownEnd < 0) unknownEnd = end;
       } else {
         if (unknownEnd >= 0) parts.push(piece.slice(end, unknownEnd));

@@ -5,12 +5,12 @@ import { TokenIds, type Model } from './model.js';
 /** A token for every word (`WordLevel` of the Rust library). */
 export class WordLevel implements Model {
   protected readonly vocabulary: TokenIds;
-  private readonly unknown: string;
+  readonly #unknown: string;
 
   /** @throws TokenizerJsonError when something is missing */
   constructor(json: JsonField) {
     this.vocabulary = new TokenIds(json.get('vocab'));
-    this.unknown = json.get('unk_token').text;
+    this.#unknown = json.get('unk_token').text;
   }
 
   get size(): number {
@@ -30,28 +30,28 @@ export class WordLevel implements Model {
   }
 
   protected get unknownId(): number {
-    const id = this.vocabulary.idOf(this.unknown);
-    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${this.unknown}" for unknown text`);
+    const id = this.vocabulary.idOf(this.#unknown);
+    if (id === undefined) throw new PipelineError(`the vocabulary has no token "${this.#unknown}" for unknown text`);
     return id;
   }
 }
 
 /** Words from the longest pieces, left to right (`WordPiece`, as of BERT). */
 export class WordPiece extends WordLevel {
-  private readonly prefix: string;
-  private readonly longest: number;
+  readonly #prefix: string;
+  readonly #longest: number;
 
   /** @throws TokenizerJsonError when something is missing */
   constructor(json: JsonField) {
     super(json);
-    this.prefix = json.get('continuing_subword_prefix').text;
-    this.longest = json.get('max_input_chars_per_word').count;
+    this.#prefix = json.get('continuing_subword_prefix').text;
+    this.#longest = json.get('max_input_chars_per_word').count;
   }
 
   override tokenize(piece: string): number[] {
     const boundaries = [0];
     for (const letter of piece) boundaries.push((boundaries.at(-1) as number) + letter.length);
-    if (boundaries.length - 1 > this.longest) return [this.unknownId];
+    if (boundaries.length - 1 > this.#longest) return [this.unknownId];
     const ids: number[] = [];
     let start = 0;
     while (start < boundaries.length - 1) {
@@ -60,7 +60,7 @@ export class WordPiece extends WordLevel {
       let id: number | undefined;
       for (; end > start && id === undefined; end--) {
         const part = piece.slice(begin, boundaries[end]);
-        id = this.vocabulary.idOf(start > 0 ? this.prefix + part : part);
+        id = this.vocabulary.idOf(start > 0 ? this.#prefix + part : part);
       }
       if (id === undefined) return [this.unknownId];
       ids.push(id);
