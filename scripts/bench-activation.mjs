@@ -144,7 +144,9 @@ await main(async () => {
       for (let round = 0; round < rounds; round++) found.push(await measure(one, server, join(folder, 'workspace')));
       console.log(`\n${one.what}; threads in the extension host: ${found.map(({ threads }) => threads).join(', ')}`);
       console.log(`  ${'Wishbone alone'.padEnd(24)} loading + activate: ${(await ownTimes(log)).join(', ') || 'not activated'} ms`);
-      ['Wishbone', ...peers].forEach((name, i) => console.log(`  ${name.padEnd(24)} ${shown(found.map(({ activations }) => activations[i]))}`));
+      ['Wishbone', ...peers].forEach((name, i) =>
+        console.log(`  ${name.padEnd(24)} ${shown(found.map(({ activations }) => activations[i]))}`),
+      );
     }
   } finally {
     await server.stop();

@@ -101,7 +101,11 @@ function print({ seen, keys, checked, memory }) {
     if (name in seen) console.log(`${what.padEnd(36)} ${milliseconds(seen[name])} after the tab is shown`);
   }
   for (const [name, times] of Object.entries(keys)) {
-    const figures = [`median ${milliseconds(quantile(times, 0.5))}`, `95 % ${milliseconds(quantile(times, 0.95))}`, `longest ${milliseconds(Math.max(...times))}`];
+    const figures = [
+      `median ${milliseconds(quantile(times, 0.5))}`,
+      `95 % ${milliseconds(quantile(times, 0.95))}`,
+      `longest ${milliseconds(Math.max(...times))}`,
+    ];
     console.log(`${`a key in ${name}, ${times.length} keys`.padEnd(36)} ${figures.join(', ')}`);
   }
   if (checked !== undefined) console.log(`${'checked when those were typed'.padEnd(36)} ${checked} %`);

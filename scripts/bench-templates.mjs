@@ -54,6 +54,8 @@ for (const file of files) {
     continue;
   }
   const { cpu } = [measured(all), measured(all), measured(all)].reduce((best, one) => (one.cpu < best.cpu ? one : best));
-  console.log(`${basename(file).padEnd(40)} ${(pairs.length / (cpu / 1000)).toFixed(0).padStart(6)} pairs/s, ${((cpu * 1000) / pairs.length / 3).toFixed(0)} us a text`);
+  console.log(
+    `${basename(file).padEnd(40)} ${(pairs.length / (cpu / 1000)).toFixed(0).padStart(6)} pairs/s, ${((cpu * 1000) / pairs.length / 3).toFixed(0)} us a text`,
+  );
 }
 process.exit();

@@ -131,7 +131,9 @@ export async function build({ dev = false, watch = false } = {}) {
         legalComments: 'linked',
         logLevel: 'warning',
         absWorkingDir: root,
-        ...(options.platform === 'node' && !out.startsWith('lib/') && !options.plugins && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
+        ...(options.platform === 'node' &&
+          !out.startsWith('lib/') &&
+          !options.plugins && { plugins: [loadedLater(out.includes('/') ? '../lib' : './lib', packages)] }),
       };
       const result = await esbuild.build(settings).catch((error) => ({ errors: error.errors ?? [error], warnings: [] }));
       faults += result.errors.length + result.warnings.length;

@@ -19,16 +19,51 @@ const shares = { readers: 0.35, native: 0.2, kills: 0.45 };
 
 /** What the campaign changes: a plan, a finished run, an adapter. */
 async function makeBase(base) {
-  const cli = (...args) => run(process.execPath, [path.join(root, 'dist/cli.js'), ...args], { cwd: root, env: { ...process.env, WISHBONE_CACHE: path.join(base, 'cache') } });
+  const cli = (...args) =>
+    run(process.execPath, [path.join(root, 'dist/cli.js'), ...args], {
+      cwd: root,
+      env: { ...process.env, WISHBONE_CACHE: path.join(base, 'cache') },
+    });
   const [data, model] = [path.join(root, 'examples/preferences.jsonl'), path.join(root, 'examples/tiny-llama')];
-  const small = ['--model', model, '--batch-size', '1', '--max-length', '512', '--capacity', '1024', '--max-steps', '4', '--backend', 'cpu', '--threads', '1'];
+  const small = [
+    '--model',
+    model,
+    '--batch-size',
+    '1',
+    '--max-length',
+    '512',
+    '--capacity',
+    '1024',
+    '--max-steps',
+    '4',
+    '--backend',
+    'cpu',
+    '--threads',
+    '1',
+  ];
   const parts = ['--eval-fraction', '0.02'];
   await cli('plan', data, ...small.slice(0, -4), '--out', path.join(base, 'plan.safetensors'));
-  const { stdout } = await cli('train', data, ...small, ...parts, '--eval-steps', '2', '--save-steps', '2', '--runs', path.join(base, 'runs'), '--name', 'base', '--json');
+  const { stdout } = await cli(
+    'train',
+    data,
+    ...small,
+    ...parts,
+    '--eval-steps',
+    '2',
+    '--save-steps',
+    '2',
+    '--runs',
+    path.join(base, 'runs'),
+    '--name',
+    'base',
+    '--json',
+  );
   const { folder } = JSON.parse(stdout.trim().split('\n').at(-1));
   await cp(folder, path.join(base, 'run'), { recursive: true });
   const adapter = await cli('train', data, ...small, '--use-peft', '--runs', path.join(base, 'runs'), '--json');
-  await cp(path.join(JSON.parse(adapter.stdout.trim().split('\n').at(-1)).folder, 'export'), path.join(base, 'adapter'), { recursive: true });
+  await cp(path.join(JSON.parse(adapter.stdout.trim().split('\n').at(-1)).folder, 'export'), path.join(base, 'adapter'), {
+    recursive: true,
+  });
 }
 
 export async function campaign({ minutes, seed, only = Object.keys(shares), sanitize = false }) {
@@ -54,7 +89,13 @@ export async function campaign({ minutes, seed, only = Object.keys(shares), sani
       add(total, 'native readers', report);
     }
     if (chosen.includes('kills')) {
-      const { kills, rows, faults, lost } = await killRuns({ base, scratch: path.join(folder, 'kills'), seed, until: until('kills'), failing });
+      const { kills, rows, faults, lost } = await killRuns({
+        base,
+        scratch: path.join(folder, 'kills'),
+        seed,
+        until: until('kills'),
+        failing,
+      });
       console.log(`\nkills, full disks, injected errors`);
       for (const [name, count] of Object.entries(rows)) console.log(`  ${name.padEnd(36)} ${count}`);
       total.kills += kills;
@@ -65,7 +106,9 @@ export async function campaign({ minutes, seed, only = Object.keys(shares), sani
     await rm(folder, { recursive: true, force: true });
   }
   const seconds = Math.round((Date.now() - begin) / 1000);
-  console.log(`\nseed ${seed}, ${seconds} s: ${total.executions} executions, ${total.kills} interrupted runs, ${total.faults} faults, ${total.lost} times data lost`);
+  console.log(
+    `\nseed ${seed}, ${seconds} s: ${total.executions} executions, ${total.kills} interrupted runs, ${total.faults} faults, ${total.lost} times data lost`,
+  );
   return total;
 }
 
@@ -82,7 +125,14 @@ function add(total, title, report) {
 
 if (isScript(import.meta.url)) {
   await main(async () => {
-    const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string', default: '1' }, only: { type: 'string' }, sanitize: { type: 'boolean', default: false } } });
+    const { values } = parseArgs({
+      options: {
+        minutes: { type: 'string', default: '5' },
+        seed: { type: 'string', default: '1' },
+        only: { type: 'string' },
+        sanitize: { type: 'boolean', default: false },
+      },
+    });
     const { faults, lost } = await campaign({
       minutes: Number(values.minutes),
       seed: Number(values.seed),

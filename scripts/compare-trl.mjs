@@ -20,8 +20,7 @@ const environment = { ...process.env, TRL_EXPERIMENTAL_SILENCE: '1', TOKENIZERS_
 /** The interpreter and what it has, or undefined with a line that says why the comparison is skipped. */
 function interpreter() {
   const python = process.env.WISHBONE_PYTHON ?? which('python3');
-  const skip = (why) =>
-    void console.log(`skipped: ${why}; python -m pip install -r scripts/requirements.txt, or set WISHBONE_PYTHON`);
+  const skip = (why) => void console.log(`skipped: ${why}; python -m pip install -r scripts/requirements.txt, or set WISHBONE_PYTHON`);
   if (python === undefined) return skip('there is no python3');
   const checked = spawnSync(python, [script, 'check'], { encoding: 'utf8', env: environment });
   if (checked.error !== undefined) return skip(`${python} cannot be started`);
@@ -34,15 +33,11 @@ function interpreter() {
 async function train(folder, { folder: name, trainer, flags, adapter }) {
   const here = join(folder, name);
   const config = join(here, 'trl.wishbone.json');
-  await run(
-    process.execPath,
-    [cli, 'convert', join(here, 'trl.yaml'), '--from', `trl-${trainer}`, '--out', config, '--force'],
-    { quiet: true },
-  );
+  await run(process.execPath, [cli, 'convert', join(here, 'trl.yaml'), '--from', `trl-${trainer}`, '--out', config, '--force'], {
+    quiet: true,
+  });
   // Both sides begin with the same adapter, which decides its layers itself.
-  const begin = adapter
-    ? ['--adapter-name-or-path', join(here, 'adapter'), '--lora-target-modules', 'all-linear', '--no-use-rslora']
-    : [];
+  const begin = adapter ? ['--adapter-name-or-path', join(here, 'adapter'), '--lora-target-modules', 'all-linear', '--no-use-rslora'] : [];
   const runs = join(here, 'runs');
   await mkdir(runs, { recursive: true });
   await run(process.execPath, [cli, 'train', ...flags, ...begin, '--runs', runs, '--json', config], { quiet: true });
@@ -130,13 +125,8 @@ await main(async () => {
     console.log(`${cases.length} cases, ${availableParallelism()} threads`);
     const { off, compared } = await compare(python, folder);
     if (compared !== cases.length) throw new Failure(`${cases.length - compared} cases were not compared`);
-    if (off > 0)
-      throw new Failure(
-        `${off} of ${cases.length} cases are off: limits are 1e-5 (loss, log-probabilities) and 5e-4 (update)`,
-      );
-    console.log(
-      `all ${cases.length} cases agree with TRL: losses and log-probabilities to 1e-5, weights to 5e-4 of their update`,
-    );
+    if (off > 0) throw new Failure(`${off} of ${cases.length} cases are off: limits are 1e-5 (loss, log-probabilities) and 5e-4 (update)`);
+    console.log(`all ${cases.length} cases agree with TRL: losses and log-probabilities to 1e-5, weights to 5e-4 of their update`);
   } finally {
     if (values.keep === undefined) await rm(folder, { recursive: true, force: true });
   }

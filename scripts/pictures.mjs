@@ -25,7 +25,10 @@ async function train(workspace) {
 
 /** Rows of the example data with what goes wrong in such files. */
 async function writeFaults(workspace) {
-  const rows = (await readFile(join(workspace, 'preferences.jsonl'), 'utf8')).split('\n').slice(4, 10).map((row) => JSON.parse(row));
+  const rows = (await readFile(join(workspace, 'preferences.jsonl'), 'utf8'))
+    .split('\n')
+    .slice(4, 10)
+    .map((row) => JSON.parse(row));
   rows[1].rejected = rows[1].chosen;
   rows[2].chosen.at(-1).content = ' ';
   rows[4] = { ...rows[3], chosen: rows[3].rejected, rejected: rows[3].chosen };
@@ -114,7 +117,14 @@ async function takeForWalkthrough(session) {
     await session.settings({ 'editor.minimap.enabled': false, 'workbench.colorTheme': theme });
     await workbench.themed(base);
     const show = Object.fromEntries(Object.entries(WALKTHROUGH).map(([name, picture]) => [name, picture.show]));
-    failed.push(...(await take(session, show, (name) => join(root, `media/walkthrough/${name}-${suffix}.png`), async (name) => ({ clip: await WALKTHROUGH[name].clip(session) }))));
+    failed.push(
+      ...(await take(
+        session,
+        show,
+        (name) => join(root, `media/walkthrough/${name}-${suffix}.png`),
+        async (name) => ({ clip: await WALKTHROUGH[name].clip(session) }),
+      )),
+    );
   }
   return failed;
 }

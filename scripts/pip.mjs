@@ -6,7 +6,18 @@ import { Failure, read, run } from './shell.mjs';
 export const hasPip = () => read('python3', ['-m', 'pip', '--version']) !== undefined;
 
 /** Of packages that have no file for all platforms the one for this; only their Python is used. */
-export const platform = ['--platform', 'manylinux2014_x86_64', '--python-version', '3.11', '--implementation', 'cp', '--abi', 'cp311', '--abi', 'none'];
+export const platform = [
+  '--platform',
+  'manylinux2014_x86_64',
+  '--python-version',
+  '3.11',
+  '--implementation',
+  'cp',
+  '--abi',
+  'cp311',
+  '--abi',
+  'none',
+];
 
 /**
  * Fetches wheels into a folder.

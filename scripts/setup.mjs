@@ -12,9 +12,7 @@ const program = (name) => () => which(name) !== undefined;
 
 /** Where Debian and Ubuntu keep the OpenMP variant of OpenBLAS. */
 const openblas = () =>
-  ['x86_64-linux-gnu', 'aarch64-linux-gnu'].some((triple) =>
-    existsSync(`/usr/lib/${triple}/openblas-openmp/libopenblas.a`),
-  );
+  ['x86_64-linux-gnu', 'aarch64-linux-gnu'].some((triple) => existsSync(`/usr/lib/${triple}/openblas-openmp/libopenblas.a`));
 
 /** Debian packages and how to tell that what they bring is there. */
 const forRunner = [
@@ -86,9 +84,7 @@ function nodeModulesCurrent() {
   const installed = JSON.parse(readFileSync(installedPath, 'utf8')).packages;
   const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   // Optional packages are those of other platforms.
-  return Object.entries(locked).every(
-    ([path, entry]) => path === '' || entry.optional || entry.version === installed[path]?.version,
-  );
+  return Object.entries(locked).every(([path, entry]) => path === '' || entry.optional || entry.version === installed[path]?.version);
 }
 
 /**

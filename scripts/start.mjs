@@ -26,7 +26,8 @@ async function train(name, sharing) {
     ...['train', dataset, '--model', model, '--preset', preset, '--epochs', epochs],
     ...['--batch-size', batchSize, '--sharing', sharing, '--name', name, '--runs', runs],
   );
-  if (result.state !== 'finished') throw new Failure(`The run was ${result.state}; it can go on: npx wishbone train --resume ${result.folder}`);
+  if (result.state !== 'finished')
+    throw new Failure(`The run was ${result.state}; it can go on: npx wishbone train --resume ${result.folder}`);
   const steps = readFileSync(join(result.folder, 'events.jsonl'), 'utf8')
     .trimEnd()
     .split('\n')
@@ -39,7 +40,14 @@ async function train(name, sharing) {
 /** Rows of cells as lines, every column as wide as its widest cell. */
 function table(rows) {
   const width = (column) => Math.max(...rows.map((row) => (row[column] ?? '').length));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(width(column))).join('   ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(width(column)))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Mean of the last five steps: a single step of eight pairs says little. */

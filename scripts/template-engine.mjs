@@ -45,7 +45,9 @@ const versionOf = (name) => JSON.parse(readFileSync(join(root, 'node_modules', n
 
 /** Says what the memory was made of, this file among it; another text means that it has to be made again. */
 const ingredients = () =>
-  createHash('sha256').update(JSON.stringify([versionOf('pyodide'), platform, readFileSync(join(root, 'scripts/template-engine.mjs'), 'utf8')])).digest('hex');
+  createHash('sha256')
+    .update(JSON.stringify([versionOf('pyodide'), platform, readFileSync(join(root, 'scripts/template-engine.mjs'), 'utf8')]))
+    .digest('hex');
 
 const isMade = () => existsSync(memory) && existsSync(note) && readFileSync(note, 'utf8') === ingredients();
 

@@ -20,7 +20,11 @@ function tee(program, args, env = process.env) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    const keep = (from, to) => from.on('data', (text) => { output += text; to.write(text); });
+    const keep = (from, to) =>
+      from.on('data', (text) => {
+        output += text;
+        to.write(text);
+      });
     child.stdout.setEncoding('utf8');
     child.stderr.setEncoding('utf8');
     keep(child.stdout, process.stdout);
@@ -122,7 +126,7 @@ const suites = {
     return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
   },
   async lint() {
-    const { ok } = await tee(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings', '.']);
+    const { ok } = await tee(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']);
     return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
   },
   async unit() {
@@ -194,7 +198,9 @@ async function testAll(names) {
     });
     all.push(counts);
     const seconds = ((performance.now() - begin) / 1000).toFixed(0);
-    lines.push(`${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${counts.again ? `, ${counts.again} files tried twice` : ''} (${seconds} s)`);
+    lines.push(
+      `${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${counts.again ? `, ${counts.again} files tried twice` : ''} (${seconds} s)`,
+    );
   }
   // Whoever built the runner with CUDA gets it back.
   if (before === 'cuda' && builtBackend() !== before) await buildNative('--cuda');

@@ -39,7 +39,9 @@ async function download() {
   const archive = join(cache, `code-server-${version}.tgz`);
   const whole = async () =>
     existsSync(archive) &&
-    `sha512-${createHash('sha512').update(await readFile(archive)).digest('base64')}` === integrity;
+    `sha512-${createHash('sha512')
+      .update(await readFile(archive))
+      .digest('base64')}` === integrity;
   if (!(await whole())) {
     await run('npm', ['pack', '--silent', '--pack-destination', cache, `code-server@${version}`], { cwd: cache, quiet: true });
     if (!(await whole())) throw new Failure(`${archive}: not the file that was asked for (SHA-512 differs). Delete it and try again.`);

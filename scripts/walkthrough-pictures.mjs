@@ -6,7 +6,10 @@ import { until } from '../test/e2e/support/workbench.ts';
 import { root } from './shell.mjs';
 
 /** A part of the window, with as much around it as there is. */
-const part = (selector) => async ({ workbench }) => workbench.page.locator(selector).first().boundingBox();
+const part =
+  (selector) =>
+  async ({ workbench }) =>
+    workbench.page.locator(selector).first().boundingBox();
 
 const editor = part('.part.editor');
 /** Side bar and editor without the bars around them. */
@@ -20,7 +23,8 @@ async function clean({ workbench }, { sideBar }) {
   const { page } = workbench;
   await workbench.sideBar(true);
   await workbench.command('View: Close All Editors');
-  if (await page.locator('.part.panel').isVisible()) await page.locator('.part.panel .codicon-panel-close, .part.panel .codicon-close').first().click();
+  if (await page.locator('.part.panel').isVisible())
+    await page.locator('.part.panel .codicon-panel-close, .part.panel .codicon-close').first().click();
   return { hide: () => (sideBar ? undefined : workbench.sideBar(false)) };
 }
 

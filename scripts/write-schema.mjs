@@ -12,4 +12,7 @@ writeFileSync(join(root, 'native-runner/test/options.json'), `${JSON.stringify(r
 
 const docs = join(root, 'docs/run-config.md');
 const tables = /(<!-- options[^\n]*-->\n)[^]*(\n<!-- end -->)/;
-writeFileSync(docs, readFileSync(docs, 'utf8').replace(tables, (_, begin, end) => `${begin}\n${optionTables()}\n${end}`));
+writeFileSync(
+  docs,
+  readFileSync(docs, 'utf8').replace(tables, (_, begin, end) => `${begin}\n${optionTables()}\n${end}`),
+);

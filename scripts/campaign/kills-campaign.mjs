@@ -11,7 +11,12 @@ import { Random } from './random.mjs';
 
 const runner = path.join(root, 'dist/bin/wishbone-runner');
 const atSyscall = path.join(root, 'build/native/test/at_syscall');
-const errors = { ENOSPC: os.constants.errno.ENOSPC, EIO: os.constants.errno.EIO, EDQUOT: os.constants.errno.EDQUOT, EACCES: os.constants.errno.EACCES };
+const errors = {
+  ENOSPC: os.constants.errno.ENOSPC,
+  EIO: os.constants.errno.EIO,
+  EDQUOT: os.constants.errno.EDQUOT,
+  EACCES: os.constants.errno.EACCES,
+};
 
 const hash = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
@@ -37,10 +42,16 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
     const folder = path.join(scratch, name);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
-    for (const file of ['run.json', 'plan.safetensors', 'eval-plan.safetensors']) cpSync(path.join(base, 'run', file), path.join(folder, file));
+    for (const file of ['run.json', 'plan.safetensors', 'eval-plan.safetensors'])
+      cpSync(path.join(base, 'run', file), path.join(folder, file));
     return folder;
   };
-  const train = (folder, more = [], [program, ...before] = [runner]) => spawnSync(program, [...before, ...(program === runner ? [] : [runner]), 'train', folder, ...more], { env, encoding: 'utf8', timeout: 60_000 });
+  const train = (folder, more = [], [program, ...before] = [runner]) =>
+    spawnSync(program, [...before, ...(program === runner ? [] : [runner]), 'train', folder, ...more], {
+      env,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
   const fault = (what, folder, isLoss = false) => {
     faults++;
     if (isLoss) lost++;
@@ -55,23 +66,33 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
   /** Goes on with a run that was interrupted. */
   const resume = (folder, how) => {
     const { status, stderr } = train(folder, ['--resume']);
-    if (status !== 0) return fault(`${how}: it does not go on (${status}): ${stderr.trim().split('\n').slice(-3).join(' | ')}`, folder, true);
+    if (status !== 0)
+      return fault(`${how}: it does not go on (${status}): ${stderr.trim().split('\n').slice(-3).join(' | ')}`, folder, true);
     const result = resultOf(folder);
     if (result !== expected) fault(`${how}: ${/^[0-9a-f]{64}$/.test(result) ? 'it goes on to other weights' : result}`, folder, true);
   };
   const canTrace = existsSync(atSyscall) && spawnSync(atSyscall, ['count', '/bin/true']).status === 0;
-  if (!canTrace) console.log('kills at single system calls and injected errors: skipped, at_syscall is not built or this system lets nobody follow a program');
+  if (!canTrace)
+    console.log(
+      'kills at single system calls and injected errors: skipped, at_syscall is not built or this system lets nobody follow a program',
+    );
   let calls = 0;
   if (canTrace) calls = Number(train(laidOut('counted'), [], [atSyscall, 'count']).stdout.trim().split('\n').at(-1));
   // Every system call once, in an order that covers all of the run however little time there is.
-  const order = Array.from({ length: calls }, (_, i) => i + 1).map((n) => [random.share(), n]).sort((a, b) => a[0] - b[0]).map(([, n]) => n);
+  const order = Array.from({ length: calls }, (_, i) => i + 1)
+    .map((n) => [random.share(), n])
+    .sort((a, b) => a[0] - b[0])
+    .map(([, n]) => n);
   const fails = order.flatMap((n) => [[random.share(), n, random.of(Object.keys(errors))]]).sort((a, b) => a[0] - b[0]);
 
   const kinds = [
     async () => {
       const folder = laidOut('killed');
       for (let times = 1 + random.below(3); times > 0; times--) {
-        const child = spawn(runner, ['train', folder, ...(existsSync(path.join(folder, 'events.jsonl')) ? ['--resume'] : [])], { env, stdio: 'ignore' });
+        const child = spawn(runner, ['train', folder, ...(existsSync(path.join(folder, 'events.jsonl')) ? ['--resume'] : [])], {
+          env,
+          stdio: 'ignore',
+        });
         const ended = new Promise((done) => child.once('exit', done));
         await Promise.race([ended, sleep(random.below(700))]);
         child.kill('SIGKILL');
@@ -99,7 +120,8 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
       count(`${name} injected`);
       const how = `${name} at system call ${n} of ${calls}`;
       // What is only kept for later may fail without harm; all else is said.
-      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr)) fault(`${how}: ends without words (${status}): ${stderr.slice(-300)}`, folder);
+      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr))
+        fault(`${how}: ends without words (${status}): ${stderr.slice(-300)}`, folder);
       if (status !== 0) resume(folder, how);
       else if (resultOf(folder) !== expected) fault(`${how}: ${resultOf(folder)}`, folder, true);
     },
@@ -107,10 +129,15 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
       // A file may grow to so many blocks of 1 KiB, as on a disk that is full.
       const folder = laidOut('full');
       const blocks = 1 + random.below(random.of([20, 300, 700]));
-      const { status, stderr } = spawnSync('bash', ['-c', `ulimit -f ${blocks}; exec "$0" train "$1"`, runner, folder], { env, encoding: 'utf8', timeout: 60_000 });
+      const { status, stderr } = spawnSync('bash', ['-c', `ulimit -f ${blocks}; exec "$0" train "$1"`, runner, folder], {
+        env,
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
       kills++;
       count('full disks (limit of a file)');
-      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr)) fault(`no room beyond ${blocks} KiB: ends without words (${status}): ${stderr.slice(-300)}`, folder);
+      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr))
+        fault(`no room beyond ${blocks} KiB: ends without words (${status}): ${stderr.slice(-300)}`, folder);
       resume(folder, `no room beyond ${blocks} KiB`);
     },
     async () => {
@@ -127,10 +154,18 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
       if (!codes.includes(0)) resume(folder, 'resumed twice at once');
       else if (resultOf(folder) !== expected) fault(`resumed twice at once: ${resultOf(folder)}`, folder, true);
     },
-    tmpfs(scratch, env, laidOut, (...all) => fault(...all), resume, () => {
-      kills++;
-      count('full disks (tmpfs)');
-    }, random),
+    tmpfs(
+      scratch,
+      env,
+      laidOut,
+      (...all) => fault(...all),
+      resume,
+      () => {
+        kills++;
+        count('full disks (tmpfs)');
+      },
+      random,
+    ),
   ];
   for (let turn = 0; Date.now() < until; turn++) await kinds[turn % kinds.length]();
   if (canTrace) rows[`system calls of one run`] = calls;
@@ -156,7 +191,8 @@ function tmpfs(scratch, env, laidOut, fault, resume, done, random) {
       cpSync(from, folder, { recursive: true });
       const { status, stderr } = spawnSync(runner, ['train', folder], { env, encoding: 'utf8', timeout: 60_000 });
       done();
-      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr)) fault(`a disk of ${kib} KiB: ends without words (${status}): ${stderr.slice(-300)}`, folder);
+      if (status !== 0 && !/^error: .+\n {2}at: .+\n {2}fix: .+$/m.test(stderr))
+        fault(`a disk of ${kib} KiB: ends without words (${status}): ${stderr.slice(-300)}`, folder);
       // Elsewhere there is room.
       rmSync(from, { recursive: true, force: true });
       cpSync(folder, from, { recursive: true });

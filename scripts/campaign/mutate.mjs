@@ -3,7 +3,23 @@
 /** Values that readers have stumbled over: types, sizes, signs, depth, codes of terminals, names of prototypes. */
 const odd = [
   ...[null, true, false, 0, -0, 1, -1, 0.5, 1e308, -1e308, 2 ** 31, 2 ** 32, 2 ** 53, -(2 ** 53), 2 ** 63, 1e-320],
-  ...['', ' ', '\0', '\x1b[31m', '\u202e', '\ud800', '../../etc/passwd', '/dev/zero', '__proto__', 'constructor', '{{ x }}', 'a'.repeat(5000), '(a+)+$', '[', '\\'],
+  ...[
+    '',
+    ' ',
+    '\0',
+    '\x1b[31m',
+    '\u202e',
+    '\ud800',
+    '../../etc/passwd',
+    '/dev/zero',
+    '__proto__',
+    'constructor',
+    '{{ x }}',
+    'a'.repeat(5000),
+    '(a+)+$',
+    '[',
+    '\\',
+  ],
   ...[[], [[]], {}, { a: 1 }, [null], [1, 'a', {}], Array(300).fill(0)],
 ];
 /** As text: what `JSON.stringify` does not write. */
@@ -42,7 +58,16 @@ export function mutateValue(random, value) {
         break;
       }
       case 2:
-        if (typeof container[key] === 'number') set(random.of([container[key] * 2 ** random.below(40), -container[key], container[key] + 0.5, container[key] + 1, container[key] - 1]));
+        if (typeof container[key] === 'number')
+          set(
+            random.of([
+              container[key] * 2 ** random.below(40),
+              -container[key],
+              container[key] + 0.5,
+              container[key] + 1,
+              container[key] - 1,
+            ]),
+          );
         else if (typeof container[key] === 'string') set(mutateText(random, container[key]));
         else set(random.of(odd));
         break;
@@ -67,7 +92,37 @@ export function mutateJson(random, value, indent) {
   return text.slice(0, at.index) + random.of(oddText) + text.slice(at.index + at[0].length);
 }
 
-const pieces = ['"', "'", '\\', '\n', '\r', '\t', '\0', ',', ':', '{', '}', '[', ']', '\ufeff', '\ud800', '\u2028', '\x1b[2J', '- ', '&a ', '*a', '<<: ', '!!binary ', '{{', '}}', '{%', '%}', '#', '|', '>'];
+const pieces = [
+  '"',
+  "'",
+  '\\',
+  '\n',
+  '\r',
+  '\t',
+  '\0',
+  ',',
+  ':',
+  '{',
+  '}',
+  '[',
+  ']',
+  '\ufeff',
+  '\ud800',
+  '\u2028',
+  '\x1b[2J',
+  '- ',
+  '&a ',
+  '*a',
+  '<<: ',
+  '!!binary ',
+  '{{',
+  '}}',
+  '{%',
+  '%}',
+  '#',
+  '|',
+  '>',
+];
 
 /** Some pieces of a text are gone, doubled, moved, or are others. */
 export function mutateText(random, text) {

@@ -16,22 +16,41 @@ export function nativeProgram(sanitize) {
   if (!sanitize) return existsSync(plain) ? plain : undefined;
   const build = path.join(root, 'build/sanitized');
   const done = (args) => spawnSync('cmake', args, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-  const configured = done(['-S', path.join(root, 'native-runner'), '-B', build, '-DCMAKE_BUILD_TYPE=Release', '-DWISHBONE_SANITIZE=address,undefined', '-DWISHBONE_TESTS=ON']);
-  if (!configured || !done(['--build', build, '--parallel', '2', '--target', 'read_files'])) throw new Failure('campaign: the sanitized readers cannot be built');
+  const configured = done([
+    '-S',
+    path.join(root, 'native-runner'),
+    '-B',
+    build,
+    '-DCMAKE_BUILD_TYPE=Release',
+    '-DWISHBONE_SANITIZE=address,undefined',
+    '-DWISHBONE_TESTS=ON',
+  ]);
+  if (!configured || !done(['--build', build, '--parallel', '2', '--target', 'read_files']))
+    throw new Failure('campaign: the sanitized readers cannot be built');
   return path.join(build, 'test/read_files');
 }
 
 function inputs(base, scratch) {
   const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
-  const [run, model, adapter, weights, checkpoint] = ['run', 'model', 'adapter', 'weights', 'checkpointed/checkpoints/step-000002'].map((name) => path.join(scratch, name));
+  const [run, model, adapter, weights, checkpoint] = ['run', 'model', 'adapter', 'weights', 'checkpointed/checkpoints/step-000002'].map(
+    (name) => path.join(scratch, name),
+  );
   for (const folder of [run, model, adapter, weights, checkpoint]) mkdirSync(folder, { recursive: true });
   const tiny = path.join(root, 'examples/tiny-llama');
   cpSync(tiny, path.join(adapter, 'base'), { recursive: true });
   copyFileSync(path.join(base, 'adapter/adapter_model.safetensors'), path.join(adapter, 'adapter_model.safetensors'));
   copyFileSync(path.join(tiny, 'config.json'), path.join(weights, 'config.json'));
   const events = readFileSync(path.join(base, 'run/events.jsonl'), 'utf8').trimEnd().split('\n');
-  const configs = readdirSync(path.join(root, 'test/fixtures/hf')).map((name) => path.join(root, 'test/fixtures/hf', name, 'model/config.json')).filter((file) => existsSync(file)).map(json);
-  const [plan, model_, adapterConfig, runJson] = [readFileSync(path.join(base, 'plan.safetensors')), readFileSync(path.join(tiny, 'model.safetensors')), json(path.join(base, 'adapter/adapter_config.json')), json(path.join(base, 'run/run.json'))];
+  const configs = readdirSync(path.join(root, 'test/fixtures/hf'))
+    .map((name) => path.join(root, 'test/fixtures/hf', name, 'model/config.json'))
+    .filter((file) => existsSync(file))
+    .map(json);
+  const [plan, model_, adapterConfig, runJson] = [
+    readFileSync(path.join(base, 'plan.safetensors')),
+    readFileSync(path.join(tiny, 'model.safetensors')),
+    json(path.join(base, 'adapter/adapter_config.json')),
+    json(path.join(base, 'run/run.json')),
+  ];
   const step = readdirSync(path.join(base, 'run/checkpoints')).sort()[0];
   const state = json(path.join(base, 'run/checkpoints', step, 'state.json'));
   return {
@@ -44,7 +63,18 @@ function inputs(base, scratch) {
     checkpoint: [path.join(checkpoint, 'state.json'), (random) => mutateJson(random, state)],
     events: [
       path.join(scratch, 'events.jsonl'),
-      (random) => events.map((line) => (random.once(3) ? mutateJson(random, JSON.parse(line)) : random.once(9) ? mutateBytes(random, Buffer.from(line)).toString('latin1') : random.once(9) ? mutateText(random, line) : line)).join('\n') + random.of(['', '\n']),
+      (random) =>
+        events
+          .map((line) =>
+            random.once(3)
+              ? mutateJson(random, JSON.parse(line))
+              : random.once(9)
+                ? mutateBytes(random, Buffer.from(line)).toString('latin1')
+                : random.once(9)
+                  ? mutateText(random, line)
+                  : line,
+          )
+          .join('\n') + random.of(['', '\n']),
     ],
   };
 }
@@ -63,12 +93,24 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
   let child;
   let answer = () => undefined;
   const start = () => {
-    child = spawn(program, [], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024', UBSAN_OPTIONS: 'print_stacktrace=1' } });
+    child = spawn(program, [], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=1024',
+        UBSAN_OPTIONS: 'print_stacktrace=1',
+      },
+    });
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (errors = (errors + text).slice(-4000)));
     child.stdin.on('error', () => undefined);
     createInterface({ input: child.stdout }).on('line', (line) => answer(line));
-    child.on('exit', (code, signal) => answer(`fault ends the process (${signal ?? code}): ${/(ERROR: AddressSanitizer[^\n]*|runtime error[^\n]*)/.exec(errors)?.[0] ?? errors.slice(0, 300).replaceAll('\n', ' | ')}`, true));
+    child.on('exit', (code, signal) =>
+      answer(
+        `fault ends the process (${signal ?? code}): ${/(ERROR: AddressSanitizer[^\n]*|runtime error[^\n]*)/.exec(errors)?.[0] ?? errors.slice(0, 300).replaceAll('\n', ' | ')}`,
+        true,
+      ),
+    );
   };
   start();
   const ask = (reader, file) =>

@@ -5,7 +5,8 @@ export class Random {
   /** @param seed any whole number @param more what tells one use of a seed from another */
   constructor(seed, ...more) {
     this.#state = seed >>> 0;
-    for (const part of more) for (const unit of String(part)) this.#state = (Math.imul(this.#state ^ unit.codePointAt(0), 0x9e3779b1) + 1) >>> 0;
+    for (const part of more)
+      for (const unit of String(part)) this.#state = (Math.imul(this.#state ^ unit.codePointAt(0), 0x9e3779b1) + 1) >>> 0;
     this.below(2);
   }
 

@@ -33,7 +33,13 @@ process.on('message', async ({ reader, seed, from, to }) => {
       await read(name);
     } catch (error) {
       if (isRefusal(error)) refused++;
-      else fault(String(error?.stack ?? error).split('\n').slice(0, 4).join(' | '));
+      else
+        fault(
+          String(error?.stack ?? error)
+            .split('\n')
+            .slice(0, 4)
+            .join(' | '),
+        );
     }
     const milliseconds = performance.now() - begin;
     slowest = Math.max(slowest, milliseconds);

@@ -20,7 +20,8 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
     banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   const report = new Map();
-  const counts = (name) => report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, next: 0 }).get(name);
+  const counts = (name) =>
+    report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, next: 0 }).get(name);
   const tell = (name, fault) => {
     counts(name).faults.push(fault);
     console.log(`fault: ${name}, input ${fault.i}: ${fault.what}\n  kept as ${fault.kept}`);
@@ -28,7 +29,11 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
   let child;
   let names;
   const start = async () => {
-    child = fork(bundle, [root, base, scratch, failing], { execArgv: ['--max-old-space-size=900'], cwd: root, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    child = fork(bundle, [root, base, scratch, failing], {
+      execArgv: ['--max-old-space-size=900'],
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (errors = (errors + text).slice(-2000)));
     child.said = () => errors;

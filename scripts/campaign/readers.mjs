@@ -26,12 +26,19 @@ const json = (file) => JSON.parse(text(file));
 /** All good rows, so that one of each form is changed. */
 function goodRows() {
   const folder = path.join(root, 'test/fixtures/datasets/good');
-  return readdirSync(folder, { recursive: true })
-    .map(String)
-    // What is nested deeper than `JSON.stringify` can go is a test of its own.
-    .filter((name) => /\.jsonl$/.test(name) && !name.startsWith('deeply'))
-    .flatMap((name) => text(path.join(folder, name)).split('\n').filter((line) => line.startsWith('{')).slice(0, 4))
-    .map((line) => JSON.parse(line));
+  return (
+    readdirSync(folder, { recursive: true })
+      .map(String)
+      // What is nested deeper than `JSON.stringify` can go is a test of its own.
+      .filter((name) => /\.jsonl$/.test(name) && !name.startsWith('deeply'))
+      .flatMap((name) =>
+        text(path.join(folder, name))
+          .split('\n')
+          .filter((line) => line.startsWith('{'))
+          .slice(0, 4),
+      )
+      .map((line) => JSON.parse(line))
+  );
 }
 
 async function outcomes(file) {
@@ -55,14 +62,31 @@ export function readers(base, scratch) {
   const configs = readdirSync(path.join(root, 'test/fixtures/hf'))
     .map((name) => path.join(root, 'test/fixtures/hf', name, 'model/config.json'))
     .concat(path.join(root, 'examples/tiny-llama/config.json'))
-    .flatMap((file) => { try { return [json(file)]; } catch { return []; } });
+    .flatMap((file) => {
+      try {
+        return [json(file)];
+      } catch {
+        return [];
+      }
+    });
   const run = path.join(scratch, 'run');
   mkdirSync(run, { recursive: true });
-  const parquet = readdirSync(path.join(root, 'test/unit/dataset/parquet')).filter((name) => name.endsWith('.parquet')).map((name) => readFileSync(path.join(root, 'test/unit/dataset/parquet', name)));
-  const yamls = readdirSync(path.join(root, 'test/fixtures/convert'), { recursive: true }).map(String).filter((name) => /\.ya?ml$/.test(name)).map((name) => text(path.join(root, 'test/fixtures/convert', name)));
-  const csvs = ['prompt,chosen,rejected\na,b,c\n"x ""y""\nz",b,c\n', 'chosen\trejected\na\tb\n', '\ufeffprompt,chosen,rejected\r\n1,2,3\r\n'];
+  const parquet = readdirSync(path.join(root, 'test/unit/dataset/parquet'))
+    .filter((name) => name.endsWith('.parquet'))
+    .map((name) => readFileSync(path.join(root, 'test/unit/dataset/parquet', name)));
+  const yamls = readdirSync(path.join(root, 'test/fixtures/convert'), { recursive: true })
+    .map(String)
+    .filter((name) => /\.ya?ml$/.test(name))
+    .map((name) => text(path.join(root, 'test/fixtures/convert', name)));
+  const csvs = [
+    'prompt,chosen,rejected\na,b,c\n"x ""y""\nz",b,c\n',
+    'chosen\trejected\na\tb\n',
+    '\ufeffprompt,chosen,rejected\r\n1,2,3\r\n',
+  ];
   const [runJson, events] = [json(path.join(base, 'run/run.json')), text(path.join(base, 'run/events.jsonl')).trimEnd().split('\n')];
-  const template = json(path.join(root, 'examples/tiny-llama/tokenizer_config.json')).chat_template ?? '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}';
+  const template =
+    json(path.join(root, 'examples/tiny-llama/tokenizer_config.json')).chat_template ??
+    '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}';
   const place = (folder, name) => path.join(folder, name);
   const sample = ['Harbour lights and 東京 🙂 zwölf', ' a b\n\nc ', ''];
 
@@ -74,7 +98,12 @@ export function readers(base, scratch) {
     'json lines': { name: place(scratch, 'rows.jsonl'), make: jsonRows, read: outcomes },
     'json document': {
       name: place(scratch, 'rows.json'),
-      make: (random) => mutateJson(random, Array.from({ length: 1 + random.below(3) }, () => random.of(rows)), random.of([undefined, 2])),
+      make: (random) =>
+        mutateJson(
+          random,
+          Array.from({ length: 1 + random.below(3) }, () => random.of(rows)),
+          random.of([undefined, 2]),
+        ),
       read: outcomes,
     },
     checks: {
@@ -82,25 +111,69 @@ export function readers(base, scratch) {
       make: jsonRows,
       read: async (file) => void (await new PreferenceChecker(false).check(text(file))),
     },
-    csv: { name: place(scratch, 'rows.csv'), make: (random) => (random.once(3) ? mutateBytes(random, Buffer.from(random.of(csvs))) : mutateText(random, random.of(csvs))), read: outcomes },
+    csv: {
+      name: place(scratch, 'rows.csv'),
+      make: (random) => (random.once(3) ? mutateBytes(random, Buffer.from(random.of(csvs))) : mutateText(random, random.of(csvs))),
+      read: outcomes,
+    },
     tsv: { name: place(scratch, 'rows.tsv'), make: (random) => mutateText(random, random.of(csvs).replaceAll(',', '\t')), read: outcomes },
-    parquet: { name: place(scratch, 'rows.parquet'), make: (random) => { const bytes = random.of(parquet); return mutateBytes(random, bytes, random.once(2) ? { from: Math.max(0, bytes.length - 600) } : {}); }, read: outcomes },
+    parquet: {
+      name: place(scratch, 'rows.parquet'),
+      make: (random) => {
+        const bytes = random.of(parquet);
+        return mutateBytes(random, bytes, random.once(2) ? { from: Math.max(0, bytes.length - 600) } : {});
+      },
+      read: outcomes,
+    },
     gzip: {
       name: place(scratch, 'rows.jsonl.gz'),
-      make: (random) => (random.once(3) ? mutateBytes(random, gzipSync(rows.slice(0, 5).map((row) => JSON.stringify(row)).join('\n'))) : gzipSync(jsonRows(random))),
+      make: (random) =>
+        random.once(3)
+          ? mutateBytes(
+              random,
+              gzipSync(
+                rows
+                  .slice(0, 5)
+                  .map((row) => JSON.stringify(row))
+                  .join('\n'),
+              ),
+            )
+          : gzipSync(jsonRows(random)),
       read: outcomes,
     },
     'list of datasets': {
       name: place(scratch, 'dataset_info.json'),
-      make: (random) => mutateJson(random, { a: { file_name: 'rows.jsonl', ranking: true, columns: { prompt: 'p', chosen: 'c', rejected: 'r' } }, b: { formatting: 'sharegpt', ranking: true, file_name: 'x', tags: { role_tag: 'from' } } }),
+      make: (random) =>
+        mutateJson(random, {
+          a: { file_name: 'rows.jsonl', ranking: true, columns: { prompt: 'p', chosen: 'c', rejected: 'r' } },
+          b: { formatting: 'sharegpt', ranking: true, file_name: 'x', tags: { role_tag: 'from' } },
+        }),
       read: (file) => readDatasetInfo(file, 'a'),
     },
-    safetensors: { name: place(scratch, 'model.safetensors'), make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'run/export/model.safetensors')).subarray()), read: readSafetensorsHeader, heavy: true },
-    plan: { name: place(scratch, 'plan.safetensors'), make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'plan.safetensors')), 'wishbone'), read: readPlan },
-    'run.json': { name: place(run, 'run.json'), make: (random) => mutateJson(random, runJson, 2), read: (file) => readRun(path.dirname(file)) },
+    safetensors: {
+      name: place(scratch, 'model.safetensors'),
+      make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'run/export/model.safetensors')).subarray()),
+      read: readSafetensorsHeader,
+      heavy: true,
+    },
+    plan: {
+      name: place(scratch, 'plan.safetensors'),
+      make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'plan.safetensors')), 'wishbone'),
+      read: readPlan,
+    },
+    'run.json': {
+      name: place(run, 'run.json'),
+      make: (random) => mutateJson(random, runJson, 2),
+      read: (file) => readRun(path.dirname(file)),
+    },
     events: {
       name: place(run, 'events.jsonl'),
-      make: (random) => events.flatMap((line) => (random.once(4) ? [mutateJson(random, JSON.parse(line))] : random.once(20) ? [mutateText(random, line)] : [line])).join('\n') + random.of(['\n', '']),
+      make: (random) =>
+        events
+          .flatMap((line) =>
+            random.once(4) ? [mutateJson(random, JSON.parse(line))] : random.once(20) ? [mutateText(random, line)] : [line],
+          )
+          .join('\n') + random.of(['\n', '']),
       read: async (file) => {
         writeFileSync(path.join(run, 'run.json'), JSON.stringify(runJson));
         const history = new RunHistory();
@@ -108,16 +181,48 @@ export function readers(base, scratch) {
         await listRun(path.dirname(file));
       },
     },
-    'process record': { name: place(run, 'process.json'), make: (random) => mutateJson(random, { pid: 1, pidStart: 2, bootId: 'x', stopAsked: 'y', ended: { exitCode: 1, signal: null } }), read: (file) => readProcessRecord(path.dirname(file)) },
-    labels: { name: place(run, 'labels.json'), make: (random) => mutateJson(random, { format: 'wishbone-labels', version: 1, name: 'a', tags: ['b'], notes: 'c' }), read: (file) => readLabels(path.dirname(file)) },
+    'process record': {
+      name: place(run, 'process.json'),
+      make: (random) => mutateJson(random, { pid: 1, pidStart: 2, bootId: 'x', stopAsked: 'y', ended: { exitCode: 1, signal: null } }),
+      read: (file) => readProcessRecord(path.dirname(file)),
+    },
+    labels: {
+      name: place(run, 'labels.json'),
+      make: (random) => mutateJson(random, { format: 'wishbone-labels', version: 1, name: 'a', tags: ['b'], notes: 'c' }),
+      read: (file) => readLabels(path.dirname(file)),
+    },
     'run config': {
       name: place(scratch, 'a.wishbone.json'),
-      make: (random) => (random.once(3) ? mutateText(random, text(path.join(root, 'examples/example.wishbone.json'))) : mutateJson(random, { version: 1, preset: 'trl', model: 'm', dataset: ['a', 'b'], plan: runJson.plan, training: runJson.training, runner: runJson.runner })),
+      make: (random) =>
+        random.once(3)
+          ? mutateText(random, text(path.join(root, 'examples/example.wishbone.json')))
+          : mutateJson(random, {
+              version: 1,
+              preset: 'trl',
+              model: 'm',
+              dataset: ['a', 'b'],
+              plan: runJson.plan,
+              training: runJson.training,
+              runner: runJson.runner,
+            }),
       read: (file) => void configProblems(text(file), file),
     },
-    yaml: { name: place(scratch, 'trl.yaml'), make: (random) => mutateText(random, random.of(yamls)), read: (file) => void convertConfig(text(file), file, path.join(scratch, 'out.wishbone.json')) },
-    speedup: { name: place(scratch, 'speedup.json'), make: (random) => mutateJson(random, { format: 'wishbone-speedup', version: 1, result: { ratio: 1, rounds: [] } }), read: (file) => void parseSpeedup(text(file)) },
-    'config.json': { name: place(model, 'config.json'), make: (random) => mutateJson(random, random.of(configs)), read: (file) => inspectModel(path.dirname(file)), restore: () => cpSync(path.join(root, 'examples/tiny-llama/config.json'), path.join(model, 'config.json')) },
+    yaml: {
+      name: place(scratch, 'trl.yaml'),
+      make: (random) => mutateText(random, random.of(yamls)),
+      read: (file) => void convertConfig(text(file), file, path.join(scratch, 'out.wishbone.json')),
+    },
+    speedup: {
+      name: place(scratch, 'speedup.json'),
+      make: (random) => mutateJson(random, { format: 'wishbone-speedup', version: 1, result: { ratio: 1, rounds: [] } }),
+      read: (file) => void parseSpeedup(text(file)),
+    },
+    'config.json': {
+      name: place(model, 'config.json'),
+      make: (random) => mutateJson(random, random.of(configs)),
+      read: (file) => inspectModel(path.dirname(file)),
+      restore: () => cpSync(path.join(root, 'examples/tiny-llama/config.json'), path.join(model, 'config.json')),
+    },
     adapter: {
       name: place(path.join(scratch, 'adapter'), 'adapter_config.json'),
       make: (random) => mutateJson(random, json(path.join(base, 'adapter/adapter_config.json'))),
@@ -134,7 +239,8 @@ export function readers(base, scratch) {
         const { model: inner, ...rest } = whole;
         const { vocab, merges, ...settings } = inner;
         const changed = mutateValue(random, { ...rest, model: settings });
-        if (typeof changed?.model === 'object' && changed.model !== null && !random.once(12)) Object.assign(changed.model, { vocab, merges });
+        if (typeof changed?.model === 'object' && changed.model !== null && !random.once(12))
+          Object.assign(changed.model, { vocab, merges });
         return JSON.stringify(changed);
       },
       read: async (file) => {
@@ -151,10 +257,26 @@ export function readers(base, scratch) {
     },
     template: {
       name: place(model, 'chat_template.jinja'),
-      make: (random) => (random.once(25) ? random.of(['{{ range(300000000)|length }}', '{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}', '{{ "a" * 10 ** 10 }}', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', '{{ messages.__class__.__mro__ }}']) : mutateText(random, template)),
+      make: (random) =>
+        random.once(25)
+          ? random.of([
+              '{{ range(300000000)|length }}',
+              '{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}',
+              '{{ "a" * 10 ** 10 }}',
+              '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}',
+              '{{ messages.__class__.__mro__ }}',
+            ])
+          : mutateText(random, template),
       read: async (file) => {
         const tokenizer = await ModelTokenizer.load(path.dirname(file));
-        tokenizer.chatTemplate.render({ messages: [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }], addGenerationPrompt: true, specialTokens: {} });
+        tokenizer.chatTemplate.render({
+          messages: [
+            { role: 'user', content: 'a' },
+            { role: 'assistant', content: 'b' },
+          ],
+          addGenerationPrompt: true,
+          specialTokens: {},
+        });
       },
       restore: () => rmSync(path.join(model, 'chat_template.jinja'), { force: true }),
     },

@@ -61,15 +61,17 @@ async function readPairs(source) {
  * @returns the file
  */
 export async function hhLike(source, count, cache) {
-  const hash = createHash('sha256').update(await readFile(source)).digest('hex').slice(0, 12);
+  const hash = createHash('sha256')
+    .update(await readFile(source))
+    .digest('hex')
+    .slice(0, 12);
   await mkdir(cache, { recursive: true });
   const file = join(cache, `${basename(source).replace(/\..*/, '')}-${hash}-${count}.jsonl`);
   if (existsSync(file)) return file;
   const pairs = await readPairs(source);
   const words = pairs.flatMap(({ prompt, chosen, rejected }) => `${prompt} ${chosen} ${rejected}`.match(/[a-z]{2,}/g) ?? []);
   const next = random(42);
-  const edited = (whole) =>
-    whole.replace(/[a-z]{2,}/g, (word) => (next() < changed ? words[Math.floor(next() * words.length)] : word));
+  const edited = (whole) => whole.replace(/[a-z]{2,}/g, (word) => (next() < changed ? words[Math.floor(next() * words.length)] : word));
   const out = createWriteStream(`${file}.tmp`);
   for (let row = 0; row < count; row++) {
     const { prompt, chosen, rejected } = pairs[row % pairs.length];

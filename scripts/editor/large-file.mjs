@@ -25,7 +25,10 @@ const faults = [
 export async function largeFile(file, bytes) {
   if (existsSync(file)) return;
   const text = await readFile(join(root, 'examples/preferences.jsonl'), 'utf8');
-  const pairs = text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  const pairs = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   await mkdir(dirname(file), { recursive: true });
   const out = createWriteStream(`${file}.tmp`);
   let before = numbered(pairs[0], 0);

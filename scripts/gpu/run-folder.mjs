@@ -11,8 +11,26 @@ import { isScript, main, root } from '../shell.mjs';
 
 /** As in workload.py. */
 const shapes = {
-  'llama-1b': { layers: 16, hiddenSize: 2048, queryHeads: 32, kvHeads: 8, headDim: 64, intermediateSize: 8192, vocabSize: 128256, tied: true },
-  'llama-8b': { layers: 32, hiddenSize: 4096, queryHeads: 32, kvHeads: 8, headDim: 128, intermediateSize: 14336, vocabSize: 128256, tied: false },
+  'llama-1b': {
+    layers: 16,
+    hiddenSize: 2048,
+    queryHeads: 32,
+    kvHeads: 8,
+    headDim: 64,
+    intermediateSize: 8192,
+    vocabSize: 128256,
+    tied: true,
+  },
+  'llama-8b': {
+    layers: 32,
+    hiddenSize: 4096,
+    queryHeads: 32,
+    kvHeads: 8,
+    headDim: 128,
+    intermediateSize: 14336,
+    vocabSize: 128256,
+    tied: false,
+  },
 };
 
 /** The same on every machine. */
@@ -47,13 +65,26 @@ async function runFolder(argv) {
     const side = (count, first) => Int32Array.from([...head, first, ...Array.from({ length: count - 1 }, token)]);
     // Different first tokens, so that the pair shares its prompt and no more.
     const first = token();
-    return { row, line: row + 1, promptLength: prompt, chosen: side(chosen, first), rejected: side(rejected, (first + 1) % shape.vocabSize) };
+    return {
+      row,
+      line: row + 1,
+      promptLength: prompt,
+      chosen: side(chosen, first),
+      rejected: side(rejected, (first + 1) % shape.vocabSize),
+    };
   });
   const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity) };
   const sha256 = { dataset: '0'.repeat(64), tokenizer: '0'.repeat(64) };
   const built = await buildPlan({ pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: values.set }, plan);
-  const rank = values['lora-rank'] === undefined ? {} : { lora_r: Number(values['lora-rank']), lora_alpha: 2 * Number(values['lora-rank']), use_peft: true };
-  const training = { ...DEFAULT_TRAINING, ...(values['save-steps'] === undefined ? {} : { save_steps: Number(values['save-steps']) }), ...rank };
+  const rank =
+    values['lora-rank'] === undefined
+      ? {}
+      : { lora_r: Number(values['lora-rank']), lora_alpha: 2 * Number(values['lora-rank']), use_peft: true };
+  const training = {
+    ...DEFAULT_TRAINING,
+    ...(values['save-steps'] === undefined ? {} : { save_steps: Number(values['save-steps']) }),
+    ...rank,
+  };
   const config = newRunConfig({
     name: `${values.shape}-${values.set}`,
     dataset: { path: `/${values.set}.jsonl`, sha256: sha256.dataset, pairs: pairs.length, format: 'trl-explicit' },

@@ -25,7 +25,8 @@ export function addCompareCommand(program: Command): void {
 }
 
 async function compareCommand(named: readonly string[], options: Options): Promise<void> {
-  if (named.length < 2) throw new WishboneError('a single run cannot be compared', 'the command line', 'name two or more runs', ExitCode.usage);
+  if (named.length < 2)
+    throw new WishboneError('a single run cannot be compared', 'the command line', 'name two or more runs', ExitCode.usage);
   const folders: string[] = [];
   for (const name of named) {
     const folder = await findRun(name, options.runs);
@@ -44,7 +45,12 @@ async function compareCommand(named: readonly string[], options: Options): Promi
     console.log(JSON.stringify({ runs: runs.map(runFacts), differences: settings }));
     return;
   }
-  console.log(table(['', ...runs.map(({ config }) => config.name)], [...results(runs), ...differences.map(({ setting, values }) => [setting, ...values.map((value) => value || '-')])]));
+  console.log(
+    table(
+      ['', ...runs.map(({ config }) => config.name)],
+      [...results(runs), ...differences.map(({ setting, values }) => [setting, ...values.map((value) => value || '-')])],
+    ),
+  );
   if (differences.length === 0) console.log('\nall settings are the same');
 }
 

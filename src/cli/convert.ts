@@ -27,9 +27,7 @@ export function addConvertCommand(program: Command): void {
     .argument('<yaml>', 'training config: settings of the trainer and of its script')
     .option('-o, --out <file>', 'file to write (default: the same name with .wishbone.json)')
     .option('--devices <number>', 'number of devices the YAML was written for; its batch size is per device', count, 1)
-    .addOption(
-      new Option('--from <trainer>', 'trainer the YAML is for (default: recognised from the file)').choices(SOURCES),
-    )
+    .addOption(new Option('--from <trainer>', 'trainer the YAML is for (default: recognised from the file)').choices(SOURCES))
     .option('--force', 'overwrite an existing file')
     .option('--json', 'print one JSON object')
     .action(convertCommand);

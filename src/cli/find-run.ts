@@ -29,9 +29,17 @@ export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string
   if (found.length === 1) return found[0]!.folder;
   const ids = found.map(({ id }) => id);
   if (found.length > 1) {
-    throw new WishboneError(`"${named}" matches ${ids.length} runs: ${some(ids)}`, path.resolve(runs), 'use the id of the run', ExitCode.usage);
+    throw new WishboneError(
+      `"${named}" matches ${ids.length} runs: ${some(ids)}`,
+      path.resolve(runs),
+      'use the id of the run',
+      ExitCode.usage,
+    );
   }
-  const near = nearestName(named, known.flatMap(({ id, name }) => [id, name]));
+  const near = nearestName(
+    named,
+    known.flatMap(({ id, name }) => [id, name]),
+  );
   throw new WishboneError(
     `no run is called "${named}"`,
     path.resolve(runs),

@@ -124,10 +124,7 @@ export interface CommandInput {
  *
  * @throws WishboneError when the argument is a run config with something wrong in it
  */
-export async function readInput(
-  files: readonly string[],
-  given: Readonly<Record<string, unknown>>,
-): Promise<CommandInput> {
+export async function readInput(files: readonly string[], given: Readonly<Record<string, unknown>>): Promise<CommandInput> {
   const configs = files.filter(isConfigFile);
   if (configs.length > 0 && files.length > 1) {
     const advice = 'name the datasets in the run config, or do not use a run config';
@@ -183,7 +180,6 @@ function resolve<T extends object>(base: T, given: Readonly<Record<string, unkno
 /** A whole number of at least 1, for options that are none of a run's. */
 export function count(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError(`expected a whole number above 0, found ${text}`);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError(`expected a whole number above 0, found ${text}`);
   return value;
 }

@@ -53,12 +53,7 @@ async function refuseOtherFile(file: string): Promise<void> {
   } catch (error) {
     if (error instanceof WishboneError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw new WishboneError(
-      `cannot write there (${(error as Error).message})`,
-      file,
-      'choose another file name',
-      ExitCode.cannotWrite,
-    );
+    throw new WishboneError(`cannot write there (${(error as Error).message})`, file, 'choose another file name', ExitCode.cannotWrite);
   }
   try {
     const { size } = await handle.stat();
@@ -99,10 +94,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
     ['FLOPs ratio', plan.flopsRatio.toFixed(2)],
-    [
-      'predicted',
-      `${plan.predictedSpeedup.toFixed(2)}× naive pairing, ${plan.predictedSpeedupUnpacked.toFixed(2)}× without packing`,
-    ],
+    ['predicted', `${plan.predictedSpeedup.toFixed(2)}× naive pairing, ${plan.predictedSpeedupUnpacked.toFixed(2)}× without packing`],
     ['attention', `${percent(skipped / (skipped + full + partial))} of the tiles skipped`],
   ];
   if (plan.droppedByMargin > 0) {
@@ -119,10 +111,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
   if (plan.skipped > 0) {
     const lines = plan.skippedLines.slice(0, 8).join(', ');
     const more = plan.skipped > 8 ? ', …' : '';
-    rows.push([
-      'too long',
-      `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`,
-    ]);
+    rows.push(['too long', `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`]);
   }
   rows.push(...unusedRows(plan));
   if (out !== undefined) rows.push(['written to', out]);

@@ -29,7 +29,10 @@ export function headlineRows(figures: Headline | undefined): [string, string][] 
   ];
   const { best } = figures;
   if (best !== undefined && best.step !== figures.step) {
-    rows.push(['best', `step ${best.step}: loss ${figure(best.loss, 4)}, margin ${figure(best.margin, 3)}, accuracy ${percent(best.accuracy)}`]);
+    rows.push([
+      'best',
+      `step ${best.step}: loss ${figure(best.loss, 4)}, margin ${figure(best.margin, 3)}, accuracy ${percent(best.accuracy)}`,
+    ]);
   }
   return rows;
 }

@@ -40,7 +40,9 @@ async function runsCommand(options: Options): Promise<void> {
   const runs = all.filter((run): run is Listed => run.problem === undefined && isWanted(run));
   const broken = isFiltered ? [] : all.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));
   if (options.json) {
-    console.log(JSON.stringify({ runs: runs.map(runFacts), unreadable: broken.map(({ folder, problem }) => ({ folder, what: problem.what })) }));
+    console.log(
+      JSON.stringify({ runs: runs.map(runFacts), unreadable: broken.map(({ folder, problem }) => ({ folder, what: problem.what })) }),
+    );
     return;
   }
   if (runs.length === 0) {

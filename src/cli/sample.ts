@@ -19,11 +19,13 @@ interface Options extends Record<string, unknown> {
 }
 
 export function addSampleCommand(program: Command): void {
-  const between = (low: number, high: number) => (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= low && value <= high) return value;
-    throw new InvalidArgumentError(`expected a number from ${low} to ${high}, found ${text}`);
-  };
+  const between =
+    (low: number, high: number) =>
+    (text: string): number => {
+      const value = Number(text);
+      if (text.trim() !== '' && value >= low && value <= high) return value;
+      throw new InvalidArgumentError(`expected a number from ${low} to ${high}, found ${text}`);
+    };
   const command = program
     .command('sample')
     .summary('complete prompts with a trained model and its reference')

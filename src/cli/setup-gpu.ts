@@ -1,6 +1,16 @@
 import type { Command } from 'commander';
 import { WishboneError } from '../core/errors.js';
-import { DEFAULT_INDEX, fetchLibrary, gpuState, librarySize, mebibytes, planSetUp, removeLibrary, useLibrary, userFolder } from '../core/cuda-library/index.js';
+import {
+  DEFAULT_INDEX,
+  fetchLibrary,
+  gpuState,
+  librarySize,
+  mebibytes,
+  planSetUp,
+  removeLibrary,
+  useLibrary,
+  userFolder,
+} from '../core/cuda-library/index.js';
 import type { Progress } from '../core/work/progress.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';
@@ -39,7 +49,12 @@ async function setupGpuCommand(options: Options): Promise<void> {
   }
   const state = await gpuState();
   if (state.kind === 'ready') return console.log(`the GPU is ready: ${state.devices.join(', ')}`);
-  if (state.kind === 'cpu-only') throw new WishboneError('this build of Wishbone has no CUDA support', 'its native runner', 'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it');
+  if (state.kind === 'cpu-only')
+    throw new WishboneError(
+      'this build of Wishbone has no CUDA support',
+      'its native runner',
+      'install the package with CUDA, or set WISHBONE_RUNNER to a runner that has it',
+    );
   if (state.kind === 'driver') throw driverError(state.problem);
   if (options.check) throw new WishboneError(state.problem, folder, 'download it: wishbone setup-gpu');
   await fetchAndCheck(folder, options);
@@ -63,7 +78,11 @@ async function fetchAndCheck(folder: string, options: Options): Promise<void> {
   if (state.kind === 'driver') throw driverError(state.problem);
   await removeLibrary(folder);
   const why = state.kind === 'library' ? state.problem : 'the runner has no CUDA support';
-  throw new WishboneError(`the downloaded library cannot be used and was removed: ${why}`, library, 'try again, or install cuBLAS 13 yourself');
+  throw new WishboneError(
+    `the downloaded library cannot be used and was removed: ${why}`,
+    library,
+    'try again, or install cuBLAS 13 yourself',
+  );
 }
 
 /** Asks on a terminal; where there is none, nobody can be asked. */
@@ -79,7 +98,12 @@ async function agreed(signal: AbortSignal): Promise<boolean> {
 }
 
 function driverError(problem: string): WishboneError {
-  return new WishboneError(problem.replace(/\.$/, ''), 'this machine', 'install an NVIDIA driver for CUDA 13 (580 or newer); in a container, start it with its GPUs');
+  return new WishboneError(
+    problem.replace(/\.$/, ''),
+    'this machine',
+    'install an NVIDIA driver for CUDA 13 (580 or newer); in a container, start it with its GPUs',
+  );
 }
 
-const progressLine = ({ phase, done, total }: Progress): string => `${PHASES[phase] ?? phase}: ${mebibytes(done)}${total > 0 ? ` of ${mebibytes(total)}` : ''}`;
+const progressLine = ({ phase, done, total }: Progress): string =>
+  `${PHASES[phase] ?? phase}: ${mebibytes(done)}${total > 0 ? ` of ${mebibytes(total)}` : ''}`;

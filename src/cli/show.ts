@@ -18,7 +18,7 @@ interface Options {
 export function addShowCommand(program: Command): void {
   program
     .command('show')
-    .summary("show one run: state, figures, settings")
+    .summary('show one run: state, figures, settings')
     .description('Shows the state of a run, its main figures, the settings that differ from the defaults, and what to do next.')
     .argument('<run>', RUN_HELP)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
@@ -66,13 +66,19 @@ async function showCommand(named: string, options: Options): Promise<void> {
     ['steps', `${run.step} of ${run.steps ?? '?'}`],
     ...headlineRows(run.figures),
   ];
-  if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s, ${clock(history.columns.seconds.reduce((sum, took) => sum + took, 0))} in steps`]);
+  if (pace)
+    rows.push([
+      'speed',
+      `${pace.pairsPerSecond.toFixed(1)} pairs/s, ${clock(history.columns.seconds.reduce((sum, took) => sum + took, 0))} in steps`,
+    ]);
   if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
   if (history.exportPath !== undefined) rows.push(['exported', `${folder}/${history.exportPath}`]);
   rows.push(['folder', folder]);
   console.log(columns(rows));
   const set = changedSettings(config);
-  console.log(set.length === 0 ? '\nall settings are the defaults' : `\nset:\n${columns(set.map(([name, value]) => [`  ${name}`, value]))}`);
+  console.log(
+    set.length === 0 ? '\nall settings are the defaults' : `\nset:\n${columns(set.map(([name, value]) => [`  ${name}`, value]))}`,
+  );
   if (options.evals) console.log(`\n${evalTable(history)}`);
   for (const { what, advice } of warnings) console.log(`\nwarning: ${what}\n  fix: ${advice}`);
   if (terminal?.type === 'failed') console.log(`\nerror: ${terminal.what}\n  at: ${terminal.where}\n  fix: ${terminal.advice}`);

@@ -16,12 +16,10 @@ export function addSpeedupCommand(program: Command): void {
   const command = program
     .command('speedup')
     .summary('measure shared against naive pairing on this machine')
-    .description(
-      'Runs the same DPO steps with and without prefix sharing, alternating, and compares their times.',
-    )
+    .description('Runs the same DPO steps with and without prefix sharing, alternating, and compares their times.')
     .argument('<dataset...>', DATASET_HELP)
     .option('-m, --model <folder>', 'Hugging Face model folder')
-    .option('--pairs <number>', "use only this many pairs from the start of the dataset", count)
+    .option('--pairs <number>', 'use only this many pairs from the start of the dataset', count)
     .option('--rounds <number>', 'how often every step is measured', count, 3)
     .option('--history <folder>', 'folder of measurements; the speedup panel reads them', SPEEDUPS_FOLDER)
     .option('--no-history', 'do not save the measurement')
@@ -52,19 +50,10 @@ function speedupReport(result: SpeedupResult): string {
     ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}${threads}`],
     ['shared', side(result.sharedSeconds, result.sharedPairsPerSecond, result.sharedSpeedOfLight)],
     ['naive', side(result.naiveSeconds, result.naivePairsPerSecond, result.naiveSpeedOfLight)],
-    [
-      'measured ratio',
-      `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`,
-    ],
+    ['measured ratio', `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`],
     ['predicted ratio', `${result.predictedRatio.toFixed(3)} by the cost model`],
-    [
-      'FLOPs ratio',
-      `${result.flopsRatio.toFixed(3)}: ${(100 * (result.ratio / result.flopsRatio)).toFixed(0)} % of it reached`,
-    ],
-    [
-      'token ratio',
-      `${result.tokenRatio.toFixed(3)} (${grouped(result.naiveTokens)} / ${grouped(result.sharedTokens)} tokens)`,
-    ],
+    ['FLOPs ratio', `${result.flopsRatio.toFixed(3)}: ${(100 * (result.ratio / result.flopsRatio)).toFixed(0)} % of it reached`],
+    ['token ratio', `${result.tokenRatio.toFixed(3)} (${grouped(result.naiveTokens)} / ${grouped(result.sharedTokens)} tokens)`],
     ...phaseRows(result),
   ]);
 }

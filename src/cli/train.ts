@@ -47,10 +47,8 @@ export function addTrainCommand(program: Command): void {
     .argument('[dataset...]', DATASET_HELP)
     .option('-m, --model <folder>', 'Hugging Face model folder')
     .option('--resume <run folder>', 'continue a run from its last checkpoint')
-    .addOption(
-      new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)),
-    )
-    .option('--name <text>', "name of the run")
+    .addOption(new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)))
+    .option('--name <text>', 'name of the run')
     .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
@@ -70,8 +68,7 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   const pid = await startRunner(folder, { resume: options.resume !== undefined }).finally(() => status.clear());
   if (options.detach) {
     const { config } = await readRun(folder);
-    if (options.json)
-      console.log(JSON.stringify({ folder, id: config.id, pid, ...(summary ? { plan: summary } : {}) }));
+    if (options.json) console.log(JSON.stringify({ folder, id: config.id, pid, ...(summary ? { plan: summary } : {}) }));
     else console.log(`run ${config.id} started: process ${pid}\n${folder}`);
     return;
   }
@@ -79,11 +76,7 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   await finish(folder, history, summary, options.json === true);
 }
 
-async function prepare(
-  files: readonly string[],
-  options: Options,
-  status: StatusLine,
-): Promise<{ folder: string; summary: PlanSummary }> {
+async function prepare(files: readonly string[], options: Options, status: StatusLine): Promise<{ folder: string; summary: PlanSummary }> {
   const { config, runs, rateFactor, ...given } = await readWholeInput(files, options);
   locating(config, () => checkOptions(given, given.evalDataset !== undefined || given.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
@@ -101,30 +94,22 @@ async function prepare(
     ),
   ).finally(() => status.clear());
   if (!options.json && !options.detach) {
-    const rate = rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
+    const rate =
+      rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
     console.log(`${planReport(prepared.summary)}${rate}\n`);
   } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
 
-async function resumed(
-  dataset: readonly string[],
-  options: Options,
-  command: Command,
-): Promise<{ folder: string; summary: undefined }> {
+async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<{ folder: string; summary: undefined }> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
   const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
-  if (other !== undefined)
-    throw usage(`--resume cannot be combined with ${other}`, 'a resumed run keeps the settings it was started with');
+  if (other !== undefined) throw usage(`--resume cannot be combined with ${other}`, 'a resumed run keeps the settings it was started with');
   const { folder } = await readRun(options.resume as string);
   if ((await runState(folder)) === 'finished') {
-    throw new WishboneError(
-      'the run has finished; there is nothing to resume',
-      folder,
-      'start a new run with `wishbone train <dataset>`',
-    );
+    throw new WishboneError('the run has finished; there is nothing to resume', folder, 'start a new run with `wishbone train <dataset>`');
   }
   return { folder, summary: undefined };
 }
@@ -200,10 +185,7 @@ function statusText(history: RunHistory): string {
       total: history.progress?.total ?? 0,
     });
   }
-  const parts = [
-    `step ${history.step}/${totalSteps ?? '?'}`,
-    ...metrics(history).map(([name, value]) => `${name} ${value}`),
-  ];
+  const parts = [`step ${history.step}/${totalSteps ?? '?'}`, ...metrics(history).map(([name, value]) => `${name} ${value}`)];
   if (pace) parts.push(`${pace.pairsPerSecond.toFixed(1)} pairs/s`, `ETA ${clock(pace.secondsLeft)}`);
   return parts.join('  ');
 }
@@ -217,12 +199,7 @@ function metrics(history: RunHistory): [string, string][] {
   return shown.map(([name, column, digits]) => [name, history.latest(column)?.toFixed(digits) ?? 'NaN']);
 }
 
-async function finish(
-  folder: string,
-  history: RunHistory,
-  summary: PlanSummary | undefined,
-  json: boolean,
-): Promise<void> {
+async function finish(folder: string, history: RunHistory, summary: PlanSummary | undefined, json: boolean): Promise<void> {
   const { terminal, pace } = history;
   const { config } = await readRun(folder);
   if (!terminal) {
@@ -234,9 +211,7 @@ async function finish(
     );
   }
   if (terminal.type === 'failed') {
-    const code =
-      Object.values(ExitCode).find((known) => known === terminal.exitCode && known !== ExitCode.ok) ??
-      ExitCode.internal;
+    const code = Object.values(ExitCode).find((known) => known === terminal.exitCode && known !== ExitCode.ok) ?? ExitCode.internal;
     throw new WishboneError(terminal.what, terminal.where, terminal.advice, code);
   }
   const seconds = history.columns.seconds.reduce((sum, took) => sum + took, 0);

@@ -114,12 +114,7 @@ function tell(run: LiveRun): Thenable<string | undefined> {
         /cublaslt/i.test(terminal.what) ? SET_UP_GPU : run.sameCause ? DUPLICATE : RESUME,
       );
     default:
-      return vscode.window.showErrorMessage(
-        `${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`,
-        OPEN,
-        LOG,
-        RESUME,
-      );
+      return vscode.window.showErrorMessage(`${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`, OPEN, LOG, RESUME);
   }
 }
 

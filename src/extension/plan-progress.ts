@@ -10,10 +10,7 @@ import { progressText } from './plan-progress-text.js';
  *
  * @returns what the work made; undefined when it was cancelled
  */
-export async function withPlanProgress<T>(
-  dataset: string,
-  work: (options: WorkOptions) => Promise<T>,
-): Promise<T | undefined> {
+export async function withPlanProgress<T>(dataset: string, work: (options: WorkOptions) => Promise<T>): Promise<T | undefined> {
   return vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,

@@ -28,9 +28,7 @@ export class Problems implements vscode.Disposable {
 
   /** For what fails in the background, where a message would only disturb. */
   log(error: unknown): void {
-    this.#channel.error(
-      error instanceof WishboneError ? error.format() : error instanceof Error ? error : String(error),
-    );
+    this.#channel.error(error instanceof WishboneError ? error.format() : error instanceof Error ? error : String(error));
   }
 
   /**
@@ -48,8 +46,7 @@ export class Problems implements vscode.Disposable {
       return undefined;
     }
     const location = await findLocation(error.where);
-    const open =
-      location === undefined ? [] : [location.line === undefined ? 'Open File' : `Open File at Line ${location.line}`];
+    const open = location === undefined ? [] : [location.line === undefined ? 'Open File' : `Open File at Line ${location.line}`];
     const text = errorLine(error, (where) => vscode.workspace.asRelativePath(where));
     const choice = await vscode.window.showErrorMessage(`Wishbone: ${text}`, ...open, ...actions);
     if (location !== undefined && choice === open[0]) await openLocation(location);

@@ -41,8 +41,7 @@ export function statusText({ config, state, history }: Watched): string {
         const steps = `${formatCount(history.step)}/${formatCount(totalSteps)}`;
         return pace === undefined ? `${icon} ${steps}` : `${icon} ${steps} · ${formatDuration(pace.secondsLeft)} left`;
       }
-      const done =
-        progress !== undefined && progress.total > 0 ? ` ${formatPercent(progress.done / progress.total)}` : '';
+      const done = progress !== undefined && progress.total > 0 ? ` ${formatPercent(progress.done / progress.total)}` : '';
       return `${icon} Wishbone: ${phase === 'reference' ? 'reference pass' : phase === 'export' ? 'exporting' : 'starting'}${done}`;
     }
     case 'starting':
@@ -62,8 +61,7 @@ export function statusRows({ config, state, history }: Watched): [name: string, 
   ];
   rows.push(...figureRows(headline(history)));
   const { pace } = history;
-  if (pace !== undefined)
-    rows.push(['Speed', `${formatRate(pace.pairsPerSecond)} pairs/s, ${formatRate(pace.tokensPerSecond)} tokens/s`]);
+  if (pace !== undefined) rows.push(['Speed', `${formatRate(pace.pairsPerSecond)} pairs/s, ${formatRate(pace.tokensPerSecond)} tokens/s`]);
   return rows;
 }
 
@@ -77,7 +75,10 @@ export function figureRows(figures: Headline | undefined): [name: string, value:
     [name('loss'), formatMetric(loss)],
     [name('margin'), formatMetric(margin)],
     [name('accuracy'), formatPercent(accuracy)],
-    ['Figures from', isEval ? `${plural(pairs, 'eval pair')}, after step ${formatCount(step)}` : `the last ${plural(pairs, 'pair')} trained on`],
+    [
+      'Figures from',
+      isEval ? `${plural(pairs, 'eval pair')}, after step ${formatCount(step)}` : `the last ${plural(pairs, 'pair')} trained on`,
+    ],
   ];
   if (best !== undefined) rows.push(['Best evaluation', bestText(best)]);
   return rows;

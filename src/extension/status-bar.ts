@@ -54,9 +54,7 @@ export class RunStatusBar implements vscode.Disposable {
     // A screen reader should not spell icons.
     this.#item.accessibilityInformation = { label: `Wishbone: ${this.#item.text.replace(/\$\([^)]*\)\s*/g, '')}` };
     this.#item.backgroundColor =
-      run.state === 'failed' || run.state === 'crashed'
-        ? new vscode.ThemeColor('statusBarItem.errorBackground')
-        : undefined;
+      run.state === 'failed' || run.state === 'crashed' ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
     this.#item.command = commandLink('Open Run', 'wishbone.openRun', ...(several ? [] : ([run.folder] as const)));
     this.#item.show();
   }

@@ -32,7 +32,8 @@ export function mayRead(...files: readonly string[]): boolean {
 /** @throws WishboneError when they may not be read */
 export function requireReadable(...files: readonly string[]): void {
   const own = files.find((file) => !mayRead(file));
-  if (own !== undefined) throw new WishboneError(NOT_READ, own, 'trust the workspace if you know where its files are from (Workspaces: Manage Workspace Trust)');
+  if (own !== undefined)
+    throw new WishboneError(NOT_READ, own, 'trust the workspace if you know where its files are from (Workspaces: Manage Workspace Trust)');
 }
 
 export const NOT_READ = 'models and binary datasets of this workspace are read once it is trusted';

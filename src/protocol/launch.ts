@@ -129,15 +129,18 @@ const STATE: Check<FormState> = {
   starting: isFlag,
 };
 
-const FORECAST: Check<ForecastView> = ['by kind', {
-  none: {},
-  working: { text: isText, fraction: isNumber },
-  failed: { what: isText, where: isText, advice: isText, opens: isFlag, actions: ['list of', ACTION] },
-  done: {
-    figures: ['list of', { label: isText, value: isText, detail: isText, tone: ['one of', ['plain', 'bad']] }],
-    notices: ['list of', { tone: ['one of', ['plain', 'warn']], title: isText, text: isText, actions: ['list of', ACTION] }],
+const FORECAST: Check<ForecastView> = [
+  'by kind',
+  {
+    none: {},
+    working: { text: isText, fraction: isNumber },
+    failed: { what: isText, where: isText, advice: isText, opens: isFlag, actions: ['list of', ACTION] },
+    done: {
+      figures: ['list of', { label: isText, value: isText, detail: isText, tone: ['one of', ['plain', 'bad']] }],
+      notices: ['list of', { tone: ['one of', ['plain', 'warn']], title: isText, text: isText, actions: ['list of', ACTION] }],
+    },
   },
-}];
+];
 
 const HOST_MESSAGES: Messages<LaunchHostMessage> = {
   form: { id: isText, form: FORM, values: isTextMap },

@@ -72,11 +72,7 @@ export type MaskPageMessage =
 
 const PAGE_MESSAGES: Messages<Exclude<MaskPageMessage, PlanPageMessage>> = {
   bin: { bin: isCount },
-  texts: [
-    'and',
-    { bin: isCount, side: ['one of', PLAN_SIDES], from: isCount, to: isCount },
-    ({ from, to }) => to - from <= MOST_TEXTS,
-  ],
+  texts: ['and', { bin: isCount, side: ['one of', PLAN_SIDES], from: isCount, to: isCount }, ({ from, to }) => to - from <= MOST_TEXTS],
   path: { bin: isCount, side: ['one of', PLAN_SIDES], row: isCount },
   'find-row': { row: isCount },
   save: { format: ['one of', ['svg', 'png']], name: isText, data: isPicture },
@@ -127,8 +123,7 @@ export function isLayout(value: unknown): value is MaskLayout {
   const segments = layout.segmentBegin.length;
   if (rows === 0 || layout.blockStart.at(-1) !== rows) return false;
   if (layout.position.length !== rows || layout.visibleUntil.length !== rows) return false;
-  if ([layout.segmentEnd, layout.segmentParent, layout.segmentRole, layout.segmentRow].some((a) => a.length !== segments))
-    return false;
+  if ([layout.segmentEnd, layout.segmentParent, layout.segmentRole, layout.segmentRow].some((a) => a.length !== segments)) return false;
   if (!layout.visibleUntil.every((until, row) => until > row && until <= rows)) return false;
   let covered = 0;
   for (let segment = 0; segment < segments; segment++) {

@@ -56,11 +56,7 @@ export type PackingPageMessage =
   | { readonly type: 'mask'; readonly bin: number | null; readonly row: number | null };
 
 const PAGE_MESSAGES: Messages<Exclude<PackingPageMessage, PlanPageMessage>> = {
-  bins: [
-    'and',
-    { side: ['one of', PLAN_SIDES], from: isCount, to: isCount },
-    ({ from, to }) => to >= from && to - from <= MOST_BINS,
-  ],
+  bins: ['and', { side: ['one of', PLAN_SIDES], from: isCount, to: isCount }, ({ from, to }) => to >= from && to - from <= MOST_BINS],
   mask: ['and', { bin: ['or null', isCount], row: ['or null', isCount] }, ({ bin, row }) => bin !== null || row !== null],
 };
 
@@ -71,8 +67,7 @@ export function readPackingPageMessage(value: unknown): PackingPageMessage | und
 const TOTALS: Check<BinTotals> = [
   'and',
   { stepStart: isStarts, roleTokens: isIntegers },
-  ({ stepStart, roleTokens }) =>
-    roleTokens.length === MASK_ROLES.length * stepStart.at(-1)! && roleTokens.every((tokens) => tokens >= 0),
+  ({ stepStart, roleTokens }) => roleTokens.length === MASK_ROLES.length * stepStart.at(-1)! && roleTokens.every((tokens) => tokens >= 0),
 ];
 
 const COST: Check<PlanCost> = {

@@ -103,7 +103,5 @@ export function readPlanHostMessage(value: unknown): PlanHostMessage | undefined
 }
 
 export function readPlanPageState(value: unknown): PlanPageState | undefined {
-  return isObject(value) && isText(value['source']) && isCount(value['bin'])
-    ? { source: value['source'], bin: value['bin'] }
-    : undefined;
+  return isObject(value) && isText(value['source']) && isCount(value['bin']) ? { source: value['source'], bin: value['bin'] } : undefined;
 }

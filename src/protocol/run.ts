@@ -6,30 +6,10 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { SampleText } from '../core/sample/index.js';
 import { type Check, type Messages, readMessage } from './shape.js';
-import {
-  isCount,
-  isFlag,
-  isFloats,
-  isNumber,
-  isNumberOrNull,
-  isObject,
-  isPng,
-  isSingles,
-  isText,
-  isTexts,
-} from './values.js';
+import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
 /** The state of a run (see `RunState`). */
-export const PANEL_STATES = [
-  'planned',
-  'starting',
-  'running',
-  'stopping',
-  'finished',
-  'stopped',
-  'failed',
-  'crashed',
-] as const;
+export const PANEL_STATES = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'] as const;
 export type PanelState = (typeof PANEL_STATES)[number];
 
 export const PANEL_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
@@ -285,20 +265,26 @@ const HEADER: Check<RunHeader> = {
   planProblem: ['or null', isText],
   tags: isTexts,
   notes: isText,
-  settings: ['list of', {
+  settings: [
+    'list of',
+    {
       title: isText,
       rows: ['list of', { name: isText, value: isText, help: isText, changed: isFlag }],
-    }],
+    },
+  ],
   command: isText,
   commandWithout: isTexts,
 };
 
-const END: Check<RunEnd> = ['by kind', {
-  finished: { seconds: isNumber, exportPath: ['or null', isText] },
-  stopped: { step: isCount },
-  failed: { what: isText, where: isText, advice: isText, sameCause: isFlag },
-  crashed: { exit: isText, advice: isTexts, log: isTexts },
-}];
+const END: Check<RunEnd> = [
+  'by kind',
+  {
+    finished: { seconds: isNumber, exportPath: ['or null', isText] },
+    stopped: { step: isCount },
+    failed: { what: isText, where: isText, advice: isText, sameCause: isFlag },
+    crashed: { exit: isText, advice: isTexts, log: isTexts },
+  },
+];
 
 const WARNING: Check<RunWarning> = {
   kind: ['one of', ['not-finite', 'collapse', 'saturation', 'overfitting']],
@@ -321,14 +307,17 @@ const STATUS: Check<RunStatus> = {
   loss: isNumberOrNull,
   margin: isNumberOrNull,
   accuracy: isNumberOrNull,
-  best: ['or null', {
+  best: [
+    'or null',
+    {
       step: isCount,
       loss: isNumberOrNull,
       margin: isNumberOrNull,
       accuracy: isNumberOrNull,
       exportPath: ['or null', isText],
       kept: isFlag,
-    }],
+    },
+  ],
   device: ['or null', isText],
   checkpoint: ['or null', isCount],
   end: ['or null', END],
@@ -339,10 +328,7 @@ const STATUS: Check<RunStatus> = {
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {
   return (
-    isObject(value) &&
-    isCount(value['from']) &&
-    (value['overview'] === undefined || isFlag(value['overview'])) &&
-    hasColumns(value, SERIES)
+    isObject(value) && isCount(value['from']) && (value['overview'] === undefined || isFlag(value['overview'])) && hasColumns(value, SERIES)
   );
 }
 

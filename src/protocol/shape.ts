@@ -44,11 +44,7 @@ export function fits<T>(value: unknown, check: Check<T>): value is T {
  * @param requests types of messages without data
  * @param messages checks for all others
  */
-export function readMessage<M extends Typed>(
-  value: unknown,
-  requests: readonly Bare<M>['type'][],
-  messages: Messages<M>,
-): M | undefined {
+export function readMessage<M extends Typed>(value: unknown, requests: readonly Bare<M>['type'][], messages: Messages<M>): M | undefined {
   if (!isObject(value) || !isText(value['type'])) return undefined;
   const { type } = value;
   if ((requests as readonly string[]).includes(type)) return { type } as M;

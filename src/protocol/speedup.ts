@@ -114,12 +114,15 @@ const STATE: Check<SpeedupState> = {
   fault: isText,
 };
 
-const PREDICTION: Check<PredictionView> = ['by kind', {
-  none: {},
-  working: { text: isText },
-  failed: { what: isText, where: isText, advice: isText },
-  done: { prediction: { tokens: SHARED_NAIVE, flopsRatio: isNumber, ratio: isNumber } },
-}];
+const PREDICTION: Check<PredictionView> = [
+  'by kind',
+  {
+    none: {},
+    working: { text: isText },
+    failed: { what: isText, where: isText, advice: isText },
+    done: { prediction: { tokens: SHARED_NAIVE, flopsRatio: isNumber, ratio: isNumber } },
+  },
+];
 
 const MEASUREMENT: Check<Measurement> = {
   id: isText,

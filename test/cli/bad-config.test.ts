@@ -36,7 +36,10 @@ async function changeType(folder: string, dtype: string): Promise<void> {
   const file = join(folder, 'model.safetensors');
   const bytes = await readFile(file);
   const length = Number(bytes.readBigUInt64LE(0));
-  const header = bytes.subarray(8, 8 + length).toString('latin1').replaceAll('"BF16"', `"${dtype}"`);
+  const header = bytes
+    .subarray(8, 8 + length)
+    .toString('latin1')
+    .replaceAll('"BF16"', `"${dtype}"`);
   assert.ok(header.includes(dtype));
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(header.length));
@@ -47,7 +50,11 @@ const cases: readonly Case[] = [
   {
     name: 'an unknown key',
     lines: ['"training": {', '  "learning_rte": 1e-5', '}'],
-    says: [/unknown field "training\.learning_rte"/, /run\.wishbone\.json:5, field training\.learning_rte/, /did you mean "training\.learning_rate"/],
+    says: [
+      /unknown field "training\.learning_rte"/,
+      /run\.wishbone\.json:5, field training\.learning_rte/,
+      /did you mean "training\.learning_rate"/,
+    ],
   },
   {
     name: 'a key of another section',

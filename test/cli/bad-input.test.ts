@@ -81,17 +81,27 @@ const models: readonly ModelCase[] = [
   },
   {
     name: 'overlapping tensors',
-    spoil: (folder) => writeHeader(folder, JSON.stringify({
-      a: { dtype: 'F32', shape: [8], data_offsets: [0, 32] },
-      b: { dtype: 'F32', shape: [8], data_offsets: [16, 48] },
-    }), undefined, 48),
+    spoil: (folder) =>
+      writeHeader(
+        folder,
+        JSON.stringify({
+          a: { dtype: 'F32', shape: [8], data_offsets: [0, 32] },
+          b: { dtype: 'F32', shape: [8], data_offsets: [16, 48] },
+        }),
+        undefined,
+        48,
+      ),
     says: [/model\.safetensors/, /overlap/i],
   },
   {
     name: 'an absurd shape',
-    spoil: (folder) => writeHeader(folder, JSON.stringify({
-      a: { dtype: 'F32', shape: [4294967296, 4294967296], data_offsets: [0, 64] },
-    })),
+    spoil: (folder) =>
+      writeHeader(
+        folder,
+        JSON.stringify({
+          a: { dtype: 'F32', shape: [4294967296, 4294967296], data_offsets: [0, 64] },
+        }),
+      ),
     says: [/model\.safetensors/],
   },
 ];

@@ -38,7 +38,11 @@ for (const [what, change] of Object.entries(endless)) {
       const model = join(folder, 'model');
       await cp(exampleModel, model, { recursive: true });
       await change(model);
-      const row = { prompt: [{ role: 'user', content: 'a' }], chosen: [{ role: 'assistant', content: `${'a'.repeat(40)}!` }], rejected: [{ role: 'assistant', content: 'b' }] };
+      const row = {
+        prompt: [{ role: 'user', content: 'a' }],
+        chosen: [{ role: 'assistant', content: `${'a'.repeat(40)}!` }],
+        rejected: [{ role: 'assistant', content: 'b' }],
+      };
       await writeFile(join(folder, 'pairs.jsonl'), `${JSON.stringify(row)}\n`.repeat(400));
       const child = spawn(process.execPath, [cli, 'plan', join(folder, 'pairs.jsonl'), '--model', model, '--on-bad-row', 'skip'], {
         env: { ...process.env, WISHBONE_CACHE: folder },

@@ -6,18 +6,16 @@ import { test } from 'node:test';
 import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
 import { assertOneError } from './one-error.js';
 
-const bad = [
-  '{"prompt":"a","chosen":"b","rejected":"b"}',
-  '{"prompt":"a","chosen":"","rejected":"c"}',
-  'x',
-  '',
-].join('\n');
+const bad = ['{"prompt":"a","chosen":"b","rejected":"b"}', '{"prompt":"a","chosen":"","rejected":"c"}', 'x', ''].join('\n');
 
 interface Report {
   readonly ok: boolean;
   readonly errors: number;
   readonly warnings: number;
-  readonly files: readonly { readonly pairs: number; readonly problems: readonly { readonly check: string; readonly line?: number; readonly row?: number; readonly what: string }[] }[];
+  readonly files: readonly {
+    readonly pairs: number;
+    readonly problems: readonly { readonly check: string; readonly line?: number; readonly row?: number; readonly what: string }[];
+  }[];
 }
 
 async function report(...args: string[]): Promise<{ code: number; report: Report }> {
@@ -56,10 +54,13 @@ test('tables and compressed files are checked too, by the lines they have', asyn
   const table = await report(csv);
   assert.equal(table.code, 3);
   const places = table.report.files[0]!.problems.map(({ check, line }) => [check, line]);
-  assert.deepEqual(places.filter(([check]) => check === 'contradiction' || check === 'empty-response'), [
-    ['contradiction', 5],
-    ['empty-response', 6],
-  ]);
+  assert.deepEqual(
+    places.filter(([check]) => check === 'contradiction' || check === 'empty-response'),
+    [
+      ['contradiction', 5],
+      ['empty-response', 6],
+    ],
+  );
   assert.match(table.report.files[0]!.problems.find(({ check }) => check === 'contradiction')!.what, /^line 2 prefers/);
   const packed = join(folder, 'pairs.jsonl.gz');
   await writeFile(packed, gzipSync(bad));

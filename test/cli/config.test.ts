@@ -47,21 +47,41 @@ test('a config says what is trained; a flag goes before it; paths count from its
   const { config } = await readRun(run);
   assert.equal(config.name, 'from a file');
   assert.equal(config.model.path, join(folder, 'model'));
-  assert.deepEqual(config.dataset.files?.map(({ path, weight }) => [path, weight]), [
-    [join(folder, 'data/a.jsonl'), 1],
-    [join(folder, 'data/b.jsonl'), 2],
-  ]);
+  assert.deepEqual(
+    config.dataset.files?.map(({ path, weight }) => [path, weight]),
+    [
+      [join(folder, 'data/a.jsonl'), 1],
+      [join(folder, 'data/b.jsonl'), 2],
+    ],
+  );
   const { loss_type, loss_weights, beta, learning_rate } = config.training;
-  assert.deepEqual({ loss_type, loss_weights, beta, learning_rate }, { loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.2], beta: 0.5, learning_rate: 2e-4 });
+  assert.deepEqual(
+    { loss_type, loss_weights, beta, learning_rate },
+    { loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.2], beta: 0.5, learning_rate: 2e-4 },
+  );
   const events = await readEvents(run);
   assert.equal(events.filter(({ type }) => type === 'step').length, 3);
-  assert.deepEqual(events.flatMap((event) => (event.type === 'eval' ? [event.step] : [])), [2, 3]);
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'eval' ? [event.step] : [])),
+    [2, 3],
+  );
 });
 
 test('a YAML of TRL is converted and trained as it says', async (t) => {
   const folder = await temporaryFolder(t);
   await project(folder);
-  const yaml = ['model_name_or_path: model', 'dataset_name: data/a.jsonl', 'loss_type: [ipo]', 'beta: 0.05', 'max_steps: 2', 'per_device_train_batch_size: 2', 'gradient_accumulation_steps: 2', 'learning_rate: 1.0e-4', 'lr_scheduler_type: constant', 'use_cpu: true'];
+  const yaml = [
+    'model_name_or_path: model',
+    'dataset_name: data/a.jsonl',
+    'loss_type: [ipo]',
+    'beta: 0.05',
+    'max_steps: 2',
+    'per_device_train_batch_size: 2',
+    'gradient_accumulation_steps: 2',
+    'learning_rate: 1.0e-4',
+    'lr_scheduler_type: constant',
+    'use_cpu: true',
+  ];
   await writeFile(join(folder, 'dpo.yaml'), yaml.join('\n'));
   const converted = await wishbone('convert', join(folder, 'dpo.yaml'));
   assert.equal(converted.code, 0, converted.stderr);
@@ -71,7 +91,10 @@ test('a YAML of TRL is converted and trained as it says', async (t) => {
   assert.equal(config.plan.batch_size, 4);
   assert.deepEqual([config.training.loss_type, config.training.beta, config.training.warmup_ratio], ['ipo', 0.05, 0]);
   const steps = (await readEvents(run)).filter((event) => event.type === 'step');
-  assert.deepEqual(steps.map(({ learning_rate }) => learning_rate), [1e-4, 1e-4]);
+  assert.deepEqual(
+    steps.map(({ learning_rate }) => learning_rate),
+    [1e-4, 1e-4],
+  );
   // The policy is still the reference: IPO's loss is (1 / 2 beta)².
   assert.ok(Math.abs(steps[0]!.loss! - 100) < 1e-3, String(steps[0]!.loss));
 });

@@ -78,7 +78,7 @@ test('the example data: log-probabilities, loss and gradients with sharing pair 
   await compare(t, exampleData, options);
 });
 
-test('data of one\'s own, in one step: pair and tree equal naive', { skip: ownData === undefined }, async (t) => {
+test("data of one's own, in one step: pair and tree equal naive", { skip: ownData === undefined }, async (t) => {
   await compare(t, ownData!, ['--capacity', '8192', '--batch-size', '2000']);
 });
 
@@ -86,13 +86,31 @@ test('fifty steps of training: the loss curves of shared and naive agree to 1e-4
   const folder = await temporaryFolder(t);
   const curves: Record<string, number[]> = {};
   for (const sharing of ['pair', 'none']) {
-    const result = await wishbone('train', exampleData, '--model', exampleModel, '--preset', 'quick', '--sharing', sharing,
-      '--batch-size', '4', '--epochs', '2', '--runs', join(folder, sharing), '--json');
+    const result = await wishbone(
+      'train',
+      exampleData,
+      '--model',
+      exampleModel,
+      '--preset',
+      'quick',
+      '--sharing',
+      sharing,
+      '--batch-size',
+      '4',
+      '--epochs',
+      '2',
+      '--runs',
+      join(folder, sharing),
+      '--json',
+    );
     assert.equal(result.code, 0, result.stderr);
     const run = JSON.parse(result.stdout) as { folder: string };
-    curves[sharing] = (await readFile(join(run.folder, 'events.jsonl'), 'utf8')).trim().split('\n')
+    curves[sharing] = (await readFile(join(run.folder, 'events.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
       .map((line) => JSON.parse(line) as { type: string; loss: number })
-      .filter((event) => event.type === 'step').map((event) => event.loss);
+      .filter((event) => event.type === 'step')
+      .map((event) => event.loss);
   }
   const shared = curves['pair']!.slice(0, 50);
   const naive = curves['none']!.slice(0, 50);

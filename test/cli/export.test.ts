@@ -61,7 +61,11 @@ for (const name of models) {
     const exported = join(run, 'export');
     assert.deepEqual([...(await weightsOf(exported))].sort(), [...(await weightsOf(source))].sort());
     const config = async (model: string): Promise<object> => {
-      const { dtype: _, torch_dtype: __, ...rest } = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
+      const {
+        dtype: _,
+        torch_dtype: __,
+        ...rest
+      } = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as Record<string, unknown>;
       return rest;
     };
     assert.deepEqual(await config(exported), await config(source));

@@ -9,13 +9,7 @@ import { EVAL_PLAN_FILE } from '../../src/core/run/folder.js';
  * @param training as in `run.json`; the reference is computed before the first step unless it says otherwise
  * @param evalPlan what is evaluated on, when it is
  */
-export async function layOutRun(
-  run: string,
-  plan: string,
-  model: string,
-  training: object,
-  evalPlan?: string,
-): Promise<void> {
+export async function layOutRun(run: string, plan: string, model: string, training: object, evalPlan?: string): Promise<void> {
   const { metadata } = await readPlan(plan);
   const { sharing, capacity, batch_size, epochs, seed, max_length } = metadata;
   await mkdir(run, { recursive: true });

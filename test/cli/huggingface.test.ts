@@ -12,7 +12,9 @@ import { assertClose, floats, integers, relativeDistance } from './numbers.js';
 import { repository, runnerCommand, temporaryFolder } from './support.js';
 
 const fixtures = join(repository, 'test/fixtures/hf');
-const folders = readdirSync(fixtures, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+const folders = readdirSync(fixtures, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 const trainings = folders.filter((name) => name.startsWith('train-'));
 const adapters = folders.filter((name) => name.startsWith('lora-'));
 const models = folders.filter((name) => !name.startsWith('train-') && !name.startsWith('lora-'));
@@ -144,8 +146,17 @@ for (const name of adapters) {
         const result = await runnerCommand('train', run);
         assert.equal(result.code, 0, result.stderr);
         const steps = (await readEvents(run)).filter((event) => event.type === 'step');
-        for (const [field, tensor] of [['loss', 'loss'], ['rewards/margins', 'rewards_margins'], ['grad_norm', 'grad_norm']] as const)
-          assertClose(steps.map((step) => step[field] ?? NaN), floats(expected, `step.${tensor}`), 1e-5, field);
+        for (const [field, tensor] of [
+          ['loss', 'loss'],
+          ['rewards/margins', 'rewards_margins'],
+          ['grad_norm', 'grad_norm'],
+        ] as const)
+          assertClose(
+            steps.map((step) => step[field] ?? NaN),
+            floats(expected, `step.${tensor}`),
+            1e-5,
+            field,
+          );
 
         const trained = join(run, merge ? 'adapter' : 'export');
         const exported = await readSafetensors(join(trained, 'adapter_model.safetensors'));

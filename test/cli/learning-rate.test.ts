@@ -7,7 +7,20 @@ import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.
 /** Trains a step. @returns the learning rate of the run, and what was said */
 async function trained(context: TestContext, ...flags: string[]): Promise<{ rate: number; stdout: string; stderr: string }> {
   const runs = join(await temporaryFolder(context), 'runs');
-  const basics = ['train', exampleData, '--model', exampleModel, '--runs', runs, '--max-steps', '1', '--batch-size', '2', '--backend', 'cpu'];
+  const basics = [
+    'train',
+    exampleData,
+    '--model',
+    exampleModel,
+    '--runs',
+    runs,
+    '--max-steps',
+    '1',
+    '--batch-size',
+    '2',
+    '--backend',
+    'cpu',
+  ];
   const { code, stdout, stderr } = await wishbone(...basics, ...flags);
   assert.equal(code, 0, stderr);
   const [, folder] = /^model +(.*)\/export$/m.exec(stdout) ?? [];

@@ -24,7 +24,10 @@ interface Planned {
   readonly leftOutRows: number;
   readonly naiveTokens: number;
   readonly files: readonly {
-    readonly columnReport: { readonly unread: readonly { readonly name: string }[]; readonly warnings: readonly { readonly remedies: readonly { readonly columns: string }[] }[] };
+    readonly columnReport: {
+      readonly unread: readonly { readonly name: string }[];
+      readonly warnings: readonly { readonly remedies: readonly { readonly columns: string }[] }[];
+    };
     readonly leftOut: { readonly rows: number; readonly first: readonly { readonly line: number }[] };
   }[];
 }
@@ -40,7 +43,10 @@ test('plan names columns that are not read, and the flag that reads a question; 
   const { code, stdout, stderr } = await wishbone('plan', dataset, '--model', exampleModel, '--no-cache');
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^not read +id, system, question$/m);
-  assert.match(stdout, /warning: "system" and "question" hold text in all 2 rows, but are not read, and the prompt is empty\n {2}at: .*pairs\.jsonl:1\n {2}fix: read as a chat: --columns instruction=question; or read as plain text: --columns prompt=question/);
+  assert.match(
+    stdout,
+    /warning: "system" and "question" hold text in all 2 rows, but are not read, and the prompt is empty\n {2}at: .*pairs\.jsonl:1\n {2}fix: read as a chat: --columns instruction=question; or read as plain text: --columns prompt=question/,
+  );
   const before = await planned(dataset);
   const columns = before.files[0]?.columnReport.warnings[0]?.remedies[1]?.columns;
   assert.equal(columns, 'prompt=question');
@@ -60,7 +66,10 @@ test('JSON output keeps to standard output; warnings go beside it', async (t) =>
 test('columns of Parquet are named; a row with a picture is refused, and can be left out', async () => {
   const fixture = (name: string): string => resolve(repository, 'test/fixtures/datasets/columns', name);
   const { files } = await planned(fixture('orca.parquet'));
-  assert.deepEqual(files[0]?.columnReport.unread.map(({ name }) => name), ['question', 'system', 'index']);
+  assert.deepEqual(
+    files[0]?.columnReport.unread.map(({ name }) => name),
+    ['question', 'system', 'index'],
+  );
   const refused = await wishbone('plan', fixture('images.parquet'), '--model', exampleModel, '--no-cache');
   assert.equal(refused.code, 3);
   assertOneError(refused.stderr, [/in "images", and only text can be trained on/, /row 1/, /--on-bad-row skip/]);
@@ -102,7 +111,15 @@ test('with every row bad, or a fault of the file, skipping is no way out', async
   const all = await wishbone('plan', await file(t, ['{"a', '{"b']), '--model', exampleModel, '--no-cache', '--on-bad-row', 'skip');
   assert.equal(all.code, 3);
   assertOneError(all.stderr, [/no row of the file can be used: all 2 rows are left out/, /pairs\.jsonl:1/]);
-  const cut = await wishbone('plan', await file(t, [`[${row(1)}, {"prompt":`], 'pairs.json'), '--model', exampleModel, '--no-cache', '--on-bad-row', 'skip');
+  const cut = await wishbone(
+    'plan',
+    await file(t, [`[${row(1)}, {"prompt":`], 'pairs.json'),
+    '--model',
+    exampleModel,
+    '--no-cache',
+    '--on-bad-row',
+    'skip',
+  );
   assert.equal(cut.code, 3);
   assertOneError(cut.stderr, [/not JSON/, /pairs\.json:/]);
 });

@@ -28,7 +28,18 @@ const losses = async (run: string): Promise<number[]> =>
 test('an adapter: trained, resumed bit for bit, gone on from, and its export is a PEFT folder', async (t) => {
   const folder = await temporaryFolder(t);
   const data = await fewPairs(folder);
-  const run = await train(data, ...base, ...adapter, '--runs', join(folder, 'runs'), '--save-steps', '2', '--save-final', '--save-total-limit', '0');
+  const run = await train(
+    data,
+    ...base,
+    ...adapter,
+    '--runs',
+    join(folder, 'runs'),
+    '--save-steps',
+    '2',
+    '--save-final',
+    '--save-total-limit',
+    '0',
+  );
   const curve = await losses(run);
   assert.ok(curve.at(-1)! < curve[0]! - 1e-3, curve.join(' '));
   const weights = join(run, 'export/adapter_model.safetensors');
@@ -48,9 +59,18 @@ test('an adapter: trained, resumed bit for bit, gone on from, and its export is 
   assert.deepEqual(await readFile(weights), whole);
 
   const further = await train(
-    data, ...base, '--use-peft', '--adapter-name-or-path', join(run, 'export'), '--merge-adapter', '--learning-rate', '1e-9',
-    '--adapter-reference', 'base',
-    '--runs', join(folder, 'further'),
+    data,
+    ...base,
+    '--use-peft',
+    '--adapter-name-or-path',
+    join(run, 'export'),
+    '--merge-adapter',
+    '--learning-rate',
+    '1e-9',
+    '--adapter-reference',
+    'base',
+    '--runs',
+    join(folder, 'further'),
   );
   // Where the first run ended, while the reference is the model without an adapter.
   assert.ok((await losses(further))[0]! < curve[0]! - 1e-3);

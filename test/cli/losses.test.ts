@@ -44,7 +44,12 @@ for (const { name, training, steps } of cases) {
       assert.equal(events.length, 20);
       for (const field of fields) {
         const limit = field === 'loss' ? 1e-5 : 1e-4;
-        assertClose(events.map((event) => event[field] ?? NaN), steps[field], limit, field);
+        assertClose(
+          events.map((event) => event[field] ?? NaN),
+          steps[field],
+          limit,
+          field,
+        );
       }
     });
   }
@@ -65,9 +70,25 @@ const { losses: differences } = JSON.parse(readFileSync(join(fixtures, 'losses/d
 for (const { plan, loss_type, trl, ours } of differences) {
   test(`${loss_type}, ${plan}: ${trl === ours ? 'as TRL' : "Wishbone's rule, and how far TRL's is from it"}`, async (t) => {
     const run = join(await temporaryFolder(t), 'run');
-    const reads = ['orpo', 'cpo', 'simpo', 'sft'].includes(loss_type) ? {} : { reference_model: join(fixtures, 'hf/llama3-rope-sharded/model') };
-    const constant = { lr_scheduler_type: 'constant', warmup_ratio: 0, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1 };
-    await layOutRun(run, join(fixtures, `losses/differences-${plan}.safetensors`), model, { loss_type, beta: 0.1, learning_rate: 1e-6, ...constant, ...reads });
+    const reads = ['orpo', 'cpo', 'simpo', 'sft'].includes(loss_type)
+      ? {}
+      : { reference_model: join(fixtures, 'hf/llama3-rope-sharded/model') };
+    const constant = {
+      lr_scheduler_type: 'constant',
+      warmup_ratio: 0,
+      weight_decay: 0,
+      adam_beta1: 0.9,
+      adam_beta2: 0.999,
+      adam_epsilon: 1e-8,
+      max_grad_norm: 1,
+    };
+    await layOutRun(run, join(fixtures, `losses/differences-${plan}.safetensors`), model, {
+      loss_type,
+      beta: 0.1,
+      learning_rate: 1e-6,
+      ...constant,
+      ...reads,
+    });
     const result = await runnerCommand('train', run);
     assert.equal(result.code, 0, result.stderr);
     const [step] = (await readEvents(run)).filter((event) => event.type === 'step');

@@ -50,14 +50,37 @@ test('several losses together: sharing pair and tree train as naive does, bins h
 test('evaluation: events, the best model exported, early stopping; a resumed run ends the same', async (t: TestContext) => {
   const folder = await temporaryFolder(t);
   const data = await fewPairs(folder);
-  const options = ['--eval-dataset', data, '--eval-steps', '2', '--epochs', '4', '--save-steps',
-    '3', '--save-total-limit', '0', '--load-best-model-at-end', '--early-stopping-patience', '2',
-    '--early-stopping-threshold', '10', '--sync-ref-model', '--ref-model-sync-steps', '2', '--reference', 'in_step',
-    '--sft-steps', '1'];
+  const options = [
+    '--eval-dataset',
+    data,
+    '--eval-steps',
+    '2',
+    '--epochs',
+    '4',
+    '--save-steps',
+    '3',
+    '--save-total-limit',
+    '0',
+    '--load-best-model-at-end',
+    '--early-stopping-patience',
+    '2',
+    '--early-stopping-threshold',
+    '10',
+    '--sync-ref-model',
+    '--ref-model-sync-steps',
+    '2',
+    '--reference',
+    'in_step',
+    '--sft-steps',
+    '1',
+  ];
   const run = await train(data, join(folder, 'runs'), ...options);
   const events = await readEvents(run);
   const evals = events.filter((event) => event.type === 'eval');
-  assert.deepEqual(evals.map(({ step }) => step), [2, 4, 6]);
+  assert.deepEqual(
+    evals.map(({ step }) => step),
+    [2, 4, 6],
+  );
   assert.ok(evals.every((event) => Number.isFinite(event.eval_loss)));
   assert.equal(events.filter((event) => event.type === 'step').length, 6, 'stopped early');
   await namedInDocs(events);

@@ -32,9 +32,6 @@ export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   assert.equal(actual.length, expected.length, what);
   for (let i = 0; i < actual.length; i++) {
     const difference = Math.abs(actual[i]! - expected[i]!);
-    assert.ok(
-      difference <= limit * Math.max(1, Math.abs(expected[i]!)),
-      `${what}[${i}]: ${actual[i]} against ${expected[i]}`,
-    );
+    assert.ok(difference <= limit * Math.max(1, Math.abs(expected[i]!)), `${what}[${i}]: ${actual[i]} against ${expected[i]}`);
   }
 }

@@ -15,9 +15,37 @@ test('the command of a run, given to a shell, makes the same run again', async (
   const folder = await temporaryFolder(t);
   const data = join(folder, "it's few.jsonl");
   await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
-  const options = ['--preset', 'quick', '--epochs', '1', '--batch-size', '8', '--sharing', 'tree', '--loss-type', 'sigmoid,sft',
-    '--loss-weights', '1,0.25', '--use-peft', '--lora-r', '4', '--lora-target-modules', 'q_proj,v_proj', '--eval-fraction', '0.25',
-    '--eval-steps', '1', '--learning-rate', '3e-7', '--name', 'once $HOME "more"', '--threads', '1', '--backend', 'cpu'];
+  const options = [
+    '--preset',
+    'quick',
+    '--epochs',
+    '1',
+    '--batch-size',
+    '8',
+    '--sharing',
+    'tree',
+    '--loss-type',
+    'sigmoid,sft',
+    '--loss-weights',
+    '1,0.25',
+    '--use-peft',
+    '--lora-r',
+    '4',
+    '--lora-target-modules',
+    'q_proj,v_proj',
+    '--eval-fraction',
+    '0.25',
+    '--eval-steps',
+    '1',
+    '--learning-rate',
+    '3e-7',
+    '--name',
+    'once $HOME "more"',
+    '--threads',
+    '1',
+    '--backend',
+    'cpu',
+  ];
   const first = await wishbone('train', data, '--model', exampleModel, ...options, '--runs', join(folder, 'runs'), '--json');
   assert.equal(first.code, 0, first.stderr);
   const config = await configOf((JSON.parse(first.stdout) as { folder: string }).folder);

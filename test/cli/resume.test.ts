@@ -26,7 +26,9 @@ async function events(run: string): Promise<Event[]> {
 }
 
 async function weightsHash(run: string): Promise<string> {
-  return createHash('sha256').update(await readFile(join(run, 'export/model.safetensors'))).digest('hex');
+  return createHash('sha256')
+    .update(await readFile(join(run, 'export/model.safetensors')))
+    .digest('hex');
 }
 
 test('kill -9 in mid-run, then resume: the same weights as an uninterrupted run', async (t) => {

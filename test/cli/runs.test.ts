@@ -35,10 +35,13 @@ test('runs are listed, shown and compared by name, with the figures of their eva
   const { runs: facts } = JSON.parse((await wishbone('runs', '--runs', runs, '--json')).stdout) as {
     runs: { name: string; figures: { of: string; step: number } }[];
   };
-  assert.deepEqual(facts.map(({ name, figures }) => [name, figures.of, figures.step]), [
-    ['second', 'evaluation', 10],
-    ['first', 'evaluation', 10],
-  ]);
+  assert.deepEqual(
+    facts.map(({ name, figures }) => [name, figures.of, figures.step]),
+    [
+      ['second', 'evaluation', 10],
+      ['first', 'evaluation', 10],
+    ],
+  );
 
   const shown = await wishbone('show', 'first', '--runs', runs, '--evals');
   assert.match(shown.stdout, /^state +finished$/m);
@@ -68,7 +71,19 @@ test('a name that means no run, or several, says so', async (t) => {
 
 test('stop ends a run cleanly, and it can go on', async (t) => {
   const runs = join(await temporaryFolder(t), 'runs');
-  const started = await wishbone('train', exampleData, ...options, '--epochs', '50', '--runs', runs, '--name', 'long', '--detach', '--json');
+  const started = await wishbone(
+    'train',
+    exampleData,
+    ...options,
+    '--epochs',
+    '50',
+    '--runs',
+    runs,
+    '--name',
+    'long',
+    '--detach',
+    '--json',
+  );
   const { folder } = JSON.parse(started.stdout) as { folder: string };
   await stepsDone(folder, 3);
   const stopped = await wishbone('stop', 'long', '--runs', runs, '--json');

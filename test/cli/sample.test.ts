@@ -88,8 +88,14 @@ test('a run: what it trained beside its reference, whole model and adapter', asy
     assert.equal(trained.code, 0, trained.stderr);
     const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
     const samples = await wishboneSamples(run, '--dataset', data, '--count', '3');
-    assert.deepEqual(samples.map(({ prompt, reference }) => [prompt, reference]), alone.map(({ prompt, policy }) => [prompt, policy]));
-    assert.ok(samples.some(({ policy, reference }) => policy !== reference), 'training changed something');
+    assert.deepEqual(
+      samples.map(({ prompt, reference }) => [prompt, reference]),
+      alone.map(({ prompt, policy }) => [prompt, policy]),
+    );
+    assert.ok(
+      samples.some(({ policy, reference }) => policy !== reference),
+      'training changed something',
+    );
     const [typed] = await wishboneSamples(run, '--prompt', 'Name a colour.', '--no-reference', '--temperature', '1', '--seed', '3');
     assert.equal(typed?.prompt, 'Name a colour.');
     assert.equal(typed?.reference, undefined);

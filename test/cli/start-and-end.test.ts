@@ -85,7 +85,12 @@ for (const name of ['lora-all-linear', 'lora-patterns']) {
         const steps = await stepsOf(run);
         if (adapter_reference === 'adapter') assert.ok(Math.abs(steps[0]!.loss! - Math.LN2) < 1e-6, String(steps[0]!.loss));
         for (const field of ['loss', 'rewards/margins', 'grad_norm'] as const)
-          assertClose(steps.map((step) => step[field] ?? NaN), expected[field], 1e-5, field);
+          assertClose(
+            steps.map((step) => step[field] ?? NaN),
+            expected[field],
+            1e-5,
+            field,
+          );
         const trained = await readSafetensors(join(run, 'export/adapter_model.safetensors'));
         assert.equal(trained.tensors.size, Object.keys(expected.norms).length);
         for (const [tensor, norm] of Object.entries(expected.norms)) {
@@ -108,7 +113,10 @@ for (const name of ['lora-all-linear', 'lora-patterns']) {
       for (const step of [2, 3]) await rm(join(run, `checkpoints/step-00000${step}`), { recursive: true });
       ok(await runnerCommand('train', run, '--resume'));
       assert.deepEqual(await readFile(join(run, 'export/adapter_model.safetensors')), exported);
-      assert.deepEqual((await stepsOf(run)).slice(-2).map((step) => step.loss), losses.slice(-2));
+      assert.deepEqual(
+        (await stepsOf(run)).slice(-2).map((step) => step.loss),
+        losses.slice(-2),
+      );
     }
   });
 }
@@ -137,7 +145,8 @@ test('a start adapter is the reference by default, also when steps follow superv
   const { training, ...rest } = (await json(run)) as { training: Record<string, unknown> };
   const { adapter_reference: _, ...older } = training;
   await writeFile(run, JSON.stringify({ ...rest, training: older }));
-  for (const name of ['events.jsonl', 'reference.safetensors', 'export', 'checkpoints']) await rm(join(base, name), { recursive: true, force: true });
+  for (const name of ['events.jsonl', 'reference.safetensors', 'export', 'checkpoints'])
+    await rm(join(base, name), { recursive: true, force: true });
   ok(await runnerCommand('train', base));
   assert.ok(Math.abs((await stepsOf(base))[0]!.loss! - Math.LN2) > 1e-3);
 });
@@ -187,9 +196,20 @@ test('exports carry templates, processors and the licence; a link that leaves th
   const secret = join(folder, 'id_rsa');
   await writeFile(secret, 'PRIVATE');
   const carried = [
-    'chat_template.jinja', 'additional_chat_templates/rag.jinja', 'spiece.model', 'tokenizer.model', 'tokenizer.model.v3', 'tekken.json',
-    'qwen.tiktoken', 'processor_config.json', 'preprocessor_config.json', 'video_preprocessor_config.json', 'LICENSE', 'NOTICE.txt',
-    'license.md', 'USE_POLICY.md',
+    'chat_template.jinja',
+    'additional_chat_templates/rag.jinja',
+    'spiece.model',
+    'tokenizer.model',
+    'tokenizer.model.v3',
+    'tekken.json',
+    'qwen.tiktoken',
+    'processor_config.json',
+    'preprocessor_config.json',
+    'video_preprocessor_config.json',
+    'LICENSE',
+    'NOTICE.txt',
+    'license.md',
+    'USE_POLICY.md',
   ];
   const left = ['modeling_own.py', 'pytorch_model.bin', 'notes.txt', 'optimizer.pt'];
   await mkdir(join(model, 'additional_chat_templates'));
@@ -207,7 +227,10 @@ test('exports carry templates, processors and the licence; a link that leaves th
       assert.ok(!existsSync(join(exported, name)), name);
     assert.match(stderr, /warning: .*special_tokens_map\.json leads out of its folder/);
   };
-  for (const [name, options] of [['whole', {}], ['adapter', { use_peft: true, lora_r: 2 }]] as const) {
+  for (const [name, options] of [
+    ['whole', {}],
+    ['adapter', { use_peft: true, lora_r: 2 }],
+  ] as const) {
     const run = join(folder, name);
     await layOutRun(run, plan, model, { ...training, ...options });
     const result = await runnerCommand('train', run);
@@ -262,5 +285,8 @@ test('the number of threads is kept with the run, and a resume takes it, also wh
   ok(await runnerCommand('train', many, '--resume'));
   assert.deepEqual(await readFile(join(many, 'export/model.safetensors')), whole);
   const starts = (await readEvents(many)).filter((event) => event.type === 'start');
-  assert.deepEqual(starts.map((event) => event.threads), [64, 64]);
+  assert.deepEqual(
+    starts.map((event) => event.threads),
+    [64, 64],
+  );
 });

@@ -30,7 +30,13 @@ before(async () => {
 
 test('one binary: what it needs at load time is glibc', async () => {
   const { stdout } = await outcome('ldd', [runner]);
-  const names = stdout.split('\n').map((line) => line.trim().split(/[\s/]+/).find((word) => /\.so/.test(word)) ?? '');
+  const names = stdout.split('\n').map(
+    (line) =>
+      line
+        .trim()
+        .split(/[\s/]+/)
+        .find((word) => /\.so/.test(word)) ?? '',
+  );
   for (const name of names) assert.match(name, /^(linux-vdso|ld-linux.*|lib|libc|libm|libdl|libpthread|librt)\.so/);
 });
 

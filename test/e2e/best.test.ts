@@ -69,10 +69,14 @@ step('the end of a run that overfits is told with its evaluation, and offers the
   best = evals.filter((event) => event.best).at(-1)!;
   assert.ok(best.step < last.step && last.eval_loss > best.eval_loss * 1.1, 'it overfits');
 
-  const told = await until('its end is told', async () => (await workbench.notifications()).find((text) => text.includes('too far finished')));
+  const told = await until('its end is told', async () =>
+    (await workbench.notifications()).find((text) => text.includes('too far finished')),
+  );
   assert.match(told, new RegExp(`eval loss ${shown(last.eval_loss)}.*best ${shown(best.eval_loss)} at step ${best.step}`));
-  await until('the best model is offered', async () =>
-    (await workbench.page.locator('.notification-list-item .monaco-button', { hasText: 'Export Best' }).count()) > 0);
+  await until(
+    'the best model is offered',
+    async () => (await workbench.page.locator('.notification-list-item .monaco-button', { hasText: 'Export Best' }).count()) > 0,
+  );
   await workbench.clearNotifications();
 });
 
@@ -116,7 +120,9 @@ step('a run whose evaluation becomes worse is warned of while it goes, and stops
   const evaluation = ['--eval-dataset', 'other.jsonl', '--eval-steps', '4', '--save-steps', '0', '--backend', 'cpu', '--detach'];
   await promisify(execFile)(process.execPath, [cli, 'train', 'few.jsonl', ...options, ...evaluation], { cwd: session.workspace });
   const running = (await runsIn(session.workspace)).find(({ folder }) => folder !== run.folder)!;
-  await until('it is warned of', async () => (await workbench.notifications()).some((text) => /ever further: evaluation has become worse since step \d+/.test(text)));
+  await until('it is warned of', async () =>
+    (await workbench.notifications()).some((text) => /ever further: evaluation has become worse since step \d+/.test(text)),
+  );
   await workbench.page.locator('.notification-list-item .monaco-button', { hasText: 'Stop and Export Best' }).click();
   await until('it has stopped', async () => (await running.ofType('stopped')).length === 1);
   const evals = (await running.ofType('eval')) as unknown as Evaluation[];

@@ -42,7 +42,10 @@ function madeRun(run: number): Promise<string> {
       lines.push(evalLine(at, { steps: STEPS, eval_loss: evalLoss, best: run < 3 ? at <= 40 : true }));
     }
   }
-  const end = run === 5 ? eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 }) : eventLine('finished', { steps: STEPS, seconds: 9 });
+  const end =
+    run === 5
+      ? eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 })
+      : eventLine('finished', { steps: STEPS, seconds: 9 });
   const name = `run-${String(run + 1)}`;
   return makeRun(session.workspace, name, {
     events: startLine({ steps: STEPS }) + lines.join('') + end,
@@ -89,16 +92,19 @@ step('one legend is for all charts: each run looks different, and is hidden in a
   assert.equal(new Set(looks).size, RUNS);
   assert.equal(await frame.locator('.chart .key', { hasText: 'run-' }).count(), 0, 'no legend of runs in a chart');
   const colours = (): Promise<number> =>
-    frame.locator('.chart canvas:not(.swatch)').first().evaluate((canvas) => {
-      const { width, height } = canvas as HTMLCanvasElement;
-      const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
-      let coloured = 0;
-      for (let i = 0; i < data.length; i += 4) {
-        const [red, green, blue] = [data[i]!, data[i + 1]!, data[i + 2]!];
-        if (data[i + 3]! > 200 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) coloured++;
-      }
-      return coloured;
-    });
+    frame
+      .locator('.chart canvas:not(.swatch)')
+      .first()
+      .evaluate((canvas) => {
+        const { width, height } = canvas as HTMLCanvasElement;
+        const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+        let coloured = 0;
+        for (let i = 0; i < data.length; i += 4) {
+          const [red, green, blue] = [data[i]!, data[i + 1]!, data[i + 2]!];
+          if (data[i + 3]! > 200 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) coloured++;
+        }
+        return coloured;
+      });
   await frame.locator('.chart').first().scrollIntoViewIfNeeded();
   await until('the curves are drawn', async () => (await colours()) > 500);
   await frame.locator('.legend .all').click();

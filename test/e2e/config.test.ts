@@ -65,7 +65,10 @@ test('what is wrong in a run config stands in the Problems view, with what was m
   assert.match(text, /Unknown field "training\.learning_rte": did you mean "training\.learning_rate"\?/);
   assert.match(text, /Unknown field "sharing": it belongs in "plan"/);
   await editor.goTo(12, 8);
-  assert.deepEqual((await editor.fixes()).filter((title) => title.startsWith('Change to')), ['Change to "learning_rate"']);
+  assert.deepEqual(
+    (await editor.fixes()).filter((title) => title.startsWith('Change to')),
+    ['Change to "learning_rate"'],
+  );
   await editor.chooseFix('Change to "learning_rate"');
   await until('it is repaired', async () => (await editor.lines()).some((line) => line.includes('"learning_rate": 2e-4')));
   await until('nothing is said of it any more', async () => !(await editor.problems()).some((one) => /learning_rte/.test(one)));
@@ -92,7 +95,9 @@ test('completion and hovers come from the schema', async () => {
 });
 
 test('the launch form opens with a config, and the run is what the file says', async () => {
-  await until('the way to a run stands above the file', async () => (await editor.lenses()).some((lens) => lens.includes('Launch Run from Config')));
+  await until('the way to a run stands above the file', async () =>
+    (await editor.lenses()).some((lens) => lens.includes('Launch Run from Config')),
+  );
   await editor.pressLens('Launch Run from Config');
   const frame = await form.frame();
   const value = (field: string): Promise<string> => frame.locator(`[data-field="${field}"] input`).inputValue();
@@ -167,7 +172,7 @@ test('a config of several files opens the form with a row for each; rows come an
   await workbench.command('View: Close All Editors');
 });
 
-test("a TRL recipe becomes a run config, and the file says what was lost", async () => {
+test('a TRL recipe becomes a run config, and the file says what was lost', async () => {
   await editor.open('dpo.yaml');
   await workbench.command('Wishbone: Convert TRL or LLaMA-Factory Config…');
   await workbench.type('Devices of the Config', '2');
@@ -176,7 +181,9 @@ test("a TRL recipe becomes a run config, and the file says what was lost", async
   assert.match(text, /^\/\/ From dpo\.yaml \(TRL\)\./);
   assert.match(text, /line 26, optim: "adamw_8bit"/);
   assert.match(text, /"batch_size": 64/);
-  await until('it is said', async () => (await workbench.notifications()).some((note) => /carried over; \d+ settings could not be/.test(note)));
+  await until('it is said', async () =>
+    (await workbench.notifications()).some((note) => /carried over; \d+ settings could not be/.test(note)),
+  );
   await workbench.screenshot('config-converted');
 });
 

@@ -70,7 +70,10 @@ test('a file with planted faults: each has its entry at the exact field', async 
   ] as const) {
     const [, column] = lastOf(field, line);
     const entry = `wishbone/${code} [Ln ${line}, Col ${column}]`;
-    assert.ok(found.some((shown) => shown.endsWith(entry)), `${entry} in\n${found.join('\n')}`);
+    assert.ok(
+      found.some((shown) => shown.endsWith(entry)),
+      `${entry} in\n${found.join('\n')}`,
+    );
   }
 });
 
@@ -78,10 +81,14 @@ test('each row with a problem has a mark beside its number, and what is underlin
   const marks = workbench.page.locator('.editor-instance .glyph-margin-widgets .cgmr');
   await until('seven rows are marked', async () => (await marks.count()) === 7);
   const box = await workbench.page.locator('.editor-instance .glyph-margin').first().boundingBox();
-  for (const mark of await marks.all()) assert.ok((await mark.boundingBox())!.x <= box!.x + box!.width, 'in view, whatever the length of the row');
+  for (const mark of await marks.all())
+    assert.ok((await mark.boundingBox())!.x <= box!.x + box!.width, 'in view, whatever the length of the row');
   const lines = workbench.page.locator('.editor-instance .cdr[class*="squiggly-"]');
   await until('problems are underlined', async () => (await lines.count()) > 0);
-  const letter = await workbench.page.locator('.editor-instance .view-line').first().evaluate((line) => Number.parseFloat(getComputedStyle(line).fontSize));
+  const letter = await workbench.page
+    .locator('.editor-instance .view-line')
+    .first()
+    .evaluate((line) => Number.parseFloat(getComputedStyle(line).fontSize));
   for (const width of await lines.evaluateAll((all) => all.map((each) => each.getBoundingClientRect().width))) {
     assert.ok(width > 0 && width < 32 * letter, `a word, not a conversation: ${width} pixels`);
   }
@@ -110,7 +117,10 @@ test('a row says its token split and what sharing saves where it is in view, and
   const [prompt, chosen, rejected] = split as string[];
   assert.match(hover, new RegExp(`prompt\\s+${prompt}\\s+chosen\\s+${chosen}\\s+rejected\\s+${rejected}\\s`), hint as string);
   assert.match(hover, /Sharing saves \d+% of the tokens and \d+% of the FLOPs/);
-  assert.match(hover, /user Which planet is the largest\?\s+chosen Jupiter, by far: 318 times the mass of the Earth\.\s+rejected Saturn, I think\./);
+  assert.match(
+    hover,
+    /user Which planet is the largest\?\s+chosen Jupiter, by far: 318 times the mass of the Earth\.\s+rejected Saturn, I think\./,
+  );
   for (const [name, theme, base] of [
     ['diagnostics-light', 'Default Light Modern', 'vs'],
     ['diagnostics-high-contrast', 'Default High Contrast', 'hc-black'],
@@ -134,7 +144,13 @@ test('code lens, status bar, Problems view, Datasets view, form and command line
   const rowsOf = (): Promise<string[]> => workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts();
   await until('the view says it', async () => (await rowsOf()).some((row) => row.includes('faulty.jsonl') && row.includes(words)));
   await workbench.screenshot('datasets-counts');
-  const { stdout } = await outcome(process.execPath, [cli, 'check', join(session.workspace, 'faulty.jsonl'), '--model', join(session.workspace, 'tiny-llama')]);
+  const { stdout } = await outcome(process.execPath, [
+    cli,
+    'check',
+    join(session.workspace, 'faulty.jsonl'),
+    '--model',
+    join(session.workspace, 'tiny-llama'),
+  ]);
   assert.match(stdout, /6 pairs in 8 rows, trl-explicit; 2 errors, 4 warnings, 1 note$/m);
   await workbench.command('View: Show Explorer');
   await editor.pressLens('Launch Run…');
@@ -169,7 +185,12 @@ test('fixes: a row is dropped, trimmed or moved to the side file, and each can b
   assert.equal(await until('the side file is written', () => readFile(side, 'utf8')), `${rows[5]}\n`);
   await editor.undo();
   await listed(7);
-  await until('the side file is gone', () => access(side).then(() => false, () => true));
+  await until('the side file is gone', () =>
+    access(side).then(
+      () => false,
+      () => true,
+    ),
+  );
 });
 
 test('problems come and go while a row is typed', async () => {
@@ -178,7 +199,9 @@ test('problems come and go while a row is typed', async () => {
   // In between, while only the quotes are there, the row can be read too.
   await until('the row is read to its end', async () => {
     const shown = await editor.problems();
-    return !shown.some((entry) => entry.includes('malformed-row')) && shown.some((entry) => entry.endsWith('wishbone/mixed-forms [Ln 8, Col 1]'));
+    return (
+      !shown.some((entry) => entry.includes('malformed-row')) && shown.some((entry) => entry.endsWith('wishbone/mixed-forms [Ln 8, Col 1]'))
+    );
   });
 });
 
@@ -195,7 +218,9 @@ test('"Launch Run…" above the first line opens the form with the file in it', 
 
 test('without a model the hover has characters, and says how tokens are counted', async () => {
   await session.settings({ 'wishbone.diagnostics.model': 'none' });
-  await until('the line above offers to choose one', async () => (await editor.lenses()).some((lens) => lens === 'Choose a model to count tokens'));
+  await until('the line above offers to choose one', async () =>
+    (await editor.lenses()).some((lens) => lens === 'Choose a model to count tokens'),
+  );
   await editor.goTo(1, 20);
   const hover = await editor.hover();
   assert.match(hover, /characters/);
@@ -232,7 +257,10 @@ test('bytes that are no UTF-8 are an error at their place', async () => {
     const shown = await editor.problems();
     return shown.some((entry) => entry.includes('wishbone/invalid-utf8')) && shown;
   });
-  assert.ok(found.some((entry) => entry.includes('wishbone/invalid-utf8 [Ln 2, ')), found.join('\n'));
+  assert.ok(
+    found.some((entry) => entry.includes('wishbone/invalid-utf8 [Ln 2, ')),
+    found.join('\n'),
+  );
 });
 
 test('an empty file is no preference file, until a row is typed into it', async () => {
@@ -268,8 +296,16 @@ test('two windows: what one saves is checked in the other', async () => {
 
 test('a file that is deleted while it is open: its text stays checked, and nothing is complained of', async () => {
   await rm(join(session.workspace, 'both.jsonl'));
-  await until('the tab says so', async () => (await workbench.page.locator('.tab.active .label-name').getAttribute('class')) !== null &&
-    (await workbench.page.locator('.tab.active .monaco-icon-label.strikethrough, .tab.active .monaco-icon-label-container.strikethrough, .tab.active.strikethrough').count()) > 0);
+  await until(
+    'the tab says so',
+    async () =>
+      (await workbench.page.locator('.tab.active .label-name').getAttribute('class')) !== null &&
+      (await workbench.page
+        .locator(
+          '.tab.active .monaco-icon-label.strikethrough, .tab.active .monaco-icon-label-container.strikethrough, .tab.active.strikethrough',
+        )
+        .count()) > 0,
+  );
   await editor.goTo(1);
   await workbench.page.keyboard.insertText('{');
   await until('it is checked', async () => / \d errors?/.test((await editor.lenses())[0] ?? ''));

@@ -65,7 +65,9 @@ step('the walkthrough has a picture a step, and nothing is done in it yet', asyn
       assert.equal(await isDone(id), false, id);
       await workbench.page.locator(`.getting-started-step[data-step-id="wishbone.wishbone#start#${id}"]`).click();
       await until(`${id} has a picture`, () =>
-        workbench.page.locator('.getting-started-media img').evaluateAll((pictures) => pictures.some((picture) => (picture as HTMLImageElement).naturalWidth > 100)),
+        workbench.page
+          .locator('.getting-started-media img')
+          .evaluateAll((pictures) => pictures.some((picture) => (picture as HTMLImageElement).naturalWidth > 100)),
       );
     }
     await workbench.screenshot('walkthrough-dark');
@@ -96,7 +98,12 @@ step('the example is made in a folder of its own inside, and its window shows th
   const offer = workbench.page.locator('.notification-list-item', { hasText: 'The example project is in' });
   await offer.waitFor();
   assert.equal(await readFile(join(place, 'preferences.jsonl'), 'utf8'), 'mine');
-  assert.deepEqual((await readdir(join(place, 'wishbone-example'))).sort(), ['README.md', 'example.wishbone.json', 'preferences.jsonl', 'tiny-llama']);
+  assert.deepEqual((await readdir(join(place, 'wishbone-example'))).sort(), [
+    'README.md',
+    'example.wishbone.json',
+    'preferences.jsonl',
+    'tiny-llama',
+  ]);
   await offer.locator('.monaco-button', { hasText: 'Open Folder' }).click();
   await until('the window is on the new folder', async () => workbench.page.url().includes('wishbone-example'));
   await until('the run config is open', async () => (await workbench.tabs()).includes('example.wishbone.json'));

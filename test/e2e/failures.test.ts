@@ -18,8 +18,7 @@ let panel: RunPanel;
 let form: LaunchForm;
 let crashed: string;
 
-const steps = (count: number, of: number): string =>
-  Array.from({ length: count }, (_, i) => stepLine(i + 1, { steps: of })).join('');
+const steps = (count: number, of: number): string => Array.from({ length: count }, (_, i) => stepLine(i + 1, { steps: of })).join('');
 
 before(async () => {
   session = await Session.start();
@@ -69,7 +68,9 @@ test('an event log that goes on after half a line is read on', async () => {
 test('a run that would fail again does not offer to be resumed first, until what was at fault has changed', async () => {
   const weights = join(session.workspace, 'gone.safetensors');
   const cause = { what: 'a shard of the model is missing', where: weights, advice: 'download the model again', exitCode: 3 };
-  await makeRun(session.workspace, 'same cause', { events: startLine({ steps: 20 }) + steps(2, 20) + eventLine('failed', { ...cause, time: new Date().toISOString() }) });
+  await makeRun(session.workspace, 'same cause', {
+    events: startLine({ steps: 20 }) + steps(2, 20) + eventLine('failed', { ...cause, time: new Date().toISOString() }),
+  });
   await openRun('same cause');
   const shown = await panel.when('the failure', ({ notice }) => /shard of the model is missing/.test(notice));
   assert.match(shown.notice, /it would fail again/);
@@ -100,7 +101,9 @@ test('no runner: the forms say so before anything is started, the Devices view t
   await workbench.command('View: Close All Editors');
   await form.open();
   await form.type('dataset', 'preferences.jsonl');
-  await until('the form says it', async () => /runner does not exist.*\/nowhere\/wishbone-runner.*wishbone\.runner\.path/s.test(await form.reason()));
+  await until('the form says it', async () =>
+    /runner does not exist.*\/nowhere\/wishbone-runner.*wishbone\.runner\.path/s.test(await form.reason()),
+  );
   await workbench.screenshot('no-runner-dark');
   await workbench.command('Wishbone: Focus on Devices View');
   const devices = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'runner does not exist' });
@@ -119,7 +122,9 @@ test('a runner that answers nothing of use ends the start with its last words', 
   await form.type('name', 'broken start');
   await until('it may be started', async () => (await form.reason()) === '');
   await (await form.frame()).locator('vscode-button', { hasText: 'Start Run' }).click();
-  await until('its end is told', async () => (await workbench.notifications()).some((text) => /132/.test(text) && /no such instruction/.test(text)));
+  await until('its end is told', async () =>
+    (await workbench.notifications()).some((text) => /132/.test(text) && /no such instruction/.test(text)),
+  );
   await workbench.screenshot('broken-runner-dark');
   await workbench.clearNotifications();
   await session.useRunner('');

@@ -42,7 +42,8 @@ after(async () => {
   await server?.close();
 });
 
-const said = (what: RegExp): Promise<true> => until(`it says ${what.source}`, async () => (await workbench.notifications()).some((text) => what.test(text)));
+const said = (what: RegExp): Promise<true> =>
+  until(`it says ${what.source}`, async () => (await workbench.notifications()).some((text) => what.test(text)));
 
 /** Asks for the set-up, and agrees or not. */
 async function setUp(answer: string): Promise<string> {
@@ -68,7 +69,11 @@ step('the Devices view says what is missing and leads to the set-up', async () =
 step('the launch form warns that the GPU cannot be used yet', async () => {
   await workbench.command('Wishbone: Launch Run…');
   const frame = await workbench.webview('main#launch .field');
-  await until('it warns', async () => /The GPU cannot be used yet: cuBLASLt 13 .*Set Up GPU/.test(await frame.locator('[data-field="runner.backend"] .field-text').innerText()));
+  await until('it warns', async () =>
+    /The GPU cannot be used yet: cuBLASLt 13 .*Set Up GPU/.test(
+      await frame.locator('[data-field="runner.backend"] .field-text').innerText(),
+    ),
+  );
   await workbench.command('View: Close All Editors');
 });
 
@@ -107,14 +112,19 @@ step('with a connection that is cut once: fetched, checked by the runner, and sh
   assert.ok((await readFile(join(kept, 'libcublasLt.so.13'))).equals(LIBRARY_CONTENT));
   assert.deepEqual(await readdir(kept), ['libcublasLt.so.13']);
   await until('the view shows it', async () => /NVIDIA H100/.test(await workbench.page.locator('.part.sidebar').innerText()));
-  assert.ok(server.asked.some(({ range }) => /^bytes=[1-9]/.test(range ?? '')), 'it went on from where it was');
+  assert.ok(
+    server.asked.some(({ range }) => /^bytes=[1-9]/.test(range ?? '')),
+    'it went on from where it was',
+  );
 });
 
 step('the form offers it', async () => {
   await workbench.clearNotifications();
   await workbench.command('Wishbone: Launch Run…');
   const frame = await workbench.webview('main#launch .field');
-  await until('it is offered', async () => /auto: NVIDIA H100/.test((await frame.locator('[data-field="runner.backend"]').textContent()) ?? ''));
+  await until('it is offered', async () =>
+    /auto: NVIDIA H100/.test((await frame.locator('[data-field="runner.backend"]').textContent()) ?? ''),
+  );
 });
 
 step('a terminal has the command line, which knows of it too', async () => {

@@ -59,7 +59,9 @@ for (const trust of [false, true]) {
 
     const shows = (what: RegExp): Promise<true> =>
       until(`the side bar shows ${what.source}`, async () =>
-        (await workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts()).some((row) => what.test(row.replaceAll('\n', ' '))),
+        (await workbench.page.locator('.part.sidebar .monaco-list-row').allInnerTexts()).some((row) =>
+          what.test(row.replaceAll('\n', ' ')),
+        ),
       );
 
     test('the views list what can be read, and say of the rest why not', async () => {
@@ -78,7 +80,10 @@ for (const trust of [false, true]) {
     test('a text is checked, and a model that has no end is named', async () => {
       await editor.open('good.jsonl');
       await until('the pairs are counted', async () => (await editor.lenses()).some((text) => /3 pairs/.test(text)));
-      if (trust) await until('the model is named', async () => (await editor.lenses()).some((text) => /chat template|no end|tokens/.test(text) && !/tokens per/.test(text)));
+      if (trust)
+        await until('the model is named', async () =>
+          (await editor.lenses()).some((text) => /chat template|no end|tokens/.test(text) && !/tokens per/.test(text)),
+        );
       assert.match((await workbench.statusBar()) ?? '', /./);
     });
 
@@ -92,7 +97,10 @@ for (const trust of [false, true]) {
       ] as const) {
         await form.type('model', model);
         const failed = (await form.frame()).locator('.forecast[data-kind="failed"]');
-        await until(`the forecast of ${model} says what is wrong`, async () => (await failed.count()) > 0 && (trust ? says : /read once it is trusted/).test(await failed.innerText()));
+        await until(
+          `the forecast of ${model} says what is wrong`,
+          async () => (await failed.count()) > 0 && (trust ? says : /read once it is trusted/).test(await failed.innerText()),
+        );
       }
     });
 

@@ -42,7 +42,11 @@ test('the form says at once what is missing, and forecasts once it is there', as
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['120', '45'], '120 pairs, 8 a step, 3 epochs');
   assert.match(figures['Predicted speedup'] ?? '', /^1\.\d\d×$/);
-  assert.match((await frame.locator('.forecast-figures').textContent()) ?? '', /vs\. unpacked pairs; on (a CPU|an NVIDIA)/, 'of the device that the run would take');
+  assert.match(
+    (await frame.locator('.forecast-figures').textContent()) ?? '',
+    /vs\. unpacked pairs; on (a CPU|an NVIDIA)/,
+    'of the device that the run would take',
+  );
   assert.match(figures['Peak memory'] ?? '', /MiB$/, 'the runner was asked');
   assert.equal(figures['Time'], 'not known yet');
 });
@@ -67,7 +71,9 @@ test('the learning rate follows model and method until somebody gives one, and o
   await again.locator('[data-field="training.use_peft"] vscode-checkbox').click();
   await until('as before', async () => (await form.value('training.learning_rate')) === '2e-4');
   await form.type('training.learning_rate', '0.5');
-  await until('it is warned of', async () => /Far above what is used for 1\.0 million parameters/.test(await form.text('training.learning_rate')));
+  await until('it is warned of', async () =>
+    /Far above what is used for 1\.0 million parameters/.test(await form.text('training.learning_rate')),
+  );
   await form.figures();
   assert.equal(await form.reason(), '', 'and may be started');
   await again.locator('.doubts [data-leads-to="training.learning_rate"]').click();
@@ -83,7 +89,9 @@ test('all parameters of a billion are offered neither the rate nor the epochs of
   assert.match(await form.text('training.learning_rate'), /usual for 1\.2 billion parameters/);
   assert.equal(await form.value('plan.epochs'), '1');
   await form.type('training.learning_rate', '2e-4');
-  await until('that one is warned of', async () => /Far above .* 1\.2 billion parameters.*1e-6 is usual/.test(await form.text('training.learning_rate')));
+  await until('that one is warned of', async () =>
+    /Far above .* 1\.2 billion parameters.*1e-6 is usual/.test(await form.text('training.learning_rate')),
+  );
   // What somebody gave stays, whatever model is chosen.
   await form.type('model', 'tiny-llama');
   await until('it is looked at', async () => /1\.0M parameters/.test(await form.text('model')));
@@ -114,7 +122,8 @@ test('settings are found by name, label and help, with keys alone', async () => 
   await frame.locator('[data-field="training.beta"] input').focus();
   await workbench.page.keyboard.press('Control+F');
   await workbench.page.keyboard.type('warm-up');
-  const shown = (): Promise<string[]> => frame.locator('.field:visible').evaluateAll((fields) => fields.map((field) => (field as HTMLElement).dataset['field'] ?? ''));
+  const shown = (): Promise<string[]> =>
+    frame.locator('.field:visible').evaluateAll((fields) => fields.map((field) => (field as HTMLElement).dataset['field'] ?? ''));
   await until('they are found', async () => (await shown()).includes('training.warmup_steps') && !(await shown()).includes('plan.seed'));
   assert.match((await frame.locator('.search-count').textContent()) ?? '', /^\d+ of \d\d$/);
   await workbench.screenshot('launch-search');
@@ -126,18 +135,28 @@ test('settings are found by name, label and help, with keys alone', async () => 
 });
 
 test('start and forecast stay in view, however small the window and wherever it is scrolled', async () => {
-  for (const [width, height] of [[1440, 900], [900, 600], [600, 600]] as const) {
+  for (const [width, height] of [
+    [1440, 900],
+    [900, 600],
+    [600, 600],
+  ] as const) {
     await workbench.page.setViewportSize({ width, height });
     await workbench.sideBar(width > 1000);
     const frame = await form.frame();
     for (const end of [0, 1]) {
       await frame.evaluate((down) => window.scrollTo(0, down * document.documentElement.scrollHeight), end);
       for (const part of ['.start vscode-button', '.forecast', '.form-search']) {
-        const seen = await frame.locator(part).first().evaluate((element) => {
-          const { top, bottom, left, right } = element.getBoundingClientRect();
-          const over = document.elementFromPoint((left + right) / 2, Math.max(top + 4, 0));
-          return { inside: top >= -1 && bottom <= innerHeight + 1 && right <= innerWidth + 1, free: over !== null && (element.contains(over) || over.contains(element)) };
-        });
+        const seen = await frame
+          .locator(part)
+          .first()
+          .evaluate((element) => {
+            const { top, bottom, left, right } = element.getBoundingClientRect();
+            const over = document.elementFromPoint((left + right) / 2, Math.max(top + 4, 0));
+            return {
+              inside: top >= -1 && bottom <= innerHeight + 1 && right <= innerWidth + 1,
+              free: over !== null && (element.contains(over) || over.contains(element)),
+            };
+          });
         assert.deepEqual(seen, { inside: true, free: true }, `${part} at ${width}×${height}, ${end === 0 ? 'top' : 'end'}`);
       }
     }

@@ -15,7 +15,9 @@ let form: LaunchForm;
 const good = (i: number): string => JSON.stringify({ id: i, prompt: `Name number ${i}. `, chosen: `It is ${i}.`, rejected: `No ${i}.` });
 const bad = (i: number): string => JSON.stringify({ id: i, prompt: `Name number ${i}. `, chosen: i, rejected: `No ${i}.` });
 const rows = [good(1), bad(2), bad(3), good(4), good(5), bad(6)];
-const orca = ['Why is the sky blue?', 'Who wrote Faust?'].map((question, i) => JSON.stringify({ system: 'You are terse.', question, chosen: `Light ${i}.`, rejected: `Paint ${i}.` }));
+const orca = ['Why is the sky blue?', 'Who wrote Faust?'].map((question, i) =>
+  JSON.stringify({ system: 'You are terse.', question, chosen: `Light ${i}.`, rejected: `Paint ${i}.` }),
+);
 const python = `"[{'content': 'hi', 'role': 'user'}, {'content': 'a', 'role': 'assistant'}]"`;
 
 before(async () => {
@@ -62,7 +64,12 @@ test('all rows of a kind go to the side file in one edit, and one undo brings th
   assert.equal(side, `${[rows[1], rows[2], rows[5]].join('\n')}\n`);
   await editor.undo();
   await problems('they are back', (shown) => of(shown, 'wrong-type').length === 3);
-  await until('the side file is gone', () => access(join(session.workspace, 'mixed.rejected.jsonl')).then(() => false, () => true));
+  await until('the side file is gone', () =>
+    access(join(session.workspace, 'mixed.rejected.jsonl')).then(
+      () => false,
+      () => true,
+    ),
+  );
 });
 
 test('columns that read a lost question are written into the run config of the file', async () => {
@@ -70,11 +77,16 @@ test('columns that read a lost question are written into the run config of the f
   const found = await problems('the lost question', (shown) => of(shown, 'lost-text').length === 1);
   assert.match(of(found, 'lost-text')[0]!, /"system" and "question" hold text in all 2 rows.*and the prompt is empty/);
   await editor.goTo(1, orca[0]!.indexOf('You are') + 1);
-  assert.deepEqual((await editor.fixes()).slice(0, 2), ['Read as a chat: columns instruction=question', 'Read as plain text: columns prompt=question']);
+  assert.deepEqual((await editor.fixes()).slice(0, 2), [
+    'Read as a chat: columns instruction=question',
+    'Read as plain text: columns prompt=question',
+  ]);
   await editor.chooseFix('Read as a chat');
   await until('the config is shown', async () => (await workbench.tabs()).some((tab) => tab.includes('orca.wishbone.json')));
   await until('it says so', async () => (await editor.lines()).some((line) => line.includes('"columns": "instruction=question"')));
-  await until('and so does a message', async () => (await workbench.notifications()).some((text) => /columns is now instruction=question in orca\.wishbone\.json/.test(text)));
+  await until('and so does a message', async () =>
+    (await workbench.notifications()).some((text) => /columns is now instruction=question in orca\.wishbone\.json/.test(text)),
+  );
   await workbench.clearNotifications();
   await editor.undo();
   await until('it can be undone', async () => !(await editor.lines()).some((line) => line.includes('"columns"')));
@@ -123,7 +135,11 @@ test('a table has its problems at its lines, and a copy is written without its b
   const copy = await until('the copy is written', () => file('table.cleaned.csv'));
   assert.equal(copy, `prompt,chosen,rejected\nhi,${python},b\na b,c,d\n`);
   assert.equal(await until('and the others', () => file('table.rejected.csv')), 'prompt,chosen,rejected\ntoo,few\nfew,too\n');
-  await until('it says so', async () => (await workbench.notifications()).some((text) => /table\.cleaned\.csv has 2 rows of table\.csv; the other 2 are in table\.rejected\.csv/.test(text)));
+  await until('it says so', async () =>
+    (await workbench.notifications()).some((text) =>
+      /table\.cleaned\.csv has 2 rows of table\.csv; the other 2 are in table\.rejected\.csv/.test(text),
+    ),
+  );
   assert.ok((await readdir(session.workspace)).every((name) => !name.endsWith('.tmp')));
 });
 
@@ -145,6 +161,9 @@ test('a length with which nothing is cut is one fix away', async () => {
   assert.ok(length > 12 && length < 4096);
   await editor.chooseFix('Set max length');
   const frame = await form.frame();
-  await until('a form has it, for no config trains on the file', async () => (await frame.locator('[data-field="plan.max_length"] input').inputValue()) === String(length));
+  await until(
+    'a form has it, for no config trains on the file',
+    async () => (await frame.locator('[data-field="plan.max_length"] input').inputValue()) === String(length),
+  );
   assert.match(await file('.vscode/settings.json'), new RegExp(`"wishbone\\.diagnostics\\.maxLength": ?${length}`));
 });

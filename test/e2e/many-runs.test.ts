@@ -36,11 +36,15 @@ after(async () => {
 });
 
 async function madeRun(run: number): Promise<string> {
-  const end = run % 10 === 0 ? eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 }) : eventLine('finished', { steps: 20, seconds: 9 });
+  const end =
+    run % 10 === 0
+      ? eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 })
+      : eventLine('finished', { steps: 20, seconds: 9 });
   const steps = Array.from({ length: 20 }, (_, i) => stepLine(i + 1, { steps: 20 })).join('');
   const loss = 0.3 + ((run * 7) % RUNS) / 100;
   const folder = await makeRun(session.workspace, `sweep of learning rates, number ${run}`, {
-    events: startLine({ steps: 20 }) + steps + evalLine(20, { steps: 20, eval_loss: loss, 'eval_rewards/accuracies': 0.4 + loss / 2 }) + end,
+    events:
+      startLine({ steps: 20 }) + steps + evalLine(20, { steps: 20, eval_loss: loss, 'eval_rewards/accuracies': 0.4 + loss / 2 }) + end,
     training: { eval_steps: 20 },
     dataset: { path: join(session.workspace, run <= 30 ? 'preferences.jsonl' : 'more.jsonl') },
   });
@@ -54,11 +58,16 @@ const rowLocator = (text: string | RegExp) =>
 async function rows(): Promise<string[]> {
   const texts = await workbench.page
     .locator('.part.sidebar .pane:has(.pane-header[aria-label^="Runs"]) .monaco-list-row')
-    .evaluateAll((all) => all.sort((a, b) => Number(a.getAttribute('data-index')) - Number(b.getAttribute('data-index'))).map((row) => (row as HTMLElement).innerText));
+    .evaluateAll((all) =>
+      all
+        .sort((a, b) => Number(a.getAttribute('data-index')) - Number(b.getAttribute('data-index')))
+        .map((row) => (row as HTMLElement).innerText),
+    );
   return texts.map((text) => text.replaceAll('\n', ' '));
 }
 
-const message = (): Promise<string> => workbench.page.locator('.part.sidebar .pane:has(.pane-header[aria-label^="Runs"]) .message').innerText();
+const message = (): Promise<string> =>
+  workbench.page.locator('.part.sidebar .pane:has(.pane-header[aria-label^="Runs"]) .message').innerText();
 
 async function filter(text: string): Promise<void> {
   await workbench.command('Wishbone: Filter Runs…');
@@ -115,7 +124,9 @@ step('runs are filtered by text, tag, state and dataset, and what is left out is
   await until('one is left by its name', async () => (await message()).startsWith(`1 of ${RUNS} runs`));
   await workbench.screenshot('many-filtered');
   await filter('no such run');
-  await until('there is a way back', async () => workbench.page.locator('.welcome-view-content', { hasText: 'No run matches the filter' }).isVisible());
+  await until('there is a way back', async () =>
+    workbench.page.locator('.welcome-view-content', { hasText: 'No run matches the filter' }).isVisible(),
+  );
   await workbench.page.locator('.welcome-view-content .monaco-button', { hasText: 'Show All Runs' }).click();
   await until('all are back', async () => (await rows()).some((row) => /more\.jsonl\s*10 runs/.test(row)));
 });
@@ -183,7 +194,9 @@ step('runs at work are stopped together after one question', async () => {
   await workbench.command('Wishbone: Show All Runs');
   const options = ['--model', 'tiny-llama', '--epochs', '400', '--backend', 'cpu', '--threads', '1', '--detach'];
   for (const name of ['long a', 'long b'])
-    await promisify(execFile)(process.execPath, [cli, 'train', 'preferences.jsonl', '--name', name, ...options], { cwd: session.workspace });
+    await promisify(execFile)(process.execPath, [cli, 'train', 'preferences.jsonl', '--name', name, ...options], {
+      cwd: session.workspace,
+    });
   await filter('long');
   const spinning = () => workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'long' }).locator('.codicon-modifier-spin');
   await until('both are at work', async () => (await spinning().count()) === 2);

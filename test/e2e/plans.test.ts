@@ -107,8 +107,7 @@ step('keys alone say which token looks at which and why, with the text of its pa
   const query = shared.segmentBegin[tree + 1]!;
   assert.equal(explain(shared, query, shared.segmentBegin[tree]!).reason, 'ancestor');
   const said = frame.locator('.cell [role=status]');
-  const says = (what: RegExp): Promise<true> =>
-    until(`the cell says ${what.source}`, async () => what.test(await said.innerText()));
+  const says = (what: RegExp): Promise<true> => until(`the cell says ${what.source}`, async () => what.test(await said.innerText()));
   await says(/Visible\. .*is an ancestor/);
   // The texts of tokens come after their numbers.
   await says(new RegExp(`token ${formatCount(query)} “`));
@@ -156,9 +155,7 @@ step('the bin of a row is found, and the row opens in the editor', async () => {
     const inStep = await frame.getByRole('spinbutton', { name: 'Bin of the step' }).inputValue();
     return shown === String(stepOf + 1) && inStep === String(bin - plan.info.stepStart[stepOf]! + 1);
   });
-  await until('its cell is explained', async () =>
-    (await frame.locator('.cell [role=status]').innerText()).includes(`row ${row + 1}`),
-  );
+  await until('its cell is explained', async () => (await frame.locator('.cell [role=status]').innerText()).includes(`row ${row + 1}`));
   await frame.locator('.cell vscode-button').click();
   await until('the dataset is open', async () => (await workbench.tabs()).includes('preferences.jsonl'));
   await until('at its row', async () => (await workbench.statusBar()).includes(`Ln ${row + 1}, Col 1`));
@@ -167,7 +164,9 @@ step('the bin of a row is found, and the row opens in the editor', async () => {
   await field.page().keyboard.press('Escape');
   await frame.getByRole('spinbutton', { name: 'Row of the dataset' }).fill('100000');
   await frame.getByRole('spinbutton', { name: 'Row of the dataset' }).press('Enter');
-  await until('a row that is not there is said', async () => /No bin of this plan holds row/.test(await frame.locator('.said').innerText()));
+  await until('a row that is not there is said', async () =>
+    /No bin of this plan holds row/.test(await frame.locator('.said').innerText()),
+  );
 });
 
 step('"Packing" shows all bins at one scale; a bin leads back to its mask', async () => {

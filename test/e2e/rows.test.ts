@@ -31,7 +31,14 @@ before(async () => {
   const put = (name: string, content: string | Buffer): Promise<void> => writeFile(join(session.workspace, name), content);
   await put('packed.jsonl.gz', packed);
   await put('cut-off.jsonl.gz', packed.subarray(0, packed.length / 2));
-  await put('list.json', JSON.stringify([1, 2, 3].map((i) => JSON.parse(pair(i)) as unknown), null, 2));
+  await put(
+    'list.json',
+    JSON.stringify(
+      [1, 2, 3].map((i) => JSON.parse(pair(i)) as unknown),
+      null,
+      2,
+    ),
+  );
   await put('package.json', '{"name": "x"}');
   await put('dpo.yaml', 'beta: 0.1\nmax_length: 512\n');
   await put('notes.txt', 'nothing to train on\n');
@@ -54,13 +61,19 @@ step('a packed file opens as its first rows, with the number of all', async () =
   await lens(/^999 pairs · 1 error/);
   const [first] = await editor.lines();
   assert.match(first!, /"What is 0 plus one\?/);
-  assert.deepEqual((await workbench.tabs()).filter((name) => name.includes('packed')), ['packed.jsonl.gz'], 'one tab');
+  assert.deepEqual(
+    (await workbench.tabs()).filter((name) => name.includes('packed')),
+    ['packed.jsonl.gz'],
+    'one tab',
+  );
   await workbench.screenshot('rows-packed');
 });
 
 step('its rows are checked, and the mouse shows what they say', async () => {
   await workbench.command('Problems: Focus on Problems View');
-  await until('the empty response is listed', async () => (await editor.problems()).some((text) => /wishbone\/empty-response \[Ln 5, /.test(text)));
+  await until('the empty response is listed', async () =>
+    (await editor.problems()).some((text) => /wishbone\/empty-response \[Ln 5, /.test(text)),
+  );
   await until('its row is marked', async () => (await workbench.page.locator('.editor-instance .glyph-margin-widgets .cgmr').count()) > 0);
   // A row that cannot be trained on has no tokens, and so no hover.
   await editor.goTo(7, 3);
@@ -96,7 +109,9 @@ step('Parquet opens as rows; a file that is cut off says so', async () => {
   await workbench.screenshot('rows-parquet');
   await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'cut-off.jsonl.gz' }).dblclick();
   const frame = await workbench.webview('p[role="status"]');
-  await until('it says why', async () => /^The gzip data ends too early\. The file is cut off; download or compress it again\.$/.test(await frame.locator('p').innerText()));
+  await until('it says why', async () =>
+    /^The gzip data ends too early\. The file is cut off; download or compress it again\.$/.test(await frame.locator('p').innerText()),
+  );
 });
 
 const menu = () => workbench.page.locator('.monaco-menu .action-label');
@@ -111,9 +126,11 @@ async function entries(open: () => Promise<unknown>): Promise<string[]> {
   return shown;
 }
 
-const ofFile = (name: string) => () => workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().click({ button: 'right' });
+const ofFile = (name: string) => () =>
+  workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name }).first().click({ button: 'right' });
 const forData = ['Launch Run…', 'Inspect Masks…', 'Show Packing…', 'Write Cleaned Copy…'];
-const ours = (shown: readonly string[]): string[] => shown.filter((text) => [...forData, 'Convert TRL or LLaMA-Factory Config…', 'Launch Run from Config…'].includes(text));
+const ours = (shown: readonly string[]): string[] =>
+  shown.filter((text) => [...forData, 'Convert TRL or LLaMA-Factory Config…', 'Launch Run from Config…'].includes(text));
 
 step('the menu of a file in the explorer has what can be done with it', async () => {
   await workbench.command('View: Close All Editors');
@@ -139,8 +156,14 @@ step('so have the editor, its tab and its title, while it shows a preference fil
   assert.deepEqual(ours(atTab), forData);
   const title = workbench.page.locator('.editor-group-container.active .title .editor-actions .action-label');
   const actions = await title.evaluateAll((all) => all.map((each) => each.getAttribute('aria-label') ?? ''));
-  assert.ok(actions.some((label) => label.startsWith('Launch Run')), actions.join());
-  assert.ok(actions.some((label) => label.startsWith('Inspect Masks')), actions.join());
+  assert.ok(
+    actions.some((label) => label.startsWith('Launch Run')),
+    actions.join(),
+  );
+  assert.ok(
+    actions.some((label) => label.startsWith('Inspect Masks')),
+    actions.join(),
+  );
   await workbench.screenshot('rows-title');
   await editor.open('notes.txt');
   await until('a text file has none of it', async () => {

@@ -29,11 +29,15 @@ before(async () => {
   session = await Session.start();
   workbench = session.workbench;
   panel = new RunPanel(workbench);
-  const git = (...args: string[]): string => execFileSync('git', ['-C', session.workspace, '-c', 'user.name=n', '-c', 'user.email=e@e', ...args], { encoding: 'utf8' });
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', session.workspace, '-c', 'user.name=n', '-c', 'user.email=e@e', ...args], { encoding: 'utf8' });
   git('init', '-q');
   git('add', 'preferences.jsonl');
   git('commit', '-qm', 'data');
-  await writeFile(join(session.workspace, 'preferences.jsonl'), `${(await readFile(join(session.workspace, 'preferences.jsonl'), 'utf8')).trim()}\n\n`);
+  await writeFile(
+    join(session.workspace, 'preferences.jsonl'),
+    `${(await readFile(join(session.workspace, 'preferences.jsonl'), 'utf8')).trim()}\n\n`,
+  );
   await workbench.open(session.url);
   await workbench.page.setViewportSize({ width: 900, height: 900 });
 });
@@ -109,7 +113,10 @@ step('a chart opens large and small again, and the crosshair says which step', a
   await chart.locator('.enlarge').click();
   await until('it is large', async () => {
     const large = (await chart.locator('.canvas').boundingBox())!;
-    return large.height > 1.8 * small.height && (await chart.locator('.canvas canvas').evaluate((canvas) => canvas.clientHeight)) > 1.8 * small.height;
+    return (
+      large.height > 1.8 * small.height &&
+      (await chart.locator('.canvas canvas').evaluate((canvas) => canvas.clientHeight)) > 1.8 * small.height
+    );
   });
   await chart.locator('.canvas').hover({ position: { x: 250, y: 60 } });
   await until('the step is named', async () => /^step \d+$/.test(await frame.locator('.readout:visible .place').innerText()));
@@ -122,7 +129,10 @@ step('a chart opens large and small again, and the crosshair says which step', a
 
 step('what is told of a run does not move the charts under the pointer', async () => {
   const lines = Array.from({ length: 80 }, (_, i) => stepLine(i + 1, { steps: 200 })).join('');
-  const folder = await makeRun(session.workspace, 'pointed at', { events: startLine({ steps: 200 }) + lines + evalLine(40, { eval_loss: 0.5, steps: 200 }), training: { eval_steps: 20 } });
+  const folder = await makeRun(session.workspace, 'pointed at', {
+    events: startLine({ steps: 200 }) + lines + evalLine(40, { eval_loss: 0.5, steps: 200 }),
+    training: { eval_steps: 20 },
+  });
   await workbench.command('Wishbone: Open Run');
   await workbench.pick('pointed at');
   await panel.when('the run', ({ name }) => name === 'pointed at');
@@ -142,7 +152,9 @@ step('what is told of a run does not move the charts under the pointer', async (
 
 step('runs opened one after another from the view take turns in one tab, until one is kept', async () => {
   for (const name of ['run a', 'run b', 'run c'])
-    await makeRun(session.workspace, name, { events: startLine({ steps: 1 }) + stepLine(1, { steps: 1 }) + eventLine('finished', { steps: 1, seconds: 1 }) });
+    await makeRun(session.workspace, name, {
+      events: startLine({ steps: 1 }) + stepLine(1, { steps: 1 }) + eventLine('finished', { steps: 1, seconds: 1 }),
+    });
   await workbench.command('Wishbone: Focus on Runs View');
   const row = (name: string) => workbench.page.locator(`.part.sidebar .monaco-list-row[aria-label^="${name},"]`);
   const open = async (name: string): Promise<void> => {
@@ -187,12 +199,26 @@ step('ends of many runs are one notification', async () => {
   await workbench.clearNotifications();
   // A process that lives, in the runner's place; the session ends it as it does runners.
   const { pid } = spawn('sleep', ['600'], { stdio: 'ignore' });
-  const alive = { pid, pidStart: Number((await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[19]), bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim() };
+  const alive = {
+    pid,
+    pidStart: Number((await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ')[19]),
+    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+  };
   const folders: string[] = [];
-  for (let i = 1; i <= 6; i++) folders.push(await makeRun(session.workspace, `many ${i}`, { events: startLine({ ...alive, steps: 2 }) + eventLine('phase', { phase: 'train' }) + stepLine(1, { steps: 2 }) }));
+  for (let i = 1; i <= 6; i++)
+    folders.push(
+      await makeRun(session.workspace, `many ${i}`, {
+        events: startLine({ ...alive, steps: 2 }) + eventLine('phase', { phase: 'train' }) + stepLine(1, { steps: 2 }),
+      }),
+    );
   await until('they are at work', async () => /\b(6|7) runs\b/.test(await workbench.statusBar()));
   for (const [i, folder] of folders.entries())
-    await appendFile(join(folder, 'events.jsonl'), i === 2 ? eventLine('failed', { what: 'no room', where: 'x', advice: 'a', exitCode: 5 }) : stepLine(2, { steps: 2 }) + eventLine('finished', { steps: 2, seconds: 1 }));
+    await appendFile(
+      join(folder, 'events.jsonl'),
+      i === 2
+        ? eventLine('failed', { what: 'no room', where: 'x', advice: 'a', exitCode: 5 })
+        : stepLine(2, { steps: 2 }) + eventLine('finished', { steps: 2, seconds: 1 }),
+    );
   const told = await until('their end is told', async () => {
     const all = (await workbench.notifications()).filter((text) => /ended|finished in|failed/.test(text));
     return all.length > 0 && all;

@@ -108,7 +108,12 @@ step('a run launched from the palette learns, and the panel shows it live', asyn
 step('the panel in dark, light and high contrast', async () => {
   await panel.passed(12);
   // Drawn in the theme's own colours once a further step is in.
-  await inEveryTheme(session, 'run', () => workbench.webview('main#run h1'), async () => panel.passed((await panel.snapshot()).step));
+  await inEveryTheme(
+    session,
+    'run',
+    () => workbench.webview('main#run h1'),
+    async () => panel.passed((await panel.snapshot()).step),
+  );
 });
 
 step('reloading the window leaves the run alive, and the panel finds it again', async () => {

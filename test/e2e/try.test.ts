@@ -98,7 +98,9 @@ test('a completion is cancelled while it is written, and what cannot be is said'
   const failed = await newest();
   await until('it is said', async () => /more than the model's/.test(await failed.innerText()));
   await frame.locator('[data-field="maxTokens"] input').fill('0');
-  await until('a wrong value is said', async () => /whole number from 1/.test(await frame.locator('[data-field="maxTokens"] .field-text').innerText()));
+  await until('a wrong value is said', async () =>
+    /whole number from 1/.test(await frame.locator('[data-field="maxTokens"] .field-text').innerText()),
+  );
   await frame.locator('[data-field="maxTokens"] input').fill('24');
 });
 
@@ -112,7 +114,15 @@ test('one is removed, one is used again', async () => {
 });
 
 test('the panel in every theme, with keys alone, for screen readers, and confined', async () => {
-  await assertReachedWithTab(workbench, await page(), ['Prompt', 'Maximum tokens', 'Temperature', 'Seed', 'Complete', 'Copy All', 'Remove']);
+  await assertReachedWithTab(workbench, await page(), [
+    'Prompt',
+    'Maximum tokens',
+    'Temperature',
+    'Seed',
+    'Complete',
+    'Copy All',
+    'Remove',
+  ]);
   await (await page()).evaluate(() => window.scrollTo(0, 0));
   await inEveryTheme(session, 'try', page);
   await assertConfined(await page(), 'try it');

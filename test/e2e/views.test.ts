@@ -77,7 +77,16 @@ test('two runs are compared in one panel, with what differs between them', async
   await frame.locator('.canvas').first().focus();
   await workbench.page.keyboard.press('ArrowLeft');
   await until('the place is announced', async () => /step 80/.test((await frame.locator('.charts [role=status]').textContent()) ?? ''));
-  await assertReachedWithTab(workbench, frame, ['Run', 'learning_rate', 'Compare', 'Save PNG', 'Save CSV', 'baseline', 'Enlarge Loss', 'Enlarge Gradient norm']);
+  await assertReachedWithTab(workbench, frame, [
+    'Run',
+    'learning_rate',
+    'Compare',
+    'Save PNG',
+    'Save CSV',
+    'baseline',
+    'Enlarge Loss',
+    'Enlarge Gradient norm',
+  ]);
   await inEveryTheme(session, 'compare', () => workbench.webview('main#run .results table'));
   await assertConfined(frame, 'run');
 });

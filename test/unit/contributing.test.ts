@@ -11,7 +11,8 @@ test('CONTRIBUTING.md names files, scripts and configurations that there are', a
   const text = await read('CONTRIBUTING.md');
   const paths = [...text.matchAll(/(?:^|[\s`(])((?:src|webview|test|scripts|docs|native-runner)\/[\w./-]*\w)/gm)].map(([, file]) => file!);
   assert.ok(paths.length > 20);
-  for (const file of paths) if (!file.includes('NAME')) assert.ok(existsSync(path.join(repository, file)), `${file}: there is no such file`);
+  for (const file of paths)
+    if (!file.includes('NAME')) assert.ok(existsSync(path.join(repository, file)), `${file}: there is no such file`);
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> };
   for (const [, name] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(name! in scripts, `npm run ${name}`);
   const configurations = await read('.vscode/launch.json');

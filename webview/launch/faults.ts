@@ -25,7 +25,14 @@ export class Faults {
     this.#shown = shown;
     const lines: (Node | string)[][] = [
       ...(blocked === '' ? [] : [[blocked]]),
-      ...(faults.length === 0 ? [] : [[faults.length === 1 ? 'One field needs a different value: ' : `${faults.length} fields need a different value: `, ...this.#links(faults)]]),
+      ...(faults.length === 0
+        ? []
+        : [
+            [
+              faults.length === 1 ? 'One field needs a different value: ' : `${faults.length} fields need a different value: `,
+              ...this.#links(faults),
+            ],
+          ]),
     ];
     this.root.replaceChildren(...lines.map((line) => element('span', { class: 'reason-line' }, ...line)));
     this.doubts.replaceChildren(...(doubts.length === 0 ? [] : ['Check this: ', ...this.#links(doubts)]));

@@ -5,7 +5,12 @@ import { element, setText } from '../ui/dom.js';
 export class FieldSearch {
   readonly root: HTMLElement;
   readonly #count = element('span', { class: 'search-count', role: 'status' });
-  readonly #input = createTextField({ label: 'Search settings', value: '', placeholder: 'Search settings', onInput: (text) => this.onSearch(text.trim()) });
+  readonly #input = createTextField({
+    label: 'Search settings',
+    value: '',
+    placeholder: 'Search settings',
+    onInput: (text) => this.onSearch(text.trim()),
+  });
 
   /**
    * @param onSearch called with what is searched for; empty for nothing

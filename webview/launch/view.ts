@@ -32,7 +32,10 @@ export class LaunchView implements PageView<LaunchHostMessage> {
   readonly #sections: Section[] = [];
   /** Folds that only a search has opened. */
   readonly #opened = new Set<Fold>();
-  readonly #search = new FieldSearch(() => this.#filter(), () => this.#firstShown()?.focus());
+  readonly #search = new FieldSearch(
+    () => this.#filter(),
+    () => this.#firstShown()?.focus(),
+  );
   readonly #forecast = new ForecastPane(
     () => this.host.post({ type: 'open-fault' }),
     ({ field, value }) => {
@@ -222,7 +225,13 @@ export class LaunchView implements PageView<LaunchHostMessage> {
       },
     });
     const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, 'Preset');
-    this.#presetRoot = element('div', { class: 'field', 'data-kind': 'choice', 'data-field': 'preset' }, label, this.#preset.root, this.#presetHelp);
+    this.#presetRoot = element(
+      'div',
+      { class: 'field', 'data-kind': 'choice', 'data-field': 'preset' },
+      label,
+      this.#preset.root,
+      this.#presetHelp,
+    );
     return this.#presetRoot;
   }
 

@@ -214,8 +214,7 @@ export class MaskCanvas {
       this.root.removeEventListener('pointermove', move);
       this.root.classList.remove('dragged');
       // A click, not a drag.
-      if (!moved && onMap === undefined)
-        this.#options.onPoint(cellAt(this.#view, this.extent, ...this.#place(event)), true);
+      if (!moved && onMap === undefined) this.#options.onPoint(cellAt(this.#view, this.extent, ...this.#place(event)), true);
     };
     this.root.addEventListener('pointermove', move);
     this.root.addEventListener('lostpointercapture', end, { once: true });

@@ -184,8 +184,7 @@ export class MaskPair {
       const [x, y] = [(cell.key - view.left) * view.scale, (cell.query - view.top) * view.scale];
       if (x >= 0 && x < width && y >= 0 && y < height) return cell;
     }
-    const middle = (first: number, pixels: number): number =>
-      Math.min(rows - 1, Math.max(0, Math.floor(first + pixels / 2 / view.scale)));
+    const middle = (first: number, pixels: number): number => Math.min(rows - 1, Math.max(0, Math.floor(first + pixels / 2 / view.scale)));
     return { key: middle(view.left, width), query: middle(view.top, height) };
   }
 

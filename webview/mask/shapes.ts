@@ -18,7 +18,7 @@ export interface Runs {
 export function runsOf({ visibleUntil, segmentBegin, segmentEnd }: MaskLayout): Runs {
   const [begin, end, until, segment]: [number[], number[], number[], number[]] = [[], [], [], []];
   for (let at = 0; at < segmentBegin.length; at++) {
-    for (let row = segmentBegin[at]!; row < segmentEnd[at]!;) {
+    for (let row = segmentBegin[at]!; row < segmentEnd[at]!; ) {
       let next = row + 1;
       while (next < segmentEnd[at]! && visibleUntil[next] === visibleUntil[row]) next++;
       begin.push(row);

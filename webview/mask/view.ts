@@ -206,8 +206,7 @@ export class MaskView implements PageView<MaskHostMessage> {
     const { query, key } = place.cell;
     const { layout, tiles } = model;
     const found = explain(layout, query, key);
-    const token = (row: number): string =>
-      tokenWords({ row, text: this.#texts?.get(place.side, row), id: layout.tokens[row]! });
+    const token = (row: number): string => tokenWords({ row, text: this.#texts?.get(place.side, row), id: layout.tokens[row]! });
     setText(this.#verdict, found.visible ? 'Visible.' : 'Hidden.');
     this.#verdict.className = found.visible ? 'visible' : 'hidden-cell';
     const looks = found.visible ? 'looks at' : 'does not see';
@@ -246,10 +245,6 @@ function createKeyHelp(): HTMLElement {
     'details',
     { class: 'keys-help' },
     element('summary', {}, 'Keys of a mask'),
-    element(
-      'dl',
-      { id: 'mask-keys' },
-      ...KEYS.map(([keys, what]) => element('div', {}, element('dt', {}, keys), element('dd', {}, what))),
-    ),
+    element('dl', { id: 'mask-keys' }, ...KEYS.map(([keys, what]) => element('div', {}, element('dt', {}, keys), element('dd', {}, what)))),
   );
 }

@@ -30,12 +30,7 @@ export class LengthHistograms {
         const words = `${middle}, longest ${plural(histogram.longest[kind], 'token')}`;
         const canvas = element('canvas', { role: 'img', 'aria-label': `${TITLES[kind]} by length: ${words}` });
         this.#canvases.push(canvas);
-        return element(
-          'figure',
-          {},
-          element('figcaption', {}, element('span', { class: 'value' }, TITLES[kind]), ` ${words}`),
-          canvas,
-        );
+        return element('figure', {}, element('figcaption', {}, element('span', { class: 'value' }, TITLES[kind]), ` ${words}`), canvas);
       }),
     );
     this.#draw();

@@ -71,10 +71,7 @@ export function paintStacks(context: CanvasRenderingContext2D, scene: StackScene
 }
 
 function slotsInView({ view, width, slots }: StackScene): [from: number, to: number] {
-  return [
-    Math.max(0, Math.floor(view.left)),
-    Math.min(slots.count, Math.ceil(view.left + (width - LEFT) / view.scale)),
-  ];
+  return [Math.max(0, Math.floor(view.left)), Math.min(slots.count, Math.ceil(view.left + (width - LEFT) / view.scale))];
 }
 
 /** Left edge and width of a bin's stack. */

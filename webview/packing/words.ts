@@ -21,8 +21,10 @@ export function packingFigures(overview: PackingOverview, { capacity }: PlanHead
     both('Bins', 'Rows of tokens that go through the model', (totals) => formatCount(bins(totals))),
     both('Tokens', 'Tokens that go through the model', (totals) => formatCount(tokens(totals))),
     both('Fill', 'Average share of the capacity that a bin uses', (totals) => formatPercent(fill(totals))),
-    both('Unused', 'Unused capacity of all bins. Nothing is padded, so it is not computed either', (totals) =>
-      `${formatPercent(1 - fill(totals))} (${formatCount(bins(totals) * capacity - tokens(totals))} tokens)`,
+    both(
+      'Unused',
+      'Unused capacity of all bins. Nothing is padded, so it is not computed either',
+      (totals) => `${formatPercent(1 - fill(totals))} (${formatCount(bins(totals) * capacity - tokens(totals))} tokens)`,
     ),
     both('Prompt tokens', 'Tokens that are not scored', ({ roleTokens }) => {
       let prompt = 0;

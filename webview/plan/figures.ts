@@ -22,12 +22,7 @@ export class FigureTable {
   show(figures: readonly Figure[]): void {
     const heads = figures.map(({ label, title }) => element('th', { scope: 'col', title }, label));
     const rows = this.sides.map((side) =>
-      element(
-        'tr',
-        {},
-        element('th', { scope: 'row' }, SIDE_TITLES[side]),
-        ...figures.map((figure) => element('td', {}, figure[side])),
-      ),
+      element('tr', {}, element('th', { scope: 'row' }, SIDE_TITLES[side]), ...figures.map((figure) => element('td', {}, figure[side]))),
     );
     this.root.replaceChildren(
       element('caption', { class: 'sr-only' }, this.caption),

@@ -75,7 +75,11 @@ export class ChartBoard {
   }
 
   #make(options: ChartOptions): RunChart {
-    const chart: RunChart = new RunChart(options, () => this.#redraw(chart), () => this.enlarge(chart.isLarge ? undefined : chart));
+    const chart: RunChart = new RunChart(
+      options,
+      () => this.#redraw(chart),
+      () => this.enlarge(chart.isLarge ? undefined : chart),
+    );
     attachGestures(chart, this);
     return chart;
   }

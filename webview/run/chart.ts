@@ -129,7 +129,12 @@ export class RunChart {
     for (const line of this.#lines) line.hidden = hidden.has(line.curveLabel);
     this.#chart.data.datasets = this.#lines.flatMap(({ datasets }) => datasets);
     const labels = [...new Set(this.#lines.map((line) => line.curveLabel))];
-    this.#keys = labels.map((label) => this.#key(label, this.#lines.filter((line) => line.curveLabel === label)));
+    this.#keys = labels.map((label) =>
+      this.#key(
+        label,
+        this.#lines.filter((line) => line.curveLabel === label),
+      ),
+    );
     // Runs are told apart by the legend of all charts; a chart has keys for what is its own.
     const isPlain = runs.length > 1 && this.#keys.length < 2;
     this.#keyArea.replaceChildren(...(isPlain ? [] : this.#keys.map(({ button }) => button)));
@@ -171,9 +176,7 @@ export class RunChart {
     const steps = this.#lines[0]?.run.series;
     const summary = this.#lines
       .filter(({ isEval }) => !isEval)
-      .map((line) =>
-        chartSummary(line.label, steps?.steps ?? [], line.run.series.curve(line.curve.series), this.options.format),
-      );
+      .map((line) => chartSummary(line.label, steps?.steps ?? [], line.run.series.curve(line.curve.series), this.options.format));
     const label = `${this.options.title}. ${summary.join('. ')}`;
     if (this.plot.getAttribute('aria-label') !== label) this.plot.setAttribute('aria-label', label);
     for (const { lines, button } of this.#keys) button.hidden = this.hasData && !lines.some(({ hasData }) => hasData);
@@ -316,10 +319,7 @@ export class RunChart {
   }
 }
 
-function configuration(
-  { range, formatTick: tick = formatTick }: ChartOptions,
-  onResize: () => void,
-): ChartConfiguration<'line', Point[]> {
+function configuration({ range, formatTick: tick = formatTick }: ChartOptions, onResize: () => void): ChartConfiguration<'line', Point[]> {
   return {
     type: 'line',
     data: { datasets: [] },
@@ -334,9 +334,16 @@ function configuration(
       events: [],
       scales: {
         // Its ticks are ours: whole steps, round times, none twice.
-        x: { type: 'linear', ticks: { maxRotation: 0, autoSkip: false, callback(_value, i) {
-          return (this.ticks[i] as { label?: string } | undefined)?.label ?? '';
-        } } },
+        x: {
+          type: 'linear',
+          ticks: {
+            maxRotation: 0,
+            autoSkip: false,
+            callback(_value, i) {
+              return (this.ticks[i] as { label?: string } | undefined)?.label ?? '';
+            },
+          },
+        },
         y: {
           type: 'linear',
           ...(range === undefined ? {} : { min: range[0], max: range[1] }),

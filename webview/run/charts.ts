@@ -1,14 +1,5 @@
 import { formatBytes, formatMetric, formatPercent, formatRate } from '../../src/format.js';
-import {
-  CHART_TITLES,
-  type Drawn,
-  EVAL_SERIES,
-  METRICS,
-  RATES,
-  SERIES,
-  SOURCE_SERIES,
-  type Unit,
-} from '../../src/metrics.js';
+import { CHART_TITLES, type Drawn, EVAL_SERIES, METRICS, RATES, SERIES, SOURCE_SERIES, type Unit } from '../../src/metrics.js';
 import type { Theme } from '../ui/theme.js';
 import { runStyle } from './palette.js';
 import type { CurveName } from './series.js';

@@ -25,7 +25,9 @@ export class ComparisonHead {
     setText(this.#name, `Comparison of ${plural(runs.length, 'run')}`);
     setText(this.#states, statesText(runs));
     const common = (label: string, of: (header: RunHeader) => readonly [name: string, path: string]): HTMLElement => {
-      const found = new Map(runs.flatMap(({ header }) => (header === undefined ? [] : [of(header)].map(([name, path]) => [path, name] as const))));
+      const found = new Map(
+        runs.flatMap(({ header }) => (header === undefined ? [] : [of(header)].map(([name, path]) => [path, name] as const))),
+      );
       const [only] = found.values();
       const value = found.size === 1 ? only! : plural(found.size, label.toLowerCase());
       return element(

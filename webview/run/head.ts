@@ -176,11 +176,7 @@ export class RunHead {
         this.#bar,
         element('div', { class: 'progress-line' }, this.#progress, this.#activity, this.#time),
       ),
-      element(
-        'dl',
-        { class: 'figures', 'aria-label': 'Figures' },
-        ...this.#figures.map(({ root }) => root),
-      ),
+      element('dl', { class: 'figures', 'aria-label': 'Figures' }, ...this.#figures.map(({ root }) => root)),
       this.#figuresNote,
       this.#notice,
     );
@@ -193,7 +189,12 @@ export class RunHead {
     this.#tags.hidden = header.tags.length === 0;
     setText(this.#tags, header.tags.map((tag) => `#${tag}`).join(' '));
     this.#facts.replaceChildren(
-      fact('Dataset', header.datasetName, header.datasetPath, [plural(header.pairs, 'pair'), ...(header.leftOut === '' ? [] : [header.leftOut])].join(', ')),
+      fact(
+        'Dataset',
+        header.datasetName,
+        header.datasetPath,
+        [plural(header.pairs, 'pair'), ...(header.leftOut === '' ? [] : [header.leftOut])].join(', '),
+      ),
       fact('Model', header.modelName, header.modelPath),
       fact(
         'Sharing',
@@ -250,7 +251,15 @@ export class RunHead {
     setText(this.#figuresNote, figuresNote(status));
 
     const planProblem = this.#header?.planProblem ?? null;
-    const shown = JSON.stringify([status.end, status.checkpoint, status.best, status.state, status.warnings, status.skippedLines, planProblem]);
+    const shown = JSON.stringify([
+      status.end,
+      status.checkpoint,
+      status.best,
+      status.state,
+      status.warnings,
+      status.skippedLines,
+      planProblem,
+    ]);
     if (shown !== this.#shownNotices) {
       this.#shownNotices = shown;
       this.#notice.replaceChildren(...notices(status, planProblem, this.#ask));

@@ -91,7 +91,11 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
         ]),
         element('p', {}, end.sameCause ? 'Nothing has changed since it failed, so resuming it would fail again.' : resumeText(status)),
         ...bestText(status, null),
-        actions(...(end.sameCause && status.mayAct ? [duplicateButton(ask)] : []), ...bestButtons(status, ask), createButton({ label: 'Show Log', onClick: () => ask('show-log') })),
+        actions(
+          ...(end.sameCause && status.mayAct ? [duplicateButton(ask)] : []),
+          ...bestButtons(status, ask),
+          createButton({ label: 'Show Log', onClick: () => ask('show-log') }),
+        ),
       ]);
     case 'crashed':
       return notice('bad', `The runner crashed: ${end.exit}`, [

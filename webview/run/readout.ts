@@ -39,26 +39,24 @@ export class Readout {
   }
 
   /** @param at where the crosshair is within the plot, and the drawn area, in pixels */
-  show(
-    place: string,
-    { columns, rows }: ReadoutRows,
-    { left, chartArea }: { readonly left: number; readonly chartArea: Area },
-  ): void {
+  show(place: string, { columns, rows }: ReadoutRows, { left, chartArea }: { readonly left: number; readonly chartArea: Area }): void {
     setText(this.#place, place);
     const theme = this.#theme;
     if (theme !== undefined) {
       const cells = (texts: readonly string[]): HTMLElement[] => texts.map((text) => element('td', {}, text));
       this.#rows.replaceChildren(
         ...(columns.length === 0 ? [] : [element('tr', {}, element('td'), element('td'), ...cells(columns))]),
-        ...rows.slice(0, MOST_ROWS).map(({ line, texts }) =>
-          element(
-            'tr',
-            {},
-            element('td', {}, swatch(line.color(theme), line.dash(theme))),
-            element('th', {}, line.run.name),
-            ...cells(texts),
+        ...rows
+          .slice(0, MOST_ROWS)
+          .map(({ line, texts }) =>
+            element(
+              'tr',
+              {},
+              element('td', {}, swatch(line.color(theme), line.dash(theme))),
+              element('th', {}, line.run.name),
+              ...cells(texts),
+            ),
           ),
-        ),
         ...(rows.length > MOST_ROWS ? [element('tr', {}, element('td'), element('th', {}, `and ${rows.length - MOST_ROWS} more`))] : []),
       );
     }

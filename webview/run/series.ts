@@ -69,10 +69,7 @@ interface Smoothed {
 /** One run's curves as the host sent them: one row per step, in full; with what follows from them. */
 export class RunSeries {
   readonly #step = doubles();
-  readonly #columns = Object.fromEntries(SERIES.map((name) => [name, singles()])) as Record<
-    SeriesName,
-    Column<Float32Array>
-  >;
+  readonly #columns = Object.fromEntries(SERIES.map((name) => [name, singles()])) as Record<SeriesName, Column<Float32Array>>;
   readonly #sources = new Map<string, Record<SourceSeriesName, Column<Float32Array>>>();
   readonly #rates = { 'pairs/s': singles(), 'tokens/s': singles() };
   /** Sums over the rows so far. */

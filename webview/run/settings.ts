@@ -7,7 +7,12 @@ export class Settings {
   readonly root: HTMLDetailsElement;
   readonly #device = element('p', { class: 'device' });
   readonly #groups = element('div', { class: 'settings-groups' });
-  readonly #command = element('pre', { class: 'command', tabindex: '0', role: 'region', 'aria-label': 'The command that repeats this run' });
+  readonly #command = element('pre', {
+    class: 'command',
+    tabindex: '0',
+    role: 'region',
+    'aria-label': 'The command that repeats this run',
+  });
   readonly #without = element('p', { class: 'note' });
 
   constructor(ask: (request: RunPageRequest) => void) {

@@ -4,12 +4,7 @@
  * @param from rows before this one are there already
  * @param into as long as `values`; its rows from `from` on are set
  */
-export function extendTrailingMean(
-  values: ArrayLike<number>,
-  window: number,
-  from: number,
-  into: { [row: number]: number },
-): void {
+export function extendTrailingMean(values: ArrayLike<number>, window: number, from: number, into: { [row: number]: number }): void {
   let sum = 0;
   let count = 0;
   const enter = (value: number, sign: 1 | -1): void => {

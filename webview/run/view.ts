@@ -67,9 +67,7 @@ export class RunView implements PageView<RunHostMessage> {
     this.#root = root;
     this.#host = host;
     this.#ask = (type) => host.post({ type });
-    this.#root.replaceChildren(
-      element('div', { class: 'empty', role: 'status' }, createSpinner(), element('p', {}, 'Reading the run')),
-    );
+    this.#root.replaceChildren(element('div', { class: 'empty', role: 'status' }, createSpinner(), element('p', {}, 'Reading the run')));
     onThemeChange(() => {
       const theme = readTheme();
       this.#page?.board.setTheme(theme);
@@ -253,14 +251,7 @@ export class RunView implements PageView<RunHostMessage> {
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
     board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
-    const below = element(
-      'div',
-      { class: 'single' },
-      notes.root,
-      samples.root,
-      log.root,
-      settings.root,
-    );
+    const below = element('div', { class: 'single' }, notes.root, samples.root, log.root, settings.root);
     const page: Page = {
       head,
       comparison: new ComparisonHead(),
@@ -275,16 +266,7 @@ export class RunView implements PageView<RunHostMessage> {
       settings,
       notes,
     };
-    this.#root.replaceChildren(
-      head.root,
-      page.comparison.root,
-      page.results.root,
-      toolbar.root,
-      legend.root,
-      board.root,
-      page.note,
-      below,
-    );
+    this.#root.replaceChildren(head.root, page.comparison.root, page.results.root, toolbar.root, legend.root, board.root, page.note, below);
     return page;
   }
 

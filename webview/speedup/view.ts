@@ -1,6 +1,13 @@
 import { formatCount, formatDuration, formatPercent, formatRatio } from '../../src/format.js';
 import type { FieldSpec } from '../../src/protocol/form.js';
-import type { Measurement, PredictionView, SpeedupHostMessage, SpeedupPageMessage, SpeedupPageState, SpeedupState } from '../../src/protocol/speedup.js';
+import type {
+  Measurement,
+  PredictionView,
+  SpeedupHostMessage,
+  SpeedupPageMessage,
+  SpeedupPageState,
+  SpeedupState,
+} from '../../src/protocol/speedup.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
@@ -79,7 +86,12 @@ export class SpeedupView implements PageView<SpeedupHostMessage> {
     const buttons = element('div', { class: 'actions' }, this.#measure, this.#cancel, this.#trust);
     this.root.replaceChildren(
       element('header', {}, title),
-      element('section', { 'aria-label': 'What to measure' }, grid(false), element('details', {}, element('summary', {}, 'More'), grid(true))),
+      element(
+        'section',
+        { 'aria-label': 'What to measure' },
+        grid(false),
+        element('details', {}, element('summary', {}, 'More'), grid(true)),
+      ),
       element('section', { 'aria-label': 'Prediction' }, element('h2', {}, 'Predicted'), this.#prediction, this.#predictionNote),
       element('section', { class: 'measure', 'aria-label': 'Measure' }, buttons, this.#reason, this.#progress, this.#bar, this.#fault),
       this.#result,
@@ -112,7 +124,8 @@ export class SpeedupView implements PageView<SpeedupHostMessage> {
       (this.#bar.firstElementChild as HTMLElement).style.width = formatPercent(Math.max(0, progress.fraction));
     }
     if (fault === '') this.#fault.replaceChildren();
-    else if (this.#fault.textContent !== fault) this.#fault.replaceChildren(element('div', { class: 'notice bad' }, element('p', {}, fault)));
+    else if (this.#fault.textContent !== fault)
+      this.#fault.replaceChildren(element('div', { class: 'notice bad' }, element('p', {}, fault)));
   }
 
   #setPrediction(view: PredictionView): void {

@@ -49,7 +49,8 @@ export class TriedBox {
     const { prompt, settings, policy, reference, state, problem } = tried;
     this.#text = prompt;
     setText(this.#prompt, prompt);
-    const drawn = settings.temperature === 0 ? 'temperature 0' : `temperature ${settings.temperature}, top p ${settings.topP}, seed ${settings.seed}`;
+    const drawn =
+      settings.temperature === 0 ? 'temperature 0' : `temperature ${settings.temperature}, top p ${settings.topP}, seed ${settings.seed}`;
     setText(this.#settings, `At most ${plural(settings.maxTokens, 'token')}, ${drawn}${settings.plain ? ', text continued' : ''}`);
     this.#policy.show(policy, state === 'policy');
     this.#reference.show(reference, state === 'reference');

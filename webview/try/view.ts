@@ -99,11 +99,19 @@ export class TryView implements PageView<TryHostMessage> {
     setText(this.#title, `Try ${state.run}`);
     setText(
       this.#about,
-      state.reference === null ? 'Completed by the trained model' : `Completed by the trained model and by its reference: ${state.reference}`,
+      state.reference === null
+        ? 'Completed by the trained model'
+        : `Completed by the trained model and by its reference: ${state.reference}`,
     );
     this.#draw();
     const shown = state.tried.map((tried) => {
-      const box = this.#boxes.get(tried.id) ?? new TriedBox(tried.id, (message) => this.host.post(message), (prompt) => this.#again(prompt));
+      const box =
+        this.#boxes.get(tried.id) ??
+        new TriedBox(
+          tried.id,
+          (message) => this.host.post(message),
+          (prompt) => this.#again(prompt),
+        );
       this.#boxes.set(tried.id, box);
       box.show(tried, state.reference !== null, this.#working);
       return box.root;

@@ -50,7 +50,11 @@ export function createRows(begin: string, options: RowsOptions): FieldControl {
     if (values.length === 1) return element('div', { class: rowClass }, control.root, ...beside);
     const remove = createButton({
       label: 'Remove',
-      onClick: () => changeTo(values.filter((_, at) => at !== i), Math.min(i, values.length - 2)),
+      onClick: () =>
+        changeTo(
+          values.filter((_, at) => at !== i),
+          Math.min(i, values.length - 2),
+        ),
     });
     remove.setAttribute('aria-label', options.removeName(values[i] ?? '', i));
     return element('div', { class: rowClass }, control.root, ...beside, remove);

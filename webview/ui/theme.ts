@@ -36,12 +36,7 @@ export function readTheme(): Theme {
   return {
     foreground: color('--vscode-foreground'),
     muted: highContrast ? color('--vscode-foreground') : color('--vscode-descriptionForeground', '--vscode-foreground'),
-    grid: color(
-      '--vscode-contrastBorder',
-      '--vscode-charts-lines',
-      '--vscode-editorWidget-border',
-      '--vscode-foreground',
-    ),
+    grid: color('--vscode-contrastBorder', '--vscode-charts-lines', '--vscode-editorWidget-border', '--vscode-foreground'),
     blue: color('--vscode-charts-blue', '--vscode-foreground'),
     green: color('--vscode-charts-green', '--vscode-foreground'),
     red: color('--vscode-charts-red', '--vscode-errorForeground'),

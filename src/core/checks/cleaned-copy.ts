@@ -155,7 +155,10 @@ async function isJsonDocument(file: string): Promise<boolean> {
 async function freeName(folder: string, name: string, ending: string): Promise<string> {
   for (let number = 1; ; number++) {
     const file = path.join(folder, `${name}${number === 1 ? '' : `-${number}`}${ending}`);
-    const isTaken = await stat(file).then(() => true, () => false);
+    const isTaken = await stat(file).then(
+      () => true,
+      () => false,
+    );
     if (!isTaken) return file;
   }
 }

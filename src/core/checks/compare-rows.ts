@@ -180,11 +180,7 @@ function otherForm(check: RowCheck, form: DatasetForm, first: { form: DatasetFor
   };
 }
 
-function otherKind(
-  check: RowCheck,
-  kind: RowCheck['kind'],
-  first: { kind: RowCheck['kind']; line: number },
-): ComparedProblem {
+function otherKind(check: RowCheck, kind: RowCheck['kind'], first: { kind: RowCheck['kind']; line: number }): ComparedProblem {
   const name = (of: RowCheck['kind']): string => (of === 'text' ? 'plain text' : 'message lists');
   return {
     check: 'mixed-forms',

@@ -68,10 +68,7 @@ const others = new OtherFiles();
  *
  * @throws WishboneError for faults of the file or the model folder as a whole
  */
-export async function checkDataset(
-  source: Pick<DatasetSource, 'path' | 'columns'>,
-  options: DatasetCheckOptions,
-): Promise<DatasetCheck> {
+export async function checkDataset(source: Pick<DatasetSource, 'path' | 'columns'>, options: DatasetCheckOptions): Promise<DatasetCheck> {
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
   const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && !bytes.isParquet;
@@ -158,8 +155,7 @@ async function checked(
   if (rows === undefined) throw work.signal?.reason ?? new Error('the check was ended');
   const prompts = await others.prompts(file, evalFiles);
   const tokenizer = model === undefined ? undefined : await tokenizers.load(model);
-  const tokens =
-    tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity));
+  const tokens = tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity));
   const pace = new Pace(work);
   for (const [index, check] of rows.checks.entries()) {
     tokens?.add(check, rows.texts[index] as string);

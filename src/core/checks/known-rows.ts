@@ -14,10 +14,7 @@ export class KnownRows {
   #between = new Map<string, RowCheck>();
 
   /** @param texts rows of which `checks` has the results, in order; there may be more texts than checks */
-  constructor(
-    texts: readonly string[],
-    checks: readonly RowCheck[],
-  ) {
+  constructor(texts: readonly string[], checks: readonly RowCheck[]) {
     this.#texts = texts;
     this.#checks = checks;
   }
@@ -50,9 +47,6 @@ export class KnownRows {
 
   /** All that is known here, after `checks` of the first rows of a newer version. */
   after(texts: readonly string[], checks: readonly RowCheck[]): KnownRows {
-    return new KnownRows(
-      [...texts.slice(0, checks.length), ...this.#texts.slice(0, this.#checks.length)],
-      [...checks, ...this.#checks],
-    );
+    return new KnownRows([...texts.slice(0, checks.length), ...this.#texts.slice(0, this.#checks.length)], [...checks, ...this.#checks]);
   }
 }

@@ -30,7 +30,11 @@ export class LeftOutColumns {
   /** @param text the row's JSON text */
   add(row: number, columns: RowColumns, text: string, opening: Span): void {
     this.#tally.add({ row, line: undefined }, columns, () => JSON.parse(text) as Fields);
-    for (const [kind, names] of [['unread', columns.unread], ['lost', columns.lost], ['written', columns.written]] as const) {
+    for (const [kind, names] of [
+      ['unread', columns.unread],
+      ['lost', columns.lost],
+      ['written', columns.written],
+    ] as const) {
       for (const name of names) {
         const key = `${kind} ${name}`;
         if (this.#places.has(key)) continue;

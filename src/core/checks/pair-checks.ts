@@ -88,9 +88,12 @@ function withoutRepeats(problems: readonly RowProblem[]): RowProblem[] {
 }
 
 function checkRoles(placed: PlacedPair & { readonly kind: 'messages' }, locator: FieldLocator): RowProblem[] {
-  return checkRoleOrder(placed.prompt.texts, [placed.chosen.texts, placed.rejected.texts]).map(
-    ({ message, what, advice }) => ({ check: 'role-order', what, advice, span: locator.value(message.rolePath) }),
-  );
+  return checkRoleOrder(placed.prompt.texts, [placed.chosen.texts, placed.rejected.texts]).map(({ message, what, advice }) => ({
+    check: 'role-order',
+    what,
+    advice,
+    span: locator.value(message.rolePath),
+  }));
 }
 
 function checkTexts({ texts }: Part, locator: FieldLocator): RowProblem[] {
@@ -120,12 +123,7 @@ function suspicionWords(check: 'template-token' | 'mojibake', found: string, mor
  * White space around a response. In plain text only at the end: there the space before a response parts it from its
  * prompt.
  */
-function outerWhiteSpace(
-  { text, path, offset }: PlacedText,
-  isMessage: boolean,
-  isLast: boolean,
-  locator: FieldLocator,
-): RowProblem[] {
+function outerWhiteSpace({ text, path, offset }: PlacedText, isMessage: boolean, isLast: boolean, locator: FieldLocator): RowProblem[] {
   if (!isLast || text.trim() === '') return [];
   const leading = isMessage ? text.length - text.trimStart().length : 0;
   const solidEnd = text.trimEnd().length;

@@ -38,7 +38,10 @@ export function factsOf({ prompt, chosen, rejected }: PlacedPair, fields: Fields
 
 /** Twelve characters (72 bits): two of a billion different texts share them with a probability of one in ten thousand. */
 function hashOf({ texts }: Part): string {
-  return createHash('sha1').update(JSON.stringify(texts.map(contentOf))).digest('base64').slice(0, 12);
+  return createHash('sha1')
+    .update(JSON.stringify(texts.map(contentOf)))
+    .digest('base64')
+    .slice(0, 12);
 }
 
 /**

@@ -130,9 +130,7 @@ function placeQuestion(
   const placed = (role: string, text: string, path: string): PlacedMessage => {
     return { role, text, path, rolePath: path, offset: 0, extra: '' };
   };
-  const system = messages
-    .filter(({ role }) => role === 'system')
-    .map(({ content }) => placed('system', content ?? '', 'system'));
+  const system = messages.filter(({ role }) => role === 'system').map(({ content }) => placed('system', content ?? '', 'system'));
   const rounds = messages.slice(system.length, -1).map(({ role, content }, index) => {
     return placed(role, content ?? '', `history[${index >> 1}][${index & 1}]`);
   });

@@ -42,9 +42,7 @@ export class ProblemList {
 
   /** The rows that each check has found something in, listed or not; what is only worth knowing is no reason to part with one. */
   get rows(): RowsByCheck {
-    return Object.fromEntries(
-      [...this.#rowsByCheck].map(([check, rows]) => [check, Uint32Array.from(rows).sort()]),
-    ) as RowsByCheck;
+    return Object.fromEntries([...this.#rowsByCheck].map(([check, rows]) => [check, Uint32Array.from(rows).sort()])) as RowsByCheck;
   }
 
   #addRow(check: CheckName, row: number): void {

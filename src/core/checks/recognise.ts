@@ -30,9 +30,7 @@ export function isPreferenceText(head: string, isJsonFile: boolean): boolean {
 function isPreferenceRow(text: string): boolean {
   try {
     const value: unknown = JSON.parse(text);
-    return (
-      isFields(value) && detectForm(value) !== undefined && PREFERENCE_NAMES.some((name) => Object.hasOwn(value, name))
-    );
+    return isFields(value) && detectForm(value) !== undefined && PREFERENCE_NAMES.some((name) => Object.hasOwn(value, name));
   } catch {
     return PREFERENCE_FIELD.test(text);
   }

@@ -25,10 +25,7 @@ const SPEAKERS: Readonly<Record<string, Speaker>> = {
  *
  * @returns the first fault of the prompt, and when it has none the first of each response
  */
-export function checkRoleOrder(
-  prompt: readonly PlacedMessage[],
-  responses: readonly (readonly PlacedMessage[])[],
-): RoleFault[] {
+export function checkRoleOrder(prompt: readonly PlacedMessage[], responses: readonly (readonly PlacedMessage[])[]): RoleFault[] {
   const fault = firstFault(prompt, undefined) ?? promptEnd(prompt);
   if (fault !== undefined) return [fault];
   return responses.flatMap((response) => {

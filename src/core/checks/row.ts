@@ -115,9 +115,7 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
   }
   const problems = reader.blanks.map((fault) => fieldProblem(fault, fields, locator));
   const isUsable = problems.length === 0;
-  const placed = read.pairs
-    .slice(0, MOST_PAIRS)
-    .flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index]) ?? []);
+  const placed = read.pairs.slice(0, MOST_PAIRS).flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index]) ?? []);
   if (isUsable) problems.push(...compareResponses(placed, locator));
   problems.push(...checkParts(placed, locator));
   problems.sort((a, b) => a.span.start - b.span.start);

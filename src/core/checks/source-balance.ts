@@ -45,9 +45,7 @@ export class SourceBalance {
   #lengths(overall: LengthBias): Finding[] {
     const biased = this.counts.filter(({ name }) => this.#sources.get(name)?.isStrong === true);
     if (overall.isStrong || biased.length === 0) return [];
-    const list = biased
-      .slice(0, MOST_NAMED)
-      .map(({ name, pairs, chosenLonger }) => `${quoted(name)} ${percent(chosenLonger)} of ${pairs}`);
+    const list = biased.slice(0, MOST_NAMED).map(({ name, pairs, chosenLonger }) => `${quoted(name)} ${percent(chosenLonger)} of ${pairs}`);
     const what = `length bias by source (how often the chosen response is longer): ${joined(list, biased.length)}`;
     return [{ check: 'source-balance', what, advice: 'balance the pairs of these sources, or leave them out' }];
   }
@@ -67,9 +65,7 @@ export class SourceBalance {
       .filter(([, { wins, pairs }]) => pairs >= LEAST_PAIRS && wins / pairs >= MOST_WINS)
       .sort(([, a], [, b]) => b.pairs - a.pairs);
     if (told.length === 0) return [];
-    const list = told
-      .slice(0, MOST_NAMED)
-      .map(([name, { wins, pairs }]) => `${quoted(name)} in ${percent(wins / pairs)} of ${pairs}`);
+    const list = told.slice(0, MOST_NAMED).map(([name, { wins, pairs }]) => `${quoted(name)} in ${percent(wins / pairs)} of ${pairs}`);
     const what = `responses of one model are nearly always chosen: ${joined(list, told.length)} pairs`;
     const advice = 'the model may learn who wrote a response; add pairs in which other models win';
     return [{ check: 'source-balance', what, advice }];

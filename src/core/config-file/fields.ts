@@ -1,4 +1,13 @@
-import { isPathOption, type OptionPath, optionRow, type PlanOptions, PRESETS, type RunnerOptions, type SectionName, type TrainingOptions } from '../options/index.js';
+import {
+  isPathOption,
+  type OptionPath,
+  optionRow,
+  type PlanOptions,
+  PRESETS,
+  type RunnerOptions,
+  type SectionName,
+  type TrainingOptions,
+} from '../options/index.js';
 import { choice, oneOrList, optional, type Rule, text } from '../options/rule.js';
 import { KINDS_TEXT } from '../dataset/file-kinds.js';
 
@@ -54,8 +63,7 @@ export const TOP_FIELDS = {
   dataset: {
     rule: optional(PATHS),
     help:
-      `preference files (${KINDS_TEXT}), wildcards, or entries of ` +
-      'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
+      `preference files (${KINDS_TEXT}), wildcards, or entries of ` + 'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },
   eval_dataset: { rule: optional(PATHS), help: 'the same, for evaluation; needs training.eval_steps', path: true },

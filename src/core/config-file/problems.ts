@@ -59,7 +59,9 @@ class Judge implements JudgedConfig {
     const root = parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
     for (const { error, offset, length } of errors) {
       // `InvalidCommaToken` to `invalid comma token`
-      const kind = printParseErrorCode(error).replace(/(?<!^)([A-Z])/g, ' $1').toLowerCase();
+      const kind = printParseErrorCode(error)
+        .replace(/(?<!^)([A-Z])/g, ' $1')
+        .toLowerCase();
       this.#report('', { offset, length }, `not valid JSON: ${kind}`, 'fix the text there');
     }
     if (errors.length > 0) return this;
@@ -163,8 +165,7 @@ class Judge implements JudgedConfig {
   #resolved(node: Node, field: string): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
-    const absolute = (item: unknown): unknown =>
-      typeof item === 'string' && item.trim() !== '' ? path.resolve(this.#folder, item) : item;
+    const absolute = (item: unknown): unknown => (typeof item === 'string' && item.trim() !== '' ? path.resolve(this.#folder, item) : item);
     if (!isPath(field)) return value;
     return Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
@@ -190,7 +191,9 @@ class Judge implements JudgedConfig {
       const place = this.places.get(theirs);
       if (place === undefined) continue;
       if (this.places.has(ours))
-        this.#report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', { bySchema: false });
+        this.#report(theirs, place, `"${theirs}" and "${ours}" mean the same, and both are given`, 'remove one of them', {
+          bySchema: false,
+        });
       else if (this.values.has(theirs)) {
         this.values.set(ours, this.values.get(theirs));
         this.places.set(ours, place);

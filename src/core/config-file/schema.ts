@@ -20,10 +20,7 @@ export function configSchema(): Schema {
       const same = options.find(([option]) => `${group}.${option}` === ours)?.[1];
       if (group === section) options.push([name, { ...same, ...hover(`TRL's name of ${ours.split('.')[1]}`) }]);
     }
-    return [
-      section,
-      { type: 'object', additionalProperties: false, properties: Object.fromEntries(options), ...hover(about) },
-    ];
+    return [section, { type: 'object', additionalProperties: false, properties: Object.fromEntries(options), ...hover(about) }];
   });
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',

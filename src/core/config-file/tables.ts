@@ -35,7 +35,9 @@ function values(rule: Rule): string {
     case 'map':
       return `object, each value ${values(rule.item)}`;
     case 'object':
-      return `objects with ${Object.entries(rule.fields).map(([name, field]) => `\`${name}\` (${values(field)})`).join(', ')}`;
+      return `objects with ${Object.entries(rule.fields)
+        .map(([name, field]) => `\`${name}\` (${values(field)})`)
+        .join(', ')}`;
     default: {
       const { kind, min, max, open } = rule;
       const low = open === 'min' || open === 'both' ? `above ${min}` : `${min}`;

@@ -40,11 +40,7 @@ export function sectionsOf(options: RunOptions, preset?: string): Sections {
  * @param folder where the file will be; paths in or beside it become relative to it, others stay as they are
  * @param comments lines to stand above a field, by its path; under '' above all
  */
-export function configText(
-  settings: ConfigSettings,
-  folder: string,
-  comments: ReadonlyMap<string, readonly string[]> = new Map(),
-): string {
+export function configText(settings: ConfigSettings, folder: string, comments: ReadonlyMap<string, readonly string[]> = new Map()): string {
   const { name, preset, model, dataset, eval_dataset, runs, plan, training, runner } = settings;
   const fields = { version: CONFIG_VERSION, name, preset, model, dataset, eval_dataset, runs, plan, training, runner };
   const about = (field: string, indent: string): string[] =>
@@ -62,8 +58,7 @@ export function configText(
   return [...about('', ''), object(fields, '', ''), ''].join('\n');
 }
 
-const isSection = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSection = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isEmpty = (value: unknown): boolean => isSection(value) && Object.keys(value).length === 0;
 
 /** A path near the config is written relative to it, so that both can be moved together. */

@@ -24,11 +24,7 @@ export function convertLlamaFactoryAdapter(conversion: Conversion): void {
   const finetuning = conversion.take('finetuning_type') ?? 'lora';
   if (finetuning === 'full') return;
   if (finetuning !== 'lora')
-    conversion.refuse(
-      'finetuning_type',
-      `${JSON.stringify(finetuning)} is not supported`,
-      'use "lora", or "full" for all weights',
-    );
+    conversion.refuse('finetuning_type', `${JSON.stringify(finetuning)} is not supported`, 'use "lora", or "full" for all weights');
   conversion.set('training.use_peft', true, 'finetuning_type');
   if (goesOn(conversion)) return;
   const rank = conversion.takeNumber('lora_rank') ?? 8;
@@ -64,9 +60,7 @@ function goesOn(conversion: Conversion): boolean {
 }
 
 function targets(conversion: Conversion, name: string): void {
-  const names = [conversion.take(name) ?? 'all-linear']
-    .flat()
-    .flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
+  const names = [conversion.take(name) ?? 'all-linear'].flat().flatMap((part) => (typeof part === 'string' ? part.split(',') : [part]));
   const trimmed = names.map((part) => (typeof part === 'string' ? part.trim() : part));
   const all = trimmed.length === 1 && (trimmed[0] === 'all' || trimmed[0] === 'all-linear');
   conversion.set('training.lora_target_modules', all ? 'all-linear' : trimmed, name);

@@ -78,11 +78,7 @@ function carryOver(conversion: Conversion, source: Source, file: string): void {
   } catch (error) {
     if (!(error instanceof Unconvertible)) throw error;
     const line = conversion.lineOf(error.setting);
-    throw new WishboneError(
-      error.what,
-      `${file}${line === undefined ? '' : `:${line}`}, field ${error.setting}`,
-      error.advice,
-    );
+    throw new WishboneError(error.what, `${file}${line === undefined ? '' : `:${line}`}, field ${error.setting}`, error.advice);
   }
 }
 
@@ -105,9 +101,7 @@ function dropContradictions(conversion: Conversion, output: string): void {
     const [problem] = configProblems(configText(conversion.result(), path.dirname(output)), output);
     if (problem === undefined) return;
     // Something to evaluate on, and no evaluation.
-    const [idle] = (['plan.eval_fraction', 'eval_dataset'] as const).filter(
-      (target) => conversion.get(target) !== undefined,
-    );
+    const [idle] = (['plan.eval_fraction', 'eval_dataset'] as const).filter((target) => conversion.get(target) !== undefined);
     const given = conversion.get(problem.field as Target) !== undefined;
     const target = given ? (problem.field as Target) : problem.field === 'training.eval_steps' ? idle : undefined;
     if (target === undefined) return;

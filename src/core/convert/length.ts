@@ -16,8 +16,7 @@ export function convertLength(conversion: Conversion, name: string, byDefault: n
     const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not truncated`;
     return conversion.changed(name, `no limit there, ${MOST} in Wishbone; ${pairs}`);
   }
-  const length =
-    conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);
+  const length = conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);
   if (length !== DEFAULT_PLAN.max_length || conversion.has(name)) conversion.set('plan.max_length', length, name);
   const capacity = Math.min(2 * length, MOST);
   if (Number.isInteger(length) && capacity > DEFAULT_PLAN.capacity && conversion.get('plan.max_length') === length)

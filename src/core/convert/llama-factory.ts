@@ -38,14 +38,15 @@ export function convertLlamaFactory(conversion: Conversion): void {
   conversion.carry('simpo_gamma', 'training.simpo_gamma');
   conversion.carry('ld_alpha', 'training.ld_alpha');
   if (conversion.has('ld_alpha') && conversion.takeNumber('ld_alpha') !== 1)
-    conversion.changed('ld_alpha', "the tokens of the reference are weighted too, as in TRL; LLaMA-Factory weights only those of the policy");
+    conversion.changed(
+      'ld_alpha',
+      'the tokens of the reference are weighted too, as in TRL; LLaMA-Factory weights only those of the policy',
+    );
   for (const name of ['dpo_label_smoothing', 'pref_bco_weight'] as const) {
     if ((conversion.takeNumber(name) ?? 0) !== 0)
       conversion.lost(
         name,
-        name === 'pref_bco_weight'
-          ? 'add "bco_pair" to loss_type, with loss_weights'
-          : 'loss_type "robust" takes label_smoothing',
+        name === 'pref_bco_weight' ? 'add "bco_pair" to loss_type, with loss_weights' : 'loss_type "robust" takes label_smoothing',
       );
   }
   conversion.carry('early_stopping_steps', 'training.early_stopping_patience');
@@ -56,11 +57,7 @@ function losses(conversion: Conversion): void {
   const loss = conversion.take('pref_loss') ?? 'sigmoid';
   const known = ['sigmoid', 'hinge', 'ipo', 'orpo', 'simpo'].find((name) => name === loss);
   if (known === undefined)
-    conversion.refuse(
-      'pref_loss',
-      `unknown loss for pairs: ${JSON.stringify(loss)}`,
-      'use sigmoid, hinge, ipo, orpo or simpo',
-    );
+    conversion.refuse('pref_loss', `unknown loss for pairs: ${JSON.stringify(loss)}`, 'use sigmoid, hinge, ipo, orpo or simpo');
   const name = known;
   const mean = 'is the mean over all tokens of the step in Wishbone, the mean of the means of the responses there';
   if (name === 'orpo') conversion.changed('pref_loss', `orpo: the chosen responses' likelihood ${mean}`);
@@ -91,8 +88,7 @@ function dataset(conversion: Conversion, name: string, target: 'dataset' | 'eval
   const found = entries.flatMap((one) => (one.found === undefined ? [] : [one.found]));
   if (found.length > 0) conversion.set(target, found.length === 1 ? found[0] : found, name);
   const missing = entries.filter((one) => one.found === undefined).map(({ entry }) => `"${entry}"`);
-  if (missing.length > 0)
-    conversion.lost(name, `no file found for ${missing.join(', ')} in dataset_info.json: give one in ${target}`);
+  if (missing.length > 0) conversion.lost(name, `no file found for ${missing.join(', ')} in dataset_info.json: give one in ${target}`);
 }
 
 /** `dataset_info.json#name` of an entry whose file is there. */

@@ -9,17 +9,12 @@ export function convertModel(conversion: Conversion, name: string, target: 'mode
   if (text === undefined) return;
   const found = conversion.find(text);
   const adapter =
-    found !== undefined &&
-    existsSync(path.join(found, 'adapter_config.json')) &&
-    !existsSync(path.join(found, 'config.json'));
+    found !== undefined && existsSync(path.join(found, 'adapter_config.json')) && !existsSync(path.join(found, 'config.json'));
   if (adapter)
     conversion.lost(name, 'it is an adapter folder: give its base model as model, and the adapter as training.adapter_name_or_path');
   else if (found !== undefined) conversion.set(target, found, name);
   else
-    conversion.lost(
-      name,
-      `this folder does not exist here: download the model, and give its folder as ${target.replace('training.', '')}`,
-    );
+    conversion.lost(name, `this folder does not exist here: download the model, and give its folder as ${target.replace('training.', '')}`);
 }
 
 /** The same of a data file. */

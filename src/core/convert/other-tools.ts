@@ -96,14 +96,12 @@ const TOOLS: readonly Tool[] = [
         'finetune_language_layers',
       ],
     ],
-    advice:
-      "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
+    advice: "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
   },
   {
     what: 'a config of Unsloth, which has no config for pairs: its scripts pass a DPOConfig to TRL',
     marks: [['max_seq_length'], ['model_name']],
-    advice:
-      "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
+    advice: "write the DPOConfig's settings under their own names, with model_name_or_path, use_peft and lora_r for the adapter",
   },
   {
     what: 'a config of MLX LM',
@@ -121,7 +119,7 @@ const TOOLS: readonly Tool[] = [
   },
   { what: 'a config of Ludwig', marks: [['input_features', 'output_features']], advice: BY_HAND },
   {
-    what: "a config of version 1 of LLaMA-Factory, which has other settings",
+    what: 'a config of version 1 of LLaMA-Factory, which has other settings',
     marks: [
       ['peft_config=', 'kernel_config=', 'dist_config='],
       ['model', 'train_dataset'],
@@ -152,8 +150,7 @@ export function otherTool(settings: readonly YamlSetting[]): OtherTool | undefin
   const components = settings.filter(({ name, value }) => name === '_component_' || hasComponent(value, 3));
   // The loss says what is trained.
   const component = components.find(({ name }) => name === 'loss') ?? components[0];
-  if (component !== undefined)
-    return { what: `a recipe of torchtune (${method(component)})`, mark: component, advice: BY_HAND };
+  if (component !== undefined) return { what: `a recipe of torchtune (${method(component)})`, mark: component, advice: BY_HAND };
   const find = (pattern: string): YamlSetting | undefined => {
     const name = pattern.replace(/[=[]$/, '');
     const setting = settings.find((one) => one.name === name);

@@ -48,11 +48,7 @@ export function sourceLabel(source: Source): string {
 export function recognise(settings: readonly YamlSetting[], text: string, file: string): Recognised {
   const other = otherTool(settings);
   if (other !== undefined) {
-    throw new WishboneError(
-      `the file is ${other.what}`,
-      `${file}:${other.mark.line}, field ${other.mark.name}`,
-      other.advice,
-    );
+    throw new WishboneError(`the file is ${other.what}`, `${file}:${other.mark.line}, field ${other.mark.name}`, other.advice);
   }
   const factory = settings.find(({ name }) => LLAMA_FACTORY_MARKS.includes(name));
   if (factory !== undefined) return recogniseLlamaFactory(settings, factory, file);
@@ -60,13 +56,10 @@ export function recognise(settings: readonly YamlSetting[], text: string, file: 
   const names = settings.map(({ name }) => name);
   const known = [...COMMON_SETTINGS, ...TELLING];
   if (
-    !names.some(
-      (name) =>
-        COMMON_SETTINGS.has(name) || TELLING.has(name) || RECIPE.test(name) || nearestName(name, known) !== undefined,
-    )
+    !names.some((name) => COMMON_SETTINGS.has(name) || TELLING.has(name) || RECIPE.test(name) || nearestName(name, known) !== undefined)
   ) {
     throw new WishboneError(
-      "none of its settings belongs to TRL or LLaMA-Factory",
+      'none of its settings belongs to TRL or LLaMA-Factory',
       file,
       'give a training config of TRL or LLaMA-Factory, or name the trainer with --from',
     );
@@ -107,15 +100,9 @@ const STAGES: Readonly<Record<string, string>> = {
   kto: 'it trains on single responses, each good or bad',
 };
 
-function recogniseTrainer(
-  settings: readonly YamlSetting[],
-  telling: readonly YamlSetting[],
-  text: string,
-  file: string,
-): Recognised {
+function recogniseTrainer(settings: readonly YamlSetting[], telling: readonly YamlSetting[], text: string, file: string): Recognised {
   const loss = settings.find(({ name }) => name === 'loss_type')?.value ?? undefined;
-  const strangers = (trainer: TrlTrainer): readonly YamlSetting[] =>
-    telling.filter(({ name }) => !trainer.settings.has(name));
+  const strangers = (trainer: TrlTrainer): readonly YamlSetting[] => telling.filter(({ name }) => !trainer.settings.has(name));
   const takes = (trainer: TrlTrainer): boolean => {
     if (loss === undefined) return true;
     // A sum of losses is DPO's alone.
@@ -130,14 +117,11 @@ function recogniseTrainer(
   const declared = statement(settings, text, file);
   const said = declared.find(({ word }) => candidates.some((one) => one.words.includes(word)));
   const only = candidates.length === 1 ? candidates[0] : undefined;
-  const chosen =
-    only ?? candidates.find(({ words }) => said !== undefined && words.includes(said.word)) ?? (candidates[0] as TrlTrainer);
+  const chosen = only ?? candidates.find(({ words }) => said !== undefined && words.includes(said.word)) ?? (candidates[0] as TrlTrainer);
   if (chosen.refused !== undefined) refuse(chosen, candidates, said, telling, loss, settings, file);
   const source = sourceOf(chosen) as Source;
   if (only !== undefined) return { source };
-  const others = candidates
-    .filter(({ refused, name }) => refused === undefined && name !== chosen.name)
-    .map(({ name }) => name);
+  const others = candidates.filter(({ refused, name }) => refused === undefined && name !== chosen.name).map(({ name }) => name);
   const might = others.length === 0 ? '' : ` (its settings are ${others.join("'s and ")}'s too)`;
   return said === undefined
     ? {
@@ -163,9 +147,7 @@ function refuse(
     (loss === undefined ? undefined : settings.find(({ name }) => name === 'loss_type'));
   const names = candidates.filter(({ refused }) => refused !== undefined).map(({ name }) => name);
   const like =
-    said === undefined && names.length > 1 && names.length <= 4
-      ? ` (or ${names.filter((name) => name !== trainer.name).join(', ')})`
-      : '';
+    said === undefined && names.length > 1 && names.length <= 4 ? ` (or ${names.filter((name) => name !== trainer.name).join(', ')})` : '';
   throw new WishboneError(
     `the file is for ${trainer.name}${like} of TRL${said !== undefined && mark === undefined ? `, as ${said.where} says` : ''}: ${trainer.refused as string}`,
     mark === undefined ? file : `${file}:${mark.line}, field ${mark.name}`,
@@ -196,24 +178,13 @@ function statement(settings: readonly YamlSetting[], text: string, file: string)
     ...comments.matchAll(/([a-z_]+)\.py\b/g),
   ].map(([, name]) => (name as string).toLowerCase());
   const places: readonly (readonly [where: string, texts: readonly string[]])[] = [
-    ...[
-      'trainer',
-      'trainer_type',
-      'trainer_name',
-      'method',
-      'training_type',
-      'command',
-      'task',
-      'algorithm',
-      'alignment_method',
-    ].map((name): readonly [string, readonly string[]] => [name, [valueOf(name)]]),
+    ...['trainer', 'trainer_type', 'trainer_name', 'method', 'training_type', 'command', 'task', 'algorithm', 'alignment_method'].map(
+      (name): readonly [string, readonly string[]] => [name, [valueOf(name)]],
+    ),
     ['a comment', classes],
     ["the file's name", [path.basename(file)]],
     ["its folder's name", [path.basename(path.dirname(file))]],
-    ...['output_dir', 'hub_model_id', 'run_name'].map((name): readonly [string, readonly string[]] => [
-      name,
-      [valueOf(name)],
-    ]),
+    ...['output_dir', 'hub_model_id', 'run_name'].map((name): readonly [string, readonly string[]] => [name, [valueOf(name)]]),
   ];
   return places.flatMap(([where, texts]) => {
     const found = new Set(texts.flatMap((one) => wordsIn(one.toLowerCase(), words)));

@@ -29,10 +29,7 @@ const NEEDLESS: readonly Settings[] = [
      group_by_length`,
     'pairs are tokenised and planned before the run starts',
   ],
-  [
-    'padding_* pad_* packing neat_packing label_pad_token_id ignore_pad_token_for_loss',
-    'bins are packed, and nothing is padded',
-  ],
+  ['padding_* pad_* packing neat_packing label_pad_token_id ignore_pad_token_for_loss', 'bins are packed, and nothing is padded'],
   [
     `attn_implementation flash_attn use_liger* enable_liger* liger_* use_unsloth* torch_compile* torch_dtype dtype tf32
      use_cache use_kv_cache use_v1_kernels activation_checkpointing* gradient_checkpointing* disable_gradient_checkpointing
@@ -42,10 +39,7 @@ const NEEDLESS: readonly Settings[] = [
      use_num_logits_to_keep use_mca use_megatron_bridge use_hyper_parallel hyper_parallel_* offload_folder fp8*`,
     'the runner has its own kernels and number formats',
   ],
-  [
-    `ddp_* local_rank average_tokens_across_devices ray_* master_addr master_port env`,
-    'starting processes is not part of a run config',
-  ],
+  [`ddp_* local_rank average_tokens_across_devices ray_* master_addr master_port env`, 'starting processes is not part of a run config'],
   [
     `do_train do_eval do_predict trust_remote_code use_fast_tokenizer ignore_bias_buffers disable_dropout router_aux*
      moe_aux* label_names label_smoothing_factor generate_during_eval print_param_status compute_accuracy
@@ -128,8 +122,7 @@ export function convertRest(conversion: Conversion, source: Source, known: reado
   const defaults = defaultsOf(source);
   for (const { name } of conversion.nulls()) {
     const otherwise = defaults.get(name) ?? undefined;
-    if (otherwise !== undefined)
-      conversion.lost(name, `null is not a value: treated as absent, ${JSON.stringify(otherwise)}`);
+    if (otherwise !== undefined) conversion.lost(name, `null is not a value: treated as absent, ${JSON.stringify(otherwise)}`);
   }
   for (const { name, value } of conversion.rest()) {
     // What is as it would be without a word asks for nothing; nor does what is off, where nothing is known of it.
@@ -156,13 +149,8 @@ function foreign(name: string, source: Source): boolean {
 function defaultsOf(source: Source): ReadonlyMap<string, unknown> {
   const common = Object.entries<unknown>(trl.common);
   if (source === 'llama-factory')
-    return new Map([
-      ...common,
-      ...Object.values(llamaFactory.settings).flatMap((settings) => Object.entries<unknown>(settings)),
-    ]);
-  const trainer = { 'trl-dpo': trl.trainers.DPO, 'trl-orpo': trl.trainers.ORPO, 'trl-cpo': trl.trainers.CPO, simpo: {} }[
-    source
-  ];
+    return new Map([...common, ...Object.values(llamaFactory.settings).flatMap((settings) => Object.entries<unknown>(settings))]);
+  const trainer = { 'trl-dpo': trl.trainers.DPO, 'trl-orpo': trl.trainers.ORPO, 'trl-cpo': trl.trainers.CPO, simpo: {} }[source];
   return new Map([
     ...common,
     ...Object.values(trl.scripts).flatMap((settings) => Object.entries<unknown>(settings)),
@@ -188,7 +176,6 @@ function stranger(name: string, source: Source, known: readonly string[]): strin
 }
 
 function meaning(settings: readonly Settings[], name: string): string | undefined {
-  const fits = (pattern: string): boolean =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  const fits = (pattern: string): boolean => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern);
   return settings.find(([names]) => names.split(/\s+/).some(fits))?.[1];
 }

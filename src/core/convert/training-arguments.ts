@@ -15,25 +15,8 @@ const TOOLS = {
 /** Those settings of `TrainingArguments` that are carried over, for slips of the pen. */
 export const TRAINING_ARGUMENTS: readonly string[] = [
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
-  ...[
-    'lr_scheduler_type',
-    'lr_scheduler_kwargs',
-    'warmup_ratio',
-    'warmup_steps',
-    'weight_decay',
-    'adam_beta1',
-    'adam_beta2',
-  ],
-  ...[
-    'adam_epsilon',
-    'max_grad_norm',
-    'optim',
-    'eval_strategy',
-    'eval_steps',
-    'save_strategy',
-    'save_steps',
-    'save_total_limit',
-  ],
+  ...['lr_scheduler_type', 'lr_scheduler_kwargs', 'warmup_ratio', 'warmup_steps', 'weight_decay', 'adam_beta1', 'adam_beta2'],
+  ...['adam_epsilon', 'max_grad_norm', 'optim', 'eval_strategy', 'eval_steps', 'save_strategy', 'save_steps', 'save_total_limit'],
   ...['load_best_model_at_end', 'metric_for_best_model', 'seed', 'run_name', 'output_dir', 'bf16', 'gradient_checkpointing'],
 ];
 
@@ -129,8 +112,7 @@ function parsed(text: string): unknown {
 }
 
 function optimizer(conversion: Conversion): void {
-  for (const name of ['weight_decay', 'adam_beta1', 'adam_beta2', 'adam_epsilon'] as const)
-    conversion.carry(name, `training.${name}`);
+  for (const name of ['weight_decay', 'adam_beta1', 'adam_beta2', 'adam_epsilon'] as const) conversion.carry(name, `training.${name}`);
   const optim = conversion.take('optim');
   if (/^paged_adamw(_32bit)?$|^adamw_(apex_fused|torch_xla|torch_npu_fused|bnb_32bit|anyprecision)$/.test(String(optim)))
     conversion.changed('optim', 'AdamW as in torch (adamw_torch)');
@@ -145,8 +127,7 @@ function evaluation(conversion: Conversion, logging: number): void {
   const given = conversion.takeNumber('eval_steps');
   const asked = strategy === 'steps' || strategy === 'epoch';
   const steps = given === undefined || given === 0 ? (conversion.takeNumber('logging_steps') ?? logging) : given;
-  if (strategy === 'steps' && steps !== given)
-    conversion.changed(name, `every ${steps} steps: without eval_steps, TRL uses logging_steps`);
+  if (strategy === 'steps' && steps !== given) conversion.changed(name, `every ${steps} steps: without eval_steps, TRL uses logging_steps`);
   if (strategy === 'epoch') conversion.lost(name, 'evaluation happens every so many steps: set training.eval_steps');
   else if (asked && steps < 1) conversion.lost('eval_steps', 'a fraction of the run; give a number of steps');
   else if (asked) conversion.set('training.eval_steps', steps, 'eval_steps');
@@ -162,8 +143,7 @@ function evaluation(conversion: Conversion, logging: number): void {
   if (typeof greater === 'boolean' && greater === /loss$/.test(String(metric ?? 'loss')))
     conversion.lost('greater_is_better', 'for the loss, lower is better; for everything else, higher');
   const batch = conversion.take('per_device_eval_batch_size');
-  if (batch !== undefined)
-    conversion.needless('per_device_eval_batch_size', 'the mean over the eval dataset does not depend on it');
+  if (batch !== undefined) conversion.needless('per_device_eval_batch_size', 'the mean over the eval dataset does not depend on it');
 }
 
 function checkpoints(conversion: Conversion): void {
@@ -173,8 +153,7 @@ function checkpoints(conversion: Conversion): void {
   conversion.set('training.save_minutes', 0, 'save_strategy');
   conversion.set('training.save_final', strategy !== 'no', 'save_strategy');
   if (strategy === 'no') conversion.set('training.save_steps', 0, 'save_strategy');
-  else if (strategy !== 'steps')
-    conversion.lost('save_strategy', 'checkpoints are written every so many steps: set training.save_steps');
+  else if (strategy !== 'steps') conversion.lost('save_strategy', 'checkpoints are written every so many steps: set training.save_steps');
   else if (steps < 1) conversion.lost('save_steps', 'a fraction of the run; give a number of steps');
   else conversion.set('training.save_steps', steps, 'save_steps');
   const limit = conversion.takeNumber('save_total_limit') ?? 0;
@@ -199,6 +178,5 @@ function device(conversion: Conversion, byDefault: boolean): void {
 /** Every epoch has an order of its own, decided by the seed. */
 function order(conversion: Conversion): void {
   const sampling = conversion.take('train_sampling_strategy') ?? 'random';
-  if (sampling !== 'random')
-    conversion.lost('train_sampling_strategy', 'the pairs are shuffled in every epoch, by plan.seed');
+  if (sampling !== 'random') conversion.lost('train_sampling_strategy', 'the pairs are shuffled in every epoch, by plan.seed');
 }

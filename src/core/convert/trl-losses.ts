@@ -3,8 +3,7 @@ import type { Conversion } from './conversion.js';
 
 const IMPLICIT =
   'its trainer finds the end of a prompt that is in both responses by another rule, and adds a BOS or EOS token where the tokenizer or the template has none: see docs/coming-from-trl.md';
-const OWN_LENGTH =
-  'a response without a prompt or a BOS token before it counts one token more there: see docs/coming-from-trl.md';
+const OWN_LENGTH = 'a response without a prompt or a BOS token before it counts one token more there: see docs/coming-from-trl.md';
 
 /** `loss_type` and `loss_weights` of `DPOConfig`, and what earlier versions called otherwise. */
 export function convertDpoLosses(conversion: Conversion): void {
@@ -58,7 +57,7 @@ export function convertCpoLosses(conversion: Conversion): void {
   if ((conversion.takeNumber('alpha') ?? 0) !== 0 || loss === 'alphapo')
     conversion.refuse(
       loss === 'alphapo' ? 'loss_type' : 'alpha',
-      "the reward shape of AlphaPO is not supported",
+      'the reward shape of AlphaPO is not supported',
       'set alpha to 0, or remove it',
     );
   if (loss === 'sigmoid' || loss === 'cpo') {

@@ -26,8 +26,7 @@ const PAIRED_BEFORE =
   'max_prompt_length max_completion_length max_target_length label_pad_token_id padding_value truncation_mode generate_during_eval is_encoder_decoder';
 const REFERENCE_BEFORE =
   'model_adapter_name ref_adapter_name force_use_ref_model ref_model_init_kwargs base_model_attribute_name precompute_ref_log_probs use_liger_loss';
-const GENERATES =
-  'it trains on answers that the model writes during training and something judges; Wishbone trains on given pairs';
+const GENERATES = 'it trains on answers that the model writes during training and something judges; Wishbone trains on given pairs';
 const TEACHES = 'it trains on what a teacher model writes; Wishbone trains on given pairs';
 const SAMPLED = 'grpo bnpo dr_grpo dapo cispo sapo luspo vespo';
 const SUPERVISED = 'nll dft chunked_nll';
@@ -51,15 +50,10 @@ function trainer(
 
 /** The likelier first, where a file may be of several. */
 export const TRL_TRAINERS: readonly TrlTrainer[] = [
-  trainer(
-    'DPO',
-    'dpo',
-    `${PAIRED_BEFORE} ${REFERENCE_BEFORE} reference_free rpo_alpha use_logits_to_keep use_num_logits_to_keep tools`,
-    {
-      losses:
-        'sigmoid hinge ipo exo_pair nca_pair robust bco_pair sppo_hard aot aot_pair aot_unpaired apo_zero apo_down discopop sft sigmoid_norm kto_pair',
-    },
-  ),
+  trainer('DPO', 'dpo', `${PAIRED_BEFORE} ${REFERENCE_BEFORE} reference_free rpo_alpha use_logits_to_keep use_num_logits_to_keep tools`, {
+    losses:
+      'sigmoid hinge ipo exo_pair nca_pair robust bco_pair sppo_hard aot aot_pair aot_unpaired apo_zero apo_down discopop sft sigmoid_norm kto_pair',
+  }),
   trainer('ORPO', 'orpo', `${PAIRED_BEFORE} loss_type`, { losses: 'orpo' }),
   trainer('CPO', 'cpo', PAIRED_BEFORE, { losses: 'sigmoid hinge ipo simpo alphapo kto_pair cpo' }),
   // princeton-nlp/SimPO, whose recipes are TRL's with two settings of its own.
@@ -72,8 +66,7 @@ export const TRL_TRAINERS: readonly TrlTrainer[] = [
   trainer('KTO', 'kto', `${PAIRED_BEFORE} ${REFERENCE_BEFORE}`, { losses: 'kto apo_zero_unpaired', refused: ONE_EACH }),
   trainer('SFT', 'sft', 'max_seq_length dataset_batch_size num_of_sequences chars_per_token use_liger', {
     losses: SUPERVISED,
-    refused:
-      'it trains on single texts; Wishbone trains on pairs of responses. training.sft_steps trains on the chosen ones first',
+    refused: 'it trains on single texts; Wishbone trains on pairs of responses. training.sft_steps trains on the chosen ones first',
   }),
   trainer('Reward', 'reward rm', 'max_length center_rewards_coefficient', {
     refused: 'it trains a model that scores responses; Wishbone trains the model that writes them, directly on the pairs',
@@ -90,10 +83,7 @@ export const TRL_TRAINERS: readonly TrlTrainer[] = [
     'ppo',
     `reward_model_path sft_model_path num_ppo_epochs whiten_rewards kl_coef kl_estimator cliprange cliprange_value vf_coef gamma lam
      total_episodes local_rollout_forward_batch_size num_sample_generations response_length stop_token stop_token_id temperature
-     missing_eos_penalty num_mini_batches adap_kl_ctrl init_kl_coef ppo_epochs mini_batch_size query_dataset`.replace(
-      /\s+/g,
-      ' ',
-    ),
+     missing_eos_penalty num_mini_batches adap_kl_ctrl init_kl_coef ppo_epochs mini_batch_size query_dataset`.replace(/\s+/g, ' '),
     { refused: GENERATES },
   ),
   trainer('OnlineDPO', 'online-dpo online_dpo onlinedpo', 'judge', { losses: 'sigmoid ipo', refused: GENERATES }),

@@ -32,16 +32,7 @@ type TrlSource = keyof typeof SAME;
 /** Settings of TRL's scripts that are known here, for slips of the pen. */
 export const TRL_NAMES: readonly string[] = [
   ...DPO,
-  ...[
-    'simpo_gamma',
-    'cpo_alpha',
-    'rpo_alpha',
-    'loss_type',
-    'loss_weights',
-    'max_length',
-    'max_prompt_length',
-    'truncation_mode',
-  ],
+  ...['simpo_gamma', 'cpo_alpha', 'rpo_alpha', 'loss_type', 'loss_weights', 'max_length', 'max_prompt_length', 'truncation_mode'],
   ...['precompute_ref_log_probs', 'model_name_or_path', 'dataset_name'],
   ...['use_peft', 'lora_r', 'lora_alpha', 'lora_dropout', 'lora_target_modules', 'use_rslora'],
   ...TRAINING_ARGUMENTS,
@@ -56,17 +47,13 @@ export function convertTrl(conversion: Conversion, source: Exclude<Source, 'llam
   for (const name of SAME[source]) conversion.carry(name, `training.${name}`);
   // SimPO's reads null as 512 and 128, with a warning.
   convertLength(conversion, 'max_length', source === 'simpo' ? 512 : 1024, source === 'simpo' ? 512 : 'none');
-  if (source === 'simpo' && !conversion.has('max_prompt_length'))
-    conversion.set('plan.max_prompt_length', 128, 'max_prompt_length');
+  if (source === 'simpo' && !conversion.has('max_prompt_length')) conversion.set('plan.max_prompt_length', 128, 'max_prompt_length');
   conversion.carry('max_prompt_length', 'plan.max_prompt_length');
   if (conversion.has('max_completion_length'))
     conversion.lost('max_completion_length', 'limits exist for the prompt and the whole sequence only: max_prompt_length, max_length');
   const truncation = conversion.take('truncation_mode');
   if (truncation !== undefined && truncation !== 'keep_start')
-    conversion.lost(
-      'truncation_mode',
-      'the start of a sequence is kept and its end cut off; max_prompt_length cuts the start of a prompt',
-    );
+    conversion.lost('truncation_mode', 'the start of a sequence is kept and its end cut off; max_prompt_length cuts the start of a prompt');
   if (source === 'trl-dpo') reference(conversion);
   // Of a dataset on the Hub.
   for (const split of ['train', 'test']) {

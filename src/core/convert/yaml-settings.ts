@@ -37,8 +37,7 @@ export function yamlSettings(text: string, file: string): readonly YamlSetting[]
   // YAML 1.1, which Python reads, takes over what `<<` names, where the file does not say it itself.
   const own = new Set(found.map(({ name }) => name));
   return found.flatMap((setting) => {
-    const mapping =
-      setting.name === '<<' && typeof setting.value === 'object' && !Array.isArray(setting.value) ? setting.value : null;
+    const mapping = setting.name === '<<' && typeof setting.value === 'object' && !Array.isArray(setting.value) ? setting.value : null;
     if (mapping === null) return [setting];
     const more = Object.entries(mapping).filter(([name]) => !own.has(name));
     return more.map(([name, value]) => ({ name, value: value as unknown, line: setting.line }));

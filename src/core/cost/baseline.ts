@@ -65,8 +65,7 @@ function requiredWork(sequences: readonly SequenceLength[]): BinWork {
     readRows += sequence.response;
     visiblePairs += causalPairs(sequence.tokens);
   }
-  const pairsWithin = (window: number): number =>
-    sequences.reduce((pairs, sequence) => pairs + causalPairs(sequence.tokens, window), 0);
+  const pairsWithin = (window: number): number => sequences.reduce((pairs, sequence) => pairs + causalPairs(sequence.tokens, window), 0);
   return { tokens, readRows, visiblePairs, pairsWithin };
 }
 
@@ -78,7 +77,7 @@ export function binSequences(plan: PlanArrays, bin: number): Map<number, Sequenc
   const { binStart, targetStart, targetRow, targetSequence, position } = plan;
   const byId = new Map<number, SequenceLength>();
   const end = targetStart[bin + 1] as number;
-  for (let first = targetStart[bin] as number; first < end;) {
+  for (let first = targetStart[bin] as number; first < end; ) {
     const id = targetSequence[first] as number;
     let next = first + 1;
     while (next < end && targetSequence[next] === id) next++;

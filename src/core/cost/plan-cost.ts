@@ -73,8 +73,7 @@ export function binCost(plan: PlanArrays, bin: number, shape: LlamaShape, option
   const { full, partial } = tile === TILE_SIZE ? tiles : countTiles(visibleUntil, tile);
   const computedPairs = (full + partial) * tile ** 2;
   const position = plan.position.subarray(plan.binStart[bin], plan.binStart[bin + 1]);
-  const pairsWithin = (window: number): number =>
-    position.reduce((pairs, depth) => pairs + Math.min(depth + 1, window), 0);
+  const pairsWithin = (window: number): number => position.reduce((pairs, depth) => pairs + Math.min(depth + 1, window), 0);
   const work = { tokens: visibleUntil.length, readRows: countReadRows(plan, bin), visiblePairs };
   return {
     bins: 1,

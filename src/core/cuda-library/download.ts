@@ -28,7 +28,13 @@ export async function fetchedBytes(file: string): Promise<number> {
  * @throws WishboneError when the connection stays cut (the file stays, to go on from), the disk is full, or the content is
  *   other than the index says (the file goes); the signal's reason
  */
-export async function download(wheel: Wheel, file: string, network: Network, work: WorkOptions = {}, pause = PAUSE_MILLISECONDS): Promise<void> {
+export async function download(
+  wheel: Wheel,
+  file: string,
+  network: Network,
+  work: WorkOptions = {},
+  pause = PAUSE_MILLISECONDS,
+): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true });
   } catch (error) {
@@ -54,7 +60,11 @@ export async function download(wheel: Wheel, file: string, network: Network, wor
   const found = await hashOf(file, work);
   if (found === wheel.sha256) return;
   await rm(file, { force: true });
-  throw new WishboneError(`the file is not what the index says: its SHA-256 begins with ${found.slice(0, 12)}, not ${wheel.sha256.slice(0, 12)}`, wheel.url, 'try again; if it happens again, something on the way alters files: use another index');
+  throw new WishboneError(
+    `the file is not what the index says: its SHA-256 begins with ${found.slice(0, 12)}, not ${wheel.sha256.slice(0, 12)}`,
+    wheel.url,
+    'try again; if it happens again, something on the way alters files: use another index',
+  );
 }
 
 async function fetchRest(wheel: Wheel, file: string, before: number, network: Network, { signal, onProgress }: WorkOptions): Promise<void> {

@@ -41,7 +41,10 @@ export async function get(
       continue;
     }
     if (statusCode >= 500 || statusCode === 429) throw new ConnectionError(`the server answered ${statusCode}`);
-    const advice = statusCode === 407 ? 'set http.proxyAuthorization, or the name and password in the proxy’s address' : 'check the address of the index (wishbone.gpu.indexUrl, --index-url)';
+    const advice =
+      statusCode === 407
+        ? 'set http.proxyAuthorization, or the name and password in the proxy’s address'
+        : 'check the address of the index (wishbone.gpu.indexUrl, --index-url)';
     throw new WishboneError(`the server answered ${statusCode} ${response.statusMessage ?? ''}`.trim(), url.href, advice);
   }
   throw new WishboneError('the server redirects in circles', address, 'check the address of the index');
@@ -81,7 +84,15 @@ async function once(url: URL, headers: Readonly<Record<string, string>>, network
   const { request } = url.protocol === 'https:' ? https : http;
   const patience = network.patience ?? PATIENCE_MILLISECONDS;
   return new Promise((resolve, reject) => {
-    const asked = request(url, { headers: { 'User-Agent': 'wishbone', ...headers }, ...(agent === undefined ? {} : { agent }), ...(signal === undefined ? {} : { signal }) }, resolve);
+    const asked = request(
+      url,
+      {
+        headers: { 'User-Agent': 'wishbone', ...headers },
+        ...(agent === undefined ? {} : { agent }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      resolve,
+    );
     asked.setTimeout(patience, () => asked.destroy(new Error(`nothing came for ${patience / 1000} s`)));
     asked.on('error', (error: NodeJS.ErrnoException) => {
       if (signal?.aborted === true) reject(signal.reason as Error);
@@ -106,7 +117,12 @@ async function agentFor(url: URL, { proxy = '', proxyAuthorization }: Network): 
 /** The proxy that the environment names for an address, as curl takes it. */
 export function environmentProxy({ protocol, hostname }: URL, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const value = (name: string): string | undefined => env[name.toLowerCase()] || env[name.toUpperCase()] || undefined;
-  const exceptions = (value('no_proxy') ?? '').split(',').map((entry) => entry.trim().replace(/^\*?\./, '').toLowerCase());
+  const exceptions = (value('no_proxy') ?? '').split(',').map((entry) =>
+    entry
+      .trim()
+      .replace(/^\*?\./, '')
+      .toLowerCase(),
+  );
   const host = hostname.toLowerCase();
   if (exceptions.some((entry) => entry === '*' || (entry !== '' && (host === entry || host.endsWith(`.${entry}`))))) return undefined;
   return (protocol === 'https:' ? value('https_proxy') : env['http_proxy']) ?? value('all_proxy');

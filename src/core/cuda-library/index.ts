@@ -1,4 +1,15 @@
 export type { Network } from './http.js';
 export { LIBRARY, LIBRARY_VARIABLE, libraryFile, librarySize, removeLibrary, useLibrary, userFolder } from './library.js';
-export { discardFetched, fetchLibrary, type GpuState, gpuState, mebibytes, planSetUp, type SetUpOptions, type SetUpPlan, stateOfBackends, unpackedSize } from './set-up.js';
+export {
+  discardFetched,
+  fetchLibrary,
+  type GpuState,
+  gpuState,
+  mebibytes,
+  planSetUp,
+  type SetUpOptions,
+  type SetUpPlan,
+  stateOfBackends,
+  unpackedSize,
+} from './set-up.js';
 export { DEFAULT_INDEX, PACKAGE, type Wheel } from './wheel-index.js';

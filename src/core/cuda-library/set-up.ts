@@ -56,13 +56,20 @@ const machineName = (): string => (process.arch === 'arm64' ? 'aarch64' : 'x86_6
 const partFile = (folder: string, { sha256 }: Wheel): string => path.join(folder, `${sha256}.whl.part`);
 
 /** Looks up what is to be fetched, so that somebody can be asked first. @throws WishboneError */
-export async function planSetUp({ folder, index, network, machine = machineName() }: SetUpOptions, signal?: AbortSignal): Promise<SetUpPlan> {
+export async function planSetUp(
+  { folder, index, network, machine = machineName() }: SetUpOptions,
+  signal?: AbortSignal,
+): Promise<SetUpPlan> {
   try {
     const wheel = await findWheel(index, machine, network, signal);
     return { wheel, fetched: await fetchedBytes(partFile(folder, wheel)) };
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    throw new WishboneError(`the package index does not answer: ${error.message}`, index, 'check the network (behind a proxy: http.proxy, HTTPS_PROXY), or set another index (wishbone.gpu.indexUrl, --index-url)');
+    throw new WishboneError(
+      `the package index does not answer: ${error.message}`,
+      index,
+      'check the network (behind a proxy: http.proxy, HTTPS_PROXY), or set another index (wishbone.gpu.indexUrl, --index-url)',
+    );
   }
 }
 
@@ -73,7 +80,11 @@ export async function planSetUp({ folder, index, network, machine = machineName(
  * @returns the library's path
  * @throws WishboneError, the signal's reason
  */
-export async function fetchLibrary({ wheel, fetched }: SetUpPlan, { folder, network, free = freeBytes }: SetUpOptions, work: WorkOptions = {}): Promise<string> {
+export async function fetchLibrary(
+  { wheel, fetched }: SetUpPlan,
+  { folder, network, free = freeBytes }: SetUpOptions,
+  work: WorkOptions = {},
+): Promise<string> {
   const part = partFile(folder, wheel);
   const room = await free(folder);
   // Both are there for a moment.

@@ -14,7 +14,8 @@ const openZip = promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open);
  * @throws WishboneError when the zip is none or has no such file, or the target cannot be written; the signal's reason
  */
 export async function unpackMember(zip: string, name: string, target: string, { signal, onProgress }: WorkOptions = {}): Promise<void> {
-  const damaged = (why: string): WishboneError => new WishboneError(`the wheel cannot be unpacked: ${why}`, zip, 'remove it and fetch it again');
+  const damaged = (why: string): WishboneError =>
+    new WishboneError(`the wheel cannot be unpacked: ${why}`, zip, 'remove it and fetch it again');
   const archive = await openZip(zip, { lazyEntries: true, autoClose: false }).catch((error: Error) => {
     throw damaged(error.message);
   });
@@ -24,7 +25,9 @@ export async function unpackMember(zip: string, name: string, target: string, { 
     });
     if (entry === undefined) throw damaged(`it has no ${name}`);
     await writeFileAtomically(target, async (handle) => {
-      const stream = await new Promise<Readable>((resolve, reject) => archive.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))));
+      const stream = await new Promise<Readable>((resolve, reject) =>
+        archive.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+      );
       let done = 0;
       for await (const chunk of stream) {
         signal?.throwIfAborted();

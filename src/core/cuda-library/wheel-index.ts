@@ -36,13 +36,23 @@ export async function findWheel(index: string, machine: string, network: Network
   const offered = /json/.test(response.headers['content-type'] ?? '') ? fromJson(text, base, page) : fromHtml(text, base);
   const wheel = choose(offered, machine);
   if (wheel !== undefined) return wheel;
-  throw new WishboneError(`the index has no ${PACKAGE} ${MAJOR} for Linux on ${machine}`, page, 'check the address of the index (wishbone.gpu.indexUrl, --index-url)');
+  throw new WishboneError(
+    `the index has no ${PACKAGE} ${MAJOR} for Linux on ${machine}`,
+    page,
+    'check the address of the index (wishbone.gpu.indexUrl, --index-url)',
+  );
 }
 
 /** Of what an index offers: the preferred version, else the newest of the right major version. */
 export function choose(offered: readonly Wheel[], machine: string): Wheel | undefined {
   const fits = offered
-    .filter(({ file, version }) => file.endsWith('.whl') && new RegExp(`linux\\w*_${machine}\\.whl$`).test(file) && /^[\d.]+$/.test(version) && Number.parseInt(version, 10) === MAJOR)
+    .filter(
+      ({ file, version }) =>
+        file.endsWith('.whl') &&
+        new RegExp(`linux\\w*_${machine}\\.whl$`).test(file) &&
+        /^[\d.]+$/.test(version) &&
+        Number.parseInt(version, 10) === MAJOR,
+    )
     .sort((a, b) => compareVersions(b.version, a.version));
   return fits.find(({ version }) => version === PREFERRED) ?? fits[0];
 }
@@ -54,9 +64,16 @@ function fromJson(text: string, base: string, page: string): Wheel[] {
   } catch {
     files = undefined;
   }
-  if (!Array.isArray(files)) throw new WishboneError('the answer of the index is not a list of files', page, 'check the address of the index');
+  if (!Array.isArray(files))
+    throw new WishboneError('the answer of the index is not a list of files', page, 'check the address of the index');
   return files.flatMap((entry: unknown): Wheel[] => {
-    const { filename, url, hashes, size, yanked } = (entry ?? {}) as { filename?: unknown; url?: unknown; hashes?: { sha256?: unknown }; size?: unknown; yanked?: unknown };
+    const { filename, url, hashes, size, yanked } = (entry ?? {}) as {
+      filename?: unknown;
+      url?: unknown;
+      hashes?: { sha256?: unknown };
+      size?: unknown;
+      yanked?: unknown;
+    };
     if (typeof filename !== 'string' || typeof url !== 'string' || (yanked !== undefined && yanked !== false)) return [];
     return wheelOf(filename, new URL(url, base).href, hashes?.sha256, typeof size === 'number' ? size : undefined);
   });

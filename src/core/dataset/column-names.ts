@@ -62,6 +62,8 @@ export function meaningOf(name: string): ColumnMeaning {
 /** How surely a column with a question's name is the question: less is surer. */
 export function questionRank(name: string): number {
   const order = ['question', 'prompt', 'query', 'instruction', 'instructions', 'problem', 'input', 'inputs', 'request', 'user', 'human'];
-  const ranks = wordsOf(name).map((word) => order.indexOf(word)).filter((rank) => rank >= 0);
+  const ranks = wordsOf(name)
+    .map((word) => order.indexOf(word))
+    .filter((rank) => rank >= 0);
   return ranks.length === 0 ? order.length : Math.min(...ranks);
 }

@@ -83,7 +83,12 @@ const MOST_NAMES = 12;
 export function unreadText({ unread }: Pick<ColumnReport, 'unread'>): string | undefined {
   if (unread.length === 0) return undefined;
   const more = unread.length > MOST_NAMES ? ` and ${unread.length - MOST_NAMES} more` : '';
-  return unread.slice(0, MOST_NAMES).map(({ name }) => name).join(', ') + more;
+  return (
+    unread
+      .slice(0, MOST_NAMES)
+      .map(({ name }) => name)
+      .join(', ') + more
+  );
 }
 
 /** The same, for where it stands by itself. */

@@ -19,11 +19,7 @@ interface ParsedRow {
  * @param needed columns that the header must have
  * @throws WishboneError for a header without them or with one name twice, and for faults of the file as a whole
  */
-export async function* csvRows(
-  source: ByteSource,
-  delimiter: ',' | '\t',
-  needed: readonly string[],
-): AsyncGenerator<Row> {
+export async function* csvRows(source: ByteSource, delimiter: ',' | '\t', needed: readonly string[]): AsyncGenerator<Row> {
   const { file } = source;
   // Loaded when needed: most datasets are JSON.
   const { parse } = await import('csv-parse');
@@ -106,12 +102,7 @@ function count(cells: readonly Buffer[], byte: number): number {
   return sum;
 }
 
-function readHeader(
-  record: readonly Buffer[],
-  where: string,
-  delimiter: ',' | '\t',
-  needed: readonly string[],
-): readonly string[] {
+function readHeader(record: readonly Buffer[], where: string, delimiter: ',' | '\t', needed: readonly string[]): readonly string[] {
   const names = record.map((cell) => cell.toString('utf8').trim());
   let unnamed = 0;
   while (unnamed < names.length && names[names.length - 1 - unnamed] === '') unnamed++;
@@ -149,7 +140,11 @@ function readCells(
     const what = `the row has ${record.length} ${record.length === 1 ? 'cell' : 'cells'}, but the header has ${header.length}`;
     const isEmpty = extra.length > 0 && extra.every((cell) => cell.length === 0);
     const error = isEmpty
-      ? new WishboneError(`${what}: the last ${extra.length === 1 ? 'one is' : `${extra.length} are`} empty`, where, 'remove the delimiters at the end of the line')
+      ? new WishboneError(
+          `${what}: the last ${extra.length === 1 ? 'one is' : `${extra.length} are`} empty`,
+          where,
+          'remove the delimiters at the end of the line',
+        )
       : new WishboneError(what, where, 'put cells that hold the delimiter, a quote or a line break in double quotes');
     return { error };
   }

@@ -44,7 +44,6 @@ const COLUMN_FIELDS = {
 /** Columns that LLaMA-Factory knows nothing of. */
 const NOT_THEIRS: ColumnMap = { documents: null, chat_template_kwargs: null };
 
-
 /** Whether a file is called like a list of datasets. */
 export function isDatasetInfo(file: string): boolean {
   return path.basename(file) === 'dataset_info.json';

@@ -6,10 +6,7 @@ import type { Message } from './types.js';
  * longest common prefix, one trailing space of it given to the responses, and at least one character left for each
  * response where there is one to leave. A surrogate pair is never split.
  */
-export function extractTextPrompt(
-  chosen: string,
-  rejected: string,
-): { prompt: string; chosen: string; rejected: string } {
+export function extractTextPrompt(chosen: string, rejected: string): { prompt: string; chosen: string; rejected: string } {
   const shorter = chosen.length <= rejected.length ? chosen : rejected;
   let end = 0;
   while (end < shorter.length && chosen.charCodeAt(end) === rejected.charCodeAt(end)) end++;

@@ -127,8 +127,7 @@ export class RowReader {
 
   list(value: unknown, path: string): readonly unknown[] {
     if (!Array.isArray(value)) throw this.wrongType(value, path, 'a list');
-    if (value.length === 0)
-      throw this.error(`field "${path}" is an empty list`, path, 'add at least one entry, or remove the row');
+    if (value.length === 0) throw this.error(`field "${path}" is an empty list`, path, 'add at least one entry, or remove the row');
     return value;
   }
 
@@ -169,11 +168,7 @@ export class RowReader {
     const parts = value.map((item: unknown, index) => {
       const part = this.object(item, `${path}[${index}]`);
       if (part['type'] !== 'text') {
-        throw this.error(
-          'only text can be trained on',
-          `${path}[${index}].type`,
-          'remove parts whose type is not "text"',
-        );
+        throw this.error('only text can be trained on', `${path}[${index}].type`, 'remove parts whose type is not "text"');
       }
       return this.text(this.need(part, 'text', `${path}[${index}].text`), `${path}[${index}].text`);
     });

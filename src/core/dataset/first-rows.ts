@@ -108,11 +108,13 @@ async function* rowLines(source: ByteSource): AsyncGenerator<string> {
   if (source.isParquet) {
     // A table of something else is shown too: then all of its columns are.
     const probe = await ByteSource.open(source.file);
-    await readRows(probe, { used, needed: [] }).next().catch((error: unknown) => {
-      const names = probe.columns.map(({ name }) => name);
-      if (names.length === 0 || names.some((name) => FORM_COLUMNS.includes(name))) throw error;
-      used = names;
-    });
+    await readRows(probe, { used, needed: [] })
+      .next()
+      .catch((error: unknown) => {
+        const names = probe.columns.map(({ name }) => name);
+        if (names.length === 0 || names.some((name) => FORM_COLUMNS.includes(name))) throw error;
+        used = names;
+      });
   }
   for await (const row of readRows(source, { used, needed: [], texts: isWanted })) yield lineOf(row);
 }

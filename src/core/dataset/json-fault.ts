@@ -21,7 +21,8 @@ export function findJsonFault(text: string, start = 0): JsonFault | number {
   try {
     return new Scanner(text, start).value(0);
   } catch (error) {
-    if (error instanceof Fault) return { offset: error.offset, what: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) };
+    if (error instanceof Fault)
+      return { offset: error.offset, what: error.message, ...(error.advice === undefined ? {} : { advice: error.advice }) };
     throw error;
   }
 }
@@ -40,10 +41,7 @@ class Scanner {
   readonly #text: string;
   #at: number;
 
-  constructor(
-    text: string,
-    at: number,
-  ) {
+  constructor(text: string, at: number) {
     this.#text = text;
     this.#at = at;
   }

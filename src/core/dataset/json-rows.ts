@@ -163,9 +163,7 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
   const faultAt = (offset: number, what: string, advice?: string): WishboneError =>
     notJson(file, what, lineAt(offset), columnOf(text, offset), advice);
   const found = (offset: number): string =>
-    offset >= text.length
-      ? 'the file ends'
-      : `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
+    offset >= text.length ? 'the file ends' : `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
 
   let at = skipSpace(0);
   const isArray = text[at] === '[';
@@ -183,7 +181,11 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
       if (typeof fault === 'number') {
         // A value, and another right behind it.
         const next = skipSpace(fault);
-        yield { ...place, error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`), isLast: true };
+        yield {
+          ...place,
+          error: faultAt(next, `${found(next)} ${isArray ? 'where "," or "]" should be' : 'behind a value'}`),
+          isLast: true,
+        };
       } else {
         yield { ...place, error: faultAt(fault.offset, fault.what, fault.advice), isLast: true };
       }

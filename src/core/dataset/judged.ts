@@ -30,11 +30,7 @@ function parallelLists(reader: RowReader, name: 'ranks' | 'scores'): Judged[] {
   const responses = reader.list(reader.need(fields, 'responses', 'responses'), 'responses');
   const values = reader.list(reader.need(fields, name, name), name);
   if (values.length !== responses.length) {
-    throw reader.error(
-      `${responses.length} responses, but ${values.length} ${name}`,
-      name,
-      `give one of the ${name} for each response`,
-    );
+    throw reader.error(`${responses.length} responses, but ${values.length} ${name}`, name, `give one of the ${name} for each response`);
   }
   return responses.map((value, index) => {
     const path = `responses[${index}]`;

@@ -92,11 +92,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = DEFAULT_TAG
     const from = reader.text(reader.need(turnFields, tags.role, rolePath), rolePath);
     const role = Object.hasOwn(tags.roles, from) ? tags.roles[from] : undefined;
     if (role === undefined) {
-      throw reader.error(
-        `unknown speaker ${JSON.stringify(from)}`,
-        rolePath,
-        `use one of ${Object.keys(tags.roles).join(', ')}`,
-      );
+      throw reader.error(`unknown speaker ${JSON.stringify(from)}`, rolePath, `use one of ${Object.keys(tags.roles).join(', ')}`);
     }
     // As OpenAI writes messages, they may hold tool calls.
     if (tags.role === 'role' && tags.content === 'content' && from !== tags.functionCall) {

@@ -22,7 +22,13 @@ const MARKS: readonly (readonly [mark: string, kind: Kind])[] = [
   ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive, not plain text', advice: UNPACK }],
   ['Rar!', { what: 'a RAR archive, not plain text', advice: UNPACK }],
   ['ARROW1', { what: 'an Arrow (Feather) file, which is not read', advice: convert('pandas.read_feather("pairs.arrow")') }],
-  ['\xff\xff\xff\xff', { what: 'an Arrow stream, the cache format of datasets, which is not read', advice: convert('datasets.Dataset.from_file("pairs.arrow")') }],
+  [
+    '\xff\xff\xff\xff',
+    {
+      what: 'an Arrow stream, the cache format of datasets, which is not read',
+      advice: convert('datasets.Dataset.from_file("pairs.arrow")'),
+    },
+  ],
   ['PARE', { what: 'encrypted Parquet, which is not read', advice: 'write it again without encryption' }],
   ['ORC', { what: 'an ORC file, which is not read', advice: convert('pandas.read_orc("pairs.orc")') }],
   ['Obj\x01', { what: 'an Avro file, which is not read', advice: 'write it as Parquet or JSON lines' }],

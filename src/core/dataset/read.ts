@@ -46,10 +46,7 @@ export class Dataset {
   #pairCounts: PairCounts = { made: 0, dropped: 0 };
   readonly #tally: ColumnTally;
 
-  private constructor(
-    source: ByteSource,
-    options: ReadOptions,
-  ) {
+  private constructor(source: ByteSource, options: ReadOptions) {
     this.#source = source;
     this.#options = options;
     this.#tally = new ColumnTally({ ...options, options });
@@ -208,8 +205,7 @@ function sourceOf({ source }: Fields): string | undefined {
 
 function allDropped(file: string, dropped: number, minMargin: number): WishboneError {
   return new WishboneError(
-    `no pairs are left: all ${dropped} have equally good responses` +
-      (minMargin > 0 ? `, or scores less than ${minMargin} apart` : ''),
+    `no pairs are left: all ${dropped} have equally good responses` + (minMargin > 0 ? `, or scores less than ${minMargin} apart` : ''),
     file,
     minMargin > 0 ? 'lower min_margin' : 'give responses with different ranks or scores',
   );

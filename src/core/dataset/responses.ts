@@ -30,9 +30,7 @@ export function holdsSeveral(value: unknown): value is readonly unknown[] {
 
 /** The one response of a field, or the several. */
 export function responseEntries(value: unknown, path: string): { readonly value: unknown; readonly path: string }[] {
-  return holdsSeveral(value)
-    ? value.map((item, index) => ({ value: item, path: `${path}[${index}]` }))
-    : [{ value, path }];
+  return holdsSeveral(value) ? value.map((item, index) => ({ value: item, path: `${path}[${index}]` })) : [{ value, path }];
 }
 
 /**
@@ -49,10 +47,7 @@ export function pairSides(
   filled: boolean,
   make: {
     readonly text: (chosen: Response<string>, rejected: Response<string>) => TextPair | MessagePair;
-    readonly messages: (
-      chosen: Response<readonly Message[]>,
-      rejected: Response<readonly Message[]>,
-    ) => MessagePair;
+    readonly messages: (chosen: Response<readonly Message[]>, rejected: Response<readonly Message[]>) => MessagePair;
   },
 ): RowPairs {
   const { fields } = reader;

@@ -55,10 +55,7 @@ export class DocumentMeter {
   #rows = 0;
 
   /** @param top brackets around a row: 1 in an array, 0 where rows follow one another */
-  constructor(
-    file: string,
-    top: 0 | 1,
-  ) {
+  constructor(file: string, top: 0 | 1) {
     this.#file = file;
     this.#top = top;
   }

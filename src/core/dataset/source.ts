@@ -43,11 +43,7 @@ export class ByteSource {
       throw cannotRead(file, error);
     }
     if (info.isDirectory()) {
-      throw new WishboneError(
-        'the dataset is a folder, not a file',
-        file,
-        `give one file: ${KINDS_TEXT}`,
-      );
+      throw new WishboneError('the dataset is a folder, not a file', file, `give one file: ${KINDS_TEXT}`);
     }
     if (info.isFile() && info.size === 0) throw emptyFile(file);
     return new ByteSource(file, info.size, (await firstBytes(file)) === 'PAR1');
@@ -104,11 +100,7 @@ export class ByteSource {
     if (error instanceof WishboneError) return error;
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'Z_BUF_ERROR') {
-      return new UnreadableFile(
-        'the gzip data ends too early',
-        this.file,
-        'the file is cut off; download or compress it again',
-      );
+      return new UnreadableFile('the gzip data ends too early', this.file, 'the file is cut off; download or compress it again');
     }
     if (code.startsWith('Z_')) {
       return new UnreadableFile('the gzip data is damaged', this.file, 'download or compress the file again');

@@ -27,10 +27,7 @@ type Found = Omit<DatasetSource, 'name'> & { readonly name?: string };
  * @param columns names that the files have for fields; what an entry says of its own goes before
  * @throws WishboneError when nothing matches, or a file is named twice
  */
-export async function findSources(
-  names: string | readonly string[],
-  columns: ColumnMap = {},
-): Promise<DatasetSource[]> {
+export async function findSources(names: string | readonly string[], columns: ColumnMap = {}): Promise<DatasetSource[]> {
   const found: Found[] = [];
   for (const name of [names].flat()) found.push(...(await sourcesOf(name)));
   const seen = new Set<string>();

@@ -72,8 +72,7 @@ interface Tally {
 export function rowColumns({ raw, form, read, pairs }: ReadRow, columns?: ColumnMap): RowColumns {
   const names = Object.keys(raw);
   const prompt = lazily(() => pairs.map((pair) => textOf(pair.prompt)).join('\n'));
-  const isBlank =
-    form === 'trl-implicit' && pairs.length > 0 && pairs.every((pair) => pair.kind === 'text' && pair.prompt.trim() === '');
+  const isBlank = form === 'trl-implicit' && pairs.length > 0 && pairs.every((pair) => pair.kind === 'text' && pair.prompt.trim() === '');
   const [unread, lost, written]: [string[], string[], string[]] = [[], [], []];
   for (const name of names) {
     const value = raw[name];

@@ -1,4 +1,13 @@
-import { EVAL_METRICS, type EvalMetrics, type Metric, METRICS, SOURCE_METRICS, type SourceMetrics, STEP_METRICS, type StepMetrics } from '../../metrics.js';
+import {
+  EVAL_METRICS,
+  type EvalMetrics,
+  type Metric,
+  METRICS,
+  SOURCE_METRICS,
+  type SourceMetrics,
+  STEP_METRICS,
+  type StepMetrics,
+} from '../../metrics.js';
 import { WishboneError } from '../errors.js';
 
 interface EventHead {
@@ -204,8 +213,7 @@ export function parseEvent(line: string, where: string): RunEvent {
     throw bad(`unknown event type ${JSON.stringify(type)}`, where);
   }
   if (!isCount(event['seq'])) throw bad('field "seq" is not a whole number', where);
-  if (typeof event['time'] !== 'string' || !isTime(event['time']))
-    throw bad('field "time" is not a time', where);
+  if (typeof event['time'] !== 'string' || !isTime(event['time'])) throw bad('field "time" is not a time', where);
   for (const [name, kind] of FIELD_LISTS.get(type)!) {
     // Own fields only, so that a name like "constructor" in the table could never be met by the prototype.
     const field = Object.hasOwn(event, name) ? event[name] : undefined;

@@ -43,8 +43,7 @@ async function syncFolder(folder: string): Promise<void> {
 export function cannotWrite(file: string, error: unknown): unknown {
   if (error instanceof WishboneError) return error;
   const { code } = error as NodeJS.ErrnoException;
-  const failure = (what: string, advice: string): WishboneError =>
-    new WishboneError(what, file, advice, ExitCode.cannotWrite);
+  const failure = (what: string, advice: string): WishboneError => new WishboneError(what, file, advice, ExitCode.cannotWrite);
   switch (code) {
     case 'ENOSPC':
     case 'EDQUOT':
@@ -59,8 +58,6 @@ export function cannotWrite(file: string, error: unknown): unknown {
     case 'EISDIR':
       return failure('a folder with this name already exists', 'choose another file name');
     default:
-      return code === undefined
-        ? error
-        : failure(`cannot write the file (${(error as Error).message})`, 'check the disk');
+      return code === undefined ? error : failure(`cannot write the file (${(error as Error).message})`, 'check the disk');
   }
 }

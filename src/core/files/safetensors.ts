@@ -119,7 +119,7 @@ export async function writeSafetensors(file: string, contents: SafetensorsFile):
 
 /** A write may take less than it is given, for one at 2 GiB. */
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, at, Math.min(bytes.length - at, 1 << 28));
     at += bytesWritten;
   }
@@ -133,11 +133,7 @@ async function withFile<T>(file: string, use: (handle: FileHandle, size: number)
     if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const missing = code === 'ENOENT' || code === 'ENOTDIR';
-    throw new WishboneError(
-      missing ? 'no such file' : `cannot read the file (${message})`,
-      file,
-      'check the path and its permissions',
-    );
+    throw new WishboneError(missing ? 'no such file' : `cannot read the file (${message})`, file, 'check the path and its permissions');
   }
   try {
     const info = await handle.stat();
@@ -149,7 +145,7 @@ async function withFile<T>(file: string, use: (handle: FileHandle, size: number)
 }
 
 async function readExactly(file: string, handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < into.length;) {
+  for (let at = 0; at < into.length; ) {
     const { bytesRead } = await handle.read(into, at, Math.min(into.length - at, 1 << 28), position + at);
     if (bytesRead === 0) throw damaged('the file became shorter while it was read', file);
     at += bytesRead;
@@ -164,8 +160,7 @@ async function readHeader(file: string, handle: FileHandle, size: number): Promi
   if (length > BigInt(size - 8)) {
     throw damaged(`the header claims ${length} bytes, but only ${size - 8} follow`, file);
   }
-  if (length > BigInt(LONGEST_HEADER))
-    throw damaged(`the header of ${length} bytes is longer than the format allows`, file);
+  if (length > BigInt(LONGEST_HEADER)) throw damaged(`the header of ${length} bytes is longer than the format allows`, file);
   const text = Buffer.alloc(Number(length));
   await readExactly(file, handle, text, 8);
   const dataStart = 8 + text.length;
@@ -217,11 +212,7 @@ function parseTensor(entry: unknown, dataBytes: number, file: string, name: stri
   // An unsafe product cannot equal a range that lies within the file, nor can its rounding.
   const bytes = elements * DTYPE_BYTES[dtype as DType];
   if (bytes !== end - begin) {
-    throw damaged(
-      `shape [${shape.join(', ')}] of ${dtype} takes ${bytes} bytes, but its range has ${end - begin}`,
-      file,
-      name,
-    );
+    throw damaged(`shape [${shape.join(', ')}] of ${dtype} takes ${bytes} bytes, but its range has ${end - begin}`, file, name);
   }
   return { dtype: dtype as DType, shape, elements, begin, end };
 }

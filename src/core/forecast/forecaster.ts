@@ -175,12 +175,7 @@ export class Forecaster {
   }
 }
 
-function deviceOf(
-  backend: string,
-  backends: readonly BackendInfo[],
-  index: number,
-  paces: readonly EarlierPace[],
-): ForecastDevice {
+function deviceOf(backend: string, backends: readonly BackendInfo[], index: number, paces: readonly EarlierPace[]): ForecastDevice {
   if (backend === 'cuda') return { kind: 'gpu', name: backends.find(({ name }) => name === 'cuda')?.devices[index]?.name };
   return { kind: 'cpu', ceiling: paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling };
 }
@@ -194,9 +189,7 @@ function timeOf(
   paces: readonly EarlierPace[],
 ): TimeForecast | undefined {
   const model = path.resolve(input.model);
-  const same = paces.find(
-    (pace) => pace.model === model && pace.backend === backend && pace.secondsPerToken !== undefined,
-  );
+  const same = paces.find((pace) => pace.model === model && pace.backend === backend && pace.secondsPerToken !== undefined);
   if (same?.secondsPerToken !== undefined) {
     return { seconds: same.secondsPerToken * summary.planTokens, source: `based on the pace of ${same.run}` };
   }

@@ -1,4 +1,15 @@
-import { binCost, cpu, gpu, stepCost, sumSeconds, stepSeconds, sumSteps, type DeviceSpeed, type Passes, type StepCost } from '../cost/index.js';
+import {
+  binCost,
+  cpu,
+  gpu,
+  stepCost,
+  sumSeconds,
+  stepSeconds,
+  sumSteps,
+  type DeviceSpeed,
+  type Passes,
+  type StepCost,
+} from '../cost/index.js';
 import type { LlamaShape } from '../model/flops.js';
 import { Pace } from '../work/pace.js';
 import { stepCount, type Plan } from '../plan/index.js';
@@ -120,8 +131,7 @@ async function timesOf(
 ): Promise<{ seconds: PlanSeconds; slowest: SlowestBin }> {
   const pace = new Pace(work);
   const steps = stepCount(plan);
-  const passes = (of: Passes, bin: number): number =>
-    sumSeconds(binCost(plan, bin, shape, { device, passes: of }).seconds);
+  const passes = (of: Passes, bin: number): number => sumSeconds(binCost(plan, bin, shape, { device, passes: of }).seconds);
   let [forward, training, bins] = [0, 0, 0];
   let slowest = { step: 1, bin: 1, tokens: 0, seconds: 0 };
   for (let step = 0; step < steps; step++) {

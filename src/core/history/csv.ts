@@ -35,9 +35,7 @@ export function historyCsv(runs: readonly CsvRun[]): string {
 function columnsOf(runs: readonly CsvRun[]): Column[] {
   const histories = runs.map(({ history }) => history);
   const isOptional = (metric: Metric): boolean => metric.optional === true;
-  const ofStep = STEP_METRICS.filter(
-    (name) => !isOptional(METRICS[name]) || histories.some(({ columns }) => columns[name].some(isNumber)),
-  );
+  const ofStep = STEP_METRICS.filter((name) => !isOptional(METRICS[name]) || histories.some(({ columns }) => columns[name].some(isNumber)));
   const ofEval = EVAL_METRICS.filter(
     (name) => !isOptional(METRICS[name]) || histories.some(({ evals }) => evals.some((row) => isNumber(row[name]))),
   );

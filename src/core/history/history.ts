@@ -1,11 +1,4 @@
-import {
-  EVAL_METRICS,
-  type EvalMetricName,
-  SOURCE_METRICS,
-  type SourceMetric,
-  STEP_METRICS,
-  type StepMetric,
-} from '../../metrics.js';
+import { EVAL_METRICS, type EvalMetricName, SOURCE_METRICS, type SourceMetric, STEP_METRICS, type StepMetric } from '../../metrics.js';
 import type {
   CheckpointEvent,
   EvalEvent,

@@ -28,12 +28,7 @@ export interface BinCost {
  * @param shape the model's; undefined when it is not known
  * @throws WishboneError when the plan's segments and targets do not belong together
  */
-export async function viewBin(
-  plan: Plan,
-  owners: PairOfSequence,
-  bin: number,
-  shape: LlamaShape | undefined,
-): Promise<BinView> {
+export async function viewBin(plan: Plan, owners: PairOfSequence, bin: number, shape: LlamaShape | undefined): Promise<BinView> {
   const shared = layoutOfBin(plan, bin);
   const sequences = sequencesOf(plan, owners, bin);
   const rowOfPair = (pair: number): number => (pair < 0 ? -1 : plan.pairRow[pair]!);

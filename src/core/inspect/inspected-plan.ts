@@ -16,15 +16,7 @@ import { type BinView, viewBin } from './bin-view.js';
 import { fileHash } from '../files/file-hash.js';
 import { lengthHistogram } from './histogram.js';
 import type { DatasetState, PackedSlice, PackingOverview, PathPiece, PlanCost, PlanInfo, PlanSide } from './messages.js';
-import {
-  type PackedBins,
-  packedBins,
-  packedNaively,
-  roleTokens,
-  sequenceLengths,
-  type SequenceLengths,
-  sliceBins,
-} from './packed.js';
+import { type PackedBins, packedBins, packedNaively, roleTokens, sequenceLengths, type SequenceLengths, sliceBins } from './packed.js';
 import { PairOfSequence } from './sequences.js';
 import type { PlanSource } from './source.js';
 import { pathPieces, tokenText } from './texts.js';
@@ -156,10 +148,7 @@ export class InspectedPlan {
   async #bins(side: PlanSide): Promise<PackedBins> {
     let bins = this.#packed.get(side);
     if (bins === undefined) {
-      bins =
-        side === 'shared'
-          ? packedBins(this.plan)
-          : await packedNaively(this.plan, this.#owners, this.#sequenceLengths());
+      bins = side === 'shared' ? packedBins(this.plan) : await packedNaively(this.plan, this.#owners, this.#sequenceLengths());
       this.#packed.set(side, bins);
     }
     return bins;

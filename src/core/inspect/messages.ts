@@ -47,10 +47,7 @@ export interface PackingOverview {
 }
 
 /** What sharing saves of the whole plan. */
-export type PlanCost = Pick<
-  StepCost,
-  'binsLowerBound' | 'flopsRatio' | 'predictedSpeedup' | 'predictedSpeedupUnpacked'
->;
+export type PlanCost = Pick<StepCost, 'binsLowerBound' | 'flopsRatio' | 'predictedSpeedup' | 'predictedSpeedupUnpacked'>;
 
 export interface BinTotals {
   /** [S+1] bins of step s */

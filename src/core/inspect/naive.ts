@@ -21,12 +21,9 @@ export async function packNaively(sequences: readonly SequenceSize[], capacity: 
     if (members === undefined) byPair.set(pair, [index]);
     else members.push(index);
   }
-  const length = (members: readonly number[]): number =>
-    members.reduce((sum, index) => sum + sequences[index]!.tokens, 0);
+  const length = (members: readonly number[]): number => members.reduce((sum, index) => sum + sequences[index]!.tokens, 0);
   // A shared prompt makes pairs fit into a bin that would not fit twice; then each sequence goes alone.
-  const units = [...byPair.values()].flatMap((members) =>
-    length(members) <= capacity ? [members] : members.map((index) => [index]),
-  );
+  const units = [...byPair.values()].flatMap((members) => (length(members) <= capacity ? [members] : members.map((index) => [index])));
   const sized = units.map((members) => ({ tokens: length(members), time: 0 }));
   const bins = await pack(sized, capacity, () => Promise.resolve());
   return bins.map((bin) => bin.flatMap((unit) => units[unit]!));
@@ -75,8 +72,7 @@ export async function layOutNaively(
     }
     blockStart[block + 1] = at;
   });
-  const column = (value: (segment: (typeof segments)[number]) => number): Int32Array =>
-    Int32Array.from(segments, value);
+  const column = (value: (segment: (typeof segments)[number]) => number): Int32Array => Int32Array.from(segments, value);
   return {
     sharedRow,
     layout: {

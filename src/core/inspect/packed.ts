@@ -52,11 +52,7 @@ export function sequenceLengths(plan: Plan): SequenceLengths {
 }
 
 /** The same steps without sharing: every sequence with its own prompt, packed into bins of the same capacity. */
-export async function packedNaively(
-  plan: Plan,
-  owners: PairOfSequence,
-  lengths: SequenceLengths,
-): Promise<PackedBins> {
+export async function packedNaively(plan: Plan, owners: PairOfSequence, lengths: SequenceLengths): Promise<PackedBins> {
   const stepStart = new Int32Array(stepCount(plan) + 1);
   const segmentStart = [0];
   const [length, role, pair]: [number[], number[], number[]] = [[], [], []];

@@ -1,6 +1,15 @@
 import { totalmem } from 'node:os';
 import type { WorkOptions } from '../work/progress.js';
-import { type Answer, type Argument, Client, type Limits, type Method, readingEnded, startProcess, workerBundle } from '../transport/index.js';
+import {
+  type Answer,
+  type Argument,
+  Client,
+  type Limits,
+  type Method,
+  readingEnded,
+  startProcess,
+  workerBundle,
+} from '../transport/index.js';
 import type { InspectCalls, PlanInfo } from './messages.js';
 import { filesOf, type PlanSource } from './source.js';
 

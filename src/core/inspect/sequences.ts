@@ -52,7 +52,7 @@ export function sequencesOf(plan: Plan, owners: PairOfSequence, bin: number): Pl
   const path = new PathReader(plan, bin);
   const sequences: PlannedSequence[] = [];
   const end = targetStart[bin + 1]!;
-  for (let first = targetStart[bin]!; first < end;) {
+  for (let first = targetStart[bin]!; first < end; ) {
     const sequence = targetSequence[first]!;
     let next = first + 1;
     while (next < end && targetSequence[next] === sequence) next++;
@@ -75,10 +75,7 @@ class PathReader {
   readonly #begins: Int32Array;
   readonly #firstSegment: number;
 
-  constructor(
-    plan: Plan,
-    bin: number,
-  ) {
+  constructor(plan: Plan, bin: number) {
     this.#plan = plan;
     this.#bin = bin;
     this.#start = plan.binStart[bin]!;
@@ -96,7 +93,7 @@ class PathReader {
     const rows = new Int32Array(this.depth(leaf) + 1);
     let filled = rows.length;
     let last = leaf;
-    for (let segment = lastAtMost(this.#begins, leaf); segment >= 0;) {
+    for (let segment = lastAtMost(this.#begins, leaf); segment >= 0; ) {
       const begin = this.#begins[segment]!;
       for (let row = last; row >= begin; row--) {
         if (filled === 0) throw this.#damaged(leaf);

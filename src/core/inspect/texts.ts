@@ -48,4 +48,3 @@ export function pathPieces(layout: MaskLayout, row: number, tokenizer: Decoder):
   if (cut && pieces[0] !== undefined) pieces[0] = { ...pieces[0], text: `…${pieces[0].text}` };
   return pieces;
 }
-

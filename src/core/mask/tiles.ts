@@ -60,8 +60,7 @@ function classifyBlock(visibleUntil: Int32Array, begin: number, tile: number): U
     const first = row * tile;
     const last = Math.min(first + tile, rows) - 1;
     for (let column = 0; column < row; column++) {
-      kinds[row * side + column] =
-        most[column]! <= first ? TileKind.skipped : least[column]! > last ? TileKind.full : TileKind.partial;
+      kinds[row * side + column] = most[column]! <= first ? TileKind.skipped : least[column]! > last ? TileKind.full : TileKind.partial;
     }
     // On the diagonal some keys come later; a tile of a single row has none of these.
     kinds[row * side + row] = last === first ? TileKind.full : TileKind.partial;

@@ -39,8 +39,7 @@ export async function checkAdapter(folder: string, model: ModelConfig): Promise<
     if (own?.length !== 2) return refuse('this one has no such layer');
     // A: [rank, inputs]; B: [outputs, rank].
     const [at, size] = side === 'A' ? [1, own[1]] : [0, own[0]];
-    if (shape.length !== 2 || shape[at] !== size)
-      refuse(`the tensor is [${shape.join(', ')}], the layer ${own[1]} to ${own[0]}`);
+    if (shape.length !== 2 || shape[at] !== size) refuse(`the tensor is [${shape.join(', ')}], the layer ${own[1]} to ${own[0]}`);
   }
 }
 

@@ -90,20 +90,11 @@ function familyOf(fields: Fields): Family {
 
 function refuseOtherModels(fields: Fields): void {
   if (fields.has('quantization_config')) {
-    throw fields.bad(
-      'quantization_config',
-      'quantized models cannot be trained',
-      'use the F32, F16 or BF16 version of the model',
-    );
+    throw fields.bad('quantization_config', 'quantized models cannot be trained', 'use the F32, F16 or BF16 version of the model');
   }
-  if (fields.has('text_config'))
-    throw fields.bad('text_config', 'the model reads more than text', 'use the text model alone');
+  if (fields.has('text_config')) throw fields.bad('text_config', 'the model reads more than text', 'use the text model alone');
   if (fields.flag('use_bidirectional_attention', false)) {
-    throw fields.bad(
-      'use_bidirectional_attention',
-      'attention in both directions is not supported',
-      'use a causal model',
-    );
+    throw fields.bad('use_bidirectional_attention', 'attention in both directions is not supported', 'use a causal model');
   }
 }
 
@@ -111,19 +102,11 @@ function checkActivation(fields: Fields, family: Family): void {
   const field = family.activationField ?? 'hidden_act';
   const activation = fields.word(field, family.activation ?? 'silu');
   if (!['silu', 'swish', 'gelu_pytorch_tanh'].includes(activation)) {
-    throw fields.bad(
-      field,
-      `the activation "${activation}" is not supported`,
-      `use a model with ${field} "silu" or "gelu_pytorch_tanh"`,
-    );
+    throw fields.bad(field, `the activation "${activation}" is not supported`, `use a model with ${field} "silu" or "gelu_pytorch_tanh"`);
   }
 }
 
-function readHeads(
-  fields: Fields,
-  family: Family,
-  hiddenSize: number,
-): Pick<ModelConfig, 'queryHeads' | 'kvHeads' | 'headDim'> {
+function readHeads(fields: Fields, family: Family, hiddenSize: number): Pick<ModelConfig, 'queryHeads' | 'kvHeads' | 'headDim'> {
   const queryHeads = fields.size('num_attention_heads');
   // Null is as many as query heads in every family that takes it.
   const absent = fields.present('num_key_value_heads') ? queryHeads : (family.keyValueHeads ?? queryHeads);
@@ -136,16 +119,11 @@ function readHeads(
     );
   }
   if ((family.divides && hiddenSize % queryHeads !== 0) || hiddenSize < queryHeads) {
-    throw fields.bad(
-      'hidden_size',
-      `hidden_size ${hiddenSize} is not a multiple of ${queryHeads} heads`,
-      'correct config.json',
-    );
+    throw fields.bad('hidden_size', `hidden_size ${hiddenSize} is not a multiple of ${queryHeads} heads`, 'correct config.json');
   }
   const given = fields.present('head_dim') ? undefined : family.headDim;
   const headDim = fields.integer('head_dim', 1, 65_536, given ?? Math.floor(hiddenSize / queryHeads));
-  if (headDim % 2 !== 0)
-    throw fields.bad('head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
+  if (headDim % 2 !== 0) throw fields.bad('head_dim', `the head dimension ${headDim} is odd, but RoPE rotates pairs`, 'use another model');
   return { queryHeads, kvHeads, headDim };
 }
 
@@ -180,9 +158,12 @@ function readWindows(fields: Fields, family: Family, layers: number): SlidingWin
       );
     }
     if (!listed && slid !== own)
-      throw fields.bad('layer_types', 'layer_types says otherwise than the other fields, which decide in this family', 'correct config.json');
-    if (slid && size === 0)
-      throw fields.bad('sliding_window', 'layers have a sliding window, but none is given', 'correct config.json');
+      throw fields.bad(
+        'layer_types',
+        'layer_types says otherwise than the other fields, which decide in this family',
+        'correct config.json',
+      );
+    if (slid && size === 0) throw fields.bad('sliding_window', 'layers have a sliding window, but none is given', 'correct config.json');
     if (slid) sliding++;
   }
   return sliding > 0 ? [{ window: size, layers: sliding }] : [];

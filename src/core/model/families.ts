@@ -118,8 +118,7 @@ const GEMMA_NOT_NULL = [
 const gemmaFeatures = (fields: Fields): Partial<Features> => {
   const bias = attentionBias(fields);
   fields.integer('query_pre_attn_scalar', 1, MOST_PER_FIELD, 256);
-  for (const name of ['attn_logit_softcapping', 'final_logit_softcapping'])
-    if (fields.has(name)) fields.number(name, 1e-6, 1e9);
+  for (const name of ['attn_logit_softcapping', 'final_logit_softcapping']) if (fields.has(name)) fields.number(name, 1e-6, 1e9);
   return { ...bias, norms: GEMMA_NORMS };
 };
 

@@ -19,12 +19,7 @@ export class Fields {
    * @param path the object's place in the file, or empty for the top
    * @param text the file's
    */
-  constructor(
-    json: Readonly<Record<string, unknown>>,
-    file: string,
-    path: string,
-    text: string,
-  ) {
+  constructor(json: Readonly<Record<string, unknown>>, file: string, path: string, text: string) {
     this.#json = json;
     this.#file = file;
     this.#path = path;
@@ -131,8 +126,7 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
   const file = path.join(folder, 'config.json');
   const info = await stat(folder).catch(() => undefined);
   if (!info) throw new WishboneError('no such model folder', folder, 'check the path');
-  if (!info.isDirectory())
-    throw new WishboneError('the model is a file, not a folder', folder, 'give the folder that holds config.json');
+  if (!info.isDirectory()) throw new WishboneError('the model is a file, not a folder', folder, 'give the folder that holds config.json');
   let text;
   try {
     text = await readPlainText(file, mostBytes.json);

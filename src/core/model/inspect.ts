@@ -27,10 +27,7 @@ const AGAIN = 'download or write the model again';
  *
  * @throws WishboneError naming the file and the field or tensor
  */
-export async function inspectModel(
-  folder: string,
-  wanted: { readonly tokenizer: boolean } = { tokenizer: true },
-): Promise<ModelInfo> {
+export async function inspectModel(folder: string, wanted: { readonly tokenizer: boolean } = { tokenizer: true }): Promise<ModelInfo> {
   const absolute = path.resolve(folder);
   const config = await readModelConfig(absolute);
   const weights = await findWeights(absolute);
@@ -71,11 +68,7 @@ async function findWeights(folder: string): Promise<Weights> {
     return { file: single, tensors: new Map([...tensors].map(([name, info]) => [name, { file: single, dataStart, info }])) };
   }
   if (!(await exists(index))) {
-    throw new WishboneError(
-      'the model folder has no model.safetensors',
-      single,
-      'save the model in safetensors format',
-    );
+    throw new WishboneError('the model folder has no model.safetensors', single, 'save the model in safetensors format');
   }
   const found = new Map<string, StoredTensor>();
   for (const [shard, names] of await readIndex(index)) {
@@ -84,8 +77,7 @@ async function findWeights(folder: string): Promise<Weights> {
     const { tensors, dataStart } = await readSafetensorsHeader(file);
     for (const name of names) {
       const info = tensors.get(name);
-      if (!info)
-        throw new WishboneError('the index promises a tensor that its shard lacks', `${file}, tensor "${name}"`, AGAIN);
+      if (!info) throw new WishboneError('the index promises a tensor that its shard lacks', `${file}, tensor "${name}"`, AGAIN);
       found.set(name, { file, dataStart, info });
     }
   }
@@ -109,11 +101,7 @@ async function readIndex(file: string): Promise<Map<string, string[]>> {
   for (const [name, shard] of Object.entries(map)) {
     // An index must not lead out of its folder.
     if (typeof shard !== 'string' || shard === '' || shard === '.' || shard === '..' || /[/\\\0]/.test(shard)) {
-      throw new WishboneError(
-        `shard ${JSON.stringify(shard)} is not a plain file name`,
-        `${file}, field "weight_map", "${name}"`,
-        AGAIN,
-      );
+      throw new WishboneError(`shard ${JSON.stringify(shard)} is not a plain file name`, `${file}, field "weight_map", "${name}"`, AGAIN);
     }
     shards.set(shard, [...(shards.get(shard) ?? []), name]);
   }

@@ -28,13 +28,7 @@ export const SAID_TWICE = 'leave one of them out, or correct it';
  * @param thetaField what stands for `rope_theta` at the top
  * @returns the positions that its scaling stretches the model to, 0 without
  */
-export function judgeRopeObject(
-  within: Fields | undefined,
-  top: Fields,
-  thetaField: string,
-  traits: RopeTraits,
-  sizes: Sizes,
-): number {
+export function judgeRopeObject(within: Fields | undefined, top: Fields, thetaField: string, traits: RopeTraits, sizes: Sizes): number {
   if (within?.present('rope_theta')) {
     within.notNull('rope_theta');
     within.number('rope_theta', 1, 1e15);

@@ -14,9 +14,7 @@ const KINDS = ['full_attention', 'sliding_attention'] as const;
 export function stretchedPositions(fields: Fields, traits: RopeTraits, sizes: Sizes): number {
   const scaling = filled(fields, 'rope_scaling');
   const parameters = filled(fields, 'rope_parameters');
-  return traits.byLayer
-    ? byLayer(fields, scaling, parameters, traits, sizes)
-    : asOne(fields, scaling, parameters, traits, sizes);
+  return traits.byLayer ? byLayer(fields, scaling, parameters, traits, sizes) : asOne(fields, scaling, parameters, traits, sizes);
 }
 
 /** An object with something in it. */
@@ -25,16 +23,17 @@ function filled(fields: Fields, name: string): Fields | undefined {
   return object === undefined || object.names().length === 0 ? undefined : object;
 }
 
-function asOne(
-  fields: Fields,
-  scaling: Fields | undefined,
-  parameters: Fields | undefined,
-  traits: RopeTraits,
-  sizes: Sizes,
-): number {
-  for (const [name, object] of [['rope_scaling', scaling], ['rope_parameters', parameters]] as const) {
+function asOne(fields: Fields, scaling: Fields | undefined, parameters: Fields | undefined, traits: RopeTraits, sizes: Sizes): number {
+  for (const [name, object] of [
+    ['rope_scaling', scaling],
+    ['rope_parameters', parameters],
+  ] as const) {
     if (object !== undefined && KINDS.some((kind) => object.present(kind)))
-      throw fields.bad(name, `"${name}" has parts for kinds of layers, but all layers of this family turn alike`, 'give one object for all');
+      throw fields.bad(
+        name,
+        `"${name}" has parts for kinds of layers, but all layers of this family turn alike`,
+        'give one object for all',
+      );
   }
   if (scaling !== undefined && parameters !== undefined) {
     const theta = fields.any('rope_theta') ?? traits.theta;
@@ -45,13 +44,7 @@ function asOne(
   return judgeRopeObject(scaling ?? parameters, fields, 'rope_theta', traits, sizes);
 }
 
-function byLayer(
-  fields: Fields,
-  scaling: Fields | undefined,
-  parameters: Fields | undefined,
-  traits: RopeTraits,
-  sizes: Sizes,
-): number {
+function byLayer(fields: Fields, scaling: Fields | undefined, parameters: Fields | undefined, traits: RopeTraits, sizes: Sizes): number {
   if (parameters?.names().some((name) => !KINDS.includes(name as 'full_attention')))
     throw fields.bad(
       'rope_parameters',

@@ -25,6 +25,13 @@ export {
 } from './sections.js';
 export { checkOptions, checkTraining, LORA_OPTIONS } from './conflicts.js';
 export { type Preset, presetById, PRESETS, suitedPreset } from './presets.js';
-export { learningRateWarning, type RateOptions, rateReason, suitedLearningRate, usualLearningRates, withSuitedRate } from './learning-rate.js';
+export {
+  learningRateWarning,
+  type RateOptions,
+  rateReason,
+  suitedLearningRate,
+  usualLearningRates,
+  withSuitedRate,
+} from './learning-rate.js';
 export { parseTargetModules } from './lora-targets.js';
 export { ruleTable } from './rule-table.js';

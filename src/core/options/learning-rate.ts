@@ -43,7 +43,10 @@ export function usualLearningRates(parameters: number, options: RateOptions): { 
  * What to be warned of: a learning rate that nobody takes for a model of this size and this way of training, as a phrase.
  * Undefined when there is nothing to say.
  */
-export function learningRateWarning(parameters: number, training: RateOptions & Pick<TrainingOptions, 'learning_rate'>): string | undefined {
+export function learningRateWarning(
+  parameters: number,
+  training: RateOptions & Pick<TrainingOptions, 'learning_rate'>,
+): string | undefined {
   const { least, most } = usualLearningRates(parameters, training);
   const { learning_rate: rate } = training;
   if (rate >= least && rate <= most) return undefined;
@@ -80,5 +83,7 @@ const rateText = (rate: number): string => round(rate).toExponential();
 
 function sizeText(parameters: number): string {
   if (parameters >= 1e9) return `${(parameters / 1e9).toFixed(1)} billion`;
-  return parameters >= 1e6 ? `${(parameters / 1e6).toFixed(parameters < 10e6 ? 1 : 0)} million` : `${Math.round(parameters / 1000)} thousand`;
+  return parameters >= 1e6
+    ? `${(parameters / 1e6).toFixed(parameters < 10e6 ? 1 : 0)} million`
+    : `${Math.round(parameters / 1000)} thousand`;
 }

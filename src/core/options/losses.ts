@@ -18,10 +18,7 @@ export const LOSSES = {
   sigmoid: loss('DPO, arXiv 2305.18290', 'reference divergence weighting'),
   hinge: loss('SLiC and RSO: stops pushing at a margin of 1/beta, 2305.10425', 'reference divergence weighting'),
   ipo: loss('IPO: regression to a margin, per token, 2310.12036', 'reference divergence weighting'),
-  exo_pair: loss(
-    'EXO: reverse KL to the preference, 2402.00856; needs label_smoothing',
-    'reference labelSmoothing divergence weighting',
-  ),
+  exo_pair: loss('EXO: reverse KL to the preference, 2402.00856; needs label_smoothing', 'reference labelSmoothing divergence weighting'),
   nca_pair: loss('NCA: keeps chosen responses likely, 2402.05369', 'reference weighting'),
   robust: loss(
     'Robust DPO: unbiased when labels are flipped, 2403.00409; needs label_smoothing',

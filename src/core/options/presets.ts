@@ -43,7 +43,7 @@ export const PRESETS: readonly Preset[] = [
   {
     id: 'trl',
     label: 'Like TRL',
-    description: "The defaults of TRL: no warm-up, 8 pairs per step, 3 epochs, a checkpoint every 500 steps",
+    description: 'The defaults of TRL: no warm-up, 8 pairs per step, 3 epochs, a checkpoint every 500 steps',
     plan: { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 },
     training: { ...DEFAULT_TRAINING, warmup_ratio: 0, save_steps: 500, save_minutes: 0, save_final: true, save_total_limit: 0 },
   },

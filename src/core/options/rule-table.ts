@@ -33,7 +33,11 @@ function plain(rule: Rule): object {
     case 'map':
       return { kind: rule.kind, ...own, item: plain(rule.item) };
     case 'object':
-      return { kind: rule.kind, ...own, fields: Object.fromEntries(Object.entries(rule.fields).map(([name, field]) => [name, plain(field)])) };
+      return {
+        kind: rule.kind,
+        ...own,
+        fields: Object.fromEntries(Object.entries(rule.fields).map(([name, field]) => [name, plain(field)])),
+      };
     case 'choice':
       return { kind: rule.kind, ...own, choices: rule.choices };
     case 'flag':

@@ -9,8 +9,7 @@ export const OPTIONS = { plan: PLAN_OPTIONS, training: TRAINING_OPTIONS, runner:
 export type SectionName = keyof typeof OPTIONS;
 
 /** An option of a run by its path in `run.json`, for example `training.beta`. */
-export type OptionPath =
-  `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
+export type OptionPath = `plan.${keyof PlanOptions}` | `training.${keyof TrainingOptions}` | `runner.${keyof RunnerOptions}`;
 
 /** A value of an option that is one thing. */
 export type OptionValue = string | number | boolean;

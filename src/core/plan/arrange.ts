@@ -43,10 +43,7 @@ export function toUnit(pair: TokenPair, index: number, sharing: Sharing, time: A
   return {
     pair,
     trees,
-    tokens:
-      sharing === 'tree'
-        ? Math.max(pair.chosen.length, pair.rejected.length)
-        : trees.reduce((sum, tree) => sum + tree.tokens, 0),
+    tokens: sharing === 'tree' ? Math.max(pair.chosen.length, pair.rejected.length) : trees.reduce((sum, tree) => sum + tree.tokens, 0),
     time: trees.reduce((sum, tree) => sum + treeTime(tree, time), 0),
     shared: [],
     targets: pair.chosen.length + pair.rejected.length - 2 * pair.promptLength,
@@ -60,15 +57,8 @@ export function toUnit(pair: TokenPair, index: number, sharing: Sharing, time: A
  *
  * @param pause is called every now and then
  */
-export async function arrange(
-  units: readonly Unit[],
-  options: LayoutOptions,
-  time: AdditiveTime,
-  pause: Pause,
-): Promise<Bin[]> {
-  return options.sharing === 'tree'
-    ? mergedBins(units, options.capacity, time, pause)
-    : pairBins(units, options.capacity, pause);
+export async function arrange(units: readonly Unit[], options: LayoutOptions, time: AdditiveTime, pause: Pause): Promise<Bin[]> {
+  return options.sharing === 'tree' ? mergedBins(units, options.capacity, time, pause) : pairBins(units, options.capacity, pause);
 }
 
 function pairTrees(pair: TokenPair, sharing: Sharing): PrefixTree[] {
@@ -88,20 +78,14 @@ function sequenceOf(source: TokenPair, side: Side, pair: number): Sequence {
 }
 
 /** Every pair with its own trees. */
-async function pairBins(
-  units: readonly Unit[],
-  capacity: number,
-  pause: Pause,
-): Promise<Bin[]> {
+async function pairBins(units: readonly Unit[], capacity: number, pause: Pause): Promise<Bin[]> {
   const fewest = await pack(units, capacity, pause);
   const start = (await spread(units, capacity, fewest.length, pause)) ?? fewest;
   const balanced = await balance(start, units, NOTHING_SHARED, capacity, pause);
   for (const members of balanced) members.sort((a, b) => a - b);
   balanced.sort((a, b) => (a[0] as number) - (b[0] as number));
   return balanced.map((members) => {
-    const placed = members.flatMap((index) =>
-      (units[index] as Unit).trees.map((tree) => ({ tree, firstPair: index })),
-    );
+    const placed = members.flatMap((index) => (units[index] as Unit).trees.map((tree) => ({ tree, firstPair: index })));
     return {
       tokens: placed.reduce((sum, { tree }) => sum + tree.tokens, 0),
       segments: placed.reduce((sum, { tree }) => sum + tree.segments.length, 0),
@@ -111,12 +95,7 @@ async function pairBins(
 }
 
 /** One tree a bin, of all its sequences. */
-async function mergedBins(
-  units: readonly Unit[],
-  capacity: number,
-  time: AdditiveTime,
-  pause: Pause,
-): Promise<Bin[]> {
+async function mergedBins(units: readonly Unit[], capacity: number, time: AdditiveTime, pause: Pause): Promise<Bin[]> {
   const sequences = units.flatMap(({ pair }, index) => SIDES.map((side) => sequenceOf(pair, side, index)));
   const builder = new TreeBuilder();
   for (const sequence of sequences) {

@@ -66,10 +66,7 @@ class BinLoad {
   /** For each shared segment of the bin, how many of its units need it. */
   readonly #needed = new Map<number, number>();
 
-  constructor(
-    loads: readonly Load[],
-    shared: SharedLoads,
-  ) {
+  constructor(loads: readonly Load[], shared: SharedLoads) {
     this.#loads = loads;
     this.#shared = shared;
   }
@@ -156,12 +153,7 @@ class Balancing {
   readonly #random = new Random(0);
   #total: number;
 
-  constructor(
-    bins: readonly (readonly number[])[],
-    loads: readonly Load[],
-    shared: SharedLoads,
-    capacity: number,
-  ) {
+  constructor(bins: readonly (readonly number[])[], loads: readonly Load[], shared: SharedLoads, capacity: number) {
     this.#capacity = capacity;
     this.bins = bins.map((units) => {
       const bin = new BinLoad(loads, shared);

@@ -83,8 +83,7 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
   }
   const { sources, pairSource } = pairSources(input.pairs, writer.arrays.sequenceReference);
   let naive = 0;
-  for (const { units: laidOut } of steps)
-    for (const { pair } of laidOut) naive += pair.chosen.length + pair.rejected.length;
+  for (const { units: laidOut } of steps) for (const { pair } of laidOut) naive += pair.chosen.length + pair.rejected.length;
   return {
     ...writer.arrays,
     ...(pairSource ? { pairSource } : {}),
@@ -149,9 +148,7 @@ function checkUnits(units: readonly Unit[], input: PlanInput, options: LayoutOpt
     const others = tooLong > 1 ? `; ${tooLong} pairs are too long, this one is the longest` : '';
     // With sharing `tree` the sequences of a pair may lie in two bins.
     const [what, safe] =
-      options.sharing === 'tree'
-        ? ['a sequence of the pair', options.capacity]
-        : ['the pair', Math.floor(options.capacity / 2)];
+      options.sharing === 'tree' ? ['a sequence of the pair', options.capacity] : ['the pair', Math.floor(options.capacity / 2)];
     throw new WishboneError(
       `${what} needs ${longest.tokens} tokens, but a bin holds ${options.capacity}${others}`,
       rowWhere(input.datasetFile, longest.pair),
@@ -192,11 +189,7 @@ class PlanWriter {
   /** Counts the pairs that are trained on, in dataset order, by their index. */
   readonly #keys: ReadonlyMap<number, number>;
 
-  constructor(
-    steps: readonly Step[],
-    options: LayoutOptions,
-    shape: LlamaShape,
-  ) {
+  constructor(steps: readonly Step[], options: LayoutOptions, shape: LlamaShape) {
     this.#shape = shape;
     const sum = (value: (bin: Bin) => number): number =>
       steps.reduce((total, step) => step.bins.reduce((inStep, bin) => inStep + value(bin), total), 0);

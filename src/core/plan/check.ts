@@ -23,10 +23,7 @@ class Checker {
   readonly #binOfSequence: Int32Array;
   readonly #stepOfBin: Int32Array;
 
-  constructor(
-    plan: Plan,
-    file: string,
-  ) {
+  constructor(plan: Plan, file: string) {
     this.#plan = plan;
     this.#file = file;
     this.#steps = stepCount(plan);
@@ -48,8 +45,7 @@ class Checker {
     this.#sameLength('targetRow', 'targetToken', 'targetSequence');
     this.#sameLength('pairRow', 'pairChosen', 'pairRejected');
     this.#sameLength('segmentBegin', 'segmentEnd', 'segmentParent', 'segmentRole', 'segmentPair');
-    if (plan.binFlops.length !== this.#bins)
-      this.#fail('binFlops', `has ${plan.binFlops.length} elements for ${this.#bins} bins`);
+    if (plan.binFlops.length !== this.#bins) this.#fail('binFlops', `has ${plan.binFlops.length} elements for ${this.#bins} bins`);
     plan.binFlops.forEach((flops, bin) => {
       if (!Number.isFinite(flops) || flops < 0) this.#fail('binFlops', `bin ${bin} costs ${flops}`);
     });
@@ -80,10 +76,7 @@ class Checker {
   #sameLength(first: keyof PlanArrays, ...others: (keyof PlanArrays)[]): void {
     for (const other of others) {
       if (this.#plan[other].length !== this.#plan[first].length) {
-        this.#fail(
-          other,
-          `has ${this.#plan[other].length} elements, but ${TENSOR_NAMES[first]} has ${this.#plan[first].length}`,
-        );
+        this.#fail(other, `has ${this.#plan[other].length} elements, but ${TENSOR_NAMES[first]} has ${this.#plan[first].length}`);
       }
     }
   }
@@ -102,12 +95,10 @@ class Checker {
         this.#fail('tokens', `token ${token} of bin ${bin} is outside the vocabulary of ${metadata.vocab_size}`);
       }
       if (depth < 0 || depth > row) this.#fail('position', `row ${row} of bin ${bin} has depth ${depth}`);
-      if (until <= row || until > length)
-        this.#fail('visibleUntil', `row ${row} of bin ${bin} is visible until ${until}`);
+      if (until <= row || until > length) this.#fail('visibleUntil', `row ${row} of bin ${bin} is visible until ${until}`);
       while (around.length > 0 && (around.at(-1) as number) <= row) around.pop();
       const outer = around.at(-1);
-      if (outer !== undefined && until > outer)
-        this.#fail('visibleUntil', `the range of row ${row} of bin ${bin} does not nest`);
+      if (outer !== undefined && until > outer) this.#fail('visibleUntil', `the range of row ${row} of bin ${bin} does not nest`);
       if (until !== outer) around.push(until);
     }
   }
@@ -130,8 +121,7 @@ class Checker {
         const before = targetSequence[i - 1] as number;
         const rises =
           before < sequence ||
-          (before === sequence &&
-            (position[start + (targetRow[i - 1] as number)] as number) < (position[start + row] as number));
+          (before === sequence && (position[start + (targetRow[i - 1] as number)] as number) < (position[start + row] as number));
         if (!rises) this.#fail('targetSequence', `targets of bin ${bin} are not ordered by sequence, then by position`);
       }
       const known = this.#binOfSequence[sequence] as number;
@@ -141,8 +131,7 @@ class Checker {
   }
 
   #segments(bin: number): void {
-    const { segmentStart, segmentBegin, segmentEnd, segmentParent, segmentRole, segmentPair, visibleUntil, binStart } =
-      this.#plan;
+    const { segmentStart, segmentBegin, segmentEnd, segmentParent, segmentRole, segmentPair, visibleUntil, binStart } = this.#plan;
     const start = binStart[bin] as number;
     const length = (binStart[bin + 1] as number) - start;
     const first = segmentStart[bin] as number;
@@ -155,8 +144,7 @@ class Checker {
         this.#fail('segmentBegin', `segments of bin ${bin} do not cover it in order`);
       }
       covered = end;
-      if (parent < -1 || parent >= i - first)
-        this.#fail('segmentParent', `segment ${i - first} of bin ${bin} has parent ${parent}`);
+      if (parent < -1 || parent >= i - first) this.#fail('segmentParent', `segment ${i - first} of bin ${bin} has parent ${parent}`);
       if (parent >= 0 && (visibleUntil[start + (segmentBegin[first + parent] as number)] as number) < end) {
         this.#fail('segmentParent', `segment ${i - first} of bin ${bin} lies outside its parent's subtree`);
       }

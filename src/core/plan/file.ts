@@ -78,13 +78,8 @@ const PLAN_VERSION = 1;
 
 function parseMetadata(text: string | undefined, file: string): PlanMetadata {
   const wrong = (what: string, field: string): WishboneError =>
-    new WishboneError(
-      what,
-      `${file}, metadata "wishbone"${field === '' ? '' : `, field "${field}"`}`,
-      PLAN_AGAIN,
-    );
-  if (text === undefined)
-    throw new WishboneError('this is not a Wishbone plan', file, 'give a file written by `wishbone plan`');
+    new WishboneError(what, `${file}, metadata "wishbone"${field === '' ? '' : `, field "${field}"`}`, PLAN_AGAIN);
+  if (text === undefined) throw new WishboneError('this is not a Wishbone plan', file, 'give a file written by `wishbone plan`');
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -60,12 +60,7 @@ const BIN_WORTH = 1 / 16;
  * @param times predicted time of each segment
  * @returns the bins, each a list of indices into the tree's sequences in rising order, ordered by their first sequence
  */
-export async function packTree(
-  tree: PrefixTree,
-  times: Float64Array,
-  capacity: number,
-  pause: Pause,
-): Promise<number[][]> {
+export async function packTree(tree: PrefixTree, times: Float64Array, capacity: number, pause: Pause): Promise<number[][]> {
   if (tree.tokens <= capacity) return [tree.sequences.map((_, sequence) => sequence)];
   const packing = new TreePacking(tree, times, capacity, pause);
   let best: { readonly bins: readonly Bin[]; readonly leastCommon: number } | undefined;
@@ -96,12 +91,7 @@ class TreePacking {
   /** In the tree's order: neighbours have the most in common. */
   readonly #units: readonly Unit[];
 
-  constructor(
-    tree: PrefixTree,
-    times: Float64Array,
-    capacity: number,
-    pause: Pause,
-  ) {
+  constructor(tree: PrefixTree, times: Float64Array, capacity: number, pause: Pause) {
     this.#tree = tree;
     this.#times = times;
     this.#capacity = capacity;
@@ -204,13 +194,7 @@ class TreePacking {
   }
 
   /** @returns the number of bins when none has room */
-  #bestBin(
-    bins: readonly Bin[],
-    bundle: Bundle,
-    common: Int32Array,
-    leastCommon: number,
-    prefer: (bin: Bin) => number,
-  ): number {
+  #bestBin(bins: readonly Bin[], bundle: Bundle, common: Int32Array, leastCommon: number, prefer: (bin: Bin) => number): number {
     let best = bins.length;
     let bestCommon = -1;
     let bestValue = -Infinity;
@@ -242,8 +226,7 @@ class TreePacking {
       for (const sequence of sequences) for (const segment of this.#tree.paths[sequence] ?? []) segments.add(segment);
       return { sequences, segments: [...segments] };
     };
-    const tokens = (segments: readonly number[]): number =>
-      segments.reduce((sum, segment) => sum + this.#length(segment), 0);
+    const tokens = (segments: readonly number[]): number => segments.reduce((sum, segment) => sum + this.#length(segment), 0);
     const groups = [...byPair.values()].flatMap((sequences) => {
       const whole = groupOf(sequences);
       return tokens(whole.segments) <= this.#capacity ? [whole] : sequences.map((sequence) => groupOf([sequence]));

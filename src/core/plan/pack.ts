@@ -30,12 +30,7 @@ export const SPREAD_PARTS = [1, 0.97, 0.9, 0.75, 0.5];
  *
  * @returns undefined when no mixture of the two finds room for all
  */
-export async function spread(
-  units: readonly Sized[],
-  capacity: number,
-  count: number,
-  pause: Pause,
-): Promise<number[][] | undefined> {
+export async function spread(units: readonly Sized[], capacity: number, count: number, pause: Pause): Promise<number[][] | undefined> {
   for (const part of SPREAD_PARTS) {
     const packed = await place(units, capacity, { count, part }, pause);
     if (packed !== undefined) return packed;

@@ -24,11 +24,7 @@ export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: W
  *
  * @throws WishboneError when a pair does not fit into a bin
  */
-export async function evalPlanFor(
-  dataset: TokenisedDataset,
-  options: PlanOptions,
-  work: WorkOptions = {},
-): Promise<Plan | undefined> {
+export async function evalPlanFor(dataset: TokenisedDataset, options: PlanOptions, work: WorkOptions = {}): Promise<Plan | undefined> {
   if (dataset.evalPairs.length === 0) return undefined;
   const { evalPairs: pairs, evalFiles, sha256 } = dataset;
   const file = evalFiles[0]?.path ?? dataset.file;

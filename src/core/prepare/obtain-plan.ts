@@ -50,11 +50,7 @@ interface Facts {
  * @param want.files whether the plan will be written; without, a cached summary is enough
  * @throws WishboneError for bad input
  */
-export async function obtainPlan(
-  request: DatasetRequest,
-  work: WorkOptions,
-  want: { readonly files: boolean },
-): Promise<PlannedDataset> {
+export async function obtainPlan(request: DatasetRequest, work: WorkOptions, want: { readonly files: boolean }): Promise<PlannedDataset> {
   const found = await findDataset(request, work.signal);
   const cached = await fromCache(request, work, found, want.files);
   if (cached) return cached;
@@ -77,9 +73,7 @@ export async function obtainPlan(
   }
   if (unchanged) {
     const sealed = seal(JSON.stringify(facts));
-    await cache.put('plans', key, 'json', (file) =>
-      writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))),
-    );
+    await cache.put('plans', key, 'json', (file) => writeFileAtomically(file, async (handle) => void (await handle.writeFile(sealed))));
   }
   return {
     evalReference: undefined,
@@ -143,7 +137,8 @@ async function readFacts(file: string, { sources, evalSources }: FoundDataset): 
   return {
     summary: { ...summary, files, evalFiles },
     reference: now(reference, sources, files),
-    evalReference: evalReference && (evalFiles.length > 0 ? now(evalReference, evalSources, evalFiles) : now(evalReference, sources, files)),
+    evalReference:
+      evalReference && (evalFiles.length > 0 ? now(evalReference, evalSources, evalFiles) : now(evalReference, sources, files)),
   };
 }
 

@@ -28,10 +28,7 @@ export interface RunRequest extends DatasetRequest {
  *
  * @throws WishboneError for bad input, or when the folder cannot be written
  */
-export async function prepareRun(
-  request: RunRequest,
-  work: WorkOptions = {},
-): Promise<{ folder: string; summary: PlanSummary }> {
+export async function prepareRun(request: RunRequest, work: WorkOptions = {}): Promise<{ folder: string; summary: PlanSummary }> {
   checkOptions(request, request.evalDataset !== undefined || request.plan.eval_fraction > 0);
   await checkInputs(request);
   const planned = await obtainPlan(request, work, { files: true });

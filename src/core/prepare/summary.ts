@@ -69,11 +69,7 @@ export interface PlanSummary {
   readonly parameters: number;
 }
 
-export async function summarise(
-  dataset: TokenisedDataset,
-  plan: Plan,
-  work: WorkOptions = {},
-): Promise<PlanSummary> {
+export async function summarise(dataset: TokenisedDataset, plan: Plan, work: WorkOptions = {}): Promise<PlanSummary> {
   const { counts, capacity, epochs, sharing } = plan.metadata;
   const bins = binCount(plan);
   const cost = await costOf(plan, dataset.model.config, work);

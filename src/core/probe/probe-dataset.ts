@@ -6,8 +6,7 @@ import { openPlain } from '../files/plain-file.js';
 
 const HEAD_BYTES = 64 * 1024;
 /** Fields that a preference file of any form has near its start; in CSV and TSV they are columns of the header. */
-const PREFERENCE_FIELDS =
-  /"((chosen|rejected)(_messages)?|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
+const PREFERENCE_FIELDS = /"((chosen|rejected)(_messages)?|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
 const PREFERENCE_HEADER = /^[^\n]*\bchosen\b/;
 
 /** What a look at a file has found. */

@@ -137,11 +137,7 @@ export function parseRunConfig(json: string, file: string): RunConfig {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw new WishboneError(
-      `not valid JSON: ${(error as Error).message}`,
-      file,
-      'fix the file, or launch the run again to get a new one',
-    );
+    throw new WishboneError(`not valid JSON: ${(error as Error).message}`, file, 'fix the file, or launch the run again to get a new one');
   }
   checkFields(RUN_FIELDS, value, '', file);
   const whole = completed(RUN_FIELDS, value as Readonly<Record<string, unknown>>) as unknown as RunConfig;
@@ -153,10 +149,7 @@ export function parseRunConfig(json: string, file: string): RunConfig {
 }
 
 /** The same value with what was absent. */
-function completed(
-  fields: Readonly<Record<string, Rule>>,
-  value: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
+function completed(fields: Readonly<Record<string, Rule>>, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(fields).flatMap(([name, rule]) => {
     const field = value[name] ?? rule.absent;
     if (field === undefined) return [];
@@ -194,11 +187,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     const field = (value as Record<string, unknown>)[name];
     if (field === undefined) {
       if (rule.absent !== undefined || rule.optional) continue;
-      throw new WishboneError(
-        `field "${at(name)}" is missing`,
-        `${file}, field ${at(name)}`,
-        `add ${at(name)}: ${ruleText(rule)}`,
-      );
+      throw new WishboneError(`field "${at(name)}" is missing`, `${file}, field ${at(name)}`, `add ${at(name)}: ${ruleText(rule)}`);
     }
     if (rule.kind === 'object') {
       checkFields(rule.fields, field, at(name), file);
@@ -211,11 +200,7 @@ function checkFields(fields: Readonly<Record<string, Rule>>, value: unknown, pat
     }
     const problem = valueProblem(rule, field);
     if (problem !== undefined) {
-      throw new WishboneError(
-        `${at(name)}: ${problem}`,
-        `${file}, field ${at(name)}`,
-        `set ${at(name)} to ${ruleText(rule)}`,
-      );
+      throw new WishboneError(`${at(name)}: ${problem}`, `${file}, field ${at(name)}`, `set ${at(name)} to ${ruleText(rule)}`);
     }
   }
 }

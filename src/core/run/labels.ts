@@ -42,7 +42,8 @@ export async function readLabels(folder: string): Promise<RunLabels> {
 /** @throws WishboneError when a label is not fit to be one, or the file cannot be written */
 export async function writeLabels(folder: string, labels: RunLabels): Promise<void> {
   const file = path.join(folder, LABELS_FILE);
-  const problem = (labels.name === undefined ? undefined : nameProblem(labels.name)) ?? tagsProblem(labels.tags) ?? notesProblem(labels.notes ?? '');
+  const problem =
+    (labels.name === undefined ? undefined : nameProblem(labels.name)) ?? tagsProblem(labels.tags) ?? notesProblem(labels.notes ?? '');
   if (problem !== undefined) throw new WishboneError(problem, file, 'choose another');
   const text = `${JSON.stringify({ format: 'wishbone-labels', version: 1, ...labels }, null, 2)}\n`;
   await writeFileAtomically(file, (handle) => handle.writeFile(text));

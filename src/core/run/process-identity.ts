@@ -16,10 +16,7 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   let stat: string;
   let bootId: string;
   try {
-    [stat, bootId] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, 'latin1'),
-      readFile('/proc/sys/kernel/random/boot_id', 'latin1'),
-    ]);
+    [stat, bootId] = await Promise.all([readFile(`/proc/${pid}/stat`, 'latin1'), readFile('/proc/sys/kernel/random/boot_id', 'latin1')]);
   } catch {
     return undefined;
   }

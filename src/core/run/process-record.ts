@@ -74,13 +74,7 @@ export function sameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
 function isProcessRecord(value: unknown): value is ProcessRecord {
   if (typeof value !== 'object' || value === null) return false;
   const { pid, pidStart, bootId, stopAsked, ended } = value as Record<string, unknown>;
-  if (
-    !Number.isSafeInteger(pid) ||
-    (pid as number) < 1 ||
-    !Number.isSafeInteger(pidStart) ||
-    typeof bootId !== 'string'
-  )
-    return false;
+  if (!Number.isSafeInteger(pid) || (pid as number) < 1 || !Number.isSafeInteger(pidStart) || typeof bootId !== 'string') return false;
   if (stopAsked !== undefined && typeof stopAsked !== 'string') return false;
   if (ended === undefined) return true;
   if (typeof ended !== 'object' || ended === null) return false;

@@ -37,8 +37,7 @@ export async function stateOf(folder: string, history: RunHistory): Promise<RunS
   const record = await readProcessRecord(folder);
   const { start, terminal } = history;
   const started = start !== undefined && (record === undefined || sameProcess(record, start));
-  if (record !== undefined && !started && (await isAlive(record)))
-    return record.stopAsked === undefined ? 'starting' : 'stopping';
+  if (record !== undefined && !started && (await isAlive(record))) return record.stopAsked === undefined ? 'starting' : 'stopping';
   if (terminal !== undefined) return terminal.type;
   if (start === undefined) return record === undefined ? 'planned' : 'crashed';
   if (!(await isAlive(start))) return 'crashed';

@@ -62,7 +62,11 @@ export async function exportBest(
   for (const event of await readEvents(folder)) history.add(event);
   const best = await bestModel(folder, history);
   if (asked === undefined && best === undefined) {
-    throw new WishboneError('the run has no evaluation, so no model is the best', folder, 'train with an eval dataset and eval_steps, or name the step of a checkpoint');
+    throw new WishboneError(
+      'the run has no evaluation, so no model is the best',
+      folder,
+      'train with an eval dataset and eval_steps, or name the step of a checkpoint',
+    );
   }
   const step = asked ?? best!.step;
   if (best?.step === step && best.folder !== undefined) return best.folder;

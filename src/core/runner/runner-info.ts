@@ -78,10 +78,7 @@ function isDevice(value: unknown): value is DeviceInfo {
   const { name, threads, memory, capability } = value as Readonly<Record<string, unknown>>;
   const countOrNone = (count: unknown): boolean => count === undefined || Number.isSafeInteger(count);
   return (
-    typeof name === 'string' &&
-    countOrNone(threads) &&
-    countOrNone(memory) &&
-    (capability === undefined || typeof capability === 'string')
+    typeof name === 'string' && countOrNone(threads) && countOrNone(memory) && (capability === undefined || typeof capability === 'string')
   );
 }
 

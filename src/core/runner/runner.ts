@@ -113,11 +113,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const { execa } = await import('execa');
   const runner = options.runner ?? (await locateRunner());
   if ((await liveProcess(run.folder)) !== undefined) {
-    throw new WishboneError(
-      'this run is already running',
-      run.folder,
-      'stop it first, or wait until it ends',
-    );
+    throw new WishboneError('this run is already running', run.folder, 'stop it first, or wait until it ends');
   }
   // A look every few milliseconds at a log that may be long: at its end only.
   const before = (await readEventEnds(run.folder)).at(-1)?.seq ?? -1;
@@ -145,8 +141,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
     exitCode: result.exitCode ?? null,
     signal: result.signal ?? null,
     // Set when the program could not be started at all.
-    cause:
-      result.failed && result.exitCode === undefined && result.signal === undefined ? result.shortMessage : undefined,
+    cause: result.failed && result.exitCode === undefined && result.signal === undefined ? result.shortMessage : undefined,
   }));
   const pid = subprocess.pid;
   const identity = pid === undefined ? undefined : await identify(pid);
@@ -229,15 +224,11 @@ export function exitText(ended: { readonly exitCode: number | null; readonly sig
 }
 
 function asExitCode(code: number | null): ExitCode {
-  return (Object.values(ExitCode) as (number | null)[]).includes(code) && code !== ExitCode.ok
-    ? (code as ExitCode)
-    : ExitCode.internal;
+  return (Object.values(ExitCode) as (number | null)[]).includes(code) && code !== ExitCode.ok ? (code as ExitCode) : ExitCode.internal;
 }
 
 /** The last error the runner printed (docs/formats.md: three lines), or undefined. */
-export function parseRunnerError(
-  lines: readonly string[],
-): { what: string; where: string; advice: string } | undefined {
+export function parseRunnerError(lines: readonly string[]): { what: string; where: string; advice: string } | undefined {
   for (let i = lines.length - 1; i >= 0; i--) {
     const what = /^error: (.*)$/.exec(lines[i]!)?.[1];
     if (what === undefined) continue;

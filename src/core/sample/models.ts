@@ -22,7 +22,11 @@ export interface SampledModels {
   readonly template: TemplateName;
 }
 
-const exists = (file: string): Promise<boolean> => access(file).then(() => true, () => false);
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * The models of a run folder (what it exported, and its reference), or a model folder alone.

@@ -15,10 +15,7 @@ export interface SampleText {
  *
  * @param decode of the run's tokenizer
  */
-export function sampleTexts(
-  samples: readonly SampleEvent[],
-  decode: (tokens: readonly number[]) => string,
-): SampleText[] {
+export function sampleTexts(samples: readonly SampleEvent[], decode: (tokens: readonly number[]) => string): SampleText[] {
   const prompts = samples.at(-1)?.prompts ?? [];
   const of = (event: SampleEvent, index: number): string => decode(event.completions[index] ?? []);
   const reference = samples.find(({ model }) => model === 'reference');

@@ -63,7 +63,12 @@ export function speedupRecord(request: SpeedupRequest, result: SpeedupResult, no
     format: 'wishbone-speedup',
     version: 1,
     measured: now.toISOString(),
-    dataset: { path: [request.dataset].flat().map((name) => path.resolve(name)).join(', ') },
+    dataset: {
+      path: [request.dataset]
+        .flat()
+        .map((name) => path.resolve(name))
+        .join(', '),
+    },
     model: { path: path.resolve(request.model), parameters: result.plan.parameters },
     plan: { sharing: result.plan.sharing, capacity, batch_size, max_length, seed },
     ...{ device, threads, pairs, steps, rounds, sharedTokens, naiveTokens, sharedFlops, naiveFlops },
@@ -94,7 +99,10 @@ export async function saveSpeedup(folder: string, record: SpeedupRecord): Promis
 /** What was measured, newest first; files that are something else are passed over. */
 export async function listSpeedups(folder: string): Promise<StoredSpeedup[]> {
   const names = await readdir(folder).catch(() => []);
-  const files = names.filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.')).sort().reverse();
+  const files = names
+    .filter((name) => name.endsWith(SUFFIX) && !name.startsWith('.'))
+    .sort()
+    .reverse();
   const records: StoredSpeedup[] = [];
   for (const name of files.slice(0, MOST_RECORDS)) {
     const record = await readRecord(path.join(folder, name));

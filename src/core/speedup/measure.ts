@@ -172,15 +172,9 @@ function parseLine(line: string, runner: string): RunnerProgress | (RunnerResult
   }
 }
 
-function runnerFailure(
-  runner: string,
-  code: number | undefined,
-  signal: string | undefined,
-  stderr: string,
-): WishboneError {
+function runnerFailure(runner: string, code: number | undefined, signal: string | undefined, stderr: string): WishboneError {
   const said = parseRunnerError(stderr.split('\n'));
-  const exitCode =
-    Object.values(ExitCode).find((known) => known === code && known !== ExitCode.ok) ?? ExitCode.internal;
+  const exitCode = Object.values(ExitCode).find((known) => known === code && known !== ExitCode.ok) ?? ExitCode.internal;
   if (said) return new WishboneError(said.what, said.where, said.advice, exitCode);
   const how = signal ? `killed by ${signal}` : `exit code ${code ?? 'unknown'}`;
   return new WishboneError(

@@ -49,7 +49,10 @@ export interface Tasks {
   /** `summariseDataset` */
   summarise(request: { readonly file: string; readonly options: CheckOptions }): DatasetSummary;
   /** `checkDataset` */
-  check(task: { readonly source: Pick<DatasetSource, 'path' | 'columns'>; readonly options: Omit<DatasetCheckOptions, keyof WorkOptions> }): DatasetCheck;
+  check(task: {
+    readonly source: Pick<DatasetSource, 'path' | 'columns'>;
+    readonly options: Omit<DatasetCheckOptions, keyof WorkOptions>;
+  }): DatasetCheck;
   /** `firstRows` */
   firstRows(file: string): FirstRows;
   /** `writeCleanedCopy`; `rows`: the rows to leave out. */

@@ -151,8 +151,7 @@ export class TokenStore {
 /** @throws SyntaxError when the text is none of ours */
 function sourceLists(text = '[]'): string[][] {
   const lists: unknown = JSON.parse(text);
-  const isList = (value: unknown): value is string[] =>
-    Array.isArray(value) && value.every((name) => typeof name === 'string');
+  const isList = (value: unknown): value is string[] => Array.isArray(value) && value.every((name) => typeof name === 'string');
   if (!Array.isArray(lists) || !lists.every(isList)) throw new SyntaxError('sources are not lists of texts');
   return lists;
 }

@@ -132,11 +132,7 @@ export async function findDataset(request: DatasetRequest, signal?: AbortSignal)
  *
  * @throws WishboneError for the first thing that is wrong with the files or the folder
  */
-export async function tokeniseDataset(
-  request: DatasetRequest,
-  work: WorkOptions = {},
-  found?: FoundDataset,
-): Promise<TokenisedDataset> {
+export async function tokeniseDataset(request: DatasetRequest, work: WorkOptions = {}, found?: FoundDataset): Promise<TokenisedDataset> {
   const { sources, hashes, evalSources, evalHashes, context } = found ?? (await findDataset(request, work.signal));
   const tokenise = async (files: readonly DatasetSource[], of: readonly string[]): Promise<TokenisedSource[]> => {
     const all: TokenisedSource[] = [];
@@ -178,7 +174,16 @@ export async function tokeniseDataset(
 function described({ source, sha256, form, rows, store, columnReport, leftOut }: TokenisedSource): DatasetFile {
   const { pairs } = store.counts;
   const { weight, samples } = source;
-  return { ...source, weight: samples === undefined ? weight : (weight * samples) / pairs, sha256, form, rows, pairs, columnReport, leftOut };
+  return {
+    ...source,
+    weight: samples === undefined ? weight : (weight * samples) / pairs,
+    sha256,
+    form,
+    rows,
+    pairs,
+    columnReport,
+    leftOut,
+  };
 }
 
 /** The file's own hash, or one of all files with their weights. */

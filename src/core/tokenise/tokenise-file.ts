@@ -54,12 +54,7 @@ export async function tokeniseFile(
   }
 }
 
-async function collect(
-  dataset: Dataset,
-  tokeniser: Tokeniser,
-  work: WorkOptions,
-  skipsBadRows: boolean,
-): Promise<TokenisedFile> {
+async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions, skipsBadRows: boolean): Promise<TokenisedFile> {
   const pace = new Pace(work);
   const progress = () => ({ phase: 'tokenise', done: dataset.bytesRead, total: dataset.bytesTotal });
   const store = new TokenStore();

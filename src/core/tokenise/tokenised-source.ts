@@ -111,16 +111,14 @@ export async function tokeniseSource(
   return { source, store, ...facts };
 }
 
-async function fromCache(
-  cache: DiskCache,
-  key: string,
-): Promise<(SourceFacts & { readonly store: TokenStore }) | undefined> {
+async function fromCache(cache: DiskCache, key: string): Promise<(SourceFacts & { readonly store: TokenStore }) | undefined> {
   const file = await cache.find('tokens', key, 'safetensors');
   if (file === undefined) return undefined;
   try {
     const { store, about } = await TokenStore.load(file);
     const facts = unseal(about);
-    if (facts === undefined) throw new WishboneError('the cached data about the file is damaged', file, 'delete the file; it is created again');
+    if (facts === undefined)
+      throw new WishboneError('the cached data about the file is damaged', file, 'delete the file; it is created again');
     return { store, ...(JSON.parse(facts) as SourceFacts) };
   } catch (error) {
     if (!(error instanceof WishboneError) && !(error instanceof SyntaxError)) throw error;

@@ -21,17 +21,11 @@ const turns = (turn: string, generationPrompt: string): string =>
  */
 export const FALLBACK_TEMPLATES: Readonly<Record<Exclude<TemplateName, 'model'>, Fallback>> = {
   chatml: {
-    template: turns(
-      "{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}",
-      "'<|im_start|>assistant\\n'",
-    ),
+    template: turns("{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}", "'<|im_start|>assistant\\n'"),
     needs: ['<|im_start|>', '<|im_end|>'],
   },
   zephyr: {
-    template: turns(
-      "{{ '<|' + message.role + '|>\\n' + message.content + eos_token + '\\n' }}",
-      "'<|assistant|>\\n'",
-    ),
+    template: turns("{{ '<|' + message.role + '|>\\n' + message.content + eos_token + '\\n' }}", "'<|assistant|>\\n'"),
     needs: [],
   },
   plain: {

@@ -61,10 +61,7 @@ export class PairTokenizer {
   readonly #chosen = new TokenBuffer();
   readonly #rejected = new TokenBuffer();
 
-  constructor(
-    tokenizer: ModelTokenizer,
-    options: PairTokenizerOptions,
-  ) {
+  constructor(tokenizer: ModelTokenizer, options: PairTokenizerOptions) {
     this.#tokenizer = tokenizer;
     this.#options = options;
   }
@@ -103,7 +100,10 @@ export class PairTokenizer {
         const own = texts[index] as Texts | BadRowError;
         return own instanceof BadRowError ? own : orBadRow(() => this.#outcome(pair, own));
       });
-    const characters = texts.reduce((sum, own) => sum + (own instanceof BadRowError ? 0 : own.reduce((length, text) => length + text.length, 0)), 0);
+    const characters = texts.reduce(
+      (sum, own) => sum + (own instanceof BadRowError ? 0 : own.reduce((length, text) => length + text.length, 0)),
+      0,
+    );
     try {
       return withinTime(secondsFor(characters), each);
     } catch (error) {
@@ -141,7 +141,11 @@ export class PairTokenizer {
 
   /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
   renderings(pair: PairText): Renderings {
-    const [prompt, chosen, rejected] = this.#encoded(pair, this.#texts(pair)).map((ids) => ids.slice()) as [Int32Array, Int32Array, Int32Array];
+    const [prompt, chosen, rejected] = this.#encoded(pair, this.#texts(pair)).map((ids) => ids.slice()) as [
+      Int32Array,
+      Int32Array,
+      Int32Array,
+    ];
     return { prompt, chosen, rejected };
   }
 
@@ -175,18 +179,20 @@ export class PairTokenizer {
   /** What the chat template makes of each pair. */
   #rendered(pairs: readonly MessagePair[]): IterableIterator<readonly string[] | ChatTemplateError> {
     if (pairs.length === 0) return [].values();
-    const inputs = pairs.map(({ prompt, chosen, rejected, tools, documents, chatTemplateKwargs }): ChatInputs => ({
-      messages: prompt,
-      parts: [
-        { messages: [], addGenerationPrompt: true },
-        { messages: chosen, addGenerationPrompt: false },
-        { messages: rejected, addGenerationPrompt: false },
-      ],
-      tools,
-      documents,
-      kwargs: chatTemplateKwargs,
-      specialTokens: this.#tokenizer.specialTokenTexts,
-    }));
+    const inputs = pairs.map(
+      ({ prompt, chosen, rejected, tools, documents, chatTemplateKwargs }): ChatInputs => ({
+        messages: prompt,
+        parts: [
+          { messages: [], addGenerationPrompt: true },
+          { messages: chosen, addGenerationPrompt: false },
+          { messages: rejected, addGenerationPrompt: false },
+        ],
+        tools,
+        documents,
+        kwargs: chatTemplateKwargs,
+        specialTokens: this.#tokenizer.specialTokenTexts,
+      }),
+    );
     return this.#tokenizer.chatTemplate.renderAll(inputs).values();
   }
 

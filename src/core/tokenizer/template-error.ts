@@ -63,7 +63,10 @@ export function templateError({ kind, message, line, loops = [] }: RenderFailure
 /** Names loops by their variables, the innermost first. */
 function loopNames(loops: readonly string[]): string {
   if (loops.length === 0) return '';
-  return `, in ${loops.map((name) => `the loop over "${name}"`).reverse().join(' within ')}`;
+  return `, in ${loops
+    .map((name) => `the loop over "${name}"`)
+    .reverse()
+    .join(' within ')}`;
 }
 
 /** A message on one line. */

@@ -15,15 +15,7 @@ import { buildTokenizer, type BuiltTokenizer } from './transformers/build.js';
 import { tokenizerClass } from './transformers/tokenizer-class.js';
 
 /** The special tokens a chat template may name. */
-export const SPECIAL_TOKEN_NAMES = [
-  'bos_token',
-  'eos_token',
-  'unk_token',
-  'pad_token',
-  'sep_token',
-  'cls_token',
-  'mask_token',
-] as const;
+export const SPECIAL_TOKEN_NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'] as const;
 export type SpecialTokenName = (typeof SPECIAL_TOKEN_NAMES)[number];
 
 type Json = Record<string, unknown>;
@@ -282,11 +274,7 @@ async function readText(file: string): Promise<string | undefined> {
     if (error instanceof WishboneError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new WishboneError(
-      `cannot read the file (${(error as Error).message})`,
-      file,
-      'check the file and its permissions',
-    );
+    throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its permissions');
   }
 }
 

@@ -4,7 +4,14 @@ import { ExitCode, WishboneError } from '../errors.js';
 import { ProcessEnded } from './process.js';
 
 /** What of a model folder is read beside its weights. */
-const OF_A_MODEL = ['tokenizer.json', 'tokenizer_config.json', 'config.json', 'chat_template.jinja', 'special_tokens_map.json', 'added_tokens.json'];
+const OF_A_MODEL = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'config.json',
+  'chat_template.jinja',
+  'special_tokens_map.json',
+  'added_tokens.json',
+];
 
 /**
  * What went wrong in a process that only read: a file in it has ended it, or would never have let it go.

@@ -66,10 +66,15 @@ export function startProcess(file: string, { heap, limits, execArgv = [] }: Proc
   const watch =
     limits === undefined || child.pid === undefined
       ? undefined
-      : watchLimits(child.pid, limits, () => void (child.connected && child.send(LIFE, () => undefined)), (passed) => {
-          breach = passed;
-          child.kill('SIGKILL');
-        });
+      : watchLimits(
+          child.pid,
+          limits,
+          () => void (child.connected && child.send(LIFE, () => undefined)),
+          (passed) => {
+            breach = passed;
+            child.kill('SIGKILL');
+          },
+        );
   child.once('exit', () => watch?.stop());
   return {
     // If it is ending, the caller hears of that instead of an answer.

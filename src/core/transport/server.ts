@@ -16,10 +16,7 @@ export interface Teller<Events extends Api> {
  *
  * @param handlers whatever they throw is sent to the caller
  */
-export function serve<Calls extends Api, Events extends Api = object>(
-  channel: Channel,
-  handlers: Handlers<Calls>,
-): Teller<Events> {
+export function serve<Calls extends Api, Events extends Api = object>(channel: Channel, handlers: Handlers<Calls>): Teller<Events> {
   const running = new Map<number, AbortController>();
   const send = (message: ToClient): void => channel.send(message);
   const find = (method: string): Handler<Calls, Method<Calls>> => {

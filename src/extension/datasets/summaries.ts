@@ -80,7 +80,10 @@ export class DatasetSummaries implements vscode.Disposable {
   #options(file: string): ReturnType<typeof checkOptions> {
     if (this.#models === undefined) {
       this.#models = new ModelChoice(this.context);
-      this.#subscriptions.push(this.#models, this.#models.onDidChange(() => this.#changed.fire()));
+      this.#subscriptions.push(
+        this.#models,
+        this.#models.onDidChange(() => this.#changed.fire()),
+      );
     }
     // Tables are checked without tokens in the editor too.
     return checkOptions(vscode.Uri.file(file), /\.[ct]sv$/i.test(file) ? undefined : this.#models);

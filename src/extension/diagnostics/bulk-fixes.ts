@@ -44,9 +44,7 @@ export function bulkFixesFor(
     const many = `all ${formatCount(rows.length)} rows with this problem (${check})`;
     return [
       { kind: 'drop', title: `Drop ${many}`, check, rows, problems: own },
-      ...(sideFile === undefined
-        ? []
-        : [{ kind: 'move', title: `Move ${many} to ${sideFile}`, check, rows, problems: own } as const]),
+      ...(sideFile === undefined ? [] : [{ kind: 'move', title: `Move ${many} to ${sideFile}`, check, rows, problems: own } as const]),
     ];
   });
 }

@@ -28,9 +28,7 @@ export async function checkOptions(uri: vscode.Uri, models: ModelChoice | undefi
 /** The files that patterns name; undefined without patterns: names tell. */
 async function evalFiles(patterns: readonly string[]): Promise<string[] | undefined> {
   if (patterns.length === 0) return undefined;
-  const found = await Promise.all(
-    patterns.map((pattern) => vscode.workspace.findFiles(pattern, EXCLUDED, MOST_EVAL_FILES)),
-  );
+  const found = await Promise.all(patterns.map((pattern) => vscode.workspace.findFiles(pattern, EXCLUDED, MOST_EVAL_FILES)));
   return [...new Set(found.flat().map(({ fsPath }) => fsPath))].sort();
 }
 

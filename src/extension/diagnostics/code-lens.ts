@@ -31,10 +31,7 @@ export class SummaryLenses implements vscode.CodeLensProvider {
     const tokens = trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`;
     return [
       lens({ title: summaryText(report), command: 'workbench.actions.view.problems' }, tooltip),
-      lens(
-        commandLink(tokens, 'wishbone.chooseTokenModel'),
-        trouble?.format() ?? 'Choose the model whose tokenizer counts tokens',
-      ),
+      lens(commandLink(tokens, 'wishbone.chooseTokenModel'), trouble?.format() ?? 'Choose the model whose tokenizer counts tokens'),
       // A run reads the file, and what was never saved is none. A common space after an icon is not drawn.
       ...(document.isUntitled
         ? []

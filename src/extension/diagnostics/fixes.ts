@@ -41,9 +41,7 @@ export function fixesFor(
     ...trims,
     ...[...byRow].flatMap(([row, ofRow]): Fix[] => [
       { kind: 'drop', title: 'Drop the row', row, problems: ofRow },
-      ...(sideFile === undefined
-        ? []
-        : [{ kind: 'move', title: `Move the row to ${sideFile}`, row, problems: ofRow } as const]),
+      ...(sideFile === undefined ? [] : [{ kind: 'move', title: `Move the row to ${sideFile}`, row, problems: ofRow } as const]),
     ]),
   ];
 }

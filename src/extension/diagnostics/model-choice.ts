@@ -58,8 +58,7 @@ export async function chooseTokenModel(context: vscode.ExtensionContext): Promis
   const picked = await pickModel(recentModels(context), title);
   if (typeof picked === 'string') return;
   const { workspaceFolders } = vscode.workspace;
-  const target =
-    workspaceFolders === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
+  const target = workspaceFolders === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
   // A relative path counts from the folder of the document, which need not be this one when there are several.
   const folder = workspaceFolders?.length === 1 ? workspaceFolders[0]?.uri.fsPath : undefined;
   const inside = folder === undefined ? '' : path.relative(folder, picked.value);

@@ -34,11 +34,7 @@ export class QuickFixes implements vscode.CodeActionProvider {
 
   constructor(readonly diagnostics: DatasetDiagnostics) {}
 
-  provideCodeActions(
-    document: vscode.TextDocument,
-    _range: vscode.Range,
-    context: vscode.CodeActionContext,
-  ): vscode.CodeAction[] {
+  provideCodeActions(document: vscode.TextDocument, _range: vscode.Range, context: vscode.CodeActionContext): vscode.CodeAction[] {
     const state = this.diagnostics.stateOf(document.uri);
     // Places of an older version are no longer where they were.
     if (state.kind !== 'checked' || state.report.version !== document.version) return [];
@@ -104,7 +100,9 @@ function bulkAction(
   const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);
   const edit = new vscode.WorkspaceEdit();
   if (kind === 'drop') deleteRows(rows, document, report, edit);
-  else for (const { trim } of report.problems.filter((problem) => problem.check === check)) for (const range of trim ?? []) edit.delete(document.uri, rangeOf(range));
+  else
+    for (const { trim } of report.problems.filter((problem) => problem.check === check))
+      for (const range of trim ?? []) edit.delete(document.uri, rangeOf(range));
   action.edit = edit;
   return action;
 }

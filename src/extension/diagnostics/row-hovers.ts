@@ -65,4 +65,3 @@ export class RowHovers implements vscode.HoverProvider {
 function link(command: string, ...argument: readonly unknown[]): string {
   return `command:${command}?${encodeURIComponent(JSON.stringify(argument))}`;
 }
-

@@ -6,9 +6,12 @@ import { heaviestByLine } from './text.js';
 
 /** The icons of the Problems view, which a decoration cannot name: drawn here, for light and for dark themes. */
 const SHAPES: Readonly<Record<Severity, string>> = {
-  error: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="C" stroke-width="1.3"/><path d="M5.8 5.8l4.4 4.4M10.2 5.8l-4.4 4.4" stroke="C" stroke-width="1.3"/>',
-  warning: '<path d="M8 2.5L14 13.2H2z" fill="none" stroke="C" stroke-width="1.3" stroke-linejoin="round"/><path d="M8 6v3.6M8 10.8v1.2" stroke="C" stroke-width="1.3"/>',
-  information: '<circle cx="8" cy="8" r="5.5" fill="none" stroke="C" stroke-width="1.3"/><path d="M8 7.2v4M8 4.6v1.3" stroke="C" stroke-width="1.3"/>',
+  error:
+    '<circle cx="8" cy="8" r="5.5" fill="none" stroke="C" stroke-width="1.3"/><path d="M5.8 5.8l4.4 4.4M10.2 5.8l-4.4 4.4" stroke="C" stroke-width="1.3"/>',
+  warning:
+    '<path d="M8 2.5L14 13.2H2z" fill="none" stroke="C" stroke-width="1.3" stroke-linejoin="round"/><path d="M8 6v3.6M8 10.8v1.2" stroke="C" stroke-width="1.3"/>',
+  information:
+    '<circle cx="8" cy="8" r="5.5" fill="none" stroke="C" stroke-width="1.3"/><path d="M8 7.2v4M8 4.6v1.3" stroke="C" stroke-width="1.3"/>',
 };
 const COLORS = {
   error: { light: '#c42b1c', dark: '#f88070' },
@@ -53,7 +56,10 @@ export class RowMarks implements vscode.Disposable {
     const lines = heaviestByLine(state.kind === 'checked' ? state.report.problems : []);
     for (const { severity, type } of this.#types) {
       const marked = [...lines].filter(([, heaviest]) => heaviest === severity);
-      editor.setDecorations(type, marked.map(([line]) => new vscode.Range(line, 0, line, 0)));
+      editor.setDecorations(
+        type,
+        marked.map(([line]) => new vscode.Range(line, 0, line, 0)),
+      );
     }
   }
 }

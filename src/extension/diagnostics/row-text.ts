@@ -33,11 +33,13 @@ const LONGEST_TEXT = 200;
 
 /** What a row says, a line a turn. The texts are the file's own. */
 export function turnLines({ prompt, chosen, rejected, pairs }: RowTurns): { readonly who: string; readonly what: string }[] {
-  const line = (side: string) => ({ role, text }: Turn) => ({
-    // In a response the assistant speaks: that goes without saying.
-    who: side === '' ? (role ?? 'prompt') : role === undefined || role === 'assistant' ? side : `${side} (${role})`,
-    what: shortText(text),
-  });
+  const line =
+    (side: string) =>
+    ({ role, text }: Turn) => ({
+      // In a response the assistant speaks: that goes without saying.
+      who: side === '' ? (role ?? 'prompt') : role === undefined || role === 'assistant' ? side : `${side} (${role})`,
+      what: shortText(text),
+    });
   const skipped = prompt.length - MOST_TURNS;
   const shown =
     skipped <= 0
@@ -68,8 +70,7 @@ const MOST_PAIRS = 6;
 /** A row's tokens as a Markdown table with what sharing saves. Holds nothing of the file's own text. */
 export function tokenTable({ pairs }: RowTokens): string {
   const columns = pairs.slice(0, MOST_PAIRS);
-  const row = (name: string, value: (pair: PairTokens) => string): string =>
-    `| ${name} | ${columns.map(value).join(' | ')} |`;
+  const row = (name: string, value: (pair: PairTokens) => string): string => `| ${name} | ${columns.map(value).join(' | ')} |`;
   const many = pairs.length > 1;
   const header = many ? columns.map((_, index) => `pair ${index + 1}`) : ['tokens'];
   const response = (side: 'chosen' | 'rejected') => (pair: PairTokens) => {

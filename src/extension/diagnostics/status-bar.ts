@@ -55,7 +55,10 @@ function textOf(state: Exclude<FileState, { kind: 'other' }>): { text: string; t
     case 'checked':
       return { text: statusLabel(state.report), tooltip: tooltip(state.report, 'Click to open the Problems view') };
     case 'tooLarge':
-      return { text: '$(circle-slash) not checked', tooltip: 'JSON lists of more than 50 MB are not checked; JSON lines (.jsonl) of any size are' };
+      return {
+        text: '$(circle-slash) not checked',
+        tooltip: 'JSON lists of more than 50 MB are not checked; JSON lines (.jsonl) of any size are',
+      };
     case 'large': {
       const { report, size, isEdited } = state;
       if (report === undefined) return { text: '$(loading~spin) checking', tooltip: 'Reading the first rows' };

@@ -61,7 +61,9 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     if (known === undefined) return [];
     const { problems, rowsByCheck } = known;
     const find = ({ check, line = 1 }: PlacedProblem): vscode.Diagnostic | undefined =>
-      context.diagnostics.find(({ code, range }) => (typeof code === 'object' ? code.value : code) === codeOf(check) && range.start.line === line - 1);
+      context.diagnostics.find(
+        ({ code, range }) => (typeof code === 'object' ? code.value : code) === codeOf(check) && range.start.line === line - 1,
+      );
     const meant = problems.filter((problem) => find(problem) !== undefined);
     const action = (of: readonly PlacedProblem[], command: vscode.Command): vscode.CodeAction => {
       const made = new vscode.CodeAction(command.title, vscode.CodeActionKind.QuickFix);
@@ -73,7 +75,9 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     const options = optionFixesFor({ problems: placed, rowsByCheck: {}, tokens: undefined }, () => true, Infinity);
     const checks = [...new Set(meant.map(({ check }) => check))].filter((check) => rowsByCheck[check] !== undefined);
     return [
-      ...options.map(({ title, option, value }) => action(meant, commandLink(title, 'wishbone.setPlanOption', document.uri, option, value))),
+      ...options.map(({ title, option, value }) =>
+        action(meant, commandLink(title, 'wishbone.setPlanOption', document.uri, option, value)),
+      ),
       ...checks.map((check) => {
         const count = rowsByCheck[check]!.length;
         const rows = count === 1 ? 'this row' : `all ${formatCount(count)} rows with this problem (${check})`;
@@ -91,7 +95,12 @@ export class TableDiagnostics implements vscode.Disposable, vscode.CodeActionPro
     if (!isTable(document)) return;
     if (!isWanted(document.uri)) return this.#forget(document.uri);
     const key = document.uri.toString();
-    const job = this.#jobs.get(key) ?? new LatestJob((signal) => this.#check(document, signal), (error) => this.problems.log(error));
+    const job =
+      this.#jobs.get(key) ??
+      new LatestJob(
+        (signal) => this.#check(document, signal),
+        (error) => this.problems.log(error),
+      );
     this.#jobs.set(key, job);
     job.schedule(REST_MILLISECONDS);
   }

@@ -1,4 +1,12 @@
-import { bySeverity, CHECK_SEVERITIES, countsText, type DocumentReport, type FileSummary, type Problem, type Severity } from '../../core/checks/index.js';
+import {
+  bySeverity,
+  CHECK_SEVERITIES,
+  countsText,
+  type DocumentReport,
+  type FileSummary,
+  type Problem,
+  type Severity,
+} from '../../core/checks/index.js';
 import { formatCount, formatPercent, plural, sentence } from '../../format.js';
 
 /** A problem as one line. */

@@ -29,7 +29,10 @@ export function follow(form: Followed, model: FollowedModel | undefined, runner:
   const suited = suitedPreset(model.parameters);
   // Whoever has given anything keeps what the rest of it was.
   const changes = !form.own.preset && !form.own.rate && suited.id !== form.preset && changedOptions(form, model, runner).length === 0;
-  return withRate(changes ? { ...form, preset: suited.id, values: { ...form.values, ...presetTexts(form.values, suited, model, runner) } } : form, model);
+  return withRate(
+    changes ? { ...form, preset: suited.id, values: { ...form.values, ...presetTexts(form.values, suited, model, runner) } } : form,
+    model,
+  );
 }
 
 /** A form with a preset that somebody chose: with it, the learning rate follows the model again. */

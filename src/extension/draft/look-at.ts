@@ -79,6 +79,9 @@ async function lookAtModel(folder: string): Promise<Looked> {
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;
     const where = path.relative(folder, error.where);
-    return { path: folder, problem: `${sentence(error.what)}${where === '' || where.startsWith('..') ? '' : ` (${where})`}: ${error.advice}` };
+    return {
+      path: folder,
+      problem: `${sentence(error.what)}${where === '' || where.startsWith('..') ? '' : ` (${where})`}: ${error.advice}`,
+    };
   }
 }

@@ -140,7 +140,10 @@ export function idleFields(values: Values): string[] {
     ...idle(values['training.use_peft'] !== 'true', ...LORA_OPTIONS),
     ...idle((values['training.adapter_name_or_path'] ?? '') === '', 'adapter_reference'),
     ...idle(!wsd, 'num_decay_steps', 'decay_type', 'min_lr_ratio'),
-    ...idle(values['training.load_best_model_at_end'] !== 'true' && values['training.early_stopping_patience'] === '0', 'metric_for_best_model'),
+    ...idle(
+      values['training.load_best_model_at_end'] !== 'true' && values['training.early_stopping_patience'] === '0',
+      'metric_for_best_model',
+    ),
     ...idle(values['training.early_stopping_patience'] === '0', 'early_stopping_threshold'),
   ];
 }

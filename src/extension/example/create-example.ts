@@ -79,9 +79,7 @@ async function open(context: vscode.ExtensionContext, folder: string): Promise<v
   const uri = vscode.Uri.file(folder);
   // A window without a folder has nothing to lose.
   const isIdle = localFolders().length === 0 && !vscode.workspace.textDocuments.some(({ isDirty }) => isDirty);
-  const choice = isIdle
-    ? OPEN
-    : await vscode.window.showInformationMessage(`The example project is in ${folder}.`, OPEN, OPEN_NEW);
+  const choice = isIdle ? OPEN : await vscode.window.showInformationMessage(`The example project is in ${folder}.`, OPEN, OPEN_NEW);
   if (choice === undefined) return;
   await context.globalState.update(TO_SHOW, folder);
   await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: choice === OPEN_NEW });

@@ -23,7 +23,10 @@ export class Meter {
     this.#shownAt = at;
     const { done: from, at: since } = this.#begin;
     const left = done > from && at - since > 2000 && total > 0 ? ((total - done) * (at - since)) / 1000 / (done - from) : undefined;
-    const parts = [`${mebibytes(done)}${total > 0 ? ` of ${mebibytes(total)}` : ''}`, ...(left === undefined ? [] : [`${formatDuration(left)} left`])];
+    const parts = [
+      `${mebibytes(done)}${total > 0 ? ` of ${mebibytes(total)}` : ''}`,
+      ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
+    ];
     // Downloading takes nearly all of the time.
     const [base, share] = phase === 'download' ? [0, 90] : phase === 'verify' ? [90, 4] : [94, 6];
     const percent = total > 0 ? base + (share * done) / total : this.#percent;

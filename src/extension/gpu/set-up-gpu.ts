@@ -10,7 +10,6 @@ import {
   type GpuState,
   gpuState,
   LIBRARY_VARIABLE,
-
   librarySize,
   mebibytes,
   type Network,
@@ -60,7 +59,9 @@ export function useFetchedLibrary(context: vscode.ExtensionContext): void {
  */
 export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () => void): Promise<void> {
   const folder = libraryFolder(context);
-  const state = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Looking for a GPU' }, () => gpuState());
+  const state = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Looking for a GPU' }, () =>
+    gpuState(),
+  );
   switch (state.kind) {
     case 'ready':
       return tellReady(state, folder, onChanged);
@@ -85,7 +86,11 @@ export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () =
 async function tellReady({ devices }: Extract<GpuState, { kind: 'ready' }>, folder: string, onChanged: () => void): Promise<void> {
   const size = await librarySize(folder);
   const own = size === undefined ? '' : ` It uses the downloaded cuBLASLt (${mebibytes(size)}).`;
-  const choice = await vscode.window.showInformationMessage(`The GPU is ready: ${devices.join(', ')}.${own}`, DEVICES, ...(size === undefined ? [] : [REMOVE]));
+  const choice = await vscode.window.showInformationMessage(
+    `The GPU is ready: ${devices.join(', ')}.${own}`,
+    DEVICES,
+    ...(size === undefined ? [] : [REMOVE]),
+  );
   if (choice === DEVICES) await vscode.commands.executeCommand('wishbone.devices.focus');
   if (choice !== REMOVE) return;
   await removeLibrary(folder);
@@ -94,7 +99,9 @@ async function tellReady({ devices }: Extract<GpuState, { kind: 'ready' }>, fold
 
 async function fetch(context: vscode.ExtensionContext, onChanged: () => void): Promise<void> {
   const options: SetUpOptions = { folder: libraryFolder(context), index: indexUrl(), network: network() };
-  const plan = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Asking the package index' }, () => planSetUp(options));
+  const plan = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Asking the package index' }, () =>
+    planSetUp(options),
+  );
   if (!(await consent(plan, options))) return;
   const library = await withProgress(plan, options);
   if (library === undefined) return tellCancelled(await planSetUp(options), options.folder);
@@ -154,7 +161,11 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
     case 'library':
       await removeLibrary(folder);
       onChanged();
-      throw new WishboneError(`the downloaded library cannot be used and was removed: ${state.problem}`, library, 'run Set Up GPU again, or install cuBLAS 13 yourself');
+      throw new WishboneError(
+        `the downloaded library cannot be used and was removed: ${state.problem}`,
+        library,
+        'run Set Up GPU again, or install cuBLAS 13 yourself',
+      );
     default: {
       const problem = state.kind === 'driver' ? state.problem : 'The runner has no CUDA support';
       void vscode.window.showWarningMessage(`cuBLASLt is in place. ${closed(problem)} ${driverAdvice(problem)}`);
@@ -164,7 +175,8 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
 
 /** What the driver lacks is for whoever runs the machine. */
 function driverAdvice(problem: string): string {
-  if (/no NVIDIA driver/i.test(problem)) return 'Install NVIDIA’s driver, version 580 or newer (CUDA 13); in a container, start it with its GPUs.';
+  if (/no NVIDIA driver/i.test(problem))
+    return 'Install NVIDIA’s driver, version 580 or newer (CUDA 13); in a container, start it with its GPUs.';
   if (/driver is too old/i.test(problem)) return 'Update it to version 580 or newer (CUDA 13).';
   return 'Until then, runs use the CPU.';
 }
@@ -187,4 +199,3 @@ function network(): Network {
   const authorization = text('proxyAuthorization');
   return { proxy: isOff ? '' : text('proxy'), ...(authorization === '' ? {} : { proxyAuthorization: authorization }) };
 }
-

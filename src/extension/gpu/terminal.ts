@@ -26,7 +26,10 @@ function environment(): Record<string, string> {
     return value === undefined || value === '' ? [] : [[name, value] as const];
   });
   const runner = vscode.workspace.getConfiguration('wishbone').get<unknown>('runner.path');
-  return { ...Object.fromEntries(known), ...(typeof runner === 'string' && runner.trim() !== '' ? { WISHBONE_RUNNER: runner.trim() } : {}) };
+  return {
+    ...Object.fromEntries(known),
+    ...(typeof runner === 'string' && runner.trim() !== '' ? { WISHBONE_RUNNER: runner.trim() } : {}),
+  };
 }
 
 /** A script called `wishbone`. It runs with this process's own Node: there need not be another. */

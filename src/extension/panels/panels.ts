@@ -10,12 +10,8 @@ export interface PanelContext {
 }
 
 /** The panels of one kind in this window. Those open when the window was closed come back with it. */
-export class Panels<
-  P extends vscode.Disposable,
-  ToPage extends { readonly type: string },
-  ToHost extends { readonly type: string },
-  State,
-> implements vscode.Disposable, vscode.WebviewPanelSerializer
+export class Panels<P extends vscode.Disposable, ToPage extends { readonly type: string }, ToHost extends { readonly type: string }, State>
+  implements vscode.Disposable, vscode.WebviewPanelSerializer
 {
   readonly #kind: PanelKind<ToHost, State>;
   readonly #context: PanelContext;

@@ -71,9 +71,7 @@ async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promi
 export function placeOf(file: string): string {
   const folder = vscode.workspace.asRelativePath(path.dirname(file));
   // Directly in the workspace folder: its path would only tell what is known.
-  return path.isAbsolute(folder) && vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file)) !== undefined
-    ? ''
-    : folder;
+  return path.isAbsolute(folder) && vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file)) !== undefined ? '' : folder;
 }
 
 async function exists(file: string): Promise<boolean> {

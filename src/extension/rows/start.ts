@@ -11,7 +11,9 @@ export function startRows(problems: Problems): vscode.Disposable {
   const files = new RowsFileSystem();
   return vscode.Disposable.from(
     vscode.workspace.registerFileSystemProvider(ROWS_SCHEME, files, { isReadonly: true, isCaseSensitive: true }),
-    vscode.window.registerCustomEditorProvider('wishbone.rows', new RowsEditor(files, problems), { supportsMultipleEditorsPerDocument: true }),
+    vscode.window.registerCustomEditorProvider('wishbone.rows', new RowsEditor(files, problems), {
+      supportsMultipleEditorsPerDocument: true,
+    }),
     vscode.languages.registerCodeLensProvider({ scheme: ROWS_SCHEME }, new RowsLenses(files)),
   );
 }

@@ -33,9 +33,7 @@ export async function convertConfigFile(given: unknown): Promise<void> {
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
   const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be carried over: see the top of the file`;
-  void vscode.window.showInformationMessage(
-    `${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`,
-  );
+  void vscode.window.showInformationMessage(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
 }
 
 function yamlOfEditor(): vscode.Uri | undefined {

@@ -30,9 +30,7 @@ function configOfEditor(): vscode.Uri | undefined {
 
 async function pickConfig(): Promise<vscode.Uri | undefined> {
   const found = await vscode.workspace.findFiles(`**/*${CONFIG_SUFFIX}`, EXCLUDED, MOST_CONFIGS);
-  const items = found
-    .map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri }))
-    .sort((a, b) => a.label.localeCompare(b.label));
+  const items = found.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri })).sort((a, b) => a.label.localeCompare(b.label));
   if (items.length === 0) {
     void vscode.window.showInformationMessage(
       `No run config (*${CONFIG_SUFFIX}) in this workspace. Create a file with such a name: the editor completes all its fields.`,

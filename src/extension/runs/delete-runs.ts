@@ -13,8 +13,7 @@ const FOR_GOOD = 'Delete Permanently';
  * @param staying those of the selection that are at work
  */
 export async function deleteRuns(runs: readonly RunListing[], staying: readonly RunListing[]): Promise<void> {
-  const stay =
-    staying.length === 0 ? '' : `\n\nNot deleted because still running: ${namesText(staying)}.`;
+  const stay = staying.length === 0 ? '' : `\n\nNot deleted because still running: ${namesText(staying)}.`;
   if (hasTrash()) {
     const detail = `${namesOf(runs)}Checkpoints, trained models and logs are moved to the trash with them.${stay}`;
     if ((await vscode.window.showWarningMessage(`Delete ${whatOf(runs)}?`, { modal: true, detail }, MOVE)) !== MOVE) return;
@@ -29,8 +28,7 @@ export async function deleteRuns(runs: readonly RunListing[], staying: readonly 
 
 async function deleteForGood(runs: readonly RunListing[], stay: string): Promise<void> {
   const keep = runs.length === 1 ? 'Keep Run' : 'Keep Runs';
-  const detail =
-    `${namesOf(runs)}There is no trash here: checkpoints, trained models and logs will be lost for good.${stay}`;
+  const detail = `${namesOf(runs)}There is no trash here: checkpoints, trained models and logs will be lost for good.${stay}`;
   // The first button has the focus.
   const choice = await vscode.window.showWarningMessage(`Delete ${whatOf(runs)} permanently?`, { modal: true, detail }, keep, FOR_GOOD);
   if (choice === FOR_GOOD) for (const run of runs) await removed(run, false);

@@ -45,9 +45,8 @@ export class RunActions {
   /** Resumes a run, or starts one that never was. */
   async resume(run: LiveRun): Promise<void> {
     if (!(await ensureTrusted()) || this.starting.has(run.folder)) return;
-    await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` },
-      () => this.start(run.folder, { resume: run.state !== 'planned' }),
+    await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` }, () =>
+      this.start(run.folder, { resume: run.state !== 'planned' }),
     );
   }
 

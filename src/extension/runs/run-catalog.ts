@@ -105,9 +105,7 @@ export class RunCatalog implements vscode.Disposable {
 }
 
 /** A watched run as lists show it. */
-export function listingOf(
-  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'state' | 'history'>,
-): Exclude<RunListing, { problem: Error }> {
+export function listingOf(run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'state' | 'history'>): Exclude<RunListing, { problem: Error }> {
   const { folder, config, tags, state, history } = run;
   return {
     folder,

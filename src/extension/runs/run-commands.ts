@@ -63,7 +63,8 @@ export class RunCommands {
           ? 'Tags, separated by spaces; empty for none'
           : `Tags that ${namesText(runs)} have in common, separated by spaces; other tags are kept`,
       value: common.join(' '),
-      validateInput: (typed) => sentenceOrNone(runs.map((run) => tagsProblem(changed(run, typed))).find((problem) => problem !== undefined)),
+      validateInput: (typed) =>
+        sentenceOrNone(runs.map((run) => tagsProblem(changed(run, typed))).find((problem) => problem !== undefined)),
     });
     if (text === undefined) return;
     for (const run of runs) {
@@ -159,11 +160,7 @@ export class RunCommands {
   }
 
   /** The run of an item, or one that is picked among those that `fits`; broken ones are not offered. */
-  async #one(
-    item: unknown,
-    title: string,
-    fits: (run: Listing) => boolean = () => true,
-  ): Promise<Listing | undefined> {
+  async #one(item: unknown, title: string, fits: (run: Listing) => boolean = () => true): Promise<Listing | undefined> {
     const listings = await this.catalog.all();
     const readable = listings.flatMap((run) => (run.problem === undefined ? [run] : []));
     const [folder] = foldersOf(item, undefined);

@@ -48,7 +48,17 @@ export class RunStarter {
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
     await this.paths.remember(first, model.folder);
-    const request = { dataset, evalDataset, model: model.folder, name, plan, training, runner, runsFolder, cacheLimit: cacheLimitSetting() };
+    const request = {
+      dataset,
+      evalDataset,
+      model: model.folder,
+      name,
+      plan,
+      training,
+      runner,
+      runsFolder,
+      cacheLimit: cacheLimitSetting(),
+    };
     const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
     if (prepared === undefined) return false;
     await this.#run(prepared.folder);
@@ -63,9 +73,7 @@ export class RunStarter {
       );
     } catch (error) {
       // The run exists and has a log, so its panel can say more than a message.
-      void this.actions.problems
-        .show(error, OPEN_RUN)
-        .then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));
+      void this.actions.problems.show(error, OPEN_RUN).then((choice) => (choice === OPEN_RUN ? this.panels.show(folder) : undefined));
       return;
     }
     await this.panels.show(folder);
@@ -74,7 +82,9 @@ export class RunStarter {
 
 function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
   if (leftOutRows > 0) {
-    void vscode.window.showWarningMessage(`${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`);
+    void vscode.window.showWarningMessage(
+      `${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`,
+    );
   }
   if (skipped === 0 && truncated === 0) return;
   const parts = [

@@ -25,7 +25,10 @@ export function countedText(summaries: readonly Exclude<Known, undefined>[]): st
     pairs.push(summary.pairs);
     counts.push(summary.counts);
   }
-  return `${plural(pairs.reduce((sum, each) => sum + each, 0), 'pair')} · ${countsText(addCounts(counts))}`;
+  return `${plural(
+    pairs.reduce((sum, each) => sum + each, 0),
+    'pair',
+  )} · ${countsText(addCounts(counts))}`;
 }
 
 const SEVERITY_ICONS = { error: 'error', warning: 'warning', information: 'info' } as const;

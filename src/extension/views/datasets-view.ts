@@ -150,10 +150,7 @@ function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
   item.iconPath =
     summary === undefined
       ? new vscode.ThemeIcon('loading~spin')
-      : new vscode.ThemeIcon(
-          bad ? 'warning' : 'database',
-          bad ? new vscode.ThemeColor('list.warningForeground') : undefined,
-        );
+      : new vscode.ThemeIcon(bad ? 'warning' : 'database', bad ? new vscode.ThemeColor('list.warningForeground') : undefined);
   item.tooltip = form === undefined ? file : `${file}\n${formDescriptions[form]}`;
   item.accessibilityInformation = { label: `${path.basename(file)}, ${datasetDescription(summary)}` };
   item.contextValue = 'dataset';

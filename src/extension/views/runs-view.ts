@@ -128,7 +128,10 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     const groups = new Map<string, DatasetGroup>();
     const all = await this.catalog.all();
     const filter = parseFilter(this.#filter);
-    const listings = sortedListings(all.filter((listing) => matchesFilter(listing, filter)), this.#sort);
+    const listings = sortedListings(
+      all.filter((listing) => matchesFilter(listing, filter)),
+      this.#sort,
+    );
     this.#tell(listings.length, all.length);
     const nodes = listings.map((listing): RunNode => {
       const known = this.#nodes.get(listing.folder);

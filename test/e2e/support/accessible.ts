@@ -7,7 +7,16 @@ export async function assertAccessible(frame: Frame, what: string): Promise<void
   // Evaluated, not added as a script: the page's policy lets nothing in.
   await frame.evaluate(axe.source);
   const violations = await frame.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: (context: Document, options: object) => Promise<{ violations: { id: string; impact: string | null; help: string; nodes: { html: string; failureSummary?: string }[] }[] }> } };
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run: (
+          context: Document,
+          options: object,
+        ) => Promise<{
+          violations: { id: string; impact: string | null; help: string; nodes: { html: string; failureSummary?: string }[] }[];
+        }>;
+      };
+    };
     const results = await axe.run(document, { resultTypes: ['violations'] });
     return results.violations.map(({ id, impact, help, nodes }) => ({
       id,

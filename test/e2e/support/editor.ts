@@ -26,7 +26,10 @@ export class TextEditor {
       await input.waitFor();
       await input.fill(name);
       const row = this.#page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first();
-      const found = await row.waitFor({ timeout: 3000 }).then(() => true).catch(() => false);
+      const found = await row
+        .waitFor({ timeout: 3000 })
+        .then(() => true)
+        .catch(() => false);
       if (!found) return this.#page.keyboard.press('Escape').then(() => false);
       await row.click();
       return (await this.#workbench.tabs()).some((tab) => tab.includes(name));
@@ -99,10 +102,13 @@ export class TextEditor {
     // Asked for again when the keys were lost.
     await until('the fixes are listed', async () => {
       await this.#page.keyboard.press('Control+.');
-      return rows.first().waitFor({ timeout: 10_000 }).then(
-        () => true,
-        () => false,
-      );
+      return rows
+        .first()
+        .waitFor({ timeout: 10_000 })
+        .then(
+          () => true,
+          () => false,
+        );
     });
     return clean(await rows.allInnerTexts());
   }
@@ -125,7 +131,11 @@ export class TextEditor {
 
   /** The entries of the Problems view, which has to be open: `message wishbone/code [Ln 1, Col 2]`. */
   async problems(): Promise<string[]> {
-    return clean(await this.#page.locator('.markers-panel .monaco-list-row .marker-message-line, .markers-panel .monaco-list-row .message').allInnerTexts());
+    return clean(
+      await this.#page
+        .locator('.markers-panel .monaco-list-row .marker-message-line, .markers-panel .monaco-list-row .message')
+        .allInnerTexts(),
+    );
   }
 }
 

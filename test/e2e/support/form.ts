@@ -24,7 +24,10 @@ export class LaunchForm {
     const frame = await this.frame();
     const input = frame.locator(`[data-field="${field}"] input`);
     // Folded away or not, as the form happens to be.
-    await frame.locator(`details:not([open]):has([data-field="${field}"]) summary`).click({ timeout: 500 }).catch(() => undefined);
+    await frame
+      .locator(`details:not([open]):has([data-field="${field}"]) summary`)
+      .click({ timeout: 500 })
+      .catch(() => undefined);
     await input.fill(text);
   }
 
@@ -58,9 +61,13 @@ export class LaunchForm {
   async figures(): Promise<Record<string, string>> {
     return until('the forecast', async () => {
       const frame = await this.frame();
-      const figures = await frame.locator('.forecast[data-kind="done"] .forecast-figures > div').evaluateAll((rows) =>
-        Object.fromEntries(rows.map((row) => [row.querySelector('dt')?.textContent ?? '', row.querySelector('.value')?.textContent ?? ''])),
-      );
+      const figures = await frame
+        .locator('.forecast[data-kind="done"] .forecast-figures > div')
+        .evaluateAll((rows) =>
+          Object.fromEntries(
+            rows.map((row) => [row.querySelector('dt')?.textContent ?? '', row.querySelector('.value')?.textContent ?? '']),
+          ),
+        );
       return figures['Peak memory'] !== undefined && figures['Peak memory'] !== '…' ? figures : undefined;
     });
   }

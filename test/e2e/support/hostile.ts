@@ -16,7 +16,8 @@ export const pair = (prompt: string, chosen: string): string =>
 /** Fills a workspace with what hurts whoever reads it without care. */
 export async function makeHostile(workspace: string): Promise<void> {
   const bad = join(repository, 'test/fixtures/datasets/bad');
-  for (const name of ['damaged-page', 'damaged-levels', 'damaged-schema']) await cp(join(bad, `${name}.parquet`), join(workspace, `${name}.parquet`));
+  for (const name of ['damaged-page', 'damaged-levels', 'damaged-schema'])
+    await cp(join(bad, `${name}.parquet`), join(workspace, `${name}.parquet`));
   // Half a gigabyte of one row in half a megabyte.
   const parts = [Buffer.from('[{"chosen":"'), ...Array.from({ length: 30 }, () => Buffer.alloc(16e6, 0x61)), Buffer.from('"}]')];
   await writeFile(join(workspace, 'bomb.json.gz'), gzipSync(Buffer.concat(parts), { level: 1 }));
@@ -25,13 +26,23 @@ export async function makeHostile(workspace: string): Promise<void> {
   for (const name of ['pipe.jsonl', 'pipe.csv', 'pipe.wishbone.json']) execFileSync('mkfifo', [join(workspace, name)]);
   // A model whose template has no end, and whose pattern has none.
   for (const [name, change] of [
-    ['endless-template', async (folder: string) => writeFile(join(folder, 'chat_template.jinja'), '{{ range(300000000)|length }}{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}')],
-    ['endless-pattern', async (folder: string) => {
-      const file = join(folder, 'tokenizer.json');
-      const tokenizer = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-      tokenizer['pre_tokenizer'] = { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false };
-      await writeFile(file, JSON.stringify(tokenizer));
-    }],
+    [
+      'endless-template',
+      async (folder: string) =>
+        writeFile(
+          join(folder, 'chat_template.jinja'),
+          '{{ range(300000000)|length }}{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}',
+        ),
+    ],
+    [
+      'endless-pattern',
+      async (folder: string) => {
+        const file = join(folder, 'tokenizer.json');
+        const tokenizer = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+        tokenizer['pre_tokenizer'] = { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false };
+        await writeFile(file, JSON.stringify(tokenizer));
+      },
+    ],
   ] as const) {
     const folder = join(workspace, name);
     await cp(join(workspace, 'tiny-llama'), folder, { recursive: true });
@@ -40,7 +51,12 @@ export async function makeHostile(workspace: string): Promise<void> {
   await writeFile(join(workspace, 'good.jsonl'), pair('Is the sea salty?', `${'a'.repeat(40)}!`).repeat(3));
   // Runs that are none.
   const runs = join(workspace, '.wishbone/runs');
-  for (const [name, file] of [['no-process', 'process.json'], ['no-events', 'events.jsonl'], ['no-run', 'run.json'], ['no-labels', 'labels.json']] as const) {
+  for (const [name, file] of [
+    ['no-process', 'process.json'],
+    ['no-events', 'events.jsonl'],
+    ['no-run', 'run.json'],
+    ['no-labels', 'labels.json'],
+  ] as const) {
     await mkdir(join(runs, name), { recursive: true });
     await symlink('/dev/zero', join(runs, name, file));
   }

@@ -97,6 +97,8 @@ export class RunPanel {
   /** The canvases' pictures, as data URLs: equal when nothing was drawn in between. */
   async pictures(): Promise<string[]> {
     const frame = await this.#frame();
-    return frame.locator('.chart .canvas canvas').evaluateAll((all) => all.slice(0, 3).map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
+    return frame
+      .locator('.chart .canvas canvas')
+      .evaluateAll((all) => all.slice(0, 3).map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
   }
 }

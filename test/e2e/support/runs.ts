@@ -14,16 +14,22 @@ export class RunOnDisk {
   async events(): Promise<RunEvent[]> {
     const file = join(this.folder, 'events.jsonl');
     // What a hostile workspace has there is no log.
-    const isFile = await stat(file).then((info) => info.isFile(), () => false);
+    const isFile = await stat(file).then(
+      (info) => info.isFile(),
+      () => false,
+    );
     const text = isFile ? await readFile(file, 'utf8').catch(() => '') : '';
     // The last line may still be in the writing; a test of crashes leaves half a line before others.
-    return text.split('\n').slice(0, -1).flatMap((line) => {
-      try {
-        return [JSON.parse(line) as RunEvent];
-      } catch {
-        return [];
-      }
-    });
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .flatMap((line) => {
+        try {
+          return [JSON.parse(line) as RunEvent];
+        } catch {
+          return [];
+        }
+      });
   }
 
   async ofType(type: string): Promise<RunEvent[]> {

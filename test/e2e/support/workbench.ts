@@ -81,7 +81,10 @@ export class Workbench {
       if ((await bar.isVisible()) === wanted) return true;
       // A page that has the keys hands them on in its own time; pressed again too early, the bar would be back.
       await this.page.keyboard.press('Control+B');
-      return bar.waitFor({ state: wanted ? 'visible' : 'hidden', timeout: 5000 }).then(() => true, () => false);
+      return bar.waitFor({ state: wanted ? 'visible' : 'hidden', timeout: 5000 }).then(
+        () => true,
+        () => false,
+      );
     });
   }
 
@@ -104,7 +107,10 @@ export class Workbench {
   /** Saves under this path in the file dialog of VS Code in a browser, which reads the folder before it listens. */
   async saveAs(file: string): Promise<void> {
     // Hidden, the box still holds what was typed into it last.
-    await until('the dialog suggests a name', async () => (await this.#input.isVisible()) && /\.\w+$/.test(await this.#input.inputValue({ timeout: 1000 })));
+    await until(
+      'the dialog suggests a name',
+      async () => (await this.#input.isVisible()) && /\.\w+$/.test(await this.#input.inputValue({ timeout: 1000 })),
+    );
     await until(`${file} is saved`, async () => {
       if (!(await this.#input.isVisible())) return true;
       await this.#input.fill(file);
@@ -118,7 +124,10 @@ export class Workbench {
 
   /** Chooses a folder in the file dialog of VS Code in a browser. */
   async chooseFolder(folder: string): Promise<void> {
-    await until('the dialog has a folder', async () => (await this.#input.isVisible()) && (await this.#input.inputValue({ timeout: 1000 })).startsWith('/'));
+    await until(
+      'the dialog has a folder',
+      async () => (await this.#input.isVisible()) && (await this.#input.inputValue({ timeout: 1000 })).startsWith('/'),
+    );
     await until(`${folder} is chosen`, async () => {
       if (!(await this.#input.isVisible())) return true;
       await this.#input.fill(`${folder}/`);

@@ -31,7 +31,10 @@ test('no file is loaded in a circle', () => {
 
 test('files that know each other by type alone are few, and named', () => {
   for (const circle of circles(projectImports())) {
-    assert.ok(TYPE_ONLY.some((known) => circle.every((file) => known.includes(file))), circle.join(', '));
+    assert.ok(
+      TYPE_ONLY.some((known) => circle.every((file) => known.includes(file))),
+      circle.join(', '),
+    );
   }
 });
 

@@ -32,7 +32,10 @@ export function projectImports(): Import[] {
       specifier.startsWith('.') ? path.join(path.dirname(from), specifier).replace(/\.js$/, '.ts') : specifier;
     const found = [...text.matchAll(statement)].map(([, type, names = '', specifier]): Import => {
       const braced = /^\{([^}]*)\}$/s.exec(names.trim())?.[1];
-      const words = braced?.split(',').map((word) => word.trim()).filter((word) => word !== '');
+      const words = braced
+        ?.split(',')
+        .map((word) => word.trim())
+        .filter((word) => word !== '');
       const areTypes = words !== undefined && words.length > 0 && words.every((word) => word.startsWith('type '));
       return { from, to: resolve(specifier!), typeOnly: type !== undefined || areTypes };
     });

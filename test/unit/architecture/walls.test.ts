@@ -52,7 +52,9 @@ test('every import is one that the table allows', () => {
   for (const file of projectFiles()) {
     // The most particular row counts. extension.ts is the extension's, beside its folder.
     const own = file === 'src/extension.ts' ? 'src/extension/' : file;
-    const row = rows.filter(({ place }) => own === place || own.startsWith(`${place.replace(/\/$/, '')}/`)).sort((a, b) => b.place.length - a.place.length)[0];
+    const row = rows
+      .filter(({ place }) => own === place || own.startsWith(`${place.replace(/\/$/, '')}/`))
+      .sort((a, b) => b.place.length - a.place.length)[0];
     assert.ok(row !== undefined, `${file}: the table does not have it`);
     const layer = row.place.startsWith('src/extension') ? 'src/extension/' : `${row.place}/`;
     for (const { to: target, typeOnly: typesOnly } of imports.get(file) ?? []) {

@@ -7,7 +7,13 @@ import { checkDataset, type DatasetCheck, rowsOf, writeCleanedCopy } from '../..
 import { WishboneError } from '../../../src/core/errors.js';
 import { datasetFile, readPairs } from '../dataset/support.js';
 
-const rows = ['{"prompt": "a ", "chosen":  1.0, "rejected":"x"}', '{"prompt":"b ","chosen":"y","rejected":"z"}', '{"prompt":"b ","chosen":"y","rejected":"z"}', '{"cut', '{"prompt":"c ","chosen":"y","rejected":"z","id":12345678901234567890}'];
+const rows = [
+  '{"prompt": "a ", "chosen":  1.0, "rejected":"x"}',
+  '{"prompt":"b ","chosen":"y","rejected":"z"}',
+  '{"prompt":"b ","chosen":"y","rejected":"z"}',
+  '{"cut',
+  '{"prompt":"c ","chosen":"y","rejected":"z","id":12345678901234567890}',
+];
 const check = (file: string): Promise<DatasetCheck> => checkDataset({ path: file }, { maxLength: Infinity, evalFiles: [] });
 const kept = [rows[1], rows[4]];
 
@@ -22,7 +28,11 @@ async function clean(file: string): Promise<{ copy: string; rejected: string; na
 }
 
 test('lines stay byte for byte as they are, plain and gzipped, with their line ends', async (t) => {
-  for (const [newline, end] of [['\n', '\n'], ['\r\n', ''], ['\n\n', '\n']] as const) {
+  for (const [newline, end] of [
+    ['\n', '\n'],
+    ['\r\n', ''],
+    ['\n\n', '\n'],
+  ] as const) {
     const text = rows.join(newline) + end;
     for (const name of ['pairs.jsonl', 'pairs.jsonl.gz']) {
       const file = await datasetFile(t, name.endsWith('gz') ? gzipSync(text) : text, name);
@@ -38,14 +48,23 @@ test('lines stay byte for byte as they are, plain and gzipped, with their line e
 test('a table keeps its header and its records over several lines, and so does what is left out', async (t) => {
   const records = ['a,"b\nwith, a line",c', 'd,e', 'f,g,h', '"x",g,h', 'f,g,h'];
   const file = await datasetFile(t, `prompt,chosen,rejected\n${records.join('\n')}\n`, 'pairs.csv');
-  assert.deepEqual((await check(file)).problems.map(({ check, line }) => [check, line]), [['malformed-row', 4], ['duplicate', 7]]);
+  assert.deepEqual(
+    (await check(file)).problems.map(({ check, line }) => [check, line]),
+    [
+      ['malformed-row', 4],
+      ['duplicate', 7],
+    ],
+  );
   const found = await clean(file);
   assert.equal(found.copy, `prompt,chosen,rejected\n${[records[0], records[2], records[3]].join('\n')}\n`);
   assert.equal(found.rejected, `prompt,chosen,rejected\n${[records[1], records[4]].join('\n')}\n`);
 });
 
 test('of a JSON list what is left is as it was; its other rows become lines', async (t) => {
-  const list = [{ prompt: 'a', chosen: 'x', rejected: 'x' }, { prompt: 'b', chosen: 'x', rejected: 'y' }];
+  const list = [
+    { prompt: 'a', chosen: 'x', rejected: 'x' },
+    { prompt: 'b', chosen: 'x', rejected: 'y' },
+  ];
   const found = await clean(await datasetFile(t, gzipSync(JSON.stringify(list, undefined, 2)), 'pairs.json.gz'));
   assert.equal(found.copy, JSON.stringify(list.slice(1), undefined, 2));
   assert.deepEqual(JSON.parse(found.rejected), list[0]);
@@ -58,13 +77,19 @@ test('Parquet becomes JSON lines with all of its columns', async (t) => {
   const fixture = (name: string): string => path.resolve(import.meta.dirname, '../../fixtures/datasets/columns', name);
   const file = path.join(folder, 'pairs.parquet');
   await writeFile(file, await readFile(fixture('images.parquet')));
-  assert.deepEqual((await check(file)).problems.map(({ check, row }) => [check, row]), [['bad-value', 1]]);
+  assert.deepEqual(
+    (await check(file)).problems.map(({ check, row }) => [check, row]),
+    [['bad-value', 1]],
+  );
   const found = await clean(file);
   assert.deepEqual(found.names, ['pairs.cleaned.jsonl', 'pairs.rejected.jsonl']);
   assert.equal((JSON.parse(found.copy) as { prompt: string }).prompt, 'And who are you?');
   await writeFile(file, await readFile(fixture('orca.parquet')));
   const { copy } = await writeCleanedCopy(file, [0]);
-  const [row] = (await readFile(copy, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as object);
+  const [row] = (await readFile(copy, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
   assert.deepEqual(row, { system: 'You are terse.', question: 'Who wrote it?', chosen: 'Nobody.', rejected: 'A clerk.', index: 8 });
 });
 
@@ -86,6 +111,9 @@ test('nothing is overwritten, and nothing is left behind when it cannot be done'
 test('the check says of the columns of a table what the editor says of lines', async (t: TestContext) => {
   const file = await datasetFile(t, `question,chosen,rejected,id\nWhy?,a,b,1\nWho?,c,d,2\n`, 'pairs.csv');
   const { problems } = await check(file);
-  assert.deepEqual(problems.map(({ check, line }) => [check, line]).sort(), [['lost-text', 2], ['unread-columns', 2]]);
+  assert.deepEqual(problems.map(({ check, line }) => [check, line]).sort(), [
+    ['lost-text', 2],
+    ['unread-columns', 2],
+  ]);
   assert.equal(problems.find(({ check }) => check === 'lost-text')?.remedies?.[0]?.columns, 'prompt=question');
 });

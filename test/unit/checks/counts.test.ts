@@ -21,7 +21,11 @@ const rows = [
   { prompt: 'Name a prime.', chosen: 'Seven.', rejected: 'Nine.' },
   { prompt: 'What is big? ', chosen: 'A whale, a tree, a house, and many more things.', rejected: '' },
   { prompt: 'Is it salty?', chosen: 'Yes.  ', rejected: 'No.<|im_end|>', question: 'Which one of the two is the sea?' },
-  ...Array.from({ length: 40 }, (_, i) => ({ prompt: `Question ${i}? `, chosen: `Yes, and here is why: ${'a reason, '.repeat(i % 7)}`, rejected: 'No.' })),
+  ...Array.from({ length: 40 }, (_, i) => ({
+    prompt: `Question ${i}? `,
+    chosen: `Yes, and here is why: ${'a reason, '.repeat(i % 7)}`,
+    rejected: 'No.',
+  })),
 ].map((row) => JSON.stringify(row));
 const text = [...rows, 'x', ''].join('\n');
 

@@ -17,8 +17,7 @@ test('the example data in a few words', async () => {
 
 test('bad rows are counted, the first is told, and reading goes on after it', async (context) => {
   const file = path.join(await temporaryFolder(context), 'pairs.jsonl');
-  const row = (prompt: string, rejected: unknown): string =>
-    `${JSON.stringify({ prompt, chosen: 'Seven.', rejected })}\n`;
+  const row = (prompt: string, rejected: unknown): string => `${JSON.stringify({ prompt, chosen: 'Seven.', rejected })}\n`;
   await writeFile(file, row('a', 'No.') + row('b', 9) + row('c', 'Nine.') + row('a', 'No.'));
   const summary = await summariseDataset(file, options);
   assert.deepEqual([summary.pairs, summary.badRows.rows], [3, 1]);

@@ -49,7 +49,11 @@ test('a row goes with its separator: a list', async () => {
   const report = await reportOf(text, 'pairs.json');
   for (const index of [0, 1, 2]) {
     const [{ start, end } = noSpan] = rowsDeletion((row) => report.rows[row], [index]);
-    const expected = JSON.stringify(all.filter((_, i) => i !== index), null, 2);
+    const expected = JSON.stringify(
+      all.filter((_, i) => i !== index),
+      null,
+      2,
+    );
     assert.equal(text.slice(0, start) + text.slice(end), expected);
   }
 });
@@ -65,8 +69,14 @@ test('trimming deletes the white space around a response and nothing else', asyn
   const message = { role: 'assistant', content: 'r' };
   for (const [before, after] of [
     [row('a'), row('a')],
-    [{ ...row('a'), chosen: ' c\n\t ' }, { ...row('a'), chosen: ' c' }],
-    [{ ...row('a'), rejected: 'é"\\ ' }, { ...row('a'), rejected: 'é"\\' }],
+    [
+      { ...row('a'), chosen: ' c\n\t ' },
+      { ...row('a'), chosen: ' c' },
+    ],
+    [
+      { ...row('a'), rejected: 'é"\\ ' },
+      { ...row('a'), rejected: 'é"\\' },
+    ],
     [
       { chosen: 'Q: a  ', rejected: 'Q: b' },
       { chosen: 'Q: a', rejected: 'Q: b' },
@@ -79,10 +89,7 @@ test('trimming deletes the white space around a response and nothing else', asyn
     const text = JSON.stringify(before);
     const { problems } = await reportOf(text);
     const deletions = problems.flatMap(({ trim }) => trim ?? []).reverse();
-    const trimmed = deletions.reduce(
-      (rest, { start, end }) => rest.slice(0, start.character) + rest.slice(end.character),
-      text,
-    );
+    const trimmed = deletions.reduce((rest, { start, end }) => rest.slice(0, start.character) + rest.slice(end.character), text);
     assert.equal(trimmed, JSON.stringify(after));
   }
 });

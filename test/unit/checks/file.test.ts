@@ -54,7 +54,11 @@ function manyRows(count: number, chosen: (i: number) => string, rejected: (i: nu
 }
 
 test('strong length bias is told on the first line', async () => {
-  const text = manyRows(40, (i) => 'c'.repeat(20 + i), (i) => 'r'.repeat(i % 10 === 0 ? 80 : 1 + (i % 5)));
+  const text = manyRows(
+    40,
+    (i) => 'c'.repeat(20 + i),
+    (i) => 'r'.repeat(i % 10 === 0 ? 80 : 1 + (i % 5)),
+  );
   const { problems } = await reportOf(text);
   assert.equal(problems.length, 1);
   const [{ check, what, range, row }] = problems as [(typeof problems)[0]];
@@ -67,15 +71,46 @@ test('strong length bias is told on the first line', async () => {
 
 test("Cohen's d is the difference of means over the pooled deviation", async () => {
   // Chosen 3 or 5, rejected 1 or 3, half each: means differ by 2, both variances are 32/31.
-  const text = manyRows(32, (i) => 'c'.repeat(i % 2 ? 3 : 5), (i) => 'r'.repeat(i % 2 ? 3 : 1));
+  const text = manyRows(
+    32,
+    (i) => 'c'.repeat(i % 2 ? 3 : 5),
+    (i) => 'r'.repeat(i % 2 ? 3 : 1),
+  );
   const effect = (2 / Math.sqrt(32 / 31)).toFixed(2);
   assert.match((await reportOf(text)).problems[0]!.what, new RegExp(`100%.*d ${effect}\\)`));
 });
 
 test('few pairs and balanced pairs have no length bias to tell of', async () => {
-  assert.deepEqual(await told(manyRows(29, () => 'ccc', () => 'r')), []);
-  assert.deepEqual(await told(manyRows(60, (i) => 'c'.repeat(1 + (i % 7)), (i) => 'r'.repeat(1 + ((i + 3) % 7)))), []);
-  assert.deepEqual(await told(manyRows(60, () => 'c', () => 'r')), []);
+  assert.deepEqual(
+    await told(
+      manyRows(
+        29,
+        () => 'ccc',
+        () => 'r',
+      ),
+    ),
+    [],
+  );
+  assert.deepEqual(
+    await told(
+      manyRows(
+        60,
+        (i) => 'c'.repeat(1 + (i % 7)),
+        (i) => 'r'.repeat(1 + ((i + 3) % 7)),
+      ),
+    ),
+    [],
+  );
+  assert.deepEqual(
+    await told(
+      manyRows(
+        60,
+        () => 'c',
+        () => 'r',
+      ),
+    ),
+    [],
+  );
 });
 
 test('rows of a list are marked in lines and characters of the file', async () => {
@@ -164,7 +199,11 @@ test('an edited text is told of exactly as by a checker that never saw it before
 });
 
 test('a check that is superseded ends early, and the next one is whole', async () => {
-  const text = manyRows(6000, (i) => `chosen ${i} `.repeat(20), (i) => `rejected ${i} `.repeat(20));
+  const text = manyRows(
+    6000,
+    (i) => `chosen ${i} `.repeat(20),
+    (i) => `rejected ${i} `.repeat(20),
+  );
   const checker = new PreferenceChecker(false);
   const abort = new AbortController();
   const first = checker.check(text, abort.signal);
@@ -174,7 +213,11 @@ test('a check that is superseded ends early, and the next one is whole', async (
 });
 
 test('a long check leaves the event loop free', async () => {
-  const text = manyRows(6000, (i) => `chosen ${i} `.repeat(20), (i) => `rejected ${i} `.repeat(20));
+  const text = manyRows(
+    6000,
+    (i) => `chosen ${i} `.repeat(20),
+    (i) => `rejected ${i} `.repeat(20),
+  );
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
   await reportOf(text);

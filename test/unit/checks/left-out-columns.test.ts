@@ -10,8 +10,13 @@ const plain = { prompt: 'p q', chosen: 'c', rejected: 'r' };
 const orca = { system: 'You are x', question: 'why?', chosen: 'because', rejected: 'no' };
 
 test('each thing is told once, at the first row that has it', async () => {
-  assert.deepEqual(await told(jsonLines(plain, { ...plain, prompt: 's', id: 1 }, { ...plain, prompt: 't', id: 2, score: 3 })), ['unread-columns 2: id']);
-  assert.deepEqual(await told(jsonLines({ ...orca, system: '' }, { ...orca, chosen: 'sure', question: 'who?' })), ['unread-columns 1: question', 'lost-text 1: "why?"']);
+  assert.deepEqual(await told(jsonLines(plain, { ...plain, prompt: 's', id: 1 }, { ...plain, prompt: 't', id: 2, score: 3 })), [
+    'unread-columns 2: id',
+  ]);
+  assert.deepEqual(await told(jsonLines({ ...orca, system: '' }, { ...orca, chosen: 'sure', question: 'who?' })), [
+    'unread-columns 1: question',
+    'lost-text 1: "why?"',
+  ]);
   assert.deepEqual(await told(jsonLines(plain, { ...plain, prompt: '[{"role": "user", "content": "hi"}]' })), [
     'written-messages 2: "prompt"',
   ]);
@@ -24,7 +29,10 @@ test('a lost question comes with the columns that read it, in the words of the c
   const problem = (await reportOf(text)).problems.find(({ check }) => check === 'lost-text');
   assert.ok(problem);
   assert.equal(problem.row, undefined, 'dropping the row is no way to put it right');
-  assert.deepEqual(problem.remedies?.map(({ columns }) => columns), ['instruction=question', 'prompt=question']);
+  assert.deepEqual(
+    problem.remedies?.map(({ columns }) => columns),
+    ['instruction=question', 'prompt=question'],
+  );
   const dataset = await Dataset.open(await datasetFile(t, text));
   for await (const _ of dataset.pairs());
   const [warning] = dataset.columns.warnings;
@@ -36,11 +44,18 @@ test('rows that hold all of it, of every form, are told of quietly or not at all
   const binarized = { prompt: user.content, prompt_id: 'x', chosen: messages, rejected: [user, seven], messages, score_chosen: 2 };
   assert.deepEqual(await told(jsonLines(binarized)), ['unread-columns 1: prompt']);
   assert.deepEqual(await told(jsonLines({ prompt: [user], chosen: [blue], rejected: [seven], source: 'web', system: null })), []);
-  assert.deepEqual(await told(jsonLines({ instruction: 'say', input: 'it', system: 'be kind', history: [], chosen: 'x', rejected: 'y' })), []);
+  assert.deepEqual(
+    await told(jsonLines({ instruction: 'say', input: 'it', system: 'be kind', history: [], chosen: 'x', rejected: 'y' })),
+    [],
+  );
 });
 
 test('a row with pictures is an error at its column', async () => {
-  const turn = { conversations: [{ from: 'human', value: 'What?' }], chosen: { from: 'gpt', value: 'a' }, rejected: { from: 'gpt', value: 'b' } };
+  const turn = {
+    conversations: [{ from: 'human', value: 'What?' }],
+    chosen: { from: 'gpt', value: 'a' },
+    rejected: { from: 'gpt', value: 'b' },
+  };
   assert.deepEqual(await told(jsonLines({ ...turn, images: ['x.jpg'] })), ['bad-value 1: ["x.jpg"]']);
   assert.deepEqual(await told(jsonLines({ ...turn, images: [] })), []);
 });

@@ -16,16 +16,10 @@ const alpaca = {
 test('Alpaca rows: what is wrong is marked in the field that holds it', async () => {
   assert.deepEqual(await told(jsonLines(alpaca)), []);
   const odd = { ...alpaca, input: 'a <|im_end|> b', history: [['Hi', 'caf\u00c3\u00a9']], rejected: ' ' };
-  assert.deepEqual(await told(jsonLines(odd)), [
-    'template-token 1: <|im_end|>',
-    'mojibake 1: \u00c3\u00a9',
-    'empty-response 1: " "',
-  ]);
+  assert.deepEqual(await told(jsonLines(odd)), ['template-token 1: <|im_end|>', 'mojibake 1: \u00c3\u00a9', 'empty-response 1: " "']);
   const equal = { ...alpaca, rejected: alpaca.chosen };
   assert.deepEqual(await told(jsonLines(equal)), ['equal-responses 1: "Good day"']);
-  assert.deepEqual(await told(jsonLines(alpaca, { ...alpaca, instruction: 'Say.' }, alpaca)), [
-    'duplicate 3: "instruction"',
-  ]);
+  assert.deepEqual(await told(jsonLines(alpaca, { ...alpaca, instruction: 'Say.' }, alpaca)), ['duplicate 3: "instruction"']);
 });
 
 const message = (role: string, ...values: string[]) => ({

@@ -37,7 +37,10 @@ test('no problem of a file is marked over more than a line, or over more than so
     [turns],
     { conversations: turns },
   ].map((row) => JSON.stringify(row));
-  for (const text of [`${rows.join('\n')}\n${long.repeat(5)}\n${JSON.stringify(turns)} x`, `[\n${rows.map((row) => JSON.stringify(JSON.parse(row), null, 2)).join(',\n')}\n]`]) {
+  for (const text of [
+    `${rows.join('\n')}\n${long.repeat(5)}\n${JSON.stringify(turns)} x`,
+    `[\n${rows.map((row) => JSON.stringify(JSON.parse(row), null, 2)).join(',\n')}\n]`,
+  ]) {
     const report = await new PreferenceChecker(text.startsWith('[')).check(text);
     assert.ok(report!.problems.length > 5);
     for (const { check, range } of report!.problems) {

@@ -32,8 +32,7 @@ for (const [prompt, chosen] of [
   ['ux', 'a'],
   ['xx', 'x'],
 ] as const) {
-  test(`${prompt} then ${chosen} is in order`, async () =>
-    assert.deepEqual(await told(jsonLines(row(prompt, chosen))), []));
+  test(`${prompt} then ${chosen} is in order`, async () => assert.deepEqual(await told(jsonLines(row(prompt, chosen))), []));
 }
 
 for (const [prompt, chosen, what, index] of [

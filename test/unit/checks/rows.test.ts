@@ -159,8 +159,7 @@ test('comparisons and markup are no template tokens', async () => {
 });
 
 test('fields beside deep nesting are found; nested deeper than the stack, the row is marked', async () => {
-  const nested = (depth: number) =>
-    `{"extra":${'['.repeat(depth)}${']'.repeat(depth)},"prompt":"p","chosen":"","rejected":"r"}`;
+  const nested = (depth: number) => `{"extra":${'['.repeat(depth)}${']'.repeat(depth)},"prompt":"p","chosen":"","rejected":"r"}`;
   assert.deepEqual(await told(nested(1000)), ['empty-response 1: ""']);
   assert.deepEqual(await told(nested(100_000)), ['empty-response 1: "extra"']);
 });

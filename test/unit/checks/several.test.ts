@@ -15,7 +15,16 @@ test('good rows of several, ranked and scored responses have no problems', async
     [{ prompt: [user], chosen: [[blue]], rejected: [[seven], [{ ...seven, content: 'Eight.' }]] }, 2],
     [ranked(['a', 'b', 'c']), 3],
     [ranked(['a', 'b', 'c'], [1, 1, 2]), 2],
-    [{ instruction: 'i', completions: [{ response: 'a', score: 3 }, { response: 'b', score: 1 }] }, 1],
+    [
+      {
+        instruction: 'i',
+        completions: [
+          { response: 'a', score: 3 },
+          { response: 'b', score: 1 },
+        ],
+      },
+      1,
+    ],
     [{ prompt: [user], responses: ['a', [blue]], scores: [1, 2] }, 1],
   ] as const) {
     const text = jsonLines(row);
@@ -27,11 +36,7 @@ test('good rows of several, ranked and scored responses have no problems', async
 for (const [name, text, expected] of [
   ['a better and a worse one are equal', jsonLines(ranked(['a', 'b', 'a'])), ['equal-responses 1: "a"']],
   ['equal ones of equal rank make no pair', jsonLines(ranked(['a', 'a', 'b'], [1, 1, 2])), []],
-  [
-    'one that equals two others is told once',
-    jsonLines({ prompt: 'p', chosen: ['a', 'a'], rejected: ['a'] }),
-    ['equal-responses 1: "a"'],
-  ],
+  ['one that equals two others is told once', jsonLines({ prompt: 'p', chosen: ['a', 'a'], rejected: ['a'] }), ['equal-responses 1: "a"']],
   ['white space between two', jsonLines(ranked(['a b', 'c', 'a  b'])), ['white-space-difference 1: "a  b"']],
   [
     'suspicious text, told once for all pairs it is in',
@@ -41,23 +46,26 @@ for (const [name, text, expected] of [
   ['an empty one', jsonLines(ranked(['a', ' ', 'b'])), ['empty-response 1: " "']],
   [
     'the text of a completion',
-    jsonLines({ instruction: 'i', completions: [{ response: 'a', score: 3 }, { response: 'a\t', score: 1 }] }),
+    jsonLines({
+      instruction: 'i',
+      completions: [
+        { response: 'a', score: 3 },
+        { response: 'a\t', score: 1 },
+      ],
+    }),
     ['white-space-difference 1: "a\\t"', 'outer-white-space 1: \\t'],
   ],
-  [
-    'roles of message lists',
-    jsonLines({ prompt: [user], chosen: [[blue], [user]], rejected: [[seven]] }),
-    ['role-order 1: "user"'],
-  ],
+  ['roles of message lists', jsonLines({ prompt: [user], chosen: [[blue], [user]], rejected: [[seven]] }), ['role-order 1: "user"']],
 ] as const) {
   test(`several responses: ${name}`, async () => assert.deepEqual(await told(text), expected));
 }
 
 test('rows of several responses are compared with other rows, pair by pair', async () => {
   assert.deepEqual(
-    (await reportOf(jsonLines(ranked(['a', 'b', 'c']), ranked(['a', 'b']), ranked(['x', 'c', 'b'])))).problems.map(
-      ({ check, what }) => [check, what],
-    ),
+    (await reportOf(jsonLines(ranked(['a', 'b', 'c']), ranked(['a', 'b']), ranked(['x', 'c', 'b'])))).problems.map(({ check, what }) => [
+      check,
+      what,
+    ]),
     [
       ['duplicate', 'the same pair as line 1'],
       ['contradiction', 'line 1 prefers these two responses the other way round'],

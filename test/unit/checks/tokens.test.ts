@@ -58,12 +58,7 @@ test('rows have the tokens that a run trains on', async () => {
   const rows = lines.map((line) => tokenizer.row(line, 400)!);
   assert.deepEqual(
     rows.flatMap((row) => row.pairs.map(({ prompt, chosen, rejected, shared }) => [prompt, chosen, rejected, shared])),
-    pairs.map(({ promptLength, chosen, rejected }) => [
-      promptLength,
-      chosen.length,
-      rejected.length,
-      commonPrefix(chosen, rejected),
-    ]),
+    pairs.map(({ promptLength, chosen, rejected }) => [promptLength, chosen.length, rejected.length, commonPrefix(chosen, rejected)]),
   );
   assert.ok(truncated > 0);
   const cut = rows.filter(({ problems }) => problems.some(({ check }) => check === 'over-length'));
@@ -106,10 +101,7 @@ test('over length: how much is cut, at the response that is; nothing left: the p
   assert.match(last.what, new RegExp(`${rejected} tokens: 3 are cut off at max_length ${rejected - 3}`));
   assert.equal(text.slice(last.span.start, last.span.end), JSON.stringify(row.rejected));
   const none = tokenizer.row(text, prompt)!;
-  assert.deepEqual(
-    [none.pairs.length, none.problems.map(({ check }) => check)],
-    [0, ['skipped-pair']],
-  );
+  assert.deepEqual([none.pairs.length, none.problems.map(({ check }) => check)], [0, ['skipped-pair']]);
 });
 
 test('a token over the boundary, and texts without a common beginning', async () => {

@@ -143,11 +143,21 @@ async function folderOf(t: TestContext, files: Readonly<Record<string, string>>)
 test('a prompt that an evaluation file has too is told with its place there', async (t) => {
   const dialogue = (answer: string) => `\n\nHuman: How are you?\n\nAssistant: ${answer}`;
   for (const [train, evaluation, at] of [
-    [[good, { ...good, prompt: 'q' }], [{ prompt: 'x', chosen: '1', rejected: '2' }, { prompt: 'q', chosen: '1', rejected: '2' }], '"q"'],
+    [
+      [good, { ...good, prompt: 'q' }],
+      [
+        { prompt: 'x', chosen: '1', rejected: '2' },
+        { prompt: 'q', chosen: '1', rejected: '2' },
+      ],
+      '"q"',
+    ],
     // The prompt is what both begin with, and they begin differently in the two files.
     [
       [{ chosen: dialogue('I am well'), rejected: dialogue('I will not say') }],
-      [{ chosen: 'A B', rejected: 'A C' }, { chosen: dialogue('Fine'), rejected: dialogue('Bad') }],
+      [
+        { chosen: 'A B', rejected: 'A C' },
+        { chosen: dialogue('Fine'), rejected: dialogue('Bad') },
+      ],
       '"chosen"',
     ],
   ] as const) {

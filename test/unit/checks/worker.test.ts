@@ -17,7 +17,15 @@ before(async () => {
   const whole = path.join(folder, 'whole.js');
   bundle = path.join(folder, 'checks.js');
   const entry = path.join(import.meta.dirname, '../../../src/workers/checks.ts');
-  await build({ entryPoints: [entry], bundle: true, platform: 'node', format: 'cjs', mainFields: ['module', 'main'], outfile: whole, logLevel: 'error' });
+  await build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    mainFields: ['module', 'main'],
+    outfile: whole,
+    logLevel: 'error',
+  });
   await writeFile(
     bundle,
     `const parse = JSON.parse;

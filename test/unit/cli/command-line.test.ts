@@ -97,16 +97,7 @@ test('plan --json prints one object and writes a plan that agrees', async (t) =>
   assert.equal(said['skipped'], 0);
   assert.equal(said['truncated'], 0);
 
-  const words = await wishbone(
-    'plan',
-    'pairs.jsonl',
-    '--model',
-    model,
-    '--max-length',
-    '256',
-    '--out',
-    'p.safetensors',
-  );
+  const words = await wishbone('plan', 'pairs.jsonl', '--model', model, '--max-length', '256', '--out', 'p.safetensors');
   assert.match(words.stdout, /^token ratio +1\.\d\d/m);
   const refused = await wishbone('plan', 'pairs.jsonl', '--model', model, '--out', 'pairs.jsonl');
   assert.equal(refused.code, 5);
@@ -120,16 +111,7 @@ test('errors are three lines and have their exit codes', async (t) => {
     [3, /no such file/, 'plan', 'gone.jsonl', '--model', model],
     [3, /no such model folder/, 'plan', 'pairs.jsonl', '--model', 'gone'],
     [2, /shairng/, 'plan', 'pairs.jsonl', '--model', model, '--shairng', 'pair'],
-    [
-      2,
-      /'--capacity <number>' argument '3\.5' is invalid/,
-      'plan',
-      'pairs.jsonl',
-      '--model',
-      model,
-      '--capacity',
-      '3.5',
-    ],
+    [2, /'--capacity <number>' argument '3\.5' is invalid/, 'plan', 'pairs.jsonl', '--model', model, '--capacity', '3.5'],
     [2, /--batch-size.*many/, 'plan', 'pairs.jsonl', '--model', model, '--batch-size', 'many'],
     [2, /sharing.*forest/, 'plan', 'pairs.jsonl', '--model', model, '--sharing', 'forest'],
     [2, /backend.*tpu/, 'train', 'pairs.jsonl', '--model', model, '--backend', 'tpu'],
@@ -161,7 +143,10 @@ test('convert writes a run config, says what was not carried over, and replaces 
   const first = await wishbone('convert', 'dpo.yaml');
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /^2 settings of dpo.yaml \(TRL\) carried over unchanged$/m);
-  assert.match(first.stdout, /^not carried over:\n {2}line 3, optim: "sgd": the optimizer is AdamW.*\n {2}line 4, learning_rat: 1: .*did you mean "learning_rate"/m);
+  assert.match(
+    first.stdout,
+    /^not carried over:\n {2}line 3, optim: "sgd": the optimizer is AdamW.*\n {2}line 4, learning_rat: 1: .*did you mean "learning_rate"/m,
+  );
   const out = path.join(folder, 'dpo.wishbone.json');
   assert.match(await readFile(out, 'utf8'), /"beta": 0.2/);
 
@@ -174,7 +159,10 @@ test('convert writes a run config, says what was not carried over, and replaces 
   assert.equal(forced.code, 0, forced.stderr);
   const { from, carried, notes } = JSON.parse(forced.stdout) as { from: string; carried: number; notes: { name: string; kind: string }[] };
   assert.deepEqual([from, carried], ['TRL', 2]);
-  assert.deepEqual(notes.filter(({ kind }) => kind === 'lost').map(({ name }) => name), ['optim', 'learning_rat']);
+  assert.deepEqual(
+    notes.filter(({ kind }) => kind === 'lost').map(({ name }) => name),
+    ['optim', 'learning_rat'],
+  );
   assert.match(await readFile(out, 'utf8'), /"batch_size": 32/);
   const config = await wishbone('plan', 'dpo.wishbone.json', '--model', 'nowhere');
   oneError(config.stderr);
@@ -188,7 +176,13 @@ test('convert writes a run config, says what was not carried over, and replaces 
   assert.doesNotMatch(told.stdout, /assumed/);
   await writeFile(path.join(folder, 'grpo.yaml'), 'num_generations: 8\n');
 
-  for (const [args, code] of [[['none.yaml'], 3], [['grpo.yaml'], 3], [['few.yaml', '--from', 'trl'], 2], [['dpo.yaml', '--out', 'x.json'], 2], [['pairs.jsonl'], 3]] as const) {
+  for (const [args, code] of [
+    [['none.yaml'], 3],
+    [['grpo.yaml'], 3],
+    [['few.yaml', '--from', 'trl'], 2],
+    [['dpo.yaml', '--out', 'x.json'], 2],
+    [['pairs.jsonl'], 3],
+  ] as const) {
     const refused = await wishbone('convert', ...args);
     assert.equal(refused.code, code, refused.stderr);
     oneError(refused.stderr);

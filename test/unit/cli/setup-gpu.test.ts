@@ -24,7 +24,12 @@ async function machine(context: TestContext, problem = ''): Promise<Machine> {
   const folder = await temporaryFolder(context);
   const runner = path.join(folder, 'runner');
   const answer = (available: boolean, text: string): string =>
-    JSON.stringify({ backends: [{ name: 'cpu', available: true, devices: [{ name: 'a CPU' }] }, available ? { name: 'cuda', available, devices: [{ name: 'A GPU' }] } : { name: 'cuda', available, devices: [], problem: text }] });
+    JSON.stringify({
+      backends: [
+        { name: 'cpu', available: true, devices: [{ name: 'a CPU' }] },
+        available ? { name: 'cuda', available, devices: [{ name: 'A GPU' }] } : { name: 'cuda', available, devices: [], problem: text },
+      ],
+    });
   const missing = 'cuBLASLt 13 (libcublasLt.so.13) is not on this machine';
   await writeFile(
     runner,
@@ -38,9 +43,17 @@ async function machine(context: TestContext, problem = ''): Promise<Machine> {
     server,
     kept: path.join(folder, 'data', 'wishbone', 'cuda'),
     async wishbone(...args) {
-      const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { cwd: path.dirname(main), env, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+        cwd: path.dirname(main),
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-      return { code: child.exitCode ?? (await new Promise((done) => child.on('exit', done))), stdout: stdout.trimEnd(), stderr: stderr.trimEnd() };
+      return {
+        code: child.exitCode ?? (await new Promise((done) => child.on('exit', done))),
+        stdout: stdout.trimEnd(),
+        stderr: stderr.trimEnd(),
+      };
     },
   };
 }
@@ -66,7 +79,10 @@ test('what only a driver can mend is said, and nothing is fetched', async (conte
   const { server, wishbone } = await machine(context, 'The NVIDIA driver is too old: it serves CUDA 12.4, this runner needs 13.0.');
   const { code, stderr } = await wishbone('setup-gpu', '--index-url', server.index, '--yes');
   assert.equal(code, 3);
-  assert.match(stderr, /^error: The NVIDIA driver is too old: it serves CUDA 12\.4, this runner needs 13\.0\n {2}at: this machine\n {2}fix: .*580 or newer/);
+  assert.match(
+    stderr,
+    /^error: The NVIDIA driver is too old: it serves CUDA 12\.4, this runner needs 13\.0\n {2}at: this machine\n {2}fix: .*580 or newer/,
+  );
   assert.deepEqual(server.asked, []);
 });
 

@@ -94,11 +94,29 @@ test('what a config leaves out is the preset, then the default', () => {
 
 const at = (line: number, field: string): string => `${FILE}:${line}, field ${field}`;
 const wrong: readonly [name: string, text: string, where: string, what: RegExp, advice: RegExp][] = [
-  ['unknown option', '{"version": 1,\n"training": {\n"learning_rat": 1}}', at(3, 'training.learning_rat'), /unknown field/, /did you mean "training.learning_rate"\?/],
+  [
+    'unknown option',
+    '{"version": 1,\n"training": {\n"learning_rat": 1}}',
+    at(3, 'training.learning_rat'),
+    /unknown field/,
+    /did you mean "training.learning_rate"\?/,
+  ],
   ['an option outside its part', '{"version": 1,\n"beta": 1}', at(2, 'beta'), /unknown field "beta"/, /did you mean "training.beta"\?/],
-  ['an option of another part', '{"version": 1, "training": {"batch_size": 1}}', at(1, 'training.batch_size'), /unknown/, /did you mean "plan.batch_size"\?/],
+  [
+    'an option of another part',
+    '{"version": 1, "training": {"batch_size": 1}}',
+    at(1, 'training.batch_size'),
+    /unknown/,
+    /did you mean "plan.batch_size"\?/,
+  ],
   ['nothing like it', '{"version": 1, "zzzzzzzz": 1}', at(1, 'zzzzzzzz'), /unknown/, /valid names: .*version, name/],
-  ['a wrong type', '{"version": 1,\n\n"training": {"beta": "0.1"}}', at(3, 'training.beta'), /expected a number above 0.*found "0.1"/, /set it to/],
+  [
+    'a wrong type',
+    '{"version": 1,\n\n"training": {"beta": "0.1"}}',
+    at(3, 'training.beta'),
+    /expected a number above 0.*found "0.1"/,
+    /set it to/,
+  ],
   ['out of range', '{"version": 1, "plan": {"epochs": 0}}', at(1, 'plan.epochs'), /of at least 1/, /set it/],
   ['no such loss', '{"version": 1, "training": {"loss_type": "dpo"}}', at(1, 'training.loss_type'), /"sigmoid" or "hinge"/, /set it/],
   ['twice', '{"version": 1,\n"name": "a",\n"name": "b"}', at(3, 'name'), /twice/, /remove/],
@@ -106,7 +124,13 @@ const wrong: readonly [name: string, text: string, where: string, what: RegExp, 
   ['no version', '\n{"name": "a"}', at(2, 'version'), /missing/, /add "version": 1/],
   ['another version', '{"version": 2}', at(1, 'version'), /expected 1, found 2/, /set it/],
   ['a part that is none', '{"version": 1, "plan": 3}', at(1, 'plan'), /expected an object/, /write/],
-  ['a group without a pattern', '{"version": 1, "training": {"parameter_groups": [{"weight_decay": 1}]}}', at(1, 'training.parameter_groups[0].pattern'), /missing/, /pattern of parameter names/],
+  [
+    'a group without a pattern',
+    '{"version": 1, "training": {"parameter_groups": [{"weight_decay": 1}]}}',
+    at(1, 'training.parameter_groups[0].pattern'),
+    /missing/,
+    /pattern of parameter names/,
+  ],
   ['no JSON', '{"version": 1\n"name": "a"}', `${FILE}:2`, /not valid JSON: comma expected/, /fix the text/],
   ['nothing', '', `${FILE}:1`, /not valid JSON/, /fix the text/],
   ['a list', '[]', `${FILE}:1`, /is an object/, /docs\/run-config.md/],
@@ -126,8 +150,17 @@ test('a text that is nested too deeply is refused like any other', () => {
 
 test('all problems of a file, and contradictions when there is no other', () => {
   const several = configProblems('{"version": 1, "training": {"bta": 1, "beta": -1}}', FILE);
-  assert.deepEqual(several.map(({ field }) => field), ['training.bta', 'training.beta']);
-  assert.deepEqual(several.map(({ meant, bySchema }) => [meant, bySchema]), [['beta', false], [undefined, true]]);
+  assert.deepEqual(
+    several.map(({ field }) => field),
+    ['training.bta', 'training.beta'],
+  );
+  assert.deepEqual(
+    several.map(({ meant, bySchema }) => [meant, bySchema]),
+    [
+      ['beta', false],
+      [undefined, true],
+    ],
+  );
   const text = '{"version": 1, "training": {"loss_type": "simpo",\n"sync_ref_model": true}}';
   const [contradiction, ...others] = configProblems(text, FILE);
   assert.deepEqual(others, []);
@@ -141,19 +174,30 @@ test('all problems of a file, and contradictions when there is no other', () => 
 
 test('any JSON is a config or a WishboneError', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.json(), fc.string(), fc.object().map((value) => JSON.stringify({ version: 1, ...value }))), (text) => {
-      try {
-        parse(text);
-      } catch (error) {
-        assert.ok(error instanceof WishboneError, String(error));
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.json(),
+        fc.string(),
+        fc.object().map((value) => JSON.stringify({ version: 1, ...value })),
+      ),
+      (text) => {
+        try {
+          parse(text);
+        } catch (error) {
+          assert.ok(error instanceof WishboneError, String(error));
+        }
+      },
+    ),
   );
 });
 
 test('what a config has to say for options is what its preset does not; read again they are the same', () => {
   const quick = presetById('quick')!;
-  const options = { plan: { ...quick.plan, max_steps: 9 }, training: { ...quick.training, loss_type: ['ipo', 'sft'] as const }, runner: DEFAULT_RUNNER };
+  const options = {
+    plan: { ...quick.plan, max_steps: 9 },
+    training: { ...quick.training, loss_type: ['ipo', 'sft'] as const },
+    runner: DEFAULT_RUNNER,
+  };
   const sections = sectionsOf(options, 'quick');
   assert.deepEqual(sections, { plan: { max_steps: 9 }, training: { loss_type: ['ipo', 'sft'] }, runner: {} });
   assert.deepEqual(resolveConfig(parse(configText({ preset: 'quick', ...sections }, '/work/configs'))), options);
@@ -196,16 +240,24 @@ test('a config that is written says the same when it is read', () => {
 `,
   );
   const { model, dataset, plan, training } = parse(text);
-  assert.deepEqual({ model, dataset, plan, training }, {
-    model: settings.model,
-    dataset: [settings.dataset],
-    plan: settings.plan,
-    training: settings.training,
-  });
+  assert.deepEqual(
+    { model, dataset, plan, training },
+    {
+      model: settings.model,
+      dataset: [settings.dataset],
+      plan: settings.plan,
+      training: settings.training,
+    },
+  );
 });
 
 test('nesting without an end is one error, wherever it stands', () => {
   const deep = `${'['.repeat(3000)}${']'.repeat(3000)}`;
-  for (const text of [deep, `{ "version": 1, "model": ${deep} }`, `{ "version": 1, "training": { "beta": ${'{"a":'.repeat(4000)}1${'}'.repeat(4000)} } }`, `{ "x": ${deep} }`])
+  for (const text of [
+    deep,
+    `{ "version": 1, "model": ${deep} }`,
+    `{ "version": 1, "training": { "beta": ${'{"a":'.repeat(4000)}1${'}'.repeat(4000)} } }`,
+    `{ "x": ${deep} }`,
+  ])
     assert.ok(failure(text) instanceof WishboneError);
 });

@@ -32,7 +32,10 @@ test('docs/run-config.md names every field and has the tables of options that th
   assert.ok(docs.includes(`\n${optionTables()}\n`), 'run `npm run schema`');
   const named = docs.split('\n').filter((line) => line.startsWith('|'));
   for (const name of [...Object.keys(TOP_FIELDS), ...Object.keys(SECTIONS)])
-    assert.ok(named.some((line) => line.split('|')[1]?.includes(`\`${name}\``)), name);
+    assert.ok(
+      named.some((line) => line.split('|')[1]?.includes(`\`${name}\``)),
+      name,
+    );
   for (const option of OPTION_PATHS) assert.ok(optionTables().includes(`| \`${option.split('.')[1]}\``), option);
 });
 
@@ -46,13 +49,13 @@ test('the extension gives the schema to VS Code', () => {
   const { contributes } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8')) as {
     contributes: { jsonValidation: unknown };
   };
-  assert.deepEqual(contributes.jsonValidation, [
-    { fileMatch: '*.wishbone.json', url: './media/run-config.schema.json' },
-  ]);
+  assert.deepEqual(contributes.jsonValidation, [{ fileMatch: '*.wishbone.json', url: './media/run-config.schema.json' }]);
 });
 
 test('every field has a hover, every option a default that the schema allows', () => {
-  const { properties } = configSchema() as { properties: Record<string, { description?: string; properties?: Record<string, { description?: string }> }> };
+  const { properties } = configSchema() as {
+    properties: Record<string, { description?: string; properties?: Record<string, { description?: string }> }>;
+  };
   for (const [name, field] of Object.entries(properties)) {
     assert.ok(field.description, name);
     for (const [option, inner] of Object.entries(field.properties ?? {})) assert.ok(inner.description, `${name}.${option}`);

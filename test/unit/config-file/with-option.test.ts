@@ -10,7 +10,11 @@ test('an option is changed where it stands, and all else stays as it is written'
 });
 
 test('an option that is not there is added, with its section where that is missing', () => {
-  for (const text of ['{\n  "version": 1,\n  "dataset": "pairs.jsonl"\n}\n', '{ "version": 1, "plan": {} }', '{\r\n\t"version": 1,\r\n\t"plan": {\r\n\t\t"seed": 7\r\n\t}\r\n}\r\n']) {
+  for (const text of [
+    '{\n  "version": 1,\n  "dataset": "pairs.jsonl"\n}\n',
+    '{ "version": 1, "plan": {} }',
+    '{\r\n\t"version": 1,\r\n\t"plan": {\r\n\t\t"seed": 7\r\n\t}\r\n}\r\n',
+  ]) {
     const after = set(text, 900);
     assert.equal(parseConfigFile(after, '/w/a.wishbone.json').plan.max_length, 900, after);
     assert.equal(after.includes('\r\n'), text.includes('\r\n'));

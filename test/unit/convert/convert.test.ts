@@ -54,13 +54,11 @@ test('a TRL recipe: what it says, what it leaves to defaults, what is lost', () 
   });
   assert.deepEqual(config.runner, { recompute: 'block' });
   assert.deepEqual(notes(converted, 'changed'), ['- lora_target_modules', '28 per_device_train_batch_size', '36 rpo_alpha']);
-  assert.deepEqual(notes(converted, 'lost'), [
-    '- lora_dropout',
-    '2 model_name_or_path',
-    '14 eval_steps',
-    '26 optim',
-  ]);
-  assert.match(converted.text, /^\/\/ From trl-dpo.yaml \(TRL\)\.\n\/\/ Not carried over:\n\/\/ {3}by default, lora_dropout: .*\n\/\/ {3}line 2, model_name_or_path/);
+  assert.deepEqual(notes(converted, 'lost'), ['- lora_dropout', '2 model_name_or_path', '14 eval_steps', '26 optim']);
+  assert.match(
+    converted.text,
+    /^\/\/ From trl-dpo.yaml \(TRL\)\.\n\/\/ Not carried over:\n\/\/ {3}by default, lora_dropout: .*\n\/\/ {3}line 2, model_name_or_path/,
+  );
 });
 
 test('a TRL mixture with steps, warmup-stable-decay and a model folder', () => {
@@ -109,12 +107,7 @@ test('a LLaMA-Factory file: datasets by name, its own names and defaults', () =>
     save_final: true,
     save_total_limit: 0,
   });
-  assert.deepEqual(notes(converted, 'lost'), [
-    '13 deepspeed',
-    '16 dataset',
-    '19 max_samples',
-    '34 num_train_epochs',
-  ]);
+  assert.deepEqual(notes(converted, 'lost'), ['13 deepspeed', '16 dataset', '19 max_samples', '34 num_train_epochs']);
   assert.deepEqual(notes(converted, 'changed'), ['12 pref_ftx', '17 template', '18 cutoff_len', '31 per_device_train_batch_size']);
 });
 
@@ -167,7 +160,10 @@ test("a file of TRL's defaults loses nothing, and means what they mean", () => {
   const { use_peft: _, ...model } = ModelConfig!;
   const settings = Object.entries({ ...trl.common, ...trl.trainers['DPO'], ...ScriptArguments, ...model });
   const adapters = /^(lora_|use_rslora|use_dora|bnb_)/;
-  const text = settings.filter(([name]) => !adapters.test(name)).map(([name, value]) => `${name}: ${JSON.stringify(value)}`).join('\n');
+  const text = settings
+    .filter(([name]) => !adapters.test(name))
+    .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+    .join('\n');
   const { converted, config } = convertText(text);
   assert.deepEqual(notes(converted, 'lost'), []);
   assert.deepEqual(notes(converted, 'assumed'), []);
@@ -179,7 +175,16 @@ test("a file of TRL's defaults loses nothing, and means what they mean", () => {
 
 test("an option with the name of one of TRL's has its default", () => {
   // A sum of losses has none; the others are on purpose.
-  const ours = ['loss_type', 'loss_weights', 'save_steps', 'save_total_limit', 'eval_steps', 'metric_for_best_model', 'ld_alpha', 'warmup_steps'];
+  const ours = [
+    'loss_type',
+    'loss_weights',
+    'save_steps',
+    'save_total_limit',
+    'eval_steps',
+    'metric_for_best_model',
+    'ld_alpha',
+    'warmup_steps',
+  ];
   const same = Object.entries({ ...trl.common, ...trl.trainers['CPO'], ...trl.trainers['DPO'] }).filter(
     ([name]) => name in DEFAULT_TRAINING && !ours.includes(name),
   );
@@ -218,12 +223,27 @@ test('no YAML, or one of something else, is one error with its line', () => {
 });
 
 test('any YAML is converted, or is a WishboneError', () => {
-  const names = ['beta', 'loss_type', 'max_steps', 'num_train_epochs', 'stage', 'dataset', 'warmup_ratio', 'eval_steps', 'lr_scheduler_kwargs', 'loss_weights', 'save_steps', 'x'];
+  const names = [
+    'beta',
+    'loss_type',
+    'max_steps',
+    'num_train_epochs',
+    'stage',
+    'dataset',
+    'warmup_ratio',
+    'eval_steps',
+    'lr_scheduler_kwargs',
+    'loss_weights',
+    'save_steps',
+    'x',
+  ];
   const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.integer(), fc.double(), fc.constantFrom('dpo', 'steps', 'sigmoid', null));
   const text = fc.oneof(
     fc.string(),
     fc.dictionary(fc.constantFrom(...names), value).map((settings) =>
-      Object.entries(settings).map(([name, of]) => `${name}: ${JSON.stringify(of) ?? 'null'}`).join('\n'),
+      Object.entries(settings)
+        .map(([name, of]) => `${name}: ${JSON.stringify(of) ?? 'null'}`)
+        .join('\n'),
     ),
   );
   fc.assert(

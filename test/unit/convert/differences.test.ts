@@ -76,6 +76,5 @@ test('where CPO and ORPO see other tokens: BOS, EOS and the end of the prompt, a
   }
   // A template that writes BOS and ends with EOS is left as it is; one that does not gets both.
   for (const name of ['llama2-like', 'mistral-like']) assert.equal(kinds(name, 'messages'), 'none', name);
-  for (const name of ['gpt2-like', 'llama3-like', 'qwen2-like', 'gemma-like'])
-    assert.equal(kinds(name, 'messages'), 'BOS, EOS', name);
+  for (const name of ['gpt2-like', 'llama3-like', 'qwen2-like', 'gemma-like']) assert.equal(kinds(name, 'messages'), 'BOS, EOS', name);
 });

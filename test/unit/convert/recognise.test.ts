@@ -105,17 +105,13 @@ test('settings that only one trainer has need no assumption', () => {
 });
 
 test('ORPO, CPO and SimPO mean their own losses and defaults', () => {
-  const training = (text: string, name?: string): Readonly<Record<string, unknown>> =>
-    convertText(text, {}, name).config.training as never;
+  const training = (text: string, name?: string): Readonly<Record<string, unknown>> => convertText(text, {}, name).config.training as never;
   assert.equal(training('beta: 0.1\nmax_length: 512', 'orpo.yaml')['loss_type'], 'orpo');
   assert.equal(training('cpo_alpha: 0.5')['loss_type'], 'cpo');
   assert.equal(training('cpo_alpha: 0.5')['cpo_alpha'], 0.5);
   assert.equal(training('beta: 0.1', 'cpo.yaml')['loss_type'], 'cpo');
   const simpo = training('gamma_beta_ratio: 0.55\nbeta: 2.5\nloss_type: sigmoid');
-  assert.deepEqual(
-    [simpo['loss_type'], simpo['beta'], simpo['simpo_gamma'], simpo['learning_rate']],
-    ['simpo', 2.5, 1.375, 5e-5],
-  );
+  assert.deepEqual([simpo['loss_type'], simpo['beta'], simpo['simpo_gamma'], simpo['learning_rate']], ['simpo', 2.5, 1.375, 5e-5]);
   const likelihood = training('gamma_beta_ratio: 0.5\nbeta: 2\nsft_weight: 0.1');
   assert.deepEqual(
     [likelihood['loss_type'], likelihood['loss_weights']],
@@ -140,10 +136,8 @@ test('ORPO, CPO and SimPO mean their own losses and defaults', () => {
       .converted.notes.map(({ text }) => text)
       .join('\n');
   assert.match(said('beta: 0.1', 'orpo.yaml'), /those of the prompt too in TRL.*coming-from-trl/);
-  for (const text of ['cpo_alpha: 1', 'loss_type: simpo', 'gamma_beta_ratio: 1'])
-    assert.match(said(text), /another rule.*coming-from-trl/);
-  for (const text of ['loss_type: [ipo]', 'loss_type: sigmoid_norm'])
-    assert.match(said(text), /one token more.*coming-from-trl/);
+  for (const text of ['cpo_alpha: 1', 'loss_type: simpo', 'gamma_beta_ratio: 1']) assert.match(said(text), /another rule.*coming-from-trl/);
+  for (const text of ['loss_type: [ipo]', 'loss_type: sigmoid_norm']) assert.match(said(text), /one token more.*coming-from-trl/);
 });
 
 test('a loss that is not here is refused with its line, not trained as another', () => {
@@ -161,11 +155,7 @@ test('a loss that is not here is refused with its line, not trained as another',
     'reference_free: true\nloss_type: ipo',
     'rpo_alpha: 0.5\nloss_weights: [1, 1]',
   ])
-    assert.match(
-      refusal(text).where,
-      /x\.yaml:\d, field (loss_type|alpha|pref_loss|finetuning_type|reference_free|rpo_alpha)/,
-      text,
-    );
+    assert.match(refusal(text).where, /x\.yaml:\d, field (loss_type|alpha|pref_loss|finetuning_type|reference_free|rpo_alpha)/, text);
 });
 
 test("LLaMA-Factory's stages: dpo, or refused by name; none means sft there", () => {

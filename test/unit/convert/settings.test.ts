@@ -101,8 +101,7 @@ for (const [name, source] of [
   test(`every setting of TRL's ${name}, its model and its dataset is in one of three lists`, () => {
     const found = everySetting({ ...trl.common, ...scripts, ...own[name] }, source, { use_peft: true, lora_dropout: 0 });
     assert.ok(found.size > 120, String(found.size));
-    for (const kind of ['carried', 'lost', 'changed', 'needless'])
-      assert.ok([...found.values()].flat().includes(kind), kind);
+    for (const kind of ['carried', 'lost', 'changed', 'needless']) assert.ok([...found.values()].flat().includes(kind), kind);
     for (const carried of ['beta', 'learning_rate', 'seed', 'weight_decay', 'lora_r', 'save_steps'])
       assert.ok(found.get(carried)?.includes('carried'), `${carried}: ${String(found.get(carried))}`);
     for (const lost of ['load_in_4bit', 'use_dora', 'neftune_noise_alpha', 'lora_dropout'])
@@ -169,8 +168,7 @@ test('words and numbers as YAML 1.1 has them, which Python reads', () => {
 });
 
 test("LLaMA-Factory's adapter to go on from decides its shape itself; several, or a new one above it, are merged first", () => {
-  const from = (text: string): ReturnType<typeof convertText> =>
-    convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
+  const from = (text: string): ReturnType<typeof convertText> => convertText(`stage: dpo\nadapter_name_or_path: data${text}`);
   const { converted, config } = from('\nlora_rank: 64\nlora_target: q_proj');
   assert.equal(path.basename(config.training.adapter_name_or_path ?? ''), 'data');
   assert.equal(config.training.adapter_reference, 'base');

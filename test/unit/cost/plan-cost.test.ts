@@ -48,10 +48,7 @@ test('a bin counts what its dense mask and its targets say', async () => {
         const cost = binCost(plan, bin, shape);
         assert.equal(cost.tokens, end - begin);
         assert.equal(cost.visiblePairs, visiblePairs);
-        assert.equal(
-          cost.readRows,
-          new Set(plan.targetRow.subarray(plan.targetStart[bin]!, plan.targetStart[bin + 1]!)).size,
-        );
+        assert.equal(cost.readRows, new Set(plan.targetRow.subarray(plan.targetStart[bin]!, plan.targetStart[bin + 1]!)).size);
         assert.equal(sumFlops(cost.flops), plan.binFlops[bin]);
         assert.deepEqual(cost.tiles, countTiles(plan.visibleUntil.subarray(begin, end)));
       }
@@ -71,8 +68,14 @@ test('a plan costs what its bins cost; without sharing it costs what the naive p
       assert.equal(cost.tokens, plan.tokens.length);
       near(sumFlops(cost.flops), totalFlops(plan));
       const once = steps.length * stepSeconds(shape);
-      near(cost.total, bins.reduce((sum, bin) => sum + sumSeconds(bin.seconds), once));
-      assert.equal(cost.tiles.skipped, bins.reduce((sum, bin) => sum + bin.tiles.skipped, 0));
+      near(
+        cost.total,
+        bins.reduce((sum, bin) => sum + sumSeconds(bin.seconds), once),
+      );
+      assert.equal(
+        cost.tiles.skipped,
+        bins.reduce((sum, bin) => sum + bin.tiles.skipped, 0),
+      );
 
       const naiveCost = planCost(naive, shape);
       for (const baseline of [cost.naive, cost.unpacked]) {
@@ -105,7 +108,13 @@ function pairsOf(lengths: readonly (readonly [prompt: number, chosen: number, re
 
 test('without packing every pair is two rows as long as the longer', async () => {
   const options = { sharing: 'pair', capacity: 4096, batch_size: 2, epochs: 1, seed: 1, max_length: 4096 } as const;
-  const plan = await planOf(pairsOf([[100, 30, 60], [200, 300, 40]]), options);
+  const plan = await planOf(
+    pairsOf([
+      [100, 30, 60],
+      [200, 300, 40],
+    ]),
+    options,
+  );
   const { unpacked } = planCost(plan, llama);
   // The model's passes are alike, so each is timed as the mean: 160 and 500 tokens twice, of 2 and 4 tiles.
   const computedPairs = ((2 * (1 + 2) + 2 * (1 + 2 + 3 + 4)) / 2) * TILE_SIZE ** 2;
@@ -115,7 +124,7 @@ test('without packing every pair is two rows as long as the longer', async () =>
 });
 
 test('predicted speedup: 1 without sharing, near the ratio of FLOPs with it, more over unpacked rows', async () => {
-  const pairs = pairsOf(Array.from({ length: 120 }, (_, i) => [150 + (37 * i) % 300, 20 + (53 * i) % 90, 30 + (29 * i) % 70]));
+  const pairs = pairsOf(Array.from({ length: 120 }, (_, i) => [150 + ((37 * i) % 300), 20 + ((53 * i) % 90), 30 + ((29 * i) % 70)]));
   const options = { capacity: 8192, batch_size: 60, epochs: 1, seed: 1, max_length: 4096 } as const;
   const naive = planCost(await planOf(pairs, { ...options, sharing: 'none' }), llama);
   near(naive.predictedSpeedup, 1, 0.01);
@@ -126,7 +135,7 @@ test('predicted speedup: 1 without sharing, near the ratio of FLOPs with it, mor
 });
 
 test('the time used for balancing is that of the bin as it is laid out, to a few percent', async () => {
-  const pairs = pairsOf(Array.from({ length: 120 }, (_, i) => [50 + (91 * i) % 900, 20 + (53 * i) % 400, 30 + (29 * i) % 300]));
+  const pairs = pairsOf(Array.from({ length: 120 }, (_, i) => [50 + ((91 * i) % 900), 20 + ((53 * i) % 400), 30 + ((29 * i) % 300)]));
   const options = { capacity: 8192, batch_size: 60, epochs: 1, seed: 1, max_length: 4096 } as const;
   const time = additiveSeconds(llama);
   for (const sharing of ['none', 'pair'] as const) {
@@ -155,7 +164,11 @@ test('seconds: by hand for one bin; short bins are bound by reading the weights'
 });
 
 test('a device with smaller tiles computes fewer masked scores', async () => {
-  const pairs = pairsOf([[100, 30, 60], [70, 20, 30], [200, 300, 40]]);
+  const pairs = pairsOf([
+    [100, 30, 60],
+    [70, 20, 30],
+    [200, 300, 40],
+  ]);
   const plan = await planOf(pairs, { sharing: 'pair', capacity: 4096, batch_size: 3, epochs: 1, seed: 1, max_length: 4096 });
   const device = cpu(100e9);
   const { full, partial } = countTiles(plan.visibleUntil, 32);

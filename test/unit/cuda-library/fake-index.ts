@@ -82,10 +82,19 @@ export async function fakeIndex(wheel: Buffer = WHEEL): Promise<FakeIndex> {
     const hash = faults.wrongHash === true ? 'a'.repeat(64) : sha256;
     if (faults.html === true) {
       response.writeHead(200, { 'Content-Type': 'text/html' });
-      return void response.end(`<html><a href="../../moved/${FILE}#sha256=${hash}" data-requires-python="&gt;=3">${FILE}</a><a href="/x#sha256=${hash}" data-yanked="">nvidia_cublas-13.9.0.0-py3-none-manylinux_2_27_x86_64.whl</a></html>`);
+      return void response.end(
+        `<html><a href="../../moved/${FILE}#sha256=${hash}" data-requires-python="&gt;=3">${FILE}</a><a href="/x#sha256=${hash}" data-yanked="">nvidia_cublas-13.9.0.0-py3-none-manylinux_2_27_x86_64.whl</a></html>`,
+      );
     }
     response.writeHead(200, { 'Content-Type': 'application/vnd.pypi.simple.v1+json' });
-    const file = (filename: string, more: object = {}): object => ({ filename, url: `../../moved/${FILE}`, hashes: { sha256: hash }, size: wheel.length, yanked: false, ...more });
+    const file = (filename: string, more: object = {}): object => ({
+      filename,
+      url: `../../moved/${FILE}`,
+      hashes: { sha256: hash },
+      size: wheel.length,
+      yanked: false,
+      ...more,
+    });
     response.end(
       JSON.stringify({
         files: [
@@ -103,7 +112,10 @@ export async function fakeIndex(wheel: Buffer = WHEEL): Promise<FakeIndex> {
   function sendWheel(request: IncomingMessage, response: ServerResponse): void {
     const from = faults.ignoresRanges === true ? 0 : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const rest = wheel.subarray(from);
-    response.writeHead(from > 0 ? 206 : 200, { 'Content-Length': rest.length, ...(from > 0 ? { 'Content-Range': `bytes ${from}-${wheel.length - 1}/${wheel.length}` } : {}) });
+    response.writeHead(from > 0 ? 206 : 200, {
+      'Content-Length': rest.length,
+      ...(from > 0 ? { 'Content-Range': `bytes ${from}-${wheel.length - 1}/${wheel.length}` } : {}),
+    });
     const cut = faults.cuts.shift();
     if (cut !== undefined) return void response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
     if (faults.stalls === true) return void response.write(rest.subarray(0, 100));
@@ -125,7 +137,11 @@ export async function fakeIndex(wheel: Buffer = WHEEL): Promise<FakeIndex> {
 }
 
 /** A proxy that tunnels. */
-export async function fakeProxy(): Promise<{ readonly address: string; readonly tunnels: { readonly to: string; readonly authorization: string | undefined }[]; close(): Promise<void> }> {
+export async function fakeProxy(): Promise<{
+  readonly address: string;
+  readonly tunnels: { readonly to: string; readonly authorization: string | undefined }[];
+  close(): Promise<void>;
+}> {
   const tunnels: { to: string; authorization: string | undefined }[] = [];
   const server = createServer();
   server.on('connect', (request, socket) => {

@@ -5,14 +5,27 @@ import { test, type TestContext } from 'node:test';
 
 import { download } from '../../../src/core/cuda-library/download.js';
 import { environmentProxy } from '../../../src/core/cuda-library/http.js';
-import { fetchLibrary, LIBRARY, libraryFile, planSetUp, removeLibrary, type SetUpOptions, stateOfBackends, useLibrary, userFolder } from '../../../src/core/cuda-library/index.js';
+import {
+  fetchLibrary,
+  LIBRARY,
+  libraryFile,
+  planSetUp,
+  removeLibrary,
+  type SetUpOptions,
+  stateOfBackends,
+  useLibrary,
+  userFolder,
+} from '../../../src/core/cuda-library/index.js';
 import { unpackMember } from '../../../src/core/cuda-library/unpack.js';
 import { choose, type Wheel } from '../../../src/core/cuda-library/wheel-index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { temporaryFolder } from '../run/support.js';
 import { fakeIndex, type FakeIndex, fakeProxy, FILE, LIBRARY_CONTENT, WHEEL } from './fake-index.js';
 
-async function begin(context: TestContext, network: SetUpOptions['network'] = {}): Promise<{ server: FakeIndex; options: SetUpOptions; folder: string }> {
+async function begin(
+  context: TestContext,
+  network: SetUpOptions['network'] = {},
+): Promise<{ server: FakeIndex; options: SetUpOptions; folder: string }> {
   const server = await fakeIndex();
   context.after(() => server.close());
   const folder = path.join(await temporaryFolder(context), 'cuda');
@@ -54,7 +67,10 @@ test('a connection that is cut is taken up where it was; one that stays cut keep
   server.faults.cuts = [200, 300];
   const plan = await planSetUp(options);
   await download(plan.wheel, path.join(folder, 'whole'), options.network, {}, 1);
-  assert.deepEqual(server.asked.filter(({ path: asked }) => asked.startsWith('/files/')).map(({ range }) => range), [undefined, 'bytes=200-', 'bytes=500-']);
+  assert.deepEqual(
+    server.asked.filter(({ path: asked }) => asked.startsWith('/files/')).map(({ range }) => range),
+    [undefined, 'bytes=200-', 'bytes=500-'],
+  );
   server.faults.cuts = [200, 0, 0, 0, 0, 0];
   const part = path.join(folder, 'part');
   await assert.rejects(download(plan.wheel, part, options.network, {}, 1), refused(/connection failed/));
@@ -81,7 +97,10 @@ test('cancelled, what came stays, and the next attempt goes on from there', asyn
   server.faults.slow = true;
   const plan = await planSetUp(options);
   const cancel = new AbortController();
-  const work = { signal: cancel.signal, onProgress: ({ done }: { done: number }) => void (done >= 40 && cancel.abort(new Error('given up'))) };
+  const work = {
+    signal: cancel.signal,
+    onProgress: ({ done }: { done: number }) => void (done >= 40 && cancel.abort(new Error('given up'))),
+  };
   await assert.rejects(fetchLibrary(plan, options, work), /given up/);
   const again = await planSetUp(options);
   assert.ok(again.fetched >= 40 && again.fetched < WHEEL.length, String(again.fetched));
@@ -115,7 +134,10 @@ test('a proxy is asked for the way, with its password', async (context) => {
   const { options, server } = await begin(context, { proxy: proxy.address, proxyAuthorization: 'Basic eDp5' });
   assert.ok((await readFile(await fetchLibrary(await planSetUp(options), options))).equals(LIBRARY_CONTENT));
   const host = new URL(server.index).host;
-  assert.ok(proxy.tunnels.length >= 2 && proxy.tunnels.every(({ to, authorization }) => to === host && authorization === 'Basic eDp5'), JSON.stringify(proxy.tunnels));
+  assert.ok(
+    proxy.tunnels.length >= 2 && proxy.tunnels.every(({ to, authorization }) => to === host && authorization === 'Basic eDp5'),
+    JSON.stringify(proxy.tunnels),
+  );
 });
 
 test('the proxy of the environment, as curl takes it', () => {
@@ -130,10 +152,28 @@ test('the proxy of the environment, as curl takes it', () => {
 });
 
 test('of several versions the known one is taken, else the newest that fits', () => {
-  const wheel = (version: string, tag = 'manylinux_2_27_x86_64'): Wheel => ({ file: `nvidia_cublas-${version}-py3-none-${tag}.whl`, version, url: 'https://x', size: 1, sha256: 'a'.repeat(64) });
+  const wheel = (version: string, tag = 'manylinux_2_27_x86_64'): Wheel => ({
+    file: `nvidia_cublas-${version}-py3-none-${tag}.whl`,
+    version,
+    url: 'https://x',
+    size: 1,
+    sha256: 'a'.repeat(64),
+  });
   const versions = ['13.0.2.14', '13.10.0.20', '13.9.0.1', '13.11.0.1rc1', '14.0.0.1', '12.9.0.1'];
-  assert.equal(choose(versions.map((version) => wheel(version)), 'x86_64')?.version, '13.10.0.20');
-  assert.equal(choose([...versions, '13.1.0.3'].map((version) => wheel(version)), 'x86_64')?.version, '13.1.0.3');
+  assert.equal(
+    choose(
+      versions.map((version) => wheel(version)),
+      'x86_64',
+    )?.version,
+    '13.10.0.20',
+  );
+  assert.equal(
+    choose(
+      [...versions, '13.1.0.3'].map((version) => wheel(version)),
+      'x86_64',
+    )?.version,
+    '13.1.0.3',
+  );
   assert.equal(choose([wheel('13.1.0.3', 'manylinux1_x86_64.manylinux_2_5_x86_64')], 'x86_64')?.version, '13.1.0.3');
   assert.equal(choose([wheel('13.1.0.3', 'win_amd64'), wheel('13.1.0.3', 'manylinux_2_27_aarch64')], 'x86_64'), undefined);
 });
@@ -176,9 +216,11 @@ test('what stands between the runner and the GPU is told from what the runner sa
   const cuda = (problem: string) => stateOfBackends([{ name: 'cuda', available: false, devices: [], problem }]);
   assert.equal(stateOfBackends([{ name: 'cuda', available: true, devices: [{ name: 'H100' }] }]).kind, 'ready');
   assert.equal(cuda('cuBLASLt 13 (libcublasLt.so.13) is not on this machine').kind, 'library');
-  assert.deepEqual(cuda('The NVIDIA driver is too old: it serves CUDA 12.4, this runner needs 13.0.'), { kind: 'driver', problem: 'The NVIDIA driver is too old: it serves CUDA 12.4, this runner needs 13.0.' });
+  assert.deepEqual(cuda('The NVIDIA driver is too old: it serves CUDA 12.4, this runner needs 13.0.'), {
+    kind: 'driver',
+    problem: 'The NVIDIA driver is too old: it serves CUDA 12.4, this runner needs 13.0.',
+  });
   assert.equal(cuda('There is no NVIDIA driver on this machine (libcuda.so.1 cannot be loaded).').kind, 'driver');
   assert.equal(cuda('This runner was built without CUDA').kind, 'cpu-only');
   assert.equal(stateOfBackends([]).kind, 'cpu-only');
 });
-

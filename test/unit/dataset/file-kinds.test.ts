@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DATASET_ENDINGS, FILE_KINDS, fileKind, isKind, isPlainKind, KINDS_TEXT, mayBeDataset, separatorOf } from '../../../src/core/dataset/file-kinds.js';
+import {
+  DATASET_ENDINGS,
+  FILE_KINDS,
+  fileKind,
+  isKind,
+  isPlainKind,
+  KINDS_TEXT,
+  mayBeDataset,
+  separatorOf,
+} from '../../../src/core/dataset/file-kinds.js';
 
 test('a name says what a file is, in whatever case, compressed or not', () => {
   assert.deepEqual(fileKind('/a.b/Pairs.v2.JSONL.gz'), { stem: 'Pairs.v2', kind: 'jsonl', gzip: true });
@@ -25,12 +34,17 @@ test('the menus of VS Code are for these files, but for .json files that are kno
   const { contributes } = JSON.parse(text) as { contributes: { menus: Record<string, { when?: string }[]> } };
   const patterns = Object.values(contributes.menus)
     .flat()
-    .flatMap(({ when = '' }) => /^resourceFilename =~ \/(.*?parquet.*?)\/i && !\(resourceFilename =~ \/(.*?)\/i\)$/.exec(when)?.slice(1) ?? []);
+    .flatMap(
+      ({ when = '' }) => /^resourceFilename =~ \/(.*?parquet.*?)\/i && !\(resourceFilename =~ \/(.*?)\/i\)$/.exec(when)?.slice(1) ?? [],
+    );
   assert.ok(patterns.length > 0);
   for (let i = 0; i < patterns.length; i += 2) {
     const [kinds, others] = [new RegExp(patterns[i]!, 'i'), new RegExp(patterns[i + 1]!, 'i')];
     const isShown = (name: string): boolean => kinds.test(name) && !others.test(name);
-    assert.deepEqual(DATASET_ENDINGS.filter((ending) => isShown(`pairs.${ending}`)), DATASET_ENDINGS);
+    assert.deepEqual(
+      DATASET_ENDINGS.filter((ending) => isShown(`pairs.${ending}`)),
+      DATASET_ENDINGS,
+    );
     for (const name of ['package.json', 'tsconfig.build.json', 'run.wishbone.json', 'config.json', 'run-config.schema.json', 'notes.txt']) {
       assert.ok(!isShown(name), name);
     }

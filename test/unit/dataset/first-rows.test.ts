@@ -68,7 +68,10 @@ test('a damaged file is one error', async (t) => {
 
 test('what is said of how much is shown', () => {
   assert.equal(shownText({ rows: 8, total: 8, hidden: [] }), '8 rows, read-only');
-  assert.equal(shownText({ rows: 1000, total: 12345, hidden: ['id', 'score'] }), 'First 1,000 of 12,345 rows, read-only · 2 columns not shown: id, score');
+  assert.equal(
+    shownText({ rows: 1000, total: 12345, hidden: ['id', 'score'] }),
+    'First 1,000 of 12,345 rows, read-only · 2 columns not shown: id, score',
+  );
   assert.equal(shownText({ rows: 1000, total: undefined, hidden: [] }), 'First 1,000 of many more rows, read-only');
   assert.equal(moreText({ rows: 8, total: 8 }), undefined);
   assert.equal(moreText({ rows: 1000, total: 12345 }), '11,345 more rows in the file');

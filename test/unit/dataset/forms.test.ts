@@ -13,32 +13,22 @@ test('TRL with explicit prompt, plain text', async (t) => {
   const file = await datasetFile(t, jsonLines({ prompt: 'Name a colour.', chosen: ' Blue.', rejected: ' Seven.' }));
   const { dataset, pairs } = await readPairs(file);
   assert.equal(dataset.form, 'trl-explicit');
-  assert.deepEqual(pairs, [
-    { kind: 'text', prompt: 'Name a colour.', chosen: ' Blue.', rejected: ' Seven.', row: 0, line: 1 },
-  ]);
+  assert.deepEqual(pairs, [{ kind: 'text', prompt: 'Name a colour.', chosen: ' Blue.', rejected: ' Seven.', row: 0, line: 1 }]);
 });
 
 test('TRL with explicit prompt, messages and tools', async (t) => {
   const tools = [{ name: 'look' }];
-  const file = await datasetFile(
-    t,
-    jsonLines({ prompt: [user], chosen: [blue], rejected: [seven], tools: JSON.stringify(tools) }),
-  );
+  const file = await datasetFile(t, jsonLines({ prompt: [user], chosen: [blue], rejected: [seven], tools: JSON.stringify(tools) }));
   const { dataset, pairs } = await readPairs(file);
   assert.equal(dataset.form, 'trl-explicit');
   assert.deepEqual(pairs, [{ ...asMessages, tools }]);
 });
 
 test('TRL with implicit prompt, plain text', async (t) => {
-  const file = await datasetFile(
-    t,
-    jsonLines({ chosen: '\n\nHuman: hi\n\nAssistant: Yes.', rejected: '\n\nHuman: hi\n\nAssistant: No.' }),
-  );
+  const file = await datasetFile(t, jsonLines({ chosen: '\n\nHuman: hi\n\nAssistant: Yes.', rejected: '\n\nHuman: hi\n\nAssistant: No.' }));
   const { dataset, pairs } = await readPairs(file);
   assert.equal(dataset.form, 'trl-implicit');
-  assert.deepEqual(pairs, [
-    { kind: 'text', prompt: '\n\nHuman: hi\n\nAssistant:', chosen: ' Yes.', rejected: ' No.', row: 0, line: 1 },
-  ]);
+  assert.deepEqual(pairs, [{ kind: 'text', prompt: '\n\nHuman: hi\n\nAssistant:', chosen: ' Yes.', rejected: ' No.', row: 0, line: 1 }]);
 });
 
 test('TRL with implicit prompt, messages, and with a prompt text beside them', async (t) => {
@@ -104,9 +94,7 @@ test('gzip is told by the bytes, whatever the name; the hash is of the file on d
 });
 
 test('lines are those of the file: blank lines, Windows line ends, no end at the end', async (t) => {
-  const { pairs } = await readPairs(
-    await datasetFile(t, `\n${JSON.stringify(pair)}\r\n\r\n   \n${JSON.stringify(pair)}`),
-  );
+  const { pairs } = await readPairs(await datasetFile(t, `\n${JSON.stringify(pair)}\r\n\r\n   \n${JSON.stringify(pair)}`));
   assert.deepEqual(
     pairs.map(({ row, line }) => [row, line]),
     [

@@ -111,7 +111,12 @@ const llamaFactory = [
 async function goodRows(): Promise<object[]> {
   const files = (await readdir(good)).filter((name) => /^(?!deeply).*\.jsonl$/.test(name));
   const texts = await Promise.all(files.map((name) => readFile(path.join(good, name), 'utf8')));
-  const lines = texts.flatMap((text) => text.replace('\ufeff', '').split('\n').filter((line) => line.trim() !== ''));
+  const lines = texts.flatMap((text) =>
+    text
+      .replace('\ufeff', '')
+      .split('\n')
+      .filter((line) => line.trim() !== ''),
+  );
   return [...lines.map((line) => JSON.parse(line) as object), ...llamaFactory];
 }
 

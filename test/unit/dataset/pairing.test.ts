@@ -33,10 +33,7 @@ test('lists: every chosen over every rejected, or the first chosen over every re
     ...['1: a > c', '1: a > d', '1: a > e', '1: b > c', '1: b > d', '1: b > e'],
     ...['2: a > c', '2: a > d'],
   ]);
-  assert.deepEqual((await read(file, best)).pairs.map(short), [
-    ...['1: a > c', '1: a > d', '1: a > e'],
-    ...['2: a > c', '2: a > d'],
-  ]);
+  assert.deepEqual((await read(file, best)).pairs.map(short), [...['1: a > c', '1: a > d', '1: a > e'], ...['2: a > c', '2: a > d']]);
 });
 
 test('lists of message lists', async () => {

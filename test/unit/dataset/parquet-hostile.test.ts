@@ -50,15 +50,29 @@ test('headers: lists, lengths and numbers are held against the bytes that are le
 
 test('a schema: fields that are not there', () => {
   refused(() => readSchema([{ name: 'schema', num_children: 1e9 }]), /1000000000 columns/);
-  refused(() => readSchema([{ name: 'schema', num_children: 1 }, { name: 'a', num_children: 1e9 }]), /1000000000 fields/);
+  refused(
+    () =>
+      readSchema([
+        { name: 'schema', num_children: 1 },
+        { name: 'a', num_children: 1e9 },
+      ]),
+    /1000000000 fields/,
+  );
   const nested = Array.from({ length: 1000 }, (_, index) => ({ name: `f${index}`, num_children: 1 }));
   refused(() => readSchema(nested), /nested too deeply/);
 });
 
 test('pages: sizes and values are held against the column', () => {
   // A dictionary of 2^20 entries in 20 bytes, and one page that says it holds more values than its column.
-  refused(() => readPages(view(0x15, 4, 0x15, 40, 0x15, 40, 0x4c, 0x15, 0x80, 0x80, 0x80, 1, 0x15, 0, 0, 0, ...Array<number>(40).fill(0)), 3, leaf), /a dictionary says 1048576 entries in 20 bytes/);
-  refused(() => readPages(view(0x15, 0, 0x15, 0x80, 0x80, 4, 0x15, 0x80, 0x80, 4, 0x2c, 0x15, 6, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, 1, 2), 3, leaf), /a page says 32768 bytes where 2 are left/);
+  refused(
+    () =>
+      readPages(view(0x15, 4, 0x15, 40, 0x15, 40, 0x4c, 0x15, 0x80, 0x80, 0x80, 1, 0x15, 0, 0, 0, ...Array<number>(40).fill(0)), 3, leaf),
+    /a dictionary says 1048576 entries in 20 bytes/,
+  );
+  refused(
+    () => readPages(view(0x15, 0, 0x15, 0x80, 0x80, 4, 0x15, 0x80, 0x80, 4, 0x2c, 0x15, 6, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, 1, 2), 3, leaf),
+    /a page says 32768 bytes where 2 are left/,
+  );
 });
 
 test('runs: none is longer than the values that are left', () => {

@@ -31,7 +31,10 @@ test('maps, which datasets does not read either, are refused by name', async () 
 
 test('scores may be decimals; NaN is said to be NaN', async () => {
   const { pairs } = await readPairs(path.join(folder, 'scores-decimal.parquet'));
-  assert.deepEqual(pairs.map(({ chosen, rejected }) => [chosen, rejected]), [['b', 'c']]);
+  assert.deepEqual(
+    pairs.map(({ chosen, rejected }) => [chosen, rejected]),
+    [['b', 'c']],
+  );
   const error = await errorOf(path.join(folder, 'scores-nan.parquet'));
   assert.equal(error.what, 'field "scores[0]" is NaN, which cannot be compared');
 });

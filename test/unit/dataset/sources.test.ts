@@ -36,8 +36,14 @@ test('files, globs and weights', async (t) => {
     ['b.jsonl', 0.5, 'b.jsonl'],
     ['deep/c.jsonl', 3, 'c.jsonl'],
   ]);
-  assert.deepEqual(await found('{a,deep/*}.jsonl'), [['a.jsonl', 1, 'a.jsonl'], ['deep/c.jsonl', 1, 'c.jsonl']]);
-  assert.deepEqual(await found('odd:2', 'd[1].jsonl'), [['odd:2', 1, 'odd:2'], ['d[1].jsonl', 1, 'd[1].jsonl']]);
+  assert.deepEqual(await found('{a,deep/*}.jsonl'), [
+    ['a.jsonl', 1, 'a.jsonl'],
+    ['deep/c.jsonl', 1, 'c.jsonl'],
+  ]);
+  assert.deepEqual(await found('odd:2', 'd[1].jsonl'), [
+    ['odd:2', 1, 'odd:2'],
+    ['d[1].jsonl', 1, 'd[1].jsonl'],
+  ]);
   assert.deepEqual(await found('none.jsonl'), [['none.jsonl', 1, 'none.jsonl']], 'opening it says that it is not there');
   await assert.rejects(found('*.csv'), refused(/no file matches/, /\*\.csv/));
   await assert.rejects(found('a.jsonl:0'), refused(/weight must be above 0/, /a\.jsonl:0/));
@@ -47,7 +53,10 @@ test('files, globs and weights', async (t) => {
 test('files of one name are told apart by their folders', async (t) => {
   const folder = await folderOf(t, { 'x/y/pairs.jsonl': '', 'x/z/pairs.jsonl': '' });
   const found = await findSources(path.join(folder, '**/pairs.jsonl'));
-  assert.deepEqual(found.map(({ name }) => name), ['y/pairs.jsonl', 'z/pairs.jsonl']);
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ['y/pairs.jsonl', 'z/pairs.jsonl'],
+  );
 });
 
 async function pairsOf(names: string): Promise<PairText[]> {
@@ -98,12 +107,8 @@ test('dataset_info.json: Alpaca and ShareGPT with their own columns and tags', a
     { role: 'user', content: user },
   ];
   const place = { row: 0, line: 1 };
-  assert.deepEqual(await pairsOf(`${info}#alpaca`), [
-    { kind: 'messages', prompt: prompt('P', 'Q?\nC.'), chosen, rejected, ...place },
-  ]);
-  assert.deepEqual(await pairsOf(`${info}#chat`), [
-    { kind: 'messages', prompt: prompt('S', 'Hi'), chosen, rejected, ...place },
-  ]);
+  assert.deepEqual(await pairsOf(`${info}#alpaca`), [{ kind: 'messages', prompt: prompt('P', 'Q?\nC.'), chosen, rejected, ...place }]);
+  assert.deepEqual(await pairsOf(`${info}#chat`), [{ kind: 'messages', prompt: prompt('S', 'Hi'), chosen, rejected, ...place }]);
   const [source] = await findSources(`${info}#chat:2.5`);
   assert.equal(source?.weight, 2.5);
   assert.equal(source?.name, 'chat');
@@ -195,7 +200,10 @@ test('mapped columns: of JSON and CSV, swapped, missing, and of names that are n
   const tabled = await read(csv, renamed, 'pairs.csv');
   assert.deepEqual(tabled[0], { ...text, row: 0, line: 2 });
   const file = await datasetFile(t, csv, 'pairs.csv');
-  assert.deepEqual(tabled.map(({ line }) => line), [2, 4, 6]);
+  assert.deepEqual(
+    tabled.map(({ line }) => line),
+    [2, 4, 6],
+  );
   assert.deepEqual(await Promise.all([0, 1, 2, 3].map((row) => lineOfRow(file, row))), [2, 4, 6, undefined]);
   const swapped = await read(jsonLines({ prompt: 'Q', chosen: 'B', rejected: 'A' }), 'chosen=rejected,rejected=chosen');
   assert.deepEqual(swapped, [{ ...text, row: 0, line: 1 }]);

@@ -93,7 +93,12 @@ for (const codec of ['none', 'snappy', 'gzip', 'brotli', 'lz4', 'zstd']) {
       pairs,
       texts.map((text, row) => ({ kind: 'text', ...text, row, line: undefined, ...sources[row] })),
     );
-    assert.equal(dataset.sha256, createHash('sha256').update(await readFile(file)).digest('hex'));
+    assert.equal(
+      dataset.sha256,
+      createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex'),
+    );
     assert.equal(dataset.bytesRead, dataset.bytesTotal);
   });
 }

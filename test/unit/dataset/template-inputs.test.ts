@@ -29,7 +29,13 @@ const forms: Readonly<Record<string, object>> = {
   },
   openai: { input: { messages: [user] }, preferred_output: [said('a')], non_preferred_output: [said('b')] },
   ranked: { prompt: [user], responses: ['a', 'b', 'c'], ranks: [1, 2, 3] },
-  scored: { instruction: 'hi', completions: [{ response: 'a', score: 2.0 }, { response: 'b', score: 1.0 }] },
+  scored: {
+    instruction: 'hi',
+    completions: [
+      { response: 'a', score: 2.0 },
+      { response: 'b', score: 1.0 },
+    ],
+  },
 };
 
 for (const [name, row] of Object.entries(forms)) {
@@ -43,7 +49,10 @@ for (const [name, row] of Object.entries(forms)) {
     for (const [index, pair] of pairs.entries()) {
       assert.equal(pair.kind, 'messages');
       const { tools, documents, chatTemplateKwargs } = pair as MessagePair;
-      assert.deepEqual({ tools, documents, chatTemplateKwargs }, index < 2 * count ? written : { tools: undefined, documents: undefined, chatTemplateKwargs: undefined });
+      assert.deepEqual(
+        { tools, documents, chatTemplateKwargs },
+        index < 2 * count ? written : { tools: undefined, documents: undefined, chatTemplateKwargs: undefined },
+      );
     }
   });
 }
@@ -52,14 +61,20 @@ test('a column documents that holds none is a column like any other, and is told
   const file = await datasetFile(t, jsonLines({ ...forms['trl-explicit'], documents: ['a.pdf', 'b.pdf'] }));
   const dataset = await Dataset.open(file);
   for await (const pair of dataset.pairs()) assert.ok(!('documents' in pair));
-  assert.deepEqual(dataset.columns.unread.map(({ name }) => name), ['documents']);
+  assert.deepEqual(
+    dataset.columns.unread.map(({ name }) => name),
+    ['documents'],
+  );
 });
 
 test('a column of whole floats holds something', async (t) => {
   const file = await datasetFile(t, JSON.stringify({ ...forms['trl-explicit'], score: 0 }).replace('"score":0', '"score":8.0'));
   const dataset = await Dataset.open(file);
   for await (const pair of dataset.pairs()) assert.equal(pair.row, 0);
-  assert.deepEqual(dataset.columns.unread.map(({ name }) => name), ['score']);
+  assert.deepEqual(
+    dataset.columns.unread.map(({ name }) => name),
+    ['score'],
+  );
 });
 
 test('tools of a message are as they are written, tool calls from text too', async (t) => {
@@ -83,7 +98,8 @@ async function rendered(file: string, template: string): Promise<string[]> {
   ];
 }
 
-const turns = '{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}{{ m.content }}{% endfor %}';
+const turns =
+  '{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}({{ m.reasoning_content }}){% endif %}{{ m.content }}{% endfor %}';
 
 test('an argument of a row reaches the template: the empty block of thought is part of the prompt', async (t) => {
   const thinking = `${turns}{% if add_generation_prompt %}<assistant>{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}`;
@@ -104,7 +120,9 @@ test('messages whose fields stand in another order are the same message', async 
   const chosen = [user, said('hello'), { role: 'user', content: 'how?', n: 1 }, said('fine')];
   const file = await datasetFile(
     t,
-    '{"chosen":' + JSON.stringify(chosen) + ',"rejected":[{"content":"hi","role":"user"},{"content":"hello","role":"assistant"},' +
+    '{"chosen":' +
+      JSON.stringify(chosen) +
+      ',"rejected":[{"content":"hi","role":"user"},{"content":"hello","role":"assistant"},' +
       '{"n":1.0,"content":"how?","role":"user"},{"content":"bad","role":"assistant"}]}',
   );
   const { pairs } = await readPairs(file);
@@ -120,7 +138,8 @@ test('fields of a message that are null are not there, those within are', async 
 });
 
 test('values of the rows in a file are printed as Python prints them', async (t) => {
-  const line = '{"prompt":[{"role":"user","content":"hi","a":{"flag":true,"n":2.0,"none":null,"o":{"a":1},"t":1.0,"id":12345678901234567890,"2":"b","1":"a","e":1e-7}}],"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}';
+  const line =
+    '{"prompt":[{"role":"user","content":"hi","a":{"flag":true,"n":2.0,"none":null,"o":{"a":1},"t":1.0,"id":12345678901234567890,"2":"b","1":"a","e":1e-7}}],"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}';
   const template = '{% for k, v in messages[0].a.items() %}{{ k }}={{ v }};{% endfor %}{{ messages[0].a | tojson }}';
   const expected =
     "flag=True;n=2.0;none=None;o={'a': 1};t=1.0;id=12345678901234567890;2=b;1=a;e=1e-07;" +

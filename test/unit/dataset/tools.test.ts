@@ -63,9 +63,6 @@ test('ShareGPT: a function call that is none names the field', async (t) => {
     const { what, where } = await errorOf(file);
     return [what, where.slice(file.length)];
   };
-  assert.deepEqual(await at('sum(1, 2)'), [
-    'field "chosen.value" is a tool call, but not JSON',
-    ':1, field "chosen.value"',
-  ]);
+  assert.deepEqual(await at('sum(1, 2)'), ['field "chosen.value" is a tool call, but not JSON', ':1, field "chosen.value"']);
   assert.deepEqual(await at('{"arguments": {}}'), ['missing field "chosen.value.name"', ':1, field "chosen.value.name"']);
 });

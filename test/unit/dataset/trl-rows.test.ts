@@ -24,9 +24,7 @@ async function read(name: string): Promise<string[][]> {
     // What the engine makes of them is part of the question.
     const template = ChatTemplate.of(`{{ { ${all.join(', ')} } | tojson }}`, 'a template');
     const context = { tools, documents, kwargs: chatTemplateKwargs, specialTokens: {}, addGenerationPrompt: false };
-    return [prompt, [...prompt, ...chosen], [...prompt, ...rejected]].map((messages) =>
-      spelt(template.render({ messages, ...context })),
-    );
+    return [prompt, [...prompt, ...chosen], [...prompt, ...rejected]].map((messages) => spelt(template.render({ messages, ...context })));
   });
 }
 

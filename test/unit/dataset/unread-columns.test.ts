@@ -26,14 +26,23 @@ const message = (role: string, content: string): object => ({ role, content });
 const orca = { system: 'You are x', question: 'why?', chosen: 'because', rejected: 'no' };
 
 test('Orca rows: the question and the system text are named, with columns that read them', async (t) => {
-  const found = await reportOf(t, [{ id: 1, ...orca }, { ...orca, system: '' }]);
+  const found = await reportOf(t, [
+    { id: 1, ...orca },
+    { ...orca, system: '' },
+  ]);
   assert.deepEqual(names(found), ['id', 'system', 'question']);
   const [warning, ...others] = found.warnings;
   assert.deepEqual(others, []);
   assert.equal(warning?.kind, 'lost-text');
   assert.deepEqual(warning.columns, ['system', 'question']);
   assert.equal(warning.what, '"system" and "question" hold text in all 2 rows, but are not read, and the prompt is empty');
-  assert.deepEqual(warning.remedies.map(({ kind, columns }) => [kind, columns]), [['chat', 'instruction=question'], ['text', 'prompt=question']]);
+  assert.deepEqual(
+    warning.remedies.map(({ kind, columns }) => [kind, columns]),
+    [
+      ['chat', 'instruction=question'],
+      ['text', 'prompt=question'],
+    ],
+  );
   assert.match(warning.advice, /--columns instruction=question/);
   assert.deepEqual(warning.first, { row: 0, line: 1 });
 });
@@ -64,15 +73,68 @@ test('what the prompt holds already, and what is only about a row, is named and 
   const refused = [...asked, message('assistant', 'no')];
   const rows: readonly [object, readonly string[]][] = [
     [
-      { prompt: 'why is it so?', prompt_id: 'ab', chosen: answered, rejected: refused, messages: answered, score_chosen: 8, score_rejected: 2 },
+      {
+        prompt: 'why is it so?',
+        prompt_id: 'ab',
+        chosen: answered,
+        rejected: refused,
+        messages: answered,
+        score_chosen: 8,
+        score_rejected: 2,
+      },
       ['prompt', 'prompt_id', 'messages', 'score_chosen', 'score_rejected'],
     ],
-    [{ prompt: '<|user|>\nwhy is it so?<|end|>', user_query: 'why  is\tit so?', chosen: answered, rejected: refused }, ['prompt', 'user_query']],
-    [{ prompt: 'Q: why is it so?\nA:', question: 'why is it so?', chosen: ' x', rejected: ' y', chosen_model: 'gpt four', metadata: { a: 1 } }, ['question', 'chosen_model', 'metadata']],
-    [{ prompt: 'q', chosen: 'x', rejected: 'y', rationale: 'A long text that says why.', response: 'Another text.', system: null, history: [] }, ['rationale', 'response']],
-    [{ source: 'web', instruction: 'say', input: 'it', system: 'be kind', history: [], chosen: 'x', rejected: 'y', user_id: 'a b' }, ['user_id']],
-    [{ prompt: 'q', completions: [{ response: 'x', score: 2, model: 'm' }, { response: 'y', score: 1 }], correct_answers: ['a b'] }, ['correct_answers']],
-    [{ input: { messages: asked }, preferred_output: [message('assistant', 'x')], non_preferred_output: [message('assistant', 'y')], user: 'alice' }, ['user']],
+    [
+      { prompt: '<|user|>\nwhy is it so?<|end|>', user_query: 'why  is\tit so?', chosen: answered, rejected: refused },
+      ['prompt', 'user_query'],
+    ],
+    [
+      {
+        prompt: 'Q: why is it so?\nA:',
+        question: 'why is it so?',
+        chosen: ' x',
+        rejected: ' y',
+        chosen_model: 'gpt four',
+        metadata: { a: 1 },
+      },
+      ['question', 'chosen_model', 'metadata'],
+    ],
+    [
+      {
+        prompt: 'q',
+        chosen: 'x',
+        rejected: 'y',
+        rationale: 'A long text that says why.',
+        response: 'Another text.',
+        system: null,
+        history: [],
+      },
+      ['rationale', 'response'],
+    ],
+    [
+      { source: 'web', instruction: 'say', input: 'it', system: 'be kind', history: [], chosen: 'x', rejected: 'y', user_id: 'a b' },
+      ['user_id'],
+    ],
+    [
+      {
+        prompt: 'q',
+        completions: [
+          { response: 'x', score: 2, model: 'm' },
+          { response: 'y', score: 1 },
+        ],
+        correct_answers: ['a b'],
+      },
+      ['correct_answers'],
+    ],
+    [
+      {
+        input: { messages: asked },
+        preferred_output: [message('assistant', 'x')],
+        non_preferred_output: [message('assistant', 'y')],
+        user: 'alice',
+      },
+      ['user'],
+    ],
   ];
   for (const [row, expected] of rows) {
     const found = await reportOf(t, [row]);
@@ -82,9 +144,16 @@ test('what the prompt holds already, and what is only about a row, is named and 
 });
 
 test('a text that is lost beside messages is told with advice, for no columns would read it', async (t) => {
-  const sharegpt = { conversations: [{ from: 'human', value: 'hi' }], chosen: { from: 'gpt', value: 'a' }, rejected: { from: 'gpt', value: 'b' } };
+  const sharegpt = {
+    conversations: [{ from: 'human', value: 'hi' }],
+    chosen: { from: 'gpt', value: 'a' },
+    rejected: { from: 'gpt', value: 'b' },
+  };
   const [named] = (await reportOf(t, [{ ...sharegpt, system_prompt: 'You are kind.' }])).warnings;
-  assert.deepEqual(named?.remedies.map(({ columns }) => columns), ['system=system_prompt']);
+  assert.deepEqual(
+    named?.remedies.map(({ columns }) => columns),
+    ['system=system_prompt'],
+  );
   const explicit = { prompt: [message('user', 'hi')], chosen: [message('assistant', 'a')], rejected: [message('assistant', 'b')] };
   const [warning] = (await reportOf(t, [{ ...explicit, system: 'You are kind.' }])).warnings;
   assert.equal(warning?.kind, 'lost-system');
@@ -103,7 +172,11 @@ test('columns of CSV, TSV, gzip and JSON lists are told of alike', async (t) => 
   for (const file of files) {
     const found = await report(file);
     assert.deepEqual(names(found), ['system', 'question'], file);
-    assert.deepEqual(found.warnings.map(({ kind }) => kind), ['lost-text'], file);
+    assert.deepEqual(
+      found.warnings.map(({ kind }) => kind),
+      ['lost-text'],
+      file,
+    );
     assert.equal(found.warnings[0]?.remedies[0]?.columns, 'instruction=question', file);
   }
 });
@@ -111,14 +184,28 @@ test('columns of CSV, TSV, gzip and JSON lists are told of alike', async (t) => 
 test('messages written as text, by JSON, Python, NumPy, are told of where they are read', async (t) => {
   const python = `[{'content': 'hi', 'role': 'user'}, {'content': 'a', 'role': 'assistant'}]`;
   const numpy = `[{'content': "it's", 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}]`;
-  const written = [python, numpy, `array([${python.slice(1, -1)}], dtype=object)`, JSON.stringify([message('user', 'hi')]), `{"from": "human", "value": "x"}`];
+  const written = [
+    python,
+    numpy,
+    `array([${python.slice(1, -1)}], dtype=object)`,
+    JSON.stringify([message('user', 'hi')]),
+    `{"from": "human", "value": "x"}`,
+  ];
   for (const text of written) assert.ok(isWrittenMessages(text), text);
-  for (const text of ['[1, 2]', "['a', 'b']", 'The role: user', '{"name": "x"}', '[{"content": 1}]', 'role = {"role"']) assert.ok(!isWrittenMessages(text), text);
-  const file = await datasetFile(t, `prompt,chosen,rejected\nhi,"${python}","[{'content': 'b', 'role': 'assistant'}]"\nhi,a,b\n`, 'pairs.csv');
+  for (const text of ['[1, 2]', "['a', 'b']", 'The role: user', '{"name": "x"}', '[{"content": 1}]', 'role = {"role"'])
+    assert.ok(!isWrittenMessages(text), text);
+  const file = await datasetFile(
+    t,
+    `prompt,chosen,rejected\nhi,"${python}","[{'content': 'b', 'role': 'assistant'}]"\nhi,a,b\n`,
+    'pairs.csv',
+  );
   const [warning, ...others] = (await report(file)).warnings;
   assert.deepEqual(others, []);
   assert.equal(warning?.kind, 'written-messages');
-  assert.equal(warning.what, '"chosen" and "rejected" hold messages written as text in 1 of 2 rows: the brackets and quotes would be trained');
+  assert.equal(
+    warning.what,
+    '"chosen" and "rejected" hold messages written as text in 1 of 2 rows: the brackets and quotes would be trained',
+  );
   assert.match(warning.advice, /JSON lines or Parquet/);
   assert.deepEqual(warning.first, { row: 0, line: 2 });
   const listed = await errorOf(await datasetFile(t, `conversations,chosen,rejected\n"${python}",a,b\n`, 'pairs.csv'));
@@ -126,15 +213,28 @@ test('messages written as text, by JSON, Python, NumPy, are told of where they a
 });
 
 test('rows with images, videos or sounds are refused; placeholders without them are told of', async (t) => {
-  const turn = { conversations: [{ from: 'human', value: '<image> What is it?' }], chosen: { from: 'gpt', value: 'a' }, rejected: { from: 'gpt', value: 'b' } };
-  for (const media of [{ images: ['x.jpg'] }, { videos: ['x.mp4'] }, { audios: [{ path: 'x.wav' }] }, { image: { bytes: 'aGk=' } }, { image_url: 'https://x/y.png' }]) {
+  const turn = {
+    conversations: [{ from: 'human', value: '<image> What is it?' }],
+    chosen: { from: 'gpt', value: 'a' },
+    rejected: { from: 'gpt', value: 'b' },
+  };
+  for (const media of [
+    { images: ['x.jpg'] },
+    { videos: ['x.mp4'] },
+    { audios: [{ path: 'x.wav' }] },
+    { image: { bytes: 'aGk=' } },
+    { image_url: 'https://x/y.png' },
+  ]) {
     const error = await errorOf(await datasetFile(t, jsonLines({ ...turn, ...media })));
     const [name] = Object.keys(media);
     assert.match(error.what, new RegExp(`in "${name}", and only text can be trained on`));
     assert.match(error.where, new RegExp(`:1, field "${name}"$`));
   }
   const found = await reportOf(t, [{ ...turn, images: [], num_images: 0, has_image: true }]);
-  assert.deepEqual(found.warnings.map(({ kind, rows }) => [kind, rows]), [['media-placeholder', 1]]);
+  assert.deepEqual(
+    found.warnings.map(({ kind, rows }) => [kind, rows]),
+    [['media-placeholder', 1]],
+  );
   const markup = { prompt: 'Close <video></video>', chosen: 'x', rejected: 'y' };
   assert.deepEqual((await reportOf(t, [markup])).warnings, []);
 });
@@ -147,10 +247,17 @@ test('a column that is named for a field and that no row has is told of', async 
 });
 
 test('an entry of a list of datasets leaves out what it does not name, and its own names of images count', async (t) => {
-  const file = await datasetFile(t, jsonLines({ instruction: 'say', system: 'be kind to me', chosen: 'x', rejected: 'y', pics: ['x.jpg'] }));
+  const file = await datasetFile(
+    t,
+    jsonLines({ instruction: 'say', system: 'be kind to me', chosen: 'x', rejected: 'y', pics: ['x.jpg'] }),
+  );
   const folder = path.dirname(file);
   const listed = async (columns: object): Promise<Partial<ReadOptions> & { path: string }> => {
-    const entry = { file_name: 'pairs.jsonl', ranking: true, columns: { prompt: 'instruction', chosen: 'chosen', rejected: 'rejected', ...columns } };
+    const entry = {
+      file_name: 'pairs.jsonl',
+      ranking: true,
+      columns: { prompt: 'instruction', chosen: 'chosen', rejected: 'rejected', ...columns },
+    };
     await writeFile(path.join(folder, 'dataset_info.json'), JSON.stringify({ it: entry }));
     const [source] = await findSources(`${path.join(folder, 'dataset_info.json')}#it`);
     assert.ok(source);
@@ -170,19 +277,34 @@ const fixture = (name: string): string => path.resolve(import.meta.dirname, '../
 test('Parquet is told of alike; a column that stays packed is named', async () => {
   const orca = await report(fixture('orca.parquet'));
   assert.deepEqual(names(orca), ['question', 'system', 'index']);
-  assert.deepEqual(orca.warnings.map(({ kind, columns }) => [kind, columns]), [['lost-text', ['question', 'system']]]);
-  assert.deepEqual(orca.warnings[0]?.remedies.map(({ columns }) => columns), ['instruction=question', 'prompt=question']);
-  assert.deepEqual(orca.unread.map(({ rows }) => rows), [2, 1, undefined]);
+  assert.deepEqual(
+    orca.warnings.map(({ kind, columns }) => [kind, columns]),
+    [['lost-text', ['question', 'system']]],
+  );
+  assert.deepEqual(
+    orca.warnings[0]?.remedies.map(({ columns }) => columns),
+    ['instruction=question', 'prompt=question'],
+  );
+  assert.deepEqual(
+    orca.unread.map(({ rows }) => rows),
+    [2, 1, undefined],
+  );
   const binarized = await report(fixture('binarized.parquet'));
   assert.deepEqual(binarized.warnings, []);
   assert.deepEqual(names(binarized).sort(), ['messages', 'prompt', 'prompt_id', 'score_chosen', 'score_rejected']);
   const unknown = await report(fixture('unknown-name.parquet'));
-  assert.deepEqual(unknown.warnings.map(({ columns }) => columns), [['Frage']]);
+  assert.deepEqual(
+    unknown.warnings.map(({ columns }) => columns),
+    [['Frage']],
+  );
   assert.equal(unknown.warnings[0]?.remedies[0]?.columns, 'prompt=Frage');
 });
 
 test('pictures in Parquet are refused, as structs and as bytes', async () => {
-  for (const [name, column] of [['images.parquet', 'images'], ['image-bytes.parquet', 'image']] as const) {
+  for (const [name, column] of [
+    ['images.parquet', 'images'],
+    ['image-bytes.parquet', 'image'],
+  ] as const) {
     const error = await errorOf(fixture(name));
     assert.match(error.what, new RegExp(`in "${column}", and only text`));
     assert.match(error.where, /, row 1, field/);
@@ -191,9 +313,24 @@ test('pictures in Parquet are refused, as structs and as bytes', async () => {
 
 test('names tell what a column holds', () => {
   const expected = {
-    question: 'question', user_prompt: 'question', userQuery: 'question', 'Input Text': 'context', prompt_id: 'about', labelling_prompt: 'about',
-    system_prompt: 'system', systemMessage: 'system', system_id: 'about', chosen_score: 'about', chat_history: 'history', conversation: 'history',
-    images: 'media', image_path: 'media', pixel_values: 'media', image_caption: 'none', foo: 'none', original_response: 'about',
+    question: 'question',
+    user_prompt: 'question',
+    userQuery: 'question',
+    'Input Text': 'context',
+    prompt_id: 'about',
+    labelling_prompt: 'about',
+    system_prompt: 'system',
+    systemMessage: 'system',
+    system_id: 'about',
+    chosen_score: 'about',
+    chat_history: 'history',
+    conversation: 'history',
+    images: 'media',
+    image_path: 'media',
+    pixel_values: 'media',
+    image_caption: 'none',
+    foo: 'none',
+    original_response: 'about',
   };
   for (const [name, meaning] of Object.entries(expected)) assert.equal(meaningOf(name), meaning, name);
   assert.equal(remedyFlag({ kind: 'text', columns: 'prompt=the question', reads: [] }), "--columns 'prompt=the question'");

@@ -173,7 +173,7 @@ test('following a file that grows in odd pieces loses and doubles nothing', asyn
     },
     end.signal,
   );
-  for (let at = 0; at < text.length;) {
+  for (let at = 0; at < text.length; ) {
     const size = 1 + ((at * 7919) % 5000);
     await appendFile(file, text.subarray(at, at + size));
     at += size;

@@ -4,16 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import fc from 'fast-check';
-import {
-  equalExact,
-  exactText,
-  fileKey,
-  float,
-  integer,
-  numberOf,
-  parseExact,
-  parseExactRow,
-} from '../../../src/core/exact-json/index.js';
+import { equalExact, exactText, fileKey, float, integer, numberOf, parseExact, parseExactRow } from '../../../src/core/exact-json/index.js';
 import { isKept } from '../../../src/core/exact-json/lossless.js';
 import { spelt } from './spelt.js';
 
@@ -114,7 +105,18 @@ test('a row has its own fields under their own names, those below are kept', () 
 });
 
 test('numbers made by code are written by their type', () => {
-  const written = [float(2), float(-0), float(0.5), float(1e20), float(1e21), float(NaN), float(-Infinity), integer(2n ** 53n), integer(7n), 7];
+  const written = [
+    float(2),
+    float(-0),
+    float(0.5),
+    float(1e20),
+    float(1e21),
+    float(NaN),
+    float(-Infinity),
+    integer(2n ** 53n),
+    integer(7n),
+    7,
+  ];
   assert.equal(exactText(written), '[2.0,-0.0,0.5,100000000000000000000.0,1e+21,NaN,-1e999,9007199254740992,7,7]');
   assert.equal(exactText({ a: undefined, b: [undefined] }), '{"b":[null]}');
   assert.deepEqual([float(2), integer(2n ** 60n), '2', null].map(numberOf), [2, 2 ** 60, undefined, undefined]);
@@ -123,12 +125,28 @@ test('numbers made by code are written by their type', () => {
 test('values are equal as in Python', () => {
   const equal = (a: string, b: string): boolean => equalExact(parseExact(a), parseExact(b));
   const same = [
-    ['1', '1.0'], ['1', 'true'], ['0.0', 'false'], ['-0.0', '0'], ['10000000000000000', '1e16'], ['1e400', '2e400'], ['null', 'null'],
-    ['{"a":1,"b":[2.0,{"2":1,"1":2}]}', '{"b":[2,{"1":2.0,"2":true}],"a":1.0}'], ['[]', '[]'], ['"é"', '"\\u00e9"'],
+    ['1', '1.0'],
+    ['1', 'true'],
+    ['0.0', 'false'],
+    ['-0.0', '0'],
+    ['10000000000000000', '1e16'],
+    ['1e400', '2e400'],
+    ['null', 'null'],
+    ['{"a":1,"b":[2.0,{"2":1,"1":2}]}', '{"b":[2,{"1":2.0,"2":true}],"a":1.0}'],
+    ['[]', '[]'],
+    ['"é"', '"\\u00e9"'],
   ] as const;
   const different = [
-    ['1', '"1"'], ['0', 'null'], ['9007199254740993', '9007199254740992.0'], ['[]', '{}'], ['[1]', '[1,1]'], ['{"a":null}', '{}'],
-    ['{"a":1}', '{"b":1}'], ['null', 'false'], ['"é"', '"e\\u0301"'], ['{"a":1}', '[1]'],
+    ['1', '"1"'],
+    ['0', 'null'],
+    ['9007199254740993', '9007199254740992.0'],
+    ['[]', '{}'],
+    ['[1]', '[1,1]'],
+    ['{"a":null}', '{}'],
+    ['{"a":1}', '{"b":1}'],
+    ['null', 'false'],
+    ['"é"', '"e\\u0301"'],
+    ['{"a":1}', '[1]'],
   ] as const;
   for (const [a, b] of same) assert.ok(equal(a, b) && equal(b, a), `${a} ${b}`);
   for (const [a, b] of different) assert.ok(!equal(a, b) && !equal(b, a), `${a} ${b}`);

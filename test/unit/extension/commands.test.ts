@@ -67,9 +67,13 @@ test('every panel has its page, its protocol and its host by one name, and comes
     kinds.set(name, /PanelKind<[^>]*> = \{\s*name: '(\w+)'/.exec(host)?.[1] ?? '');
     const protocol = await readFile(path.join(repository, 'src/protocol', `${name}.ts`), 'utf8');
     const Name = name[0]!.toUpperCase() + name.slice(1);
-    for (const read of [`read${Name}PageMessage`, `read${Name}HostMessage`]) assert.match(protocol, new RegExp(`export function ${read}\\b`));
+    for (const read of [`read${Name}PageMessage`, `read${Name}HostMessage`])
+      assert.match(protocol, new RegExp(`export function ${read}\\b`));
     assert.ok(activationEvents.includes(`onWebviewPanel:wishbone.${name}`), name);
   }
   assert.ok(names.length > 0);
-  assert.deepEqual([...kinds], names.map((name) => [name, name]));
+  assert.deepEqual(
+    [...kinds],
+    names.map((name) => [name, name]),
+  );
 });

@@ -19,7 +19,10 @@ test('a form that is saved as a config and read again is as it was, with and wit
       const settings = configSettings({ ...optionTexts(options), ...paths }, options, preset, true);
       const config = parseConfigFile(configText(settings, '/w'), '/w/beta-sweep.wishbone.json');
       assert.deepEqual(resolveConfig(config), options);
-      assert.deepEqual([config.name, config.dataset, config.model, config.evalDataset], ['beta sweep', [paths.dataset], paths.model, undefined]);
+      assert.deepEqual(
+        [config.name, config.dataset, config.model, config.evalDataset],
+        ['beta sweep', [paths.dataset], paths.model, undefined],
+      );
       assert.equal(config.preset, preset === '' ? undefined : preset);
     }
   }

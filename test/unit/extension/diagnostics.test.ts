@@ -141,29 +141,43 @@ test('fixes: a field with a slip of the pen in its name is renamed', async () =>
 
 test('fixes for all rows of a kind, listed or not, where a kind has more than one', async () => {
   const bad = { ...good, chosen: 7 };
-  const text = jsonLines(good, bad, { ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }, ...Array<object>(1200).fill(bad), { ...good, chosen: '' });
+  const text = jsonLines(good, bad, { ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }, ...Array<object>(1200).fill(bad), {
+    ...good,
+    chosen: '',
+  });
   const { problems: all } = await reportOf(text);
   const list = new ProblemList();
   for (const problem of all) list.add(problem);
   const report = { problems: list.problems, rowsByCheck: list.rows, tokens: undefined };
   assert.ok(report.problems.length < all.length);
   const at = (line: number) => (problem: Problem) => problem.range.start.line === line;
-  const fixes = (line: number, sideFile?: string) => bulkFixesFor(report, at(line), sideFile).map(({ kind, title, rows }) => [kind, title, rows.length]);
+  const fixes = (line: number, sideFile?: string) =>
+    bulkFixesFor(report, at(line), sideFile).map(({ kind, title, rows }) => [kind, title, rows.length]);
   assert.deepEqual(fixes(1, 'a.rejected.jsonl'), [
     ['drop', 'Drop all 1,201 rows with this problem (wrong-type)', 1201],
     ['move', 'Move all 1,201 rows with this problem (wrong-type) to a.rejected.jsonl', 1201],
   ]);
-  assert.deepEqual(fixes(1).map(([kind]) => kind), ['drop']);
+  assert.deepEqual(
+    fixes(1).map(([kind]) => kind),
+    ['drop'],
+  );
   assert.deepEqual(fixes(1204), [], 'there is one empty response');
   const few = await reportOf(jsonLines({ ...good, rejected: 'r ' }, { ...good, prompt: 'x', chosen: 'c ' }));
   const trims = bulkFixesFor({ problems: few.problems, rowsByCheck: {}, tokens: undefined }, at(0), 'a');
-  assert.deepEqual(trims.map(({ kind, title, rows }) => [kind, title, rows]), [['trim', 'Trim all 2 responses with this problem', [0, 1]]]);
+  assert.deepEqual(
+    trims.map(({ kind, title, rows }) => [kind, title, rows]),
+    [['trim', 'Trim all 2 responses with this problem', [0, 1]]],
+  );
 });
 
 test('fixes that change a run: the columns that read a question, and a length that cuts nothing', async () => {
   const { problems } = await reportOf(jsonLines({ question: 'why?', system: 'x y', chosen: 'c', rejected: 'r' }));
   const fixes = (tokens: DocumentReport['tokens'], more: readonly Problem[] = [], maxLength = 1024) =>
-    optionFixesFor({ problems: [...problems, ...more], rowsByCheck: {}, tokens }, () => true, maxLength).map(({ title, option, value }) => [title, option, value]);
+    optionFixesFor({ problems: [...problems, ...more], rowsByCheck: {}, tokens }, () => true, maxLength).map(({ title, option, value }) => [
+      title,
+      option,
+      value,
+    ]);
   const columns = [
     ['Read as a chat: columns instruction=question', 'columns', 'instruction=question'],
     ['Read as plain text: columns prompt=question', 'columns', 'prompt=question'],
@@ -223,11 +237,20 @@ test('what the tokens of a file come to, and what they wait for', () => {
 });
 
 test('the turns of a row: who says what, shortened, in one line each', () => {
-  const turns = (row: unknown): (readonly [string, string])[] => turnLines(rowTurns(JSON.stringify(row))!).map(({ who, what }) => [who, what]);
-  assert.deepEqual(turns(good), [['prompt', 'p'], ['chosen', 'c'], ['rejected', 'r']]);
+  const turns = (row: unknown): (readonly [string, string])[] =>
+    turnLines(rowTurns(JSON.stringify(row))!).map(({ who, what }) => [who, what]);
+  assert.deepEqual(turns(good), [
+    ['prompt', 'p'],
+    ['chosen', 'c'],
+    ['rejected', 'r'],
+  ]);
   const said = (role: string, content: string) => ({ role, content });
   const talk = Array.from({ length: 9 }, (_, i) => said(i % 2 ? 'assistant' : 'user', `turn ${i}`));
-  const chat = { prompt: talk, chosen: [said('assistant', 'two\n\n  lines')], rejected: [said('assistant', '\u{1f980}'.repeat(300)), said('user', 'and you?')] };
+  const chat = {
+    prompt: talk,
+    chosen: [said('assistant', 'two\n\n  lines')],
+    rejected: [said('assistant', '\u{1f980}'.repeat(300)), said('user', 'and you?')],
+  };
   assert.deepEqual(turns(chat), [
     ['user', 'turn 0'],
     ['assistant', 'turn 1'],
@@ -248,5 +271,9 @@ test('the turns of a row: who says what, shortened, in one line each', () => {
 
 test('a line is marked by the heaviest of its problems', async () => {
   const report = await reportOf(jsonLines(good, good, { ...good, chosen: '<eos> ', rejected: '' }, { ...good, chosen: 'd ' }));
-  assert.deepEqual([...heaviestByLine(report.problems)].sort(), [[1, 'warning'], [2, 'error'], [3, 'information']]);
+  assert.deepEqual([...heaviestByLine(report.problems)].sort(), [
+    [1, 'warning'],
+    [2, 'error'],
+    [3, 'information'],
+  ]);
 });

@@ -3,15 +3,31 @@ import { test } from 'node:test';
 
 import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/options/index.js';
 import { optionTexts } from '../../../src/extension/draft/read-draft.js';
-import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../../src/extension/draft/following.js';
+import {
+  changedOptions,
+  choosePreset,
+  fitted,
+  follow,
+  type Followed,
+  rateNote,
+  rateWarning,
+} from '../../../src/extension/draft/following.js';
 
 const tiny = { parameters: 1e6, config: { maxPositions: 2048 } };
 const large = { parameters: 1.2e9, config: { maxPositions: 8192 } };
 const [quick] = PRESETS;
-const begun: Followed = { values: { model: 'x', ...optionTexts({ ...quick!, runner: DEFAULT_RUNNER }) }, preset: 'quick', own: { rate: false, preset: false } };
+const begun: Followed = {
+  values: { model: 'x', ...optionTexts({ ...quick!, runner: DEFAULT_RUNNER }) },
+  preset: 'quick',
+  own: { rate: false, preset: false },
+};
 
 const followed = (form: Followed, model: typeof tiny | undefined): Followed => follow(form, model, DEFAULT_RUNNER);
-const set = (form: Followed, values: Record<string, string>, own: Partial<Followed['own']> = {}): Followed => ({ ...form, values: { ...form.values, ...values }, own: { ...form.own, ...own } });
+const set = (form: Followed, values: Record<string, string>, own: Partial<Followed['own']> = {}): Followed => ({
+  ...form,
+  values: { ...form.values, ...values },
+  own: { ...form.own, ...own },
+});
 const rate = ({ values }: Followed): string | undefined => values['training.learning_rate'];
 
 test('a form begins with what suits its model, and goes with it when it changes', () => {
@@ -47,7 +63,8 @@ test('an adapter takes more, and other losses another', () => {
 });
 
 test('a preset that is chosen has its own rate, or a part of what suits', () => {
-  const choose = (id: string): Followed => choosePreset(set(begun, {}, { rate: true }), PRESETS.find((preset) => preset.id === id)!, large, DEFAULT_RUNNER);
+  const choose = (id: string): Followed =>
+    choosePreset(set(begun, {}, { rate: true }), PRESETS.find((preset) => preset.id === id)!, large, DEFAULT_RUNNER);
   assert.equal(rate(choose('gentle')), '5e-7');
   assert.equal(rate(choose('trl')), '1e-6');
   assert.equal(rateNote(choose('trl'), large), undefined, 'it is no rule of ours');

@@ -34,7 +34,7 @@ test('what is typed into a form is there in the next window, until the form is c
   assert.ok(forms.get('b'));
 });
 
-test('a form that an older version kept follows nothing: its values are somebody\'s', () => {
+test("a form that an older version kept follows nothing: its values are somebody's", () => {
   const forms = new KeptForms(memento({ launchForms: [['a', { values: { name: 'x' }, preset: 'quick' }]] }));
   assert.deepEqual(forms.get('a')?.own, { rate: true, preset: true });
 });

@@ -18,7 +18,8 @@ import { temporaryFolder } from '../run/support.js';
 const datasetForm = async (file: string): Promise<string | undefined> => (await probeDataset(file)).form;
 
 test('names of preference files', () => {
-  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet']) assert.ok(mayBeDataset(name), name);
+  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet'])
+    assert.ok(mayBeDataset(name), name);
   for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip', 'a.parquet.gz']) assert.ok(!mayBeDataset(name), name);
 });
 

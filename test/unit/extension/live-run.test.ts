@@ -10,17 +10,7 @@ import { startRunner, stopRunner } from '../../../src/core/runner/index.js';
 import { identify } from '../../../src/core/run/process-identity.js';
 import { writeProcessRecord } from '../../../src/core/run/process-record.js';
 import { LiveRun, type RunChange } from '../../../src/extension/runs/live-run.js';
-import {
-  eventLine,
-  exampleConfig,
-  fakeRunner,
-  LAST_STEP,
-  startLine,
-  STEADY,
-  stepLine,
-  temporaryFolder,
-  until,
-} from '../run/support.js';
+import { eventLine, exampleConfig, fakeRunner, LAST_STEP, startLine, STEADY, stepLine, temporaryFolder, until } from '../run/support.js';
 
 async function newRun(context: TestContext): Promise<{ folder: string; tools: string }> {
   const tools = await temporaryFolder(context);
@@ -42,9 +32,7 @@ test('a finished run is read whole when it is opened', async (context) => {
   const { folder } = await newRun(context);
   await writeFile(
     path.join(folder, EVENTS_FILE),
-    startLine() +
-      Array.from({ length: 3000 }, (_, i) => stepLine(i + 1)).join('') +
-      eventLine('finished', { steps: 3000, seconds: 9 }),
+    startLine() + Array.from({ length: 3000 }, (_, i) => stepLine(i + 1)).join('') + eventLine('finished', { steps: 3000, seconds: 9 }),
   );
   const { run } = await watched(context, folder);
   assert.equal(run.state, 'finished');

@@ -20,7 +20,10 @@ const { contributes } = JSON.parse(readFileSync(new URL('../../../package.json',
 test('no two commands have the same name in the palette', () => {
   const names = contributes.commands.map(({ category, title }) => `${category}: ${title}`);
   assert.deepEqual(names, [...new Set(names)]);
-  assert.deepEqual(contributes.commands.filter(({ category }) => category !== 'Wishbone'), []);
+  assert.deepEqual(
+    contributes.commands.filter(({ category }) => category !== 'Wishbone'),
+    [],
+  );
 });
 
 test('a menu has an item once, and only commands that exist', () => {

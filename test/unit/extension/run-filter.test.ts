@@ -6,13 +6,33 @@ import type { RunListing, RunState } from '../../../src/core/run/index.js';
 import { matchesFilter, parseFilter, sortedListings, suggestions } from '../../../src/extension/views/run-filter.js';
 import { exampleConfig } from '../run/support.js';
 
-function run(name: string, state: RunState, { tags = [], loss, dataset = 'pairs.jsonl', day = 1 }: { tags?: string[]; loss?: number; dataset?: string; day?: number } = {}): RunListing {
+function run(
+  name: string,
+  state: RunState,
+  { tags = [], loss, dataset = 'pairs.jsonl', day = 1 }: { tags?: string[]; loss?: number; dataset?: string; day?: number } = {},
+): RunListing {
   const config = exampleConfig(new Date(Date.UTC(2026, 0, day)));
   const figures =
     loss === undefined
       ? undefined
-      : ({ of: 'evaluation', step: 9, pairs: 8, loss, margin: 0, accuracy: 1 - loss, best: { step: 5, loss: loss / 2, margin: 0, accuracy: 1 } } as const);
-  return { folder: `/r/${name}`, config: { ...config, name, dataset: { ...config.dataset, path: `/data/${dataset}` } }, tags, state, step: 9, steps: 10, figures };
+      : ({
+          of: 'evaluation',
+          step: 9,
+          pairs: 8,
+          loss,
+          margin: 0,
+          accuracy: 1 - loss,
+          best: { step: 5, loss: loss / 2, margin: 0, accuracy: 1 },
+        } as const);
+  return {
+    folder: `/r/${name}`,
+    config: { ...config, name, dataset: { ...config.dataset, path: `/data/${dataset}` } },
+    tags,
+    state,
+    step: 9,
+    steps: 10,
+    figures,
+  };
 }
 
 const broken: RunListing = { folder: '/r/broken-one', problem: new WishboneError('w', 'x', 'a') };
@@ -24,7 +44,8 @@ const runs = [
   broken,
 ];
 
-const shown = (text: string): string[] => runs.filter((each) => matchesFilter(each, parseFilter(text))).map(({ folder }) => folder.slice(3));
+const shown = (text: string): string[] =>
+  runs.filter((each) => matchesFilter(each, parseFilter(text))).map(({ folder }) => folder.slice(3));
 
 test('words are looked for in names, tags, model and dataset; all of them must be there', () => {
   assert.deepEqual(shown(''), ['baseline', 'run-10', 'run-9', 'other', 'broken-one']);
@@ -50,7 +71,14 @@ test('tags, states and datasets', () => {
 test('what can be typed next, with how many runs it leaves', () => {
   const terms = (text: string): string[] => suggestions(runs, text).map(({ term, count }) => `${term} ${count}`);
   assert.deepEqual(terms(''), [
-    'state:running 1', 'state:finished 1', 'state:stopped 1', 'state:failed 1', '#beta 2', '#keep 1', 'dataset:pairs.jsonl 3', 'dataset:"my pairs.jsonl" 1',
+    'state:running 1',
+    'state:finished 1',
+    'state:stopped 1',
+    'state:failed 1',
+    '#beta 2',
+    '#keep 1',
+    'dataset:pairs.jsonl 3',
+    'dataset:"my pairs.jsonl" 1',
   ]);
   assert.ok(!terms('#beta').includes('#beta 2'), 'what is there already is not offered');
   assert.ok(terms('state:failed').includes('#beta 1'), 'a tag narrows');

@@ -16,10 +16,7 @@ function watched(state: RunState, ...lines: string[]) {
 
 test('the status bar tells step, time left, phase and end', () => {
   assert.equal(statusText(watched('running', startLine(), stepLine(4))), '$(sync~spin) 4/10 · 3 s left');
-  assert.equal(
-    statusText(watched('running', startLine(), eventLine('phase', { phase: 'train' }))),
-    '$(sync~spin) 0/10',
-  );
+  assert.equal(statusText(watched('running', startLine(), eventLine('phase', { phase: 'train' }))), '$(sync~spin) 0/10');
   assert.equal(
     statusText(watched('running', startLine(), eventLine('progress', { phase: 'reference', done: 1, total: 4 }))),
     '$(sync~spin) Wishbone: reference pass 25%',
@@ -60,7 +57,10 @@ test('a run in the Runs view', () => {
   const { config } = watched('planned');
   const listing = { folder: '/r/x', config, tags: [], step: 40, steps: 100, figures: trained } as const;
   assert.equal(runDescription({ ...listing, state: 'running', secondsLeft: 200 }), '75% 0.660 · last 104 pairs · 40% · 3 min 20 s left');
-  assert.equal(runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }), '75% 0.660 · last 104 pairs · stopped · 40/100 · #a · #b');
+  assert.equal(
+    runDescription({ ...listing, state: 'stopped', tags: ['a', 'b'] }),
+    '75% 0.660 · last 104 pairs · stopped · 40/100 · #a · #b',
+  );
   assert.equal(runDescription({ ...listing, state: 'finished' }), '75% 0.660 · last 104 pairs');
   const planned = { ...listing, state: 'planned', step: 0, steps: undefined, figures: undefined } as const;
   assert.equal(runDescription(planned), 'not started');
@@ -74,7 +74,10 @@ test('an evaluation is what a run is judged by, with the best one where that is 
   const { config } = watched('finished');
   const listing = { folder: '/r/x', config, tags: [], step: 120, steps: 120, state: 'finished', figures: evaluated } as const;
   assert.equal(runDescription(listing), '55% 1.48 · eval · best 0.7300 at step 40');
-  assert.equal(listingText(listing).description, 'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40');
+  assert.equal(
+    listingText(listing).description,
+    'finished · step 120 of 120 · eval loss 1.480 · eval accuracy 55% · best 0.7300 at step 40',
+  );
   const rows = new Map(runRows(listing));
   assert.equal(rows.get('Figures from'), '64 eval pairs, after step 120');
   assert.equal(rows.get('Best evaluation'), 'step 40: loss 0.7300, accuracy 61%');

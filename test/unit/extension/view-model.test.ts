@@ -14,7 +14,19 @@ const folder = '/w/.wishbone/runs/x';
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { folder, config: exampleConfig(), state, history, crash: undefined, best: undefined, gone: false, sameCause: false, tags: ['a'], notes: '', log: { more: false, skipped: 0, unfinished: false } };
+  return {
+    folder,
+    config: exampleConfig(),
+    state,
+    history,
+    crash: undefined,
+    best: undefined,
+    gone: false,
+    sameCause: false,
+    tags: ['a'],
+    notes: '',
+    log: { more: false, skipped: 0, unfinished: false },
+  };
 }
 
 test('the header passes the check of the other side', () => {
@@ -22,16 +34,29 @@ test('the header passes the check of the other side', () => {
   assert.deepEqual(readRunHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
   assert.equal(header.datasetName, 'pairs.jsonl');
   const training = header.settings.find(({ title }) => title === 'Training')!.rows;
-  assert.deepEqual(training.map(({ name }) => name), Object.keys(DEFAULT_TRAINING), 'all of them');
-  assert.deepEqual(training.find(({ name }) => name === 'learning_rate'), { name: 'learning_rate', value: '1e-6', help: 'peak learning rate, reached after warm-up', changed: false });
+  assert.deepEqual(
+    training.map(({ name }) => name),
+    Object.keys(DEFAULT_TRAINING),
+    'all of them',
+  );
+  assert.deepEqual(
+    training.find(({ name }) => name === 'learning_rate'),
+    { name: 'learning_rate', value: '1e-6', help: 'peak learning rate, reached after warm-up', changed: false },
+  );
 });
 
 test('rows and columns that are not trained on are told of', () => {
   const run = watched('running');
   const plain = headerOf(run, { tokenRatio: null, problem: null });
   assert.equal(plain.leftOut, '');
-  const left = { left_out: [{ path: '/d/a.jsonl', rows: 2, lines: [4, 9] }], unread_columns: [{ path: '/d/a.jsonl', columns: ['id', 'score'] }] };
-  const header = headerOf({ ...run, config: { ...run.config, dataset: { ...run.config.dataset, ...left } } }, { tokenRatio: null, problem: null });
+  const left = {
+    left_out: [{ path: '/d/a.jsonl', rows: 2, lines: [4, 9] }],
+    unread_columns: [{ path: '/d/a.jsonl', columns: ['id', 'score'] }],
+  };
+  const header = headerOf(
+    { ...run, config: { ...run.config, dataset: { ...run.config.dataset, ...left } } },
+    { tokenRatio: null, problem: null },
+  );
   assert.equal(header.leftOut, '2 rows left out');
   const data = header.settings.flatMap(({ rows }) => rows.map(({ name, value }) => [name, value]));
   assert.ok(data.some(([name, value]) => name === 'rows left out' && value === '2: lines 4, 9'));
@@ -71,18 +96,8 @@ test('every state has a status that passes the check of the other side', () => {
     stopped: eventLine('stopped', { step: 4 }),
     failed: eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 }),
   };
-  for (const state of [
-    'planned',
-    'starting',
-    'running',
-    'stopping',
-    'finished',
-    'stopped',
-    'failed',
-    'crashed',
-  ] as const) {
-    const lines =
-      state === 'planned' ? [] : [startLine(), stepLine(1), ...(state in end ? [end[state as keyof typeof end]] : [])];
+  for (const state of ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'] as const) {
+    const lines = state === 'planned' ? [] : [startLine(), stepLine(1), ...(state in end ? [end[state as keyof typeof end]] : [])];
     const status = statusOf(watched(state, ...lines), true);
     assert.deepEqual(readRunHostMessage({ type: 'status', run: 1, status }), { type: 'status', run: 1, status });
     assert.equal(status.end?.kind, ['finished', 'stopped', 'failed', 'crashed'].includes(state) ? state : undefined);
@@ -92,10 +107,7 @@ test('every state has a status that passes the check of the other side', () => {
 test('figures are a mean over the latest pairs with how many, NaN is no number', () => {
   const status = statusOf(watched('running', startLine(), stepLine(2, { loss: null, speedOfLight: null })), false);
   assert.deepEqual([status.loss, status.margin, status.accuracy, status.speedOfLight], [null, 0.04, 0.5, null]);
-  assert.deepEqual(
-    [status.step, status.steps, status.pairsPerSecond, status.secondsLeft, status.mayAct],
-    [2, 10, 16, 4, false],
-  );
+  assert.deepEqual([status.step, status.steps, status.pairsPerSecond, status.secondsLeft, status.mayAct], [2, 10, 16, 4, false]);
 });
 
 test('an old end is not shown while the run is resumed', () => {

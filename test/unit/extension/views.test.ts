@@ -35,9 +35,7 @@ test('GPUs come first, with their memory; the CPU with its threads', () => {
 
 test('where there is no GPU, the list says why', () => {
   const cuda = { name: 'cuda', available: false, devices: [], problem: 'no driver was found' };
-  assert.deepEqual(deviceRows([cuda]), [
-    { label: 'No GPU', description: 'no driver was found', icon: 'circle-slash', available: false },
-  ]);
+  assert.deepEqual(deviceRows([cuda]), [{ label: 'No GPU', description: 'no driver was found', icon: 'circle-slash', available: false }]);
 });
 
 test('a dataset with its summary, its problems, or what keeps it from being read', () => {
@@ -67,7 +65,9 @@ test('a dataset with its summary, its problems, or what keeps it from being read
   const columns = { unread: [{ name: 'id' }, { name: 'question' }], warnings: [warning] };
   const table = { ...summary, columns, counts: undefined };
   assert.deepEqual(
-    datasetFacts('trl-implicit', table).slice(2).map(({ label, description }) => [label, description]),
+    datasetFacts('trl-implicit', table)
+      .slice(2)
+      .map(({ label, description }) => [label, description]),
     [
       ['1 row cannot be trained on', 'line 4: missing field "rejected"'],
       ['Columns', '"question" holds text; name it'],

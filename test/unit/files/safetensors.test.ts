@@ -5,12 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { WishboneError } from '../../../src/core/errors.js';
-import {
-  readSafetensors,
-  readSafetensorsHeader,
-  writeSafetensors,
-  type Tensor,
-} from '../../../src/core/files/safetensors.js';
+import { readSafetensors, readSafetensorsHeader, writeSafetensors, type Tensor } from '../../../src/core/files/safetensors.js';
 
 let folder: string;
 let file: string;
@@ -34,41 +29,26 @@ const tensor = (begin: number, end: number, more: object = {}): object => ({
   ...more,
 });
 
-const hostile: readonly [name: string, pattern: RegExp, header: string | Uint8Array, data?: number, length?: bigint][] =
-  [
-    ['a header longer than the file', /claims 9223372036854775807 bytes/, '{}', 0, 2n ** 63n - 1n],
-    ['a header one byte too long', /claims 3 bytes/, '{}', 0, 3n],
-    ['a header that is not JSON', /not JSON/, '{"a":'],
-    ['a header that is not UTF-8', /not JSON/, Uint8Array.of(0x22, 0xff, 0x22)],
-    ['a header that is no object', /not a JSON object/, '[]'],
-    ['data without tensors', /last 4 bytes belong to no tensor/, '{}', 4],
-    ['a tensor past the end', /do not lie within/, JSON.stringify({ a: tensor(0, 8) }), 4],
-    [
-      'offsets the wrong way round',
-      /do not lie within/,
-      JSON.stringify({ a: { dtype: 'U8', shape: [4], data_offsets: [4, 0] } }),
-      4,
-    ],
-    ['tensors that overlap', /overlaps/, JSON.stringify({ a: tensor(0, 4), b: tensor(2, 6) }), 6],
-    ['a gap', /2 bytes before/, JSON.stringify({ a: tensor(0, 2), b: tensor(4, 6) }), 6],
-    ['a shape that is not its range', /takes 5 bytes/, JSON.stringify({ a: tensor(0, 4, { shape: [5] }) }), 4],
-    ['a shape that overflows', /takes/, JSON.stringify({ a: tensor(0, 4, { shape: [2 ** 32, 2 ** 32, 2 ** 32] }) }), 4],
-    [
-      'an overflow hidden by a zero',
-      /takes/,
-      `{"a":{"dtype":"U8","shape":[${'9007199254740991,'.repeat(21)}0],"data_offsets":[0,0]}}`,
-    ],
-    ['sizes that are no sizes', /list of sizes/, JSON.stringify({ a: tensor(0, 4, { shape: [-4] }) }), 4],
-    ['fractions of a byte', /data_offsets/, '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,0.5]}}', 1],
-    ['an unknown type', /unknown type "F4"/, JSON.stringify({ a: tensor(0, 4, { dtype: 'F4' }) }), 4],
-    [
-      'a type from the prototype',
-      /unknown type "constructor"/,
-      JSON.stringify({ a: tensor(0, 4, { dtype: 'constructor' }) }),
-      4,
-    ],
-    ['metadata that are not text', /"k" is not text/, '{"__metadata__":{"k":1}}'],
-  ];
+const hostile: readonly [name: string, pattern: RegExp, header: string | Uint8Array, data?: number, length?: bigint][] = [
+  ['a header longer than the file', /claims 9223372036854775807 bytes/, '{}', 0, 2n ** 63n - 1n],
+  ['a header one byte too long', /claims 3 bytes/, '{}', 0, 3n],
+  ['a header that is not JSON', /not JSON/, '{"a":'],
+  ['a header that is not UTF-8', /not JSON/, Uint8Array.of(0x22, 0xff, 0x22)],
+  ['a header that is no object', /not a JSON object/, '[]'],
+  ['data without tensors', /last 4 bytes belong to no tensor/, '{}', 4],
+  ['a tensor past the end', /do not lie within/, JSON.stringify({ a: tensor(0, 8) }), 4],
+  ['offsets the wrong way round', /do not lie within/, JSON.stringify({ a: { dtype: 'U8', shape: [4], data_offsets: [4, 0] } }), 4],
+  ['tensors that overlap', /overlaps/, JSON.stringify({ a: tensor(0, 4), b: tensor(2, 6) }), 6],
+  ['a gap', /2 bytes before/, JSON.stringify({ a: tensor(0, 2), b: tensor(4, 6) }), 6],
+  ['a shape that is not its range', /takes 5 bytes/, JSON.stringify({ a: tensor(0, 4, { shape: [5] }) }), 4],
+  ['a shape that overflows', /takes/, JSON.stringify({ a: tensor(0, 4, { shape: [2 ** 32, 2 ** 32, 2 ** 32] }) }), 4],
+  ['an overflow hidden by a zero', /takes/, `{"a":{"dtype":"U8","shape":[${'9007199254740991,'.repeat(21)}0],"data_offsets":[0,0]}}`],
+  ['sizes that are no sizes', /list of sizes/, JSON.stringify({ a: tensor(0, 4, { shape: [-4] }) }), 4],
+  ['fractions of a byte', /data_offsets/, '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,0.5]}}', 1],
+  ['an unknown type', /unknown type "F4"/, JSON.stringify({ a: tensor(0, 4, { dtype: 'F4' }) }), 4],
+  ['a type from the prototype', /unknown type "constructor"/, JSON.stringify({ a: tensor(0, 4, { dtype: 'constructor' }) }), 4],
+  ['metadata that are not text', /"k" is not text/, '{"__metadata__":{"k":1}}'],
+];
 
 for (const [name, pattern, header, data, length] of hostile) {
   test(`${name}: refused with one error that names the file`, async () => {

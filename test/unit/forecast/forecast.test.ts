@@ -141,7 +141,10 @@ test('bad data is one error; the runner is asked for memory with the plan in its
 
   const runner = path.join(folder, 'runner');
   const seen = path.join(folder, 'seen');
-  await writeFile(runner, `#!/bin/sh\ncp "$2/run.json" "${seen}"\ntest -s "$2/plan.safetensors" || exit 9\necho '{"backend":"cpu","bytes":7,"weights":1,"optimizer":2,"activations":4,"context":0}'\n`);
+  await writeFile(
+    runner,
+    `#!/bin/sh\ncp "$2/run.json" "${seen}"\ntest -s "$2/plan.safetensors" || exit 9\necho '{"backend":"cpu","bytes":7,"weights":1,"optimizer":2,"activations":4,"context":0}'\n`,
+  );
   await chmod(runner, 0o755);
   useRunner(runner);
   context.after(() => useRunner(''));

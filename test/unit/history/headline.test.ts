@@ -44,10 +44,7 @@ test('an evaluation is the figures as soon as there is one, with the best so far
     ...steps(80, 90, () => ({ 'rewards/accuracies': 1 })),
   );
   const figures = headline(history);
-  assert.deepEqual(
-    [figures?.of, figures?.step, figures?.pairs, figures?.loss, figures?.accuracy],
-    ['evaluation', 80, 64, 1.48, 0.55],
-  );
+  assert.deepEqual([figures?.of, figures?.step, figures?.pairs, figures?.loss, figures?.accuracy], ['evaluation', 80, 64, 1.48, 0.55]);
   assert.deepEqual([figures?.best?.step, figures?.best?.loss, figures?.best?.accuracy], [40, 0.73, 0.61]);
   // A resume from before it makes the best one the best of those that are left.
   history.add(parseEvent(startLine({ resumedFrom: 30 }), 'test'));
@@ -57,7 +54,9 @@ test('an evaluation is the figures as soon as there is one, with the best so far
 
 test('an evaluation that has risen since its best is overfitting, with the step', () => {
   const signs = (...losses: readonly (number | null)[]): string[] =>
-    divergences(historyOf(startLine(), ...losses.map((loss, i) => evalLine(20 * (i + 1), { eval_loss: loss })))).map(({ kind, what }) => `${kind}: ${what}`);
+    divergences(historyOf(startLine(), ...losses.map((loss, i) => evalLine(20 * (i + 1), { eval_loss: loss })))).map(
+      ({ kind, what }) => `${kind}: ${what}`,
+    );
   assert.deepEqual(signs(0.8, 0.73, 0.9, 1.48), [
     'overfitting: evaluation has become worse since step 40: its loss was 0.730 then and is 1.480 after step 80',
   ]);

@@ -136,9 +136,16 @@ test('samples are kept one a step and model; a resume drops those of steps to co
     eventLine('sample', { step, model, prompts: [[1, 2]], completions: [[token]] });
   const history = historyOf(startLine(), sample(0, 'reference', 5), sample(2, 'policy', 6), sample(2, 'policy', 7), sample(4, 'policy', 8));
   const kept = () => history.samples.map(({ step, model, completions }) => [step, model, completions[0]![0]]);
-  assert.deepEqual(kept(), [[0, 'reference', 5], [2, 'policy', 7], [4, 'policy', 8]]);
+  assert.deepEqual(kept(), [
+    [0, 'reference', 5],
+    [2, 'policy', 7],
+    [4, 'policy', 8],
+  ]);
   history.add(parseEvent(startLine({ resumedFrom: 2 }), 'test'));
-  assert.deepEqual(kept(), [[0, 'reference', 5], [2, 'policy', 7]]);
+  assert.deepEqual(kept(), [
+    [0, 'reference', 5],
+    [2, 'policy', 7],
+  ]);
   const good = { step: 1, model: 'policy', prompts: [[1]], completions: [[2]] };
   for (const bad of [{ model: 'other' }, { prompts: [1] }, { completions: [[-1]] }, { completions: undefined }])
     assert.throws(() => parseEvent(eventLine('sample', { ...good, ...bad }), 'test'), /of a sample event/);

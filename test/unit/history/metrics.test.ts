@@ -26,7 +26,12 @@ const figures = (pairs: number, loss: number | null) => ({ pairs, loss, 'rewards
 const orpo = (): RunHistory =>
   historyOf(
     stepLine(1, { nll_loss: 1.5, log_odds_ratio: -0.6, log_odds_chosen: 0.2, sources: { 'a/b of c': figures(8, 0.5) } }),
-    stepLine(2, { nll_loss: 1.25, log_odds_ratio: null, log_odds_chosen: 0.25, sources: { 'a/b of c': figures(4, 0.25), 'd,e': figures(4, 0.75) } }),
+    stepLine(2, {
+      nll_loss: 1.25,
+      log_odds_ratio: null,
+      log_odds_chosen: 0.25,
+      sources: { 'a/b of c': figures(4, 0.25), 'd,e': figures(4, 0.75) },
+    }),
     evalLine(2, { eval_nll_loss: 1.125, eval_log_odds_ratio: -0.5, eval_log_odds_chosen: 0.5, sources: { 'd,e': figures(4, 2) } }),
     stepLine(3, { nll_loss: 1, log_odds_ratio: -0.5, log_odds_chosen: 0.5, sources: { 'd,e': figures(8, null) } }),
   );
@@ -69,13 +74,25 @@ test('a metric of the wrong kind is no event, also where not every runner has it
 });
 
 test('tables have every figure that some run has, by source too, and no empty columns of other losses', () => {
-  const rows = historyCsv([{ name: 'orpo', history: orpo() }]).trimEnd().split('\n');
-  const cells = rows.map((row) => [...row.matchAll(/"((?:""|[^"])*)"|([^,]+)|(?<=,)(?=,|$)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ''));
+  const rows = historyCsv([{ name: 'orpo', history: orpo() }])
+    .trimEnd()
+    .split('\n');
+  const cells = rows.map((row) =>
+    [...row.matchAll(/"((?:""|[^"])*)"|([^,]+)|(?<=,)(?=,|$)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ''),
+  );
   const value = (row: number, name: string): string | undefined => cells[row]![cells[0]!.indexOf(name)];
   assert.deepEqual([value(1, 'nll_loss'), value(2, 'log_odds_ratio'), value(2, 'eval_nll_loss')], ['1.5', '', '1.125']);
-  assert.deepEqual([value(1, 'sources/a/b of c/loss'), value(2, 'sources/d,e/pairs'), value(2, 'eval_sources/d,e/loss')], ['0.5', '4', '2']);
-  const plain = historyCsv([{ name: 'dpo', history: historyOf(stepLine(1), evalLine(1)) }]).split('\n')[0]!.split(',');
-  assert.deepEqual(plain.filter((name) => /nll|odds|sources|memory/.test(name)), []);
+  assert.deepEqual(
+    [value(1, 'sources/a/b of c/loss'), value(2, 'sources/d,e/pairs'), value(2, 'eval_sources/d,e/loss')],
+    ['0.5', '4', '2'],
+  );
+  const plain = historyCsv([{ name: 'dpo', history: historyOf(stepLine(1), evalLine(1)) }])
+    .split('\n')[0]!
+    .split(',');
+  assert.deepEqual(
+    plain.filter((name) => /nll|odds|sources|memory/.test(name)),
+    [],
+  );
   const always = STEP_METRICS.filter((name) => !(METRICS[name] as Metric).optional);
   assert.deepEqual(plain.slice(2, 2 + always.length), always);
 });
@@ -116,7 +133,10 @@ test('with one run sources are curves of a chart, with several they have charts 
 });
 
 test('every chart has curves, every metric is sent, drawn and written about as its row says', () => {
-  assert.deepEqual(CHARTS.map(({ title }) => title), [...CHART_TITLES]);
+  assert.deepEqual(
+    CHARTS.map(({ title }) => title),
+    [...CHART_TITLES],
+  );
   for (const { title, curves } of CHARTS) assert.ok(curves.length > 0, title);
   const drawn = new Set(CHARTS.flatMap(({ curves }) => curves.map(({ series }) => series as string)));
   for (const name of SERIES) assert.equal(drawn.has(name), (METRICS[name] as Metric).chart !== undefined, name);
@@ -124,7 +144,7 @@ test('every chart has curves, every metric is sent, drawn and written about as i
   for (const name of STEP_METRICS) assert.ok(docs.includes(`\`${name}\``), name);
 });
 
-test("the runner reports what the table says, in its words", () => {
+test('the runner reports what the table says, in its words', () => {
   const fields = readFileSync(path.join(repository, 'native-runner/src/run/metric_fields.cpp'), 'utf8');
   const [ofMean, ofSource] = fields.split('source_fields');
   const inMean = [...ofMean!.matchAll(/prefix \+ "([^"]+)"/g)].map(([, name]) => name!);

@@ -31,7 +31,10 @@ const open = (): Promise<InspectedPlan> => InspectedPlan.open({ kind: 'dataset',
 
 test('a plan made for a dataset shows its bins with texts, paths, rows and lines', async () => {
   const plan = await open();
-  const rows = (await readFile(dataset, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Row);
+  const rows = (await readFile(dataset, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
   const said = (part: keyof Row): string => rows[7]![part].at(-1)!.content;
   assert.equal(plan.info.pairs, rows.length);
   assert.equal(plan.info.noText, null);
@@ -58,8 +61,14 @@ test('a plan made for a dataset shows its bins with texts, paths, rows and lines
 test('packing covers every bin, and slices say whose pairs they hold', async () => {
   const plan = await open();
   const { shared, naive } = await plan.packing();
-  assert.equal(shared.roleTokens.reduce((a, b) => a + b, 0), plan.info.planTokens);
-  assert.equal(naive.roleTokens.reduce((a, b) => a + b, 0), plan.info.naiveTokens);
+  assert.equal(
+    shared.roleTokens.reduce((a, b) => a + b, 0),
+    plan.info.planTokens,
+  );
+  assert.equal(
+    naive.roleTokens.reduce((a, b) => a + b, 0),
+    plan.info.naiveTokens,
+  );
   const slice = await plan.packed('naive', 1, 3);
   assert.equal(slice.segmentStart.length, 3);
   assert.ok(slice.segmentRow.every((row) => row >= 0 && row < plan.info.pairs));

@@ -5,13 +5,7 @@ import fc from 'fast-check';
 
 import { lengthHistogram } from '../../../src/core/inspect/histogram.js';
 import { packNaively } from '../../../src/core/inspect/naive.js';
-import {
-  packedBins,
-  packedNaively,
-  roleTokens,
-  sequenceLengths,
-  sliceBins,
-} from '../../../src/core/inspect/packed.js';
+import { packedBins, packedNaively, roleTokens, sequenceLengths, sliceBins } from '../../../src/core/inspect/packed.js';
 import { PairOfSequence } from '../../../src/core/inspect/sequences.js';
 import { binCount, stepCount } from '../../../src/core/plan/index.js';
 import { planOf, planOptions, tokenPairs } from '../plan/support.js';

@@ -127,8 +127,7 @@ test('tiles and cells agree with counting every cell', async () => {
                   cells.push(matrix[begin + query]![begin + key]!);
                 }
               }
-              const name =
-                column > row ? 'above' : cells.every(Boolean) ? 'full' : cells.some(Boolean) ? 'partial' : 'skipped';
+              const name = column > row ? 'above' : cells.every(Boolean) ? 'full' : cells.some(Boolean) ? 'partial' : 'skipped';
               assert.equal(kinds[row * side + column], TileKind[name]);
               assert.equal(tileAt(map, begin + row * tile, begin + column * tile), TileKind[name]);
               if (name !== 'above') counts[name]++;

@@ -40,7 +40,10 @@ test('an adapter for another model is refused with its tensor', async () => {
     assert.match(where, /adapter_model\.safetensors, tensor "base_model\.model\..*lora_[AB]/);
   }
   const fused = path.join(fixtures, 'family-phi3-short/model');
-  assert.match((await failure(path.join(fixtures, 'lora-all-linear/adapter'), fused)).what, /for another model: this one has no such layer|the tensor is/);
+  assert.match(
+    (await failure(path.join(fixtures, 'lora-all-linear/adapter'), fused)).what,
+    /for another model: this one has no such layer|the tensor is/,
+  );
 });
 
 test('what is no LoRA adapter is refused with its file', async (t) => {

@@ -49,7 +49,10 @@ test('every native folder is in the table and includes only what the table lets 
 
 test('what a native file includes is named from the root of the sources and is there', () => {
   const files = new Set(readdirSync(sources, { recursive: true, encoding: 'utf8' }));
-  assert.deepEqual(includes().filter(({ to }) => !files.has(to)), []);
+  assert.deepEqual(
+    includes().filter(({ to }) => !files.has(to)),
+    [],
+  );
 });
 
 /** What uses what among the folders that lie side by side in `parent`, with an include that shows it. */
@@ -75,7 +78,12 @@ test('no native folders side by side include each other, directly or by way of o
     const visit = (folder: string, path: readonly string[]): void => {
       if (path.includes(folder)) {
         const circle = [...path.slice(path.indexOf(folder)), folder];
-        assert.fail(circle.slice(1).map((to, i) => graph.get(circle[i] ?? '')?.get(to)).join(', '));
+        assert.fail(
+          circle
+            .slice(1)
+            .map((to, i) => graph.get(circle[i] ?? '')?.get(to))
+            .join(', '),
+        );
       }
       if (done.has(folder)) return;
       for (const used of graph.get(folder)?.keys() ?? []) visit(used, [...path, folder]);

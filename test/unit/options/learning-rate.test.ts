@@ -41,7 +41,10 @@ test('no published recipe is warned of, and what is suggested is within five tim
 test('all parameters of a billion are not offered what a million takes', () => {
   assert.equal(suitedLearningRate(1e6, full), 2e-4);
   assert.equal(suitedLearningRate(1.2e9, full), 1e-6);
-  assert.match(learningRateWarning(1.2e9, { ...full, learning_rate: 2e-4 })!, /^far above what is used for 1\.2 billion parameters, all of them trained \(2e-8 to 5e-5\): .*diverge; 1e-6 is usual$/);
+  assert.match(
+    learningRateWarning(1.2e9, { ...full, learning_rate: 2e-4 })!,
+    /^far above what is used for 1\.2 billion parameters, all of them trained \(2e-8 to 5e-5\): .*diverge; 1e-6 is usual$/,
+  );
   assert.match(learningRateWarning(1e6, { ...full, learning_rate: 1e-6 })!, /^far below .* 1\.0 million .*almost nothing will be learned/);
   assert.match(learningRateWarning(8e9, { ...adapter, learning_rate: 1e-2 })!, /trained by an adapter/);
   assert.ok(learningRateWarning(8e9, { ...full, learning_rate: 0 }));
@@ -68,6 +71,12 @@ test('a preset says how much of it is taken, and which one suits a model', () =>
   const gentle = PRESETS.find(({ id }) => id === 'gentle')!;
   assert.equal(withSuitedRate(gentle.training, 8e9, gentle.rateFactor!).learning_rate, 2.5e-7);
   assert.deepEqual(withSuitedRate(DEFAULT_TRAINING, 8e9, 1), { ...DEFAULT_TRAINING, learning_rate: 5e-7 });
-  assert.deepEqual(PRESETS.filter(({ rateFactor }) => rateFactor === undefined).map(({ id, training }) => [id, training.learning_rate]), [['trl', 1e-6]]);
-  assert.deepEqual([undefined, 1e6, 8e9].map((size) => suitedPreset(size).id), ['quick', 'quick', 'standard']);
+  assert.deepEqual(
+    PRESETS.filter(({ rateFactor }) => rateFactor === undefined).map(({ id, training }) => [id, training.learning_rate]),
+    [['trl', 1e-6]],
+  );
+  assert.deepEqual(
+    [undefined, 1e6, 8e9].map((size) => suitedPreset(size).id),
+    ['quick', 'quick', 'standard'],
+  );
 });

@@ -12,7 +12,13 @@ test("the losses are the runner's: the same names in the same order, with the sa
   const rows = [...table.matchAll(/\{"(\w+)",\s+([\w|\s]+),\s+\w+\}/g)].map(([, name, traits]) => {
     const has = new Set(traits!.split('|').map((trait) => trait.trim()));
     const of = (trait: string): boolean => has.has(trait);
-    return { name, reference: of('reference'), labelSmoothing: of('label_smoothing'), divergence: of('divergence'), weighting: of('weighting') };
+    return {
+      name,
+      reference: of('reference'),
+      labelSmoothing: of('label_smoothing'),
+      divergence: of('divergence'),
+      weighting: of('weighting'),
+    };
   });
   const ours = LOSS_TYPES.map((name) => {
     const { reference, labelSmoothing, divergence, weighting } = LOSSES[name];

@@ -21,7 +21,10 @@ test('every option has a default that its rule allows, a label, and a line of he
 
 test('labels tell options apart', () => {
   const labels = OPTION_PATHS.map((option) => optionRow(option)!.label);
-  assert.deepEqual(labels.filter((label, index) => labels.indexOf(label) !== index), []);
+  assert.deepEqual(
+    labels.filter((label, index) => labels.indexOf(label) !== index),
+    [],
+  );
 });
 
 test('what is no option has no row, whatever it is called', () => {
@@ -40,11 +43,10 @@ test('every option that fits on a command line has a flag there', () => {
     const flag = `--${option.split('.')[1]!.replaceAll('_', '-')}`;
     assert.equal(flags.has(flag), hasFlag(option), option);
   }
-  assert.deepEqual(OPTION_PATHS.filter((option) => !hasFlag(option)), [
-    'training.parameter_groups',
-    'training.lora_rank_pattern',
-    'training.lora_alpha_pattern',
-  ]);
+  assert.deepEqual(
+    OPTION_PATHS.filter((option) => !hasFlag(option)),
+    ['training.parameter_groups', 'training.lora_rank_pattern', 'training.lora_alpha_pattern'],
+  );
 });
 
 test("the table that the runner's rules are held against is the one these give: `npm run schema` writes it", () => {

@@ -40,8 +40,7 @@ test('the preset "trl" has the defaults of TRL, for every option that TRL has to
     if (!(name in theirs)) continue;
     // Layers that depend on the model there, and mean nothing before there is an adapter.
     if (name === 'lora_target_modules' || name === 'warmup_steps') continue;
-    const expected =
-      name in asNone && theirs[name] === null ? asNone[name] : name === 'loss_type' ? 'sigmoid' : theirs[name];
+    const expected = name in asNone && theirs[name] === null ? asNone[name] : name === 'loss_type' ? 'sigmoid' : theirs[name];
     assert.deepEqual(value, expected, name);
     same++;
   }

@@ -76,9 +76,7 @@ test('steps have the same pairs for every sharing and capacity; every epoch trai
   await fc.assert(
     fc.asyncProperty(tokenPairs, planOptions, fc.integer({ min: 100, max: 400 }), async (pairs, options, capacity) => {
       const steps = (plan: Plan): number[][] =>
-        Array.from({ length: stepCount(plan) }, (_, s) => [
-          ...plan.pairRow.subarray(plan.stepPairStart[s]!, plan.stepPairStart[s + 1]!),
-        ]);
+        Array.from({ length: stepCount(plan) }, (_, s) => [...plan.pairRow.subarray(plan.stepPairStart[s]!, plan.stepPairStart[s + 1]!)]);
       const shared = await planOf(pairs, { ...options, sharing: 'pair' });
       const naive = await planOf(pairs, { ...options, sharing: 'none', capacity });
       assert.deepEqual(steps(shared), steps(naive));

@@ -38,7 +38,10 @@ test('sources of pairs come back from the file, in the order of the plan; what d
   assert.deepEqual(plan.metadata.sources, ['a', 'other', 'b']);
   await writePlan(file, plan);
   const { pairSource, pairRow } = await readPlan(file);
-  assert.deepEqual([...(pairSource ?? [])], [...pairRow].map((row) => [0, 0, 1, 2][row]));
+  assert.deepEqual(
+    [...(pairSource ?? [])],
+    [...pairRow].map((row) => [0, 0, 1, 2][row]),
+  );
   for (const wrong of [Int32Array.of(0), new Int32Array(8).fill(3), undefined]) {
     const { pairSource: _, ...rest } = plan;
     const damaged = wrong === undefined ? rest : { ...rest, pairSource: wrong };
@@ -57,47 +60,27 @@ const options = { sharing: 'pair', capacity: 16, batch_size: 1, epochs: 1, seed:
 /** Each breaks one invariant of docs/formats.md; the pattern is what the error must say. */
 const damages: readonly [name: string, pattern: RegExp, damage: (plan: Plan) => Partial<PlanArrays>][] = [
   ['a start that is not 0', /bin_start does not begin at 0/, (plan) => ({ binStart: plan.binStart.map((x) => x + 1) })],
-  [
-    'starts that fall',
-    /target_start falls/,
-    ({ targetStart }) => ({ targetStart: targetStart.map((x, i) => (i === 1 ? 99 : x)) }),
-  ],
+  ['starts that fall', /target_start falls/, ({ targetStart }) => ({ targetStart: targetStart.map((x, i) => (i === 1 ? 99 : x)) })],
   ['starts that end early', /step_pair_start ends at 1/, () => ({ stepPairStart: Int32Array.of(0, 0, 1) })],
   ['no steps', /step_bin_start is empty/, () => ({ stepBinStart: Int32Array.of(0) })],
   ['starts of another count', /segment_start has 2 elements/, () => ({ segmentStart: Int32Array.of(0, 1) })],
-  [
-    'a bin without tokens',
-    /bin 1 has no tokens/,
-    ({ tokens }) => ({ binStart: Int32Array.of(0, tokens.length, tokens.length) }),
-  ],
+  ['a bin without tokens', /bin 1 has no tokens/, ({ tokens }) => ({ binStart: Int32Array.of(0, tokens.length, tokens.length) })],
   [
     'a token beyond the vocabulary',
     /token 6 .* outside the vocabulary/,
     ({ tokens }) => ({ tokens: tokens.map((x, i) => (i === 1 ? 6 : x)) }),
   ],
-  [
-    'a negative token',
-    /token -1 .* outside the vocabulary/,
-    ({ tokens }) => ({ tokens: tokens.map((x, i) => (i === 1 ? -1 : x)) }),
-  ],
+  ['a negative token', /token -1 .* outside the vocabulary/, ({ tokens }) => ({ tokens: tokens.map((x, i) => (i === 1 ? -1 : x)) })],
   [
     'a row that does not see itself',
     /visible_until row 1 .* visible until 1/,
     ({ visibleUntil }) => ({ visibleUntil: with_(visibleUntil, 1, 1) }),
   ],
-  [
-    'a row visible beyond its bin',
-    /visible until 99/,
-    ({ visibleUntil }) => ({ visibleUntil: with_(visibleUntil, 0, 99) }),
-  ],
+  ['a row visible beyond its bin', /visible until 99/, ({ visibleUntil }) => ({ visibleUntil: with_(visibleUntil, 0, 99) })],
   ['ranges that cross', /does not nest/, ({ visibleUntil }) => ({ visibleUntil: with_(visibleUntil, 0, 2) })],
   ['a position beyond its row', /depth 2/, ({ position }) => ({ position: with_(position, 1, 2) })],
   ['a target outside its bin', /outside bin 0/, ({ targetRow }) => ({ targetRow: with_(targetRow, 0, 50) })],
-  [
-    'a target token beyond the vocabulary',
-    /target_token token 9/,
-    ({ targetToken }) => ({ targetToken: with_(targetToken, 0, 9) }),
-  ],
+  ['a target token beyond the vocabulary', /target_token token 9/, ({ targetToken }) => ({ targetToken: with_(targetToken, 0, 9) })],
   [
     'an unknown sequence',
     /there is no sequence 77/,
@@ -109,27 +92,15 @@ const damages: readonly [name: string, pattern: RegExp, damage: (plan: Plan) => 
     ({ sequenceReference }) => ({ sequenceReference: Int32Array.of(...sequenceReference, 0) }),
   ],
   ['targets out of order', /not ordered/, ({ targetRow }) => ({ targetRow: with_(targetRow, 0, targetRow[1]!) })],
-  [
-    'a pair in another step',
-    /lies in another step/,
-    ({ pairChosen }) => ({ pairChosen: Int32Array.from(pairChosen).reverse() }),
-  ],
+  ['a pair in another step', /lies in another step/, ({ pairChosen }) => ({ pairChosen: Int32Array.from(pairChosen).reverse() })],
   [
     'a sequence key too large',
     /sequence_reference sequence 0 has key 4/,
     ({ sequenceReference }) => ({ sequenceReference: with_(sequenceReference, 0, 4) }),
   ],
-  [
-    'arrays of different lengths',
-    /position has \d+ elements, but tokens has/,
-    ({ position }) => ({ position: position.slice(1) }),
-  ],
+  ['arrays of different lengths', /position has \d+ elements, but tokens has/, ({ position }) => ({ position: position.slice(1) })],
   ['costs that are no number', /bin 0 costs NaN/, ({ binFlops }) => ({ binFlops: binFlops.map(() => NaN) })],
-  [
-    'a segment gap',
-    /do not cover it/,
-    ({ segmentBegin }) => ({ segmentBegin: with_(segmentBegin, 1, segmentBegin[1]! + 1) }),
-  ],
+  ['a segment gap', /do not cover it/, ({ segmentBegin }) => ({ segmentBegin: with_(segmentBegin, 1, segmentBegin[1]! + 1) })],
   ['a parent that comes later', /has parent 1/, ({ segmentParent }) => ({ segmentParent: with_(segmentParent, 0, 1) })],
   ['an unknown pair', /no pair 2/, ({ segmentPair }) => ({ segmentPair: with_(segmentPair, 0, 2) })],
   ['a negative pair', /no pair -2/, ({ segmentPair }) => ({ segmentPair: with_(segmentPair, 0, -2) })],

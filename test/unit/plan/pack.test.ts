@@ -101,7 +101,16 @@ test('two units go for one where one for one does not fit', async () => {
     { tokens: 2, time: 2 },
   ];
   const loads = units.map((unit) => ({ ...unit, shared: [] }));
-  const bins = await balance([[0, 1], [2, 3, 4]], loads, NOTHING_SHARED, 10, pause);
+  const bins = await balance(
+    [
+      [0, 1],
+      [2, 3, 4],
+    ],
+    loads,
+    NOTHING_SHARED,
+    10,
+    pause,
+  );
   assert.equal(slowest(bins, units), 14);
 });
 
@@ -128,9 +137,7 @@ test('steps of real lengths: hardly a bin above the bound, the slowest within a 
       return { tokens, time: tokens + tokens ** 2 / 4000, shared: [] };
     });
     const packed = await pack(units, 8192, pause);
-    const balanced = await balance(
-      (await spread(units, 8192, packed.length, pause)) ?? packed, units, NOTHING_SHARED, 8192, pause,
-    );
+    const balanced = await balance((await spread(units, 8192, packed.length, pause)) ?? packed, units, NOTHING_SHARED, 8192, pause);
     bins += balanced.length;
     bound += Math.ceil(sum(units.map(({ tokens }) => tokens)) / 8192);
     const mean = sum(units.map(({ time }) => time)) / balanced.length;

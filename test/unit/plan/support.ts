@@ -22,10 +22,7 @@ const tokens = (minLength: number, maxLength: number): fc.Arbitrary<number[]> =>
 /** Pairs as a tokenizer makes them, some with different first tokens. */
 export const tokenPair: fc.Arbitrary<Omit<TokenPair, 'row' | 'line'>> = fc
   .record({ prompt: tokens(0, 12), common: tokens(0, 3), chosen: tokens(1, 10), rejected: tokens(1, 10) })
-  .filter(
-    ({ prompt, common, chosen, rejected }) =>
-      prompt.length + common.length + Math.min(chosen.length, rejected.length) > 1,
-  )
+  .filter(({ prompt, common, chosen, rejected }) => prompt.length + common.length + Math.min(chosen.length, rejected.length) > 1)
   .map(({ prompt, common, chosen, rejected }) => ({
     chosen: Int32Array.from([...prompt, ...common, ...chosen]),
     rejected: Int32Array.from([...prompt, ...common, ...rejected]),
@@ -40,10 +37,9 @@ export const tokenPairs: fc.Arbitrary<TokenPair[]> = fc
   .array(
     fc.record({
       fresh: tokenPair,
-      kin: fc.option(
-        fc.record({ of: fc.nat(), how: fc.constantFrom('prompt', 'shorter', 'chosen', 'rejected', 'same') }),
-        { nil: undefined },
-      ),
+      kin: fc.option(fc.record({ of: fc.nat(), how: fc.constantFrom('prompt', 'shorter', 'chosen', 'rejected', 'same') }), {
+        nil: undefined,
+      }),
     }),
     { minLength: 1, maxLength: 20 },
   )
@@ -74,8 +70,7 @@ function kinOf(other: TokenPair, fresh: Omit<TokenPair, 'row' | 'line'>, how: st
   };
   const prompt = prompts[how];
   if (prompt === undefined) return other;
-  const whole = (side: 'chosen' | 'rejected'): Int32Array =>
-    Int32Array.from([...prompt, ...fresh[side].subarray(fresh.promptLength)]);
+  const whole = (side: 'chosen' | 'rejected'): Int32Array => Int32Array.from([...prompt, ...fresh[side].subarray(fresh.promptLength)]);
   const pair = { chosen: whole('chosen'), rejected: whole('rejected'), promptLength: prompt.length };
   return Math.max(pair.chosen.length, pair.rejected.length) > longestSequence ? fresh : pair;
 }

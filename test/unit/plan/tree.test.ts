@@ -210,7 +210,7 @@ test('thousands of sequences that extend each other make one deep tree', async (
   assert.deepEqual(new Set(plan.visibleUntil), new Set([4001]));
 });
 
-test('losses over a response\'s length: with every sharing a sequence has as many targets as its response has tokens', async () => {
+test("losses over a response's length: with every sharing a sequence has as many targets as its response has tokens", async () => {
   await fc.assert(
     fc.asyncProperty(tokenPairs, planOptions, async (pairs, options) => {
       // Each token scored by its own value, as a log-probability that depends on what it follows: sum and mean by sequence.
@@ -228,7 +228,12 @@ test('losses over a response\'s length: with every sharing a sequence has as man
         }
         return new Map(
           [...plan.pairRow].flatMap((_, pair) =>
-            ([['chosen', plan.pairChosen], ['rejected', plan.pairRejected]] as const).map(([side, ids]) => {
+            (
+              [
+                ['chosen', plan.pairChosen],
+                ['rejected', plan.pairRejected],
+              ] as const
+            ).map(([side, ids]) => {
               const { sum, count } = sums.get(ids[pair]!)!;
               const source = pairs.find(({ row }) => row === plan.pairRow[pair])!;
               assert.equal(count, source[side].length - source.promptLength);

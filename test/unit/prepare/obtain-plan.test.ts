@@ -45,7 +45,11 @@ test('runs, forecasts and views take one way to a plan: what one made, the other
   assert.equal(inspected.info.name, 'pairs.jsonl');
   assert.equal(binCount(inspected.plan), forecast.summary.bins);
   assert.deepEqual(inspected.plan.tokens, (await planned.plan()).tokens);
-  assert.deepEqual((await readdir(plans)).filter((name) => name.endsWith('.safetensors')), [kept], 'and nothing is made twice');
+  assert.deepEqual(
+    (await readdir(plans)).filter((name) => name.endsWith('.safetensors')),
+    [kept],
+    'and nothing is made twice',
+  );
 });
 
 test('a plan of the cache that is damaged is made again', async (t) => {
@@ -63,7 +67,10 @@ test('a plan whose summary alone is kept is made when it is asked for', async (t
   const { request, plans } = await setUp(t);
   const { work, phases } = followed();
   const first = await obtainPlan(request, {}, { files: false });
-  assert.deepEqual((await readdir(plans)).filter((name) => name.endsWith('.safetensors')), []);
+  assert.deepEqual(
+    (await readdir(plans)).filter((name) => name.endsWith('.safetensors')),
+    [],
+  );
   const again = await obtainPlan(request, work, { files: false });
   assert.equal(phases.size, 0, 'the summary is found');
   assert.deepEqual((await again.plan()).tokens, (await first.plan()).tokens);

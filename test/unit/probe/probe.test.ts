@@ -44,7 +44,8 @@ test('a file that ends whoever reads it is named, left alone until it changes, a
   // What a fault of a decoder does: memory without an end, no end, an abort.
   const faulty = path.join(folder, 'faulty.js');
   const asked = path.join(folder, 'asked.txt');
-  const timesAsked = async (of: string): Promise<number> => (await readFile(asked, 'utf8')).split('\n').filter((line) => line === of).length;
+  const timesAsked = async (of: string): Promise<number> =>
+    (await readFile(asked, 'utf8')).split('\n').filter((line) => line === of).length;
   await writeFile(
     faulty,
     `const __name = (own) => own; const { probe } = (${faults.toString()})();

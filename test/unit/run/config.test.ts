@@ -46,7 +46,14 @@ test('warm-up: a number of steps, 0 too, counts instead of the ratio; older file
     const { warmup_steps, warmup_ratio } = newRunConfig({ ...settings, training }).training;
     return [warmup_steps, warmup_ratio];
   };
-  assert.deepEqual([written(-1), written(0), written(3)], [[-1, 0.2], [0, 0], [3, 0]]);
+  assert.deepEqual(
+    [written(-1), written(0), written(3)],
+    [
+      [-1, 0.2],
+      [0, 0],
+      [3, 0],
+    ],
+  );
 });
 
 test('text that is not JSON names the file', () => {

@@ -50,9 +50,7 @@ test('the folder has its name only once the plan is in it, and a failed plan lea
 test('an existing run is never overwritten', async (context) => {
   const runs = await temporaryFolder(context);
   const config = exampleConfig();
-  const folders = await Promise.all(
-    [1, 2, 3].map((i) => createRunFolder(runs, config, (file) => writeFile(file, `${i}`))),
-  );
+  const folders = await Promise.all([1, 2, 3].map((i) => createRunFolder(runs, config, (file) => writeFile(file, `${i}`))));
   assert.equal(new Set(folders).size, 3);
   for (const folder of folders) assert.equal((await readRun(folder)).config.id, path.basename(folder));
   const plans = await Promise.all(folders.map((folder) => readFile(path.join(folder, PLAN_FILE), 'utf8')));
@@ -97,10 +95,7 @@ test('folders left by a crash go away after a day, not before', async (context) 
 
 test('reading what is no run says so', async (context) => {
   const folder = await temporaryFolder(context);
-  await assert.rejects(
-    readRun(folder),
-    (error) => error instanceof WishboneError && /not a run folder/.test(error.what),
-  );
+  await assert.rejects(readRun(folder), (error) => error instanceof WishboneError && /not a run folder/.test(error.what));
   await writeFile(path.join(folder, RUN_FILE), '{"format":"wishbone-run"');
   await assert.rejects(readRun(folder), (error) => error instanceof WishboneError && /not valid JSON/.test(error.what));
 });
@@ -110,10 +105,7 @@ test('runs are listed newest first, broken ones last', async (context) => {
   assert.deepEqual(await listRuns(path.join(runs, 'nowhere')), []);
   const old = await createRunFolder(runs, exampleConfig(new Date('2026-01-02T15:04:05Z')), writePlan);
   const young = await createRunFolder(runs, exampleConfig(new Date('2026-02-02T15:04:05Z')), writePlan);
-  await writeFile(
-    path.join(old, EVENTS_FILE),
-    startLine() + stepLine(1) + stepLine(2) + eventLine('stopped', { step: 2 }),
-  );
+  await writeFile(path.join(old, EVENTS_FILE), startLine() + stepLine(1) + stepLine(2) + eventLine('stopped', { step: 2 }));
   await mkdir(path.join(runs, 'zz-broken'));
   await writeFile(path.join(runs, 'stray.txt'), '');
   const listing = await listRuns(runs);

@@ -74,13 +74,23 @@ test('a run with a log of any length is listed by its ends', async (context) => 
 test('evaluations are found in the middle of a long log, as far as a resume has left them', async (context) => {
   const runs = await temporaryFolder(context);
   const config = exampleConfig();
-  const folder = await createRunFolder(runs, { ...config, training: { ...config.training, eval_steps: 1000 } }, (file) => writeFile(file, 'plan'));
+  const folder = await createRunFolder(runs, { ...config, training: { ...config.training, eval_steps: 1000 } }, (file) =>
+    writeFile(file, 'plan'),
+  );
   const steps = (from: number, to: number): string =>
     Array.from({ length: to - from }, (_, i) => stepLine(from + i + 1, { steps: 9000 })).join('');
   const log =
-    startLine({ steps: 9000 }) + steps(0, 1000) + evalLine(1000, { eval_loss: 0.5 }) + steps(1000, 2000) +
-    evalLine(2000, { eval_loss: 0.4 }) + steps(2000, 5000) + evalLine(5000, { eval_loss: 0.2 }) + steps(5000, 5500) +
-    startLine({ steps: 9000, resumedFrom: 2000 }) + steps(2000, 5000) + evalLine(5000, { eval_loss: 0.9, best: false }) +
+    startLine({ steps: 9000 }) +
+    steps(0, 1000) +
+    evalLine(1000, { eval_loss: 0.5 }) +
+    steps(1000, 2000) +
+    evalLine(2000, { eval_loss: 0.4 }) +
+    steps(2000, 5000) +
+    evalLine(5000, { eval_loss: 0.2 }) +
+    steps(5000, 5500) +
+    startLine({ steps: 9000, resumedFrom: 2000 }) +
+    steps(2000, 5000) +
+    evalLine(5000, { eval_loss: 0.9, best: false }) +
     steps(5000, 9000);
   await writeFile(path.join(folder, EVENTS_FILE), log);
   const listing = await listRun(folder);
@@ -94,7 +104,10 @@ test('evaluations are found in the middle of a long log, as far as a resume has 
   assert.ok(grown.problem === undefined);
   assert.deepEqual([grown.figures?.step, grown.figures?.best?.step], [9000, 9000]);
   await rm(path.join(folder, EVENTS_FILE));
-  await writeFile(path.join(folder, EVENTS_FILE), startLine({ steps: 9000 }) + steps(0, 700) + evalLine(700, { eval_loss: 0.6 }) + steps(700, 3000));
+  await writeFile(
+    path.join(folder, EVENTS_FILE),
+    startLine({ steps: 9000 }) + steps(0, 700) + evalLine(700, { eval_loss: 0.6 }) + steps(700, 3000),
+  );
   const other = await listRun(folder);
   assert.ok(other.problem === undefined);
   assert.deepEqual([other.figures?.step, other.figures?.best?.step], [700, 700]);

@@ -14,7 +14,8 @@ test('a run says with which Wishbone, from which commit, and whether there were 
   const folder = await temporaryFolder(context);
   const runs = path.join(folder, '.wishbone', 'runs');
   assert.deepEqual(await madeWith(runs), { wishbone: version }, 'in no repository');
-  const git = (...args: string[]): string => execFileSync('git', ['-C', folder, '-c', 'user.name=n', '-c', 'user.email=e@e', ...args], { encoding: 'utf8' }).trim();
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-C', folder, '-c', 'user.name=n', '-c', 'user.email=e@e', ...args], { encoding: 'utf8' }).trim();
   git('init', '-q');
   assert.deepEqual(await madeWith(runs), { wishbone: version }, 'without a commit');
   const file = path.join(folder, 'data.jsonl');
@@ -36,7 +37,10 @@ test('what a run was made with is read back; without it, and with parts of it, a
   assert.deepEqual(read({ ...exampleConfig(), made_with: made }).made_with, made);
   assert.deepEqual(read({ ...exampleConfig(), made_with: { wishbone: '1' } }).made_with, { wishbone: '1' });
   assert.equal(read(exampleConfig()).made_with, undefined);
-  assert.throws(() => read({ ...exampleConfig(), made_with: { wishbone: '1', git: { commit: 'x', dirty: false } } }), /made_with\.git\.commit/);
+  assert.throws(
+    () => read({ ...exampleConfig(), made_with: { wishbone: '1', git: { commit: 'x', dirty: false } } }),
+    /made_with\.git\.commit/,
+  );
   const { plan, training, runner, dataset, model } = exampleConfig();
   assert.deepEqual(newRunConfig({ plan, training, runner, dataset, model, madeWith: made }).made_with, made);
 });
@@ -44,14 +48,24 @@ test('what a run was made with is read back; without it, and with parts of it, a
 test('the command has what is not as the preset has it, for a shell', () => {
   const config = exampleConfig();
   const plain = repeatCommand(config);
-  assert.deepEqual(plain, { command: 'wishbone train /data/pairs.jsonl --model /models/tiny --name example --preset standard', without: [] });
+  assert.deepEqual(plain, {
+    command: 'wishbone train /data/pairs.jsonl --model /models/tiny --name example --preset standard',
+    without: [],
+  });
   const changed = repeatCommand({
     ...config,
     name: "it's a run",
     dataset: { ...config.dataset, names: ['/data/my pairs.jsonl:0.5', '/data/*.csv'] },
     eval_dataset: { ...config.dataset, path: '/data/eval.jsonl' },
     plan: { ...config.plan, sharing: 'tree' },
-    training: { ...config.training, loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.5], learning_rate: 3e-7, use_peft: true, lora_rank_pattern: { q_proj: 8 } },
+    training: {
+      ...config.training,
+      loss_type: ['sigmoid', 'sft'],
+      loss_weights: [1, 0.5],
+      learning_rate: 3e-7,
+      use_peft: true,
+      lora_rank_pattern: { q_proj: 8 },
+    },
     runner: { ...config.runner, deterministic: true },
   });
   assert.equal(

@@ -11,17 +11,7 @@ import { EVENTS_FILE, readEvents } from '../../../src/core/events/index.js';
 import { lastLogLines, locateRunner, parseRunnerError, startRunner, stopRunner } from '../../../src/core/runner/index.js';
 import { identify, isAlive } from '../../../src/core/run/process-identity.js';
 import { writeProcessRecord } from '../../../src/core/run/process-record.js';
-import {
-  eventLine,
-  exampleConfig,
-  fakeRunner,
-  LAST_STEP,
-  startLine,
-  STEADY,
-  stepLine,
-  temporaryFolder,
-  until,
-} from '../run/support.js';
+import { eventLine, exampleConfig, fakeRunner, LAST_STEP, startLine, STEADY, stepLine, temporaryFolder, until } from '../run/support.js';
 
 async function newRun(context: TestContext): Promise<{ folder: string; tools: string }> {
   const tools = await temporaryFolder(context);
@@ -71,10 +61,7 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
   const pid = await startRunner(folder, { runner });
   endWithTest(context, pid);
   assert.equal(await runState(folder), 'running');
-  await until(
-    async () => (await readFile(path.join(folder, LOG_FILE), 'utf8')).includes('at work'),
-    'the log has its output',
-  );
+  await until(async () => (await readFile(path.join(folder, LOG_FILE), 'utf8')).includes('at work'), 'the log has its output');
   await assert.rejects(startRunner(folder, { runner }), /this run is already running/);
 
   const lastStep = path.join(folder, LAST_STEP);
@@ -159,19 +146,13 @@ test('an early exit becomes an error with what the runner said', async (context)
   );
   assert.equal(await runState(folder), 'crashed');
 
-  const silent = await fakeRunner(
-    tools,
-    `console.error('one'); console.error('two'); process.kill(process.pid, 'SIGKILL');`,
-  );
+  const silent = await fakeRunner(tools, `console.error('one'); console.error('two'); process.kill(process.pid, 'SIGKILL');`);
   await assert.rejects(
     startRunner(folder, { runner: silent }),
     (error) => error instanceof WishboneError && /killed by SIGKILL; it said: one \/ two/.test(error.what),
   );
 
-  const event = await fakeRunner(
-    tools,
-    `event('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 4 }); process.exit(4);`,
-  );
+  const event = await fakeRunner(tools, `event('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 4 }); process.exit(4);`);
   await assert.rejects(
     startRunner(folder, { runner: event }),
     (error) => error instanceof WishboneError && error.what === 'w' && error.exitCode === ExitCode.outOfMemory,

@@ -46,7 +46,10 @@ test('measurements are kept as they are, newest first, and what is none is passe
   await writeFile(path.join(folder, '30000101-000000-large.json'), ' '.repeat(2 * 1024 * 1024));
   await mkdir(path.join(folder, '30000101-000000-folder.json'));
   const found = await listSpeedups(folder);
-  assert.deepEqual(found.map((each) => each.record), [later, record]);
+  assert.deepEqual(
+    found.map((each) => each.record),
+    [later, record],
+  );
   assert.equal(found[0]?.id, id);
   assert.ok((await readdir(folder)).includes('.gitignore'));
 });
@@ -65,9 +68,20 @@ test('a folder that cannot be made is one error', async (context) => {
 
 test('a record with any number missing, negative or not finite is none', () => {
   assert.deepEqual(parseSpeedup(JSON.stringify(record)), record);
-  const leaves = ['pairs', 'steps', 'threads', 'sharedTokens', 'naiveTokens', 'sharedFlops', 'naiveFlops', 'ceilingFlops', 'predictedRatio'];
+  const leaves = [
+    'pairs',
+    'steps',
+    'threads',
+    'sharedTokens',
+    'naiveTokens',
+    'sharedFlops',
+    'naiveFlops',
+    'ceilingFlops',
+    'predictedRatio',
+  ];
   for (const name of leaves) {
-    for (const bad of [undefined, null, -1, '1', [1]]) assert.equal(parseSpeedup(JSON.stringify({ ...record, [name]: bad })), undefined, name);
+    for (const bad of [undefined, null, -1, '1', [1]])
+      assert.equal(parseSpeedup(JSON.stringify({ ...record, [name]: bad })), undefined, name);
   }
   for (const rounds of [[], [{}], [{ sharedSeconds: 0, naiveSeconds: 1 }], {}]) {
     assert.equal(parseSpeedup(JSON.stringify({ ...record, rounds })), undefined);
@@ -83,9 +97,17 @@ test('medians, spread and ratios are those of the rounds', () => {
   assert.deepEqual([shown.least.shared, shown.most.naive], [2, 5]);
   assert.deepEqual([shown.ratio, shown.ratioLeast, shown.ratioMost], [1.4, 1.25, 1.5]);
   assert.equal(shown.speedOfLight.shared, 2e9 / 2.5 / 1e10);
-  assert.match(shown.provenance, /a processor, 2 threads · tiny \(1,000 parameters\) · pairs\.jsonl: 16 pairs, 2 steps, 3 interleaved rounds/);
+  assert.match(
+    shown.provenance,
+    /a processor, 2 threads · tiny \(1,000 parameters\) · pairs\.jsonl: 16 pairs, 2 steps, 3 interleaved rounds/,
+  );
   assert.ok(readSpeedupHostMessage({ type: 'history', history: [shown], shown: 'a' }));
-  for (const bad of [{ ...shown, ratio: NaN }, { ...shown, tokens: { shared: 1 } }, { ...shown, phases: {} }, { ...shown, device: 1 }]) {
+  for (const bad of [
+    { ...shown, ratio: NaN },
+    { ...shown, tokens: { shared: 1 } },
+    { ...shown, phases: {} },
+    { ...shown, device: 1 },
+  ]) {
     assert.equal(readSpeedupHostMessage({ type: 'history', history: [bad], shown: null }), undefined);
   }
 });

@@ -192,8 +192,7 @@ test('held-out pairs: as many as asked for, by seed, and no prompt on both sides
   const asked = await request(t, [rows(100), rows(100)].join('\n'));
   const split = (seed: number, fraction: number): Promise<TokenisedDataset> =>
     tokeniseDataset({ ...asked, plan: { ...asked.plan, seed, eval_fraction: fraction } });
-  const prompt = ({ chosen, promptLength }: TokenisedDataset['pairs'][number]): string =>
-    chosen.slice(0, promptLength).join();
+  const prompt = ({ chosen, promptLength }: TokenisedDataset['pairs'][number]): string => chosen.slice(0, promptLength).join();
   const first = await split(1, 0.1);
   assert.ok(Math.abs(first.evalPairs.length - 20) <= 2, `${first.evalPairs.length} pairs`);
   assert.equal(first.pairs.length + first.evalPairs.length, 200);

@@ -28,7 +28,12 @@ function mixed(count: number): { text: string; clean: string; lines: number[] } 
 
 type Asked = DatasetRequest & { dataset: string; cacheFolder: string };
 
-async function request(t: TestContext, content: string | Uint8Array, name = 'pairs.jsonl', plan: Partial<PlanOptions> = {}): Promise<Asked> {
+async function request(
+  t: TestContext,
+  content: string | Uint8Array,
+  name = 'pairs.jsonl',
+  plan: Partial<PlanOptions> = {},
+): Promise<Asked> {
   const folder = await scratchFolder(t);
   const dataset = path.join(folder, name);
   await writeFile(dataset, content);
@@ -61,11 +66,17 @@ test('bad rows are left out and counted: the plan is that of the file without th
   assert.deepEqual(tokensOf(dataset), tokensOf(expected.dataset));
   // Lines are those of the file as it is.
   const kept = text.split('\n').flatMap((line, i) => (bad.includes(line) ? [] : [i]));
-  assert.deepEqual([...plan.pairRow].sort((a, b) => a - b), kept);
+  assert.deepEqual(
+    [...plan.pairRow].sort((a, b) => a - b),
+    kept,
+  );
   assert.equal(summary.leftOutRows, lines.length);
   const [file] = summary.files;
   assert.equal(file?.leftOut.rows, lines.length);
-  assert.deepEqual(file.leftOut.first.map(({ line }) => line), lines);
+  assert.deepEqual(
+    file.leftOut.first.map(({ line }) => line),
+    lines,
+  );
   assert.match(file.leftOut.first[0]?.what ?? '', /not JSON/);
   assert.equal(file.rows, 40 + lines.length);
   assert.equal(summary.pairsMade, 40);
@@ -100,8 +111,13 @@ test('without the option the first bad row ends the work, and its error says how
 test('rows that the chat template refuses are left out too, with all of their pairs, in one thread and in others', async (t) => {
   const say = (role: string, content: string): object => ({ role, content });
   const chat = (i: number, first: string): string =>
-    JSON.stringify({ prompt: [say(first, `Question ${i}`)], chosen: [say('assistant', 'Yes.')], rejected: [[say('assistant', 'No.')], [say('assistant', 'Maybe.')]] })
-      .replace('"chosen":[', '"chosen":[[').replace('],"rejected"', ']],"rejected"');
+    JSON.stringify({
+      prompt: [say(first, `Question ${i}`)],
+      chosen: [say('assistant', 'Yes.')],
+      rejected: [[say('assistant', 'No.')], [say('assistant', 'Maybe.')]],
+    })
+      .replace('"chosen":[', '"chosen":[[')
+      .replace('],"rejected"', ']],"rejected"');
   const rows = Array.from({ length: 60 }, (_, i) => chat(i, i % 20 === 7 ? 'wizard' : 'user'));
   const asked = await request(t, rows.join('\n'));
   const config = path.join(asked.model, 'tokenizer_config.json');
@@ -109,14 +125,21 @@ test('rows that the chat template refuses are left out too, with all of their pa
   const template = `{% for m in messages %}{% if m.role == 'wizard' %}{{ raise_exception('no wizards') }}{% endif %}{% endfor %}${json.chat_template}`;
   await writeFile(config, JSON.stringify({ ...json, chat_template: template }));
   const alone = await tokeniseDataset({ ...asked, cacheLimit: 0 });
-  assert.deepEqual(alone.files[0]?.leftOut.first.map(({ line }) => line), [8, 28, 48]);
+  assert.deepEqual(
+    alone.files[0]?.leftOut.first.map(({ line }) => line),
+    [8, 28, 48],
+  );
   assert.match(alone.files[0].leftOut.first[0]?.what ?? '', /no wizards/);
   assert.equal(alone.pairs.length, 57 * 2);
   assert.deepEqual(alone.counts, { made: 57 * 2, dropped: 0 });
   const together = await tokeniseDataset({ ...asked, cacheLimit: 0, threads: { worker: await bundledTokeniser(t), threads: 2 } });
   assert.deepEqual(tokensOf(together), tokensOf(alone));
   assert.deepEqual(together.files[0]?.leftOut, alone.files[0].leftOut);
-  const stopping = { ...asked, plan: { ...asked.plan, on_bad_row: 'stop' as const }, threads: { worker: await bundledTokeniser(t), threads: 2 } };
+  const stopping = {
+    ...asked,
+    plan: { ...asked.plan, on_bad_row: 'stop' as const },
+    threads: { worker: await bundledTokeniser(t), threads: 2 },
+  };
   assert.match((await faultOf(stopping)).advice, /--on-bad-row skip/);
 });
 
@@ -148,11 +171,21 @@ test('a file of which no row is left is an error that names the first', async (t
 test('rows of tables and Parquet are left out: too few cells, bytes that are no UTF-8, pictures', async (t) => {
   const csv = Buffer.from('prompt,chosen,rejected\na,b,c\nd,e\nf,\xe4,h\ni,j,k\n', 'latin1');
   const table = await tokeniseDataset(await request(t, csv, 'pairs.csv'));
-  assert.deepEqual(table.files[0]?.leftOut.first.map(({ line }) => line), [3, 4]);
+  assert.deepEqual(
+    table.files[0]?.leftOut.first.map(({ line }) => line),
+    [3, 4],
+  );
   assert.equal(table.pairs.length, 2);
-  for (const [name, left, rows] of [['bad-row.parquet', 1, 3], ['images.parquet', 0, 2]] as const) {
+  for (const [name, left, rows] of [
+    ['bad-row.parquet', 1, 3],
+    ['images.parquet', 0, 2],
+  ] as const) {
     const found = await tokeniseDataset(await request(t, await readFile(columns(name)), name));
-    assert.deepEqual(found.files[0]?.leftOut.first.map((place) => place.row), [left], name);
+    assert.deepEqual(
+      found.files[0]?.leftOut.first.map((place) => place.row),
+      [left],
+      name,
+    );
     assert.equal(found.pairs.length, rows - 1, name);
   }
 });
@@ -170,7 +203,12 @@ test('held-out pairs, files of an evaluation and weights go by the rows that are
   const expected = await tokeniseDataset({ ...asked, dataset: cleaned });
   assert.deepEqual(tokensOf(held), tokensOf(expected));
   assert.deepEqual(tokensOf({ pairs: held.evalPairs }), tokensOf({ pairs: expected.evalPairs }));
-  const second = await file('second.jsonl', good(9).map((line) => line.replace('Question', 'Other')).join('\n'));
+  const second = await file(
+    'second.jsonl',
+    good(9)
+      .map((line) => line.replace('Question', 'Other'))
+      .join('\n'),
+  );
   const plan = { ...asked.plan, eval_fraction: 0 };
   const evalDataset = await file('eval.jsonl', [bad[0], row(99)].join('\n'));
   const weighted = { ...asked, plan, evalDataset, dataset: [`${asked.dataset}:1.5`, `${second}:0.5`] };

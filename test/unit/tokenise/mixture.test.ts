@@ -18,8 +18,14 @@ async function twoFiles(t: TestContext): Promise<{ folder: string; request: (...
     Array.from({ length: count }, (_, row) =>
       JSON.stringify({ prompt: `${name} question ${row}?`, chosen: ' quiet', rejected: ' storm', ...source(row) }),
     ).join('\n');
-  await writeFile(path.join(folder, 'ten.jsonl'), rows('ten', 10, () => ({})));
-  await writeFile(path.join(folder, 'four.jsonl'), rows('four', 4, (row) => (row < 2 ? { source: 'web' } : {})));
+  await writeFile(
+    path.join(folder, 'ten.jsonl'),
+    rows('ten', 10, () => ({})),
+  );
+  await writeFile(
+    path.join(folder, 'four.jsonl'),
+    rows('four', 4, (row) => (row < 2 ? { source: 'web' } : {})),
+  );
   const model = await tokenizedModel(t);
   const request = (...names: string[]): DatasetRequest => ({
     dataset: names.map((name) => path.join(folder, name)),
@@ -100,7 +106,10 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
     const { metadata, pairSource, pairRow } = await readPlan(out);
     assert.deepEqual([...(metadata.sources ?? [])].sort(), ['four.jsonl', 'ten.jsonl', 'web'], round);
     const names = [...pairRow].map((row) => (row < 10 ? 'ten.jsonl' : row < 12 ? 'web' : 'four.jsonl'));
-    assert.deepEqual([...(pairSource ?? [])].map((source) => metadata.sources?.[source]), names);
+    assert.deepEqual(
+      [...(pairSource ?? [])].map((source) => metadata.sources?.[source]),
+      names,
+    );
     assert.equal(pairRow.length, 18);
     assert.equal(planned.reference.pairs, 18);
     assert.deepEqual(Object.fromEntries(planned.summary.sources.map(({ name, pairs }) => [name, pairs])), {
@@ -109,13 +118,20 @@ test('the plan says where pairs come from: what rows say, else the file; run.jso
       web: 4,
     });
     const files = planned.reference.files?.map(({ path: file, rows, weight }) => [path.basename(file), rows, weight]);
-    assert.deepEqual(files, [['ten.jsonl', 10, 1], ['four.jsonl', 4, 2]]);
+    assert.deepEqual(files, [
+      ['ten.jsonl', 10, 1],
+      ['four.jsonl', 4, 2],
+    ]);
     assert.deepEqual(planned.reference.names, [path.join(folder, 'ten.jsonl'), path.join(folder, 'four.jsonl:2')]);
   }
   const ids = Array.from({ length: 70 }, (_, row) => ({ prompt: `Q ${row}?`, chosen: ' a', rejected: ' b', source: `id ${row}` }));
   await writeFile(path.join(folder, 'ids.jsonl'), ids.map((row) => JSON.stringify(row)).join('\n'));
   const withIds = (await obtainPlan(request('ids.jsonl', 'four.jsonl'), {}, { files: false })).summary.sources;
-  assert.deepEqual(withIds.map(({ name, pairs }) => [name, pairs]).sort(), [['four.jsonl', 2], ['ids.jsonl', 70], ['web', 2]]);
+  assert.deepEqual(withIds.map(({ name, pairs }) => [name, pairs]).sort(), [
+    ['four.jsonl', 2],
+    ['ids.jsonl', 70],
+    ['web', 2],
+  ]);
   const alone = await obtainPlan(request('ten.jsonl'), {}, { files: true });
   await alone.write(out);
   const plan = await readPlan(out);

@@ -45,7 +45,10 @@ test('small cases that other engines get wrong', () => {
     "flag=True;none=None;o={'a': 1};",
   );
   assert.equal(of('{% if messages[0].x == [] %}A{% else %}B{% endif %}', [user('', { x: [] })]), 'A');
-  assert.equal(of('{% raw %}{{ x }}{% endraw %}{{ none|string }}{{ 7 % 4 }}{{ "{}".format(1) }}{{ "a" * 3 }}{{ "a" < "b" }}', [user('')]), '{{ x }}None31aaaTrue');
+  assert.equal(
+    of('{% raw %}{{ x }}{% endraw %}{{ none|string }}{{ 7 % 4 }}{{ "{}".format(1) }}{{ "a" * 3 }}{{ "a" < "b" }}', [user('')]),
+    '{{ x }}None31aaaTrue',
+  );
 });
 
 test('a message is seen without its null fields, and its reasoning under all its names', () => {
@@ -67,7 +70,12 @@ test('tools, documents, special tokens and more variables', () => {
   const all = '{{ tools }}|{{ documents }}|{{ bos_token }}|{{ eos_token is defined }}|{{ enable_thinking }}|{{ add_generation_prompt }}';
   assert.equal(render(all), 'None|None|<s>|False||False');
   assert.equal(
-    render(all, { tools: [{ a: 1 }], documents: [{ title: 't' }], kwargs: { enable_thinking: false, bos_token: '<x>' }, addGenerationPrompt: true }),
+    render(all, {
+      tools: [{ a: 1 }],
+      documents: [{ title: 't' }],
+      kwargs: { enable_thinking: false, bos_token: '<x>' },
+      addGenerationPrompt: true,
+    }),
     "[{'a': 1}]|[{'title': 't'}]|<x>|False|False|True",
   );
   // As TRL calls it, they may come among the variables too, and win there.
@@ -84,7 +92,10 @@ test('tools, documents, special tokens and more variables', () => {
 });
 
 test('many are rendered together; one that fails does not hold up the others', () => {
-  const template = ChatTemplate.of("{% if messages[0].content == 'bad' %}\n{{ raise_exception('no bad ones') }}{% endif %}{{ messages[-1].content }}", 'the file');
+  const template = ChatTemplate.of(
+    "{% if messages[0].content == 'bad' %}\n{{ raise_exception('no bad ones') }}{% endif %}{{ messages[-1].content }}",
+    'the file',
+  );
   const inputs = ['a', 'bad', 'c'].map((content) => ({
     ...base,
     messages: [user(content)],
@@ -94,7 +105,13 @@ test('many are rendered together; one that fails does not hold up the others', (
     ],
   }));
   const [first, second, third] = template.renderAll(inputs);
-  assert.deepEqual([first, third], [['a', 'a!'], ['c', 'c!']]);
+  assert.deepEqual(
+    [first, third],
+    [
+      ['a', 'a!'],
+      ['c', 'c!'],
+    ],
+  );
   assert.ok(second instanceof WishboneError);
   assert.match(second.what, /no bad ones \(line 2 of the template\)/);
 });
@@ -191,9 +208,8 @@ test('a pair brings its tools, documents and variables to all three texts', asyn
   const bad: PairText = { ...pair, chatTemplateKwargs: { tokenize: false }, line: 7 };
   assert.match(refused(() => pairs.tokenize(bad)).where, /^pairs\.jsonl:7, with field "chat_template_kwargs"$/);
   const outcomes = pairs.tokenizeEach([pair, { ...pair, kind: 'text', prompt: 'a', chosen: 'b', rejected: 'c' }, bad]);
-  assert.deepEqual(outcomes.map((outcome) => (outcome instanceof WishboneError ? outcome.what.slice(0, 40) : outcome.kind)), [
-    'pair',
-    'pair',
-    'chat_template_kwargs cannot hold "tokeni',
-  ]);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome instanceof WishboneError ? outcome.what.slice(0, 40) : outcome.kind)),
+    ['pair', 'pair', 'chat_template_kwargs cannot hold "tokeni'],
+  );
 });

@@ -54,9 +54,7 @@ export async function compareFolders(file: string): Promise<FolderComparison> {
       const names = ['config.json', 'special_tokens_map.json', 'added_tokens.json'];
       for (const name of names) await rm(path.join(folder, name), { force: true });
       for (const [name, value] of Object.entries(one.files)) await writeFile(path.join(folder, name), JSON.stringify(value));
-      const base =
-        all.bases[one.base] ??
-        (JSON.parse(await readFile(path.join(fixture, one.base, 'tokenizer.json'), 'utf8')) as object);
+      const base = all.bases[one.base] ?? (JSON.parse(await readFile(path.join(fixture, one.base, 'tokenizer.json'), 'utf8')) as object);
       await writeFile(path.join(folder, 'tokenizer.json'), JSON.stringify({ ...base, ...one.changes }));
       await compareFolder(folder, one, one.texts ?? all.texts, result);
     }

@@ -96,7 +96,8 @@ async function main(files: readonly string[]): Promise<void> {
     const { different, refused, ...counts } = await compareKinds(file, { tracksAll: process.env['TRACKS_ALL'] === '1' });
     const refusals = [...refused.values()].reduce((sum, times) => sum + times, 0);
     console.log(file, JSON.stringify({ ...counts, refused: refusals, different: different.length }));
-    for (const [message, times] of [...refused].filter(([message]) => !/too new|reproduced exactly/.test(message)).slice(0, 8)) console.log(`  refused ${times}: ${message.slice(0, 400)}`);
+    for (const [message, times] of [...refused].filter(([message]) => !/too new|reproduced exactly/.test(message)).slice(0, 8))
+      console.log(`  refused ${times}: ${message.slice(0, 400)}`);
     for (const message of different.slice(0, 8)) console.log(`  ${message.slice(0, 700)}`);
   }
 }

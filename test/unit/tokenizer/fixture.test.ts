@@ -27,10 +27,7 @@ interface Trl {
 }
 
 const fixtures = path.join(import.meta.dirname, 'fixture');
-const kinds = [
-  ...['gpt2-like', 'llama3-like', 'qwen2-like', 'roberta-like'],
-  ...['llama2-like', 'mistral-like', 'gemma-like', 't5-like'],
-];
+const kinds = [...['gpt2-like', 'llama3-like', 'qwen2-like', 'roberta-like'], ...['llama2-like', 'mistral-like', 'gemma-like', 't5-like']];
 
 async function json<T>(...names: string[]): Promise<T> {
   return JSON.parse(await readFile(path.join(fixtures, ...names), 'utf8')) as T;
@@ -80,7 +77,10 @@ for (const name of kinds) {
           }
           assert.ok(outcome.kind === 'pair', what);
           const { prompt_ids: prompt, chosen_ids: chosen, rejected_ids: rejected } = whole[pair.row]!;
-          const sequences = [[...prompt, ...chosen], [...prompt, ...rejected]];
+          const sequences = [
+            [...prompt, ...chosen],
+            [...prompt, ...rejected],
+          ];
           const [, ...counts] = wanted;
           assert.deepEqual([...outcome.pair.chosen], sequences[0]!.slice(0, counts[0]), what);
           assert.deepEqual([...outcome.pair.rejected], sequences[1]!.slice(0, counts[2]), what);

@@ -37,7 +37,10 @@ const rewordings: readonly (readonly [RegExp, string])[] = [
   [/^str\.replace\(\) takes no keyword arguments$/, 'replace() takes at least 2 positional arguments (0 given)'],
   // Words of transformers' own.
   [/^\w+\.<locals>\./, ''],
-  [/^Chat templates cannot store underscore-prefixed .* got ('\w+')\. .*$/, 'a namespace takes no name that begins with an underscore, such as $1'],
+  [
+    /^Chat templates cannot store underscore-prefixed .* got ('\w+')\. .*$/,
+    'a namespace takes no name that begins with an underscore, such as $1',
+  ],
 ];
 
 /** What Python 3.14 does and 3.11 did not, or did otherwise. */
@@ -91,7 +94,10 @@ test('every construct gives what it gives in Python', () => {
   const results = engine.render(jobs, now);
   const wrong = cases.flatMap(([template, right], index) => differences(template, results[index] as RenderResult, right));
   assert.ok(cases.length > 500);
-  assert.deepEqual(wrong.filter((case_) => !newer.some((pattern) => pattern.test((case_ as string[])[0] as string))), []);
+  assert.deepEqual(
+    wrong.filter((case_) => !newer.some((pattern) => pattern.test((case_ as string[])[0] as string))),
+    [],
+  );
 });
 
 test('whole templates give for conversations of many kinds what transformers gives', (t) => {

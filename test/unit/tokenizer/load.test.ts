@@ -75,10 +75,7 @@ test('a tokenizer without its parts, or of a kind that is not known', async (t) 
   const plain = await ModelTokenizer.load(folder);
   assert.equal(plain.decode(plain.encode('a</s>', false)), 'a </s>');
   await writeFile(file, JSON.stringify({ ...whole, pre_tokenizer: { type: 'Mystery' } }));
-  await assert.rejects(
-    ModelTokenizer.load(folder),
-    (error) => error instanceof WishboneError && /Mystery/.test(error.what),
-  );
+  await assert.rejects(ModelTokenizer.load(folder), (error) => error instanceof WishboneError && /Mystery/.test(error.what));
 });
 
 test('chat_template.jinja wins over the config; a named default is found', async (t) => {
@@ -119,9 +116,7 @@ test('messages need a chat template, texts an end-of-sequence token', async (t) 
 
 test("a template's own refusal is passed on with file and line", async (t) => {
   const pairs = new PairTokenizer(await ModelTokenizer.load(await copyOf(t, 'llama2-like')), options);
-  const error = refused(() =>
-    pairs.tokenize({ ...messages, prompt: [{ role: 'system', content: 'x' }, ...messages.prompt] }),
-  );
+  const error = refused(() => pairs.tokenize({ ...messages, prompt: [{ role: 'system', content: 'x' }, ...messages.prompt] }));
   assert.match(error.what, /Only user and assistant roles are supported/);
   assert.match(error.where, /^pairs\.jsonl:7, with /);
 });

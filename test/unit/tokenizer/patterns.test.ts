@@ -13,10 +13,24 @@ const families = [
   "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
   '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
 ];
-const others = ['a++b?', '(?>a+)b?c', '\\w+', '[\\w-]+', '\\W', '[^\\d\\s]+', 'a{2,3}|b+?', "(?i:'s|ll)x?", '\\p{P}', '(?:ab|a)?c', '\\n\\t'];
+const others = [
+  'a++b?',
+  '(?>a+)b?c',
+  '\\w+',
+  '[\\w-]+',
+  '\\W',
+  '[^\\d\\s]+',
+  'a{2,3}|b+?',
+  "(?i:'s|ll)x?",
+  '\\p{P}',
+  '(?:ab|a)?c',
+  '\\n\\t',
+];
 
 const texts = fc.string({
-  unit: fc.constantFrom(...'aAbBcstTSL1٣½²₃Ⅳ \n\r\t\u0085\u00a0\u2028\u3000\ufeff\u200b.,\'"!/-_«$€äéß\u0301\u0308ſKﬁ中カ🙂\u200dरि𝟘\u{10400}'),
+  unit: fc.constantFrom(
+    ...'aAbBcstTSL1٣½²₃Ⅳ \n\r\t\u0085\u00a0\u2028\u3000\ufeff\u200b.,\'"!/-_«$€äéß\u0301\u0308ſKﬁ中カ🙂\u200dरि𝟘\u{10400}',
+  ),
   maxLength: 40,
 });
 
@@ -70,6 +84,9 @@ test('work has an end, inside patterns of JavaScript and of Oniguruma', async ()
   const works: (() => unknown)[] = [() => /(a+)+$/.test(`${'a'.repeat(40)}!`), () => slow.matches(`${'a'.repeat(2000)}1`)];
   for (const work of works) assert.throws(() => withinTime(0.3, work), TimeLimitError);
   // The clock starts anew, and what runs inside limited work has none of its own.
-  assert.equal(withinTime(1, () => withinTime(0.001, () => 7)), 7);
+  assert.equal(
+    withinTime(1, () => withinTime(0.001, () => 7)),
+    7,
+  );
   assert.throws(() => withinTime(1, () => assert.fail('passed on')), /passed on/);
 });

@@ -44,7 +44,9 @@ test('a special token that only the configs name is refused by name where it wou
   const unused = await folderWith(t, 'gpt2-like', { 'tokenizer_config.json': { pad_token: '<|nowhere|>' } });
   new PairTokenizer(await ModelTokenizer.load(unused), options).tokenize(pair('a'));
   const flags = { lstrip: false, normalized: false, rstrip: false, single_word: false, special: true };
-  const size = Object.keys((JSON.parse(await readFile(path.join(folder, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } }).model.vocab).length;
+  const size = Object.keys(
+    (JSON.parse(await readFile(path.join(folder, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } }).model.vocab,
+  ).length;
   const given = { ...eos, added_tokens_decoder: { [size]: { content: '<|nowhere|>', ...flags } } };
   const known = await ModelTokenizer.load(await folderWith(t, 'gpt2-like', { 'tokenizer_config.json': given }));
   assert.deepEqual(known.encode('<|nowhere|>', false), [size]);

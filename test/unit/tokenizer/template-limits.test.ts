@@ -26,27 +26,71 @@ const doubled = (name: string): string =>
 
 const hostile: readonly (readonly [name: string, template: string, says: RegExp])[] = [
   ['a range too long', 'a\n{{ range(300000000)|length }}', /Range too big.*MAX_RANGE \(100000\).*\(line 2 of the template\)/],
-  ['loops in loops', '{% for a in range(99999) %}\n{% for b in range(99999) %}{% endfor %}\n{% endfor %}', /longer than 3 seconds and was stopped, in the loop over "b" within the loop over "a" \(line 2 /],
-  ['loops in macros', '{% macro m() %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endmacro %}\n{% for a in range(99999) %}{% set x = m() %}{% endfor %}', /longer than 3 seconds.*loop over "b" within the loop over "a" \(line 1 /],
+  [
+    'loops in loops',
+    '{% for a in range(99999) %}\n{% for b in range(99999) %}{% endfor %}\n{% endfor %}',
+    /longer than 3 seconds and was stopped, in the loop over "b" within the loop over "a" \(line 2 /,
+  ],
+  [
+    'loops in macros',
+    '{% macro m() %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endmacro %}\n{% for a in range(99999) %}{% set x = m() %}{% endfor %}',
+    /longer than 3 seconds.*loop over "b" within the loop over "a" \(line 1 /,
+  ],
   ['a text without an end', '\n\n{{ "a" * 10 ** 10 }}', /more than 512 MiB of memory.*\(line 3 of the template: \{\{ "a" \* 10/],
   ['a large text', '{{ "a" * 10 ** 9 }}', /more than 512 MiB of memory.*line 1/],
-  ['a text that doubles', '{% set n = namespace(a="ab") %}\n{% for i in range(99) %}{% set n.a = n.a ~ n.a %}{% endfor %}', /more than 512 MiB of memory.*line 2/],
-  ['a list that doubles', '{% set n = namespace(a=[1]) %}\n{% for i in range(99) %}{% set n.a = n.a + n.a %}{% endfor %}', /more than 512 MiB of memory.*line 2/],
+  [
+    'a text that doubles',
+    '{% set n = namespace(a="ab") %}\n{% for i in range(99) %}{% set n.a = n.a ~ n.a %}{% endfor %}',
+    /more than 512 MiB of memory.*line 2/,
+  ],
+  [
+    'a list that doubles',
+    '{% set n = namespace(a=[1]) %}\n{% for i in range(99) %}{% set n.a = n.a + n.a %}{% endfor %}',
+    /more than 512 MiB of memory.*line 2/,
+  ],
   ['much output', '{% for a in range(99999) %}\n{{ "x" * 99999 }}{% endfor %}', /more than 64 million characters.*line [12] of/],
   ['padding', '{{ "%999999999d" % 1 }}', /more than 512 MiB of memory.*line 1/],
   ['a filter that pads', '{{ "x"|center(999999999) }}', /more than 512 MiB of memory.*line 1/],
   ['a number without an end', '{% set n = 99999 %}\n{{ (n ** n) ** n }}', /longer than 3 seconds|more than 512 MiB.*line 2/],
   ['a macro that calls itself', '{% macro m(x) %}\n{{ m(x) }}{% endmacro %}{{ m(1) }}', /nests too deeply.*line 2/],
-  ['macros that call each other', '{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}\n{{ a() }}{% endmacro %}{{ a() }}', /nests too deeply|'b' is undefined/],
+  [
+    'macros that call each other',
+    '{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}\n{{ a() }}{% endmacro %}{{ a() }}',
+    /nests too deeply|'b' is undefined/,
+  ],
   ['a loop that calls itself', '{% for x in [1] recursive %}{{ loop([x]) }}{% endfor %}', /nests too deeply.*line 1/],
-  ['a caller that calls itself', '{% macro m() %}{{ caller() }}{% endmacro %}{% macro n() %}{% call m() %}{{ n() }}{% endcall %}{% endmacro %}{{ n() }}', /nests too deeply.*line 1/],
+  [
+    'a caller that calls itself',
+    '{% macro m() %}{{ caller() }}{% endmacro %}{% macro n() %}{% call m() %}{{ n() }}{% endcall %}{% endmacro %}{{ n() }}',
+    /nests too deeply.*line 1/,
+  ],
   ['parentheses', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`, /nests too deeply/],
   ['blocks', `${'{% if true %}'.repeat(5000)}${'{% endif %}'.repeat(5000)}`, /nests too deeply|cannot be read/],
-  ['lists in lists', `{% set n = namespace(a=[]) %}{% for i in range(99999) %}{% set n.a = [n.a] %}{% endfor %}\n{{ n.a }}`, /nests too deeply.*line 2/],
-  ['lists in lists as JSON', `{% set n = namespace(a=[]) %}{% for i in range(99999) %}{% set n.a = [n.a] %}{% endfor %}\n{{ n.a|tojson }}`, /nests too deeply.*line 2/],
-  ['a comparison that cannot be interrupted', `${doubled('a')}${doubled('b').replace('{% set n', '{% set m').replaceAll('n.b', 'm.b')}\n{{ n.a == m.b }}`, /longer than 3 seconds and was stopped \(line 2 of the template/],
-  ['a count that cannot be interrupted', `${doubled('a')}\n\n{{ [n.a].count([n.a]) }}{{ n.a|string|length }}`, /longer than 3 seconds|more than 512 MiB/],
-  ['a sum of lists', '{% set x = [range(99999)|list]|list %}\n{{ (x * 9999)|sum(start=[])|length }}', /longer than 3 seconds|more than 512 MiB/],
+  [
+    'lists in lists',
+    `{% set n = namespace(a=[]) %}{% for i in range(99999) %}{% set n.a = [n.a] %}{% endfor %}\n{{ n.a }}`,
+    /nests too deeply.*line 2/,
+  ],
+  [
+    'lists in lists as JSON',
+    `{% set n = namespace(a=[]) %}{% for i in range(99999) %}{% set n.a = [n.a] %}{% endfor %}\n{{ n.a|tojson }}`,
+    /nests too deeply.*line 2/,
+  ],
+  [
+    'a comparison that cannot be interrupted',
+    `${doubled('a')}${doubled('b').replace('{% set n', '{% set m').replaceAll('n.b', 'm.b')}\n{{ n.a == m.b }}`,
+    /longer than 3 seconds and was stopped \(line 2 of the template/,
+  ],
+  [
+    'a count that cannot be interrupted',
+    `${doubled('a')}\n\n{{ [n.a].count([n.a]) }}{{ n.a|string|length }}`,
+    /longer than 3 seconds|more than 512 MiB/,
+  ],
+  [
+    'a sum of lists',
+    '{% set x = [range(99999)|list]|list %}\n{{ (x * 9999)|sum(start=[])|length }}',
+    /longer than 3 seconds|more than 512 MiB/,
+  ],
 ];
 
 for (const [name, template, says] of hostile) {
@@ -97,7 +141,7 @@ test('what differs each time it is rendered is refused by name', () => {
   assert.match(refusal('{{ lipsum() }}'), /lipsum\(\) gives another text each time/);
 });
 
-test('the clock is the machine\'s', () => {
+test("the clock is the machine's", () => {
   const before = new Date();
   const text = render('{{ strftime_now("%Y-%m-%d %H") }}');
   const stamp = (date: Date): string => {

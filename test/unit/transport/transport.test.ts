@@ -20,7 +20,10 @@ for (const [kind, start] of Object.entries(kinds) as [string, (file: string) => 
     const asked = await client(t);
     const numbers = [1, 2, 3].map((length) => new Int32Array(length).fill(length));
     const answers = await Promise.all(numbers.map((each) => asked.call('double', each)));
-    assert.deepEqual(answers, numbers.map((each) => each.map((number) => 2 * number)));
+    assert.deepEqual(
+      answers,
+      numbers.map((each) => each.map((number) => 2 * number)),
+    );
     assert.equal(asked.waiting, 0);
     assert.deepEqual(await asked.call('moved', 4), Uint8Array.of(7, 7, 7, 7));
     // A thread's memory goes over to the other; a process has its own.
@@ -69,7 +72,10 @@ for (const [kind, start] of Object.entries(kinds) as [string, (file: string) => 
     asked.tell('shout', 'hey');
     await until(() => heard.length === 2 && faults.length === 1, 'all of it');
     const bytes = Uint8Array.of(1, 2, 3);
-    assert.deepEqual(heard, [{ text: 'HO', bytes }, { text: 'HEY', bytes }]);
+    assert.deepEqual(heard, [
+      { text: 'HO', bytes },
+      { text: 'HEY', bytes },
+    ]);
     assert.match(faults[0]!.message, /nothing to shout/);
   });
 

@@ -91,8 +91,6 @@ test('every number has a short text', () => {
 
 test('an option reads back as it was', () => {
   fc.assert(
-    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), (value) =>
-      assert.equal(Number(formatOption(value)), value),
-    ),
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), (value) => assert.equal(Number(formatOption(value)), value)),
   );
 });

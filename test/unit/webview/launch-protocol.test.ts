@@ -23,10 +23,26 @@ const STATE = {
 };
 
 test('what the page may ask, and nothing else', () => {
-  for (const message of [{ type: 'ready' }, { type: 'start' }, { type: 'save-config' }, { type: 'set', field: 'dataset', value: 'a' }, { type: 'choose', field: 'dataset', index: 1 }, { type: 'preset', id: 'quick' }]) {
+  for (const message of [
+    { type: 'ready' },
+    { type: 'start' },
+    { type: 'save-config' },
+    { type: 'set', field: 'dataset', value: 'a' },
+    { type: 'choose', field: 'dataset', index: 1 },
+    { type: 'preset', id: 'quick' },
+  ]) {
     assert.deepEqual(readLaunchPageMessage(message), message);
   }
-  for (const bad of [null, 'start', { type: 'erase' }, { type: 'set', field: 'dataset' }, { type: 'set', field: 1, value: '' }, { type: 'set', field: 'name', value: 'x'.repeat(30_000) }, { type: 'choose' }, { type: 'choose', field: 'model', index: -1 }]) {
+  for (const bad of [
+    null,
+    'start',
+    { type: 'erase' },
+    { type: 'set', field: 'dataset' },
+    { type: 'set', field: 1, value: '' },
+    { type: 'set', field: 'name', value: 'x'.repeat(30_000) },
+    { type: 'choose' },
+    { type: 'choose', field: 'model', index: -1 },
+  ]) {
     assert.equal(readLaunchPageMessage(bad), undefined);
   }
 });
@@ -38,7 +54,13 @@ test('what the host sends is understood, and what is malformed is not', () => {
   const malformed = { ...form, sections: [{ title: 'x', fields: [{}] }] };
   assert.equal(readLaunchHostMessage({ type: 'form', id: 'f', form: malformed, values: {} }), undefined);
   assert.ok(readLaunchHostMessage({ type: 'state', state: STATE }));
-  for (const bad of [{ ...STATE, problems: { a: 1 } }, { ...STATE, trusted: 'yes' }, { ...STATE, hidden: [1] }, { ...STATE, quiet: 'dataset' }, { ...STATE, warnings: { a: 1 } }]) {
+  for (const bad of [
+    { ...STATE, problems: { a: 1 } },
+    { ...STATE, trusted: 'yes' },
+    { ...STATE, hidden: [1] },
+    { ...STATE, quiet: 'dataset' },
+    { ...STATE, warnings: { a: 1 } },
+  ]) {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
@@ -50,7 +72,13 @@ test('bad rows and unread columns come with a click that does something about th
   const leftOut = { rows: 3, first: [{ row: 3, line: 4, what: 'not JSON' }] };
   const remedies = [{ kind: 'chat', columns: 'instruction=question', reads: ['question'] }] as const;
   const warning = { kind: 'lost-text', columns: ['question'], what: '"question" holds text', advice: 'name it', remedies } as const;
-  const columnReport = { unread: [{ name: 'id', rows: 2 }, { name: 'question', rows: 2 }], warnings: [warning] };
+  const columnReport = {
+    unread: [
+      { name: 'id', rows: 2 },
+      { name: 'question', rows: 2 },
+    ],
+    warnings: [warning],
+  };
   const summary = { files: [{ path: '/d/a.jsonl', rows: 9, leftOut, columnReport }], evalFiles: [] } as unknown as PlanSummary;
   const notices = dataNotices(summary);
   assert.deepEqual(
@@ -63,10 +91,15 @@ test('bad rows and unread columns come with a click that does something about th
   );
   const error = new BadRowError('not JSON', '/d/a.jsonl:4', 'correct it');
   const failed = forecastView({ kind: 'failed', error, without: summary }, true);
-  assert.deepEqual(failed.kind === 'failed' && failed.actions, [{ label: 'Train without 3 unreadable rows', field: 'plan.on_bad_row', value: 'skip' }]);
+  assert.deepEqual(failed.kind === 'failed' && failed.actions, [
+    { label: 'Train without 3 unreadable rows', field: 'plan.on_bad_row', value: 'skip' },
+  ]);
   assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: failed }));
   assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices } }));
-  for (const notice of [{ ...notices[0], tone: 'loud' }, { ...notices[0], actions: [{ label: 1 }] }]) {
+  for (const notice of [
+    { ...notices[0], tone: 'loud' },
+    { ...notices[0], actions: [{ label: 1 }] },
+  ]) {
     assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices: [notice] } }), undefined);
   }
 });

@@ -24,10 +24,7 @@ test('a cell has its counterpart on the other side: the same tokens, and there a
         assert.deepEqual(counterparts.of('naive', there), cell);
         assert.equal(naive.tokens[there.query], shared.tokens[cell.query]);
         // Who sees whom in the tree does so in one of the sequences that it stands for.
-        assert.equal(
-          explain(naive, there.query, there.key).visible,
-          explain(shared, cell.query, cell.key).visible,
-        );
+        assert.equal(explain(naive, there.query, there.key).visible, explain(shared, cell.query, cell.key).visible);
       }
     }),
     { numRuns: 60 },

@@ -7,17 +7,7 @@ import { PairOfSequence } from '../../../src/core/inspect/sequences.js';
 import { viewBin } from '../../../src/core/inspect/bin-view.js';
 import { binCount } from '../../../src/core/plan/index.js';
 import { runsOf, shapesIn, thinned } from '../../../webview/mask/shapes.js';
-import {
-  cellAt,
-  clamp,
-  fitScale,
-  LARGEST_SCALE,
-  panBy,
-  reveal,
-  seen,
-  showRange,
-  zoomAt,
-} from '../../../webview/mask/viewport.js';
+import { cellAt, clamp, fitScale, LARGEST_SCALE, panBy, reveal, seen, showRange, zoomAt } from '../../../webview/mask/viewport.js';
 import { visibleMatrix } from '../mask/support.js';
 import { planOf, planOptions, shape, tokenPairs } from '../plan/support.js';
 

@@ -6,16 +6,7 @@ import fc from 'fast-check';
 import type { BinTotals } from '../../../src/core/inspect/index.js';
 import { PLAN_SIDES } from '../../../src/protocol/plan.js';
 import { BinSegments } from '../../../webview/packing/segments.js';
-import {
-  binTokens,
-  clampSlots,
-  fitSlots,
-  ORDERS,
-  revealSlot,
-  slotsOf,
-  WIDEST_SLOT,
-  zoomSlots,
-} from '../../../webview/packing/slots.js';
+import { binTokens, clampSlots, fitSlots, ORDERS, revealSlot, slotsOf, WIDEST_SLOT, zoomSlots } from '../../../webview/packing/slots.js';
 import { binWords } from '../../../webview/packing/words.js';
 
 /** Two sides of the same steps, each step with some bins of some tokens. */
@@ -51,8 +42,14 @@ test('every bin has one slot; steps stand above each other, or the longest bin c
           if (order === 'trained') {
             stepEdges.forEach((edge, step) => assert.equal(slotOf[side][totals[side].stepStart[step]!], edge));
           } else {
-            const ranked = Array.from(bins[side].filter((bin) => bin >= 0), (bin) => tokens[bin]!);
-            assert.deepEqual(ranked, [...ranked].sort((a, b) => b - a));
+            const ranked = Array.from(
+              bins[side].filter((bin) => bin >= 0),
+              (bin) => tokens[bin]!,
+            );
+            assert.deepEqual(
+              ranked,
+              [...ranked].sort((a, b) => b - a),
+            );
           }
         }
       }

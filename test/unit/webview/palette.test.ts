@@ -28,7 +28,11 @@ function toOklab(rgb: readonly number[]): number[] {
 }
 
 function luminance(color: string): number {
-  const [r, g, b] = parts(color).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)) as [number, number, number];
+  const [r, g, b] = parts(color).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)) as [
+    number,
+    number,
+    number,
+  ];
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
@@ -64,5 +68,11 @@ test('past all colours lines have dashes: 48 runs look different', () => {
 });
 
 test('the background decides, however it is written', () => {
-  assert.deepEqual(['#1f1f1f', '#ffffff', 'rgb(250, 250, 240)', 'rgba(0, 0, 0, 1)', 'currentcolor'].map(isDark), [true, false, false, true, true]);
+  assert.deepEqual(['#1f1f1f', '#ffffff', 'rgb(250, 250, 240)', 'rgba(0, 0, 0, 1)', 'currentcolor'].map(isDark), [
+    true,
+    false,
+    false,
+    true,
+    true,
+  ]);
 });

@@ -58,11 +58,15 @@ test('differences have a value for every run', () => {
 
 test('anything else from outside is refused, and nothing throws', () => {
   fc.assert(
-    fc.property(fc.anything(), fc.constantFrom('header', 'status', 'series', 'evals', 'samples', 'runs', 'log', 'empty', 'other'), (value, type) => {
-      assert.equal(readRunHostMessage(value), undefined);
-      assert.equal(readRunHostMessage({ type, run: value, header: value, status: value, update: value }), undefined);
-      assert.equal(readRunPageMessage(value), undefined);
-      assert.equal(readRunPageState(value), undefined);
-    }),
+    fc.property(
+      fc.anything(),
+      fc.constantFrom('header', 'status', 'series', 'evals', 'samples', 'runs', 'log', 'empty', 'other'),
+      (value, type) => {
+        assert.equal(readRunHostMessage(value), undefined);
+        assert.equal(readRunHostMessage({ type, run: value, header: value, status: value, update: value }), undefined);
+        assert.equal(readRunPageMessage(value), undefined);
+        assert.equal(readRunPageState(value), undefined);
+      },
+    ),
   );
 });

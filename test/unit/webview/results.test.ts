@@ -34,16 +34,31 @@ const DIFFERENCES: readonly Difference[] = [
   { setting: 'model.path', values: ['/m/b', '/m/a', '/m/c'] },
 ];
 
-const texts = (status: RunStatus | undefined, run = 0): string[] => resultCells({ name: 'a', status }, run, DIFFERENCES).map(({ text }) => text);
+const texts = (status: RunStatus | undefined, run = 0): string[] =>
+  resultCells({ name: 'a', status }, run, DIFFERENCES).map(({ text }) => text);
 
 test('a run has a cell for every column', () => {
   const columns = resultColumns(DIFFERENCES);
-  assert.deepEqual(columns.map(({ label }) => label), [
-    'Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures from', 'Step', 'Pairs/s',
-  ]);
-  assert.deepEqual(columns.slice(6, 8).map(({ isNumber }) => isNumber), [true, false]);
+  assert.deepEqual(
+    columns.map(({ label }) => label),
+    ['Run', 'State', 'Loss', 'Accuracy', 'Best loss', 'Margin', 'learning_rate', 'model.path', 'Figures from', 'Step', 'Pairs/s'],
+  );
+  assert.deepEqual(
+    columns.slice(6, 8).map(({ isNumber }) => isNumber),
+    [true, false],
+  );
   assert.deepEqual(texts(STATUS), [
-    'a', 'Finished', '0.6000', '75%', '0.5000 at 20', '0.1000', '2e-5', '/m/b', 'evaluation, step 40', '48 of 48', '3.00',
+    'a',
+    'Finished',
+    '0.6000',
+    '75%',
+    '0.5000 at 20',
+    '0.1000',
+    '2e-5',
+    '/m/b',
+    'evaluation, step 40',
+    '48 of 48',
+    '3.00',
   ]);
   assert.equal(texts(undefined).length, columns.length);
   assert.deepEqual(texts(STATUS, 2).slice(6, 8), ['–', '/m/c']);

@@ -10,10 +10,7 @@ import { nearestRow, rowOf, RunSeries } from '../../../webview/run/series.js';
 import { extendTrailingMean, smoothingWindow } from '../../../webview/run/smooth.js';
 
 function update(from: number, steps: readonly number[], loss: readonly number[] = steps): SeriesUpdate {
-  const columns = Object.fromEntries(SERIES.map((name) => [name, Float32Array.from(loss)])) as Record<
-    SeriesName,
-    Float32Array
-  >;
+  const columns = Object.fromEntries(SERIES.map((name) => [name, Float32Array.from(loss)])) as Record<SeriesName, Float32Array>;
   return { from, step: Float64Array.from(steps), columns };
 }
 
@@ -61,10 +58,7 @@ test('few points stay as they are', () => {
 
 test('decimation keeps ends and extremes, in order, within the limit', () => {
   const values = fc.array(
-    fc.oneof(
-      { weight: 9, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) },
-      { weight: 1, arbitrary: fc.constant(NaN) },
-    ),
+    fc.oneof({ weight: 9, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }) }, { weight: 1, arbitrary: fc.constant(NaN) }),
     {
       minLength: 1,
       maxLength: 400,
@@ -96,8 +90,14 @@ function trailingMean(values: readonly number[], window: number): number[] {
 test('time and tokens add up, rates are of each step, and smoothing follows what is appended', () => {
   const store = new RunSeries();
   const columns = (rows: number, more: object) =>
-    Object.fromEntries(SERIES.map((name) => [name, Float32Array.from((more as Record<string, number[]>)[name] ?? Array(rows).fill(NaN))])) as SeriesUpdate['columns'];
-  store.apply({ from: 0, step: Float64Array.of(1, 2), columns: columns(2, { seconds: [2, 0], tokens: [100, 50], pairs: [8, 8], loss: [4, 2] }) });
+    Object.fromEntries(
+      SERIES.map((name) => [name, Float32Array.from((more as Record<string, number[]>)[name] ?? Array(rows).fill(NaN))]),
+    ) as SeriesUpdate['columns'];
+  store.apply({
+    from: 0,
+    step: Float64Array.of(1, 2),
+    columns: columns(2, { seconds: [2, 0], tokens: [100, 50], pairs: [8, 8], loss: [4, 2] }),
+  });
   assert.deepEqual([...store.axis('time')], [2, 2]);
   assert.deepEqual([...store.axis('tokens')], [100, 150]);
   assert.deepEqual([...store.curve('pairs/s')], [4, NaN], 'a step without a time has no rate');
@@ -110,33 +110,38 @@ test('time and tokens add up, rates are of each step, and smoothing follows what
 });
 
 test('rows are found by value', () => {
-  assert.deepEqual([0, 1, 2, 9].map((value) => rowOf([1, 3, 5], value)), [0, 0, 1, 3]);
-  assert.deepEqual([0, 1.9, 2.1, 9].map((value) => nearestRow([1, 3, 5], value)), [0, 0, 1, 2]);
+  assert.deepEqual(
+    [0, 1, 2, 9].map((value) => rowOf([1, 3, 5], value)),
+    [0, 0, 1, 3],
+  );
+  assert.deepEqual(
+    [0, 1.9, 2.1, 9].map((value) => nearestRow([1, 3, 5], value)),
+    [0, 0, 1, 2],
+  );
   assert.equal(nearestRow([], 1), -1);
 });
 
 test('a stretch is decimated alone, and a logarithmic axis leaves out what it cannot show', () => {
-  assert.deepEqual(decimate([1, 2, 3, 4], [5, -1, 0, 2], 10, 1, 4, isPositive).map(({ y }) => y), [NaN, NaN, 2]);
+  assert.deepEqual(
+    decimate([1, 2, 3, 4], [5, -1, 0, 2], 10, 1, 4, isPositive).map(({ y }) => y),
+    [NaN, NaN, 2],
+  );
 });
 
 test('the trailing mean is that of the last values that are numbers', () => {
   assert.deepEqual([...trailingMean([1, 2, 3, 4], 2)], [1, 1.5, 2.5, 3.5]);
   assert.deepEqual([...trailingMean([NaN, 2, NaN, NaN, 5], 2)], [NaN, 2, 2, NaN, 5]);
   fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: -1000, max: 1000 }), { maxLength: 60 }),
-      fc.integer({ min: 1, max: 9 }),
-      (values, window) => {
-        const means = trailingMean(values, window);
-        values.forEach((_, i) => {
-          const part = values.slice(Math.max(0, i - window + 1), i + 1);
-          const later = values.map(() => NaN);
-          extendTrailingMean(values, window, i, later);
-          assert.ok(Math.abs((later[i] ?? NaN) - means[i]!) < 1e-9, 'also when it goes on from here');
-          assert.ok(Math.abs(means[i]! - part.reduce((a, b) => a + b, 0) / part.length) < 1e-9);
-        });
-      },
-    ),
+    fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { maxLength: 60 }), fc.integer({ min: 1, max: 9 }), (values, window) => {
+      const means = trailingMean(values, window);
+      values.forEach((_, i) => {
+        const part = values.slice(Math.max(0, i - window + 1), i + 1);
+        const later = values.map(() => NaN);
+        extendTrailingMean(values, window, i, later);
+        assert.ok(Math.abs((later[i] ?? NaN) - means[i]!) < 1e-9, 'also when it goes on from here');
+        assert.ok(Math.abs(means[i]! - part.reduce((a, b) => a + b, 0) / part.length) < 1e-9);
+      });
+    }),
   );
 });
 

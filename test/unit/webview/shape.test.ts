@@ -21,7 +21,16 @@ test('a message has the fields it should have, and no others', () => {
   assert.deepEqual(read({ type: 'go', by: 1 }), { type: 'go' });
   assert.deepEqual(read({ type: 'move', by: 1, names: ['a'], more: 2 }), { type: 'move', by: 1, names: ['a'] });
   assert.deepEqual(read({ type: 'span', from: 1, to: null, more: 2 }), { type: 'span', from: 1, to: null });
-  for (const bad of [{ type: 'move', by: 1 }, { type: 'move', by: -1, names: [] }, { type: 'move', by: 1, names: [2] }, { type: 'span', from: 2, to: 1 }, ['go'], { type: ['go'] }, { type: 'constructor' }, { type: '__proto__' }]) {
+  for (const bad of [
+    { type: 'move', by: 1 },
+    { type: 'move', by: -1, names: [] },
+    { type: 'move', by: 1, names: [2] },
+    { type: 'span', from: 2, to: 1 },
+    ['go'],
+    { type: ['go'] },
+    { type: 'constructor' },
+    { type: '__proto__' },
+  ]) {
     assert.equal(read(bad), undefined, JSON.stringify(bad));
   }
   fc.assert(fc.property(fc.anything(), (value) => read({ type: 'move', by: value, names: value }) === undefined));

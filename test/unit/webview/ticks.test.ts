@@ -30,16 +30,22 @@ test('ticks of tokens are short where that tells them apart', () => {
 
 test('whatever is shown: within its ends, rising, no two that read the same, not too many', () => {
   fc.assert(
-    fc.property(fc.constantFrom(...AXES), fc.double({ min: 0, max: 1e9, noNaN: true }), fc.double({ min: 1e-3, max: 1e9, noNaN: true }), fc.integer({ min: 2, max: 12 }), (axis, min, width, most) => {
-      const ticks = axisTicks(axis, min, min + width, most);
-      assert.ok(ticks.length <= most + 1, `${ticks.length} ticks`);
-      assert.equal(new Set(ticks.map(({ label }) => label)).size, ticks.length, ticks.map(({ label }) => label).join(' | '));
-      ticks.forEach(({ value }, i) => {
-        assert.ok(value >= min - 1e-6 * (min + width) && value <= (min + width) * (1 + 1e-9) + 1e-6);
-        if (i > 0) assert.ok(value > ticks[i - 1]!.value);
-        assert.ok(axis !== 'step' || Number.isInteger(value));
-      });
-    }),
+    fc.property(
+      fc.constantFrom(...AXES),
+      fc.double({ min: 0, max: 1e9, noNaN: true }),
+      fc.double({ min: 1e-3, max: 1e9, noNaN: true }),
+      fc.integer({ min: 2, max: 12 }),
+      (axis, min, width, most) => {
+        const ticks = axisTicks(axis, min, min + width, most);
+        assert.ok(ticks.length <= most + 1, `${ticks.length} ticks`);
+        assert.equal(new Set(ticks.map(({ label }) => label)).size, ticks.length, ticks.map(({ label }) => label).join(' | '));
+        ticks.forEach(({ value }, i) => {
+          assert.ok(value >= min - 1e-6 * (min + width) && value <= (min + width) * (1 + 1e-9) + 1e-6);
+          if (i > 0) assert.ok(value > ticks[i - 1]!.value);
+          assert.ok(axis !== 'step' || Number.isInteger(value));
+        });
+      },
+    ),
     { numRuns: 3000 },
   );
 });

@@ -28,7 +28,11 @@ test('what is zoomed to stays as a run grows, and everything stays everything', 
 });
 
 test('whatever is done, what is shown lies within what there is', () => {
-  const act = fc.record({ kind: fc.constantFrom('zoom', 'pan', 'to'), a: fc.double({ min: -2000, max: 2000, noNaN: true }), b: fc.double({ min: 0.01, max: 100, noNaN: true }) });
+  const act = fc.record({
+    kind: fc.constantFrom('zoom', 'pan', 'to'),
+    a: fc.double({ min: -2000, max: 2000, noNaN: true }),
+    b: fc.double({ min: 0.01, max: 100, noNaN: true }),
+  });
   fc.assert(
     fc.property(fc.array(act, { maxLength: 20 }), (acts) => {
       let viewport = WHOLE;

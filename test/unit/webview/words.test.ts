@@ -29,19 +29,13 @@ const RUNNING: RunStatus = {
 };
 
 test('training: steps, time left and the bar', () => {
-  assert.deepEqual(
-    [progressText(RUNNING), timeText(RUNNING), barFraction(RUNNING)],
-    ['Step 12 of 48', '1 min 35 s left', 0.25],
-  );
+  assert.deepEqual([progressText(RUNNING), timeText(RUNNING), barFraction(RUNNING)], ['Step 12 of 48', '1 min 35 s left', 0.25]);
   assert.equal(activityText(RUNNING), 'Training');
 });
 
 test('a phase with bins shows these, one without shows that it works', () => {
   const reference: RunStatus = { ...RUNNING, phase: 'reference', progress: { done: 3, total: 12 }, step: 0 };
-  assert.deepEqual(
-    [progressText(reference), timeText(reference), barFraction(reference)],
-    ['25% of 12 bins', '', 0.25],
-  );
+  assert.deepEqual([progressText(reference), timeText(reference), barFraction(reference)], ['25% of 12 bins', '', 0.25]);
   assert.equal(activityText(reference), 'Reference log-probabilities');
   assert.equal(barFraction({ ...RUNNING, phase: 'load', progress: null }), undefined);
   assert.equal(barFraction({ ...RUNNING, phase: 'load', progress: { done: 0, total: 0 } }), undefined);
@@ -56,10 +50,7 @@ test('ended runs', () => {
     step: 48,
     end: { kind: 'finished', seconds: 61, exportPath: null },
   };
-  assert.deepEqual(
-    [progressText(finished), timeText(finished), barFraction(finished)],
-    ['Step 48 of 48', 'took 1 min 01 s', 1],
-  );
+  assert.deepEqual([progressText(finished), timeText(finished), barFraction(finished)], ['Step 48 of 48', 'took 1 min 01 s', 1]);
   const crashed: RunStatus = {
     ...RUNNING,
     state: 'crashed',
@@ -71,10 +62,7 @@ test('ended runs', () => {
   assert.deepEqual([progressText(crashed), timeText(crashed), barFraction(crashed)], ['Step 0 of 48', '', 0]);
   assert.equal(activityText(crashed), '');
   assert.deepEqual(
-    [
-      progressText({ ...RUNNING, state: 'planned', steps: null }),
-      barFraction({ ...RUNNING, state: 'planned', steps: null }),
-    ],
+    [progressText({ ...RUNNING, state: 'planned', steps: null }), barFraction({ ...RUNNING, state: 'planned', steps: null })],
     ['', 0],
   );
 });

@@ -24,10 +24,10 @@ export class CheckedDocument {
   #options: CheckOptions;
   readonly #shared: { readonly tokenizers: TokenizerShelf; readonly others: OtherFiles };
   readonly #tell: {
-      readonly report: (report: DocumentReport) => void;
-      /** The text is looked at from now on, with a model or without. */
-      readonly at: (model: string | undefined) => void;
-    };
+    readonly report: (report: DocumentReport) => void;
+    /** The text is looked at from now on, with a model or without. */
+    readonly at: (model: string | undefined) => void;
+  };
   readonly #checker: PreferenceChecker;
   #abort = new AbortController();
   #badBytes: ReadonlySet<string> = new Set();

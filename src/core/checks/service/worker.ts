@@ -1,5 +1,15 @@
 import { ExitCode, WishboneError } from '../../errors.js';
-import { type Argument, Client, LeftAlone, type Limits, type Method, type OwnedChannel, readingEnded, startProcess, workerBundle } from '../../transport/index.js';
+import {
+  type Argument,
+  Client,
+  LeftAlone,
+  type Limits,
+  type Method,
+  type OwnedChannel,
+  readingEnded,
+  startProcess,
+  workerBundle,
+} from '../../transport/index.js';
 import type { FileReport } from '../file-checker.js';
 import type { RowTokens } from '../row-tokens.js';
 import type { CheckCalls, CheckEvents, CheckOptions, DocumentReport, Place, Trouble } from './messages.js';
@@ -143,7 +153,9 @@ export class CheckWorker {
   #withTrouble(id: number, report: DocumentReport): DocumentReport {
     const model = this.#wanted.get(id);
     const problem = model === undefined ? undefined : this.#models.problem([model]);
-    return problem === undefined ? report : { ...report, modelTrouble: { what: problem.what, where: problem.where, advice: problem.advice } };
+    return problem === undefined
+      ? report
+      : { ...report, modelTrouble: { what: problem.what, where: problem.where, advice: problem.advice } };
   }
 
   #blame(error: Error): void {

@@ -28,9 +28,9 @@ export type DatasetForm = keyof typeof FORMS;
 export const datasetForms = Object.keys(FORMS) as readonly DatasetForm[];
 
 /** What each form looks like, for messages to people. */
-export const formDescriptions = Object.fromEntries(
-  Object.entries(FORMS).map(([name, { description }]) => [name, description]),
-) as Readonly<Record<DatasetForm, string>>;
+export const formDescriptions = Object.fromEntries(Object.entries(FORMS).map(([name, { description }]) => [name, description])) as Readonly<
+  Record<DatasetForm, string>
+>;
 
 /** Those that only one form has come first. */
 const DETECTED: readonly DatasetForm[] = [
@@ -45,9 +45,7 @@ const DETECTED: readonly DatasetForm[] = [
 ];
 
 /** The columns that some form may use, and the one that says where a pair comes from. */
-export const FORM_COLUMNS: readonly string[] = [
-  ...new Set([...Object.values(FORMS).flatMap(({ columns }) => columns), 'source']),
-];
+export const FORM_COLUMNS: readonly string[] = [...new Set([...Object.values(FORMS).flatMap(({ columns }) => columns), 'source'])];
 
 /** The form a row is written in, or undefined when it is none that we know. */
 export function detectForm(fields: Fields): DatasetForm | undefined {

@@ -18,11 +18,7 @@ function readOpenAi(reader: RowReader): MessagePair {
     kind: 'messages',
     prompt: reader.messages(reader.need(input, 'messages', 'input.messages'), 'input.messages', false),
     chosen: reader.messages(reader.need(fields, 'preferred_output', 'preferred_output'), 'preferred_output', true),
-    rejected: reader.messages(
-      reader.need(fields, 'non_preferred_output', 'non_preferred_output'),
-      'non_preferred_output',
-      true,
-    ),
+    rejected: reader.messages(reader.need(fields, 'non_preferred_output', 'non_preferred_output'), 'non_preferred_output', true),
     ...readTemplateInputs(reader, { tools: readTools(reader, input['tools'], 'input.tools') }),
   };
 }

@@ -26,11 +26,7 @@ function readImplicit(reader: RowReader, options: PairingOptions): RowPairs {
   });
 }
 
-function splitMessages(
-  reader: RowReader,
-  chosen: Response<readonly Message[]>,
-  rejected: Response<readonly Message[]>,
-): MessagePair {
+function splitMessages(reader: RowReader, chosen: Response<readonly Message[]>, rejected: Response<readonly Message[]>): MessagePair {
   const split = extractMessagePrompt(chosen.content, rejected.content);
   if (split.prompt.length === 0) {
     throw reader.error(

@@ -22,12 +22,7 @@ export class ColumnGuard {
    * @param bytes of the column
    * @throws ParquetFault
    */
-  constructor(
-    bytes: DataView,
-    data: ColumnMetaData,
-    leaf: Leaf,
-    compressors: Compressors,
-  ) {
+  constructor(bytes: DataView, data: ColumnMetaData, leaf: Leaf, compressors: Compressors) {
     this.#data = data;
     this.#leaf = leaf;
     this.#compressors = compressors;

@@ -55,14 +55,7 @@ export function checkLevels(bytes: DataView, page: Page, leaf: Leaf): LevelCount
 }
 
 /** @param present values that are not null */
-export function checkValues(
-  bytes: DataView,
-  from: number,
-  present: number,
-  encoding: number,
-  leaf: Leaf,
-  hasDictionary: boolean,
-): void {
+export function checkValues(bytes: DataView, from: number, present: number, encoding: number, leaf: Leaf, hasDictionary: boolean): void {
   const end = bytes.byteLength;
   const left = end - from;
   const room = (size: number): void => must(size <= left, `${present} values of ${size} bytes where ${left} are left`);
@@ -137,7 +130,9 @@ function checkGrowth(bytes: DataView, from: number, present: number): void {
 }
 
 function widthOf({ type, typeLength }: Leaf): number {
-  const width = ({ INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, INT96: 12, FIXED_LEN_BYTE_ARRAY: typeLength } as Readonly<Record<string, number>>)[type];
+  const width = (
+    { INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, INT96: 12, FIXED_LEN_BYTE_ARRAY: typeLength } as Readonly<Record<string, number>>
+  )[type];
   must(width !== undefined && width > 0, `values of ${type} have no length`);
   return width;
 }

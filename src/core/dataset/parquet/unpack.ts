@@ -73,7 +73,10 @@ function checkFrames(bytes: Uint8Array, size: number): void {
     }
     if ((flags & 4) !== 0) take(4);
     // Without a size, blocks may be shorter than they could be: those of writers that flush often.
-    must(said === undefined ? most <= 4 * size + 8 * LARGEST_BLOCK : said <= most, `packed bytes say ${said ?? most} where the page says ${size}`);
+    must(
+      said === undefined ? most <= 4 * size + 8 * LARGEST_BLOCK : said <= most,
+      `packed bytes say ${said ?? most} where the page says ${size}`,
+    );
     total += said ?? 0;
     must(total <= size, `packed bytes say ${total} where the page says ${size}`);
   }

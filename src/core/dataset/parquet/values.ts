@@ -46,9 +46,7 @@ export function cellValue(raw: unknown, field: Field, reading: Reading): unknown
       return (raw as readonly unknown[]).map((entry) => cellValue(entry, field.of, reading));
     case 'struct': {
       const cells = raw as Readonly<Record<string, unknown>>;
-      return Object.fromEntries(
-        field.fields.map((own) => [storedKey(own.name), cellValue(cells[fieldName(own.index)], own, reading)]),
-      );
+      return Object.fromEntries(field.fields.map((own) => [storedKey(own.name), cellValue(cells[fieldName(own.index)], own, reading)]));
     }
     case 'refused':
       throw new Error('columns that are refused are not read');

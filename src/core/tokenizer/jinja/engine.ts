@@ -99,9 +99,7 @@ function request(jobs: readonly RenderJob[], now: string, traced: boolean): Rend
 }
 
 /** The thread's answer; or that the thread is lost or stuck, and the template line it had reached if it was traced. */
-type Outcome =
-  | { readonly type: 'rendered'; readonly results: string }
-  | { readonly type: 'lost' | 'stuck'; readonly line: number };
+type Outcome = { readonly type: 'rendered'; readonly results: string } | { readonly type: 'lost' | 'stuck'; readonly line: number };
 
 class EngineThread {
   readonly #limits: EngineLimits;

@@ -79,8 +79,7 @@ export interface RenderInput {
 export type RenderResult = readonly string[] | RenderFailure;
 
 export interface RenderFailure {
-  readonly kind:
-    /** The template is no Jinja. */
+  readonly kind: /** The template is no Jinja. */
     | 'syntax'
     /** It refuses what it was given, in words of its own. */
     | 'refused'

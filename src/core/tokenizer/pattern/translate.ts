@@ -112,10 +112,7 @@ class Parser {
   #at = 0;
   #groups = 0;
 
-  constructor(
-    pattern: string,
-    isQuick: boolean,
-  ) {
+  constructor(pattern: string, isQuick: boolean) {
     this.#pattern = pattern;
     this.#isQuick = isQuick;
   }

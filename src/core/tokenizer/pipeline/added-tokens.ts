@@ -27,9 +27,7 @@ export interface Vocabulary {
 }
 
 /** A part of a text: a token's id, or text between tokens. */
-export type Section =
-  | { readonly id: number }
-  | { readonly id?: undefined; readonly start: number; readonly end: number };
+export type Section = { readonly id: number } | { readonly id?: undefined; readonly start: number; readonly end: number };
 
 /** The tokens beside a model's own (`AddedVocabulary`). */
 export class AddedTokens {

@@ -12,10 +12,7 @@ export class Charsmap {
   readonly #segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   readonly #found = new Map<string, string | undefined>();
 
-  private constructor(
-    units: Uint32Array,
-    replacements: Buffer,
-  ) {
+  private constructor(units: Uint32Array, replacements: Buffer) {
     this.#units = units;
     this.#replacements = replacements;
   }
@@ -66,8 +63,7 @@ export class Charsmap {
     if (known !== undefined || this.#found.has(text)) return known;
     const place = this.#firstEntry(Buffer.from(text, 'utf8'));
     const end = place === undefined ? -1 : this.#replacements.indexOf(0, place);
-    const content =
-      place === undefined ? undefined : this.#replacements.toString('utf8', place, end < 0 ? this.#replacements.length : end);
+    const content = place === undefined ? undefined : this.#replacements.toString('utf8', place, end < 0 ? this.#replacements.length : end);
     this.#found.set(text, content);
     return content;
   }
@@ -80,7 +76,7 @@ export class Charsmap {
       if (byte === 0) break;
       at ^= byte;
       const unit = units[at];
-      if (unit === undefined || ((unit & 0x800000ff) >>> 0) !== byte) return undefined;
+      if (unit === undefined || (unit & 0x800000ff) >>> 0 !== byte) return undefined;
       at ^= offset(unit);
       if ((unit >>> 8) & 1) return (units[at] ?? 0) & 0x7fffffff;
     }

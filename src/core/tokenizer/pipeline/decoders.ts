@@ -32,8 +32,7 @@ export function readDecoder(json: JsonField): Decoder {
     }
     case 'Metaspace': {
       const { replacement, scheme } = readMetaspace(json);
-      return (tokens) =>
-        tokens.map((token, index) => token.replaceAll(replacement, () => (index === 0 && scheme !== 'never' ? '' : ' ')));
+      return (tokens) => tokens.map((token, index) => token.replaceAll(replacement, () => (index === 0 && scheme !== 'never' ? '' : ' ')));
     }
     case 'WordPiece': {
       const [prefix, cleans] = [json.get('prefix').text, json.get('cleanup').flag];

@@ -26,8 +26,7 @@ export function readPostProcessor(json: JsonField): PostProcessor {
     }
     case 'RobertaProcessing': {
       const { sep, cls } = separators(json);
-      return (frames, addsSpecial) =>
-        frames.map((frame, index) => (addsSpecial ? [index === 0 ? cls : sep, ...frame, sep] : frame));
+      return (frames, addsSpecial) => frames.map((frame, index) => (addsSpecial ? [index === 0 ? cls : sep, ...frame, sep] : frame));
     }
     default:
       throw json.get('type').error(`there is no post-processor "${type}"`);

@@ -57,9 +57,7 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
   if (rebuilder?.addsAgain) {
     const again = [...special.named.values(), ...extra];
     const flagged = (token: AddedToken | string): AddedToken =>
-      typeof token === 'string' || rebuilder.addsAgain === 'texts'
-        ? specialToken(contentOf(token))
-        : { ...token, special: true };
+      typeof token === 'string' || rebuilder.addsAgain === 'texts' ? specialToken(contentOf(token)) : { ...token, special: true };
     pipeline.addTokens(again.map(flagged));
   }
   for (const [id, { content }] of pipeline.added.all) if (!isLearnt(content, id)) unlearnt.set(id, content);
@@ -122,8 +120,7 @@ function rebuilt(tokenizer: Json, name: ClassName, settings: Settings): Json {
 /** What `TokenizersBackend.__init__` adds: of `added_tokens_decoder` what is not there yet, then special tokens that are not. */
 function tokensToAdd(pipeline: Pipeline, special: SpecialTokens, extra: readonly (AddedToken | string)[]): AddedToken[] {
   const present = [...pipeline.added.all.values()];
-  const same = (a: AddedToken, b: AddedToken): boolean =>
-    a.content === b.content && ADDED_TOKEN_FLAGS.every((flag) => a[flag] === b[flag]);
+  const same = (a: AddedToken, b: AddedToken): boolean => a.content === b.content && ADDED_TOKEN_FLAGS.every((flag) => a[flag] === b[flag]);
   const fromDecoder = [...special.decoder]
     .sort(([a], [b]) => a - b)
     .map(([, token]) => token)
@@ -132,9 +129,7 @@ function tokensToAdd(pipeline: Pipeline, special: SpecialTokens, extra: readonly
   // A text and a token with flags are never the same there, so one content may come twice; the last one counts.
   const others: (AddedToken | string)[] = [];
   for (const token of [...special.named.values(), ...extra]) {
-    const isThere = others.some((one) =>
-      typeof one === 'string' || typeof token === 'string' ? one === token : same(one, token),
-    );
+    const isThere = others.some((one) => (typeof one === 'string' || typeof token === 'string' ? one === token : same(one, token)));
     if (!contents.has(contentOf(token)) && !isThere) others.push(token);
   }
   const names = new Set([...special.named.values()].map(contentOf));

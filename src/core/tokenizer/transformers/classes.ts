@@ -8,7 +8,12 @@ interface Rebuilder {
   /** Special tokens where the folder names none; null: none. */
   readonly special: Readonly<Record<string, string | null>>;
   /** Parts of `tokenizer.json`. `model` holds what goes beside vocabulary and merges. */
-  build(settings: Settings): { readonly model: Json; readonly normalizer?: unknown; readonly pre_tokenizer: unknown; readonly decoder: unknown };
+  build(settings: Settings): {
+    readonly model: Json;
+    readonly normalizer?: unknown;
+    readonly pre_tokenizer: unknown;
+    readonly decoder: unknown;
+  };
   /** A post-processor of its own. Without, the file's is kept. */
   postProcessor?(tokens: SpecialIds, settings: Settings): unknown;
   /** Named tokens beside the usual ones. */
@@ -168,10 +173,7 @@ export const REBUILDERS = {
     build: (settings) => ({
       model: { fuse_unk: false, byte_fallback: false },
       normalizer: { type: 'NFC' },
-      pre_tokenizer: sequence(
-        { type: 'Digits', individual_digits: true },
-        bytes(truth(settings.get('add_prefix_space', false)), true),
-      ),
+      pre_tokenizer: sequence({ type: 'Digits', individual_digits: true }, bytes(truth(settings.get('add_prefix_space', false)), true)),
       decoder: byteDecoder,
     }),
     addsAgain: 'tokens',

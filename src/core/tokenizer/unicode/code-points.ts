@@ -152,7 +152,10 @@ function textOf(first: number, past: number): string {
  */
 export const unsureRanges = lazy((): Ranges => {
   const runs = valuesOf(tables.ONIGURUMA);
-  const assigned = union(runs.flatMap(({ first, past }) => [first, past]), [0xd800, 0xe000]);
+  const assigned = union(
+    runs.flatMap(({ first, past }) => [first, past]),
+    [0xd800, 0xe000],
+  );
   const different: number[] = [];
   const whole = tables.CATEGORY_NAMES.map((name) => new RegExp(`^\\p{${name}}*$`, 'u'));
   for (const { first, past, value } of runs) {

@@ -10,16 +10,18 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
   const all = [...files, ...evalFiles];
   const named = (file: string, text: string): string => (all.length > 1 ? `${path.basename(file)}: ${text}` : text);
   const warnings = all.flatMap(({ path: file, columnReport }) =>
-    columnReport.warnings.map(({ what, advice, remedies }): ForecastNotice => ({
-      tone: 'warn',
-      title: named(file, sentence(what)),
-      text: `${sentence(advice)}.`,
-      actions: remedies.map((remedy) => ({
-        label: `${sentence(remedyLabel(remedy))}: ${remedy.columns}`,
-        field: 'plan.columns',
-        value: remedy.columns,
-      })),
-    })),
+    columnReport.warnings.map(
+      ({ what, advice, remedies }): ForecastNotice => ({
+        tone: 'warn',
+        title: named(file, sentence(what)),
+        text: `${sentence(advice)}.`,
+        actions: remedies.map((remedy) => ({
+          label: `${sentence(remedyLabel(remedy))}: ${remedy.columns}`,
+          field: 'plan.columns',
+          value: remedy.columns,
+        })),
+      }),
+    ),
   );
   const leftOut = all.flatMap(({ path: file, rows: of, leftOut: rows }): ForecastNotice[] => {
     const mostly = mostlyLeftOut(rows, of);

@@ -20,7 +20,13 @@ export class KeptForms {
     const kept = this.#all.get(id);
     if (!isObject(kept)) return undefined;
     const { values, preset, own } = kept;
-    return isTextMap(values) && isText(preset) ? { values, preset, own: isObject(own) ? { rate: own['rate'] !== false, preset: own['preset'] !== false } : { rate: true, preset: true } } : undefined;
+    return isTextMap(values) && isText(preset)
+      ? {
+          values,
+          preset,
+          own: isObject(own) ? { rate: own['rate'] !== false, preset: own['preset'] !== false } : { rate: true, preset: true },
+        }
+      : undefined;
   }
 
   async keep(id: string, { values, preset, own }: Followed): Promise<void> {

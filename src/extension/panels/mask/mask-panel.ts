@@ -39,8 +39,7 @@ export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
     if (aim.bin === undefined && aim.row === undefined) return;
     this.#aim = aim;
     const { use } = this;
-    if (this.page.isReady && use !== undefined)
-      void this.#sendAim(use).catch((error: unknown) => void this.context.problems.show(error));
+    if (this.page.isReady && use !== undefined) void this.#sendAim(use).catch((error: unknown) => void this.context.problems.show(error));
   }
 
   protected showPlan(use: PlanUse): Promise<void> {

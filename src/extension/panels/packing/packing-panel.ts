@@ -52,8 +52,7 @@ export class PackingPanel extends PlanPanel<PackingHostMessage, PackingPageMessa
         return;
       }
       case 'mask':
-        if (this.source !== undefined)
-          this.showMask(this.source, { bin: message.bin ?? undefined, row: message.row ?? undefined });
+        if (this.source !== undefined) this.showMask(this.source, { bin: message.bin ?? undefined, row: message.row ?? undefined });
         return;
       default:
         return this.answerAny(message);

@@ -23,7 +23,9 @@ export async function openRow({ inspector, info }: PlanUse, row: number, from?: 
     throw new WishboneError(
       `row ${formatCount(row + 1)} of ${path.basename(info.dataset)} cannot be shown in a text editor`,
       info.dataset,
-      line === null ? 'the file has fewer rows than when the plan was made' : 'only the first rows of such a file are shown: unpack it to see the others',
+      line === null
+        ? 'the file has fewer rows than when the plan was made'
+        : 'only the first rows of such a file are shown: unpack it to see the others',
     );
   }
   // Reuse an editor that already shows the file.

@@ -31,9 +31,7 @@ type MakePanel<ToPage extends { readonly type: string }, ToHost extends { readon
 ) => AnyPlanPanel;
 
 /** The panels of one kind, one for each plan. */
-export class PlanPanels<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }>
-  implements vscode.Disposable
-{
+export class PlanPanels<ToPage extends { readonly type: string }, ToHost extends { readonly type: string }> implements vscode.Disposable {
   readonly #kind: PanelKind<ToHost, PlanPageState>;
   readonly #make: MakePanel<ToPage, ToHost>;
   readonly #panels: Panels<AnyPlanPanel, ToPage, ToHost, PlanPageState>;

@@ -38,11 +38,7 @@ export async function reviewPlan(begin: PlanOptions, title: string): Promise<Pla
 }
 
 /** Asks for a new value; undefined keeps the old one. */
-async function askSetting(
-  { id, label, help, choices }: FieldSpec,
-  value: OptionValue,
-  title: string,
-): Promise<OptionValue | undefined> {
+async function askSetting({ id, label, help, choices }: FieldSpec, value: OptionValue, title: string): Promise<OptionValue | undefined> {
   if (choices.length > 0) {
     const picked = await pickFrom<string>({
       title: `${title}: ${label}`,

@@ -15,11 +15,7 @@ import { PlanSessions } from './plan-sessions.js';
  * The views of a plan and their commands. Both commands take a preference file or a run's folder (a path or a URI). The mask
  * inspector also takes a row of the dataset, whose bin it shows, and the packing view a bin of the plan; both count from 0.
  */
-export function startPlanViews(
-  context: vscode.ExtensionContext,
-  store: RunStore,
-  problems: Problems,
-): vscode.Disposable {
+export function startPlanViews(context: vscode.ExtensionContext, store: RunStore, problems: Problems): vscode.Disposable {
   const sessions = new PlanSessions();
   const chooser = new PlanChooser(context, store, problems);
   const panelContext: PlanPanelContext = { extensionUri: context.extensionUri, sessions, problems };

@@ -123,9 +123,7 @@ export class RunPanels implements vscode.Disposable {
     } catch (error) {
       if (!(error instanceof WishboneError)) this.problems.log(error);
       const reason =
-        error instanceof WishboneError
-          ? `${sentence(error.what)}: ${error.where}`
-          : `The run in ${folders.join(', ')} cannot be read.`;
+        error instanceof WishboneError ? `${sentence(error.what)}: ${error.where}` : `The run in ${folders.join(', ')} cannot be read.`;
       await empty(reason);
     }
   }
@@ -140,11 +138,7 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /** The page loads while the runs are being read, because both take time. */
-  async #fill(
-    page: Page<RunHostMessage, RunPageMessage>,
-    read: () => Promise<Opened>,
-    reason = '',
-  ): Promise<RunPanel | undefined> {
+  async #fill(page: Page<RunHostMessage, RunPageMessage>, read: () => Promise<Opened>, reason = ''): Promise<RunPanel | undefined> {
     const { uses, missing } = await read();
     if (!page.isClosed) return this.#panels.add(page, new RunPanel(page, this, uses, missing, reason));
     uses.forEach((use) => use.dispose());

@@ -32,7 +32,9 @@ function runRows(folder: string, config: RunConfig): SettingRow[] {
     row('model', model.path),
     // Runs of older versions do not say so.
     ...(madeWith === undefined ? [] : [row('Wishbone', madeWith.wishbone)]),
-    ...(madeWith === undefined ? [] : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is not in a repository` : gitText(git))]),
+    ...(madeWith === undefined
+      ? []
+      : [row('git commit', git === undefined ? `none: ${path.dirname(folder)} is not in a repository` : gitText(git))]),
   ];
 }
 
@@ -56,7 +58,8 @@ function valueText(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) >= 10_000 ? formatCount(value) : formatOption(value);
   if (typeof value === 'boolean') return formatOption(value);
   if (typeof value === 'string') return value === '' ? 'none' : value;
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ');
+  if (Array.isArray(value))
+    return value.length === 0 ? 'none' : value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', ');
   if (typeof value === 'object' && value !== null && Object.keys(value).length === 0) return 'none';
   return JSON.stringify(value) ?? 'none';
 }

@@ -5,9 +5,10 @@ import { requireReadable } from '../../trust.js';
 import type { LiveRun } from '../../runs/live-run.js';
 
 /** What the panel is told of a run's samples: their texts, or why there are none. */
-export async function readSamples(
-  { config, history }: Pick<LiveRun, 'config' | 'history'>,
-): Promise<Extract<RunHostMessage, { type: 'samples' }>> {
+export async function readSamples({
+  config,
+  history,
+}: Pick<LiveRun, 'config' | 'history'>): Promise<Extract<RunHostMessage, { type: 'samples' }>> {
   try {
     requireReadable(config.model.path);
     const samples = await runTask('decode', { model: config.model.path, samples: history.samples });

@@ -5,15 +5,7 @@ import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
-import type {
-  BestStatus,
-  EvalSeries,
-  RunEnd,
-  RunHeader,
-  RunStatus,
-  RunWarning,
-  SeriesUpdate,
-} from '../../../protocol/run.js';
+import type { BestStatus, EvalSeries, RunEnd, RunHeader, RunStatus, RunWarning, SeriesUpdate } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
 import { settingsOf } from './run-settings.js';
@@ -164,9 +156,7 @@ function rowsOf(
   return {
     step: Float64Array.from(pick(steps)),
     columns: columnsOf(SERIES, (name) => pick(columns[name])),
-    sources: Object.fromEntries(
-      [...sources].map(([source, of]) => [source, columnsOf(SOURCE_SERIES, (name) => pick(of[name]))]),
-    ),
+    sources: Object.fromEntries([...sources].map(([source, of]) => [source, columnsOf(SOURCE_SERIES, (name) => pick(of[name]))])),
   };
 }
 

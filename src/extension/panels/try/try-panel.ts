@@ -133,10 +133,24 @@ export class TryPanel implements vscode.Disposable {
     }
   }
 
-  async #ask(config: RunConfig, which: TryRequest['which'], prompt: string, settings: TrySettings, signal: AbortSignal): Promise<TryText | null> {
+  async #ask(
+    config: RunConfig,
+    which: TryRequest['which'],
+    prompt: string,
+    settings: TrySettings,
+    signal: AbortSignal,
+  ): Promise<TryText | null> {
     const { plain, maxTokens, temperature, topP, seed } = settings;
     const sampling = { max_new_tokens: maxTokens, temperature, top_p: topP, seed };
-    const request: TryRequest = { folder: this.folder, which, prompt, plain, sampling, options: deviceOf(config), runner: await locateRunner() };
+    const request: TryRequest = {
+      folder: this.folder,
+      which,
+      prompt,
+      plain,
+      sampling,
+      options: deviceOf(config),
+      runner: await locateRunner(),
+    };
     const begun = performance.now();
     const completion = await runTask('sample', request, { signal });
     return completion === null ? null : { ...completion, seconds: (performance.now() - begun) / 1000 };
@@ -174,5 +188,11 @@ export class TryPanel implements vscode.Disposable {
 
 /** The run's device, or any device if the run left it open or came from another machine. */
 function deviceOf({ runner }: RunConfig): RunnerOptions {
-  return { ...DEFAULT_RUNNER, device: runner.device, threads: runner.threads, cublaslt: runner.cublaslt, backend: runner.backend === 'cpu' ? 'cpu' : 'auto' };
+  return {
+    ...DEFAULT_RUNNER,
+    device: runner.device,
+    threads: runner.threads,
+    cublaslt: runner.cublaslt,
+    backend: runner.backend === 'cpu' ? 'cpu' : 'auto',
+  };
 }

@@ -168,9 +168,7 @@ const GONE = -1;
 
 /** `<0x00>` to `<0xFF>`. */
 export function byteTokens(vocabulary: { idOf(token: string): number | undefined }): readonly (number | undefined)[] {
-  return Array.from({ length: 256 }, (_, byte) =>
-    vocabulary.idOf(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
-  );
+  return Array.from({ length: 256 }, (_, byte) => vocabulary.idOf(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
 }
 
 /** The tokens of a text's bytes, or undefined when one has none. */
