@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { build } from './build.mjs';
 import { builtBackend } from './build-native.mjs';
+import { clangFormat, formatNative } from './format-native.mjs';
 import { pack } from './package.mjs';
 import { setup } from './setup.mjs';
 import { Failure, headline, isScript, main, root, run } from './shell.mjs';
@@ -127,7 +128,15 @@ const suites = {
   },
   async lint() {
     const { ok } = await tee(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']);
-    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+    const native = await clangFormat().catch((error) => console.log(error instanceof Failure ? error.message : error));
+    const counts = { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+    // Without it (no network) the C++ is not checked.
+    if (native === undefined) return sum([counts, { passed: 0, failed: 0, skipped: 1 }]);
+    const formatted = await formatNative({ check: true }).then(
+      () => true,
+      (error) => console.log(error.message),
+    );
+    return sum([counts, { passed: formatted ? 1 : 0, failed: formatted ? 0 : 1, skipped: 0 }]);
   },
   async unit() {
     // Without them (no network), one test compares less, and says so.

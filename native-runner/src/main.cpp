@@ -21,8 +21,8 @@ using wishbone::ExitCode;
 
 int report(ExitCode code, const std::string& what, const std::string& where, const std::string& advice) {
     using wishbone::printable;
-    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", printable(what).c_str(), printable(where).c_str(),
-                 printable(advice).c_str());
+    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", printable(what).c_str(),
+                 printable(where).c_str(), printable(advice).c_str());
     return static_cast<int>(code);
 }
 
@@ -40,7 +40,8 @@ extern "C" void on_bus_error(int) {
 __attribute__((constructor(101))) void require_address_space() {
     constexpr rlim_t least = rlim_t{256} << 20;
     struct rlimit limit{};
-    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= least) return;
+    if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= least)
+        return;
     constexpr char text[] =
         "error: Not enough address space: the runner needs 256 MiB\n"
         "  at: this process's limits\n"
@@ -71,7 +72,8 @@ void add_backend(CLI::App& command, wishbone::BackendChoice& choice) {
     command.add_option("--device", choice.cuda.device, "Index of the GPU")
         ->check(CLI::Range(0, 1023))
         ->capture_default_str();
-    command.add_option("--cublaslt", choice.cuda.cublaslt, "libcublasLt.so to load; searched for when not given");
+    command.add_option("--cublaslt", choice.cuda.cublaslt,
+                       "libcublasLt.so to load; searched for when not given");
     command.add_flag("--deterministic", choice.cuda.deterministic, "On a GPU: the same bits from run to run");
 }
 
@@ -85,13 +87,17 @@ void add_commands(CLI::App& app) {
     train->add_flag("--resume", train_arguments->resume, "Go on from the newest checkpoint");
     train->callback([=] { train_command(*train_arguments); });
 
-    auto* from_checkpoint = app.add_subcommand("export", "Write the model of a run's checkpoint as a Hugging Face folder");
+    auto* from_checkpoint =
+        app.add_subcommand("export", "Write the model of a run's checkpoint as a Hugging Face folder");
     auto export_arguments = std::make_shared<ExportArguments>();
-    from_checkpoint->add_option("run-folder", export_arguments->run_folder, "Folder of a run with checkpoints")->required();
+    from_checkpoint
+        ->add_option("run-folder", export_arguments->run_folder, "Folder of a run with checkpoints")
+        ->required();
     from_checkpoint->add_option("--step", export_arguments->step, "Steps done at the checkpoint")
         ->check(CLI::NonNegativeNumber)
         ->required();
-    from_checkpoint->add_option("--out", export_arguments->out, "Folder to write; an older one is replaced")->required();
+    from_checkpoint->add_option("--out", export_arguments->out, "Folder to write; an older one is replaced")
+        ->required();
     from_checkpoint->callback([=] { export_command(*export_arguments); });
 
     auto* logps = app.add_subcommand("logps", "Log-probability of every sequence of a plan");
@@ -120,7 +126,8 @@ void add_commands(CLI::App& app) {
     auto* sample = app.add_subcommand("sample", "Completions of prompts");
     auto sample_arguments = std::make_shared<SampleArguments>();
     sample->add_option("model", sample_arguments->model, "Hugging Face model folder")->required();
-    sample->add_option("request", sample_arguments->request, "JSON file with prompts and how to sample")->required();
+    sample->add_option("request", sample_arguments->request, "JSON file with prompts and how to sample")
+        ->required();
     sample->add_option("--adapter", sample_arguments->adapter, "PEFT folder of an adapter on the model");
     add_backend(*sample, sample_arguments->backend);
     sample->callback([=] { sample_command(*sample_arguments); });
@@ -137,9 +144,11 @@ void add_commands(CLI::App& app) {
     add_backend(*speedup, speedup_arguments->backend);
     speedup->callback([=] { speedup_command(*speedup_arguments); });
 
-    auto* memory = app.add_subcommand("plan-memory", "Memory that the run in a run folder will need at its peak");
+    auto* memory =
+        app.add_subcommand("plan-memory", "Memory that the run in a run folder will need at its peak");
     auto memory_arguments = std::make_shared<PlanMemoryArguments>();
-    memory->add_option("run-folder", memory_arguments->run_folder, "Folder with run.json and plan.safetensors")
+    memory
+        ->add_option("run-folder", memory_arguments->run_folder, "Folder with run.json and plan.safetensors")
         ->required();
     memory->add_option("--backend", memory_arguments->backend, "Instead of the one run.json names")
         ->check(CLI::IsMember(wishbone::backend_choices()));

@@ -47,7 +47,8 @@ void CountingBackend::embedding_backward(Tensor, Tensor tokens, Tensor d_out) {
     workspace(bytes_of(tokens.size(), 8) + d_out.bytes() / 8);
 }
 
-void CountingBackend::rmsnorm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor weight, RmsNorm) {
+void CountingBackend::rmsnorm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor weight,
+                                       RmsNorm) {
     workspace(bytes_of(weight.size(), 4) * 1024);
 }
 
@@ -57,9 +58,7 @@ void CountingBackend::qk_norm_backward(Tensor, Tensor, Tensor, Tensor qkv, Tenso
     workspace(bytes_of(qkv.rows() * (shape.query_heads + shape.kv_heads) + 256 * query_weight.size(), 4));
 }
 
-void CountingBackend::bias_backward(Tensor d_bias, Tensor) {
-    workspace(bytes_of(d_bias.size(), 4) * 256);
-}
+void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, const AttentionMask&,
                                          AttentionShape) {
@@ -73,8 +72,8 @@ void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidd
     workspace(std::min(bytes_of(rest * head.rows(), 2), counted_.memory.logits_chunk));
 }
 
-void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, Tensor,
-                                          HeadTargets targets, Tensor, float softcap) {
+void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head,
+                                          Tensor, HeadTargets targets, Tensor, float softcap) {
     head_logps(targets.token, {}, kept_logits, hidden, head, targets, softcap);
 }
 

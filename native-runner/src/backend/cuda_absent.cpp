@@ -16,8 +16,6 @@ std::unique_ptr<Backend> make_cuda_backend(const CudaOptions&) {
                     "Install the package of Wishbone that has it, or use the backend \"cpu\".");
 }
 
-CudaInfo cuda_info() {
-    return {{}, problem};
-}
+CudaInfo cuda_info() { return {{}, problem}; }
 
 }  // namespace wishbone

@@ -14,7 +14,8 @@ constexpr std::size_t kib = 1024, mib = 1024 * kib;
 BackendStatus cpu_status() {
     const auto cpu = make_cpu_backend(0);
     BackendStatus status;
-    status.devices.push_back({.name = cpu->device_name(), .threads = cpu->threads(), .capability = {}, .memory = 0});
+    status.devices.push_back(
+        {.name = cpu->device_name(), .threads = cpu->threads(), .capability = {}, .memory = 0});
     return status;
 }
 
@@ -67,7 +68,8 @@ std::span<const RegisteredBackend> backends() { return table; }
 const RegisteredBackend& backend_named(std::string_view name) {
     const auto found = std::ranges::find(table, name, &RegisteredBackend::name);
     if (found == std::end(table))
-        throw Error(ExitCode::internal, "There is no backend \"" + std::string(name) + "\"", "backend/registry", "Report this.");
+        throw Error(ExitCode::internal, "There is no backend \"" + std::string(name) + "\"",
+                    "backend/registry", "Report this.");
     return *found;
 }
 

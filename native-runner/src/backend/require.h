@@ -12,8 +12,8 @@ namespace wishbone {
 /// Throws Error(internal) when an operation is called with tensors that do not fit each other.
 inline void require(bool fits, const char* operation) {
     if (fits) return;
-    throw Error(ExitCode::internal, std::string("tensors do not fit in operation ") + operation,
-                "backend", "This is a fault of the runner, please report it.");
+    throw Error(ExitCode::internal, std::string("tensors do not fit in operation ") + operation, "backend",
+                "This is a fault of the runner, please report it.");
 }
 
 /// Whether a tensor has this element type and shape and memory behind it.

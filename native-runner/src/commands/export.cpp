@@ -38,7 +38,8 @@ Start newest_start(const std::filesystem::path& events_file, std::int64_t steps)
         if (const auto device = event.find("device"); device != event.end() && device->is_string())
             start.device = device->get<std::string>();
         if (const auto count = event.find("steps"); count != event.end() && count->is_number_unsigned())
-            start.steps = static_cast<std::int64_t>(std::min<std::uint64_t>(count->get<std::uint64_t>(), std::uint64_t{1} << 52));
+            start.steps = static_cast<std::int64_t>(
+                std::min<std::uint64_t>(count->get<std::uint64_t>(), std::uint64_t{1} << 52));
     });
     return start;
 }
@@ -54,7 +55,8 @@ void export_command(const ExportArguments& arguments) {
     // Nothing is computed but a merge, in f32: where the run trained makes no difference.
     const auto backend = make_backend({"cpu", config.backend.threads, {}});
     std::error_code error;
-    if (arguments.out.has_parent_path()) std::filesystem::create_directories(arguments.out.parent_path(), error);
+    if (arguments.out.has_parent_path())
+        std::filesystem::create_directories(arguments.out.parent_path(), error);
     if (error) throw cannot_write(error.value(), arguments.out);
     const auto write = [&](NamedTensors& trained) {
         read_parameters(weights, *backend, {{"", &trained}});
@@ -69,11 +71,12 @@ void export_command(const ExportArguments& arguments) {
     }
     const Start start = newest_start(folder / "events.jsonl", arguments.step);
     const auto checkpoint = newest_checkpoint(folder);
-    const Fields state = trainer_state_of(folder, config.training, checkpoint ? checkpoint->state.best : BestModel(),
-                                          arguments.step, start.steps);
+    const Fields state =
+        trainer_state_of(folder, config.training, checkpoint ? checkpoint->state.best : BestModel(),
+                         arguments.step, start.steps);
     const std::string file = (folder / "run.json").string();
-    const ModelCardFacts facts = {start.device,
-                                  config.training.lora && !config.training.merge_adapter, arguments.step};
+    const ModelCardFacts facts = {start.device, config.training.lora && !config.training.merge_adapter,
+                                  arguments.step};
     write_text(arguments.out / "README.md", model_card(parse_json(read_text(file), file), state, facts));
     std::printf("%s\n", arguments.out.c_str());
 }

@@ -25,7 +25,8 @@ Json to_json(const RegisteredBackend& backend) {
     const BackendStatus status = backend.status();
     Json devices = Json::array();
     for (const BackendDevice& device : status.devices) devices.push_back(to_json(device));
-    Json json = {{"name", backend.name}, {"available", status.problem.empty()}, {"devices", std::move(devices)}};
+    Json json = {
+        {"name", backend.name}, {"available", status.problem.empty()}, {"devices", std::move(devices)}};
     if (!status.problem.empty()) json["problem"] = status.problem;
     return json;
 }
@@ -36,7 +37,8 @@ void print_for_people(const RegisteredBackend& backend) {
     if (!status.problem.empty()) std::printf("%s: not available: %s\n", name.c_str(), status.problem.c_str());
     for (std::size_t i = 0; i < status.devices.size(); ++i) {
         const BackendDevice& device = status.devices[i];
-        std::printf("%s%s: %s", name.c_str(), device.threads > 0 ? "" : (" " + std::to_string(i)).c_str(), device.name.c_str());
+        std::printf("%s%s: %s", name.c_str(), device.threads > 0 ? "" : (" " + std::to_string(i)).c_str(),
+                    device.name.c_str());
         if (device.threads > 0) std::printf(", %d threads", device.threads);
         if (!device.capability.empty()) std::printf(", compute capability %s", device.capability.c_str());
         if (device.memory > 0) std::printf(", %.1f GiB", static_cast<double>(device.memory) / (1U << 30U));

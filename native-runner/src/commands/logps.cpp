@@ -3,8 +3,8 @@
 
 #include "commands/commands.h"
 #include "commands/loaded_model.h"
-#include "model/plan_fits.h"
 #include "io/safetensors.h"
+#include "model/plan_fits.h"
 #include "pretrained/model_weights.h"
 #include "train/trainer.h"
 

@@ -17,7 +17,8 @@ namespace {
 
 std::string best_with_devices() {
     const auto all = backends();
-    const auto found = std::find_if(all.rbegin(), all.rend(), [](const auto& each) { return !each.status().devices.empty(); });
+    const auto found = std::find_if(all.rbegin(), all.rend(),
+                                    [](const auto& each) { return !each.status().devices.empty(); });
     return std::string(found == all.rend() ? all.front().name : found->name);
 }
 
@@ -33,10 +34,10 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
     const std::string backend = asked != "auto" ? asked : best_with_devices();
     const std::vector<BackendDevice> devices = backend_named(backend).status().devices;
-    const MemorySettings settings = {
-        backend, config.recompute, config.training,
-        config.training.reference_model.empty() ? std::nullopt
-                                                : std::optional(read_model_config(config.training.reference_model))};
+    const MemorySettings settings = {backend, config.recompute, config.training,
+                                     config.training.reference_model.empty()
+                                         ? std::nullopt
+                                         : std::optional(read_model_config(config.training.reference_model))};
     const MemoryPlan memory = plan_memory(plan, model, settings);
     const auto device = static_cast<std::size_t>(config.backend.cuda.device);
     const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
@@ -62,7 +63,8 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
     if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
     if (capacity == 0) return;
-    std::printf("device                   %s, %s\n", devices[device].name.c_str(), gigabytes(capacity).c_str());
+    std::printf("device                   %s, %s\n", devices[device].name.c_str(),
+                gigabytes(capacity).c_str());
     if (memory.total() > capacity)
         std::printf("does not fit             %s\n", memory_advice(plan, model, settings, capacity).c_str());
 }

@@ -44,7 +44,8 @@ void sample_command(const SampleArguments& arguments) {
 
     LoadedModel model(arguments.model, arguments.backend, arguments.adapter);
     const ModelConfig& config = model.config();
-    if (!end_tokens.is_null()) options.end_tokens = read_tokens(end_tokens, config.vocab_size, fields.where("end_tokens"));
+    if (!end_tokens.is_null())
+        options.end_tokens = read_tokens(end_tokens, config.vocab_size, fields.where("end_tokens"));
     std::vector<std::vector<std::int32_t>> prompts;
     std::int64_t longest = 0;
     for (const auto& list : prompts_json) {
@@ -55,13 +56,15 @@ void sample_command(const SampleArguments& arguments) {
         if (length == 0) throw bad_input("The prompt is empty", where, "Give at least one token.");
         if (longest > config.longest_sequence())
             throw bad_input("A prompt of " + std::to_string(length) + " tokens and " +
-                                std::to_string(options.max_new_tokens) + " new ones are more than the model's " +
+                                std::to_string(options.max_new_tokens) +
+                                " new ones are more than the model's " +
                                 std::to_string(config.longest_sequence()) + " (max_position_embeddings)",
                             where, "Lower max_new_tokens, or shorten the prompt.");
     }
     model.transformer().expect_length(longest);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-        const auto tokens = generate(model.backend(), model.transformer(), model.view(), prompts[i], options, [] { return false; });
+        const auto tokens = generate(model.backend(), model.transformer(), model.view(), prompts[i], options,
+                                     [] { return false; });
         std::printf("%s\n", nlohmann::ordered_json({{"prompt", i}, {"tokens", tokens}}).dump().c_str());
         std::fflush(stdout);
     }

@@ -62,8 +62,8 @@ Json timed_phases(LoadedModel& model, Trainer& trainer, const Plan& plan, double
             const auto start = std::chrono::steady_clock::now();
             work();
             model.backend().synchronize();
-            shortest = std::min(shortest,
-                                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+            shortest = std::min(
+                shortest, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
         }
         return shortest;
     };

@@ -41,7 +41,8 @@ inline std::uint16_t float_to_half(float value) {
     }
     // Subnormal there: added to 0.5, whose last bit is worth 2⁻²⁴, the sum is rounded as it must be.
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
-    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5f)));
+    return static_cast<std::uint16_t>(
+        sign | (std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5f)));
 }
 
 }  // namespace wishbone

@@ -30,8 +30,10 @@ bool is_shallow(std::string_view line) {
     for (std::size_t i = 0; i < line.size(); ++i) {
         const char c = line[i];
         if (in_string) {
-            if (c == '\\') ++i;
-            else if (c == '"') in_string = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                in_string = false;
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
@@ -60,8 +62,10 @@ bool for_each_event(const std::filesystem::path& file, const std::function<void(
     bool too_long = false;
     const auto add = [&](const char* begin, const char* end) {
         too_long = too_long || line.size() + static_cast<std::size_t>(end - begin) > longest_line;
-        if (too_long) std::string().swap(line);
-        else line.append(begin, end);
+        if (too_long)
+            std::string().swap(line);
+        else
+            line.append(begin, end);
     };
     bool cut = false;
     for (;;) {

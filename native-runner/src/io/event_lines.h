@@ -11,6 +11,7 @@ namespace wishbone {
 /// is no regular file, or cannot be opened, has no lines.
 ///
 /// Returns whether the last line has no end: whatever is written next must begin with one.
-bool for_each_event(const std::filesystem::path& file, const std::function<void(nlohmann::ordered_json&&)>& take);
+bool for_each_event(const std::filesystem::path& file,
+                    const std::function<void(nlohmann::ordered_json&&)>& take);
 
 }  // namespace wishbone

@@ -105,7 +105,8 @@ std::string read_text(const std::filesystem::path& file, std::size_t most_bytes)
 JsonFields::JsonFields(const Json& object, std::string file, std::string path)
     : object_(&object), file_(std::move(file)), path_(std::move(path)) {
     if (!object.is_object())
-        throw bad_input("Expected a JSON object, found " + found(object), path_.empty() ? file_ : file_ + ": " + path_,
+        throw bad_input("Expected a JSON object, found " + found(object),
+                        path_.empty() ? file_ : file_ + ": " + path_,
                         "Write it as { … }, see docs/formats.md.");
 }
 
@@ -153,7 +154,9 @@ std::string JsonFields::text(const std::string& name, std::optional<std::string>
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    if (!value->is_string()) throw bad_input("Expected a string, found " + found(*value), where(name), "Put it in quotation marks.");
+    if (!value->is_string())
+        throw bad_input("Expected a string, found " + found(*value), where(name),
+                        "Put it in quotation marks.");
     return value->get<std::string>();
 }
 
@@ -169,7 +172,8 @@ std::int64_t JsonFields::integer(const std::string& name, std::int64_t least, st
         !(value->is_number_unsigned() &&
           value->get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
     if (!fits || value->get<std::int64_t>() < least || value->get<std::int64_t>() > most)
-        throw bad_input("Expected a whole number " + range + ", found " + found(*value), where(name), "Set it within that range.");
+        throw bad_input("Expected a whole number " + range + ", found " + found(*value), where(name),
+                        "Set it within that range.");
     return value->get<std::int64_t>();
 }
 
@@ -179,11 +183,15 @@ double JsonFields::number(const std::string& name, NumberBounds bounds, std::opt
     if (!value) missing(name);
     const auto& [least, most, above_least, below_most] = bounds;
     const auto fits = [&](double number) {
-        return (above_least ? number > least : number >= least) && (below_most ? number < most : number <= most);
+        return (above_least ? number > least : number >= least) &&
+               (below_most ? number < most : number <= most);
     };
     if (!value->is_number() || !fits(value->get<double>())) {
         const std::string range = (above_least ? "above " : "from ") + shown(least) +
-                                  (below_most ? " and below " : above_least ? " up to " : " to ") + shown(most);
+                                  (below_most    ? " and below "
+                                   : above_least ? " up to "
+                                                 : " to ") +
+                                  shown(most);
         throw bad_input("Expected a number " + range + ", found " + found(*value), where(name),
                         "Set it within that range.");
     }
@@ -194,7 +202,7 @@ bool JsonFields::boolean(const std::string& name, std::optional<bool> otherwise)
     const Json* value = find(name);
     if (!value && otherwise) return *otherwise;
     if (!value) missing(name);
-    if (!value->is_boolean()) 
+    if (!value->is_boolean())
         throw bad_input("Expected true or false, found " + found(*value), where(name), "Correct the value.");
     return value->get<bool>();
 }

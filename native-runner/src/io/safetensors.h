@@ -29,8 +29,8 @@ struct FileTensor {
     const std::byte* data;  ///< inside the mapping
     std::size_t bytes;
     std::shared_ptr<const FileDescriptor> file;
-    std::string path;             ///< of the file, for errors
-    std::uint64_t offset = 0;     ///< of the data in the file
+    std::string path;          ///< of the file, for errors
+    std::uint64_t offset = 0;  ///< of the data in the file
     std::int64_t size() const;
     /// Bytes from `begin` on, as many as `to` takes, by a call of the system instead of through the mapping: faster for
     /// large parts, and a file that was cut off since it was opened is an Error(bad_input). From any thread.

@@ -168,7 +168,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file
     for (auto& [key, tensor] : mapped.tensors_) {
         tensor.file = descriptor;
         tensor.path = name;
-        tensor.offset = static_cast<std::uint64_t>(tensor.data - static_cast<const std::byte*>(mapped.mapping_));
+        tensor.offset =
+            static_cast<std::uint64_t>(tensor.data - static_cast<const std::byte*>(mapped.mapping_));
     }
     *this = std::move(mapped);
 }

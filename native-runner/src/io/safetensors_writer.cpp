@@ -85,7 +85,8 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& file, std::spa
 
 void SafetensorsWriter::write(std::size_t tensor, std::uint64_t begin, std::span<const std::byte> data) {
     if (begin > bytes_[tensor] || data.size() > bytes_[tensor] - begin)
-        throw Error(ExitCode::internal, "Data and shape of a tensor differ in size", "io/safetensors", "Report this.");
+        throw Error(ExitCode::internal, "Data and shape of a tensor differ in size", "io/safetensors",
+                    "Report this.");
     out_.write_at(offsets_[tensor] + begin, data);
 }
 

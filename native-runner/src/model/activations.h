@@ -40,15 +40,15 @@ struct Activations {
         Slot qkv;                ///< [T, Hq + 2·Hkv, D], rotated unless queries and keys are normed first
         Slot attention, lse;     ///< [T, Hq·D], f32 [Hq, T]
         Slot attention_out, attention_out_inv_rms;  ///< [N, H], f32 [N]: where a norm follows
-        Slot middle;             ///< [N, H], the residual stream before the MLP
-        Slot mlp_inv_rms;        ///< f32 [N]
-        Slot gate_up;            ///< [N, 2F]
-        Slot mlp_out, mlp_out_inv_rms;  ///< [N, H], f32 [N]: where a norm follows
+        Slot middle;                                ///< [N, H], the residual stream before the MLP
+        Slot mlp_inv_rms;                           ///< f32 [N]
+        Slot gate_up;                               ///< [N, 2F]
+        Slot mlp_out, mlp_out_inv_rms;              ///< [N, H], f32 [N]: where a norm follows
         /// Between the two matrices of the adapters on a linear layer, [T, R] and three times [N, R].
         Slot qkv_low_rank, attention_out_low_rank, gate_up_low_rank, down_low_rank;
     };
     std::vector<Layer> layers;
-    Layer recomputed;  ///< what `Recompute` does not keep: of the layer in progress
+    Layer recomputed;                   ///< what `Recompute` does not keep: of the layer in progress
     Slot attention_rows, input_rows;    ///< last layer: [U, Hq·D], [U, H]
     Slot last, final_inv_rms, hidden;   ///< [U, H], f32 [U], [U, H]
     Slot kept_logits, head_lse, logps;  ///< [C, V], f32 [U], f32 [R]
@@ -63,7 +63,7 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
-    Slot d_low_rank;        ///< gradient between the two matrices of the adapters on a linear layer, [T, R]
+    Slot d_low_rank;       ///< gradient between the two matrices of the adapters on a linear layer, [T, R]
     Slot target_weight;    ///< f32 [R]
     Slot log_sum_squares;  ///< f32 [U]
 };

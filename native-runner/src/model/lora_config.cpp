@@ -30,7 +30,8 @@ bool ends_as(const std::string& name, const std::string& target) {
 template <typename Value>
 class Patterns {
   public:
-    Patterns(const std::vector<std::pair<std::string, Value>>& patterns, const std::string& where) : where_(where) {
+    Patterns(const std::vector<std::pair<std::string, Value>>& patterns, const std::string& where)
+        : where_(where) {
         for (const auto& [pattern, value] : patterns)
             // As PEFT's get_pattern_key.
             entries_.push_back({pattern, regex_of("(.*\\.)?(" + pattern + ")", where), value, false});
@@ -48,8 +49,9 @@ class Patterns {
     void all_used() const {
         for (const Entry& entry : entries_)
             if (!entry.used)
-                throw bad_input("No module that has an adapter is left for the pattern \"" + entry.text + "\"", where_,
-                                "The first pattern that matches a module has it; leave out what matches nothing.");
+                throw bad_input(
+                    "No module that has an adapter is left for the pattern \"" + entry.text + "\"", where_,
+                    "The first pattern that matches a module has it; leave out what matches nothing.");
     }
 
   private:
@@ -64,11 +66,13 @@ class Patterns {
 };
 
 /// The modules that target_modules or target_pattern choose.
-std::vector<LinearModule> chosen(const ModelConfig& config, const LoraConfig& lora, const std::string& where) {
+std::vector<LinearModule> chosen(const ModelConfig& config, const LoraConfig& lora,
+                                 const std::string& where) {
     std::vector<LinearModule> all = linear_modules(config);
     if (!lora.target_pattern.empty()) {
         const std::regex pattern = regex_of(lora.target_pattern, where);
-        std::erase_if(all, [&](const LinearModule& module) { return !std::regex_match(module.name, pattern); });
+        std::erase_if(all,
+                      [&](const LinearModule& module) { return !std::regex_match(module.name, pattern); });
         if (all.empty())
             throw bad_input("No linear layer has a name that \"" + lora.target_pattern + "\" matches", where,
                             names_advice);
@@ -79,7 +83,8 @@ std::vector<LinearModule> chosen(const ModelConfig& config, const LoraConfig& lo
         if (target == "lm_head" || target == "embed_tokens" || target.ends_with(".embed_tokens"))
             throw bad_input("An adapter on \"" + target + "\" is not supported", where,
                             "Leave it out: attention and MLP layers can have adapters.");
-        if (std::ranges::none_of(all, [&](const LinearModule& module) { return ends_as(module.name, target); }))
+        if (std::ranges::none_of(all,
+                                 [&](const LinearModule& module) { return ends_as(module.name, target); }))
             throw bad_input("The model has no linear layer called \"" + target + "\"", where, names_advice);
     }
     std::erase_if(all, [&](const LinearModule& module) {
@@ -94,7 +99,8 @@ std::vector<LinearModule> chosen(const ModelConfig& config, const LoraConfig& lo
 std::vector<LinearModule> linear_modules(const ModelConfig& config) {
     using enum LinearModule::In;
     const std::int64_t hidden = config.hidden_size, feed_forward = config.intermediate_size,
-                       queries = config.query_heads * config.head_dim, keys = config.kv_heads * config.head_dim;
+                       queries = config.query_heads * config.head_dim,
+                       keys = config.kv_heads * config.head_dim;
     std::vector<LinearModule> modules;
     for (std::int64_t layer = 0; layer < config.layers; ++layer) {
         const std::string prefix = "model.layers." + std::to_string(layer) + ".";
@@ -121,7 +127,8 @@ std::vector<LinearModule> linear_modules(const ModelConfig& config) {
     return modules;
 }
 
-std::vector<LoraModule> lora_modules(const ModelConfig& config, const LoraConfig& lora, const std::string& where) {
+std::vector<LoraModule> lora_modules(const ModelConfig& config, const LoraConfig& lora,
+                                     const std::string& where) {
     Patterns<std::int64_t> ranks(lora.rank_pattern, where);
     Patterns<double> alphas(lora.alpha_pattern, where);
     std::vector<LoraModule> modules;

@@ -25,7 +25,7 @@ class Parameters : public NamedTensors {
     /// Norms that the model does not have are empty.
     struct Layer {
         Tensor before_attention, after_attention, before_mlp, after_mlp;  ///< norms, [H]
-        Tensor query_norm, key_norm;  ///< [D] each, or [Hq·D] and [Hkv·D]
+        Tensor query_norm, key_norm;                                      ///< [D] each, or [Hq·D] and [Hkv·D]
         Linear qkv, attention_out, gate_up, down;
     };
     Tensor embedding, final_norm, head;  ///< `head` views `embedding` when tied

@@ -116,9 +116,11 @@ Plan Plan::read(const std::filesystem::path& file) {
         throw bad_input("The number of epochs is not above 0", fields.where("epochs"), remake);
 
     if (fields.has("sources")) {
-        if (!fields.any("sources").is_array()) throw bad_input("Expected a list of texts", fields.where("sources"), remake);
+        if (!fields.any("sources").is_array())
+            throw bad_input("Expected a list of texts", fields.where("sources"), remake);
         for (const auto& name : fields.any("sources")) {
-            if (!name.is_string()) throw bad_input("Expected a list of texts", fields.where("sources"), remake);
+            if (!name.is_string())
+                throw bad_input("Expected a list of texts", fields.where("sources"), remake);
             plan.sources.push_back(name.get<std::string>());
         }
     }
@@ -217,7 +219,8 @@ void Plan::check_contents(const std::filesystem::path& file) {
             const auto pair = static_cast<std::size_t>(p);
             if (pair_row[pair] < 0) fail(file, "pair_row", at(pair) + "negative");
             if (!sources.empty() && (pair_source[pair] < 0 || index(pair_source[pair]) >= sources.size()))
-                fail(file, "pair_source", at(pair) + "there is no source " + std::to_string(pair_source[pair]));
+                fail(file, "pair_source",
+                     at(pair) + "there is no source " + std::to_string(pair_source[pair]));
             for (const auto& [name, sequence] : {std::pair("pair_chosen", pair_chosen[pair]),
                                                  std::pair("pair_rejected", pair_rejected[pair])}) {
                 if (sequence < 0 || sequence >= sequence_count)

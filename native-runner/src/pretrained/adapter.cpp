@@ -43,8 +43,9 @@ void refuse_unknown_kinds(JsonFields& fields) {
             if (start.get<std::string>().starts_with(kind)) refuse("init_lora_weights");
     for (const char* name : {"use_dora", "fan_in_fan_out", "lora_bias", "use_qalora"})
         if (fields.has(name) && fields.boolean(name)) refuse(name);
-    for (const char* name : {"modules_to_save", "target_parameters", "trainable_token_indices", "layer_replication",
-                             "layers_to_transform", "exclude_modules", "alora_invocation_tokens"})
+    for (const char* name :
+         {"modules_to_save", "target_parameters", "trainable_token_indices", "layer_replication",
+          "layers_to_transform", "exclude_modules", "alora_invocation_tokens"})
         if (fields.has(name) && !fields.any(name).empty()) refuse(name);
 }
 
@@ -125,7 +126,8 @@ AdapterWeights::AdapterWeights(const std::filesystem::path& folder, const std::v
             throw bad_input("The adapter is for another model: the tensor is " + shown(tensor.shape) +
                                 ", this model needs " + shown(shape),
                             where, advice);
-        if (tensor.dtype != FileDType::f32 && tensor.dtype != FileDType::f16 && tensor.dtype != FileDType::bf16)
+        if (tensor.dtype != FileDType::f32 && tensor.dtype != FileDType::f16 &&
+            tensor.dtype != FileDType::bf16)
             throw bad_input("The dtype " + tensor.dtype_name + " is not supported", where,
                             "Save the adapter in F32, F16 or BF16.");
     };
@@ -157,8 +159,7 @@ void export_adapter(const std::filesystem::path& folder, const ExportSource& bas
 }
 
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
-                   const std::vector<LoraModule>& modules, Backend& backend,
-                   const NamedTensors& adapter) {
+                   const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter) {
     const ModelWeights weights(base.model, config);
     // As many threads as the run's, whose number decides bits; beside a GPU, all there are.
     const std::unique_ptr<Backend> host = make_cpu_backend(backend.name() == "cpu" ? backend.threads() : 0);

@@ -34,7 +34,6 @@ void export_adapter(const std::filesystem::path& folder, const ExportSource& bas
 
 /// Writes the whole model, w + scale · b · a, worked out in F32, where there is an adapter, as `export_model` does.
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
-                   const std::vector<LoraModule>& modules, Backend& backend,
-                   const NamedTensors& adapter);
+                   const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter);
 
 }  // namespace wishbone

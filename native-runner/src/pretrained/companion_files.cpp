@@ -23,26 +23,40 @@ constexpr std::size_t most_bytes = std::size_t{1} << 30;
 constexpr const char* template_folder = "additional_chat_templates";
 
 /// What save_pretrained of transformers' tokenizers and processors writes, and the vocabularies of folders as they are published.
-constexpr std::string_view exact_names[] = {
-    "tokenizer.json",          "tokenizer_config.json",  "special_tokens_map.json",
-    "added_tokens.json",       "vocab.json",             "vocab.txt",
-    "merges.txt",              "spiece.model",           "spm.model",
-    "sentencepiece.bpe.model", "tekken.json",            "chat_template.jinja",
-    "chat_template.json",      "processor_config.json",  "preprocessor_config.json",
-    "image_processor_config.json", "video_preprocessor_config.json", "audio_tokenizer_config.json",
-    "feature_extractor_config.json"};
+constexpr std::string_view exact_names[] = {"tokenizer.json",
+                                            "tokenizer_config.json",
+                                            "special_tokens_map.json",
+                                            "added_tokens.json",
+                                            "vocab.json",
+                                            "vocab.txt",
+                                            "merges.txt",
+                                            "spiece.model",
+                                            "spm.model",
+                                            "sentencepiece.bpe.model",
+                                            "tekken.json",
+                                            "chat_template.jinja",
+                                            "chat_template.json",
+                                            "processor_config.json",
+                                            "preprocessor_config.json",
+                                            "image_processor_config.json",
+                                            "video_preprocessor_config.json",
+                                            "audio_tokenizer_config.json",
+                                            "feature_extractor_config.json"};
 
 bool is_chat_template(std::string_view name) { return name.starts_with("chat_template."); }
 
 /// Licences and the notices that go with them, however they are spelt.
 bool is_licence(std::string name) {
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const auto begins = [&](const char* word) { return name.starts_with(word); };
     const std::string kind = fs::path(name).extension().string();
-    return std::ranges::any_of(std::initializer_list<const char*>{"license", "licence", "notice", "copying", "copyright",
-                                                                  "use_policy", "third_party", "thirdparty"},
-                               begins) &&
-           (kind.empty() || kind == ".md" || kind == ".txt" || kind == ".rst" || kind == ".pdf" || kind == ".html");
+    return std::ranges::any_of(
+               std::initializer_list<const char*>{"license", "licence", "notice", "copying", "copyright",
+                                                  "use_policy", "third_party", "thirdparty"},
+               begins) &&
+           (kind.empty() || kind == ".md" || kind == ".txt" || kind == ".rst" || kind == ".pdf" ||
+            kind == ".html");
 }
 
 bool is_companion(const std::string& name) {
@@ -99,7 +113,8 @@ void copy_companions(const fs::path& folder, const fs::path& model, const fs::pa
         copy(folder / name, model / name, model);
     }
     std::error_code error;
-    if (const fs::path templates = model / template_folder; !own_template && fs::is_directory(templates, error)) {
+    if (const fs::path templates = model / template_folder;
+        !own_template && fs::is_directory(templates, error)) {
         fs::create_directory(folder / template_folder, error);
         for (const std::string& name : names_in(templates))
             if (name.ends_with(".jinja")) copy(folder / template_folder / name, templates / name, model);

@@ -14,6 +14,7 @@ void copy_companions(const std::filesystem::path& folder, const std::filesystem:
                      const std::filesystem::path& own);
 
 /// One file, by the same rule of links, if it is there.
-void copy_companion(const std::filesystem::path& folder, const std::filesystem::path& model, const char* name);
+void copy_companion(const std::filesystem::path& folder, const std::filesystem::path& model,
+                    const char* name);
 
 }  // namespace wishbone

@@ -15,9 +15,10 @@ void read_targets(JsonFields& fields, const char* name, LoraConfig& lora) {
     const Json targets = fields.any(name);
     if (targets.is_null()) return;
     const auto refuse = [&](const char* what) {
-        return bad_input(what, fields.where(name),
-                         "Give a list of names such as [\"q_proj\", \"v_proj\"], or \"all-linear\", or a regular "
-                         "expression.");
+        return bad_input(
+            what, fields.where(name),
+            "Give a list of names such as [\"q_proj\", \"v_proj\"], or \"all-linear\", or a regular "
+            "expression.");
     };
     lora.target_modules.clear();
     if (targets.is_string()) {
@@ -43,7 +44,8 @@ std::vector<std::pair<std::string, Value>> read_patterns(JsonFields& fields, con
     std::vector<std::pair<std::string, Value>> patterns;
     const Json all = fields.any(name);
     if (all.is_null()) return patterns;
-    if (!all.is_object()) throw bad_input("Expected an object of patterns and numbers", fields.where(name), advice);
+    if (!all.is_object())
+        throw bad_input("Expected an object of patterns and numbers", fields.where(name), advice);
     for (const auto& [pattern, value] : all.items()) {
         if (!good(value))
             throw bad_input("The number of \"" + pattern + "\" is out of range", fields.where(name), advice);

@@ -37,8 +37,9 @@ const Family& family_of(JsonFields& fields) {
                         fields.where("architectures"),
                         "Use a model of one of these: " + names_of_all(&Family::architecture) + ".");
     if (type.is_null())
-        throw bad_input("The field \"model_type\" is missing", fields.where("model_type"),
-                        by_name != nullptr ? std::string("Add it: \"") + by_name->model_type + "\"." : "Add it.");
+        throw bad_input(
+            "The field \"model_type\" is missing", fields.where("model_type"),
+            by_name != nullptr ? std::string("Add it: \"") + by_name->model_type + "\"." : "Add it.");
     if (by_type == nullptr || (by_name != nullptr && by_name != by_type)) {
         if (by_name == nullptr)
             throw bad_input("The model type " + type.dump() + " is not supported", fields.where("model_type"),
@@ -88,13 +89,15 @@ void read_heads(JsonFields& fields, const Family& family, ModelConfig& config) {
     if (config.head_dim == 0 || fields.present("head_dim")) config.head_dim = hidden / config.query_heads;
     config.head_dim = fields.integer("head_dim", 1, 65536, config.head_dim);
     if (config.head_dim % 2 != 0)
-        throw bad_input("The head dimension " + std::to_string(config.head_dim) + " is odd, but RoPE rotates pairs",
-                        fields.where("head_dim"), "Use another model.");
+        throw bad_input(
+            "The head dimension " + std::to_string(config.head_dim) + " is odd, but RoPE rotates pairs",
+            fields.where("head_dim"), "Use another model.");
 }
 
 /// 2⁴² parameters are beyond any machine; every product of sizes stays far from overflow.
 void check_total(const JsonFields& fields, const ModelConfig& config) {
-    const auto vocab = static_cast<double>(config.vocab_size), hidden = static_cast<double>(config.hidden_size),
+    const auto vocab = static_cast<double>(config.vocab_size),
+               hidden = static_cast<double>(config.hidden_size),
                heads = static_cast<double>(config.query_heads + config.kv_heads);
     const double layer = 2 * heads * static_cast<double>(config.head_dim) * hidden +
                          3 * hidden * static_cast<double>(config.intermediate_size);
@@ -114,8 +117,9 @@ ModelConfig read_model_config(const std::filesystem::path& folder) {
     JsonFields fields(json, file.string(), "");
     const Family& family = family_of(fields);
     refuse_other_models(fields);
-    fields.not_null({"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-                     "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings"});
+    fields.not_null({"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+                     "num_attention_heads", "max_position_embeddings", "rms_norm_eps",
+                     "tie_word_embeddings"});
     fields.not_null(family.not_null);
 
     ModelConfig config;

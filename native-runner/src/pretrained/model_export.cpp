@@ -24,7 +24,9 @@ std::vector<std::int64_t> shape_of(const Tensor& tensor) {
 /// Tensors of a file to come, and who writes some of them into it, by their indices among all.
 struct Weights {
     std::vector<ParameterShape> shapes;
-    std::function<void(SafetensorsWriter& file, std::size_t begin, std::size_t end, std::span<const FileDType> dtypes)> write;
+    std::function<void(SafetensorsWriter& file, std::size_t begin, std::size_t end,
+                       std::span<const FileDType> dtypes)>
+        write;
 };
 
 Weights on_backend(Backend& backend, const std::vector<NamedTensor>& all) {
@@ -58,8 +60,8 @@ Weights of_values(const std::vector<ParameterShape>& shapes, const ParameterValu
 }
 
 /// Writes the tensors from `begin` to `end`.
-void write_tensors(const std::filesystem::path& file, const Weights& weights, std::size_t begin, std::size_t end,
-                   std::span<const FileDType> dtypes) {
+void write_tensors(const std::filesystem::path& file, const Weights& weights, std::size_t begin,
+                   std::size_t end, std::span<const FileDType> dtypes) {
     std::vector<OutTensor> tensors;
     for (std::size_t i = begin; i < end; ++i)
         tensors.push_back({weights.shapes[i].name, dtypes[i], weights.shapes[i].shape, {}});
@@ -69,7 +71,8 @@ void write_tensors(const std::filesystem::path& file, const Weights& weights, st
     out.commit();
 }
 
-void write_config(const std::filesystem::path& folder, const std::filesystem::path& source, const ExportDTypes& dtypes) {
+void write_config(const std::filesystem::path& folder, const std::filesystem::path& source,
+                  const ExportDTypes& dtypes) {
     const std::filesystem::path file = source / "config.json";
     auto config = parse_json(read_text(file), file.string());
     bool said = false;
@@ -97,10 +100,11 @@ void write_weights(const std::filesystem::path& folder, const Weights& weights, 
     std::uint64_t total = 0, in_shard = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
         stored.push_back(dtypes.of(all[i].name));
-        const std::uint64_t bytes = std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::uint64_t{size_of(stored[i])},
-                                                    [](std::uint64_t product, std::int64_t size) {
-                                                        return product * static_cast<std::uint64_t>(size);
-                                                    });
+        const std::uint64_t bytes =
+            std::accumulate(all[i].shape.begin(), all[i].shape.end(), std::uint64_t{size_of(stored[i])},
+                            [](std::uint64_t product, std::int64_t size) {
+                                return product * static_cast<std::uint64_t>(size);
+                            });
         if (in_shard > 0 && in_shard + bytes > shard_bytes) {
             shard_begin.push_back(i);
             in_shard = 0;
@@ -145,8 +149,8 @@ void with_dtypes(const ExportDTypes& wanted, const std::function<void(const Expo
     }
 }
 
-void write_parameters(const std::filesystem::path& file, Backend& backend,
-                      const std::vector<Prefixed>& sets, FileDType dtype) {
+void write_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets,
+                      FileDType dtype) {
     std::vector<NamedTensor> all;
     for (const auto& [prefix, parameters] : sets)
         for (const NamedTensor& parameter : parameters->named())
@@ -155,8 +159,7 @@ void write_parameters(const std::filesystem::path& file, Backend& backend,
     write_tensors(file, on_backend(backend, all), 0, all.size(), dtypes);
 }
 
-void read_parameters(const std::filesystem::path& file, Backend& backend,
-                     const std::vector<Prefixed>& sets) {
+void read_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets) {
     const SafetensorsFile tensors(file);
     std::vector<TensorUpload> uploads;
     for (const auto& [prefix, parameters] : sets) {

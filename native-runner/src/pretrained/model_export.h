@@ -20,12 +20,11 @@ struct Prefixed {
 };
 
 /// Writes all sets into one safetensors file, in F32 or in another dtype.
-void write_parameters(const std::filesystem::path& file, Backend& backend,
-                      const std::vector<Prefixed>& sets, FileDType dtype = FileDType::f32);
+void write_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets,
+                      FileDType dtype = FileDType::f32);
 
 /// Reads a file that `write_parameters` wrote. Throws Error(bad_input) when names or shapes differ.
-void read_parameters(const std::filesystem::path& file, Backend& backend,
-                     const std::vector<Prefixed>& sets);
+void read_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets);
 
 /// Gives a parameter's values, in F32.
 using ParameterValues = std::function<void(const ParameterShape& parameter, std::vector<float>& values)>;

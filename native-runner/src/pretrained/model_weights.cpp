@@ -29,7 +29,8 @@ constexpr const char* head_name = "lm_head.weight";
 bool ignored(const std::string& name) { return name.ends_with("rotary_emb.inv_freq"); }
 
 bool is_float(const FileTensor& tensor) {
-    return tensor.dtype == FileDType::f32 || tensor.dtype == FileDType::f16 || tensor.dtype == FileDType::bf16;
+    return tensor.dtype == FileDType::f32 || tensor.dtype == FileDType::f16 ||
+           tensor.dtype == FileDType::bf16;
 }
 
 /// Of two tensors of floats, whatever their dtypes.
@@ -145,12 +146,14 @@ void ModelWeights::check(const ModelConfig& config) const {
 
 void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const {
     std::vector<TensorUpload> uploads;
-    for (const NamedTensor& parameter : parameters.named()) uploads.push_back({parameter.tensor, &at(parameter.name)});
+    for (const NamedTensor& parameter : parameters.named())
+        uploads.push_back({parameter.tensor, &at(parameter.name)});
     upload_tensors(backend, uploads);
 }
 
 bool ModelWeights::all_are(FileDType dtype, const NamedTensors& parameters) const {
-    return std::ranges::all_of(parameters.named(), [&](const auto& parameter) { return at(parameter.name).dtype == dtype; });
+    return std::ranges::all_of(parameters.named(),
+                               [&](const auto& parameter) { return at(parameter.name).dtype == dtype; });
 }
 
 std::map<std::string, FileDType> ModelWeights::dtypes() const {

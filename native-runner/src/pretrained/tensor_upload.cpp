@@ -37,7 +37,8 @@ void to_floats(std::span<const std::byte> from, FileDType dtype, std::span<float
 }
 
 bool same(FileDType file, DType device) {
-    return (file == FileDType::f32 && device == DType::f32) || (file == FileDType::bf16 && device == DType::bf16);
+    return (file == FileDType::f32 && device == DType::f32) ||
+           (file == FileDType::bf16 && device == DType::bf16);
 }
 
 /// Elements from `begin` on, as many as `to` takes.
@@ -70,13 +71,15 @@ void upload_tensors(Backend& backend, std::span<const TensorUpload> tensors) {
     std::vector<UploadPart> parts;
     for (const auto& [to, from] : tensors) {
         if (to.size() != from->size())
-            throw Error(ExitCode::internal, "The model and its file disagree", "io/tensor_upload", "Report this.");
+            throw Error(ExitCode::internal, "The model and its file disagree", "io/tensor_upload",
+                        "Report this.");
         const Tensor flat = to.flattened();
         for (std::int64_t begin = 0; begin < to.size(); begin += piece) {
             const std::int64_t end = std::min(begin + piece, to.size());
-            parts.push_back({flat.slice(begin, end), [from = from, begin, dtype = to.dtype](std::span<std::byte> bytes) {
-                                 read_elements(*from, begin, dtype, bytes);
-                             }});
+            parts.push_back(
+                {flat.slice(begin, end), [from = from, begin, dtype = to.dtype](std::span<std::byte> bytes) {
+                     read_elements(*from, begin, dtype, bytes);
+                 }});
         }
     }
     backend.upload_parts(parts);

@@ -44,8 +44,9 @@ void add_data(std::string& card, const Json& run) {
     for (const auto& [field, title] : {std::pair{"dataset", "training"}, {"eval_dataset", "evaluation"}}) {
         const auto data = run.find(field);
         if (data == run.end() || !data->is_object()) continue;
-        card += std::string("| ") + title + " | `" + name_of(text(*data, "path")) + "` | " + text(*data, "format") + " | " +
-                number(data->value("pairs", Json(0))) + " | `" + text(*data, "sha256") + "` |\n";
+        card += std::string("| ") + title + " | `" + name_of(text(*data, "path")) + "` | " +
+                text(*data, "format") + " | " + number(data->value("pairs", Json(0))) + " | `" +
+                text(*data, "sha256") + "` |\n";
     }
 }
 
@@ -59,8 +60,8 @@ void add_figures(std::string& card, const Json& state, std::int64_t step) {
     card += "\n## Figures\n\n| metric | training, step ";
     card += std::to_string(step);
     card += eval ? " | evaluation |\n|---|---|---|\n" : " |\n|---|---|\n";
-    for (const char* name : {"loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected",
-                             "logps/chosen", "logps/rejected", "nll_loss"}) {
+    for (const char* name : {"loss", "rewards/accuracies", "rewards/margins", "rewards/chosen",
+                             "rewards/rejected", "logps/chosen", "logps/rejected", "nll_loss"}) {
         const auto value = last->find(name);
         if (value == last->end()) continue;
         card += std::string("| `") + name + "` | " + number(*value) + " |";
@@ -79,31 +80,34 @@ std::string model_card(const Json& run, const Json& state, const ModelCardFacts&
     const std::string base = name_of(text(run.value("model", Json::object()), "path"));
     const std::string loss = losses_of(training);
     // Quoted as JSON, which YAML reads.
-    std::string card = "---\nbase_model: " + Json(base).dump() + "\nlibrary_name: " +
-                       (facts.is_adapter ? "peft" : "transformers") +
+    std::string card = "---\nbase_model: " + Json(base).dump() +
+                       "\nlibrary_name: " + (facts.is_adapter ? "peft" : "transformers") +
                        "\npipeline_tag: text-generation\ntags:\n- wishbone\n- preference-tuning\n- dpo\n";
     if (facts.is_adapter) card += "- lora\n";
     card += "---\n\n# " + text(run, "name") + "\n\n";
     card += std::string(facts.is_adapter ? "A LoRA adapter on" : "Trained from") + " `" + base + "` with " +
             (loss.empty() ? "" : "the loss `" + loss + "` on ") + "preference pairs, by Wishbone " + version +
             " (preference tuning with prefix sharing), in " + std::to_string(facts.step) + " steps (" +
-            number(state.at("epoch")) + " epochs, " + number(state.at("num_input_tokens_seen")) + " tokens computed) on " +
-            facts.device + ".\n";
+            number(state.at("epoch")) + " epochs, " + number(state.at("num_input_tokens_seen")) +
+            " tokens computed) on " + facts.device + ".\n";
     add_data(card, run);
     add_figures(card, state, facts.step);
     Json settings = {{"plan", run.value("plan", Json::object())}, {"training", training}};
     for (const char* name : {"reference_model", "adapter_name_or_path"})
-        if (const auto path = settings["training"].find(name); path != settings["training"].end() && path->is_string())
+        if (const auto path = settings["training"].find(name);
+            path != settings["training"].end() && path->is_string())
             *path = name_of(path->get<std::string>());
     card += "\n## Settings\n\nRun `" + text(run, "id") + "`.\n\n```json\n" + settings.dump(2) + "\n```\n";
     card += "\n## Use\n\n```python\n";
     if (facts.is_adapter)
-        card += "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-                "model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"path/to/" + base +
-                "\"), \"path/to/this/folder\")\n";
+        card +=
+            "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            "model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"path/to/" +
+            base + "\"), \"path/to/this/folder\")\n";
     else
-        card += "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-                "model = AutoModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
+        card +=
+            "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+            "model = AutoModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n";
     return card + "tokenizer = AutoTokenizer.from_pretrained(\"path/to/this/folder\")\n```\n";
 }
 

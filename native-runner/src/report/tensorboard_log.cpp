@@ -78,8 +78,8 @@ std::uint32_t crc32c(std::string_view bytes) {
 void TensorBoardLog::open() {
     char host[256] = "localhost";
     (void)::gethostname(host, sizeof host - 1);
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::system_clock::now().time_since_epoch());
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
     // TensorBoard looks for `tfevents` and reads the files of a folder in the order of their names.
     file_ = folder_ / ("events.out.tfevents." + std::to_string(seconds.count()) + "." + host + "." +
                        std::to_string(::getpid()) + ".0");
@@ -92,8 +92,8 @@ void TensorBoardLog::open() {
 
 void TensorBoardLog::record(const std::string& message) {
     const std::string length = little_endian(static_cast<std::uint64_t>(message.size()));
-    const std::string bytes = length + little_endian(masked(crc32c(length))) + message +
-                              little_endian(masked(crc32c(message)));
+    const std::string bytes =
+        length + little_endian(masked(crc32c(length))) + message + little_endian(masked(crc32c(message)));
     // In one call, so that a reader sees whole records.
     write_all(fd_.get(), std::as_bytes(std::span(bytes.data(), bytes.size())), file_);
 }
@@ -102,7 +102,8 @@ void TensorBoardLog::add(const nlohmann::ordered_json& fields) {
     std::string train, eval;
     for (const auto& [name, value] : fields.items()) {
         const bool of_eval = name.starts_with("eval_");
-        add_values(of_eval ? eval : train, of_eval ? "eval" : "train", of_eval ? name.substr(5) : name, value);
+        add_values(of_eval ? eval : train, of_eval ? "eval" : "train", of_eval ? name.substr(5) : name,
+                   value);
     }
     if (!fd_) open();
     // What describes an evaluation has no prefix: its time, its size.

@@ -61,7 +61,8 @@ Json trainer_state(const std::filesystem::path& events_file, const TrainerStateF
     }
     char checkpoint[32] = "";
     if (best_step)
-        std::snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%06lld", static_cast<long long>(*best_step));
+        std::snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%06lld",
+                      static_cast<long long>(*best_step));
     return {{"best_global_step", best_step ? Json(*best_step) : Json(nullptr)},
             {"best_metric", best_step ? Json(best_metric) : Json(nullptr)},
             {"best_model_checkpoint", best_step ? Json(checkpoint) : Json(nullptr)},
@@ -75,8 +76,9 @@ Json trainer_state(const std::filesystem::path& events_file, const TrainerStateF
             {"logging_steps", 1},
             {"max_steps", steps},
             {"num_input_tokens_seen", whole(tokens)},
-            {"num_train_epochs",
-             whole(epoch * static_cast<double>(steps) / static_cast<double>(std::max<std::int64_t>(steps_done, 1)) + 0.5)},
+            {"num_train_epochs", whole(epoch * static_cast<double>(steps) /
+                                           static_cast<double>(std::max<std::int64_t>(steps_done, 1)) +
+                                       0.5)},
             {"save_steps", save_steps},
             {"stateful_callbacks", Json::object()},
             {"total_flos", flops},

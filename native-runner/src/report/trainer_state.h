@@ -18,6 +18,7 @@ struct TrainerStateFacts {
 /// A run's log as tools read it that know transformers' Trainer: the fields of its `TrainerState`. `log_history` has an
 /// entry a step and evaluation, in their order; of a step that was done again the later one. Wishbone's own fields of
 /// events (tokens, flops, ...) stay in it.
-nlohmann::ordered_json trainer_state(const std::filesystem::path& events_file, const TrainerStateFacts& facts);
+nlohmann::ordered_json trainer_state(const std::filesystem::path& events_file,
+                                     const TrainerStateFacts& facts);
 
 }  // namespace wishbone

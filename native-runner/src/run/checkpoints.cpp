@@ -43,7 +43,9 @@ Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& 
     });
 }
 
-Checkpoints::~Checkpoints() { replica_.trainer().before_update([] {}); }
+Checkpoints::~Checkpoints() {
+    replica_.trainer().before_update([] {});
+}
 
 void Checkpoints::after_step(std::int64_t done, bool over, const BestModel& best, bool is_best) {
     if (writer_.is_done()) collect();
@@ -65,7 +67,8 @@ bool Checkpoints::is_due(std::int64_t done) const {
 }
 
 void Checkpoints::save(std::int64_t done, const BestModel& best) {
-    if (done > 0 && saved_ != done && !(pending_ && pending_->state.step == done && !pending_->state.weights_only))
+    if (done > 0 && saved_ != done &&
+        !(pending_ && pending_->state.step == done && !pending_->state.weights_only))
         begin(state(done, best), true);
     if (pending_) pending_->must_succeed = true;
     finish();
@@ -85,14 +88,16 @@ void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
     const Waiting waiting(reporter_);
     if (pending_) collect();
     lock_.check();
-    const CheckpointFiles files = state.weights_only ? weights_alone(replica_.trainer())
-                                                     : whole_checkpoint(replica_.trainer(), inputs_.options(), state.step);
+    const CheckpointFiles files = state.weights_only
+                                      ? weights_alone(replica_.trainer())
+                                      : whole_checkpoint(replica_.trainer(), inputs_.options(), state.step);
     const std::optional<std::int64_t> also_kept = state.weights_only ? saved_best_ : std::nullopt;
     pending_ = {state, must_succeed};
     Snapshot* const snapshot = place_for(files);
     if (!state.weights_only) since_begun_ = Stopwatch();
     if (snapshot == nullptr) {
-        writer_.begin([this, state, files, also_kept] { write(state, replica_.backend(), files, also_kept); }, [] {});
+        writer_.begin([this, state, files, also_kept] { write(state, replica_.backend(), files, also_kept); },
+                      [] {});
         return collect();
     }
     if (snapshot->is_in_place()) snapshot->copy(files);
@@ -116,14 +121,16 @@ Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
         }
         if (on_host_->reserve(files)) return on_host_.get();
     }
-    if (!has_told_of_waiting_) warn("no memory for a copy of what a checkpoint holds: training waits while one is written");
+    if (!has_told_of_waiting_)
+        warn("no memory for a copy of what a checkpoint holds: training waits while one is written");
     has_told_of_waiting_ = true;
     return nullptr;
 }
 
 void Checkpoints::write(const CheckpointState& state, Backend& backend, const CheckpointFiles& files,
                         std::optional<std::int64_t> also_kept) const {
-    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept, [this] { lock_.check(); });
+    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept,
+                     [this] { lock_.check(); });
 }
 
 void Checkpoints::collect() {
@@ -136,8 +143,10 @@ void Checkpoints::collect() {
         lock_.check();
         if (error.code() != ExitCode::cannot_write || pending.must_succeed) throw;
         since_failed_ = Stopwatch();
-        const std::string what = "the checkpoint of step " + std::to_string(pending.state.step) + " could not be written: " + error.what();
-        if (!has_told_of_failure_) reporter_.warning(what, error.where(), "The run goes on and tries again. " + error.advice());
+        const std::string what = "the checkpoint of step " + std::to_string(pending.state.step) +
+                                 " could not be written: " + error.what();
+        if (!has_told_of_failure_)
+            reporter_.warning(what, error.where(), "The run goes on and tries again. " + error.advice());
         has_told_of_failure_ = true;
         return;
     }

@@ -20,8 +20,10 @@ void keep_threads(const RunInputs& inputs, const RunLock& lock, const Backend& b
         lock.check();
         write_text(inputs.run_json(), run.dump(2) + "\n");
     } else if (const int cores = usable_cores(); asked > cores) {
-        std::fprintf(stderr, "warning: the run has %d threads, this machine %d cores: slower here, but the same numbers\n",
-                     asked, cores);
+        std::fprintf(
+            stderr,
+            "warning: the run has %d threads, this machine %d cores: slower here, but the same numbers\n",
+            asked, cores);
     }
 }
 

@@ -8,8 +8,8 @@
 
 namespace wishbone {
 
-Evaluation::Evaluation(const RunInputs& inputs, Replica& replica, const RunReference& reference, Reporter& reporter,
-                       BestModel best, StopRequested stop)
+Evaluation::Evaluation(const RunInputs& inputs, Replica& replica, const RunReference& reference,
+                       Reporter& reporter, BestModel best, StopRequested stop)
     : inputs_(inputs),
       replica_(replica),
       reference_(reference),

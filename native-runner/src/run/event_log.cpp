@@ -36,7 +36,8 @@ void EventLog::scan() {
         if (const auto seq = event.find("seq"); seq != event.end() && seq->is_number_unsigned())
             if (const auto number = seq->get<std::uint64_t>(); number < most_seq)
                 next_seq_ = std::max(next_seq_, static_cast<std::int64_t>(number) + 1);
-        if (const auto type = event.find("type"); type != event.end() && *type == "start") has_started_ = true;
+        if (const auto type = event.find("type"); type != event.end() && *type == "start")
+            has_started_ = true;
     });
 }
 
@@ -57,7 +58,9 @@ void EventLog::sync() {
     if (::fdatasync(fd_.get()) != 0) throw cannot_write(errno, file_);
 }
 
-void EventLog::raise_next_seq(std::int64_t least) { next_seq_ = std::max(next_seq_, std::min(least, static_cast<std::int64_t>(most_seq))); }
+void EventLog::raise_next_seq(std::int64_t least) {
+    next_seq_ = std::max(next_seq_, std::min(least, static_cast<std::int64_t>(most_seq)));
+}
 
 std::string timestamp() {
     using namespace std::chrono;

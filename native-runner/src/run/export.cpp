@@ -22,8 +22,9 @@ void export_trained(const Trained& run, Backend& backend, const NamedTensors& we
                     const std::optional<std::filesystem::path>& adapter_folder) {
     const auto& [config, model, modules] = run;
     const auto& dtype = config.training.export_dtype;
-    const ExportSource source = {config.model, config.own_files,
-                                 dtype ? ExportDTypes(*dtype) : ExportDTypes(ModelWeights(config.model, model))};
+    const ExportSource source = {
+        config.model, config.own_files,
+        dtype ? ExportDTypes(*dtype) : ExportDTypes(ModelWeights(config.model, model))};
     if (!config.training.lora) return export_model(folder, source, backend, weights);
     if (!config.training.merge_adapter)
         return export_adapter(folder, source, *config.training.lora, backend, weights);

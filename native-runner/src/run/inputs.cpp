@@ -22,8 +22,8 @@ ReferencedPlan read_plan(const std::filesystem::path& folder, const char* name, 
     return read;
 }
 
-std::optional<ReferencedPlan> read_eval_plan(const std::filesystem::path& folder, const TrainingOptions& options,
-                                             const ModelConfig& model) {
+std::optional<ReferencedPlan> read_eval_plan(const std::filesystem::path& folder,
+                                             const TrainingOptions& options, const ModelConfig& model) {
     if (options.eval_steps == 0) return std::nullopt;
     if (const auto file = folder / "eval-plan.safetensors"; !std::filesystem::exists(file))
         throw bad_input("There is nothing to evaluate on", file.string(),
@@ -31,7 +31,8 @@ std::optional<ReferencedPlan> read_eval_plan(const std::filesystem::path& folder
     return read_plan(folder, "eval-plan.safetensors", "eval-reference.safetensors", model);
 }
 
-std::optional<AdapterWeights> read_adapter(const TrainingOptions& options, const std::vector<LoraModule>& modules) {
+std::optional<AdapterWeights> read_adapter(const TrainingOptions& options,
+                                           const std::vector<LoraModule>& modules) {
     if (modules.empty() || options.adapter.empty()) return std::nullopt;
     return std::optional<AdapterWeights>(std::in_place, options.adapter, modules);
 }
@@ -43,8 +44,9 @@ std::optional<ModelConfig> read_reference_config(const TrainingOptions& options)
 
 bool same_shape(const ModelConfig& a, const ModelConfig& b) {
     return a.vocab_size == b.vocab_size && a.hidden_size == b.hidden_size &&
-           a.intermediate_size == b.intermediate_size && a.layers == b.layers && a.query_heads == b.query_heads &&
-           a.kv_heads == b.kv_heads && a.head_dim == b.head_dim && a.tie_word_embeddings == b.tie_word_embeddings;
+           a.intermediate_size == b.intermediate_size && a.layers == b.layers &&
+           a.query_heads == b.query_heads && a.kv_heads == b.kv_heads && a.head_dim == b.head_dim &&
+           a.tie_word_embeddings == b.tie_word_embeddings;
 }
 
 }  // namespace

@@ -24,10 +24,10 @@ class RunInputs {
     const RunConfig config;
     const ModelConfig model;
     const ReferencedPlan train;
-    const std::optional<ReferencedPlan> eval;         ///< where the run evaluates
-    const std::vector<LoraModule> modules;            ///< that get an adapter; none: the model itself is trained
-    const std::optional<AdapterWeights> adapter;      ///< where the adapter starts, unless it is a new one
-    const std::optional<ModelConfig> reference_model; ///< of `training.reference_model`
+    const std::optional<ReferencedPlan> eval;     ///< where the run evaluates
+    const std::vector<LoraModule> modules;        ///< that get an adapter; none: the model itself is trained
+    const std::optional<AdapterWeights> adapter;  ///< where the adapter starts, unless it is a new one
+    const std::optional<ModelConfig> reference_model;  ///< of `training.reference_model`
 
     const TrainingOptions& options() const { return config.training; }
     std::int64_t steps() const { return train.plan.steps(); }

@@ -68,10 +68,11 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
         transformer.forward(trained.view(), *bin, false);
         transformer.forward(trained.view(), *bin, true);
         transformer.backward(trained.view(), trainer.gradient_view(), *bin,
-                       std::vector<float>(view.target_row.size(), 0.0f));
+                             std::vector<float>(view.target_row.size(), 0.0f));
     }
     if (settings.training.sample_steps > 0)
-        RunSamples(plan, settings.training, 0, plan.longest_position(), {}).rehearse(counter, transformer, trained.view());
+        RunSamples(plan, settings.training, 0, plan.longest_position(), {})
+            .rehearse(counter, transformer, trained.view());
     memory.activations = counter.peak_memory() - memory.weights - memory.optimizer;
     return memory;
 }
@@ -103,7 +104,8 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
          }},
         {"training.adam_moments \"bfloat16\"",
          [](MemorySettings& s) {
-             if (s.training.moments == Moments::bf16 || !backend_named(s.backend).has_bf16_moments) return false;
+             if (s.training.moments == Moments::bf16 || !backend_named(s.backend).has_bf16_moments)
+                 return false;
              s.training.moments = Moments::bf16;
              return true;
          }},
@@ -116,7 +118,8 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
         if (!change.apply(alone)) continue;
         const std::size_t needed = plan_memory(plan, config, alone).total();
         if (needed <= available)
-            return std::string("Set ") + change.text + " in run.json: it then needs " + gigabytes(needed) + ".";
+            return std::string("Set ") + change.text + " in run.json: it then needs " + gigabytes(needed) +
+                   ".";
         change.apply(together);
         const bool replaces = std::string_view(change.text).find("block") != std::string_view::npos;
         all = (replaces || all.empty() ? "" : all + " and ") + change.text;
@@ -128,7 +131,7 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
 }
 
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                  const Backend& backend) {
+                         const Backend& backend) {
     const std::size_t available = backend.free_memory();
     const MemoryPlan memory = plan_memory(plan, config, settings);
     // The backend exists already: so does its context.

@@ -14,10 +14,10 @@ namespace wishbone {
 
 /// Bytes of device memory that a run will hold at its peak, by what they are for.
 struct MemoryPlan {
-    std::size_t weights = 0;       ///< as computed with, and an in-step reference
-    std::size_t optimizer = 0;     ///< f32 master copy, gradients, AdamW's moments
-    std::size_t activations = 0;   ///< of the largest bins, with all workspaces
-    std::size_t context = 0;       ///< what the driver keeps for the process
+    std::size_t weights = 0;      ///< as computed with, and an in-step reference
+    std::size_t optimizer = 0;    ///< f32 master copy, gradients, AdamW's moments
+    std::size_t activations = 0;  ///< of the largest bins, with all workspaces
+    std::size_t context = 0;      ///< what the driver keeps for the process
     std::size_t total() const { return weights + optimizer + activations + context; }
 };
 
@@ -40,7 +40,7 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
 /// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free. Returns what it leaves of
 /// that; 0 where that is not known.
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                  const Backend& backend);
+                         const Backend& backend);
 
 /// 12.3 GB, decimal as on a card's label.
 std::string gigabytes(std::size_t bytes);

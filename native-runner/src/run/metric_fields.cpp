@@ -19,7 +19,8 @@ nlohmann::ordered_json metric_fields(const PreferenceMetrics& mean, const Prefer
     return fields;
 }
 
-nlohmann::ordered_json source_fields(const std::vector<PairMetrics>& sources, const std::vector<std::string>& names) {
+nlohmann::ordered_json source_fields(const std::vector<PairMetrics>& sources,
+                                     const std::vector<std::string>& names) {
     nlohmann::ordered_json fields = nlohmann::ordered_json::object();
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (sources[i].pairs == 0) continue;

@@ -14,6 +14,7 @@ nlohmann::ordered_json metric_fields(const PreferenceMetrics& mean, const Prefer
                                      const std::string& prefix = "");
 
 /// Per source that has pairs: `pairs`, `loss`, `rewards/margins`, `rewards/accuracies`.
-nlohmann::ordered_json source_fields(const std::vector<PairMetrics>& sources, const std::vector<std::string>& names);
+nlohmann::ordered_json source_fields(const std::vector<PairMetrics>& sources,
+                                     const std::vector<std::string>& names);
 
 }  // namespace wishbone

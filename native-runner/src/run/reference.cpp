@@ -11,8 +11,8 @@ RunReference::RunReference(const RunInputs& inputs, Replica& replica, Reporter& 
       replica_(replica),
       reporter_(reporter),
       stop_(std::move(stop)),
-      precomputed_(inputs.options(), inputs.config.model, inputs.longest(), replica.backend(), replica.transformer(),
-                   replica.trainer().policy()),
+      precomputed_(inputs.options(), inputs.config.model, inputs.longest(), replica.backend(),
+                   replica.transformer(), replica.trainer().policy()),
       stopped_(!prepare(resumed_after)) {}
 
 bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
@@ -21,8 +21,8 @@ bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
     if (!trainer.needs_reference()) return true;
     if (!inputs_.precomputes_reference()) {
         if (!options.reference_model.empty())
-            trainer.set_reference_model(
-                std::make_unique<ReferenceModel>(replica_.backend(), options.reference_model, inputs_.longest()));
+            trainer.set_reference_model(std::make_unique<ReferenceModel>(
+                replica_.backend(), options.reference_model, inputs_.longest()));
         return true;
     }
     if (options.reference_follows_sft()) {
@@ -39,7 +39,8 @@ bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
 bool RunReference::after_step(std::int64_t done) {
     const TrainingOptions& options = inputs_.options();
     Trainer& trainer = replica_.trainer();
-    if (!options.reference_follows_sft() || done != options.sft_steps || !trainer.needs_reference()) return true;
+    if (!options.reference_follows_sft() || done != options.sft_steps || !trainer.needs_reference())
+        return true;
     trainer.take_reference();
     if (!inputs_.precomputes_reference()) return true;
     reporter_.begin_phase("reference");

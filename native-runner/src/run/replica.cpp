@@ -12,7 +12,8 @@ Parameters loaded(Backend& backend, const ModelConfig& config, const ModelWeight
 
 std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs) {
     if (!inputs.options().lora) return std::nullopt;
-    return std::optional<Lora>(std::in_place, backend, inputs.model, inputs.modules, backend.activation_dtype());
+    return std::optional<Lora>(std::in_place, backend, inputs.model, inputs.modules,
+                               backend.activation_dtype());
 }
 
 }  // namespace
@@ -23,7 +24,8 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
       transformer_(backend, inputs.model, inputs.config.recompute),
       adapter_(room_for_adapter(backend, inputs)),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
-      trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_), inputs.options()) {
+      trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_),
+               inputs.options()) {
     transformer_.expect_length(inputs.longest());
     Optimizer& optimizer = trainer_.optimizer();
     if (adapter_) {

@@ -78,9 +78,9 @@ void Reporter::step(const Step& step) {
     events_.write("step", fields);
     lock_.check();
     tensorboard_.add(fields);
-    std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n", printed(done),
-                 printed(inputs_.steps()), result.mean.loss, result.mean.margins, result.mean.accuracies,
-                 static_cast<double>(result.tokens) / seconds);
+    std::fprintf(stderr, "step %lld/%lld  loss %.4f  margin %.4f  accuracy %.2f  %.0f tokens/s\n",
+                 printed(done), printed(inputs_.steps()), result.mean.loss, result.mean.margins,
+                 result.mean.accuracies, static_cast<double>(result.tokens) / seconds);
 }
 
 void Reporter::evaluation(const Evaluation& evaluation) {
@@ -103,7 +103,8 @@ void Reporter::evaluation(const Evaluation& evaluation) {
 }
 
 void Reporter::stopped_early(const BestModel& best) {
-    std::fprintf(stderr, "early stopping: no better evaluation since step %lld\n", printed(best.step().value_or(0)));
+    std::fprintf(stderr, "early stopping: no better evaluation since step %lld\n",
+                 printed(best.step().value_or(0)));
 }
 
 void Reporter::sample(std::int64_t done, const char* model, const Fields& completed) {
@@ -136,8 +137,8 @@ void Reporter::finished(std::int64_t steps, double seconds, const Backend& backe
                                {"phases", Fields(phases)}});
     events_.sync();
     const auto train = phases.find("train");
-    std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f %% of the time was training\n", printed(steps), seconds,
-                 train == phases.end() ? 0.0 : 100 * train->second / seconds);
+    std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f %% of the time was training\n", printed(steps),
+                 seconds, train == phases.end() ? 0.0 : 100 * train->second / seconds);
 }
 
 void Reporter::stopped(std::int64_t done) {

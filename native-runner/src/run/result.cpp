@@ -17,13 +17,14 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
-Json trainer_state_of(const std::filesystem::path& run_folder, const TrainingOptions& options, const BestModel& best,
-                      std::int64_t done, std::int64_t steps) {
+Json trainer_state_of(const std::filesystem::path& run_folder, const TrainingOptions& options,
+                      const BestModel& best, std::int64_t done, std::int64_t steps) {
     return trainer_state(run_folder / "events.jsonl",
                          {done, steps, best.step(), best.metric(), options.eval_steps, options.save_steps});
 }
 
-Json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const BestModel& best, std::int64_t done) {
+Json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const BestModel& best,
+                         std::int64_t done) {
     lock.check();
     Json state = trainer_state_of(inputs.folder, inputs.options(), best, done, inputs.steps());
     write_text(inputs.folder / "trainer_state.json", state.dump(2) + "\n");
@@ -44,10 +45,12 @@ std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock
     }
     const bool merge = options.merge_adapter;
     lock.check();
-    export_trained({inputs.config, inputs.model, inputs.modules}, replica.backend(), trainer.optimizer().master(),
-                   inputs.folder / "export", merge ? std::optional(inputs.folder / "adapter") : std::nullopt);
+    export_trained({inputs.config, inputs.model, inputs.modules}, replica.backend(),
+                   trainer.optimizer().master(), inputs.folder / "export",
+                   merge ? std::optional(inputs.folder / "adapter") : std::nullopt);
     const Json run = parse_json(read_text(inputs.run_json()), inputs.run_json());
-    ModelCardFacts facts = {replica.backend().device_name(), replica.has_adapter() && !merge, step.value_or(done)};
+    ModelCardFacts facts = {replica.backend().device_name(), replica.has_adapter() && !merge,
+                            step.value_or(done)};
     write_text(inputs.folder / "export" / "README.md", model_card(run, state, facts));
     if (merge) {
         facts.is_adapter = true;

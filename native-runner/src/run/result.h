@@ -13,11 +13,12 @@
 namespace wishbone {
 
 /// trainer_state.json (report/trainer_state.h) of a run of so many steps, `done` of which are done.
-nlohmann::ordered_json trainer_state_of(const std::filesystem::path& run_folder, const TrainingOptions& options,
-                                        const BestModel& best, std::int64_t done, std::int64_t steps);
+nlohmann::ordered_json trainer_state_of(const std::filesystem::path& run_folder,
+                                        const TrainingOptions& options, const BestModel& best,
+                                        std::int64_t done, std::int64_t steps);
 /// Writes it into the run folder as well.
-nlohmann::ordered_json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const BestModel& best,
-                                           std::int64_t done);
+nlohmann::ordered_json write_trainer_state(const RunInputs& inputs, const RunLock& lock,
+                                           const BestModel& best, std::int64_t done);
 
 /// Writes what the run was for: the export, of the last weights or the best ones, with its model card; beside a merged model
 /// the adapter by itself. Returns the step of the weights, where they are not the last ones; that it was written is for the caller

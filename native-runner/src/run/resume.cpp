@@ -19,7 +19,8 @@ std::optional<Checkpoint> checkpoint_to_resume(const RunInputs& inputs) {
         throw bad_input("The training settings are not those the checkpoint was trained with",
                         inputs.run_json() + ": training", advice);
     if (state.step > inputs.steps())
-        throw bad_input("The checkpoint is of a later step than the plan has", checkpoint->folder.string(), advice);
+        throw bad_input("The checkpoint is of a later step than the plan has", checkpoint->folder.string(),
+                        advice);
     remove_surplus(*checkpoint, inputs.options());
     return checkpoint;
 }

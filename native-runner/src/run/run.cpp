@@ -70,9 +70,11 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (reference.stopped()) return reporter.stopped(trainer.updates());
     if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
 
-    Evaluation evaluation(inputs, *replica, reference, reporter, checkpoint ? checkpoint->state.best : BestModel(), stop);
+    Evaluation evaluation(inputs, *replica, reference, reporter,
+                          checkpoint ? checkpoint->state.best : BestModel(), stop);
     Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
-    if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints}, stop)) {
+    if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints},
+                     stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
     }
@@ -115,11 +117,12 @@ void run_training(const std::filesystem::path& folder, bool resume) {
     } catch (const Error& error) {
         throw failed(with_cause(lock, error));
     } catch (const std::bad_alloc&) {
-        throw failed(Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),
-                           "Use a smaller model, a plan with a smaller capacity, or a machine with more memory."));
-    } catch (const std::exception& fault) {
         throw failed(
-            Error(ExitCode::internal, fault.what(), folder.string(), "This is a fault of the runner: report it."));
+            Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),
+                  "Use a smaller model, a plan with a smaller capacity, or a machine with more memory."));
+    } catch (const std::exception& fault) {
+        throw failed(Error(ExitCode::internal, fault.what(), folder.string(),
+                           "This is a fault of the runner: report it."));
     }
 }
 

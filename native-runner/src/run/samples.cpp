@@ -42,8 +42,8 @@ std::vector<std::vector<std::int32_t>> first_prompts(const Plan& plan, std::int6
 
 }  // namespace
 
-RunSamples::RunSamples(const Plan& plan, const TrainingOptions& options, std::int64_t seed, std::int64_t longest,
-                       std::vector<std::int32_t> end_tokens)
+RunSamples::RunSamples(const Plan& plan, const TrainingOptions& options, std::int64_t seed,
+                       std::int64_t longest, std::vector<std::int32_t> end_tokens)
     : prompts_(first_prompts(plan, options.sample_count)), longest_(longest) {
     options_.max_new_tokens = options.sample_max_new_tokens;
     options_.temperature = options.sample_temperature;
@@ -52,7 +52,8 @@ RunSamples::RunSamples(const Plan& plan, const TrainingOptions& options, std::in
 }
 
 std::optional<nlohmann::ordered_json> RunSamples::complete(Backend& backend, Transformer& transformer,
-                                                           const ModelView& model, const StopRequested& stop) const {
+                                                           const ModelView& model,
+                                                           const StopRequested& stop) const {
     auto completions = nlohmann::ordered_json::array();
     for (const std::vector<std::int32_t>& prompt : prompts_) {
         SamplingOptions options = options_;

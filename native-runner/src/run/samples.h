@@ -24,8 +24,8 @@ class RunSamples {
 
     /// The fields `prompts` and `completions`, lists of lists of token ids; nothing when stopped. The same model gives
     /// the same completions, drawn ones too.
-    std::optional<nlohmann::ordered_json> complete(Backend& backend, Transformer& transformer, const ModelView& model,
-                                                   const StopRequested& stop) const;
+    std::optional<nlohmann::ordered_json> complete(Backend& backend, Transformer& transformer,
+                                                   const ModelView& model, const StopRequested& stop) const;
 
     /// Takes the memory that the longest completion takes, for a backend that counts.
     void rehearse(Backend& backend, Transformer& transformer, const ModelView& model) const;

@@ -15,8 +15,8 @@ Sampling::Sampling(const RunInputs& inputs, Replica& replica, Reporter& reporter
       resumed_after_(resumed_after),
       stop_(std::move(stop)) {
     if (inputs.options().sample_steps > 0)
-        samples_.emplace(inputs.eval ? inputs.eval->plan : inputs.train.plan, inputs.options(), inputs.config.seed,
-                         inputs.longest(), end_tokens_of(inputs.config.model));
+        samples_.emplace(inputs.eval ? inputs.eval->plan : inputs.train.plan, inputs.options(),
+                         inputs.config.seed, inputs.longest(), end_tokens_of(inputs.config.model));
 }
 
 bool Sampling::after_step(std::int64_t done, bool over) {
@@ -35,7 +35,8 @@ bool Sampling::of_reference(std::int64_t done) {
     if (options.reference_model.empty()) {
         const Policy& policy = replica_.trainer().policy();
         const bool is_policy = options.reference_follows_sft() || options.reference_is_start_adapter();
-        return write(done, "reference", replica_.transformer(), is_policy ? policy.view() : ModelView(policy.base));
+        return write(done, "reference", replica_.transformer(),
+                     is_policy ? policy.view() : ModelView(policy.base));
     }
     if (ReferenceModel* kept = replica_.trainer().reference_model())
         return write(done, "reference", kept->transformer(), kept->parameters());

@@ -15,8 +15,8 @@ namespace wishbone {
 class Sampling {
   public:
     /// `resumed_after`: steps done at the checkpoint the run goes on from.
-    Sampling(const RunInputs& inputs, Replica& replica, Reporter& reporter, std::optional<std::int64_t> resumed_after,
-             StopRequested stop);
+    Sampling(const RunInputs& inputs, Replica& replica, Reporter& reporter,
+             std::optional<std::int64_t> resumed_after, StopRequested stop);
 
     /// Samples what is due: the reference when it is there, the policy every `sample_steps` and at the end (`over`). False
     /// when stopped.

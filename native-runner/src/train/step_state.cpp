@@ -12,8 +12,9 @@ std::size_t index(std::int64_t value) { return static_cast<std::size_t>(value); 
 
 }  // namespace
 
-StepState::StepState(const Plan& plan, std::int64_t step, const PreferenceLoss& loss, const LengthWeights& lengths,
-                     const PlanReference* reference, std::vector<SequenceState>& sequences)
+StepState::StepState(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
+                     const LengthWeights& lengths, const PlanReference* reference,
+                     std::vector<SequenceState>& sequences)
     : plan_(plan),
       loss_(loss),
       lengths_(lengths),
@@ -27,14 +28,16 @@ StepState::StepState(const Plan& plan, std::int64_t step, const PreferenceLoss& 
         for (const std::int32_t sequence : {plan.pair_chosen[index(p)], plan.pair_rejected[index(p)]})
             sequences_[index(sequence)] = {};
     for (std::int64_t b = bins_.begin; b < bins_.end; ++b)
-        for (const std::int32_t sequence : plan.bin(b).target_sequence) sequences_[index(sequence)].logps.tokens += 1;
+        for (const std::int32_t sequence : plan.bin(b).target_sequence)
+            sequences_[index(sequence)].logps.tokens += 1;
 
     size_.pairs = pairs_.end - pairs_.begin;
     bool pairs_are_whole = true;
     for (std::int64_t p = pairs_.begin; p < pairs_.end; ++p) {
         const std::int32_t chosen = plan.pair_chosen[index(p)], rejected = plan.pair_rejected[index(p)];
         SequenceState &a = sequences_[index(chosen)], &b = sequences_[index(rejected)];
-        a.shared_tokens = b.shared_tokens = static_cast<std::int32_t>(std::min(a.logps.tokens, b.logps.tokens));
+        a.shared_tokens = b.shared_tokens =
+            static_cast<std::int32_t>(std::min(a.logps.tokens, b.logps.tokens));
         if (reference != nullptr) {
             a.logps.reference = reference->logp(chosen);
             b.logps.reference = reference->logp(rejected);
@@ -77,7 +80,8 @@ void StepState::evaluate(const std::vector<std::size_t>& pairs) {
     std::vector<PreferenceMetrics> each(sources_.empty() ? 0 : pairs.size());
     const PreferenceMetrics sum = loss_.evaluate(logps, size_, gradients, each);
     metrics_.add({static_cast<std::int64_t>(pairs.size()), sum});
-    for (std::size_t i = 0; i < each.size(); ++i) sources_[index(plan_.pair_source[pairs[i]])].add({1, each[i]});
+    for (std::size_t i = 0; i < each.size(); ++i)
+        sources_[index(plan_.pair_source[pairs[i]])].add({1, each[i]});
     const auto add = [&](std::int32_t sequence, const ResponseGradient& gradient) {
         ResponseGradient& own = state(sequence).gradient;
         own.logp += gradient.logp;

@@ -26,13 +26,14 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       preference_(options.loss),
       warm_up_(sft_alone()),
       lengths_(options.loss.ld_alpha),
-      full_gradients_(policy.adapter != nullptr
-                          ? std::nullopt
-                          : std::optional<Parameters>(std::in_place, backend, transformer.config(), DType::f32)),
+      full_gradients_(
+          policy.adapter != nullptr
+              ? std::nullopt
+              : std::optional<Parameters>(std::in_place, backend, transformer.config(), DType::f32)),
       lora_gradients_(policy.adapter == nullptr
                           ? std::nullopt
-                          : std::optional<Lora>(std::in_place, backend, transformer.config(), policy.adapter->modules(),
-                                                DType::f32)),
+                          : std::optional<Lora>(std::in_place, backend, transformer.config(),
+                                                policy.adapter->modules(), DType::f32)),
       optimizer_(backend, policy.trained(), options) {
     if (options_.reference != ReferenceMode::in_step || !needs_reference()) return;
     if (policy.adapter == nullptr && options_.reference_model.empty())
@@ -71,8 +72,8 @@ void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin,
         state.add_reference(view, transformer.forward(model, own ? *own : bin, false));
     }
     TargetLogps values;
-    values.logps = transformer_.forward(policy_.view(), bin, keep,
-                                  state.loss().options().use_weighting ? &values.log_sum_squares : nullptr);
+    values.logps = transformer_.forward(
+        policy_.view(), bin, keep, state.loss().options().use_weighting ? &values.log_sum_squares : nullptr);
     state.add_policy(view, values);
 }
 

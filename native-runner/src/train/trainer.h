@@ -86,7 +86,9 @@ class Trainer {
 
     const Policy& policy() const { return policy_; }
     Optimizer& optimizer() { return optimizer_; }
-    NamedTensors& gradients() { return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_; }
+    NamedTensors& gradients() {
+        return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_;
+    }
     GradientView gradient_view() {
         return full_gradients_ ? GradientView(*full_gradients_) : GradientView(*lora_gradients_);
     }
@@ -96,10 +98,12 @@ class Trainer {
   private:
     /// A forward pass of the reference is part of every step.
     bool computes_reference() const {
-        return reference_ != nullptr || (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
+        return reference_ != nullptr ||
+               (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
-    StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss, const PlanReference& reference);
+    StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
+                    const PlanReference& reference);
     void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
     void follow_policy();
 

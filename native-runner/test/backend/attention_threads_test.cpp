@@ -31,17 +31,20 @@ void check(const std::vector<std::int32_t>& until, const std::vector<std::int32_
     const Values qkv = device.random(random, tokens * heads * shape.head_dim),
                  d_out = device.random(random, tokens * out_size);
     const auto mask = device.backend.prepare_mask(until, position, shape);
-    const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim}), out = device.poisoned({tokens, out_size}),
+    const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim}),
+                 out = device.poisoned({tokens, out_size}),
                  lse = device.poisoned({shape.query_heads, tokens}),
                  d_in = device.poisoned({tokens, heads, shape.head_dim});
     device.backend.attention(out, lse, in, *mask, shape);
-    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask, shape);
+    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask,
+                                      shape);
     const Values expected = reference::attention(qkv, until, shape, position);
     CHECK(reference::relative_difference(device.get(out), expected) < 2e-6);
-    CHECK(reference::relative_difference(device.get(lse), reference::attention_lse(qkv, until, shape, position)) <
-          2e-6);
+    CHECK(reference::relative_difference(device.get(lse),
+                                         reference::attention_lse(qkv, until, shape, position)) < 2e-6);
     CHECK(reference::relative_difference(
-              device.get(d_in), reference::attention_backward(qkv, d_out, expected, until, shape, position)) < 1e-5);
+              device.get(d_in), reference::attention_backward(qkv, d_out, expected, until, shape, position)) <
+          1e-5);
 }
 
 }  // namespace
@@ -49,7 +52,8 @@ void check(const std::vector<std::int32_t>& until, const std::vector<std::int32_
 TEST_CASE("one long tree is cut between threads without a trace") {
     std::vector<std::int32_t> until(700, 700);
     std::fill(until.begin() + 300, until.begin() + 490, 490);
-    for (const int threads : {1, 2, 5, 16}) check(until, std::vector<std::int32_t>(700), {2, 1, 16, 0.25f}, threads);
+    for (const int threads : {1, 2, 5, 16})
+        check(until, std::vector<std::int32_t>(700), {2, 1, 16, 0.25f}, threads);
 }
 
 TEST_CASE("trees with sliding windows and capped scores are cut between threads without a trace") {
@@ -61,6 +65,7 @@ TEST_CASE("trees with sliding windows and capped scores are cut between threads 
             std::mt19937 random(static_cast<unsigned>(window));
             const RandomBin many(random,
                                  {.trees = 3, .deepest = 5, .most_children = 2, .longest_segment = 60});
-            for (const int threads : {1, 5}) check(many.shared.visible_until, many.shared.position, shape, threads);
+            for (const int threads : {1, 5})
+                check(many.shared.visible_until, many.shared.position, shape, threads);
         }
 }

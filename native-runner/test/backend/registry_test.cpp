@@ -26,7 +26,8 @@ TEST_CASE("backends: each row says what its backend says") {
     }
 }
 
-TEST_CASE("backends: the one that counts stands for any of them, and takes the name of none that is not there") {
+TEST_CASE(
+    "backends: the one that counts stands for any of them, and takes the name of none that is not there") {
     for (const RegisteredBackend& row : backends()) {
         CountingBackend counter(row.name);
         CHECK(counter.name() == row.name);

@@ -22,9 +22,10 @@
 
 namespace {
 
-const std::set<long> changing = {SYS_write,  SYS_pwrite64, SYS_writev,   SYS_fsync,  SYS_fdatasync, SYS_rename,  SYS_renameat, SYS_renameat2,
-                                 SYS_mkdir,  SYS_mkdirat,  SYS_unlink,   SYS_unlinkat, SYS_rmdir,   SYS_ftruncate, SYS_link,    SYS_linkat,
-                                 SYS_chmod,  SYS_fchmod,   SYS_truncate, SYS_close};
+const std::set<long> changing = {SYS_write,  SYS_pwrite64, SYS_writev,    SYS_fsync,     SYS_fdatasync,
+                                 SYS_rename, SYS_renameat, SYS_renameat2, SYS_mkdir,     SYS_mkdirat,
+                                 SYS_unlink, SYS_unlinkat, SYS_rmdir,     SYS_ftruncate, SYS_link,
+                                 SYS_linkat, SYS_chmod,    SYS_fchmod,    SYS_truncate,  SYS_close};
 
 bool is_of_interest(const user_regs_struct& registers) {
     const auto call = static_cast<long>(registers.orig_rax);

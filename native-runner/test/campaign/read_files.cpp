@@ -46,14 +46,18 @@ const std::map<std::string, std::function<void(const fs::path&)>> readers = {
     {"plan", [](const fs::path& file) { Plan::read(file); }},
     {"run.json", [](const fs::path& file) { RunConfig::read(file.parent_path()); }},
     {"config.json", [](const fs::path& file) { linear_modules(read_model_config(file.parent_path())); }},
-    {"weights", [](const fs::path& file) { ModelWeights(file.parent_path(), read_model_config(file.parent_path())); }},
-    {"adapter", [](const fs::path& file) {
+    {"weights",
+     [](const fs::path& file) { ModelWeights(file.parent_path(), read_model_config(file.parent_path())); }},
+    {"adapter",
+     [](const fs::path& file) {
          const fs::path folder = file.parent_path();
          const ModelConfig model = read_model_config(folder / "base");
          AdapterWeights(folder, lora_modules(model, read_adapter_config(folder), file.string()));
      }},
-    {"checkpoint", [](const fs::path& file) { newest_checkpoint(file.parent_path().parent_path().parent_path()); }},
-    {"events", [](const fs::path& file) {
+    {"checkpoint",
+     [](const fs::path& file) { newest_checkpoint(file.parent_path().parent_path().parent_path()); }},
+    {"events",
+     [](const fs::path& file) {
          EventLog log(file);
          log.write("step", {{"step", 1}});
          const auto state = trainer_state(file, {.steps_done = 4, .steps = 8});
@@ -72,7 +76,9 @@ int main() {
         try {
             readers.at(line.substr(0, tab))(line.substr(tab + 1));
         } catch (const Error& error) {
-            answer = error.what() == std::string() || error.where().empty() || error.advice().empty() ? "fault an error without words" : "refused";
+            answer = error.what() == std::string() || error.where().empty() || error.advice().empty()
+                         ? "fault an error without words"
+                         : "refused";
         } catch (const std::exception& error) {
             answer = std::string("fault ") + error.what();
         }

@@ -19,7 +19,8 @@ constexpr std::int32_t vocab = 61;
 struct Shop {
     Shop() { write_random_model(model, tiny_config(), 21); }
 
-    std::filesystem::path make_run(const std::string& name, const Json& json, Packing packing = Packing::shared) const {
+    std::filesystem::path make_run(const std::string& name, const Json& json,
+                                   Packing packing = Packing::shared) const {
         const std::filesystem::path run = folder / name;
         write_file(run / "run.json", json.dump(2));
         make_plan(random_pairs(60, vocab, 8), 4, 1, 80, packing, vocab).write(run / "plan.safetensors");
@@ -45,7 +46,8 @@ struct Shop {
 
 }  // namespace
 
-TEST_CASE("samples: the reference before training, the policy as often as asked and at the end; weights as without") {
+TEST_CASE(
+    "samples: the reference before training, the policy as often as asked and at the end; weights as without") {
     const Shop shop;
     Json json = shop.json();
     const auto run = shop.make_run("sampled", json);

@@ -167,7 +167,8 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
         CHECK(seconds.get<double>() >= 0);
         accounted += seconds.get<double>();
     }
-    for (const char* phase : {"load", "ceiling", "reference", "train", "checkpoints", "export"}) CHECK(times.contains(phase));
+    for (const char* phase : {"load", "ceiling", "reference", "train", "checkpoints", "export"})
+        CHECK(times.contains(phase));
     // All of it but what comes before the first event.
     CHECK(accounted <= events.back()["seconds"].get<double>() + 1e-3);
     CHECK(accounted >= 0.5 * events.back()["seconds"].get<double>());
@@ -177,7 +178,8 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     const Json state = Json::parse(read_file(run / "trainer_state.json"));
     CHECK(state["log_history"].size() == 15);
     CHECK(state["log_history"][14]["loss"] == steps[14]["loss"]);
-    CHECK(read_file(run / "export/README.md").find(Json::parse(read_file(run / "run.json"))["name"]) != std::string::npos);
+    CHECK(read_file(run / "export/README.md").find(Json::parse(read_file(run / "run.json"))["name"]) !=
+          std::string::npos);
 
     SUBCASE("it is not begun a second time") {
         const std::string log = read_file(run / "events.jsonl");
@@ -361,9 +363,11 @@ TEST_CASE("train: a run whose folder is moved away or removed ends, and leaves n
         REQUIRE(runner.wait_until([&] { return steps_done(run) > 5; }));
         // It goes on writing until it notices: what is made meanwhile is removed too.
         std::error_code error;
-        if (is_removed) do std::filesystem::remove_all(run, error);
+        if (is_removed) do
+                std::filesystem::remove_all(run, error);
             while (error && std::filesystem::exists(run));
-        else std::filesystem::rename(run, moved);
+        else
+            std::filesystem::rename(run, moved);
         CHECK(runner.wait() == 5);
         check_three_lines(runner.standard_error());
         CAPTURE(runner.standard_error());
@@ -383,7 +387,8 @@ TEST_CASE("train: a run folder names no library to load, and no log keeps a resu
     Json json = run_json(shop.model);
     json["runner"]["cublaslt"] = "/tmp/anyone/\u001b[31mlibrary.so";
     const auto run = shop.make_run("run", json);
-    write_file(run / "events.jsonl", "{\"seq\":1,\"type\":5}\n{\"seq\":2,\"type\":\"step\",\"step\":\"1\"}\n{\"type\":[]}\n");
+    write_file(run / "events.jsonl",
+               "{\"seq\":1,\"type\":5}\n{\"seq\":2,\"type\":\"step\",\"step\":\"1\"}\n{\"type\":[]}\n");
     const RunnerResult result = shop.train(run);
     CAPTURE(result.err);
     CHECK(result.exit_code == 0);

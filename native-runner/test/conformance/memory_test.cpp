@@ -108,7 +108,8 @@ BACKEND_TEST("parts are read as they were when it was asked for, and what a read
     std::vector<DownloadPart> parts;
     // The last is no whole one.
     for (std::size_t i = 0; i < count; ++i) {
-        const std::int64_t begin = static_cast<std::int64_t>(i) * whole, end = begin + (i + 1 < count ? whole : 5);
+        const std::int64_t begin = static_cast<std::int64_t>(i) * whole,
+                           end = begin + (i + 1 < count ? whole : 5);
         parts.push_back({all.slice(begin, end), [&read, begin](std::span<const std::byte> bytes) {
                              std::memcpy(read.data() + begin, bytes.data(), bytes.size());
                          }});
@@ -118,7 +119,8 @@ BACKEND_TEST("parts are read as they were when it was asked for, and what a read
         backend.download_parts(parts);
         bool right = true;
         for (std::size_t i = 0; i < read.size(); ++i)
-            right = right && read[i] == (i < (count - 1) * static_cast<std::size_t>(whole) + 5 ? 2 * values[i] : -1);
+            right = right &&
+                    read[i] == (i < (count - 1) * static_cast<std::size_t>(whole) + 5 ? 2 * values[i] : -1);
         CHECK(right);
     }
     parts[5].read = [](std::span<const std::byte>) { throw bad_input("unwritable", "here", "try again"); };

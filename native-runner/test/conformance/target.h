@@ -25,17 +25,17 @@ bool have_cuda();
 
 // In a build without CUDA there is one backend to test.
 #ifdef WISHBONE_CUDA_TESTS
-#define WISHBONE_CUDA_TEST(title, function)                                          \
+#define WISHBONE_CUDA_TEST(title, function)                                         \
     TEST_CASE("cuda: " title* doctest::skip(!wishbone::conformance::have_cuda())) { \
-        function(wishbone::conformance::cuda_target());                              \
+        function(wishbone::conformance::cuda_target());                             \
     }
 #else
 #define WISHBONE_CUDA_TEST(title, function)
 #endif
-#define WISHBONE_BACKEND_TEST(title, function)                                         \
-    static void function(const wishbone::conformance::Target& target);                 \
-    TEST_CASE("cpu: " title) { function(wishbone::conformance::cpu_target()); }        \
-    WISHBONE_CUDA_TEST(title, function)                                                \
+#define WISHBONE_BACKEND_TEST(title, function)                                  \
+    static void function(const wishbone::conformance::Target& target);          \
+    TEST_CASE("cpu: " title) { function(wishbone::conformance::cpu_target()); } \
+    WISHBONE_CUDA_TEST(title, function)                                         \
     static void function([[maybe_unused]] const wishbone::conformance::Target& target)
 
 /// A test of every backend, a test case each: "cpu: title", "cuda: title". Its body has `target`. Without a GPU the latter

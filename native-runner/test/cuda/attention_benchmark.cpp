@@ -140,9 +140,8 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
     (void)prepare();
     const double busy_prepare =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - busy_begin).count();
-    const DeviceArray<std::byte> workspace =
-        allocate<std::byte>(static_cast<std::int64_t>(std::max<std::size_t>(
-            attention_backward_workspace(*mask, capacity, shape), 1)));
+    const DeviceArray<std::byte> workspace = allocate<std::byte>(static_cast<std::int64_t>(
+        std::max<std::size_t>(attention_backward_workspace(*mask, capacity, shape), 1)));
     const double forward = time(stream, [&] {
         attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
                           capacity, shape);
@@ -156,10 +155,9 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
         "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
-        path == AttentionPath::portable ? "portable" : "automatic",
-        static_cast<long long>(shape.query_heads), static_cast<long long>(shape.kv_heads),
-        static_cast<long long>(shape.head_dim), bin.name, forward, backward, flops / forward / 1e9,
-        2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+        path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
+        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), bin.name, forward,
+        backward, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
     std::fflush(stdout);
 }
 
@@ -181,10 +179,8 @@ int main(int count, char** arguments) {
                                        1.0f / std::sqrt(static_cast<float>(head_dim))};
             const Arrays arrays(shape);
             for (const Bin& bin : bins) {
-                if (only != "portable")
-                    measure(device, stream, arrays, shape, bin, AttentionPath::automatic);
-                if (only != "automatic")
-                    measure(device, stream, arrays, shape, bin, AttentionPath::portable);
+                if (only != "portable") measure(device, stream, arrays, shape, bin, AttentionPath::automatic);
+                if (only != "automatic") measure(device, stream, arrays, shape, bin, AttentionPath::portable);
             }
         }
         check(cudaStreamDestroy(stream), "cudaStreamDestroy");

@@ -13,8 +13,8 @@
 #include "backend/attention_window.h"
 #include "backend/cuda/attention/mma/tiles.h"
 #include "backend/cuda/runtime/check.h"
-#include "core/error.h"
 #include "conformance/target.h"
+#include "core/error.h"
 #include "reference/backward_reference.h"
 #include "reference/differences.h"
 #include "reference/operations_reference.h"
@@ -263,8 +263,7 @@ TEST_CASE("cuda attention: windows leave tiles that hold every visible pair, and
         for (std::int32_t q = 0; q < tokens; ++q)
             for (std::int32_t k = 0; k <= q; ++k)
                 CHECK(sees(q, k) == (q < until[at(k)] && first_seen[at(q)] <= k));
-        const cuda::mma::Tiles tiles =
-            cuda::mma::make_tiles(until, group, rows, columns, first_seen);
+        const cuda::mma::Tiles tiles = cuda::mma::make_tiles(until, group, rows, columns, first_seen);
         REQUIRE(tiles.windows.size() == tiles.queries.size());
         for (std::size_t i = 0; i < tiles.queries.size(); ++i) {
             const cuda::mma::QueryTile& tile = tiles.queries[i];

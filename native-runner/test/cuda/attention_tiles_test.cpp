@@ -32,15 +32,20 @@ Until pairs(std::int32_t tokens, std::int32_t prompt, std::int32_t chosen, std::
     while (length(until) < tokens) {
         const std::int32_t begin = length(until), end = begin + prompt + chosen + rejected;
         for (std::int32_t i = 0; i < end - begin && length(until) < tokens; ++i)
-            until.push_back(std::min(tokens, i < prompt || i >= prompt + chosen ? end : begin + prompt + chosen));
+            until.push_back(
+                std::min(tokens, i < prompt || i >= prompt + chosen ? end : begin + prompt + chosen));
     }
     return until;
 }
 
 /// Masks of every kind: random trees, pairs, plain sequences, single tokens, 64 branches, a comb.
 std::vector<Until> masks() {
-    std::vector<Until> all = {pairs(1, 1, 0, 0),     pairs(700, 100, 40, 45), pairs(523, 61, 3, 1),
-                              pairs(257, 257, 0, 0), Until(130),              Until(213),
+    std::vector<Until> all = {pairs(1, 1, 0, 0),
+                              pairs(700, 100, 40, 45),
+                              pairs(523, 61, 3, 1),
+                              pairs(257, 257, 0, 0),
+                              Until(130),
+                              Until(213),
                               Until(90)};
     for (std::int32_t k = 0; k < 130; ++k) all[4][static_cast<std::size_t>(k)] = k + 1;
     for (std::int32_t k = 0; k < 213; ++k)
@@ -78,8 +83,9 @@ void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slo
                     starts &= masked && !contiguous && i > 0;
                     continue;
                 }
-                starts &= 0 <= begin && begin < tokens &&
-                          (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + sm90::forward::Tiles::slot_keys);
+                starts &=
+                    0 <= begin && begin < tokens &&
+                    (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + sm90::forward::Tiles::slot_keys);
                 for (std::int32_t k = begin; k < begin + sm90::forward::Tiles::slot_keys; ++k) {
                     ++covered[static_cast<std::size_t>(k)];
                     for (std::int32_t q = item.query_begin; !masked && q < item.query_end; ++q)
@@ -210,8 +216,8 @@ TEST_CASE("cuda tiles: Hopper's forward lists") {
 TEST_CASE("cuda tiles: Hopper's backward lists") {
     for (const Until& until : masks())
         for (const sm90::backward::TileSizes& sizes :
-             {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2}, sm90::backward::TileSizes{10, 128, 128, 1},
-              sm90::backward::TileSizes{1, 64, 64, 2}}) {
+             {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2},
+              sm90::backward::TileSizes{10, 128, 128, 1}, sm90::backward::TileSizes{1, 64, 64, 2}}) {
             CAPTURE(until.size());
             CAPTURE(sizes.query_tile);
             check_backward(until, sizes);

@@ -37,7 +37,8 @@ TEST_CASE("cuda: products large enough to have their algorithm timed agree with 
         const auto run = [&](TestDevice& device) {
             const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
                          td = device.put(d_out, {rows, outputs}), out = device.poisoned({rows, outputs}),
-                         d_x = device.poisoned({rows, inputs}), d_w = device.put_f32(before, {outputs, inputs});
+                         d_x = device.poisoned({rows, inputs}),
+                         d_w = device.put_f32(before, {outputs, inputs});
             device.backend.linear(out, tx, tw);
             device.backend.linear_backward_input(d_x, td, tw);
             device.backend.linear_backward_weight(d_w, td, tx);

@@ -221,10 +221,12 @@ Plan read_plan(const std::string& lengths_file, const std::string& set, bool sha
 /// Trains, or where the optimizer state would not fit does all of a step but the update.
 class Stepper {
   public:
-    Stepper(Backend& backend, Transformer& transformer, Parameters& policy, bool optimizer, const TrainingOptions& options)
+    Stepper(Backend& backend, Transformer& transformer, Parameters& policy, bool optimizer,
+            const TrainingOptions& options)
         : backend_(backend), transformer_(transformer), policy_(policy), options_(options) {
         if (options_.lora) {
-            adapter_.emplace(backend, transformer.config(), lora_modules(transformer.config(), *options_.lora, "--lora-rank"),
+            adapter_.emplace(backend, transformer.config(),
+                             lora_modules(transformer.config(), *options_.lora, "--lora-rank"),
                              policy.flat().dtype);
             trainer_.emplace(backend, transformer, Policy(policy, *adapter_), options_);
             initialise(backend, trainer_->optimizer().master(), 1);
@@ -271,7 +273,8 @@ class Stepper {
         PreferenceLoss(options_.loss).evaluate(logps, {pairs.end - pairs.begin, 1}, gradients);
         for (std::int64_t p = pairs.begin; p < pairs.end; ++p) {
             state(plan.pair_chosen, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].chosen;
-            state(plan.pair_rejected, p).gradient = gradients[static_cast<std::size_t>(p - pairs.begin)].rejected;
+            state(plan.pair_rejected, p).gradient =
+                gradients[static_cast<std::size_t>(p - pairs.begin)].rejected;
         }
         std::vector<float> weight;
         target_weights(view, lengths, states, weight);

@@ -85,7 +85,7 @@ struct Model {
         Result result;
         result.logps = transformer.forward({parameters, &adapter}, *prepared, true);
         transformer.backward({parameters, &adapter}, gradients, *prepared,
-                       std::vector<float>(weight.begin(), weight.end()));
+                             std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
@@ -94,7 +94,8 @@ struct Model {
         const auto prepared = transformer.prepare(bin.view());
         Result result;
         result.logps = transformer.forward(parameters, *prepared, true);
-        transformer.backward(parameters, gradients, *prepared, std::vector<float>(weight.begin(), weight.end()));
+        transformer.backward(parameters, gradients, *prepared,
+                             std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
@@ -269,7 +270,7 @@ TEST_CASE("cuda: bins after one another leave no trace, and everything is the sa
         CHECK(cuda.transformer.forward(cuda.parameters, *prepared, false) == alone.logps);
         Parameters gradients(cuda.backend, config, DType::f32);
         cuda.transformer.backward(cuda.parameters, gradients, *prepared,
-                            std::vector<float>(weight.begin(), weight.end()));
+                                  std::vector<float>(weight.begin(), weight.end()));
         CHECK(download(cuda.backend, gradients) == alone.gradients);
     }
 }
@@ -316,7 +317,8 @@ TEST_CASE("cuda: logits with a cache are those of whole passes, for every featur
             tokens.insert(tokens.end(), next.begin(), next.end());
             const std::vector<float> all = cpu.transformer.logits(cpu.parameters, tokens);
             const std::vector<float> last(all.end() - config.vocab_size, all.end());
-            CHECK(relative_difference(cuda.transformer.next_logits(cuda.parameters, cache, next), last) < 0.03);
+            CHECK(relative_difference(cuda.transformer.next_logits(cuda.parameters, cache, next), last) <
+                  0.03);
         }
     }
 }

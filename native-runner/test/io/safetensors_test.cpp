@@ -260,8 +260,9 @@ TEST_CASE("a file is written in pieces, in any order and from several threads") 
     std::vector<float> wide(5000);
     std::iota(wide.begin(), wide.end(), 0.0f);
     std::vector<std::uint16_t> narrow(777, 0x3f80);
-    const std::vector<OutTensor> tensors = {{"narrow", FileDType::bf16, {777}, std::as_bytes(std::span(narrow))},
-                                            {"wide", FileDType::f32, {50, 100}, std::as_bytes(std::span(wide))}};
+    const std::vector<OutTensor> tensors = {
+        {"narrow", FileDType::bf16, {777}, std::as_bytes(std::span(narrow))},
+        {"wide", FileDType::f32, {50, 100}, std::as_bytes(std::span(wide))}};
     write_safetensors(folder / "whole", tensors, {{"format", "pt"}});
     {
         SafetensorsWriter out(folder / "pieces", tensors, {{"format", "pt"}});
@@ -279,7 +280,9 @@ TEST_CASE("a file is written in pieces, in any order and from several threads") 
         out.commit();
     }
     CHECK(read_file(folder / "pieces") == read_file(folder / "whole"));
-    { SafetensorsWriter given_up(folder / "given up", tensors, {}); }
+    {
+        SafetensorsWriter given_up(folder / "given up", tensors, {});
+    }
     CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
 }
 
@@ -288,9 +291,8 @@ TEST_CASE("a tensor that is not aligned reads right") {
     const float values[] = {1.25f, -7};
     std::string data = "x";
     data.append(reinterpret_cast<const char*>(values), sizeof values);
-    const std::string header =
-        R"({"pad":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-        R"("a":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
+    const std::string header = R"({"pad":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                               R"("a":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}})";
     write_file(folder / "f", file_bytes(header.size(), header + data));
     const SafetensorsFile file(folder / "f");
     std::vector<float> read(2);

@@ -44,9 +44,11 @@ TEST_CASE("logits with a cache are those of the double model over the whole sequ
         model.expect_length(40);
         KeyValueCache cache(backend, config, 40);
         std::vector<std::int32_t> tokens;
-        for (const std::size_t count : {std::size_t{7}, std::size_t{1}, std::size_t{1}, std::size_t{5}, std::size_t{1}}) {
+        for (const std::size_t count :
+             {std::size_t{7}, std::size_t{1}, std::size_t{1}, std::size_t{5}, std::size_t{1}}) {
             std::vector<std::int32_t> next(count);
-            for (std::int32_t& token : next) token = std::uniform_int_distribution<std::int32_t>(0, 28)(random);
+            for (std::int32_t& token : next)
+                token = std::uniform_int_distribution<std::int32_t>(0, 28)(random);
             tokens.insert(tokens.end(), next.begin(), next.end());
             const std::vector<double> all = logits(config, weights, tokens, 40);
             const std::vector<double> last(all.end() - config.vocab_size, all.end());

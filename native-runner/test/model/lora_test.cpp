@@ -110,11 +110,13 @@ struct Fixture {
         return result;
     }
 
-    std::vector<double> reference_logps(const std::vector<Sequence>& sequences, const Weights& of_adapter) const {
+    std::vector<double> reference_logps(const std::vector<Sequence>& sequences,
+                                        const Weights& of_adapter) const {
         const Weights all = merged(weights, of_adapter, modules);
         std::vector<double> result;
         for (const Sequence& sequence : sequences) {
-            const std::vector<double> part = logps(config, all, sequence.tokens, sequence.start, expected_length);
+            const std::vector<double> part =
+                logps(config, all, sequence.tokens, sequence.start, expected_length);
             result.insert(result.end(), part.begin(), part.end());
         }
         return result;
@@ -147,7 +149,8 @@ TEST_CASE("adapters: log-probabilities and gradients are those of the double mod
                 {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 5, .vocabulary = 29});
             const std::vector<double> weight = random_values(fixture.random, bin.shared.target_row.size());
             const Fixture::Result result = fixture.run(bin.shared, weight);
-            CHECK(relative_difference(result.logps, fixture.reference_logps(bin.sequences, fixture.values)) < 3e-6);
+            CHECK(relative_difference(result.logps, fixture.reference_logps(bin.sequences, fixture.values)) <
+                  3e-6);
             Weights moved = fixture.values;
             const auto loss = [&] { return dot(weight, fixture.reference_logps(bin.sequences, moved)); };
             CHECK(result.gradients.size() == 2 * fixture.modules.size());
@@ -173,7 +176,8 @@ TEST_CASE("adapters: shared as naive, and what is computed again is the same to 
         for (const int longest : {9, 3, 14}) {
             const RandomBin bin(keeps.random, {.trees = 3, .longest_segment = longest, .vocabulary = 29});
             const std::vector<double> weight = random_values(keeps.random, bin.shared.target_row.size());
-            const Fixture::Result expected = keeps.run(bin.shared, weight), plain = keeps.run(bin.naive(), weight);
+            const Fixture::Result expected = keeps.run(bin.shared, weight),
+                                  plain = keeps.run(bin.naive(), weight);
             CHECK(relative_difference(plain.logps, expected.logps) < 1e-5);
             for (const auto& [name, gradient] : plain.gradients) {
                 CAPTURE(name);
@@ -193,7 +197,8 @@ TEST_CASE("adapters: without one, or with lora_B zero, the model is the base to 
     const RandomBin bin(fixture.random, {.trees = 2, .vocabulary = 29});
     const auto prepared = fixture.model.prepare(bin.shared.view());
     const std::vector<float> base = fixture.model.forward(fixture.parameters, *prepared, false),
-                             adapted = fixture.model.forward({fixture.parameters, &fixture.adapter}, *prepared, false);
+                             adapted = fixture.model.forward({fixture.parameters, &fixture.adapter},
+                                                             *prepared, false);
     CHECK(base != adapted);
     CHECK(fixture.model.forward(fixture.parameters, *prepared, false) == base);
     initialise(fixture.backend, fixture.adapter, 7);
@@ -219,9 +224,9 @@ TEST_CASE("adapters: which layers, ranks and scales, as PEFT decides") {
     LoraConfig lora;
     CHECK(modules_of(config, lora).size() == 14);
     lora.target_modules = {"q_proj", "layers.1.mlp.down_proj"};
-    CHECK(names_of(modules_of(config, lora)) ==
-          std::vector<std::string>{"model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj",
-                                   "model.layers.1.mlp.down_proj"});
+    CHECK(names_of(modules_of(config, lora)) == std::vector<std::string>{"model.layers.0.self_attn.q_proj",
+                                                                         "model.layers.1.self_attn.q_proj",
+                                                                         "model.layers.1.mlp.down_proj"});
     lora.rank_pattern = {{"layers.0.self_attn.q_proj", 4}, {"q_proj", 9}};
     lora.alpha_pattern = {{"down_proj", 10}};
     lora.use_rslora = true;

@@ -117,7 +117,12 @@ TEST_CASE("adapters: another model's, damaged and other kinds are refused, namin
     refused([&] { with("target_modules", {"q_proj"}); }, "does not belong");
     refused([&] { with("rank_pattern", {{"nothing", 3}}); }, "nothing");
     refused([&] { with("rank_pattern", {{"q_proj", -3}}); }, "rank_pattern");
-    refused([&] { write_file(adapter / "adapter_config.json", "{"); read_adapter_config(adapter); }, "adapter_config.json");
+    refused(
+        [&] {
+            write_file(adapter / "adapter_config.json", "{");
+            read_adapter_config(adapter);
+        },
+        "adapter_config.json");
     write_file(adapter / "adapter_config.json", good.dump());
     std::filesystem::resize_file(adapter / "adapter_model.safetensors", 1000);
     refused([&] { open(llama, adapter); }, "adapter_model.safetensors");

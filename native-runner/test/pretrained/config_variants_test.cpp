@@ -19,7 +19,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-const std::filesystem::path fixtures = std::filesystem::path(WISHBONE_TEST_FOLDER) / "../../test/fixtures/hf-configs";
+const std::filesystem::path fixtures =
+    std::filesystem::path(WISHBONE_TEST_FOLDER) / "../../test/fixtures/hf-configs";
 
 /// As `element` in scripts/fixtures/hf_config_variants.py.
 std::vector<float> drawn(const std::string& name, std::size_t count) {
@@ -48,7 +49,8 @@ std::vector<float> weights_of(const std::string& name, std::size_t count, std::s
 }
 
 /// The folder's weights. `kind`: where they depart from the model's own.
-void write_weights(const std::filesystem::path& file, const Json& shapes, bool gemma, const std::string& kind) {
+void write_weights(const std::filesystem::path& file, const Json& shapes, bool gemma,
+                   const std::string& kind) {
     const bool head_is_embedding = kind.starts_with("head alone") || kind == "both equal";
     std::vector<OutTensor> tensors;
     std::vector<std::vector<float>> data;
@@ -111,7 +113,8 @@ TEST_CASE("config.json: every variant of the families computes what transformers
             const Json config = config_of(family["base"], variant);
             write_file(folder / "config.json", config.dump());
             const std::string kind = variant.value("weights", "own");
-            const std::size_t tensors = variant.value("tensors", family["variants"][0]["tensors"].get<std::size_t>());
+            const std::size_t tensors =
+                variant.value("tensors", family["variants"][0]["tensors"].get<std::size_t>());
             if (const std::string wanted = std::to_string(tensors) + " " + kind; wanted != written) {
                 write_weights(folder / "model.safetensors", all["tensors"][tensors],
                               name_of_family.starts_with("gemma"), kind);
@@ -127,12 +130,14 @@ TEST_CASE("config.json: every variant of the families computes what transformers
                 }
                 ++computed;
                 if (!variant.contains("logits")) continue;
-                const auto expected = all["logits"][variant["logits"].get<std::size_t>()].get<std::vector<double>>();
+                const auto expected =
+                    all["logits"][variant["logits"].get<std::size_t>()].get<std::vector<double>>();
                 double worst = 0;
                 for (std::size_t i = 0; i < expected.size(); ++i)
-                    worst = std::max(worst, std::abs(static_cast<double>(logits[position * expected.size() + i]) -
-                                                     expected[i]) /
-                                                std::max(1.0, std::abs(expected[i])));
+                    worst = std::max(
+                        worst,
+                        std::abs(static_cast<double>(logits[position * expected.size() + i]) - expected[i]) /
+                            std::max(1.0, std::abs(expected[i])));
                 CHECK(worst <= 1e-5);
             } catch (const Error& error) {
                 ++refused;

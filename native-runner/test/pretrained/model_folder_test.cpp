@@ -52,12 +52,8 @@ Error error_of(const std::function<void()>& act) {
 
 TEST_CASE("config.json: defaults and both spellings of RoPE") {
     const TemporaryFolder folder;
-    Json json = {{"model_type", "llama"},
-                 {"vocab_size", 100},
-                 {"hidden_size", 64},
-                 {"intermediate_size", 128},
-                 {"num_hidden_layers", 2},
-                 {"num_attention_heads", 4}};
+    Json json = {{"model_type", "llama"},    {"vocab_size", 100},      {"hidden_size", 64},
+                 {"intermediate_size", 128}, {"num_hidden_layers", 2}, {"num_attention_heads", 4}};
     const auto read = [&] {
         write_file(folder / "config.json", json.dump());
         return read_model_config(folder.path());
@@ -113,7 +109,8 @@ TEST_CASE("config.json: what the runner does not compute is refused, naming the 
         {"hidden_act", [](Json& c) { c["hidden_act"] = "gelu"; }},
         {"mlp_bias", [](Json& c) { c["mlp_bias"] = 0; }},
         {"quantization_config", [](Json& c) { c["quantization_config"] = {{"bits", 4}}; }},
-        {"rope_scaling.rope_type", [](Json& c) { c["rope_scaling"] = {{"type", "proportional"}, {"factor", 2}}; }},
+        {"rope_scaling.rope_type",
+         [](Json& c) { c["rope_scaling"] = {{"type", "proportional"}, {"factor", 2}}; }},
         {"rope_scaling.factor", [](Json& c) { c["rope_scaling"] = {{"rope_type", "yarn"}}; }},
         {"rope_scaling.long_factor",
          [](Json& c) {
@@ -328,7 +325,8 @@ TEST_CASE("weights are exported in the dtypes that the model's files have, or in
             const bool norm = name.find("norm") != std::string::npos;
             std::vector<float> values(static_cast<std::size_t>(tensor.size()));
             to_float(tensor, values);
-            data.emplace_back(norm ? reinterpret_cast<const char*>(values.data()) : reinterpret_cast<const char*>(tensor.data),
+            data.emplace_back(norm ? reinterpret_cast<const char*>(values.data())
+                                   : reinterpret_cast<const char*>(tensor.data),
                               norm ? values.size() * sizeof(float) : tensor.bytes);
             tensors.push_back({name, norm ? FileDType::f32 : FileDType::bf16, tensor.shape, {}});
         }
@@ -356,9 +354,10 @@ TEST_CASE("weights are exported in the dtypes that the model's files have, or in
             std::vector<float> exported(static_cast<std::size_t>(tensor.size()));
             to_float(tensor, exported);
             for (std::size_t i = 0; i < exported.size(); ++i)
-                REQUIRE(exported[i] == (tensor.dtype == FileDType::f32    ? values[i]
-                                        : tensor.dtype == FileDType::bf16 ? bfloat16_to_float(float_to_bfloat16(values[i]))
-                                                                          : half_to_float(float_to_half(values[i]))));
+                REQUIRE(exported[i] == (tensor.dtype == FileDType::f32 ? values[i]
+                                        : tensor.dtype == FileDType::bf16
+                                            ? bfloat16_to_float(float_to_bfloat16(values[i]))
+                                            : half_to_float(float_to_half(values[i]))));
         }
     };
     const auto all = [](FileDType dtype) { return [dtype](const std::string&) { return dtype; }; };

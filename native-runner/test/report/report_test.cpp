@@ -53,11 +53,16 @@ TEST_CASE("CRC-32C: the examples of RFC 3720") {
     CHECK(crc32c(std::string(32, '\xff')) == 0x62a8ab43u);
 }
 
-TEST_CASE("TensorBoard: a file a process, made with the first scalar; records with checksums, scalars by tag") {
+TEST_CASE(
+    "TensorBoard: a file a process, made with the first scalar; records with checksums, scalars by tag") {
     const TemporaryFolder folder;
     TensorBoardLog log(folder.path(), std::nullopt);
     CHECK(std::filesystem::is_empty(folder.path()));
-    log.add({{"step", 300}, {"steps", 900}, {"loss", 0.5}, {"stage", "sft"}, {"nll_loss", nullptr},
+    log.add({{"step", 300},
+             {"steps", 900},
+             {"loss", 0.5},
+             {"stage", "sft"},
+             {"nll_loss", nullptr},
              {"sources", {{"web", {{"loss", 0.25}}}}}});
     log.add({{"step", 300}, {"seconds", 2}, {"eval_rewards/margins", -1.5}});
     const auto names = names_containing(folder.path(), "tfevents");
@@ -92,14 +97,15 @@ TEST_CASE("TensorBoard: a file a process, made with the first scalar; records wi
 
 TEST_CASE("trainer state: the later of two equal steps, nothing behind the last one, sums") {
     const TemporaryFolder folder;
-    write_file(folder / "events.jsonl",
-               "{\"seq\":0,\"type\":\"start\"}\n"
-               "{\"seq\":1,\"type\":\"step\",\"step\":1,\"steps\":4,\"epoch\":0.5,\"pairs\":4,\"tokens\":10,\"flops\":100,\"loss\":1}\n"
-               "{\"seq\":2,\"type\":\"step\",\"step\":2,\"steps\":4,\"epoch\":1,\"pairs\":4,\"tokens\":11,\"loss\":9}\n"
-               "{\"seq\":2,\"type\":\"st\n"
-               "{\"seq\":3,\"type\":\"eval\",\"step\":2,\"eval_loss\":0.5}\n"
-               "{\"seq\":4,\"type\":\"step\",\"step\":2,\"steps\":4,\"epoch\":1,\"pairs\":4,\"tokens\":12,\"flops\":200,\"loss\":0.75}\n"
-               "{\"seq\":5,\"type\":\"step\",\"step\":3,\"steps\":4,\"epoch\":1.5,\"pairs\":4,\"tokens\":13,\"loss\":0.5}\n");
+    write_file(
+        folder / "events.jsonl",
+        "{\"seq\":0,\"type\":\"start\"}\n"
+        "{\"seq\":1,\"type\":\"step\",\"step\":1,\"steps\":4,\"epoch\":0.5,\"pairs\":4,\"tokens\":10,\"flops\":100,\"loss\":1}\n"
+        "{\"seq\":2,\"type\":\"step\",\"step\":2,\"steps\":4,\"epoch\":1,\"pairs\":4,\"tokens\":11,\"loss\":9}\n"
+        "{\"seq\":2,\"type\":\"st\n"
+        "{\"seq\":3,\"type\":\"eval\",\"step\":2,\"eval_loss\":0.5}\n"
+        "{\"seq\":4,\"type\":\"step\",\"step\":2,\"steps\":4,\"epoch\":1,\"pairs\":4,\"tokens\":12,\"flops\":200,\"loss\":0.75}\n"
+        "{\"seq\":5,\"type\":\"step\",\"step\":3,\"steps\":4,\"epoch\":1.5,\"pairs\":4,\"tokens\":13,\"loss\":0.5}\n");
     const TrainerStateFacts facts = {
         .steps_done = 2, .steps = 4, .best_step = 2, .best_metric = 0.5, .eval_steps = 2, .save_steps = 0};
     const Json state = trainer_state(folder / "events.jsonl", facts);
@@ -120,12 +126,15 @@ TEST_CASE("trainer state: the later of two equal steps, nothing behind the last 
 TEST_CASE("trainer state: lines that are no events of ours are passed over, whatever they hold") {
     const TemporaryFolder folder;
     const std::string deep(200000, '[');
-    write_file(folder / "events.jsonl",
-               "{\"seq\":1,\"type\":5,\"step\":1}\n{\"seq\":1,\"type\":null,\"step\":1}\n{\"type\":[\"step\"],\"step\":1}\n"
-               "{\"type\":\"step\",\"step\":\"1\"}\n{\"type\":\"step\",\"step\":18446744073709551615}\n{\"type\":\"step\",\"step\":-1}\n"
-               "{\"type\":\"step\",\"step\":1,\"x\":" + deep + std::string(200000, ']') + "}\n\"step\"\n[]\n\xff\n"
-               "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":1e999}\n"
-               "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":{\"a\":1}}");
+    write_file(
+        folder / "events.jsonl",
+        "{\"seq\":1,\"type\":5,\"step\":1}\n{\"seq\":1,\"type\":null,\"step\":1}\n{\"type\":[\"step\"],\"step\":1}\n"
+        "{\"type\":\"step\",\"step\":\"1\"}\n{\"type\":\"step\",\"step\":18446744073709551615}\n{\"type\":\"step\",\"step\":-1}\n"
+        "{\"type\":\"step\",\"step\":1,\"x\":" +
+            deep + std::string(200000, ']') +
+            "}\n\"step\"\n[]\n\xff\n"
+            "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":1e999}\n"
+            "{\"type\":\"step\",\"step\":1,\"tokens\":1e300,\"epoch\":\"x\",\"pairs\":1e99,\"loss\":{\"a\":1}}");
     TrainerStateFacts facts;
     facts.steps_done = 2;
     facts.steps = 4;
@@ -138,12 +147,14 @@ TEST_CASE("trainer state: lines that are no events of ours are passed over, what
 }
 
 TEST_CASE("model card: base, data with hashes, figures of the exported step, settings without paths") {
-    const Json run = {{"id", "20260102-harbor"},
-                      {"name", "my run"},
-                      {"model", {{"path", "/home/me/models/base-1b/"}}},
-                      {"dataset", {{"path", "/home/me/pairs.jsonl"}, {"sha256", "abc"}, {"format", "ranked"}, {"pairs", 96}}},
-                      {"plan", {{"sharing", "tree"}}},
-                      {"training", {{"loss_type", {"sigmoid", "sft"}}, {"reference_model", "/home/me/other"}}}};
+    const Json run = {
+        {"id", "20260102-harbor"},
+        {"name", "my run"},
+        {"model", {{"path", "/home/me/models/base-1b/"}}},
+        {"dataset",
+         {{"path", "/home/me/pairs.jsonl"}, {"sha256", "abc"}, {"format", "ranked"}, {"pairs", 96}}},
+        {"plan", {{"sharing", "tree"}}},
+        {"training", {{"loss_type", {"sigmoid", "sft"}}, {"reference_model", "/home/me/other"}}}};
     const Json state = {{"epoch", 1.5},
                         {"num_input_tokens_seen", 22},
                         {"log_history",

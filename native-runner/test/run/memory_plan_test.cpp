@@ -28,7 +28,8 @@ std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     std::optional<Lora> adapter;
     if (settings.training.lora)
         adapter.emplace(*backend, config, lora_modules(config, *settings.training.lora, "test"), DType::f32);
-    Trainer trainer(*backend, transformer, adapter ? Policy(base, *adapter) : Policy(base), settings.training);
+    Trainer trainer(*backend, transformer, adapter ? Policy(base, *adapter) : Policy(base),
+                    settings.training);
     if (settings.training.reference == ReferenceMode::precompute) {
         PlanReference reference(plan, std::nullopt);
         trainer.compute_reference(plan, reference, silent, never);
@@ -37,7 +38,8 @@ std::size_t measured(const Plan& plan, const MemorySettings& settings) {
     const RunSamples samples(plan, settings.training, 0, plan.longest_position(), {});
     for (std::int64_t s = 0; s < plan.steps(); ++s) {
         trainer.step(plan, s, 1e-4);
-        if (settings.training.sample_steps > 0) samples.complete(*backend, transformer, trainer.policy().view(), never);
+        if (settings.training.sample_steps > 0)
+            samples.complete(*backend, transformer, trainer.policy().view(), never);
     }
     return backend->peak_memory();
 }
@@ -53,8 +55,10 @@ TEST_CASE("the predicted peak memory is what a run then takes") {
             settings.training.reference = reference;
             const auto predicted = static_cast<double>(plan_memory(plan, config, settings).total());
             CHECK(predicted == doctest::Approx(static_cast<double>(measured(plan, settings))).epsilon(0.05));
-            if (recompute == Recompute::none) without = static_cast<std::size_t>(predicted);
-            else CHECK(predicted < static_cast<double>(without));
+            if (recompute == Recompute::none)
+                without = static_cast<std::size_t>(predicted);
+            else
+                CHECK(predicted < static_cast<double>(without));
         }
 }
 

@@ -28,8 +28,9 @@ Json table() { return Json::parse(read_file(std::string(WISHBONE_TEST_FOLDER) + 
 
 /// Texts that only the extension chooses from; the runner keeps them with the run, or judges them when it comes to that.
 bool is_text_here(const std::string& option) {
-    static const std::set<std::string> texts = {"plan.sharing",       "plan.format",     "plan.pairing",
-                                                "plan.chat_template", "plan.on_bad_row", "training.metric_for_best_model"};
+    static const std::set<std::string> texts = {"plan.sharing",    "plan.format",
+                                                "plan.pairing",    "plan.chat_template",
+                                                "plan.on_bad_row", "training.metric_for_best_model"};
     return texts.contains(option);
 }
 
@@ -66,8 +67,9 @@ class OneOption {
             read();
         } catch (const Error& error) {
             const std::string what = error.what();
-            for (const char* of_value : {"Expected", "is not supported", "is not a loss", "is missing", "is not known",
-                                         "out of range", "is not between", "The list is empty"})
+            for (const char* of_value :
+                 {"Expected", "is not supported", "is not a loss", "is missing", "is not known",
+                  "out of range", "is not between", "The list is empty"})
                 if (what.find(of_value) != std::string::npos) return what + " (" + error.where() + ")";
         }
         return "";
@@ -82,7 +84,9 @@ void check_number(OneOption& option, const Json& rule) {
     const double least = rule["min"], most = rule["max"];
     const std::string open = rule.value("open", "");
     const bool whole = rule["kind"] == "integer";
-    const auto value = [&](double number) { return whole ? Json(static_cast<std::int64_t>(number)) : Json(number); };
+    const auto value = [&](double number) {
+        return whole ? Json(static_cast<std::int64_t>(number)) : Json(number);
+    };
     const auto below = [&](double number) {
         return value(whole ? number - 1 : std::nextafter(number, -std::numeric_limits<double>::infinity()));
     };
@@ -124,7 +128,8 @@ TEST_CASE("options: the runner takes what the extension takes, and nothing else"
             CHECK(option.problem(Json::array({item["max"].get<double>() + 1})) != "");
             CHECK(option.problem(Json::array({item["min"].get<double>() - 1})) != "");
         } else if (kind == "list" && rule["item"]["kind"] == "choice") {
-            for (const Json& choice : rule["item"]["choices"]) CHECK(option.problem(Json::array({choice})) == "");
+            for (const Json& choice : rule["item"]["choices"])
+                CHECK(option.problem(Json::array({choice})) == "");
             CHECK(option.problem(Json::array({"no such choice"})) != "");
             CHECK(option.problem(7) != "");
         } else if (kind == "map") {

@@ -67,8 +67,11 @@ TEST_CASE("event log: a log with foreign lines is still continued") {
 
 TEST_CASE("event log: numbers that no log has, depth and length are no reason to stop") {
     const TemporaryFolder folder;
-    const std::string deep(1000000, '['), huge = "{\"seq\":3,\"text\":\"" + std::string(70 << 20, 'x') + "\"}";
-    write_file(folder / "log", "{\"seq\":18446744073709551615}\n{\"seq\":9223372036854775807}\n{\"seq\":2,\"x\":" + deep + "\n{\"seq\":1}\n" + huge + "\n");
+    const std::string deep(1000000, '['),
+        huge = "{\"seq\":3,\"text\":\"" + std::string(70 << 20, 'x') + "\"}";
+    write_file(folder / "log",
+               "{\"seq\":18446744073709551615}\n{\"seq\":9223372036854775807}\n{\"seq\":2,\"x\":" + deep +
+                   "\n{\"seq\":1}\n" + huge + "\n");
     EventLog log(folder / "log");
     CHECK(log.next_seq() == 2);
     log.raise_next_seq(std::numeric_limits<std::int64_t>::max());
@@ -232,7 +235,8 @@ TEST_CASE("checkpoints: the weights of the best evaluation stay, and nothing is 
     // A resume goes on from step 2, whose best evaluation is still its own.
     CHECK(names() == Names{"step-000002", "step-000003"});
     CHECK(newest_checkpoint(folder.path())->state.step == 2);
-    for (const std::int64_t step : {4, 5, 6}) write_whole(folder.path(), state(step), *run.backend, run.trainer, options);
+    for (const std::int64_t step : {4, 5, 6})
+        write_whole(folder.path(), state(step), *run.backend, run.trainer, options);
     CHECK(names() == Names{"step-000003", "step-000006"});
     CHECK(weights_file(folder.path(), 3) == folder / "checkpoints/step-000003/model.safetensors");
     CHECK_THROWS_AS(weights_file(folder.path(), 4), Error);

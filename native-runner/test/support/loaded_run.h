@@ -25,8 +25,8 @@ struct LoadedRun {
           adapter(options.lora ? std::optional<Lora>(std::in_place, *backend, config,
                                                      lora_modules(config, *options.lora, "test"), DType::f32)
                                : std::nullopt),
-          trainer((load(config, seed), *backend), transformer, adapter ? Policy(policy, *adapter) : Policy(policy),
-                  options) {
+          trainer((load(config, seed), *backend), transformer,
+                  adapter ? Policy(policy, *adapter) : Policy(policy), options) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
 

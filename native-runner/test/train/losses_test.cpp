@@ -130,7 +130,8 @@ TEST_CASE("losses: values, metrics and gradients are TRL's") {
         const Json metrics = metric_fields(outcome.mean, PreferenceLoss(options));
         for (const auto& [metric, value] : one["metrics"].items()) {
             // TRL computes a reference for "sft" too, only to log rewards; the runner computes none.
-            if (one["options"]["loss_type"] == Json::array({"sft"}) && metric.starts_with("rewards/")) continue;
+            if (one["options"]["loss_type"] == Json::array({"sft"}) && metric.starts_with("rewards/"))
+                continue;
             CAPTURE(metric);
             REQUIRE(metrics.contains(metric));
             CHECK(near(metrics[metric].get<double>(), value.get<double>()));
@@ -170,7 +171,8 @@ TEST_CASE("losses: gradients agree with central differences") {
                     value = start - h;
                     const double below = loss_now();
                     value = start;
-                    CHECK(std::abs((above - below) / (2 * h) - derivative) < 1e-6 * std::max(1.0, std::abs(above)));
+                    CHECK(std::abs((above - below) / (2 * h) - derivative) <
+                          1e-6 * std::max(1.0, std::abs(above)));
                 };
                 for (std::size_t p = 0; p < pairs.size(); ++p) {
                     check(pairs[p].chosen.logp, gradients[p].chosen.logp);
@@ -194,7 +196,8 @@ TEST_CASE("losses: finite where exp would overflow") {
             pair.rejected = {-2e5, -2e5, -2e5, 10, 0};
             std::vector<PairGradient> gradient(1);
             // DiscoPOP is exp(-x) by design where the policy prefers the rejected response; up to that it holds.
-            const PreferenceMetrics sum = PreferenceLoss(options).evaluate(std::vector{pair}, {1, 10}, gradient);
+            const PreferenceMetrics sum =
+                PreferenceLoss(options).evaluate(std::vector{pair}, {1, 10}, gradient);
             CHECK(std::isfinite(sum.loss));
             CHECK(std::isfinite(gradient[0].chosen.logp));
             CHECK(std::isfinite(gradient[0].rejected.plain));
@@ -219,17 +222,21 @@ TEST_CASE("losses: options that contradict each other are named") {
     refused({{"loss_type", Json::array()}}, "loss_type", "empty");
     refused({{"loss_type", 3}}, "loss_type", "not a loss");
     refused({{"loss_type", {"sigmoid", "sft"}}, {"loss_weights", {1.0}}}, "loss_weights", "as many numbers");
-    refused({{"loss_type", "bco_pair"}, {"f_divergence_type", "forward_kl"}}, "f_divergence_type", "bco_pair");
+    refused({{"loss_type", "bco_pair"}, {"f_divergence_type", "forward_kl"}}, "f_divergence_type",
+            "bco_pair");
     refused({{"loss_type", {"sigmoid", "aot"}}, {"use_weighting", true}}, "use_weighting", "aot");
     refused({{"loss_type", "simpo"}, {"ld_alpha", 0.5}}, "ld_alpha", "reference");
     refused({{"loss_type", "sigmoid"}, {"label_smoothing", 0.1}}, "label_smoothing", "None of the losses");
     refused({{"loss_type", "exo_pair"}}, "label_smoothing", "exo_pair");
     refused({{"loss_type", "robust"}, {"label_smoothing", 0.5}}, "label_smoothing", "robust");
-    refused({{"loss_type", "orpo"}, {"sync_ref_model", true}, {"reference", "in_step"}}, "sync_ref_model", "no reference");
+    refused({{"loss_type", "orpo"}, {"sync_ref_model", true}, {"reference", "in_step"}}, "sync_ref_model",
+            "no reference");
     refused({{"loss_type", "sigmoid"}, {"sync_ref_model", true}}, "sync_ref_model", "up front");
     refused({{"loss_type", "cpo"}, {"reference_model", "/other"}}, "reference_model", "no reference");
     refused({{"loss_type", "sft"}, {"sft_steps", 3}}, "sft_steps", "supervised already");
-    refused({{"loss_type", "sigmoid"}, {"load_best_model_at_end", true}}, "load_best_model_at_end", "evaluation");
-    refused({{"loss_type", "sigmoid"}, {"early_stopping_patience", 2}}, "early_stopping_patience", "evaluation");
+    refused({{"loss_type", "sigmoid"}, {"load_best_model_at_end", true}}, "load_best_model_at_end",
+            "evaluation");
+    refused({{"loss_type", "sigmoid"}, {"early_stopping_patience", 2}}, "early_stopping_patience",
+            "evaluation");
     refused({{"loss_type", "sigmoid"}, {"num_decay_steps", 2}}, "num_decay_steps", "go together");
 }

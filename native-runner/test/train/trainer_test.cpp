@@ -176,11 +176,13 @@ TEST_CASE("metrics are means over the step's pairs") {
     std::vector<double> logps(24, 0.0);
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
-        add_by_sequence(bin, run.transformer.forward(run.policy, *run.transformer.prepare(bin), false), logps);
+        add_by_sequence(bin, run.transformer.forward(run.policy, *run.transformer.prepare(bin), false),
+                        logps);
     }
     double loss = 0, chosen = 0, rejected = 0, accuracy = 0;
     for (std::size_t p = 8; p < 12; ++p) {
-        const double c = options.loss.beta * (logps[2 * p] + 17), r = options.loss.beta * (logps[2 * p + 1] + 17);
+        const double c = options.loss.beta * (logps[2 * p] + 17),
+                     r = options.loss.beta * (logps[2 * p + 1] + 17);
         loss += std::log(1 + std::exp(r - c)) / 4;
         chosen += c / 4;
         rejected += r / 4;
@@ -265,7 +267,8 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         };
         for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
         for (std::int64_t s = 0; s < 3; ++s) step(first, s);
-        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer, options);
+        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer,
+                    options);
         const auto checkpoint = newest_checkpoint(folder.path());
         REQUIRE(checkpoint);
         CHECK(checkpoint->state.step == 3);
@@ -275,11 +278,13 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         load_checkpoint(*checkpoint, *second.backend, second.trainer);
         for (std::int64_t s = 3; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(second.policy) == whole.values(whole.policy));
-        CHECK(second.values(second.trainer.optimizer().second_moment()) == whole.values(whole.trainer.optimizer().second_moment()));
+        CHECK(second.values(second.trainer.optimizer().second_moment()) ==
+              whole.values(whole.trainer.optimizer().second_moment()));
     }
 }
 
-TEST_CASE("an adapter: shared, naive and split alike, either reference, the model below untouched, resumed bitwise") {
+TEST_CASE(
+    "an adapter: shared, naive and split alike, either reference, the model below untouched, resumed bitwise") {
     TrainingOptions options = strong_options();
     options.lora.emplace();
     options.lora->r = 4;
@@ -317,7 +322,8 @@ TEST_CASE("an adapter: shared, naive and split alike, either reference, the mode
 }
 
 TEST_CASE("every loss: shared, naive and divided plans give the same loss, metrics and gradient") {
-    const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared), random_plan(Packing::split)};
+    const Plan plans[] = {random_plan(Packing::naive), random_plan(Packing::shared),
+                          random_plan(Packing::split)};
     for (const Loss& loss : all_losses())
         for (const bool more : {false, true}) {
             CAPTURE(loss.name);
@@ -326,7 +332,8 @@ TEST_CASE("every loss: shared, naive and divided plans give the same loss, metri
             if (loss.has(LossTrait::label_smoothing)) options.loss.label_smoothing = 0.1;
             if (more && loss.has(LossTrait::reference)) options.loss.ld_alpha = 0.4;
             if (more && loss.has(LossTrait::weighting)) options.loss.use_weighting = true;
-            if (more && loss.has(LossTrait::divergence)) options.loss.f_divergence_type = Divergence::js_divergence;
+            if (more && loss.has(LossTrait::divergence))
+                options.loss.f_divergence_type = Divergence::js_divergence;
             std::vector<float> gradient;
             PreferenceMetrics expected;
             for (const Plan& plan : plans) {
@@ -367,7 +374,8 @@ TEST_CASE("LD-DPO's reference depends on the pair, whichever way it is computed"
     const Plan plan = random_plan(Packing::shared, 2);
     a.trainer.set_reference(start_reference(a.trainer, plan, 0.3));
     for (std::int64_t s = 0; s < plan.steps(); ++s) {
-        const double one = a.trainer.step(plan, s, 1e-3).mean.loss, other = b.trainer.step(plan, s, 1e-3).mean.loss;
+        const double one = a.trainer.step(plan, s, 1e-3).mean.loss,
+                     other = b.trainer.step(plan, s, 1e-3).mean.loss;
         CHECK(one == doctest::Approx(other).epsilon(1e-5));
         if (s == 0) CHECK(one == doctest::Approx(std::log(2.0)).epsilon(1e-5));
     }
@@ -445,9 +453,11 @@ TEST_CASE("parameter groups: learning rates and weight decay by name") {
 }
 
 TEST_CASE("metrics by source add up to those of the step") {
-    PlanColumns columns = make_plan(random_pairs(12, config.vocab_size, 3), 4, 1, 80, Packing::shared, config.vocab_size);
+    PlanColumns columns =
+        make_plan(random_pairs(12, config.vocab_size, 3), 4, 1, 80, Packing::shared, config.vocab_size);
     columns.metadata["sources"] = {"one", "two", "none"};
-    for (std::size_t p = 0; p < columns.pair_row.size(); ++p) columns.pair_source.push_back(p % 4 == 0 ? 1 : 0);
+    for (std::size_t p = 0; p < columns.pair_row.size(); ++p)
+        columns.pair_source.push_back(p % 4 == 0 ? 1 : 0);
     const Plan plan = read_plan(columns);
     LoadedRun run(config, strong_options());
     run.trainer.set_reference(flat_reference(plan, -17));

@@ -10,10 +10,11 @@ namespace wishbone {
 
 /// How a family has its RoPE; src/core/model/rope-object.ts says the same. The base is that of `ModelConfig::ropes`.
 struct RopeTraits {
-    bool partial = false;       ///< part of a head may turn (`partial_rotary_factor`)
-    bool long_alone = false;    ///< LongRoPE is the only scaling; `su` and `yarn` are older names of it
-    std::int64_t original = 0;  ///< `original_max_position_embeddings` where the top does not give it; 0: as within
-    bool by_layer = false;      ///< layers with a window turn by an object of their own, `ropes[1]`
+    bool partial = false;     ///< part of a head may turn (`partial_rotary_factor`)
+    bool long_alone = false;  ///< LongRoPE is the only scaling; `su` and `yarn` are older names of it
+    std::int64_t original =
+        0;  ///< `original_max_position_embeddings` where the top does not give it; 0: as within
+    bool by_layer = false;  ///< layers with a window turn by an object of their own, `ropes[1]`
 };
 
 /// What one family of models adds to the reading of `config.json`. Everything that families have in common

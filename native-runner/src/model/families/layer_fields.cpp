@@ -17,7 +17,8 @@ void read_windows(JsonFields& fields, ModelConfig& config, const Windows& window
             sliding = type == "sliding_attention";
             // "attention" is an older name.
             if (!sliding && type != "full_attention" && type != "attention")
-                throw bad_input("The layer type " + type.dump() + " is not supported", fields.where("layer_types"),
+                throw bad_input("The layer type " + type.dump() + " is not supported",
+                                fields.where("layer_types"),
                                 "Use a model whose layers are \"full_attention\" or \"sliding_attention\".");
         }
         if (!windows.listed && sliding != own)

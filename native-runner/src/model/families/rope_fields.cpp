@@ -31,7 +31,8 @@ std::map<std::string, Json> said(JsonFields& object) {
     std::map<std::string, Json> all;
     for (const std::string& name : object.names())
         if (name != "type" && object.has(name)) all[name] = object.any(name);
-    if (!all.contains("rope_type")) all["rope_type"] = object.has("type") ? object.any("type") : Json("default");
+    if (!all.contains("rope_type"))
+        all["rope_type"] = object.has("type") ? object.any("type") : Json("default");
     return all;
 }
 
@@ -44,8 +45,9 @@ void refuse_difference(const JsonFields& fields, const std::map<std::string, Jso
     };
     for (const std::string& name : names)
         if (value(scaling, name) != value(parameters, name))
-            throw bad_input("\"rope_scaling\" and \"rope_parameters\" contradict each other in \"" + name + "\"",
-                            fields.where("rope_scaling"), said_twice);
+            throw bad_input(
+                "\"rope_scaling\" and \"rope_parameters\" contradict each other in \"" + name + "\"",
+                fields.where("rope_scaling"), said_twice);
 }
 
 std::set<std::string> names_of(const std::map<std::string, Json>& all) {
@@ -56,7 +58,8 @@ std::set<std::string> names_of(const std::map<std::string, Json>& all) {
 
 void read_one(JsonFields& fields, JsonFields* scaling, JsonFields* parameters, const RopeTraits& traits,
               ModelConfig& config) {
-    for (const auto& [name, object] : {std::pair("rope_scaling", scaling), std::pair("rope_parameters", parameters)})
+    for (const auto& [name, object] :
+         {std::pair("rope_scaling", scaling), std::pair("rope_parameters", parameters)})
         if (object != nullptr && has_parts(*object))
             throw bad_input(std::string("\"") + name +
                                 "\" has parts for kinds of layers, but all layers of this family turn alike",
@@ -70,7 +73,8 @@ void read_one(JsonFields& fields, JsonFields* scaling, JsonFields* parameters, c
         names.merge(names_of(other));
         refuse_difference(fields, one, other, names);
     }
-    read_rope_object(fields, scaling != nullptr ? scaling : parameters, traits, config, config.ropes[0], "rope_theta");
+    read_rope_object(fields, scaling != nullptr ? scaling : parameters, traits, config, config.ropes[0],
+                     "rope_theta");
 }
 
 void read_by_layer(JsonFields& fields, JsonFields* scaling, JsonFields* parameters, const RopeTraits& traits,
@@ -78,7 +82,8 @@ void read_by_layer(JsonFields& fields, JsonFields* scaling, JsonFields* paramete
     const auto is_kind = [](const std::string& name) { return name == kinds[0] || name == kinds[1]; };
     if (parameters != nullptr && !std::ranges::all_of(parameters->names(), is_kind))
         throw bad_input("\"rope_parameters\" must have an object for each kind of layer, and nothing else",
-                        fields.where("rope_parameters"), "Give \"full_attention\" and \"sliding_attention\".");
+                        fields.where("rope_parameters"),
+                        "Give \"full_attention\" and \"sliding_attention\".");
     if (scaling != nullptr && has_parts(*scaling))
         throw bad_input("\"rope_scaling\" has parts for kinds of layers", fields.where("rope_scaling"),
                         "Move them to \"rope_parameters\".");
@@ -87,7 +92,8 @@ void read_by_layer(JsonFields& fields, JsonFields* scaling, JsonFields* paramete
         throw bad_input("The older name \"type\" counts for nothing in this family", scaling->where("type"),
                         "Call it \"rope_type\".");
     const auto part = [&](const char* kind) {
-        return parameters != nullptr && parameters->has(kind) ? std::optional(parameters->object(kind)) : std::nullopt;
+        return parameters != nullptr && parameters->has(kind) ? std::optional(parameters->object(kind))
+                                                              : std::nullopt;
     };
     std::optional<JsonFields> full = part(kinds[0]), sliding = part(kinds[1]);
     if (scaling != nullptr && parameters != nullptr) {
@@ -95,13 +101,15 @@ void read_by_layer(JsonFields& fields, JsonFields* scaling, JsonFields* paramete
         refuse_difference(fields, one, full ? said(*full) : std::map<std::string, Json>(), names_of(one));
     }
     read_rope_object(fields, full ? &*full : scaling, traits, config, config.ropes[0], "rope_theta");
-    read_rope_object(fields, sliding ? &*sliding : nullptr, traits, config, config.ropes[1], "rope_local_base_freq");
+    read_rope_object(fields, sliding ? &*sliding : nullptr, traits, config, config.ropes[1],
+                     "rope_local_base_freq");
 }
 
 }  // namespace
 
 void read_rope(JsonFields& fields, const RopeTraits& traits, ModelConfig& config) {
-    std::optional<JsonFields> scaling = filled(fields, "rope_scaling"), parameters = filled(fields, "rope_parameters");
+    std::optional<JsonFields> scaling = filled(fields, "rope_scaling"),
+                              parameters = filled(fields, "rope_parameters");
     (traits.by_layer ? read_by_layer : read_one)(fields, scaling ? &*scaling : nullptr,
                                                  parameters ? &*parameters : nullptr, traits, config);
 }

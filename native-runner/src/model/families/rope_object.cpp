@@ -43,8 +43,8 @@ class RopeReader {
         if (std::ranges::find(known, kind) == known.end()) {
             std::string all;
             for (const char* one : known) all += (all.empty() ? "\"" : ", \"") + std::string(one) + "\"";
-            throw bad_input("RoPE scaling " + Json(kind).dump() + " is not supported", within_->where("rope_type"),
-                            "Use a model with one of " + all + ".");
+            throw bad_input("RoPE scaling " + Json(kind).dump() + " is not supported",
+                            within_->where("rope_type"), "Use a model with one of " + all + ".");
         }
         if (kind == "linear") rope.scaling = LinearRopeScaling{within_->number("factor", 1e-6, 1e6)};
         if (kind == "dynamic") rope.scaling = read_dynamic(rope);
@@ -85,12 +85,15 @@ class RopeReader {
         const auto rotated =
             static_cast<std::int64_t>(fields.number(name, 0, 1, 1) * static_cast<double>(config_.head_dim));
         if (rotated < 2 || rotated % 2 != 0)
-            throw bad_input("RoPE rotates pairs, but " + std::to_string(rotated) + " elements of a head are to turn",
-                            fields.where(name), "Use a model that rotates an even number.");
+            throw bad_input(
+                "RoPE rotates pairs, but " + std::to_string(rotated) + " elements of a head are to turn",
+                fields.where(name), "Use a model that rotates an even number.");
         rope.rotated = rotated;
     }
 
-    std::int64_t rotated(const Rope& rope) const { return rope.rotated > 0 ? rope.rotated : config_.head_dim; }
+    std::int64_t rotated(const Rope& rope) const {
+        return rope.rotated > 0 ? rope.rotated : config_.head_dim;
+    }
 
     std::int64_t original_positions() {
         constexpr const char* name = "original_max_position_embeddings";
@@ -105,8 +108,8 @@ class RopeReader {
         if (traits_.by_layer) {
             // transformers passes over the field at the top there.
             if (top_.has(name) && !within_->has(name))
-                throw bad_input(std::string("\"") + name + "\" belongs to the object of its layers", top_.where(name),
-                                "Move it there.");
+                throw bad_input(std::string("\"") + name + "\" belongs to the object of its layers",
+                                top_.where(name), "Move it there.");
             return size(*within_, config_.max_position_embeddings);
         }
         if (top_.has(name)) return size(top_);
@@ -121,8 +124,8 @@ class RopeReader {
     DynamicRopeScaling read_dynamic(const Rope& rope) {
         const double factor = within_->number("factor", 1, 1e6);
         if (rotated(rope) < 4)
-            throw bad_input("RoPE scaling \"dynamic\" needs heads of 4 elements or more", within_->where("rope_type"),
-                            "Use another model.");
+            throw bad_input("RoPE scaling \"dynamic\" needs heads of 4 elements or more",
+                            within_->where("rope_type"), "Use another model.");
         return {factor, config_.max_position_embeddings};
     }
 
@@ -189,8 +192,8 @@ class RopeReader {
         llama3.low_freq_factor = within_->number("low_freq_factor", 1e-6, 1e6);
         llama3.high_freq_factor = within_->number("high_freq_factor", 1e-6, 1e6);
         if (llama3.high_freq_factor <= llama3.low_freq_factor)
-            throw bad_input("high_freq_factor is not above low_freq_factor", within_->where("high_freq_factor"),
-                            "Correct the two factors.");
+            throw bad_input("high_freq_factor is not above low_freq_factor",
+                            within_->where("high_freq_factor"), "Correct the two factors.");
         return llama3;
     }
 
@@ -202,8 +205,8 @@ class RopeReader {
 
 }  // namespace
 
-void read_rope_object(JsonFields& top, JsonFields* within, const RopeTraits& traits, const ModelConfig& config,
-                      Rope& rope, const char* theta_field) {
+void read_rope_object(JsonFields& top, JsonFields* within, const RopeTraits& traits,
+                      const ModelConfig& config, Rope& rope, const char* theta_field) {
     RopeReader(top, within, traits, config).read(rope, theta_field);
 }
 

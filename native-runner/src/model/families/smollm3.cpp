@@ -12,9 +12,8 @@ namespace {
 std::vector<bool> read_rotating(JsonFields& fields, std::int64_t layers) {
     const std::int64_t interval = fields.integer("no_rope_layer_interval", 1, largest_size, 4);
     const auto& list = fields.any("no_rope_layers");
-    if (!list.is_null() &&
-        (!list.is_array() || static_cast<std::int64_t>(list.size()) < layers ||
-         !std::ranges::all_of(list, [](const auto& item) { return item.is_number(); })))
+    if (!list.is_null() && (!list.is_array() || static_cast<std::int64_t>(list.size()) < layers ||
+                            !std::ranges::all_of(list, [](const auto& item) { return item.is_number(); })))
         throw bad_input("no_rope_layers must have a number for each layer", fields.where("no_rope_layers"),
                         "Correct config.json.");
     std::vector<bool> rotates(static_cast<std::size_t>(layers));

@@ -23,7 +23,8 @@ std::int32_t Sampler::pick(std::span<const float> logits) {
     std::vector<double> weight;
     double total = 0;
     for (const std::int32_t token : order) {
-        weight.push_back(std::exp((static_cast<double>(logit(token)) - static_cast<double>(*likeliest)) / temperature_));
+        weight.push_back(
+            std::exp((static_cast<double>(logit(token)) - static_cast<double>(*likeliest)) / temperature_));
         total += weight.back();
     }
     // A token stays when those before it do not have the whole share yet.

@@ -122,7 +122,8 @@ void remove_old(const std::filesystem::path& checkpoints, const CheckpointState&
 CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
     Optimizer& optimizer = trainer.optimizer();
     CheckpointFiles files = weights_alone(trainer);
-    files.push_back({optimizer_file, {{"exp_avg.", &optimizer.first_moment()}, {"exp_avg_sq.", &optimizer.second_moment()}}});
+    files.push_back({optimizer_file,
+                     {{"exp_avg.", &optimizer.first_moment()}, {"exp_avg_sq.", &optimizer.second_moment()}}});
     if (reference_has_moved(trainer, options, step))
         files.push_back({reference_file, {{"", &trainer.reference_model()->parameters()}}});
     else if (trainer.reference_adapter() != nullptr)
@@ -131,7 +132,9 @@ CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& option
     return files;
 }
 
-CheckpointFiles weights_alone(Trainer& trainer) { return {{model_file, {{"", &trainer.optimizer().master()}}}}; }
+CheckpointFiles weights_alone(Trainer& trainer) {
+    return {{model_file, {{"", &trainer.optimizer().master()}}}};
+}
 
 void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
                       const CheckpointFiles& files, const TrainingOptions& options,
@@ -183,12 +186,15 @@ void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
     std::int64_t whole = 0;
     for (const auto& [step, path] : list(newest.folder.parent_path())) {
         std::error_code error;
-        const bool counts = step <= newest.state.step && std::filesystem::exists(path / optimizer_file, error);
-        if (counts && ++whole > options.save_total_limit && step != newest.state.best.step()) remove_folder(path);
+        const bool counts =
+            step <= newest.state.step && std::filesystem::exists(path / optimizer_file, error);
+        if (counts && ++whole > options.save_total_limit && step != newest.state.best.step())
+            remove_folder(path);
     }
 }
 
-void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer) {
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend,
+                  Trainer& trainer) {
     read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.optimizer().master()}});
     trainer.optimizer().master_changed();
 }
@@ -197,7 +203,8 @@ void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& tr
     read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.optimizer().master()}});
     trainer.optimizer().master_changed();
     read_parameters(checkpoint.folder / optimizer_file, backend,
-                    {{"exp_avg.", &trainer.optimizer().first_moment()}, {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
+                    {{"exp_avg.", &trainer.optimizer().first_moment()},
+                     {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
     if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
         read_parameters(checkpoint.folder / reference_file, backend,
                         {{"", &trainer.reference_model()->parameters()}});

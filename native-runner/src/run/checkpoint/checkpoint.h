@@ -45,10 +45,10 @@ CheckpointFiles weights_alone(Trainer& trainer);
 /// the oldest so that `save_total_limit` stay (0: all), not counting the one of the best evaluation, which always stays.
 /// `also_kept`, beside weights alone: the best evaluation that the newest whole checkpoint knows of, so that a resume from there
 /// finds it. `before_commit` may throw: then nothing appears. From any thread, of one run one at a time.
-void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
-                      const CheckpointFiles& files, const TrainingOptions& options,
-                      std::optional<std::int64_t> also_kept = std::nullopt,
-                      const std::function<void()>& before_commit = [] {});
+void write_checkpoint(
+    const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+    const CheckpointFiles& files, const TrainingOptions& options,
+    std::optional<std::int64_t> also_kept = std::nullopt, const std::function<void()>& before_commit = [] {});
 
 /// Where `write_checkpoint` puts one, relative to the run folder.
 std::string checkpoint_path(std::int64_t step);
@@ -64,7 +64,8 @@ std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_fol
 void remove_surplus(const Checkpoint& newest, const TrainingOptions& options);
 
 /// Loads the weights alone from the checkpoint of that step. Throws Error(bad_input) when it is gone.
-void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend, Trainer& trainer);
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend,
+                  Trainer& trainer);
 
 /// Loads weights, moments, the number of updates, and the reference that the checkpoint holds.
 void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer);

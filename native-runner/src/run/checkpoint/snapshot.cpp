@@ -39,7 +39,8 @@ void Snapshot::copy(const CheckpointFiles& files) {
             const auto piece = static_cast<std::int64_t>(transfer_part_bytes / size_of(from.dtype));
             for (std::int64_t begin = 0; begin < from.size(); begin += piece) {
                 const std::int64_t end = std::min(begin + piece, from.size());
-                parts.push_back({from.slice(begin, end), [place = to.slice(begin, end).data](std::span<const std::byte> bytes) {
+                parts.push_back({from.slice(begin, end),
+                                 [place = to.slice(begin, end).data](std::span<const std::byte> bytes) {
                                      std::memcpy(place, bytes.data(), bytes.size());
                                  }});
             }

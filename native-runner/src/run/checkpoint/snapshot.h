@@ -15,7 +15,8 @@ class Snapshot {
   public:
     /// `device`: where the tensors are. `place`: where the copies are, the same backend or one in host memory. `room`: bytes that
     /// may be taken there.
-    Snapshot(Backend& device, Backend& place, std::size_t room) : device_(device), place_(place), room_(room) {}
+    Snapshot(Backend& device, Backend& place, std::size_t room)
+        : device_(device), place_(place), room_(room) {}
 
     /// Makes room for copies of all the tensors. False where there is not enough.
     bool reserve(const CheckpointFiles& files);

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/terminal.h"
 #include "backend/registry.h"
+#include "core/terminal.h"
 #include "io/json.h"
 #include "run/config/training_config.h"
 
@@ -84,7 +84,8 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     // Older runs name a library there. It is code, and a run folder may come from anywhere: it is only loaded where the
     // command line or the environment names it.
     if (const std::string library = runner.text("cublaslt", ""); !library.empty())
-        warn(runner.where("cublaslt") + ": not loaded; set WISHBONE_CUBLASLT to " + library + " if it is to be");
+        warn(runner.where("cublaslt") + ": not loaded; set WISHBONE_CUBLASLT to " + library +
+             " if it is to be");
     if (runner.has("recompute"))
         config.recompute = runner.choice<Recompute>(
             "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});

@@ -15,7 +15,7 @@ struct RunConfig {
     std::string id;
     std::filesystem::path model;
     std::filesystem::path own_files;  ///< that an export has instead of the model's; there may be none
-    std::int64_t seed = 0;  ///< of the plan; a new adapter starts from it too
+    std::int64_t seed = 0;            ///< of the plan; a new adapter starts from it too
     TrainingOptions training;
     std::string
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training

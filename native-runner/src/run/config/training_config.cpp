@@ -30,8 +30,9 @@ const Loss* read_loss_type(const Json& name, const std::string& where) {
         if (name.is_string() && name == loss.name) return &loss;
         known += (known.empty() ? "\"" : ", \"") + std::string(loss.name) + "\"";
     }
-    throw bad_input((name.is_string() ? "\"" + name.get<std::string>() + "\"" : name.dump()) + " is not a loss", where,
-                    "Use one of " + known + ", or a list of them.");
+    throw bad_input(
+        (name.is_string() ? "\"" + name.get<std::string>() + "\"" : name.dump()) + " is not a loss", where,
+        "Use one of " + known + ", or a list of them.");
 }
 
 /// `loss_type` is one name or a list of names with `loss_weights`.
@@ -41,7 +42,8 @@ std::vector<LossOptions::Term> read_terms(JsonFields& fields) {
     std::vector<LossOptions::Term> terms;
     if (names.is_array()) {
         for (const Json& name : names) terms.push_back({read_loss_type(name, where), 1});
-        if (terms.empty()) throw bad_input("The list is empty", where, "Name at least one loss, for example \"sigmoid\".");
+        if (terms.empty())
+            throw bad_input("The list is empty", where, "Name at least one loss, for example \"sigmoid\".");
     } else {
         terms.push_back({read_loss_type(names, where), 1});
     }
@@ -49,12 +51,14 @@ std::vector<LossOptions::Term> read_terms(JsonFields& fields) {
     if (weights.is_null() || weights == Json::array()) return terms;
     if (!weights.is_array() || weights.size() != terms.size() ||
         !std::ranges::all_of(weights, [](const Json& weight) { return weight.is_number(); }))
-        throw bad_input("Expected a list of as many numbers as there are losses (" + std::to_string(terms.size()) + ")",
-                        fields.where("loss_weights"), "Give one weight a loss, or leave loss_weights out: all 1.");
+        throw bad_input(
+            "Expected a list of as many numbers as there are losses (" + std::to_string(terms.size()) + ")",
+            fields.where("loss_weights"), "Give one weight a loss, or leave loss_weights out: all 1.");
     for (std::size_t i = 0; i < terms.size(); ++i) {
         terms[i].weight = weights[i].get<double>();
         if (terms[i].weight < 0 || terms[i].weight > 1e6)
-            throw bad_input("A weight is not between 0 and 1000000", fields.where("loss_weights"), "Correct the weight.");
+            throw bad_input("A weight is not between 0 and 1000000", fields.where("loss_weights"),
+                            "Correct the weight.");
     }
     return terms;
 }
@@ -64,13 +68,12 @@ LossOptions read_loss(JsonFields& fields) {
     loss.terms = read_terms(fields);
     loss.beta = fields.number("beta", above(0, 1e3));
     loss.label_smoothing = fields.number("label_smoothing", below(0, 1), 0);
-    loss.f_divergence_type =
-        fields.choice<Divergence>("f_divergence_type",
-                                  {{"reverse_kl", Divergence::reverse_kl},
-                                   {"forward_kl", Divergence::forward_kl},
-                                   {"js_divergence", Divergence::js_divergence},
-                                   {"alpha_divergence", Divergence::alpha_divergence}},
-                                  Divergence::reverse_kl);
+    loss.f_divergence_type = fields.choice<Divergence>("f_divergence_type",
+                                                       {{"reverse_kl", Divergence::reverse_kl},
+                                                        {"forward_kl", Divergence::forward_kl},
+                                                        {"js_divergence", Divergence::js_divergence},
+                                                        {"alpha_divergence", Divergence::alpha_divergence}},
+                                                       Divergence::reverse_kl);
     loss.f_alpha_divergence_coef = fields.number("f_alpha_divergence_coef", -1e3, 1e3, 0.5);
     // 1 is what no weights are.
     if (const double ld_alpha = fields.number("ld_alpha", 0, 1, 1); ld_alpha != 1) loss.ld_alpha = ld_alpha;
@@ -89,13 +92,16 @@ std::vector<ParameterGroup> read_groups(JsonFields& fields) {
     const Json list = fields.any("parameter_groups");
     const std::string where = fields.where("parameter_groups");
     if (!list.is_array())
-        throw bad_input("Expected a list", where, "Give objects with \"pattern\", \"learning_rate\", \"weight_decay\".");
+        throw bad_input("Expected a list", where,
+                        "Give objects with \"pattern\", \"learning_rate\", \"weight_decay\".");
     for (std::size_t i = 0; i < list.size(); ++i) {
         JsonFields group(list[i], where, std::to_string(i));
         ParameterGroup& added = groups.emplace_back();
         added.pattern = group.text("pattern");
-        if (group.has("learning_rate")) added.learning_rate = group.number("learning_rate", 0, most_learning_rate);
-        if (group.has("weight_decay")) added.weight_decay = group.number("weight_decay", 0, most_weight_decay);
+        if (group.has("learning_rate"))
+            added.learning_rate = group.number("learning_rate", 0, most_learning_rate);
+        if (group.has("weight_decay"))
+            added.weight_decay = group.number("weight_decay", 0, most_weight_decay);
         group.no_others();
     }
     return groups;
@@ -111,11 +117,10 @@ void read_optimizer(JsonFields& fields, TrainingOptions& options) {
     options.warmup_ratio = fields.number("warmup_ratio", 0, 1);
     options.warmup_steps = fields.integer("warmup_steps", -1, most, -1);
     options.decay_steps = fields.integer("num_decay_steps", 0, most, 0);
-    options.decay_type = fields.choice<DecayType>("decay_type",
-                                                  {{"linear", DecayType::linear},
-                                                   {"cosine", DecayType::cosine},
-                                                   {"1-sqrt", DecayType::one_minus_sqrt}},
-                                                  DecayType::cosine);
+    options.decay_type = fields.choice<DecayType>(
+        "decay_type",
+        {{"linear", DecayType::linear}, {"cosine", DecayType::cosine}, {"1-sqrt", DecayType::one_minus_sqrt}},
+        DecayType::cosine);
     options.min_lr_ratio = fields.number("min_lr_ratio", 0, 1, 0);
     options.weight_decay = fields.number("weight_decay", 0, most_weight_decay);
     options.adam_beta1 = fields.number("adam_beta1", 0, most_adam_beta);
@@ -123,14 +128,14 @@ void read_optimizer(JsonFields& fields, TrainingOptions& options) {
     options.adam_epsilon = fields.number("adam_epsilon", least_adam_epsilon, 1);
     options.parameter_groups = read_groups(fields);
     options.max_grad_norm = fields.number("max_grad_norm", 0, 1e9);
-    options.moments = fields.choice<Moments>("adam_moments", {{"float32", Moments::f32}, {"bfloat16", Moments::bf16}},
-                                             Moments::f32);
+    options.moments = fields.choice<Moments>(
+        "adam_moments", {{"float32", Moments::f32}, {"bfloat16", Moments::bf16}}, Moments::f32);
 }
 
 void read_lora(JsonFields& fields, const std::filesystem::path& run_folder, TrainingOptions& options) {
     const bool use_peft = fields.boolean("use_peft", false);
-    const LoraConfig lora = read_lora_fields(fields, {"lora_r", "lora_alpha", "lora_target_modules",
-                                                      "lora_rank_pattern", "lora_alpha_pattern"});
+    const LoraConfig lora = read_lora_fields(
+        fields, {"lora_r", "lora_alpha", "lora_target_modules", "lora_rank_pattern", "lora_alpha_pattern"});
     const std::string adapter = fields.text("adapter_name_or_path", "");
     const bool merge = fields.boolean("merge_adapter", false);
     if (!use_peft && (merge || !adapter.empty()))
@@ -205,12 +210,14 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
                "Set sync_ref_model to false, or use_peft to false.");
     if (options.lora && options.sft_steps > 0 && compares && options.reference == ReferenceMode::in_step &&
         options.reference_model.empty())
-        refuse("sft_steps", "With an adapter, the reference after supervised steps must be computed before the others",
+        refuse("sft_steps",
+               "With an adapter, the reference after supervised steps must be computed before the others",
                "Set reference to \"precompute\".");
     if (!options.reference_model.empty() && !compares)
         refuse("reference_model", "The loss uses no reference",
                "Leave reference_model out, or use a loss with a reference, for example sigmoid.");
-    if (options.schedule == Schedule::warmup_stable_decay ? options.decay_steps == 0 : options.decay_steps != 0)
+    if (options.schedule == Schedule::warmup_stable_decay ? options.decay_steps == 0
+                                                          : options.decay_steps != 0)
         refuse("num_decay_steps", "num_decay_steps and lr_scheduler_type \"warmup_stable_decay\" go together",
                "Give both, or neither.");
     if (options.eval_steps == 0 && options.load_best_model_at_end)
@@ -219,13 +226,16 @@ void check_together(const JsonFields& fields, const TrainingOptions& options) {
     if (options.eval_steps == 0 && options.early_stopping_patience > 0)
         refuse("early_stopping_patience", "Without evaluation nothing says when to stop",
                "Set eval_steps and give an eval dataset.");
-    if (options.learning_rate == 0 &&
-        std::ranges::any_of(options.parameter_groups, [](const auto& group) { return group.learning_rate > 0.0; }))
+    if (options.learning_rate == 0 && std::ranges::any_of(options.parameter_groups, [](const auto& group) {
+            return group.learning_rate > 0.0;
+        }))
         refuse("learning_rate", "A learning rate of 0 cannot be scaled to those of parameter_groups",
                "Set it above 0, and give a group \"*\" with learning rate 0 to freeze the rest.");
-    if (options.sft_steps > 0 &&
-        std::ranges::all_of(options.loss.terms, [](const auto& term) { return term.loss == &loss_named("sft"); }))
-        refuse("sft_steps", "The whole run is supervised already", "Leave sft_steps out, or add a preference loss.");
+    if (options.sft_steps > 0 && std::ranges::all_of(options.loss.terms, [](const auto& term) {
+            return term.loss == &loss_named("sft");
+        }))
+        refuse("sft_steps", "The whole run is supervised already",
+               "Leave sft_steps out, or add a preference loss.");
 }
 
 }  // namespace

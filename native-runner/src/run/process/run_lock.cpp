@@ -44,9 +44,10 @@ void RunLock::check() const {
         // A disk that does not answer for a moment is no other folder; whoever writes says what is wrong.
         return;
     }
-    throw Error(ExitCode::cannot_write, "The run folder was moved or removed while the run was at work",
-                file_.parent_path().string(),
-                "Put it back and resume the run, or resume it where it is now; leave run folders alone while they work.");
+    throw Error(
+        ExitCode::cannot_write, "The run folder was moved or removed while the run was at work",
+        file_.parent_path().string(),
+        "Put it back and resume the run, or resume it where it is now; leave run folders alone while they work.");
 }
 
 }  // namespace wishbone

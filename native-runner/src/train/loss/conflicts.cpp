@@ -27,8 +27,9 @@ std::string names_with(LossTrait trait) {
 std::optional<LossConflict> conflict_of(const LossOptions& options) {
     if (options.f_divergence_type != Divergence::reverse_kl)
         if (const Loss* loss = first(options, LossTrait::divergence, false))
-            return LossConflict{"f_divergence_type", quoted(*loss) + " does not support this divergence",
-                                "Use \"reverse_kl\", or only losses of " + names_with(LossTrait::divergence) + "."};
+            return LossConflict{
+                "f_divergence_type", quoted(*loss) + " does not support this divergence",
+                "Use \"reverse_kl\", or only losses of " + names_with(LossTrait::divergence) + "."};
     if (options.use_weighting)
         if (const Loss* loss = first(options, LossTrait::weighting, false))
             return LossConflict{"use_weighting", quoted(*loss) + " cannot be combined with WPO weighting",
@@ -46,10 +47,10 @@ std::optional<LossConflict> conflict_of(const LossOptions& options) {
                                 "Set it to 0.001, as the paper does."};
     if (options.label_smoothing >= 0.5)
         if (const Loss* loss = first(options, LossTrait::smoothing_below_half, true))
-            return LossConflict{"label_smoothing",
-                                quoted(*loss) +
-                                    " needs label smoothing below 0.5: it is the chance that a label is flipped",
-                                "Set it to 0.1, as the paper does."};
+            return LossConflict{
+                "label_smoothing",
+                quoted(*loss) + " needs label smoothing below 0.5: it is the chance that a label is flipped",
+                "Set it to 0.1, as the paper does."};
     return std::nullopt;
 }
 

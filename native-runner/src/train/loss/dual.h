@@ -66,8 +66,7 @@ inline Dual log_sigmoid(const Dual& x) { return x.mapped(log_sigmoid(x.value), s
 /// log(1 - exp(x)) for x < 0.
 inline Dual log1mexp(const Dual& x) {
     const double log_half = -std::log(2.0);
-    const double value =
-        x.value > log_half ? std::log(-std::expm1(x.value)) : std::log1p(-std::exp(x.value));
+    const double value = x.value > log_half ? std::log(-std::expm1(x.value)) : std::log1p(-std::exp(x.value));
     return x.mapped(value, 1 / (1 - std::exp(-x.value)));
 }
 

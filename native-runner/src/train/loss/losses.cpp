@@ -114,16 +114,16 @@ std::vector<std::size_t> rising(const std::vector<Pair>& pairs, Value value) {
 /// AOT, arXiv 2406.05882: the i-th smallest log-ratio of chosen to rejected against the i-th smallest one of the
 /// reference.
 std::vector<Dual> aot_losses(const std::vector<Pair>& pairs, const Options& o) {
-    const auto policy = rising(
-        pairs, [](const Pair& pair) { return pair.chosen.logp.value - pair.rejected.logp.value; });
+    const auto policy =
+        rising(pairs, [](const Pair& pair) { return pair.chosen.logp.value - pair.rejected.logp.value; });
     const auto reference =
         rising(pairs, [](const Pair& pair) { return pair.chosen.reference - pair.rejected.reference; });
     std::vector<Dual> losses(pairs.size());
     for (std::size_t i = 0; i < pairs.size(); ++i) {
         const Pair &own = pairs[policy[i]], &other = pairs[reference[i]];
         const Dual logratio = own.chosen.logp - own.rejected.logp;
-        losses[policy[i]] =
-            smoothed(o.beta * (logratio - (other.chosen.reference - other.rejected.reference)), o.label_smoothing);
+        losses[policy[i]] = smoothed(
+            o.beta * (logratio - (other.chosen.reference - other.rejected.reference)), o.label_smoothing);
     }
     return losses;
 }
@@ -134,9 +134,9 @@ std::vector<Dual> aot_unpaired_losses(const std::vector<Pair>& pairs, const Opti
     const auto rejected = rising(pairs, [](const Pair& pair) { return pair.rejected.logratio().value; });
     std::vector<Dual> losses(pairs.size());
     for (std::size_t i = 0; i < pairs.size(); ++i) {
-        const Dual loss = smoothed(
-            o.beta * (pairs[chosen[i]].chosen.logratio() - pairs[rejected[i]].rejected.logratio()),
-            o.label_smoothing);
+        const Dual loss =
+            smoothed(o.beta * (pairs[chosen[i]].chosen.logratio() - pairs[rejected[i]].rejected.logratio()),
+                     o.label_smoothing);
         losses[chosen[i]].value += loss.value;
         losses[chosen[i]].slope[0] += loss.slope[0];
         losses[rejected[i]].slope[1] += loss.slope[1];
@@ -178,10 +178,12 @@ const Loss* find_loss(std::string_view name) {
 
 const Loss& loss_named(std::string_view name) {
     if (const Loss* loss = find_loss(name)) return *loss;
-    throw Error(ExitCode::internal, "There is no loss \"" + std::string(name) + "\"", "train/loss", "Report this.");
+    throw Error(ExitCode::internal, "There is no loss \"" + std::string(name) + "\"", "train/loss",
+                "Report this.");
 }
 
-std::vector<Dual> Loss::of(const std::vector<PairTerms>& pairs, const StepSize& step, const LossOptions& options) const {
+std::vector<Dual> Loss::of(const std::vector<PairTerms>& pairs, const StepSize& step,
+                           const LossOptions& options) const {
     if (const auto* whole = std::get_if<StepFormula>(&formula)) return (*whole)(pairs, options);
     const auto of_pair = std::get<PairFormula>(formula);
     std::vector<Dual> losses(pairs.size());

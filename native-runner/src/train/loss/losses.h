@@ -47,7 +47,8 @@ struct Loss {
     bool needs_step() const { return std::holds_alternative<StepFormula>(formula); }
     /// The loss of each pair, whose mean over the step is the loss of the step. `pairs` are the whole step where
     /// `needs_step`.
-    std::vector<Dual> of(const std::vector<PairTerms>& pairs, const StepSize& step, const LossOptions& options) const;
+    std::vector<Dual> of(const std::vector<PairTerms>& pairs, const StepSize& step,
+                         const LossOptions& options) const;
 };
 
 std::span<const Loss> all_losses();

@@ -6,9 +6,12 @@ namespace wishbone {
 
 Dual divergence_score(const Dual& logratio, const LossOptions& options) {
     switch (options.f_divergence_type) {
-        case Divergence::reverse_kl: return logratio;
-        case Divergence::forward_kl: return 1 - exp(-logratio);
-        case Divergence::js_divergence: return std::log(2.0) + log_sigmoid(logratio);
+        case Divergence::reverse_kl:
+            return logratio;
+        case Divergence::forward_kl:
+            return 1 - exp(-logratio);
+        case Divergence::js_divergence:
+            return std::log(2.0) + log_sigmoid(logratio);
         case Divergence::alpha_divergence: {
             const double power = options.f_alpha_divergence_coef - 1;
             if (std::abs(power) < 1e-6) return logratio;  // the limit

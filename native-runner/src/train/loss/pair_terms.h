@@ -15,10 +15,10 @@ struct StepSize {
 
 /// What the losses read of one response. All log-probabilities are sums over the response's targets.
 struct ResponseTerms {
-    Dual logp;              ///< under the policy, weighted by LD-DPO's rule when it is on
-    Dual plain;             ///< under the policy, unweighted
-    double reference = 0;   ///< under the reference, weighted like `logp`
-    double tokens = 0;      ///< targets, at least 1
+    Dual logp;             ///< under the policy, weighted by LD-DPO's rule when it is on
+    Dual plain;            ///< under the policy, unweighted
+    double reference = 0;  ///< under the reference, weighted like `logp`
+    double tokens = 0;     ///< targets, at least 1
 
     Dual logratio() const { return logp - reference; }
     /// Per token.

@@ -9,11 +9,16 @@ namespace wishbone {
 
 namespace {
 
-constexpr double PreferenceMetrics::* fields[] = {
-    &PreferenceMetrics::loss,         &PreferenceMetrics::rewards_chosen, &PreferenceMetrics::rewards_rejected,
-    &PreferenceMetrics::margins,      &PreferenceMetrics::accuracies,     &PreferenceMetrics::logps_chosen,
-    &PreferenceMetrics::logps_rejected, &PreferenceMetrics::nll_loss,     &PreferenceMetrics::log_odds_ratio,
-    &PreferenceMetrics::log_odds_chosen};
+constexpr double PreferenceMetrics::* fields[] = {&PreferenceMetrics::loss,
+                                                  &PreferenceMetrics::rewards_chosen,
+                                                  &PreferenceMetrics::rewards_rejected,
+                                                  &PreferenceMetrics::margins,
+                                                  &PreferenceMetrics::accuracies,
+                                                  &PreferenceMetrics::logps_chosen,
+                                                  &PreferenceMetrics::logps_rejected,
+                                                  &PreferenceMetrics::nll_loss,
+                                                  &PreferenceMetrics::log_odds_ratio,
+                                                  &PreferenceMetrics::log_odds_chosen};
 
 PairTerms terms_of(const PairLogps& pair) {
     const auto response = [](const ResponseLogps& logps, std::size_t which) {
@@ -25,7 +30,9 @@ PairTerms terms_of(const PairLogps& pair) {
 
 /// How likely the policy is to write the pair: a constant to the gradient, as in TRL.
 double wpo_weight(const PairLogps& pair) {
-    const auto mean = [](const ResponseLogps& logps) { return logps.alignment / std::max(1.0, logps.tokens); };
+    const auto mean = [](const ResponseLogps& logps) {
+        return logps.alignment / std::max(1.0, logps.tokens);
+    };
     return std::exp(mean(pair.chosen) + mean(pair.rejected));
 }
 
@@ -58,7 +65,8 @@ PreferenceMetrics PreferenceLoss::evaluate(std::span<const PairLogps> pairs, con
     for (const auto& [loss, weight] : options_.terms) {
         const std::vector<Dual> losses = loss->of(terms, step, options_);
         for (std::size_t p = 0; p < pairs.size(); ++p)
-            total[p] = total[p] + losses[p] * (options_.use_weighting ? weight * wpo_weight(pairs[p]) : weight);
+            total[p] =
+                total[p] + losses[p] * (options_.use_weighting ? weight * wpo_weight(pairs[p]) : weight);
     }
     const double share = 1.0 / static_cast<double>(step.pairs);
     PreferenceMetrics sums;

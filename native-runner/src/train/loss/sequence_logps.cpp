@@ -45,8 +45,8 @@ void add_reference(const BinView& bin, std::span<const float> logps, const Lengt
     });
 }
 
-void target_weights(const BinView& bin, const LengthWeights& weights, std::span<const SequenceState> sequences,
-                    std::vector<float>& out) {
+void target_weights(const BinView& bin, const LengthWeights& weights,
+                    std::span<const SequenceState> sequences, std::vector<float>& out) {
     out.resize(bin.target_sequence.size());
     each_target(bin, [&](std::size_t r, std::size_t sequence, std::int32_t place) {
         const SequenceState& state = sequences[sequence];

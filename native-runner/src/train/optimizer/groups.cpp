@@ -41,7 +41,8 @@ std::vector<OptimizerGroup> optimizer_groups(const NamedTensors& parameters, con
             const ParameterGroup& other = options.parameter_groups[i];
             if (!matches(other.pattern, parameter.name)) continue;
             used[i] = true;
-            if (other.learning_rate) group.learning_rate_factor = *other.learning_rate / options.learning_rate;
+            if (other.learning_rate)
+                group.learning_rate_factor = *other.learning_rate / options.learning_rate;
             if (other.weight_decay) group.weight_decay = *other.weight_decay;
             break;
         }
@@ -49,10 +50,11 @@ std::vector<OptimizerGroup> optimizer_groups(const NamedTensors& parameters, con
     }
     for (std::size_t i = 0; i < used.size(); ++i)
         if (!used[i])
-            throw bad_input("No parameter is left for the pattern \"" + options.parameter_groups[i].pattern + "\"",
-                            "training.parameter_groups",
-                            "Use Hugging Face names, for example \"*.self_attn.*\" or \"lm_head.weight\"; the first "
-                            "pattern that matches a parameter has it.");
+            throw bad_input(
+                "No parameter is left for the pattern \"" + options.parameter_groups[i].pattern + "\"",
+                "training.parameter_groups",
+                "Use Hugging Face names, for example \"*.self_attn.*\" or \"lm_head.weight\"; the first "
+                "pattern that matches a parameter has it.");
     std::ranges::sort(groups, {}, &OptimizerGroup::begin);
     std::vector<OptimizerGroup> merged;
     for (const OptimizerGroup& group : groups) {

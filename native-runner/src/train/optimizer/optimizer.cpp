@@ -46,7 +46,9 @@ void Optimizer::update(const NamedTensors& gradients, double learning_rate, doub
                              static_cast<float>(group.weight_decay),
                              updates_,
                              group.begin};
-        const auto of = [&](const NamedTensors& tensors) { return elements(tensors, group.begin, group.end); };
+        const auto of = [&](const NamedTensors& tensors) {
+            return elements(tensors, group.begin, group.end);
+        };
         backend_.adamw(of(trained_), master_ ? of(*master_) : Tensor(), of(gradients), of(first_moment_),
                        of(second_moment_), static_cast<float>(scale), adamw);
     }

@@ -21,9 +21,12 @@ double half_cosine(double progress) { return 0.5 * (1 + std::cos(std::numbers::p
 /// From 1 at the start of the fall to 0 at its end.
 double fall(DecayType type, double progress) {
     switch (type) {
-        case DecayType::linear: return 1 - progress;
-        case DecayType::cosine: return half_cosine(progress);
-        case DecayType::one_minus_sqrt: return 1 - std::sqrt(progress);
+        case DecayType::linear:
+            return 1 - progress;
+        case DecayType::cosine:
+            return half_cosine(progress);
+        case DecayType::one_minus_sqrt:
+            return 1 - std::sqrt(progress);
     }
     return 0;
 }
@@ -59,16 +62,18 @@ double learning_rate_at(std::int64_t step, std::int64_t steps, const TrainingOpt
 
 void check_schedule_fits(std::int64_t steps, const TrainingOptions& options, const std::string& file) {
     if (options.warmup_steps > steps)
-        throw bad_input("The warm-up of " + std::to_string(options.warmup_steps) + " steps is longer than the run of " +
-                            std::to_string(steps),
+        throw bad_input("The warm-up of " + std::to_string(options.warmup_steps) +
+                            " steps is longer than the run of " + std::to_string(steps),
                         file + ": training.warmup_steps", "Use fewer warm-up steps, or train longer.");
     if (options.schedule == Schedule::warmup_stable_decay &&
         warmup_of(steps, options) + static_cast<double>(options.decay_steps) > static_cast<double>(steps))
-        throw bad_input("Warm-up and decay together are longer than the run of " + std::to_string(steps) + " steps",
-                        file + ": training.num_decay_steps", "Use fewer of these steps, or train longer.");
+        throw bad_input(
+            "Warm-up and decay together are longer than the run of " + std::to_string(steps) + " steps",
+            file + ": training.num_decay_steps", "Use fewer of these steps, or train longer.");
     if (options.sft_steps > 0 && options.sft_steps >= steps)
-        throw bad_input("The run of " + std::to_string(steps) + " steps ends before its preference training begins",
-                        file + ": training.sft_steps", "Use fewer sft_steps, or train longer.");
+        throw bad_input(
+            "The run of " + std::to_string(steps) + " steps ends before its preference training begins",
+            file + ": training.sft_steps", "Use fewer sft_steps, or train longer.");
 }
 
 }  // namespace wishbone

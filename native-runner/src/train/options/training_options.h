@@ -68,8 +68,8 @@ struct TrainingOptions {
 
     /// The reference is the model with the adapter that training starts from.
     bool reference_is_start_adapter() const {
-        return lora && !adapter.empty() && adapter_reference == AdapterReference::adapter && reference_model.empty() &&
-               sft_steps == 0;
+        return lora && !adapter.empty() && adapter_reference == AdapterReference::adapter &&
+               reference_model.empty() && sft_steps == 0;
     }
 
     /// The reference is what `sft_steps` lead to.

@@ -29,14 +29,15 @@ std::string weights_sha256(const std::filesystem::path& folder, std::int64_t lon
 
 /// Of a PEFT folder.
 std::string adapter_sha256(const std::filesystem::path& folder) {
-    return sha256_of_file(folder / "adapter_model.safetensors") + " " + sha256_of_file(folder / "adapter_config.json");
+    return sha256_of_file(folder / "adapter_model.safetensors") + " " +
+           sha256_of_file(folder / "adapter_config.json");
 }
 
 }  // namespace
 
-PrecomputedReference::PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model,
-                                           std::int64_t longest, Backend& backend, Transformer& transformer,
-                                           const Policy& policy)
+PrecomputedReference::PrecomputedReference(const TrainingOptions& options,
+                                           const std::filesystem::path& start_model, std::int64_t longest,
+                                           Backend& backend, Transformer& transformer, const Policy& policy)
     : options_(options),
       start_model_(start_model),
       longest_(longest),
@@ -56,16 +57,18 @@ std::string PrecomputedReference::made_for(const ReferencedPlan& of) const {
 
 /// What the shared cache's numbers depend on.
 std::string PrecomputedReference::content_of(const ReferencedPlan& of) const {
-    const std::filesystem::path& folder = options_.reference_model.empty() ? start_model_ : options_.reference_model;
-    std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, longest_) + "\nbackend " +
-                          backend_.name() + " " + backend_.device_name() + " " + std::to_string(backend_.threads()) +
-                          "\nversion " + version;
+    const std::filesystem::path& folder =
+        options_.reference_model.empty() ? start_model_ : options_.reference_model;
+    std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, longest_) +
+                          "\nbackend " + backend_.name() + " " + backend_.device_name() + " " +
+                          std::to_string(backend_.threads()) + "\nversion " + version;
     if (options_.reference_is_start_adapter()) content += "\nadapter " + adapter_sha256(options_.adapter);
     if (options_.loss.ld_alpha) content += "\nld_alpha " + std::to_string(*options_.loss.ld_alpha);
     return content;
 }
 
-std::optional<PlanReference> PrecomputedReference::of_start_model(const ReferencedPlan& of, const BinProgress& progress,
+std::optional<PlanReference> PrecomputedReference::of_start_model(const ReferencedPlan& of,
+                                                                  const BinProgress& progress,
                                                                   const StopRequested& stop) {
     PlanReference reference(of.plan, options_.loss.ld_alpha);
     if (auto own = read_reference_logps(of.reference_file, made_for(of), reference.keys())) {
@@ -77,12 +80,12 @@ std::optional<PlanReference> PrecomputedReference::of_start_model(const Referenc
         reference.logps = std::move(*cached);
     } else {
         ReferenceModel* const other = options_.reference_model.empty() ? nullptr : &other_model(of);
-        const bool whole = other != nullptr
-                               ? compute(of, reference, other->transformer(), other->parameters(), progress, stop)
-                               : compute(of, reference, transformer_,
-                                         options_.reference_is_start_adapter() ? policy_.view()
-                                                                               : ModelView(policy_.base),
-                                         progress, stop);
+        const bool whole =
+            other != nullptr
+                ? compute(of, reference, other->transformer(), other->parameters(), progress, stop)
+                : compute(of, reference, transformer_,
+                          options_.reference_is_start_adapter() ? policy_.view() : ModelView(policy_.base),
+                          progress, stop);
         if (!whole) return std::nullopt;
         cache.store(reference.logps);
     }
@@ -90,7 +93,8 @@ std::optional<PlanReference> PrecomputedReference::of_start_model(const Referenc
     return reference;
 }
 
-std::optional<PlanReference> PrecomputedReference::of_policy(const ReferencedPlan& of, const BinProgress& progress,
+std::optional<PlanReference> PrecomputedReference::of_policy(const ReferencedPlan& of,
+                                                             const BinProgress& progress,
                                                              const StopRequested& stop) {
     PlanReference reference(of.plan, options_.loss.ld_alpha);
     if (!compute(of, reference, transformer_, policy_.view(), progress, stop)) return std::nullopt;
@@ -103,16 +107,17 @@ PlanReference PrecomputedReference::kept(const ReferencedPlan& of) const {
     auto own = read_reference_logps(of.reference_file, made_for(of), reference.keys());
     if (!own)
         throw bad_input("The reference log-probabilities of the model after sft_steps are gone",
-                        of.reference_file.string(), "Restore the file, or remove the checkpoints after that step.");
+                        of.reference_file.string(),
+                        "Restore the file, or remove the checkpoints after that step.");
     reference.logps = std::move(*own);
     return reference;
 }
 
-bool PrecomputedReference::compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer,
-                                   const ModelView& model, const BinProgress& progress,
-                                   const StopRequested& stop) const {
-    return compute_reference(of.plan, reference, LengthWeights(options_.loss.ld_alpha), transformer, model, progress,
-                             stop);
+bool PrecomputedReference::compute(const ReferencedPlan& of, PlanReference& reference,
+                                   Transformer& transformer, const ModelView& model,
+                                   const BinProgress& progress, const StopRequested& stop) const {
+    return compute_reference(of.plan, reference, LengthWeights(options_.loss.ld_alpha), transformer, model,
+                             progress, stop);
 }
 
 ReferenceModel& PrecomputedReference::other_model(const ReferencedPlan& of) {

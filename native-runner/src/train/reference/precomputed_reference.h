@@ -29,8 +29,9 @@ class PrecomputedReference {
   public:
     /// `start_model`: the folder the policy was loaded from. `longest`: of all sequences there will be, as in
     /// Transformer::expect_length.
-    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model, std::int64_t longest,
-                         Backend& backend, Transformer& transformer, const Policy& policy);
+    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model,
+                         std::int64_t longest, Backend& backend, Transformer& transformer,
+                         const Policy& policy);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
     /// from; no step has changed the policy yet. Nothing when stopped.
@@ -45,8 +46,8 @@ class PrecomputedReference {
   private:
     std::string made_for(const ReferencedPlan& of) const;
     std::string content_of(const ReferencedPlan& of) const;
-    bool compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer, const ModelView& model,
-                 const BinProgress& progress, const StopRequested& stop) const;
+    bool compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer,
+                 const ModelView& model, const BinProgress& progress, const StopRequested& stop) const;
     ReferenceModel& other_model(const ReferencedPlan& of);
 
     const TrainingOptions& options_;

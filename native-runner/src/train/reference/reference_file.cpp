@@ -28,8 +28,7 @@ std::optional<std::vector<double>> read_reference_logps(const std::filesystem::p
 void write_reference_logps(const std::filesystem::path& file, const std::string& made_for,
                            std::span<const double> logps) {
     write_safetensors(
-        file,
-        {{"logps", FileDType::f64, {static_cast<std::int64_t>(logps.size())}, std::as_bytes(logps)}},
+        file, {{"logps", FileDType::f64, {static_cast<std::int64_t>(logps.size())}, std::as_bytes(logps)}},
         {{"format", "wishbone-reference"}, {"made_for", made_for}});
 }
 

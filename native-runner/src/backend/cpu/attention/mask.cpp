@@ -45,7 +45,8 @@ CpuMask::CpuMask(std::span<const std::int32_t> visible_until, std::vector<std::i
     check_prefix_mask(visible_until);
     const auto length = static_cast<std::int32_t>(visible_until.size());
     for (std::int32_t begin = 0; begin < length;) {
-        const std::int32_t end = visible_until[static_cast<std::size_t>(begin)];  // a tree's root is its first token
+        const std::int32_t end =
+            visible_until[static_cast<std::size_t>(begin)];  // a tree's root is its first token
         cut_tree(begin, end);
         begin = end;
     }

@@ -113,7 +113,8 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
                                      float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) &&
                 is_f32(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
-                (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) && is_f32(weight, {targets.row.shape[0]}),
+                (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) &&
+                is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
     const std::int64_t rows = hidden.shape[0], width = hidden.shape[1], vocabulary = head.shape[0];
     const std::int64_t kept = kept_logits ? kept_logits.shape[0] : 0, count = targets.row.shape[0];
@@ -164,7 +165,8 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
             if (begin <= row[r] && row[r] < end) logits[place(r)] += target_weight[r];
         gemm(pool_, false, false, end - begin, width, vocabulary, logits, head.as<float>(),
              d_hidden.as<float>() + begin * width, false);
-        if (d_head) gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(), true);
+        if (d_head)
+            gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(), true);
         begin = end;
     }
 }

@@ -71,8 +71,7 @@ void gemm(ThreadPool& pool, bool transpose_a, bool transpose_b, std::int64_t m, 
                     static_cast<blasint>(columns), static_cast<blasint>(k), options.scale,
                     transpose_a ? a + row : a + row * a_stride, static_cast<blasint>(a_stride),
                     transpose_b ? b + column * b_stride : b + column, static_cast<blasint>(b_stride),
-                    accumulate ? 1.0f : 0.0f, c + row * c_stride + column,
-                    static_cast<blasint>(c_stride));
+                    accumulate ? 1.0f : 0.0f, c + row * c_stride + column, static_cast<blasint>(c_stride));
     });
 }
 

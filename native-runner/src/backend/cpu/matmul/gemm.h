@@ -15,6 +15,7 @@ struct GemmOptions {
 /// Row-major sgemm on OpenBLAS on all threads of the pool: c [m,n] = scale · op(a) · op(b) + (accumulate ? c : 0).
 /// op(a) is [m,k], op(b) is [k,n]; a transposed operand is stored the other way round.
 void gemm(ThreadPool& pool, bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
-          std::int64_t k, const float* a, const float* b, float* c, bool accumulate, GemmOptions options = {});
+          std::int64_t k, const float* a, const float* b, float* c, bool accumulate,
+          GemmOptions options = {});
 
 }  // namespace wishbone::cpu

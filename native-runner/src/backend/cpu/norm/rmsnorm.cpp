@@ -82,9 +82,9 @@ void CpuBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, T
 void CpuBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x,
                                   Tensor inv_rms, Tensor weight, RmsNorm norm) {
     const std::int64_t rows = d_x.shape[0], width = d_x.shape[1];
-    require(is_f32(d_x, {rows, width}) && (!d_weight || is_f32(d_weight, {width})) && is_f32(out, {rows, width}) &&
-                is_f32(d_out, {rows, width}) && is_f32(x, {rows, width}) && is_f32(inv_rms, {rows}) &&
-                is_f32(weight, {width}),
+    require(is_f32(d_x, {rows, width}) && (!d_weight || is_f32(d_weight, {width})) &&
+                is_f32(out, {rows, width}) && is_f32(d_out, {rows, width}) && is_f32(x, {rows, width}) &&
+                is_f32(inv_rms, {rows}) && is_f32(weight, {width}),
             "rmsnorm_backward");
     // Each piece of rows sums into its own memory; the pieces are added up in their order.
     const std::int64_t pieces = 2 * threads();

@@ -12,7 +12,8 @@ namespace {
 __global__ void copy_heads_kernel(__nv_bfloat16* out, int out_dim, const __nv_bfloat16* in, int in_dim,
                                   std::int64_t count) {
     const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += stride) {
+    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+         i += stride) {
         const std::int64_t head = i / out_dim;
         const int d = static_cast<int>(i - head * out_dim);
         out[i] = d < in_dim ? in[head * in_dim + d] : __float2bfloat16(0.0f);
@@ -27,7 +28,8 @@ AttentionShape padded_heads(AttentionShape shape) {
     while (shape.head_dim <= largest && !mma::attention_supports(shape.head_dim)) ++shape.head_dim;
     if (shape.head_dim > largest)
         throw bad_input("Attention heads of size " + std::to_string(asked) + " are too large for CUDA",
-                        "config.json: head_dim", "Use a model with heads of at most 256, or the CPU backend.");
+                        "config.json: head_dim",
+                        "Use a model with heads of at most 256, or the CPU backend.");
     return shape;
 }
 

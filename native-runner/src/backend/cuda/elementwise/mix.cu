@@ -31,9 +31,11 @@ void CudaBackend::mix(Tensor to, Tensor from, float share) {
     if (count == 0) return;
     const auto blocks = static_cast<unsigned>(divide_up(count, block_threads));
     if (to.dtype == DType::f32)
-        mix_kernel<<<blocks, block_threads, 0, stream_.get()>>>(to.as<float>(), from.as<float>(), share, count);
+        mix_kernel<<<blocks, block_threads, 0, stream_.get()>>>(to.as<float>(), from.as<float>(), share,
+                                                                count);
     else
-        mix_kernel<<<blocks, block_threads, 0, stream_.get()>>>(to.as<bf16>(), from.as<float>(), share, count);
+        mix_kernel<<<blocks, block_threads, 0, stream_.get()>>>(to.as<bf16>(), from.as<float>(), share,
+                                                                count);
     check_launch("mix");
 }
 

@@ -55,10 +55,12 @@ void CudaBackend::head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hi
         const bool keep = begin < h.kept;
         const std::int64_t end = keep ? h.kept : std::min(begin + h.chunk, h.rows);
         bf16* const logits = keep ? kept_logits.as<bf16>() : scratch;
-        if (!keep) matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), hidden.as<bf16>() + begin * h.width);
+        if (!keep)
+            matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), hidden.as<bf16>() + begin * h.width);
         with_cap(softcap, [&](auto cap) {
             log_sum_squares_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
-                out.as<float>() + begin, lse.as<float>() + begin, logits, static_cast<int>(h.vocabulary), h.ld, cap);
+                out.as<float>() + begin, lse.as<float>() + begin, logits, static_cast<int>(h.vocabulary),
+                h.ld, cap);
             check_launch("log_sum_squares");
         });
         begin = end;

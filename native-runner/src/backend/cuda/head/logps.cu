@@ -163,7 +163,9 @@ __global__ void __launch_bounds__(block_threads)
 
 }  // namespace
 
-std::size_t CudaBackend::kept_logits_budget() const { return static_cast<std::size_t>(most_kept_logit_bytes); }
+std::size_t CudaBackend::kept_logits_budget() const {
+    return static_cast<std::size_t>(most_kept_logit_bytes);
+}
 
 void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
                              HeadTargets targets, float softcap) {
@@ -197,7 +199,8 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
                                       float softcap) {
     require(fit(kept_logits, hidden, head, lse) && fit(targets) &&
                 is_bf16(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
-                (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) && is_f32(weight, {targets.row.shape[0]}),
+                (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) &&
+                is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;

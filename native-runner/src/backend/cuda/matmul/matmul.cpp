@@ -137,7 +137,8 @@ Matmul::~Matmul() {
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
 
-void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
+void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
+                 float scale) {
     if (product.m == 0 || product.n == 0) return;
     if (product.k == 0) {
         if (!product.accumulate)

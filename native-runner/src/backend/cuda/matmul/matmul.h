@@ -40,7 +40,8 @@ class Matmul {
     Matmul& operator=(const Matmul&) = delete;
 
     /// `scale` multiplies the product, not what it is added to.
-    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale = 1);
+    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
+             float scale = 1);
 
     const CublasLt& library() const { return lt_; }
 

@@ -262,9 +262,9 @@ void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, 
 void CudaBackend::rmsnorm_backward(Tensor d_x, Tensor d_weight, Tensor out, Tensor d_out, Tensor x,
                                    Tensor inv_rms, Tensor weight, RmsNorm norm) {
     const std::int64_t rows = d_x.shape[0], width = d_x.shape[1];
-    require(is_bf16(d_x, {rows, width}) && (!d_weight || is_f32(d_weight, {width})) && is_bf16(out, {rows, width}) &&
-                is_bf16(d_out, {rows, width}) && is_bf16(x, {rows, width}) && is_f32(inv_rms, {rows}) &&
-                is_bf16(weight, {width}) && width < (1 << 30),
+    require(is_bf16(d_x, {rows, width}) && (!d_weight || is_f32(d_weight, {width})) &&
+                is_bf16(out, {rows, width}) && is_bf16(d_out, {rows, width}) && is_bf16(x, {rows, width}) &&
+                is_f32(inv_rms, {rows}) && is_bf16(weight, {width}) && width < (1 << 30),
             "rmsnorm_backward");
     if (rows == 0 || width == 0) return;
     const auto length = static_cast<int>(width);

@@ -94,8 +94,8 @@ struct Cutter {
 
 }  // namespace
 
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                  const TileSizes& sizes, std::int32_t processors) {
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, const TileSizes& sizes,
+                 std::int32_t processors) {
     Tiles out;
     const auto length = static_cast<std::int32_t>(visible_until.size());
     const auto last_until = [&](std::int32_t begin, std::int32_t end) {
@@ -103,9 +103,9 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
     };
     Cutter cutter(visible_until, sizes.query_tile, sizes.key_tile);
     struct Group {
-        std::vector<Tiles::Item> items;  ///< for KV head 0
-        std::vector<std::int32_t> blocks;        ///< query blocks
-        std::int64_t work = 0;                   ///< of the items
+        std::vector<Tiles::Item> items;    ///< for KV head 0
+        std::vector<std::int32_t> blocks;  ///< query blocks
+        std::int64_t work = 0;             ///< of the items
     };
     std::vector<Group> groups;
     std::vector<std::int32_t> block_steps;  // of each query block
@@ -177,7 +177,8 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
     // What one group and head read stays in the L2 cache when its items, and its query blocks, start one after
     // another: all its key tiles go through its queries from the last one down, all its query blocks through
     // its keys from the first one up.
-    std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.work > b.work; });
+    std::stable_sort(groups.begin(), groups.end(),
+                     [](const Group& a, const Group& b) { return a.work > b.work; });
     const auto steps_of = [&](std::int32_t block) { return block_steps[std::size_t(block)]; };
     for (Group& group : groups) {
         std::stable_sort(group.blocks.begin(), group.blocks.end(),
@@ -192,9 +193,8 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
     }
     longest_first_at_the_end(out.items, processors,
                              [](const Tiles::Item& item) { return item.tiles + tile_cost; });
-    longest_first_at_the_end(out.query_items, processors, [&](const Tiles::QueryItem& item) {
-        return steps_of(item.block) + block_cost;
-    });
+    longest_first_at_the_end(out.query_items, processors,
+                             [&](const Tiles::QueryItem& item) { return steps_of(item.block) + block_cost; });
     return out;
 }
 

@@ -57,7 +57,7 @@ struct TileSizes {
 
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
 /// Throws Error(internal) where that does not hold. `processors`: how many items run at a time.
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                  const TileSizes& sizes, std::int32_t processors);
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, const TileSizes& sizes,
+                 std::int32_t processors);
 
 }  // namespace wishbone::cuda::sm90::backward

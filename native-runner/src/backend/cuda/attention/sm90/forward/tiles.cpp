@@ -145,8 +145,7 @@ class Cutter {
                 contiguous = contiguous && slot[i] == slot[0] + i * slot_keys;
             for (std::int32_t i = 0; i < slots_per_tile_; ++i) {
                 const bool full = i < size && sees_all(begin, end, slot[i]);
-                slots_.push_back(4 * (i < size ? slot[i] : Tiles::no_key) +
-                                 (full ? 0 : Tiles::masked) +
+                slots_.push_back(4 * (i < size ? slot[i] : Tiles::no_key) + (full ? 0 : Tiles::masked) +
                                  (i == 0 && contiguous ? Tiles::contiguous : 0));
             }
             tile_end -= size;
@@ -171,8 +170,8 @@ std::int64_t Tiles::steps() const {
     return sum;
 }
 
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                std::int32_t query_tile, std::int32_t slots_per_tile) {
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, std::int32_t query_tile,
+                 std::int32_t slots_per_tile) {
     Tiles out{.query_tile = query_tile, .slots_per_tile = slots_per_tile, .items = {}, .slots = {}};
     std::vector<Tile> tiles = Cutter(visible_until, query_tile, slots_per_tile, out.slots).cut();
     if (tiles.empty()) return out;

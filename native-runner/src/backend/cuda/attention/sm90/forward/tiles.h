@@ -44,7 +44,7 @@ struct Tiles {
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
 /// Any such mask gives right tiles; those of trees laid out depth-first give few. Throws Error(internal)
 /// where the bounds do not hold.
-Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads,
-                                std::int32_t query_tile, std::int32_t slots_per_tile);
+Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, std::int32_t query_tile,
+                 std::int32_t slots_per_tile);
 
 }  // namespace wishbone::cuda::sm90::forward
