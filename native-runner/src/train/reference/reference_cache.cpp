@@ -1,30 +1,15 @@
 #include "train/reference/reference_cache.h"
 
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/terminal.h"
+#include "io/cache_folder.h"
 #include "train/reference/reference_file.h"
 
 namespace wishbone {
-
-namespace {
-
-std::filesystem::path cache_folder() {
-    const auto variable = [](const char* name) -> std::filesystem::path {
-        const char* value = std::getenv(name);
-        return value == nullptr ? "" : value;
-    };
-    if (const auto own = variable("WISHBONE_CACHE"); !own.empty()) return own;
-    if (const auto caches = variable("XDG_CACHE_HOME"); caches.is_absolute()) return caches / "wishbone";
-    if (const auto home = variable("HOME"); !home.empty()) return home / ".cache" / "wishbone";
-    return {};
-}
-
-}  // namespace
 
 ReferenceCache::ReferenceCache(std::string made_for) : made_for_(std::move(made_for)) {
     const std::filesystem::path folder = cache_folder();
