@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { suitedCapacity } from '../core/forecast/capacity.js';
 import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { runTask } from '../core/tasks/index.js';
@@ -35,7 +36,8 @@ async function planCommand(files: readonly string[], options: Options): Promise<
   const status = new StatusLine();
   const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
   for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
-  const { config: _, ...plain } = request;
+  const { config: _, ...given } = request;
+  const plain = { ...given, autoCapacity: given.plan.capacity === 'auto' ? await suitedCapacity(given) : undefined };
   const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
   const summary = await cancellable((signal) => runTask('plan', { request: plain, out, evalOut }, { signal, onProgress })).finally(() =>
     status.clear(),
@@ -89,7 +91,10 @@ export function planReport(plan: PlanSummary, out?: string): string {
     ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
     ...plan.sources.map(sourceRow),
     ['steps', grouped(plan.steps)],
-    ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
+    [
+      'bins',
+      `${grouped(plan.bins)} of up to ${grouped(plan.capacity)} tokens (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`,
+    ],
     ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { suitedCapacity } from '../core/forecast/capacity.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
@@ -86,10 +87,11 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const input = { ...given, training };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
+  const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());

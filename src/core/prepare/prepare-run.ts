@@ -38,7 +38,7 @@ export async function prepareRun(request: RunRequest, work: WorkOptions = {}): P
     dataset: planned.reference,
     evalDataset: planned.evalReference,
     model: { path: planned.model.folder },
-    plan: request.plan,
+    plan: planned.options,
     training: request.training,
     runner: request.runner,
     madeWith: await madeWith(request.runsFolder),

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import type { DecidedPlan, RunnerOptions, TrainingOptions } from '../options/index.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
@@ -37,7 +37,7 @@ export interface RunSettings {
   readonly dataset: DatasetReference;
   readonly evalDataset?: DatasetReference | undefined;
   readonly model: { readonly path: string };
-  readonly plan: PlanOptions;
+  readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   readonly madeWith?: MadeWith | undefined;

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { suitedCapacity } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
 import { checkDiskSpace } from '../../core/run/index.js';
@@ -57,6 +58,7 @@ export class RunStarter {
       training,
       runner,
       runsFolder,
+      autoCapacity: plan.capacity === 'auto' ? await suitedCapacity({ model: model.folder, training, runner }) : undefined,
       cacheLimit: cacheLimitSetting(),
     };
     const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));

@@ -140,7 +140,8 @@ export class PlanChooser {
 }
 
 function describe({ model, plan }: Remembered): string {
-  return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs per step`;
+  const bins = plan.capacity === 'auto' ? '' : ` · bins of ${formatCount(plan.capacity)} tokens`;
+  return `${path.basename(model)} · sharing ${plan.sharing}${bins} · ${plan.batch_size} pairs per step`;
 }
 
 /** Whether a folder is or was a run. What is wrong with it is for the panel to say. */
