@@ -2,10 +2,10 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { suitedCapacity } from '../../core/forecast/index.js';
+import { forecastRun, suitedCapacity } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
-import { checkDiskSpace } from '../../core/run/index.js';
+import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
 import { locateRunner } from '../../core/runner/index.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatRatio, plural } from '../../format.js';
@@ -63,7 +63,10 @@ export class RunStarter {
     };
     const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
     if (prepared === undefined) return false;
-    await this.#run(prepared.folder);
+    const { folder, summary } = prepared;
+    const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder] });
+    if (time !== undefined) await writeForecast(folder, time);
+    await this.#run(folder);
     tellOfSkipped(prepared.summary, first);
     return true;
   }
