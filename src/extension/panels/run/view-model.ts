@@ -25,6 +25,9 @@ const OVERVIEW_ROWS = 1000;
 /** An overview is sent first when the whole has so many times its rows. */
 const LEAST_SPARED = 10;
 
+/** What takes less is no part of the time that anybody would look at. */
+const LEAST_SECONDS = 0.005;
+
 /** What the panel needs of a run: how the run store's words become the protocol's. */
 type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
 
@@ -115,7 +118,9 @@ function timeOf(spent: TimeSpent | undefined): TimeStatus | null {
 /** What comes before loading is part of it to whoever waits. */
 function partsOf(seconds: Readonly<Partial<Record<string, number>>>): TimeStatus['parts'] {
   const all = { ...seconds, load: (seconds['start'] ?? 0) + (seconds['load'] ?? 0) };
-  return PANEL_TIMES.map((phase) => ({ phase, seconds: (all as typeof seconds)[phase] ?? 0 })).filter((part) => part.seconds > 0);
+  return PANEL_TIMES.map((phase) => ({ phase, seconds: (all as typeof seconds)[phase] ?? 0 })).filter(
+    (part) => part.seconds >= LEAST_SECONDS,
+  );
 }
 
 /**
