@@ -12,7 +12,7 @@ import { type MemoryForecast, PlanScratch } from './memory.js';
  * Bins that a GPU is asked whether it has room for, longest first. Longer ones are no faster (docs/benchmarks.md), and shorter
  * ones slower: a bin that is too short leaves a GPU's kernels without work.
  */
-const CAPACITIES = [16384, 8192, 4096, LEAST_CAPACITY] as const;
+const CAPACITIES = [16384, 8192, 4096] as const;
 /** Of a GPU's memory, so much may be planned: what else is on it, and what fragments, is not known. */
 const PLANNABLE = 0.92;
 /** Tokens of the trees of a bin that memory is asked about, two thirds of them responses: more than nearly any dataset has. */
@@ -44,34 +44,29 @@ const found = new Map<string, Promise<number>>();
  * What a bin may hold where `capacity` is "auto": on a GPU the longest that the memory plan leaves room for, on a CPU
  * {@link LEAST_CAPACITY}. What cannot be found out is taken for the least: it always was enough.
  */
-export function suitedCapacity(request: CapacityRequest, means: CapacityMeans = ASKING): Promise<number> {
-  if (request.runner.backend === 'cpu') return Promise.resolve(LEAST_CAPACITY);
+export async function suitedCapacity(request: CapacityRequest, means: Partial<CapacityMeans> = {}): Promise<number> {
+  if (request.runner.backend === 'cpu') return LEAST_CAPACITY;
+  const { backends = runnerBackends, memory = memoryOf } = means;
+  if (request.runner.backend === 'auto' && autoBackend(await backends()) !== 'cuda') return LEAST_CAPACITY;
+  if (memory !== memoryOf) return longestThatFits(request, memory);
   const training = Object.entries(request.training).filter(([name]) => !NO_MEMORY.test(name));
   const key = JSON.stringify([path.resolve(request.model), training, request.runner]);
-  const known = means === ASKING ? found.get(key) : undefined;
-  if (known !== undefined) return known;
-  const answer = search(request, means);
-  if (means === ASKING) {
-    found.set(key, answer);
-    answer.catch(() => found.delete(key));
-  }
+  let answer = found.get(key);
+  if (answer === undefined) found.set(key, (answer = longestThatFits(request, memory)));
+  // Asked again where the runner could not say: it may be set up by then.
+  if ((await answer) === LEAST_CAPACITY) found.delete(key);
   return answer;
 }
 
-async function search(request: CapacityRequest, means: CapacityMeans): Promise<number> {
-  const backends = await means.backends();
-  const backend = request.runner.backend === 'auto' ? autoBackend(backends) : request.runner.backend;
-  if (backend !== 'cuda') return LEAST_CAPACITY;
+async function longestThatFits(request: CapacityRequest, memory: CapacityMeans['memory']): Promise<number> {
   for (const capacity of CAPACITIES) {
-    if (capacity === LEAST_CAPACITY) break;
     try {
-      const memory = await means.memory(request, await fullBin(request.model, capacity));
-      const { bytes, deviceBytes, fits } = memory;
-      if (deviceBytes === undefined) return LEAST_CAPACITY;
+      const { bytes, deviceBytes, fits } = await memory(request, await fullBin(request.model, capacity));
+      if (deviceBytes === undefined) break;
       if (fits !== false && bytes <= PLANNABLE * deviceBytes) return capacity;
     } catch (error) {
       // Whatever is wrong with the model or the runner is said where it is used.
-      if (error instanceof WishboneError) return LEAST_CAPACITY;
+      if (error instanceof WishboneError) break;
       throw error;
     }
   }
@@ -120,5 +115,3 @@ export async function memoryOf({ model, training, runner }: CapacityRequest, pla
     await scratch.dispose();
   }
 }
-
-const ASKING: CapacityMeans = { backends: () => runnerBackends(), memory: memoryOf };

@@ -16,7 +16,8 @@ export function forecastMeans(runner: Runner, store: RunStore): ForecastMeans {
       return runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work);
     },
     backends: () => runner.backends(),
-    capacity: async (request) => (vscode.workspace.isTrusted ? suitedCapacity(request) : LEAST_CAPACITY),
+    capacity: async (request) =>
+      vscode.workspace.isTrusted ? suitedCapacity(request, { backends: () => runner.backends() }) : LEAST_CAPACITY,
     earlier: () => earlierRuns(store.runsFolders),
     mayAskRunner: () => vscode.workspace.isTrusted,
   };
