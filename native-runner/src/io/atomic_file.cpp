@@ -117,10 +117,11 @@ void sync_folder(const std::filesystem::path& folder) {
 }
 
 bool share_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const FileDescriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!in) return false;
     {
-        const FileDescriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC)),
-            out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-        if (!in || !out) return false;
+        const FileDescriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (!out) return false;
         if (::ioctl(out.get(), FICLONE, in.get()) == 0 && ::fsync(out.get()) == 0) return true;
     }
     return ::unlink(to.c_str()) == 0 && ::link(from.c_str(), to.c_str()) == 0;

@@ -54,8 +54,7 @@ void KeptFindings::add(const std::string& name, std::string value) {
 void KeptFindings::keep() noexcept {
     if (added_.empty()) return;
     try {
-        std::error_code error;
-        std::filesystem::create_directories(file_.parent_path(), error);
+        make_cache_folder(file_.parent_path());
         // Between reading what others kept and writing all of it nobody else writes. Where a file system has no locks, one of two
         // may lose what it found out, and no more.
         const FileDescriptor folder(::open(file_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -194,14 +194,13 @@ HeadReference head_reference(const Values& logits, const Values& hidden, const V
 
 LowRankReference low_rank_reference(const Values& x, const Values& w, const Values& a,
                                     const std::vector<LowRankReference::Branch>& branches,
-                                    const Values& d_out, std::int64_t inputs,
-                                    const std::function<double(double)>& rounded) {
+                                    const Values& d_out, std::int64_t inputs, const LowRankBetween* between) {
     const std::int64_t rows = static_cast<std::int64_t>(x.size()) / inputs,
                        outputs = static_cast<std::int64_t>(w.size()) / inputs,
                        ranks = static_cast<std::int64_t>(a.size()) / inputs;
     LowRankReference result;
     result.h = linear(x, a, inputs);
-    for (double& value : result.h) value = rounded(value);
+    const Values& h = between == nullptr ? result.h : between->h;
     result.out = linear(x, w, inputs);
     result.d_h.assign(at(rows * ranks), 0.0);
     std::int64_t column = 0;
@@ -212,23 +211,22 @@ LowRankReference low_rank_reference(const Values& x, const Values& w, const Valu
                 double sum = 0;
                 for (std::int64_t j = 0; j < branch.count; ++j)
                     sum += d_out[at(i * outputs + branch.first + j)] * branch.b[at(j * branch.rank + r)];
-                result.d_h[at(i * ranks + column + r)] = rounded(branch.scale * sum);
+                result.d_h[at(i * ranks + column + r)] = branch.scale * sum;
             }
             for (std::int64_t j = 0; j < branch.count; ++j) {
                 double change = 0;
                 for (std::int64_t r = 0; r < branch.rank; ++r) {
-                    const double inner = result.h[at(i * ranks + column + r)];
+                    const double inner = h[at(i * ranks + column + r)];
                     change += inner * branch.b[at(j * branch.rank + r)];
                     d_b[at(j * branch.rank + r)] +=
                         branch.scale * inner * d_out[at(i * outputs + branch.first + j)];
                 }
-                result.out[at(i * outputs + branch.first + j)] += rounded(branch.scale * change);
+                result.out[at(i * outputs + branch.first + j)] += branch.scale * change;
             }
         }
         column += branch.rank;
     }
-    LinearGradient low = linear_backward(result.d_h, x, a, inputs);
-    for (double& value : low.x) value = rounded(value);
+    LinearGradient low = linear_backward(between == nullptr ? result.d_h : between->d_h, x, a, inputs);
     result.d_a = std::move(low.w);
     result.d_x = linear_backward(d_out, x, w, inputs).x;
     add_to(result.d_x, low.x);

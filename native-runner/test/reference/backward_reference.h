@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -63,10 +62,14 @@ struct LowRankReference {
     Values d_h, d_x, d_a;  ///< backward
     std::vector<Values> d_b;
 };
-/// `rounded` stands for what the device makes of what lies between two products.
+/// What a device made of `h` and `d_h`, rounded as it rounds them.
+struct LowRankBetween {
+    Values h, d_h;
+};
+/// The products of `h` and `d_h` are those of `between` where it is given, and of the exact values otherwise.
 LowRankReference low_rank_reference(const Values& x, const Values& w, const Values& a,
                                     const std::vector<LowRankReference::Branch>& branches,
                                     const Values& d_out, std::int64_t inputs,
-                                    const std::function<double(double)>& rounded);
+                                    const LowRankBetween* between = nullptr);
 
 }  // namespace wishbone::reference

@@ -1,6 +1,5 @@
 #include "train/reference/reference_cache.h"
 
-#include <system_error>
 #include <utility>
 
 #include "core/error.h"
@@ -32,8 +31,7 @@ std::optional<std::vector<double>> ReferenceCache::find(std::size_t keys) const 
 void ReferenceCache::store(std::span<const double> logps) const {
     if (file_.empty()) return;
     try {
-        std::error_code error;
-        std::filesystem::create_directories(file_.parent_path(), error);
+        make_cache_folder(file_.parent_path());
         write_reference_logps(file_, made_for_, logps);
     } catch (const Error& error) {
         warn(std::string("the reference was not cached: ") + error.what() + " (" + error.where() + ")");
