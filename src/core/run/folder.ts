@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -110,7 +111,8 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     if (await exists(folder)) continue;
     const named = { ...config, id, name: config.name === config.id ? id : config.name };
     const file = path.join(building, RUN_FILE);
-    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`);
+    // It may hold prompts, and names that somebody gave.
+    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`, { mode: PRIVATE_FILE });
     await sync(file);
     await sync(building);
     try {

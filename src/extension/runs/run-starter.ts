@@ -16,6 +16,7 @@ import type { PathChooser } from '../paths/path-chooser.js';
 import { withPlanProgress } from '../plan-progress.js';
 import { runsFolderFor } from '../workspace.js';
 import type { RunActions } from './run-actions.js';
+import { showWarning, withProgress } from '../messages.js';
 
 const OPEN_RUN = 'Open Run';
 
@@ -73,7 +74,7 @@ export class RunStarter {
 
   async #run(folder: string): Promise<void> {
     try {
-      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
+      await withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
         this.actions.start(folder, { resume: false }),
       );
     } catch (error) {
@@ -87,16 +88,14 @@ export class RunStarter {
 
 function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
   if (leftOutRows > 0) {
-    void vscode.window.showWarningMessage(
-      `${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`,
-    );
+    void showWarning(`${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`);
   }
   if (skipped === 0 && truncated === 0) return;
   const parts = [
     ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out because a response does not fit`] : []),
     ...(truncated > 0 ? [`${plural(truncated, 'pair')} truncated`] : []),
   ];
-  void vscode.window.showWarningMessage(
+  void showWarning(
     `${path.basename(dataset)}: ${parts.join('; ')} at the maximum length. ` +
       `Training on ${plural(pairs, 'pair')}, token ratio ${formatRatio(tokenRatio)}.`,
   );
