@@ -26,7 +26,7 @@ import {
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
-import { headlineRows } from './run-text.js';
+import { headlineRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { columnWarnings } from './unused.js';
 
@@ -130,6 +130,14 @@ function usage(what: string, advice: string): WishboneError {
 async function follow(folder: string, startsBefore: number, status: StatusLine): Promise<RunHistory> {
   const history = new RunHistory();
   const done = new AbortController();
+  const told = new Set<string>();
+  const tell = (warnings: RunHistory['warnings']): void => {
+    for (const { what, where, advice } of warnings) {
+      const text = `warning: ${what} (${where}). ${advice}`;
+      if (!told.has(text)) status.note(text);
+      told.add(text);
+    }
+  };
   let interruption: Promise<unknown> = Promise.resolve();
   const onInterrupt = (count: number): void => {
     if (count === 1) status.note('Stopping after this step. Press Ctrl-C again to end it at once.');
@@ -144,6 +152,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
       (events, reset) => {
         if (reset) history.clear();
         for (const event of events) history.add(event);
+        if (history.starts > startsBefore) tell(history.warnings);
         status.show(statusText(history));
         if (history.starts > startsBefore && history.terminal) done.abort();
       },
@@ -234,6 +243,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         speedOfLight: pace?.speedOfLight,
         backend: history.start?.backend,
         device: history.start?.device,
+        time: history.timeSpent,
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -248,6 +258,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
+    if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.
