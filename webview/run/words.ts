@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
-import type { PanelPhase, PanelState, PanelTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
+import type { PanelPhase, PanelState, PanelTime, PredictedTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
@@ -107,6 +107,15 @@ export function timeSummary({ parts, sessions }: TimeStatus): string {
   const training = parts.find(({ phase }) => phase === 'train')?.seconds ?? 0;
   const over = sessions > 1 ? ` over ${plural(sessions, 'start')}` : '';
   return `${formatPercent(training / total)} of ${secondsText(total)}${over} was training`;
+}
+
+/** What was predicted before the start, by phase, and what from. */
+export function predictedText({ parts, sources }: PredictedTime): string {
+  const total = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+  const each = parts
+    .filter(({ seconds }) => seconds >= 0.05)
+    .map(({ phase, seconds }) => `${TIME_WORDS[phase].toLowerCase()} ${secondsText(seconds)}`);
+  return `Predicted before the start: ${secondsText(total)} (${each.join(', ')}); ${sources.join(', ')}.`;
 }
 
 /** What these figures are, where they are not all the runner's own. @param goesOn the run has not ended */
