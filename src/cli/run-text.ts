@@ -1,5 +1,6 @@
 import type { Headline, TimePhase, TimeSpent } from '../core/history/index.js';
 import { trainingShare } from '../core/history/index.js';
+import type { KeptForecast } from '../core/run/index.js';
 import { plural } from '../format.js';
 import { clock } from './terminal.js';
 
@@ -62,12 +63,27 @@ export function timeText(spent: TimeSpent): string {
 /** What the time went to, as rows of a summary. */
 export function timeRows(spent: TimeSpent | undefined): [string, string][] {
   if (spent === undefined || !(spent.total > 0)) return [];
-  const parts = Object.entries(spent.seconds).map(([phase, seconds]) => `${TIME_WORDS[phase as TimePhase]} ${seconds.toFixed(1)} s`);
   const { estimated } = spent;
   const note =
     estimated === 0 ? '' : ` (of ${plural(estimated, 'start')} by the times of its events: waiting for checkpoints is training there)`;
   return [
     ['time', timeText(spent)],
-    ['time went to', `${parts.join(', ')}${note}`],
+    ['time went to', `${partsText(spent.seconds)}${note}`],
   ];
+}
+
+/** What a run was or is predicted to take, as rows of a summary. */
+export function predictedRows(time: KeptForecast | undefined): [string, string][] {
+  if (time === undefined) return [];
+  return [
+    ['predicted time', `${clock(time.total)}: ${partsText(time.seconds)}`],
+    ['', time.sources.join(', ')],
+  ];
+}
+
+function partsText(seconds: Readonly<Record<string, number>>): string {
+  return Object.entries(seconds)
+    .filter(([, took]) => took >= 0.05)
+    .map(([phase, took]) => `${TIME_WORDS[phase as TimePhase] ?? phase} ${took.toFixed(1)} s`)
+    .join(', ');
 }

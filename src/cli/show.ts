@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { divergences, RunHistory } from '../core/history/index.js';
-import { isResumable, listRun, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
+import { isResumable, listRun, readForecast, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
 import { readEvents } from '../core/events/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
 import type { RunConfig } from '../core/run/config.js';
 import { findRun, RUN_HELP } from './find-run.js';
-import { figure, headlineRows, percent, timeRows } from './run-text.js';
+import { figure, headlineRows, percent, predictedRows, timeRows } from './run-text.js';
 import { runFacts } from './runs.js';
 import { clock, columns, table } from './terminal.js';
 
@@ -35,6 +35,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
   const history = new RunHistory();
   for (const event of await readEvents(folder)) history.add(event);
   const state = await stateOf(folder, history);
+  const predicted = await readForecast(folder);
   const told = history.warnings.map(({ what, where, advice }) => ({ kind: 'runner' as const, what, where, advice }));
   const warnings = [...divergences(history), ...told];
   if (options.json) {
@@ -50,6 +51,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
         evals,
         warnings,
         time: history.timeSpent,
+        predicted,
         ...(exportPath === undefined ? {} : { export: exportPath }),
         ...(terminal?.type === 'failed' ? { error: { what: terminal.what, where: terminal.where, advice: terminal.advice } } : {}),
       }),
@@ -73,7 +75,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
       'speed',
       `${pace.pairsPerSecond.toFixed(1)} pairs/s, ${clock(history.columns.seconds.reduce((sum, took) => sum + took, 0))} in steps`,
     ]);
-  rows.push(...timeRows(history.timeSpent));
+  rows.push(...timeRows(history.timeSpent), ...predictedRows(predicted));
   if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
   if (history.exportPath !== undefined) rows.push(['exported', `${folder}/${history.exportPath}`]);
   rows.push(['folder', folder]);

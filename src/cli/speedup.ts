@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { suitedCapacity } from '../core/forecast/capacity.js';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { cancellable } from './interrupt.js';
@@ -31,9 +32,10 @@ export function addSpeedupCommand(program: Command): void {
 }
 
 async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
-  const { dataset, model, plan, runner } = await readWholeInput(files, options);
+  const { dataset, model, plan, training, runner } = await readWholeInput(files, options);
   const status = new StatusLine();
-  const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
+  const autoCapacity = plan.capacity === 'auto' ? await suitedCapacity({ model, training, runner }) : undefined;
+  const request = { dataset, model, plan, autoCapacity, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
     runTask('speedup', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());

@@ -3,10 +3,12 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
+import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
@@ -86,17 +88,21 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const input = { ...given, training };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
+  const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
+  const runsFolders = [path.resolve(runs ?? RUNS_FOLDER)];
+  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders });
+  if (time !== undefined) await writeForecast(prepared.folder, time);
   if (!options.json && !options.detach) {
     const rate =
       rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
-    console.log(`${planReport(prepared.summary)}${rate}\n`);
+    console.log(`${planReport(prepared.summary, { time })}${rate}\n`);
   } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }

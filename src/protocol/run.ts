@@ -28,6 +28,12 @@ export interface TimeStatus {
   readonly estimated: number;
 }
 
+/** How long a run was predicted to take, and what that was taken from. */
+export interface PredictedTime {
+  readonly parts: TimeStatus['parts'];
+  readonly sources: readonly string[];
+}
+
 /** What does not change during a run. */
 export interface RunHeader {
   /** Absolute path; shown, and kept so that the panel finds its run after a reload. */
@@ -47,6 +53,8 @@ export interface RunHeader {
   readonly tokenRatio: number | null;
   /** Why the run cannot be started from its plan, or null when it can. */
   readonly planProblem: string | null;
+  /** What the run was predicted to take when it was started; null when that is not known. */
+  readonly predicted: PredictedTime | null;
   readonly tags: readonly string[];
   /** The user's notes; empty if there are none. */
   readonly notes: string;
@@ -269,6 +277,8 @@ export function readRunPageState(value: unknown): RunPageState | undefined {
   return folders.every((folder) => folder.startsWith('/')) ? { folders } : undefined;
 }
 
+const TIME_PARTS: Check<TimeStatus['parts']> = ['list of', { phase: ['one of', PANEL_TIMES], seconds: isNumber }];
+
 const HEADER: Check<RunHeader> = {
   folder: isText,
   id: isText,
@@ -282,6 +292,7 @@ const HEADER: Check<RunHeader> = {
   sharing: isText,
   tokenRatio: isNumberOrNull,
   planProblem: ['or null', isText],
+  predicted: ['or null', { parts: TIME_PARTS, sources: isTexts }],
   tags: isTexts,
   notes: isText,
   settings: [
@@ -339,7 +350,7 @@ const STATUS: Check<RunStatus> = {
     },
   ],
   device: ['or null', isText],
-  time: ['or null', { parts: ['list of', { phase: ['one of', PANEL_TIMES], seconds: isNumber }], sessions: isCount, estimated: isCount }],
+  time: ['or null', { parts: TIME_PARTS, sessions: isCount, estimated: isCount }],
   checkpoint: ['or null', isCount],
   end: ['or null', END],
   warnings: ['list of', WARNING],

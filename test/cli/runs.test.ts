@@ -48,10 +48,19 @@ test('runs are listed, shown and compared by name, with the figures of their eva
   assert.match(shown.stdout, /^loss .*\(evaluation at step 10\)$/m);
   assert.match(shown.stdout, /^ +max_steps +10$/m);
   assert.match(shown.stdout, /^time +\d+:\d\d in all; \d+ % of the time was training$/m);
-  assert.match(shown.stdout, /^time went to +start .*training \d.*evaluation \d.*export \d/m);
+  assert.match(shown.stdout, /^time went to +.*training [\d.]+ s, evaluation [\d.]+ s/m);
   assert.match(shown.stdout, /^5 +\d/m);
   assert.equal((await wishbone('show', 'latest', '--runs', runs, '--json')).stdout.includes('"name":"second"'), true);
   assert.equal((await wishbone('show', basename(first), '--runs', runs)).code, 0);
+
+  // The second run was started after the first had measured this machine.
+  const predicted = await wishbone('show', 'second', '--runs', runs);
+  assert.match(predicted.stdout, /^predicted time +\d+:\d\d: .*training [\d.]+ s/m);
+  assert.match(predicted.stdout, /^ +steps at the pace of first, /m);
+  const planned = await wishbone('plan', exampleData, '--model', exampleModel, '--json');
+  const { capacity } = JSON.parse(planned.stdout) as { capacity: number };
+  const written = JSON.parse(await readFile(join(first, 'run.json'), 'utf8')) as { plan: { capacity: number } };
+  assert.deepEqual([capacity, written.plan.capacity], [2048, 2048]);
 
   const log = join(first, 'events.jsonl');
   const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');

@@ -252,7 +252,7 @@ export class RunHead {
     setText(this.#time, timeText(status));
     for (const figure of this.#figures) figure.draw(status);
     setText(this.#figuresNote, figuresNote(status));
-    this.#timeBar.draw(status);
+    this.#timeBar.draw(status, this.#header?.predicted ?? null);
 
     const planProblem = this.#header?.planProblem ?? null;
     const shown = JSON.stringify([

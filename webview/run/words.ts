@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
-import type { PanelPhase, PanelState, PanelTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
+import type { PanelPhase, PanelState, PanelTime, PredictedTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
@@ -109,10 +109,19 @@ export function timeSummary({ parts, sessions }: TimeStatus): string {
   return `${formatPercent(training / total)} of ${secondsText(total)}${over} was training`;
 }
 
+/** What was predicted before the start, by phase, and what from. */
+export function predictedText({ parts, sources }: PredictedTime): string {
+  const total = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+  const each = parts
+    .filter(({ seconds }) => seconds >= 0.05)
+    .map(({ phase, seconds }) => `${TIME_WORDS[phase].toLowerCase()} ${secondsText(seconds)}`);
+  return `Predicted before the start: ${secondsText(total)} (${each.join(', ')}); ${sources.join(', ')}.`;
+}
+
 /** What these figures are, where they are not all the runner's own. @param goesOn the run has not ended */
 export function timeNote({ estimated, sessions }: TimeStatus, goesOn: boolean): string {
   const cut = estimated - (goesOn ? 1 : 0);
   if (cut <= 0) return '';
-  const which = sessions === 1 ? 'The run was' : `${cut === 1 ? 'One start of the run was' : `${formatCount(cut)} starts of the run were`}`;
-  return `${which} cut short, or by an older runner: its times are those of its events, and waiting for checkpoints counts as training.`;
+  const which = sessions === 1 ? 'the time' : `the time of ${plural(cut, 'start')}`;
+  return `The runner did not say where ${which} went: it is taken from its events, and waiting for checkpoints counts as training.`;
 }

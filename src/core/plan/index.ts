@@ -1,3 +1,4 @@
+export { leastTokens } from './arrange.js';
 export { buildPlan, MOST_SOURCES, NO_SOURCE, type PlanInput } from './build.js';
 export { checkPlan } from './check.js';
 export { type PlanPairs, readPlan, readPlanPairs, writePlan } from './file.js';

@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
-import { type PlanOptions, type RunnerOptions, SECTION_RULES, type TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, RUN_RULES, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import {
   absolutePath,
   choice,
@@ -74,7 +74,7 @@ export interface RunConfig {
   /** What `eval_steps` evaluates on: a dataset of its own, or the share of the other one that is held out. */
   readonly eval_dataset?: DatasetReference;
   readonly model: { readonly path: string };
-  readonly plan: PlanOptions;
+  readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   /** What it was made with; runs that an older Wishbone made do not say. */
@@ -119,9 +119,9 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   dataset: object(DATASET),
   eval_dataset: optional(object(DATASET)),
   model: object({ path: absolutePath }),
-  plan: object(SECTION_RULES.plan),
-  training: object(SECTION_RULES.training),
-  runner: object(SECTION_RULES.runner),
+  plan: object(RUN_RULES.plan),
+  training: object(RUN_RULES.training),
+  runner: object(RUN_RULES.runner),
   made_with: optional(object({ wishbone: text(/\S/, 'a version'), git: optional(object(GIT)) })),
 };
 

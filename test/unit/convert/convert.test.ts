@@ -92,8 +92,7 @@ test('a LLaMA-Factory file: datasets by name, its own names and defaults', () =>
   assert.equal(converted.from, 'LLaMA-Factory');
   assert.equal(config.model, path.join(repository, 'examples/tiny-llama'));
   assert.deepEqual(config.dataset, [`${path.join(fixtures, 'data/dataset_info.json')}#dpo_en_demo`]);
-  // Bins are as long as two sequences may be.
-  assert.deepEqual(config.plan, { max_length: 4096, capacity: 8192, batch_size: 8, eval_fraction: 0.1 });
+  assert.deepEqual(config.plan, { max_length: 4096, batch_size: 8, eval_fraction: 0.1 });
   assert.deepEqual(config.training, {
     loss_type: ['simpo', 'sft'],
     loss_weights: [1, 0.5],

@@ -115,6 +115,17 @@ test('where the time went, with what comes before loading as part of it', () => 
   assert.equal(statusOf(watched('planned'), true).time, null);
 });
 
+test('what was predicted stands in the header', () => {
+  const predicted = { seconds: { start: 1, load: 2, train: 30 }, total: 33, sources: ['x'] };
+  const header = headerOf(watched('running'), { tokenRatio: 1.5, problem: null }, predicted);
+  const parts = [
+    { phase: 'load', seconds: 3 },
+    { phase: 'train', seconds: 30 },
+  ];
+  assert.deepEqual(header.predicted, { parts, sources: ['x'] });
+  assert.deepEqual(readRunHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
+});
+
 test('what the runner goes on without is a warning with its place', () => {
   const told = { what: 'the checkpoint of step 4 could not be written', where: '/w/checkpoints', advice: 'Free some space.' };
   const { warnings } = statusOf(watched('running', startLine(), eventLine('warning', told), eventLine('warning', told)), true);

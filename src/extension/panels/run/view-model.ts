@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
-import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
+import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
@@ -25,12 +25,16 @@ const OVERVIEW_ROWS = 1000;
 /** An overview is sent first when the whole has so many times its rows. */
 const LEAST_SPARED = 10;
 
+/** What takes less is no part of the time that anybody would look at. */
+const LEAST_SECONDS = 0.005;
+
 /** What the panel needs of a run: how the run store's words become the protocol's. */
 type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
 
 export function headerOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
   { tokenRatio, problem: planProblem }: PlanFacts,
+  predicted?: KeptForecast,
 ): RunHeader {
   const { folder, config, tags, notes } = run;
   const { command, without } = repeatCommand(config);
@@ -48,6 +52,7 @@ export function headerOf(
     sharing: plan.sharing,
     tokenRatio,
     planProblem,
+    predicted: predicted === undefined ? null : { parts: partsOf(predicted.seconds), sources: [...predicted.sources] },
     tags: [...tags],
     notes,
     settings: settingsOf(folder, config),
@@ -104,13 +109,18 @@ function bestOf({ best: model }: Watched, best: BestEvaluation | undefined): Bes
   return { step, loss, margin, accuracy, exportPath: (isKnown ? model.folder : undefined) ?? null, kept: isKnown && model.kept };
 }
 
-/** What comes before loading is part of it to whoever waits. */
 function timeOf(spent: TimeSpent | undefined): TimeStatus | null {
   if (spent === undefined) return null;
   const { seconds, sessions, estimated } = spent;
-  const all = { ...seconds, load: (seconds.start ?? 0) + (seconds.load ?? 0) };
-  const parts = PANEL_TIMES.map((phase) => ({ phase, seconds: all[phase] ?? 0 })).filter((part) => part.seconds > 0);
-  return { parts, sessions, estimated };
+  return { parts: partsOf(seconds), sessions, estimated };
+}
+
+/** What comes before loading is part of it to whoever waits. */
+function partsOf(seconds: Readonly<Partial<Record<string, number>>>): TimeStatus['parts'] {
+  const all = { ...seconds, load: (seconds['start'] ?? 0) + (seconds['load'] ?? 0) };
+  return PANEL_TIMES.map((phase) => ({ phase, seconds: (all as typeof seconds)[phase] ?? 0 })).filter(
+    (part) => part.seconds >= LEAST_SECONDS,
+  );
 }
 
 /**
