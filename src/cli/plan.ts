@@ -4,8 +4,9 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
-import { addDatasetOptions, addOptions, DATASET_HELP, planOptionNames, readWholeInput } from './options.js';
+import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 import { columnWarnings, unusedRows } from './unused.js';
 
@@ -21,7 +22,7 @@ export function addPlanCommand(program: Command): void {
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and reports what training on it takes.')
     .argument('<dataset...>', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--eval-out <file>', 'write the plan of the held-out pairs to this file')
     .option('--json', 'print one JSON object');
@@ -31,8 +32,8 @@ export function addPlanCommand(program: Command): void {
 }
 
 async function planCommand(files: readonly string[], options: Options): Promise<void> {
-  const request = await readWholeInput(files, options);
   const status = new StatusLine();
+  const request = await fromHub(await readWholeInput(files, options), status);
   const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
   for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
   const { config: _, ...plain } = request;

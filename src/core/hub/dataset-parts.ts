@@ -91,7 +91,8 @@ function choose(
   readme: string | undefined,
   where: string,
 ): [string, string] {
-  const id = (...more: string[]): string => idText({ kind, name, revision, part: more });
+  const id = (config: string, split: string): string =>
+    idText({ kind, name, revision, part: parts.size === 1 ? [split] : [config, split] });
   const refuse = (what: string, choices: readonly string[]): never => {
     const shown = choices.slice(0, 12).join(', ') + (choices.length > 12 ? ', …' : '');
     throw new WishboneError(what, where, choices.length === 0 ? 'choose another dataset' : `name one of them: ${shown}`);

@@ -3,8 +3,8 @@ import type { HubId } from './hub-id.js';
 import { pageOf } from './refusals.js';
 import type { HubSettings } from './settings.js';
 
-/** What of a repository of models is wanted. */
-export type Wanted = 'model' | 'weights' | 'adapter';
+/** What of a repository of models is wanted: all that training reads, the same without the tokenizer, without the weights, or an adapter. */
+export type Wanted = 'model' | 'weights' | 'tokenizer' | 'adapter';
 
 /** Tokenizers, templates and what an export takes along (native-runner/src/pretrained/companion_files.cpp). */
 const TEXT_FILES = new Set([
@@ -51,6 +51,7 @@ export function neededFiles(names: readonly string[], wanted: Wanted, settings: 
   }
   const texts = wanted === 'weights' ? [] : names.filter((name) => TEXT_FILES.has(name) || TEMPLATES.test(name) || LICENCE.test(name));
   const small = ['config.json', ...(has('generation_config.json') ? ['generation_config.json'] : []), ...texts];
+  if (wanted === 'tokenizer') return small;
   // As in transformers, the single file goes first.
   if (has(SINGLE)) return [...small, SINGLE];
   if (has(INDEX)) return [...small, INDEX, ...names.filter((name) => SHARD.test(name))];
@@ -68,7 +69,7 @@ export function neededFiles(names: readonly string[], wanted: Wanted, settings: 
 export function looksWhole(names: readonly string[], shards: readonly string[] | undefined, wanted: Wanted, hasTemplate: boolean): boolean {
   const has = (name: string): boolean => names.includes(name);
   if (wanted === 'adapter') return has('adapter_config.json') && has('adapter_model.safetensors');
-  const weights = has(SINGLE) || (shards?.every(has) ?? false);
+  const weights = wanted === 'tokenizer' || has(SINGLE) || (shards?.every(has) ?? false);
   return has('config.json') && weights && (wanted === 'weights' || (has('tokenizer.json') && has('tokenizer_config.json') && hasTemplate));
 }
 

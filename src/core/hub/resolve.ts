@@ -4,7 +4,6 @@ import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { ConnectionError } from '../download/index.js';
 import { cachedCommit, cachedFiles, cachedTree, isCached, repositoryFolder, type Snapshot, snapshotFolder } from './cache.js';
-import { datasetParts, filesOfPart } from './dataset-parts.js';
 import { type HubPlan, keepPlan, planFetch, type Select } from './fetch.js';
 import type { HubDatasetId, HubId } from './hub-id.js';
 import { looksWhole, neededFiles, type Wanted, WEIGHT_INDEX } from './needed-files.js';
@@ -30,6 +29,8 @@ export async function resolveModel(settings: HubSettings, id: HubId, wanted: Wan
 /** The same of a part of a dataset; `files` are its files in the repository, in order. */
 export async function resolveDataset(settings: HubSettings, id: HubDatasetId, signal?: AbortSignal): Promise<Resolved> {
   const where = pageOf(settings, id);
+  // Loaded when needed, with a reader of YAML.
+  const { datasetParts, filesOfPart } = await import('./dataset-parts.js');
   const select: Select = async (names, read) => {
     const readme = names.includes('README.md') ? await read('README.md') : undefined;
     return [...(readme === undefined ? [] : ['README.md']), ...filesOfPart(datasetParts(names, readme, where), id, readme, where)];
