@@ -1,5 +1,5 @@
 // A run folder for a whole run on a machine without Node: real lengths, drawn tokens. `node --import tsx scripts/gpu/run-folder.mjs
-// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity 16384] [--save-steps N] [--lora-rank R]`. PATH is
+// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity N] [--save-steps N] [--lora-rank R]`. PATH is
 // where the model will lie on that machine; scripts/gpu/run.py makes one there and times the run.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -50,7 +50,8 @@ async function runFolder(argv) {
       shape: { type: 'string', default: 'llama-1b' },
       set: { type: 'string', default: 'hh' },
       pairs: { type: 'string', default: '2000' },
-      capacity: { type: 'string', default: String(DEFAULT_PLAN.capacity) },
+      // What `auto` comes to on an 80 GB card.
+      capacity: { type: 'string', default: '16384' },
       'save-steps': { type: 'string' },
       'lora-rank': { type: 'string' },
     },

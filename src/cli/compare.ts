@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { readEvents } from '../core/events/index.js';
+import { RunHistory, type TimeSpent, trainingShare } from '../core/history/index.js';
 import { configDifferences, listRun, RUNS_FOLDER, type RunListing } from '../core/run/index.js';
 import { findRun, RUN_HELP } from './find-run.js';
-import { figureCells, figuresOf } from './run-text.js';
+import { figureCells, figuresOf, percent } from './run-text.js';
 import { runFacts } from './runs.js';
-import { table } from './terminal.js';
+import { clock, table } from './terminal.js';
 
 interface Options {
   readonly runs: string;
@@ -39,27 +41,37 @@ async function compareCommand(named: readonly string[], options: Options): Promi
     if (run.problem !== undefined) throw run.problem;
     runs.push(run);
   }
+  const times = await Promise.all(folders.map(timeOf));
   const differences = configDifferences(runs.map(({ config }) => config));
   if (options.json) {
     const settings = differences.map(({ setting, values }) => ({ setting, values }));
-    console.log(JSON.stringify({ runs: runs.map(runFacts), differences: settings }));
+    console.log(JSON.stringify({ runs: runs.map((run, i) => ({ ...runFacts(run), time: times[i] })), differences: settings }));
     return;
   }
   console.log(
     table(
       ['', ...runs.map(({ config }) => config.name)],
-      [...results(runs), ...differences.map(({ setting, values }) => [setting, ...values.map((value) => value || '-')])],
+      [...results(runs, times), ...differences.map(({ setting, values }) => [setting, ...values.map((value) => value || '-')])],
     ),
   );
   if (differences.length === 0) console.log('\nall settings are the same');
 }
 
-function results(runs: readonly Listed[]): string[][] {
+/** Of all its starts, which the ends of a log do not tell. */
+async function timeOf(folder: string): Promise<TimeSpent | undefined> {
+  const history = new RunHistory();
+  for (const event of await readEvents(folder)) history.add(event);
+  return history.timeSpent;
+}
+
+function results(runs: readonly Listed[], times: readonly (TimeSpent | undefined)[]): string[][] {
   const figures = runs.map((run) => figureCells(run.figures));
   return [
     ['state', ...runs.map(({ state }) => state)],
     ['steps', ...runs.map(({ step, steps }) => (steps === undefined ? '-' : `${step}/${steps}`))],
     ...['loss', 'margin', 'accuracy'].map((name, row) => [name, ...figures.map((cells) => cells[row]!)]),
+    ['time', ...times.map((spent) => (spent === undefined ? '-' : clock(spent.total)))],
+    ['of it training', ...times.map((spent) => percent(spent && trainingShare(spent)))],
     ['figures of', ...runs.map((run) => (run.figures === undefined ? '-' : figuresOf(run.figures)))],
   ];
 }

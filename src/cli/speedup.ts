@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { suitedCapacity } from '../core/forecast/capacity.js';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { fromHub } from './hub.js';
@@ -33,8 +34,9 @@ export function addSpeedupCommand(program: Command): void {
 
 async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
   const status = new StatusLine();
-  const { dataset, model, plan, runner } = await fromHub(await readWholeInput(files, options), status);
-  const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
+  const { dataset, model, plan, training, runner } = await fromHub(await readWholeInput(files, options), status);
+  const autoCapacity = plan.capacity === 'auto' ? await suitedCapacity({ model, training, runner }) : undefined;
+  const request = { dataset, model, plan, autoCapacity, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
     runTask('speedup', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());

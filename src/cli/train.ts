@@ -3,10 +3,12 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
+import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
@@ -28,7 +30,7 @@ import {
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
-import { headlineRows } from './run-text.js';
+import { headlineRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { columnWarnings } from './unused.js';
 
@@ -89,17 +91,21 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const input = { ...given, training };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
+  const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
+  const runsFolders = [path.resolve(runs ?? RUNS_FOLDER)];
+  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders });
+  if (time !== undefined) await writeForecast(prepared.folder, time);
   if (!options.json && !options.detach) {
     const rate =
       rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
-    console.log(`${planReport(prepared.summary)}${rate}\n`);
+    console.log(`${planReport(prepared.summary, { time })}${rate}\n`);
   } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
@@ -133,6 +139,14 @@ function usage(what: string, advice: string): WishboneError {
 async function follow(folder: string, startsBefore: number, status: StatusLine): Promise<RunHistory> {
   const history = new RunHistory();
   const done = new AbortController();
+  const told = new Set<string>();
+  const tell = (warnings: RunHistory['warnings']): void => {
+    for (const { what, where, advice } of warnings) {
+      const text = `warning: ${what} (${where}). ${advice}`;
+      if (!told.has(text)) status.note(text);
+      told.add(text);
+    }
+  };
   let interruption: Promise<unknown> = Promise.resolve();
   const onInterrupt = (count: number): void => {
     if (count === 1) status.note('Stopping after this step. Press Ctrl-C again to end it at once.');
@@ -147,6 +161,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
       (events, reset) => {
         if (reset) history.clear();
         for (const event of events) history.add(event);
+        if (history.starts > startsBefore) tell(history.warnings);
         status.show(statusText(history));
         if (history.starts > startsBefore && history.terminal) done.abort();
       },
@@ -237,6 +252,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         speedOfLight: pace?.speedOfLight,
         backend: history.start?.backend,
         device: history.start?.device,
+        time: history.timeSpent,
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -251,6 +267,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
+    if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,13 +47,40 @@ test('runs are listed, shown and compared by name, with the figures of their eva
   assert.match(shown.stdout, /^state +finished$/m);
   assert.match(shown.stdout, /^loss .*\(evaluation at step 10\)$/m);
   assert.match(shown.stdout, /^ +max_steps +10$/m);
+  assert.match(shown.stdout, /^time +\d+:\d\d in all; \d+ % of the time was training$/m);
+  assert.match(shown.stdout, /^time went to +start .*training \d.*evaluation \d.*export \d/m);
   assert.match(shown.stdout, /^5 +\d/m);
   assert.equal((await wishbone('show', 'latest', '--runs', runs, '--json')).stdout.includes('"name":"second"'), true);
   assert.equal((await wishbone('show', basename(first), '--runs', runs)).code, 0);
 
+  // The second run was started after the first had measured this machine.
+  const predicted = await wishbone('show', 'second', '--runs', runs);
+  assert.match(predicted.stdout, /^predicted time +\d+:\d\d: .*training [\d.]+ s/m);
+  assert.match(predicted.stdout, /^ +steps at the pace of first, /m);
+  const planned = await wishbone('plan', exampleData, '--model', exampleModel, '--json');
+  const { capacity } = JSON.parse(planned.stdout) as { capacity: number };
+  const written = JSON.parse(await readFile(join(first, 'run.json'), 'utf8')) as { plan: { capacity: number } };
+  assert.deepEqual([capacity, written.plan.capacity], [2048, 2048]);
+
+  const log = join(first, 'events.jsonl');
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
+  const told = { what: 'the checkpoint of step 4 could not be written', where: '/w', advice: 'Free some space.' };
+  const warning = JSON.stringify({ seq: 9999, time: '2026-01-02T15:04:05.000Z', type: 'warning', ...told });
+  await writeFile(log, `${[...lines.slice(0, -1), warning, lines.at(-1)].join('\n')}\n`);
+  const warned = await wishbone('show', 'first', '--runs', runs);
+  assert.match(warned.stdout, /^warning: the checkpoint of step 4 could not be written\n {2}at: \/w\n {2}fix: Free some space\.$/m);
+
   const compared = await wishbone('compare', 'first', 'second', '--runs', runs);
   assert.match(compared.stdout, /^training\.beta +0\.1 +0\.3$/m);
   assert.match(compared.stdout, /^state +finished +finished$/m);
+  assert.match(compared.stdout, /^of it training +\d+ % +\d+ %$/m);
+  const { runs: timed } = JSON.parse((await wishbone('compare', 'first', 'second', '--runs', runs, '--json')).stdout) as {
+    runs: { time: { seconds: { train: number }; total: number; sessions: number; estimated: number } }[];
+  };
+  for (const { time } of timed) {
+    assert.ok(time.seconds.train > 0 && time.seconds.train < time.total);
+    assert.deepEqual([time.sessions, time.estimated], [1, 0]);
+  }
   assert.doesNotMatch(compared.stdout, /plan\.batch_size/);
 });
 

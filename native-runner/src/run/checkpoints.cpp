@@ -129,8 +129,10 @@ Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
 
 void Checkpoints::write(const CheckpointState& state, Backend& backend, const CheckpointFiles& files,
                         std::optional<std::int64_t> also_kept) const {
-    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept,
-                     [this] { lock_.check(); });
+    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept, [this] {
+        lock_.check();
+        reporter_.sync_pairs();
+    });
 }
 
 void Checkpoints::collect() {

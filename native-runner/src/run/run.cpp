@@ -17,6 +17,7 @@
 #include "run/inputs.h"
 #include "run/loop.h"
 #include "run/memory_plan.h"
+#include "run/pair_record.h"
 #include "run/process/run_lock.h"
 #include "run/process/stop_signals.h"
 #include "run/reference.h"
@@ -57,7 +58,11 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
 
-    Reporter reporter(inputs, lock, events, resumed_after);
+    PairRecord pairs(folder / "pairs.bin", pair_record_of(inputs),
+                     checkpoint ? std::optional(PairRecord::Place{checkpoint->state.step,
+                                                                  checkpoint->state.best.last_step()})
+                                : std::nullopt);
+    Reporter reporter(inputs, lock, events, pairs, resumed_after);
     reporter.start(*backend);
     reporter.begin_phase("load");
     const auto [replica, room] = load_replica(inputs, *backend);

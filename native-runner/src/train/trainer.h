@@ -26,6 +26,7 @@ namespace wishbone {
 struct StepResult {
     PreferenceMetrics mean;
     std::vector<PairMetrics> sources;  ///< by the plan's source; empty when it names none
+    std::vector<PairValues> values;    ///< of each pair of the step
     double grad_norm = 0;              ///< before clipping
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
@@ -36,6 +37,7 @@ struct StepResult {
 struct EvalResult {
     PairMetrics all;
     std::vector<PairMetrics> sources;
+    std::vector<PairValues> values;  ///< of each pair of the plan
 };
 
 /// Preference training of one model on one device: policy, gradients, optimizer, reference. Knows nothing of files, events

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/crc32c.h"
 #include "report/model_card.h"
 #include "report/tensorboard_log.h"
 #include "report/trainer_state.h"

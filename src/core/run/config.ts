@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
-import { type PlanOptions, type RunnerOptions, SECTION_RULES, type TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, RUN_RULES, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import {
   absolutePath,
   choice,
@@ -85,7 +85,7 @@ export interface RunConfig {
   readonly eval_dataset?: DatasetReference;
   /** `hub`: where it is from, when it is of a cache of the hub. */
   readonly model: { readonly path: string; readonly hub?: HubReference | undefined };
-  readonly plan: PlanOptions;
+  readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   /** What it was made with; runs that an older Wishbone made do not say. */
@@ -136,9 +136,9 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   dataset: object(DATASET),
   eval_dataset: optional(object(DATASET)),
   model: object({ path: absolutePath, hub: optional(object(HUB)) }),
-  plan: object(SECTION_RULES.plan),
-  training: object(SECTION_RULES.training),
-  runner: object(SECTION_RULES.runner),
+  plan: object(RUN_RULES.plan),
+  training: object(RUN_RULES.training),
+  runner: object(RUN_RULES.runner),
   made_with: optional(object({ wishbone: text(/\S/, 'a version'), git: optional(object(GIT)) })),
 };
 

@@ -48,7 +48,9 @@ void ReferenceCache::store(std::span<const double> logps) const {
     if (file_.empty()) return;
     try {
         std::error_code error;
-        std::filesystem::create_directories(file_.parent_path(), error);
+        // Data of others may come to lie beside it: as on the TypeScript side, folders made here are for their owner alone.
+        if (std::filesystem::create_directories(file_.parent_path(), error))
+            std::filesystem::permissions(file_.parent_path(), std::filesystem::perms::owner_all, error);
         write_reference_logps(file_, made_for_, logps);
     } catch (const Error& error) {
         warn(std::string("the reference was not cached: ") + error.what() + " (" + error.where() + ")");

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/tensor.h"
+
+namespace wishbone {
+
+/// What the ranks of a run say to each other. A rank is one device with a replica of the model; each has a communicator of its
+/// own, used by one thread at a time. Every operation is called by all ranks, in the same order and with the same shapes.
+///
+/// Operations on tensors work on device memory, in the order of the rank's backend: after everything asked of it before, ahead
+/// of everything asked later. A sum is the same bits on every rank.
+///
+/// When one rank fails, all others must not wait for it: whatever ends a rank calls `abort`, and the others' operations, those
+/// under way too, throw RankAborted. After that, or after a wait beyond the time limit, a communicator is of no more use.
+class Communicator {
+  public:
+    virtual ~Communicator() = default;
+
+    virtual int rank() const = 0;
+    virtual int size() const = 0;
+
+    /// x becomes the sum of all ranks' x. f32.
+    virtual void all_reduce(Tensor x_accumulated) = 0;
+    /// `own` [n] becomes part number `rank()` of the sum of all ranks' `all` [size · n]. f32. `own` may be that part of `all`;
+    /// the other parts of `all` are not to be read afterwards.
+    virtual void reduce_scatter(Tensor own, Tensor all) = 0;
+    /// `all` [size · n] becomes every rank's `own` [n], in the order of ranks. `own` may be its part of `all`.
+    virtual void all_gather(Tensor all, Tensor own) = 0;
+    /// x becomes that of rank `root`.
+    virtual void broadcast(Tensor x, int root) = 0;
+    /// Of numbers in host memory, in the order of ranks. Done when the call returns.
+    virtual void sum(std::span<double> numbers_accumulated) = 0;
+    /// Returns when all ranks have called it.
+    virtual void barrier() = 0;
+
+    /// This rank is at its end. `reason` is what the others are told. From any thread; never throws.
+    virtual void abort(const std::string& reason) noexcept = 0;
+};
+
+/// What a rank throws because another one has failed: never the cause itself.
+class RankAborted : public Error {
+  public:
+    using Error::Error;
+};
+
+/// How long a rank waits for another one at most. Where bins are long on a slow device, waiting for the rank with the longest
+/// takes long too.
+inline constexpr std::chrono::duration<double> rank_time_limit = std::chrono::minutes(30);
+
+/// Of a single rank: every operation is done already.
+std::unique_ptr<Communicator> make_single_rank();
+
+/// Of `size` threads of this process, by rank, for tensors in host memory. Sums add in the order of ranks.
+std::vector<std::unique_ptr<Communicator>> make_thread_ranks(
+    int size, std::chrono::duration<double> time_limit = rank_time_limit);
+
+}  // namespace wishbone

@@ -1,0 +1,13 @@
+export { type PairsOf, type PairRow, type PairTable, readPairTable } from './table.js';
+export { mislabelledOrder, PAIR_VIEW_NAMES, PAIR_VIEWS, type PairView, type PairViewName, sorted } from './views.js';
+export { PAIR_RECORD_FILE, PairRecord } from './record.js';
+export {
+  COMPARED_METRICS,
+  type ComparedMetric,
+  comparePairs,
+  differenceText,
+  type NotComparable,
+  type PairedComparison,
+} from './compare.js';
+export { type EvaluatedPairs, readLatestEvaluation } from './evaluated.js';
+export { type JudgedRun, type SeedGroup, seedGroups } from './seeds.js';
