@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/terminal.h"
 #include "io/atomic_file.h"
+#include "io/hub_origin.h"
 #include "io/json.h"
 #include "model/parameters.h"
 #include "pretrained/companion_files.h"
@@ -51,8 +52,7 @@ void refuse_unknown_kinds(JsonFields& fields) {
 
 /// The base by its name: where it lies is nobody's business who gets the adapter, and is another place there.
 std::string name_of(const std::filesystem::path& folder) {
-    const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
-    return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+    return printable(name_of_path(std::filesystem::absolute(folder).lexically_normal()));
 }
 
 nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesystem::path& base_model,
@@ -68,6 +68,8 @@ nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesyst
                                    {"fan_in_fan_out", false},
                                    {"init_lora_weights", true},
                                    {"inference_mode", true}};
+    if (const auto origin = hub_origin(std::filesystem::absolute(base_model)))
+        json["revision"] = origin->commit;
     // PEFT takes alpha for a whole number wherever it is one.
     const auto alpha = [](double value) -> nlohmann::ordered_json {
         const auto whole = static_cast<std::int64_t>(value);
