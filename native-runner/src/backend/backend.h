@@ -99,6 +99,8 @@ class Backend {
     virtual std::string device_name() const = 0;  ///< for people
     virtual int threads() const = 0;
     virtual DType activation_dtype() const = 0;
+    /// Whether its tensors are in the host's memory.
+    virtual bool is_in_host_memory() const { return false; }
 
     virtual Buffer allocate(std::size_t bytes) = 0;        ///< throws Error(out_of_memory)
     virtual void upload(Tensor to, const void* from) = 0;  ///< `from` may go when the call returns

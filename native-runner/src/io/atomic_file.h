@@ -53,10 +53,10 @@ bool share_file(const std::filesystem::path& from, const std::filesystem::path& 
 void write_text(const std::filesystem::path& file, std::string_view text);
 
 /// A folder that appears under its name whole or not at all, replacing an older one of that name.
-/// Files are to be written and synced under `path()`, then `commit` is called.
+/// Write and sync the files under `path()`, then call `commit`.
 class AtomicFolder {
   public:
-    /// Creates the temporary folder in a folder that exists: one that somebody removed meanwhile does not come back.
+    /// Creates the temporary folder in a folder that exists: one that was removed meanwhile is not made again.
     /// Throws Error(cannot_write).
     explicit AtomicFolder(std::filesystem::path folder);
     ~AtomicFolder();
