@@ -1,5 +1,5 @@
 import type { Headline, TimePhase, TimeSpent } from '../core/history/index.js';
-import { trainingShare } from '../core/history/index.js';
+import { TIME_WORDS, trainingShare } from '../core/history/index.js';
 import type { KeptForecast } from '../core/run/index.js';
 import { plural } from '../format.js';
 import { clock } from './terminal.js';
@@ -40,19 +40,6 @@ export function headlineRows(figures: Headline | undefined): [string, string][] 
   }
   return rows;
 }
-
-const TIME_WORDS: Readonly<Record<TimePhase, string>> = {
-  start: 'start',
-  load: 'load',
-  ceiling: 'measuring this machine',
-  reference: 'reference',
-  train: 'training',
-  evaluation: 'evaluation',
-  samples: 'samples',
-  checkpoints: 'waiting for checkpoints',
-  export: 'export',
-  other: 'other',
-};
 
 /** "0:14 in all; 81 % of the time was training" */
 export function timeText(spent: TimeSpent): string {

@@ -15,6 +15,20 @@ export const TIME_PHASES = [
 ] as const;
 export type TimePhase = (typeof TIME_PHASES)[number];
 
+/** Their names in a text. */
+export const TIME_WORDS: Readonly<Record<TimePhase, string>> = {
+  start: 'start',
+  load: 'load',
+  ceiling: 'measuring this machine',
+  reference: 'reference',
+  train: 'training',
+  evaluation: 'evaluation',
+  samples: 'samples',
+  checkpoints: 'waiting for checkpoints',
+  export: 'export',
+  other: 'other',
+};
+
 /** Where the time of a run went, over all its starts. */
 export interface TimeSpent {
   /** Seconds of each that took any. */

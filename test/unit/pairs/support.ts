@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { crc32c } from '../../../src/core/files/crc32c.js';
-import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { type DecidedPlan, DEFAULT_PLAN } from '../../../src/core/options/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
 import { shape } from '../plan/support.js';
@@ -48,7 +48,7 @@ export function tokenPairs(lengths: readonly (readonly [chosen: number, rejected
 
 export async function planOf(
   pairs: readonly TokenPair[],
-  options: Partial<typeof DEFAULT_PLAN> = {},
+  options: Partial<DecidedPlan> = {},
   sha256 = { dataset: 'data', tokenizer: 'tokenizer' },
 ): Promise<Plan> {
   return buildPlan(

@@ -1,5 +1,6 @@
 import { WishboneError } from '../../../core/errors.js';
 import type { ForecastState } from '../../../core/forecast/index.js';
+import { TIME_WORDS, type TimePhase } from '../../../core/history/index.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
 import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
 import { locations } from '../../error-text.js';
@@ -85,7 +86,7 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
 function timeDetail({ seconds, sources }: NonNullable<Done['time']>): string {
   const parts = Object.entries(seconds)
     .filter(([, took]) => took >= 0.05)
-    .map(([phase, took]) => `${phase} ${took < 10 ? `${took.toFixed(1)} s` : formatDuration(took)}`);
+    .map(([phase, took]) => `${TIME_WORDS[phase as TimePhase]} ${took < 10 ? `${took.toFixed(1)} s` : formatDuration(took)}`);
   return `${parts.join(', ')}; ${sources.join(', ')}`;
 }
 
