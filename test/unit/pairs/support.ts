@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { crc32c } from '../../../src/core/files/crc32c.js';
-import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, type PlanOptions } from '../../../src/core/options/index.js';
 import { buildPlan, type Plan } from '../../../src/core/plan/index.js';
 import type { TokenPair } from '../../../src/core/tokenizer/index.js';
 import { shape } from '../plan/support.js';
@@ -48,11 +48,11 @@ export function tokenPairs(lengths: readonly (readonly [chosen: number, rejected
 
 export async function planOf(
   pairs: readonly TokenPair[],
-  options: Partial<typeof DEFAULT_PLAN> = {},
+  options: Partial<Omit<PlanOptions, 'capacity'>> = {},
   sha256 = { dataset: 'data', tokenizer: 'tokenizer' },
 ): Promise<Plan> {
   return buildPlan(
     { pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: 'pairs.jsonl' },
-    { ...DEFAULT_PLAN, capacity: 256, ...options },
+    { ...DEFAULT_PLAN, ...options, capacity: 256 },
   );
 }
