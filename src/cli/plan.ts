@@ -6,8 +6,9 @@ import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
-import { addDatasetOptions, addOptions, DATASET_HELP, planOptionNames, readWholeInput } from './options.js';
+import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
 import { predictedRows } from './run-text.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 import { columnWarnings, unusedRows } from './unused.js';
@@ -24,7 +25,7 @@ export function addPlanCommand(program: Command): void {
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and reports what training on it takes.')
     .argument('<dataset...>', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--eval-out <file>', 'write the plan of the held-out pairs to this file')
     .option('--json', 'print one JSON object');
@@ -34,8 +35,8 @@ export function addPlanCommand(program: Command): void {
 }
 
 async function planCommand(files: readonly string[], options: Options): Promise<void> {
-  const request = await readWholeInput(files, options);
   const status = new StatusLine();
+  const request = await fromHub(await readWholeInput(files, options), status);
   const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
   for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
   const { config: _, ...given } = request;

@@ -66,7 +66,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
     ...(run.tags.length > 0 ? [['tags', run.tags.map((tag) => `#${tag}`).join(' ')] as [string, string]] : []),
     ['dataset', config.dataset.path],
     ...unusedData(config.dataset).map(({ what, text }): [string, string] => [what === 'rows' ? 'left out' : 'not read', text]),
-    ['model', config.model.path],
+    ['model', config.model.hub === undefined ? config.model.path : `${config.model.hub.id}@${config.model.hub.revision}`],
     ['steps', `${run.step} of ${run.steps ?? '?'}`],
     ...headlineRows(run.figures),
   ];

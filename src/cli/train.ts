@@ -17,11 +17,13 @@ import { runState } from '../core/run/state.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
+import { fromHub } from './hub.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
   addDatasetOptions,
   addOptions,
   DATASET_HELP,
+  MODEL_HELP,
   planOptionNames,
   readWholeInput,
   runnerOptionNames,
@@ -47,7 +49,7 @@ export function addTrainCommand(program: Command): void {
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
     .argument('[dataset...]', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('--resume <run folder>', 'continue a run from its last checkpoint')
     .addOption(new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)))
     .option('--name <text>', 'name of the run')
@@ -79,10 +81,11 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
 }
 
 async function prepare(files: readonly string[], options: Options, status: StatusLine): Promise<{ folder: string; summary: PlanSummary }> {
-  const { config, runs, rateFactor, ...given } = await readWholeInput(files, options);
-  locating(config, () => checkOptions(given, given.evalDataset !== undefined || given.plan.eval_fraction > 0));
+  const { config, runs, rateFactor, ...named } = await readWholeInput(files, options);
+  locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
+  const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
   const input = { ...given, training };

@@ -12,6 +12,7 @@ import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
 import { readLabels } from './labels.js';
 import type { MadeWith } from './provenance.js';
+import { pinnedDataset, pinnedModel } from './origin.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
@@ -57,9 +58,9 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     id,
     name: name === undefined || name === '' ? id : name,
     created,
-    dataset,
-    ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
-    model,
+    dataset: pinnedDataset(dataset),
+    ...(evalDataset === undefined ? {} : { eval_dataset: pinnedDataset(evalDataset) }),
+    model: pinnedModel(model.path),
     plan,
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
 import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
+import { modelName } from '../../../core/hub/cache.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
 import {
@@ -47,7 +48,7 @@ export function headerOf(
     datasetPath: dataset.path,
     pairs: dataset.pairs,
     leftOut: leftOutOf(dataset),
-    modelName: path.basename(model.path),
+    modelName: modelName(model.path),
     modelPath: model.path,
     sharing: plan.sharing,
     tokenRatio,
