@@ -2,20 +2,12 @@ import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { readEvents } from '../core/events/index.js';
 import { RunHistory, type TimeSpent, trainingShare } from '../core/history/index.js';
-import {
-  COMPARED_METRICS,
-  type ComparedMetric,
-  compareRuns,
-  differenceText,
-  type NotComparable,
-  type PairedComparison,
-  type SeedGroup,
-} from '../core/pairs/index.js';
+import { compareRuns, verdictsOf } from '../core/pairs/index.js';
 import { configDifferences, listRun, RUNS_FOLDER, type RunListing } from '../core/run/index.js';
 import { findRun, RUN_HELP } from './find-run.js';
 import { figureCells, figuresOf, percent } from './run-text.js';
 import { runFacts } from './runs.js';
-import { clock, grouped, table } from './terminal.js';
+import { clock, table } from './terminal.js';
 
 interface Options {
   readonly runs: string;
@@ -70,46 +62,12 @@ async function compareCommand(named: readonly string[], options: Options): Promi
     ),
   );
   if (differences.length === 0) console.log('\nall settings are the same');
-  const names = runs.map(({ config }) => config.name);
-  paired.forEach((comparison, i) => console.log(`\n${pairedText(comparison, names[i + 1]!, names[0]!)}`));
-  for (const group of seeds) console.log(`\n${seedsText(group, names)}`);
-}
-
-/** A paired bootstrap, in lines. */
-function pairedText(comparison: PairedComparison | NotComparable, name: string, against: string): string {
-  const title = `${name} against ${against}, pair by pair`;
-  if ('problem' in comparison) return `${title}: not compared, ${comparison.problem}`;
-  const { pairs, of, steps, differences } = comparison;
-  const some = of.every((count) => count === pairs) ? '' : ` that both have, of ${grouped(of[0])} and ${grouped(of[1])}`;
-  const rows = COMPARED_METRICS.map((metric) => [
-    metric,
-    ...[differences[metric].mean, ...differences[metric].interval].map((value) => signed(value, metric)),
-    differenceText(comparison, metric),
-  ]);
-  return [
-    `${title}: ${grouped(pairs)} evaluated pairs${some}, after steps ${steps[1]} and ${steps[0]}`,
-    table(['', 'difference', '95 % from', 'to', ''], rows),
-  ].join('\n');
-}
-
-/** Figures over seeds, in lines. */
-function seedsText({ runs, figures }: SeedGroup, names: readonly string[]): string {
-  const rows = COMPARED_METRICS.flatMap((metric) => {
-    const found = figures[metric];
-    if (found === undefined) return [];
-    const ends = found.interval?.map((value) => plain(value, metric)) ?? ['-', '-'];
-    return [[metric, plain(found.mean, metric), ...ends, String(found.n)]];
-  });
-  const title = `${runs.length} runs that differ by their seed alone: ${runs.map((run) => names[run]).join(', ')}`;
-  return [title, table(['', 'mean', '95 % from', 'to', 'n'], rows)].join('\n');
-}
-
-function plain(value: number, metric: ComparedMetric): string {
-  return metric === 'accuracy' ? `${(100 * value).toFixed(1)} %` : value.toFixed(4);
-}
-
-function signed(value: number, metric: ComparedMetric): string {
-  return `${value >= 0 ? '+' : ''}${plain(value, metric)}`;
+  const { tables, notes } = verdictsOf(
+    { paired, seeds },
+    runs.map(({ config }) => config.name),
+  );
+  for (const { title, heading, rows } of tables) console.log(`\n${title}\n${table(heading, rows)}`);
+  if (notes.length > 0) console.log(`\n${notes.join('\n')}`);
 }
 
 /** Of all its starts, which the ends of a log do not tell. */

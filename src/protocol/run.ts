@@ -4,6 +4,7 @@
  */
 
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
+import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
@@ -207,6 +208,8 @@ export type RunHostMessage =
       readonly differences: readonly Difference[];
       readonly missing: readonly string[];
     }
+  /** Of several runs: whether they are really better than one another. */
+  | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -391,6 +394,8 @@ const SAMPLE: Check<SampleText> = {
 
 const DIFFERENCE: Check<Difference> = { setting: isText, values: isTexts };
 
+const VERDICT_TABLE: Check<VerdictTable> = { title: isText, heading: isTexts, rows: ['list of', isTexts] };
+
 const HOST_MESSAGES: Messages<RunHostMessage> = {
   header: { run: isCount, header: HEADER },
   status: { run: isCount, status: STATUS },
@@ -402,6 +407,7 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     { count: isCount, differences: ['list of', DIFFERENCE], missing: isTexts },
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
+  verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },

@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { Frame } from 'playwright-core';
+import { PAIR_RECORD_FILE } from '../../src/core/pairs/index.js';
+import { writePlan } from '../../src/core/plan/index.js';
+import { planOf, tokenPairs, valuesOf, writeRecord } from '../unit/pairs/support.js';
 import { evalLine, eventLine, startLine, stepLine } from '../unit/run/support.js';
 import { makeRun } from './support/made-runs.js';
 import { Session } from './support/session.js';
@@ -32,7 +36,7 @@ after(async () => {
 });
 
 /** The higher its number, the slower a run learns; the first ones overfit. */
-function madeRun(run: number): Promise<string> {
+async function madeRun(run: number): Promise<string> {
   const loss = (at: number): number => 0.69 * Math.exp(-at / (20 + 6 * run)) + 0.02 * Math.sin(at * (1 + run / 7));
   const lines: string[] = [];
   for (let at = 1; at <= STEPS; at++) {
@@ -47,10 +51,22 @@ function madeRun(run: number): Promise<string> {
       ? eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 5 })
       : eventLine('finished', { steps: STEPS, seconds: 9 });
   const name = `run-${String(run + 1)}`;
-  return makeRun(session.workspace, name, {
+  const folder = await makeRun(session.workspace, name, {
     events: startLine({ steps: STEPS }) + lines.join('') + end,
     training: { learning_rate: (run + 1) * 1e-6, eval_steps: 20 },
   });
+  if (run < 2) await recordPairs(folder, run);
+  return folder;
+}
+
+/** What each of 60 evaluated pairs came to: the second run's margins are higher by about 1. */
+async function recordPairs(folder: string, run: number): Promise<void> {
+  const plan = await planOf(tokenPairs(Array.from({ length: 60 }, () => [3, 4])));
+  await writePlan(join(folder, 'eval-plan.safetensors'), plan);
+  const margins = [...plan.pairRow].map((row) => Math.sin(row * 78.233) + 0.9 * run + 0.1 * run * Math.sin(row));
+  await writeRecord(join(folder, PAIR_RECORD_FILE), [
+    { kind: 2, step: STEPS, first: 0, values: margins.map((margin) => valuesOf(margin)) },
+  ]);
 }
 
 const page = (): Promise<Frame> => workbench.webview('main#run .results tbody tr');
@@ -69,6 +85,17 @@ step('the heading and the state are of all runs, the table has results and setti
   assert.equal(await frame.locator('.badge:visible').count(), 0, 'no state of the first run');
   assert.deepEqual(await frame.locator('.results thead code').allInnerTexts(), ['learning_rate']);
   assert.deepEqual(await workbench.tabs(), [`Comparison of ${RUNS} Runs`]);
+});
+
+step('it says whether one is really better, pair by pair, and which runs have no record of their pairs', async () => {
+  const frame = await page();
+  const verdicts = frame.locator('.verdicts');
+  await until('the verdicts are there', async () => (await verdicts.locator('tbody tr').count()) > 0);
+  const title = await verdicts.locator('caption').first().innerText();
+  assert.match(title, /^run-\d+ against run-\d+, pair by pair: 60 evaluated pairs, after steps 80 and 80$/);
+  const margin = await verdicts.locator('tbody tr', { hasText: 'margin' }).first().innerText();
+  assert.match(margin, /^margin\s+60\s+[+-]0\.9\d+\s+[+-]\d\.\d+\s+[+-]\d\.\d+\s+(better|worse)$/);
+  assert.match(await verdicts.locator('.note').innerText(), /and \d+ more: no record of evaluated pairs$/);
 });
 
 step('the table is sorted by any column, either way, with keys too', async () => {

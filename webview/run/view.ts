@@ -11,6 +11,7 @@ import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
 import { Notes } from './notes.js';
 import { ResultsTable } from './results-table.js';
+import { VerdictTables } from './verdicts.js';
 import { type ChartRun, newChartRun } from './runs.js';
 import { Samples } from './samples.js';
 import { boardImage } from './save-image.js';
@@ -31,6 +32,7 @@ interface Page {
   readonly head: RunHead;
   readonly comparison: ComparisonHead;
   readonly results: ResultsTable;
+  readonly verdicts: VerdictTables;
   readonly board: ChartBoard;
   readonly toolbar: ChartToolbar;
   readonly legend: RunLegend;
@@ -93,6 +95,8 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#setEvals(message);
       case 'samples':
         return this.#page?.samples.show(message.samples, message.problem);
+      case 'verdicts':
+        return this.#page?.verdicts.show(message.verdicts);
       case 'log':
         return this.#page?.log.show(message.lines);
       case 'preview':
@@ -113,6 +117,7 @@ export class RunView implements PageView<RunHostMessage> {
     this.#missing = missing;
     this.#runs = Array.from({ length: count }, () => ({ chart: newChartRun(), header: undefined, status: undefined }));
     this.#differences = differences;
+    this.#page?.verdicts.show(undefined);
     this.#runsChanged = true;
   }
 
@@ -256,6 +261,7 @@ export class RunView implements PageView<RunHostMessage> {
       head,
       comparison: new ComparisonHead(),
       results: new ResultsTable(),
+      verdicts: new VerdictTables(),
       board,
       toolbar,
       legend,
@@ -266,7 +272,17 @@ export class RunView implements PageView<RunHostMessage> {
       settings,
       notes,
     };
-    this.#root.replaceChildren(head.root, page.comparison.root, page.results.root, toolbar.root, legend.root, board.root, page.note, below);
+    this.#root.replaceChildren(
+      head.root,
+      page.comparison.root,
+      page.results.root,
+      page.verdicts.root,
+      toolbar.root,
+      legend.root,
+      board.root,
+      page.note,
+      below,
+    );
     return page;
   }
 

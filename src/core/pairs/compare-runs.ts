@@ -10,7 +10,7 @@ export interface ComparedRun extends JudgedRun {
 
 /** What can be said of whether one run is better than another. */
 export interface RunComparison {
-  /** Each run but the first against the first, on the pairs that both evaluated last. */
+  /** Each run against the first that has a record of evaluated pairs, on those that both evaluated last. */
   readonly paired: readonly (PairedComparison | NotComparable)[];
   /** Runs that differ by their seed alone, where there are any. */
   readonly seeds: readonly SeedGroup[];
@@ -22,28 +22,29 @@ const MEASURE =
 
 /** @param runs two or more */
 export async function compareRuns(runs: readonly ComparedRun[]): Promise<RunComparison> {
-  const [first, ...others] = runs;
-  if (first === undefined || others.length === 0) return { paired: [], seeds: [] };
-  const own = await evaluationOf(first);
   const paired: (PairedComparison | NotComparable)[] = [];
+  let base: { readonly run: ComparedRun; readonly evaluated: EvaluatedPairs } | undefined;
   // One after another: each holds a plan.
-  for (const run of others) {
-    const settings = configDifferences([first.config, run.config]);
-    const isSameMeasure = !settings.some(({ setting }) => MEASURE.test(setting) || setting === 'model.path');
-    const names = [first.config.name, run.config.name] as const;
-    const other = await evaluationOf(run);
-    const damaged = [own, other].find((of): of is NotComparable => of !== undefined && 'problem' in of);
-    paired.push(damaged ?? comparePairs(own as EvaluatedPairs | undefined, other as EvaluatedPairs | undefined, names, isSameMeasure));
+  for (const run of runs) {
+    const evaluated = await evaluationOf(run);
+    if (evaluated === undefined) paired.push({ problem: 'no record of evaluated pairs', run: run.config.name });
+    else if ('problem' in evaluated) paired.push(evaluated);
+    else if (base === undefined) base = { run, evaluated };
+    else paired.push(comparePairs(base.evaluated, evaluated, [base.run.config.name, run.config.name], isSameMeasure(base.run, run)));
   }
   return { paired, seeds: seedGroups(runs).filter((group) => group.runs.length > 1) };
 }
 
+function isSameMeasure(a: ComparedRun, b: ComparedRun): boolean {
+  return !configDifferences([a.config, b.config]).some(({ setting }) => MEASURE.test(setting) || setting === 'model.path');
+}
+
 /** Of a run whose record or plan is damaged, that: the others can still be compared. */
-async function evaluationOf({ folder }: ComparedRun): Promise<EvaluatedPairs | NotComparable | undefined> {
+async function evaluationOf({ folder, config }: ComparedRun): Promise<EvaluatedPairs | NotComparable | undefined> {
   try {
     return await readLatestEvaluation(folder);
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;
-    return { problem: `${error.what} (${error.where})` };
+    return { problem: `${error.what} (${error.where})`, run: config.name };
   }
 }

@@ -8,6 +8,8 @@ export type ComparedMetric = (typeof COMPARED_METRICS)[number];
 
 /** Two runs on the evaluation pairs that both have. */
 export interface PairedComparison {
+  /** The names of both. */
+  readonly names: readonly [string, string];
   readonly pairs: number;
   /** Pairs of each evaluation, also those that the other does not have. */
   readonly of: readonly [number, number];
@@ -18,24 +20,23 @@ export interface PairedComparison {
   readonly differences: Readonly<Record<ComparedMetric, PairedDifference>>;
 }
 
-/** Why two runs cannot be compared pair by pair. */
+/** Why two runs cannot be compared pair by pair, and the name of the run that is the reason. */
 export interface NotComparable {
   readonly problem: string;
+  readonly run: string;
 }
 
-/** A paired bootstrap over the pairs that two evaluations have in common. */
+/** A paired bootstrap over the pairs that two evaluations have in common: the second run against the first. */
 export function comparePairs(
-  a: EvaluatedPairs | undefined,
-  b: EvaluatedPairs | undefined,
+  a: EvaluatedPairs,
+  b: EvaluatedPairs,
   names: readonly [string, string],
   isSameMeasure: boolean,
 ): PairedComparison | NotComparable {
-  const missing = [a, b].indexOf(undefined);
-  if (a === undefined || b === undefined) return { problem: `${names[missing]} has no record of evaluated pairs` };
   const common = commonPairs(a.plan, b.plan);
-  if (common === undefined) return { problem: 'they evaluate other datasets, with other tokenizers' };
+  if (common === undefined) return { problem: 'evaluates another dataset, with another tokenizer', run: names[1] };
   const pairs = common.first.length;
-  if (pairs === 0) return { problem: 'their evaluations have no pair in common' };
+  if (pairs === 0) return { problem: 'its evaluations have no pair in common with the first run', run: names[1] };
   const difference = (value: (values: Float32Array, at: number) => number): Float64Array =>
     Float64Array.from(
       { length: pairs },
@@ -47,9 +48,10 @@ export function comparePairs(
     margin: difference((values, at) => values[at + 2]!),
   };
   if (Object.values(columns).some((column) => column.some((value) => !Number.isFinite(value)))) {
-    return { problem: 'the loss or margin of a pair is not a finite number' };
+    return { problem: 'the loss or margin of a pair is not a finite number', run: names[1] };
   }
   return {
+    names,
     pairs,
     of: [a.plan.pairRow.length, b.plan.pairRow.length],
     steps: [a.step, b.step],

@@ -4,6 +4,7 @@ import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
 import type { FirstRows } from '../dataset/first-rows.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
+import type { Verdicts } from '../pairs/index.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -53,6 +54,8 @@ export interface Tasks {
     readonly source: Pick<DatasetSource, 'path' | 'columns'>;
     readonly options: Omit<DatasetCheckOptions, keyof WorkOptions>;
   }): DatasetCheck;
+  /** `compareRuns` on run folders: plans and records of pairs can be large. */
+  compare(folders: readonly string[]): Verdicts;
   /** `firstRows` */
   firstRows(file: string): FirstRows;
   /** `writeCleanedCopy`; `rows`: the rows to leave out. */
@@ -69,6 +72,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   speedup: 'speedup',
   sample: 'sample',
   summarise: 'summarise-dataset',
+  compare: 'compare',
   firstRows: 'first-rows',
   check: 'clean-dataset',
   clean: 'clean-dataset',
@@ -84,13 +88,14 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   sample: ({ folder }) => [folder],
   decode: ({ model }) => [model],
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
+  compare: (folders) => folders,
   firstRows: (file) => [file],
   check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
   clean: ({ file }) => [file],
 };
 
 /** Nobody asks for these: they are not tried again on files that have ended them before. */
-const UNASKED: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'firstRows', 'decode']);
+const UNASKED: ReadonlySet<keyof Tasks> = new Set<keyof Tasks>(['forecast', 'summarise', 'firstRows', 'decode', 'compare']);
 const leftAlone = new LeftAlone();
 
 /** Large datasets take what they take; but not all of the machine. */

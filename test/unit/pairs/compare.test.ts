@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePairs, differenceText, type EvaluatedPairs, type PairedComparison } from '../../../src/core/pairs/index.js';
+import { comparePairs, differenceText, type EvaluatedPairs, type PairedComparison, verdictsOf } from '../../../src/core/pairs/index.js';
 import { commonPairs } from '../../../src/core/pairs/evaluated.js';
 import type { Plan } from '../../../src/core/plan/index.js';
 import { planOf, tokenPairs, valuesOf } from './support.js';
@@ -85,8 +85,6 @@ test('a difference that is there is shown, one that is not is told of in plain w
 test('what cannot be compared is told of', async () => {
   const plan = await planOf(tokenPairs(LENGTHS));
   const a = evaluated(plan, () => 1);
-  assert.deepEqual(comparePairs(a, undefined, NAMES, true), { problem: 'b has no record of evaluated pairs' });
-  assert.deepEqual(comparePairs(undefined, a, NAMES, true), { problem: 'a has no record of evaluated pairs' });
   const other = await planOf(tokenPairs([[9, 9]]), {}, { dataset: 'other', tokenizer: 'tokenizer' });
   assert.deepEqual(
     comparePairs(
@@ -95,7 +93,7 @@ test('what cannot be compared is told of', async () => {
       NAMES,
       true,
     ),
-    { problem: 'their evaluations have no pair in common' },
+    { problem: 'its evaluations have no pair in common with the first run', run: 'b' },
   );
   assert.deepEqual(
     comparePairs(
@@ -104,6 +102,31 @@ test('what cannot be compared is told of', async () => {
       NAMES,
       true,
     ),
-    { problem: 'the loss or margin of a pair is not a finite number' },
+    { problem: 'the loss or margin of a pair is not a finite number', run: 'b' },
   );
+});
+
+test('verdicts are tables with what they say, and a note of what could not be compared', async () => {
+  const plan = await planOf(tokenPairs(LENGTHS));
+  const better = comparePairs(
+    evaluated(plan, () => 1),
+    evaluated(plan, (row) => 2 + Math.sin(row)),
+    NAMES,
+    true,
+  );
+  const missing = ['c', 'd', 'e', 'f', 'g', 'h', 'i'].map((run) => ({ problem: 'no record of evaluated pairs', run }));
+  const { tables, notes } = verdictsOf({ paired: [better, ...missing], seeds: [] }, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']);
+  assert.equal(tables.length, 1);
+  assert.equal(tables[0]!.title, 'b against a, pair by pair: 60 evaluated pairs, after steps 5 and 5');
+  assert.deepEqual(
+    tables[0]!.rows.map(([metric, n]) => [metric, n]),
+    [
+      ['loss', '60'],
+      ['accuracy', '60'],
+      ['margin', '60'],
+    ],
+  );
+  assert.deepEqual(tables[0]!.rows[1], ['accuracy', '60', '+0.0 %', '+0.0 %', '+0.0 %', 'no difference shown at this size']);
+  assert.equal(tables[0]!.rows[2]!.at(-1), 'better');
+  assert.deepEqual(notes, ['Not compared pair by pair: c, d, e, f, g and 2 more: no record of evaluated pairs']);
 });

@@ -56,11 +56,21 @@ test('differences have a value for every run', () => {
   for (const bad of [['1'], [1, 2], undefined]) assert.equal(message(bad), undefined);
 });
 
+test('verdicts are tables of texts', () => {
+  const table = { title: 'b against a', heading: ['', 'n'], rows: [['loss', '60']] };
+  const message = (tables: unknown, notes: unknown = []) => readRunHostMessage({ type: 'verdicts', verdicts: { tables, notes } });
+  assert.deepEqual(message([table]), { type: 'verdicts', verdicts: { tables: [table], notes: [] } });
+  for (const bad of [{ title: 1 }, { heading: 'n' }, { rows: ['loss'] }, { rows: [[60]] }])
+    assert.equal(message([{ ...table, ...bad }]), undefined);
+  assert.equal(message([table], [1]), undefined);
+  assert.equal(readRunHostMessage({ type: 'verdicts' }), undefined);
+});
+
 test('anything else from outside is refused, and nothing throws', () => {
   fc.assert(
     fc.property(
       fc.anything(),
-      fc.constantFrom('header', 'status', 'series', 'evals', 'samples', 'runs', 'log', 'empty', 'other'),
+      fc.constantFrom('header', 'status', 'series', 'evals', 'samples', 'runs', 'verdicts', 'log', 'empty', 'other'),
       (value, type) => {
         assert.equal(readRunHostMessage(value), undefined);
         assert.equal(readRunHostMessage({ type, run: value, header: value, status: value, update: value }), undefined);

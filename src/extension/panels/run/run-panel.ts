@@ -21,6 +21,7 @@ import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
 import { answerRequest } from './run-requests.js';
 import { ShownRun } from './shown-run.js';
+import { RunVerdicts } from './verdicts.js';
 import { showInformation } from '../../messages.js';
 
 export const RUN: PanelKind<RunPageMessage, RunPageState> = {
@@ -34,6 +35,7 @@ export const RUN: PanelKind<RunPageMessage, RunPageState> = {
 export class RunPanel implements vscode.Disposable {
   readonly #trusted: vscode.Disposable;
   readonly #log = new LogFollower((lines) => this.#send({ type: 'log', lines }));
+  readonly #verdicts = new RunVerdicts((message) => this.#send(message));
   #shown: ShownRun[] = [];
   #isPreview = false;
 
@@ -203,6 +205,8 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     for (const each of shown) each.sendHeader();
     await Promise.all(shown.map((each) => each.sendAll()));
+    // Not waited for: plans are read for it.
+    this.#verdicts.show(this.#shown.map(({ run }) => run)).catch((error: unknown) => this.panels.problems.show(error));
   }
 
   /** In a comparison, a run that is gone must not hide the others. */
@@ -227,7 +231,8 @@ export class RunPanel implements vscode.Disposable {
       return;
     }
     this.#title();
-    shown.sendNews().catch((error: unknown) => this.panels.problems.show(error));
+    const sent = shown.sendNews().then(() => this.#verdicts.update(this.#shown.map(({ run }) => run)));
+    sent.catch((error: unknown) => this.panels.problems.show(error));
   }
 
   #send(message: RunHostMessage): void {
