@@ -10,7 +10,17 @@ import { createRunFolder, newRunConfig } from '../../src/core/run/folder.js';
 import { isScript, main, root } from '../shell.mjs';
 
 /** As in workload.py. */
-const shapes = {
+const SHAPES = {
+  tiny: {
+    layers: 2,
+    hiddenSize: 64,
+    queryHeads: 4,
+    kvHeads: 2,
+    headDim: 16,
+    intermediateSize: 128,
+    vocabSize: 512,
+    tied: true,
+  },
   'llama-1b': {
     layers: 16,
     hiddenSize: 2048,
@@ -41,7 +51,8 @@ function* drawn(seed) {
   }
 }
 
-async function runFolder(argv) {
+/** Makes one, as the command line says. @returns where it is */
+export async function runFolder(argv) {
   const { values } = parseArgs({
     args: argv,
     options: {
@@ -54,9 +65,10 @@ async function runFolder(argv) {
       capacity: { type: 'string', default: '16384' },
       'save-steps': { type: 'string' },
       'lora-rank': { type: 'string' },
+      'batch-size': { type: 'string' },
     },
   });
-  const shape = shapes[values.shape];
+  const shape = SHAPES[values.shape];
   const lengths = JSON.parse(await readFile(path.join(root, 'scripts/gpu/lengths.json'), 'utf8'))[values.set];
   const numbers = drawn(7);
   const token = () => numbers.next().value % shape.vocabSize;
@@ -74,7 +86,8 @@ async function runFolder(argv) {
       rejected: side(rejected, (first + 1) % shape.vocabSize),
     };
   });
-  const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity) };
+  const batch = values['batch-size'] === undefined ? {} : { batch_size: Number(values['batch-size']) };
+  const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity), ...batch };
   const sha256 = { dataset: '0'.repeat(64), tokenizer: '0'.repeat(64) };
   const built = await buildPlan({ pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: values.set }, plan);
   const rank =

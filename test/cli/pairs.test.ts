@@ -79,10 +79,8 @@ test('the pairs of a run: as its events say, and the same after a resume', async
     assert.ok(weights.equals(await readFile(join(run, 'export/model.safetensors'))));
   }
 
-  // Damaged in the middle: what is before it is read.
-  const damaged = Buffer.from(whole);
-  damaged[whole.length >> 1]! ^= 1;
-  await writeFile(record, damaged);
+  // Cut off in the middle: what is before it is read.
+  await writeFile(record, whole.subarray(0, Math.floor(0.7 * whole.length)));
   const less = await list('--top', '0');
   assert.ok(less.seen > 0 && less.pairs.some(({ seen }) => seen === 1));
   await writeFile(record, 'something else');
@@ -99,4 +97,30 @@ test('pairs of a run that does not evaluate', async (t) => {
   const listed = await wishbone('pairs', 'latest', '--runs', folder);
   assert.match(listed.stdout, /pairs trained on in/);
   assertOneError((await wishbone('pairs', 'latest', '--runs', folder, '--top', 'many')).stderr, [/whole number/]);
+});
+
+test('compare: pair by pair, and over seeds', async (t) => {
+  const folder = await temporaryFolder(t);
+  const train = async (name: string, ...more: string[]): Promise<void> => {
+    const few = ['--max-steps', '3', '--eval-fraction', '0.3', '--eval-steps', '3', '--batch-size', '8'];
+    const trained = await wishbone('train', exampleData, '--model', exampleModel, ...few, '--runs', folder, '--name', name, ...more);
+    assert.equal(trained.code, 0, trained.stderr);
+  };
+  await train('slow', '--learning-rate', '1e-6');
+  await train('fast', '--learning-rate', '1e-3', '--warmup-ratio', '0');
+  await train('again', '--learning-rate', '1e-6', '--seed', '7');
+  const compared = await wishbone('compare', 'slow', 'fast', 'again', '--runs', folder);
+  assert.equal(compared.code, 0, compared.stderr);
+  assert.match(compared.stdout, /^fast against slow, pair by pair: 36 evaluated pairs, after steps 3 and 3$/m);
+  assert.match(compared.stdout, /^margin +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} +\S/m);
+  assert.match(compared.stdout, /^2 runs that differ by their seed alone: slow, again$/m);
+  assert.match(compared.stdout, /^accuracy +\d+\.\d % +-?\d+\.\d % +\d+\.\d % +2$/m);
+  const facts = JSON.parse((await wishbone('compare', 'slow', 'fast', '--runs', folder, '--json')).stdout) as {
+    paired: { pairs: number; differences: { margin: { interval: [number, number]; mean: number; isShown: boolean } } }[];
+    seeds: unknown[];
+  };
+  const [{ pairs, differences }] = facts.paired as [(typeof facts.paired)[number]];
+  assert.equal(pairs, 36);
+  assert.ok(differences.margin.interval[0] <= differences.margin.mean && differences.margin.mean <= differences.margin.interval[1]);
+  assert.deepEqual(facts.seeds, []);
 });

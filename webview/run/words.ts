@@ -122,6 +122,6 @@ export function predictedText({ parts, sources }: PredictedTime): string {
 export function timeNote({ estimated, sessions }: TimeStatus, goesOn: boolean): string {
   const cut = estimated - (goesOn ? 1 : 0);
   if (cut <= 0) return '';
-  const which = sessions === 1 ? 'The run was' : `${cut === 1 ? 'One start of the run was' : `${formatCount(cut)} starts of the run were`}`;
-  return `${which} cut short, or by an older runner: its times are those of its events, and waiting for checkpoints counts as training.`;
+  const which = sessions === 1 ? 'the time' : `the time of ${plural(cut, 'start')}`;
+  return `The runner did not say where ${which} went: it is taken from its events, and waiting for checkpoints counts as training.`;
 }

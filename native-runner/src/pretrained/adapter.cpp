@@ -163,8 +163,9 @@ void export_adapter(const std::filesystem::path& folder, const ExportSource& bas
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
                    const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter) {
     const ModelWeights weights(base.model, config);
-    // As many threads as the run's, whose number decides bits; beside a GPU, all there are.
-    const std::unique_ptr<Backend> host = make_cpu_backend(backend.name() == "cpu" ? backend.threads() : 0);
+    // As many threads as the run's where they are the host's, since their number decides bits; beside a GPU, all there are.
+    const std::unique_ptr<Backend> host =
+        make_cpu_backend(backend.is_in_host_memory() ? backend.threads() : 0);
     std::map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < modules.size(); ++i) place[modules[i].linear.name + ".weight"] = i;
     const auto to_host = [&](const NamedTensor& from, std::vector<float>& values) {

@@ -113,7 +113,7 @@ void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
 Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
     if (on_device_.reserve(files)) return &on_device_;
     Backend& device = replica_.backend();
-    if (device.name() != "cpu") {
+    if (!device.is_in_host_memory()) {
         if (!on_host_) {
             host_ = make_cpu_backend(0);
             // The page cache, through which files are read and written, is counted as free, and is wanted too.

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
+#include "io/kept_findings.h"
 
 namespace wishbone {
 
@@ -30,7 +31,11 @@ void keep_threads(const RunInputs& inputs, const RunLock& lock, const Backend& b
 }  // namespace
 
 std::unique_ptr<Backend> open_device(const RunInputs& inputs, const RunLock& lock) {
-    std::unique_ptr<Backend> backend = make_backend(inputs.config.backend);
+    BackendChoice choice = inputs.config.backend;
+    choice.cuda.findings = [](const std::string& circumstances) {
+        return cached_findings("matmul", circumstances);
+    };
+    std::unique_ptr<Backend> backend = make_backend(choice);
     keep_threads(inputs, lock, *backend);
     if (inputs.options().moments != Moments::f32 && backend->activation_dtype() == DType::f32)
         throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",

@@ -5,13 +5,19 @@
 
 namespace wishbone {
 
-RunReference::RunReference(const RunInputs& inputs, Replica& replica, Reporter& reporter,
+void begin_hash(WeightsHash& hash, const RunInputs& inputs) {
+    const bool is_there = std::filesystem::exists(inputs.train.reference_file);
+    if (inputs.precomputes_reference() && !inputs.options().reference_follows_sft() && !is_there)
+        hash.begin();
+}
+
+RunReference::RunReference(const RunInputs& inputs, WeightsHash& hash, Replica& replica, Reporter& reporter,
                            std::optional<std::int64_t> resumed_after, StopRequested stop)
     : inputs_(inputs),
       replica_(replica),
       reporter_(reporter),
       stop_(std::move(stop)),
-      precomputed_(inputs.options(), inputs.config.model, inputs.longest(), replica.backend(),
+      precomputed_(inputs.options(), inputs.reference_folder(), hash, inputs.longest(), replica.backend(),
                    replica.transformer(), replica.trainer().policy()),
       stopped_(!prepare(resumed_after)) {}
 

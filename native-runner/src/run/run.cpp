@@ -6,14 +6,21 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
+#include <vector>
 
+#include "backend/registry.h"
 #include "core/error.h"
+#include "core/host_memory.h"
 #include "core/stopwatch.h"
+#include "io/read_ahead.h"
+#include "pretrained/weights_hash.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/checkpoints.h"
 #include "run/device.h"
 #include "run/evaluation.h"
 #include "run/event_log.h"
+#include "run/export.h"
 #include "run/inputs.h"
 #include "run/loop.h"
 #include "run/memory_plan.h"
@@ -21,6 +28,7 @@
 #include "run/process/run_lock.h"
 #include "run/process/stop_signals.h"
 #include "run/reference.h"
+#include "run/rehearsal.h"
 #include "run/replica.h"
 #include "run/reporter.h"
 #include "run/result.h"
@@ -37,7 +45,20 @@ constexpr std::size_t device_slack = std::size_t{2} << 30;
 struct Loaded {
     std::unique_ptr<Replica> replica;
     std::size_t room;  ///< bytes of the device that the run does not need
+    bool has_rehearsed;
 };
+
+/// The files that the run will load, read while the device is opened and prepared.
+ReadAhead read_ahead(const RunInputs& inputs) {
+    std::vector<std::filesystem::path> files;
+    try {
+        files = weight_files(inputs.config.model);
+    } catch (const Error&) {
+        // Told of where they are opened.
+    }
+    // The rest is for other programs, and for what was read already.
+    return {std::move(files), host_memory().available / 2};
+}
 
 /// The model on the device, once it is known that everything will have room there.
 Loaded load_replica(const RunInputs& inputs, Backend& backend) {
@@ -45,7 +66,9 @@ Loaded load_replica(const RunInputs& inputs, Backend& backend) {
     const std::size_t left = check_memory(
         inputs.train.plan, inputs.model,
         {backend.name(), inputs.config.recompute, inputs.options(), inputs.reference_model}, backend);
-    return {std::make_unique<Replica>(inputs, weights, backend), left - std::min(left, device_slack)};
+    const bool has_rehearsed = backend_named(backend.name()).is_slow_at_first && rehearse(inputs, backend);
+    return {std::make_unique<Replica>(inputs, weights, backend), left - std::min(left, device_slack),
+            has_rehearsed};
 }
 
 /// The whole run, part by part; each is whole when it is made.
@@ -53,6 +76,9 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const Stopwatch total;
     const StopRequested stop = StopSignals::requested;
     const RunInputs inputs(folder);
+    const ReadAhead ahead = read_ahead(inputs);
+    WeightsHash hash(inputs.reference_folder());
+    if (!resume) begin_hash(hash, inputs);
     const std::unique_ptr<Backend> backend = open_device(inputs, lock);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
@@ -65,13 +91,14 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     Reporter reporter(inputs, lock, events, pairs, resumed_after);
     reporter.start(*backend);
     reporter.begin_phase("load");
-    const auto [replica, room] = load_replica(inputs, *backend);
+    const auto [replica, room, has_rehearsed] = load_replica(inputs, *backend);
     Trainer& trainer = replica->trainer();
     Sampling sampling(inputs, *replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
     reporter.ceiling(backend->measure_matmul_ceiling());
+    if (has_rehearsed) backend->settle();
 
-    RunReference reference(inputs, *replica, reporter, resumed_after, stop);
+    RunReference reference(inputs, hash, *replica, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates());
     if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
 
@@ -84,9 +111,12 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
         return reporter.stopped(trainer.updates());
     }
     const std::int64_t steps = trainer.updates();
-    if (inputs.options().load_best_model_at_end) checkpoints.finish();
+    const bool shares = exports_as_checkpoints_do({inputs.config, inputs.model, inputs.modules});
+    if (inputs.options().load_best_model_at_end || shares) checkpoints.finish();
     // Beside a last checkpoint that is still being written.
-    const auto exported_step = export_result(inputs, lock, *replica, evaluation.best(), reporter);
+    const auto exported_step =
+        export_result(inputs, lock, *replica, evaluation.best(), reporter,
+                      shares && checkpoints.saved() == steps ? weights_file(folder, steps) : "");
     checkpoints.finish();
     reporter.exported(exported_step);
     reporter.finished(steps, total.seconds(), *backend);

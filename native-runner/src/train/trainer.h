@@ -40,8 +40,8 @@ struct EvalResult {
     std::vector<PairValues> values;  ///< of each pair of the plan
 };
 
-/// Preference training of one model on one device: policy, gradients, optimizer, reference. Knows nothing of files, events
-/// or plans beyond the one it is handed, so that training, speed measurement and tests share it.
+/// Preference training of one model on one device: policy, gradients, optimizer, reference. It knows no files, events
+/// or plans beyond the one it is given, so that training, speed measurement and tests share it.
 class Trainer {
   public:
     /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.

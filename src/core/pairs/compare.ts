@@ -12,6 +12,8 @@ export interface PairedComparison {
   /** Pairs of each evaluation, also those that the other does not have. */
   readonly of: readonly [number, number];
   readonly steps: readonly [number, number];
+  /** Whether loss and margin of both are measured alike: by one loss, against one reference. */
+  readonly isSameMeasure: boolean;
   /** Second less first. */
   readonly differences: Readonly<Record<ComparedMetric, PairedDifference>>;
 }
@@ -26,6 +28,7 @@ export function comparePairs(
   a: EvaluatedPairs | undefined,
   b: EvaluatedPairs | undefined,
   names: readonly [string, string],
+  isSameMeasure: boolean,
 ): PairedComparison | NotComparable {
   const missing = [a, b].indexOf(undefined);
   if (a === undefined || b === undefined) return { problem: `${names[missing]} has no record of evaluated pairs` };
@@ -50,13 +53,16 @@ export function comparePairs(
     pairs,
     of: [a.plan.pairRow.length, b.plan.pairRow.length],
     steps: [a.step, b.step],
+    isSameMeasure,
     differences: pairedBootstrap(columns),
   };
 }
 
-/** What a difference says, in words: whether there is one, and how many pairs would show one. */
-export function differenceText({ isShown, mean, n, pairsToShow }: PairedDifference, lowerIsBetter: boolean): string {
-  if (isShown) return mean < 0 === lowerIsBetter ? 'better' : 'worse';
+/** What two runs' difference in a metric says, in words: whether there is one, and how many pairs would show one. */
+export function differenceText({ differences, isSameMeasure }: PairedComparison, metric: ComparedMetric): string {
+  const { isShown, mean, n, pairsToShow } = differences[metric];
+  if (metric !== 'accuracy' && !isSameMeasure) return 'measured by another loss or reference: says nothing';
+  if (isShown) return mean < 0 === (metric === 'loss') ? 'better' : 'worse';
   const text = 'no difference shown at this size';
   if (pairsToShow === undefined || pairsToShow <= n) return text;
   const about = pairsToShow < 1000 ? pairsToShow : Number(pairsToShow.toPrecision(2));

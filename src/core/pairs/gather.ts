@@ -1,7 +1,7 @@
 import type { PlanPairs } from '../plan/index.js';
 import { labelEvidence } from './evidence.js';
 import { PAIR_VALUES } from './record.js';
-import type { PairRow } from './table.js';
+import type { PairRow } from './pair-row.js';
 
 /** Adds up what was recorded of each pair, one of a later epoch with its own of an earlier one. */
 export class GatheredPairs {

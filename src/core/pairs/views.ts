@@ -1,4 +1,5 @@
-import type { PairRow, PairTable } from './table.js';
+import type { PairRow } from './pair-row.js';
+import type { PairTable } from './table.js';
 
 /** A question that the pairs of a run answer. */
 export interface PairView {

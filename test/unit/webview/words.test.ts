@@ -98,7 +98,7 @@ test("where the time went: how much was training, and which figures are not the 
   assert.equal(said, 'Predicted before the start: 8.0 s (loading 2.0 s, training 6.0 s); steps as predicted for this CPU.');
   assert.equal(timeNote(time, false), '');
   assert.equal(timeNote({ ...time, estimated: 1 }, true), '', 'a run under way has not said yet');
-  assert.match(timeNote({ ...time, estimated: 1 }, false), /^The run was cut short/);
-  assert.match(timeNote({ ...time, sessions: 3, estimated: 2 }, true), /^One start of the run was cut short/);
+  assert.match(timeNote({ ...time, estimated: 1 }, false), /^The runner did not say where the time went/);
+  assert.match(timeNote({ ...time, sessions: 3, estimated: 2 }, true), /where the time of 1 start went/);
   assert.deepEqual([0.004, 2.25, 61].map(secondsText), ['0.00 s', '2.3 s', '1 min 01 s']);
 });

@@ -10,6 +10,7 @@
 #include "model/policy.h"
 #include "model/transformer/transformer.h"
 #include "plan/plan.h"
+#include "pretrained/weights_hash.h"
 #include "train/options/training_options.h"
 #include "train/reference/plan_reference.h"
 #include "train/reference/reference_model.h"
@@ -27,10 +28,10 @@ struct ReferencedPlan {
 /// start model (or the one that the options name) now.
 class PrecomputedReference {
   public:
-    /// `start_model`: the folder the policy was loaded from. `longest`: of all sequences there will be, as in
-    /// Transformer::expect_length.
-    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model,
-                         std::int64_t longest, Backend& backend, Transformer& transformer,
+    /// `model`: the folder of the reference, which is the one that the options name, or that the policy was loaded from. `hash`:
+    /// of its weights. `longest`: of all sequences there will be, as in Transformer::expect_length.
+    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
+                         WeightsHash& hash, std::int64_t longest, Backend& backend, Transformer& transformer,
                          const Policy& policy);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
@@ -45,13 +46,14 @@ class PrecomputedReference {
 
   private:
     std::string made_for(const ReferencedPlan& of) const;
-    std::string content_of(const ReferencedPlan& of) const;
+    std::string content_of(const ReferencedPlan& of);
     bool compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer,
                  const ModelView& model, const BinProgress& progress, const StopRequested& stop) const;
     ReferenceModel& other_model(const ReferencedPlan& of);
 
     const TrainingOptions& options_;
-    const std::filesystem::path& start_model_;
+    const std::filesystem::path& model_;
+    WeightsHash& hash_;
     std::int64_t longest_;
     Backend& backend_;
     Transformer& transformer_;
