@@ -156,7 +156,8 @@ class Judge implements JudgedConfig {
       const { fields } = rule.item;
       node.children?.forEach((item, index) => this.#fields(item, `${field}[${index}]`, fields));
     } else {
-      const problem = valueProblem(rule, this.#resolved(node, field));
+      // An id may stand where the rule wants a path.
+      const problem = valueProblem(rule, this.#resolved(node, field, false));
       if (problem !== undefined) this.#report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
       else if (optionRow(field)?.flagOnly && node.value !== '') this.#library(field, node);
     }
@@ -175,11 +176,11 @@ class Judge implements JudgedConfig {
     );
   }
 
-  #resolved(node: Node, field: string): unknown {
+  #resolved(node: Node, field: string, withIds = true): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
     if (!isPath(field)) return value;
-    const id = HUB_FIELDS[field];
+    const id = withIds ? HUB_FIELDS[field] : undefined;
     const absolute = (item: unknown): unknown => {
       if (typeof item !== 'string' || item.trim() === '') return item;
       return id?.(item, this.#folder) === undefined ? path.resolve(this.#folder, item) : item;

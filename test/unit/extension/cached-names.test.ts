@@ -27,7 +27,7 @@ test('a run config by ids means files of the cache; an id that is not there is n
       [error.what, error.where, error.advice],
       [
         'wish/tiny-llama is not in the Hugging Face cache',
-        '/work/a.wishbone.json:8, field training.reference_model',
+        '/work/a.wishbone.json:9, field training.reference_model',
         'download it in a terminal: wishbone plan /work/a.wishbone.json',
       ],
     );
