@@ -1,8 +1,6 @@
 import path from 'node:path';
 import {
-  datasetId,
   fetchPlan,
-  type HubDatasetId,
   type HubId,
   type HubSettings,
   hubSettings,
@@ -13,6 +11,7 @@ import {
   resolveDataset,
   resolveModel,
   type Wanted,
+  weightedDatasetId,
 } from '../core/hub/index.js';
 import type { TrainingOptions } from '../core/options/index.js';
 import type { Progress } from '../core/work/progress.js';
@@ -82,7 +81,7 @@ class Hub {
     if (names === undefined) return undefined;
     const files: string[] = [];
     for (const name of names) {
-      const [id, weight] = weighted(name);
+      const [id, weight] = weightedDatasetId(name);
       if (id === undefined) files.push(name);
       else {
         const { folder, files: found } = await this.#fetched(id, (settings, signal) => resolveDataset(settings, id, signal));
@@ -123,13 +122,6 @@ class Hub {
       return { folder: snapshot.folder, files };
     }).finally(() => this.status.clear());
   }
-}
-
-/** A name that may end with a weight. */
-function weighted(name: string): [HubDatasetId | undefined, string] {
-  const [, bare, weight] = /^(.+?)(:(?:\d+(?:\.\d+)?|\.\d+))$/.exec(name) ?? [];
-  if (bare === undefined || weight === undefined) return [datasetId(name), ''];
-  return [datasetId(bare), weight];
 }
 
 /** How fast bytes come, over the last seconds. */

@@ -95,7 +95,15 @@ test('plans, checks and samples take ids, also in a run config and with a weight
   assert.equal(checked.code, 0, checked.stderr);
   assert.ok(!hub.asked.some(({ path }) => path.startsWith('/cdn/')));
   const config = join(folder, 'a.wishbone.json');
-  await writeFile(config, JSON.stringify({ version: 1, model: 'wish/tiny-llama', dataset: ['wish/pairs#train_prefs:2'] }));
+  await writeFile(
+    config,
+    JSON.stringify({
+      version: 1,
+      model: 'wish/tiny-llama',
+      dataset: ['wish/pairs#train_prefs:2'],
+      training: { reference_model: 'wish/tiny-llama' },
+    }),
+  );
   const planned = await run('plan', config, '--json');
   assert.equal(planned.code, 0, planned.stderr);
   const summary = JSON.parse(planned.stdout) as { files: { weight: number; pairs: number }[] };

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
-import { datasetId, modelId } from '../hub/hub-id.js';
+import { modelId, weightedDatasetId } from '../hub/hub-id.js';
 import { nearestName } from '../nearest-name.js';
 import { optionRow, OPTIONS, type Rule, ruleText, SECTION_RULES, type SectionName, valueProblem } from '../options/index.js';
 import { isPath, SYNONYMS, TOP_FIELDS } from './fields.js';
@@ -20,11 +20,13 @@ export interface ConfigProblem {
   readonly meant?: string | undefined;
 }
 
+const weighted = (text: string, folder: string): unknown => weightedDatasetId(text, folder)[0];
+
 /** Fields that may name something on the hub in place of a path. */
 const HUB_FIELDS: Readonly<Record<string, (text: string, folder: string) => unknown>> = {
   model: modelId,
-  dataset: datasetId,
-  eval_dataset: datasetId,
+  dataset: weighted,
+  eval_dataset: weighted,
   'training.reference_model': modelId,
   'training.adapter_name_or_path': modelId,
 };
@@ -154,7 +156,8 @@ class Judge implements JudgedConfig {
       const { fields } = rule.item;
       node.children?.forEach((item, index) => this.#fields(item, `${field}[${index}]`, fields));
     } else {
-      const problem = valueProblem(rule, this.#resolved(node, field));
+      // An id may stand where the rule wants a path.
+      const problem = valueProblem(rule, this.#resolved(node, field, false));
       if (problem !== undefined) this.#report(field, node, `${field}: ${problem}`, `set it to ${ruleText(rule)}`);
       else if (optionRow(field)?.flagOnly && node.value !== '') this.#library(field, node);
     }
@@ -173,15 +176,14 @@ class Judge implements JudgedConfig {
     );
   }
 
-  #resolved(node: Node, field: string): unknown {
+  #resolved(node: Node, field: string, withIds = true): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
     if (!isPath(field)) return value;
-    const id = HUB_FIELDS[field];
+    const id = withIds ? HUB_FIELDS[field] : undefined;
     const absolute = (item: unknown): unknown => {
       if (typeof item !== 'string' || item.trim() === '') return item;
-      const [, bare = item] = id === datasetId ? (/^(.+?):[\d.]+$/.exec(item) ?? []) : [];
-      return id?.(bare, this.#folder) === undefined ? path.resolve(this.#folder, item) : item;
+      return id?.(item, this.#folder) === undefined ? path.resolve(this.#folder, item) : item;
     };
     return Array.isArray(value) ? value.map(absolute) : absolute(value);
   }

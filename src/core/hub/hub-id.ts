@@ -47,6 +47,12 @@ export function datasetId(text: string, folder = '.'): HubDatasetId | undefined 
   return { kind: 'dataset', name: id.name, revision: id.revision, part };
 }
 
+/** A dataset's name that may end with a weight (`:0.5`), which is the second part with its colon, else empty. */
+export function weightedDatasetId(text: string, folder = '.'): readonly [id: HubDatasetId | undefined, weight: string] {
+  const [, bare, weight] = /^(.+?)(:(?:\d+(?:\.\d+)?|\.\d+))$/.exec(text) ?? [];
+  return bare === undefined || weight === undefined ? [datasetId(text, folder), ''] : [datasetId(bare, folder), weight];
+}
+
 /** As somebody would type it. */
 export function idText({ name, revision, part = [] }: HubId & { readonly part?: readonly string[] }): string {
   return `${name}${revision === DEFAULT_REVISION ? '' : `@${revision}`}${part.length === 0 ? '' : `#${part.join('/')}`}`;

@@ -1,6 +1,7 @@
 export { modelName, originOf, type Snapshot } from './cache.js';
 export { fetchPlan, type HubPlan, mebibytes } from './fetch.js';
-export { datasetId, type HubDatasetId, type HubId, idText, modelId } from './hub-id.js';
+export { datasetId, type HubDatasetId, type HubId, idText, modelId, weightedDatasetId } from './hub-id.js';
+export { type CachedModel, cachedModels } from './list.js';
 export type { Wanted } from './needed-files.js';
 export { pageOf } from './refusals.js';
 export { type Resolved, resolveDataset, resolveModel } from './resolve.js';

@@ -3,6 +3,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
+import { modelName, originOf } from '../../core/hub/cache.js';
+import { cachedModels } from '../../core/hub/list.js';
+import { hubCache } from '../../core/hub/settings.js';
 import { inspectModel } from '../../core/model/index.js';
 import { formatRate, sentence } from '../../format.js';
 import { mayRead, NOT_READ } from '../trust.js';
@@ -15,7 +18,7 @@ import { BROWSE, pickPath, type ShowPaths } from './pick-path.js';
 
 const MOST_MODELS = 200;
 
-/** Asks for a model folder: recently used ones, those in the workspace, or any other. */
+/** Asks for a model folder: recently used ones, those in the workspace and the Hugging Face cache, or any other. */
 export async function pickModel(recent: RecentPaths, title = 'Model'): Promise<Picked<string>> {
   return pickPath({
     title,
@@ -28,11 +31,13 @@ export async function pickModel(recent: RecentPaths, title = 'Model'): Promise<P
 async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): Promise<void> {
   const used: Choice<string>[] = [];
   const found: Choice<string>[] = [];
+  const cached: Choice<string>[] = [];
   const seen = new Set<string>();
   const draw = (): void =>
     show([
       ...(used.length === 0 ? [] : [separator<string>('used last'), ...used]),
       ...(found.length === 0 ? [] : [separator<string>('in the workspace'), ...found]),
+      ...(cached.length === 0 ? [] : [separator<string>('in the Hugging Face cache'), ...cached]),
       separator('other'),
       { label: '$(folder-opened) Browse…', value: BROWSE },
     ]);
@@ -41,8 +46,8 @@ async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): 
     seen.add(folder);
     if (!(await mayBeModel(folder))) return;
     group.push({
-      label: `$(symbol-class) ${path.basename(folder)}`,
-      description: placeOf(folder),
+      label: `$(symbol-class) ${modelName(folder)}`,
+      description: originOf(folder)?.commit.slice(0, 12) ?? placeOf(folder),
       detail: await describe(folder),
       value: folder,
     });
@@ -52,6 +57,7 @@ async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): 
   draw();
   for (const folder of recent.all) await add(used, folder);
   for (const folder of await modelCandidates()) await add(found, folder);
+  for (const { folder } of await cachedModels(hubCache())) await add(cached, folder);
 }
 
 /** The workspace's folders that may hold a model. */

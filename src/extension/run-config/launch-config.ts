@@ -4,6 +4,7 @@ import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-f
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import { showInformation } from '../messages.js';
+import { cachedNames } from './cached-names.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 
@@ -13,7 +14,7 @@ const MOST_CONFIGS = 200;
  * Opens the launch form with a run config's settings.
  *
  * @param given its address; without one it is that of the editor, else it is asked for
- * @throws WishboneError for the first thing that is wrong in the file, with its line
+ * @throws WishboneError for the first thing that is wrong in the file, with its line; for an id whose files are not here
  */
 export async function launchConfigFile(forms: LaunchPanels, given: unknown): Promise<void> {
   const uri = given instanceof vscode.Uri ? given : (configOfEditor() ?? (await pickConfig()));
@@ -21,7 +22,7 @@ export async function launchConfigFile(forms: LaunchPanels, given: unknown): Pro
   // What counts is what stands in the editor.
   const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
   if (open?.isDirty && !(await open.save())) return;
-  await forms.launchConfig(await readConfigFile(uri.fsPath));
+  await forms.launchConfig(await cachedNames(await readConfigFile(uri.fsPath)));
 }
 
 function configOfEditor(): vscode.Uri | undefined {

@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:f
 import path from 'node:path';
 import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
-import { fetchPlan, modelName, originOf, resolveModel } from '../../../src/core/hub/index.js';
+import { cachedModels, fetchPlan, modelName, originOf, resolveModel } from '../../../src/core/hub/index.js';
 import { inspectModel } from '../../../src/core/model/index.js';
 import { standInHub, TOKEN } from '../../support/stand-in-hub.js';
 import { begin, fetchModel, MODEL, named, NEEDED } from './support.js';
@@ -204,4 +204,18 @@ test('a list of files that leads out of the cache is refused', async (context) =
   await assert.rejects(fetchModel(settings, 'wish/tiny-llama'), refused(/cannot be kept/));
   await mkdir(settings.cache, { recursive: true });
   assert.deepEqual(await readdir(settings.cache), []);
+});
+
+test('the models of the cache are listed, at main or else at another revision; what is not whole enough to be one is not', async (context) => {
+  const { hub, settings } = await begin(context, [MODEL, { ...MODEL, name: 'wish/other' }]);
+  assert.deepEqual(await cachedModels(settings.cache), []);
+  const { folder } = await fetchModel(settings, 'wish/tiny-llama@v1');
+  await fetchModel(settings, 'wish/tiny-llama');
+  const other = await fetchModel(settings, 'wish/other@v1');
+  await mkdir(path.join(settings.cache, 'models--wish--none', 'refs'), { recursive: true });
+  await writeFile(path.join(settings.cache, 'models--wish--none', 'refs', 'main'), hub.commit('model', 'wish/other'));
+  assert.deepEqual(await cachedModels(settings.cache), [
+    { name: 'wish/other', revision: 'v1', folder: other.folder },
+    { name: 'wish/tiny-llama', revision: 'main', folder },
+  ]);
 });
