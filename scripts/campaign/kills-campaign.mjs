@@ -20,13 +20,13 @@ const errors = {
 
 const hash = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
-/** What a run is judged by: the trained weights, and that nothing half-made lies about. */
+/** What a run is judged by: the trained weights, what it recorded of its pairs, and that nothing half-made lies about. */
 function resultOf(folder) {
   const model = path.join(folder, 'export/model.safetensors');
   if (!existsSync(model)) return 'there is no export';
   const names = [folder, path.join(folder, 'checkpoints')].flatMap((each) => (existsSync(each) ? readdirSync(each) : []));
   const left = names.filter((name) => name.startsWith('.wishbone-tmp-'));
-  return left.length > 0 ? `left behind: ${left.join(', ')}` : hash(model);
+  return left.length > 0 ? `left behind: ${left.join(', ')}` : `${hash(model)} ${hash(path.join(folder, 'pairs.bin'))}`;
 }
 
 /** @returns how often what was done, faults and losses */
@@ -69,7 +69,8 @@ export async function killRuns({ base, scratch, seed, until, failing }) {
     if (status !== 0)
       return fault(`${how}: it does not go on (${status}): ${stderr.trim().split('\n').slice(-3).join(' | ')}`, folder, true);
     const result = resultOf(folder);
-    if (result !== expected) fault(`${how}: ${/^[0-9a-f]{64}$/.test(result) ? 'it goes on to other weights' : result}`, folder, true);
+    if (result !== expected)
+      fault(`${how}: ${/^[0-9a-f]{64} /.test(result) ? 'it goes on to other weights, or records other pairs' : result}`, folder, true);
   };
   const canTrace = existsSync(atSyscall) && spawnSync(atSyscall, ['count', '/bin/true']).status === 0;
   if (!canTrace)

@@ -9,6 +9,7 @@ import { Dataset } from '../../src/core/dataset/index.ts';
 import { readDatasetInfo } from '../../src/core/dataset/dataset-info.ts';
 import { checkAdapter } from '../../src/core/model/adapter.ts';
 import { inspectModel } from '../../src/core/model/index.ts';
+import { PairRecord } from '../../src/core/pairs/record.ts';
 import { readPlan } from '../../src/core/plan/index.ts';
 import { listRun, readLabels, readRun } from '../../src/core/run/index.ts';
 import { readEvents } from '../../src/core/events/event-reader.ts';
@@ -45,6 +46,16 @@ async function outcomes(file) {
   const dataset = await Dataset.open(file);
   let rows = 0;
   for await (const _ of dataset.outcomes()) if (++rows > 2000) break;
+}
+
+async function readPairs(file) {
+  const record = await PairRecord.open(file);
+  try {
+    for await (const { count, values } of record?.blocks() ?? [])
+      if (values.length !== 5 * count) throw new Error('a block that is not whole');
+  } finally {
+    await record?.close();
+  }
 }
 
 /**
@@ -155,6 +166,11 @@ export function readers(base, scratch) {
       make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'run/export/model.safetensors')).subarray()),
       read: readSafetensorsHeader,
       heavy: true,
+    },
+    pairs: {
+      name: place(scratch, 'pairs.bin'),
+      make: (random) => mutateBytes(random, readFileSync(path.join(base, 'run/pairs.bin'))),
+      read: readPairs,
     },
     plan: {
       name: place(scratch, 'plan.safetensors'),

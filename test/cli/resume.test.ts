@@ -54,4 +54,6 @@ test('kill -9 in mid-run, then resume: the same weights as an uninterrupted run'
   const steps = (await events(run)).filter((event) => event.type === 'step').map((event) => event.step);
   assert.ok(new Set(steps).size < steps.length, 'some steps were done again');
   assert.equal(await weightsHash(run), await weightsHash(wholeRun));
+  // The record is of the plan's pairs, and both plans are the same file.
+  assert.ok((await readFile(join(run, 'pairs.bin'))).equals(await readFile(join(wholeRun, 'pairs.bin'))), 'each step recorded once');
 });
