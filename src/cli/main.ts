@@ -81,6 +81,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
+/** What Node.js puts in the place of bytes that are no UTF-8: the path that was given cannot be told from it. */
+const NO_UTF8 = '\ufffd';
+const RENAME = 'the path has bytes that are not UTF-8, which Node.js cannot open: rename the file, or give a link to it';
+
 interface ErrorFacts {
   /** What a person is shown. */
   readonly text: string;
@@ -100,6 +104,8 @@ function errorFacts(error: unknown, program: Command, args: readonly string[], v
   }
   if (error instanceof WishboneError) {
     const { what, where, advice, exitCode } = error;
+    if (where.includes(NO_UTF8) && args.some((each) => each.includes(NO_UTF8)) && advice !== RENAME)
+      return errorFacts(new WishboneError(what, where, RENAME, exitCode), program, args, verbose);
     return { text: error.format(), what, where, advice, exitCode };
   }
   if (['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')) {

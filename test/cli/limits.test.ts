@@ -23,3 +23,9 @@ test('little address space ends the runner with words, and never keeps it busy',
     assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: .+$/);
   }
 });
+
+test('a path that is not UTF-8 is one error that says so', async () => {
+  const { code, stderr } = await outcome('bash', ['-c', `exec "$@" $'/tmp/a\\xff.jsonl'`, 'bash', process.execPath, cli, 'check']);
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: the path has bytes that are not UTF-8.+$/m);
+});
