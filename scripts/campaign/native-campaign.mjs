@@ -51,6 +51,7 @@ function inputs(base, scratch) {
     json(path.join(base, 'adapter/adapter_config.json')),
     json(path.join(base, 'run/run.json')),
   ];
+  const patterns = Object.keys(json(path.join(root, 'native-runner/test/core/module_patterns.json')).matched);
   const step = readdirSync(path.join(base, 'run/checkpoints')).sort()[0];
   const state = json(path.join(base, 'run/checkpoints', step, 'state.json'));
   return {
@@ -60,6 +61,17 @@ function inputs(base, scratch) {
     'config.json': [path.join(model, 'config.json'), (random) => mutateJson(random, random.of(configs))],
     weights: [path.join(weights, 'model.safetensors'), (random) => mutateSafetensors(random, model_)],
     adapter: [path.join(adapter, 'adapter_config.json'), (random) => mutateJson(random, adapterConfig)],
+    patterns: [
+      path.join(adapter, 'adapter_config.json'),
+      (random) => {
+        const pattern = () => mutateText(random, random.of(patterns));
+        return JSON.stringify({
+          ...adapterConfig,
+          target_modules: pattern(),
+          ...(random.once(2) ? { rank_pattern: { [pattern()]: 4 } } : {}),
+        });
+      },
+    ],
     checkpoint: [path.join(checkpoint, 'state.json'), (random) => mutateJson(random, state)],
     events: [
       path.join(scratch, 'events.jsonl'),
@@ -137,7 +149,7 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
     const sum = report.get(name);
     writeFileSync(file, make(new Random(seed, 'native', name, i)));
     const begin = performance.now();
-    const said = await ask(name, file);
+    const said = await ask(name === 'patterns' ? 'adapter' : name, file);
     sum.slowest = Math.max(sum.slowest, performance.now() - begin);
     sum.executions++;
     if (said === 'refused') sum.refused++;

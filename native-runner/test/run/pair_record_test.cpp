@@ -112,9 +112,9 @@ TEST_CASE("pair record: counts that no plan has end it") {
         const PairRecord record(file, plans, std::nullopt);
     }
     const std::string empty = read_file(file);
-    for (const std::string head : {std::string("\1\0\0\0\1\0\0\0\0\0\0\0\xff\xff\xff\xff", 16),
-                                   std::string("\1\0\0\0\1\0\0\0\xff\xff\xff\xff\2\0\0\0", 16),
-                                   std::string("\7\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 16)}) {
+    for (const std::string& head : {std::string("\1\0\0\0\1\0\0\0\0\0\0\0\xff\xff\xff\xff", 16),
+                                    std::string("\1\0\0\0\1\0\0\0\xff\xff\xff\xff\2\0\0\0", 16),
+                                    std::string("\7\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 16)}) {
         write_file(file, empty + head + std::string(100, '\0'));
         const PairRecord record(file, plans, PairRecord::Place{4, 4});
         CHECK(read_file(file) == empty);

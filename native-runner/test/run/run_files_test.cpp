@@ -20,6 +20,15 @@
 using namespace wishbone;
 using namespace wishbone::test;
 
+TEST_CASE("a run's log is its owner's alone: it holds samples") {
+    const TemporaryFolder folder;
+    const mode_t before = ::umask(022);
+    EventLog log(folder / "log");
+    ::umask(before);
+    CHECK((std::filesystem::status(folder / "log").permissions() & std::filesystem::perms::mask) ==
+          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
 TEST_CASE("event log: numbers go on, lines stand alone after a cut-off one") {
     const TemporaryFolder folder;
     const auto file = folder / "events.jsonl";
