@@ -78,8 +78,9 @@ test('several prompts are kept, also over a reload, with what was typed', async 
   assert.equal(await frame.locator('.tried-box').count(), 2);
   await workbench.kept('Not sent yet');
   await workbench.reload();
+  // A page that is brought back can be made twice.
+  await until('both are back', async () => (await (await page()).locator('.tried-box').count()) === 2);
   const again = await page();
-  await until('both are back', async () => (await again.locator('.tried-box').count()) === 2);
   assert.equal(await again.locator('.prompt').inputValue(), 'Not sent yet');
   assert.equal(await again.locator('[data-field="maxTokens"] input').inputValue(), '24');
 });
