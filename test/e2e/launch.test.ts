@@ -206,7 +206,10 @@ test('"Save as Config" writes a run config that the form is filled from again', 
   await frame.locator('vscode-button', { hasText: 'Save as Config' }).click();
   const file = join(session.workspace, 'kept.wishbone.json');
   await workbench.saveAs(file);
-  const text = await until('the file', () => readFile(file, 'utf8').catch(() => undefined));
+  const text = await until('the whole file', async () => {
+    const written = await readFile(file, 'utf8').catch(() => '');
+    return written.endsWith('}\n') ? written : undefined;
+  });
   const config = JSON.parse(text) as Record<string, unknown>;
   assert.deepEqual(config, {
     version: 1,
