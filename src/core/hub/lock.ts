@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { cannotWrite } from '../files/atomic-file.js';
+import { programPath } from '../files/program-path.js';
 
 /**
  * Does work while it holds a file's lock (`flock(2)`), which `huggingface_hub` takes as well. Node.js has no call for it: the
@@ -17,8 +18,10 @@ export async function withLock<T>(file: string, work: () => Promise<T>, withoutL
     throw cannotWrite(file, error);
   }
   signal?.throwIfAborted();
+  const [flock, shell] = [programPath('flock'), programPath('sh')];
+  if (flock === undefined || shell === undefined) return withoutLock();
   // A group of its own: Ctrl-C in the terminal is for this process to answer.
-  const holder = spawn('flock', [file, 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const holder = spawn(flock, [file, shell, '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   holder.stdin.on('error', () => undefined);
   const end = (): void => {
     holder.stdin.end();

@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
+import { programPath } from '../files/program-path.js';
 
 const MiB = 2 ** 20;
 
@@ -17,24 +16,8 @@ const SLACK = 1024 * MiB;
  */
 export function hardLimit(memory: number, env: NodeJS.ProcessEnv = process.env): readonly string[] {
   if (process.platform !== 'linux' || process.versions['electron'] !== undefined) return [];
-  const program = (known ??= { path: find('prlimit', env['PATH'] ?? '') }).path;
+  const program = (known ??= { path: programPath('prlimit', env) }).path;
   return program === undefined ? [] : [program, `--data=${Math.ceil(memory + SLACK)}`, '--'];
 }
 
 let known: { readonly path: string | undefined } | undefined;
-
-function find(name: string, folders: string): string | undefined {
-  // Only absolute ones: not whatever lies in the folder that is open.
-  return folders
-    .split(path.delimiter)
-    .filter((folder) => path.isAbsolute(folder))
-    .map((folder) => path.join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
