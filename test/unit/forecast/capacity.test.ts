@@ -3,7 +3,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { fullBin, memoryOf, suitedCapacity, type CapacityMeans } from '../../../src/core/forecast/capacity.js';
+import { fullBin, suitedCapacity, type CapacityMeans } from '../../../src/core/forecast/capacity.js';
 import { DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
 import { binCount } from '../../../src/core/plan/index.js';
 
@@ -58,10 +58,4 @@ test('what memory is asked about is one bin, full to the last token', async () =
   assert.equal(binCount(plan), 1);
   assert.equal(plan.tokens.length, 16384);
   assert.equal(plan.targetRow.length, 11008, 'two thirds are scored');
-});
-
-test('the runner says what such a bin takes, and longer ones more', async () => {
-  const onCpu = { ...request, runner: { ...DEFAULT_RUNNER, backend: 'cpu' as const } };
-  const bytes = async (capacity: number): Promise<number> => (await memoryOf(onCpu, await fullBin(model, capacity))).activations;
-  assert.ok((await bytes(4096)) > 1.5 * (await bytes(2048)));
 });
