@@ -5,7 +5,9 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <numeric>
 #include <optional>
+#include <vector>
 
 #include "core/error.h"
 #include "core/stopwatch.h"
@@ -20,7 +22,7 @@
 #include "run/process/run_lock.h"
 #include "run/process/stop_signals.h"
 #include "run/reference.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 #include "run/result.h"
 #include "run/resume.h"
@@ -34,17 +36,25 @@ namespace {
 constexpr std::size_t device_slack = std::size_t{2} << 30;
 
 struct Loaded {
-    std::unique_ptr<Replica> replica;
-    std::size_t room;  ///< bytes of the device that the run does not need
+    std::unique_ptr<Replicas> replicas;
+    std::size_t room;  ///< bytes of the first device that the run does not need
 };
 
-/// The model on the device, once it is known that everything will have room there.
-Loaded load_replica(const RunInputs& inputs, Backend& backend) {
+/// The model on every device, once it is known that everything will have room there.
+Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::size_t left = check_memory(
         inputs.train.plan, inputs.model,
-        {backend.name(), inputs.config.recompute, inputs.options(), inputs.reference_model}, backend);
-    return {std::make_unique<Replica>(inputs, weights, backend), left - std::min(left, device_slack)};
+        {devices.first().name(), inputs.config.recompute, inputs.options(), inputs.reference_model},
+        devices.first(), devices.sharing_memory());
+    return {std::make_unique<Replicas>(inputs, weights, devices), left - std::min(left, device_slack)};
+}
+
+/// Of all devices together, each measured while the others are.
+double ceiling_of(Devices& devices) {
+    std::vector<double> rates(devices.count());
+    devices.each([&](std::size_t rank) { rates[rank] = devices.backend(rank).measure_matmul_ceiling(); });
+    return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
 /// The whole run, part by part; each is whole when it is made.
@@ -52,28 +62,30 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const Stopwatch total;
     const StopRequested stop = StopSignals::requested;
     const RunInputs inputs(folder);
-    const std::unique_ptr<Backend> backend = open_device(inputs, lock);
+    Devices devices(inputs, lock);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
 
     Reporter reporter(inputs, lock, events, resumed_after);
-    reporter.start(*backend);
+    reporter.start(devices.first());
     reporter.begin_phase("load");
-    const auto [replica, room] = load_replica(inputs, *backend);
-    Trainer& trainer = replica->trainer();
-    Sampling sampling(inputs, *replica, reporter, resumed_after, stop);
+    const auto [replicas, room] = load_replicas(inputs, devices);
+    Replica& replica = replicas->first();
+    Trainer& trainer = replica.trainer();
+    Sampling sampling(inputs, replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
-    reporter.ceiling(backend->measure_matmul_ceiling());
+    reporter.ceiling(ceiling_of(devices));
 
-    RunReference reference(inputs, *replica, reporter, resumed_after, stop);
+    RunReference reference(inputs, *replicas, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates());
-    if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
+    if (checkpoint)
+        replicas->each([&](Replica& each) { load_checkpoint(*checkpoint, each.backend(), each.trainer()); });
 
-    Evaluation evaluation(inputs, *replica, reference, reporter,
+    Evaluation evaluation(inputs, *replicas, reference, reporter,
                           checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
-    if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints},
+    Checkpoints checkpoints(inputs, lock, replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
+    if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
@@ -81,10 +93,10 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const std::int64_t steps = trainer.updates();
     if (inputs.options().load_best_model_at_end) checkpoints.finish();
     // Beside a last checkpoint that is still being written.
-    const auto exported_step = export_result(inputs, lock, *replica, evaluation.best(), reporter);
+    const auto exported_step = export_result(inputs, lock, replica, evaluation.best(), reporter);
     checkpoints.finish();
     reporter.exported(exported_step);
-    reporter.finished(steps, total.seconds(), *backend);
+    reporter.finished(steps, total.seconds(), replicas->peak_memory());
 }
 
 /// What a failed write comes from, where the folder it was to be in is gone.
