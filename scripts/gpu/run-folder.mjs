@@ -1,5 +1,5 @@
 // A run folder for a whole run on a machine without Node: real lengths, drawn tokens. `node --import tsx scripts/gpu/run-folder.mjs
-// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity 16384] [--save-steps N] [--lora-rank R]`. PATH is
+// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity N] [--save-steps N] [--lora-rank R]`. PATH is
 // where the model will lie on that machine; scripts/gpu/run.py makes one there and times the run.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,7 +10,17 @@ import { createRunFolder, newRunConfig } from '../../src/core/run/folder.js';
 import { isScript, main, root } from '../shell.mjs';
 
 /** As in workload.py. */
-const shapes = {
+const SHAPES = {
+  tiny: {
+    layers: 2,
+    hiddenSize: 64,
+    queryHeads: 4,
+    kvHeads: 2,
+    headDim: 16,
+    intermediateSize: 128,
+    vocabSize: 512,
+    tied: true,
+  },
   'llama-1b': {
     layers: 16,
     hiddenSize: 2048,
@@ -41,7 +51,8 @@ function* drawn(seed) {
   }
 }
 
-async function runFolder(argv) {
+/** Makes one, as the command line says. @returns where it is */
+export async function runFolder(argv) {
   const { values } = parseArgs({
     args: argv,
     options: {
@@ -50,12 +61,14 @@ async function runFolder(argv) {
       shape: { type: 'string', default: 'llama-1b' },
       set: { type: 'string', default: 'hh' },
       pairs: { type: 'string', default: '2000' },
-      capacity: { type: 'string', default: String(DEFAULT_PLAN.capacity) },
+      // What `auto` comes to on an 80 GB card.
+      capacity: { type: 'string', default: '16384' },
       'save-steps': { type: 'string' },
       'lora-rank': { type: 'string' },
+      'batch-size': { type: 'string' },
     },
   });
-  const shape = shapes[values.shape];
+  const shape = SHAPES[values.shape];
   const lengths = JSON.parse(await readFile(path.join(root, 'scripts/gpu/lengths.json'), 'utf8'))[values.set];
   const numbers = drawn(7);
   const token = () => numbers.next().value % shape.vocabSize;
@@ -73,7 +86,8 @@ async function runFolder(argv) {
       rejected: side(rejected, (first + 1) % shape.vocabSize),
     };
   });
-  const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity) };
+  const batch = values['batch-size'] === undefined ? {} : { batch_size: Number(values['batch-size']) };
+  const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity), ...batch };
   const sha256 = { dataset: '0'.repeat(64), tokenizer: '0'.repeat(64) };
   const built = await buildPlan({ pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: values.set }, plan);
   const rank =

@@ -20,9 +20,10 @@ def make_model(folder: Path, name: str) -> None:
     shape = SHAPES[name]
     folder.mkdir(parents=True)
     torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
 
     def draw(*size: int) -> "torch.Tensor":
-        return (torch.randn(*size, device="cuda") * 0.02).to(torch.bfloat16).cpu()
+        return (torch.randn(*size, device=device) * 0.02).to(torch.bfloat16).cpu()
 
     ones = torch.ones(shape.hidden, dtype=torch.bfloat16)
     tensors = {"model.embed_tokens.weight": draw(shape.vocab, shape.hidden), "model.norm.weight": ones}

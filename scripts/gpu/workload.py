@@ -48,6 +48,8 @@ SHAPES = {
     for shape in (
         Shape("llama-1b", 16, 2048, 32, 8, 64, 8192, 128256, True, 500000.0),
         Shape("qwen-1.5b", 28, 1536, 12, 2, 128, 8960, 151936, True, 1000000.0),
+        # For a try of the scripts without a GPU.
+        Shape("tiny", 2, 64, 4, 2, 16, 128, 512, True, 10000.0),
         Shape("llama-8b", 32, 4096, 32, 8, 128, 14336, 128256, False, 500000.0, trains=False),
     )
 }

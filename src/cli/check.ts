@@ -6,6 +6,7 @@ import { findSources, parseColumns } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
 import { runTask } from '../core/tasks/index.js';
 import { Exit } from './exit.js';
+import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, DATASET_HELP, readInput } from './options.js';
 import { grouped, progressText, StatusLine } from './terminal.js';
@@ -25,7 +26,10 @@ export function addCheckCommand(program: Command): void {
         'Exits with 3 if a row cannot be trained on (with --strict, also for warnings), otherwise with 0.',
     )
     .argument('<dataset...>', DATASET_HELP)
-    .option('-m, --model <folder>', 'also check every row with the tokenizer and chat template of this model folder')
+    .option(
+      '-m, --model <folder>',
+      'also check every row with the tokenizer and chat template of this model: a folder, or an id on the hub',
+    )
     .option('--strict', 'treat warnings as errors')
     .option('--most <number>', 'print at most this many problems per file', count, 100)
     .option('--json', 'print one JSON object with all problems');
@@ -34,10 +38,10 @@ export function addCheckCommand(program: Command): void {
 }
 
 async function checkCommand(files: readonly string[], options: Options): Promise<void> {
-  const { dataset, evalDataset, model, plan } = await readInput(files, options);
+  const status = new StatusLine();
+  const { dataset, evalDataset, model, plan } = await fromHub(await readInput(files, options), status, 'tokenizer');
   const sources = await findSources(dataset ?? [], parseColumns(plan.columns));
   const evalFiles = evalDataset?.map((file) => path.resolve(file));
-  const status = new StatusLine();
   const found = await cancellable(async (signal) => {
     const checks: DatasetCheck[] = [];
     for (const source of sources) {

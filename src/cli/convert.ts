@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { writeFileAtomically } from '../core/files/atomic-file.js';
+import { SHARED_FILE, writeFileAtomically } from '../core/files/atomic-file.js';
 import { checkConfigName } from '../core/config-file/index.js';
 import { convertConfig, convertedName, noteText, type ConversionNote, type Source, SOURCES } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
@@ -51,7 +51,7 @@ async function convertCommand(argument: string, options: Options): Promise<void>
       ExitCode.cannotWrite,
     );
   }
-  await writeFileAtomically(out, async (handle) => void (await handle.writeFile(converted.text)));
+  await writeFileAtomically(out, async (handle) => void (await handle.writeFile(converted.text)), SHARED_FILE);
   const { from, carried, notes } = converted;
   if (options.json) {
     console.log(JSON.stringify({ out, from, carried, notes }));

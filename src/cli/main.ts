@@ -11,6 +11,7 @@ import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { guardOutput } from './safe-output.js';
+import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
@@ -29,6 +30,7 @@ const COMMANDS = [
   addRunsCommand,
   addShowCommand,
   addCompareCommand,
+  addPairsCommand,
   addStopCommand,
   addExportCommand,
   addSampleCommand,

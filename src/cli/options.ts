@@ -21,6 +21,8 @@ import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '..
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
 import { KINDS_TEXT } from '../core/dataset/file-kinds.js';
+import { modelId } from '../core/hub/index.js';
+import { isHubOption } from './hub.js';
 
 /** Adds `--batch-size` and the like for options of a group. `showDefaults`: false where a preset decides them. */
 export function addOptions(command: Command, group: SectionName, names: readonly string[], showDefaults: boolean): void {
@@ -64,6 +66,7 @@ function parseOption(option: OptionPath, text: string): OptionValue | readonly O
   if (optionKind(option) === 'list') return parseList(option, text);
   const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
+  if (isHubOption(option) && modelId(text) !== undefined) return text;
   const value = !Number.isNaN(number) ? number : isPathOption(option) && text !== '' ? path.resolve(text) : text;
   const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
@@ -86,8 +89,11 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 
 /** What every command says of its dataset argument. */
 export const DATASET_HELP =
-  `preference files (${KINDS_TEXT}), wildcards, or dataset_info.json#name, ` +
+  `preference files (${KINDS_TEXT}), wildcards, dataset_info.json#name, or ids of the Hugging Face hub, org/name#split, ` +
   'also with a weight: pairs.jsonl:0.5 (docs/datasets.md); or a run config, *.wishbone.json, whose values flags override';
+
+/** What every command says of `--model`. */
+export const MODEL_HELP = 'Hugging Face model folder, or id on the hub: org/name, org/name@revision';
 
 /** Adds what says more about the dataset than its name. */
 export function addDatasetOptions(command: Command): void {
@@ -165,7 +171,7 @@ export async function readWholeInput(
       ? new WishboneError(`no ${what} was given`, 'the command line', advice, ExitCode.usage)
       : new WishboneError(`the run config names no ${what}`, config.file, `add "${field}" to it`);
   if (dataset === undefined) throw missing('dataset', 'dataset', 'give a preference file or a run config');
-  if (model === undefined) throw missing('model', 'model', 'add --model with a Hugging Face model folder');
+  if (model === undefined) throw missing('model', 'model', 'add --model with a Hugging Face model folder, or an id on the hub');
   return { ...input, dataset, model };
 }
 

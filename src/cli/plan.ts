@@ -1,11 +1,15 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { forecastRun, type RunTime, suitedCapacity } from '../core/forecast/index.js';
 import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
+import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
-import { addDatasetOptions, addOptions, DATASET_HELP, planOptionNames, readWholeInput } from './options.js';
+import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
+import { predictedRows } from './run-text.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 import { columnWarnings, unusedRows } from './unused.js';
 
@@ -21,7 +25,7 @@ export function addPlanCommand(program: Command): void {
     .summary('count tokens, steps and bins, and what sharing saves')
     .description('Reads a preference file, tokenises it for a model, and reports what training on it takes.')
     .argument('<dataset...>', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('-o, --out <file>', 'write the plan to this file')
     .option('--eval-out <file>', 'write the plan of the held-out pairs to this file')
     .option('--json', 'print one JSON object');
@@ -31,18 +35,21 @@ export function addPlanCommand(program: Command): void {
 }
 
 async function planCommand(files: readonly string[], options: Options): Promise<void> {
-  const request = await readWholeInput(files, options);
   const status = new StatusLine();
+  const request = await fromHub(await readWholeInput(files, options), status);
   const [out, evalOut] = [options.out, options.evalOut].map((file) => file && path.resolve(file));
   for (const file of [out, evalOut]) if (file) await refuseOtherFile(file);
-  const { config: _, ...plain } = request;
+  const { config: _, ...given } = request;
+  const plain = { ...given, autoCapacity: given.plan.capacity === 'auto' ? await suitedCapacity(given) : undefined };
   const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
   const summary = await cancellable((signal) => runTask('plan', { request: plain, out, evalOut }, { signal, onProgress })).finally(() =>
     status.clear(),
   );
+  // Of a run that is started here.
+  const time = await forecastRun({ ...given, summary, runsFolders: [path.resolve(given.runs ?? RUNS_FOLDER)] });
   if (options.json) for (const warning of columnWarnings(summary)) console.error(warning);
-  if (options.json) console.log(JSON.stringify({ ...summary, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
-  else console.log(planReport(summary, out));
+  if (options.json) console.log(JSON.stringify({ ...summary, time, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
+  else console.log(planReport(summary, { out, time }));
 }
 
 /** A plan may replace a plan, nothing else: a slip in `--out` must not cost anyone a file. */
@@ -82,14 +89,20 @@ function sourceRow({ name, pairs }: PlanSummary['sources'][number], index: numbe
 }
 
 /** A plan in words. */
-export function planReport(plan: PlanSummary, out?: string): string {
+export function planReport(
+  plan: PlanSummary,
+  { out, time }: { readonly out?: string | undefined; readonly time?: RunTime | undefined } = {},
+): string {
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
     ...(plan.files.length > 1 ? plan.files.map(fileRow) : []),
     ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
     ...plan.sources.map(sourceRow),
     ['steps', grouped(plan.steps)],
-    ['bins', `${grouped(plan.bins)} (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`],
+    [
+      'bins',
+      `${grouped(plan.bins)} of up to ${grouped(plan.capacity)} tokens (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`,
+    ],
     ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
@@ -113,6 +126,7 @@ export function planReport(plan: PlanSummary, out?: string): string {
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push(['too long', `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`]);
   }
+  rows.push(...predictedRows(time));
   rows.push(...unusedRows(plan));
   if (out !== undefined) rows.push(['written to', out]);
   return [columns(rows), ...columnWarnings(plan)].join('\n\n');

@@ -1,4 +1,8 @@
-import type { Headline } from '../core/history/index.js';
+import type { Headline, TimePhase, TimeSpent } from '../core/history/index.js';
+import { trainingShare } from '../core/history/index.js';
+import type { KeptForecast } from '../core/run/index.js';
+import { plural } from '../format.js';
+import { clock } from './terminal.js';
 
 /** Loss, margin and accuracy as columns of a table show them; a dash for what is not known. */
 export function figureCells(figures: Headline | undefined): string[] {
@@ -35,4 +39,51 @@ export function headlineRows(figures: Headline | undefined): [string, string][] 
     ]);
   }
   return rows;
+}
+
+const TIME_WORDS: Readonly<Record<TimePhase, string>> = {
+  start: 'start',
+  load: 'load',
+  ceiling: 'measuring this machine',
+  reference: 'reference',
+  train: 'training',
+  evaluation: 'evaluation',
+  samples: 'samples',
+  checkpoints: 'waiting for checkpoints',
+  export: 'export',
+  other: 'other',
+};
+
+/** "0:14 in all; 81 % of the time was training" */
+export function timeText(spent: TimeSpent): string {
+  const over = spent.sessions > 1 ? ` over ${plural(spent.sessions, 'start')}` : '';
+  return `${clock(spent.total)} in all${over}; ${percent(trainingShare(spent))} of the time was training`;
+}
+
+/** What the time went to, as rows of a summary. */
+export function timeRows(spent: TimeSpent | undefined): [string, string][] {
+  if (spent === undefined || !(spent.total > 0)) return [];
+  const { estimated } = spent;
+  const note =
+    estimated === 0 ? '' : ` (of ${plural(estimated, 'start')} by the times of its events: waiting for checkpoints is training there)`;
+  return [
+    ['time', timeText(spent)],
+    ['time went to', `${partsText(spent.seconds)}${note}`],
+  ];
+}
+
+/** What a run was or is predicted to take, as rows of a summary. */
+export function predictedRows(time: KeptForecast | undefined): [string, string][] {
+  if (time === undefined) return [];
+  return [
+    ['predicted time', `${clock(time.total)}: ${partsText(time.seconds)}`],
+    ['', time.sources.join(', ')],
+  ];
+}
+
+function partsText(seconds: Readonly<Record<string, number>>): string {
+  return Object.entries(seconds)
+    .filter(([, took]) => took >= 0.05)
+    .map(([phase, took]) => `${TIME_WORDS[phase as TimePhase] ?? phase} ${took.toFixed(1)} s`)
+    .join(', ');
 }

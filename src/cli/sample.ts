@@ -2,8 +2,10 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Sample } from '../core/sample/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { datasetsFromHub, modelFromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, readInput } from './options.js';
+import { StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
   readonly prompt?: readonly string[];
@@ -30,13 +32,13 @@ export function addSampleCommand(program: Command): void {
     .command('sample')
     .summary('complete prompts with a trained model and its reference')
     .description('Completes prompts with the trained model of a run and with its reference, or with any model folder.')
-    .argument('<folder>', 'run folder, or Hugging Face model folder')
+    .argument('<folder>', 'run folder, Hugging Face model folder, or id of a model on the hub')
     .option('-p, --prompt <text>', 'what the user says; can be given more than once', (text: string, before: string[] = []) => [
       ...before,
       text,
     ])
     .option('--plain', 'continue prompts as plain text, without the chat template')
-    .option('--dataset <file>', 'use the first prompts of this preference file')
+    .option('--dataset <file>', 'use the first prompts of this preference file, or dataset on the hub')
     .option('--count <number>', 'how many prompts of the dataset', count, 4)
     .option('--max-new-tokens <number>', 'maximum tokens in a completion', count, 128)
     .option('--temperature <number>', '0: always the most likely token', between(0, 1000), 0)
@@ -50,11 +52,16 @@ export function addSampleCommand(program: Command): void {
 
 async function sampleCommand(folder: string, options: Options): Promise<void> {
   const { runner } = await readInput([], options);
+  const status = new StatusLine();
+  const [model, data] = [
+    await modelFromHub(folder, status),
+    options.dataset === undefined ? undefined : (await datasetsFromHub([options.dataset], status))[0],
+  ];
   const request = {
-    folder: path.resolve(folder),
+    folder: path.resolve(model),
     typed: options.prompt ?? [],
     plain: options.plain === true,
-    dataset: options.dataset,
+    dataset: data,
     count: options.count,
     sampling: {
       max_new_tokens: options.maxNewTokens,

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { divergences, RunHistory } from '../core/history/index.js';
-import { isResumable, listRun, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
+import { isResumable, listRun, readForecast, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
 import { readEvents } from '../core/events/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
 import type { RunConfig } from '../core/run/config.js';
 import { findRun, RUN_HELP } from './find-run.js';
-import { figure, headlineRows, percent } from './run-text.js';
+import { figure, headlineRows, percent, predictedRows, timeRows } from './run-text.js';
 import { runFacts } from './runs.js';
 import { clock, columns, table } from './terminal.js';
 
@@ -35,7 +35,9 @@ async function showCommand(named: string, options: Options): Promise<void> {
   const history = new RunHistory();
   for (const event of await readEvents(folder)) history.add(event);
   const state = await stateOf(folder, history);
-  const warnings = divergences(history);
+  const predicted = await readForecast(folder);
+  const told = history.warnings.map(({ what, where, advice }) => ({ kind: 'runner' as const, what, where, advice }));
+  const warnings = [...divergences(history), ...told];
   if (options.json) {
     const { terminal, exportPath, checkpoints, evals, pace, start } = history;
     console.log(
@@ -48,6 +50,8 @@ async function showCommand(named: string, options: Options): Promise<void> {
         checkpoints: checkpoints.map(({ step, path }) => ({ step, path })),
         evals,
         warnings,
+        time: history.timeSpent,
+        predicted,
         ...(exportPath === undefined ? {} : { export: exportPath }),
         ...(terminal?.type === 'failed' ? { error: { what: terminal.what, where: terminal.where, advice: terminal.advice } } : {}),
       }),
@@ -62,7 +66,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
     ...(run.tags.length > 0 ? [['tags', run.tags.map((tag) => `#${tag}`).join(' ')] as [string, string]] : []),
     ['dataset', config.dataset.path],
     ...unusedData(config.dataset).map(({ what, text }): [string, string] => [what === 'rows' ? 'left out' : 'not read', text]),
-    ['model', config.model.path],
+    ['model', config.model.hub === undefined ? config.model.path : `${config.model.hub.id}@${config.model.hub.revision}`],
     ['steps', `${run.step} of ${run.steps ?? '?'}`],
     ...headlineRows(run.figures),
   ];
@@ -71,6 +75,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
       'speed',
       `${pace.pairsPerSecond.toFixed(1)} pairs/s, ${clock(history.columns.seconds.reduce((sum, took) => sum + took, 0))} in steps`,
     ]);
+  rows.push(...timeRows(history.timeSpent), ...predictedRows(predicted));
   if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
   if (history.exportPath !== undefined) rows.push(['exported', `${folder}/${history.exportPath}`]);
   rows.push(['folder', folder]);
@@ -80,7 +85,10 @@ async function showCommand(named: string, options: Options): Promise<void> {
     set.length === 0 ? '\nall settings are the defaults' : `\nset:\n${columns(set.map(([name, value]) => [`  ${name}`, value]))}`,
   );
   if (options.evals) console.log(`\n${evalTable(history)}`);
-  for (const { what, advice } of warnings) console.log(`\nwarning: ${what}\n  fix: ${advice}`);
+  for (const warning of warnings) {
+    const at = 'where' in warning && warning.where !== '' ? `\n  at: ${warning.where}` : '';
+    console.log(`\nwarning: ${warning.what}${at}\n  fix: ${warning.advice}`);
+  }
   if (terminal?.type === 'failed') console.log(`\nerror: ${terminal.what}\n  at: ${terminal.where}\n  fix: ${terminal.advice}`);
   if (isResumable(state)) console.log(`\ncontinue with: wishbone train --resume ${folder}`);
 }

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { suitedCapacity } from '../core/forecast/capacity.js';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, DATASET_HELP, readWholeInput } from './options.js';
+import { addOptions, count, DATASET_HELP, MODEL_HELP, readWholeInput } from './options.js';
 import { columns, grouped, progressText, StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -18,7 +20,7 @@ export function addSpeedupCommand(program: Command): void {
     .summary('measure shared against naive pairing on this machine')
     .description('Runs the same DPO steps with and without prefix sharing, alternating, and compares their times.')
     .argument('<dataset...>', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('--pairs <number>', 'use only this many pairs from the start of the dataset', count)
     .option('--rounds <number>', 'how often every step is measured', count, 3)
     .option('--history <folder>', 'folder of measurements; the speedup panel reads them', SPEEDUPS_FOLDER)
@@ -31,9 +33,10 @@ export function addSpeedupCommand(program: Command): void {
 }
 
 async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
-  const { dataset, model, plan, runner } = await readWholeInput(files, options);
   const status = new StatusLine();
-  const request = { dataset, model, plan, pairs: options.pairs, rounds: options.rounds, runner };
+  const { dataset, model, plan, training, runner } = await fromHub(await readWholeInput(files, options), status);
+  const autoCapacity = plan.capacity === 'auto' ? await suitedCapacity({ model, training, runner }) : undefined;
+  const request = { dataset, model, plan, autoCapacity, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
     runTask('speedup', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());

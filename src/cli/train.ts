@@ -3,10 +3,12 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
+import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
@@ -15,18 +17,20 @@ import { runState } from '../core/run/state.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatOption } from '../format.js';
 import { Exit } from './exit.js';
+import { fromHub } from './hub.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
   addDatasetOptions,
   addOptions,
   DATASET_HELP,
+  MODEL_HELP,
   planOptionNames,
   readWholeInput,
   runnerOptionNames,
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
-import { headlineRows } from './run-text.js';
+import { headlineRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { columnWarnings } from './unused.js';
 
@@ -45,7 +49,7 @@ export function addTrainCommand(program: Command): void {
         'Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C ends the run at once.',
     )
     .argument('[dataset...]', DATASET_HELP)
-    .option('-m, --model <folder>', 'Hugging Face model folder')
+    .option('-m, --model <folder>', MODEL_HELP)
     .option('--resume <run folder>', 'continue a run from its last checkpoint')
     .addOption(new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)))
     .option('--name <text>', 'name of the run')
@@ -77,26 +81,31 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
 }
 
 async function prepare(files: readonly string[], options: Options, status: StatusLine): Promise<{ folder: string; summary: PlanSummary }> {
-  const { config, runs, rateFactor, ...given } = await readWholeInput(files, options);
-  locating(config, () => checkOptions(given, given.evalDataset !== undefined || given.plan.eval_fraction > 0));
+  const { config, runs, rateFactor, ...named } = await readWholeInput(files, options);
+  locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
+  const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
   const input = { ...given, training };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
+  const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
+  const runsFolders = [path.resolve(runs ?? RUNS_FOLDER)];
+  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders });
+  if (time !== undefined) await writeForecast(prepared.folder, time);
   if (!options.json && !options.detach) {
     const rate =
       rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
-    console.log(`${planReport(prepared.summary)}${rate}\n`);
+    console.log(`${planReport(prepared.summary, { time })}${rate}\n`);
   } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
   return prepared;
 }
@@ -130,6 +139,14 @@ function usage(what: string, advice: string): WishboneError {
 async function follow(folder: string, startsBefore: number, status: StatusLine): Promise<RunHistory> {
   const history = new RunHistory();
   const done = new AbortController();
+  const told = new Set<string>();
+  const tell = (warnings: RunHistory['warnings']): void => {
+    for (const { what, where, advice } of warnings) {
+      const text = `warning: ${what} (${where}). ${advice}`;
+      if (!told.has(text)) status.note(text);
+      told.add(text);
+    }
+  };
   let interruption: Promise<unknown> = Promise.resolve();
   const onInterrupt = (count: number): void => {
     if (count === 1) status.note('Stopping after this step. Press Ctrl-C again to end it at once.');
@@ -144,6 +161,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
       (events, reset) => {
         if (reset) history.clear();
         for (const event of events) history.add(event);
+        if (history.starts > startsBefore) tell(history.warnings);
         status.show(statusText(history));
         if (history.starts > startsBefore && history.terminal) done.abort();
       },
@@ -234,6 +252,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         speedOfLight: pace?.speedOfLight,
         backend: history.start?.backend,
         device: history.start?.device,
+        time: history.timeSpent,
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -248,6 +267,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
+    if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.

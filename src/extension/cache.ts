@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 
 import { DiskCache } from '../core/files/disk-cache.js';
 import { plural } from '../format.js';
+import { showInformation, showWarning } from './messages.js';
 
 /** Most bytes that tokens and plans of earlier work may take, by the user's settings. */
 export function cacheLimitSetting(): number {
@@ -14,7 +15,7 @@ export async function clearCache(): Promise<void> {
   const { entries, bytes } = await cache.use();
   const size = `${(bytes / 1e6).toFixed(0)} MB`;
   const clear = 'Clear Cache';
-  const choice = await vscode.window.showWarningMessage(
+  const choice = await showWarning(
     'Clear the Wishbone cache?',
     {
       modal: true,
@@ -26,5 +27,5 @@ export async function clearCache(): Promise<void> {
   );
   if (choice !== clear) return;
   await cache.clear();
-  void vscode.window.showInformationMessage(`Wishbone: cache cleared, ${size} freed.`);
+  void showInformation(`Wishbone: cache cleared, ${size} freed.`);
 }

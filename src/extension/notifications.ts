@@ -11,6 +11,7 @@ import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
 import type { RunStore } from './runs/run-store.js';
 import { setting } from './settings.js';
+import { showError, showInformation, showWarning } from './messages.js';
 
 const OPEN = 'Open Run';
 const LOG = 'Show Log';
@@ -60,7 +61,7 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
 async function tellTogether(runs: readonly LiveRun[], panels: RunPanels): Promise<void> {
   const text = endsText(runs.map(({ config, state }) => ({ name: config.name, state })));
   const isBad = runs.some(({ state }) => state === 'failed' || state === 'crashed');
-  const show = isBad ? vscode.window.showErrorMessage : vscode.window.showInformationMessage;
+  const show = isBad ? showError : showInformation;
   const choice = await show(text, SHOW, COMPARE);
   if (choice === SHOW) await vscode.commands.executeCommand('wishbone.runs.focus');
   else if (choice === COMPARE) await panels.show(...runs.map(({ folder }) => folder));
@@ -87,7 +88,7 @@ export function notifyOfDivergence(store: RunStore, actions: RunActions, panels:
 async function warn(run: LiveRun, { kind, what, advice }: Divergence, actions: RunActions, panels: RunPanels): Promise<void> {
   const text = `${run.config.name}: ${what}. ${sentence(advice)}.`;
   const stop = kind === 'overfitting' && run.best?.kept === true ? STOP_BEST : STOP;
-  const choice = await vscode.window.showWarningMessage(text, OPEN, stop, DUPLICATE);
+  const choice = await showWarning(text, OPEN, stop, DUPLICATE);
   if (choice === STOP) await actions.stop(run.folder);
   else if (choice === STOP_BEST) await actions.stopAndExportBest(run);
   else if (choice === DUPLICATE) await runCommand('wishbone.duplicateRun', run.folder);
@@ -102,19 +103,19 @@ function tell(run: LiveRun): Thenable<string | undefined> {
     case 'finished': {
       const figures = headline(run.history);
       const text = `${name} finished in ${formatDuration(terminal.seconds)}${figures === undefined ? '' : `: ${figuresText(figures)}`}.`;
-      return vscode.window.showInformationMessage(text, OPEN, ...best, ...(exportFolder(run) === undefined ? [] : [MODEL]));
+      return showInformation(text, OPEN, ...best, ...(exportFolder(run) === undefined ? [] : [MODEL]));
     }
     case 'stopped':
-      return vscode.window.showInformationMessage(`${name} stopped after step ${terminal.step}.`, OPEN, ...best, RESUME);
+      return showInformation(`${name} stopped after step ${terminal.step}.`, OPEN, ...best, RESUME);
     case 'failed':
-      return vscode.window.showErrorMessage(
+      return showError(
         `${name} failed: ${terminal.what}. Where: ${terminal.where}. ${sentence(terminal.advice)}.`,
         OPEN,
         LOG,
         /cublaslt/i.test(terminal.what) ? SET_UP_GPU : run.sameCause ? DUPLICATE : RESUME,
       );
     default:
-      return vscode.window.showErrorMessage(`${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`, OPEN, LOG, RESUME);
+      return showError(`${name} crashed: ${run.crash?.exit ?? 'the runner is no longer running'}.`, OPEN, LOG, RESUME);
   }
 }
 

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 
 import type { Progress, WorkOptions } from '../core/work/progress.js';
 import { progressText } from './plan-progress-text.js';
+import { withProgress } from './messages.js';
 
 /**
  * Makes a plan with its progress in a notification that has a way out.
@@ -11,7 +12,7 @@ import { progressText } from './plan-progress-text.js';
  * @returns what the work made; undefined when it was cancelled
  */
 export async function withPlanProgress<T>(dataset: string, work: (options: WorkOptions) => Promise<T>): Promise<T | undefined> {
-  return vscode.window.withProgress(
+  return withProgress(
     {
       location: vscode.ProgressLocation.Notification,
       title: `Planning ${path.basename(dataset)}`,

@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../core/errors.js';
 import type { CommandId } from './commands.js';
 import { errorLine, type Location, locations } from './error-text.js';
+import { showError } from './messages.js';
 
 /** Tells people of errors: a message without a dialog, the whole story in the output channel. */
 export class Problems implements vscode.Disposable {
@@ -41,14 +42,14 @@ export class Problems implements vscode.Disposable {
     this.log(error);
     if (!(error instanceof WishboneError)) {
       const message = error instanceof Error ? error.message : String(error);
-      const choice = await vscode.window.showErrorMessage(`Internal error in Wishbone: ${message}`, SHOW_DETAILS);
+      const choice = await showError(`Internal error in Wishbone: ${message}`, SHOW_DETAILS);
       if (choice === SHOW_DETAILS) this.#channel.show();
       return undefined;
     }
     const location = await findLocation(error.where);
     const open = location === undefined ? [] : [location.line === undefined ? 'Open File' : `Open File at Line ${location.line}`];
     const text = errorLine(error, (where) => vscode.workspace.asRelativePath(where));
-    const choice = await vscode.window.showErrorMessage(`Wishbone: ${text}`, ...open, ...actions);
+    const choice = await showError(`Wishbone: ${text}`, ...open, ...actions);
     if (location !== undefined && choice === open[0]) await openLocation(location);
     return choice !== undefined && actions.includes(choice) ? choice : undefined;
   }

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { type Headline, headline } from '../core/history/index.js';
 import type { RunListing, RunState } from '../core/run/index.js';
+import { modelName } from '../core/hub/cache.js';
 import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural, sentence } from '../format.js';
 import type { LiveRun } from './runs/live-run.js';
 
@@ -57,7 +58,7 @@ export function statusRows({ config, state, history }: Watched): [name: string, 
   const rows: [string, string][] = [
     ['State', STATE_NAMES[state]],
     ['Dataset', path.basename(config.dataset.path)],
-    ['Model', path.basename(config.model.path)],
+    ['Model', modelName(config.model.path)],
   ];
   rows.push(...figureRows(headline(history)));
   const { pace } = history;
@@ -143,7 +144,7 @@ export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name
   rows.push(...figureRows(figures));
   rows.push(
     ['Dataset', `${path.basename(config.dataset.path)}, ${plural(config.dataset.pairs, 'pair')}`],
-    ['Model', path.basename(config.model.path)],
+    ['Model', modelName(config.model.path)],
     ['Sharing', config.plan.sharing],
   );
   if (tags.length > 0) rows.push(['Tags', tags.join(', ')]);
@@ -180,6 +181,6 @@ export function listingText(listing: RunListing): { label: string; description: 
     // A list does not spin.
     label: `${STATE_ICONS[state].replace('~spin', '')} ${config.name}`,
     description: [STATE_NAMES[state], ...progress, ...judged].join(' · '),
-    detail: `${path.basename(config.dataset.path)} (${plural(config.dataset.pairs, 'pair')}) · ${path.basename(config.model.path)}`,
+    detail: `${path.basename(config.dataset.path)} (${plural(config.dataset.pairs, 'pair')}) · ${modelName(config.model.path)}`,
   };
 }

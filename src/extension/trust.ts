@@ -1,13 +1,14 @@
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../core/errors.js';
+import { showWarning } from './messages.js';
 
 const MANAGE = 'Manage Workspace Trust';
 
 /** True when runs may be started and stopped here; else says why not, and where that is changed. */
 export async function ensureTrusted(): Promise<boolean> {
   if (vscode.workspace.isTrusted) return true;
-  const choice = await vscode.window.showWarningMessage(
+  const choice = await showWarning(
     'Starting, stopping and changing runs needs a trusted workspace: a run reads files of the workspace and may train for hours.',
     MANAGE,
   );

@@ -15,6 +15,25 @@ export type PanelState = (typeof PANEL_STATES)[number];
 export const PANEL_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
 export type PanelPhase = (typeof PANEL_PHASES)[number];
 
+/** What the time of a run goes to, in this order. */
+export const PANEL_TIMES = ['load', 'ceiling', 'reference', 'train', 'evaluation', 'samples', 'checkpoints', 'export', 'other'] as const;
+export type PanelTime = (typeof PANEL_TIMES)[number];
+
+/** Where the time of a run went. */
+export interface TimeStatus {
+  readonly parts: readonly { readonly phase: PanelTime; readonly seconds: number }[];
+  /** Times that the run was started. */
+  readonly sessions: number;
+  /** Of these, so many whose time is taken from the times of their events. */
+  readonly estimated: number;
+}
+
+/** How long a run was predicted to take, and what that was taken from. */
+export interface PredictedTime {
+  readonly parts: TimeStatus['parts'];
+  readonly sources: readonly string[];
+}
+
 /** What does not change during a run. */
 export interface RunHeader {
   /** Absolute path; shown, and kept so that the panel finds its run after a reload. */
@@ -34,6 +53,8 @@ export interface RunHeader {
   readonly tokenRatio: number | null;
   /** Why the run cannot be started from its plan, or null when it can. */
   readonly planProblem: string | null;
+  /** What the run was predicted to take when it was started; null when that is not known. */
+  readonly predicted: PredictedTime | null;
   readonly tags: readonly string[];
   /** The user's notes; empty if there are none. */
   readonly notes: string;
@@ -115,6 +136,8 @@ export interface RunStatus {
   /** The best evaluation so far; null without one. */
   readonly best: BestStatus | null;
   readonly device: string | null;
+  /** Null before the run was started. */
+  readonly time: TimeStatus | null;
   /** The step from which a resume would continue; null if it would start over. */
   readonly checkpoint: number | null;
   readonly end: RunEnd | null;
@@ -150,10 +173,14 @@ export interface EvalSeries {
   readonly best: number | null;
 }
 
-/** A sign that a run is going wrong. */
+export const RUN_WARNINGS = ['not-finite', 'collapse', 'saturation', 'overfitting', 'runner'] as const;
+
+/** A sign that a run is going wrong; `runner`: what the runner says it goes on without. */
 export interface RunWarning {
-  readonly kind: 'not-finite' | 'collapse' | 'saturation' | 'overfitting';
+  readonly kind: (typeof RUN_WARNINGS)[number];
   readonly what: string;
+  /** Null where it is the run as a whole. */
+  readonly where: string | null;
   readonly advice: string;
 }
 
@@ -250,6 +277,8 @@ export function readRunPageState(value: unknown): RunPageState | undefined {
   return folders.every((folder) => folder.startsWith('/')) ? { folders } : undefined;
 }
 
+const TIME_PARTS: Check<TimeStatus['parts']> = ['list of', { phase: ['one of', PANEL_TIMES], seconds: isNumber }];
+
 const HEADER: Check<RunHeader> = {
   folder: isText,
   id: isText,
@@ -263,6 +292,7 @@ const HEADER: Check<RunHeader> = {
   sharing: isText,
   tokenRatio: isNumberOrNull,
   planProblem: ['or null', isText],
+  predicted: ['or null', { parts: TIME_PARTS, sources: isTexts }],
   tags: isTexts,
   notes: isText,
   settings: [
@@ -287,8 +317,9 @@ const END: Check<RunEnd> = [
 ];
 
 const WARNING: Check<RunWarning> = {
-  kind: ['one of', ['not-finite', 'collapse', 'saturation', 'overfitting']],
+  kind: ['one of', RUN_WARNINGS],
   what: isText,
+  where: ['or null', isText],
   advice: isText,
 };
 
@@ -319,6 +350,7 @@ const STATUS: Check<RunStatus> = {
     },
   ],
   device: ['or null', isText],
+  time: ['or null', { parts: TIME_PARTS, sessions: isCount, estimated: isCount }],
   checkpoint: ['or null', isCount],
   end: ['or null', END],
   warnings: ['list of', WARNING],

@@ -12,7 +12,7 @@ import { readEvents } from '../../src/core/events/event-reader.js';
 import { readSafetensors } from '../../src/core/files/safetensors.js';
 import { layOutRun } from './fixture-run.js';
 import { assertClose, floats } from './numbers.js';
-import { outcome, repository, runnerCommand } from './support.js';
+import { exampleData, exampleModel, outcome, repository, runnerCommand, wishbone } from './support.js';
 
 const fixtures = join(repository, 'test/fixtures/hf');
 const models = readdirSync(fixtures).filter((name) => existsSync(join(fixtures, name, 'model')));
@@ -30,6 +30,7 @@ const training = {
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
   eval_steps: 1,
+  export_dtype: 'float32',
 };
 
 let folder: string;
@@ -80,6 +81,42 @@ for (const name of models) {
     assertClose([mean(pairChosen), mean(pairRejected)], measured, 1e-5, 'eval_logps');
   });
 }
+
+/** The nearest BF16 to each float, ties to even, as its bits. */
+function nearestBf16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (each) => (each + 0x7fff + ((each >>> 16) & 1)) >>> 16);
+}
+
+test("a new run exports in the dtype of its model's files, or in the one that is asked for", async () => {
+  const train = async (name: string, ...more: string[]): Promise<string> => {
+    const options = ['--max-steps', '2', '--batch-size', '8', '--learning-rate', '1e-3', '--runs', join(folder, name), '--json', ...more];
+    const trained = await wishbone('train', exampleData, '-m', exampleModel, ...options);
+    assert.equal(trained.code, 0, trained.stderr);
+    return (JSON.parse(trained.stdout) as { folder: string }).folder;
+  };
+  const weights = (run: string): ReturnType<typeof readSafetensors> => readSafetensors(join(run, 'export/model.safetensors'));
+  const says = async (run: string): Promise<unknown> => {
+    const { training } = JSON.parse(await readFile(join(run, 'run.json'), 'utf8')) as { training: Record<string, unknown> };
+    const { dtype, torch_dtype } = JSON.parse(await readFile(join(run, 'export/config.json'), 'utf8')) as Record<string, unknown>;
+    return [training['export_dtype'], dtype ?? torch_dtype];
+  };
+  const auto = await train('auto');
+  const wide = await train('wide', '--export-dtype', 'float32');
+  assert.deepEqual(await says(auto), ['auto', 'bfloat16']);
+  assert.deepEqual(await says(wide), ['float32', 'float32']);
+  const narrow = await weights(auto);
+  for (const [name, { data, dtype }] of (await weights(wide)).tensors) {
+    assert.equal(dtype, 'F32', name);
+    const half = narrow.tensors.get(name)!;
+    assert.equal(half.dtype, 'BF16', name);
+    const bytes = half.data as Uint8Array;
+    assert.deepEqual(new Uint16Array(bytes.slice().buffer), nearestBf16(data as Float32Array), name);
+  }
+  const unknown = await wishbone('train', exampleData, '-m', exampleModel, '--export-dtype', 'float8');
+  assert.equal(unknown.code, 2, unknown.stderr);
+  assert.match(unknown.stderr, /export-dtype/);
+});
 
 test('transformers computes the same log-probabilities from every export', async (t) => {
   const python = process.env['WISHBONE_PYTHON'] ?? 'python3';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,13 +47,40 @@ test('runs are listed, shown and compared by name, with the figures of their eva
   assert.match(shown.stdout, /^state +finished$/m);
   assert.match(shown.stdout, /^loss .*\(evaluation at step 10\)$/m);
   assert.match(shown.stdout, /^ +max_steps +10$/m);
+  assert.match(shown.stdout, /^time +\d+:\d\d in all; \d+ % of the time was training$/m);
+  assert.match(shown.stdout, /^time went to +.*training [\d.]+ s, evaluation [\d.]+ s/m);
   assert.match(shown.stdout, /^5 +\d/m);
   assert.equal((await wishbone('show', 'latest', '--runs', runs, '--json')).stdout.includes('"name":"second"'), true);
   assert.equal((await wishbone('show', basename(first), '--runs', runs)).code, 0);
 
+  // The second run was started after the first had measured this machine.
+  const predicted = await wishbone('show', 'second', '--runs', runs);
+  assert.match(predicted.stdout, /^predicted time +\d+:\d\d: .*training [\d.]+ s/m);
+  assert.match(predicted.stdout, /^ +steps at the pace of first, /m);
+  const planned = await wishbone('plan', exampleData, '--model', exampleModel, '--json');
+  const { capacity } = JSON.parse(planned.stdout) as { capacity: number };
+  const written = JSON.parse(await readFile(join(first, 'run.json'), 'utf8')) as { plan: { capacity: number } };
+  assert.deepEqual([capacity, written.plan.capacity], [2048, 2048]);
+
+  const log = join(first, 'events.jsonl');
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
+  const told = { what: 'the checkpoint of step 4 could not be written', where: '/w', advice: 'Free some space.' };
+  const warning = JSON.stringify({ seq: 9999, time: '2026-01-02T15:04:05.000Z', type: 'warning', ...told });
+  await writeFile(log, `${[...lines.slice(0, -1), warning, lines.at(-1)].join('\n')}\n`);
+  const warned = await wishbone('show', 'first', '--runs', runs);
+  assert.match(warned.stdout, /^warning: the checkpoint of step 4 could not be written\n {2}at: \/w\n {2}fix: Free some space\.$/m);
+
   const compared = await wishbone('compare', 'first', 'second', '--runs', runs);
   assert.match(compared.stdout, /^training\.beta +0\.1 +0\.3$/m);
   assert.match(compared.stdout, /^state +finished +finished$/m);
+  assert.match(compared.stdout, /^of it training +\d+ % +\d+ %$/m);
+  const { runs: timed } = JSON.parse((await wishbone('compare', 'first', 'second', '--runs', runs, '--json')).stdout) as {
+    runs: { time: { seconds: { train: number }; total: number; sessions: number; estimated: number } }[];
+  };
+  for (const { time } of timed) {
+    assert.ok(time.seconds.train > 0 && time.seconds.train < time.total);
+    assert.deepEqual([time.sessions, time.estimated], [1, 0]);
+  }
   assert.doesNotMatch(compared.stdout, /plan\.batch_size/);
 });
 
@@ -90,6 +117,30 @@ test('stop ends a run cleanly, and it can go on', async (t) => {
   assert.equal(stopped.code, 0, stopped.stderr);
   assert.equal((JSON.parse(stopped.stdout) as { state: string }).state, 'stopped');
   assert.match((await wishbone('show', 'long', '--runs', runs)).stdout, /continue with: wishbone train --resume/);
+});
+
+test('what the runner goes on without is said once, and time is that of all starts', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const started = await wishbone('train', exampleData, ...options, '--max-steps', '40', '--runs', runs, '--detach', '--json');
+  const { folder } = JSON.parse(started.stdout) as { folder: string };
+  await stepsDone(folder, 1);
+  assert.equal((await wishbone('stop', folder)).code, 0);
+  // No checkpoint can be written where a file is in the way; there is none to go on from either.
+  await rm(join(folder, 'checkpoints'), { recursive: true });
+  await writeFile(join(folder, 'checkpoints'), '');
+  const resumed = await wishbone('train', '--resume', folder);
+  assert.equal(resumed.code, 0, resumed.stderr);
+  assert.equal(
+    resumed.stderr.match(/^warning: the checkpoint of step 5 could not be written: .*checkpoints\)\. The run goes on/gm)?.length,
+    1,
+  );
+  assert.match(resumed.stdout, /^time +\d+:\d\d in all over 2 starts; \d+ % of the time was training$/m);
+  const shown = await wishbone('show', folder);
+  assert.match(
+    shown.stdout,
+    /^warning: the checkpoint of step 5 could not be written.*\n {2}at: .*checkpoints\n {2}fix: The run goes on and tries again\./m,
+  );
+  assert.match(shown.stdout, /^time went to .*\(of 1 start by the times of its events: waiting for checkpoints is training there\)$/m);
 });
 
 test('Ctrl-C ends with 130 when the run is not done, and without a terminal progress is lines', async (t) => {

@@ -86,7 +86,7 @@ step('nothing is fetched without consent, which names size and source', async ()
 step('a damaged file is refused, and leaves nothing', async () => {
   server.faults.wrongHash = true;
   await setUp('Download');
-  await said(/not what the index says/);
+  await said(/not what was promised/);
   assert.deepEqual(await readdir(kept), []);
   server.faults.wrongHash = false;
   await workbench.clearNotifications();

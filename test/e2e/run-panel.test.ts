@@ -8,7 +8,7 @@ import { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame } from 'playwright-core';
 import { version } from '../../package.json';
-import { readLabels, type RunConfig } from '../../src/core/run/index.js';
+import { readLabels, type RunConfig, writeForecast } from '../../src/core/run/index.js';
 import { evalLine, eventLine, startLine, stepLine } from '../unit/run/support.js';
 import { LaunchForm } from './support/form.js';
 import { makeRun } from './support/made-runs.js';
@@ -73,6 +73,63 @@ step('a run of the form notes what it was made with, and its settings have all o
   assert.match(command, /^wishbone train \S*preferences\.jsonl --model \S*tiny-llama --name 'with notes' --preset standard /);
   await frame.locator('.all-settings').scrollIntoViewIfNeeded();
   await workbench.screenshot('run-settings');
+});
+
+step('where its time went is a bar with the seconds that the runner wrote down, beside what was predicted', async () => {
+  const [finished] = await run.ofType('finished');
+  const phases = finished!['phases'] as Readonly<Record<string, number>>;
+  const total = Object.values(phases).reduce((sum, seconds) => sum + seconds, 0);
+  const frame = await page();
+  const spent = frame.locator('.spent');
+  await spent.scrollIntoViewIfNeeded();
+  assert.equal(await spent.locator('h2').innerText(), 'Where the time went');
+  const [, share] = /^([\d.]+)% of [\d.]+ s was training$/.exec(await spent.locator('.summary').innerText()) ?? [];
+  assert.ok(Math.abs(Number(share) - (100 * phases['train']!) / total) <= 0.51, `${share} % of ${JSON.stringify(phases)}`);
+  // Each part is as long as its time, but for the few pixels that a very short one has at least.
+  const bar = (await spent.locator('.spent-bar').boundingBox())!;
+  const training = (await spent.locator('.spent-bar [data-phase="train"]').boundingBox())!;
+  assert.ok(Math.abs(training.width / bar.width - phases['train']! / total) < 0.05);
+  assert.match((await spent.locator('.spent-bar').getAttribute('aria-label')) ?? '', /Loading [\d.]+ s \([\d.]+%\).*Training .*Export /);
+  const keys = await spent.locator('.spent-keys li').allInnerTexts();
+  assert.equal(keys.length, await spent.locator('.spent-bar > div').count());
+  assert.ok(
+    keys.some((key) => /^Training [\d.]+ s, [\d.]+%$/.test(key)),
+    keys.join('; '),
+  );
+  await workbench.screenshot('run-time');
+});
+
+step('all that takes time, and what the runner went on without, in dark, light and high contrast', async () => {
+  const phases = { start: 1, load: 4, ceiling: 1.5, reference: 6, train: 40, evaluation: 5, samples: 2.5, checkpoints: 1.2, export: 3 };
+  const told = { what: 'the checkpoint of step 4 could not be written: the disk is full', where: '/w/run', advice: 'Free some space.' };
+  const folder = await makeRun(session.workspace, 'phases', {
+    events:
+      startLine({ steps: 2 }) +
+      stepLine(1, { steps: 2 }) +
+      eventLine('warning', told) +
+      eventLine('warning', told) +
+      stepLine(2, { steps: 2 }) +
+      eventLine('finished', { steps: 2, seconds: 64.2, phases }),
+  });
+  await writeForecast(folder, { seconds: { load: 3, train: 44, export: 2 }, total: 49, sources: ['steps at the pace of harbor'] });
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('phases');
+  await panel.when('the run', ({ name }) => name === 'phases');
+  const frame = await page();
+  await until('all have a part', async () => (await frame.locator('.spent-bar > div').count()) === 8);
+  assert.match(await frame.locator('.spent .summary').innerText(), /^62% of 1 min 04 s was training$/);
+  assert.match(
+    await frame.locator('.spent .predicted').innerText(),
+    /^Predicted before the start: 49 s \(loading 3\.0 s, training 44 s, export 2\.0 s\)/,
+  );
+  const { notice } = await panel.snapshot();
+  assert.equal(notice.match(/could not be written/g)?.length, 1, notice);
+  assert.match(notice, /\/w\/run[\s\S]*Free some space\./);
+  await inEveryTheme(session, 'run-phases', page);
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('with notes');
+  await panel.reach('finished');
 });
 
 step('it is renamed, tagged and written about from its panel', async () => {

@@ -1,4 +1,4 @@
-import { element } from '../ui/dom.js';
+import { createPlotCanvas } from '../ui/plot-canvas.js';
 import { readTheme, type Theme } from '../ui/theme.js';
 import { wheelPan, wheelZoom } from '../ui/wheel.js';
 import { Minimap, MINIMAP_MARGIN, MINIMAP_SIZE } from './minimap.js';
@@ -39,20 +39,19 @@ export class MaskCanvas {
 
   constructor(options: MaskCanvasOptions) {
     this.#options = options;
-    this.root = element('canvas', {
+    const { root, context } = createPlotCanvas({
       class: 'mask',
-      tabindex: '0',
-      role: 'application',
-      'aria-label': options.label,
-      'aria-describedby': options.describedBy,
+      label: options.label,
+      describedBy: options.describedBy,
+      onKey: options.onKey,
+      onWheel: (event) => this.#onWheel(event),
+      onPointerDown: (event) => this.#onPointerDown(event),
+      onPointerMove: (event) => this.#onHover(event),
+      onPointerLeave: () => options.onPoint(undefined, false),
+      onResize: () => this.#resize(),
     });
-    this.#context = this.root.getContext('2d', { alpha: false })!;
-    this.root.addEventListener('wheel', (event) => this.#onWheel(event), { passive: false });
-    this.root.addEventListener('pointerdown', (event) => this.#onPointerDown(event));
-    this.root.addEventListener('pointermove', (event) => this.#onHover(event));
-    this.root.addEventListener('pointerleave', () => options.onPoint(undefined, false));
-    this.root.addEventListener('keydown', options.onKey);
-    new ResizeObserver(() => this.#resize()).observe(this.root);
+    this.root = root;
+    this.#context = context;
   }
 
   get view(): Viewport {

@@ -1,5 +1,5 @@
 import type { PlanSide } from '../../src/protocol/plan.js';
-import { element } from '../ui/dom.js';
+import { createPlotCanvas } from '../ui/plot-canvas.js';
 import { wheelPan, wheelZoom } from '../ui/wheel.js';
 import { LEFT, paintStacks, type Spot, type StackScene, TOP, BOTTOM, tokenHeight } from './painter.js';
 
@@ -29,23 +29,22 @@ export class StackCanvas {
 
   constructor(options: StackCanvasOptions) {
     this.#options = options;
-    this.root = element('canvas', {
+    const { root, context } = createPlotCanvas({
       class: 'stacks',
-      tabindex: '0',
-      role: 'application',
-      'aria-label': options.label,
-      'aria-describedby': options.describedBy,
+      label: options.label,
+      describedBy: options.describedBy,
+      onKey: options.onKey,
+      onWheel: (event) => this.#onWheel(event),
+      onPointerDown: (event) => this.#onPointerDown(event),
+      onPointerMove: (event) => {
+        if (event.buttons === 0) options.onPoint(this.#spotAt(event), false);
+      },
+      onPointerLeave: () => options.onPoint(undefined, false),
+      onResize: () => this.#resize(),
     });
-    this.#context = this.root.getContext('2d', { alpha: false })!;
-    this.root.addEventListener('wheel', (event) => this.#onWheel(event), { passive: false });
-    this.root.addEventListener('pointerdown', (event) => this.#onPointerDown(event));
-    this.root.addEventListener('pointermove', (event) => {
-      if (event.buttons === 0) options.onPoint(this.#spotAt(event), false);
-    });
-    this.root.addEventListener('pointerleave', () => options.onPoint(undefined, false));
-    this.root.addEventListener('dblclick', () => options.onOpen());
-    this.root.addEventListener('keydown', options.onKey);
-    new ResizeObserver(() => this.#resize()).observe(this.root);
+    this.root = root;
+    this.#context = context;
+    root.addEventListener('dblclick', () => options.onOpen());
   }
 
   /** Width of the plot in CSS pixels. */

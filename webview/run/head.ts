@@ -3,6 +3,7 @@ import type { BestStatus, RunPageRequest, RunHeader, RunStatus } from '../../src
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { notices } from './notices.js';
+import { TimeBar } from './time-bar.js';
 import { activityText, barFraction, progressText, STATE_WORDS, timeText } from './words.js';
 
 type Ask = (request: RunPageRequest) => void;
@@ -106,6 +107,7 @@ export class RunHead {
   readonly #progress = element('span', { class: 'progress' });
   readonly #time = element('span', { class: 'time' });
   readonly #figures = FIGURES.map((figure) => new FigureBox(figure));
+  readonly #timeBar = new TimeBar();
   readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
   readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'tryIt' | 'duplicate' | 'keep', HTMLElement>>;
@@ -178,6 +180,7 @@ export class RunHead {
       ),
       element('dl', { class: 'figures', 'aria-label': 'Figures' }, ...this.#figures.map(({ root }) => root)),
       this.#figuresNote,
+      this.#timeBar.root,
       this.#notice,
     );
   }
@@ -249,6 +252,7 @@ export class RunHead {
     setText(this.#time, timeText(status));
     for (const figure of this.#figures) figure.draw(status);
     setText(this.#figuresNote, figuresNote(status));
+    this.#timeBar.draw(status, this.#header?.predicted ?? null);
 
     const planProblem = this.#header?.planProblem ?? null;
     const shown = JSON.stringify([

@@ -9,8 +9,10 @@ type Ask = (request: RunPageRequest) => void;
 export function notices(status: RunStatus, planProblem: string | null, ask: Ask): HTMLElement[] {
   const parts: HTMLElement[] = [];
   if (status.end !== null) parts.push(endNotice(status, status.end, ask));
-  for (const { kind, what, advice } of status.warnings) {
-    parts.push(notice('warn', what, [element('p', {}, advice), ...advicesOf(status, kind, ask)]));
+  for (const { kind, what, where, advice } of status.warnings) {
+    const place: [string, string][] = where === null ? [] : [['Where', where]];
+    const ofRunner = [definitions([...place, ['What to do', advice]])];
+    parts.push(notice('warn', what, kind === 'runner' ? ofRunner : [element('p', {}, advice), ...advicesOf(status, kind, ask)]));
   }
   if (planProblem !== null) {
     parts.push(

@@ -63,6 +63,7 @@ const WARNING_WORDS: Readonly<Record<RunWarning['kind'], string>> = {
   collapse: 'collapse',
   saturation: 'saturated',
   overfitting: 'overfitting',
+  runner: 'warning',
 };
 
 /** The columns of a comparison: results, the settings that differ, and what else there is. */

@@ -1,3 +1,4 @@
+import { createPicture, pngOf } from '../ui/picture.js';
 import type { Theme } from '../ui/theme.js';
 import type { ChartBoard } from './board.js';
 import { runStyle } from './palette.js';
@@ -31,17 +32,10 @@ export async function boardImage(
   const rows = Math.ceil(charts.length / COLUMNS);
   const columns = Math.min(COLUMNS, Math.max(1, charts.length));
   const width = 2 * MARGIN + columns * COLUMN_WIDTH + (columns - 1) * GAP;
-  const canvas = document.createElement('canvas');
-  const legend = runLegend(canvas.getContext('2d')!, theme, runs, width - 2 * MARGIN);
+  const legend = runLegend(document.createElement('canvas').getContext('2d')!, theme, runs, width - 2 * MARGIN);
   const legendHeight = legend.length === 0 ? 0 : (legend.at(-1)!.row + 1) * LEGEND_ROW + 12;
   const height = 2 * MARGIN + TITLE_HEIGHT + legendHeight + rows * (rowHeight + GAP) + 20;
-  const scale = 2;
-  canvas.width = width * scale;
-  canvas.height = height * scale;
-  const draw = canvas.getContext('2d')!;
-  draw.scale(scale, scale);
-  draw.fillStyle = theme.background;
-  draw.fillRect(0, 0, width, height);
+  const { canvas, draw } = createPicture(width, height, theme);
   draw.textBaseline = 'alphabetic';
   const text = (what: string, x: number, y: number, font: string, color: string): void => {
     draw.font = font;
@@ -78,9 +72,7 @@ export async function boardImage(
     draw.drawImage(chart.canvas, x, y + HEADING_HEIGHT, COLUMN_WIDTH, heights[i]!);
   });
   text(note, MARGIN, height - MARGIN + 6, `11px ${theme.font}`, theme.muted);
-  const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/png'));
-  if (blob === null) throw new Error('the browser could not draw the charts as a picture');
-  return new Uint8Array(await blob.arrayBuffer());
+  return pngOf(canvas);
 }
 
 /** Where each run of the legend stands: as many in a row as fit. */

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
-import type { PanelPhase, PanelState, RunStatus } from '../../src/protocol/run.js';
+import type { PanelPhase, PanelState, PanelTime, PredictedTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
@@ -18,6 +18,19 @@ const PHASE_WORDS: Readonly<Record<PanelPhase, string>> = {
   reference: 'Reference log-probabilities',
   train: 'Training',
   export: 'Writing the trained model',
+};
+
+/** What time goes to, in a legend. */
+export const TIME_WORDS: Readonly<Record<PanelTime, string>> = {
+  load: 'Loading',
+  ceiling: 'Measuring this machine',
+  reference: 'Reference',
+  train: 'Training',
+  evaluation: 'Evaluation',
+  samples: 'Samples',
+  checkpoints: 'Waiting for checkpoints',
+  export: 'Export',
+  other: 'Other',
 };
 
 /** What the run does now, in a few words; the empty text when that is told elsewhere. */
@@ -81,4 +94,34 @@ export function chartSummary(
     `${title}: from ${format(values[first]!)} at step ${formatCount(steps[first]!)} ` +
     `to ${format(values[last]!)} at step ${formatCount(steps[last]!)}`
   );
+}
+
+/** Seconds with a digit behind the point where they are few. */
+export function secondsText(seconds: number): string {
+  return seconds < 10 ? `${seconds.toFixed(seconds < 0.1 ? 2 : 1)} s` : formatDuration(seconds);
+}
+
+/** How much of the time was training, and how much there was. */
+export function timeSummary({ parts, sessions }: TimeStatus): string {
+  const total = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+  const training = parts.find(({ phase }) => phase === 'train')?.seconds ?? 0;
+  const over = sessions > 1 ? ` over ${plural(sessions, 'start')}` : '';
+  return `${formatPercent(training / total)} of ${secondsText(total)}${over} was training`;
+}
+
+/** What was predicted before the start, by phase, and what from. */
+export function predictedText({ parts, sources }: PredictedTime): string {
+  const total = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+  const each = parts
+    .filter(({ seconds }) => seconds >= 0.05)
+    .map(({ phase, seconds }) => `${TIME_WORDS[phase].toLowerCase()} ${secondsText(seconds)}`);
+  return `Predicted before the start: ${secondsText(total)} (${each.join(', ')}); ${sources.join(', ')}.`;
+}
+
+/** What these figures are, where they are not all the runner's own. @param goesOn the run has not ended */
+export function timeNote({ estimated, sessions }: TimeStatus, goesOn: boolean): string {
+  const cut = estimated - (goesOn ? 1 : 0);
+  if (cut <= 0) return '';
+  const which = sessions === 1 ? 'the time' : `the time of ${plural(cut, 'start')}`;
+  return `The runner did not say where ${which} went: it is taken from its events, and waiting for checkpoints counts as training.`;
 }

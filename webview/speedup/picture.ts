@@ -1,5 +1,6 @@
 import { formatDuration, formatPercent, formatRate, formatRatio } from '../../src/format.js';
 import { type Measurement, PHASES } from '../../src/protocol/speedup.js';
+import { createPicture, pngOf } from '../ui/picture.js';
 import { type Theme, withAlpha } from '../ui/theme.js';
 
 /** A bar's length as a fraction of the naive one's, and what stands behind it. */
@@ -195,17 +196,11 @@ export function pictureText(measured: Measurement): string {
 
 /** The picture with its title and where its figures come from, to be kept. */
 export async function pictureImage(measured: Measurement, theme: Theme): Promise<Uint8Array> {
-  const [width, margin, scale] = [860, 24, 2];
+  const [width, margin] = [860, 24];
   const provenance = measured.provenance.split(' · ');
   const lines = [provenance.slice(0, 3).join(' · '), provenance.slice(3).join(' · ')];
   const height = 2 * margin + 38 + pictureHeight(measured) + 14 + 18 * lines.length;
-  const canvas = document.createElement('canvas');
-  canvas.width = width * scale;
-  canvas.height = height * scale;
-  const draw = canvas.getContext('2d')!;
-  draw.scale(scale, scale);
-  draw.fillStyle = theme.background;
-  draw.fillRect(0, 0, width, height);
+  const { canvas, draw } = createPicture(width, height, theme);
   draw.translate(margin, margin);
   draw.textBaseline = 'middle';
   draw.font = `600 18px ${theme.font}`;
@@ -219,7 +214,5 @@ export async function pictureImage(measured: Measurement, theme: Theme): Promise
   draw.fillStyle = theme.muted;
   draw.textBaseline = 'middle';
   lines.forEach((line, i) => draw.fillText(line, 0, height - 2 * margin - 18 * (lines.length - 1 - i) - 4));
-  const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/png'));
-  if (blob === null) throw new Error('the browser could not make a picture');
-  return new Uint8Array(await blob.arrayBuffer());
+  return pngOf(canvas);
 }

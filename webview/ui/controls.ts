@@ -63,6 +63,18 @@ export interface ValueControl {
   value: string;
 }
 
+function valueControl(root: HTMLElement & { value: string }): ValueControl {
+  return {
+    root,
+    get value() {
+      return root.value;
+    },
+    set value(next) {
+      root.value = next;
+    },
+  };
+}
+
 export interface DropdownOptions {
   /** What a screen reader calls it. */
   readonly label: string;
@@ -82,15 +94,7 @@ export function createDropdown({ label, choices, value, onChange }: DropdownOpti
     root.append(option);
   }
   root.addEventListener('change', () => onChange(root.value));
-  return {
-    root,
-    get value() {
-      return root.value;
-    },
-    set value(next) {
-      root.value = next;
-    },
-  };
+  return valueControl(root);
 }
 
 export interface TextFieldOptions {
@@ -108,15 +112,7 @@ export function createTextField({ label, value, placeholder, onInput }: TextFiel
   if (placeholder !== undefined) root.setAttribute('placeholder', placeholder);
   root.setAttribute('value', value);
   root.addEventListener('input', () => onInput(root.value));
-  return {
-    root,
-    get value() {
-      return root.value;
-    },
-    set value(next) {
-      root.value = next;
-    },
-  };
+  return valueControl(root);
 }
 
 /** A button that asks for a file or folder with a dialog. @param which of several, for screen readers */

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/findings.h"
 #include "core/tensor.h"
 
 namespace wishbone {
@@ -98,6 +99,8 @@ class Backend {
     virtual std::string device_name() const = 0;  ///< for people
     virtual int threads() const = 0;
     virtual DType activation_dtype() const = 0;
+    /// Whether its tensors are in the host's memory.
+    virtual bool is_in_host_memory() const { return false; }
 
     virtual Buffer allocate(std::size_t bytes) = 0;        ///< throws Error(out_of_memory)
     virtual void upload(Tensor to, const void* from) = 0;  ///< `from` may go when the call returns
@@ -224,6 +227,10 @@ class Backend {
     /// with.
     virtual double measure_matmul_ceiling() = 0;
 
+    /// Sizes that were met so far are those there will be: what is found out by trying has been, and is kept for other processes.
+    /// From here on no new size is tried out; it is done as the one most like it.
+    virtual void settle() {}
+
     /// The most bytes of device memory this backend has held at once, its own workspaces included.
     virtual std::size_t peak_memory() const = 0;
     /// Bytes that could still be allocated now; 0 when nobody knows.
@@ -243,6 +250,8 @@ struct CudaOptions {
     bool deterministic = false;
     /// libcublasLt.so to load; empty: the usual places are searched.
     std::string cublaslt;
+    /// Keeps which algorithms were the fastest, from process to process; none: each finds out for itself.
+    FindingsUnder findings = {};
 };
 
 /// bf16 on an NVIDIA GPU. Throws Error(bad_input), saying what is missing, when this runner was built without

@@ -58,6 +58,7 @@ constexpr RegisteredBackend table[] = {
                    .has_workspaces = true,
                    .rounded = cuda_rounded},
         .has_bf16_moments = true,
+        .is_slow_at_first = true,
     },
 };
 

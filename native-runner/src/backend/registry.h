@@ -46,6 +46,8 @@ struct RegisteredBackend {
     BackendMemory memory;
     bool threads_decide_bits = false;  ///< of sums: a run must go on with as many as it began with
     bool has_bf16_moments = false;
+    bool is_slow_at_first =
+        false;  ///< kernels are loaded and algorithms tried out when they are first needed
 };
 
 /// The one that always works first; later ones are faster.

@@ -1,6 +1,8 @@
 #include "io/atomic_file.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,6 +114,17 @@ void sync_folder(const std::filesystem::path& folder) {
     if (!fd) throw cannot_write(errno, name);
     // Some network file systems cannot sync a folder and say EINVAL; the rename itself has happened.
     if (::fsync(fd.get()) != 0 && errno != EINVAL) throw cannot_write(errno, name);
+}
+
+bool share_file(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const FileDescriptor in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!in) return false;
+    {
+        const FileDescriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (!out) return false;
+        if (::ioctl(out.get(), FICLONE, in.get()) == 0 && ::fsync(out.get()) == 0) return true;
+    }
+    return ::unlink(to.c_str()) == 0 && ::link(from.c_str(), to.c_str()) == 0;
 }
 
 void write_text(const std::filesystem::path& file, std::string_view text) {

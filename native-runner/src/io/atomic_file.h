@@ -44,14 +44,19 @@ class AtomicFile {
 /// Makes renames and new names in a folder durable.
 void sync_folder(const std::filesystem::path& folder);
 
+/// Makes the file `to`, in a folder that is not whole yet, with the content of `from`, which is, and without writing it again: a
+/// clone that shares its blocks where the file system has such, else another name of the same file. False, and no file, where it
+/// has neither.
+bool share_file(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// Writes a small text file atomically.
 void write_text(const std::filesystem::path& file, std::string_view text);
 
 /// A folder that appears under its name whole or not at all, replacing an older one of that name.
-/// Files are to be written and synced under `path()`, then `commit` is called.
+/// Write and sync the files under `path()`, then call `commit`.
 class AtomicFolder {
   public:
-    /// Creates the temporary folder in a folder that exists: one that somebody removed meanwhile does not come back.
+    /// Creates the temporary folder in a folder that exists: one that was removed meanwhile is not made again.
     /// Throws Error(cannot_write).
     explicit AtomicFolder(std::filesystem::path folder);
     ~AtomicFolder();

@@ -7,10 +7,10 @@
 namespace wishbone {
 
 /// Gives every line of an event log that is a JSON object to `take`, in order. A log may hold anything after a crash:
-/// lines that are cut, are no JSON object, are nested deeper than 64 or longer than 64 MiB are passed over, and a log that
-/// is no regular file, or cannot be opened, has no lines.
+/// lines that are cut, are not a JSON object, or are nested deeper than 64 or longer than 64 MiB are skipped, and a log that
+/// is not a regular file, or cannot be opened, has no lines.
 ///
-/// Returns whether the last line has no end: whatever is written next must begin with one.
+/// Returns whether the last line is unfinished: whatever is written next must begin with a line break.
 bool for_each_event(const std::filesystem::path& file,
                     const std::function<void(nlohmann::ordered_json&&)>& take);
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 
 #include "core/error.h"
+#include "core/pattern/python_pattern.h"
 
 namespace wishbone {
 
@@ -13,14 +13,6 @@ namespace {
 constexpr const char* names_advice =
     "Use the names of linear layers, for example \"q_proj\", \"v_proj\" or \"all-linear\", or a regular expression of "
     "whole names such as \"model.layers.0.mlp.up_proj\".";
-
-std::regex regex_of(const std::string& pattern, const std::string& where) {
-    try {
-        return std::regex(pattern);
-    } catch (const std::regex_error&) {
-        throw bad_input("\"" + pattern + "\" is not a regular expression", where, names_advice);
-    }
-}
 
 bool ends_as(const std::string& name, const std::string& target) {
     return name == target || name.ends_with("." + target);
@@ -34,12 +26,13 @@ class Patterns {
         : where_(where) {
         for (const auto& [pattern, value] : patterns)
             // As PEFT's get_pattern_key.
-            entries_.push_back({pattern, regex_of("(.*\\.)?(" + pattern + ")", where), value, false});
+            entries_.push_back(
+                {pattern, PythonPattern("(.*\\.)?(" + pattern + ")$", where, pattern), value, false});
     }
 
     Value of(const std::string& name, Value otherwise) {
         for (Entry& entry : entries_)
-            if (std::regex_match(name, entry.regex)) {
+            if (entry.regex.matches_beginning(name)) {
                 entry.used = true;
                 return entry.value;
             }
@@ -57,7 +50,7 @@ class Patterns {
   private:
     struct Entry {
         std::string text;
-        std::regex regex;
+        PythonPattern regex;
         Value value;
         bool used;
     };
@@ -70,9 +63,15 @@ std::vector<LinearModule> chosen(const ModelConfig& config, const LoraConfig& lo
                                  const std::string& where) {
     std::vector<LinearModule> all = linear_modules(config);
     if (!lora.target_pattern.empty()) {
-        const std::regex pattern = regex_of(lora.target_pattern, where);
-        std::erase_if(all,
-                      [&](const LinearModule& module) { return !std::regex_match(module.name, pattern); });
+        const PythonPattern pattern(lora.target_pattern, where);
+        for (const char* other : {"lm_head", "model.embed_tokens"})
+            if (pattern.matches_whole(other))
+                throw bad_input(
+                    "\"" + lora.target_pattern + "\" matches " + other +
+                        " too, and an adapter on it is not supported",
+                    where,
+                    "Write it so that it matches attention and MLP layers alone, or give \"all-linear\".");
+        std::erase_if(all, [&](const LinearModule& module) { return !pattern.matches_whole(module.name); });
         if (all.empty())
             throw bad_input("No linear layer has a name that \"" + lora.target_pattern + "\" matches", where,
                             names_advice);

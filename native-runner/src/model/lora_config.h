@@ -51,7 +51,7 @@ struct LoraModule {
 };
 
 /// The linear layers that `lora` chooses, in the order of the model. Throws Error(bad_input) naming `where` when one
-/// of its names or patterns chooses nothing, or a pattern is no regular expression.
+/// of its names or patterns chooses nothing, or a pattern is not a regular expression.
 std::vector<LoraModule> lora_modules(const ModelConfig& config, const LoraConfig& lora,
                                      const std::string& where);
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/terminal.h"
 #include "io/atomic_file.h"
+#include "io/hub_origin.h"
 #include "io/json.h"
 #include "model/parameters.h"
 #include "pretrained/companion_files.h"
@@ -51,8 +52,7 @@ void refuse_unknown_kinds(JsonFields& fields) {
 
 /// The base by its name: where it lies is nobody's business who gets the adapter, and is another place there.
 std::string name_of(const std::filesystem::path& folder) {
-    const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
-    return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+    return printable(name_of_path(std::filesystem::absolute(folder).lexically_normal()));
 }
 
 nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesystem::path& base_model,
@@ -68,6 +68,8 @@ nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesyst
                                    {"fan_in_fan_out", false},
                                    {"init_lora_weights", true},
                                    {"inference_mode", true}};
+    if (const auto origin = hub_origin(std::filesystem::absolute(base_model)))
+        json["revision"] = origin->commit;
     // PEFT takes alpha for a whole number wherever it is one.
     const auto alpha = [](double value) -> nlohmann::ordered_json {
         const auto whole = static_cast<std::int64_t>(value);
@@ -161,8 +163,9 @@ void export_adapter(const std::filesystem::path& folder, const ExportSource& bas
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
                    const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter) {
     const ModelWeights weights(base.model, config);
-    // As many threads as the run's, whose number decides bits; beside a GPU, all there are.
-    const std::unique_ptr<Backend> host = make_cpu_backend(backend.name() == "cpu" ? backend.threads() : 0);
+    // As many threads as the run's where they are the host's, since their number decides bits; beside a GPU, all there are.
+    const std::unique_ptr<Backend> host =
+        make_cpu_backend(backend.is_in_host_memory() ? backend.threads() : 0);
     std::map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < modules.size(); ++i) place[modules[i].linear.name + ".weight"] = i;
     const auto to_host = [&](const NamedTensor& from, std::vector<float>& values) {

@@ -17,7 +17,7 @@ LoraConfig read_adapter_config(const std::filesystem::path& folder);
 /// `adapter_model.safetensors` of a PEFT folder.
 class AdapterWeights {
   public:
-    /// Throws Error(bad_input) when the file is no adapter on these modules: another model's or config's.
+    /// Throws Error(bad_input) when the file is not an adapter on these modules, but another model's or config's.
     AdapterWeights(const std::filesystem::path& folder, const std::vector<LoraModule>& modules);
 
     /// Converts and uploads all of it into an adapter on the same modules.

@@ -93,7 +93,7 @@ std::string shard_name(std::size_t index, std::size_t count) {
 }
 
 void write_weights(const std::filesystem::path& folder, const Weights& weights, const ExportDTypes& dtypes,
-                   std::uint64_t shard_bytes) {
+                   const std::filesystem::path& written, std::uint64_t shard_bytes) {
     const std::vector<ParameterShape>& all = weights.shapes;
     std::vector<FileDType> stored;
     std::vector<std::size_t> shard_begin = {0};
@@ -113,7 +113,13 @@ void write_weights(const std::filesystem::path& folder, const Weights& weights, 
         total += bytes;
     }
     const std::size_t shards = shard_begin.size();
-    if (shards == 1) return write_tensors(folder / "model.safetensors", weights, 0, all.size(), stored);
+    if (shards == 1) {
+        const std::filesystem::path file = folder / "model.safetensors";
+        const bool as_written =
+            !written.empty() && std::ranges::all_of(stored, [](FileDType d) { return d == FileDType::f32; });
+        if (as_written && share_file(written, file)) return;
+        return write_tensors(file, weights, 0, all.size(), stored);
+    }
 
     nlohmann::ordered_json index = {{"metadata", {{"total_size", total}}},
                                     {"weight_map", nlohmann::json::object()}};
@@ -133,7 +139,7 @@ void export_weights(const std::filesystem::path& folder, const ExportSource& sou
         write_config(out.path(), source.model, dtypes);
         copy_companion(out.path(), source.model, "generation_config.json");
         copy_companions(out.path(), source.model, source.own_files);
-        write_weights(out.path(), weights, dtypes, shard_bytes);
+        write_weights(out.path(), weights, dtypes, source.written, shard_bytes);
         out.commit();
     });
 }

@@ -29,11 +29,17 @@ void read_parameters(const std::filesystem::path& file, Backend& backend, const 
 /// Gives a parameter's values, in F32.
 using ParameterValues = std::function<void(const ParameterShape& parameter, std::vector<float>& values)>;
 
+/// An export's weights are one file up to here, and files of at most so much beyond: as transformers has it.
+constexpr std::uint64_t most_shard_bytes = 5'000'000'000;
+
 /// What an export is made like: where its other files come from (copy_companions), and its dtypes.
 struct ExportSource {
     std::filesystem::path model;           ///< the folder training started from
     std::filesystem::path own_files = {};  ///< that go before the model's
     ExportDTypes dtypes = ExportDTypes(FileDType::f32);
+    /// A file that `write_parameters` made of the same parameters in F32, or none: an export that would hold the same bytes takes
+    /// them from there and does not write them again.
+    std::filesystem::path written = {};
 };
 
 /// Writes a model as a Hugging Face folder: config.json of `source` with the dtype of the weights, generation config,
@@ -42,10 +48,10 @@ struct ExportSource {
 /// all and replaces an older one.
 void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
-                  std::uint64_t shard_bytes = 5'000'000'000);
+                  std::uint64_t shard_bytes = most_shard_bytes);
 /// The same of a model on a backend.
 void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
-                  const NamedTensors& parameters, std::uint64_t shard_bytes = 5'000'000'000);
+                  const NamedTensors& parameters, std::uint64_t shard_bytes = most_shard_bytes);
 
 /// Calls `write` with the dtypes that were asked for, and again with F32 for all where F16 could not hold a value.
 void with_dtypes(const ExportDTypes& wanted, const std::function<void(const ExportDTypes&)>& write);

@@ -15,6 +15,8 @@ namespace wishbone {
 
 namespace {
 
+constexpr const char* single_file = "model.safetensors";
+constexpr const char* index_file = "model.safetensors.index.json";
 constexpr const char* fetch_again = "Download or write the model again.";
 
 std::string shown(const std::vector<std::int64_t>& shape) {
@@ -43,6 +45,35 @@ bool equal(const FileTensor& a, const FileTensor& b) {
     return one == other;
 }
 
+using NamesOfShard = std::map<std::string, std::set<std::string>>;
+
+/// Throws Error(bad_input) when there is none, or it is not one.
+NamesOfShard read_index(const std::filesystem::path& index) {
+    std::error_code error;
+    if (!std::filesystem::exists(index, error))
+        throw bad_input(
+            "The model has no weights: neither model.safetensors nor model.safetensors.index.json",
+            index.parent_path().string(), "Choose a model folder with weights in safetensors format.");
+
+    const std::string where = index.string();
+    const auto json = parse_json_table(read_text(index), where);
+    const auto map = json.find("weight_map");
+    if (!json.is_object() || map == json.end() || !map->is_object())
+        throw bad_input("The index has no weight_map", where, fetch_again);
+    NamesOfShard names_of_shard;
+    for (const auto& [name, shard] : map->items()) {
+        if (!shard.is_string())
+            throw bad_input("The shard of a tensor is not a string", where + ": " + name, fetch_again);
+        const std::string file = shard.get<std::string>();
+        // An index must not lead out of its folder.
+        if (file.empty() || std::filesystem::path(file).filename() != file || file == "." || file == "..")
+            throw bad_input("The shard \"" + file + "\" is not a plain file name", where + ": " + name,
+                            fetch_again);
+        names_of_shard[file].insert(name);
+    }
+    return names_of_shard;
+}
+
 }  // namespace
 
 ModelWeights::ModelWeights(const std::filesystem::path& folder, const ModelConfig& config) {
@@ -69,8 +100,8 @@ void ModelWeights::take_tied_head() {
 }
 
 void ModelWeights::open(const std::filesystem::path& folder) {
-    const std::filesystem::path single = folder / "model.safetensors";
-    const std::filesystem::path index = folder / "model.safetensors.index.json";
+    const std::filesystem::path single = folder / single_file;
+    const std::filesystem::path index = folder / index_file;
     std::error_code error;
     // The order of transformers: the single file wins.
     if (std::filesystem::exists(single, error)) {
@@ -82,27 +113,8 @@ void ModelWeights::open(const std::filesystem::path& folder) {
         }
         return;
     }
-    if (!std::filesystem::exists(index, error))
-        throw bad_input(
-            "The model has no weights: neither model.safetensors nor model.safetensors.index.json",
-            folder.string(), "Choose a model folder with weights in safetensors format.");
-
     where_ = index.string();
-    const auto json = parse_json_table(read_text(index), where_);
-    const auto map = json.find("weight_map");
-    if (!json.is_object() || map == json.end() || !map->is_object())
-        throw bad_input("The index has no weight_map", where_, fetch_again);
-    std::map<std::string, std::set<std::string>> names_of_shard;
-    for (const auto& [name, shard] : map->items()) {
-        if (!shard.is_string())
-            throw bad_input("The shard of a tensor is not a string", where_ + ": " + name, fetch_again);
-        const std::string file = shard.get<std::string>();
-        // An index must not lead out of its folder.
-        if (file.empty() || std::filesystem::path(file).filename() != file || file == "." || file == "..")
-            throw bad_input("The shard \"" + file + "\" is not a plain file name", where_ + ": " + name,
-                            fetch_again);
-        names_of_shard[file].insert(name);
-    }
+    const NamesOfShard names_of_shard = read_index(index);
     files_.reserve(names_of_shard.size());
     for (const auto& [file, names] : names_of_shard) {
         const std::filesystem::path path = folder / file;
@@ -176,7 +188,7 @@ void ModelWeights::read(const std::string& name, std::vector<float>& values) con
     to_float(tensor, values);
 }
 
-std::string ModelWeights::content_sha256() const {
+std::string ModelWeights::content_sha256(const StopRequested& stop) const {
     constexpr std::size_t piece = std::size_t{32} << 20;
     struct Piece {
         std::span<const std::byte> data;
@@ -193,6 +205,7 @@ std::string ModelWeights::content_sha256() const {
     TaskNumbers numbers(pieces.size());
     work_together(std::min(cores(), pieces.size()), numbers, [&] {
         while (const auto i = numbers.next()) {
+            if (stop()) return;
             Sha256 hash;
             hash.update(pieces[*i].data);
             pieces[*i].sha256 = hash.hex();
@@ -210,6 +223,14 @@ void download_floats(Backend& backend, std::span<float> to, Tensor from) {
     std::vector<std::uint16_t> bits(to.size());
     backend.download(bits.data(), from);
     std::ranges::transform(bits, to.begin(), bfloat16_to_float);
+}
+
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& folder) {
+    std::error_code error;
+    if (const auto single = folder / single_file; std::filesystem::exists(single, error)) return {single};
+    std::vector<std::filesystem::path> files = {folder / index_file};
+    for (const auto& [shard, names] : read_index(files.front())) files.push_back(folder / shard);
+    return files;
 }
 
 }  // namespace wishbone

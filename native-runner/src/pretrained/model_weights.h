@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "core/callbacks.h"
 #include "io/safetensors.h"
 #include "model/config.h"
 #include "model/transformer/transformer.h"
@@ -33,8 +34,9 @@ class ModelWeights {
     /// One tensor by its Hugging Face name, converted to float.
     void read(const std::string& name, std::vector<float>& values) const;
 
-    /// Of names, dtypes, shapes and data of all tensors, however they are divided into files. Uses all cores.
-    std::string content_sha256() const;
+    /// Of names, dtypes, shapes and data of all tensors, however they are divided into files. Uses all cores. Worth nothing when
+    /// `stop` ended it early.
+    std::string content_sha256(const StopRequested& stop) const;
 
   private:
     const FileTensor& at(const std::string& name) const;
@@ -47,6 +49,10 @@ class ModelWeights {
     std::map<std::string, std::string> file_of_;
     std::string where_;
 };
+
+/// Files that a folder's weights are in, the index of shards among them. Throws Error(bad_input) as ModelWeights does where there are
+/// none or the index is not one; they may be missing.
+std::vector<std::filesystem::path> weight_files(const std::filesystem::path& folder);
 
 /// Downloads an f32 or bf16 tensor as floats.
 void download_floats(Backend& backend, std::span<float> to, Tensor from);

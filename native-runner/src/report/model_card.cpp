@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/version.h"
+#include "io/hub_origin.h"
 
 namespace wishbone {
 
@@ -15,10 +16,16 @@ std::string text(const Json& object, const char* name) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-/// A path may tell of the machine; its last part is the name.
-std::string name_of(const std::string& path) {
-    const std::filesystem::path file(path);
-    return (file.has_filename() ? file : file.parent_path()).filename().string();
+/// A path may tell of the machine: the name alone, and of what comes from the hub where it is from.
+std::string pinned_name(const std::string& path) {
+    const auto origin = hub_origin(path);
+    return name_of_path(path) + (origin ? "@" + origin->commit : "");
+}
+
+/// `org/name` at its commit, and which of its files; else the file's name.
+std::string data_name(const std::string& path) {
+    const std::string file = "`" + std::filesystem::path(path).filename().string() + "`";
+    return hub_origin(path) ? "`" + pinned_name(path) + "`, " + file : file;
 }
 
 std::string number(const Json& value) {
@@ -44,7 +51,7 @@ void add_data(std::string& card, const Json& run) {
     for (const auto& [field, title] : {std::pair{"dataset", "training"}, {"eval_dataset", "evaluation"}}) {
         const auto data = run.find(field);
         if (data == run.end() || !data->is_object()) continue;
-        card += std::string("| ") + title + " | `" + name_of(text(*data, "path")) + "` | " +
+        card += std::string("| ") + title + " | " + data_name(text(*data, "path")) + " | " +
                 text(*data, "format") + " | " + number(data->value("pairs", Json(0))) + " | `" +
                 text(*data, "sha256") + "` |\n";
     }
@@ -77,7 +84,9 @@ void add_figures(std::string& card, const Json& state, std::int64_t step) {
 
 std::string model_card(const Json& run, const Json& state, const ModelCardFacts& facts) {
     const Json training = run.value("training", Json::object());
-    const std::string base = name_of(text(run.value("model", Json::object()), "path"));
+    const std::string model = text(run.value("model", Json::object()), "path");
+    const std::string base = name_of_path(model);
+    const auto origin = hub_origin(model);
     const std::string loss = losses_of(training);
     // Quoted as JSON, which YAML reads.
     std::string card = "---\nbase_model: " + Json(base).dump() +
@@ -85,7 +94,8 @@ std::string model_card(const Json& run, const Json& state, const ModelCardFacts&
                        "\npipeline_tag: text-generation\ntags:\n- wishbone\n- preference-tuning\n- dpo\n";
     if (facts.is_adapter) card += "- lora\n";
     card += "---\n\n# " + text(run, "name") + "\n\n";
-    card += std::string(facts.is_adapter ? "A LoRA adapter on" : "Trained from") + " `" + base + "` with " +
+    card += std::string(facts.is_adapter ? "A LoRA adapter on" : "Trained from") + " `" + base + "`" +
+            (origin ? " (commit `" + origin->commit + "`)" : "") + " with " +
             (loss.empty() ? "" : "the loss `" + loss + "` on ") + "preference pairs, by Wishbone " + version +
             " (preference tuning with prefix sharing), in " + std::to_string(facts.step) + " steps (" +
             number(state.at("epoch")) + " epochs, " + number(state.at("num_input_tokens_seen")) +
@@ -96,14 +106,15 @@ std::string model_card(const Json& run, const Json& state, const ModelCardFacts&
     for (const char* name : {"reference_model", "adapter_name_or_path"})
         if (const auto path = settings["training"].find(name);
             path != settings["training"].end() && path->is_string())
-            *path = name_of(path->get<std::string>());
+            *path = pinned_name(path->get<std::string>());
     card += "\n## Settings\n\nRun `" + text(run, "id") + "`.\n\n```json\n" + settings.dump(2) + "\n```\n";
     card += "\n## Use\n\n```python\n";
     if (facts.is_adapter)
         card +=
             "from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-            "model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"path/to/" +
-            base + "\"), \"path/to/this/folder\")\n";
+            "model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\"" +
+            (origin ? base + "\", revision=\"" + origin->commit : "path/to/" + base) +
+            "\"), \"path/to/this/folder\")\n";
     else
         card +=
             "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"

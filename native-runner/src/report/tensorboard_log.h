@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "core/file_descriptor.h"
 
@@ -32,8 +31,5 @@ class TensorBoardLog {
     std::optional<std::int64_t> resumed_after_;
     FileDescriptor fd_;
 };
-
-/// CRC-32C (Castagnoli) of some bytes, as RFC 3720 defines it.
-std::uint32_t crc32c(std::string_view bytes);
 
 }  // namespace wishbone

@@ -10,7 +10,7 @@ namespace wishbone {
 /// What a state says beyond the log.
 struct TrainerStateFacts {
     std::int64_t steps_done = 0, steps = 0;
-    std::optional<std::int64_t> best_step;  ///< of the best evaluation, if there was one
+    std::optional<std::int64_t> best_step = {};  ///< of the best evaluation, if there was one
     double best_metric = 0;
     std::int64_t eval_steps = 0, save_steps = 0;
 };

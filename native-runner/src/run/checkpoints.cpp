@@ -113,7 +113,7 @@ void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
 Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
     if (on_device_.reserve(files)) return &on_device_;
     Backend& device = replica_.backend();
-    if (device.name() != "cpu") {
+    if (!device.is_in_host_memory()) {
         if (!on_host_) {
             host_ = make_cpu_backend(0);
             // The page cache, through which files are read and written, is counted as free, and is wanted too.
@@ -129,8 +129,10 @@ Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
 
 void Checkpoints::write(const CheckpointState& state, Backend& backend, const CheckpointFiles& files,
                         std::optional<std::int64_t> also_kept) const {
-    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept,
-                     [this] { lock_.check(); });
+    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept, [this] {
+        lock_.check();
+        reporter_.sync_pairs();
+    });
 }
 
 void Checkpoints::collect() {

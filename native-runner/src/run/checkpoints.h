@@ -37,6 +37,8 @@ class Checkpoints {
     void save(std::int64_t done, const BestModel& best);
     /// Waits for what is being written, where it is of the end of the run. Throws Error(cannot_write).
     void finish();
+    /// Step of the newest whole one that was written, or resumed from; -1: none.
+    std::int64_t saved() const { return saved_; }
 
   private:
     /// What is under way.

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
+#include "io/kept_findings.h"
 
 namespace wishbone {
 
@@ -29,10 +30,17 @@ void keep_threads(const RunInputs& inputs, const RunLock& lock, const Backend& b
     }
 }
 
+BackendChoice choice_of(const RunInputs& inputs) {
+    BackendChoice choice = inputs.config.backend;
+    choice.cuda.findings = [](const std::string& circumstances) {
+        return cached_findings("matmul", circumstances);
+    };
+    return choice;
+}
+
 }  // namespace
 
-Devices::Devices(const RunInputs& inputs, const RunLock& lock)
-    : backends_(make_backends(inputs.config.backend)) {
+Devices::Devices(const RunInputs& inputs, const RunLock& lock) : backends_(make_backends(choice_of(inputs))) {
     const auto count = static_cast<int>(backends_.size());
     keep_threads(inputs, lock, first(), count);
     if (inputs.options().moments != Moments::f32 && first().activation_dtype() == DType::f32)

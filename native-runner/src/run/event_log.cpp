@@ -25,8 +25,8 @@ constexpr std::uint64_t most_seq = std::uint64_t{1} << 52;
 
 EventLog::EventLog(std::filesystem::path file) : file_(std::move(file)) {
     scan();
-    // A pipe must not keep the run waiting for whoever reads it.
-    fd_ = FileDescriptor(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
+    // A pipe must not keep the run waiting for whoever reads it. Samples are texts: a new log is for its owner alone.
+    fd_ = FileDescriptor(::open(file_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!fd_) throw cannot_write(errno, file_);
 }
 

@@ -21,9 +21,13 @@ struct Trained {
 };
 
 /// Writes trained weights as a Hugging Face folder: the model, or the adapter as a PEFT folder. With `merge_adapter` the
-/// model with the adapter merged into it, and the adapter by itself where `adapter_folder` names a place for it.
+/// model with the adapter merged into it, and the adapter by itself where `adapter_folder` names a place for it. `written`: see ExportSource.
 void export_trained(const Trained& run, Backend& backend, const NamedTensors& weights,
                     const std::filesystem::path& folder,
-                    const std::optional<std::filesystem::path>& adapter_folder);
+                    const std::optional<std::filesystem::path>& adapter_folder,
+                    const std::filesystem::path& written = {});
+
+/// Whether an export of the run is one file of the very bytes of a checkpoint's `model.safetensors`.
+bool exports_as_checkpoints_do(const Trained& run);
 
 }  // namespace wishbone

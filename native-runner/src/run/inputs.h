@@ -36,6 +36,10 @@ class RunInputs {
     std::int64_t longest() const;
     /// The reference's log-probabilities are computed before they are needed, once.
     bool precomputes_reference() const;
+    /// The folder that a reference in a model of its own comes from: the one that the options name, or the start model.
+    const std::filesystem::path& reference_folder() const {
+        return options().reference_model.empty() ? config.model : options().reference_model;
+    }
     /// For messages.
     std::string run_json() const { return (folder / "run.json").string(); }
 };

@@ -6,14 +6,20 @@
 
 namespace wishbone {
 
-RunReference::RunReference(const RunInputs& inputs, Replicas& replicas, Reporter& reporter,
+void begin_hash(WeightsHash& hash, const RunInputs& inputs) {
+    const bool is_there = std::filesystem::exists(inputs.train.reference_file);
+    if (inputs.precomputes_reference() && !inputs.options().reference_follows_sft() && !is_there)
+        hash.begin();
+}
+
+RunReference::RunReference(const RunInputs& inputs, WeightsHash& hash, Replicas& replicas, Reporter& reporter,
                            std::optional<std::int64_t> resumed_after, StopRequested stop)
     : inputs_(inputs),
       replicas_(replicas),
       reporter_(reporter),
       stop_(std::move(stop)),
-      precomputed_(inputs.options(), inputs.config.model, inputs.longest(), replicas.first().backend(),
-                   std::bind_front(&Replicas::compute_reference, &replicas)),
+      precomputed_(inputs.options(), inputs.reference_folder(), hash, inputs.longest(),
+                   replicas.first().backend(), std::bind_front(&Replicas::compute_reference, &replicas)),
       stopped_(!prepare(resumed_after)) {}
 
 bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {

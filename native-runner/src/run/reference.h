@@ -11,12 +11,15 @@
 
 namespace wishbone {
 
+/// Begins it where the reference will be looked up by it, so that it is there when the model is.
+void begin_hash(WeightsHash& hash, const RunInputs& inputs);
+
 /// The reference of a run, whichever it is: computed before the first step, or after `sft_steps`, or a model in memory.
 class RunReference {
   public:
     /// Gives the trainer all of the reference that can be had before the first step, the policy still being the start
-    /// model. `resumed_after`: steps done at the checkpoint that will be loaded.
-    RunReference(const RunInputs& inputs, Replicas& replicas, Reporter& reporter,
+    /// model. `hash`: of the weights in `RunInputs::reference_folder`. `resumed_after`: steps done at the checkpoint that will be loaded.
+    RunReference(const RunInputs& inputs, WeightsHash& hash, Replicas& replicas, Reporter& reporter,
                  std::optional<std::int64_t> resumed_after, StopRequested stop);
 
     /// The run was stopped before all of it was there.

@@ -18,11 +18,12 @@ long long printed(std::int64_t number) { return static_cast<long long>(number); 
 
 }  // namespace
 
-Reporter::Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+Reporter::Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events, PairRecord& pairs,
                    std::optional<std::int64_t> resumed_after)
     : inputs_(inputs),
       lock_(lock),
       events_(events),
+      pairs_(pairs),
       tensorboard_(inputs.folder, resumed_after),
       resumed_after_(resumed_after) {}
 
@@ -72,9 +73,13 @@ void Reporter::step(const Step& step) {
     fields["grad_norm"] = result.grad_norm;
     fields["learning_rate"] = learning_rate;
     fields["memory"] = peak_memory;
-    if (done <= inputs_.options().sft_steps) fields["stage"] = "sft";
+    const bool is_warm_up = done <= inputs_.options().sft_steps;
+    if (is_warm_up) fields["stage"] = "sft";
     if (const auto& names = inputs_.train.plan.sources; !names.empty())
         fields["sources"] = source_fields(result.sources, names);
+    // First what the event is of: whoever sees it finds its pairs.
+    pairs_.add(is_warm_up ? PairRecord::Kind::warm_up : PairRecord::Kind::step, done,
+               inputs_.train.plan.pairs_of_step(done - 1).begin, result.values);
     events_.write("step", fields);
     lock_.check();
     tensorboard_.add(fields);
@@ -94,6 +99,8 @@ void Reporter::evaluation(const Evaluation& evaluation) {
     if (const auto& names = inputs_.eval->plan.sources; !names.empty())
         fields["sources"] = source_fields(result.sources, names);
     fields["best"] = is_best;
+    if (records_evaluation(done, inputs_.steps(), inputs_.options().eval_steps, inputs_.eval->plan.pairs()))
+        pairs_.add(PairRecord::Kind::evaluation, done, 0, result.values);
     events_.write("eval", fields);
     lock_.check();
     tensorboard_.add(fields);

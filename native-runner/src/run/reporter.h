@@ -12,18 +12,19 @@
 #include "run/checkpoint/best_model.h"
 #include "run/event_log.h"
 #include "run/inputs.h"
+#include "run/pair_record.h"
 #include "run/phase_times.h"
 #include "run/process/run_lock.h"
 #include "train/trainer.h"
 
 namespace wishbone {
 
-/// What a run tells of itself as it goes on: events (docs/formats.md, "events.jsonl"), TensorBoard's scalars, and a few lines
-/// on stderr. Every kind of event is written here and nowhere else. Throws Error(cannot_write).
+/// What a run tells of itself as it goes on: events (docs/formats.md, "events.jsonl"), the values of each pair, TensorBoard's
+/// scalars, and a few lines on stderr. Every kind of event is written here and nowhere else. Throws Error(cannot_write).
 class Reporter {
   public:
     /// `resumed_after`: steps that the checkpoint the run goes on from had done.
-    Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events,
+    Reporter(const RunInputs& inputs, const RunLock& lock, EventLog& events, PairRecord& pairs,
              std::optional<std::int64_t> resumed_after);
 
     void start(const Backend& backend);
@@ -65,6 +66,9 @@ class Reporter {
     void finished(std::int64_t steps, double seconds, std::size_t peak_memory);
     void stopped(std::int64_t done);
 
+    /// Makes what is recorded of pairs durable, from any thread: before a checkpoint that a resume goes on from.
+    void sync_pairs() { pairs_.sync(); }
+
     /// Of the next event: what a checkpoint keeps.
     std::int64_t next_seq() const { return events_.next_seq(); }
 
@@ -72,6 +76,7 @@ class Reporter {
     const RunInputs& inputs_;
     const RunLock& lock_;
     EventLog& events_;
+    PairRecord& pairs_;
     TensorBoardLog tensorboard_;
     std::optional<std::int64_t> resumed_after_;
     double ceiling_ = 0;

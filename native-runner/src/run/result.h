@@ -21,9 +21,11 @@ nlohmann::ordered_json write_trainer_state(const RunInputs& inputs, const RunLoc
                                            const BestModel& best, std::int64_t done);
 
 /// Writes what the run was for: the export, of the last weights or the best ones, with its model card; beside a merged model
-/// the adapter by itself. Returns the step of the weights, where they are not the last ones; that it was written is for the caller
+/// the adapter by itself. `written`: a checkpoint's `model.safetensors` of the last weights, where the export would be the same
+/// bytes and need not be written; or empty. Returns the step of the weights, where they are not the last ones; that it was written is for the caller
 /// to tell.
 std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica,
-                                          const BestModel& best, Reporter& reporter);
+                                          const BestModel& best, Reporter& reporter,
+                                          const std::filesystem::path& written);
 
 }  // namespace wishbone

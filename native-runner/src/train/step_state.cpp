@@ -34,6 +34,7 @@ StepState::StepState(const Plan& plan, std::int64_t step, const PreferenceLoss& 
             sequences_[index(sequence)].logps.tokens += 1;
 
     size_.pairs = pairs_.end - pairs_.begin;
+    values_.resize(index(size_.pairs));
     bool pairs_are_whole = true;
     for (std::int64_t p = pairs_.begin; p < pairs_.end; ++p) {
         const std::int32_t chosen = plan.pair_chosen[index(p)], rejected = plan.pair_rejected[index(p)];
@@ -89,11 +90,13 @@ void StepState::evaluate(const std::vector<std::size_t>& pairs) {
     for (const std::size_t p : pairs)
         logps.push_back({state(plan_.pair_chosen[p]).logps, state(plan_.pair_rejected[p]).logps});
     std::vector<PairGradient> gradients(pairs.size());
-    std::vector<PreferenceMetrics> each(sources_.empty() ? 0 : pairs.size());
+    std::vector<PreferenceMetrics> each(pairs.size());
     const PreferenceMetrics sum = loss_.evaluate(logps, size_, gradients, each);
     metrics_.add({static_cast<std::int64_t>(pairs.size()), sum});
-    for (std::size_t i = 0; i < each.size(); ++i)
-        sources_[index(plan_.pair_source[pairs[i]])].add({1, each[i]});
+    for (std::size_t i = 0; i < each.size(); ++i) {
+        values_[pairs[i] - index(pairs_.begin)] = PairValues::of(each[i]);
+        if (!sources_.empty()) sources_[index(plan_.pair_source[pairs[i]])].add({1, each[i]});
+    }
     const auto add = [&](std::int32_t sequence, const ResponseGradient& gradient) {
         ResponseGradient& own = state(sequence).gradient;
         own.logp += gradient.logp;

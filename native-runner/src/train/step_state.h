@@ -53,6 +53,8 @@ class StepState {
     /// By the plan's source; empty when it names none.
     const std::vector<PairMetrics>& sources() const { return sources_; }
     std::int64_t pairs() const { return size_.pairs; }
+    /// Of each pair of the step, in the plan's order; zero where it was not evaluated yet.
+    const std::vector<PairValues>& values() const { return values_; }
 
   private:
     void evaluate(const std::vector<std::size_t>& pairs);
@@ -67,6 +69,7 @@ class StepState {
     bool bins_are_independent_ = true;
     PairMetrics metrics_;
     std::vector<PairMetrics> sources_;
+    std::vector<PairValues> values_;
 };
 
 /// The Error(bad_input) for a loss or gradient that is not a finite number.

@@ -130,6 +130,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     result.pairs = state.pairs();
     result.mean = state.metrics().mean();
     result.sources = state.sources();
+    result.values = state.values();
     result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients().flat()));
     ranks_.check();
     if (!std::isfinite(result.grad_norm)) throw not_finite("gradient", step);
@@ -161,6 +162,7 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
         state.evaluate_all();
         result.all.add(state.metrics());
         for (std::size_t i = 0; i < result.sources.size(); ++i) result.sources[i].add(state.sources()[i]);
+        result.values.insert(result.values.end(), state.values().begin(), state.values().end());
     }
     return result;
 }

@@ -27,6 +27,7 @@ namespace wishbone {
 struct StepResult {
     PreferenceMetrics mean;
     std::vector<PairMetrics> sources;  ///< by the plan's source; empty when it names none
+    std::vector<PairValues> values;    ///< of each pair of the step
     double grad_norm = 0;              ///< before clipping
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
@@ -37,10 +38,11 @@ struct StepResult {
 struct EvalResult {
     PairMetrics all;
     std::vector<PairMetrics> sources;
+    std::vector<PairValues> values;  ///< of each pair of the plan
 };
 
-/// Preference training of one model on one device: policy, gradients, optimizer, reference. Knows nothing of files, events
-/// or plans beyond the one it is handed, so that training, speed measurement and tests share it.
+/// Preference training of one model on one device: policy, gradients, optimizer, reference. It knows no files, events
+/// or plans beyond the one it is given, so that training, speed measurement and tests share it.
 ///
 /// A device may be one rank of several, each with a trainer of the same model. `step`, `loss_and_gradient`, `evaluate` and
 /// `compute_reference` are then called on all of them with the same arguments: each computes the bins dealt to it, and all return

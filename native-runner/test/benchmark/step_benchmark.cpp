@@ -17,25 +17,13 @@
 
 #include "benchmark/timed_backend.h"
 #include "model/transformer/transformer.h"
+#include "reference/random_bin.h"
 
 using namespace wishbone;
 
 namespace {
 
-struct Bin {
-    std::vector<std::int32_t> tokens, position, visible_until, target_row, target_token, target_sequence;
-
-    BinView view() const {
-        BinView view;
-        view.tokens = tokens;
-        view.position = position;
-        view.visible_until = visible_until;
-        view.target_row = target_row;
-        view.target_token = target_token;
-        view.target_sequence = target_sequence;
-        return view;
-    }
-
+struct Bin : reference::OwnedBin {
     /// A segment whose first token follows `parent` (a row, or -1), visible to the next `reach` tokens behind
     /// it too.
     std::int32_t add(std::mt19937& random, std::int32_t length, std::int32_t parent, std::int32_t reach,

@@ -5,6 +5,7 @@
 // Threads are followed. Needs nothing but ptrace of one's own children (x86-64).
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -22,15 +23,16 @@
 
 namespace {
 
-const std::set<long> changing = {SYS_write,  SYS_pwrite64, SYS_writev,    SYS_fsync,     SYS_fdatasync,
-                                 SYS_rename, SYS_renameat, SYS_renameat2, SYS_mkdir,     SYS_mkdirat,
-                                 SYS_unlink, SYS_unlinkat, SYS_rmdir,     SYS_ftruncate, SYS_link,
-                                 SYS_linkat, SYS_chmod,    SYS_fchmod,    SYS_truncate,  SYS_close};
+const std::set<long> changing = {
+    SYS_write,     SYS_pwrite64, SYS_writev,  SYS_fsync,  SYS_fdatasync, SYS_rename, SYS_renameat,
+    SYS_renameat2, SYS_mkdir,    SYS_mkdirat, SYS_unlink, SYS_unlinkat,  SYS_rmdir,  SYS_ftruncate,
+    SYS_link,      SYS_linkat,   SYS_chmod,   SYS_fchmod, SYS_truncate,  SYS_close,  SYS_fallocate};
 
 bool is_of_interest(const user_regs_struct& registers) {
     const auto call = static_cast<long>(registers.orig_rax);
     if (call == SYS_openat) return (registers.rdx & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
     if (call == SYS_open) return (registers.rsi & (O_WRONLY | O_RDWR | O_CREAT)) != 0;
+    if (call == SYS_ioctl) return registers.rsi == FICLONE;
     // What is printed is no file of the run.
     if (call == SYS_write || call == SYS_writev || call == SYS_close) return registers.rdi > 2;
     return changing.contains(call);

@@ -4,37 +4,21 @@
 
 #include "conformance/test_device.h"
 #include "core/error.h"
+#include "reference/attention_cases.h"
 #include "reference/backward_reference.h"
-#include "reference/random_bin.h"
 
 using namespace wishbone;
 using namespace wishbone::conformance;
-using reference::RandomBin;
-using reference::RandomTrees;
+using reference::depths;
+using reference::heads_of;
+using reference::Mask;
+using reference::pairs;
+using reference::random_trees;
+using reference::shape_of;
 
 // Tolerances in bf16: probabilities and results are rounded, each by 2^-9 at most.
 
 namespace {
-
-using Mask = std::vector<std::int32_t>;
-
-AttentionShape shape_of(std::int64_t query_heads, std::int64_t kv_heads, std::int64_t head_dim) {
-    return {query_heads, kv_heads, head_dim,
-            static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim)))};
-}
-
-std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 2 * shape.kv_heads; }
-
-/// How many ancestors each token has: its position.
-Mask depths(const Mask& visible_until) {
-    Mask depth, path;
-    for (std::int32_t q = 0; q < static_cast<std::int32_t>(visible_until.size()); ++q) {
-        while (!path.empty() && visible_until[at(path.back())] <= q) path.pop_back();
-        depth.push_back(static_cast<std::int32_t>(path.size()));
-        path.push_back(q);
-    }
-    return depth;
-}
 
 struct Result {
     Values out, lse, d_qkv;
@@ -86,23 +70,6 @@ void check(const Target& target, const Mask& visible_until, const AttentionShape
                       reference::attention_backward(qkv, d_out, result.out, visible_until, shape, position),
                       {1e-5, 6e-3}) < 1);
     CHECK(run(target, qkv, d_out, visible_until, shape) == result);
-}
-
-Mask random_trees(unsigned seed, const RandomTrees& options) {
-    std::mt19937 random(seed);
-    return RandomBin(random, options).shared.visible_until;
-}
-
-/// `count` pairs, a prompt and two responses each.
-Mask pairs(int count, std::int32_t prompt, std::int32_t chosen, std::int32_t rejected) {
-    Mask until;
-    for (int i = 0; i < count; ++i) {
-        const auto begin = static_cast<std::int32_t>(until.size()), end = begin + prompt + chosen + rejected;
-        until.insert(until.end(), at(prompt), end);
-        until.insert(until.end(), at(chosen), begin + prompt + chosen);
-        until.insert(until.end(), at(rejected), end);
-    }
-    return until;
 }
 
 /// Head sizes with kernels of their own on a GPU and others, one to one, several to one and all on one KV

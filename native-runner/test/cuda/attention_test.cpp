@@ -15,10 +15,10 @@
 #include "backend/cuda/runtime/check.h"
 #include "conformance/target.h"
 #include "core/error.h"
+#include "reference/attention_cases.h"
 #include "reference/backward_reference.h"
 #include "reference/differences.h"
 #include "reference/operations_reference.h"
-#include "reference/random_bin.h"
 #include "reference/rounding.h"
 
 using namespace wishbone;
@@ -32,16 +32,7 @@ using cuda::check;
 
 namespace {
 
-using Mask = std::vector<std::int32_t>;
-
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-AttentionShape shape_of(std::int64_t query_heads, std::int64_t kv_heads, std::int64_t head_dim) {
-    return {query_heads, kv_heads, head_dim,
-            static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim)))};
-}
-
-std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 2 * shape.kv_heads; }
 
 /// Heads [first, first + count) of every row.
 Values heads(const Values& all, std::int64_t heads_in_row, std::int64_t first, std::int64_t count,
@@ -52,17 +43,6 @@ Values heads(const Values& all, std::int64_t heads_in_row, std::int64_t first, s
         for (std::int64_t i = first * dim; i < (first + count) * dim; ++i)
             part.push_back(all[at(r * heads_in_row * dim + i)]);
     return part;
-}
-
-/// How many ancestors each token has: its position.
-Mask depths(const Mask& visible_until) {
-    Mask depth, path;
-    for (std::int32_t q = 0; q < static_cast<std::int32_t>(visible_until.size()); ++q) {
-        while (!path.empty() && visible_until[at(path.back())] <= q) path.pop_back();
-        depth.push_back(static_cast<std::int32_t>(path.size()));
-        path.push_back(q);
-    }
-    return depth;
 }
 
 class Stream {
@@ -222,23 +202,6 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
         CHECK(std::memcmp(again.lse.data(), result.lse.data(), result.lse.size() * sizeof(float)) == 0);
         CHECK(again.d_qkv == result.d_qkv);
     }
-}
-
-Mask random_trees(unsigned seed, const RandomTrees& options) {
-    std::mt19937 random(seed);
-    return RandomBin(random, options).shared.visible_until;
-}
-
-/// `count` pairs, a prompt and two responses each.
-Mask pairs(int count, std::int32_t prompt, std::int32_t chosen, std::int32_t rejected) {
-    Mask until;
-    for (int i = 0; i < count; ++i) {
-        const auto begin = static_cast<std::int32_t>(until.size()), end = begin + prompt + chosen + rejected;
-        until.insert(until.end(), at(prompt), end);
-        until.insert(until.end(), at(chosen), begin + prompt + chosen);
-        until.insert(until.end(), at(rejected), end);
-    }
-    return until;
 }
 
 /// One to one, 4:1, 6:1 and all on one KV head; every head size.

@@ -1,5 +1,10 @@
 #include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
 #include <random>
+#include <string>
 
 #include "conformance/test_device.h"
 #include "core/error.h"
@@ -8,6 +13,40 @@ using namespace wishbone;
 using namespace wishbone::conformance;
 
 // What is asked of the CUDA backend alone; what is asked of every backend is in test/conformance.
+
+namespace {
+
+/// What several backends find out one after the other, as the cache folder keeps it.
+struct Kept {
+    std::map<std::string, std::string> values;
+    std::string circumstances;
+    int added = 0, kept = 0;
+
+    FindingsUnder findings() {
+        class Own final : public Findings {
+          public:
+            explicit Own(Kept& to) : to_(to) {}
+            std::optional<std::string> find(const std::string& name) const override {
+                const auto found = to_.values.find(name);
+                return found == to_.values.end() ? std::nullopt : std::optional(found->second);
+            }
+            void add(const std::string& name, std::string value) override {
+                to_.values[name] = std::move(value);
+                ++to_.added;
+            }
+            void keep() noexcept override { ++to_.kept; }
+
+          private:
+            Kept& to_;
+        };
+        return [this](const std::string& under) {
+            circumstances = under;
+            return std::make_unique<Own>(*this);
+        };
+    }
+};
+
+}  // namespace
 
 TEST_CASE("cuda: a backend says what it lacks" * doctest::skip(!have_cuda())) {
     CudaOptions options;
@@ -51,4 +90,60 @@ TEST_CASE("cuda: products large enough to have their algorithm timed agree with 
         CHECK(gpu.off(found.d_x, expected.d_x, rounded_once(0, 1.0)) < 1);
         CHECK(gpu.off(found.d_w, expected.d_w, {0, 2e-6}) < 1);
     }
+}
+
+TEST_CASE(
+    "cuda: which algorithms are fastest is kept for the next process, and after settling nothing is timed" *
+    doctest::skip(!have_cuda())) {
+    Kept kept;
+    const std::int64_t inputs = 1032, outputs = 1544;
+    const auto open = [&](bool deterministic = false) {
+        CudaOptions options;
+        options.deterministic = deterministic;
+        options.findings = kept.findings();
+        return make_cuda_backend(options);
+    };
+    /// All three products of so many rows, the same numbers every time.
+    const auto products = [&](Backend& backend, std::int64_t rows) {
+        std::mt19937 random(11);
+        TestDevice device(backend);
+        const Values x = device.random(random, rows * inputs), w = device.random(random, outputs * inputs),
+                     d_out = device.random(random, rows * outputs);
+        const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {outputs, inputs}),
+                     td = device.put(d_out, {rows, outputs}), out = device.poisoned({rows, outputs}),
+                     d_x = device.poisoned({rows, inputs}),
+                     d_w = device.put_f32(Values(at(outputs * inputs)), {outputs, inputs});
+        backend.linear(out, tx, tw);
+        backend.linear_backward_input(d_x, td, tw);
+        backend.linear_backward_weight(d_w, td, tx);
+        return std::array{device.get(out), device.get(d_x), device.get(d_w)};
+    };
+    const auto first = open();
+    const auto results = products(*first, 1601);
+    REQUIRE(kept.added == 3);
+    CHECK(kept.circumstances.find("cublaslt") != std::string::npos);
+    CHECK(kept.circumstances.find("driver") != std::string::npos);
+    CHECK(kept.circumstances.find(first->device_name()) != std::string::npos);
+    first->settle();
+    CHECK(kept.kept == 1);
+    // Other lengths, of the class that was met, of the next ones, and far away.
+    for (const std::int64_t rows : {1599, 1700, 2500, 900, 5, 40000}) products(*first, rows);
+    CHECK(kept.added == 3);
+
+    const auto second = open();
+    CHECK(products(*second, 1601) == results);
+    CHECK(kept.added == 3);
+    const auto deterministic = open(true);
+    products(*deterministic, 1601);
+    CHECK(kept.added == 3);
+
+    // What is no algorithm is found out again.
+    for (auto& [name, value] : kept.values) value = value.substr(1);
+    const auto third = open();
+    products(*third, 1601);
+    CHECK(kept.added == 6);
+    for (auto& [name, value] : kept.values) value[5] = 'x';
+    const auto fourth = open();
+    products(*fourth, 1601);
+    CHECK(kept.added == 9);
 }

@@ -260,4 +260,28 @@ TEST_CASE("adapters: which layers, ranks and scales, as PEFT decides") {
     refused(bad, "regular expression");
     bad.target_pattern = "q_proj";  // the whole name is asked for
     refused(bad, "q_proj");
+    bad.target_pattern = ".*";
+    refused(bad, "matches lm_head too");
+    bad.target_pattern = "model\\.(embed_tokens|.*q_proj)";
+    refused(bad, "matches model.embed_tokens too");
+    bad.target_pattern = "(?i).*(?<!K)_PROJ";
+    CHECK(modules_of(config, bad).size() == 12);
+    bad.target_pattern = "(.*)*(.*)*(.*)*x";
+    refused(bad, "too many steps");
+    bad = {};
+    bad.rank_pattern = {{"(?i)q_proj", 3}};  // PEFT puts it behind (.*\.)?
+    refused(bad, "flags for the whole are not at its beginning");
+}
+
+TEST_CASE("adapters: patterns of ranks are read as PEFT puts them together") {
+    const ModelConfig config = small_config();
+    LoraConfig lora;
+    lora.rank_pattern = {{"(?P<layer>0)\\..*_proj", 2}, {"(?<=1\\.mlp\\.)up_proj", 3}, {"k_proj|v_proj", 4}};
+    for (const LoraModule& module : modules_of(config, lora)) {
+        const std::string& name = module.linear.name;
+        const bool is_first = name.starts_with("model.layers.0."), is_up = name.ends_with("up_proj"),
+                   is_key_or_value = name.ends_with("k_proj") || name.ends_with("v_proj");
+        CAPTURE(name);
+        CHECK(module.rank == (is_first ? 2 : is_up ? 3 : is_key_or_value ? 4 : 16));
+    }
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/crc32c.h"
 #include "report/model_card.h"
 #include "report/tensorboard_log.h"
 #include "report/trainer_state.h"
@@ -174,4 +175,31 @@ TEST_CASE("model card: base, data with hashes, figures of the exported step, set
     CHECK(adapter.find("library_name: peft") != std::string::npos);
     CHECK(adapter.find("| `rewards/margins` | not a number |") != std::string::npos);
     CHECK(adapter.find("PeftModel.from_pretrained") != std::string::npos);
+}
+
+TEST_CASE("model card: what comes from the hub is named as there, at its commit, wherever the cache is") {
+    const std::string commit(40, 'a'), other(40, 'b');
+    const std::string cache = "/home/me/.cache/huggingface/hub/";
+    const Json run = {{"id", "20260102-harbor"},
+                      {"name", "my run"},
+                      {"model", {{"path", cache + "models--org--base-1b/snapshots/" + commit}}},
+                      {"dataset",
+                       {{"path", cache + "datasets--org--pairs/snapshots/" + other + "/data/train.parquet"},
+                        {"sha256", "abc"},
+                        {"format", "ranked"},
+                        {"pairs", 96}}},
+                      {"plan", Json::object()},
+                      {"training", {{"reference_model", cache + "models--org--ref/snapshots/" + other}}}};
+    const Json state = {{"epoch", 1.5}, {"num_input_tokens_seen", 22}, {"log_history", Json::array()}};
+    for (const bool is_adapter : {false, true}) {
+        const std::string card = model_card(run, state, {"cpu", is_adapter, 1});
+        const auto has = [&](const std::string& part) { return card.find(part) != std::string::npos; };
+        CHECK(card.starts_with("---\nbase_model: \"org/base-1b\"\n"));
+        CHECK(has("`org/base-1b` (commit `" + commit + "`)"));
+        CHECK(has("| training | `org/pairs@" + other + "`, `train.parquet` | ranked | 96 | `abc` |"));
+        CHECK(has("\"reference_model\": \"org/ref@" + other + "\""));
+        CHECK(has("from_pretrained(\"org/base-1b\", revision=\"" + commit + "\")") == is_adapter);
+        CHECK_FALSE(has("/home/me"));
+        CHECK_FALSE(has("snapshots"));
+    }
 }

@@ -20,6 +20,7 @@ class ForwardingBackend : public Backend {
     std::string device_name() const override { return inner_->device_name(); }
     int threads() const override { return inner_->threads(); }
     DType activation_dtype() const override { return inner_->activation_dtype(); }
+    bool is_in_host_memory() const override { return inner_->is_in_host_memory(); }
     Buffer allocate(std::size_t bytes) override { return inner_->allocate(bytes); }
     void upload(Tensor to, const void* from) override {
         around("transfers", [&] { inner_->upload(to, from); });

@@ -167,7 +167,9 @@ async function freeName(folder: string, name: string, ending: string): Promise<s
 async function written(file: string, parts: AsyncGenerator<Buffer>, gzip: boolean, of: string): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    const target = createWriteStream(temporary, { flags: 'wx' });
+    // As private as what it is a copy of.
+    const { mode } = await stat(of);
+    const target = createWriteStream(temporary, { flags: 'wx', mode: mode & 0o666 });
     if (gzip) await pipeline(Readable.from(parts), createGzip(), target);
     else await pipeline(Readable.from(parts), target);
     await rename(temporary, file);

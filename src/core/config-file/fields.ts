@@ -59,11 +59,12 @@ export const TOP_FIELDS = {
     rule: optional(choice(PRESETS.map(({ id }) => id))),
     help: `options to start from. ${PRESETS.map(({ id, description }) => `${id}: ${description}`).join('. ')}`,
   },
-  model: { rule: optional(PATH), help: 'Hugging Face model folder', path: true },
+  model: { rule: optional(PATH), help: 'Hugging Face model folder, or id on the hub: org/name, org/name@revision', path: true },
   dataset: {
     rule: optional(PATHS),
     help:
-      `preference files (${KINDS_TEXT}), wildcards, or entries of ` + 'dataset_info.json#name, each also with a weight: pairs.jsonl:0.5',
+      `preference files (${KINDS_TEXT}), wildcards, entries of dataset_info.json#name, or ids on the Hugging Face hub, ` +
+      'org/name@revision#config/split, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },
   eval_dataset: { rule: optional(PATHS), help: 'the same, for evaluation; needs training.eval_steps', path: true },

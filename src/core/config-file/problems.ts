@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import { datasetId, modelId } from '../hub/hub-id.js';
 import { nearestName } from '../nearest-name.js';
 import { optionRow, OPTIONS, type Rule, ruleText, SECTION_RULES, type SectionName, valueProblem } from '../options/index.js';
 import { isPath, SYNONYMS, TOP_FIELDS } from './fields.js';
@@ -19,18 +20,28 @@ export interface ConfigProblem {
   readonly meant?: string | undefined;
 }
 
+/** Fields that may name something on the hub in place of a path. */
+const HUB_FIELDS: Readonly<Record<string, (text: string, folder: string) => unknown>> = {
+  model: modelId,
+  dataset: datasetId,
+  eval_dataset: datasetId,
+  'training.reference_model': modelId,
+  'training.adapter_name_or_path': modelId,
+};
+
 /** A run config's text, read and judged field by field. */
 export interface JudgedConfig {
   /** In the order of the text. */
   readonly problems: readonly ConfigProblem[];
-  /** Values of the fields that are good, by their path. Paths of files are absolute; an option has its own name. */
+  /** Values of the fields that are good, by their path. Paths of files are absolute, ids on the hub as they stand; an option has its own name. */
   readonly values: ReadonlyMap<string, unknown>;
   /** Where each field's value stands, good or not. */
   readonly places: ReadonlyMap<string, { readonly offset: number; readonly length: number }>;
 }
 
 /**
- * Reads the text of a `*.wishbone.json`: JSON with comments. Nothing but the text is looked at.
+ * Reads the text of a `*.wishbone.json`: JSON with comments. Nothing but the text is looked at, and whether what might be an id on
+ * the hub is a file.
  *
  * @param folder absolute; relative paths count from it
  */
@@ -165,8 +176,13 @@ class Judge implements JudgedConfig {
   #resolved(node: Node, field: string): unknown {
     // Cloned: its objects have no prototype.
     const value: unknown = structuredClone(getNodeValue(node));
-    const absolute = (item: unknown): unknown => (typeof item === 'string' && item.trim() !== '' ? path.resolve(this.#folder, item) : item);
     if (!isPath(field)) return value;
+    const id = HUB_FIELDS[field];
+    const absolute = (item: unknown): unknown => {
+      if (typeof item !== 'string' || item.trim() === '') return item;
+      const [, bare = item] = id === datasetId ? (/^(.+?):[\d.]+$/.exec(item) ?? []) : [];
+      return id?.(bare, this.#folder) === undefined ? path.resolve(this.#folder, item) : item;
+    };
     return Array.isArray(value) ? value.map(absolute) : absolute(value);
   }
 

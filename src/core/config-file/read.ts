@@ -19,7 +19,7 @@ export interface ConfigFile extends Sections {
   readonly file: string;
   readonly name?: string | undefined;
   readonly preset?: string | undefined;
-  /** Absolute, as all paths here. */
+  /** Absolute, as all paths here, unless it is an id on the hub. */
   readonly model?: string | undefined;
   readonly dataset?: readonly string[] | undefined;
   readonly evalDataset?: readonly string[] | undefined;

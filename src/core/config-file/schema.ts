@@ -80,12 +80,13 @@ function ofRule(rule: Rule): Schema {
       };
     }
     default: {
-      const { kind, min, max, open } = rule;
-      return {
+      const { kind, min, max, open, orAuto } = rule;
+      const number = {
         type: kind,
         [open === 'min' || open === 'both' ? 'exclusiveMinimum' : 'minimum']: min,
         [open === 'max' || open === 'both' ? 'exclusiveMaximum' : 'maximum']: max,
       };
+      return orAuto ? { anyOf: [{ const: 'auto' }, number] } : number;
     }
   }
 }

@@ -39,10 +39,10 @@ function values(rule: Rule): string {
         .map(([name, field]) => `\`${name}\` (${values(field)})`)
         .join(', ')}`;
     default: {
-      const { kind, min, max, open } = rule;
+      const { kind, min, max, open, orAuto } = rule;
       const low = open === 'min' || open === 'both' ? `above ${min}` : `${min}`;
       const high = open === 'max' || open === 'both' ? `below ${max}` : `${max}`;
-      const what = kind === 'integer' ? 'whole number' : 'number';
+      const what = `${orAuto ? '`auto` or ' : ''}${kind === 'integer' ? 'whole number' : 'number'}`;
       // A bound that nobody meets would only be noise.
       return max < 1e9 ? `${what}, ${low} to ${high}` : min > -1e9 ? `${what}, ${/^above/.test(low) ? low : `from ${low}`}` : what;
     }

@@ -67,6 +67,11 @@ export class Conversion {
     return this.#settings.get(name)?.value ?? undefined;
   }
 
+  /** A setting's value, which somebody else speaks for; undefined when it is absent or null. */
+  peek(name: string): unknown {
+    return this.#settings.get(name)?.value ?? undefined;
+  }
+
   /** A number; YAML 1.1 reads `5e-6` as text and `1_024` as a number, and so may this. What is no number is lost. */
   takeNumber(name: string): number | undefined {
     const value = this.take(name);

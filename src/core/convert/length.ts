@@ -4,7 +4,7 @@ import type { Conversion } from './conversion.js';
 const MOST = OPTIONS.plan.max_length.rule.max;
 
 /**
- * Carries over the limit of a sequence's tokens, and makes bins long enough for any pair within it.
+ * Carries over the limit of a sequence's tokens. Bins are as long as the longest pair needs anyway.
  *
  * @param byDefault the tool's, when the file names none
  * @param whenNull what null means there: that there is no limit, or a limit
@@ -13,12 +13,8 @@ export function convertLength(conversion: Conversion, name: string, byDefault: n
   if (conversion.isNull(name) && whenNull === 'none') {
     conversion.take(name);
     conversion.set('plan.max_length', MOST, name);
-    const pairs = `a pair longer than a bin (plan.capacity, ${DEFAULT_PLAN.capacity}) is refused with its row, not truncated`;
-    return conversion.changed(name, `no limit there, ${MOST} in Wishbone; ${pairs}`);
+    return conversion.changed(name, `no limit there, ${MOST} in Wishbone`);
   }
   const length = conversion.takeNumber(name) ?? (typeof whenNull === 'number' && conversion.isNull(name) ? whenNull : byDefault);
   if (length !== DEFAULT_PLAN.max_length || conversion.has(name)) conversion.set('plan.max_length', length, name);
-  const capacity = Math.min(2 * length, MOST);
-  if (Number.isInteger(length) && capacity > DEFAULT_PLAN.capacity && conversion.get('plan.max_length') === length)
-    conversion.set('plan.capacity', capacity, name);
 }

@@ -63,6 +63,7 @@ export function convertTrl(conversion: Conversion, source: Exclude<Source, 'llam
   }
   dropout(conversion);
   convertTrlAdapter(conversion);
+  exported(conversion);
   convertTrainingArguments(conversion, source === 'simpo' ? 'simpo' : 'trl');
 }
 
@@ -79,6 +80,28 @@ function reference(conversion: Conversion): void {
     conversion.set('training.reference', precompute ? 'precompute' : 'in_step', 'precompute_ref_log_probs');
   }
   if (conversion.get('training.sync_ref_model') === true) conversion.set('training.reference', 'in_step', 'sync_ref_model');
+}
+
+/**
+ * There a model is saved in the dtype that it was loaded in, float32 unless the file says otherwise. PEFT makes adapters of a model in
+ * half precision in float32, so the setting says nothing of them.
+ */
+function exported(conversion: Conversion): void {
+  if (conversion.get('training.use_peft') === true) return;
+  const loading = ofLoading(conversion);
+  const own = conversion.has('torch_dtype') ? 'torch_dtype' : 'dtype';
+  const value = conversion.take(own);
+  const name = value === undefined && loading !== undefined ? 'model_init_kwargs' : own;
+  const dtype = value ?? loading ?? 'float32';
+  conversion.set('training.export_dtype', typeof dtype === 'string' ? dtype.replace(/^torch\./, '') : dtype, name);
+}
+
+/** The dtype that keyword arguments for loading name; the rest of them is spoken for elsewhere (rest.ts). */
+function ofLoading(conversion: Conversion): unknown {
+  const given = conversion.peek('model_init_kwargs');
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { dtype, torch_dtype: older } = given as Readonly<Record<string, unknown>>;
+  return dtype ?? older ?? undefined;
 }
 
 function dropout(conversion: Conversion): void {

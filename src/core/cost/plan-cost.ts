@@ -187,16 +187,12 @@ function withRatios(cost: Omit<StepCost, Ratios>): StepCost {
 function sumCosts(costs: readonly Cost[]): Cost {
   const sum = (value: (cost: Cost) => number): number => costs.reduce((total, cost) => total + value(cost), 0);
   return {
-    bins: sum(({ bins }) => bins),
-    tokens: sum(({ tokens }) => tokens),
-    readRows: sum(({ readRows }) => readRows),
-    visiblePairs: sum(({ visiblePairs }) => visiblePairs),
+    ...sumCounts(costs),
     tiles: {
       skipped: sum(({ tiles }) => tiles.skipped),
       full: sum(({ tiles }) => tiles.full),
       partial: sum(({ tiles }) => tiles.partial),
     },
-    flops: addFlops(costs.map(({ flops }) => flops)),
     seconds: {
       matmul: sum(({ seconds }) => seconds.matmul),
       attention: sum(({ seconds }) => seconds.attention),
@@ -206,14 +202,19 @@ function sumCosts(costs: readonly Cost[]): Cost {
 }
 
 function sumBaselines(costs: readonly BaselineCost[]): BaselineCost {
-  const sum = (value: (cost: BaselineCost) => number): number => costs.reduce((total, cost) => total + value(cost), 0);
+  return { ...sumCounts(costs), total: costs.reduce((sum, { total }) => sum + total, 0) };
+}
+
+type Counts = Pick<Cost & BaselineCost, 'bins' | 'tokens' | 'readRows' | 'visiblePairs' | 'flops'>;
+
+function sumCounts(costs: readonly Counts[]): Counts {
+  const sum = (value: (cost: Counts) => number): number => costs.reduce((total, cost) => total + value(cost), 0);
   return {
     bins: sum(({ bins }) => bins),
     tokens: sum(({ tokens }) => tokens),
     readRows: sum(({ readRows }) => readRows),
     visiblePairs: sum(({ visiblePairs }) => visiblePairs),
     flops: addFlops(costs.map(({ flops }) => flops)),
-    total: sum(({ total }) => total),
   };
 }
 

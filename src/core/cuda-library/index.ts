@@ -1,4 +1,4 @@
-export type { Network } from './http.js';
+export type { Network } from '../download/index.js';
 export { LIBRARY, LIBRARY_VARIABLE, libraryFile, librarySize, removeLibrary, useLibrary, userFolder } from './library.js';
 export {
   discardFetched,

@@ -4,8 +4,7 @@ import { ExitCode, WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
 import { freeBytes } from '../run/disk.js';
 import { askBackends, type BackendInfo } from '../runner/runner-info.js';
-import { download, fetchedBytes } from './download.js';
-import { ConnectionError, type Network } from './http.js';
+import { ConnectionError, discardPart, download, fetchedBytes, type Network } from '../download/index.js';
 import { LIBRARY, libraryFile } from './library.js';
 import { unpackMember } from './unpack.js';
 import { findWheel, type Wheel } from './wheel-index.js';
@@ -93,7 +92,8 @@ export async function fetchLibrary(
     const what = `the disk has ${mebibytes(room)} free, but unpacking needs ${mebibytes(need)}`;
     throw new WishboneError(what, folder, 'free some space', ExitCode.cannotWrite);
   }
-  await download(wheel, part, network, work);
+  const { url, size, sha256 } = wheel;
+  await download({ url, size, check: { algorithm: 'sha256', digest: sha256 } }, part, network, work);
   const library = libraryFile(folder);
   await unpackMember(part, LIBRARY, library, work);
   await rm(part, { force: true });
@@ -102,7 +102,7 @@ export async function fetchLibrary(
 
 /** Removes what attempts have brought so far. */
 export async function discardFetched({ wheel }: SetUpPlan, folder: string): Promise<void> {
-  await rm(partFile(folder, wheel), { force: true });
+  await discardPart(partFile(folder, wheel));
 }
 
 /** Bytes of the library, about: of 13.1.0.3 it is 1.28 times its wheel. */

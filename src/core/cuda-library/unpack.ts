@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import yauzl from 'yauzl';
-import { writeFileAtomically } from '../files/atomic-file.js';
+import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
 
@@ -24,18 +24,22 @@ export async function unpackMember(zip: string, name: string, target: string, { 
       throw damaged(error.message);
     });
     if (entry === undefined) throw damaged(`it has no ${name}`);
-    await writeFileAtomically(target, async (handle) => {
-      const stream = await new Promise<Readable>((resolve, reject) =>
-        archive.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))),
-      );
-      let done = 0;
-      for await (const chunk of stream) {
-        signal?.throwIfAborted();
-        await handle.writeFile(chunk as Buffer);
-        done += (chunk as Buffer).length;
-        onProgress?.({ phase: 'unpack', done, total: entry.uncompressedSize });
-      }
-    });
+    await writeFileAtomically(
+      target,
+      async (handle) => {
+        const stream = await new Promise<Readable>((resolve, reject) =>
+          archive.openReadStream(entry, (error, opened) => (error === null ? resolve(opened) : reject(error))),
+        );
+        let done = 0;
+        for await (const chunk of stream) {
+          signal?.throwIfAborted();
+          await handle.writeFile(chunk as Buffer);
+          done += (chunk as Buffer).length;
+          onProgress?.({ phase: 'unpack', done, total: entry.uncompressedSize });
+        }
+      },
+      SHARED_FILE,
+    );
   } finally {
     archive.close();
   }

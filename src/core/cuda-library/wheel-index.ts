@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import { get, type Network, readText } from './http.js';
+import { get, type Network, readText, type Refusal } from '../download/index.js';
 
 /** The distribution on PyPI that has cuBLASLt of CUDA 13. */
 export const PACKAGE = 'nvidia-cublas';
@@ -7,6 +7,7 @@ export const DEFAULT_INDEX = 'https://pypi.org/simple/';
 /** The one that is taken where the index has it: of CUDA 13.1, tried with every driver for CUDA 13. */
 const PREFERRED = '13.1.0.3';
 const MAJOR = 13;
+const CHECK_ADDRESS = 'check the address of the index (wishbone.gpu.indexUrl, --index-url)';
 const MOST_CHARACTERS = 20_000_000;
 
 /** A wheel that an index offers. */
@@ -30,17 +31,15 @@ export interface Wheel {
 export async function findWheel(index: string, machine: string, network: Network, signal?: AbortSignal): Promise<Wheel> {
   const page = `${index.replace(/\/*$/, '/')}${PACKAGE}/`;
   const accept = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1';
-  const response = await get(page, { Accept: accept }, network, signal);
-  const text = await readText(response, MOST_CHARACTERS);
+  const refuse = ({ status, statusText, url }: Refusal): Error =>
+    new WishboneError(`the server answered ${status} ${statusText}`.trim(), url.href, CHECK_ADDRESS);
+  const response = await get(page, { headers: { Accept: accept }, refuse }, network, signal);
+  const text = await readText(response, MOST_CHARACTERS, page);
   const base = page;
   const offered = /json/.test(response.headers['content-type'] ?? '') ? fromJson(text, base, page) : fromHtml(text, base);
   const wheel = choose(offered, machine);
   if (wheel !== undefined) return wheel;
-  throw new WishboneError(
-    `the index has no ${PACKAGE} ${MAJOR} for Linux on ${machine}`,
-    page,
-    'check the address of the index (wishbone.gpu.indexUrl, --index-url)',
-  );
+  throw new WishboneError(`the index has no ${PACKAGE} ${MAJOR} for Linux on ${machine}`, page, CHECK_ADDRESS);
 }
 
 /** Of what an index offers: the preferred version, else the newest of the right major version. */

@@ -98,6 +98,17 @@ export interface CheckpointEvent extends EventHead {
   readonly path: string;
 }
 
+/** Something failed that the run goes on without. */
+export interface WarningEvent extends EventHead {
+  readonly type: 'warning';
+  readonly what: string;
+  readonly where: string;
+  readonly advice: string;
+}
+
+/** Seconds of wall time of one start of a run, by what they went to; a later runner may name more. */
+export type PhaseSeconds = Readonly<Record<string, number>>;
+
 export interface ExportEvent extends EventHead {
   readonly type: 'export';
   readonly path: string;
@@ -111,11 +122,15 @@ export interface FinishedEvent extends EventHead {
   readonly seconds: number;
   /** Bytes; older runners do not say. */
   readonly peakMemory?: number;
+  /** Older runners do not say. */
+  readonly phases?: PhaseSeconds;
 }
 
 export interface StoppedEvent extends EventHead {
   readonly type: 'stopped';
   readonly step: number;
+  /** Not every runner says. */
+  readonly phases?: PhaseSeconds;
 }
 
 export interface FailedEvent extends EventHead {
@@ -136,12 +151,13 @@ export type RunEvent =
   | EvalEvent
   | SampleEvent
   | CheckpointEvent
+  | WarningEvent
   | ExportEvent
   | FinishedEvent
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null' | 'sources';
+type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null' | 'sources' | 'phases';
 
 /** The kinds of these metrics, those apart that not every event has. */
 function kindsOf(names: readonly (keyof typeof METRICS)[], prefix: string): Record<'always' | 'sometimes', Record<string, FieldKind>> {
@@ -177,6 +193,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
   eval: { step: 'count', steps: 'count', epoch: 'number', pairs: 'count', seconds: 'number', best: 'flag', ...OF_EVAL.always },
   sample: { step: 'count', model: 'model', prompts: 'tokens', completions: 'tokens' },
   checkpoint: { step: 'count', path: 'text' },
+  warning: { what: 'text', where: 'text', advice: 'text' },
   export: { path: 'text' },
   finished: { steps: 'count', seconds: 'number' },
   stopped: { step: 'count' },
@@ -187,6 +204,8 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
 const SOMETIMES: Readonly<Record<string, readonly (readonly [string, FieldKind])[]>> = {
   step: Object.entries(OF_STEP.sometimes),
   eval: Object.entries(OF_EVAL.sometimes),
+  finished: [['phases', 'phases']],
+  stopped: [['phases', 'phases']],
 };
 /** The same as lists: logs have many lines. */
 const FIELD_LISTS = new Map(Object.entries(FIELDS).map(([type, fields]) => [type, Object.entries(fields)]));
@@ -237,6 +256,7 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
   phase: RUN_PHASES.join(', '),
   'step or null': 'a step or null',
   sources: 'metrics by the name of their source',
+  phases: 'seconds by phase',
 };
 
 function matches(kind: FieldKind, value: unknown): boolean {
@@ -261,6 +281,8 @@ function matches(kind: FieldKind, value: unknown): boolean {
       return value === null || isCount(value);
     case 'sources':
       return isObject(value) && Object.values(value).every(isSource);
+    case 'phases':
+      return isObject(value) && Object.values(value).every((seconds) => matches('number', seconds) && (seconds as number) >= 0);
   }
 }
 

@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cannotWrite, writeFileAtomically } from '../files/atomic-file.js';
+import { cannotWrite, SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
 
 /** The example project's run config. */
@@ -67,9 +67,13 @@ export async function writeExample(source: string, target: string): Promise<void
     }
     const content = await readFile(path.join(source, file));
     // A link of that name is replaced, not followed.
-    await writeFileAtomically(to, async (handle) => {
-      await handle.writeFile(content);
-    });
+    await writeFileAtomically(
+      to,
+      async (handle) => {
+        await handle.writeFile(content);
+      },
+      SHARED_FILE,
+    );
   }
 }
 

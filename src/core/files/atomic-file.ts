@@ -4,17 +4,26 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 
 /**
+ * Modes of new files, from which the umask takes away. Whatever may hold texts of datasets, as text or as tokens, is for its owner alone;
+ * what is made to be handed on, or holds none, is for whom the umask says.
+ */
+export const PRIVATE_FILE = 0o600;
+export const PRIVATE_FOLDER = 0o700;
+export const SHARED_FILE = 0o666;
+
+/**
  * Writes a file so that it is there whole or not at all: under a temporary name in the same folder, synced, renamed.
  * When anything fails, nothing is left and a file that was there before stays as it was.
  *
  * @param write is given the open temporary file; what it throws is passed on
+ * @param mode of the new file, also where it replaces another
  * @throws WishboneError (exit code 5) when the disk is full or the folder cannot be written
  */
-export async function writeFileAtomically(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+export async function writeFileAtomically(file: string, write: (handle: FileHandle) => Promise<void>, mode = PRIVATE_FILE): Promise<void> {
   const folder = path.dirname(path.resolve(file));
   const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
-    const handle = await open(temporary, 'wx');
+    const handle = await open(temporary, 'wx', mode);
     try {
       await write(handle);
       await handle.sync();

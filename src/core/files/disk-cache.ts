@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { PRIVATE_FOLDER } from './atomic-file.js';
 
 /** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
 export const CACHE_KINDS = ['tokens', 'plans'] as const;
@@ -75,7 +76,7 @@ export class DiskCache {
     if (!this.enabled) return;
     const file = this.file(kind, key, extension);
     try {
-      await mkdir(path.dirname(file), { recursive: true });
+      await mkdir(path.dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
       await write(file);
     } catch (error) {
       if (!(error instanceof WishboneError) && (error as NodeJS.ErrnoException).code === undefined) throw error;

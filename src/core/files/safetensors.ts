@@ -70,16 +70,17 @@ export async function readSafetensorsHeader(file: string): Promise<SafetensorsHe
 }
 
 /**
- * Reads a whole file.
+ * Reads a whole file, or those of its tensors that are named and there.
  *
  * @throws WishboneError naming the file and the tensor
  */
-export async function readSafetensors(file: string): Promise<SafetensorsFile> {
+export async function readSafetensors(file: string, only?: ReadonlySet<string>): Promise<SafetensorsFile> {
   if (endianness() !== 'LE') throw new Error('safetensors data are little-endian; this machine is not');
   return withFile(file, async (handle, size) => {
     const header = await readHeader(file, handle, size);
     const tensors = new Map<string, Tensor>();
     for (const [name, info] of header.tensors) {
+      if (only !== undefined && !only.has(name)) continue;
       // A buffer of its own, so that a typed array's alignment holds whatever the offset in the file.
       const bytes = new Uint8Array(info.end - info.begin);
       await readExactly(file, handle, bytes, header.dataStart + info.begin);

@@ -1,15 +1,18 @@
 import path from 'node:path';
 
-import { gpu } from '../cost/index.js';
 import { BadRowError, WishboneError } from '../errors.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { Progress, WorkOptions } from '../work/progress.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
 import { newRunConfig } from '../run/folder.js';
-import { autoBackend, type BackendInfo } from '../runner/runner-info.js';
-import type { EarlierPace } from './earlier-pace.js';
+import { inspectModel } from '../model/index.js';
+import type { BackendInfo } from '../runner/runner-info.js';
+import type { CapacityRequest } from './capacity.js';
+import type { EarlierRun } from './earlier-runs.js';
 import { type MemoryForecast, PlanScratch } from './memory.js';
-import { type ForecastDevice, type PlanForecast, type PlanForecastRequest, predictedSeconds } from './plan-forecast.js';
+import type { ForecastDevice, PlanForecast, PlanForecastRequest } from './plan-forecast.js';
+import { deviceOf, sizeOf, speedOf } from './run-forecast.js';
+import { runTime, type RunTime } from './run-time.js';
 
 /** A run that may be launched. */
 export interface ForecastInput {
@@ -19,12 +22,6 @@ export interface ForecastInput {
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
-}
-
-export interface TimeForecast {
-  readonly seconds: number;
-  /** What it is taken from, as a phrase. */
-  readonly source: string;
 }
 
 export type ForecastState =
@@ -40,7 +37,8 @@ export type ForecastState =
   | {
       readonly kind: 'done';
       readonly plan: PlanForecast;
-      readonly time: TimeForecast | undefined;
+      /** Of the whole run; undefined where nothing is known of how fast the machine computes. */
+      readonly time: RunTime | undefined;
       /** Undefined while the runner is asked, or when it may not be. */
       readonly memory: MemoryForecast | WishboneError | undefined;
     };
@@ -50,7 +48,9 @@ export interface ForecastMeans {
   /** Plans, in a thread of its own. */
   readonly plan: (request: PlanForecastRequest, work: WorkOptions) => Promise<PlanForecast>;
   readonly backends: () => Promise<readonly BackendInfo[]>;
-  readonly paces: () => Promise<readonly EarlierPace[]>;
+  readonly earlier: () => Promise<readonly EarlierRun[]>;
+  /** What a bin holds where that is left to be decided (`suitedCapacity`). */
+  readonly capacity: (request: CapacityRequest) => Promise<number>;
   /** Whether the runner may be started for a question. */
   readonly mayAskRunner: () => boolean;
   /** How long changes must rest before work begins. */
@@ -103,11 +103,12 @@ export class Forecaster {
   async #forecast(input: ForecastInput, signal: AbortSignal): Promise<void> {
     try {
       signal.throwIfAborted();
-      const [backends, paces] = await Promise.all([this.means.backends(), this.means.paces()]);
-      const backend = input.runner.backend === 'auto' ? autoBackend(backends) : input.runner.backend;
-      const device = deviceOf(backend, backends, input.runner.device, paces);
+      const [backends, earlier] = await Promise.all([this.means.backends(), this.means.earlier()]);
+      const { backend, device } = deviceOf(input.runner, backends, earlier);
       const plan = await this.#plan(input, device, signal);
-      const time = timeOf(input, plan, backend, device, paces);
+      const { summary, seconds: predicted, isRateKnown } = plan;
+      const model = await sizeOf(await inspectModel(input.model, { tokenizer: false }));
+      const time = runTime({ ...input, summary, model, backend, predicted, isRateKnown, device: speedOf(device).name, earlier });
       const done = (memory: MemoryForecast | WishboneError | undefined): void => {
         if (!signal.aborted) this.onChange({ kind: 'done', plan, time, memory });
       };
@@ -137,12 +138,13 @@ export class Forecaster {
 
   async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
+    const autoCapacity = plan.capacity === 'auto' ? await this.means.capacity(input) : undefined;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
-    const key = JSON.stringify([dataset, evalDataset, model, plan, device, planFile]);
+    const key = JSON.stringify([dataset, evalDataset, model, plan, autoCapacity, device, planFile]);
     if (this.#planned?.key === key) return this.#planned.plan;
     this.#planned = undefined;
-    const request = { dataset, evalDataset, model, plan, device, planFile };
+    const request = { dataset, evalDataset, model, plan, autoCapacity, device, planFile };
     const made = await this.means.plan(request, {
       signal,
       onProgress: (progress) => {
@@ -162,7 +164,7 @@ export class Forecaster {
       // The runner wants to hear of one where there are evaluations; its plan is not looked at.
       ...(input.evalDataset === undefined ? {} : { evalDataset: { ...reference, path: first(input.evalDataset) } }),
       model: { path: path.resolve(input.model) },
-      plan: input.plan,
+      plan: { ...input.plan, capacity: summary.capacity },
       training: input.training,
       runner: input.runner,
     });
@@ -173,27 +175,4 @@ export class Forecaster {
       throw error;
     }
   }
-}
-
-function deviceOf(backend: string, backends: readonly BackendInfo[], index: number, paces: readonly EarlierPace[]): ForecastDevice {
-  if (backend === 'cuda') return { kind: 'gpu', name: backends.find(({ name }) => name === 'cuda')?.devices[index]?.name };
-  return { kind: 'cpu', ceiling: paces.find((pace) => pace.backend === 'cpu' && pace.ceiling !== undefined)?.ceiling };
-}
-
-/** A run of the same model says most; the cost model knows the rest. */
-function timeOf(
-  input: ForecastInput,
-  { summary, seconds }: PlanForecast,
-  backend: string,
-  device: ForecastDevice,
-  paces: readonly EarlierPace[],
-): TimeForecast | undefined {
-  const model = path.resolve(input.model);
-  const same = paces.find((pace) => pace.model === model && pace.backend === backend && pace.secondsPerToken !== undefined);
-  if (same?.secondsPerToken !== undefined) {
-    return { seconds: same.secondsPerToken * summary.planTokens, source: `based on the pace of ${same.run}` };
-  }
-  if (seconds === undefined) return undefined;
-  const source = `predicted for ${device.kind === 'gpu' ? `an ${gpu(device.name).name}` : 'this CPU'}`;
-  return { seconds: predictedSeconds(seconds, input), source };
 }

@@ -1,10 +1,13 @@
-export { earlierPaces, type EarlierPace } from './earlier-pace.js';
+export { type CapacityMeans, type CapacityRequest, suitedCapacity } from './capacity.js';
+export { earlierRuns, type EarlierRun } from './earlier-runs.js';
 export {
   Forecaster,
   type ForecastInput,
   type ForecastMeans,
   type ForecastState,
-  type TimeForecast,
 } from './forecaster.js';
 export { type MemoryForecast, parseMemory, PlanScratch } from './memory.js';
-export { forecastPlan, type PlanForecast, type PlanForecastRequest, type PredictedSpeedup, predictedSeconds } from './plan-forecast.js';
+export { forecastPlan, type PlanForecast, type PlanForecastRequest, type PredictedSpeedup } from './plan-forecast.js';
+export { planSeconds } from './plan-seconds.js';
+export { forecastRun, type RunForecastRequest } from './run-forecast.js';
+export { checkpointCount, type ModelSize, runTime, type RunTime, type RunTimeRequest, writtenBytes } from './run-time.js';

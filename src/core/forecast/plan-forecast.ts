@@ -15,7 +15,7 @@ import { Pace } from '../work/pace.js';
 import { stepCount, type Plan } from '../plan/index.js';
 import { obtainPlan, type PlanSummary } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
-import { anyLoss, lossesOf, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import type { PlanOptions } from '../options/index.js';
 
 /**
  * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is
@@ -33,6 +33,8 @@ export interface PlanForecastRequest {
   readonly model: string;
   readonly plan: PlanOptions;
   readonly device: ForecastDevice;
+  /** What a bin holds where `plan.capacity` is "auto" (`DatasetRequest`). */
+  readonly autoCapacity?: number | undefined;
   /** Most bytes that the cache may keep. */
   readonly cacheLimit?: number | undefined;
   /** Where the plan is written, so that the runner can say how much memory it needs. */
@@ -44,8 +46,10 @@ export interface PlanForecast {
   readonly summary: PlanSummary;
   readonly datasetSha256: string;
   readonly evalPairs?: number | undefined;
-  /** Predicted seconds over the whole plan; undefined while the device's rate is not known. */
-  readonly seconds?: PlanSeconds | undefined;
+  /** Predicted over the whole plan. */
+  readonly seconds: PlanSeconds;
+  /** Whether the device's rate is known; without, only the ratio of these seconds means anything. */
+  readonly isRateKnown: boolean;
   readonly speedup: PredictedSpeedup;
   /** The bin that is predicted to take longest. */
   readonly slowest: SlowestBin;
@@ -98,14 +102,15 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
     summary,
     datasetSha256: reference.sha256,
     evalPairs: summary.evalPairs > 0 ? summary.evalPairs : undefined,
-    seconds: request.device.kind === 'cpu' && request.device.ceiling === undefined ? undefined : times.seconds,
+    seconds: times.seconds,
+    isRateKnown: request.device.kind === 'gpu' || request.device.ceiling !== undefined,
     speedup,
     slowest: times.slowest,
   };
 }
 
 /** Any rate will do where only ratios are asked for, FLOP/s. */
-const SOME_RATE = 1e11;
+export const SOME_RATE = 1e11;
 
 function speedOf(device: ForecastDevice): DeviceSpeed {
   return device.kind === 'cpu' ? cpu(device.ceiling ?? SOME_RATE) : gpu(device.name);
@@ -154,21 +159,4 @@ async function timesOf(
     seconds: { forward, training: training + steps * stepSeconds(shape, device) },
     slowest: { ...which, overMean },
   };
-}
-
-/** How many forward passes more than the policy's own a run makes over its plan. */
-function moreForwards(training: TrainingOptions, { recompute }: RunnerOptions, epochs: number): number {
-  const compares = anyLoss(lossesOf(training.loss_type), 'reference');
-  // Up front, each pair is seen once, whatever the epochs.
-  const reference = !compares ? 0 : training.reference === 'in_step' ? 1 : 1 / epochs;
-  // Recomputing a block is a forward pass of it; the MLP is about half of one.
-  return reference + { none: 0, mlp: 0.5, block: 1 }[recompute];
-}
-
-/** Predicted seconds of a run's reference pass and training. */
-export function predictedSeconds(
-  { forward, training }: PlanSeconds,
-  options: { readonly plan: PlanOptions; readonly training: TrainingOptions; readonly runner: RunnerOptions },
-): number {
-  return training + forward * moreForwards(options.training, options.runner, options.plan.epochs);
 }

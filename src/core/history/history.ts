@@ -10,7 +10,9 @@ import type {
   StartEvent,
   StepEvent,
   StoppedEvent,
+  WarningEvent,
 } from '../events/events.js';
+import { PhaseClock, type TimeSpent } from './phase-clock.js';
 
 /** Figures of one source of the dataset, a column each. */
 export type SourceColumns = Readonly<Record<SourceMetric, number[]>>;
@@ -70,11 +72,14 @@ export class RunHistory {
   exportPath: string | undefined;
   /** Steps that led to the exported model. */
   exportStep: number | undefined;
+  /** What the present start of the run goes on without; each once. */
+  warnings: readonly WarningEvent[] = [];
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
   lastEvent: RunEvent | undefined;
   /** Rows before this one are as they were at the last {@link takeChangedFrom}. */
   #changedFrom = 0;
+  readonly #clock = new PhaseClock();
 
   /** Steps of the whole run, or undefined before the runner said so. */
   get totalSteps(): number | undefined {
@@ -90,6 +95,11 @@ export class RunHistory {
   get best(): EvalRow | undefined {
     for (let i = this.evals.length - 1; i >= 0; i--) if (this.evals[i]!.best) return this.evals[i];
     return undefined;
+  }
+
+  /** Where the time went so far, over all starts; undefined before the first. */
+  get timeSpent(): TimeSpent | undefined {
+    return this.#clock.spent(this.lastEvent);
   }
 
   /** The newest value of a column that is a number, or undefined. */
@@ -111,11 +121,14 @@ export class RunHistory {
     this.samples = [];
     this.exportPath = undefined;
     this.exportStep = undefined;
+    this.warnings = [];
     this.terminal = undefined;
     this.lastEvent = undefined;
+    this.#clock.clear();
   }
 
   add(event: RunEvent): void {
+    this.#clock.add(event, this.lastEvent);
     this.lastEvent = event;
     switch (event.type) {
       case 'start':
@@ -124,6 +137,7 @@ export class RunHistory {
         this.phase = undefined;
         this.progress = undefined;
         this.terminal = undefined;
+        this.warnings = [];
         this.exportPath = undefined;
         this.exportStep = undefined;
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
@@ -155,6 +169,10 @@ export class RunHistory {
         break;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ step }) => step < event.step), event];
+        break;
+      case 'warning':
+        if (!this.warnings.some(({ what, where }) => what === event.what && where === event.where))
+          this.warnings = [...this.warnings, event];
         break;
       case 'export':
         this.exportPath = event.path;

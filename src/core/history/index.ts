@@ -1,4 +1,5 @@
 export { type EvalRow, type Pace, RunHistory, type SourceColumns } from './history.js';
 export { type BestEvaluation, type Headline, headline } from './headline.js';
+export { TIME_PHASES, type TimePhase, type TimeSpent, trainingShare } from './phase-clock.js';
 export { type CsvRun, historyCsv } from './csv.js';
 export { type Divergence, divergences } from './divergence.js';

@@ -5,17 +5,28 @@ import { DEFAULT_PLAN, optionProblem, type PlanOptions } from '../options/index.
 /** Where a plan comes from: a run's folder holds one, for a dataset one is made. All paths are absolute. */
 export type PlanSource =
   | { readonly kind: 'run'; readonly folder: string }
-  | { readonly kind: 'dataset'; readonly dataset: string; readonly model: string; readonly plan: PlanOptions };
+  | {
+      readonly kind: 'dataset';
+      readonly dataset: string;
+      readonly model: string;
+      readonly plan: PlanOptions;
+      readonly autoCapacity?: number;
+    };
 
 /** A source that was kept as JSON, or undefined when it is not one. */
 export function readPlanSource(value: unknown): PlanSource | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, folder, dataset, model, plan } = value as Readonly<Record<string, unknown>>;
+  const { kind, folder, dataset, model, plan, autoCapacity } = value as Readonly<Record<string, unknown>>;
   if (kind === 'run') return isAbsolute(folder) ? { kind, folder } : undefined;
   const options = readPlanOptions(plan);
   return kind === 'dataset' && isAbsolute(dataset) && isAbsolute(model) && options !== undefined
-    ? { kind, dataset, model, plan: options }
+    ? { kind, dataset, model, plan: options, ...(isCapacity(autoCapacity) ? { autoCapacity } : {}) }
     : undefined;
+}
+
+/** A number of its own, by the rule of the option whose place it takes. */
+function isCapacity(value: unknown): value is number {
+  return typeof value === 'number' && optionProblem('plan.capacity', value) === undefined;
 }
 
 /** Options that were kept as JSON, or undefined when one is missing or not valid any more. */
@@ -31,7 +42,7 @@ export function readPlanOptions(value: unknown): PlanOptions | undefined {
 export function sourceKey(source: PlanSource): string {
   return source.kind === 'run'
     ? `run ${source.folder}`
-    : `dataset ${JSON.stringify([source.dataset, source.model, Object.entries(source.plan).sort()])}`;
+    : `dataset ${JSON.stringify([source.dataset, source.model, Object.entries(source.plan).sort(), source.autoCapacity])}`;
 }
 
 /** A source's name for people: that of the run's folder or of the dataset. */

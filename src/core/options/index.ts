@@ -1,7 +1,7 @@
 export type { Option, Options } from './option.js';
 export { type Rule, ruleText, valueProblem } from './rule.js';
 export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
-export type { LayoutOptions, PlanOptions, Sharing } from './plan-options.js';
+export { type DecidedPlan, type LayoutOptions, LEAST_CAPACITY, type PlanOptions, type Sharing } from './plan-options.js';
 export type { LearningRateSchedule, ParameterGroup, TrainingOptions } from './training/index.js';
 export type { RunnerOptions } from './runner-options.js';
 export {
@@ -20,6 +20,7 @@ export {
   optionRow,
   OPTIONS,
   type OptionValue,
+  RUN_RULES,
   SECTION_RULES,
   type SectionName,
 } from './sections.js';

@@ -11,6 +11,11 @@ export interface Option {
   readonly help: string;
   /** It came after the first version of `run.json`: a file without it means its default, or this. */
   readonly absent?: 'default' | { readonly means: unknown };
+  /**
+   * What asks for a run may leave it to be decided when the run is made, by the machine and the data; `run.json` has what it
+   * came to, which is this where nothing else decides.
+   */
+  readonly decided?: { readonly rule: Rule; readonly value: unknown };
   /** It names a file or folder: absolute in `run.json`, elsewhere relative to where it is given. */
   readonly path?: 'file' | 'folder';
   /** It comes from a flag alone: no file, form or run folder may say it, for it names code to run. */
@@ -42,9 +47,11 @@ export function defaultsOf<O>(options: O): ValuesOf<O> {
   return Object.fromEntries(Object.entries(options as Options).map(([name, row]) => [name, row.default])) as ValuesOf<O>;
 }
 
-/** The rules that files with these options are read by. */
-export function rulesOf<O>(options: O): Readonly<Record<keyof O, Rule>> {
-  const rules = Object.entries(options as Options).map(([name, { rule, absent, default: value }]) => {
+/** The rules that files with these options are read by. @param decided nothing is left to be decided in them */
+export function rulesOf<O>(options: O, decided = false): Readonly<Record<keyof O, Rule>> {
+  const rules = Object.entries(options as Options).map(([name, row]) => {
+    const { absent, default: value } = row;
+    const rule = (decided ? row.decided?.rule : undefined) ?? row.rule;
     return [name, absent === undefined ? rule : { ...rule, absent: absent === 'default' ? value : absent.means }];
   });
   return Object.fromEntries(rules) as Record<keyof O, Rule>;

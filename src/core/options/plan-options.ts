@@ -3,7 +3,12 @@ import { PAIRINGS } from '../dataset/pairing.js';
 import { datasetForms } from '../dataset/forms/index.js';
 import { TEMPLATE_NAMES } from '../tokenizer/fallback-templates.js';
 import { option, type Options, type ValuesOf } from './option.js';
-import { choice, integer, number, text } from './rule.js';
+import { choice, integer, integerOrAuto, number, text } from './rule.js';
+
+const FEWEST_TOKENS = 16;
+const MOST_TOKENS = 2 ** 20;
+/** What a bin holds at least where `capacity` is left to be decided: enough for a CPU, which longer bins do not make faster. */
+export const LEAST_CAPACITY = 2048;
 
 /** How the plan is made: how rows become pairs, and how these are laid out as steps and bins. */
 export const PLAN_OPTIONS = {
@@ -15,7 +20,13 @@ export const PLAN_OPTIONS = {
       'pair: compute the common prefix of a pair once; tree: compute every common prefix of a step once; none: every ' +
       'response carries its own prompt',
   }),
-  capacity: option({ rule: integer(16, 2 ** 20), default: 2048, label: 'Bin capacity', help: 'maximum tokens in one bin' }),
+  capacity: option({
+    rule: integerOrAuto(FEWEST_TOKENS, MOST_TOKENS),
+    default: 'auto',
+    label: 'Bin capacity',
+    help: `maximum tokens in one bin; auto: what the device has room for, ${LEAST_CAPACITY} on a CPU, and at least the longest pair`,
+    decided: { rule: integer(FEWEST_TOKENS, MOST_TOKENS), value: LEAST_CAPACITY },
+  }),
   batch_size: option({ rule: integer(1, 65536), default: 32, label: 'Batch size', help: 'pairs in one optimizer step' }),
   epochs: option({ rule: integer(1, 1000), default: 1, label: 'Epochs', help: 'passes over the dataset' }),
   max_steps: option({
@@ -92,10 +103,15 @@ export const PLAN_OPTIONS = {
 
 export interface PlanOptions extends ValuesOf<typeof PLAN_OPTIONS> {}
 
+/** The same with all decided, as `run.json` has it. */
+export interface DecidedPlan extends Omit<PlanOptions, 'capacity'> {
+  readonly capacity: number;
+}
+
 export type Sharing = PlanOptions['sharing'];
 
 /** Of these, how pairs are laid out: what is shared, how pairs become steps, how steps become bins. */
-export interface LayoutOptions extends Pick<PlanOptions, 'sharing' | 'capacity' | 'batch_size' | 'epochs' | 'seed' | 'max_length'> {
+export interface LayoutOptions extends Pick<DecidedPlan, 'sharing' | 'capacity' | 'batch_size' | 'epochs' | 'seed' | 'max_length'> {
   /** Above 0: optimizer steps in all, however many epochs that is; 0 or absent: as `epochs` says. */
   readonly max_steps?: number;
 }

@@ -10,7 +10,9 @@ export function ruleTable(): object {
   return {
     options: Object.fromEntries(
       OPTION_PATHS.map((option) => {
-        const { rule, absent, default: value } = optionRow(option)!;
+        const row = optionRow(option)!;
+        const { absent } = row;
+        const { rule, value } = row.decided ?? { rule: row.rule, value: row.default };
         const means = absent === undefined ? {} : { absent: absent === 'default' ? value : absent.means };
         return [option, { ...plain(rule), default: value, ...means }];
       }),

@@ -8,6 +8,8 @@ export type Rule = { readonly absent?: unknown; readonly optional?: true } & (
       readonly min: number;
       readonly max: number;
       readonly open?: 'min' | 'max' | 'both';
+      /** "auto" may stand in its place: then it is decided later. */
+      readonly orAuto?: true;
     }
   | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
   | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
@@ -30,6 +32,14 @@ type Bounds = { readonly min: number; readonly max: number };
 
 /** A whole number between bounds, both included. */
 export const integer = (min: number, max: number = MOST): RuleOf<number> & Bounds => ({ kind: 'integer', min, max });
+
+/** The same, or "auto", which leaves it to be decided. */
+export const integerOrAuto = (min: number, max: number = MOST): RuleOf<number | 'auto'> & Bounds => ({
+  kind: 'integer',
+  min,
+  max,
+  orAuto: true,
+});
 
 /** A number between bounds, both included but those that are `open`. */
 export const number = (min: number, max: number, open?: 'min' | 'max' | 'both'): RuleOf<number> & Bounds => ({
@@ -93,6 +103,7 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
         .map((item: unknown) => valueProblem(rule.item, item))
         .find((problem) => problem !== undefined);
     default: {
+      if (rule.orAuto && value === 'auto') return undefined;
       if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
       if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
       const low = rule.open === 'min' || rule.open === 'both' ? value > rule.min : value >= rule.min;
@@ -121,7 +132,7 @@ export function ruleText(rule: Rule): string {
       const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
       const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;
       const high = rule.open === 'max' || rule.open === 'both' ? `below ${rule.max}` : `at most ${rule.max}`;
-      return `${what} ${low} and ${high}`;
+      return `${rule.orAuto ? '"auto" or ' : ''}${what} ${low} and ${high}`;
     }
   }
 }

@@ -24,11 +24,18 @@ export const DEFAULT_TRAINING: TrainingOptions = defaultsOf(TRAINING_OPTIONS);
 export const DEFAULT_RUNNER: RunnerOptions = defaultsOf(RUNNER_OPTIONS);
 export const DEFAULTS = { plan: DEFAULT_PLAN, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER } as const;
 
-/** What `run.json` is read by. */
+/** What run configs are read by. */
 export const SECTION_RULES: Readonly<Record<SectionName, Readonly<Record<string, Rule>>>> = {
   plan: rulesOf(PLAN_OPTIONS),
   training: rulesOf(TRAINING_OPTIONS),
   runner: rulesOf(RUNNER_OPTIONS),
+};
+
+/** What `run.json` is read by. */
+export const RUN_RULES: typeof SECTION_RULES = {
+  plan: rulesOf(PLAN_OPTIONS, true),
+  training: rulesOf(TRAINING_OPTIONS, true),
+  runner: rulesOf(RUNNER_OPTIONS, true),
 };
 
 /** All that is said of an option. Undefined for a path that is none, which a text from elsewhere may be. */

@@ -43,12 +43,21 @@ export function toUnit(pair: TokenPair, index: number, sharing: Sharing, time: A
   return {
     pair,
     trees,
-    tokens: sharing === 'tree' ? Math.max(pair.chosen.length, pair.rejected.length) : trees.reduce((sum, tree) => sum + tree.tokens, 0),
+    tokens: togetherTokens(pair, trees, sharing),
     time: trees.reduce((sum, tree) => sum + treeTime(tree, time), 0),
     shared: [],
     targets: pair.chosen.length + pair.rejected.length - 2 * pair.promptLength,
     index,
   };
+}
+
+/** Least tokens of a pair that have to lie in one bin. */
+export function leastTokens(pair: TokenPair, sharing: Sharing): number {
+  return togetherTokens(pair, pairTrees(pair, sharing), sharing);
+}
+
+function togetherTokens({ chosen, rejected }: TokenPair, trees: readonly PrefixTree[], sharing: Sharing): number {
+  return sharing === 'tree' ? Math.max(chosen.length, rejected.length) : trees.reduce((sum, tree) => sum + tree.tokens, 0);
 }
 
 /**

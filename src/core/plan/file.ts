@@ -54,6 +54,53 @@ export async function readPlan(file: string): Promise<Plan> {
   return plan;
 }
 
+/** What a plan says of its pairs, without their tokens. */
+export type PlanPairs = Pick<Plan, 'metadata' | 'stepPairStart' | 'pairChosen' | 'pairRejected' | 'pairRow' | 'pairSource'> & {
+  /** [Q] key of each sequence's content */
+  readonly sequenceReference: Int32Array;
+  /** [Q] targets of each sequence: the tokens of its response */
+  readonly responseTokens: Int32Array;
+};
+
+/**
+ * Reads what a plan says of its pairs, a small part of it, and checks that.
+ *
+ * @throws WishboneError naming the file and the tensor
+ */
+export async function readPlanPairs(file: string): Promise<PlanPairs> {
+  const { metadata, tensors } = await readSafetensors(
+    file,
+    new Set(['step_pair_start', 'pair_chosen', 'pair_rejected', 'pair_row', 'pair_source', 'sequence_reference', 'target_sequence']),
+  );
+  const parsed = parseMetadata(metadata['wishbone'], file);
+  const tensor = (name: string): Int32Array => {
+    const found = tensors.get(name);
+    if (found?.data instanceof Int32Array && found.shape.length === 1) return found.data;
+    throw new WishboneError('the plan lacks a tensor, or it is not I32 of rank 1', `${file}, tensor "${name}"`, PLAN_AGAIN);
+  };
+  const within = (name: string, values: Int32Array, bound: number, length = values.length): Int32Array => {
+    if (values.length === length && values.every((value) => value >= 0 && value < bound)) return values;
+    throw new WishboneError('the tensor does not fit the others', `${file}, tensor "${name}"`, PLAN_AGAIN);
+  };
+  const sequenceReference = tensor('sequence_reference');
+  const sequences = sequenceReference.length;
+  const pairRow = within('pair_row', tensor('pair_row'), 2 ** 31);
+  const pairs = pairRow.length;
+  const responseTokens = new Int32Array(sequences);
+  for (const sequence of within('target_sequence', tensor('target_sequence'), sequences)) responseTokens[sequence]!++;
+  const sources = parsed.sources?.length;
+  return {
+    metadata: parsed,
+    stepPairStart: within('step_pair_start', tensor('step_pair_start'), pairs + 1),
+    pairChosen: within('pair_chosen', tensor('pair_chosen'), sequences, pairs),
+    pairRejected: within('pair_rejected', tensor('pair_rejected'), sequences, pairs),
+    pairRow,
+    ...(sources === undefined ? {} : { pairSource: within('pair_source', tensor('pair_source'), sources, pairs) }),
+    sequenceReference,
+    responseTokens,
+  };
+}
+
 type Rule = 'text' | 'whole' | 'number' | 'sharing' | { readonly [key: string]: Rule };
 
 const WHOLE = 'whole';

@@ -1,10 +1,32 @@
-import { buildPlan, type Plan } from '../plan/index.js';
-import type { PlanOptions } from '../options/index.js';
+import { buildPlan, leastTokens, type Plan } from '../plan/index.js';
+import { type DecidedPlan, LEAST_CAPACITY, OPTIONS, type PlanOptions } from '../options/index.js';
 import type { TokenisedDataset } from '../tokenise/index.js';
 import type { WorkOptions } from '../work/progress.js';
 
+const MOST_CAPACITY = OPTIONS.plan.capacity.rule.max;
+/** A bin that is longer for the sake of its longest pair holds a multiple of so many tokens. */
+const GRAIN = 256;
+
+/**
+ * The options with `capacity` as a number: what is asked for, or what the device has room for, but room for the longest pair.
+ *
+ * @param ofDevice what the device has room for, where that is known
+ */
+export function decidedPlan(
+  { pairs, evalPairs }: Pick<TokenisedDataset, 'pairs' | 'evalPairs'>,
+  options: PlanOptions,
+  ofDevice = LEAST_CAPACITY,
+): DecidedPlan {
+  const { capacity } = options;
+  if (capacity !== 'auto') return { ...options, capacity };
+  let longest = 0;
+  for (const some of [pairs, evalPairs]) for (const pair of some) longest = Math.max(longest, leastTokens(pair, options.sharing));
+  const needed = Math.min(MOST_CAPACITY, GRAIN * Math.ceil(longest / GRAIN));
+  return { ...options, capacity: Math.max(ofDevice, needed) };
+}
+
 /** Builds a plan for a tokenised dataset. @throws WishboneError when a pair does not fit into a bin, or none is left */
-export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: WorkOptions = {}): Promise<Plan> {
+export function planFor(dataset: TokenisedDataset, options: DecidedPlan, work: WorkOptions = {}): Promise<Plan> {
   return buildPlan(
     {
       pairs: dataset.pairs,
@@ -24,7 +46,7 @@ export function planFor(dataset: TokenisedDataset, options: PlanOptions, work: W
  *
  * @throws WishboneError when a pair does not fit into a bin
  */
-export async function evalPlanFor(dataset: TokenisedDataset, options: PlanOptions, work: WorkOptions = {}): Promise<Plan | undefined> {
+export async function evalPlanFor(dataset: TokenisedDataset, options: DecidedPlan, work: WorkOptions = {}): Promise<Plan | undefined> {
   if (dataset.evalPairs.length === 0) return undefined;
   const { evalPairs: pairs, evalFiles, sha256 } = dataset;
   const file = evalFiles[0]?.path ?? dataset.file;

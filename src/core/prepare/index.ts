@@ -1,4 +1,4 @@
-export { evalPlanFor, planFor } from './dataset-plan.js';
+export { decidedPlan, evalPlanFor, planFor } from './dataset-plan.js';
 export { summarise, type PlanSummary } from './summary.js';
 export { obtainPlan, type PlannedDataset } from './obtain-plan.js';
 export { prepareRun, type RunRequest } from './prepare-run.js';

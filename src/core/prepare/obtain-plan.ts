@@ -9,20 +9,23 @@ import { fileHash } from '../files/file-hash.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { copied } from '../files/share-file.js';
 import type { ModelInfo } from '../model/index.js';
+import { type DecidedPlan, LEAST_CAPACITY } from '../options/index.js';
 import { type Plan, readPlan, writePlan } from '../plan/index.js';
 import type { DatasetReference } from '../run/config.js';
 import { type DatasetFile, type DatasetRequest, findDataset, type FoundDataset, tokeniseDataset } from '../tokenise/index.js';
 import type { WorkOptions } from '../work/progress.js';
-import { evalPlanFor, planFor } from './dataset-plan.js';
+import { decidedPlan, evalPlanFor, planFor } from './dataset-plan.js';
 import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
 import { type PlanSummary, summarise } from './summary.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const PLAN_VERSION = 3;
+const PLAN_VERSION = 4;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {
   readonly summary: PlanSummary;
+  /** What it was planned with, all of it decided. */
+  readonly options: DecidedPlan;
   /** What `run.json` says of the dataset. */
   readonly reference: DatasetReference;
   /** The same of the pairs held out for evaluation; undefined when there are none. */
@@ -52,11 +55,19 @@ interface Facts {
  */
 export async function obtainPlan(request: DatasetRequest, work: WorkOptions, want: { readonly files: boolean }): Promise<PlannedDataset> {
   const found = await findDataset(request, work.signal);
-  const cached = await fromCache(request, work, found, want.files);
+  const { plan: asked, autoCapacity = LEAST_CAPACITY } = request;
+  // Most pairs are shorter than that; else the longest is known once there are tokens.
+  const likely = { ...asked, capacity: asked.capacity === 'auto' ? autoCapacity : asked.capacity };
+  const cached = await fromCache(request, likely, work, found, want.files);
   if (cached) return cached;
   const dataset = await tokeniseDataset(request, work, found);
-  const plan = await planFor(dataset, request.plan, work);
-  const evaluation = await evalPlanFor(dataset, request.plan, work);
+  const options = decidedPlan(dataset, asked, autoCapacity);
+  if (options.capacity !== likely.capacity) {
+    const longer = await fromCache(request, options, work, found, want.files);
+    if (longer) return longer;
+  }
+  const plan = await planFor(dataset, options, work);
+  const evaluation = await evalPlanFor(dataset, options, work);
   const facts = {
     summary: await summarise(dataset, plan, work),
     reference: referenceTo(dataset),
@@ -64,7 +75,7 @@ export async function obtainPlan(request: DatasetRequest, work: WorkOptions, wan
   };
   const named = withNames(facts, request);
   const { cache, model } = found.context;
-  const key = planKey(request, found);
+  const key = planKey(options, found);
   // A file that changed since it was hashed must not be found under its old content's name.
   const unchanged = dataset.files.every(({ sha256 }, index) => sha256 === found.hashes[index]);
   if (want.files && unchanged) {
@@ -78,6 +89,7 @@ export async function obtainPlan(request: DatasetRequest, work: WorkOptions, wan
   return {
     evalReference: undefined,
     ...named,
+    options,
     model,
     plan: () => Promise.resolve(plan),
     write: (file) => writePlan(file, plan),
@@ -87,12 +99,13 @@ export async function obtainPlan(request: DatasetRequest, work: WorkOptions, wan
 
 async function fromCache(
   request: DatasetRequest,
+  options: DecidedPlan,
   work: WorkOptions,
   found: FoundDataset,
   files: boolean,
 ): Promise<PlannedDataset | undefined> {
   const { cache, model } = found.context;
-  const key = planKey(request, found);
+  const key = planKey(options, found);
   const json = await cache.find('plans', key, 'json');
   if (json === undefined) return undefined;
   const facts = await readFacts(json, found);
@@ -103,7 +116,7 @@ async function fromCache(
   const nothing = async (): Promise<void> => undefined;
   const named = { evalReference: undefined, ...withNames(facts, request) };
   const withFiles = async (): Promise<Plan> => (await obtainPlan(request, work, { files: true })).plan();
-  const base = { ...named, model, plan: withFiles, write: nothing, writeEval: nothing };
+  const base = { ...named, options, model, plan: withFiles, write: nothing, writeEval: nothing };
   if (!files) return base;
   const plan = await kept(cache, key);
   const evaluation = facts.summary.evalPairs > 0 ? await kept(cache, `${key}-eval`) : undefined;
@@ -157,7 +170,7 @@ function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Fact
   };
 }
 
-function planKey({ plan }: DatasetRequest, { key, context }: FoundDataset): string {
+function planKey(plan: DecidedPlan, { key, context }: FoundDataset): string {
   const { file: _, ...shape } = context.model.config;
   const all = ['plan', PLAN_VERSION, version, key, plan, shape, context.model.parameters];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
+import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { checkOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import { createRunFolder, EVAL_PLAN_FILE, newRunConfig, TOKENIZER_FOLDER } from '../run/folder.js';
 import { madeWith } from '../run/provenance.js';
@@ -38,7 +38,7 @@ export async function prepareRun(request: RunRequest, work: WorkOptions = {}): P
     dataset: planned.reference,
     evalDataset: planned.evalReference,
     model: { path: planned.model.folder },
-    plan: request.plan,
+    plan: planned.options,
     training: request.training,
     runner: request.runner,
     madeWith: await madeWith(request.runsFolder),
@@ -62,5 +62,5 @@ export async function prepareRun(request: RunRequest, work: WorkOptions = {}): P
 /** What the export has instead of the model's own chat template; the runner copies it. */
 async function writeTemplate(folder: string, template: string): Promise<void> {
   await mkdir(folder);
-  await writeFileAtomically(path.join(folder, 'chat_template.jinja'), (handle) => handle.writeFile(template));
+  await writeFileAtomically(path.join(folder, 'chat_template.jinja'), (handle) => handle.writeFile(template), SHARED_FILE);
 }

@@ -17,6 +17,8 @@ export interface PlanSummary {
   /** Where the pairs of an epoch come from; empty when that is one place. */
   readonly sources: readonly { readonly name: string; readonly pairs: number }[];
   readonly sharing: PlanOptions['sharing'];
+  /** Most tokens that a bin may hold. */
+  readonly capacity: number;
   /** Different pairs trained on. */
   readonly pairs: number;
   /** Times the dataset is gone through; a fraction when `max_steps` ends within one. */
@@ -79,6 +81,7 @@ export async function summarise(dataset: TokenisedDataset, plan: Plan, work: Wor
     evalFiles: dataset.evalFiles,
     sources: countSources(dataset, plan),
     sharing,
+    capacity,
     pairs: counts.pairs,
     epochs,
     steps: stepCount(plan),

@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
-import { type PlanOptions, type RunnerOptions, SECTION_RULES, type TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, RUN_RULES, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import {
   absolutePath,
   choice,
@@ -36,6 +36,16 @@ export interface DatasetReference {
   readonly left_out?: readonly LeftOutReference[] | undefined;
   /** Files with columns that their form does not read. */
   readonly unread_columns?: readonly UnreadReference[] | undefined;
+  /** Where the files are from, when they are of a cache of the hub: each repository once. */
+  readonly hub?: readonly HubReference[] | undefined;
+}
+
+/** A repository of the Hugging Face hub that something was taken from. */
+export interface HubReference {
+  /** `org/name` */
+  readonly id: string;
+  /** The commit. */
+  readonly revision: string;
 }
 
 /** Rows of a file that were left out: how many, and the first lines (in a file without lines: rows, from 1). */
@@ -73,8 +83,9 @@ export interface RunConfig {
   readonly dataset: DatasetReference;
   /** What `eval_steps` evaluates on: a dataset of its own, or the share of the other one that is held out. */
   readonly eval_dataset?: DatasetReference;
-  readonly model: { readonly path: string };
-  readonly plan: PlanOptions;
+  /** `hub`: where it is from, when it is of a cache of the hub. */
+  readonly model: { readonly path: string; readonly hub?: HubReference | undefined };
+  readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   /** What it was made with; runs that an older Wishbone made do not say. */
@@ -97,6 +108,11 @@ const LEFT_OUT: Readonly<Record<keyof LeftOutReference, Rule>> = { path: absolut
 
 const UNREAD: Readonly<Record<keyof UnreadReference, Rule>> = { path: absolutePath, columns: list(text()) };
 
+const HUB: Readonly<Record<keyof HubReference, Rule>> = {
+  id: text(/\S/, 'a name on the hub'),
+  revision: text(/^[0-9a-f]{40}$/, 'the hash of a commit'),
+};
+
 const DATASET: Readonly<Record<keyof DatasetReference, Rule>> = {
   path: absolutePath,
   sha256: SHA256,
@@ -106,6 +122,7 @@ const DATASET: Readonly<Record<keyof DatasetReference, Rule>> = {
   files: optional(list(object(DATASET_FILE))),
   left_out: optional(list(object(LEFT_OUT))),
   unread_columns: optional(list(object(UNREAD))),
+  hub: optional(list(object(HUB))),
 };
 
 const GIT = { commit: text(/^[0-9a-f]{40,64}$/, 'the hash of a commit'), dirty: FLAG };
@@ -118,10 +135,10 @@ const RUN_FIELDS: Readonly<Record<keyof RunConfig, Rule>> = {
   created: text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/, 'a UTC time like 2026-01-02T15:04:05.000Z'),
   dataset: object(DATASET),
   eval_dataset: optional(object(DATASET)),
-  model: object({ path: absolutePath }),
-  plan: object(SECTION_RULES.plan),
-  training: object(SECTION_RULES.training),
-  runner: object(SECTION_RULES.runner),
+  model: object({ path: absolutePath, hub: optional(object(HUB)) }),
+  plan: object(RUN_RULES.plan),
+  training: object(RUN_RULES.training),
+  runner: object(RUN_RULES.runner),
   made_with: optional(object({ wishbone: text(/\S/, 'a version'), git: optional(object(GIT)) })),
 };
 

@@ -1,16 +1,18 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import type { DecidedPlan, RunnerOptions, TrainingOptions } from '../options/index.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
 import { readLabels } from './labels.js';
 import type { MadeWith } from './provenance.js';
+import { pinnedDataset, pinnedModel } from './origin.js';
 import { isAlive } from './process-identity.js';
 import { readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
@@ -37,7 +39,7 @@ export interface RunSettings {
   readonly dataset: DatasetReference;
   readonly evalDataset?: DatasetReference | undefined;
   readonly model: { readonly path: string };
-  readonly plan: PlanOptions;
+  readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
   readonly runner: RunnerOptions;
   readonly madeWith?: MadeWith | undefined;
@@ -56,9 +58,9 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     id,
     name: name === undefined || name === '' ? id : name,
     created,
-    dataset,
-    ...(evalDataset === undefined ? {} : { eval_dataset: evalDataset }),
-    model,
+    dataset: pinnedDataset(dataset),
+    ...(evalDataset === undefined ? {} : { eval_dataset: pinnedDataset(evalDataset) }),
+    model: pinnedModel(model.path),
     plan,
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
@@ -110,7 +112,8 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     if (await exists(folder)) continue;
     const named = { ...config, id, name: config.name === config.id ? id : config.name };
     const file = path.join(building, RUN_FILE);
-    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`);
+    // It may hold prompts, and names that somebody gave.
+    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`, { mode: PRIVATE_FILE });
     await sync(file);
     await sync(building);
     try {

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
 import { ExitCode, WishboneError } from '../errors.js';
 import { locateRunner } from './runner.js';
 
@@ -39,15 +42,15 @@ export async function runnerBackends(runner?: string): Promise<readonly BackendI
  */
 export async function askBackends(runner?: string): Promise<readonly BackendInfo[]> {
   const program = runner ?? (await locateRunner());
-  // Loaded when first needed, as in runner.ts.
-  const { execa } = await import('execa');
   const advice = 'run it with `info --json` in a terminal to see the reason; if it was not built here, build it';
-  const { stdout, failed, shortMessage } = await execa(program, ['info', '--json'], {
-    stdin: 'ignore',
-    timeout: PATIENCE_MILLISECONDS,
-    reject: false,
-  });
-  if (failed) throw new WishboneError(`the runner does not answer: ${shortMessage}`, program, advice, ExitCode.internal);
+  let stdout: string;
+  try {
+    // Not execa, which ends the process that asks where no further file can be opened.
+    ({ stdout } = await promisify(execFile)(program, ['info', '--json'], { timeout: PATIENCE_MILLISECONDS }));
+  } catch (error) {
+    const [why] = (error as Error).message.split('\n');
+    throw new WishboneError(`the runner does not answer: ${why}`, program, advice, ExitCode.internal);
+  }
   try {
     return parseBackends(stdout);
   } catch {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { constants, createWriteStream, type WriteStream } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import { PRIVATE_FILE } from '../files/atomic-file.js';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -174,7 +175,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
 }
 
 async function openLog(file: string): Promise<WriteStream> {
-  const stream = createWriteStream(file, { flags: APPEND as unknown as string });
+  const stream = createWriteStream(file, { flags: APPEND as unknown as string, mode: PRIVATE_FILE });
   try {
     await once(stream, 'open');
     return stream;

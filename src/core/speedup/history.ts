@@ -57,7 +57,8 @@ export interface StoredSpeedup {
 }
 
 export function speedupRecord(request: SpeedupRequest, result: SpeedupResult, now = new Date()): SpeedupRecord {
-  const { capacity, batch_size, max_length, seed } = request.plan;
+  const { batch_size, max_length, seed } = request.plan;
+  const { capacity } = result.plan;
   const { device, threads, pairs, steps, rounds, sharedTokens, naiveTokens, sharedFlops, naiveFlops } = result;
   return {
     format: 'wishbone-speedup',

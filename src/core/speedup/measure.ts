@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ExitCode, WishboneError } from '../errors.js';
-import { planFor, summarise, type PlanSummary } from '../prepare/index.js';
+import { decidedPlan, planFor, summarise, type PlanSummary } from '../prepare/index.js';
 import { tokeniseDataset } from '../tokenise/index.js';
 import { writePlan } from '../plan/index.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -18,6 +18,8 @@ export interface SpeedupRequest {
   readonly model: string;
   /** `sharing` is what is compared with none; `none` is taken as `pair`, `epochs` as 1 and `max_steps` as 0. */
   readonly plan: PlanOptions;
+  /** What a bin holds where `plan.capacity` is "auto" (`DatasetRequest`). */
+  readonly autoCapacity?: number | undefined;
   /** Use the dataset's first so many pairs; undefined means all. */
   readonly pairs?: number | undefined;
   /** Times every step of both plans is done. */
@@ -85,8 +87,10 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   const runner = request.program ?? (await locateRunner());
   const whole = await tokeniseDataset(request, work);
   const dataset = { ...whole, pairs: whole.pairs.slice(0, request.pairs) };
-  const options = { ...request.plan, epochs: 1, max_steps: 0 };
-  const sharing = options.sharing === 'none' ? 'pair' : options.sharing;
+  const asked = { ...request.plan, epochs: 1, max_steps: 0 };
+  const sharing = asked.sharing === 'none' ? 'pair' : asked.sharing;
+  // Both sides have bins of the same length: what fits without sharing fits with it.
+  const options = decidedPlan(dataset, { ...asked, sharing: 'none' }, request.autoCapacity);
   const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
 

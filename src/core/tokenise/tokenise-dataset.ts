@@ -30,6 +30,8 @@ export interface DatasetRequest {
   readonly model: string;
   /** How rows are read and paired; `max_length` is the most tokens of one sequence. */
   readonly plan: PlanOptions;
+  /** What a bin holds where `plan.capacity` is "auto" and no pair is longer: what the device has room for. */
+  readonly autoCapacity?: number | undefined;
   /** Most bytes that the cache may keep; 0: no cache. */
   readonly cacheLimit?: number | undefined;
   /** Folder of the cache. */

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlain } from '../files/plain-file.js';
+import { unlessMissing } from '../files/unless-missing.js';
 import type { NamedTemplates } from './chat-template.js';
 import type { TemplateText } from './template-error.js';
 
@@ -73,16 +74,5 @@ function decoded(bytes: Uint8Array, file: string): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r\n?/g, '\n');
   } catch {
     throw new WishboneError('the chat template is not UTF-8 text', file, 'save it as UTF-8');
-  }
-}
-
-async function unlessMissing<T>(file: string, read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof WishboneError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its permissions');
   }
 }

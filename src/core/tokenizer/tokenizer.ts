@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { unlessMissing } from '../files/unless-missing.js';
 import { ChatTemplate } from './chat-template.js';
 import { FALLBACK_TEMPLATES, type TemplateName } from './fallback-templates.js';
 import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
@@ -267,15 +268,8 @@ async function readFiles(folder: string): Promise<Files> {
   };
 }
 
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readPlainText(file, mostBytes.tokenizer);
-  } catch (error) {
-    if (error instanceof WishboneError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its permissions');
-  }
+function readText(file: string): Promise<string | undefined> {
+  return unlessMissing(file, () => readPlainText(file, mostBytes.tokenizer));
 }
 
 function parse(text: string, file: string): Json {

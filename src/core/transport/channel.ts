@@ -21,6 +21,8 @@ export interface ChannelListener {
 export interface Channel extends End {
   /** Closes this end. A thread or process with nothing else to do then exits. */
   close(): void;
+  /** Of a process: ends it at once, as one that has no more memory to work with. */
+  readonly giveUp?: (error: Error) => void;
 }
 
 /** The end held by whoever started the thread or process. */

@@ -29,6 +29,11 @@ export function failureOf(error: unknown, signal?: AbortSignal): Failure {
   return { kind: 'fault', message: fault.message, stack: fault.stack ?? '' };
 }
 
+/** An allocation that the system has refused. Whoever sees it has no more to work with. */
+export function isOutOfMemory(error: unknown): error is Error {
+  return error instanceof RangeError && /allocation failed|grow instance memory/i.test(error.message);
+}
+
 /**
  * Turns a failure back into the error it was.
  *

@@ -1,9 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { writeSync } from 'node:fs';
 import { ExitCode, WishboneError } from '../errors.js';
+import { getHeapStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
+import { hardLimit } from './hard-limit.js';
 import { type Breach, type Limits, watchLimits } from './limits.js';
+import { endWithParent, PARENT_VARIABLE } from './outlived.js';
 import { threadChannel } from './thread.js';
 
 export interface ProcessOptions {
@@ -31,7 +35,7 @@ export class ProcessEnded extends Error {
 
   /** V8 prints the reason before it aborts. */
   get isOutOfMemory(): boolean {
-    return this.breach === 'memory' || /out of memory|allocation failed|invalid size/i.test(this.stderr);
+    return this.breach === 'memory' || /out of memory|allocation failed|invalid size|unable to grow instance memory/i.test(this.stderr);
   }
 }
 
@@ -47,12 +51,16 @@ const MOST_STDERR = 4096;
  * @param file a bundle that calls `serve(processChannel(), …)`
  */
 export function startProcess(file: string, { heap, limits, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
+  // V8 says why it ends; the kernel's limit does not.
+  const mebibytes = heap ?? (limits && Math.floor(Math.min(limits.memory, getHeapStatistics().heap_size_limit) / 2 ** 20));
+  const [program = process.execPath, ...before] = limits === undefined ? [] : [...hardLimit(limits.memory), process.execPath];
   const child = fork(file, {
     // Keeps typed arrays, maps and bigints intact.
     serialization: 'advanced',
-    execArgv: [...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]), ...execArgv],
+    execPath: program,
+    execArgv: [...before, ...(mebibytes === undefined ? [] : [`--max-old-space-size=${mebibytes}`]), ...execArgv],
     // In VS Code, `process.execPath` is Electron; this makes it behave as Node.js.
-    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [PARENT_VARIABLE]: String(process.pid) },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   // There is none where the process could not be started.
@@ -111,9 +119,10 @@ function notStarted(error: Error): Error {
   return known === undefined ? error : new WishboneError(known[0], 'this machine', known[1], ExitCode.outOfMemory);
 }
 
-/** The process's own end of what {@link startProcess} gives. The process ends when the one that started it does. */
+/** The process's own end of what {@link startProcess} gives. The process ends when the one that started it does, whatever it is doing. */
 export function processChannel(): Channel {
   if (process.send === undefined) throw new Error('this file serves another process; it is not run by itself');
+  endWithParent();
   let isClosed = false;
   return {
     send: (message) => void (process.connected && process.send?.(message)),
@@ -129,6 +138,10 @@ export function processChannel(): Channel {
     close: () => {
       isClosed = true;
       process.disconnect();
+    },
+    giveUp: (error) => {
+      writeSync(process.stderr.fd, `out of memory: ${error.message}\n`);
+      process.exit(ExitCode.outOfMemory);
     },
   };
 }

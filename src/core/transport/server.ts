@@ -1,6 +1,6 @@
 import { type Api, type Handler, type Handlers, type Method, Moved } from './api.js';
 import type { Channel } from './channel.js';
-import { failureOf } from './failure.js';
+import { failureOf, isOutOfMemory } from './failure.js';
 import type { ToClient, ToServer } from './messages.js';
 
 /** Sends events to the client. */
@@ -36,6 +36,7 @@ export function serve<Calls extends Api, Events extends Api = object>(channel: C
       const [answer, buffers] = given instanceof Moved ? [given.answer, given.buffers] : [given, undefined];
       channel.send({ type: 'answer', id, answer } satisfies ToClient, buffers);
     } catch (error) {
+      if (isOutOfMemory(error)) channel.giveUp?.(error);
       send({ type: 'failure', id, failure: failureOf(error, signal) });
     } finally {
       running.delete(id);

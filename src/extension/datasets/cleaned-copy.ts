@@ -13,6 +13,7 @@ import { recentDatasets } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
 import { runCommand } from '../run-command.js';
 import { isBinaryDataset, requireReadable } from '../trust.js';
+import { showInformation } from '../messages.js';
 
 /** For files that the editor does not show as text, and those that are no JSON: what is wrong is told from disk. */
 export function checked(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetCheck> {
@@ -43,7 +44,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   const kinds = kindsOf(found, typeof check === 'string' ? check : undefined);
   const name = path.basename(file);
   if (kinds.length === 0) {
-    void vscode.window.showInformationMessage(`${name}: no problems found in ${plural(found.rows, 'row')}.`);
+    void showInformation(`${name}: no problems found in ${plural(found.rows, 'row')}.`);
     return;
   }
   const picked = await vscode.window.showQuickPick(kinds, {
@@ -58,7 +59,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
   const made = await withPlanProgress(file, (work) => runTask('clean', task, work));
   if (made === undefined) return;
   const [open, launch] = ['Open Copy', 'Launch Run…'];
-  const choice = await vscode.window.showInformationMessage(
+  const choice = await showInformation(
     `${path.basename(made.copy)} has ${plural(made.kept, 'row')} of ${name}; the other ${formatCount(made.dropped)} are in ${path.basename(made.rejected)}.`,
     ...[open, launch],
   );

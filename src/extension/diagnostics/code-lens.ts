@@ -1,8 +1,7 @@
-import path from 'node:path';
-
 import * as vscode from 'vscode';
 
 import { errorOf } from '../../core/checks/index.js';
+import { modelName } from '../../core/hub/cache.js';
 import { sentence } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { rowsFileUri } from '../rows/rows-scheme.js';
@@ -26,7 +25,7 @@ export class SummaryLenses implements vscode.CodeLensProvider {
     const lens = (command: vscode.Command, tooltip?: string): vscode.CodeLens =>
       new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { ...command, ...(tooltip !== undefined && { tooltip }) });
     const tooltip = summaryDetails(report) ?? 'Open the Problems view';
-    const model = options.model === undefined ? undefined : path.basename(options.model);
+    const model = options.model === undefined ? undefined : modelName(options.model);
     const trouble = report.modelTrouble && errorOf(report.modelTrouble);
     const tokens = trouble === undefined ? tokenText(report.tokens, model) : `$(warning) ${model}: ${sentence(trouble.what)}`;
     return [

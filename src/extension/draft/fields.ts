@@ -94,7 +94,7 @@ const SECTIONS: readonly Section[] = [
     more: ['plan.max_prompt_length', 'plan.seed'],
   },
   {
-    title: 'Evaluation and checkpoints',
+    title: 'Evaluation, checkpoints and export',
     fields: ['evalDataset', 'training.eval_steps', 'training.sample_steps', 'training.save_minutes'],
     more: [
       'plan.eval_fraction',
@@ -104,6 +104,7 @@ const SECTIONS: readonly Section[] = [
       'training.save_steps',
       'training.save_final',
       'training.save_total_limit',
+      'training.export_dtype',
       'training.load_best_model_at_end',
       'training.metric_for_best_model',
       'training.early_stopping_patience',

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 
-import { earlierPaces, type ForecastMeans } from '../../core/forecast/index.js';
+import { earlierRuns, type ForecastMeans, suitedCapacity } from '../../core/forecast/index.js';
+import { LEAST_CAPACITY } from '../../core/options/index.js';
 import { runTask } from '../../core/tasks/index.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { Runner } from '../runner/runner.js';
@@ -15,7 +16,9 @@ export function forecastMeans(runner: Runner, store: RunStore): ForecastMeans {
       return runTask('forecast', { ...request, cacheLimit: cacheLimitSetting() }, work);
     },
     backends: () => runner.backends(),
-    paces: () => earlierPaces(store.runsFolders),
+    capacity: async (request) =>
+      vscode.workspace.isTrusted ? suitedCapacity(request, { backends: () => runner.backends() }) : LEAST_CAPACITY,
+    earlier: () => earlierRuns(store.runsFolders),
     mayAskRunner: () => vscode.workspace.isTrusted,
   };
 }

@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 import { EXAMPLE_CONFIG, type ExampleTarget, freshFolder, lookAtTarget, writeExample } from '../../core/example/index.js';
 import { plural } from '../../format.js';
 import { reach } from '../milestones.js';
+import { showInformation, showWarning } from '../messages.js';
 
 /** Under which the folder is kept whose window is to show the example. */
 const TO_SHOW = 'exampleToShow';
@@ -57,7 +58,7 @@ export async function showCreatedExample({ globalState }: vscode.ExtensionContex
 async function settle(folder: string, { isEmpty, existing }: ExampleTarget): Promise<string | undefined> {
   if (isEmpty) return folder;
   const into = existing.length > 0 ? OVERWRITE : WRITE;
-  const choice = await vscode.window.showWarningMessage(
+  const choice = await showWarning(
     `${path.basename(folder)} is not empty.`,
     { modal: true, detail: `${consequence(existing)} A new folder inside it leaves the rest alone.` },
     NEW_FOLDER,
@@ -79,7 +80,7 @@ async function open(context: vscode.ExtensionContext, folder: string): Promise<v
   const uri = vscode.Uri.file(folder);
   // A window without a folder has nothing to lose.
   const isIdle = localFolders().length === 0 && !vscode.workspace.textDocuments.some(({ isDirty }) => isDirty);
-  const choice = isIdle ? OPEN : await vscode.window.showInformationMessage(`The example project is in ${folder}.`, OPEN, OPEN_NEW);
+  const choice = isIdle ? OPEN : await showInformation(`The example project is in ${folder}.`, OPEN, OPEN_NEW);
   if (choice === undefined) return;
   await context.globalState.update(TO_SHOW, folder);
   await vscode.commands.executeCommand('vscode.openFolder', uri, { forceNewWindow: choice === OPEN_NEW });

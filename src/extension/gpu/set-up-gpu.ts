@@ -24,6 +24,7 @@ import {
 import { sentence } from '../../format.js';
 import { setting } from '../settings.js';
 import { Meter } from './meter.js';
+import { showInformation, showWarning, withProgress as showProgress } from '../messages.js';
 
 const FETCH = 'Download';
 const FETCH_ANYWAY = 'Download cuBLASLt Anyway';
@@ -59,9 +60,7 @@ export function useFetchedLibrary(context: vscode.ExtensionContext): void {
  */
 export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () => void): Promise<void> {
   const folder = libraryFolder(context);
-  const state = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Looking for a GPU' }, () =>
-    gpuState(),
-  );
+  const state = await showProgress({ location: vscode.ProgressLocation.Window, title: 'Looking for a GPU' }, () => gpuState());
   switch (state.kind) {
     case 'ready':
       return tellReady(state, folder, onChanged);
@@ -74,7 +73,7 @@ export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () =
     case 'driver': {
       const library = await librarySize(folder);
       const offered = library === undefined ? [FETCH_ANYWAY] : [];
-      const choice = await vscode.window.showWarningMessage(`${closed(state.problem)} ${driverAdvice(state.problem)}`, ...offered);
+      const choice = await showWarning(`${closed(state.problem)} ${driverAdvice(state.problem)}`, ...offered);
       if (choice === FETCH_ANYWAY) await fetch(context, onChanged);
       return;
     }
@@ -86,11 +85,7 @@ export async function setUpGpu(context: vscode.ExtensionContext, onChanged: () =
 async function tellReady({ devices }: Extract<GpuState, { kind: 'ready' }>, folder: string, onChanged: () => void): Promise<void> {
   const size = await librarySize(folder);
   const own = size === undefined ? '' : ` It uses the downloaded cuBLASLt (${mebibytes(size)}).`;
-  const choice = await vscode.window.showInformationMessage(
-    `The GPU is ready: ${devices.join(', ')}.${own}`,
-    DEVICES,
-    ...(size === undefined ? [] : [REMOVE]),
-  );
+  const choice = await showInformation(`The GPU is ready: ${devices.join(', ')}.${own}`, DEVICES, ...(size === undefined ? [] : [REMOVE]));
   if (choice === DEVICES) await vscode.commands.executeCommand('wishbone.devices.focus');
   if (choice !== REMOVE) return;
   await removeLibrary(folder);
@@ -99,7 +94,7 @@ async function tellReady({ devices }: Extract<GpuState, { kind: 'ready' }>, fold
 
 async function fetch(context: vscode.ExtensionContext, onChanged: () => void): Promise<void> {
   const options: SetUpOptions = { folder: libraryFolder(context), index: indexUrl(), network: network() };
-  const plan = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Asking the package index' }, () =>
+  const plan = await showProgress({ location: vscode.ProgressLocation.Window, title: 'Asking the package index' }, () =>
     planSetUp(options),
   );
   if (!(await consent(plan, options))) return;
@@ -113,7 +108,7 @@ async function fetch(context: vscode.ExtensionContext, onChanged: () => void): P
 async function consent({ wheel, fetched }: SetUpPlan, { folder, index }: SetUpOptions): Promise<boolean> {
   const size = wheel.size === undefined ? 'about 400 MiB' : mebibytes(wheel.size);
   const rest = fetched === 0 ? '' : ` ${mebibytes(fetched)} of it are already here from an earlier attempt.`;
-  const choice = await vscode.window.showInformationMessage(
+  const choice = await showInformation(
     'Download cuBLASLt, NVIDIA’s matrix product library?',
     {
       modal: true,
@@ -130,7 +125,7 @@ async function consent({ wheel, fetched }: SetUpPlan, { folder, index }: SetUpOp
 /** The library's path; undefined when it was cancelled. */
 function withProgress(plan: SetUpPlan, options: SetUpOptions): Thenable<string | undefined> {
   const place = { location: vscode.ProgressLocation.Notification, title: 'cuBLASLt', cancellable: true };
-  return vscode.window.withProgress(place, async (progress, token) => {
+  return showProgress(place, async (progress, token) => {
     const abort = new AbortController();
     token.onCancellationRequested(() => abort.abort(new Error('cancelled')));
     const meter = new Meter((message, increment) => progress.report({ message, increment }));
@@ -146,7 +141,7 @@ function withProgress(plan: SetUpPlan, options: SetUpOptions): Thenable<string |
 async function tellCancelled(plan: SetUpPlan, folder: string): Promise<void> {
   if (plan.fetched === 0) return;
   const text = `${mebibytes(plan.fetched)} of cuBLASLt were downloaded. The next attempt continues from there.`;
-  if ((await vscode.window.showInformationMessage(text, DISCARD)) === DISCARD) await discardFetched(plan, folder);
+  if ((await showInformation(text, DISCARD)) === DISCARD) await discardFetched(plan, folder);
 }
 
 /** Has the runner load the library, and says what came of it. */
@@ -154,7 +149,7 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
   const state = await gpuState();
   switch (state.kind) {
     case 'ready': {
-      const choice = await vscode.window.showInformationMessage(`The GPU is ready: ${state.devices.join(', ')}.`, DEVICES);
+      const choice = await showInformation(`The GPU is ready: ${state.devices.join(', ')}.`, DEVICES);
       if (choice === DEVICES) await vscode.commands.executeCommand('wishbone.devices.focus');
       return;
     }
@@ -168,7 +163,7 @@ async function check(library: string, folder: string, onChanged: () => void): Pr
       );
     default: {
       const problem = state.kind === 'driver' ? state.problem : 'The runner has no CUDA support';
-      void vscode.window.showWarningMessage(`cuBLASLt is in place. ${closed(problem)} ${driverAdvice(problem)}`);
+      void showWarning(`cuBLASLt is in place. ${closed(problem)} ${driverAdvice(problem)}`);
     }
   }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { writeFileAtomically } from '../../core/files/atomic-file.js';
+import { SHARED_FILE, writeFileAtomically } from '../../core/files/atomic-file.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
 export async function openTerminal({ extensionPath, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
@@ -38,8 +38,12 @@ async function makeCommand(bin: string, cli: string): Promise<void> {
   const script = `#!/bin/sh\n# Written by the Wishbone extension.\nELECTRON_RUN_AS_NODE=1 exec ${quoted(process.execPath)} ${quoted(cli)} "$@"\n`;
   await mkdir(bin, { recursive: true });
   const file = path.join(bin, 'wishbone');
-  await writeFileAtomically(file, async (handle) => {
-    await handle.writeFile(script);
-  });
+  await writeFileAtomically(
+    file,
+    async (handle) => {
+      await handle.writeFile(script);
+    },
+    SHARED_FILE,
+  );
   await chmod(file, 0o755);
 }

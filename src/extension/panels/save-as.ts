@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import * as vscode from 'vscode';
+import { showInformation } from '../messages.js';
 
 const OPEN = 'Open';
 
@@ -17,7 +18,7 @@ export async function saveAs(
   });
   if (target === undefined) return;
   await vscode.workspace.fs.writeFile(target, contents(target.fsPath));
-  const choice = await vscode.window.showInformationMessage(`Saved ${path.basename(target.fsPath)}.`, OPEN);
+  const choice = await showInformation(`Saved ${path.basename(target.fsPath)}.`, OPEN);
   if (choice === OPEN) await vscode.commands.executeCommand('vscode.open', target);
 }
 

@@ -7,34 +7,22 @@ import { formDescriptions } from '../../core/dataset/index.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
 import { datasetForm } from './look-at-dataset.js';
 import type { RecentPaths } from './recent.js';
-import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
+import { type Picked, separator } from './pick-list.js';
+import { BROWSE, type PathChoice, pickPath, type ShowPaths } from './pick-path.js';
 import { FILE_KINDS, KINDS_TEXT, mayBeDataset } from '../../core/dataset/file-kinds.js';
-
-const BROWSE = Symbol('browse');
 
 /** Asks for a preference file: the one in the editor, those used last, those of the workspace, or any other. */
 export async function pickDataset(recent: RecentPaths, title = 'Dataset'): Promise<Picked<string>> {
-  for (;;) {
-    const picked = await pickFrom<string | typeof BROWSE>({
-      title,
-      placeholder: `Preference file: ${KINDS_TEXT}`,
-      fill: (show, signal) => fill(recent, show, signal),
-    });
-    if (typeof picked === 'string') return picked;
-    if (picked.value !== BROWSE) return { value: picked.value };
-    const browsed = await vscode.window.showOpenDialog({
-      title: 'Preference File',
-      openLabel: 'Choose',
-      filters: { 'Preference files': [...Object.keys(FILE_KINDS), 'gz'], 'All files': ['*'] },
-    });
-    if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
-  }
+  return pickPath({
+    title,
+    placeholder: `Preference file: ${KINDS_TEXT}`,
+    fill: (show, signal) => fill(recent, show, signal),
+    dialog: { title: 'Preference File', filters: { 'Preference files': [...Object.keys(FILE_KINDS), 'gz'], 'All files': ['*'] } },
+  });
 }
 
-type Show = (choices: readonly Choice<string | typeof BROWSE>[]) => void;
-
-async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promise<void> {
-  const groups: { label: string; choices: Choice<string | typeof BROWSE>[] }[] = [
+async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): Promise<void> {
+  const groups: { label: string; choices: PathChoice[] }[] = [
     { label: 'open in the editor', choices: [] },
     { label: 'used last', choices: [] },
     { label: 'in the workspace', choices: [] },

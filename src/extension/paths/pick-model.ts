@@ -10,35 +10,22 @@ import { EXCLUDED } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
 import { placeOf } from './pick-dataset.js';
 import type { RecentPaths } from './recent.js';
-import { type Choice, pickFrom, separator, type Picked } from './pick-list.js';
+import { type Choice, type Picked, separator } from './pick-list.js';
+import { BROWSE, pickPath, type ShowPaths } from './pick-path.js';
 
 const MOST_MODELS = 200;
 
-const BROWSE = Symbol('browse');
-
 /** Asks for a model folder: recently used ones, those in the workspace, or any other. */
 export async function pickModel(recent: RecentPaths, title = 'Model'): Promise<Picked<string>> {
-  for (;;) {
-    const picked = await pickFrom<string | typeof BROWSE>({
-      title,
-      placeholder: 'Model: a Hugging Face folder with config.json, safetensors and tokenizer.json',
-      fill: (show, signal) => fill(recent, show, signal),
-    });
-    if (typeof picked === 'string') return picked;
-    if (picked.value !== BROWSE) return { value: picked.value };
-    const browsed = await vscode.window.showOpenDialog({
-      title: 'Model Folder',
-      openLabel: 'Choose',
-      canSelectFiles: false,
-      canSelectFolders: true,
-    });
-    if (browsed?.[0] !== undefined) return { value: browsed[0].fsPath };
-  }
+  return pickPath({
+    title,
+    placeholder: 'Model: a Hugging Face folder with config.json, safetensors and tokenizer.json',
+    fill: (show, signal) => fill(recent, show, signal),
+    dialog: { title: 'Model Folder', canSelectFiles: false, canSelectFolders: true },
+  });
 }
 
-type Show = (choices: readonly Choice<string | typeof BROWSE>[]) => void;
-
-async function fill(recent: RecentPaths, show: Show, signal: AbortSignal): Promise<void> {
+async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): Promise<void> {
   const used: Choice<string>[] = [];
   const found: Choice<string>[] = [];
   const seen = new Set<string>();

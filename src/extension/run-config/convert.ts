@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { convertConfig, convertedName, recogniseConfig, type Source } from '../../core/convert/index.js';
 import { plural } from '../../format.js';
 import { chooseConfig } from './choose-config.js';
+import { showInformation } from '../messages.js';
 
 /**
  * Makes a run config of a TRL or LLaMA-Factory YAML and opens it. Nothing is overwritten without VS Code's own question.
@@ -33,7 +34,7 @@ export async function convertConfigFile(given: unknown): Promise<void> {
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
   const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be carried over: see the top of the file`;
-  void vscode.window.showInformationMessage(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
+  void showInformation(`${plural(carried, 'setting')} of ${path.basename(source.fsPath)} carried over; ${rest}.`);
 }
 
 function yamlOfEditor(): vscode.Uri | undefined {

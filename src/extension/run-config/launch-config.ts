@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
+import { showInformation } from '../messages.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 
@@ -32,7 +33,7 @@ async function pickConfig(): Promise<vscode.Uri | undefined> {
   const found = await vscode.workspace.findFiles(`**/*${CONFIG_SUFFIX}`, EXCLUDED, MOST_CONFIGS);
   const items = found.map((uri) => ({ label: vscode.workspace.asRelativePath(uri), uri })).sort((a, b) => a.label.localeCompare(b.label));
   if (items.length === 0) {
-    void vscode.window.showInformationMessage(
+    void showInformation(
       `No run config (*${CONFIG_SUFFIX}) in this workspace. Create a file with such a name: the editor completes all its fields.`,
     );
     return undefined;

@@ -8,6 +8,7 @@ import { WishboneError } from '../../core/errors.js';
 import type { OptionPath } from '../../core/options/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
+import { showInformation } from '../messages.js';
 
 const MOST_CONFIGS = 200;
 
@@ -32,7 +33,7 @@ export async function setPlanOption(forms: LaunchPanels, given: readonly unknown
   if (configs === undefined) return;
   if (configs.length === 0) {
     await forms.launch(uri, { [option]: String(value) });
-    if (checked !== '') void vscode.window.showInformationMessage(checked);
+    if (checked !== '') void showInformation(checked);
     return;
   }
   const edit = new vscode.WorkspaceEdit();
@@ -45,7 +46,7 @@ export async function setPlanOption(forms: LaunchPanels, given: readonly unknown
   await vscode.workspace.applyEdit(edit);
   for (const config of configs) await vscode.window.showTextDocument(config.uri, { preview: false });
   const names = configs.map((config) => path.basename(config.uri.fsPath)).join(', ');
-  void vscode.window.showInformationMessage(`${name} is now ${value} in ${names} (not saved yet).${checked === '' ? '' : ` ${checked}`}`);
+  void showInformation(`${name} is now ${value} in ${names} (not saved yet).${checked === '' ? '' : ` ${checked}`}`);
 }
 
 /** The checks of the file go by a setting of their own; they would go on to say what a run no longer does. */

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { RunListing } from '../../core/run/index.js';
 import { plural } from '../../format.js';
 import { nameOf, namesList, namesText } from './run-names.js';
+import { showWarning } from '../messages.js';
 
 const MOVE = 'Move to Trash';
 const FOR_GOOD = 'Delete Permanently';
@@ -16,7 +17,7 @@ export async function deleteRuns(runs: readonly RunListing[], staying: readonly 
   const stay = staying.length === 0 ? '' : `\n\nNot deleted because still running: ${namesText(staying)}.`;
   if (hasTrash()) {
     const detail = `${namesOf(runs)}Checkpoints, trained models and logs are moved to the trash with them.${stay}`;
-    if ((await vscode.window.showWarningMessage(`Delete ${whatOf(runs)}?`, { modal: true, detail }, MOVE)) !== MOVE) return;
+    if ((await showWarning(`Delete ${whatOf(runs)}?`, { modal: true, detail }, MOVE)) !== MOVE) return;
     const left: RunListing[] = [];
     for (const run of runs) await removed(run, true).catch(() => left.push(run));
     // Some folders' disk has no trash.
@@ -30,7 +31,7 @@ async function deleteForGood(runs: readonly RunListing[], stay: string): Promise
   const keep = runs.length === 1 ? 'Keep Run' : 'Keep Runs';
   const detail = `${namesOf(runs)}There is no trash here: checkpoints, trained models and logs will be lost for good.${stay}`;
   // The first button has the focus.
-  const choice = await vscode.window.showWarningMessage(`Delete ${whatOf(runs)} permanently?`, { modal: true, detail }, keep, FOR_GOOD);
+  const choice = await showWarning(`Delete ${whatOf(runs)} permanently?`, { modal: true, detail }, keep, FOR_GOOD);
   if (choice === FOR_GOOD) for (const run of runs) await removed(run, false);
 }
 

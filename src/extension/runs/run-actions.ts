@@ -9,6 +9,7 @@ import type { Problems } from '../problems.js';
 import { ensureTrusted } from '../trust.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';
+import { showInformation, showWarning, withProgress } from '../messages.js';
 
 const END_NOW = 'End Now';
 const REVEAL = 'Reveal Model';
@@ -45,7 +46,7 @@ export class RunActions {
   /** Resumes a run, or starts one that never was. */
   async resume(run: LiveRun): Promise<void> {
     if (!(await ensureTrusted()) || this.starting.has(run.folder)) return;
-    await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` }, () =>
+    await withProgress({ location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` }, () =>
       this.start(run.folder, { resume: run.state !== 'planned' }),
     );
   }
@@ -63,7 +64,7 @@ export class RunActions {
       return;
     }
     if (!(await stopRunner(run.folder))) {
-      void vscode.window.showInformationMessage(`Wishbone: ${run.config.name} has already ended.`);
+      void showInformation(`Wishbone: ${run.config.name} has already ended.`);
     }
     await run.refresh();
   }
@@ -112,7 +113,7 @@ export class RunActions {
 
   /** @param before what has to be done first; resolves to false when there is nothing to export after it */
   async #exportBest(folder: string, name: string, before: (say: (what: string) => void) => Promise<boolean>): Promise<void> {
-    const model = await vscode.window.withProgress(
+    const model = await withProgress(
       { location: vscode.ProgressLocation.Notification, title: `Exporting the best model of ${name}`, cancellable: true },
       async (progress, token) => {
         const end = new AbortController();
@@ -134,7 +135,7 @@ export class RunActions {
     if (model === undefined) return;
     await this.store.refresh(folder);
     const where = path.relative(path.dirname(folder), model);
-    const choice = await vscode.window.showInformationMessage(`The best model of ${name} is in ${where}.`, REVEAL);
+    const choice = await showInformation(`The best model of ${name} is in ${where}.`, REVEAL);
     if (choice === REVEAL) await this.reveal(model);
   }
 
@@ -155,7 +156,7 @@ export class RunActions {
   }
 
   async #endNow(run: LiveRun): Promise<void> {
-    const choice = await vscode.window.showWarningMessage(
+    const choice = await showWarning(
       `${run.config.name} is finishing its step and will then write a checkpoint. ` +
         'If you end it now, it can only be resumed from its last checkpoint.',
       END_NOW,
@@ -169,7 +170,7 @@ export class RunActions {
     const { active } = this.store;
     if (typeof folder === 'string') return active.find((run) => run.folder === folder);
     if (active.length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: no run is active in this workspace.');
+      void showInformation('Wishbone: no run is active in this workspace.');
       return undefined;
     }
     if (active.length === 1) return active[0];

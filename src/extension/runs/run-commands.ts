@@ -21,6 +21,7 @@ import type { RunActions } from './run-actions.js';
 import { deleteRuns } from './delete-runs.js';
 import type { RunCatalog } from './run-catalog.js';
 import { namesList, namesText } from './run-names.js';
+import { showInformation, showWarning } from '../messages.js';
 
 type Listing = Exclude<RunListing, { problem: Error }>;
 
@@ -79,14 +80,14 @@ export class RunCommands {
     if (folders.length < 2) return this.actions.stop(folders[0]);
     const runs = (await this.#several(item, selection)).filter(({ state }) => isActive(state));
     if (runs.length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: none of these runs is active.');
+      void showInformation('Wishbone: none of these runs is active.');
       return;
     }
     if (!(await ensureTrusted())) return;
     if (runs.length > 1) {
       const stop = `Stop ${plural(runs.length, 'Run')}`;
       const detail = `${namesList(runs)}\n\nEach run finishes its step, writes a checkpoint and ends. You can resume it later.`;
-      if ((await vscode.window.showWarningMessage(`${stop}?`, { modal: true, detail }, stop)) !== stop) return;
+      if ((await showWarning(`${stop}?`, { modal: true, detail }, stop)) !== stop) return;
     }
     await this.actions.stopAll(runs.map(({ folder }) => folder));
   }
@@ -171,7 +172,7 @@ export class RunCommands {
     }
     const offered = readable.filter(fits);
     if (offered.length === 0) {
-      void vscode.window.showInformationMessage(`Wishbone: no run for “${title}” in this workspace.`);
+      void showInformation(`Wishbone: no run for “${title}” in this workspace.`);
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(
@@ -184,7 +185,7 @@ export class RunCommands {
   async #pickSeveral(already: readonly string[]): Promise<string[] | undefined> {
     const listings = (await this.catalog.all()).flatMap((run) => (run.problem === undefined ? [run] : []));
     if (listings.length < 2) {
-      void vscode.window.showInformationMessage('Wishbone: comparing needs at least two runs in this workspace.');
+      void showInformation('Wishbone: comparing needs at least two runs in this workspace.');
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(

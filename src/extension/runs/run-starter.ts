@@ -2,9 +2,10 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { forecastRun, suitedCapacity } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
-import { checkDiskSpace } from '../../core/run/index.js';
+import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
 import { locateRunner } from '../../core/runner/index.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatRatio, plural } from '../../format.js';
@@ -15,6 +16,7 @@ import type { PathChooser } from '../paths/path-chooser.js';
 import { withPlanProgress } from '../plan-progress.js';
 import { runsFolderFor } from '../workspace.js';
 import type { RunActions } from './run-actions.js';
+import { showWarning, withProgress } from '../messages.js';
 
 const OPEN_RUN = 'Open Run';
 
@@ -57,18 +59,22 @@ export class RunStarter {
       training,
       runner,
       runsFolder,
+      autoCapacity: plan.capacity === 'auto' ? await suitedCapacity({ model: model.folder, training, runner }) : undefined,
       cacheLimit: cacheLimitSetting(),
     };
     const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
     if (prepared === undefined) return false;
-    await this.#run(prepared.folder);
+    const { folder, summary } = prepared;
+    const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder] });
+    if (time !== undefined) await writeForecast(folder, time);
+    await this.#run(folder);
     tellOfSkipped(prepared.summary, first);
     return true;
   }
 
   async #run(folder: string): Promise<void> {
     try {
-      await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
+      await withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
         this.actions.start(folder, { resume: false }),
       );
     } catch (error) {
@@ -82,16 +88,14 @@ export class RunStarter {
 
 function tellOfSkipped({ skipped, truncated, pairs, tokenRatio, leftOutRows }: PlanSummary, dataset: string): void {
   if (leftOutRows > 0) {
-    void vscode.window.showWarningMessage(
-      `${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`,
-    );
+    void showWarning(`${path.basename(dataset)}: ${plural(leftOutRows, 'unreadable row')} left out, training on ${plural(pairs, 'pair')}.`);
   }
   if (skipped === 0 && truncated === 0) return;
   const parts = [
     ...(skipped > 0 ? [`${plural(skipped, 'pair')} left out because a response does not fit`] : []),
     ...(truncated > 0 ? [`${plural(truncated, 'pair')} truncated`] : []),
   ];
-  void vscode.window.showWarningMessage(
+  void showWarning(
     `${path.basename(dataset)}: ${parts.join('; ')} at the maximum length. ` +
       `Training on ${plural(pairs, 'pair')}, token ratio ${formatRatio(tokenRatio)}.`,
   );

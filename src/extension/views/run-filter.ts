@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import { isActive, type RunListing, type RunState } from '../../core/run/index.js';
+import { modelName } from '../../core/hub/cache.js';
 
 type Readable = Exclude<RunListing, { problem: Error }>;
 
@@ -44,7 +45,7 @@ export function matchesFilter(listing: RunListing, { words, tags, states, datase
   const { config, state } = listing;
   const own = listing.tags.map((tag) => tag.toLowerCase());
   const dataset = path.basename(config.dataset.path);
-  const texts = [config.name, dataset, path.basename(config.model.path), ...own];
+  const texts = [config.name, dataset, modelName(config.model.path), ...own];
   return (
     // An id is digits mostly: a few of them are in too many.
     words.every((word) => texts.some((text) => has(text, word)) || (word.length >= 6 && has(config.id, word))) &&

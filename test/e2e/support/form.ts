@@ -24,10 +24,8 @@ export class LaunchForm {
     const frame = await this.frame();
     const input = frame.locator(`[data-field="${field}"] input`);
     // Folded away or not, as the form happens to be.
-    await frame
-      .locator(`details:not([open]):has([data-field="${field}"]) summary`)
-      .click({ timeout: 500 })
-      .catch(() => undefined);
+    const folded = frame.locator(`details:not([open]):has([data-field="${field}"]) summary`);
+    if ((await folded.count()) > 0) await folded.click();
     await input.fill(text);
   }
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRunFolder, newRunConfig, type RunConfig } from '../../../src/core/run/index.js';
-import { DEFAULT_RUNNER, PRESETS } from '../../../src/core/options/index.js';
+import { DEFAULT_RUNNER, LEAST_CAPACITY, PRESETS } from '../../../src/core/options/index.js';
 import { EVENTS_FILE } from '../../../src/core/events/index.js';
 
 /** Makes a run of the example data as the runner leaves one: its folder, whose event log holds `events`. */
@@ -25,7 +25,7 @@ export async function makeRun(
     name,
     dataset: { path: join(workspace, 'preferences.jsonl'), sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 120, ...dataset },
     model: { path: join(workspace, 'tiny-llama') },
-    plan: preset.plan,
+    plan: { ...preset.plan, capacity: LEAST_CAPACITY },
     training: { ...preset.training, ...training },
     runner: DEFAULT_RUNNER,
   });

@@ -91,6 +91,6 @@ test('a damaged download leaves nothing', async (context) => {
   server.faults.wrongHash = true;
   const { code, stderr } = await wishbone('setup-gpu', '--index-url', server.index, '--yes');
   assert.equal(code, 3);
-  assert.match(stderr, /not what the index says/);
+  assert.match(stderr, /not what was promised/);
   assert.deepEqual(await readdir(kept), []);
 });

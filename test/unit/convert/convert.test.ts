@@ -80,6 +80,7 @@ test('a TRL mixture with steps, warmup-stable-decay and a model folder', () => {
     save_minutes: 0,
     save_final: false,
     save_total_limit: 0,
+    export_dtype: 'float32',
   });
   assert.deepEqual(config.runner, { backend: 'cpu' });
   // None of these losses takes it here.
@@ -91,8 +92,7 @@ test('a LLaMA-Factory file: datasets by name, its own names and defaults', () =>
   assert.equal(converted.from, 'LLaMA-Factory');
   assert.equal(config.model, path.join(repository, 'examples/tiny-llama'));
   assert.deepEqual(config.dataset, [`${path.join(fixtures, 'data/dataset_info.json')}#dpo_en_demo`]);
-  // Bins are as long as two sequences may be.
-  assert.deepEqual(config.plan, { max_length: 4096, capacity: 8192, batch_size: 8, eval_fraction: 0.1 });
+  assert.deepEqual(config.plan, { max_length: 4096, batch_size: 8, eval_fraction: 0.1 });
   assert.deepEqual(config.training, {
     loss_type: ['simpo', 'sft'],
     loss_weights: [1, 0.5],
@@ -130,6 +130,19 @@ test("LLaMA-Factory's adapter, and its defaults", () => {
   assert.deepEqual(training.lora_target_modules, ['q_proj', 'v_proj']);
   const { training: byDefault } = convertText('stage: dpo\nlora_target: all').config;
   assert.deepEqual([byDefault.lora_r, byDefault.lora_alpha, byDefault.lora_target_modules], [8, 16, 'all-linear']);
+});
+
+test('a model is exported in the dtype that TRL loads it in', () => {
+  const exported = (text: string): unknown => convertText(text).config.training.export_dtype;
+  assert.equal(exported('loss_type: sigmoid'), 'float32');
+  assert.equal(exported('dtype: bfloat16'), 'bfloat16');
+  assert.equal(exported('torch_dtype: auto'), 'auto');
+  assert.equal(exported('model_init_kwargs: {dtype: torch.float16}'), 'float16');
+  // Adapters are float32 there whatever the model is in.
+  assert.equal(exported('dtype: bfloat16\nuse_peft: true'), undefined);
+  assert.equal(exported('stage: dpo\nfinetuning_type: full'), undefined);
+  const bad = convertText('dtype: float8').converted.notes.find(({ name }) => name === 'dtype');
+  assert.match(bad?.text ?? '', /export_dtype: expected "auto" or "float32"/);
 });
 
 test('losses and schedules by the names of other versions', () => {
@@ -170,7 +183,7 @@ test("a file of TRL's defaults loses nothing, and means what they mean", () => {
   const { training, plan } = resolveConfig(config);
   assert.deepEqual(plan, { ...DEFAULT_PLAN, batch_size: 8, epochs: 3 });
   const theirs = { save_steps: 500, save_minutes: 0, save_final: true, save_total_limit: 0, warmup_ratio: 0, reference: 'in_step' };
-  assert.deepEqual(training, { ...DEFAULT_TRAINING, ...theirs });
+  assert.deepEqual(training, { ...DEFAULT_TRAINING, ...theirs, export_dtype: 'float32' });
 });
 
 test("an option with the name of one of TRL's has its default", () => {

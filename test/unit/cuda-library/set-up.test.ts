@@ -3,8 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-import { download } from '../../../src/core/cuda-library/download.js';
-import { environmentProxy } from '../../../src/core/cuda-library/http.js';
+import { download, environmentProxy, type Remote } from '../../../src/core/download/index.js';
 import {
   fetchLibrary,
   LIBRARY,
@@ -32,6 +31,8 @@ async function begin(
   return { server, folder, options: { folder, index: server.index, network: { proxy: '', ...network }, machine: 'x86_64' } };
 }
 
+const remote = ({ url, size, sha256 }: Wheel): Remote => ({ url, size, check: { algorithm: 'sha256', digest: sha256 } });
+
 const refused = (what: RegExp) => (error: unknown) => error instanceof WishboneError && what.test(error.what) && error.advice !== '';
 
 test('the wheel is looked up, fetched, checked, and its library alone is left', async (context) => {
@@ -58,7 +59,7 @@ test('an older mirror speaks HTML', async (context) => {
 test('a file that is not what the index says is refused, and does not stay', async (context) => {
   const { server, options, folder } = await begin(context);
   server.faults.wrongHash = true;
-  await assert.rejects(fetchLibrary(await planSetUp(options), options), refused(/not what the index says/));
+  await assert.rejects(fetchLibrary(await planSetUp(options), options), refused(/not what was promised/));
   assert.deepEqual(await readdir(folder), []);
 });
 
@@ -66,17 +67,17 @@ test('a connection that is cut is taken up where it was; one that stays cut keep
   const { server, options, folder } = await begin(context);
   server.faults.cuts = [200, 300];
   const plan = await planSetUp(options);
-  await download(plan.wheel, path.join(folder, 'whole'), options.network, {}, 1);
+  await download(remote(plan.wheel), path.join(folder, 'whole'), options.network, {}, { pause: 1 });
   assert.deepEqual(
     server.asked.filter(({ path: asked }) => asked.startsWith('/files/')).map(({ range }) => range),
     [undefined, 'bytes=200-', 'bytes=500-'],
   );
   server.faults.cuts = [200, 0, 0, 0, 0, 0];
   const part = path.join(folder, 'part');
-  await assert.rejects(download(plan.wheel, part, options.network, {}, 1), refused(/connection failed/));
+  await assert.rejects(download(remote(plan.wheel), part, options.network, {}, { pause: 1 }), refused(/connection failed/));
   assert.equal((await readFile(part)).length, 200);
   server.faults.cuts = [];
-  await download(plan.wheel, part, options.network, {}, 1);
+  await download(remote(plan.wheel), part, options.network, {}, { pause: 1 });
   assert.ok((await readFile(part)).equals(WHEEL));
 });
 
@@ -86,10 +87,13 @@ test('a server without ranges begins again, and one that falls silent is given u
   server.faults.ignoresRanges = true;
   const plan = await planSetUp(options);
   const file = path.join(folder, 'file');
-  await download(plan.wheel, file, options.network, {}, 1);
+  await download(remote(plan.wheel), file, options.network, {}, { pause: 1 });
   assert.ok((await readFile(file)).equals(WHEEL));
   server.faults.stalls = true;
-  await assert.rejects(download(plan.wheel, path.join(folder, 'other'), options.network, {}, 1), refused(/connection failed/));
+  await assert.rejects(
+    download(remote(plan.wheel), path.join(folder, 'other'), options.network, {}, { pause: 1 }),
+    refused(/connection failed/),
+  );
 });
 
 test('cancelled, what came stays, and the next attempt goes on from there', async (context) => {

@@ -104,6 +104,35 @@ test('every state has a status that passes the check of the other side', () => {
   }
 });
 
+test('where the time went, with what comes before loading as part of it', () => {
+  const phases = { start: 1, load: 2, train: 6, checkpoints: 0 };
+  const { time } = statusOf(watched('finished', startLine(), eventLine('finished', { steps: 10, seconds: 9, phases })), true);
+  const parts = [
+    { phase: 'load', seconds: 3 },
+    { phase: 'train', seconds: 6 },
+  ];
+  assert.deepEqual(time, { parts, sessions: 1, estimated: 0 });
+  assert.equal(statusOf(watched('planned'), true).time, null);
+});
+
+test('what was predicted stands in the header', () => {
+  const predicted = { seconds: { start: 1, load: 2, train: 30 }, total: 33, sources: ['x'] };
+  const header = headerOf(watched('running'), { tokenRatio: 1.5, problem: null }, predicted);
+  const parts = [
+    { phase: 'load', seconds: 3 },
+    { phase: 'train', seconds: 30 },
+  ];
+  assert.deepEqual(header.predicted, { parts, sources: ['x'] });
+  assert.deepEqual(readRunHostMessage({ type: 'header', run: 0, header }), { type: 'header', run: 0, header });
+});
+
+test('what the runner goes on without is a warning with its place', () => {
+  const told = { what: 'the checkpoint of step 4 could not be written', where: '/w/checkpoints', advice: 'Free some space.' };
+  const { warnings } = statusOf(watched('running', startLine(), eventLine('warning', told), eventLine('warning', told)), true);
+  const what = 'The checkpoint of step 4 could not be written.';
+  assert.deepEqual(warnings, [{ kind: 'runner', what, where: '/w/checkpoints', advice: 'Free some space.' }]);
+});
+
 test('figures are a mean over the latest pairs with how many, NaN is no number', () => {
   const status = statusOf(watched('running', startLine(), stepLine(2, { loss: null, speedOfLight: null })), false);
   assert.deepEqual([status.loss, status.margin, status.accuracy, status.speedOfLight], [null, 0.04, 0.5, null]);

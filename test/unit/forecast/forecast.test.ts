@@ -6,19 +6,18 @@ import { test } from 'node:test';
 import { planCost } from '../../../src/core/cost/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import {
-  earlierPaces,
+  earlierRuns,
   Forecaster,
   type ForecastState,
   forecastPlan,
   parseMemory,
   type PlanForecastRequest,
-  predictedSeconds,
 } from '../../../src/core/forecast/index.js';
 import { inspectModel } from '../../../src/core/model/index.js';
 import { readPlan } from '../../../src/core/plan/index.js';
 import type { WorkOptions } from '../../../src/core/work/progress.js';
 import { createRunFolder } from '../../../src/core/run/index.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
 import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { useRunner } from '../../../src/core/runner/index.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from '../run/support.js';
@@ -35,10 +34,9 @@ test('a forecast is what the plan comes to by the cost model', async (context) =
   const written = await readPlan(planFile);
   const { config } = await inspectModel(model);
   const cost = planCost(written, config, { passes: { forward: 1, backward: 1 } });
-  assert.ok(Math.abs(forecast.seconds!.training / cost.total - 1) < 1e-9);
+  assert.ok(Math.abs(forecast.seconds.training / cost.total - 1) < 1e-9);
   // A reference in every step is a forward pass more; the whole is then what `planCost` says of a DPO step.
-  const inStep = predictedSeconds(forecast.seconds!, { ...options, training: { ...DEFAULT_TRAINING, reference: 'in_step' } });
-  assert.ok(Math.abs(inStep / planCost(written, config).total - 1) < 0.02, 'passes add up');
+  assert.ok(Math.abs((forecast.seconds.training + forecast.seconds.forward) / planCost(written, config).total - 1) < 0.02, 'passes add up');
   const { step, bin, tokens, overMean } = forecast.slowest;
   const first = written.stepBinStart[step - 1]! + bin - 1;
   assert.equal(written.binStart[first + 1]! - written.binStart[first]!, tokens);
@@ -46,22 +44,12 @@ test('a forecast is what the plan comes to by the cost model', async (context) =
   assert.equal(forecast.summary.planTokens, written.metadata.counts.plan_tokens);
 });
 
-test('a loss without reference needs no pass for it', () => {
-  const seconds = { forward: 10, training: 30 };
-  const of = (training: Partial<typeof DEFAULT_TRAINING>, more = {}): number =>
-    predictedSeconds(seconds, { ...options, ...more, training: { ...DEFAULT_TRAINING, ...training } });
-  assert.equal(of({}), 40);
-  assert.equal(of({ loss_type: 'simpo' }), 30);
-  assert.equal(of({}, { plan: { ...plan, epochs: 5 } }), 32, 'precomputed once for all epochs');
-  assert.equal(of({ reference: 'in_step' }, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }), 50);
-});
-
 test('the pace of earlier runs is that of their steps but the first', async (context) => {
   const runs = await temporaryFolder(context);
   const folder = await createRunFolder(runs, exampleConfig(), (file) => writeFile(file, ''));
   const steps = [1, 2, 3].map((step) => stepLine(step, { steps: 3, tokens: 100, seconds: step === 1 ? 50 : 2 })).join('');
   await writeFile(path.join(folder, EVENTS_FILE), startLine({ steps: 3 }) + eventLine('ceiling', { flops: 5e10 }) + steps);
-  const [pace] = await earlierPaces([runs, path.join(runs, 'nowhere')]);
+  const [pace] = await earlierRuns([runs, path.join(runs, 'nowhere')]);
   assert.equal(pace?.secondsPerToken, 0.02);
   assert.equal(pace?.ceiling, 5e10);
 });
@@ -72,7 +60,14 @@ function forecaster(
   mayAskRunner = false,
 ): { forecaster: Forecaster; states: ForecastState[]; settled: () => Promise<ForecastState> } {
   const states: ForecastState[] = [];
-  const means = { plan: plans, backends: async () => [], paces: async () => [], mayAskRunner: () => mayAskRunner, restMilliseconds: 5 };
+  const means = {
+    plan: plans,
+    backends: async () => [],
+    earlier: async () => [],
+    capacity: async () => LEAST_CAPACITY,
+    mayAskRunner: () => mayAskRunner,
+    restMilliseconds: 5,
+  };
   const made = new Forecaster(means, (state) => states.push(state));
   const settled = async (): Promise<ForecastState> => {
     for (;;) {

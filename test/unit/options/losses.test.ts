@@ -2,30 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { anyLoss, LOSS_TYPES, LOSSES, lossesWith, lossRow } from '../../../src/core/options/index.js';
+import { anyLoss, LOSS_TYPES, lossesWith, lossRow } from '../../../src/core/options/index.js';
 
 const repository = path.resolve(import.meta.dirname, '../../..');
-
-test("the losses are the runner's: the same names in the same order, with the same traits", () => {
-  const source = readFileSync(path.join(repository, 'native-runner/src/train/loss/losses.cpp'), 'utf8');
-  const table = source.slice(source.indexOf('constexpr Loss table[]'), source.indexOf('};', source.indexOf('constexpr Loss table[]')));
-  const rows = [...table.matchAll(/\{"(\w+)",\s+([\w|\s]+),\s+\w+\}/g)].map(([, name, traits]) => {
-    const has = new Set(traits!.split('|').map((trait) => trait.trim()));
-    const of = (trait: string): boolean => has.has(trait);
-    return {
-      name,
-      reference: of('reference'),
-      labelSmoothing: of('label_smoothing'),
-      divergence: of('divergence'),
-      weighting: of('weighting'),
-    };
-  });
-  const ours = LOSS_TYPES.map((name) => {
-    const { reference, labelSmoothing, divergence, weighting } = LOSSES[name];
-    return { name, reference, labelSmoothing, divergence, weighting };
-  });
-  assert.deepEqual(rows, ours);
-});
 
 test('docs/methods.md has every loss', () => {
   const docs = readFileSync(path.join(repository, 'docs/methods.md'), 'utf8');

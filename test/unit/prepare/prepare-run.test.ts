@@ -8,7 +8,7 @@ import { WishboneError } from '../../../src/core/errors.js';
 import { readPlan } from '../../../src/core/plan/index.js';
 import { prepareRun, type RunRequest } from '../../../src/core/prepare/index.js';
 import type { Progress } from '../../../src/core/work/progress.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
 import { readRun } from '../../../src/core/run/folder.js';
 import { runTask } from '../../../src/core/tasks/index.js';
 import { modelFolder } from '../model/support.js';
@@ -68,7 +68,9 @@ test('a run folder holds the config and a plan that says the same', async (t) =>
   const { folder, summary } = await prepareRun(asked);
   const { config } = await readRun(folder);
   const plan = await readPlan(path.join(folder, 'plan.safetensors'));
-  assert.deepEqual(config.plan, asked.plan);
+  // What was left to be decided is a number by then.
+  assert.deepEqual(config.plan, { ...asked.plan, capacity: LEAST_CAPACITY });
+  assert.equal(plan.metadata.capacity, LEAST_CAPACITY);
   assert.deepEqual(config.dataset, {
     path: asked.dataset,
     sha256: plan.metadata.sha256.dataset,

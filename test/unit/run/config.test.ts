@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { optionChoices, optionKind, optionProblem, presetById, PRESETS } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, optionChoices, optionKind, optionProblem, presetById, PRESETS } from '../../../src/core/options/index.js';
 import { newRunConfig, parseRunConfig, type RunConfig } from '../../../src/core/run/index.js';
 import { exampleConfig } from './support.js';
 
@@ -144,10 +144,15 @@ test('any one field replaced by anything is either accepted or a WishboneError t
   );
 });
 
+test('nothing is left to be decided in a run.json', () => {
+  assert.throws(() => parse((config) => (config['plan'] = { ...DEFAULT_PLAN })), /plan\.capacity: expected a whole number/);
+});
+
 test('every preset is a valid config', () => {
   for (const preset of PRESETS) {
     const config = parse((config) => {
-      config['plan'] = preset.plan;
+      assert.equal(preset.plan.capacity, 'auto');
+      config['plan'] = { ...preset.plan, capacity: 2048 };
       config['training'] = preset.training;
     });
     assert.equal(config.plan.batch_size, preset.plan.batch_size);

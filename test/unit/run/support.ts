@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
 import { newRunConfig, type RunConfig } from '../../../src/core/run/index.js';
 
 /** A folder that goes away with the test. */
@@ -20,7 +20,7 @@ export function exampleConfig(now = new Date('2026-01-02T15:04:05.000Z')): RunCo
       name: 'example',
       dataset: { path: '/data/pairs.jsonl', sha256: 'a'.repeat(64), format: 'trl-explicit', pairs: 96 },
       model: { path: '/models/tiny' },
-      plan: DEFAULT_PLAN,
+      plan: { ...DEFAULT_PLAN, capacity: LEAST_CAPACITY },
       training: DEFAULT_TRAINING,
       runner: DEFAULT_RUNNER,
     },

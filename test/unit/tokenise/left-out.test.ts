@@ -3,14 +3,14 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
-import { obtainPlan, planFor, summarise } from '../../../src/core/prepare/index.js';
+import { decidedPlan, obtainPlan, planFor, summarise } from '../../../src/core/prepare/index.js';
 import { DEFAULT_PLAN, type PlanOptions } from '../../../src/core/options/index.js';
 import { tokeniseDataset, type DatasetRequest, type TokenisedDataset } from '../../../src/core/tokenise/index.js';
 import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 
 async function planned(request: DatasetRequest) {
   const dataset = await tokeniseDataset(request);
-  const plan = await planFor(dataset, request.plan);
+  const plan = await planFor(dataset, decidedPlan(dataset, request.plan));
   return { dataset, plan, summary: await summarise(dataset, plan) };
 }
 

@@ -18,6 +18,9 @@ export interface TestCalls {
   exit(code: number): never;
   hang(nothing: null): never;
   fill(nothing: null): never;
+  /** Takes so many bytes at once. */
+  take(bytes: number): number;
+  pid(nothing: null): number;
   shout(text: string): void;
 }
 
@@ -61,6 +64,8 @@ const teller = serve<TestCalls, TestEvents>(isMainThread ? processChannel() : th
     const all: number[][] = [];
     for (;;) all.push(Array.from({ length: 100_000 }, (_, i) => i));
   },
+  take: (bytes) => Buffer.alloc(bytes, 1).length,
+  pid: () => process.pid,
   shout: (text) => {
     if (text === '') throw new Error('nothing to shout');
     teller.tell('shouted', { text: text.toUpperCase(), bytes: Uint8Array.of(1, 2, 3) });

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, ExitCode, WishboneError } from '../../../src/core/errors.js';
 import type { OwnedChannel } from '../../../src/core/transport/channel.js';
 import { Client, type ClientListener, ProcessEnded, startProcess, startThread } from '../../../src/core/transport/index.js';
+import { hardLimit } from '../../../src/core/transport/hard-limit.js';
 import { until } from '../run/support.js';
 import type { TestCalls, TestEvents } from './served.js';
 import { bundled } from './support.js';
@@ -119,4 +123,36 @@ test('a process that wants more memory than it may have ends alone, and says why
   const asked = new Client<TestCalls>(startProcess(await bundled(t, 'served.ts'), { heap: 40 }));
   t.after(() => asked.end());
   await assert.rejects(asked.call('fill', null), (error) => error instanceof ProcessEnded && error.isOutOfMemory);
+});
+
+test('a process gets no more memory than it may have, however fast it takes it', { skip: hardLimit(1).length === 0 }, async (t) => {
+  const limits = { memory: 200 * 2 ** 20, busy: 60 };
+  const start = async (): Promise<Client<TestCalls>> => {
+    const asked = new Client<TestCalls>(startProcess(await bundled(t, 'served.ts'), { limits }));
+    t.after(() => asked.end());
+    return asked;
+  };
+  assert.equal(await (await start()).call('take', 50 * 2 ** 20), 50 * 2 ** 20);
+  // More at once than is left: there is no time in which anybody could look.
+  await assert.rejects((await start()).call('take', 4 * 2 ** 30), (error) => error instanceof ProcessEnded && error.isOutOfMemory);
+  await assert.rejects((await start()).call('fill', null), (error) => error instanceof ProcessEnded && error.isOutOfMemory);
+});
+
+test('a process that hangs does not outlive the one that started it', async (t) => {
+  const [served, file] = [await bundled(t, 'served.ts'), await bundled(t, 'parent.ts')];
+  const parent = spawn(process.execPath, [file, served], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(line);
+  const isThere = (): boolean => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  // It is at it by now, or at the latest when it is asked.
+  await sleep(200);
+  assert.ok(pid > 0 && isThere());
+  parent.kill('SIGKILL');
+  await until(() => !isThere(), 'its end');
 });

@@ -25,6 +25,7 @@ const STATUS: RunStatus = {
   checkpoint: 48,
   end: null,
   warnings: [],
+  time: null,
   skippedLines: 0,
   mayAct: true,
 };
@@ -66,7 +67,10 @@ test('a run has a cell for every column', () => {
 
 test('what a run trains on, what looks wrong with it, and that it is deleted', () => {
   assert.equal(texts({ ...STATUS, figures: { of: 'training', step: 48, pairs: 104 } })[8], 'last 104 pairs trained on');
-  const warned = { ...STATUS, warnings: [{ kind: 'overfitting', what: 'Evaluation has become worse.', advice: 'Stop.' }] } as const;
+  const warned = {
+    ...STATUS,
+    warnings: [{ kind: 'overfitting', what: 'Evaluation has become worse.', where: null, advice: 'Stop.' }],
+  } as const;
   assert.equal(texts(warned)[1], 'Finished · overfitting');
   const gone: RunStatus = { ...STATUS, state: 'planned', gone: true, figures: null, loss: null, steps: null };
   assert.equal(texts(gone)[1], 'Deleted', 'not "Not started"');

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import type { RunStatus } from '../../../src/protocol/run.js';
-import { activityText, barFraction, chartSummary, progressText, timeText } from '../../../webview/run/words.js';
+import {
+  activityText,
+  barFraction,
+  chartSummary,
+  predictedText,
+  progressText,
+  secondsText,
+  timeNote,
+  timeSummary,
+  timeText,
+} from '../../../webview/run/words.js';
 
 const RUNNING: RunStatus = {
   state: 'running',
@@ -24,6 +34,7 @@ const RUNNING: RunStatus = {
   checkpoint: null,
   end: null,
   warnings: [],
+  time: null,
   skippedLines: 0,
   mayAct: true,
 };
@@ -73,4 +84,21 @@ test('a chart in words', () => {
   assert.equal(chartSummary('Loss', [1], [NaN], format), 'Loss: no values yet');
   assert.equal(chartSummary('Loss', [1, 2], [NaN, 0.5], format), 'Loss: 0.5 at step 2');
   assert.equal(chartSummary('Loss', [1, 2, 3], [0.7, 0.6, NaN], format), 'Loss: from 0.7 at step 1 to 0.6 at step 2');
+});
+
+test("where the time went: how much was training, and which figures are not the runner's own", () => {
+  const parts = [
+    { phase: 'load', seconds: 2 },
+    { phase: 'train', seconds: 6 },
+  ] as const;
+  const time = { parts, sessions: 1, estimated: 0 };
+  assert.equal(timeSummary(time), '75% of 8.0 s was training');
+  assert.equal(timeSummary({ ...time, sessions: 3 }), '75% of 8.0 s over 3 starts was training');
+  const said = predictedText({ parts, sources: ['steps as predicted for this CPU'] });
+  assert.equal(said, 'Predicted before the start: 8.0 s (loading 2.0 s, training 6.0 s); steps as predicted for this CPU.');
+  assert.equal(timeNote(time, false), '');
+  assert.equal(timeNote({ ...time, estimated: 1 }, true), '', 'a run under way has not said yet');
+  assert.match(timeNote({ ...time, estimated: 1 }, false), /^The runner did not say where the time went/);
+  assert.match(timeNote({ ...time, sessions: 3, estimated: 2 }, true), /where the time of 1 start went/);
+  assert.deepEqual([0.004, 2.25, 61].map(secondsText), ['0.00 s', '2.3 s', '1 min 01 s']);
 });

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "backend/require.h"
+#include "core/host_memory.h"
 #include "core/workers.h"
 
 namespace wishbone::cpu {
@@ -58,12 +59,8 @@ Buffer CpuBackend::allocate(std::size_t bytes) {
 }
 
 std::size_t CpuBackend::free_memory() const {
-    std::ifstream in("/proc/meminfo");
-    std::string name, unit;
-    std::size_t kibibytes = 0, available = 0;
-    while (in >> name >> kibibytes && std::getline(in, unit))
-        if (name == "MemAvailable:" || name == "SwapFree:") available += kibibytes * 1024;
-    return available;
+    const HostMemory memory = host_memory();
+    return memory.available + memory.swap;
 }
 
 void CpuBackend::upload(Tensor to, const void* from) {

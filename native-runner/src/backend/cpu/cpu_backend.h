@@ -24,6 +24,7 @@ class CpuBackend final : public Backend {
     std::string device_name() const override;
     int threads() const override { return pool_.threads(); }
     DType activation_dtype() const override { return DType::f32; }
+    bool is_in_host_memory() const override { return true; }
 
 #include "backend/overrides.inc"
     std::size_t peak_memory() const override { return memory_->peak; }

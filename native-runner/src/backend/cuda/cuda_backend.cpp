@@ -8,7 +8,7 @@ CudaBackend::CudaBackend(const CudaOptions& options)
     : device_(use_device(options.device)),
       memory_(std::make_shared<DeviceMemory>(device_.memory)),
       staging_(stream_.get()),
-      matmul_(options.cublaslt, memory_, stream_.get(), options.deterministic) {}
+      matmul_(options.cublaslt, device_, memory_, stream_.get(), options.deterministic, options.findings) {}
 
 // Memory goes back to the driver only after the work that uses it.
 CudaBackend::~CudaBackend() { (void)cudaStreamSynchronize(stream_.get()); }

@@ -17,8 +17,8 @@
 namespace wishbone::cuda {
 
 /// bf16 activations and weights, f32 gradients and statistics, f32 accumulation. All work is ordered on one
-/// stream and nothing waits for it but `download`, `synchronize`, `sum_of_squares` and the first use of a
-/// matrix product's size. Each operation is defined in the file of its name.
+/// stream and nothing waits for it but `download`, `synchronize`, `sum_of_squares` and, before `settle`, the first use
+/// of a matrix product's size. Each operation is defined in the file of its name.
 class CudaBackend final : public Backend {
   public:
     explicit CudaBackend(const CudaOptions& options);
@@ -31,6 +31,7 @@ class CudaBackend final : public Backend {
 
 #include "backend/overrides.inc"
     void make_current() override;
+    void settle() override { matmul_.settle(); }
     std::size_t peak_memory() const override { return memory_->peak(); }
     std::size_t free_memory() const override;
 

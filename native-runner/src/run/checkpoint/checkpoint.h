@@ -36,9 +36,9 @@ struct CheckpointFile {
 using CheckpointFiles = std::vector<CheckpointFile>;
 
 /// Of a whole checkpoint: model.safetensors, optimizer.safetensors (moments `exp_avg.*` and `exp_avg_sq.*`), reference.safetensors
-/// when the reference is no model that a file holds already, or an adapter.
+/// when the reference is an adapter, or a model that no file holds yet.
 CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& options, std::int64_t step);
-/// model.safetensors alone, a third of the size: of the best evaluation, which is then to be had whatever `save_steps` says.
+/// model.safetensors alone, a third of the size: for the best evaluation, which is then available whatever `save_steps` says.
 CheckpointFiles weights_alone(Trainer& trainer);
 
 /// Writes `checkpoints/step-<6 digits>/` of the run folder: the files, and state.json. It appears whole or not at all. Then removes

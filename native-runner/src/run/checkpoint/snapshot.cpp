@@ -1,9 +1,9 @@
 #include "run/checkpoint/snapshot.h"
 
-#include <algorithm>
 #include <cstring>
 #include <vector>
 
+#include "backend/transfer_parts.h"
 #include "core/error.h"
 
 namespace wishbone {
@@ -36,14 +36,12 @@ void Snapshot::copy(const CheckpointFiles& files) {
                 device_.copy(to, from);
                 continue;
             }
-            const auto piece = static_cast<std::int64_t>(transfer_part_bytes / size_of(from.dtype));
-            for (std::int64_t begin = 0; begin < from.size(); begin += piece) {
-                const std::int64_t end = std::min(begin + piece, from.size());
-                parts.push_back({from.slice(begin, end),
-                                 [place = to.slice(begin, end).data](std::span<const std::byte> bytes) {
+            for_each_part(from, elements_of_part(from), [&](std::int64_t begin, Tensor part) {
+                parts.push_back({part, [place = to.slice(begin, begin + part.size()).data](
+                                           std::span<const std::byte> bytes) {
                                      std::memcpy(place, bytes.data(), bytes.size());
                                  }});
-            }
+            });
         }
     }
     if (!parts.empty()) device_.download_parts(parts);

@@ -34,6 +34,7 @@ void check_description(JsonFields& fields, RunConfig& config) {
         dataset.any("files");
         dataset.any("left_out");
         dataset.any("unread_columns");
+        dataset.any("hub");
         dataset.no_others();
     }
     JsonFields plan = fields.object("plan");
@@ -96,6 +97,7 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     check_description(fields, config);
     JsonFields model = fields.object("model");
     config.model = run_folder / model.text("path");
+    model.any("hub");
     model.no_others();
     config.own_files = run_folder / "tokenizer";
     config.training = read_training(fields.object("training"), run_folder);

@@ -30,8 +30,8 @@ constexpr LossTrait operator|(LossTrait a, LossTrait b) {
 
 /// The loss of one pair.
 using PairFormula = Dual (*)(const PairTerms& pair, const StepSize& step, const LossOptions& options);
-/// The loss of each pair of a whole step, where one depends on others. Variables of other pairs than the one a value belongs
-/// to never occur: where a value depends on two pairs, its slopes are moved to theirs, so that sums are right.
+/// The loss of each pair of a whole step, where one depends on others. A value has slopes only for
+/// its own pair: where it depends on two pairs, each pair gets its part, so that the sums are right.
 using StepFormula = std::vector<Dual> (*)(const std::vector<PairTerms>& pairs, const LossOptions& options);
 
 /// A term of the loss; formulas and sources in docs/methods.md.

@@ -10,7 +10,6 @@
 #include "model/plan_fits.h"
 #include "model/rope_table.h"
 #include "pretrained/model_config.h"
-#include "pretrained/model_weights.h"
 #include "train/reference/reference_cache.h"
 #include "train/reference/reference_file.h"
 
@@ -19,11 +18,12 @@ namespace wishbone {
 namespace {
 
 /// Of everything a model's function depends on.
-std::string weights_sha256(const std::filesystem::path& folder, std::int64_t longest) {
+std::string function_sha256(const std::filesystem::path& folder, WeightsHash& weights, std::int64_t longest) {
     const ModelConfig config = read_model_config(folder);
     const bool by_length = std::ranges::any_of(config.ropes, depends_on_length);
-    return ModelWeights(folder, config).content_sha256() + " " + sha256_of_file(folder / "config.json") +
-           (by_length ? " " + std::to_string(longest) : "");
+    std::string text = weights.get() + " " + sha256_of_file(folder / "config.json");
+    if (by_length) text.append(" ").append(std::to_string(longest));
+    return text;
 }
 
 /// Of a PEFT folder.
@@ -34,11 +34,12 @@ std::string adapter_sha256(const std::filesystem::path& folder) {
 
 }  // namespace
 
-PrecomputedReference::PrecomputedReference(const TrainingOptions& options,
-                                           const std::filesystem::path& start_model, std::int64_t longest,
-                                           const Backend& backend, ReferencePass pass)
+PrecomputedReference::PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
+                                           WeightsHash& hash, std::int64_t longest, const Backend& backend,
+                                           ReferencePass pass)
     : options_(options),
-      start_model_(start_model),
+      model_(model),
+      hash_(hash),
       longest_(longest),
       backend_(backend),
       pass_(std::move(pass)) {}
@@ -54,10 +55,8 @@ std::string PrecomputedReference::made_for(const ReferencedPlan& of) const {
 }
 
 /// What the shared cache's numbers depend on.
-std::string PrecomputedReference::content_of(const ReferencedPlan& of) const {
-    const std::filesystem::path& folder =
-        options_.reference_model.empty() ? start_model_ : options_.reference_model;
-    std::string content = "plan " + of.sha256 + "\nweights " + weights_sha256(folder, longest_) +
+std::string PrecomputedReference::content_of(const ReferencedPlan& of) {
+    std::string content = "plan " + of.sha256 + "\nweights " + function_sha256(model_, hash_, longest_) +
                           "\nbackend " + backend_.name() + " " + backend_.device_name() + " " +
                           std::to_string(backend_.threads()) + "\nversion " + version;
     if (options_.reference_is_start_adapter()) content += "\nadapter " + adapter_sha256(options_.adapter);

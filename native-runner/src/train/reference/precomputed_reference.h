@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "core/callbacks.h"
 #include "plan/plan.h"
+#include "pretrained/weights_hash.h"
 #include "train/options/training_options.h"
 #include "train/reference/plan_reference.h"
 
@@ -32,10 +33,11 @@ using ReferencePass = std::function<bool(ReferencedModel model, const Plan& plan
 /// start model (or the one that the options name) now.
 class PrecomputedReference {
   public:
-    /// `start_model`: the folder the policy was loaded from. `longest`: of all sequences there will be, as in
-    /// Transformer::expect_length. `backend`: any of those that `pass` computes on.
-    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& start_model,
-                         std::int64_t longest, const Backend& backend, ReferencePass pass);
+    /// `model`: the folder of the reference, which is the one that the options name, or that the policy was loaded from. `hash`:
+    /// of its weights. `longest`: of all sequences there will be, as in Transformer::expect_length. `backend`: any of those that
+    /// `pass` computes on.
+    PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
+                         WeightsHash& hash, std::int64_t longest, const Backend& backend, ReferencePass pass);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
     /// from; no step has changed the policy yet. Nothing when stopped.
@@ -49,10 +51,11 @@ class PrecomputedReference {
 
   private:
     std::string made_for(const ReferencedPlan& of) const;
-    std::string content_of(const ReferencedPlan& of) const;
+    std::string content_of(const ReferencedPlan& of);
 
     const TrainingOptions& options_;
-    const std::filesystem::path& start_model_;
+    const std::filesystem::path& model_;
+    WeightsHash& hash_;
     std::int64_t longest_;
     const Backend& backend_;
     ReferencePass pass_;

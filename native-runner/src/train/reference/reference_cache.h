@@ -10,8 +10,8 @@
 namespace wishbone {
 
 /// Reference log-probabilities that runs share: one file for each content of plan and weights and each way of
-/// computing, under $WISHBONE_CACHE, $XDG_CACHE_HOME/wishbone or ~/.cache/wishbone. A cache that cannot be
-/// read or written is no reason for a run to fail: a warning goes to stderr.
+/// computing, under $WISHBONE_CACHE, $XDG_CACHE_HOME/wishbone or ~/.cache/wishbone. A run does not fail
+/// because its cache cannot be read or written: a warning goes to stderr.
 class ReferenceCache {
   public:
     /// `made_for`: hashes of everything the numbers depend on.

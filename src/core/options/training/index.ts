@@ -2,6 +2,7 @@ import type { ValuesOf } from '../option.js';
 import { ADAPTER_OPTIONS } from './adapter.js';
 import { CHECKPOINT_OPTIONS } from './checkpoints.js';
 import { EVALUATION_OPTIONS } from './evaluation.js';
+import { EXPORT_OPTIONS } from './export.js';
 import { LOSS_OPTIONS } from './loss.js';
 import { OPTIMIZER_OPTIONS } from './optimizer.js';
 import { REFERENCE_OPTIONS } from './reference.js';
@@ -14,6 +15,7 @@ export const TRAINING_OPTIONS = {
   ...REFERENCE_OPTIONS,
   ...EVALUATION_OPTIONS,
   ...CHECKPOINT_OPTIONS,
+  ...EXPORT_OPTIONS,
 };
 
 export interface TrainingOptions extends ValuesOf<typeof TRAINING_OPTIONS> {}

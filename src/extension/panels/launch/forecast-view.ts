@@ -52,7 +52,11 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
   });
   return [
     figure('Pairs', formatCount(summary.pairs), pairsDetail(summary, evalPairs)),
-    figure('Steps', formatCount(summary.steps), `in ${plural(summary.bins, 'bin')}, ${formatPercent(summary.fill)} full`),
+    figure(
+      'Steps',
+      formatCount(summary.steps),
+      `in ${plural(summary.bins, 'bin')} of up to ${plural(summary.capacity, 'token')}, ${formatPercent(summary.fill)} full`,
+    ),
     figure(
       'Tokens',
       formatCount(summary.planTokens),
@@ -73,8 +77,16 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
     memoryFigure(memory, trusted),
     time === undefined
       ? figure('Time', 'not known yet', 'known after the first run or measurement on this machine')
-      : figure('Time', `about ${formatDuration(time.seconds)}`, time.source),
+      : figure('Time', `about ${formatDuration(time.total)}`, timeDetail(time)),
   ];
+}
+
+/** Its longest parts, and what it is taken from. */
+function timeDetail({ seconds, sources }: NonNullable<Done['time']>): string {
+  const parts = Object.entries(seconds)
+    .filter(([, took]) => took >= 0.05)
+    .map(([phase, took]) => `${phase} ${took < 10 ? `${took.toFixed(1)} s` : formatDuration(took)}`);
+  return `${parts.join(', ')}; ${sources.join(', ')}`;
 }
 
 function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {

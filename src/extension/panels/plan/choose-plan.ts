@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import type * as vscode from 'vscode';
+import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
+import { suitedCapacity } from '../../../core/forecast/index.js';
 import { type PlanSource, readPlanOptions } from '../../../core/inspect/index.js';
 import { inspectModel } from '../../../core/model/index.js';
-import { DEFAULT_PLAN, type PlanOptions } from '../../../core/options/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, type PlanOptions } from '../../../core/options/index.js';
 import { listRuns, RUN_FILE } from '../../../core/run/index.js';
 import { formatCount } from '../../../format.js';
 import { givenPath } from '../../paths/given-path.js';
@@ -55,7 +56,7 @@ export class PlanChooser {
     if (place !== undefined) {
       if (await isRun(place)) return { kind: 'run', folder: place };
       const last = await this.#remembered();
-      if (last !== undefined) return { kind: 'dataset', dataset: place, ...last };
+      if (last !== undefined) return sourceOf(place, last);
       return this.#planFor(place, title);
     }
     const picked = await this.#pickSource(title);
@@ -99,7 +100,7 @@ export class PlanChooser {
           ]),
       });
       if (picked === 'cancel') return undefined;
-      if (picked.value === SHOW) return { kind: 'dataset', dataset, ...last };
+      if (picked.value === SHOW) return sourceOf(dataset, last);
     }
     const model = await pickModel(this.#models, title);
     if (model === 'cancel') return undefined;
@@ -111,7 +112,7 @@ export class PlanChooser {
     await this.#models.add(model.value);
     const chosen: Remembered = { model: model.value, plan };
     await this.context.workspaceState.update(REMEMBERED, chosen);
-    return { kind: 'dataset', dataset, ...chosen };
+    return sourceOf(dataset, chosen);
   }
 
   /** Maximum positions of a model. Undefined if the model is not supported, which the user has then been told. */
@@ -139,8 +140,16 @@ export class PlanChooser {
   }
 }
 
+/** As a run of that model would be planned here, unless somebody says otherwise. */
+async function sourceOf(dataset: string, { model, plan }: Remembered): Promise<PlanSource> {
+  const isOpen = plan.capacity === 'auto' && vscode.workspace.isTrusted;
+  const request = { model, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER };
+  return { kind: 'dataset', dataset, model, plan, ...(isOpen ? { autoCapacity: await suitedCapacity(request) } : {}) };
+}
+
 function describe({ model, plan }: Remembered): string {
-  return `${path.basename(model)} · sharing ${plan.sharing} · bins of ${formatCount(plan.capacity)} tokens · ${plan.batch_size} pairs per step`;
+  const bins = plan.capacity === 'auto' ? '' : ` · bins of ${formatCount(plan.capacity)} tokens`;
+  return `${path.basename(model)} · sharing ${plan.sharing}${bins} · ${plan.batch_size} pairs per step`;
 }
 
 /** Whether a folder is or was a run. What is wrong with it is for the panel to say. */

@@ -21,6 +21,7 @@ import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
 import { answerRequest } from './run-requests.js';
 import { ShownRun } from './shown-run.js';
+import { showInformation } from '../../messages.js';
 
 export const RUN: PanelKind<RunPageMessage, RunPageState> = {
   name: 'run',
@@ -159,7 +160,7 @@ export class RunPanel implements vscode.Disposable {
         .map((run) => ({ ...listingText(run), folder: run.folder })),
     );
     if ((await items).length === 0) {
-      void vscode.window.showInformationMessage('Wishbone: there is no other run in this workspace to compare with.');
+      void showInformation('Wishbone: there is no other run in this workspace to compare with.');
       return;
     }
     const picked = await vscode.window.showQuickPick(items, {

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { type KeptForecast, readForecast } from '../../../core/run/index.js';
 import type { RunHostMessage, RunPageMessage } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { RunUse } from '../../runs/run-store.js';
@@ -24,6 +25,7 @@ export class ShownRun implements vscode.Disposable {
   readonly #place: RunPlace;
   readonly #subscription: vscode.Disposable;
   #facts: PlanFacts | undefined;
+  #predicted: KeptForecast | undefined;
   /** First row that the page does not have in its current form. */
   #unsentFrom = 0;
   /** For a long run, the page gets an overview before it gets all rows. */
@@ -63,11 +65,13 @@ export class ShownRun implements vscode.Disposable {
   async lookAtPlan(): Promise<void> {
     // A plan is a binary file of the workspace.
     this.#facts = mayRead(this.run.folder) ? await readPlanFacts(this.run.folder) : { tokenRatio: null, problem: null };
+    this.#predicted = await readForecast(this.run.folder);
   }
 
   sendHeader(): void {
     const run = this.#place.index();
-    if (this.#facts !== undefined && run >= 0) this.#send({ type: 'header', run, header: headerOf(this.run, this.#facts) });
+    if (this.#facts !== undefined && run >= 0)
+      this.#send({ type: 'header', run, header: headerOf(this.run, this.#facts, this.#predicted) });
   }
 
   sendStatus(): void {

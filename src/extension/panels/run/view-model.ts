@@ -1,11 +1,22 @@
 import path from 'node:path';
 
-import { type BestEvaluation, divergences, headline, type RunHistory } from '../../../core/history/index.js';
-import { repeatCommand, type RunConfig } from '../../../core/run/index.js';
+import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
+import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
+import { modelName } from '../../../core/hub/cache.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
-import type { BestStatus, EvalSeries, RunEnd, RunHeader, RunStatus, RunWarning, SeriesUpdate } from '../../../protocol/run.js';
+import {
+  type BestStatus,
+  type EvalSeries,
+  PANEL_TIMES,
+  type RunEnd,
+  type RunHeader,
+  type RunStatus,
+  type RunWarning,
+  type SeriesUpdate,
+  type TimeStatus,
+} from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
 import { settingsOf } from './run-settings.js';
@@ -15,12 +26,16 @@ const OVERVIEW_ROWS = 1000;
 /** An overview is sent first when the whole has so many times its rows. */
 const LEAST_SPARED = 10;
 
+/** What takes less is no part of the time that anybody would look at. */
+const LEAST_SECONDS = 0.005;
+
 /** What the panel needs of a run: how the run store's words become the protocol's. */
 type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
 
 export function headerOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
   { tokenRatio, problem: planProblem }: PlanFacts,
+  predicted?: KeptForecast,
 ): RunHeader {
   const { folder, config, tags, notes } = run;
   const { command, without } = repeatCommand(config);
@@ -33,11 +48,12 @@ export function headerOf(
     datasetPath: dataset.path,
     pairs: dataset.pairs,
     leftOut: leftOutOf(dataset),
-    modelName: path.basename(model.path),
+    modelName: modelName(model.path),
     modelPath: model.path,
     sharing: plan.sharing,
     tokenRatio,
     planProblem,
+    predicted: predicted === undefined ? null : { parts: partsOf(predicted.seconds), sources: [...predicted.sources] },
     tags: [...tags],
     notes,
     settings: settingsOf(folder, config),
@@ -78,6 +94,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     accuracy: figures?.accuracy ?? null,
     best: bestOf(run, figures?.best),
     device: start === undefined ? null : deviceText(start),
+    time: timeOf(history.timeSpent),
     checkpoint: history.checkpoints.at(-1)?.step ?? null,
     end: endOf(run),
     warnings: warningsOf(run),
@@ -93,14 +110,37 @@ function bestOf({ best: model }: Watched, best: BestEvaluation | undefined): Bes
   return { step, loss, margin, accuracy, exportPath: (isKnown ? model.folder : undefined) ?? null, kept: isKnown && model.kept };
 }
 
-/** Signs that a run goes wrong; none for one that was given up already for a reason of its own. */
+function timeOf(spent: TimeSpent | undefined): TimeStatus | null {
+  if (spent === undefined) return null;
+  const { seconds, sessions, estimated } = spent;
+  return { parts: partsOf(seconds), sessions, estimated };
+}
+
+/** What comes before loading is part of it to whoever waits. */
+function partsOf(seconds: Readonly<Partial<Record<string, number>>>): TimeStatus['parts'] {
+  const all = { ...seconds, load: (seconds['start'] ?? 0) + (seconds['load'] ?? 0) };
+  return PANEL_TIMES.map((phase) => ({ phase, seconds: (all as typeof seconds)[phase] ?? 0 })).filter(
+    (part) => part.seconds >= LEAST_SECONDS,
+  );
+}
+
+/**
+ * Signs that a run goes wrong, none for one that was given up already for a reason of its own; and what the runner went on
+ * without.
+ */
 function warningsOf({ state, history }: Watched): RunWarning[] {
-  if (state === 'failed') return [];
-  return divergences(history).map(({ kind, what, advice }) => ({
+  const signs = state === 'failed' ? [] : divergences(history).map((sign) => ({ ...sign, where: null }));
+  const told = history.warnings.map(({ what, where, advice }) => ({ kind: 'runner' as const, what, where, advice }));
+  return [...signs, ...told].map(({ kind, what, where, advice }) => ({
     kind,
-    what: `${sentence(what)}.`,
-    advice: `${sentence(advice)}.`,
+    what: asSentence(what),
+    where: where === '' ? null : where,
+    advice: asSentence(advice),
   }));
+}
+
+function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? sentence(text) : `${sentence(text)}.`;
 }
 
 function endOf(run: Watched): RunEnd | null {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import { median, type StoredSpeedup } from '../../../core/speedup/index.js';
+import { modelName } from '../../../core/hub/cache.js';
 import { formatCount, formatOption, plural } from '../../../format.js';
 import { type Measurement, PHASES, type SharedNaive } from '../../../protocol/speedup.js';
 
@@ -16,7 +17,7 @@ export function measurementOf({ id, record }: StoredSpeedup): Measurement {
     id,
     when: `${record.measured.slice(0, 10)} ${record.measured.slice(11, 16)} UTC`,
     dataset: path.basename(record.dataset.path),
-    model: path.basename(record.model.path),
+    model: modelName(record.model.path),
     device: record.device,
     sharing: record.plan.sharing,
     pairs: record.pairs,
@@ -50,7 +51,7 @@ function provenanceOf(record: StoredSpeedup['record']): string {
   return [
     `Wishbone, ${measured.slice(0, 10)}`,
     threads > 1 ? `${device}, ${threads} threads` : device,
-    `${path.basename(record.model.path)} (${formatCount(record.model.parameters)} parameters)`,
+    `${modelName(record.model.path)} (${formatCount(record.model.parameters)} parameters)`,
     `${path.basename(record.dataset.path)}: ${plural(pairs, 'pair')}, ${plural(steps, 'step')}, ${plural(rounds.length, 'interleaved round')}`,
     `sharing ${plan.sharing}, capacity ${formatOption(plan.capacity)}, ${plan.batch_size} pairs per step, at most ${plan.max_length} tokens`,
   ].join(' · ');

@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
-import type { ForecastMeans } from '../../../core/forecast/index.js';
+import { type ForecastMeans, suitedCapacity } from '../../../core/forecast/index.js';
 import type { Progress } from '../../../core/work/progress.js';
 import { type BackendInfo, locateRunner } from '../../../core/runner/index.js';
 import {
@@ -184,6 +184,7 @@ export class SpeedupPanel implements vscode.Disposable {
         dataset: this.#draft.path('dataset'),
         model: this.#draft.path('model'),
         plan: options.plan,
+        autoCapacity: options.plan.capacity === 'auto' ? await suitedCapacity({ model: this.#draft.path('model'), ...options }) : undefined,
         ...extentOf(this.#draft.values),
         runner: options.runner,
         program: await locateRunner(),

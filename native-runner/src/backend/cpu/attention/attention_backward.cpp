@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/attention/call.h"
 #include "backend/cpu/attention/mask.h"
 #include "backend/cpu/attention/tiles.h"
 #include "backend/cpu/cpu_backend.h"
@@ -14,10 +15,12 @@
 namespace wishbone::cpu {
 namespace {
 
-/// scores := p = exp(score - lse); d_p := p (d_p - delta).
-WISHBONE_CLONES
-void softmax_backward(std::int64_t rows, std::int64_t width, float* scores, float* d_p, const float* lse,
-                      const float* delta) {
+/// scores := p = exp(score - lse); d_p := p (d_p - delta), and where scores were capped, times 1 - tanh², the tanh
+/// being score / cap. Hidden scores are far outside, but their p is 0.
+template <bool capped>
+WISHBONE_INLINE void softmax_backward_rows(std::int64_t rows, std::int64_t width, float* scores, float* d_p,
+                                           const float* lse, const float* delta, float cap) {
+    const float inverse = capped ? 1.0f / cap : 0.0f;
     for (std::int64_t i = 0; i < rows; ++i) {
         float* row = scores + i * width;
         float* d_row = d_p + i * width;
@@ -25,30 +28,27 @@ void softmax_backward(std::int64_t rows, std::int64_t width, float* scores, floa
 #pragma omp simd
         for (std::int64_t j = 0; j < width; ++j) {
             const float p = exp_fast(row[j] - normaliser);
+            float d_score = p * (d_row[j] - offset);
+            if constexpr (capped) {
+                const float tangent = row[j] < -cap ? -1.0f : row[j] * inverse;
+                d_score *= 1.0f - tangent * tangent;
+            }
             row[j] = p;
-            d_row[j] = p * (d_row[j] - offset);
+            d_row[j] = d_score;
         }
     }
 }
 
-/// The same where scores were capped: d_p := p (d_p - delta) (1 - tanh²), the tanh being score / cap. Hidden
-/// scores are far outside, but their p is 0.
+WISHBONE_CLONES
+void softmax_backward(std::int64_t rows, std::int64_t width, float* scores, float* d_p, const float* lse,
+                      const float* delta) {
+    softmax_backward_rows<false>(rows, width, scores, d_p, lse, delta, 0.0f);
+}
+
 WISHBONE_CLONES
 void capped_softmax_backward(std::int64_t rows, std::int64_t width, float* scores, float* d_p,
                              const float* lse, const float* delta, float cap) {
-    const float inverse = 1.0f / cap;
-    for (std::int64_t i = 0; i < rows; ++i) {
-        float* row = scores + i * width;
-        float* d_row = d_p + i * width;
-        const float normaliser = lse[i], offset = delta[i];
-#pragma omp simd
-        for (std::int64_t j = 0; j < width; ++j) {
-            const float p = exp_fast(row[j] - normaliser);
-            const float tangent = row[j] < -cap ? -1.0f : row[j] * inverse;
-            row[j] = p;
-            d_row[j] = p * (d_row[j] - offset) * (1.0f - tangent * tangent);
-        }
-    }
+    softmax_backward_rows<true>(rows, width, scores, d_p, lse, delta, cap);
 }
 
 /// to[i] = the dot product of rows i of a and b, both `stride` apart.
@@ -71,22 +71,11 @@ void add_floats(std::int64_t size, float* to, const float* from) {
     for (std::int64_t i = 0; i < size; ++i) to[i] += from[i];
 }
 
-struct Backward {
-    const CpuMask& mask;
-    const HeadLayout layout;
-    const float scale, softcap;
-    const std::int64_t tokens;
-    const float* qkv;
+struct Backward : AttentionCall {
     const float* out;
     const float* lse;
     const float* d_out;
     float* d_qkv;
-
-    std::int64_t most_columns() const {
-        std::int32_t columns = 0;
-        for (const Tree& tree : mask.trees) columns = std::max(columns, tree.columns);
-        return columns;
-    }
 
     std::size_t scratch_size() const {
         const std::int64_t rows = layout.most_rows();
@@ -95,17 +84,15 @@ struct Backward {
                                         2 * rows);
     }
 
-    const Tile& tile(std::int32_t i) const { return mask.tiles[static_cast<std::size_t>(i)]; }
-
     /// Floats of the partial sums of one part of a cut tree: d_keys then d_values.
     std::int64_t partial_size(const CpuMask::Task& task) const {
-        return 2 * mask.trees[static_cast<std::size_t>(task.tree)].columns * layout.padded_dim;
+        return 2 * tree(task).columns * layout.padded_dim;
     }
 
     void store_keys(const CpuMask::Task& task, const float* d_keys, const float* d_values) const {
-        const Tree& tree = mask.trees[static_cast<std::size_t>(task.tree)];
+        const Tree& whole = tree(task);
         const std::int64_t dim = layout.head_dim, padded = layout.padded_dim;
-        for (std::int32_t i = tree.tile_begin; i < tree.tile_end; ++i)
+        for (std::int32_t i = whole.tile_begin; i < whole.tile_end; ++i)
             for (std::int64_t t = 0; t < tile(i).tokens(); ++t) {
                 const std::int64_t column = (tile(i).column + t) * padded;
                 float* row = d_qkv + (tile(i).begin + t) * layout.row_size + task.kv_head * dim;
@@ -116,16 +103,16 @@ struct Backward {
 
     /// `partial` takes the sums over the task's queries when its tree is cut, and is null otherwise.
     void run(const CpuMask::Task& task, Scratch& scratch, float* partial) const {
-        const Tree& tree = mask.trees[static_cast<std::size_t>(task.tree)];
+        const Tree& whole = tree(task);
         const std::int64_t dim = layout.head_dim, padded = layout.padded_dim,
                            rows_at_most = layout.most_rows();
         const auto floats = [](std::int64_t n) { return static_cast<std::size_t>(n); };
         scratch.reserve(scratch_size());
-        float* keys = scratch.take(floats(tree.columns * padded));      // [columns, padded_dim]
-        float* key_columns = scratch.take(floats(tree.columns * dim));  // a tile's: [head_dim, tile.columns]
-        float* value_columns = scratch.take(floats(tree.columns * dim));
-        float* d_keys = scratch.take(floats(tree.columns * padded));
-        float* d_values = scratch.take(floats(tree.columns * padded));
+        float* keys = scratch.take(floats(whole.columns * padded));      // [columns, padded_dim]
+        float* key_columns = scratch.take(floats(whole.columns * dim));  // a tile's: [head_dim, tile.columns]
+        float* value_columns = scratch.take(floats(whole.columns * dim));
+        float* d_keys = scratch.take(floats(whole.columns * padded));
+        float* d_values = scratch.take(floats(whole.columns * padded));
         float* queries = scratch.take(floats(rows_at_most * padded));
         float* d_outs = scratch.take(floats(rows_at_most * padded));
         float* d_queries = scratch.take(floats(rows_at_most * padded));
@@ -135,104 +122,78 @@ struct Backward {
         float* delta = scratch.take(floats(rows_at_most));
         if (partial != nullptr) {
             d_keys = partial;
-            d_values = partial + tree.columns * padded;
+            d_values = partial + whole.columns * padded;
         }
-        std::fill_n(d_keys, tree.columns * padded, 0.0f);
-        std::fill_n(d_values, tree.columns * padded, 0.0f);
+        std::fill_n(d_keys, whole.columns * padded, 0.0f);
+        std::fill_n(d_values, whole.columns * padded, 0.0f);
 
-        for (std::int32_t i = tree.tile_begin; i < task.tile_end; ++i) {
-            const Tile& key = tile(i);
-            const float* row = qkv + key.begin * layout.row_size + task.kv_head * dim;
-            pack_columns(key_columns + key.column * dim, key.columns, row + layout.key_offset,
-                         layout.row_size, key.tokens(), dim);
-            pack_columns(value_columns + key.column * dim, key.columns, row + layout.value_offset,
-                         layout.row_size, key.tokens(), dim);
-            float* to = keys + key.column * padded;
-            pack_rows(to, row + layout.key_offset, layout.row_size, key.tokens(), dim, padded, 1.0f);
-            std::fill(to + key.tokens() * padded, to + key.columns * padded, 0.0f);
+        for (std::int32_t i = whole.tile_begin; i < task.tile_end; ++i) {
+            const std::int64_t key = layout.key_offset + task.kv_head * dim;
+            pack_tile_columns(key_columns, tile(i), key);
+            pack_tile_columns(value_columns, tile(i), layout.value_offset + task.kv_head * dim);
+            pack_tile_rows(keys, tile(i), key);
         }
 
-        for (std::int32_t i = task.tile_begin; i < task.tile_end; ++i) {
-            const Tile& query = tile(i);
-            const std::int64_t count = query.tokens();
-            for (std::int64_t first_head = 0; first_head < layout.group; first_head += layout.stacked) {
-                const std::int64_t heads = std::min(layout.stacked, layout.group - first_head),
-                                   rows = heads * count;
-                const std::int64_t head_begin = task.kv_head * layout.group + first_head;
-                for (std::int64_t h = 0; h < heads; ++h) {
-                    const std::int64_t column = (head_begin + h) * dim;
-                    const float* out_row = out + query.begin * layout.out_size + column;
-                    const float* d_out_row = d_out + query.begin * layout.out_size + column;
-                    pack_rows(queries + h * count * padded, qkv + query.begin * layout.row_size + column,
-                              layout.row_size, count, dim, padded, scale);
-                    pack_rows(d_outs + h * count * padded, d_out_row, layout.out_size, count, dim, padded,
-                              1.0f);
-                    std::copy_n(lse + (head_begin + h) * tokens + query.begin, count, normaliser + h * count);
-                    row_dots(count, dim, delta + h * count, d_out_row, out_row, layout.out_size);
-                }
-                for (std::int32_t s = query.strip_begin; s < query.strip_end; ++s) {
-                    const Strip& strip = mask.strips[static_cast<std::size_t>(s)];
-                    const std::int64_t start = mask.first_column(strip), width = mask.width(strip);
-                    for (std::int32_t j = strip.begin; j < strip.end; ++j) {
-                        const Tile& key = tile(j);
-                        const std::int64_t offset = key.column - start;
-                        TileMatmul job{.m = rows,
-                                       .n = key.columns,
-                                       .k = dim,
-                                       .a = queries,
-                                       .a_row = padded,
-                                       .a_column = 1,
-                                       .b = key_columns + key.column * dim,
-                                       .b_row = key.columns,
-                                       .c = scores + offset,
-                                       .c_row = width,
-                                       .accumulate = false};
-                        tile_matmul(job);
-                        if (softcap > 0) cap_scores(scores + offset, width, rows, key.columns, softcap);
-                        mask.hide(scores + offset, width, heads, query, key);
-                        job.a = d_outs;
-                        job.b = value_columns + key.column * dim;
-                        job.c = d_scores + offset;
-                        tile_matmul(job);
-                    }
-                    if (softcap > 0)
-                        capped_softmax_backward(rows, width, scores, d_scores, normaliser, delta, softcap);
-                    else
-                        softmax_backward(rows, width, scores, d_scores, normaliser, delta);
-                    TileMatmul job{.m = width,
-                                   .n = padded,
-                                   .k = rows,
-                                   .a = scores,
-                                   .a_row = 1,
-                                   .a_column = width,
-                                   .b = d_outs,
-                                   .b_row = padded,
-                                   .c = d_values + start * padded,
-                                   .c_row = padded,
-                                   .accumulate = true};
-                    tile_matmul(job);
-                    job.a = d_scores;
-                    job.b = queries;  // scaled already, as d_key wants it
-                    job.c = d_keys + start * padded;
-                    tile_matmul(job);
-                    tile_matmul({.m = rows,
-                                 .n = padded,
-                                 .k = width,
-                                 .a = d_scores,
-                                 .a_row = width,
-                                 .a_column = 1,
-                                 .b = keys + start * padded,
-                                 .b_row = padded,
-                                 .c = d_queries,
-                                 .c_row = padded,
-                                 .accumulate = s != query.strip_begin});
-                }
-                std::fill_n(delta, count, scale);
-                for (std::int64_t h = 0; h < heads; ++h)
-                    unpack_rows(d_qkv + query.begin * layout.row_size + (head_begin + h) * dim,
-                                layout.row_size, d_queries + h * count * padded, count, dim, padded, delta);
+        each_stack(task, [&](const QueryRows& rows) {
+            const Tile& query = rows.tile;
+            const std::int64_t count = rows.tokens();
+            for (std::int64_t h = 0; h < rows.heads; ++h) {
+                const std::int64_t column = (rows.head_begin + h) * dim;
+                const float* out_row = out + query.begin * layout.out_size + column;
+                const float* d_out_row = d_out + query.begin * layout.out_size + column;
+                pack_rows(queries + h * count * padded, qkv + query.begin * layout.row_size + column,
+                          layout.row_size, count, dim, padded, scale);
+                pack_rows(d_outs + h * count * padded, d_out_row, layout.out_size, count, dim, padded, 1.0f);
+                std::copy_n(lse + (rows.head_begin + h) * tokens + query.begin, count,
+                            normaliser + h * count);
+                row_dots(count, dim, delta + h * count, d_out_row, out_row, layout.out_size);
             }
-        }
+            for (std::int32_t s = query.strip_begin; s < query.strip_end; ++s) {
+                const Strip& strip = mask.strips[static_cast<std::size_t>(s)];
+                const std::int64_t start = mask.first_column(strip), width = mask.width(strip);
+                for (std::int32_t j = strip.begin; j < strip.end; ++j) {
+                    const std::int64_t offset = tile(j).column - start;
+                    score_tile(scores + offset, width, rows, tile(j), queries, key_columns);
+                    multiply_tile(d_scores + offset, width, rows, tile(j), d_outs, value_columns);
+                }
+                if (softcap > 0)
+                    capped_softmax_backward(rows.count(), width, scores, d_scores, normaliser, delta,
+                                            softcap);
+                else
+                    softmax_backward(rows.count(), width, scores, d_scores, normaliser, delta);
+                TileMatmul job{.m = width,
+                               .n = padded,
+                               .k = rows.count(),
+                               .a = scores,
+                               .a_row = 1,
+                               .a_column = width,
+                               .b = d_outs,
+                               .b_row = padded,
+                               .c = d_values + start * padded,
+                               .c_row = padded,
+                               .accumulate = true};
+                tile_matmul(job);
+                job.a = d_scores;
+                job.b = queries;  // scaled already, as d_key wants it
+                job.c = d_keys + start * padded;
+                tile_matmul(job);
+                tile_matmul({.m = rows.count(),
+                             .n = padded,
+                             .k = width,
+                             .a = d_scores,
+                             .a_row = width,
+                             .a_column = 1,
+                             .b = keys + start * padded,
+                             .b_row = padded,
+                             .c = d_queries,
+                             .c_row = padded,
+                             .accumulate = s != query.strip_begin});
+            }
+            std::fill_n(delta, count, scale);
+            for (std::int64_t h = 0; h < rows.heads; ++h)
+                unpack_rows(d_qkv + query.begin * layout.row_size + (rows.head_begin + h) * dim,
+                            layout.row_size, d_queries + h * count * padded, count, dim, padded, delta);
+        });
         if (partial == nullptr) store_keys(task, d_keys, d_values);
     }
 };
@@ -241,19 +202,16 @@ struct Backward {
 
 void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
                                     const AttentionMask& mask, AttentionShape shape) {
-    const auto* cpu_mask = dynamic_cast<const CpuMask*>(&mask);
-    const std::int64_t tokens = qkv.shape[0], heads = shape.query_heads + 2 * shape.kv_heads;
-    const std::int64_t out_size = shape.query_heads * shape.head_dim;
-    require(cpu_mask != nullptr && static_cast<std::int64_t>(cpu_mask->visible_until.size()) == tokens &&
-                shape.kv_heads > 0 && shape.query_heads % shape.kv_heads == 0 &&
-                is_f32(qkv, {tokens, heads, shape.head_dim}) &&
-                is_f32(d_qkv, {tokens, heads, shape.head_dim}) && is_f32(out, {tokens, out_size}) &&
-                is_f32(d_out, {tokens, out_size}) && is_f32(lse, {shape.query_heads, tokens}),
+    const Backward backward{{"attention_backward", mask, shape, out, lse, qkv},
+                            out.as<float>(),
+                            lse.as<float>(),
+                            d_out.as<float>(),
+                            d_qkv.as<float>()};
+    const std::int64_t tokens = backward.tokens;
+    require(is_f32(d_qkv, {tokens, qkv.shape[1], shape.head_dim}) &&
+                is_f32(d_out, {tokens, shape.query_heads * shape.head_dim}),
             "attention_backward");
-    const Backward backward{
-        *cpu_mask,       HeadLayout(shape), shape.scale,     shape.softcap,     tokens,
-        qkv.as<float>(), out.as<float>(),   lse.as<float>(), d_out.as<float>(), d_qkv.as<float>()};
-    const std::vector<CpuMask::Task> tasks = cpu_mask->tasks(shape.kv_heads, threads());
+    const std::vector<CpuMask::Task> tasks = backward.mask.tasks(shape.kv_heads, threads());
 
     // Parts of a cut tree sum into their own memory, which is added up in the order of the parts afterwards.
     std::vector<std::int64_t> partial_at(tasks.size(), -1);

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/head/cap_logits.h"
+#include "backend/cpu/head/logits.h"
 #include "backend/cpu/matmul/gemm.h"
 #include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
@@ -15,16 +15,7 @@ float log_sum_exp(std::int64_t width, const float* logits) {
     float largest = logits[0];
 #pragma omp simd reduction(max : largest)
     for (std::int64_t i = 0; i < width; ++i) largest = logits[i] > largest ? logits[i] : largest;
-    // A vocabulary is long for a sum in float, so blocks are summed in double.
-    constexpr std::int64_t block = 512;
-    double total = 0;
-    for (std::int64_t begin = 0; begin < width; begin += block) {
-        const std::int64_t end = begin + block < width ? begin + block : width;
-        float sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (std::int64_t i = begin; i < end; ++i) sum += exp_fast(logits[i] - largest);
-        total += static_cast<double>(sum);
-    }
+    const double total = sum_of_exponentials(width, logits, largest, 1.0f);
     return static_cast<float>(static_cast<double>(largest) + std::log(total));
 }
 
@@ -47,13 +38,6 @@ void scaled_softmax_capped(std::int64_t width, float* logits, float lse, float f
 #pragma omp simd
     for (std::int64_t i = 0; i < width; ++i)
         logits[i] = factor * exp_fast(logits[i] - lse) * cap_slope(logits[i], cap);
-}
-
-/// Rows of logits made at a time: about 16 MiB stays in a last-level cache, and enough rows keep the product
-/// efficient.
-std::int64_t rows_of_chunk(std::int64_t vocabulary) {
-    constexpr std::int64_t bytes = std::int64_t{16} << 20;
-    return std::max<std::int64_t>(64, bytes / (4 * vocabulary));
 }
 
 bool fit(const Tensor& kept_logits, const Tensor& hidden, const Tensor& head, const Tensor& lse,
@@ -80,21 +64,16 @@ void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor
                             HeadTargets targets, float softcap) {
     require(fit(kept_logits, hidden, head, lse, targets) && is_f32(logps, {targets.row.shape[0]}),
             "head_logps");
-    const std::int64_t rows = hidden.shape[0], width = hidden.shape[1], vocabulary = head.shape[0];
-    const std::int64_t kept = kept_logits ? kept_logits.shape[0] : 0, count = targets.row.shape[0];
-    const std::int64_t chunk = rows_of_chunk(vocabulary);
+    const std::int64_t width = hidden.shape[1], vocabulary = head.shape[0], count = targets.row.shape[0];
     const auto* row = targets.row.as<std::int32_t>();
     const auto* token = targets.token.as<std::int32_t>();
-    const std::size_t chunk_size = static_cast<std::size_t>(std::min(chunk, rows - kept) * vocabulary);
-    if (kept < rows) shared_scratch_.reserve(Scratch::padded(chunk_size));
-    float* scratch = kept < rows ? shared_scratch_.take(chunk_size) : nullptr;
-    for (std::int64_t begin = 0; begin < rows;) {
-        const bool keep = begin < kept;
-        const std::int64_t end = std::min(begin + chunk, keep ? kept : rows);
-        float* logits = keep ? kept_logits.as<float>() + begin * vocabulary : scratch;
+    auto* normaliser = lse.as<float>();
+    const LogitChunks chunks(hidden, head, kept_logits);
+    shared_scratch_.reserve(Scratch::padded(chunks.scratch_size()));
+    chunks.each(shared_scratch_.take(chunks.scratch_size()), [&](const LogitChunks::Chunk& chunk) {
+        const auto [begin, end, is_kept, logits] = chunk;
         gemm(pool_, false, true, end - begin, vocabulary, width, hidden.as<float>() + begin * width,
              head.as<float>(), logits, false);
-        auto* normaliser = lse.as<float>();
         pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
             for (std::int64_t i = from; i < to; ++i) {
                 if (softcap > 0) cap_logits(vocabulary, logits + i * vocabulary, softcap);
@@ -104,8 +83,7 @@ void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor
         for (std::int64_t r = 0; r < count; ++r)
             if (begin <= row[r] && row[r] < end)
                 logps.as<float>()[r] = logits[(row[r] - begin) * vocabulary + token[r]] - normaliser[row[r]];
-        begin = end;
-    }
+    });
 }
 
 void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
@@ -116,31 +94,26 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
                 (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) &&
                 is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
-    const std::int64_t rows = hidden.shape[0], width = hidden.shape[1], vocabulary = head.shape[0];
-    const std::int64_t kept = kept_logits ? kept_logits.shape[0] : 0, count = targets.row.shape[0];
-    const std::int64_t chunk = rows_of_chunk(vocabulary);
+    const std::int64_t width = hidden.shape[1], vocabulary = head.shape[0], count = targets.row.shape[0];
     const auto* row = targets.row.as<std::int32_t>();
     const auto* token = targets.token.as<std::int32_t>();
-    const std::size_t chunk_size =
-        kept < rows ? static_cast<std::size_t>(std::min(chunk, rows - kept) * vocabulary) : 0;
-    const auto row_count = static_cast<std::size_t>(rows);
+    const auto row_count = static_cast<std::size_t>(hidden.shape[0]);
     const auto target_count = static_cast<std::size_t>(count);
-    shared_scratch_.reserve(Scratch::padded(chunk_size) + Scratch::padded(row_count) +
+    const LogitChunks chunks(hidden, head, kept_logits);
+    shared_scratch_.reserve(Scratch::padded(chunks.scratch_size()) + Scratch::padded(row_count) +
                             Scratch::padded(target_count));
-    float* scratch = shared_scratch_.take(chunk_size);
+    float* scratch = shared_scratch_.take(chunks.scratch_size());
     float* row_weight = shared_scratch_.take(row_count);
     float* target_weight = shared_scratch_.take(target_count);
     // d logits = weight · (one-hot - softmax), summed over the targets of a row.
     std::fill_n(row_weight, row_count, 0.0f);
     for (std::int64_t r = 0; r < count; ++r) row_weight[row[r]] += weight.as<float>()[r];
-    for (std::int64_t begin = 0; begin < rows;) {
-        const bool keep = begin < kept;
-        const std::int64_t end = std::min(begin + chunk, keep ? kept : rows);
-        float* logits = keep ? kept_logits.as<float>() + begin * vocabulary : scratch;
+    chunks.each(scratch, [&](const LogitChunks::Chunk& chunk) {
+        const auto [begin, end, is_kept, logits] = chunk;
         const float* input = hidden.as<float>() + begin * width;
-        if (!keep)
+        if (!is_kept)
             gemm(pool_, false, true, end - begin, vocabulary, width, input, head.as<float>(), logits, false);
-        if (!keep && softcap > 0)
+        if (!is_kept && softcap > 0)
             pool_.run_rows(end - begin, vocabulary, [&](std::int64_t from, std::int64_t to) {
                 for (std::int64_t i = from; i < to; ++i)
                     cap_logits(vocabulary, logits + i * vocabulary, softcap);
@@ -167,8 +140,7 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
              d_hidden.as<float>() + begin * width, false);
         if (d_head)
             gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(), true);
-        begin = end;
-    }
+    });
 }
 
 }  // namespace wishbone::cpu

@@ -3,6 +3,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/primitives/vector_math.h"
+#include "backend/qk_norm_shapes.h"
 #include "backend/require.h"
 
 namespace wishbone::cpu {
@@ -57,21 +58,12 @@ void norm_groups_backward(std::int64_t count, std::int64_t size, float* d, float
     }
 }
 
-bool fit(const Tensor& qkv, const Tensor& query_weight, const Tensor& key_weight,
-         const AttentionShape& shape) {
-    const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, dim = shape.head_dim;
-    const bool each = query_weight.size() == dim && key_weight.size() == dim;
-    const bool together =
-        query_weight.size() == shape.query_heads * dim && key_weight.size() == shape.kv_heads * dim;
-    return is_f32(qkv, {qkv.shape[0], heads, dim}) && (each || together) &&
-           is_f32(query_weight, {query_weight.shape[0]}) && is_f32(key_weight, {key_weight.shape[0]});
-}
-
 }  // namespace
 
 void CpuBackend::qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight, AttentionShape shape,
                          RmsNorm norm) {
-    require(fit(qkv, query_weight, key_weight, shape) && fit(out, query_weight, key_weight, shape) &&
+    require(fits_qk_norm(DType::f32, qkv, query_weight, key_weight, shape) &&
+                fits_qk_norm(DType::f32, out, query_weight, key_weight, shape) &&
                 out.shape[0] == qkv.shape[0],
             "qk_norm");
     const Groups groups(shape, query_weight.size(), key_weight.size());
@@ -91,10 +83,8 @@ void CpuBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d_
                                   Tensor query_weight, Tensor key_weight, AttentionShape shape,
                                   RmsNorm norm) {
     const std::int64_t rows = qkv.shape[0];
-    require(fit(qkv, query_weight, key_weight, shape) && fit(d_qkv, query_weight, key_weight, shape) &&
-                d_qkv.shape[0] == rows && !d_query_weight == !d_key_weight &&
-                (!d_query_weight || (is_f32(d_query_weight, {query_weight.shape[0]}) &&
-                                     is_f32(d_key_weight, {key_weight.shape[0]}))),
+    require(fits_qk_norm_backward(DType::f32, d_qkv, d_query_weight, d_key_weight, qkv, query_weight,
+                                  key_weight, shape),
             "qk_norm_backward");
     const Groups groups(shape, query_weight.size(), key_weight.size());
     // Each piece of rows sums into its own memory; the pieces are added up in their order.

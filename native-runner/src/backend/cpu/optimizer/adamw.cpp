@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <vector>
 
+#include "backend/adamw_factors.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
@@ -10,13 +10,8 @@
 namespace wishbone::cpu {
 namespace {
 
-struct Factors {
-    float decay, beta1, beta2, one_minus_beta1, one_minus_beta2, step_size, inv_sqrt_correction2, epsilon,
-        grad_scale;
-};
-
 WISHBONE_CLONES
-void update(std::int64_t count, float* p, const float* grad, float* m, float* v, const Factors& f) {
+void update(std::int64_t count, float* p, const float* grad, float* m, float* v, const AdamWFactors& f) {
 #pragma omp simd
     for (std::int64_t i = 0; i < count; ++i) {
         const float g = grad[i] * f.grad_scale;
@@ -73,20 +68,7 @@ void CpuBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, 
                 v.dtype == DType::f32 && grad.size() == size && m.size() == size && v.size() == size &&
                 options.step >= 1,
             "adamw");
-    const double beta1 = options.beta1, beta2 = options.beta2, rate = options.learning_rate;
-    const auto step = static_cast<double>(options.step);
-    const double correction1 = 1.0 - std::pow(beta1, step), correction2 = 1.0 - std::pow(beta2, step);
-    const Factors factors{
-        .decay = static_cast<float>(1.0 - rate * static_cast<double>(options.weight_decay)),
-        .beta1 = options.beta1,
-        .beta2 = options.beta2,
-        .one_minus_beta1 = static_cast<float>(1.0 - beta1),
-        .one_minus_beta2 = static_cast<float>(1.0 - beta2),
-        .step_size = static_cast<float>(rate / correction1),
-        .inv_sqrt_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
-        .epsilon = options.epsilon,
-        .grad_scale = grad_scale,
-    };
+    const AdamWFactors factors = AdamWFactors::of(options, grad_scale);
     pool_.run_rows(size, 1, [&](std::int64_t begin, std::int64_t end) {
         update(end - begin, parameters.as<float>() + begin, grad.as<float>() + begin, m.as<float>() + begin,
                v.as<float>() + begin, factors);

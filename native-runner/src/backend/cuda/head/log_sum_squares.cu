@@ -49,13 +49,10 @@ void CudaBackend::head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hi
     require(fit(kept_logits, hidden, head, lse) && is_f32(out, {hidden.shape[0]}), "head_log_sum_squares");
     const Head h(kept_logits, hidden, head);
     if (h.rows == 0 || h.vocabulary == 0) return;
-    auto* const scratch = static_cast<bf16*>(
-        workspace(static_cast<std::size_t>(std::min(h.chunk, h.rows - h.kept) * h.ld) * sizeof(bf16)));
-    for (std::int64_t begin = 0; begin < h.rows;) {
-        const bool keep = begin < h.kept;
-        const std::int64_t end = keep ? h.kept : std::min(begin + h.chunk, h.rows);
-        bf16* const logits = keep ? kept_logits.as<bf16>() : scratch;
-        if (!keep)
+    auto* const scratch = static_cast<bf16*>(workspace(h.scratch_size(h.chunk) * sizeof(bf16)));
+    h.each_chunk(kept_logits.as<bf16>(), scratch, h.chunk, [&](const Head::Chunk& part) {
+        const auto [begin, end, is_kept, logits] = part;
+        if (!is_kept)
             matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), hidden.as<bf16>() + begin * h.width);
         with_cap(softcap, [&](auto cap) {
             log_sum_squares_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
@@ -63,8 +60,7 @@ void CudaBackend::head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hi
                 h.ld, cap);
             check_launch("log_sum_squares");
         });
-        begin = end;
-    }
+    });
 }
 
 }  // namespace wishbone::cuda

@@ -32,6 +32,24 @@ struct Head {
           kept(kept_logits ? kept_logits.shape[0] * vocabulary / ld : 0),
           chunk(std::max<std::int64_t>(logit_chunk_bytes / (2 * ld) / 128, 1) * 128) {}
 
+    /// Elements of a scratch that takes the logits that are not kept, `rows_at_once` rows at a time.
+    std::size_t scratch_size(std::int64_t rows_at_once) const {
+        return static_cast<std::size_t>(std::min(rows_at_once, rows - kept) * ld);
+    }
+    /// Rows [begin, end), and where their logits are or go.
+    struct Chunk {
+        std::int64_t begin, end;
+        bool is_kept;
+        bf16* logits;
+    };
+    /// Calls `work` with the kept rows, all at once, and then with the others.
+    template <typename Work>
+    void each_chunk(bf16* kept_logits, bf16* scratch, std::int64_t rows_at_once, const Work& work) const {
+        if (kept > 0) work(Chunk{0, kept, true, kept_logits});
+        for (std::int64_t begin = kept; begin < rows; begin += rows_at_once)
+            work(Chunk{begin, std::min(begin + rows_at_once, rows), false, scratch});
+    }
+
     Product logits(std::int64_t count) const {
         return {.transpose_a = true,
                 .transpose_b = false,

@@ -173,12 +173,9 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
             "head_logps");
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;
-    auto* const scratch = static_cast<bf16*>(
-        workspace(static_cast<std::size_t>(std::min(h.chunk, h.rows - h.kept) * h.ld) * sizeof(bf16)));
-    for (std::int64_t begin = 0; begin < h.rows;) {
-        const bool keep = begin < h.kept;
-        const std::int64_t end = keep ? h.kept : std::min(begin + h.chunk, h.rows);
-        bf16* const logits = keep ? kept_logits.as<bf16>() : scratch;
+    auto* const scratch = static_cast<bf16*>(workspace(h.scratch_size(h.chunk) * sizeof(bf16)));
+    h.each_chunk(kept_logits.as<bf16>(), scratch, h.chunk, [&](const Head::Chunk& part) {
+        const auto [begin, end, is_kept, logits] = part;
         matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), hidden.as<bf16>() + begin * h.width);
         with_cap(softcap, [&](auto cap) {
             log_sum_exp_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
@@ -190,8 +187,7 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
                 targets.token.as<std::int32_t>(), h.targets, begin, end, h.ld, cap);
             check_launch("target_logps");
         });
-        begin = end;
-    }
+    });
 }
 
 void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
@@ -214,10 +210,11 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
         by_row = {pieces.take<std::int32_t>(h.rows + 1), pieces.take<std::int32_t>(h.targets),
                   pieces.take<float>(h.targets), pieces.take<float>(h.targets)};
         rank = pieces.take<std::int32_t>(h.targets);
-        scratch = pieces.take<bf16>(reuse ? 0 : std::min(chunk, h.rows - h.kept) * h.ld);
+        scratch = pieces.take<bf16>(reuse ? 0 : static_cast<std::int64_t>(h.scratch_size(chunk)));
         return pieces.used();
     };
     share_out(Pieces(workspace(share_out(Pieces()))));
+    if (reuse) scratch = kept_logits.as<bf16>();
     const auto* row = targets.row.as<std::int32_t>();
     const auto* token = targets.token.as<std::int32_t>();
     stable_order(stream_.get(), by_row.order, rank, row, h.targets);
@@ -225,12 +222,10 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
         by_row.start, by_row.order, row, h.targets, h.rows);
     check_launch("row_starts");
 
-    for (std::int64_t begin = 0; begin < h.rows;) {
-        const bool keep = begin < h.kept;
-        const std::int64_t end = keep ? h.kept : std::min(begin + chunk, h.rows);
-        bf16* const logits = keep || reuse ? kept_logits.as<bf16>() : scratch;
+    h.each_chunk(kept_logits.as<bf16>(), scratch, chunk, [&](const Head::Chunk& part) {
+        const auto [begin, end, is_kept, logits] = part;
         const bf16* const input = hidden.as<bf16>() + begin * h.width;
-        if (!keep) matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), input);
+        if (!is_kept) matmul_.run(h.logits(end - begin), logits, head.as<bf16>(), input);
         with_cap(softcap, [&](auto cap) {
             logits_gradient_kernel<<<static_cast<unsigned>(end - begin), block_threads, 0, stream_.get()>>>(
                 logits, lse.as<float>(), by_row, token, weight.as<float>(), begin,
@@ -239,8 +234,7 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
         });
         matmul_.run(h.d_hidden(end - begin), d_hidden.as<bf16>() + begin * h.width, head.as<bf16>(), logits);
         if (d_head) matmul_.run(h.d_head(end - begin), d_head.data, input, logits);
-        begin = end;
-    }
+    });
 }
 
 }  // namespace wishbone::cuda

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <charconv>
 #include <cmath>
+#include <cstring>
+#include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "backend/cuda/runtime/check.h"
+#include "backend/length_class.h"
 
 namespace wishbone::cuda {
 namespace {
@@ -20,19 +24,10 @@ constexpr int candidates_asked = 8;
 /// Products below this are over before a better algorithm would show.
 constexpr double least_flops_to_time = 4e9;
 
-/// Lengths that share a choice: two leading bits are kept, so 8193 to 12288 and 12289 to 16384 do. Bins of
-/// all lengths thus need few choices, and the longer a product the less its best algorithm depends on the
-/// length.
-std::int64_t bucket(std::int64_t length) {
-    const auto bits = std::bit_width(static_cast<std::uint64_t>(length));
-    const std::int64_t step = bits > 2 ? std::int64_t{1} << (bits - 2) : 1;
-    return (length + step - 1) / step * step;
-}
-
 /// The product a choice is made for: lengths that differ from bin to bin are rounded up, as far as the
 /// leading dimensions leave room.
 Product bucketed(Product product) {
-    std::int64_t n = bucket(product.n), k = bucket(product.k);
+    std::int64_t n = length_class(product.n), k = length_class(product.k);
     if (product.transpose_b) n = std::min(n, product.ldb);
     if (product.transpose_a) k = std::min(k, product.lda);
     if (!product.transpose_b) k = std::min(k, product.ldb);
@@ -52,6 +47,54 @@ bool is_f32(const Product& product) { return product.accumulate && !product.narr
 
 std::string describe(const Product& p) {
     return "[" + std::to_string(p.m) + ", " + std::to_string(p.n) + "] over " + std::to_string(p.k);
+}
+
+/// Under which name a choice is kept.
+std::string name_of(const Product& p, int alignment) {
+    std::string name = std::string(p.transpose_a ? "t" : "n") + (p.transpose_b ? "t" : "n") +
+                       (p.accumulate ? p.narrow ? " += bf16" : " += f32" : " = bf16");
+    for (const std::int64_t number : {p.m, p.n, p.k, p.lda, p.ldb, p.ldd, std::int64_t{alignment}})
+        name += " " + std::to_string(number);
+    return name;
+}
+
+/// All that decides which algorithms there are and which is the fastest. A number that counts up stands for the way they are
+/// sought here.
+std::string circumstances(const Device& device, const CublasLt& library) {
+    int cuda = 0;
+    check(cudaDriverGetVersion(&cuda), "cudaDriverGetVersion");
+    std::string driver;
+    std::ifstream version("/proc/driver/nvidia/version");
+    std::getline(version, driver);
+    return "matrix products 1\ndevice " + device.name + " " + std::to_string(device.capability) + " " +
+           std::to_string(device.multiprocessors) + "\ndriver " + std::to_string(cuda) + " " + driver +
+           "\ncublaslt " + library.version();
+}
+
+/// NVIDIA: an algorithm may be stored as its bytes, for the same version of the library.
+std::string to_text(const cublasLtMatmulAlgo_t& algorithm) {
+    constexpr const char* digits = "0123456789abcdef";
+    std::array<unsigned char, sizeof algorithm> bytes{};
+    std::memcpy(bytes.data(), &algorithm, bytes.size());
+    std::string text;
+    for (const unsigned char byte : bytes) {
+        text += digits[byte >> 4];
+        text += digits[byte & 15];
+    }
+    return text;
+}
+
+std::optional<cublasLtMatmulAlgo_t> from_text(const std::string& text) {
+    std::array<unsigned char, sizeof(cublasLtMatmulAlgo_t)> bytes{};
+    if (text.size() != 2 * bytes.size()) return std::nullopt;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const char* const begin = text.data() + 2 * i;
+        const auto [rest, problem] = std::from_chars(begin, begin + 2, bytes[i], 16);
+        if (problem != std::errc() || rest != begin + 2) return std::nullopt;
+    }
+    cublasLtMatmulAlgo_t algorithm;
+    std::memcpy(&algorithm, bytes.data(), bytes.size());
+    return algorithm;
 }
 
 struct Preference {
@@ -124,15 +167,17 @@ struct Matmul::Plan {
     cublasLtMatmulAlgo_t bucket_algorithm{};  ///< for lengths about these
 };
 
-Matmul::Matmul(const std::string& cublaslt, std::shared_ptr<DeviceMemory> memory, cudaStream_t stream,
-               bool fixed_choice)
+Matmul::Matmul(const std::string& cublaslt, const Device& device, std::shared_ptr<DeviceMemory> memory,
+               cudaStream_t stream, bool fixed_choice, const FindingsUnder& findings)
     : lt_(cublaslt), memory_(std::move(memory)), stream_(stream), fixed_choice_(fixed_choice) {
+    if (findings && !fixed_choice_) kept_ = findings(circumstances(device, lt_));
     workspace_ = take_buffer(memory_, workspace_bytes);
     check(cudaEventCreate(&begin_), "cudaEventCreate");
     check(cudaEventCreate(&end_), "cudaEventCreate");
 }
 
 Matmul::~Matmul() {
+    if (kept_) kept_->keep();
     if (begin_ != nullptr) (void)cudaEventDestroy(begin_);
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
@@ -152,13 +197,19 @@ void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const 
     lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b, scale), "cublasLtMatmul");
 }
 
+void Matmul::settle() {
+    settled_ = true;
+    if (kept_) kept_->keep();
+}
+
 const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
                                      const __nv_bfloat16* b) {
-    std::unique_ptr<Plan>& plan = plans_[{bucketed(product), alignment}];
+    const Key key = {bucketed(product), alignment};
+    std::unique_ptr<Plan>& plan = plans_[key];
     if (!plan) {
         auto made = std::make_unique<Plan>(lt_, product);
         made->fit(product);
-        choose(*made, product, alignment, true, a, b);
+        choose_first(key, *made, product, a, b);
         made->bucket_algorithm = made->algorithm;
         plan = std::move(made);
         return *plan;
@@ -172,6 +223,45 @@ const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, cons
     return *plan;
 }
 
+void Matmul::choose_first(const Key& key, Plan& plan, const Product& product, const __nv_bfloat16* a,
+                          const __nv_bfloat16* b) {
+    if (take_kept(key, plan) || (settled_ && take_alike(key, plan))) return;
+    const bool timed = choose(plan, product, key.alignment, true, a, b);
+    if (timed && kept_) kept_->add(name_of(key.product, key.alignment), to_text(plan.algorithm));
+}
+
+bool Matmul::take_kept(const Key& key, Plan& plan) const {
+    const auto text = kept_ ? kept_->find(name_of(key.product, key.alignment)) : std::nullopt;
+    const auto algorithm = text ? from_text(*text) : std::nullopt;
+    if (!algorithm || !allowed(plan, *algorithm)) return false;
+    plan.algorithm = *algorithm;
+    return true;
+}
+
+/// Of the products that differ in their lengths alone, by four times at most, and ask for no better alignment: the nearest one's.
+bool Matmul::take_alike(const Key& key, Plan& plan) const {
+    const auto distance = [](std::int64_t one, std::int64_t other) {
+        return std::abs(std::log2(static_cast<double>(one) / static_cast<double>(other)));
+    };
+    constexpr double most = 2;
+    const Plan* nearest = nullptr;
+    double least = most;
+    for (const auto& [other, candidate] : plans_) {
+        Product same = other.product;
+        same.n = key.product.n;
+        same.k = key.product.k;
+        if (!candidate || same != key.product || other.alignment > key.alignment) continue;
+        const double far =
+            distance(other.product.n, key.product.n) + distance(other.product.k, key.product.k);
+        if (far > least || !allowed(plan, candidate->bucket_algorithm)) continue;
+        least = far;
+        nearest = candidate.get();
+    }
+    if (nearest == nullptr) return false;
+    plan.algorithm = nearest->bucket_algorithm;
+    return true;
+}
+
 bool Matmul::allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const {
     cublasLtMatmulHeuristicResult_t result{};
     return lt_.algo_check(lt_.handle(), plan.operation, plan.a, plan.b, plan.d, plan.d, &algorithm,
@@ -179,7 +269,7 @@ bool Matmul::allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) co
            result.workspaceSize <= workspace_bytes;
 }
 
-void Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
+bool Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
                     const __nv_bfloat16* b) {
     Preference preference(lt_);
     preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_bytes});
@@ -191,7 +281,7 @@ void Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_
           CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES})
         preference.set(which, static_cast<std::uint32_t>(alignment));
 
-    const bool timed = may_time && !fixed_choice_ &&
+    const bool timed = may_time && !settled_ && !fixed_choice_ &&
                        2.0 * static_cast<double>(product.m) * static_cast<double>(product.n) *
                                static_cast<double>(product.k) >=
                            least_flops_to_time;
@@ -216,13 +306,12 @@ void Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_
             ExitCode::internal, "cuBLASLt has no algorithm for a bf16 product " + describe(product),
             lt_.path(),
             "Sizes that are multiples of 8 always have one; please report a model whose sizes are not.");
-    if (timed && count > 1)
-        fastest(plan, product, candidates.data(), count, a, b);
-    else
-        plan.algorithm = candidates[0].algo;
+    plan.algorithm = candidates[0].algo;
+    if (!timed || count <= 1) return timed;
+    return fastest(plan, product, candidates.data(), count, a, b);
 }
 
-void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
+bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                      int count, const __nv_bfloat16* a, const __nv_bfloat16* b) {
     const std::size_t column_bytes = static_cast<std::size_t>(product.ldd) * (is_f32(product) ? 4 : 2);
     Product part = product;
@@ -233,8 +322,7 @@ void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
     try {
         scratch = take_buffer(memory_, column_bytes * static_cast<std::size_t>(part.n));
     } catch (const Error&) {
-        plan.algorithm = candidates[0].algo;  // the choice is not worth failing for
-        return;
+        return false;  // the choice is not worth failing for
     }
     plan.fit(part);
     // Candidates take turns, so that a change of the clock meets all of them. The first turn loads kernels
@@ -260,6 +348,7 @@ void Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
     const auto best = std::min_element(milliseconds.begin(), milliseconds.begin() + count);
     plan.algorithm = candidates[best - milliseconds.begin()].algo;
     plan.fit(product);
+    return true;
 }
 
 cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate,

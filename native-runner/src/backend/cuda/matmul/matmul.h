@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "backend/cuda/matmul/cublaslt.h"
+#include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
+#include "core/findings.h"
 
 namespace wishbone::cuda {
 
@@ -28,13 +31,14 @@ struct Product {
 };
 
 /// bf16 matrix products with f32 accumulation through cuBLASLt. The algorithm for a product is chosen when
-/// one of about its size first comes: the library's own suggestions are timed and the fastest is kept.
+/// one of about its size first comes: the library's own suggestions are timed and the fastest is kept, also for
+/// other processes with the same card, driver and library.
 class Matmul {
   public:
-    /// With `fixed_choice` nothing is timed: the library's first suggestion is used, so that results are the
-    /// same bits in every process.
-    Matmul(const std::string& cublaslt, std::shared_ptr<DeviceMemory> memory, cudaStream_t stream,
-           bool fixed_choice);
+    /// With `fixed_choice` nothing is timed and nothing that was is used: the library's first suggestion is, so
+    /// that results are the same bits in every process.
+    Matmul(const std::string& cublaslt, const Device& device, std::shared_ptr<DeviceMemory> memory,
+           cudaStream_t stream, bool fixed_choice, const FindingsUnder& findings);
     ~Matmul();
     Matmul(const Matmul&) = delete;
     Matmul& operator=(const Matmul&) = delete;
@@ -42,6 +46,9 @@ class Matmul {
     /// `scale` multiplies the product, not what it is added to.
     void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
              float scale = 1);
+
+    /// From here on nothing is timed: what was is kept, and a new size takes the choice for the one most like it.
+    void settle();
 
     const CublasLt& library() const { return lt_; }
 
@@ -55,11 +62,18 @@ class Matmul {
 
     const Plan& plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
                          const __nv_bfloat16* b);
+    /// The algorithm for a size that is new, whose plan is fitted to `product`.
+    void choose_first(const Key& key, Plan& plan, const Product& product, const __nv_bfloat16* a,
+                      const __nv_bfloat16* b);
+    bool take_kept(const Key& key, Plan& plan) const;
+    bool take_alike(const Key& key, Plan& plan) const;
     /// Whether an algorithm can do the product that a plan is fitted to.
     bool allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const;
-    void choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
+    /// True when candidates were timed.
+    bool choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
                 const __nv_bfloat16* b);
-    void fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
+    /// False when there is no memory to time them in.
+    bool fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                  int count, const __nv_bfloat16* a, const __nv_bfloat16* b);
     cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate, void* d,
                           const __nv_bfloat16* a, const __nv_bfloat16* b, float scale);
@@ -67,7 +81,8 @@ class Matmul {
     CublasLt lt_;
     std::shared_ptr<DeviceMemory> memory_;
     cudaStream_t stream_;
-    bool fixed_choice_;
+    bool fixed_choice_, settled_ = false;
+    std::unique_ptr<Findings> kept_;
     Buffer workspace_;
     std::map<Key, std::unique_ptr<Plan>> plans_;
     cudaEvent_t begin_ = nullptr, end_ = nullptr;

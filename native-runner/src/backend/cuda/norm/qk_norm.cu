@@ -5,6 +5,7 @@
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/primitives/warp.cuh"
 #include "backend/cuda/runtime/check.h"
+#include "backend/qk_norm_shapes.h"
 #include "backend/require.h"
 
 // A warp works on one group: a head, or all query heads (all key heads) of a token. The backward pass goes
@@ -119,15 +120,8 @@ __global__ void __launch_bounds__(block_threads)
     }
 }
 
-bool fit(const Tensor& qkv, const Tensor& query_weight, const Tensor& key_weight,
-         const AttentionShape& shape) {
-    const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, dim = shape.head_dim;
-    const bool each = query_weight.size() == dim && key_weight.size() == dim;
-    const bool together =
-        query_weight.size() == shape.query_heads * dim && key_weight.size() == shape.kv_heads * dim;
-    return is_bf16(qkv, {qkv.shape[0], heads, dim}) && (each || together) && heads * dim < (1 << 30) &&
-           is_bf16(query_weight, {query_weight.shape[0]}) && is_bf16(key_weight, {key_weight.shape[0]});
-}
+/// The kernels count the elements of a row in 32 bits.
+bool is_short(const Tensor& qkv) { return qkv.shape[1] * qkv.shape[2] < (1 << 30); }
 
 Groups groups_of(const AttentionShape& shape, const Tensor& query_weight, const Tensor& key_weight) {
     const auto queries = static_cast<int>(query_weight.size()), keys = static_cast<int>(key_weight.size());
@@ -142,8 +136,9 @@ Groups groups_of(const AttentionShape& shape, const Tensor& query_weight, const 
 void CudaBackend::qk_norm(Tensor out, Tensor qkv, Tensor query_weight, Tensor key_weight,
                           AttentionShape shape, RmsNorm norm) {
     const std::int64_t rows = qkv.shape[0];
-    require(fit(qkv, query_weight, key_weight, shape) && fit(out, query_weight, key_weight, shape) &&
-                out.shape[0] == rows,
+    require(fits_qk_norm(DType::bf16, qkv, query_weight, key_weight, shape) &&
+                fits_qk_norm(DType::bf16, out, query_weight, key_weight, shape) && out.shape[0] == rows &&
+                is_short(qkv),
             "qk_norm");
     if (rows == 0) return;
     qk_norm_kernel<<<static_cast<unsigned>(rows), dim3(32, warps_of_block), 0, stream_.get()>>>(
@@ -156,10 +151,9 @@ void CudaBackend::qk_norm_backward(Tensor d_qkv, Tensor d_query_weight, Tensor d
                                    Tensor query_weight, Tensor key_weight, AttentionShape shape,
                                    RmsNorm norm) {
     const std::int64_t rows = qkv.shape[0];
-    require(fit(qkv, query_weight, key_weight, shape) && fit(d_qkv, query_weight, key_weight, shape) &&
-                d_qkv.shape[0] == rows && !d_query_weight == !d_key_weight &&
-                (!d_query_weight || (is_f32(d_query_weight, {query_weight.shape[0]}) &&
-                                     is_f32(d_key_weight, {key_weight.shape[0]}))),
+    require(fits_qk_norm_backward(DType::bf16, d_qkv, d_query_weight, d_key_weight, qkv, query_weight,
+                                  key_weight, shape) &&
+                is_short(qkv),
             "qk_norm_backward");
     if (rows == 0) return;
     const Groups groups = groups_of(shape, query_weight, key_weight);

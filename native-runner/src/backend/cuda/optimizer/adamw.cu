@@ -1,6 +1,6 @@
-#include <cmath>
 #include <type_traits>
 
+#include "backend/adamw_factors.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/runtime/check.h"
@@ -11,9 +11,7 @@ namespace {
 
 constexpr int block_threads = 256;
 
-struct Factors {
-    float decay, beta1, beta2, one_minus_beta1, one_minus_beta2, step_size, inv_sqrt_correction2, epsilon,
-        grad_scale;
+struct Factors : AdamWFactors {
     std::uint32_t step;
     std::int64_t first_element;
 };
@@ -103,22 +101,8 @@ void CudaBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m,
                 options.step >= 1,
             "adamw");
     if (size == 0) return;
-    const double beta1 = options.beta1, beta2 = options.beta2, rate = options.learning_rate;
-    const auto step = static_cast<double>(options.step);
-    const double correction1 = 1.0 - std::pow(beta1, step), correction2 = 1.0 - std::pow(beta2, step);
-    const Factors factors{
-        .decay = static_cast<float>(1.0 - rate * static_cast<double>(options.weight_decay)),
-        .beta1 = options.beta1,
-        .beta2 = options.beta2,
-        .one_minus_beta1 = static_cast<float>(1.0 - beta1),
-        .one_minus_beta2 = static_cast<float>(1.0 - beta2),
-        .step_size = static_cast<float>(rate / correction1),
-        .inv_sqrt_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
-        .epsilon = options.epsilon,
-        .grad_scale = grad_scale,
-        .step = static_cast<std::uint32_t>(options.step),
-        .first_element = options.first_element,
-    };
+    const Factors factors{AdamWFactors::of(options, grad_scale), static_cast<std::uint32_t>(options.step),
+                          options.first_element};
     const auto run = [&]<typename P, typename M>(P* p, M* first, M* second) {
         constexpr int N = 4;
         auto* exact = master.as<float>();

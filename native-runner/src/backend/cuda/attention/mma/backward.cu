@@ -2,30 +2,23 @@
 // atomic additions, so that the same inputs always give the same bits:
 //   1. row statistics (row_statistics.cuh): the log-sum-exp in base 2, and sum(d_out · out), side by side;
 //   2. gradients of keys and values (key_gradient.cuh): a block per key tile goes through the rows that see
-//   it, which lie one
-//      after the other. Rows of the score matrix are keys here: a warp owns 16 keys, and what it computes
-//      stays in its registers from the scores to the sums;
+//      it, which lie one after the other. Rows of the score matrix are keys here: a warp owns 16 keys, and
+//      what it computes stays in its registers from the scores to the sums;
 //   3. gradients of queries (query_gradient.cuh): a block per row tile goes through its keys, as in the
-//   forward pass.
+//      forward pass.
 // Scores are computed in both 2 and 3: two products more than with atomic additions, and nothing to exchange.
-
-#include <type_traits>
 
 #include "backend/cuda/attention/mma/attention.h"
 #include "backend/cuda/attention/mma/backward/arguments.h"
 #include "backend/cuda/attention/mma/backward/key_gradient.cuh"
 #include "backend/cuda/attention/mma/backward/query_gradient.cuh"
 #include "backend/cuda/attention/mma/backward/row_statistics.cuh"
+#include "backend/cuda/attention/mma/dispatch.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/dynamic_shared_memory.h"
 
 namespace wishbone::cuda::mma {
 namespace {
-
-template <typename Kernel>
-void allow_shared_memory(Kernel kernel, int bytes) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
-          "cudaFuncSetAttribute");
-}
 
 template <int head_dim, bool Extended>
 void launch(cudaStream_t stream, const BackwardArguments& a, int query_tiles, int key_tiles) {
@@ -76,21 +69,9 @@ void attention_backward(cudaStream_t stream, const Attention& a, __nv_bfloat16* 
                                       a.scale,
                                       a.scale * log2_e,
                                       Extension::of(a)};
-    const auto run = [&](auto extended) {
-        constexpr bool Extended = decltype(extended)::value;
-        switch (a.head_dim) {
-            case 64:
-                return launch<64, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
-            case 96:
-                return launch<96, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
-            case 128:
-                return launch<128, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
-            default:
-                return launch<256, Extended>(stream, arguments, a.query_tile_count, a.key_tile_count);
-        }
-    };
-    if (a.extended()) return run(std::true_type{});
-    run(std::false_type{});
+    dispatch(a, [&](auto head_dim, auto extended) {
+        launch<head_dim.value, extended.value>(stream, arguments, a.query_tile_count, a.key_tile_count);
+    });
 }
 
 }  // namespace wishbone::cuda::mma

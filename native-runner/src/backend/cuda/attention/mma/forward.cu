@@ -5,12 +5,12 @@
 // nothing. The next keys are on their way while scores become probabilities, the values while scores are
 // made (forward/kernel.cuh).
 
-#include <type_traits>
-
 #include "backend/cuda/attention/mma/attention.h"
+#include "backend/cuda/attention/mma/dispatch.h"
 #include "backend/cuda/attention/mma/forward/arguments.h"
 #include "backend/cuda/attention/mma/forward/kernel.cuh"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/dynamic_shared_memory.h"
 
 namespace wishbone::cuda::mma {
 namespace {
@@ -19,9 +19,7 @@ template <int head_dim, bool Extended>
 void launch(cudaStream_t stream, const ForwardArguments& a, int tiles) {
     constexpr int bytes = ForwardSizes<head_dim>::shared_bytes;
     static_assert(bytes <= 99 * 1024);
-    check(cudaFuncSetAttribute(attention_kernel<head_dim, Extended>,
-                               cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
-          "cudaFuncSetAttribute");
+    allow_shared_memory(attention_kernel<head_dim, Extended>, bytes);
     attention_kernel<head_dim, Extended>
         <<<static_cast<unsigned>(tiles * a.kv_heads), ForwardSizes<head_dim>::threads, bytes, stream>>>(a);
     check_launch("attention_forward");
@@ -42,21 +40,9 @@ void attention_forward(cudaStream_t stream, const Attention& a, __nv_bfloat16* o
                                      a.kv_heads,
                                      a.scale * log2_e,
                                      Extension::of(a)};
-    const auto run = [&](auto extended) {
-        constexpr bool Extended = decltype(extended)::value;
-        switch (a.head_dim) {
-            case 64:
-                return launch<64, Extended>(stream, arguments, a.query_tile_count);
-            case 96:
-                return launch<96, Extended>(stream, arguments, a.query_tile_count);
-            case 128:
-                return launch<128, Extended>(stream, arguments, a.query_tile_count);
-            default:
-                return launch<256, Extended>(stream, arguments, a.query_tile_count);
-        }
-    };
-    if (a.extended()) return run(std::true_type{});
-    run(std::false_type{});
+    dispatch(a, [&](auto head_dim, auto extended) {
+        launch<head_dim.value, extended.value>(stream, arguments, a.query_tile_count);
+    });
 }
 
 }  // namespace wishbone::cuda::mma

@@ -39,7 +39,7 @@ struct alignas(8) KeyTile {
 
 /// What a sliding window leaves of a QueryTile's keys, in places.
 struct alignas(8) QueryWindow {
-    std::int32_t first;  ///< keys before it nobody in the tile sees
+    std::int32_t first;  ///< nobody in the tile sees keys before it
     std::int32_t full;   ///< of those the mask shows every row, the window does so from here on
 };
 

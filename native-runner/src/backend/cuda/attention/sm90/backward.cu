@@ -34,6 +34,7 @@
 #include "backend/cuda/attention/sm90/backward/sizes.h"
 #include "backend/cuda/attention/sm90/shared_tiles.cuh"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/dynamic_shared_memory.h"
 #include "backend/require.h"
 
 namespace wishbone::cuda::sm90 {
@@ -147,8 +148,7 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .scale = shape.scale,
                                 .scale_log2 = shape.scale * log2_e};
     const auto run = [&](auto kernel, int shared_bytes, int items, auto... arguments) {
-        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
-              "cudaFuncSetAttribute");
+        allow_shared_memory(kernel, shared_bytes);
         kernel<<<std::min(device.multiprocessors, items), threads, shared_bytes, stream>>>(arguments...);
         check_launch("attention backward");
     };

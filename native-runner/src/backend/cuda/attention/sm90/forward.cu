@@ -19,6 +19,7 @@
 #include "backend/cuda/attention/sm90/forward/producer.cuh"
 #include "backend/cuda/attention/sm90/shared_tiles.cuh"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/dynamic_shared_memory.h"
 #include "backend/require.h"
 
 namespace wishbone::cuda::sm90 {
@@ -73,8 +74,7 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float
                                 .tile_tokens = tile_tokens,
                                 .scale = shape.scale,
                                 .scale_log2 = shape.scale * log2_e};
-    check(cudaFuncSetAttribute(forward_kernel<C>, cudaFuncAttributeMaxDynamicSharedMemorySize, C::Allocated),
-          "cudaFuncSetAttribute");
+    allow_shared_memory(forward_kernel<C>, C::Allocated);
     forward_kernel<C>
         <<<std::min(device.multiprocessors, work.item_count()), C::Threads, C::Allocated, stream>>>(
             map(group, tile_tokens), map(1, Tiles::slot_keys), map(1, C::N),

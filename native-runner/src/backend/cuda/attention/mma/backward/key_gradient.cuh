@@ -129,25 +129,7 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
                             d_outs = d_outs_of(stage) + first_row * Matrix::row_bytes;
         const auto add = [&](float (&to)[S::blocks][S::part_dim / 8][4], const Scores& left,
                              std::uint32_t right) {
-#pragma unroll
-            for (int c = 0; c < S::chunks; ++c) {
-                if (masked && (seen >> c & 1) == 0) continue;
-                std::uint32_t x[S::blocks][4];
-#pragma unroll
-                for (int b = 0; b < S::blocks; ++b) pack_factor(x[b], left[b][2 * c], left[b][2 * c + 1]);
-#pragma unroll
-                for (int d = 0; d < S::part_dim / 16; ++d) {
-                    std::uint32_t y[4];
-                    load_matrices_transposed(
-                        y, Matrix::step(right + rows_first + c * 16 * Matrix::row_bytes, d) +
-                               part * S::part_dim * 2);
-#pragma unroll
-                    for (int b = 0; b < S::blocks; ++b) {
-                        multiply(to[b][2 * d], x[b], y[0], y[1]);
-                        multiply(to[b][2 * d + 1], x[b], y[2], y[3]);
-                    }
-                }
-            }
+            multiply_add<Matrix, masked>(to, left, right + rows_first, seen, part * S::part_dim * 2);
         };
 
         Scores p = {};

@@ -12,6 +12,7 @@
 #include "backend/cuda/attention/mma/products.cuh"
 #include "backend/cuda/attention/mma/shared_matrix.cuh"
 #include "backend/cuda/attention/mma/tile_copier.cuh"
+#include "backend/cuda/attention/mma/warp_rows.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
 #include "backend/cuda/primitives/fast_math.cuh"
 #include "backend/cuda/primitives/mma.cuh"
@@ -155,24 +156,7 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
                     }
                 }
             }
-#pragma unroll
-            for (int c = 0; c < S::chunks; ++c) {
-                if (masked && (seen >> c & 1) == 0) continue;
-                std::uint32_t x[S::blocks][4];
-#pragma unroll
-                for (int b = 0; b < S::blocks; ++b) pack_factor(x[b], ds[b][2 * c], ds[b][2 * c + 1]);
-#pragma unroll
-                for (int d = 0; d < head_dim / 16; ++d) {
-                    std::uint32_t y[4];
-                    load_matrices_transposed(y,
-                                             Matrix::step(keys + rows_first + c * 16 * Matrix::row_bytes, d));
-#pragma unroll
-                    for (int b = 0; b < S::blocks; ++b) {
-                        multiply(d_query[b][2 * d], x[b], y[0], y[1]);
-                        multiply(d_query[b][2 * d + 1], x[b], y[2], y[3]);
-                    }
-                }
-            }
+            multiply_add<Matrix, masked>(d_query, ds, keys + rows_first, seen);
         }
         if (more) slot_of(j - 2)[thread] = next;
         if (S::stages == 1 && j > lowest) {
@@ -190,21 +174,13 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
 #pragma unroll
     for (int b = 0; b < S::blocks; ++b) {
 #pragma unroll
-        for (int h = 0; h < 2; ++h) {
-            const int r = warp_row + 16 * b + 8 * h + lane / 4;
-#pragma unroll
-            for (int d = 0; d < head_dim / 8; ++d)
-                *reinterpret_cast<std::uint32_t*>(shared + Matrix::offset(r, d) + 4 * (lane % 4)) =
-                    pack(d_query[b][d][2 * h] * a.scale, d_query[b][d][2 * h + 1] * a.scale);
-        }
+        for (int h = 0; h < 2; ++h)
+            put_row<head_dim>(shared, warp_row + 16 * b + 8 * h + lane / 4, d_query[b], h, a.scale, lane);
     }
     __syncwarp();
-    for (int i = lane; i < 16 * S::blocks * Matrix::row_chunks; i += 32) {
-        const int r = warp_row + i / Matrix::row_chunks, chunk = i % Matrix::row_chunks;
-        if (tile.row_begin + r > last_row) break;
-        *reinterpret_cast<uint4*>(a.d_qkv + packed.offset(tile.row_begin + r, heads, head_dim) + chunk * 8) =
-            *reinterpret_cast<const uint4*>(shared + Matrix::offset(r, chunk));
-    }
+    store_rows<head_dim, 16 * S::blocks>(shared, warp_row, tile.row_begin, last_row, lane, [&](int row) {
+        return a.d_qkv + packed.offset(row, heads, head_dim);
+    });
 }
 
 }  // namespace wishbone::cuda::mma

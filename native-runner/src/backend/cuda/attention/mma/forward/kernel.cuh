@@ -11,8 +11,10 @@
 #include "backend/cuda/attention/mma/key.cuh"
 #include "backend/cuda/attention/mma/key_list.cuh"
 #include "backend/cuda/attention/mma/packed_rows.cuh"
+#include "backend/cuda/attention/mma/products.cuh"
 #include "backend/cuda/attention/mma/shared_matrix.cuh"
 #include "backend/cuda/attention/mma/tile_copier.cuh"
+#include "backend/cuda/attention/mma/warp_rows.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
 #include "backend/cuda/primitives/fast_math.cuh"
 #include "backend/cuda/primitives/mma.cuh"
@@ -159,23 +161,7 @@ __global__ void __launch_bounds__(ForwardSizes<head_dim>::threads, 2)
         if (Extended && a.extension.capped()) cap_scores(scores, a.extension);
         if (masked) hide_invisible<Extended>(scores, tile_keys, token, oldest, lane);
         softmax_step<masked>(scores, out, largest, sum, a.scale_log2);
-#pragma unroll
-        for (int c = 0; c < S::chunks; ++c) {
-            if (masked && (seen >> c & 1) == 0) continue;
-            std::uint32_t p[S::blocks][4];
-#pragma unroll
-            for (int b = 0; b < S::blocks; ++b) pack_factor(p[b], scores[b][2 * c], scores[b][2 * c + 1]);
-#pragma unroll
-            for (int d = 0; d < S::steps; ++d) {
-                std::uint32_t value[4];
-                load_matrices_transposed(value, Matrix::step(value_lane + c * 16 * Matrix::row_bytes, d));
-#pragma unroll
-                for (int b = 0; b < S::blocks; ++b) {
-                    multiply(out[b][2 * d], p[b], value[0], value[1]);
-                    multiply(out[b][2 * d + 1], p[b], value[2], value[3]);
-                }
-            }
-        }
+        multiply_add<Matrix, masked>(out, scores, value_lane, seen);
     };
 
     for (; j >= lowest && (j + 1) * S::columns > tile.full; --j) work_on_tile(std::true_type{});
@@ -190,25 +176,17 @@ __global__ void __launch_bounds__(ForwardSizes<head_dim>::threads, 2)
 #pragma unroll
         for (int h = 0; h < 2; ++h) {
             const float total = quad_sum(sum[2 * b + h]);
-            const float factor = 1 / total;
             const int row = warp_row + 16 * b + 8 * h + lane / 4;
-#pragma unroll
-            for (int d = 0; d < head_dim / 8; ++d)
-                *reinterpret_cast<std::uint32_t*>(shared + Matrix::offset(row, d) + 4 * (lane % 4)) =
-                    pack(out[b][d][2 * h] * factor, out[b][d][2 * h + 1] * factor);
+            put_row<head_dim>(shared, row, out[b], h, 1 / total, lane);
             if (lane % 4 == 0 && tile.row_begin + row <= last_row)
                 a.lse[packed.statistic(tile.row_begin + row)] =
                     largest[2 * b + h] * a.scale_log2 * ln_2 + logf(total);
         }
     }
     __syncwarp();
-    for (int i = lane; i < 16 * S::blocks * Matrix::row_chunks; i += 32) {
-        const int row = warp_row + i / Matrix::row_chunks, chunk = i % Matrix::row_chunks;
-        if (tile.row_begin + row > last_row) break;
-        const uint4 from = *reinterpret_cast<const uint4*>(shared + Matrix::offset(row, chunk));
-        *reinterpret_cast<uint4*>(a.out + packed.offset(tile.row_begin + row, a.query_heads, head_dim) +
-                                  chunk * 8) = from;
-    }
+    store_rows<head_dim, 16 * S::blocks>(shared, warp_row, tile.row_begin, last_row, lane, [&](int row) {
+        return a.out + packed.offset(row, a.query_heads, head_dim);
+    });
 }
 
 }  // namespace wishbone::cuda::mma

@@ -5,6 +5,7 @@
 #include "backend/cuda/attention/sm90/backward/key_gradient/mask.cuh"
 #include "backend/cuda/attention/sm90/backward/key_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/parameters.h"
+#include "backend/cuda/attention/sm90/backward/products.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -29,15 +30,6 @@ struct KeyConsumer {
         for (int k = 0; k < D / 16; ++k)
             wgmma_ss<M, 0, 0>(acc, descriptor(left + k / 4 * key_tile * 128 + k % 4 * 32, 0, 1024),
                               descriptor(right + k / 4 * M * 128 + k % 4 * 32, 0, 1024), k > 0);
-    }
-
-    /// dV or dK of this warpgroup: += `left` [64, M], in registers, times `right` [M, D].
-    __device__ __forceinline__ void multiply_add(float (&acc)[D / 2], const std::uint32_t (&left)[M / 4],
-                                                 std::uint32_t right) const {
-#pragma unroll
-        for (int k = 0; k < M / 16; ++k)
-            wgmma_rs<D, 1>(acc, left[4 * k], left[4 * k + 1], left[4 * k + 2], left[4 * k + 3],
-                           descriptor(right + k * 2048, M * 128, 1024), 1);
     }
 
     /// Scores to probabilities, given the rows' log-sum-exp in base 2.
@@ -140,7 +132,7 @@ struct KeyConsumer {
                 std::uint32_t probability[M / 4];
                 probabilities(probability, s, stats, c);
                 wgmma_fence();
-                multiply_add(dv, probability, d_out);
+                multiply_add<D, M>(dv, probability, d_out);
                 wgmma_commit();
 
                 wgmma_wait<1>();
@@ -148,7 +140,7 @@ struct KeyConsumer {
                 std::uint32_t ds[M / 4];
                 score_gradient(ds, probability, dp, stats + M, c);
                 wgmma_fence();
-                multiply_add(dk, ds, query);
+                multiply_add<D, M>(dk, ds, query);
                 wgmma_commit();
                 if constexpr (M == 128) wgmma_wait<0>();  // no registers to go on meanwhile
                 previous = rows.stage;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "backend/cuda/attention/sm90/backward/parameters.h"
+#include "backend/cuda/attention/sm90/backward/products.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/mask.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/statistics.cuh"
@@ -32,15 +33,6 @@ struct QueryConsumer {
         for (int k = 0; k < D / 16; ++k)
             wgmma_rs<N, 0>(acc, left[4 * k], left[4 * k + 1], left[4 * k + 2], left[4 * k + 3],
                            descriptor(right + k / 4 * N * 128 + k % 4 * 32, 0, 1024), k > 0);
-    }
-
-    /// dQ += dS, in registers, times keys [N, D].
-    __device__ __forceinline__ void multiply_add(float (&dq)[D / 2], const std::uint32_t (&ds)[N / 4],
-                                                 std::uint32_t keys) const {
-#pragma unroll
-        for (int k = 0; k < N / 16; ++k)
-            wgmma_rs<D, 1>(dq, ds[4 * k], ds[4 * k + 1], ds[4 * k + 2], ds[4 * k + 3],
-                           descriptor(keys + k * 2048, N * 128, 1024), 1);
     }
 
     __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
@@ -112,7 +104,7 @@ struct QueryConsumer {
                         ds[i] = pack(s[2 * i] * (dp[2 * i] - delta[i % 2]),
                                      s[2 * i + 1] * (dp[2 * i + 1] - delta[i % 2]));
                     wgmma_fence();
-                    multiply_add(dq, ds, keys);
+                    multiply_add<D, N>(dq, ds, keys);
                     wgmma_commit();
                     if constexpr (N == 128) wgmma_wait<0>();  // no registers to go on meanwhile
                     previous = stage;

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
 import { WishboneError } from '../errors.js';
@@ -17,47 +17,83 @@ const PATIENCE_MILLISECONDS = 30_000;
 const MOST_REDIRECTS = 5;
 
 /** The connection was refused, cut, or fell silent: trying again may help. */
-export class ConnectionError extends Error {}
+export class ConnectionError extends Error {
+  constructor(
+    message: string,
+    /** What the server answered, when it did. */
+    readonly status?: number,
+    /** Seconds that the server asks to be left alone for. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** An answer that says no, and will say it again. */
+export interface Refusal {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly url: URL;
+}
+
+/** What is said beside the address. */
+export interface Ask {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Value of `Authorization`; goes to the address's own host alone, wherever that redirects to. */
+  readonly authorization?: string | undefined;
+  /** The error for an answer that says no; by default one that names the status. */
+  readonly refuse?: ((refusal: Refusal) => Error) | undefined;
+}
 
 /**
  * Asks for an address, following redirects. What comes back has a status of 200 or 206.
  *
- * @throws ConnectionError, WishboneError for an answer that says no, the signal's reason
+ * @throws ConnectionError, what `refuse` makes of an answer that says no, the signal's reason
  */
 export async function get(
   address: string,
-  headers: Readonly<Record<string, string>>,
+  { headers, authorization, refuse = refused }: Ask,
   network: Network,
   signal?: AbortSignal,
 ): Promise<IncomingMessage> {
-  let url = safeUrl(address);
+  const first = safeUrl(address);
+  let url = first;
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const response = await once(url, headers, network, signal);
-    const { statusCode = 0, headers: answer } = response;
+    const own = authorization === undefined || url.origin !== first.origin ? {} : { Authorization: authorization };
+    const response = await once(url, { ...headers, ...own }, network, signal);
+    const { statusCode = 0, statusMessage = '', headers: answer } = response;
     if (statusCode === 200 || statusCode === 206) return response;
-    response.resume();
+    response.on('error', () => undefined).resume();
     if ([301, 302, 303, 307, 308].includes(statusCode) && answer.location !== undefined) {
       url = safeUrl(new URL(answer.location, url).href);
       continue;
     }
-    if (statusCode >= 500 || statusCode === 429) throw new ConnectionError(`the server answered ${statusCode}`);
-    const advice =
-      statusCode === 407
-        ? 'set http.proxyAuthorization, or the name and password in the proxy’s address'
-        : 'check the address of the index (wishbone.gpu.indexUrl, --index-url)';
-    throw new WishboneError(`the server answered ${statusCode} ${response.statusMessage ?? ''}`.trim(), url.href, advice);
+    if (statusCode >= 500 || statusCode === 429) {
+      const seconds = Number(answer['retry-after']);
+      throw new ConnectionError(`the server answered ${statusCode}`, statusCode, seconds >= 0 ? seconds : undefined);
+    }
+    if (statusCode === 407) {
+      const advice = 'set http.proxyAuthorization, or the name and password in the proxy’s address';
+      throw new WishboneError('the proxy answered 407: it wants a name and a password', url.host, advice);
+    }
+    throw refuse({ status: statusCode, statusText: statusMessage, headers: answer, url });
   }
-  throw new WishboneError('the server redirects in circles', address, 'check the address of the index');
+  throw new WishboneError('the server redirects in circles', address, 'check the address');
 }
 
-/** The whole text of an answer. */
-export async function readText(response: IncomingMessage, most: number): Promise<string> {
+function refused({ status, statusText, url }: Refusal): Error {
+  return new WishboneError(`the server answered ${status} ${statusText}`.trim(), url.href, 'check the address');
+}
+
+/** The whole text of an answer. @param from what answered, for errors */
+export async function readText(response: IncomingMessage, most: number, from: string): Promise<string> {
   response.setEncoding('utf8');
   let text = '';
   try {
     for await (const chunk of response) {
       text += chunk as string;
-      if (text.length > most) throw new WishboneError('the answer is too long', 'the package index', 'check the address of the index');
+      if (text.length > most) throw new WishboneError('the answer is too long', from, 'check the address');
     }
   } catch (error) {
     if (error instanceof WishboneError) throw error;
@@ -72,7 +108,7 @@ function safeUrl(address: string): URL {
   try {
     url = new URL(address);
   } catch {
-    throw new WishboneError('the address cannot be read', address, 'write a full address, such as https://pypi.org/simple/');
+    throw new WishboneError('the address cannot be read', address, 'write a full address that begins with https://');
   }
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) return url;

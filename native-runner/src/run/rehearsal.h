@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.h"
+#include "plan/plan.h"
+#include "run/inputs.h"
+
+namespace wishbone {
+
+/// Has the device do what the steps of the run will do, with a model of few layers that means nothing: kernels are loaded, and
+/// which algorithms are fastest for products of its sizes is found out, so that steps are as fast from the first one on as later.
+/// Before the run's own model takes its memory, of which this needs a part. False when it could not be done: there is no room, or
+/// an adapter that fits no model of few layers.
+bool rehearse(const RunInputs& inputs, Backend& backend);
+
+/// Bins that between them have a length, and a number of rows that the head reads, of every class (length_class.h) that the plan's
+/// have; the longest first.
+std::vector<std::int64_t> bins_of_every_size(const Plan& plan);
+
+}  // namespace wishbone

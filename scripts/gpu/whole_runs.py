@@ -1,0 +1,188 @@
+"""Whole runs against TRL's DPOTrainer, on one card in one call: from the start of each process to its exported model.
+
+`python3 scripts/gpu/whole_runs.py --runner build/native/wishbone-runner-cuda --folders FOLDER_OR_TAR_GZ [--cases 1b-2000,…]`. Run
+folders come from `npm run bench:run -- --pack FILE`, where Node is. Makes the models (random weights) where the run folders say they
+lie. Each case is run three times: with empty caches, again (only the reference is computed anew), and again with the weights out of
+the page cache; the larger cases of a model once. TRL runs the smallest case of each model; what it would take for the larger ones is
+its time there and the further steps at its median step, and is marked so. Prints Markdown tables as it goes on; `--out FILE` gets
+everything as lines of JSON.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from run import make_model, run
+from workload import SHAPES
+
+COLUMNS = (
+    "wall", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
+    "steps 1-8 / median", "load / read", "checkpoint, steps",
+)
+
+
+def write_tokenizer(folder: Path, vocab: int) -> None:
+    """A word is a token: texts of drawn tokens have the lengths that were asked for."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(vocab)}, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w1", pad_token="w2", unk_token="w0")
+    tokenizer.save_pretrained(folder)
+
+
+def forget(model: Path) -> None:
+    """Takes the weights out of the page cache; they must be on the disk for that."""
+    for file in model.glob("*.safetensors"):
+        with open(file, "rb") as opened:
+            os.fsync(opened.fileno())
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def seconds_to_read(model: Path) -> float:
+    """All of the weights, by eight threads."""
+    pieces = [
+        (file, begin)
+        for file in sorted(model.glob("*.safetensors"))
+        for begin in range(0, file.stat().st_size, 64 << 20)
+    ]
+    lock = threading.Lock()
+
+    def read() -> None:
+        while True:
+            with lock:
+                if not pieces:
+                    return
+                file, begin = pieces.pop(0)
+            with open(file, "rb", buffering=0) as opened:
+                buffer = bytearray(8 << 20)
+                opened.seek(begin)
+                left = 64 << 20
+                while left > 0 and (count := opened.readinto(buffer)):
+                    left -= count
+
+    begin = time.time()
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.time() - begin
+
+
+def ours(runner: str, source: Path, scratch: Path) -> dict[str, float]:
+    folder = scratch / source.name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    row = run(runner, folder)
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    each = [event["seconds"] for event in events if event["type"] == "step"]
+    middle = sorted(each)[len(each) // 2]
+    row["median step"] = middle
+    row["saved"] = sum(event["type"] == "checkpoint" for event in events)
+    row["steps 1-8 / median"] = row.pop("first 8 steps / median")
+    row["not the median"] = sum(each) - middle * len(each) + row.get("checkpoints", 0.0)
+    shutil.rmtree(folder)
+    return row
+
+
+def show(case: str, which: str, row: dict[str, float], out) -> None:
+    cells = " | ".join(f"{row[name]:.2f}" if name in row else "" for name in COLUMNS)
+    print(f"| {case} | {which} | {cells} |", flush=True)
+    if out:
+        out.write(json.dumps({"case": case, "which": which, **row}) + "\n")
+        out.flush()
+
+
+def trl(python: str, model: Path, case: dict, scratch: Path, cpu: bool) -> dict[str, float]:
+    command = [python, str(Path(__file__).with_name("trl_run.py")), "--model", str(model), "--set", case["set"]]
+    command += ["--pairs", str(case["pairs"]), "--out", str(scratch / "trl"), "--lora-rank", str(case["lora_rank"])]
+    if cpu:
+        command += ["--cpu", "--batch", "4", "--accumulate", "1"]
+    begin = time.time()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    row["wall"] = time.time() - begin
+    shutil.rmtree(scratch / "trl", ignore_errors=True)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runner", required=True)
+    parser.add_argument("--folders", required=True, type=Path, help="of bench:run, or its .tar.gz")
+    parser.add_argument("--cases", help="names, separated by commas; default: all there are")
+    parser.add_argument("--python", default=sys.executable, help="that has trl")
+    parser.add_argument("--without-trl", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="TRL on the CPU as well, for a try")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+
+    scratch = Path(tempfile.mkdtemp(prefix="whole-runs-"))
+    out = args.out.open("a") if args.out else None
+    folders = args.folders
+    if folders.is_file():
+        with tarfile.open(folders) as packed:
+            packed.extractall(scratch / "folders", filter="data")
+        folders = scratch / "folders"
+    cases = json.loads((folders / "cases.json").read_text())
+    chosen = args.cases.split(",") if args.cases else list(cases)
+    os.environ["WISHBONE_CACHE"] = str(scratch / "cache")
+    print("Wishbone, seconds; TRL below it\n")
+    print("| case | caches | " + " | ".join(COLUMNS) + " |\n|---|---|" + "---|" * len(COLUMNS))
+    peers: dict[tuple[str, int], dict[str, float]] = {}
+    summary = []
+    for name in chosen:
+        case = cases[name]
+        source = folders / name
+        model = Path(json.loads((source / "run.json").read_text())["model"]["path"])
+        if not model.exists():
+            make_model(model, case["shape"])
+            write_tokenizer(model, SHAPES[case["shape"]].vocab)
+        key = (case["shape"], case["lora_rank"])
+        smallest = not any(cases[other]["pairs"] < case["pairs"] for other in chosen if cases[other]["shape"] == case["shape"])
+        best = None
+        for which in ("empty", "kept", "kept, weights on disk") if smallest else ("kept",):
+            # The reference is part of a run; which algorithms are fast, and what the weights' hash is, a machine knows.
+            shutil.rmtree(scratch / "cache" / ("reference" if which != "empty" else ""), ignore_errors=True)
+            if which.endswith("disk"):
+                forget(model)
+                read = seconds_to_read(model)
+                forget(model)
+            row = ours(args.runner, source, scratch)
+            if which.endswith("disk"):
+                row["load / read"] = row["load"] / read
+            show(name, which, row, out)
+            best = row if which == "kept" else best
+        if case["save_steps"] and best and best["saved"]:
+            cost = best["not the median"] / best["saved"] / best["median step"]
+            print(f"\n{name}: {best['saved']:.0f} checkpoints, each cost {cost:.2f} steps at most\n")
+        if args.without_trl or case["save_steps"]:
+            continue
+        if key not in peers:
+            peers[key] = {**trl(args.python, model, case, scratch, args.cpu), "pairs": case["pairs"]}
+            print(f"| {name} | TRL | {peers[key]['wall']:.2f} |" + " |" * (len(COLUMNS) - 1), flush=True)
+            if out:
+                out.write(json.dumps({"case": name, "which": "trl", **peers[key]}) + "\n")
+        peer = peers[key]
+        further = (case["pairs"] - peer["pairs"]) / peer["pairs per step"] * peer["step"]
+        summary.append((name, best["wall"], peer["wall"] + further, further > 0, best["train"] / best["wall"]))
+    if summary:
+        print("\n| case | Wishbone | TRL | TRL / Wishbone | of the wall, steps |\n|---|---|---|---|---|")
+        for name, wall, other, guessed, share in summary:
+            mark = " (by its median step)" if guessed else ""
+            print(f"| {name} | {wall:.1f} | {other:.1f}{mark} | {other / wall:.1f} | {share:.0%} |")
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+import path from 'node:path';
+
+import { WishboneError } from '../errors.js';
+import { inspectModel } from '../model/index.js';
+import { DEFAULT_PLAN, LEAST_CAPACITY, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import { buildPlan, type Plan, writePlan } from '../plan/index.js';
+import { newRunConfig } from '../run/folder.js';
+import { autoBackend, type BackendInfo, runnerBackends } from '../runner/runner-info.js';
+import { type MemoryForecast, PlanScratch } from './memory.js';
+
+/**
+ * Bins that a GPU is asked whether it has room for, longest first. Longer ones are no faster (docs/benchmarks.md), and shorter
+ * ones slower: a bin that is too short leaves a GPU's kernels without work.
+ */
+const CAPACITIES = [16384, 8192, 4096] as const;
+/** Of a GPU's memory, so much may be planned: what else is on it, and what fragments, is not known. */
+const PLANNABLE = 0.92;
+/** Tokens of the trees of a bin that memory is asked about, two thirds of them responses: more than nearly any dataset has. */
+const TREE_PROMPT = 42;
+const TREE_RESPONSE = 43;
+const TREE = TREE_PROMPT + 2 * TREE_RESPONSE;
+
+/** A run whose bins may be as long as suits its device. */
+export interface CapacityRequest {
+  /** Folder of the model. */
+  readonly model: string;
+  readonly training: TrainingOptions;
+  readonly runner: RunnerOptions;
+}
+
+/** What the answer is found with. */
+export interface CapacityMeans {
+  readonly backends: () => Promise<readonly BackendInfo[]>;
+  /** Peak memory of a run of this plan; throws where the runner cannot say. */
+  readonly memory: (request: CapacityRequest, plan: Plan) => Promise<MemoryForecast>;
+}
+
+/** Options that change nothing in how much memory a run takes, and are changed one by one in a form. */
+const NO_MEMORY =
+  /^(learning_rate|beta|lr_|warmup|num_decay|decay|min_lr|weight_decay|adam_(beta|eps)|max_grad|label_|eval_|sample_|save_|early_)/;
+const found = new Map<string, Promise<number>>();
+
+/**
+ * What a bin may hold where `capacity` is "auto": on a GPU the longest that the memory plan leaves room for, on a CPU
+ * {@link LEAST_CAPACITY}. What cannot be found out is taken for the least: it always was enough.
+ */
+export async function suitedCapacity(request: CapacityRequest, means: Partial<CapacityMeans> = {}): Promise<number> {
+  if (request.runner.backend === 'cpu') return LEAST_CAPACITY;
+  const { backends = runnerBackends, memory = memoryOf } = means;
+  if (request.runner.backend === 'auto' && autoBackend(await backends()) !== 'cuda') return LEAST_CAPACITY;
+  if (memory !== memoryOf) return longestThatFits(request, memory);
+  const training = Object.entries(request.training).filter(([name]) => !NO_MEMORY.test(name));
+  const key = JSON.stringify([path.resolve(request.model), training, request.runner]);
+  let answer = found.get(key);
+  if (answer === undefined) found.set(key, (answer = longestThatFits(request, memory)));
+  // Asked again where the runner could not say: it may be set up by then.
+  if ((await answer) === LEAST_CAPACITY) found.delete(key);
+  return answer;
+}
+
+async function longestThatFits(request: CapacityRequest, memory: CapacityMeans['memory']): Promise<number> {
+  for (const capacity of CAPACITIES) {
+    try {
+      const { bytes, deviceBytes, fits } = await memory(request, await fullBin(request.model, capacity));
+      if (deviceBytes === undefined) break;
+      if (fits !== false && bytes <= PLANNABLE * deviceBytes) return capacity;
+    } catch (error) {
+      // Whatever is wrong with the model or the runner is said where it is used.
+      if (error instanceof WishboneError) break;
+      throw error;
+    }
+  }
+  return LEAST_CAPACITY;
+}
+
+/** A plan of one step with one bin of so many tokens, which the model's vocabulary has. */
+export async function fullBin(model: string, capacity: number): Promise<Plan> {
+  const { config } = await inspectModel(model, { tokenizer: false });
+  const token = (i: number): number => i % config.vocabSize;
+  const sequence = (side: number): Int32Array =>
+    Int32Array.from({ length: TREE_PROMPT + TREE_RESPONSE }, (_, i) => token(i < TREE_PROMPT ? i : i + side));
+  const pair = { chosen: sequence(1), rejected: sequence(2), promptLength: TREE_PROMPT };
+  const pairs = Array.from({ length: capacity / TREE }, (_, row) => ({ ...pair, row, line: row + 1 }));
+  return buildPlan(
+    {
+      pairs,
+      skipped: 0,
+      truncated: 0,
+      shape: config,
+      sha256: { dataset: NO_HASH, tokenizer: NO_HASH },
+      datasetFile: model,
+    },
+    { ...DEFAULT_PLAN, capacity, batch_size: pairs.length },
+  );
+}
+
+const NO_HASH = '0'.repeat(64);
+
+/** Asks the runner. @throws WishboneError with the runner's own error */
+export async function memoryOf({ model, training, runner }: CapacityRequest, plan: Plan): Promise<MemoryForecast> {
+  const scratch = new PlanScratch();
+  try {
+    await writePlan(await scratch.planFile(), plan);
+    const { capacity } = plan.metadata;
+    const config = newRunConfig({
+      dataset: { path: path.resolve(model), sha256: NO_HASH, format: 'trl-explicit', pairs: plan.metadata.counts.pairs },
+      model: { path: path.resolve(model) },
+      plan: { ...DEFAULT_PLAN, capacity },
+      // Nothing is evaluated here, which would have to be there.
+      training: { ...training, eval_steps: 0, load_best_model_at_end: false, early_stopping_patience: 0, sft_steps: 0 },
+      runner,
+    });
+    return await scratch.memory(config, new AbortController().signal);
+  } finally {
+    await scratch.dispose();
+  }
+}

@@ -1,0 +1,31 @@
+import { binSeconds, TILE_SIZE, type DeviceSpeed, type Passes, stepSeconds, sumSeconds } from '../cost/index.js';
+import type { LlamaShape } from '../model/flops.js';
+import type { PlanSummary } from '../prepare/index.js';
+import type { PlanSeconds } from './plan-forecast.js';
+
+/** What of a summary decides the predicted time of its plan. */
+export type TimedSummary = Pick<PlanSummary, 'bins' | 'steps' | 'planTokens' | 'flops' | 'attentionArea' | 'tiles'>;
+
+/**
+ * Predicted seconds of a plan from its summary alone, as if all of its bins were alike: within a few percent of the sum over
+ * the bins, which needs the plan.
+ */
+export function planSeconds(summary: TimedSummary, shape: LlamaShape, device: DeviceSpeed): PlanSeconds {
+  const { bins, steps, planTokens, flops } = summary;
+  const work = {
+    tokens: planTokens / bins,
+    // The LM head sees the rows that targets read, and nothing else.
+    readRows: flops.head / (2 * shape.hiddenSize * shape.vocabSize) / bins,
+    computedPairs: computedPairs(summary, device.tile) / bins,
+  };
+  const all = (passes: Passes): number => bins * sumSeconds(binSeconds(shape, work, { device, passes }));
+  return {
+    forward: all({ forward: 1, backward: 0 }),
+    training: all({ forward: 1, backward: 1 }) + steps * stepSeconds(shape, device),
+  };
+}
+
+/** Of the tiles that are not skipped. Those of another size than the summary's have been counted by nobody: see `additiveSeconds`. */
+function computedPairs({ planTokens, attentionArea, tiles }: TimedSummary, tile: number): number {
+  return tile === TILE_SIZE ? (tiles.full + tiles.partial) * TILE_SIZE ** 2 : attentionArea + planTokens * tile;
+}

@@ -1,0 +1,7 @@
+export { modelName, originOf, type Snapshot } from './cache.js';
+export { fetchPlan, type HubPlan, mebibytes } from './fetch.js';
+export { datasetId, type HubDatasetId, type HubId, idText, modelId } from './hub-id.js';
+export type { Wanted } from './needed-files.js';
+export { pageOf } from './refusals.js';
+export { type Resolved, resolveDataset, resolveModel } from './resolve.js';
+export { hubCache, type HubSettings, hubSettings } from './settings.js';

@@ -1,0 +1,3 @@
+export { type MeanInterval, meanInterval } from './mean-interval.js';
+export { type PairedDifference, pairedBootstrap } from './paired-bootstrap.js';
+export { studentTQuantile } from './student-t.js';
