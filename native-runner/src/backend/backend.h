@@ -115,6 +115,8 @@ class Backend {
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both
     virtual void zero(Tensor x) = 0;
     virtual void synchronize() = 0;
+    /// To be called first in a thread other than the one that made the backend, where that thread works with it from now on.
+    virtual void make_current() {}
 
     /// `visible_until` and `position`: host arrays of length T (docs/architecture.md, "The mask"), which may
     /// go when the call returns.

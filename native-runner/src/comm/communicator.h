@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,9 +40,19 @@ class Communicator {
     virtual void sum(std::span<double> numbers_accumulated) = 0;
     /// Returns when all ranks have called it.
     virtual void barrier() = 0;
+    /// To be called when the device was waited for, before what came of operations on it is used: throws RankAborted where they
+    /// were ended.
+    virtual void check() = 0;
 
     /// This rank is at its end. `reason` is what the others are told. From any thread; never throws.
     virtual void abort(const std::string& reason) noexcept = 0;
+};
+
+/// One for tensors in host memory, on which others build.
+class HostCommunicator : public Communicator {
+  public:
+    /// A barrier before an operation: all ranks mean the same one, of so many elements.
+    virtual void agree(const char* operation, std::int64_t elements) = 0;
 };
 
 /// What a rank throws because another one has failed: never the cause itself.
@@ -54,11 +65,11 @@ class RankAborted : public Error {
 /// takes long too.
 inline constexpr std::chrono::duration<double> rank_time_limit = std::chrono::minutes(30);
 
-/// Of a single rank: every operation is done already.
-std::unique_ptr<Communicator> make_single_rank();
+/// Of a run that has one rank: every operation is done already. Shared by all who need one.
+Communicator& single_rank();
 
 /// Of `size` threads of this process, by rank, for tensors in host memory. Sums add in the order of ranks.
-std::vector<std::unique_ptr<Communicator>> make_thread_ranks(
+std::vector<std::unique_ptr<HostCommunicator>> make_thread_ranks(
     int size, std::chrono::duration<double> time_limit = rank_time_limit);
 
 }  // namespace wishbone

@@ -65,6 +65,11 @@ void Meeting::leave() {
     changed_.wait(lock, [this] { return working_ == 0; });
 }
 
+void Meeting::check(int rank) {
+    const std::lock_guard lock(mutex_);
+    if (end_) throw_end(rank);
+}
+
 void Meeting::abort(int rank, const std::string& reason) noexcept {
     try {
         const std::lock_guard lock(mutex_);

@@ -34,6 +34,8 @@ class Meeting {
     /// Returns when all ranks are done with what the others brought. Ends soon whatever happens: work on memory is all that
     /// ranks do in between.
     void leave();
+    /// Throws as `enter` where the meeting is over.
+    void check(int rank);
     /// The meeting is over for good.
     void abort(int rank, const std::string& reason) noexcept;
 

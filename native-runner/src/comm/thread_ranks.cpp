@@ -17,7 +17,7 @@ T* at(void* data, std::int64_t element) {
     return static_cast<T*>(data) + element;
 }
 
-class ThreadRank final : public Communicator {
+class ThreadRank final : public HostCommunicator {
   public:
     ThreadRank(int rank, std::shared_ptr<Meeting> meeting) : rank_(rank), meeting_(std::move(meeting)) {}
 
@@ -82,8 +82,11 @@ class ThreadRank final : public Communicator {
         std::ranges::copy(sums, numbers.begin());
     }
 
-    void barrier() override {
-        meeting_->enter(rank_, {.operation = "barrier"});
+    void barrier() override { agree("barrier", 0); }
+    void check() override { meeting_->check(rank_); }
+
+    void agree(const char* operation, std::int64_t elements) override {
+        meeting_->enter(rank_, {.operation = operation, .elements = elements});
         meeting_->leave();
     }
 
@@ -112,11 +115,11 @@ class ThreadRank final : public Communicator {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Communicator>> make_thread_ranks(int size,
-                                                             std::chrono::duration<double> time_limit) {
+std::vector<std::unique_ptr<HostCommunicator>> make_thread_ranks(int size,
+                                                                 std::chrono::duration<double> time_limit) {
     require(size > 0, "make_thread_ranks");
     const auto meeting = std::make_shared<Meeting>(size, time_limit);
-    std::vector<std::unique_ptr<Communicator>> ranks;
+    std::vector<std::unique_ptr<HostCommunicator>> ranks;
     for (int rank = 0; rank < size; ++rank) ranks.push_back(std::make_unique<ThreadRank>(rank, meeting));
     return ranks;
 }

@@ -1,16 +1,42 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "backend/backend.h"
+#include "comm/communicator.h"
+#include "comm/rank_threads.h"
 #include "run/inputs.h"
 #include "run/process/run_lock.h"
 
 namespace wishbone {
 
-/// The backend that run.json asks for. The number of threads decides the last bits of sums on the CPU, so the first process
-/// writes what it took into run.json, and a resume takes the same. Throws Error(bad_input) when the run asks for something
-/// that the backend cannot do.
-std::unique_ptr<Backend> open_device(const RunInputs& inputs, const RunLock& lock);
+/// The devices a run works on, each a rank with a thread of its own: `runner.devices` of run.json, else the one of
+/// `runner.device`. Made by the thread of the first.
+class Devices {
+  public:
+    /// Keeps in run.json how many threads a device has, where results depend on it: whoever goes on with the run will use as many.
+    /// Throws Error(bad_input) when a device cannot be had, or cannot do what the run asks.
+    Devices(const RunInputs& inputs, const RunLock& lock);
+
+    std::size_t count() const { return backends_.size(); }
+    Backend& backend(std::size_t rank) { return *backends_[rank]; }
+    Backend& first() { return *backends_.front(); }
+    Communicator& ranks(std::size_t rank) {
+        return communicators_.empty() ? single_rank() : *communicators_[rank];
+    }
+    /// How many of them have the same memory.
+    std::size_t sharing_memory() const { return backends_.front()->name() == "cpu" ? count() : 1; }
+
+    /// work(rank) in the threads of all of them at once: RankThreads::run.
+    void each(const std::function<void(std::size_t rank)>& work);
+
+  private:
+    std::vector<std::unique_ptr<Backend>> backends_;
+    std::vector<std::unique_ptr<Communicator>> communicators_;  ///< none for a single device
+    std::unique_ptr<RankThreads> threads_;
+};
 
 }  // namespace wishbone

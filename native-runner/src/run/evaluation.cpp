@@ -8,10 +8,10 @@
 
 namespace wishbone {
 
-Evaluation::Evaluation(const RunInputs& inputs, Replica& replica, const RunReference& reference,
+Evaluation::Evaluation(const RunInputs& inputs, Replicas& replicas, const RunReference& reference,
                        Reporter& reporter, BestModel best, StopRequested stop)
     : inputs_(inputs),
-      replica_(replica),
+      replicas_(replicas),
       reference_(reference),
       reporter_(reporter),
       best_(std::move(best)),
@@ -25,13 +25,13 @@ bool Evaluation::is_due(std::int64_t done) const {
 Evaluation::Outcome Evaluation::after_step(std::int64_t done) {
     if (!is_due(done)) return Outcome::none;
     const TrainingOptions& options = inputs_.options();
-    Trainer& trainer = replica_.trainer();
     const Stopwatch watch;
-    const auto result = trainer.evaluate(inputs_.eval->plan, reference_.of_eval(), stop_);
+    const auto result = replicas_.evaluate(inputs_.eval->plan, reference_.of_eval(), stop_);
     if (!result) return Outcome::stopped;
     const double seconds = watch.seconds();
     reporter_.spent("evaluation", seconds);
-    const auto metrics = metric_fields(result->all.mean(), trainer.preference_loss(), "eval_");
+    const auto metrics =
+        metric_fields(result->all.mean(), replicas_.first().trainer().preference_loss(), "eval_");
     const auto metric = metrics.find(options.metric_for_best_model);
     if (metric == metrics.end())
         throw bad_input("There is no metric \"" + options.metric_for_best_model + "\" in an evaluation",

@@ -7,7 +7,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/inputs.h"
 #include "run/reference.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 
 namespace wishbone {
@@ -16,7 +16,7 @@ namespace wishbone {
 class Evaluation {
   public:
     /// `best`: of the checkpoint the run goes on from.
-    Evaluation(const RunInputs& inputs, Replica& replica, const RunReference& reference, Reporter& reporter,
+    Evaluation(const RunInputs& inputs, Replicas& replicas, const RunReference& reference, Reporter& reporter,
                BestModel best, StopRequested stop);
 
     enum class Outcome { none, worse, best, stopped };
@@ -31,7 +31,7 @@ class Evaluation {
     bool is_due(std::int64_t done) const;
 
     const RunInputs& inputs_;
-    Replica& replica_;
+    Replicas& replicas_;
     const RunReference& reference_;
     Reporter& reporter_;
     BestModel best_;

@@ -9,21 +9,20 @@ namespace {
 
 void do_step(const LoopParts& parts, std::int64_t step) {
     const RunInputs& inputs = parts.inputs;
-    Trainer& trainer = parts.replica.trainer();
     const double learning_rate = learning_rate_at(step, inputs.steps(), inputs.options());
     const Stopwatch watch;
-    const StepResult result = trainer.step(inputs.train.plan, step, learning_rate);
+    const StepResult result = parts.replicas.step(inputs.train.plan, step, learning_rate);
     const double seconds = watch.seconds();
-    parts.reporter.step({step + 1, result, trainer.loss_of(step), seconds, learning_rate,
-                         parts.replica.backend().peak_memory()});
+    parts.reporter.step({step + 1, result, parts.replicas.first().trainer().loss_of(step), seconds,
+                         learning_rate, parts.replicas.peak_memory()});
 }
 
 }  // namespace
 
 bool train_steps(const LoopParts& parts, const StopRequested& stop) {
-    const auto& [inputs, lock, replica, reporter, reference, evaluation, sampling, checkpoints] = parts;
+    const auto& [inputs, lock, replicas, reporter, reference, evaluation, sampling, checkpoints] = parts;
     reporter.begin_phase("train");
-    for (std::int64_t done = replica.trainer().updates();; ++done) {
+    for (std::int64_t done = replicas.first().trainer().updates();; ++done) {
         const auto stopped = [&parts, done] {
             parts.checkpoints.save(done, parts.evaluation.best());
             return false;

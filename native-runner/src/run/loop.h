@@ -6,7 +6,7 @@
 #include "run/inputs.h"
 #include "run/process/run_lock.h"
 #include "run/reference.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 #include "run/sampling.h"
 
@@ -16,7 +16,7 @@ namespace wishbone {
 struct LoopParts {
     const RunInputs& inputs;
     const RunLock& lock;
-    Replica& replica;
+    Replicas& replicas;
     Reporter& reporter;
     RunReference& reference;
     Evaluation& evaluation;

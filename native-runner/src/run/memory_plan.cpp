@@ -131,17 +131,18 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
 }
 
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const Backend& backend) {
-    const std::size_t available = backend.free_memory();
+                         const Backend& backend, std::size_t replicas) {
+    const std::size_t available = backend.free_memory() / replicas;
     const MemoryPlan memory = plan_memory(plan, config, settings);
     // The backend exists already: so does its context.
     const std::size_t needed = memory.total() - memory.context;
     if (available == 0) return 0;
-    if (needed <= available) return available - needed;
+    if (needed <= available) return (available - needed) * replicas;
     throw Error(ExitCode::out_of_memory,
                 "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
                     ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
-                    gigabytes(memory.activations) + "); " + gigabytes(available) + " are free",
+                    gigabytes(memory.activations) + "); " + gigabytes(available) + " are free" +
+                    (replicas == 1 ? "" : " for each of its " + std::to_string(replicas) + " devices"),
                 backend.device_name(), memory_advice(plan, config, settings, available));
 }
 

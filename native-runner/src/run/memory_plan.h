@@ -37,10 +37,10 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available);
 
-/// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free. Returns what it leaves of
-/// that; 0 where that is not known.
+/// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free, once for each of `replicas`
+/// that share it. Returns what is left of that; 0 where that is not known.
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const Backend& backend);
+                         const Backend& backend, std::size_t replicas = 1);
 
 /// 12.3 GB, decimal as on a card's label.
 std::string gigabytes(std::size_t bytes);

@@ -1,5 +1,6 @@
 #include "run/reference.h"
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -11,24 +12,25 @@ void begin_hash(WeightsHash& hash, const RunInputs& inputs) {
         hash.begin();
 }
 
-RunReference::RunReference(const RunInputs& inputs, WeightsHash& hash, Replica& replica, Reporter& reporter,
+RunReference::RunReference(const RunInputs& inputs, WeightsHash& hash, Replicas& replicas, Reporter& reporter,
                            std::optional<std::int64_t> resumed_after, StopRequested stop)
     : inputs_(inputs),
-      replica_(replica),
+      replicas_(replicas),
       reporter_(reporter),
       stop_(std::move(stop)),
-      precomputed_(inputs.options(), inputs.reference_folder(), hash, inputs.longest(), replica.backend(),
-                   replica.transformer(), replica.trainer().policy()),
+      precomputed_(inputs.options(), inputs.reference_folder(), hash, inputs.longest(),
+                   replicas.first().backend(), std::bind_front(&Replicas::compute_reference, &replicas)),
       stopped_(!prepare(resumed_after)) {}
 
 bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
     const TrainingOptions& options = inputs_.options();
-    Trainer& trainer = replica_.trainer();
-    if (!trainer.needs_reference()) return true;
+    if (!replicas_.first().trainer().needs_reference()) return true;
     if (!inputs_.precomputes_reference()) {
         if (!options.reference_model.empty())
-            trainer.set_reference_model(std::make_unique<ReferenceModel>(
-                replica_.backend(), options.reference_model, inputs_.longest()));
+            replicas_.each([&](Replica& replica) {
+                replica.trainer().set_reference_model(std::make_unique<ReferenceModel>(
+                    replica.backend(), options.reference_model, inputs_.longest()));
+            });
         return true;
     }
     if (options.reference_follows_sft()) {
@@ -44,10 +46,10 @@ bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
 
 bool RunReference::after_step(std::int64_t done) {
     const TrainingOptions& options = inputs_.options();
-    Trainer& trainer = replica_.trainer();
-    if (!options.reference_follows_sft() || done != options.sft_steps || !trainer.needs_reference())
+    if (!options.reference_follows_sft() || done != options.sft_steps ||
+        !replicas_.first().trainer().needs_reference())
         return true;
-    trainer.take_reference();
+    replicas_.each([](Replica& replica) { replica.trainer().take_reference(); });
     if (!inputs_.precomputes_reference()) return true;
     reporter_.begin_phase("reference");
     const bool whole = take([&](const ReferencedPlan& of) {
@@ -62,7 +64,7 @@ template <typename Source>
 bool RunReference::take(Source source) {
     std::optional<PlanReference> of_train = source(inputs_.train);
     if (!of_train) return false;
-    replica_.trainer().set_reference(std::move(*of_train));
+    replicas_.each([&](Replica& replica) { replica.trainer().set_reference(*of_train); });
     if (!inputs_.eval) return true;
     std::optional<PlanReference> of_eval = source(*inputs_.eval);
     if (!of_eval) return false;

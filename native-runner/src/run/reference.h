@@ -5,7 +5,7 @@
 
 #include "core/callbacks.h"
 #include "run/inputs.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 #include "train/reference/precomputed_reference.h"
 
@@ -19,7 +19,7 @@ class RunReference {
   public:
     /// Gives the trainer all of the reference that can be had before the first step, the policy still being the start
     /// model. `hash`: of the weights in `RunInputs::reference_folder`. `resumed_after`: steps done at the checkpoint that will be loaded.
-    RunReference(const RunInputs& inputs, WeightsHash& hash, Replica& replica, Reporter& reporter,
+    RunReference(const RunInputs& inputs, WeightsHash& hash, Replicas& replicas, Reporter& reporter,
                  std::optional<std::int64_t> resumed_after, StopRequested stop);
 
     /// The run was stopped before all of it was there.
@@ -38,7 +38,7 @@ class RunReference {
     bool take(Source source);
 
     const RunInputs& inputs_;
-    Replica& replica_;
+    Replicas& replicas_;
     Reporter& reporter_;
     StopRequested stop_;
     PrecomputedReference precomputed_;

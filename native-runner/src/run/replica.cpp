@@ -18,14 +18,15 @@ std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs) 
 
 }  // namespace
 
-Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend)
-    : backend_(backend),
+Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks)
+    : inputs_(inputs),
+      backend_(backend),
       parameters_(loaded(backend, inputs.model, weights)),
       transformer_(backend, inputs.model, inputs.config.recompute),
       adapter_(room_for_adapter(backend, inputs)),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
       trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_),
-               inputs.options()) {
+               inputs.options(), ranks) {
     transformer_.expect_length(inputs.longest());
     Optimizer& optimizer = trainer_.optimizer();
     if (adapter_) {
@@ -39,6 +40,20 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
         // The optimizer copied the policy, but the files hold more digits than its dtype.
         weights.load(backend, optimizer.master());
     }
+}
+
+bool Replica::compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,
+                                const BinProgress& progress, const StopRequested& stop) {
+    if (model == ReferencedModel::other && !other_)
+        other_ =
+            std::make_unique<ReferenceModel>(backend_, inputs_.options().reference_model, inputs_.longest());
+    if (model == ReferencedModel::other)
+        return trainer_.compute_reference(plan, reference, other_->transformer(), other_->parameters(),
+                                          progress, stop);
+    const Policy& policy = trainer_.policy();
+    return trainer_.compute_reference(
+        plan, reference, transformer_,
+        model == ReferencedModel::policy ? policy.view() : ModelView(policy.base), progress, stop);
 }
 
 }  // namespace wishbone

@@ -136,12 +136,11 @@ void Reporter::exported(std::optional<std::int64_t> step) {
     events_.write("export", fields);
 }
 
-void Reporter::finished(std::int64_t steps, double seconds, const Backend& backend) {
+void Reporter::finished(std::int64_t steps, double seconds, std::size_t peak_memory) {
     const auto& phases = times_.so_far();
-    events_.write("finished", {{"steps", steps},
-                               {"seconds", seconds},
-                               {"peakMemory", backend.peak_memory()},
-                               {"phases", Fields(phases)}});
+    events_.write(
+        "finished",
+        {{"steps", steps}, {"seconds", seconds}, {"peakMemory", peak_memory}, {"phases", Fields(phases)}});
     events_.sync();
     const auto train = phases.find("train");
     std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f %% of the time was training\n", printed(steps),

@@ -63,7 +63,7 @@ class Reporter {
     void warning(const std::string& what, const std::string& where, const std::string& advice);
     /// `step`: of the weights, where they are not the last ones.
     void exported(std::optional<std::int64_t> step);
-    void finished(std::int64_t steps, double seconds, const Backend& backend);
+    void finished(std::int64_t steps, double seconds, std::size_t peak_memory);
     void stopped(std::int64_t done);
 
     /// Makes what is recorded of pairs durable, from any thread: before a checkpoint that a resume goes on from.

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,7 +30,7 @@
 #include "run/process/stop_signals.h"
 #include "run/reference.h"
 #include "run/rehearsal.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 #include "run/result.h"
 #include "run/resume.h"
@@ -43,8 +44,8 @@ namespace {
 constexpr std::size_t device_slack = std::size_t{2} << 30;
 
 struct Loaded {
-    std::unique_ptr<Replica> replica;
-    std::size_t room;  ///< bytes of the device that the run does not need
+    std::unique_ptr<Replicas> replicas;
+    std::size_t room;  ///< bytes of the first device that the run does not need
     bool has_rehearsed;
 };
 
@@ -60,15 +61,31 @@ ReadAhead read_ahead(const RunInputs& inputs) {
     return {std::move(files), host_memory().available / 2};
 }
 
-/// The model on the device, once it is known that everything will have room there.
-Loaded load_replica(const RunInputs& inputs, Backend& backend) {
+/// Whether every device has done what the steps will ask of it.
+bool rehearse_all(const RunInputs& inputs, Devices& devices) {
+    std::vector<char> done(devices.count());
+    devices.each([&](std::size_t rank) { done[rank] = rehearse(inputs, devices.backend(rank)); });
+    return std::ranges::all_of(done, [](char one) { return one != 0; });
+}
+
+/// The model on every device, once it is known that everything will have room there.
+Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const ModelWeights weights(inputs.config.model, inputs.model);
-    const std::size_t left = check_memory(
-        inputs.train.plan, inputs.model,
-        {backend.name(), inputs.config.recompute, inputs.options(), inputs.reference_model}, backend);
-    const bool has_rehearsed = backend_named(backend.name()).is_slow_at_first && rehearse(inputs, backend);
-    return {std::make_unique<Replica>(inputs, weights, backend), left - std::min(left, device_slack),
+    const std::string backend = devices.first().name();
+    const std::size_t left =
+        check_memory(inputs.train.plan, inputs.model,
+                     {backend, inputs.config.recompute, inputs.options(), inputs.reference_model},
+                     devices.first(), devices.sharing_memory());
+    const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
+    return {std::make_unique<Replicas>(inputs, weights, devices), left - std::min(left, device_slack),
             has_rehearsed};
+}
+
+/// Of all devices together, each measured while the others are.
+double ceiling_of(Devices& devices) {
+    std::vector<double> rates(devices.count());
+    devices.each([&](std::size_t rank) { rates[rank] = devices.backend(rank).measure_matmul_ceiling(); });
+    return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
 /// The whole run, part by part; each is whole when it is made.
@@ -79,7 +96,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const ReadAhead ahead = read_ahead(inputs);
     WeightsHash hash(inputs.reference_folder());
     if (!resume) begin_hash(hash, inputs);
-    const std::unique_ptr<Backend> backend = open_device(inputs, lock);
+    Devices devices(inputs, lock);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
@@ -89,23 +106,27 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
                                                                   checkpoint->state.best.last_step()})
                                 : std::nullopt);
     Reporter reporter(inputs, lock, events, pairs, resumed_after);
-    reporter.start(*backend);
+    reporter.start(devices.first());
     reporter.begin_phase("load");
-    const auto [replica, room, has_rehearsed] = load_replica(inputs, *backend);
-    Trainer& trainer = replica->trainer();
-    Sampling sampling(inputs, *replica, reporter, resumed_after, stop);
+    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
+    Replica& replica = replicas->first();
+    Trainer& trainer = replica.trainer();
+    Sampling sampling(inputs, replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
-    reporter.ceiling(backend->measure_matmul_ceiling());
-    if (has_rehearsed) backend->settle();
+    reporter.ceiling(ceiling_of(devices));
+    // One after the other: what they have found goes to the same place.
+    for (std::size_t rank = 0; has_rehearsed && rank < devices.count(); ++rank)
+        devices.backend(rank).settle();
 
-    RunReference reference(inputs, hash, *replica, reporter, resumed_after, stop);
+    RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates());
-    if (checkpoint) load_checkpoint(*checkpoint, *backend, trainer);
+    if (checkpoint)
+        replicas->each([&](Replica& each) { load_checkpoint(*checkpoint, each.backend(), each.trainer()); });
 
-    Evaluation evaluation(inputs, *replica, reference, reporter,
+    Evaluation evaluation(inputs, *replicas, reference, reporter,
                           checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, *replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
-    if (!train_steps({inputs, lock, *replica, reporter, reference, evaluation, sampling, checkpoints},
+    Checkpoints checkpoints(inputs, lock, replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
+    if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
@@ -115,11 +136,11 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (inputs.options().load_best_model_at_end || shares) checkpoints.finish();
     // Beside a last checkpoint that is still being written.
     const auto exported_step =
-        export_result(inputs, lock, *replica, evaluation.best(), reporter,
+        export_result(inputs, lock, replica, evaluation.best(), reporter,
                       shares && checkpoints.saved() == steps ? weights_file(folder, steps) : "");
     checkpoints.finish();
     reporter.exported(exported_step);
-    reporter.finished(steps, total.seconds(), *backend);
+    reporter.finished(steps, total.seconds(), replicas->peak_memory());
 }
 
 /// What a failed write comes from, where the folder it was to be in is gone.

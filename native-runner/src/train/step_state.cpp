@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "train/ranks/shared_logps.h"
+
 namespace wishbone {
 
 namespace {
@@ -56,6 +58,16 @@ void StepState::add_policy(const BinView& bin, const TargetLogps& values) {
 
 void StepState::add_reference(const BinView& bin, std::span<const float> logps) {
     wishbone::add_reference(bin, logps, lengths_, sequences_);
+}
+
+void StepState::share(Communicator& ranks, std::span<const std::int64_t> own) {
+    share_logps(ranks, plan_, bins_, own, sequences_);
+}
+
+void StepState::evaluate_every_bin() {
+    metrics_ = {};
+    std::ranges::fill(sources_, PairMetrics());
+    for (std::int64_t b = bins_.begin; b < bins_.end; ++b) evaluate_bin(b);
 }
 
 void StepState::evaluate_bin(std::int64_t bin) {

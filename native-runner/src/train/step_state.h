@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/error.h"
 #include "plan/plan.h"
 #include "train/loss/preference_loss.h"
@@ -33,10 +34,16 @@ class StepState {
     void add_policy(const BinView& bin, const TargetLogps& values);
     void add_reference(const BinView& bin, std::span<const float> logps);
 
+    /// Makes what each rank has added known to all. `own`: the bins that this one computes, ascending.
+    void share(Communicator& ranks, std::span<const std::int64_t> own);
+
     /// Losses and gradients of the pairs in the bin of this number, or of all pairs of the step, all of whose bins have been
     /// added. Throws Error(bad_input) when the loss is not finite.
     void evaluate_bin(std::int64_t bin);
     void evaluate_all();
+    /// Metrics of all pairs of the step, once the log-probabilities of all are known; `evaluate_bin` may have been called for some
+    /// bins, whose gradients are no longer needed. The same numbers as when it was called for every bin.
+    void evaluate_every_bin();
 
     /// d loss / d log-probability of each of the bin's targets.
     void target_weights(const BinView& bin, std::vector<float>& out) const;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "train/ranks/dealt_bins.h"
+#include "train/ranks/shared_logps.h"
 #include "train/reference/reference_pass.h"
 
 namespace wishbone {
@@ -18,8 +20,10 @@ LossOptions sft_alone() {
 
 }  // namespace
 
-Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options)
+Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
+                 Communicator& ranks)
     : backend_(backend),
+      ranks_(ranks),
       transformer_(transformer),
       policy_(policy),
       options_(options),
@@ -49,9 +53,14 @@ void Trainer::take_reference() {
     if (reference_adapter_) backend_.copy(reference_adapter_->flat(), policy_.adapter->flat());
 }
 
-bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
+bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, Transformer& transformer,
+                                const ModelView& model, const BinProgress& progress,
                                 const StopRequested& stop) {
-    return wishbone::compute_reference(plan, reference, lengths_, transformer_, policy_.base, progress, stop);
+    return wishbone::compute_reference(plan, reference, lengths_, transformer, model, progress, stop, ranks_);
+}
+
+std::vector<std::int64_t> Trainer::own(const Plan& plan, Plan::Range bins) const {
+    return dealt_bins(plan, bins, ranks_.size())[static_cast<std::size_t>(ranks_.rank())];
 }
 
 StepState Trainer::begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
@@ -79,12 +88,13 @@ void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin,
 
 StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     StepState state = begin(plan, step, loss_of(step), reference_logps_);
-    const Plan::Range bins = state.bins();
+    const std::vector<std::int64_t> own_bins = own(plan, state.bins());
     if (!state.bins_are_independent()) {
-        for (std::int64_t b = bins.begin; b < bins.end; ++b) {
+        for (const std::int64_t b : own_bins) {
             const BinView view = plan.bin(b);
             forward_bin(state, view, *transformer_.prepare(view), false);
         }
+        state.share(ranks_, own_bins);
         state.evaluate_all();
     }
 
@@ -94,7 +104,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     // The weights below an adapter need no gradient.
     const int passes = (policy_.adapter != nullptr ? 2 : 3) +
                        (state.loss().needs_reference() && computes_reference() ? 1 : 0);
-    for (std::int64_t b = bins.begin; b < bins.end; ++b) {
+    for (const std::int64_t b : own_bins) {
         const BinView view = plan.bin(b);
         const auto device = transformer_.prepare(view);
         if (state.bins_are_independent()) {
@@ -105,6 +115,14 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
         }
         state.target_weights(view, weight);
         transformer_.backward(policy_.view(), gradient_view(), *device, weight);
+    }
+    ranks_.all_reduce(gradients().flat());
+    if (ranks_.size() > 1 && state.bins_are_independent()) {
+        state.share(ranks_, own_bins);
+        state.evaluate_every_bin();
+    }
+    for (std::int64_t b = state.bins().begin; b < state.bins().end; ++b) {
+        const BinView view = plan.bin(b);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
         result.flops += view.flops * passes;
     }
@@ -114,21 +132,33 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     result.sources = state.sources();
     result.values = state.values();
     result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients().flat()));
+    ranks_.check();
     if (!std::isfinite(result.grad_norm)) throw not_finite("gradient", step);
     return result;
 }
 
 std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReference& reference,
                                             const StopRequested& stop) {
+    // Bins are dealt out over all steps: one alone may have fewer than there are ranks.
+    std::vector<StepState> steps;
+    for (std::int64_t step = 0; step < plan.steps(); ++step)
+        steps.push_back(begin(plan, step, preference_, reference));
+    const Plan::Range bins = {0, steps.empty() ? 0 : steps.back().bins().end};
+    const std::vector<std::int64_t> own_bins = own(plan, bins);
+    auto step = steps.begin();
+    bool stopped = false;
+    for (const std::int64_t b : own_bins) {
+        if ((stopped = stop())) break;
+        while (b >= step->bins().end) ++step;
+        const BinView view = plan.bin(b);
+        forward_bin(*step, view, *transformer_.prepare(view), false);
+    }
+    if (any_rank(ranks_, stopped)) return std::nullopt;
+
     EvalResult result;
     result.sources.resize(plan.sources.size());
-    for (std::int64_t step = 0; step < plan.steps(); ++step) {
-        StepState state = begin(plan, step, preference_, reference);
-        for (std::int64_t b = state.bins().begin; b < state.bins().end; ++b) {
-            if (stop()) return std::nullopt;
-            const BinView view = plan.bin(b);
-            forward_bin(state, view, *transformer_.prepare(view), false);
-        }
+    share_logps(ranks_, plan, bins, own_bins, sequences_);
+    for (StepState& state : steps) {
         state.evaluate_all();
         result.all.add(state.metrics());
         for (std::size_t i = 0; i < result.sources.size(); ++i) result.sources[i].add(state.sources()[i]);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "comm/communicator.h"
 #include "core/callbacks.h"
 #include "model/policy.h"
 #include "model/transformer/transformer.h"
@@ -42,12 +43,17 @@ struct EvalResult {
 
 /// Preference training of one model on one device: policy, gradients, optimizer, reference. It knows no files, events
 /// or plans beyond the one it is given, so that training, speed measurement and tests share it.
+///
+/// A device may be one rank of several, each with a trainer of the same model. `step`, `loss_and_gradient`, `evaluate` and
+/// `compute_reference` are then called on all of them with the same arguments: each computes the bins dealt to it, and all return
+/// the same, that of the whole.
 class Trainer {
   public:
     /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
-    Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options);
+    Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
+            Communicator& ranks = single_rank());
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }
@@ -70,7 +76,12 @@ class Trainer {
     /// Fills `reference.logps` (reference_pass.h) with the start model: the policy as it is now, or the model below an
     /// adapter. False when stopped.
     bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
-                           const StopRequested& stop);
+                           const StopRequested& stop) {
+        return compute_reference(plan, reference, transformer_, policy_.base, progress, stop);
+    }
+    /// The same with any model on the device.
+    bool compute_reference(const Plan& plan, PlanReference& reference, Transformer& transformer,
+                           const ModelView& model, const BinProgress& progress, const StopRequested& stop);
     /// For ReferenceMode::precompute, before the first step that needs it.
     void set_reference(PlanReference reference) { reference_logps_ = std::move(reference); }
 
@@ -104,12 +115,15 @@ class Trainer {
                (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
+    /// Of a number of bins those that this rank computes.
+    std::vector<std::int64_t> own(const Plan& plan, Plan::Range bins) const;
     StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                     const PlanReference& reference);
     void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
     void follow_policy();
 
     Backend& backend_;
+    Communicator& ranks_;
     Transformer& transformer_;
     Policy policy_;
     TrainingOptions options_;

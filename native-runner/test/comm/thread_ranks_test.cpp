@@ -26,7 +26,7 @@ struct Ranks {
     explicit Ranks(int size, std::chrono::duration<double> limit = 30s)
         : all(make_thread_ranks(size, limit)), threads(pointers()) {}
 
-    std::vector<std::unique_ptr<Communicator>> all;
+    std::vector<std::unique_ptr<HostCommunicator>> all;
     RankThreads threads;
 
   private:

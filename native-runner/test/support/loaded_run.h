@@ -18,7 +18,7 @@ namespace wishbone::test {
 /// A random tiny model on the CPU backend with a trainer, in this process.
 struct LoadedRun {
     LoadedRun(const ModelConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
-              int threads = 1)
+              int threads = 1, Communicator& ranks = single_rank())
         : backend(make_cpu_backend(threads)),
           policy(*backend, config, DType::f32),
           transformer(*backend, config),
@@ -26,7 +26,7 @@ struct LoadedRun {
                                                      lora_modules(config, *options.lora, "test"), DType::f32)
                                : std::nullopt),
           trainer((load(config, seed), *backend), transformer,
-                  adapter ? Policy(policy, *adapter) : Policy(policy), options) {
+                  adapter ? Policy(policy, *adapter) : Policy(policy), options, ranks) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
 

@@ -21,6 +21,8 @@ std::size_t CudaBackend::free_memory() const {
     return available;
 }
 
+void CudaBackend::make_current() { check(cudaSetDevice(device_.ordinal), "cudaSetDevice"); }
+
 void CudaBackend::upload(Tensor to, const void* from) {
     if (to.size() > 0) staging_.upload(to.data, from, to.bytes());
 }

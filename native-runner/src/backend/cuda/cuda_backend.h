@@ -30,9 +30,14 @@ class CudaBackend final : public Backend {
     DType activation_dtype() const override { return DType::bf16; }
 
 #include "backend/overrides.inc"
+    void make_current() override;
     void settle() override { matmul_.settle(); }
     std::size_t peak_memory() const override { return memory_->peak(); }
     std::size_t free_memory() const override;
+
+    /// For what works on the same memory in the same order.
+    cudaStream_t stream() const { return stream_.get(); }
+    int device() const { return device_.ordinal; }
 
   private:
     /// Memory an operation needs beside its arguments. One piece serves all operations, one after the other,

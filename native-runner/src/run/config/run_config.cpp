@@ -1,6 +1,7 @@
 #include "run/config/run_config.h"
 
 #include <limits>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,31 @@ void check_description(JsonFields& fields, RunConfig& config) {
     plan.no_others();
 }
 
+/// A number of devices, or a list of GPUs.
+void read_devices(JsonFields& runner, BackendChoice& backend) {
+    constexpr int most_devices = 64, most_number = 1023;
+    const nlohmann::ordered_json& devices = runner.any("devices");
+    if (!devices.is_array()) {
+        backend.devices = static_cast<int>(runner.integer("devices", 1, most_devices));
+        return;
+    }
+    std::set<std::int64_t> seen;
+    for (const auto& one : devices) {
+        if (!one.is_number_integer() || one < 0 || one > most_number ||
+            !seen.insert(one.get<std::int64_t>()).second)
+            throw bad_input(one.dump() + " is not the number of a GPU, or not for the first time",
+                            runner.where("devices"),
+                            "Name different GPUs by their numbers, from 0 on: [0, 1].");
+        backend.cuda_devices.push_back(one.get<int>());
+    }
+    if (seen.empty() || seen.size() > most_devices)
+        throw bad_input("A list of " + std::to_string(seen.size()) + " GPUs", runner.where("devices"),
+                        "Name one GPU at least and " + std::to_string(most_devices) + " at most.");
+    if (backend.name == "cpu")
+        throw bad_input("GPUs are named for a run on the CPU", runner.where("devices"),
+                        "Give a number of devices, or the backend \"cuda\".");
+}
+
 }  // namespace
 
 RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
@@ -82,6 +108,7 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     config.backend.name = runner.choice<std::string>("backend", backends);
     config.backend.threads = static_cast<int>(runner.integer("threads", 0, 4096));
     config.backend.cuda.device = static_cast<int>(runner.integer("device", 0, 1023, 0));
+    if (runner.has("devices")) read_devices(runner, config.backend);
     config.backend.cuda.deterministic = runner.boolean("deterministic", false);
     // Older runs name a library there. It is code, and a run folder may come from anywhere: it is only loaded where the
     // command line or the environment names it.

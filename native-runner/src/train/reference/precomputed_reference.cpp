@@ -12,7 +12,6 @@
 #include "pretrained/model_config.h"
 #include "train/reference/reference_cache.h"
 #include "train/reference/reference_file.h"
-#include "train/reference/reference_pass.h"
 
 namespace wishbone {
 
@@ -36,15 +35,14 @@ std::string adapter_sha256(const std::filesystem::path& folder) {
 }  // namespace
 
 PrecomputedReference::PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
-                                           WeightsHash& hash, std::int64_t longest, Backend& backend,
-                                           Transformer& transformer, const Policy& policy)
+                                           WeightsHash& hash, std::int64_t longest, const Backend& backend,
+                                           ReferencePass pass)
     : options_(options),
       model_(model),
       hash_(hash),
       longest_(longest),
       backend_(backend),
-      transformer_(transformer),
-      policy_(policy) {}
+      pass_(std::move(pass)) {}
 
 /// What a file in the run folder must have been made for: the settings of a run do not change.
 std::string PrecomputedReference::made_for(const ReferencedPlan& of) const {
@@ -78,14 +76,13 @@ std::optional<PlanReference> PrecomputedReference::of_start_model(const Referenc
     if (auto cached = cache.find(reference.keys())) {
         reference.logps = std::move(*cached);
     } else {
-        ReferenceModel* const other = options_.reference_model.empty() ? nullptr : &other_model(of);
-        const bool whole =
-            other != nullptr
-                ? compute(of, reference, other->transformer(), other->parameters(), progress, stop)
-                : compute(of, reference, transformer_,
-                          options_.reference_is_start_adapter() ? policy_.view() : ModelView(policy_.base),
-                          progress, stop);
-        if (!whole) return std::nullopt;
+        const bool is_other = !options_.reference_model.empty();
+        if (is_other)
+            check_plan_fits(of.plan, of.reference_file.string(), read_model_config(options_.reference_model));
+        const ReferencedModel model = is_other                                ? ReferencedModel::other
+                                      : options_.reference_is_start_adapter() ? ReferencedModel::policy
+                                                                              : ReferencedModel::base;
+        if (!pass_(model, of.plan, reference, progress, stop)) return std::nullopt;
         cache.store(reference.logps);
     }
     write_reference_logps(of.reference_file, made_for(of), reference.logps);
@@ -96,7 +93,7 @@ std::optional<PlanReference> PrecomputedReference::of_policy(const ReferencedPla
                                                              const BinProgress& progress,
                                                              const StopRequested& stop) {
     PlanReference reference(of.plan, options_.loss.ld_alpha);
-    if (!compute(of, reference, transformer_, policy_.view(), progress, stop)) return std::nullopt;
+    if (!pass_(ReferencedModel::policy, of.plan, reference, progress, stop)) return std::nullopt;
     write_reference_logps(of.reference_file, made_for(of), reference.logps);
     return reference;
 }
@@ -110,22 +107,6 @@ PlanReference PrecomputedReference::kept(const ReferencedPlan& of) const {
                         "Restore the file, or remove the checkpoints after that step.");
     reference.logps = std::move(*own);
     return reference;
-}
-
-bool PrecomputedReference::compute(const ReferencedPlan& of, PlanReference& reference,
-                                   Transformer& transformer, const ModelView& model,
-                                   const BinProgress& progress, const StopRequested& stop) const {
-    return compute_reference(of.plan, reference, LengthWeights(options_.loss.ld_alpha), transformer, model,
-                             progress, stop);
-}
-
-ReferenceModel& PrecomputedReference::other_model(const ReferencedPlan& of) {
-    if (!other_) {
-        const std::filesystem::path& folder = options_.reference_model;
-        check_plan_fits(of.plan, of.reference_file.string(), read_model_config(folder));
-        other_ = std::make_unique<ReferenceModel>(backend_, folder, longest_);
-    }
-    return *other_;
 }
 
 }  // namespace wishbone

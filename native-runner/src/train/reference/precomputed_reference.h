@@ -1,19 +1,16 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "backend/backend.h"
 #include "core/callbacks.h"
-#include "model/policy.h"
-#include "model/transformer/transformer.h"
 #include "plan/plan.h"
 #include "pretrained/weights_hash.h"
 #include "train/options/training_options.h"
 #include "train/reference/plan_reference.h"
-#include "train/reference/reference_model.h"
 
 namespace wishbone {
 
@@ -24,15 +21,23 @@ struct ReferencedPlan {
     std::filesystem::path reference_file;
 };
 
+/// Whose log-probabilities a reference is of: the model that adapters may lie on, the policy as it is now, or the model that
+/// `reference_model` names.
+enum class ReferencedModel { base, policy, other };
+
+/// Fills a plan's reference (reference_pass.h), on whatever devices there are. False when stopped.
+using ReferencePass = std::function<bool(ReferencedModel model, const Plan& plan, PlanReference& reference,
+                                         const BinProgress& progress, const StopRequested& stop)>;
+
 /// Where precomputed reference log-probabilities come from: a file beside the plan, the cache that runs share, or the
 /// start model (or the one that the options name) now.
 class PrecomputedReference {
   public:
     /// `model`: the folder of the reference, which is the one that the options name, or that the policy was loaded from. `hash`:
-    /// of its weights. `longest`: of all sequences there will be, as in Transformer::expect_length.
+    /// of its weights. `longest`: of all sequences there will be, as in Transformer::expect_length. `backend`: any of those that
+    /// `pass` computes on.
     PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
-                         WeightsHash& hash, std::int64_t longest, Backend& backend, Transformer& transformer,
-                         const Policy& policy);
+                         WeightsHash& hash, std::int64_t longest, const Backend& backend, ReferencePass pass);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
     /// from; no step has changed the policy yet. Nothing when stopped.
@@ -47,18 +52,13 @@ class PrecomputedReference {
   private:
     std::string made_for(const ReferencedPlan& of) const;
     std::string content_of(const ReferencedPlan& of);
-    bool compute(const ReferencedPlan& of, PlanReference& reference, Transformer& transformer,
-                 const ModelView& model, const BinProgress& progress, const StopRequested& stop) const;
-    ReferenceModel& other_model(const ReferencedPlan& of);
 
     const TrainingOptions& options_;
     const std::filesystem::path& model_;
     WeightsHash& hash_;
     std::int64_t longest_;
-    Backend& backend_;
-    Transformer& transformer_;
-    Policy policy_;
-    std::unique_ptr<ReferenceModel> other_;  ///< loaded when it is first needed
+    const Backend& backend_;
+    ReferencePass pass_;
 };
 
 }  // namespace wishbone

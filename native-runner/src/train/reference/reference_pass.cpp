@@ -4,6 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "train/ranks/dealt_bins.h"
+#include "train/ranks/shared_logps.h"
+
 namespace wishbone {
 
 namespace {
@@ -34,12 +37,25 @@ std::vector<NewSequences> bins_with_new_keys(const Plan& plan, const PlanReferen
     return bins;
 }
 
+/// Those that this rank computes.
+std::vector<const NewSequences*> own_of(const Plan& plan, const std::vector<NewSequences>& bins,
+                                        Communicator& ranks) {
+    std::vector<std::int64_t> numbers;
+    for (const NewSequences& one : bins) numbers.push_back(one.bin);
+    const auto dealt = dealt_bins(plan, std::move(numbers), ranks.size());
+    std::vector<const NewSequences*> own;
+    for (const std::int64_t number : dealt[static_cast<std::size_t>(ranks.rank())])
+        own.push_back(&*std::ranges::lower_bound(bins, number, {}, &NewSequences::bin));
+    return own;
+}
+
 }  // namespace
 
 bool compute_reference(const Plan& plan, PlanReference& reference, const LengthWeights& lengths,
                        Transformer& transformer, const ModelView& model, const BinProgress& progress,
-                       const StopRequested& stop) {
+                       const StopRequested& stop, Communicator& ranks) {
     const std::vector<NewSequences> bins = bins_with_new_keys(plan, reference);
+    const std::vector<const NewSequences*> own = own_of(plan, bins, ranks);
     const std::vector<std::int32_t> counts = lengths.on() ? target_counts(plan) : std::vector<std::int32_t>();
     std::vector<SequenceState> sequences(index(plan.sequences()));
     for (std::size_t p = 0; lengths.on() && p < plan.pair_chosen.size(); ++p) {
@@ -48,15 +64,20 @@ bool compute_reference(const Plan& plan, PlanReference& reference, const LengthW
             std::min(counts[chosen], counts[rejected]);
     }
     reference.logps.assign(reference.keys(), 0.0);
-    for (std::size_t i = 0; i < bins.size(); ++i) {
-        if (stop()) return false;
-        const BinView view = plan.bin(bins[i].bin);
+    bool stopped = false;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        if ((stopped = stop())) break;
+        const BinView view = plan.bin(own[i]->bin);
         const auto device = transformer.prepare(view);
         add_reference(view, transformer.forward(model, *device, false), lengths, sequences);
-        for (const std::int32_t sequence : bins[i].sequences)
+        for (const std::int32_t sequence : own[i]->sequences)
             reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
-        progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(bins.size()));
+        progress(static_cast<std::int64_t>((i + 1) * bins.size() / own.size()),
+                 static_cast<std::int64_t>(bins.size()));
     }
+    if (any_rank(ranks, stopped)) return false;
+    // A key is known to the rank that computed it, and zero to the others.
+    ranks.sum(reference.logps);
     return true;
 }
 

@@ -47,7 +47,6 @@ class CublasLt {
     /// Whether `path` is a usable library; `why_not` says what is wrong with it.
     bool load(const std::string& path, std::string& why_not);
 
-    void* library_ = nullptr;
     std::string path_;
     cublasLtHandle_t handle_ = nullptr;
 };

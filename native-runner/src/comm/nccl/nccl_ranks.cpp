@@ -1,0 +1,213 @@
+#include "comm/nccl/nccl_ranks.h"
+
+#include <cuda_runtime_api.h>
+
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/runtime/check.h"
+#include "backend/require.h"
+#include "comm/nccl/nccl.h"
+#include "core/stopwatch.h"
+
+namespace wishbone {
+
+namespace {
+
+nccl::Type type_of(const Tensor& x) {
+    require(x.dtype == DType::f32 || x.dtype == DType::bf16, "nccl");
+    return x.dtype == DType::f32 ? nccl::Type::f32 : nccl::Type::bf16;
+}
+
+/// The communicators of all ranks. NCCL's calls do not wait (they are made so): each returns at once, and is asked for until it is
+/// done, so that an end can reach a rank within one.
+class NcclGroup {
+  public:
+    NcclGroup(std::span<Backend* const> backends, const std::string& library,
+              std::chrono::duration<double> limit)
+        : library_(library), limit_(limit), ranks_(backends.size()) {
+        for (std::size_t r = 0; r < backends.size(); ++r) {
+            auto* const backend = dynamic_cast<cuda::CudaBackend*>(backends[r]);
+            require(backend != nullptr, "make_nccl_ranks");
+            ranks_[r].stream = backend->stream();
+            ranks_[r].device = backend->device();
+        }
+        try {
+            connect();
+        } catch (...) {
+            abort();
+            throw;
+        }
+    }
+    ~NcclGroup() { abort(); }
+    NcclGroup(const NcclGroup&) = delete;
+    NcclGroup& operator=(const NcclGroup&) = delete;
+
+    /// call(comm, stream) of a rank, to its end. Throws RankAborted once the group is aborted.
+    template <typename Call>
+    void call(int rank, const char* what, const Call& call) {
+        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        {
+            const std::lock_guard lock(own.mutex);
+            if (own.comm == nullptr) throw ended(rank);
+            check(call(own.comm, own.stream), own.comm, what);
+        }
+        settle(own, rank, what);
+    }
+
+    /// Ends what is under way on all devices. From any thread.
+    void abort() noexcept {
+        for (Rank& rank : ranks_) {
+            const std::lock_guard lock(rank.mutex);
+            if (nccl::Comm comm = std::exchange(rank.comm, nullptr)) (void)library_.abort(comm);
+        }
+    }
+
+    const nccl::Library& library() const { return library_; }
+
+  private:
+    struct Rank {
+        std::mutex mutex;  ///< a communicator goes when it is aborted
+        nccl::Comm comm = nullptr;
+        cudaStream_t stream = nullptr;
+        int device = 0;
+    };
+
+    void connect() {
+        int current = 0;
+        cuda::check(cudaGetDevice(&current), "cudaGetDevice");
+        nccl::UniqueId id;
+        check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        check(library_.group_start(), nullptr, "ncclGroupStart");
+        nccl::Config config;
+        config.blocking = 0;
+        for (std::size_t r = 0; r < ranks_.size(); ++r) {
+            cuda::check(cudaSetDevice(ranks_[r].device), "cudaSetDevice");
+            check(library_.init_rank(&ranks_[r].comm, static_cast<int>(ranks_.size()), id,
+                                     static_cast<int>(r), &config),
+                  nullptr, "ncclCommInitRankConfig");
+        }
+        check(library_.group_end(), nullptr, "ncclGroupEnd");
+        for (std::size_t r = 0; r < ranks_.size(); ++r)
+            settle(ranks_[r], static_cast<int>(r), "connecting the GPUs");
+        cuda::check(cudaSetDevice(current), "cudaSetDevice");
+    }
+
+    /// Waits until what was called last has been taken.
+    void settle(Rank& rank, int number, const char* what) {
+        const Stopwatch watch;
+        while (true) {
+            {
+                const std::lock_guard lock(rank.mutex);
+                if (rank.comm == nullptr) throw ended(number);
+                auto state = nccl::Result::success;
+                check(library_.async_error(rank.comm, &state), rank.comm, what);
+                check(state, rank.comm, what);
+                if (state == nccl::Result::success) return;
+            }
+            if (watch.seconds() > limit_.count())
+                throw Error(ExitCode::internal, std::string(what) + " was not done in time", place(number),
+                            "See what the devices do; NCCL_DEBUG=INFO makes NCCL say more.");
+            std::this_thread::yield();
+        }
+    }
+
+    void check(nccl::Result result, nccl::Comm comm, const char* what) const {
+        if (result == nccl::Result::success || result == nccl::Result::in_progress) return;
+        std::string text = std::string(what) + " failed: " + library_.error_string(result);
+        if (const char* const more = library_.last_error(comm); more != nullptr && *more != '\0')
+            text += std::string(" (") + more + ")";
+        throw Error(
+            ExitCode::internal, text, library_.path(),
+            "NCCL " + library_.version() + " says more with NCCL_DEBUG=INFO. On one GPU it is not needed.");
+    }
+
+    std::string place(int rank) const {
+        return "rank " + std::to_string(rank) + " of " + std::to_string(ranks_.size());
+    }
+    RankAborted ended(int rank) const {
+        return {ExitCode::internal, "Another rank has failed", place(rank), "See what that rank says."};
+    }
+
+    nccl::Library library_;
+    std::chrono::duration<double> limit_;
+    std::vector<Rank> ranks_;
+};
+
+class NcclRank final : public Communicator {
+  public:
+    NcclRank(std::unique_ptr<HostCommunicator> host, std::shared_ptr<NcclGroup> group)
+        : host_(std::move(host)), group_(std::move(group)) {}
+
+    int rank() const override { return host_->rank(); }
+    int size() const override { return host_->size(); }
+
+    void all_reduce(Tensor x) override {
+        require(x.dtype == DType::f32, "all_reduce");
+        call("all-reduce", x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+            return group_->library().all_reduce(x.data, x.data, count(x), type_of(x), nccl::Operation::sum,
+                                                comm, stream);
+        });
+    }
+
+    void reduce_scatter(Tensor own, Tensor all) override {
+        require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == size() * own.size(),
+                "reduce_scatter");
+        call("reduce-scatter", all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+            return group_->library().reduce_scatter(all.data, own.data, count(own), type_of(own),
+                                                    nccl::Operation::sum, comm, stream);
+        });
+    }
+
+    void all_gather(Tensor all, Tensor own) override {
+        require(all.dtype == own.dtype && all.size() == size() * own.size(), "all_gather");
+        call("all-gather", all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+            return group_->library().all_gather(own.data, all.data, count(own), type_of(own), comm, stream);
+        });
+    }
+
+    void broadcast(Tensor x, int root) override {
+        require(0 <= root && root < size(), "broadcast");
+        call("broadcast", x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+            return group_->library().broadcast(x.data, x.data, count(x), type_of(x), root, comm, stream);
+        });
+    }
+
+    void sum(std::span<double> numbers) override { host_->sum(numbers); }
+    void barrier() override { host_->barrier(); }
+    void check() override { host_->check(); }
+
+    void abort(const std::string& reason) noexcept override {
+        // In this order: whoever finds its operation ended is then told why.
+        host_->abort(reason);
+        group_->abort();
+    }
+
+  private:
+    static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
+
+    template <typename Call>
+    void call(const char* what, std::int64_t elements, const Call& call) {
+        host_->agree(what, elements);
+        if (elements > 0) group_->call(rank(), what, call);
+    }
+
+    std::unique_ptr<HostCommunicator> host_;
+    std::shared_ptr<NcclGroup> group_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* const> backends,
+                                                           const std::string& library,
+                                                           std::chrono::duration<double> time_limit) {
+    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit);
+    std::vector<std::unique_ptr<Communicator>> ranks;
+    for (auto& host : make_thread_ranks(static_cast<int>(backends.size()), time_limit))
+        ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
+    return ranks;
+}
+
+}  // namespace wishbone

@@ -1,0 +1,330 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/rank_threads.h"
+#include "run/checkpoint/checkpoint.h"
+#include "support/checkpoints.h"
+#include "support/loaded_run.h"
+#include "train/optimizer/schedule.h"
+#include "train/ranks/dealt_bins.h"
+
+using namespace wishbone;
+using namespace wishbone::test;
+
+// Several ranks are one: the same losses, metrics and weights, whatever the plan and the loss.
+
+namespace {
+
+const ModelConfig config = tiny_config();
+
+const auto never = [] { return false; };
+const auto silent = [](std::int64_t, std::int64_t) {};
+
+TrainingOptions strong_options() {
+    TrainingOptions options;
+    options.loss.beta = 0.2;
+    options.learning_rate = 3e-3;
+    options.weight_decay = 0.05;
+    options.schedule = Schedule::cosine;
+    return options;
+}
+
+Plan random_plan(Packing packing, int epochs = 1, std::int64_t capacity = 80) {
+    return read_plan(
+        make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, capacity, packing, config.vocab_size));
+}
+
+/// What training came to.
+struct Outcome {
+    std::vector<StepResult> steps;
+    std::vector<float> weights, moments, reference_model;
+    std::vector<double> reference;
+    EvalResult evaluated;
+};
+
+/// A number of ranks, each with a model and trainer of its own.
+class Ranks {
+  public:
+    Ranks(int size, const TrainingOptions& options, const ModelConfig& model = config, std::uint32_t seed = 9)
+        : options_(options), communicators_(make_thread_ranks(size)), threads_(pointers()) {
+        runs_.resize(communicators_.size());
+        each([&](std::size_t rank) {
+            runs_[rank] = std::make_unique<LoadedRun>(model, options, seed, 1, *communicators_[rank]);
+        });
+    }
+
+    void each(const std::function<void(std::size_t)>& work) { threads_.run(work); }
+    LoadedRun& run(std::size_t rank) { return *runs_[rank]; }
+    std::size_t size() const { return runs_.size(); }
+
+    /// Trains steps [begin, end); all ranks say the same.
+    Outcome train(const Plan& plan, std::int64_t begin = 0, std::int64_t end = -1) {
+        std::vector<Outcome> all(size());
+        each([&](std::size_t rank) {
+            all[rank] = train_one(*runs_[rank], plan, begin, end < 0 ? plan.steps() : end);
+        });
+        for (const Outcome& one : all) {
+            CHECK(one.weights == all[0].weights);
+            CHECK(one.moments == all[0].moments);
+            CHECK(one.reference_model == all[0].reference_model);
+            CHECK(one.reference == all[0].reference);
+            CHECK(one.evaluated.all.sum.loss == all[0].evaluated.all.sum.loss);
+            for (std::size_t s = 0; s < one.steps.size(); ++s) {
+                CHECK(one.steps[s].mean.loss == all[0].steps[s].mean.loss);
+                CHECK(one.steps[s].grad_norm == all[0].steps[s].grad_norm);
+            }
+        }
+        return all[0];
+    }
+
+  private:
+    std::vector<Communicator*> pointers() const {
+        std::vector<Communicator*> plain;
+        for (const auto& one : communicators_) plain.push_back(one.get());
+        return plain;
+    }
+
+    Outcome train_one(LoadedRun& run, const Plan& plan, std::int64_t begin, std::int64_t end) const {
+        Outcome outcome;
+        Trainer& trainer = run.trainer;
+        PlanReference reference(plan, options_.loss.ld_alpha);
+        if (trainer.needs_reference() && options_.reference == ReferenceMode::precompute) {
+            if (begin == 0)
+                REQUIRE(trainer.compute_reference(plan, reference, silent, never));
+            else
+                reference.logps.assign(reference.keys(), -20);
+            outcome.reference = reference.logps;
+            // Losses that begin at log 2 for every pair would tell little.
+            for (std::size_t i = 0; i < reference.logps.size(); ++i)
+                reference.logps[i] = -20 + static_cast<double>(i % 5);
+            trainer.set_reference(reference);
+        }
+        for (std::int64_t s = begin; s < end; ++s)
+            outcome.steps.push_back(trainer.step(plan, s, learning_rate_at(s, plan.steps(), options_)));
+        outcome.weights = run.values(run.trainer.optimizer().master());
+        outcome.moments = run.values(trainer.optimizer().second_moment());
+        if (trainer.reference_model() != nullptr)
+            outcome.reference_model = run.values(trainer.reference_model()->parameters());
+        const auto evaluated = trainer.evaluate(plan, reference, never);
+        REQUIRE(evaluated);
+        outcome.evaluated = *evaluated;
+        return outcome;
+    }
+
+    TrainingOptions options_;
+    std::vector<std::unique_ptr<HostCommunicator>> communicators_;
+    RankThreads threads_;
+    std::vector<std::unique_ptr<LoadedRun>> runs_;
+};
+
+/// Largest difference relative to the largest value.
+double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
+    REQUIRE(a.size() == b.size());
+    double difference = 0, scale = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
+        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
+    }
+    return scale == 0 ? difference : difference / scale;
+}
+
+void check_same(const Outcome& found, const Outcome& expected) {
+    REQUIRE(found.steps.size() == expected.steps.size());
+    for (std::size_t s = 0; s < found.steps.size(); ++s) {
+        const StepResult &a = found.steps[s], &b = expected.steps[s];
+        CHECK(a.mean.loss == doctest::Approx(b.mean.loss).epsilon(1e-5));
+        CHECK(a.mean.margins == doctest::Approx(b.mean.margins).epsilon(1e-4));
+        CHECK(a.mean.accuracies == b.mean.accuracies);
+        CHECK(a.mean.nll_loss == doctest::Approx(b.mean.nll_loss).epsilon(1e-5));
+        CHECK(a.grad_norm == doctest::Approx(b.grad_norm).epsilon(1e-5));
+        CHECK(a.pairs == b.pairs);
+        CHECK(a.tokens == b.tokens);
+        CHECK(a.flops == b.flops);
+    }
+    CHECK(relative_difference(found.weights, expected.weights) < 1e-5);
+    CHECK(relative_difference(found.reference_model, expected.reference_model) < 1e-5);
+    CHECK(found.reference == expected.reference);
+    CHECK(found.evaluated.all.pairs == expected.evaluated.all.pairs);
+    CHECK(found.evaluated.all.mean().loss ==
+          doctest::Approx(expected.evaluated.all.mean().loss).epsilon(1e-5));
+}
+
+void check_ranks(const Plan& plan, const TrainingOptions& options, const ModelConfig& model = config) {
+    const Outcome expected = Ranks(1, options, model).train(plan);
+    for (const int size : {2, 3, 8}) {
+        CAPTURE(size);
+        check_same(Ranks(size, options, model).train(plan), expected);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("bins are dealt out evenly by cost, each once, the same way every time") {
+    Plan plan = random_plan(Packing::split, 3);
+    for (const int ranks : {1, 2, 3, 8, 100}) {
+        const auto dealt = dealt_bins(plan, Plan::Range{0, plan.bins()}, ranks);
+        CHECK(dealt == dealt_bins(plan, Plan::Range{0, plan.bins()}, ranks));
+        CHECK(dealt.size() == static_cast<std::size_t>(ranks));
+        std::vector<std::int64_t> all;
+        double most = 0, total = 0, dearest = 0;
+        for (const auto& own : dealt) {
+            CHECK(std::ranges::is_sorted(own));
+            double cost = 0;
+            for (const std::int64_t bin : own) {
+                cost += plan.bin(bin).flops;
+                dearest = std::max(dearest, plan.bin(bin).flops);
+            }
+            total += cost;
+            most = std::max(most, cost);
+            all.insert(all.end(), own.begin(), own.end());
+        }
+        std::ranges::sort(all);
+        REQUIRE(all.size() == static_cast<std::size_t>(plan.bins()));
+        for (std::size_t i = 0; i < all.size(); ++i) CHECK(all[i] == static_cast<std::int64_t>(i));
+        // Graham's bound for the longest first.
+        CHECK(most <= std::max(dearest, total / ranks + dearest));
+    }
+    plan.bin_flops = {5, 1, 1, 4, 3};
+    CHECK(dealt_bins(plan, Plan::Range{0, 5}, 2) ==
+          std::vector<std::vector<std::int64_t>>{{0, 1, 2}, {3, 4}});
+}
+
+TEST_CASE("1, 2, 3 and 8 ranks train alike on naive, shared and divided plans, with few bins and with many") {
+    for (const Packing packing : {Packing::naive, Packing::shared, Packing::split})
+        for (const std::int64_t capacity : {80, 400}) {
+            CAPTURE(capacity);
+            check_ranks(random_plan(packing, 2, capacity), strong_options());
+        }
+}
+
+TEST_CASE("one rank with a communicator is a run without, bit by bit") {
+    const Plan plan = random_plan(Packing::shared, 2);
+    const TrainingOptions options = strong_options();
+    const Outcome with = Ranks(1, options).train(plan);
+    LoadedRun without(config, options);
+    PlanReference reference(plan, std::nullopt);
+    REQUIRE(without.trainer.compute_reference(plan, reference, silent, never));
+    CHECK(reference.logps == with.reference);
+    for (std::size_t i = 0; i < reference.logps.size(); ++i)
+        reference.logps[i] = -20 + static_cast<double>(i % 5);
+    without.trainer.set_reference(reference);
+    for (std::int64_t s = 0; s < plan.steps(); ++s)
+        CHECK(without.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options)).mean.loss ==
+              with.steps[static_cast<std::size_t>(s)].mean.loss);
+    CHECK(without.values(without.policy) == with.weights);
+}
+
+TEST_CASE("every loss sees the whole step, on whatever ranks its pairs lie") {
+    const Plan plans[] = {random_plan(Packing::shared), random_plan(Packing::split)};
+    for (const Loss& loss : all_losses()) {
+        CAPTURE(loss.name);
+        TrainingOptions options = strong_options();
+        options.loss.terms = {{&loss, 1}};
+        if (loss.has(LossTrait::label_smoothing)) options.loss.label_smoothing = 0.1;
+        if (loss.has(LossTrait::reference)) options.loss.ld_alpha = 0.4;
+        if (loss.has(LossTrait::weighting)) options.loss.use_weighting = true;
+        for (const Plan& plan : plans) {
+            const Outcome expected = Ranks(1, options).train(plan);
+            check_same(Ranks(3, options).train(plan), expected);
+        }
+    }
+}
+
+TEST_CASE("adapters, windows, a reference within the steps, one that follows, and supervised steps before") {
+    const Plan plan = random_plan(Packing::shared, 2);
+    TrainingOptions lora = strong_options();
+    lora.lora.emplace();
+    lora.lora->r = 4;
+    lora.lora->target_modules = {"q_proj", "v_proj", "down_proj"};
+    check_ranks(plan, lora);
+
+    ModelConfig windows = config;
+    windows.layer_kinds.assign(static_cast<std::size_t>(windows.layers), LayerKind());
+    windows.layer_kinds.front().window = 5;
+    check_ranks(plan, strong_options(), windows);
+
+    TrainingOptions follows = strong_options();
+    follows.reference = ReferenceMode::in_step;
+    check_ranks(plan, follows);
+    follows.sync_ref_model = true;
+    follows.ref_model_sync_steps = 2;
+    follows.ref_model_mixup_alpha = 0.25;
+    check_ranks(plan, follows);
+
+    TrainingOptions sft = strong_options();
+    sft.sft_steps = 2;
+    check_ranks(plan, sft);
+}
+
+TEST_CASE("a checkpoint of any number of ranks resumes on any other") {
+    const TrainingOptions options = strong_options();
+    const Plan plan = random_plan(Packing::shared, 2);
+    const Outcome whole = Ranks(1, options).train(plan);
+    for (const auto& [before, after] : {std::pair(1, 3), std::pair(3, 1), std::pair(8, 2), std::pair(2, 8)}) {
+        CAPTURE(before);
+        CAPTURE(after);
+        const TemporaryFolder folder;
+        {
+            Ranks first(before, options);
+            first.train(plan, 0, 3);
+            write_whole(folder.path(), {3, 17, "plan", "{}", {}}, *first.run(0).backend, first.run(0).trainer,
+                        options);
+        }
+        Ranks second(after, options, config, 1234);
+        second.each([&](std::size_t rank) {
+            load_checkpoint(*newest_checkpoint(folder.path()), *second.run(rank).backend,
+                            second.run(rank).trainer);
+        });
+        const Outcome rest = second.train(plan, 3);
+        CHECK(relative_difference(rest.weights, whole.weights) < 1e-5);
+        for (std::size_t s = 0; s < rest.steps.size(); ++s)
+            CHECK(rest.steps[s].mean.loss == doctest::Approx(whole.steps[s + 3].mean.loss).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("a loss that is not finite ends all ranks with the message of one, no policy changed") {
+    for (const Packing packing : {Packing::shared, Packing::split}) {
+        const Plan plan = random_plan(packing);
+        Ranks ranks(3, strong_options());
+        const std::vector<float> before = ranks.run(0).values(ranks.run(0).policy);
+        try {
+            ranks.each([&](std::size_t rank) {
+                PlanReference reference(plan, std::nullopt);
+                reference.logps.assign(reference.keys(), -17);
+                reference.logps[0] = std::nan("");
+                ranks.run(rank).trainer.set_reference(reference);
+                ranks.run(rank).trainer.step(plan, 0, 1e-3);
+            });
+            FAIL("no error");
+        } catch (const Error& error) {
+            CHECK(error.code() == ExitCode::bad_input);
+            CHECK(std::string(error.what()) == "The loss is not a finite number");
+            CHECK(error.where() == "step 1");
+        }
+        for (std::size_t rank = 0; rank < 3; ++rank) {
+            CHECK(ranks.run(rank).values(ranks.run(rank).policy) == before);
+            CHECK(ranks.run(rank).trainer.updates() == 0);
+        }
+    }
+}
+
+TEST_CASE("a stop that one rank hears of first ends evaluation and reference on all") {
+    const Plan plan = random_plan(Packing::split);
+    Ranks ranks(3, strong_options());
+    ranks.each([&](std::size_t rank) {
+        LoadedRun& run = ranks.run(rank);
+        int asked = 0;
+        const auto stop = [&] { return rank == 1 && ++asked > 2; };
+        PlanReference reference(plan, std::nullopt);
+        CHECK_FALSE(run.trainer.compute_reference(plan, reference, silent, stop));
+        reference.logps.assign(reference.keys(), -17);
+        asked = 0;
+        CHECK_FALSE(run.trainer.evaluate(plan, reference, stop));
+        CHECK(run.trainer.evaluate(plan, reference, never));
+    });
+}

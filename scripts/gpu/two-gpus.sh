@@ -1,0 +1,14 @@
+#!/bin/sh
+# What is tested of several GPUs: NCCL against sums on the host, a rank that fails, and the whole of the CUDA tests once.
+#
+#     sh scripts/gpu/two-gpus.sh
+#
+# Needs CMake, a CUDA toolkit, NCCL (WISHBONE_NCCL names a library that is in no usual place) and two GPUs.
+set -eu
+cd "$(dirname "$0")/../.."
+build=build/two-gpus
+cmake -S native-runner -B "$build" -DCMAKE_BUILD_TYPE=Release -DWISHBONE_TESTS=ON -DWISHBONE_CUDA=ON \
+    -DWISHBONE_CUDA_ARCHITECTURES="${WISHBONE_CUDA_ARCHITECTURES:-90}"
+cmake --build "$build" --parallel --target cuda-tests
+"$build/test/cuda-tests" -tc="two GPUs*,an NCCL*" -d
+exec "$build/test/cuda-tests" -d
