@@ -36,6 +36,16 @@ class Communicator {
     virtual void all_gather(Tensor all, Tensor own) = 0;
     /// x becomes that of rank `root`.
     virtual void broadcast(Tensor x, int root) = 0;
+    /// From here to `join`, operations on tensors go on beside what the backend is asked for: each begins after everything asked of it
+    /// before the operation, and nothing asked later waits. What one reads and writes is left alone until it is joined.
+    virtual void fork() {}
+    /// How many operations on tensors there were.
+    virtual std::uint64_t operations() const { return 0; }
+    /// What is asked of the backend from here on comes after the first so many operations.
+    virtual void join(std::uint64_t /*operations*/) {}
+    /// The same of all; those to come are in the backend's order again.
+    virtual void join() {}
+
     /// Of numbers in host memory, in the order of ranks. Done when the call returns.
     virtual void sum(std::span<double> numbers_accumulated) = 0;
     /// Returns when all ranks have called it.

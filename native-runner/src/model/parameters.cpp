@@ -21,6 +21,7 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
 
     embedding = cutter.take({config.vocab_size, hidden});
     name("model.embed_tokens.weight", embedding);
+    cutter.end_bucket();
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const std::string prefix = "model.layers." + std::to_string(i) + ".",
                           attention = prefix + "self_attn.", mlp = prefix + "mlp.";
@@ -63,25 +64,30 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
         name_all(mlp + "down_proj", layer.down);
         layer.after_mlp = norm(config.norms.after_mlp);
         layers.push_back(layer);
+        cutter.end_bucket();
     }
     final_norm = cutter.take({hidden});
     name("model.norm.weight", final_norm);
     head = embedding;
-    if (config.tie_word_embeddings) return;
-    head = cutter.take({config.vocab_size, hidden});
-    name("lm_head.weight", head);
+    if (!config.tie_word_embeddings) {
+        head = cutter.take({config.vocab_size, hidden});
+        name("lm_head.weight", head);
+    }
+    cutter.end_bucket();
 }
 
-Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype) {
-    Cutter measure(nullptr, dtype);
+Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype, std::int64_t parts,
+                       std::optional<std::size_t> layers_at_once) {
+    Cutter measure(dtype, parts);
     Parameters().cut(config, measure);
-    allocate(backend, measure.used(), dtype);
-    Cutter cutter(memory(), dtype);
+    if (layers_at_once) measure.take_turns(*layers_at_once);
+    allocate(backend, measure);
+    Cutter cutter(memory(), measure);
     cut(config, cutter);
 }
 
 std::vector<ParameterShape> parameter_shapes(const ModelConfig& config) {
-    Parameters::Cutter cutter(nullptr, DType::f32);
+    Parameters::Cutter cutter(DType::f32, 1);
     Parameters without_memory;
     without_memory.cut(config, cutter);
     std::vector<ParameterShape> shapes;

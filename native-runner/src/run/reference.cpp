@@ -29,7 +29,8 @@ bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
         if (!options.reference_model.empty())
             replicas_.each([&](Replica& replica) {
                 replica.trainer().set_reference_model(std::make_unique<ReferenceModel>(
-                    replica.backend(), options.reference_model, inputs_.longest()));
+                    replica.backend(), options.reference_model, inputs_.longest(),
+                    replica.trainer().policy().base.parts()));
             });
         return true;
     }

@@ -4,29 +4,36 @@ namespace wishbone {
 
 namespace {
 
-Parameters loaded(Backend& backend, const ModelConfig& config, const ModelWeights& weights) {
-    Parameters parameters(backend, config, backend.activation_dtype());
+std::int64_t parts(const Communicator& ranks, Sharding sharding) {
+    return sharding == Sharding::none ? 1 : ranks.size();
+}
+
+Parameters loaded(Backend& backend, const RunInputs& inputs, const ModelWeights& weights,
+                  std::int64_t parts) {
+    Parameters parameters(backend, inputs.model, backend.activation_dtype(),
+                          inputs.options().lora ? 1 : parts);
     weights.load(backend, parameters);
     return parameters;
 }
 
-std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs) {
+std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs, std::int64_t parts) {
     if (!inputs.options().lora) return std::nullopt;
     return std::optional<Lora>(std::in_place, backend, inputs.model, inputs.modules,
-                               backend.activation_dtype());
+                               backend.activation_dtype(), parts);
 }
 
 }  // namespace
 
-Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks)
+Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
+                 Sharding sharding)
     : inputs_(inputs),
       backend_(backend),
-      parameters_(loaded(backend, inputs.model, weights)),
+      parameters_(loaded(backend, inputs, weights, parts(ranks, sharding))),
       transformer_(backend, inputs.model, inputs.config.recompute),
-      adapter_(room_for_adapter(backend, inputs)),
+      adapter_(room_for_adapter(backend, inputs, parts(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
       trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_),
-               inputs.options(), ranks) {
+               inputs.options(), ranks, sharding) {
     transformer_.expect_length(inputs.longest());
     Optimizer& optimizer = trainer_.optimizer();
     if (adapter_) {

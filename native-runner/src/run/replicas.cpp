@@ -5,11 +5,11 @@
 
 namespace wishbone {
 
-Replicas::Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices)
+Replicas::Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding)
     : devices_(devices), replicas_(devices.count()) {
     devices.each([&](std::size_t rank) {
         replicas_[rank] =
-            std::make_unique<Replica>(inputs, weights, devices.backend(rank), devices.ranks(rank));
+            std::make_unique<Replica>(inputs, weights, devices.backend(rank), devices.ranks(rank), sharding);
     });
 }
 
@@ -48,6 +48,12 @@ bool Replicas::compute_reference(ReferencedModel model, const Plan& plan, PlanRe
             own.compute_reference(model, plan, others[rank - 1], [](std::int64_t, std::int64_t) {}, stop);
     });
     return whole;
+}
+
+Trainers Replicas::trainers() {
+    Trainers all;
+    for (const auto& replica : replicas_) all.push_back(&replica->trainer());
+    return all;
 }
 
 std::size_t Replicas::peak_memory() const {

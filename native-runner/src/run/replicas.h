@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/callbacks.h"
+#include "run/checkpoint/checkpoint.h"
 #include "run/device.h"
 #include "run/inputs.h"
 #include "run/replica.h"
@@ -18,7 +19,7 @@ namespace wishbone {
 class Replicas {
   public:
     /// `weights`: of the start model. `devices` must outlive it.
-    Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices);
+    Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding);
 
     Replica& first() { return *replicas_.front(); }
     /// On all at once. Throws what the first of them throws that has a cause of its own.
@@ -30,6 +31,9 @@ class Replicas {
                                        const StopRequested& stop);
     bool compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,
                            const BinProgress& progress, const StopRequested& stop);
+
+    /// Of all, by rank: what is sharded is whole with all of them alone.
+    Trainers trainers();
 
     /// Of the device that needed the most.
     std::size_t peak_memory() const;

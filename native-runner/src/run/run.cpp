@@ -72,13 +72,18 @@ bool rehearse_all(const RunInputs& inputs, Devices& devices) {
 Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::string backend = devices.first().name();
+    const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
+    MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
+                               static_cast<int>(devices.count())};
+    settings.sharding = inputs.config.shard
+                            ? *inputs.config.shard
+                            : least_sharding(inputs.train.plan, inputs.model, settings, available);
     const std::size_t left =
-        check_memory(inputs.train.plan, inputs.model,
-                     {backend, inputs.config.recompute, inputs.options(), inputs.reference_model},
-                     devices.first(), devices.sharing_memory());
+        devices.sharing_memory() *
+        check_memory(inputs.train.plan, inputs.model, settings, devices.first().device_name(), available);
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
-    return {std::make_unique<Replicas>(inputs, weights, devices), left - std::min(left, device_slack),
-            has_rehearsed};
+    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding),
+            left - std::min(left, device_slack), has_rehearsed};
 }
 
 /// Of all devices together, each measured while the others are.
@@ -120,12 +125,11 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
 
     RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates());
-    if (checkpoint)
-        replicas->each([&](Replica& each) { load_checkpoint(*checkpoint, each.backend(), each.trainer()); });
+    if (checkpoint) replicas->each([&](Replica& each) { load_checkpoint(*checkpoint, each.trainer()); });
 
     Evaluation evaluation(inputs, *replicas, reference, reporter,
                           checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
+    Checkpoints checkpoints(inputs, lock, *replicas, reporter, checkpoint ? &*checkpoint : nullptr, room);
     if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
@@ -136,7 +140,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (inputs.options().load_best_model_at_end || shares) checkpoints.finish();
     // Beside a last checkpoint that is still being written.
     const auto exported_step =
-        export_result(inputs, lock, replica, evaluation.best(), reporter,
+        export_result(inputs, lock, *replicas, evaluation.best(), reporter,
                       shares && checkpoints.saved() == steps ? weights_file(folder, steps) : "");
     checkpoints.finish();
     reporter.exported(exported_step);

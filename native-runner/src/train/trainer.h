@@ -17,6 +17,9 @@
 #include "train/optimizer/optimizer.h"
 #include "train/options/training_options.h"
 #include "train/pair_metrics.h"
+#include "train/ranks/exposed_time.h"
+#include "train/ranks/gradients.h"
+#include "train/ranks/sharding.h"
 #include "train/reference/plan_reference.h"
 #include "train/reference/reference_model.h"
 #include "train/step_state.h"
@@ -32,6 +35,9 @@ struct StepResult {
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
     double flops = 0;  ///< required: forward + twice that for backward, + one forward of an in-step reference
+    /// Of several ranks: seconds that this one did not compute, but exchanged with others or waited for them, and the time that
+    /// the slowest computed over the mean of all.
+    double communication = 0, slowest_rank = 1;
 };
 
 /// Metrics of a whole plan without training.
@@ -52,8 +58,9 @@ class Trainer {
     /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
+    /// Where anything is sharded, what `policy` trains has as many parts as there are ranks.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
-            Communicator& ranks = single_rank());
+            Communicator& ranks = single_rank(), Sharding sharding = Sharding::none);
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }
@@ -90,21 +97,18 @@ class Trainer {
 
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
-    /// Loss and its gradient (in `gradients()`, from zero) without an update.
+    /// Loss and its gradient (in `gradients()`, from zero; where ranks share it out, a part of it) without an update.
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
     /// The preference loss and its metrics over all pairs of a plan, each of its steps a batch of its own.
     /// `reference` is the plan's, for ReferenceMode::precompute. Nothing when stopped.
     std::optional<EvalResult> evaluate(const Plan& plan, const PlanReference& reference,
                                        const StopRequested& stop);
 
+    Backend& backend() { return backend_; }
     const Policy& policy() const { return policy_; }
     Optimizer& optimizer() { return optimizer_; }
-    NamedTensors& gradients() {
-        return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_;
-    }
-    GradientView gradient_view() {
-        return full_gradients_ ? GradientView(*full_gradients_) : GradientView(*lora_gradients_);
-    }
+    NamedTensors& gradients() { return gradients_.sum(); }
+    GradientView gradient_view() { return gradients_.view(); }
     /// Optimizer::updates.
     std::int64_t updates() const { return optimizer_.updates(); }
 
@@ -115,8 +119,7 @@ class Trainer {
                (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
-    /// Of a number of bins those that this rank computes.
-    std::vector<std::int64_t> own(const Plan& plan, Plan::Range bins) const;
+    void compare_times(StepResult& result, double computing);
     StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                     const PlanReference& reference);
     void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
@@ -129,8 +132,8 @@ class Trainer {
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;
-    std::optional<Parameters> full_gradients_;
-    std::optional<Lora> lora_gradients_;
+    ExposedTime exposed_;
+    Gradients gradients_;
     Optimizer optimizer_;
     std::unique_ptr<ReferenceModel> reference_;
     std::optional<Lora> reference_adapter_;

@@ -18,15 +18,16 @@ namespace wishbone::test {
 /// A random tiny model on the CPU backend with a trainer, in this process.
 struct LoadedRun {
     LoadedRun(const ModelConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
-              int threads = 1, Communicator& ranks = single_rank())
+              int threads = 1, Communicator& ranks = single_rank(), Sharding sharding = Sharding::none)
         : backend(make_cpu_backend(threads)),
-          policy(*backend, config, DType::f32),
+          policy(*backend, config, DType::f32, options.lora ? 1 : parts(ranks, sharding)),
           transformer(*backend, config),
           adapter(options.lora ? std::optional<Lora>(std::in_place, *backend, config,
-                                                     lora_modules(config, *options.lora, "test"), DType::f32)
+                                                     lora_modules(config, *options.lora, "test"), DType::f32,
+                                                     parts(ranks, sharding))
                                : std::nullopt),
           trainer((load(config, seed), *backend), transformer,
-                  adapter ? Policy(policy, *adapter) : Policy(policy), options, ranks) {
+                  adapter ? Policy(policy, *adapter) : Policy(policy), options, ranks, sharding) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
 
@@ -47,6 +48,10 @@ struct LoadedRun {
     Trainer trainer;
 
   private:
+    static std::int64_t parts(const Communicator& ranks, Sharding sharding) {
+        return sharding == Sharding::none ? 1 : ranks.size();
+    }
+
     void load(const ModelConfig& config, std::uint32_t seed) {
         const TemporaryFolder folder;
         write_random_model(folder.path(), config, seed);

@@ -2,12 +2,17 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
 #include "core/stopwatch.h"
@@ -21,6 +26,47 @@ nccl::Type type_of(const Tensor& x) {
     return x.dtype == DType::f32 ? nccl::Type::f32 : nccl::Type::bf16;
 }
 
+/// A stream beside a backend's, with a mark behind each thing that is done there. Of the current device, for one thread.
+class SideStream {
+  public:
+    SideStream() {
+        check(cudaEventCreateWithFlags(&asked_, cudaEventDisableTiming), "cudaEventCreate");
+        for (cudaEvent_t& event : done_)
+            check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+    }
+    ~SideStream() {
+        (void)cudaEventDestroy(asked_);
+        for (const cudaEvent_t event : done_) (void)cudaEventDestroy(event);
+    }
+    SideStream(const SideStream&) = delete;
+    SideStream& operator=(const SideStream&) = delete;
+
+    cudaStream_t get() const { return stream_.get(); }
+    std::uint64_t marks() const { return marks_; }
+
+    /// What comes here begins after all that is in `other`.
+    void follow(cudaStream_t other) {
+        check(cudaEventRecord(asked_, other), "cudaEventRecord");
+        check(cudaStreamWaitEvent(stream_.get(), asked_, 0), "cudaStreamWaitEvent");
+    }
+    void mark() { check(cudaEventRecord(done_[marks_++ % done_.size()], stream_.get()), "cudaEventRecord"); }
+    /// What comes to `other` begins after the first so many marks; where one is long past, after a later one.
+    void precede(cudaStream_t other, std::uint64_t marks) {
+        if (marks == 0) return;
+        const std::uint64_t oldest = marks_ > done_.size() ? marks_ - done_.size() + 1 : 1;
+        check(cudaStreamWaitEvent(other, done_[(std::max(marks, oldest) - 1) % done_.size()], 0),
+              "cudaStreamWaitEvent");
+    }
+
+  private:
+    static void check(cudaError_t result, const char* what) { cuda::check(result, what); }
+
+    cuda::Stream stream_;
+    cudaEvent_t asked_ = nullptr;
+    std::array<cudaEvent_t, 16> done_{};
+    std::uint64_t marks_ = 0;
+};
+
 /// The communicators of all ranks. NCCL's calls do not wait (they are made so): each returns at once, and is asked for until it is
 /// done, so that an end can reach a rank within one.
 class NcclGroup {
@@ -31,7 +77,7 @@ class NcclGroup {
         for (std::size_t r = 0; r < backends.size(); ++r) {
             auto* const backend = dynamic_cast<cuda::CudaBackend*>(backends[r]);
             require(backend != nullptr, "make_nccl_ranks");
-            ranks_[r].stream = backend->stream();
+            ranks_[r].backend = backend->stream();
             ranks_[r].device = backend->device();
         }
         try {
@@ -45,16 +91,30 @@ class NcclGroup {
     NcclGroup(const NcclGroup&) = delete;
     NcclGroup& operator=(const NcclGroup&) = delete;
 
-    /// call(comm, stream) of a rank, to its end. Throws RankAborted once the group is aborted.
+    /// call(comm, stream) of a rank, to its end, on a stream of its own, where it begins after what the backend was asked for so far.
+    /// Throws RankAborted once the group is aborted.
     template <typename Call>
     void call(int rank, const char* what, const Call& call) {
         Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        if (!own.side) own.side = std::make_unique<SideStream>();
+        own.side->follow(own.backend);
         {
             const std::lock_guard lock(own.mutex);
             if (own.comm == nullptr) throw ended(rank);
-            check(call(own.comm, own.stream), own.comm, what);
+            check(call(own.comm, own.side->get()), own.comm, what);
         }
         settle(own, rank, what);
+        own.side->mark();
+    }
+
+    /// How many calls of a rank there were, and has its backend wait for the first so many.
+    std::uint64_t calls(int rank) const {
+        const Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        return own.side ? own.side->marks() : 0;
+    }
+    void join(int rank, std::uint64_t calls) {
+        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        if (own.side) own.side->precede(own.backend, calls);
     }
 
     /// Ends what is under way on all devices. From any thread.
@@ -71,7 +131,8 @@ class NcclGroup {
     struct Rank {
         std::mutex mutex;  ///< a communicator goes when it is aborted
         nccl::Comm comm = nullptr;
-        cudaStream_t stream = nullptr;
+        cudaStream_t backend = nullptr;
+        std::unique_ptr<SideStream> side;  ///< made in the rank's own thread, on its device
         int device = 0;
     };
 
@@ -175,6 +236,14 @@ class NcclRank final : public Communicator {
         });
     }
 
+    void fork() override { is_forked_ = true; }
+    std::uint64_t operations() const override { return group_->calls(rank()); }
+    void join(std::uint64_t operations) override { group_->join(rank(), operations); }
+    void join() override {
+        is_forked_ = false;
+        join(operations());
+    }
+
     void sum(std::span<double> numbers) override { host_->sum(numbers); }
     void barrier() override { host_->barrier(); }
     void check() override { host_->check(); }
@@ -191,11 +260,14 @@ class NcclRank final : public Communicator {
     template <typename Call>
     void call(const char* what, std::int64_t elements, const Call& call) {
         host_->agree(what, elements);
-        if (elements > 0) group_->call(rank(), what, call);
+        if (elements == 0) return;
+        group_->call(rank(), what, call);
+        if (!is_forked_) join(operations());
     }
 
     std::unique_ptr<HostCommunicator> host_;
     std::shared_ptr<NcclGroup> group_;
+    bool is_forked_ = false;
 };
 
 }  // namespace

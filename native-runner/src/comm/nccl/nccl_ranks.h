@@ -10,7 +10,7 @@
 
 namespace wishbone {
 
-/// Of the GPUs of this process, by rank: tensors through NCCL, on each backend's own stream, numbers in host memory. Every
+/// Of the GPUs of this process, by rank: tensors through NCCL, on a stream beside each backend's, numbers in host memory. Every
 /// operation first meets the other ranks' threads, so that one that does not come is found out within the time limit. `backends`
 /// are CUDA's and must outlive the ranks. `library`: see nccl::Library. Throws Error(bad_input) where there is no NCCL that will
 /// do, and in a runner that was built without CUDA.

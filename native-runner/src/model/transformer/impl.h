@@ -229,7 +229,7 @@ struct Transformer::Impl {
                          const Tensor& d_attention, const Tensor& d_stream);
 
     void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
-                  std::span<const float> weight);
+                  std::span<const float> weight, BackwardProgress* progress);
 
     // ---- decode.cpp ----
 
