@@ -17,7 +17,18 @@ export const PANEL_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] 
 export type PanelPhase = (typeof PANEL_PHASES)[number];
 
 /** What the time of a run goes to, in this order. */
-export const PANEL_TIMES = ['load', 'ceiling', 'reference', 'train', 'evaluation', 'samples', 'checkpoints', 'export', 'other'] as const;
+export const PANEL_TIMES = [
+  'load',
+  'ceiling',
+  'reference',
+  'train',
+  'communication',
+  'evaluation',
+  'samples',
+  'checkpoints',
+  'export',
+  'other',
+] as const;
 export type PanelTime = (typeof PANEL_TIMES)[number];
 
 /** Where the time of a run went. */

@@ -26,6 +26,7 @@ export const TIME_WORDS: Readonly<Record<PanelTime, string>> = {
   ceiling: 'Measuring this machine',
   reference: 'Reference',
   train: 'Training',
+  communication: 'Waiting for other devices',
   evaluation: 'Evaluation',
   samples: 'Samples',
   checkpoints: 'Waiting for checkpoints',

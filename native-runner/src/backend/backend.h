@@ -211,8 +211,8 @@ class Backend {
     /// How many bytes of logits are worth keeping between `head_logps` and `head_logps_backward`.
     virtual std::size_t kept_logits_budget() const = 0;
 
-    /// Sum of squares of all of them, accumulated in double in a fixed order.
-    virtual double sum_of_squares(const std::vector<Tensor>& all) = 0;
+    /// Sum of squares, accumulated in double in a fixed order.
+    virtual double sum_of_squares(Tensor x) = 0;
     /// x *= factor; f32 or `activation_dtype()`.
     virtual void scale(Tensor x, float factor) = 0;
     /// to = (1 - share) · to + share · from. `from` is f32, `to` f32 or activation_dtype().

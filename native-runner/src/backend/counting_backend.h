@@ -70,7 +70,7 @@ class CountingBackend final : public Backend {
     void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
                               float softcap) override;
     std::size_t kept_logits_budget() const override;
-    double sum_of_squares(const std::vector<Tensor>&) override { return 1; }
+    double sum_of_squares(Tensor) override { return 1; }
     void scale(Tensor, float) override {}
     void mix(Tensor, Tensor, float) override {}
     void adamw(Tensor, Tensor, Tensor, Tensor, Tensor, float, const AdamW&) override {}

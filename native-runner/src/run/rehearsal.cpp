@@ -62,7 +62,7 @@ Parameters filled_parameters(Backend& backend, const ModelConfig& config) {
 /// What an update runs, of a few elements.
 void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedTensors& gradients,
                      const TrainingOptions& options) {
-    (void)backend.sum_of_squares({gradients.flat()});
+    (void)backend.sum_of_squares(gradients.flat());
     const std::int64_t count = std::min<std::int64_t>(trained.flat().size(), 4096);
     const DType moments = options.moments == Moments::f32 ? DType::f32 : DType::bf16;
     std::vector<Buffer> buffers;

@@ -175,7 +175,7 @@ StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_ra
     if (options_.sync_ref_model && updates() % options_.ref_model_sync_steps == 0) follow_policy();
     backend_.synchronize();
     ranks_.check();
-    result.communication = exposed_.take();
+    if (result.ranks) result.ranks->communication = exposed_.take();
     return result;
 }
 
@@ -186,7 +186,9 @@ void Trainer::compare_times(StepResult& result, double computing) {
     seconds[static_cast<std::size_t>(ranks_.rank())] = computing;
     ranks_.sum(seconds);
     const double sum = std::accumulate(seconds.begin(), seconds.end(), 0.0);
-    if (sum > 0) result.slowest_rank = std::ranges::max(seconds) * static_cast<double>(seconds.size()) / sum;
+    result.ranks.emplace();
+    if (sum > 0)
+        result.ranks->slowest = std::ranges::max(seconds) * static_cast<double>(seconds.size()) / sum;
 }
 
 /// TR-DPO (arXiv 2404.09656): the reference moves towards the policy.

@@ -26,6 +26,13 @@
 
 namespace wishbone {
 
+/// How ranks spent a step together.
+struct RankTimes {
+    double communication =
+        0;  ///< seconds that this one exchanged tensors or waited for others, and did not compute
+    double slowest = 1;  ///< the longest time that one computed over the mean of all
+};
+
 /// What one optimizer step did. Metrics are means over the step's pairs.
 struct StepResult {
     PreferenceMetrics mean;
@@ -35,9 +42,7 @@ struct StepResult {
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
     double flops = 0;  ///< required: forward + twice that for backward, + one forward of an in-step reference
-    /// Of several ranks: seconds that this one did not compute, but exchanged with others or waited for them, and the time that
-    /// the slowest computed over the mean of all.
-    double communication = 0, slowest_rank = 1;
+    std::optional<RankTimes> ranks;  ///< of several
 };
 
 /// Metrics of a whole plan without training.

@@ -210,7 +210,7 @@ int main(int count, char** arguments) {
             backward += clock() - start;
         }
         double start = clock();
-        const double norm = std::sqrt(backend->sum_of_squares({gradients.flat()}));
+        const double norm = std::sqrt(backend->sum_of_squares(gradients.flat()));
         backend->adamw(parameters.flat(), {}, gradients.flat(), m.flat(), v.flat(),
                        norm > 1 ? static_cast<float>(1 / norm) : 1,
                        {1e-6f, 0.9f, 0.999f, 1e-8f, 0.0f, round + 1, 0});

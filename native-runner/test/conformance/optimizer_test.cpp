@@ -17,17 +17,16 @@ BACKEND_TEST("sum of squares") {
         TestDevice device(target);
         const Values x = reference::random_values(random, at(count));
         const Tensor tensor = device.put_f32(x, {count});
-        CHECK(device.backend.sum_of_squares({tensor}) ==
-              doctest::Approx(reference::dot(x, x)).epsilon(1e-12));
-        CHECK(device.backend.sum_of_squares({tensor}) == device.backend.sum_of_squares({tensor}));
-        CHECK(device.backend.sum_of_squares({tensor.slice(0, 0)}) == 0.0);
+        CHECK(device.backend.sum_of_squares(tensor) == doctest::Approx(reference::dot(x, x)).epsilon(1e-12));
+        CHECK(device.backend.sum_of_squares(tensor) == device.backend.sum_of_squares(tensor));
+        CHECK(device.backend.sum_of_squares(tensor.slice(0, 0)) == 0.0);
         if (count > 1) {
             const Values rest(x.begin() + 1, x.end());
-            CHECK(device.backend.sum_of_squares({tensor.slice(1, count)}) ==
+            CHECK(device.backend.sum_of_squares(tensor.slice(1, count)) ==
                   doctest::Approx(reference::dot(rest, rest)).epsilon(1e-12));
         }
         device.backend.scale(tensor, 0.5f);
-        CHECK(device.backend.sum_of_squares({tensor}) ==
+        CHECK(device.backend.sum_of_squares(tensor) ==
               doctest::Approx(reference::dot(x, x) / 4).epsilon(1e-12));
     }
 }

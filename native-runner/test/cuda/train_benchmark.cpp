@@ -280,7 +280,7 @@ class Stepper {
         target_weights(view, lengths, states, weight);
         backend_.zero(gradients_->flat());
         transformer_.backward(policy_, *gradients_, *bin, weight);
-        if (!std::isfinite(backend_.sum_of_squares({gradients_->flat()})))
+        if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
             throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
                         "This is a fault.");
     }

@@ -346,7 +346,7 @@ TEST_CASE("parameters: names, views of fused matrices, weight decay") {
         for (std::size_t i = 0; i < shape.size(); ++i) CHECK(named.tensor.shape[i] == shape[i]);
         CHECK(named.decays == (shape.size() == 2));
     }
-    CHECK(backend->sum_of_squares({parameters.flat()}) == 0);
+    CHECK(backend->sum_of_squares(parameters.flat()) == 0);
     const Parameters tied(*backend, small_config(true), DType::f32);
     CHECK(tied.head.data == tied.embedding.data);
 }

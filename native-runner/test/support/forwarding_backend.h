@@ -151,7 +151,7 @@ class ForwardingBackend : public Backend {
         around("head", [&] { inner_->head_log_sum_squares(out, kept_logits, hidden, head, lse, softcap); });
     }
     std::size_t kept_logits_budget() const override { return inner_->kept_logits_budget(); }
-    double sum_of_squares(const std::vector<Tensor>& x) override {
+    double sum_of_squares(Tensor x) override {
         double sum = 0;
         around("gradient norm", [&] { sum = inner_->sum_of_squares(x); });
         return sum;

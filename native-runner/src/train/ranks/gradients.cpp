@@ -71,13 +71,13 @@ void Gradients::finish() {
 }
 
 double Gradients::norm() {
-    if (sharding_ == Sharding::none) return std::sqrt(backend_.sum_of_squares({sum().flat()}));
-    std::vector<Tensor> own;
+    if (sharding_ == Sharding::none) return std::sqrt(backend_.sum_of_squares(sum().flat()));
+    double squares = 0;
     if (shard_)
-        own.push_back(shard_->flat());
+        squares = backend_.sum_of_squares(shard_->flat());
     else
-        for (const Bucket& bucket : sum().buckets()) own.push_back(sum().part_of(bucket, ranks_.rank()));
-    double squares = backend_.sum_of_squares(own);
+        for (const Bucket& bucket : sum().buckets())
+            squares += backend_.sum_of_squares(sum().part_of(bucket, ranks_.rank()));
     exposed_.blocking([&] { ranks_.sum({&squares, 1}); });
     return std::sqrt(squares);
 }

@@ -42,19 +42,15 @@ constexpr std::int64_t block = 1 << 15;
 
 }  // namespace
 
-double CpuBackend::sum_of_squares(const std::vector<Tensor>& all) {
-    double sum = 0;
-    for (const Tensor& x : all) {
-        require(x.dtype == DType::f32, "sum_of_squares");
-        const std::int64_t size = x.size();
-        std::vector<double> parts(static_cast<std::size_t>((size + block - 1) / block));
-        pool_.run(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i, int) {
-            parts[static_cast<std::size_t>(i)] =
-                squares(std::min(block, size - i * block), x.as<float>() + i * block);
-        });
-        sum = std::accumulate(parts.begin(), parts.end(), sum);
-    }
-    return sum;
+double CpuBackend::sum_of_squares(Tensor x) {
+    require(x.dtype == DType::f32, "sum_of_squares");
+    const std::int64_t size = x.size();
+    std::vector<double> parts(static_cast<std::size_t>((size + block - 1) / block));
+    pool_.run(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i, int) {
+        parts[static_cast<std::size_t>(i)] =
+            squares(std::min(block, size - i * block), x.as<float>() + i * block);
+    });
+    return std::accumulate(parts.begin(), parts.end(), 0.0);
 }
 
 void CpuBackend::scale(Tensor x, float factor) {

@@ -53,31 +53,20 @@ __global__ void __launch_bounds__(block_threads) sum_parts(double* total, const 
 
 }  // namespace
 
-double CudaBackend::sum_of_squares(const std::vector<Tensor>& all) {
-    const auto blocks_of = [](const Tensor& x) {
-        return static_cast<int>(std::min<std::int64_t>(most_blocks, divide_up(x.size(), 4 * block_threads)));
-    };
-    int blocks = 0;
-    for (const Tensor& x : all) {
-        require(x.dtype == DType::f32, "sum_of_squares");
-        blocks += blocks_of(x);
-    }
-    if (blocks == 0) return 0;
-    auto* const parts = static_cast<double*>(
-        workspace((static_cast<std::size_t>(std::max(blocks, most_blocks)) + 1) * sizeof(double)));
-    int done = 0;
-    for (const Tensor& x : all) {
-        const int own = blocks_of(x);
-        if (own == 0) continue;
-        sum_of_squares_kernel<<<static_cast<unsigned>(own), block_threads, 0, stream_.get()>>>(
-            parts + done, x.as<float>(), x.size(), vectorised(8, {x.data}));
-        check_launch("sum_of_squares");
-        done += own;
-    }
-    sum_parts<<<1, block_threads, 0, stream_.get()>>>(parts + blocks, parts, blocks);
+double CudaBackend::sum_of_squares(Tensor x) {
+    require(x.dtype == DType::f32, "sum_of_squares");
+    const std::int64_t count = x.size();
+    if (count == 0) return 0;
+    const auto blocks =
+        static_cast<int>(std::min<std::int64_t>(most_blocks, divide_up(count, 4 * block_threads)));
+    auto* const parts = static_cast<double*>(workspace((most_blocks + 1) * sizeof(double)));
+    sum_of_squares_kernel<<<static_cast<unsigned>(blocks), block_threads, 0, stream_.get()>>>(
+        parts, x.as<float>(), count, vectorised(8, {x.data}));
+    check_launch("sum_of_squares");
+    sum_parts<<<1, block_threads, 0, stream_.get()>>>(parts + most_blocks, parts, blocks);
     check_launch("sum_parts");
     double total = 0;
-    check(cudaMemcpyAsync(&total, parts + blocks, sizeof(double), cudaMemcpyDeviceToHost, stream_.get()),
+    check(cudaMemcpyAsync(&total, parts + most_blocks, sizeof(double), cudaMemcpyDeviceToHost, stream_.get()),
           "cudaMemcpyAsync to the host");
     synchronize();
     return total;
