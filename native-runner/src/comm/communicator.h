@@ -46,6 +46,17 @@ class Communicator {
     /// The same of all; those to come are in the backend's order again.
     virtual void join() {}
 
+    /// What every rank shows, by rank: an address in memory that all can read, as ranks of one process can. Throws
+    /// Error(bad_input) where they cannot.
+    virtual std::vector<void*> show(void* own);
+    /// `to` becomes what lies at `from` in the memory of some rank, which need not take part: beside what the backend is asked for, but
+    /// after everything asked of it before.
+    virtual void pull(Tensor to, const void* from);
+    /// How many `pull`s there were.
+    virtual std::uint64_t pulls() const { return 0; }
+    /// What is asked of the backend from here on comes after the first so many of them.
+    virtual void join_pulls(std::uint64_t /*pulls*/) {}
+
     /// Of numbers in host memory, in the order of ranks. Done when the call returns.
     virtual void sum(std::span<double> numbers_accumulated) = 0;
     /// Returns when all ranks have called it.

@@ -15,6 +15,8 @@ class CountedRank final : public Communicator {
     void reduce_scatter(Tensor, Tensor) override {}
     void all_gather(Tensor, Tensor) override {}
     void broadcast(Tensor, int) override {}
+    std::vector<void*> show(void*) override { return std::vector<void*>(static_cast<std::size_t>(size_)); }
+    void pull(Tensor, const void*) override {}
     void sum(std::span<double>) override {}
     void barrier() override {}
     void check() override {}

@@ -72,8 +72,8 @@ Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> 
                          b = cutter.take({module.linear.outputs, module.rank});
             row += module.rank;
             adapter.branches.push_back({b, module.linear.first_output, static_cast<float>(module.scale)});
-            name(module.linear.name + ".lora_A.weight", a);
-            name(module.linear.name + ".lora_B.weight", b);
+            name(module.linear.name + ".lora_A.weight", a, cutter);
+            name(module.linear.name + ".lora_B.weight", b, cutter);
         }
     }
 }

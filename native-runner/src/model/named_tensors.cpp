@@ -36,7 +36,7 @@ NamedTensors::NamedTensors(Backend& backend, const NamedTensors& whole, DType dt
       buckets_(whole.buckets_),
       parts_(whole.parts_),
       number_(number) {
-    allocate(backend, whole.flat_.size() / parts_, dtype);
+    allocate(backend, buckets_.back().end / parts_, dtype);
     for (NamedTensor& one : named_) {
         one.tensor.dtype = dtype;
         one.tensor.data = nullptr;
@@ -79,6 +79,13 @@ void NamedTensors::Cutter::end_bucket() {
     needed_ = end;
 }
 
+std::int64_t NamedTensors::Cutter::place_of(const Tensor& tensor) const {
+    if (memory_ == nullptr) return 0;
+    const auto bytes = static_cast<const std::byte*>(tensor.data) - static_cast<const std::byte*>(memory_);
+    const Bucket& bucket = planned_[buckets_.size()];
+    return bytes / static_cast<std::ptrdiff_t>(size_of(dtype_)) - bucket.place + bucket.begin;
+}
+
 void NamedTensors::Cutter::take_turns(std::size_t at_once) {
     if (buckets_.size() < at_once + 2) return;
     const std::int64_t first = buckets_.front().size();
@@ -102,9 +109,8 @@ void NamedTensors::allocate(Backend& backend, std::int64_t elements, DType dtype
     backend.zero(flat_);
 }
 
-void NamedTensors::name(std::string text, const Tensor& tensor) {
-    const auto bytes = static_cast<const std::byte*>(tensor.data) - static_cast<const std::byte*>(flat_.data);
-    places_.push_back(bytes / static_cast<std::ptrdiff_t>(size_of(tensor.dtype)));
+void NamedTensors::name(std::string text, const Tensor& tensor, const Cutter& cutter) {
+    places_.push_back(cutter.place_of(tensor));
     named_.push_back({std::move(text), tensor, tensor.rank == 2});
 }
 

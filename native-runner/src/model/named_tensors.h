@@ -47,7 +47,7 @@ class NamedTensors {
   public:
     /// Names, shapes and places of `like`, in memory of its own that is zero; a shard, where `like` is one.
     NamedTensors(Backend& backend, const NamedTensors& like, DType dtype);
-    /// The shard of this number, from 0, of what `whole` has, zero.
+    /// The shard of this number, from 0, of what `whole` has, or would have with room for all of it, zero.
     NamedTensors(Backend& backend, const NamedTensors& whole, DType dtype, std::int64_t number);
 
     /// In the order of a Hugging Face state dict. A shard has the names and shapes alone: use `held`.
@@ -100,6 +100,8 @@ class NamedTensors {
         DType dtype() const { return dtype_; }
         std::int64_t parts() const { return parts_; }
         const std::vector<Bucket>& buckets() const { return buckets_; }
+        /// Where a tensor of the bucket that is being cut begins in the flat vector; 0 while measuring.
+        std::int64_t place_of(const Tensor& tensor) const;
 
       private:
         void* memory_ = nullptr;
@@ -114,8 +116,8 @@ class NamedTensors {
     /// Memory for what the cutter has measured, all zero.
     void allocate(Backend& backend, const Cutter& measured);
     void* memory() const { return buffer_.get(); }
-    /// Matrices decay.
-    void name(std::string text, const Tensor& tensor);
+    /// Of the bucket that is being cut. Matrices decay.
+    void name(std::string text, const Tensor& tensor, const Cutter& cutter);
 
   private:
     void allocate(Backend& backend, std::int64_t elements, DType dtype);

@@ -22,7 +22,7 @@ struct Linear {
 class Parameters : public NamedTensors {
   public:
     /// Buckets: the embedding, each layer, and what lies behind them; each can be divided into `parts`. With `layers_at_once` there
-    /// is room for so many layers, which have it in turn: what `flat`, `held` and `named` say is then of no use.
+    /// is room for so many layers, which have it in turn: `flat` and `held` are then of no use.
     Parameters(Backend& backend, const ModelConfig& config, DType dtype, std::int64_t parts = 1,
                std::optional<std::size_t> layers_at_once = std::nullopt);
 

@@ -10,6 +10,7 @@
 #include "comm/counted_rank.h"
 #include "core/error.h"
 #include "run/samples.h"
+#include "train/ranks/rank_model.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -48,20 +49,21 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     CountedRank ranks(settings.ranks);
     if (settings.ranks > 1) memory.communication = backend_named(settings.backend).memory.communication;
     const Sharding sharding = settings.ranks > 1 ? settings.sharding : Sharding::none;
-    const std::int64_t parts = sharding == Sharding::none ? 1 : settings.ranks;
-    Parameters policy(counter, config, counter.activation_dtype(), settings.training.lora ? 1 : parts);
+    RankModel policy(counter, config, ranks, sharding, !settings.training.lora);
     Transformer transformer(counter, config, settings.recompute);
     transformer.expect_length(plan.longest_position());
     std::optional<Lora> adapter;
     if (settings.training.lora)
         adapter.emplace(counter, config, lora_modules(config, *settings.training.lora, "training"),
-                        counter.activation_dtype(), parts);
-    const Policy trained = adapter ? Policy(policy, *adapter) : Policy(policy);
+                        counter.activation_dtype(), parts_of(ranks, sharding));
+    const Policy trained = policy.policy(adapter ? &*adapter : nullptr);
     memory.weights = counter.memory_in_use() - workspaces;
     Trainer trainer(counter, transformer, trained, settings.training, ranks, sharding);
-    const bool copied = trainer.reference_model() != nullptr;
-    memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
-    if (copied) memory.weights *= 2;
+    memory.optimizer = counter.memory_in_use() - workspaces - memory.weights;
+    if (ReferenceModel* const copy = trainer.reference_model()) {
+        memory.weights += copy->parameters().flat().bytes();
+        memory.optimizer -= copy->parameters().flat().bytes();
+    }
     if (const Lora* adapter_copy = trainer.reference_adapter()) {
         memory.weights += adapter_copy->flat().bytes();
         memory.optimizer -= adapter_copy->flat().bytes();
@@ -105,6 +107,12 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
          [](MemorySettings& s) {
              if (s.ranks == 1 || s.sharding >= Sharding::gradients) return false;
              s.sharding = Sharding::gradients;
+             return true;
+         }},
+        {"runner.shard \"parameters\"",
+         [](MemorySettings& s) {
+             if (s.ranks == 1 || s.sharding >= Sharding::parameters) return false;
+             s.sharding = Sharding::parameters;
              return true;
          }},
         {"runner.recompute \"mlp\"",

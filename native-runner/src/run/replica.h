@@ -10,6 +10,7 @@
 #include "model/transformer/transformer.h"
 #include "pretrained/model_weights.h"
 #include "run/inputs.h"
+#include "train/ranks/rank_model.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -34,7 +35,7 @@ class Replica {
   private:
     const RunInputs& inputs_;
     Backend& backend_;
-    Parameters parameters_;
+    RankModel model_;
     Transformer transformer_;
     std::optional<Lora> adapter_;
     Trainer trainer_;

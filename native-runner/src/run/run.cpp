@@ -7,6 +7,7 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -68,16 +69,29 @@ bool rehearse_all(const RunInputs& inputs, Devices& devices) {
     return std::ranges::all_of(done, [](char one) { return one != 0; });
 }
 
+/// What devices share out: as run.json says, or as little as fits.
+Sharding sharding_of(const RunInputs& inputs, Devices& devices, const MemorySettings& settings,
+                     std::size_t available) {
+    const std::optional<Sharding>& asked = inputs.config.shard;
+    // Files are written from the shards of all ranks, which have to be in reach.
+    const bool are_all_here = devices.ranks(0).size() == static_cast<int>(devices.count());
+    if (!are_all_here && asked && *asked != Sharding::none)
+        throw bad_input("Only the devices of one process share out \"" + std::string(name_of(*asked)) + "\"",
+                        inputs.run_json() + ": runner.shard",
+                        "Use \"none\" or \"auto\" for a run over several machines.");
+    if (asked) return *asked;
+    return are_all_here ? least_sharding(inputs.train.plan, inputs.model, settings, available)
+                        : Sharding::none;
+}
+
 /// The model on every device, once it is known that everything will have room there.
 Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::string backend = devices.first().name();
     const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
     MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
-                               static_cast<int>(devices.count())};
-    settings.sharding = inputs.config.shard
-                            ? *inputs.config.shard
-                            : least_sharding(inputs.train.plan, inputs.model, settings, available);
+                               devices.ranks(0).size()};
+    settings.sharding = sharding_of(inputs, devices, settings, available);
     const std::size_t left =
         devices.sharing_memory() *
         check_memory(inputs.train.plan, inputs.model, settings, devices.first().device_name(), available);

@@ -35,10 +35,12 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       lengths_(options.loss.ld_alpha),
       exposed_(backend),
       gradients_(backend, transformer.config(), policy, ranks, sharding, exposed_),
-      optimizer_(backend, policy.trained(), options, ranks, sharding) {
+      optimizer_(backend, policy.trained(), options, ranks, sharding, [supply = policy.supply] {
+          if (supply != nullptr) supply->changed();
+      }) {
     if (options_.reference != ReferenceMode::in_step || !needs_reference()) return;
     if (policy.adapter == nullptr && options_.reference_model.empty())
-        reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy.base);
+        reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy);
     if (policy.adapter != nullptr && options_.reference_is_start_adapter())
         reference_adapter_.emplace(backend, transformer.config(), policy.adapter->modules(),
                                    policy.adapter->flat().dtype, policy.adapter->parts());
@@ -46,7 +48,7 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
 
 void Trainer::take_reference() {
     if (reference_ && options_.reference_model.empty())
-        backend_.copy(reference_->parameters().flat(), policy_.base.flat());
+        copy_weights(backend_, reference_->parameters(), policy_);
     if (reference_adapter_) backend_.copy(reference_adapter_->flat(), policy_.adapter->flat());
 }
 
@@ -70,7 +72,7 @@ void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin,
         Transformer& transformer = reference_ ? reference_->transformer() : transformer_;
         const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(view);
         const ModelView model =
-            reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base, reference_adapter());
+            reference_ ? ModelView(reference_->parameters()) : policy_.view_with(reference_adapter());
         state.add_reference(view, transformer.forward(model, own ? *own : bin, false));
     }
     TargetLogps values;

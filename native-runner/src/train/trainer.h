@@ -89,7 +89,7 @@ class Trainer {
     /// adapter. False when stopped.
     bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
                            const StopRequested& stop) {
-        return compute_reference(plan, reference, transformer_, policy_.base, progress, stop);
+        return compute_reference(plan, reference, transformer_, policy_.view_with(nullptr), progress, stop);
     }
     /// The same with any model on the device.
     bool compute_reference(const Plan& plan, PlanReference& reference, Transformer& transformer,

@@ -164,7 +164,8 @@ TEST_CASE(
     };
     for (const auto& [devices, shard, then] :
          {Case{1, "gradients", "none"}, Case{2, "none", "optimizer"}, Case{3, "optimizer", "gradients"},
-          Case{8, "gradients", "auto"}, Case{2, "optimizer", "none"}, Case{3, "auto", "gradients"}}) {
+          Case{8, "gradients", "auto"}, Case{2, "optimizer", "none"}, Case{3, "auto", "parameters"},
+          Case{3, "parameters", "gradients"}, Case{8, "parameters", "none"}}) {
         CAPTURE(devices);
         CAPTURE(shard);
         const auto run = shop.make_run("devices-" + std::to_string(devices) + shard, devices, shard);
@@ -218,7 +219,7 @@ TEST_CASE("train: the best model and merged adapters of devices that share out a
         const RunnerResult result = shop.train(one);
         CAPTURE(result.err);
         REQUIRE(result.exit_code == 0);
-        for (const char* shard : {"none", "optimizer", "gradients"}) {
+        for (const char* shard : {"none", "optimizer", "gradients", "parameters"}) {
             CAPTURE(shard);
             const auto run = shop.make_run(shard + name, 3, shard, change);
             REQUIRE(shop.train(run).exit_code == 0);

@@ -15,6 +15,7 @@
 #include "support/checkpoints.h"
 #include "support/loaded_run.h"
 #include "train/optimizer/schedule.h"
+#include "train/ranks/rank_model.h"
 
 using namespace wishbone;
 using namespace wishbone::test;
@@ -61,22 +62,20 @@ TrainingOptions strong_options() {
 struct GpuRun {
     GpuRun(Backend& backend, const ModelConfig& config, const TrainingOptions& options, Communicator& ranks,
            Sharding sharding)
-        : parts(sharding == Sharding::none ? 1 : ranks.size()),
-          policy(backend, config, DType::bf16, options.lora ? 1 : parts),
+        : model(backend, config, ranks, sharding, !options.lora),
           transformer(backend, config),
-          adapter(options.lora
-                      ? std::optional<Lora>(std::in_place, backend, config,
-                                            lora_modules(config, *options.lora, "test"), DType::bf16, parts)
-                      : std::nullopt),
-          trainer((load(backend, config), backend), transformer,
-                  adapter ? Policy(policy, *adapter) : Policy(policy), options, ranks, sharding) {
+          adapter(options.lora ? std::optional<Lora>(std::in_place, backend, config,
+                                                     lora_modules(config, *options.lora, "test"), DType::bf16,
+                                                     parts_of(ranks, sharding))
+                               : std::nullopt),
+          trainer((load(backend, config), backend), transformer, model.policy(adapter ? &*adapter : nullptr),
+                  options, ranks, sharding) {
         if (!adapter) return;
         initialise(backend, trainer.optimizer().master(), 5);
         trainer.optimizer().master_changed();
     }
 
-    std::int64_t parts;
-    Parameters policy;
+    RankModel model;
     Transformer transformer;
     std::optional<Lora> adapter;
     Trainer trainer;
@@ -85,7 +84,8 @@ struct GpuRun {
     void load(Backend& backend, const ModelConfig& config) {
         const TemporaryFolder folder;
         write_random_model(folder.path(), config, 9, FileDType::bf16);
-        ModelWeights(folder.path(), config).load(backend, policy);
+        ModelWeights(folder.path(), config).load(backend, model.kept());
+        model.changed();
     }
 };
 
@@ -145,7 +145,7 @@ class Gpus {
         return most;
     }
 
-    /// Masters and moments as a checkpoint has them, and the weights that each computes with, which are the same.
+    /// Masters and moments as a checkpoint has them, and that the weights which each computes with are the same.
     std::vector<float> state(const TrainingOptions& options) {
         std::vector<float> all, one;
         for (const CheckpointFile& file : whole_checkpoint(trainers(), options, 0))
@@ -157,6 +157,8 @@ class Gpus {
         std::vector<std::vector<float>> weights(runs_.size());
         threads_->run([&](std::size_t rank) {
             const NamedTensors& trained = runs_[rank]->trainer.policy().trained();
+            // Shards are rounded masters, each held once.
+            if (trained.is_shard()) return;
             for (const NamedTensor& parameter : trained.named()) {
                 std::vector<float> part(static_cast<std::size_t>(parameter.tensor.size()));
                 download_floats(*backends_[rank], part, parameter.tensor);
@@ -164,7 +166,6 @@ class Gpus {
             }
         });
         for (const auto& own : weights) CHECK(own == weights[0]);
-        all.insert(all.end(), weights[0].begin(), weights[0].end());
         return all;
     }
 
@@ -213,7 +214,8 @@ TEST_CASE("two GPUs: what is shared out changes no bit, and one GPU says the sam
                 bool one_each = true;
                 for (std::int64_t s = 0; s < plan.steps(); ++s)
                     one_each &= plan.bins_of_step(s).end - plan.bins_of_step(s).begin <= 2;
-                for (const Sharding sharding : {Sharding::optimizer, Sharding::gradients}) {
+                for (const Sharding sharding :
+                     {Sharding::optimizer, Sharding::gradients, Sharding::parameters}) {
                     CAPTURE(name_of(sharding));
                     Gpus gpus(2, config, options, sharding);
                     const std::vector<double> found = gpus.train(plan, options);
@@ -233,7 +235,9 @@ TEST_CASE("two GPUs: checkpoints of shards go on as whole ones, and the other wa
     const TrainingOptions options = strong_options();
     const Plan plan = plan_of(config, 200);
     for (const auto& [from, to] :
-         {std::pair(Sharding::gradients, Sharding::none), std::pair(Sharding::none, Sharding::optimizer)}) {
+         {std::pair(Sharding::gradients, Sharding::none), std::pair(Sharding::none, Sharding::optimizer),
+          std::pair(Sharding::parameters, Sharding::optimizer),
+          std::pair(Sharding::gradients, Sharding::parameters)}) {
         const TemporaryFolder folder;
         Gpus first(2, config, options, from);
         first.train(plan, options);

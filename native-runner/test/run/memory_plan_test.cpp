@@ -168,10 +168,12 @@ TEST_CASE(
             }
             CHECK(needed[1] < needed[0]);
             CHECK((lora ? needed[2] == needed[1] : needed[2] < needed[1]));
+            CHECK(needed[3] < needed[2]);
             CHECK(least_sharding(plan, deep, settings, needed[0]) == Sharding::none);
             CHECK(least_sharding(plan, deep, settings, needed[0] - 1) == Sharding::optimizer);
             if (!lora) CHECK(least_sharding(plan, deep, settings, needed[1] - 1) == Sharding::gradients);
-            CHECK(least_sharding(plan, deep, settings, 1) == Sharding::gradients);
+            CHECK(least_sharding(plan, deep, settings, needed[2] - 1) == Sharding::parameters);
+            CHECK(least_sharding(plan, deep, settings, 1) == Sharding::parameters);
             CHECK(least_sharding(plan, deep, settings, 0) == Sharding::none);
             settings.sharding = Sharding::none;
             CHECK(memory_advice(plan, deep, settings, needed[1]).find("shard \"optimizer\"") !=

@@ -40,6 +40,16 @@ Plan random_plan(Packing packing, int epochs = 1, std::int64_t capacity = 80) {
         make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, capacity, packing, config.vocab_size));
 }
 
+/// As a checkpoint has them.
+std::vector<float> values_of(const PlacedTensors& tensors) {
+    std::vector<float> all, one;
+    for (std::size_t i = 0; i < tensors.named().size(); ++i) {
+        tensors.read(i, one);
+        all.insert(all.end(), one.begin(), one.end());
+    }
+    return all;
+}
+
 /// What training came to.
 struct Outcome {
     std::vector<StepResult> steps;
@@ -92,20 +102,10 @@ class Ranks {
                 CHECK(one.steps[s].ranks->communication > 0);
             }
         }
-        all[0].moments = second_moments();
-        return all[0];
-    }
-
-    /// As a checkpoint has them.
-    std::vector<float> second_moments() {
         const CheckpointFiles files = whole_checkpoint(trainers(), options_, 0);
-        const PlacedTensors& of = files[1].sets[1].tensors;
-        std::vector<float> all, one;
-        for (std::size_t i = 0; i < of.named().size(); ++i) {
-            of.read(i, one);
-            all.insert(all.end(), one.begin(), one.end());
-        }
-        return all;
+        all[0].weights = values_of(files[0].sets[0].tensors);
+        all[0].moments = values_of(files[1].sets[1].tensors);
+        return all[0];
     }
 
   private:
@@ -132,7 +132,9 @@ class Ranks {
         }
         for (std::int64_t s = begin; s < end; ++s)
             outcome.steps.push_back(trainer.step(plan, s, learning_rate_at(s, plan.steps(), options_)));
-        outcome.weights = run.values(run.trainer.optimizer().master());
+        // Whole where it is, to see that ranks have the same.
+        if (const NamedTensors& master = trainer.optimizer().master(); !master.is_shard())
+            outcome.weights = run.values(master);
         if (trainer.reference_model() != nullptr)
             outcome.reference_model = run.values(trainer.reference_model()->parameters());
         const auto evaluated = trainer.evaluate(plan, reference, never);
@@ -302,7 +304,8 @@ TEST_CASE("a checkpoint of any number of ranks resumes on any other") {
     for (const auto& [before, after, from, to] :
          {Move{1, 3, none, none}, Move{3, 1, none, none}, Move{8, 2, optimizer, gradients},
           Move{2, 8, gradients, none}, Move{3, 2, optimizer, optimizer}, Move{1, 3, none, optimizer},
-          Move{3, 1, gradients, none}}) {
+          Move{3, 1, gradients, none}, Move{2, 3, parameters, optimizer}, Move{8, 1, parameters, none},
+          Move{1, 2, none, parameters}}) {
         CAPTURE(before);
         CAPTURE(after);
         CAPTURE(name_of(from));
@@ -330,7 +333,7 @@ TEST_CASE("a loss that is not finite ends all ranks with the message of one, no 
         const Plan plan = random_plan(packing);
         for (const Sharding sharding : shardings) {
             Ranks ranks(3, strong_options(), config, sharding);
-            const std::vector<float> before = ranks.run(0).values(ranks.run(0).policy);
+            const std::vector<float> before = values_of(trained_weights(ranks.trainers()));
             try {
                 ranks.each([&](std::size_t rank) {
                     PlanReference reference(plan, std::nullopt);
@@ -345,10 +348,8 @@ TEST_CASE("a loss that is not finite ends all ranks with the message of one, no 
                 CHECK(std::string(error.what()) == "The loss is not a finite number");
                 CHECK(error.where() == "step 1");
             }
-            for (std::size_t rank = 0; rank < 3; ++rank) {
-                CHECK(ranks.run(rank).values(ranks.run(rank).policy) == before);
-                CHECK(ranks.run(rank).trainer.updates() == 0);
-            }
+            CHECK(values_of(trained_weights(ranks.trainers())) == before);
+            for (std::size_t rank = 0; rank < 3; ++rank) CHECK(ranks.run(rank).trainer.updates() == 0);
         }
     }
 }
@@ -408,16 +409,38 @@ TEST_CASE("a checkpoint of shards has the bytes of one that is whole") {
     for (std::size_t i = 0; i < 3; ++i) CHECK(files[i] == files[i + 3]);
 }
 
-TEST_CASE("a sharded optimizer holds a part of the state, and sharded gradients no more than few layers") {
+TEST_CASE(
+    "a sharded optimizer holds a part of the state, and sharded gradients and parameters no more than few layers") {
     ModelConfig deep = config;
     deep.layers = 12;
     deep.layer_kinds.clear();
     const TrainingOptions options = strong_options();
     Ranks none(4, options, deep), optimizer(4, options, deep, Sharding::optimizer),
-        gradients(4, options, deep, Sharding::gradients);
+        gradients(4, options, deep, Sharding::gradients), parameters(4, options, deep, Sharding::parameters);
     const auto bytes = [](Ranks& ranks) { return ranks.run(1).backend->peak_memory(); };
     const std::size_t model = none.run(0).policy.flat().bytes();
     // Three quarters of two moments.
     CHECK(bytes(none) - bytes(optimizer) == doctest::Approx(1.5 * static_cast<double>(model)).epsilon(0.01));
     CHECK(bytes(gradients) < bytes(optimizer) - model / 4);
+    CHECK(bytes(parameters) < bytes(gradients) - model / 4);
+}
+
+TEST_CASE(
+    "one rank alone reads the weights that all share out, while the others do something else or nothing") {
+    const Plan plan = random_plan(Packing::shared);
+    ModelConfig deep = config;
+    deep.layers = 7;
+    deep.layer_kinds.clear();
+    LoadedRun whole(deep, strong_options());
+    Ranks ranks(3, strong_options(), deep, Sharding::parameters);
+    const auto logps = [&](LoadedRun& run, std::int64_t bin) {
+        const auto device = run.transformer.prepare(plan.bin(bin));
+        return run.transformer.forward(run.trainer.policy().view(), *device, false);
+    };
+    CHECK(logps(ranks.run(0), 0) == logps(whole, 0));
+    CHECK(logps(ranks.run(0), 1) == logps(whole, 1));
+    ranks.each([&](std::size_t rank) {
+        for (std::int64_t b = 0; b < static_cast<std::int64_t>(rank); ++b)
+            CHECK(logps(ranks.run(rank), b) == logps(whole, b));
+    });
 }

@@ -117,6 +117,27 @@ class NcclGroup {
         if (own.side) own.side->precede(own.backend, calls);
     }
 
+    /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
+    void pull(int rank, const Tensor& to, const void* from) {
+        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        if (!own.copies) {
+            own.copies = std::make_unique<SideStream>();
+            reach_others(own.device);
+        }
+        own.copies->follow(own.backend);
+        cuda::check(cudaMemcpyAsync(to.data, from, to.bytes(), cudaMemcpyDefault, own.copies->get()),
+                    "cudaMemcpyAsync between GPUs");
+        own.copies->mark();
+    }
+    std::uint64_t pulls(int rank) const {
+        const Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        return own.copies ? own.copies->marks() : 0;
+    }
+    void join_pulls(int rank, std::uint64_t pulls) {
+        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        if (own.copies) own.copies->precede(own.backend, pulls);
+    }
+
     /// Ends what is under way on all devices. From any thread.
     void abort() noexcept {
         for (Rank& rank : ranks_) {
@@ -132,9 +153,22 @@ class NcclGroup {
         std::mutex mutex;  ///< a communicator goes when it is aborted
         nccl::Comm comm = nullptr;
         cudaStream_t backend = nullptr;
-        std::unique_ptr<SideStream> side;  ///< made in the rank's own thread, on its device
+        std::unique_ptr<SideStream> side, copies;  ///< made in the rank's own thread, on its device
         int device = 0;
     };
+
+    /// Copies go from card to card where the machine has a way, else by way of the host.
+    void reach_others(int device) const {
+        for (const Rank& other : ranks_) {
+            int can = 0;
+            if (other.device == device ||
+                cudaDeviceCanAccessPeer(&can, device, other.device) != cudaSuccess || can == 0)
+                continue;
+            // NCCL may have done so already, which is an error.
+            (void)cudaDeviceEnablePeerAccess(other.device, 0);
+            (void)cudaGetLastError();
+        }
+    }
 
     void connect() {
         int current = 0;
@@ -243,6 +277,11 @@ class NcclRank final : public Communicator {
         is_forked_ = false;
         join(operations());
     }
+
+    std::vector<void*> show(void* own) override { return host_->show(own); }
+    void pull(Tensor to, const void* from) override { group_->pull(rank(), to, from); }
+    std::uint64_t pulls() const override { return group_->pulls(rank()); }
+    void join_pulls(std::uint64_t pulls) override { group_->join_pulls(rank(), pulls); }
 
     void sum(std::span<double> numbers) override { host_->sum(numbers); }
     void barrier() override { host_->barrier(); }

@@ -1,6 +1,7 @@
 #include "train/optimizer/optimizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "backend/require.h"
 
@@ -15,7 +16,8 @@ DType dtype_of(Moments moments) { return moments == Moments::f32 ? DType::f32 : 
 /// Like `trained` and zero: the whole, or this rank's shard.
 NamedTensors state(Backend& backend, const NamedTensors& trained, DType dtype, const Communicator& ranks,
                    Sharding sharding) {
-    if (sharding == Sharding::none || ranks.size() == 1) return {backend, trained, dtype};
+    if (trained.is_shard() || sharding == Sharding::none || ranks.size() == 1)
+        return {backend, trained, dtype};
     require(trained.parts() == ranks.size(), "sharded optimizer");
     return {backend, trained, dtype, ranks.rank()};
 }
@@ -24,7 +26,7 @@ std::optional<NamedTensors> master_copy(Backend& backend, const NamedTensors& tr
                                         const Communicator& ranks, Sharding sharding) {
     if (trained.flat().dtype == DType::f32) return std::nullopt;
     std::optional<NamedTensors> copy(state(backend, trained, DType::f32, ranks, sharding));
-    if (!copy->is_shard())
+    if (trained.is_shard() || !copy->is_shard())
         backend.copy(copy->flat(), trained.flat());
     else
         for (const Bucket& bucket : trained.buckets())
@@ -35,9 +37,10 @@ std::optional<NamedTensors> master_copy(Backend& backend, const NamedTensors& tr
 }  // namespace
 
 Optimizer::Optimizer(Backend& backend, NamedTensors& trained, const TrainingOptions& options,
-                     Communicator& ranks, Sharding sharding)
+                     Communicator& ranks, Sharding sharding, std::function<void()> changed)
     : backend_(backend),
       ranks_(ranks),
+      changed_(std::move(changed)),
       trained_(trained),
       beta1_(options.adam_beta1),
       beta2_(options.adam_beta2),
@@ -57,7 +60,8 @@ std::vector<Optimizer::Stretch> Optimizer::own_stretches(const NamedTensors& gra
         const std::int64_t size = bucket.size() / trained_.parts(), offset = ranks_.rank() * size;
         stretches.push_back(
             {bucket.begin + offset, bucket.begin + offset + size, bucket.number + offset,
-             trained_.part_of(bucket, ranks_.rank()), master_ ? master_->own_of(bucket) : Tensor(),
+             trained_.is_shard() ? trained_.own_of(bucket) : trained_.part_of(bucket, ranks_.rank()),
+             master_ ? master_->own_of(bucket) : Tensor(),
              gradients.is_shard() ? gradients.own_of(bucket) : gradients.part_of(bucket, ranks_.rank()),
              first_moment_.own_of(bucket), second_moment_.own_of(bucket)});
     }
@@ -87,6 +91,10 @@ void Optimizer::update(const NamedTensors& gradients, double learning_rate, doub
     const double scale = max_grad_norm_ > 0 ? std::min(1.0, max_grad_norm_ / (grad_norm + clip_epsilon)) : 1;
     ++updates_;
     if (!is_sharded()) return update(own_stretches(gradients).front(), learning_rate, scale);
+    if (trained_.is_shard()) {
+        for (const Stretch& stretch : own_stretches(gradients)) update(stretch, learning_rate, scale);
+        return exposed.ending(changed_);
+    }
     // One bucket is gathered while the next is updated.
     ranks_.fork();
     const std::vector<Stretch> stretches = own_stretches(gradients);
@@ -98,6 +106,10 @@ void Optimizer::update(const NamedTensors& gradients, double learning_rate, doub
 }
 
 void Optimizer::master_changed() {
+    if (trained_.is_shard()) {
+        if (master_) backend_.copy(trained_.flat(), master_->flat());
+        return changed_();
+    }
     if (!master_) return;
     if (!is_sharded()) return backend_.copy(trained_.flat(), master_->flat());
     for (const Bucket& bucket : trained_.buckets()) {

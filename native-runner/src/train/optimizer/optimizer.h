@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -25,8 +26,10 @@ class Optimizer {
   public:
     /// Allocates the master copy, from `trained`, and the moments, which are zero. `trained` and `ranks` must outlive it; where the
     /// optimizer is sharded, `trained` has as many parts as there are ranks.
-    Optimizer(Backend& backend, NamedTensors& trained, const TrainingOptions& options, Communicator& ranks,
-              Sharding sharding);
+    /// `trained` may be this rank's shard; then `changed` is called on all ranks when its weights have.
+    Optimizer(
+        Backend& backend, NamedTensors& trained, const TrainingOptions& options, Communicator& ranks,
+        Sharding sharding, std::function<void()> changed = [] {});
 
     /// One update, on all ranks. `gradients`: the sum of all ranks' (a shard, or the whole of which at least the own parts hold).
     /// `grad_norm`: of the whole gradient, before clipping.
@@ -36,7 +39,7 @@ class Optimizer {
     /// The trained weights in f32: the master copy, which may be a shard, or the weights themselves where they are f32. Call
     /// `master_changed` after writing to them.
     NamedTensors& master() { return master_ ? *master_ : trained_; }
-    /// Rounds the master copy to the weights that are computed with. On all ranks.
+    /// Rounds the master copy to the weights that are computed with, which all ranks then have. On all ranks.
     void master_changed();
     NamedTensors& first_moment() { return first_moment_; }
     NamedTensors& second_moment() { return second_moment_; }
@@ -57,6 +60,7 @@ class Optimizer {
 
     Backend& backend_;
     Communicator& ranks_;
+    std::function<void()> changed_;
     NamedTensors& trained_;
     double beta1_, beta2_, epsilon_, max_grad_norm_;
     std::optional<NamedTensors> master_;

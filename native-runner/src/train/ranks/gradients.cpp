@@ -22,9 +22,9 @@ Gradients::Gradients(Backend& backend, const ModelConfig& config, const Policy& 
     const std::int64_t parts = policy.trained().parts();
     if (policy.adapter != nullptr) {
         adapter_.emplace(backend, config, policy.adapter->modules(), DType::f32, parts);
-    } else if (sharding_ == Sharding::gradients) {
+    } else if (sharding_ >= Sharding::gradients) {
         full_.emplace(backend, config, DType::f32, parts, layers_at_once);
-        shard_.emplace(backend, policy.trained(), DType::f32, ranks.rank());
+        shard_.emplace(backend, *full_, DType::f32, ranks.rank());
     } else {
         full_.emplace(backend, config, DType::f32, parts);
     }

@@ -5,9 +5,17 @@
 
 namespace wishbone {
 
-ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const Parameters& policy)
-    : shared_(&transformer), parameters_(backend, transformer.config(), policy.flat().dtype, policy.parts()) {
-    backend.copy(parameters_.flat(), policy.flat());
+void copy_weights(Backend& backend, const Parameters& to, const Policy& policy) {
+    if (policy.supply != nullptr)
+        policy.supply->copy_to(to);
+    else
+        backend.copy(to.flat(), policy.base.flat());
+}
+
+ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const Policy& policy)
+    : shared_(&transformer),
+      parameters_(backend, transformer.config(), policy.base.flat().dtype, policy.base.parts()) {
+    copy_weights(backend, parameters_, policy);
 }
 
 ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
