@@ -2,7 +2,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstring>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "backend/cuda/runtime/check.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
+#include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
 namespace wishbone {
@@ -25,30 +28,37 @@ nccl::Type type_of(const Tensor& x) {
 /// done, so that an end can reach a rank within one.
 class NcclGroup {
   public:
+    /// `first` and `all`: see Communicator::rank and size, of the first here.
     NcclGroup(std::span<Backend* const> backends, const std::string& library,
-              std::chrono::duration<double> limit)
-        : library_(library), limit_(limit), ranks_(backends.size()) {
+              std::chrono::duration<double> limit, ProcessGroup* processes, int first, int all)
+        : library_(library),
+          limit_(limit),
+          processes_(processes),
+          first_(first),
+          all_(all),
+          ranks_(backends.size()) {
         for (std::size_t r = 0; r < backends.size(); ++r) {
             auto* const backend = dynamic_cast<cuda::CudaBackend*>(backends[r]);
             require(backend != nullptr, "make_nccl_ranks");
             ranks_[r].stream = backend->stream();
             ranks_[r].device = backend->device();
         }
+        if (processes_ != nullptr) processes_->on_end(this, [this](const Error&) { abort(); });
         try {
             connect();
         } catch (...) {
-            abort();
+            leave();
             throw;
         }
     }
-    ~NcclGroup() { abort(); }
+    ~NcclGroup() { leave(); }
     NcclGroup(const NcclGroup&) = delete;
     NcclGroup& operator=(const NcclGroup&) = delete;
 
     /// call(comm, stream) of a rank, to its end. Throws RankAborted once the group is aborted.
     template <typename Call>
     void call(int rank, const char* what, const Call& call) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = ranks_[static_cast<std::size_t>(rank - first_)];
         {
             const std::lock_guard lock(own.mutex);
             if (own.comm == nullptr) throw ended(rank);
@@ -75,23 +85,39 @@ class NcclGroup {
         int device = 0;
     };
 
+    void leave() noexcept {
+        if (processes_ != nullptr) processes_->forget(this);
+        abort();
+    }
+
+    /// What all ranks find each other by: made by the first process.
+    nccl::UniqueId meeting_place() {
+        nccl::UniqueId id{};
+        const bool makes_it = processes_ == nullptr || processes_->is_first();
+        if (makes_it) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        if (processes_ == nullptr) return id;
+        const std::string bytes = processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
+        require(bytes.size() == sizeof id.internal, "ncclGetUniqueId");
+        std::memcpy(id.internal, bytes.data(), bytes.size());
+        return id;
+    }
+
     void connect() {
         int current = 0;
         cuda::check(cudaGetDevice(&current), "cudaGetDevice");
-        nccl::UniqueId id;
-        check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        const nccl::UniqueId id = meeting_place();
         check(library_.group_start(), nullptr, "ncclGroupStart");
         nccl::Config config;
         config.blocking = 0;
         for (std::size_t r = 0; r < ranks_.size(); ++r) {
             cuda::check(cudaSetDevice(ranks_[r].device), "cudaSetDevice");
-            check(library_.init_rank(&ranks_[r].comm, static_cast<int>(ranks_.size()), id,
-                                     static_cast<int>(r), &config),
+            const std::lock_guard lock(ranks_[r].mutex);
+            check(library_.init_rank(&ranks_[r].comm, all_, id, first_ + static_cast<int>(r), &config),
                   nullptr, "ncclCommInitRankConfig");
         }
         check(library_.group_end(), nullptr, "ncclGroupEnd");
         for (std::size_t r = 0; r < ranks_.size(); ++r)
-            settle(ranks_[r], static_cast<int>(r), "connecting the GPUs");
+            settle(ranks_[r], first_ + static_cast<int>(r), "connecting the GPUs");
         cuda::check(cudaSetDevice(current), "cudaSetDevice");
     }
 
@@ -116,6 +142,8 @@ class NcclGroup {
 
     void check(nccl::Result result, nccl::Comm comm, const char* what) const {
         if (result == nccl::Result::success || result == nccl::Result::in_progress) return;
+        // A process that is gone breaks NCCL's connections, perhaps before it is known that it is gone.
+        if (processes_ != nullptr && processes_->end_within(std::chrono::seconds(5))) processes_->throw_end();
         std::string text = std::string(what) + " failed: " + library_.error_string(result);
         if (const char* const more = library_.last_error(comm); more != nullptr && *more != '\0')
             text += std::string(" (") + more + ")";
@@ -125,7 +153,7 @@ class NcclGroup {
     }
 
     std::string place(int rank) const {
-        return "rank " + std::to_string(rank) + " of " + std::to_string(ranks_.size());
+        return "rank " + std::to_string(rank) + " of " + std::to_string(all_);
     }
     RankAborted ended(int rank) const {
         return {ExitCode::internal, "Another rank has failed", place(rank), "See what that rank says."};
@@ -133,6 +161,8 @@ class NcclGroup {
 
     nccl::Library library_;
     std::chrono::duration<double> limit_;
+    ProcessGroup* processes_;
+    int first_, all_;
     std::vector<Rank> ranks_;
 };
 
@@ -184,6 +214,10 @@ class NcclRank final : public Communicator {
         host_->abort(reason);
         group_->abort();
     }
+    void fail(const Error& cause) noexcept override {
+        host_->fail(cause);
+        group_->abort();
+    }
 
   private:
     static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
@@ -202,10 +236,14 @@ class NcclRank final : public Communicator {
 
 std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* const> backends,
                                                            const std::string& library,
-                                                           std::chrono::duration<double> time_limit) {
-    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit);
+                                                           std::chrono::duration<double> time_limit,
+                                                           ProcessGroup* processes) {
+    const int size = static_cast<int>(backends.size());
+    auto hosts = processes != nullptr ? make_process_ranks(*processes, size) : make_thread_ranks(size, time_limit);
+    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit, processes,
+                                                   hosts.front()->rank(), hosts.front()->size());
     std::vector<std::unique_ptr<Communicator>> ranks;
-    for (auto& host : make_thread_ranks(static_cast<int>(backends.size()), time_limit))
+    for (auto& host : hosts)
         ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
     return ranks;
 }
