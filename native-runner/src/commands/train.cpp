@@ -10,8 +10,8 @@ void train_command(const TrainArguments& arguments) {
         throw Error(ExitCode::usage, "run-folder is required", "command line",
                     "See wishbone-runner train --help.");
     if (arguments.join && process_place().process == 0)
-        throw Error(ExitCode::usage, "--join is for a process that is not the first of several", "command line",
-                    "Give the run folder.");
+        throw Error(ExitCode::usage, "--join is for a process that is not the first of several",
+                    "command line", "Give the run folder.");
     run_training(arguments.run_folder, arguments.resume);
 }
 

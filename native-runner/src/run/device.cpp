@@ -87,7 +87,8 @@ Devices::Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* pro
     std::vector<Backend*> backends;
     for (const auto& backend : backends_) backends.push_back(backend.get());
     if (first().name() == "cpu")
-        for (auto& rank : processes != nullptr ? make_process_ranks(*processes, count) : make_thread_ranks(count))
+        for (auto& rank :
+             processes != nullptr ? make_process_ranks(*processes, count) : make_thread_ranks(count))
             communicators_.push_back(std::move(rank));
     else
         communicators_ = make_nccl_ranks(backends, "", rank_time_limit, processes);

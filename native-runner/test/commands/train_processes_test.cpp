@@ -22,12 +22,9 @@ namespace {
 
 /// What torchrun tells process `process` of `processes`.
 Variables torchrun(int process, int processes, int port) {
-    return {{"RANK", std::to_string(process)},
-            {"WORLD_SIZE", std::to_string(processes)},
-            {"MASTER_ADDR", "127.0.0.1"},
-            {"MASTER_PORT", std::to_string(port)},
-            {"WISHBONE_MEETING_SECONDS", "30"},
-            {"WISHBONE_SILENCE_SECONDS", "2"}};
+    return {{"RANK", std::to_string(process)},  {"WORLD_SIZE", std::to_string(processes)},
+            {"MASTER_ADDR", "127.0.0.1"},       {"MASTER_PORT", std::to_string(port)},
+            {"WISHBONE_MEETING_SECONDS", "30"}, {"WISHBONE_SILENCE_SECONDS", "2"}};
 }
 
 struct Processes {
@@ -115,7 +112,8 @@ TEST_CASE("train: several processes are as many ranks of one, bit for bit, and o
     }
 }
 
-TEST_CASE("train: a stop that any process is asked for is one checkpoint for all, and a resume goes on from it") {
+TEST_CASE(
+    "train: a stop that any process is asked for is one checkpoint for all, and a resume goes on from it") {
     const RanksWorkshop shop;
     const auto whole = shop.make_run("whole", 2, 240);
     REQUIRE(shop.train(whole).exit_code == 0);
@@ -156,7 +154,8 @@ TEST_CASE("train: a process that is killed, hangs or fails ends all, with its me
     };
     const auto begin = std::chrono::steady_clock::now();
     for (const auto& [name, who, signal, told] :
-         {Case{"killed", 1, SIGKILL, "Process 1 on "}, {"stopped", 2, SIGSTOP, "has said nothing for 2 s"},
+         {Case{"killed", 1, SIGKILL, "Process 1 on "},
+          {"stopped", 2, SIGSTOP, "has said nothing for 2 s"},
           {"first-killed", 0, SIGKILL, "ended without a word"},
           {"first-stopped", 0, SIGSTOP, "has said nothing for 2 s"}}) {
         CAPTURE(name);
@@ -188,7 +187,8 @@ TEST_CASE("train: a process that is killed, hangs or fails ends all, with its me
     CHECK(seconds_since(begin) < 60);
 }
 
-TEST_CASE("train: processes with another plan, settings or model than the first are refused before any work") {
+TEST_CASE(
+    "train: processes with another plan, settings or model than the first are refused before any work") {
     const RanksWorkshop shop;
     const auto refused = [&](const std::string& name, const std::filesystem::path& others, const char* what) {
         CAPTURE(name);
@@ -267,8 +267,12 @@ TEST_CASE("train: strangers at the port, and a port that is taken") {
     Processes processes(shop);
     processes.start({"train", run.string()}, torchrun(0, 2, port));
     std::vector<FileDescriptor> strangers;
-    const std::string rubbish[] = {"GET / HTTP/1.1\r\n\r\n", std::string(4, '\0'), std::string("\x04\0\0\0{}{}", 8),
-                                   std::string("\x0b\0\0\0WISHBONE {}", 15), "\xff\xff\xff\xff", "",
+    const std::string rubbish[] = {"GET / HTTP/1.1\r\n\r\n",
+                                   std::string(4, '\0'),
+                                   std::string("\x04\0\0\0{}{}", 8),
+                                   std::string("\x0b\0\0\0WISHBONE {}", 15),
+                                   "\xff\xff\xff\xff",
+                                   "",
                                    std::string("\x40\0\0\0WISHBONE ", 13)};
     for (const std::string& bytes : rubbish) {
         FileDescriptor stranger;

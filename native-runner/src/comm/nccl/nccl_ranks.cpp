@@ -96,7 +96,8 @@ class NcclGroup {
         const bool makes_it = processes_ == nullptr || processes_->is_first();
         if (makes_it) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
         if (processes_ == nullptr) return id;
-        const std::string bytes = processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
+        const std::string bytes =
+            processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
         require(bytes.size() == sizeof id.internal, "ncclGetUniqueId");
         std::memcpy(id.internal, bytes.data(), bytes.size());
         return id;
@@ -239,12 +240,12 @@ std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* co
                                                            std::chrono::duration<double> time_limit,
                                                            ProcessGroup* processes) {
     const int size = static_cast<int>(backends.size());
-    auto hosts = processes != nullptr ? make_process_ranks(*processes, size) : make_thread_ranks(size, time_limit);
+    auto hosts =
+        processes != nullptr ? make_process_ranks(*processes, size) : make_thread_ranks(size, time_limit);
     const auto group = std::make_shared<NcclGroup>(backends, library, time_limit, processes,
                                                    hosts.front()->rank(), hosts.front()->size());
     std::vector<std::unique_ptr<Communicator>> ranks;
-    for (auto& host : hosts)
-        ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
+    for (auto& host : hosts) ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
     return ranks;
 }
 

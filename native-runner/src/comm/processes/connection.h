@@ -40,10 +40,12 @@ class Connection {
     /// All of it. Throws ConnectionFailed. `given_up`, asked a few times a second, ends the wait.
     void send(std::span<const std::byte> data, Clock::time_point limit,
               const std::function<bool()>& given_up = {});
-    void receive(std::span<std::byte> data, Clock::time_point limit, const std::function<bool()>& given_up = {});
+    void receive(std::span<std::byte> data, Clock::time_point limit,
+                 const std::function<bool()>& given_up = {});
 
     /// A text with its length before it.
-    void send_text(const std::string& text, Clock::time_point limit, const std::function<bool()>& given_up = {});
+    void send_text(const std::string& text, Clock::time_point limit,
+                   const std::function<bool()>& given_up = {});
     /// Throws ConnectionFailed(closed) for one longer than `most_bytes`, which is read no further. What is not yet there takes no
     /// memory.
     std::string receive_text(std::size_t most_bytes, Clock::time_point limit,

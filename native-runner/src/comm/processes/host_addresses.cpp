@@ -49,8 +49,8 @@ std::optional<Address> numeric(const std::string& text, int port) {
 bool is_name(const std::string& host) {
     return !host.empty() && host.size() <= most_name && host.front() != '-' &&
            std::ranges::all_of(host, [](unsigned char c) {
-               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                      c == '.' || c == '_';
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '-' || c == '.' || c == '_';
            });
 }
 
@@ -76,8 +76,8 @@ std::string asked(const std::string& host) {
     const auto end = std::chrono::steady_clock::now() + 10s;
     char buffer[4096];
     while (answer.size() < most_answer) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         pollfd ready = {out.get(), POLLIN, 0};
         if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) break;
         const ssize_t count = ::read(out.get(), buffer, sizeof buffer);
@@ -94,7 +94,8 @@ std::string asked(const std::string& host) {
 std::string Address::text() const {
     char buffer[INET6_ADDRSTRLEN] = "";
     if (storage.ss_family == AF_INET)
-        ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, buffer, sizeof buffer);
+        ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage)->sin_addr, buffer,
+                    sizeof buffer);
     else
         ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr, buffer,
                     sizeof buffer);

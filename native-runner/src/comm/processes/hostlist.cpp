@@ -38,7 +38,8 @@ class Hostlist {
         while (!at_end() && list_[place_] != ',') {
             const char c = list_[place_++];
             const std::vector<std::string> ends = c == '[' ? bracket() : std::vector{std::string(1, c)};
-            if (c == ']' || static_cast<unsigned char>(c) <= ' ') fail("there is a character that no name has");
+            if (c == ']' || static_cast<unsigned char>(c) <= ' ')
+                fail("there is a character that no name has");
             if (names.size() * ends.size() > most_hosts) fail("it has too many names");
             std::vector<std::string> longer;
             for (const std::string& name : names)

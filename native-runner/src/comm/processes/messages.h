@@ -9,7 +9,6 @@
 
 namespace wishbone {
 
-
 /// What processes tell each other beside their numbers: small JSON objects. What comes in may be anything.
 using Message = nlohmann::json;
 

@@ -39,9 +39,9 @@ class Variables {
         const char* const end = value->data() + value->size();
         const auto [stop, error] = std::from_chars(value->data(), end, result);
         if (error != std::errc() || stop != end || result < least || result > most)
-            throw bad_input(
-                std::string(name) + " is \"" + printable(*value) + "\"", place(name),
-                "It is to be a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ".");
+            throw bad_input(std::string(name) + " is \"" + printable(*value) + "\"", place(name),
+                            "It is to be a whole number from " + std::to_string(least) + " to " +
+                                std::to_string(most) + ".");
         return result;
     }
     int needed_number(const char* name, int least, int most, const char* because) const {
@@ -49,9 +49,10 @@ class Variables {
         throw missing(name, because);
     }
     static Error missing(const char* name, const char* because) {
-        return bad_input(std::string(name) + " is not set, and " + because + " is", place(name),
-                         "Set all of RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in every process, as torchrun "
-                         "does, or none of them.");
+        return bad_input(
+            std::string(name) + " is not set, and " + because + " is", place(name),
+            "Set all of RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in every process, as torchrun "
+            "does, or none of them.");
     }
     static std::string place(const char* name) { return "environment variable " + std::string(name); }
 
@@ -146,10 +147,11 @@ ProcessPlace by_slurm(const Variables& variables) {
     check_below("SLURM_PROCID", place.process, tasks, place.processes);
     if (place.processes == 1) return place;
     if (!is_in_step(variables)) {
-        std::fprintf(stderr,
-                     "this is no step of srun, so that it is a single process; \"srun wishbone-runner train …\" "
-                     "runs on all of %s=%d\n",
-                     tasks, place.processes);
+        std::fprintf(
+            stderr,
+            "this is no step of srun, so that it is a single process; \"srun wishbone-runner train …\" "
+            "runs on all of %s=%d\n",
+            tasks, place.processes);
         return {};
     }
     if (const auto per_node = variables.text("SLURM_STEP_TASKS_PER_NODE")) {

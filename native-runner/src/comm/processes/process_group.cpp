@@ -50,7 +50,9 @@ ProcessGroup::~ProcessGroup() {
 std::string ProcessGroup::name(int process) const {
     const auto is = [&](const Peer& peer) { return peer.process == process; };
     const auto found = std::ranges::find_if(peers_, is);
-    const std::string host = process == this->process() ? host_name() : found != peers_.end() ? found->host : "";
+    const std::string host = process == this->process() ? host_name()
+                             : found != peers_.end()    ? found->host
+                                                        : "";
     return "process " + std::to_string(process) + (host.empty() ? "" : " on " + host);
 }
 
@@ -72,7 +74,8 @@ void ProcessGroup::with(const Peer& peer, const Call& call) {
                      Ending::here);
         // Why it was closed is heard on the other connection.
         if (failure.why == ConnectionFailed::Why::closed && !end_within(patience))
-            end_with(Error(ExitCode::internal, "The connection to " + name(peer.process) + " broke: " + failure.what(),
+            end_with(Error(ExitCode::internal,
+                           "The connection to " + name(peer.process) + " broke: " + failure.what(),
                            name(process()), "See to the network; then resume the run."),
                      Ending::here);
         throw_end();
@@ -105,8 +108,7 @@ std::vector<std::string> ProcessGroup::exchange(const std::string& own) {
 std::string ProcessGroup::told(const std::string& text_of_first) {
     std::string text = text_of_first;
     if (is_first()) {
-        for (Peer& peer : peers_)
-            with(peer, [&] { peer.data.send_text(text, work_limit(), given_up()); });
+        for (Peer& peer : peers_) with(peer, [&] { peer.data.send_text(text, work_limit(), given_up()); });
     } else {
         Peer& first = peers_.front();
         with(first, [&] {
@@ -139,8 +141,7 @@ void ProcessGroup::agree(const std::string& meaning) {
                 const std::string meant = peer.data.receive_text(most_meaning, work_limit(), given_up());
                 if (meant != meaning) differ(peer.process, meant);
             });
-        for (Peer& peer : peers_)
-            with(peer, [&] { peer.data.send_text("", work_limit(), given_up()); });
+        for (Peer& peer : peers_) with(peer, [&] { peer.data.send_text("", work_limit(), given_up()); });
     } else {
         Peer& first = peers_.front();
         with(first, [&] {
@@ -177,8 +178,7 @@ void ProcessGroup::spread(std::span<std::byte> data, int root) {
         if (root != 0)
             with(peer_of(root), [&] { peer_of(root).data.receive(data, work_limit(), given_up()); });
         for (Peer& peer : peers_)
-            if (peer.process != root)
-                with(peer, [&] { peer.data.send(data, work_limit(), given_up()); });
+            if (peer.process != root) with(peer, [&] { peer.data.send(data, work_limit(), given_up()); });
         return;
     }
     Peer& first = peers_.front();
@@ -221,7 +221,8 @@ void ProcessGroup::watch() {
     while (!over_) {
         std::vector<pollfd> sockets;
         for (std::size_t i = 0; i < peers_.size(); ++i)
-            sockets.push_back({signs_[i].has_left || signs_[i].is_gone ? -1 : peers_[i].control.get(), POLLIN, 0});
+            sockets.push_back(
+                {signs_[i].has_left || signs_[i].is_gone ? -1 : peers_[i].control.get(), POLLIN, 0});
         ::poll(sockets.data(), sockets.size(), static_cast<int>(round_time.count()));
         const auto now = Clock::now();
         // Who was not running itself has heard nothing, whatever the others said.
@@ -239,7 +240,8 @@ void ProcessGroup::watch() {
             for (std::size_t i = 0; i < peers_.size(); ++i) say(i, text_of({{"type", "alive"}}));
         }
         for (std::size_t i = 0; i < peers_.size() && !ended_; ++i)
-            if (!signs_[i].has_left && !signs_[i].is_gone && Clock::now() - signs_[i].heard > clocked(limits_.silence)) {
+            if (!signs_[i].has_left && !signs_[i].is_gone &&
+                Clock::now() - signs_[i].heard > clocked(limits_.silence)) {
                 char seconds[32];
                 std::snprintf(seconds, sizeof seconds, "%g s", limits_.silence.count());
                 end_with(Error(ExitCode::internal,
@@ -275,10 +277,11 @@ void ProcessGroup::hear(std::size_t i) {
         }
     } catch (const ConnectionFailed&) {
         signs_[i].is_gone = true;
-        end_with(Error(ExitCode::internal, peer.name() + " ended without a word", name(process()),
-                       "See what that process and its machine say: it was killed, perhaps for want of memory; "
-                       "then resume the run."),
-                 Ending::silent, i);
+        end_with(
+            Error(ExitCode::internal, peer.name() + " ended without a word", name(process()),
+                  "See what that process and its machine say: it was killed, perhaps for want of memory; "
+                  "then resume the run."),
+            Ending::silent, i);
     } catch (const std::exception&) {
         // A field of another type: nothing that was meant for this version.
     }
@@ -287,7 +290,8 @@ void ProcessGroup::hear(std::size_t i) {
 void ProcessGroup::say(std::size_t peer, const std::string& text) noexcept {
     try {
         const std::lock_guard lock(saying_);
-        if (!signs_[peer].has_left && !signs_[peer].is_gone) peers_[peer].control.send_text(text, Clock::now() + 1s);
+        if (!signs_[peer].has_left && !signs_[peer].is_gone)
+            peers_[peer].control.send_text(text, Clock::now() + 1s);
     } catch (const std::exception&) {
         // Whether it is gone is heard, not seen here.
     }
@@ -306,8 +310,7 @@ void ProcessGroup::end_with(const Error& error, Ending where, std::optional<std:
             ended_ = true;
         }
         changed_.notify_all();
-        const Message message = {
-            {"type", "end"}, {"error", of_error(error)}, {"own", where == Ending::here}};
+        const Message message = {{"type", "end"}, {"error", of_error(error)}, {"own", where == Ending::here}};
         // Others are told by the first.
         for (std::size_t i = 0; i < peers_.size(); ++i)
             if (i != from) say(i, text_of(message));

@@ -113,7 +113,7 @@ class ProcessGroup {
         std::atomic<bool> has_left = false, is_gone = false;  ///< said so; or not
     };
     std::vector<Sign> signs_;  ///< by peer; what was heard last is the watcher's alone
-    std::jthread watcher_;  ///< last: it uses the rest
+    std::jthread watcher_;     ///< last: it uses the rest
 };
 
 }  // namespace wishbone

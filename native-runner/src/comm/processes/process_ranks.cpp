@@ -165,7 +165,8 @@ class ProcessRank final : public HostCommunicator {
                 for (const Contribution& one : shown)
                     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += *at<double>(one.data, index(i));
             });
-            for (const Contribution& one : shown) std::memcpy(one.data, sums.data(), sums.size() * sizeof(double));
+            for (const Contribution& one : shown)
+                std::memcpy(one.data, sums.data(), sums.size() * sizeof(double));
         });
     }
 
@@ -177,7 +178,8 @@ class ProcessRank final : public HostCommunicator {
     }
 
     void abort(const std::string& reason) noexcept override {
-        fail(Error(ExitCode::internal, reason, "rank " + std::to_string(rank()), "See what that process says."));
+        fail(Error(ExitCode::internal, reason, "rank " + std::to_string(rank()),
+                   "See what that process says."));
     }
     /// The end of the group is that of the meeting here.
     void fail(const Error& cause) noexcept override { ranks_->group().fail(cause); }

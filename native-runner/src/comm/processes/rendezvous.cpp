@@ -75,26 +75,30 @@ class Reception {
           limits_(limits),
           given_up_(given_up),
           listener_(listen()),
-          peers_(static_cast<std::size_t>(self.place.processes - 1)) {}
+          peers_(static_cast<std::size_t>(self.place.processes - 1)) {
+        if (!self.failure) return;
+        const Error& own = *self.failure;
+        failure_ = Error(own.code(), "Process 0 on " + host_name() + " failed: " + own.what(), own.where(),
+                         own.advice());
+    }
 
     std::vector<Peer> all() {
+        const auto limit = after(limits_.meeting);
         try {
-            const auto limit = after(limits_.meeting);
-            while (self_.failure ? told_ < peers_.size()
-                                 : std::ranges::any_of(peers_, [](const Peer& peer) { return !peer.data; })) {
+            if (failure_) throw *failure_;
+            while (std::ranges::any_of(peers_, [](const Peer& peer) { return !peer.data; })) {
                 if (given_up_ && given_up_()) throw interrupted(self_.place);
                 if (Clock::now() > limit) throw absent();
                 look();
             }
-            if (self_.failure) throw *self_.failure;
             for (Peer& peer : peers_) send(peer.control, {{"type", "begin"}}, after(limits_.hello));
         } catch (const ConnectionFailed&) {
             const Error gone = bad_input("A process of the run ended before all were there",
                                          meeting_place(self_.place), "See what it says.");
-            tell(gone);
+            tell(gone, limit);
             throw gone;
         } catch (const Error& error) {
-            tell(error);
+            tell(error, limit);
             throw;
         }
         return std::move(peers_);
@@ -189,7 +193,10 @@ class Reception {
 
     void take_control(Visitor& visitor, const Message& hello) {
         const std::string run = text_of(hello, "run"), version = text_of(hello, "version");
-        if (text_of(hello, "job") != self_.place.job || (!run.empty() && !self_.run.empty() && run != self_.run)) {
+        if (version.empty() || number_of(hello, "process") < 0 || number_of(hello, "processes") < 2)
+            throw ConnectionFailed(ConnectionFailed::Why::closed, "a stranger");
+        if (text_of(hello, "job") != self_.place.job ||
+            (!run.empty() && !self_.run.empty() && run != self_.run)) {
             // Of another run that meets at the same place: no reason to end this one.
             const Error other = bad_input("Another run has this meeting place: " + self_.run,
                                           meeting_place(self_.place), "Give each run a port of its own.");
@@ -197,17 +204,15 @@ class Reception {
             turned_away();
             return;
         }
-        if (self_.failure) {
-            const Error& own = *self_.failure;
-            const Error failure(own.code(), "Process 0 on " + host_name() + " failed: " + own.what(), own.where(),
-                                own.advice());
-            send(visitor.connection, {{"type", "end"}, {"error", of_error(failure)}}, after(2s));
+        if (failure_) {
             ++told_;
+            send(visitor.connection, {{"type", "end"}, {"error", of_error(*failure_)}}, after(2s));
             return;
         }
         try {
             admit(visitor, hello, version);
         } catch (const Error& error) {
+            ++told_;
             send(visitor.connection, {{"type", "end"}, {"error", of_error(error)}}, after(2s));
             throw;
         }
@@ -254,7 +259,8 @@ class Reception {
         try {
             const Message message = received(peer.control, after(2s));
             const Error cause = error_of(message.value("error", Message::object()));
-            throw Error(cause.code(), peer.name() + " failed: " + cause.what(), cause.where(), cause.advice());
+            throw Error(cause.code(), peer.name() + " failed: " + cause.what(), cause.where(),
+                        cause.advice());
         } catch (const ConnectionFailed&) {
             throw Error(ExitCode::internal, peer.name() + " ended before all processes were there",
                         meeting_place(self_.place), "See what it says, and start the run again.");
@@ -274,21 +280,31 @@ class Reception {
         std::string numbers;
         for (std::size_t i = 0; i < peers_.size(); ++i)
             if (!peers_[i].data) numbers += (numbers.empty() ? "" : ", ") + std::to_string(i + 1);
-        return bad_input("Of " + std::to_string(self_.place.processes) + " processes, number " + numbers +
-                             " did not come within " + seconds_text(limits_.meeting),
-                         meeting_place(self_.place),
-                         "Start all processes within that time, where they can reach this machine at that port.");
+        return bad_input(
+            "Of " + std::to_string(self_.place.processes) + " processes, number " + numbers +
+                " did not come within " + seconds_text(limits_.meeting),
+            meeting_place(self_.place),
+            "Start all processes within that time, where they can reach this machine at that port.");
     }
 
-    /// Those who are here, and end too.
-    void tell(const Error& error) noexcept {
-        for (Peer& peer : peers_) {
-            if (!peer.control) continue;
-            try {
-                send(peer.control, {{"type", "end"}, {"error", of_error(error)}}, after(1s));
-            } catch (const std::exception&) {
-                // It is gone itself.
+    /// Those who are here, and for a while those who come, who end too.
+    void tell(const Error& error, Clock::time_point limit) noexcept {
+        try {
+            failure_ = error;
+            for (Peer& peer : peers_) {
+                if (!peer.control) continue;
+                ++told_;
+                try {
+                    send(peer.control, {{"type", "end"}, {"error", of_error(error)}}, after(1s));
+                } catch (const ConnectionFailed&) {
+                    // It is gone itself.
+                }
+                peer.control = {};
             }
+            limit = std::min(limit, after(10s));
+            while (told_ < peers_.size() && Clock::now() < limit && !(given_up_ && given_up_())) look();
+        } catch (const std::exception&) {
+            // Whoever is not told waits for nobody, up to the limit.
         }
     }
 
@@ -300,7 +316,8 @@ class Reception {
     std::vector<std::string> tokens_ = std::vector<std::string>(peers_.size());
     std::list<Visitor> visitors_;
     bool has_told_ = false;
-    std::size_t told_ = 0;  ///< that this process has failed
+    std::optional<Error> failure_;  ///< what all who are and come here are told
+    std::size_t told_ = 0;          ///< how many were
 };
 
 // All others.
@@ -328,11 +345,11 @@ class Visit {
                 problem_ = failure.what();
             }
             if (Clock::now() + std::chrono::duration_cast<Clock::duration>(pause) > limit_)
-                throw bad_input("Process 0 was not there within " + seconds_text(limits_.meeting) + ": " +
-                                    problem_,
-                                meeting_place(self_.place),
-                                "Start all processes within that time; see that the first one's machine can be "
-                                "reached from this one at that port.");
+                throw bad_input(
+                    "Process 0 was not there within " + seconds_text(limits_.meeting) + ": " + problem_,
+                    meeting_place(self_.place),
+                    "Start all processes within that time; see that the first one's machine can be "
+                    "reached from this one at that port.");
             std::this_thread::sleep_for(pause);
         }
     }

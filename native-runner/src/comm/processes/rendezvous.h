@@ -15,9 +15,9 @@ namespace wishbone {
 /// What a process says of itself when it comes.
 struct Introduction {
     ProcessPlace place;
-    std::string version;  ///< of the runner
-    std::string run;      ///< id of the run; empty where it is to be told which run it is
-    std::string folder;   ///< of the run, absolute: what the first tells the others
+    std::string version;                ///< of the runner
+    std::string run;                    ///< id of the run; empty where it is to be told which run it is
+    std::string folder;                 ///< of the run, absolute: what the first tells the others
     std::optional<Error> failure = {};  ///< it comes to say this, and to end all
 };
 

@@ -26,9 +26,10 @@ PlanReference reference_of(const Plan& plan, const RunInputs& inputs, std::vecto
 Checkpoint checkpoint_of(const RunInputs& inputs, std::int64_t step) {
     auto checkpoint = newest_checkpoint(inputs.folder);
     if (!checkpoint || checkpoint->state.step != step)
-        throw bad_input("The checkpoint that the first process goes on from is not here",
-                        (inputs.folder / checkpoint_path(step)).string(),
-                        "All machines of a run need the same run folder: put it on a file system that they share.");
+        throw bad_input(
+            "The checkpoint that the first process goes on from is not here",
+            (inputs.folder / checkpoint_path(step)).string(),
+            "All machines of a run need the same run folder: put it on a file system that they share.");
     return std::move(*checkpoint);
 }
 
@@ -56,13 +57,13 @@ void follow(const RunInputs& inputs, Devices& devices, Replicas& replicas, const
             case Command::What::compute_reference: {
                 const Plan& plan = command.value != 0 ? eval_plan(inputs) : inputs.train.plan;
                 PlanReference reference = reference_of(plan, inputs);
-                replicas.compute_reference(static_cast<ReferencedModel>(command.number), plan, reference,
-                                           [](std::int64_t, std::int64_t) {}, stop);
+                replicas.compute_reference(
+                    static_cast<ReferencedModel>(command.number), plan, reference,
+                    [](std::int64_t, std::int64_t) {}, stop);
                 break;
             }
             case Command::What::set_reference:
-                replicas.set_reference(
-                    reference_of(inputs.train.plan, inputs, std::move(command.numbers)));
+                replicas.set_reference(reference_of(inputs.train.plan, inputs, std::move(command.numbers)));
                 break;
             case Command::What::take_reference:
                 replicas.take_reference();

@@ -52,7 +52,8 @@ std::string model_sha256(const std::filesystem::path& folder) {
         const std::streamoff size = in.tellg();
         if (size < 0) throw bad_input("The file cannot be read", file.string(), "Check the model folder.");
         std::string piece(std::min(most, static_cast<std::size_t>(size)), '\0');
-        for (const std::streamoff place : {std::streamoff{0}, size - static_cast<std::streamoff>(piece.size())}) {
+        for (const std::streamoff place :
+             {std::streamoff{0}, size - static_cast<std::streamoff>(piece.size())}) {
             in.seekg(place);
             in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
             text += " " + sha256_of(piece);
@@ -72,15 +73,15 @@ struct Same {
 std::vector<Same> same_for_all(const RunInputs& inputs) {
     const RunConfig& config = inputs.config;
     const std::string run = inputs.run_json();
-    const std::string settings = config.backend.name + (config.backend.cuda.deterministic ? " deterministic " : " ") +
-                                 std::to_string(static_cast<int>(config.recompute)) + " " +
-                                 std::to_string(config.seed);
-    std::vector<Same> all = {
-        {"plan", (inputs.folder / "plan.safetensors").string(), inputs.train.sha256},
-        {"eval plan", (inputs.folder / "eval-plan.safetensors").string(), inputs.eval ? inputs.eval->sha256 : ""},
-        {"training settings", run + ": training", sha256_of(config.training_text)},
-        {"runner settings", run + ": runner", sha256_of(settings)},
-        {"model", config.model.string(), model_sha256(config.model)}};
+    const std::string settings =
+        config.backend.name + (config.backend.cuda.deterministic ? " deterministic " : " ") +
+        std::to_string(static_cast<int>(config.recompute)) + " " + std::to_string(config.seed);
+    std::vector<Same> all = {{"plan", (inputs.folder / "plan.safetensors").string(), inputs.train.sha256},
+                             {"eval plan", (inputs.folder / "eval-plan.safetensors").string(),
+                              inputs.eval ? inputs.eval->sha256 : ""},
+                             {"training settings", run + ": training", sha256_of(config.training_text)},
+                             {"runner settings", run + ": runner", sha256_of(settings)},
+                             {"model", config.model.string(), model_sha256(config.model)}};
     if (!inputs.options().reference_model.empty())
         all.push_back({"reference model", inputs.options().reference_model.string(),
                        model_sha256(inputs.options().reference_model)});
@@ -112,9 +113,8 @@ std::unique_ptr<ProcessGroup> join_processes(const ProcessPlace& place, const st
 
 void tell_of_failure(const ProcessPlace& place, const Error& error) noexcept {
     try {
-        ProcessLimits limits = ProcessLimits::from_environment();
-        limits.meeting = std::min(limits.meeting, Seconds(15));
-        (void)meet({place, version, "", "", error}, limits, StopSignals::requested);
+        (void)meet({place, version, "", "", error}, ProcessLimits::from_environment(),
+                   StopSignals::requested);
     } catch (const std::exception&) {
         // All that could be told were.
     }
@@ -130,8 +130,9 @@ void check_same_run(ProcessGroup& processes, const RunInputs& inputs) {
         const Message other = parsed(all[p]);
         for (const Same& same : own)
             if (text_of(other, same.name) != text_of(first, same.name))
-                throw bad_input("The " + std::string(same.name) + " of " + processes.name(static_cast<int>(p)) +
-                                    " is another one than that of " + processes.name(0),
+                throw bad_input("The " + std::string(same.name) + " of " +
+                                    processes.name(static_cast<int>(p)) + " is another one than that of " +
+                                    processes.name(0),
                                 same.where,
                                 "Give every process the same run folder and model: on a file system that all "
                                 "machines share, or the same files on each.");
@@ -147,9 +148,9 @@ void log_failure(const ProcessGroup& processes, const std::filesystem::path& fol
         const FileDescriptor log(
             ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
         if (!log) throw cannot_write(errno, file);
-        const std::string text = processes.name(processes.process()) + " ended:\nerror: " +
-                                 printable(error.what()) + "\n  at: " + printable(error.where()) +
-                                 "\n  fix: " + printable(error.advice()) + "\n";
+        const std::string text =
+            processes.name(processes.process()) + " ended:\nerror: " + printable(error.what()) +
+            "\n  at: " + printable(error.where()) + "\n  fix: " + printable(error.advice()) + "\n";
         write_all(log.get(), std::as_bytes(std::span(text)), file);
     } catch (const std::exception& second) {
         warn(std::string("the failure could not be logged: ") + second.what());

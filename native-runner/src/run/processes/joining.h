@@ -20,6 +20,7 @@ void tell_of_failure(const ProcessPlace& place, const Error& error) noexcept;
 void check_same_run(ProcessGroup& processes, const RunInputs& inputs);
 
 /// What a process that is not the first, and fails, leaves in the run's log, `runner.log`; the first one's events tell of all else.
-void log_failure(const ProcessGroup& processes, const std::filesystem::path& folder, const Error& error) noexcept;
+void log_failure(const ProcessGroup& processes, const std::filesystem::path& folder,
+                 const Error& error) noexcept;
 
 }  // namespace wishbone
