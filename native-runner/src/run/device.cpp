@@ -107,9 +107,9 @@ void Devices::tell(const Command& command) {
     if (processes_ != nullptr && processes_->is_first()) processes_->told(encoded(command));
 }
 
-Command Devices::next_command() {
+std::optional<Command> Devices::next_command() {
     const std::string told = processes_->told("");
-    return told.empty() ? Command() : decoded(told);
+    return told.empty() ? std::nullopt : std::optional(decoded(told));
 }
 
 void Devices::each(const std::function<void(std::size_t)>& work) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "backend/backend.h"
@@ -39,8 +40,8 @@ class Devices {
 
     /// In the first process: what all do next. Nothing where there is only one, or in another.
     void tell(const Command& command);
-    /// In another: what that is.
-    Command next_command();
+    /// In another: what that is; nothing when the first is done.
+    std::optional<Command> next_command();
 
   private:
     ProcessGroup* processes_;

@@ -144,8 +144,6 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
         return reporter.stopped(trainer.updates());
     }
-    // Files are the first one's alone: the others need not wait for them.
-    devices.tell({Command::What::leave});
     const std::int64_t steps = trainer.updates();
     const bool shares = exports_as_checkpoints_do({inputs.config, inputs.model, inputs.modules});
     if (inputs.options().load_best_model_at_end || shares) checkpoints.finish();

@@ -88,15 +88,15 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 TEST_CASE("train: several processes are as many ranks of one, bit for bit, and one rank but for rounding") {
     const RanksWorkshop shop;
-    const auto one = shop.make_run("one", nullptr);
+    const auto one = shop.make_run("one", nullptr, 20);
     REQUIRE(shop.train(one).exit_code == 0);
     for (const auto& [count, devices] : {std::pair{2, 1}, {3, 1}, {2, 2}, {3, 2}}) {
         CAPTURE(count);
         CAPTURE(devices);
         const std::string name = std::to_string(count) + "-" + std::to_string(devices);
-        const auto threads = shop.make_run("threads-" + name, count * devices);
+        const auto threads = shop.make_run("threads-" + name, count * devices, 20);
         REQUIRE(shop.train(threads).exit_code == 0);
-        const auto run = shop.make_run("processes-" + name, devices);
+        const auto run = shop.make_run("processes-" + name, devices, 20);
         Processes processes(shop);
         start_all(processes, run, count);
         const std::vector<int> codes = processes.codes();

@@ -30,7 +30,7 @@ Command decoded(const std::string& bytes) {
     const std::size_t rest = bytes.size() - sizeof head;
     if (bytes.size() >= sizeof head) std::memcpy(&head, bytes.data(), sizeof head);
     if (bytes.size() < sizeof head || rest % sizeof(double) != 0 || head.what < 0 ||
-        head.what > static_cast<int>(Command::What::leave))
+        head.what > static_cast<int>(Command::What::load_checkpoint))
         throw Error(ExitCode::internal, "The first process said something that is no command",
                     "run/processes", "This is a fault of the runner: report it.");
     Command command = {static_cast<Command::What>(head.what), head.number, head.value,

@@ -16,10 +16,9 @@ struct Command {
         take_reference,       ///< the policy as it is now
         use_reference_model,  ///< the one that the options name
         load_checkpoint,      ///< of step `number`
-        leave,                ///< there is nothing more to do together
     };
 
-    What what = What::leave;
+    What what = What::step;
     std::int64_t number = 0;
     double value = 0;
     std::vector<double> numbers = {};

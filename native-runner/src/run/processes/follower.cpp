@@ -1,5 +1,6 @@
 #include "run/processes/follower.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -43,8 +44,8 @@ const Plan& eval_plan(const RunInputs& inputs) {
 }  // namespace
 
 void follow(const RunInputs& inputs, Devices& devices, Replicas& replicas, const StopRequested& stop) {
-    while (true) {
-        Command command = devices.next_command();
+    while (std::optional<Command> told = devices.next_command()) {
+        Command& command = *told;
         switch (command.what) {
             case Command::What::step:
                 replicas.step(inputs.train.plan, command.number, command.value);
@@ -74,8 +75,6 @@ void follow(const RunInputs& inputs, Devices& devices, Replicas& replicas, const
             case Command::What::load_checkpoint:
                 replicas.load(checkpoint_of(inputs, command.number));
                 break;
-            case Command::What::leave:
-                return;
         }
     }
 }
