@@ -12,6 +12,7 @@ import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
+import { processPlace } from '../core/runner/process-place.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState } from '../core/run/state.js';
 import { runTask } from '../core/tasks/index.js';
@@ -32,6 +33,7 @@ import {
 import { planReport } from './plan.js';
 import { headlineRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
+import { takePart } from './take-part.js';
 import { columnWarnings } from './unused.js';
 
 interface Options extends Record<string, unknown> {
@@ -64,6 +66,10 @@ export function addTrainCommand(program: Command): void {
 }
 
 async function trainCommand(dataset: readonly string[], options: Options, command: Command): Promise<void> {
+  const place = await processPlace();
+  if (place.processes > 1 && options.detach)
+    throw usage('--detach is for a single process', 'leave it out: srun and torchrun wait for the run');
+  if (place.process > 0) return takePart();
   const status = new StatusLine();
   const { folder, summary } =
     options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);

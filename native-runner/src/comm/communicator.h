@@ -67,6 +67,8 @@ class Communicator {
 
     /// This rank is at its end. `reason` is what the others are told. From any thread; never throws.
     virtual void abort(const std::string& reason) noexcept = 0;
+    /// The same with all that is known of the cause, where others can use it.
+    virtual void fail(const Error& cause) noexcept { abort(cause.what()); }
 };
 
 /// One for tensors in host memory, on which others build.

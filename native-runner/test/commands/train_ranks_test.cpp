@@ -1,92 +1,18 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstring>
 #include <functional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "io/safetensors.h"
-#include "support/files.h"
-#include "support/plan_columns.h"
-#include "support/random_model.h"
-#include "support/run_folder.h"
-#include "support/runner_process.h"
-#include "support/temporary_folder.h"
+#include "support/ranks_workshop.h"
 
 using namespace wishbone;
 using namespace wishbone::test;
 using Json = nlohmann::ordered_json;
 
 namespace {
-
-/// A model and run folders that train on it; 10 steps of 4 pairs, with an evaluation every 4.
-struct Workshop {
-    Workshop() { write_random_model(model, tiny_config(), 21); }
-
-    std::filesystem::path make_run(
-        const std::string& name, const Json& devices, const Json& shard = nullptr,
-        const std::function<void(Json&)>& change = [](Json&) {}) const {
-        const std::filesystem::path run = folder / name;
-        Json json = run_json(model);
-        json["training"]["save_steps"] = 4;
-        json["training"]["eval_steps"] = 4;
-        if (!devices.is_null()) json["runner"]["devices"] = devices;
-        if (!shard.is_null()) json["runner"]["shard"] = shard;
-        change(json);
-        write_file(run / "run.json", json.dump(2));
-        const std::int32_t vocab = 61;
-        make_plan(random_pairs(40, vocab, 8), 4, 1, 80, Packing::shared, vocab)
-            .write(run / "plan.safetensors");
-        make_plan(random_pairs(10, vocab, 5), 4, 1, 80, Packing::split, vocab)
-            .write(run / "eval-plan.safetensors");
-        return run;
-    }
-
-    RunnerResult train(const std::filesystem::path& run, bool resume = false) const {
-        std::vector<std::string> words = {"train", run.string()};
-        if (resume) words.push_back("--resume");
-        return run_runner(words, folder.path());
-    }
-
-    TemporaryFolder folder;
-    std::filesystem::path model = folder / "model";
-};
-
-std::vector<float> weights(const std::filesystem::path& run) {
-    const SafetensorsFile file(run / "export" / "model.safetensors");
-    std::vector<float> all;
-    for (const auto& [name, tensor] : file.tensors()) {
-        REQUIRE(tensor.dtype == FileDType::f32);
-        const std::size_t before = all.size();
-        all.resize(before + tensor.bytes / sizeof(float));
-        std::memcpy(all.data() + before, tensor.data, tensor.bytes);
-    }
-    return all;
-}
-
-double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double difference = 0, scale = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
-        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
-    }
-    return difference / scale;
-}
-
-std::set<std::string> files_of(const std::filesystem::path& folder) {
-    std::set<std::string> names;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-        std::string name = std::filesystem::relative(entry.path(), folder).string();
-        // TensorBoard's names hold the time.
-        if (const auto place = name.find("tfevents"); place != std::string::npos) name.resize(place);
-        names.insert(name);
-    }
-    return names;
-}
 
 /// A block of pairs.bin.
 struct PairBlock {
@@ -99,10 +25,10 @@ std::vector<PairBlock> pair_blocks(const std::filesystem::path& run) {
     constexpr std::size_t header = 8 + 2 * 32 + 4, fields = 5;
     std::vector<PairBlock> blocks;
     for (std::size_t at = header; at < bytes.size();) {
-        PairBlock block{};
-        std::memcpy(&block, bytes.data() + at, 4 * sizeof(std::uint32_t));
-        at += 4 * sizeof(std::uint32_t);
-        block.values.resize(block.count * fields);
+        std::array<std::uint32_t, 4> head{};
+        std::memcpy(head.data(), bytes.data() + at, sizeof head);
+        at += sizeof head;
+        PairBlock block = {head[0], head[1], head[2], head[3], std::vector<float>(head[3] * fields)};
         REQUIRE(at + block.values.size() * sizeof(float) + 4 <= bytes.size());
         std::memcpy(block.values.data(), bytes.data() + at, block.values.size() * sizeof(float));
         at += block.values.size() * sizeof(float) + 4;
@@ -152,7 +78,7 @@ void check_same_events(const std::filesystem::path& a, const std::filesystem::pa
 
 TEST_CASE(
     "train: on several devices a run has the files, events, losses and weights of one; resumed on others too") {
-    const Workshop shop;
+    const RanksWorkshop shop;
     const auto one = shop.make_run("one", nullptr);
     REQUIRE(shop.train(one).exit_code == 0);
     std::size_t pairs = 0;
@@ -168,7 +94,7 @@ TEST_CASE(
           Case{3, "parameters", "gradients"}, Case{8, "parameters", "none"}}) {
         CAPTURE(devices);
         CAPTURE(shard);
-        const auto run = shop.make_run("devices-" + std::to_string(devices) + shard, devices, shard);
+        const auto run = shop.make_run("devices-" + std::to_string(devices) + shard, devices, 40, shard);
         const RunnerResult result = shop.train(run);
         CAPTURE(result.err);
         REQUIRE(result.exit_code == 0);
@@ -199,7 +125,7 @@ TEST_CASE(
 }
 
 TEST_CASE("train: the best model and merged adapters of devices that share out are those of one") {
-    const Workshop shop;
+    const RanksWorkshop shop;
     const auto best = [](Json& json) {
         json["training"]["load_best_model_at_end"] = true;
         json["training"]["metric_for_best_model"] = "eval_loss";
@@ -215,13 +141,13 @@ TEST_CASE("train: the best model and merged adapters of devices that share out a
     };
     for (const auto& change : std::vector<std::function<void(Json&)>>{best, lora}) {
         const std::string name = "-changed";
-        const auto one = shop.make_run("one" + name, nullptr, nullptr, change);
+        const auto one = shop.make_run("one" + name, nullptr, 40, nullptr, change);
         const RunnerResult result = shop.train(one);
         CAPTURE(result.err);
         REQUIRE(result.exit_code == 0);
         for (const char* shard : {"none", "optimizer", "gradients", "parameters"}) {
             CAPTURE(shard);
-            const auto run = shop.make_run(shard + name, 3, shard, change);
+            const auto run = shop.make_run(shard + name, 3, 40, shard, change);
             REQUIRE(shop.train(run).exit_code == 0);
             CHECK(files_of(run) == files_of(one));
             CHECK(relative_difference(weights(run), weights(one)) < 1e-4);
@@ -233,10 +159,10 @@ TEST_CASE("train: the best model and merged adapters of devices that share out a
 }
 
 TEST_CASE("train: what is shared out is named, or refused") {
-    const Workshop shop;
+    const RanksWorkshop shop;
     for (const Json& shard : {Json("all"), Json(1), Json("parameter")}) {
         const auto run =
-            shop.make_run("shard", 2, nullptr, [&](Json& json) { json["runner"]["shard"] = shard; });
+            shop.make_run("shard", 2, 40, nullptr, [&](Json& json) { json["runner"]["shard"] = shard; });
         const RunnerResult result = shop.train(run);
         CHECK(result.exit_code == 3);
         CHECK(result.err.find("runner.shard") != std::string::npos);
@@ -245,7 +171,7 @@ TEST_CASE("train: what is shared out is named, or refused") {
 }
 
 TEST_CASE("train: devices that cannot be had are refused by name") {
-    const Workshop shop;
+    const RanksWorkshop shop;
     int number = 0;
     for (const Json& devices : {Json(0), Json(65), Json("two"), Json::array(), Json::array({0, 1}),
                                 Json::array({0, 0}), Json::array({-1}), Json(1.5)}) {

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -15,6 +17,7 @@
 #include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
+#include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
 namespace wishbone {
@@ -71,23 +74,30 @@ class SideStream {
 /// done, so that an end can reach a rank within one.
 class NcclGroup {
   public:
+    /// `first` and `all`: see Communicator::rank and size, of the first here.
     NcclGroup(std::span<Backend* const> backends, const std::string& library,
-              std::chrono::duration<double> limit)
-        : library_(library), limit_(limit), ranks_(backends.size()) {
+              std::chrono::duration<double> limit, ProcessGroup* processes, int first, int all)
+        : library_(library),
+          limit_(limit),
+          processes_(processes),
+          first_(first),
+          all_(all),
+          ranks_(backends.size()) {
         for (std::size_t r = 0; r < backends.size(); ++r) {
             auto* const backend = dynamic_cast<cuda::CudaBackend*>(backends[r]);
             require(backend != nullptr, "make_nccl_ranks");
             ranks_[r].backend = backend->stream();
             ranks_[r].device = backend->device();
         }
+        if (processes_ != nullptr) processes_->on_end(this, [this](const Error&) { abort(); });
         try {
             connect();
         } catch (...) {
-            abort();
+            leave();
             throw;
         }
     }
-    ~NcclGroup() { abort(); }
+    ~NcclGroup() { leave(); }
     NcclGroup(const NcclGroup&) = delete;
     NcclGroup& operator=(const NcclGroup&) = delete;
 
@@ -95,7 +105,7 @@ class NcclGroup {
     /// Throws RankAborted once the group is aborted.
     template <typename Call>
     void call(int rank, const char* what, const Call& call) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = own_of(rank);
         if (!own.side) own.side = std::make_unique<SideStream>();
         own.side->follow(own.backend);
         {
@@ -109,17 +119,17 @@ class NcclGroup {
 
     /// How many calls of a rank there were, and has its backend wait for the first so many.
     std::uint64_t calls(int rank) const {
-        const Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        const Rank& own = own_of(rank);
         return own.side ? own.side->marks() : 0;
     }
     void join(int rank, std::uint64_t calls) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = own_of(rank);
         if (own.side) own.side->precede(own.backend, calls);
     }
 
     /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
     void pull(int rank, const Tensor& to, const void* from) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = own_of(rank);
         if (!own.copies) {
             own.copies = std::make_unique<SideStream>();
             reach_others(own.device);
@@ -130,11 +140,11 @@ class NcclGroup {
         own.copies->mark();
     }
     std::uint64_t pulls(int rank) const {
-        const Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        const Rank& own = own_of(rank);
         return own.copies ? own.copies->marks() : 0;
     }
     void join_pulls(int rank, std::uint64_t pulls) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = own_of(rank);
         if (own.copies) own.copies->precede(own.backend, pulls);
     }
 
@@ -170,23 +180,44 @@ class NcclGroup {
         }
     }
 
+    /// Of this process.
+    Rank& own_of(int rank) { return ranks_[static_cast<std::size_t>(rank - first_)]; }
+    const Rank& own_of(int rank) const { return ranks_[static_cast<std::size_t>(rank - first_)]; }
+
+    void leave() noexcept {
+        if (processes_ != nullptr) processes_->forget(this);
+        abort();
+    }
+
+    /// What all ranks find each other by: made by the first process.
+    nccl::UniqueId meeting_place() {
+        nccl::UniqueId id{};
+        const bool makes_it = processes_ == nullptr || processes_->is_first();
+        if (makes_it) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        if (processes_ == nullptr) return id;
+        const std::string bytes =
+            processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
+        require(bytes.size() == sizeof id.internal, "ncclGetUniqueId");
+        std::memcpy(id.internal, bytes.data(), bytes.size());
+        return id;
+    }
+
     void connect() {
         int current = 0;
         cuda::check(cudaGetDevice(&current), "cudaGetDevice");
-        nccl::UniqueId id;
-        check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        const nccl::UniqueId id = meeting_place();
         check(library_.group_start(), nullptr, "ncclGroupStart");
         nccl::Config config;
         config.blocking = 0;
         for (std::size_t r = 0; r < ranks_.size(); ++r) {
             cuda::check(cudaSetDevice(ranks_[r].device), "cudaSetDevice");
-            check(library_.init_rank(&ranks_[r].comm, static_cast<int>(ranks_.size()), id,
-                                     static_cast<int>(r), &config),
+            const std::lock_guard lock(ranks_[r].mutex);
+            check(library_.init_rank(&ranks_[r].comm, all_, id, first_ + static_cast<int>(r), &config),
                   nullptr, "ncclCommInitRankConfig");
         }
         check(library_.group_end(), nullptr, "ncclGroupEnd");
         for (std::size_t r = 0; r < ranks_.size(); ++r)
-            settle(ranks_[r], static_cast<int>(r), "connecting the GPUs");
+            settle(ranks_[r], first_ + static_cast<int>(r), "connecting the GPUs");
         cuda::check(cudaSetDevice(current), "cudaSetDevice");
     }
 
@@ -211,6 +242,8 @@ class NcclGroup {
 
     void check(nccl::Result result, nccl::Comm comm, const char* what) const {
         if (result == nccl::Result::success || result == nccl::Result::in_progress) return;
+        // A process that is gone breaks NCCL's connections, perhaps before it is known that it is gone.
+        if (processes_ != nullptr && processes_->end_within(std::chrono::seconds(5))) processes_->throw_end();
         std::string text = std::string(what) + " failed: " + library_.error_string(result);
         if (const char* const more = library_.last_error(comm); more != nullptr && *more != '\0')
             text += std::string(" (") + more + ")";
@@ -220,7 +253,7 @@ class NcclGroup {
     }
 
     std::string place(int rank) const {
-        return "rank " + std::to_string(rank) + " of " + std::to_string(ranks_.size());
+        return "rank " + std::to_string(rank) + " of " + std::to_string(all_);
     }
     RankAborted ended(int rank) const {
         return {ExitCode::internal, "Another rank has failed", place(rank), "See what that rank says."};
@@ -228,6 +261,8 @@ class NcclGroup {
 
     nccl::Library library_;
     std::chrono::duration<double> limit_;
+    ProcessGroup* processes_;
+    int first_, all_;
     std::vector<Rank> ranks_;
 };
 
@@ -292,6 +327,10 @@ class NcclRank final : public Communicator {
         host_->abort(reason);
         group_->abort();
     }
+    void fail(const Error& cause) noexcept override {
+        host_->fail(cause);
+        group_->abort();
+    }
 
   private:
     static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
@@ -313,11 +352,15 @@ class NcclRank final : public Communicator {
 
 std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* const> backends,
                                                            const std::string& library,
-                                                           std::chrono::duration<double> time_limit) {
-    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit);
+                                                           std::chrono::duration<double> time_limit,
+                                                           ProcessGroup* processes) {
+    const int size = static_cast<int>(backends.size());
+    auto hosts =
+        processes != nullptr ? make_process_ranks(*processes, size) : make_thread_ranks(size, time_limit);
+    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit, processes,
+                                                   hosts.front()->rank(), hosts.front()->size());
     std::vector<std::unique_ptr<Communicator>> ranks;
-    for (auto& host : make_thread_ranks(static_cast<int>(backends.size()), time_limit))
-        ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
+    for (auto& host : hosts) ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
     return ranks;
 }
 
