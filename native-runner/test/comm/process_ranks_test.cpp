@@ -230,7 +230,10 @@ TEST_CASE("processes of different versions or numbers refuse each other") {
             CAPTURE(error.what());
             CHECK(error.code() == ExitCode::bad_input);
         }
-        for (const Error& error : errors) CHECK(contains(error.what(), what));
+        for (const Error& error : errors) {
+            CAPTURE(std::string(error.what()));
+            CHECK(contains(error.what(), what));
+        }
     };
     check(other([](Introduction& self) { self.version = "1.2.4"; }), "version 1.2.4 of the runner");
     check(other([](Introduction& self) { self.place.processes = 4; }), "was told of 4 processes");
@@ -239,6 +242,7 @@ TEST_CASE("processes of different versions or numbers refuse each other") {
         self.failure = Error(ExitCode::out_of_memory, "no room", "here", "buy some");
     });
     for (const Error& error : told) {
+        CAPTURE(error.what());
         CHECK(error.code() == ExitCode::out_of_memory);
         CHECK(contains(error.what(), "failed: no room"));
     }

@@ -394,10 +394,18 @@ class Visit {
         }
         first.host = host_in(welcome);
         met.folder = text_of(welcome, "folder");
-        first.data = connection();
         const Message data = {
             {"channel", "data"}, {"token", text_of(welcome, "token")}, {"process", self_.place.process}};
-        greeting(first.data, data, limits_, given_up_);
+        try {
+            first.data = connection();
+            greeting(first.data, data, limits_, given_up_);
+        } catch (const ConnectionFailed& failure) {
+            if (failure.why == ConnectionFailed::Why::given_up) throw;
+            // It may have said why.
+            const Message end = received(first.control, after(2s), given_up_);
+            if (text_of(end, "type") == "end") throw error_of(end.value("error", Message::object()));
+            throw;
+        }
         // Until all are there: the first gives up before this does.
         const auto rest = after(limits_.meeting + limits_.hello);
         const Message begin = [&] {
