@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -99,10 +100,10 @@ std::vector<PairBlock> pair_blocks(const std::filesystem::path& run) {
     constexpr std::size_t header = 8 + 2 * 32 + 4, fields = 5;
     std::vector<PairBlock> blocks;
     for (std::size_t at = header; at < bytes.size();) {
-        PairBlock block{};
-        std::memcpy(&block, bytes.data() + at, 4 * sizeof(std::uint32_t));
-        at += 4 * sizeof(std::uint32_t);
-        block.values.resize(block.count * fields);
+        std::array<std::uint32_t, 4> head{};
+        std::memcpy(head.data(), bytes.data() + at, sizeof head);
+        at += sizeof head;
+        PairBlock block = {head[0], head[1], head[2], head[3], std::vector<float>(head[3] * fields)};
         REQUIRE(at + block.values.size() * sizeof(float) + 4 <= bytes.size());
         std::memcpy(block.values.data(), bytes.data() + at, block.values.size() * sizeof(float));
         at += block.values.size() * sizeof(float) + 4;
