@@ -8,6 +8,7 @@
 
 #include "comm/rank_threads.h"
 #include "run/checkpoint/checkpoint.h"
+#include "run/checkpoint/snapshot.h"
 #include "support/checkpoints.h"
 #include "support/files.h"
 #include "support/loaded_run.h"
@@ -437,10 +438,43 @@ TEST_CASE(
         const auto device = run.transformer.prepare(plan.bin(bin));
         return run.transformer.forward(run.trainer.policy().view(), *device, false);
     };
-    CHECK(logps(ranks.run(0), 0) == logps(whole, 0));
-    CHECK(logps(ranks.run(0), 1) == logps(whole, 1));
+    const std::vector<std::vector<float>> expected = {logps(whole, 0), logps(whole, 1)};
+    CHECK(logps(ranks.run(0), 0) == expected[0]);
+    CHECK(logps(ranks.run(0), 1) == expected[1]);
     ranks.each([&](std::size_t rank) {
-        for (std::int64_t b = 0; b < static_cast<std::int64_t>(rank); ++b)
-            CHECK(logps(ranks.run(rank), b) == logps(whole, b));
+        for (std::size_t b = 0; b < rank; ++b)
+            CHECK(logps(ranks.run(rank), static_cast<std::int64_t>(b)) == expected[b]);
     });
+}
+
+TEST_CASE("copies of shards in other memory are written as the shards were, whatever comes of those") {
+    const TrainingOptions options = strong_options();
+    const Plan plan = random_plan(Packing::shared);
+    for (const Sharding sharding : {Sharding::optimizer, Sharding::parameters}) {
+        CAPTURE(name_of(sharding));
+        Ranks ranks(3, options, config, sharding);
+        ranks.train(plan, 0, 1);
+        const CheckpointFiles files = whole_checkpoint(ranks.trainers(), options, 1);
+        const auto host = make_cpu_backend(1);
+        CHECK_FALSE(Snapshot(*ranks.run(0).backend, *host, 1000).reserve(files));
+        Snapshot snapshot(*ranks.run(0).backend, *host, std::size_t{1} << 30);
+        REQUIRE(snapshot.reserve(files));
+        CHECK_FALSE(snapshot.is_in_place());
+        const TemporaryFolder folder;
+        const auto written = [&](const std::string& name, const CheckpointFiles& from) {
+            std::filesystem::create_directory(folder / name);
+            write_checkpoint(folder / name, {1, 17, "plan", "{}", {}}, from, options);
+            const auto path = folder / name / checkpoint_path(1);
+            return read_file(path / "model.safetensors") + read_file(path / "optimizer.safetensors");
+        };
+        snapshot.copy(files);
+        const std::string now = written("now", files);
+        ranks.train(plan, 1);
+        CHECK(written("later", files) != now);
+        CHECK(written("copied", snapshot.copied(files)) == now);
+        // The same memory serves the next one.
+        REQUIRE(snapshot.reserve(files));
+        snapshot.copy(files);
+        CHECK(written("again", snapshot.copied(files)) == written("second", files));
+    }
 }
