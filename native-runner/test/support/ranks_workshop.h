@@ -25,10 +25,10 @@ namespace wishbone::test {
 struct RanksWorkshop {
     RanksWorkshop() { write_random_model(model, tiny_config(), 21); }
 
-    std::filesystem::path make_run(const std::string& name, const nlohmann::ordered_json& devices,
-                                   int pairs = 40, const nlohmann::ordered_json& shard = nullptr,
-                                   const std::function<void(nlohmann::ordered_json&)>& change =
-                                       [](nlohmann::ordered_json&) {}) const {
+    std::filesystem::path make_run(
+        const std::string& name, const nlohmann::ordered_json& devices, int pairs = 40,
+        const nlohmann::ordered_json& shard = nullptr,
+        const std::function<void(nlohmann::ordered_json&)>& change = [](nlohmann::ordered_json&) {}) const {
         const std::filesystem::path run = folder / name;
         nlohmann::ordered_json json = run_json(model);
         json["training"]["save_steps"] = 4;
