@@ -12,6 +12,7 @@ import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
+import { decideDevices, devicesInUse, runnerBackends } from '../core/runner/index.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState } from '../core/run/state.js';
 import { runTask } from '../core/tasks/index.js';
@@ -88,7 +89,12 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
-  const input = { ...given, training };
+  const runner = decideDevices(given.runner, {
+    backends: await runnerBackends(),
+    inUse: await devicesInUse([path.resolve(runs ?? RUNS_FOLDER)]),
+    batchSize: given.plan.batch_size,
+  });
+  const input = { ...given, training, runner };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;

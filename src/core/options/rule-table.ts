@@ -45,6 +45,13 @@ function plain(rule: Rule): object {
     case 'flag':
       return { kind: rule.kind, ...own };
     default:
-      return { kind: rule.kind, ...own, min: rule.min, max: rule.max, ...(rule.open && { open: rule.open }) };
+      return {
+        kind: rule.kind,
+        ...own,
+        min: rule.min,
+        max: rule.max,
+        ...(rule.open && { open: rule.open }),
+        ...(rule.orList && { orList: rule.orList }),
+      };
   }
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
-import type { DecidedPlan, RunnerOptions, TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, DEFAULT_RUNNER, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
@@ -65,7 +65,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
     // A library is code: a run folder, which may go anywhere, does not name any.
-    runner: { ...runner, cublaslt: '' },
+    runner: { ...runner, cublaslt: '', devices: runner.devices === 'auto' ? 1 : runner.devices },
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
@@ -113,7 +113,7 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     const named = { ...config, id, name: config.name === config.id ? id : config.name };
     const file = path.join(building, RUN_FILE);
     // It may hold prompts, and names that somebody gave.
-    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`, { mode: PRIVATE_FILE });
+    await writeFile(file, runText(named), { mode: PRIVATE_FILE });
     await sync(file);
     await sync(building);
     try {
@@ -127,6 +127,12 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     await sync(runs);
     return folder;
   }
+}
+
+/** What `run.json` says. Runners that know no sharding take a run that leaves it to them. */
+export function runText(config: RunConfig): string {
+  const { shard, ...runner } = config.runner;
+  return `${JSON.stringify(shard === DEFAULT_RUNNER.shard ? { ...config, runner } : config, null, 2)}\n`;
 }
 
 /** Turns what the file system says into words for a person. */

@@ -8,7 +8,7 @@ import { checkConfigName, configText } from '../../../core/config-file/index.js'
 import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import type { ForecastMeans } from '../../../core/forecast/index.js';
-import type { BackendInfo } from '../../../core/runner/index.js';
+import { type BackendInfo, devicesInUse, type DevicesInUse, gpus } from '../../../core/runner/index.js';
 import { DEFAULT_RUNNER, PRESETS, presetById } from '../../../core/options/index.js';
 import {
   type FormState,
@@ -77,6 +77,7 @@ export class LaunchPanel implements vscode.Disposable {
   /** Whether a start was tried. From then on, missing values count as faults. */
   #tried = false;
   #backends: readonly BackendInfo[] = [];
+  #inUse: DevicesInUse = new Map();
   #runnerFault = '';
   /** Why a GPU that is there cannot be used; empty if it can. */
   #gpuFault = '';
@@ -157,6 +158,7 @@ export class LaunchPanel implements vscode.Disposable {
   async #askRunner(): Promise<void> {
     const { runner } = this.context;
     this.#backends = await runner.backends();
+    this.#inUse = gpus(this.#backends).length === 0 ? new Map() : await devicesInUse(this.context.starter.actions.store.runsFolders);
     this.#runnerFault = await runner.fault();
     const gpu = stateOfBackends(this.#backends);
     this.#gpuFault = gpu.kind === 'library' ? gpu.problem : '';
@@ -164,7 +166,7 @@ export class LaunchPanel implements vscode.Disposable {
 
   #sendAll(): void {
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
-    const form = { title: LAUNCH.title, presets, sections: formSections(this.#backends) };
+    const form = { title: LAUNCH.title, presets, sections: formSections(this.#backends, this.#inUse) };
     this.#send({ type: 'form', id: this.id, form, values: this.#draft.values });
     this.#sendState();
     this.#sendForecast();
