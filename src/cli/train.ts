@@ -6,7 +6,7 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
-import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
+import { checkOptions, deviceCount, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
 import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
@@ -101,7 +101,7 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, devices: deviceCount(runner), runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
