@@ -7,6 +7,8 @@ import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
 import { type DecidedPlan, DEFAULT_RUNNER, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import { jobStatus, type JobStatus } from '../slurm/job-state.js';
+import { readJobRecord } from '../slurm/job-record.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
@@ -14,7 +16,7 @@ import { readLabels } from './labels.js';
 import type { MadeWith } from './provenance.js';
 import { pinnedDataset, pinnedModel } from './origin.js';
 import { isAlive } from './process-identity.js';
-import { readProcessRecord } from './process-record.js';
+import { isElsewhere, readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
 
 export const RUN_FILE = 'run.json';
@@ -224,6 +226,8 @@ export type RunListing =
       readonly steps: number | undefined;
       /** What it is judged by; undefined before the first step. */
       readonly figures: Headline | undefined;
+      /** Of a run that a cluster has. */
+      readonly job?: JobStatus | undefined;
       /** Known of a run that is followed. */
       readonly secondsLeft?: number;
       readonly problem?: undefined;
@@ -250,8 +254,9 @@ export async function activeRuns(runsFolder: string): Promise<string[]> {
  * is judged by that record, and only others' logs are read.
  */
 export async function isAtWork(folder: string): Promise<boolean> {
-  const record = await readProcessRecord(folder);
-  return record === undefined ? isActive(await runState(folder).catch(() => 'failed' as const)) : isAlive(record);
+  const [record, job] = await Promise.all([readProcessRecord(folder), readJobRecord(folder)]);
+  const byEvents = record === undefined || job?.id !== undefined || (await isElsewhere(record));
+  return byEvents ? isActive(await runState(folder).catch(() => 'failed' as const)) : isAlive(record);
 }
 
 /** Absolute paths of the runs of a folder, whole or not; none when there is no such folder. */
@@ -275,11 +280,14 @@ export async function listRun(folder: string): Promise<RunListing> {
     const { config, tags } = await readRun(folder);
     const history = new RunHistory();
     for (const event of await readEventEnds(folder, { evals: config.training.eval_steps > 0 })) history.add(event);
+    const state = await stateOf(folder, history);
+    const job = await jobStatus(folder, await readJobRecord(folder), history);
     return {
       folder,
       config,
       tags,
-      state: await stateOf(folder, history),
+      state,
+      ...(job && { job }),
       step: history.step,
       steps: history.totalSteps,
       figures: headline(history),

@@ -2,6 +2,7 @@ import { WishboneError } from '../errors.js';
 import { readEventEnds } from '../events/event-ends.js';
 import type { DecidedRunner, RunnerOptions } from '../options/index.js';
 import { activeRuns, readRun } from '../run/folder.js';
+import type { SlurmTarget } from '../slurm/target.js';
 import { autoBackend, type BackendInfo, type DeviceInfo } from './runner-info.js';
 
 /** Which runs are at work on a GPU of this machine, by its number: their names. */
@@ -72,6 +73,22 @@ export function decideDevices(runner: RunnerOptions, { backends, inUse, batchSiz
   const taken = free.slice(0, Math.max(1, batchSize));
   const fromFirst = taken.every((number, at) => number === at);
   return { ...runner, devices: fromFirst ? taken.length : taken };
+}
+
+/**
+ * What a run on a cluster will have as its devices on each machine: as many GPUs as the target asks for there.
+ *
+ * @throws WishboneError when more are asked for, or which
+ */
+export function decideTargetDevices(runner: RunnerOptions, target: Pick<SlurmTarget, 'name' | 'gpusPerNode'>): DecidedRunner {
+  const { devices, backend } = runner;
+  const { gpusPerNode, name } = target;
+  if (typeof devices === 'object')
+    throw refusal('GPUs are named, but Slurm decides which a job gets', 'give a number of devices, or "auto"');
+  if (devices === 'auto') return { ...runner, devices: backend === 'cpu' ? 1 : Math.max(1, gpusPerNode) };
+  if (backend !== 'cpu' && devices > gpusPerNode && gpusPerNode > 0)
+    throw refusal(`${devices} devices are asked for, but the target ${name} asks for ${gpusPerNode} GPUs a node`, 'make them the same');
+  return { ...runner, devices };
 }
 
 function refusal(what: string, advice: string): WishboneError {

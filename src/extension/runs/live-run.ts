@@ -14,6 +14,7 @@ import {
   type RunState,
   stateOf,
 } from '../../core/run/index.js';
+import { jobStatus, type JobStatus, readJobRecord } from '../../core/slurm/index.js';
 import { RunHistory } from '../../core/history/index.js';
 import { mayEndOtherwise } from './failure-cause.js';
 
@@ -50,6 +51,7 @@ export class LiveRun {
   #crash: Crash | undefined;
   /** Whether the crash says how the process ended. */
   #knowsEnd = false;
+  #job: JobStatus | undefined;
   #gone = false;
   #sameCause = false;
   #best: BestModel | undefined;
@@ -108,6 +110,11 @@ export class LiveRun {
   /** Set while the state is `crashed`. */
   get crash(): Crash | undefined {
     return this.#crash;
+  }
+
+  /** Of a run that a cluster has. */
+  get job(): JobStatus | undefined {
+    return this.#job;
   }
 
   /** What is there of the model that the best evaluation was of; undefined before the first evaluation. */
@@ -190,6 +197,7 @@ export class LiveRun {
       () => true,
     );
     const state = await stateOf(this.folder, this.history);
+    const job = await jobStatus(this.folder, await readJobRecord(this.folder), this.history);
     const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
     const best = await bestModel(this.folder, this.history);
     const { terminal } = this.history;
@@ -202,6 +210,7 @@ export class LiveRun {
       gone !== this.#gone ||
       sameCause !== this.#sameCause ||
       crash !== this.#crash ||
+      JSON.stringify(job) !== JSON.stringify(this.#job) ||
       best?.step !== this.#best?.step ||
       best?.folder !== this.#best?.folder ||
       best?.kept !== this.#best?.kept ||
@@ -210,6 +219,7 @@ export class LiveRun {
     this.#toldEvent = this.history.lastEvent;
     this.#state = state;
     this.#crash = crash;
+    this.#job = job;
     this.#gone = gone;
     this.#sameCause = sameCause;
     this.#best = best;
