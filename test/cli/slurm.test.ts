@@ -82,9 +82,11 @@ test('a run is submitted, followed through the queue, and ends', { skip }, async
 
 test('a job that waits shows its reason, and one taken out of the queue is as it was', { skip }, async (t) => {
   const wishbone = await workspace(t);
-  const first = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'both', '--detach', '--json'));
   t.after(() => cluster.says('scancel', '--user=root'));
-  await until(first, 'the first runs', ({ state, step }) => state === 'running' && step > 0);
+  for (const _ of SlurmCluster.NODES) {
+    const other = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'one', '--detach', '--json'));
+    await until(other, 'others run', ({ state, step }) => state === 'running' && step > 0);
+  }
   const second = await submitted(await wishbone('train', exampleData, ...QUICK, '--target', 'one', '--detach', '--json'));
   const waiting = await until(second, 'the second waits', ({ job }) => /Resources|Priority/.test(job?.reason ?? ''));
   assert.equal(waiting.state, 'queued');
@@ -128,7 +130,8 @@ test('before the time limit a run saves, goes back into the queue, and goes on',
   assert.equal(queued.job?.requeued, true);
   const resumed = await until(run, 'it goes on', ({ state, step }) => state === 'running' && step > queued.step, 120);
   assert.ok(resumed.step > queued.step);
-  assert.equal((await starts(run)).at(-1)?.resumedFrom, queued.step);
+  const { resumedFrom } = (await starts(run)).at(-1)!;
+  assert.ok((resumedFrom ?? 0) > 0 && (resumedFrom ?? 0) >= queued.step, 'it goes on from where it was');
 });
 
 test('a node that goes down: the run waits for another and goes on', { skip }, async (t) => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -97,22 +97,20 @@ export class SlurmCluster {
     const daemon = this.#daemons.get(node);
     this.#daemons.delete(node);
     daemon?.kill('SIGKILL');
+    // First those that would tell of the end of the others.
+    await this.#killSteps(node);
     for (const pid of await processes(async (file) => {
       const env = await readFile(path.join(file, 'environ'), 'latin1');
       return env.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) && env.includes(`SLURMD_NODENAME=${node}`);
     }))
       kill(pid);
-    await this.#killSteps(node);
   }
 
-  /** The daemons of job steps have no environment to be known by, but a title. */
+  /** The daemons of job steps are known by the log that they have open. */
   async #killSteps(node: string): Promise<void> {
     for (const pid of await processes(async (file) => {
       const isStep = (await readFile(path.join(file, 'comm'), 'latin1')).startsWith('slurmstepd');
-      const files = isStep
-        ? await readFile(path.join(file, 'maps'), 'latin1').then(() => readFile(path.join(file, 'environ'), 'latin1'))
-        : '';
-      return isStep && (files.includes(this.folder) || files === '') && (await opens(file, path.join(this.folder, `spool-${node}`)));
+      return isStep && (await opens(file, path.join(this.folder, `slurmd-${node}.log`)));
     }))
       kill(pid);
   }
@@ -217,7 +215,6 @@ async function processes(isIt: (folder: string) => Promise<boolean>): Promise<nu
 
 /** Whether a process works on something in a folder: has a file of it open, or stands in it. */
 async function opens(folder: string, where: string): Promise<boolean> {
-  const { readlink } = await import('node:fs/promises');
   const links = [`${folder}/cwd`, ...(await readdir(`${folder}/fd`)).map((name) => `${folder}/fd/${name}`)];
   const targets = await Promise.all(links.map((link) => readlink(link).catch(() => '')));
   const line = await readFile(`${folder}/cmdline`, 'latin1').catch(() => '');

@@ -5,7 +5,7 @@ import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { REQUEUED_FILE, STOP_FILE } from './script.js';
 
-export const JOB_FILE = 'job.json';
+export const JOB_FILE = 'job.json' as const;
 
 /**
  * `job.json` of a run folder: the run is for a cluster, and as long as there is an `id`, that job decides how it stands.

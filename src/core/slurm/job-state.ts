@@ -1,7 +1,7 @@
 import type { RunHistory } from '../history/history.js';
 import type { RunState } from '../run/states.js';
 import { isRequeued, type JobRecord } from './job-record.js';
-import { type AskedView, isLive, isWaiting, lookAtJob, slurmProblem } from './queue.js';
+import { isLive, isWaiting, lookAtJob, slurmProblem } from './queue.js';
 
 /** How a run that a cluster has stands, and what to say about it. */
 export interface JobStatus {
@@ -21,7 +21,7 @@ export interface JobStatus {
 export async function jobStatus(
   folder: string,
   job: JobRecord | undefined,
-  history: Pick<RunHistory, 'start'>,
+  history: Pick<RunHistory, 'start' | 'terminal'>,
 ): Promise<JobStatus | undefined> {
   if (job?.id === undefined) return undefined;
   const { id, target } = job;
@@ -33,12 +33,10 @@ export async function jobStatus(
     state: view?.state ?? '',
     reason: view?.reason ?? '',
     nodes: view?.nodes ?? '',
-    requeued: begun && (isWaits(view) || (await isRequeued(folder))),
+    requeued: begun && (history.terminal?.type === 'stopped' || (view !== undefined && isWaiting(view)) || (await isRequeued(folder))),
     problem: await slurmProblem(folder),
   };
 }
-
-const isWaits = (view: AskedView | undefined): boolean => view !== undefined && isWaiting(view);
 
 /**
  * How a run stands that was given to a cluster: what its events say counts most, for they are at once there; what Slurm says decides about

@@ -13,6 +13,7 @@ const OWN: Readonly<Record<string, { readonly label: string; readonly help: stri
   },
   model: { label: 'Model', help: 'Hugging Face folder with config.json, safetensors and tokenizer.json' },
   name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
+  target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
   evalDataset: { label: 'Eval dataset', help: 'Preference file to evaluate on; empty: none' },
 };
 
@@ -113,7 +114,7 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Runner',
-    fields: ['runner.backend', 'runner.devices', 'runner.recompute'],
+    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute'],
     more: ['runner.shard', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
@@ -122,18 +123,29 @@ const SECTIONS: readonly Section[] = [
 const WITH_LOSSES: ReadonlySet<string> = new Set(['training.loss_weights']);
 
 /** The form's sections. An option that has no place yet stands at the end. */
-export function formSections(backends: readonly BackendInfo[], inUse: DevicesInUse = new Map()): SectionSpec[] {
+export function formSections(
+  backends: readonly BackendInfo[],
+  inUse: DevicesInUse = new Map(),
+  targets: readonly string[] = [],
+): SectionSpec[] {
   const placed = new Set(SECTIONS.flatMap(({ fields, more }) => [...fields, ...more]));
   const others = OPTION_PATHS.filter((option) => !placed.has(option) && !WITH_LOSSES.has(option) && !optionRow(option)?.flagOnly);
   const sections = others.length === 0 ? SECTIONS : [...SECTIONS, { title: 'More', fields: others, more: [] }];
   return sections.map(({ title, fields, more }) => ({
     title,
-    fields: [...fields.map((id) => specOf(id, false, backends, inUse)), ...more.map((id) => specOf(id, true, backends, inUse))],
+    fields: [
+      ...fields.map((id) => specOf(id, false, backends, inUse, targets)),
+      ...more.map((id) => specOf(id, true, backends, inUse, targets)),
+    ],
   }));
 }
 
-function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inUse: DevicesInUse): FieldSpec {
+function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inUse: DevicesInUse, targets: readonly string[]): FieldSpec {
   const row = optionRow(id);
+  if (id === 'target') {
+    const choices = [{ value: '', label: 'This machine' }, ...targets.map((name) => ({ value: name, label: `Slurm: ${name}` }))];
+    return { id, ...OWN[id]!, more, kind: 'choice', choices };
+  }
   if (row === undefined) {
     const kind = id === 'model' ? 'path' : id === 'name' ? 'text' : 'paths';
     return { id, ...OWN[id]!, more, kind, choices: [] };
