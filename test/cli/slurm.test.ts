@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlurmCluster, whyNoSlurm } from '../support/slurm.js';
-import { cli, exampleData, exampleModel, type Outcome, outcome, temporaryFolder } from './support.js';
+import { cli, exampleData, exampleModel, type Outcome, outcome } from './support.js';
 
 const skip = whyNoSlurm() ?? false;
 let cluster: SlurmCluster;
@@ -24,7 +25,13 @@ const ENDLESS = [...QUICK, '--epochs', '1000', '--save-steps', '0'];
 
 /** A folder with targets, in which runs are started. */
 async function workspace(t: TestContext): Promise<(...args: string[]) => Promise<Outcome>> {
-  const folder = await temporaryFolder(t);
+  const folder = await mkdtemp(join(tmpdir(), 'wishbone-cli-'));
+  t.after(async () => {
+    // Jobs write there as long as they are.
+    for (const deadline = Date.now() + 30_000; cluster.says('squeue', '-h').trim() !== '' && Date.now() < deadline; await sleep(200))
+      cluster.says('scancel', '--user=root');
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
+  });
   await mkdir(join(folder, '.vscode'));
   await writeFile(join(folder, '.vscode/settings.json'), `{\n  // Clusters\n  "wishbone.targets": ${JSON.stringify(TARGETS)},\n}\n`);
   return (...args) => outcome('env', ['-C', folder, process.execPath, cli, ...args]);
@@ -82,7 +89,6 @@ test('a run is submitted, followed through the queue, and ends', { skip }, async
 
 test('a job that waits shows its reason, and one taken out of the queue is as it was', { skip }, async (t) => {
   const wishbone = await workspace(t);
-  t.after(() => cluster.says('scancel', '--user=root'));
   for (const _ of SlurmCluster.NODES) {
     const other = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'one', '--detach', '--json'));
     await until(other, 'others run', ({ state, step }) => state === 'running' && step > 0);
@@ -105,7 +111,6 @@ test('a job that waits shows its reason, and one taken out of the queue is as it
 test('stopping a job saves a checkpoint, and it goes on from there', { skip }, async (t) => {
   const wishbone = await workspace(t);
   const run = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'one', '--detach', '--json'));
-  t.after(() => cluster.says('scancel', '--user=root'));
   await until(run, 'it runs', ({ state, step }) => state === 'running' && step >= 3);
   const refused = await wishbone('train', '--resume', run);
   assert.match(refused.stderr, /already running/);
@@ -124,7 +129,6 @@ test('stopping a job saves a checkpoint, and it goes on from there', { skip }, a
 test('before the time limit a run saves, goes back into the queue, and goes on', { skip }, async (t) => {
   const wishbone = await workspace(t);
   const run = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'short', '--detach', '--json'));
-  t.after(() => cluster.says('scancel', '--user=root'));
   await until(run, 'it runs', ({ state, step }) => state === 'running' && step > 0);
   const queued = await until(run, 'it is queued again', ({ state }) => state === 'queued', 120);
   assert.equal(queued.job?.requeued, true);
@@ -138,7 +142,6 @@ test('a node that goes down: the run waits for another and goes on', { skip }, a
   const wishbone = await workspace(t);
   const saving = [...ENDLESS.slice(0, -1), '5'];
   const run = await submitted(await wishbone('train', exampleData, ...saving, '--target', 'one', '--detach', '--json'));
-  t.after(() => cluster.says('scancel', '--user=root'));
   await until(run, 'it runs', ({ state, checkpoints }) => state === 'running' && checkpoints.length > 0);
   const node = cluster.says('squeue', '-h', '-o', '%N').trim() as 'n1' | 'n2';
   await cluster.loseNode(node);
