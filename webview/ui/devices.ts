@@ -1,6 +1,7 @@
 import { createCheckbox, createTextField } from './controls.js';
 import { element } from './dom.js';
 import type { FieldControl } from './field.js';
+import { namedDevices } from './named-devices.js';
 
 type Choices = readonly { readonly value: string; readonly label: string }[];
 
@@ -49,14 +50,4 @@ export function createDevices(label: string, choices: Choices, begin: string, on
       else field.root.removeAttribute('aria-invalid');
     },
   };
-}
-
-/** The numbers in a list of devices; none in `auto`, or in how many there shall be. */
-export function namedDevices(text: string): readonly string[] {
-  const typed = text.trim();
-  if (!typed.includes(',') && !typed.startsWith('[')) return [];
-  return typed
-    .replace(/^\[|\]$/g, '')
-    .split(',')
-    .map((item) => item.trim());
 }

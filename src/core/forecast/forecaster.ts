@@ -3,7 +3,7 @@ import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { Progress, WorkOptions } from '../work/progress.js';
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import { deviceCount, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import { newRunConfig } from '../run/folder.js';
 import { inspectModel } from '../model/index.js';
 import type { BackendInfo } from '../runner/runner-info.js';
@@ -144,13 +144,14 @@ export class Forecaster {
 
   async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
+    const devices = deviceCount(input.runner);
     const autoCapacity = plan.capacity === 'auto' ? await this.means.capacity(input) : undefined;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
-    const key = JSON.stringify([dataset, evalDataset, model, plan, autoCapacity, device, planFile]);
+    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile]);
     if (this.#planned?.key === key) return this.#planned.plan;
     this.#planned = undefined;
-    const request = { dataset, evalDataset, model, plan, autoCapacity, device, planFile };
+    const request = { dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile };
     const made = await this.means.plan(request, {
       signal,
       onProgress: (progress) => {

@@ -14,7 +14,7 @@ import {
   type RunState,
   stateOf,
 } from '../../core/run/index.js';
-import { jobStatus, type JobStatus, readJobRecord } from '../../core/slurm/index.js';
+import { jobStatus, type JobStatus, jobText, readJobRecord } from '../../core/slurm/index.js';
 import { RunHistory } from '../../core/history/index.js';
 import { mayEndOtherwise } from './failure-cause.js';
 
@@ -198,7 +198,7 @@ export class LiveRun {
     );
     const state = await stateOf(this.folder, this.history);
     const job = await jobStatus(this.folder, await readJobRecord(this.folder), this.history);
-    const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
+    const crash = state === 'crashed' ? await this.#lookAtCrash(job) : undefined;
     const best = await bestModel(this.folder, this.history);
     const { terminal } = this.history;
     const sameCause = state === 'failed' && terminal?.type === 'failed' && !(await mayEndOtherwise(terminal));
@@ -239,8 +239,14 @@ export class LiveRun {
   }
 
   /** What is known of the crash; looked at again as long as nobody has noted how the process ended. */
-  async #lookAtCrash(): Promise<Crash> {
+  async #lookAtCrash(job: JobStatus | undefined): Promise<Crash> {
     const known = this.#crash;
+    if (job !== undefined) {
+      const exit = jobText(job, 'crashed');
+      if (known?.exit === exit) return known;
+      const log = await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES });
+      return { exit, advice: crashAdvice(undefined), log };
+    }
     let record = await readProcessRecord(this.folder);
     if (known !== undefined && (this.#knowsEnd || record?.ended === undefined)) return known;
     // Whoever started the process may need a moment to note it. Most often it comes with the first word of the crash.
