@@ -2,6 +2,8 @@ import { WishboneError } from '../errors.js';
 import { readEventEnds } from '../events/event-ends.js';
 import type { DecidedRunner, RunnerOptions } from '../options/index.js';
 import { activeRuns, readRun } from '../run/folder.js';
+import { isElsewhere, readProcessRecord } from '../run/process-record.js';
+import { readJobRecord } from '../slurm/job-record.js';
 import type { SlurmTarget } from '../slurm/target.js';
 import { autoBackend, type BackendInfo, type DeviceInfo } from './runner-info.js';
 
@@ -21,7 +23,13 @@ export async function devicesInUse(runsFolders: readonly string[]): Promise<Devi
   const inUse = new Map<number, string>();
   for (const runs of runsFolders) {
     for (const folder of await activeRuns(runs)) {
-      const run = await readRun(folder).catch(() => undefined);
+      const [run, job, record] = await Promise.all([
+        readRun(folder).catch(() => undefined),
+        readJobRecord(folder),
+        readProcessRecord(folder),
+      ]);
+      // Other machines have GPUs of their own.
+      if (job?.id !== undefined || (record !== undefined && (await isElsewhere(record)))) continue;
       if (run === undefined || run.config.runner.backend === 'cpu') continue;
       const start = (await readEventEnds(folder)).filter(({ type }) => type === 'start').at(-1);
       if (start?.type === 'start' && start.backend === 'cpu') continue;

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { DEFAULT_RUNNER, numbersText, parseNumbers, type RunnerOptions } from '../../../src/core/options/index.js';
-import { type BackendInfo, decideDevices, type DevicesInUse, gpusOf } from '../../../src/core/runner/index.js';
+import { createRunFolder } from '../../../src/core/run/index.js';
+import { identify } from '../../../src/core/run/process-identity.js';
+import { type BackendInfo, decideDevices, devicesInUse, type DevicesInUse, gpusOf } from '../../../src/core/runner/index.js';
+import { exampleConfig, temporaryFolder } from '../run/support.js';
 
 const cpu: BackendInfo = { name: 'cpu', available: true, devices: [{ name: 'EPYC', threads: 16 }] };
 const cards = (count: number): BackendInfo => ({
@@ -76,4 +81,28 @@ test('which GPUs a run takes', () => {
 
 test('text of numbers is read as it was', () => {
   for (const value of ['auto', 1, 64, [0], [0, 2, 5]]) assert.deepEqual(parseNumbers(numbersText(value)), value);
+});
+
+test('GPUs in use are those of the runs at work on this machine', async (t) => {
+  const runs = await temporaryFolder(t);
+  const self = (await identify(process.pid))!;
+  const layOut = async (name: string, runner: object, files: Readonly<Record<string, object>>): Promise<void> => {
+    const config = { ...exampleConfig(), id: name, name };
+    const made = await createRunFolder(runs, { ...config, runner: { ...config.runner, ...runner } }, (file) => writeFile(file, ''));
+    for (const [file, value] of Object.entries(files)) await writeFile(path.join(made, file), JSON.stringify(value));
+  };
+  await layOut('two', { backend: 'cuda', devices: 2 }, { 'process.json': self });
+  await layOut('listed', { backend: 'auto', devices: [5] }, { 'process.json': self });
+  await layOut('cpu', { backend: 'cpu', devices: 4, device: 0 }, { 'process.json': self });
+  await layOut('over', { backend: 'cuda', device: 7 }, { 'process.json': { ...self, pidStart: 1 } });
+  await layOut('elsewhere', { backend: 'cuda', device: 8 }, { 'process.json': { ...self, host: 'another', bootId: 'another' } });
+  await layOut('cluster', { backend: 'cuda', device: 9 }, { 'job.json': { target: 'gpu', id: '1' } });
+  const path0 = process.env['PATH'];
+  process.env['PATH'] = '';
+  const inUse = await devicesInUse([runs]).finally(() => (process.env['PATH'] = path0));
+  assert.deepEqual([...inUse].sort(), [
+    [0, 'two'],
+    [1, 'two'],
+    [5, 'listed'],
+  ]);
 });
