@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { WishboneError } from '../errors.js';
 import { readEventEnds } from '../events/event-ends.js';
@@ -43,6 +44,10 @@ export async function submitRun(runFolder: string, target: SlurmTarget, runner: 
   return id;
 }
 
+/** How often, and how far apart, a job that is at it is signalled before it is given up. */
+const SIGNAL_ATTEMPTS = 5;
+const SIGNAL_MILLISECONDS = 1000;
+
 /**
  * Asks the job of a run to stop: one that waits leaves the queue, one that runs finishes its step, writes a checkpoint and ends. With
  * `force` it ends at once.
@@ -55,6 +60,15 @@ export async function stopJob(folder: string, job: JobRecord & { readonly id: st
   await writeFile(path.join(folder, STOP_FILE), `${stopAsked}\n`);
   if (await cancelPending(job.id)) return writeJobRecord(folder, { ...job, stopAsked, cancelled: true });
   await writeJobRecord(folder, { ...job, stopAsked });
-  if (force) await cancel(job.id);
-  else await signalSteps(job.id);
+  if (force) return cancel(job.id);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await signalSteps(job.id);
+    } catch (error) {
+      // A job that is being set up has no step yet, and its script looks for the file before it starts one; one that is ending has none any more.
+      if (!isActive(await runState(folder))) return;
+      if (attempt === SIGNAL_ATTEMPTS) throw error;
+      await sleep(SIGNAL_MILLISECONDS);
+    }
+  }
 }
