@@ -12,7 +12,6 @@ import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
-import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends } from '../core/runner/index.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState, stateOf } from '../core/run/state.js';
 import {
@@ -25,6 +24,7 @@ import {
   TARGETS_SETTING,
   targetsOfFolder,
 } from '../core/slurm/index.js';
+import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends } from '../core/runner/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
