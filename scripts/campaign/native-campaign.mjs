@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { Failure, root } from '../shell.mjs';
 import { mutateBytes, mutateJson, mutateSafetensors, mutateText } from './mutate.mjs';
 import { Random } from './random.mjs';
+import { smallModel } from './small-model.mjs';
 
 const MOST_SILENCE = 10_000;
 const MOST_MEMORY = 1e9;
@@ -33,33 +34,6 @@ export function nativeProgram(sanitize) {
   return path.join(build, 'test/read_files');
 }
 
-/** Weights that are read in microseconds: the example's tensors with smaller sides, and the config that goes with them. */
-function smallModel() {
-  const tiny = path.join(root, 'examples/tiny-llama');
-  const config = JSON.parse(readFileSync(path.join(tiny, 'config.json'), 'utf8'));
-  const bytes = readFileSync(path.join(tiny, 'model.safetensors'));
-  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString('utf8'));
-  const small = { hidden_size: 16, intermediate_size: 24, vocab_size: 32, head_dim: 8, num_attention_heads: 2, num_key_value_heads: 1 };
-  const sides = new Map(Object.entries(small).map(([name, size]) => [config[name], size]));
-  sides.set(config.num_key_value_heads * config.head_dim, small.num_key_value_heads * small.head_dim);
-  let size = 0;
-  const tensors = Object.entries(header)
-    .filter(([name]) => name !== '__metadata__' && !/layers\.[1-9]/.test(name))
-    .map(([name, { dtype, shape }]) => {
-      const smaller = shape.map((side) => sides.get(side));
-      const begin = size;
-      size += smaller.reduce((product, side) => product * side, 2);
-      return [name, { dtype, shape: smaller, data_offsets: [begin, size] }];
-    });
-  const head = Buffer.from(JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(tensors) }));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(head.length));
-  return {
-    config: { ...config, ...small, num_hidden_layers: 1 },
-    weights: Buffer.concat([length, head, Buffer.alloc(size, 0x3c)]),
-  };
-}
-
 function inputs(base, scratch) {
   const json = (file) => JSON.parse(readFileSync(file, 'utf8'));
   const [run, model, adapter, weights, checkpoint] = ['run', 'model', 'adapter', 'weights', 'checkpointed/checkpoints/step-000002'].map(
@@ -69,7 +43,7 @@ function inputs(base, scratch) {
   const tiny = path.join(root, 'examples/tiny-llama');
   cpSync(tiny, path.join(adapter, 'base'), { recursive: true });
   copyFileSync(path.join(base, 'adapter/adapter_model.safetensors'), path.join(adapter, 'adapter_model.safetensors'));
-  const small = smallModel();
+  const small = smallModel(tiny);
   writeFileSync(path.join(weights, 'config.json'), JSON.stringify(small.config));
   const events = readFileSync(path.join(base, 'run/events.jsonl'), 'utf8').trimEnd().split('\n');
   const configs = readdirSync(path.join(root, 'test/fixtures/hf'))
