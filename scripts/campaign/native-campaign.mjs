@@ -11,8 +11,11 @@ import { smallModel } from './small-model.mjs';
 
 const MOST_SILENCE = 10_000;
 const MOST_MEMORY = 1e9;
-/** Of each input that is made here, so many are read: it, and what the reading process makes of it (variants.cpp). */
-const VARIANTS = 64;
+/**
+ * Of each input that is made here, so many are read: it, and what the reading process makes of it (variants.cpp). As many as take
+ * so many milliseconds, so that each reader gets the same time.
+ */
+const VARIANTS = { least: 16, most: 1024, milliseconds: 50 };
 
 /** @param sanitize whether to build it with sanitizers first, in a folder of its own: some minutes, once */
 export function nativeProgram(sanitize) {
@@ -179,6 +182,7 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
   mkdirSync(failing, { recursive: true });
   const all = inputs(base, scratch);
   const names = Object.keys(all);
+  const variants = new Map(names.map((name) => [name, VARIANTS.least]));
   for (const name of names) report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0 });
   const made = (i) => {
     const name = names[i % names.length];
@@ -191,9 +195,12 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
   for (let i = 0; Date.now() < until; i++) {
     const name = names[i % names.length];
     const [file] = all[name];
-    const asked = reader.ask(name === 'patterns' ? 'adapter' : name, input, file, BigInt(seed) * 2n ** 32n + BigInt(i), VARIANTS);
+    const begin = performance.now();
+    const asked = reader.ask(name === 'patterns' ? 'adapter' : name, input, file, BigInt(seed) * 2n ** 32n + BigInt(i), variants.get(name));
     input = made(i + 1);
     const { executions, refused, slowest, most, what } = await asked;
+    const wanted = (variants.get(name) * VARIANTS.milliseconds) / (performance.now() - begin);
+    variants.set(name, Math.max(VARIANTS.least, Math.min(VARIANTS.most, 2 * variants.get(name), Math.round(wanted))));
     const sum = report.get(name);
     sum.executions += executions;
     sum.refused += refused;
