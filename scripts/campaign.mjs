@@ -114,10 +114,10 @@ function addKills(total, { kills, rows, faults, lost }) {
 }
 
 function add(total, title, report) {
-  console.log(`\n${title.padEnd(22)} executions   refused   slowest    memory   faults`);
-  for (const [name, { executions, refused, faults, slowest, most }] of report) {
+  console.log(`\n${title.padEnd(22)} executions   refused  a second of CPU   slowest    memory   faults`);
+  for (const [name, { executions, refused, faults, slowest, most, cpu }] of report) {
     console.log(
-      `  ${name.padEnd(20)} ${String(executions).padStart(10)} ${String(refused).padStart(9)} ${`${Math.round(slowest)} ms`.padStart(9)} ${(most ? `${Math.round(most / 1e6)} MB` : '').padStart(9)} ${String(faults.length).padStart(8)}`,
+      `  ${name.padEnd(20)} ${String(executions).padStart(10)} ${String(refused).padStart(9)} ${String(cpu > 0 ? Math.round(executions / cpu) : '').padStart(16)} ${`${Math.round(slowest)} ms`.padStart(9)} ${(most ? `${Math.round(most / 1e6)} MB` : '').padStart(9)} ${String(faults.length).padStart(8)}`,
     );
     total.executions += executions;
     total.faults += faults.length;

@@ -142,7 +142,7 @@ class Reader {
       if (child !== this.#child) return;
       this.#start();
       const said = /(ERROR: AddressSanitizer[^\n]*|runtime error[^\n]*)/.exec(errors)?.[0] ?? errors.slice(0, 300);
-      this.#answer(`fault\t1\t0\t0\t0\tends the process (${signal ?? code}): ${said.replaceAll(/[\n\t]/g, ' | ')}`);
+      this.#answer(`fault\t1\t0\t0\t0\t0\tends the process (${signal ?? code}): ${said.replaceAll(/[\n\t]/g, ' | ')}`);
     });
     this.#child = child;
   }
@@ -154,12 +154,12 @@ class Reader {
       const silent = this.#child;
       this.#start();
       silent.kill('SIGKILL');
-      this.#answer(`fault\t1\t0\t${1000 * MOST_SILENCE}\t0\thas no end`);
+      this.#answer(`fault\t1\t0\t${1000 * MOST_SILENCE}\t0\t0\thas no end`);
     }, MOST_SILENCE);
     this.#child.stdin.write(`${fields.join('\t')}\n`);
-    const [, executions, refused, slowest, most, what] = (await answered).split('\t');
+    const [, executions, refused, slowest, most, cpu, what] = (await answered).split('\t');
     clearTimeout(watch);
-    return { executions: Number(executions), refused: Number(refused), slowest: slowest / 1000, most: 1024 * most, what };
+    return { executions: Number(executions), refused: Number(refused), slowest: slowest / 1000, most: 1024 * most, cpu: cpu / 1e6, what };
   }
 
   end() {
@@ -183,7 +183,7 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
   const all = inputs(base, scratch);
   const names = Object.keys(all);
   const variants = new Map(names.map((name) => [name, VARIANTS.least]));
-  for (const name of names) report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0 });
+  for (const name of names) report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, cpu: 0 });
   const made = (i) => {
     const name = names[i % names.length];
     const file = path.join(scratch, `input-${i % 2}`);
@@ -198,12 +198,13 @@ export async function fuzzNative({ base, scratch, failing, seed, until, sanitize
     const begin = performance.now();
     const asked = reader.ask(name === 'patterns' ? 'adapter' : name, input, file, BigInt(seed) * 2n ** 32n + BigInt(i), variants.get(name));
     input = made(i + 1);
-    const { executions, refused, slowest, most, what } = await asked;
+    const { executions, refused, slowest, most, cpu, what } = await asked;
     const wanted = (variants.get(name) * VARIANTS.milliseconds) / (performance.now() - begin);
     variants.set(name, Math.max(VARIANTS.least, Math.min(VARIANTS.most, 2 * variants.get(name), Math.round(wanted))));
     const sum = report.get(name);
     sum.executions += executions;
     sum.refused += refused;
+    sum.cpu += cpu;
     sum.slowest = Math.max(sum.slowest, slowest);
     const isLarge = most > MOST_MEMORY && sum.most <= MOST_MEMORY;
     sum.most = Math.max(sum.most, most);

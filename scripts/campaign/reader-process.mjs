@@ -24,6 +24,7 @@ process.on('message', async ({ reader, seed, from, to }) => {
   const { name, make, read, restore } = all[reader];
   mkdirSync(path.dirname(name), { recursive: true });
   const faults = [];
+  const before = process.cpuUsage();
   let [refused, slowest] = [0, 0];
   for (let i = from; i < to; i++) {
     const input = make(new Random(seed, reader, i));
@@ -56,5 +57,7 @@ process.on('message', async ({ reader, seed, from, to }) => {
     most = now;
   }
   restore?.();
-  process.send({ done: { executions: to - from, refused, faults, slowest, most } });
+  const { user, system } = process.cpuUsage(before);
+  const cpu = (user + system) / 1e6;
+  process.send({ done: { executions: to - from, refused, faults, slowest, most, cpu } });
 });

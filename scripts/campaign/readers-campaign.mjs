@@ -21,7 +21,7 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
   });
   const report = new Map();
   const counts = (name) =>
-    report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, next: 0 }).get(name);
+    report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, cpu: 0, next: 0 }).get(name);
   const tell = (name, fault) => {
     counts(name).faults.push(fault);
     console.log(`fault: ${name}, input ${fault.i}: ${fault.what}\n  kept as ${fault.kept}`);
@@ -69,10 +69,11 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
       };
       own.on('message', (message) => {
         if (message.done === undefined) return;
-        const { executions, refused, faults, slowest, most } = message.done;
+        const { executions, refused, faults, slowest, most, cpu } = message.done;
         const sum = counts(name);
         sum.executions += executions;
         sum.refused += refused;
+        sum.cpu += cpu;
         sum.slowest = Math.max(sum.slowest, slowest);
         sum.most = Math.max(sum.most, most);
         for (const fault of faults) tell(name, fault);

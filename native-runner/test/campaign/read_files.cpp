@@ -2,8 +2,8 @@
 // between: a reader, the file that holds an input, the path to read it at, a seed, and how many variants of it to read, the
 // input itself being the first. What is read is written to the path before: when the process ends, it is there.
 // One line is answered for each: `done`, or `fault`, and then in fields with tabs between how many were read, how many of
-// them were refused (an Error of the runner's own), microseconds of the slowest and kilobytes of the process at most; for
-// a fault what was thrown instead, by the one that was read last.
+// them were refused (an Error of the runner's own), microseconds of the slowest, kilobytes of the process at most, and
+// microseconds of a processor that all of it took; for a fault what was thrown instead, by the one that was read last.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -100,10 +100,15 @@ std::string contents(const fs::path& file) {
     return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-long most_memory() {
+rusage used() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
+    return usage;
+}
+
+long microseconds(const rusage& usage) {
+    return 1'000'000 * (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + usage.ru_utime.tv_usec +
+           usage.ru_stime.tv_usec;
 }
 
 /// A batch, and the line that answers it.
@@ -111,6 +116,7 @@ std::string answer(const std::string& line) {
     std::istringstream fields(line);
     std::string reader, input, path, seed, times;
     for (std::string* field : {&reader, &input, &path, &seed, &times}) std::getline(fields, *field, '\t');
+    const long before = microseconds(used());
     const campaign::Variants variants(contents(input));
     std::size_t done = 0, refused = 0;
     long slowest = 0;
@@ -127,7 +133,7 @@ std::string answer(const std::string& line) {
     std::replace(what.begin(), what.end(), '\n', ' ');
     std::ostringstream out;
     out << (what.empty() ? "done" : "fault") << '\t' << done << '\t' << refused << '\t' << slowest << '\t'
-        << most_memory();
+        << used().ru_maxrss << '\t' << microseconds(used()) - before;
     if (!what.empty()) out << '\t' << what;
     return out.str();
 }
