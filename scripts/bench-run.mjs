@@ -1,5 +1,5 @@
 // Whole runs against TRL's DPOTrainer: `npm run bench:run`, with a GPU, a CUDA build and a Python with torch and trl (WISHBONE_PYTHON
-// names another). `-- --pack FILE.tar.gz` only makes the run folders, for a machine with a GPU and no Node, where
+// names another). Times `wishbone train`, from its start to its end. `-- --pack FILE.tar.gz` only makes the run folders, for a machine with a GPU and no Node, where
 // scripts/gpu/whole_runs.py takes the file. `-- --tiny` is a try of all of it on the CPU, with a tiny model. What else is given goes to
 // whole_runs.py.
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,6 +29,15 @@ const TINY_CASES = {
   'tiny-24': { shape: 'tiny', set: 'hh', pairs: 24, lora_rank: 0, save_steps: 0 },
 };
 
+/** What `wishbone train` is told beside texts, model and device: the run is that of the folder, but for `capacity: auto`. */
+function trainArguments({ save_steps, lora_rank }, tiny) {
+  return [
+    ...['--batch-size', String(tiny ? 4 : STEP), '--max-length', String(CAPACITY)],
+    ...(save_steps > 0 ? ['--save-steps', String(save_steps)] : []),
+    ...(lora_rank > 0 ? ['--use-peft', '--lora-r', String(lora_rank), '--lora-alpha', String(2 * lora_rank)] : []),
+  ];
+}
+
 async function makeFolders(out, cases, tiny) {
   for (const [name, each] of Object.entries(cases)) {
     const made = await runFolder([
@@ -39,6 +48,7 @@ async function makeFolders(out, cases, tiny) {
       ...(each.lora_rank > 0 ? ['--lora-rank', String(each.lora_rank)] : []),
     ]);
     renameSync(made, join(out, name));
+    each.arguments = trainArguments(each, tiny);
   }
   rmSync(join(out, 'making'), { recursive: true, force: true });
   writeFileSync(join(out, 'cases.json'), JSON.stringify(cases, undefined, 2));
@@ -67,7 +77,9 @@ await main(async () => {
     const python = process.env.WISHBONE_PYTHON ?? which('python3') ?? which('python');
     if (!python) throw new Failure('bench: there is no python3; WISHBONE_PYTHON can name one');
     const script = join(root, 'scripts/gpu/whole_runs.py');
-    await run(python, [script, '--runner', runner, '--folders', join(out, 'folders'), ...(tiny ? ['--cpu'] : []), ...rest]);
+    const command = JSON.stringify([process.execPath, join(root, 'dist/cli.js')]);
+    const given = ['--runner', runner, '--command', command, '--folders', join(out, 'folders'), ...(tiny ? ['--cpu'] : [])];
+    await run(python, [script, ...given, ...rest], { env: { ...process.env, WISHBONE_RUNNER: runner } });
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

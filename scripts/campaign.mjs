@@ -1,21 +1,30 @@
 // `npm run campaign -- [--minutes N] [--seed S] [--only readers,native,kills] [--sanitize]`: hostile and damaged inputs for
 // every reader on both sides, kills, full disks and injected errors for runs. Ends with what was done, and with exit code 1
 // when anything was taken down or lost. Inputs that did harm are kept in test-results/campaign.
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { fuzzNative } from './campaign/native-campaign.mjs';
-import { fuzzReaders } from './campaign/readers-campaign.mjs';
-import { killRuns } from './campaign/kills-campaign.mjs';
-import { isScript, main, root } from './shell.mjs';
+import { nativeProgram } from './campaign/native-campaign.mjs';
+import { Failure, isScript, main, root } from './shell.mjs';
 
 const run = promisify(execFile);
 
-/** Shares of the time: a kill takes half a second, an input a millisecond. */
-const shares = { readers: 0.35, native: 0.2, kills: 0.45 };
+/** What a campaign is made of: they run side by side, each for the whole time. */
+const PARTS = ['readers', 'native', 'kills'];
+
+/** @returns what the part's function returns (part.mjs) */
+function carriedOut(name, options) {
+  return new Promise((done, failed) => {
+    const child = fork(path.join(import.meta.dirname, 'campaign/part.mjs'), [JSON.stringify({ name, options })]);
+    child.once('message', ({ report, failed: why }) =>
+      why === undefined ? done(report) : failed(new Failure(`campaign: ${name}: ${why}`)),
+    );
+    child.once('exit', (code, signal) => failed(new Failure(`campaign: ${name} ended without a report (${signal ?? code})`)));
+  });
+}
 
 /** What the campaign changes: a plan, a finished run, an adapter. */
 async function makeBase(base) {
@@ -66,7 +75,7 @@ async function makeBase(base) {
   });
 }
 
-export async function campaign({ minutes, seed, only = Object.keys(shares), sanitize = false }) {
+export async function campaign({ minutes, seed, only = PARTS, sanitize = false }) {
   const begin = Date.now();
   // In memory, where there is such a place: inputs are written by the thousand.
   const folder = await mkdtemp(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'wishbone-campaign-'));
@@ -76,31 +85,15 @@ export async function campaign({ minutes, seed, only = Object.keys(shares), sani
     const base = path.join(folder, 'base');
     await mkdir(base, { recursive: true });
     await makeBase(base);
-    const left = minutes * 60_000;
-    const chosen = Object.keys(shares).filter((name) => only.includes(name));
-    const whole = chosen.reduce((sum, name) => sum + shares[name], 0);
-    const until = (name) => Date.now() + (left * shares[name]) / whole;
-    if (chosen.includes('readers')) {
-      const report = await fuzzReaders({ base, scratch: path.join(folder, 'readers'), failing, seed, until: until('readers') });
-      add(total, 'readers', report);
-    }
-    if (chosen.includes('native')) {
-      const report = await fuzzNative({ base, scratch: path.join(folder, 'native'), failing, seed, until: until('native'), sanitize });
-      add(total, 'native readers', report);
-    }
-    if (chosen.includes('kills')) {
-      const { kills, rows, faults, lost } = await killRuns({
-        base,
-        scratch: path.join(folder, 'kills'),
-        seed,
-        until: until('kills'),
-        failing,
-      });
-      console.log(`\nkills, full disks, injected errors`);
-      for (const [name, count] of Object.entries(rows)) console.log(`  ${name.padEnd(36)} ${count}`);
-      total.kills += kills;
-      total.faults += faults;
-      total.lost += lost;
+    const chosen = PARTS.filter((name) => only.includes(name));
+    if (sanitize && chosen.includes('native')) nativeProgram(sanitize);
+    const until = Date.now() + minutes * 60_000;
+    const reports = await Promise.all(
+      chosen.map((name) => carriedOut(name, { base, scratch: path.join(folder, name), failing, seed, until, sanitize })),
+    );
+    for (const [i, name] of chosen.entries()) {
+      if (name === 'kills') addKills(total, reports[i]);
+      else add(total, name === 'native' ? 'native readers' : name, reports[i]);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -112,11 +105,19 @@ export async function campaign({ minutes, seed, only = Object.keys(shares), sani
   return total;
 }
 
+function addKills(total, { kills, rows, faults, lost }) {
+  console.log(`\nkills, full disks, injected errors`);
+  for (const [name, count] of Object.entries(rows)) console.log(`  ${name.padEnd(36)} ${count}`);
+  total.kills += kills;
+  total.faults += faults;
+  total.lost += lost;
+}
+
 function add(total, title, report) {
-  console.log(`\n${title.padEnd(22)} executions   refused   slowest    memory   faults`);
-  for (const [name, { executions, refused, faults, slowest, most }] of report) {
+  console.log(`\n${title.padEnd(22)} executions   refused  a second of CPU   slowest    memory   faults`);
+  for (const [name, { executions, refused, faults, slowest, most, cpu }] of report) {
     console.log(
-      `  ${name.padEnd(20)} ${String(executions).padStart(10)} ${String(refused).padStart(9)} ${`${Math.round(slowest)} ms`.padStart(9)} ${(most ? `${Math.round(most / 1e6)} MB` : '').padStart(9)} ${String(faults.length).padStart(8)}`,
+      `  ${name.padEnd(20)} ${String(executions).padStart(10)} ${String(refused).padStart(9)} ${String(cpu > 0 ? Math.round(executions / cpu) : '').padStart(16)} ${`${Math.round(slowest)} ms`.padStart(9)} ${(most ? `${Math.round(most / 1e6)} MB` : '').padStart(9)} ${String(faults.length).padStart(8)}`,
     );
     total.executions += executions;
     total.faults += faults.length;

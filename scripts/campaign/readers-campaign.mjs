@@ -1,7 +1,7 @@
 // Fuzzes the readers of the TypeScript side in a process that may be ended by any of them.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { root } from '../shell.mjs';
@@ -21,13 +21,13 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
   });
   const report = new Map();
   const counts = (name) =>
-    report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, next: 0 }).get(name);
+    report.get(name) ?? report.set(name, { executions: 0, refused: 0, faults: [], slowest: 0, most: 0, cpu: 0, next: 0 }).get(name);
   const tell = (name, fault) => {
     counts(name).faults.push(fault);
     console.log(`fault: ${name}, input ${fault.i}: ${fault.what}\n  kept as ${fault.kept}`);
   };
   let child;
-  let names;
+  let files;
   const start = async () => {
     child = fork(bundle, [root, base, scratch, failing], {
       execArgv: ['--max-old-space-size=900'],
@@ -39,17 +39,25 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
     child.said = () => errors;
     const [message] = await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [{}])]);
     if (message.ready === undefined) throw new Error(`the readers cannot be started: ${errors}`);
-    names = message.ready.filter((name) => only === undefined || only.includes(name));
+    files = new Map(message.ready.filter(([name]) => only === undefined || only.includes(name)));
   };
 
   /** @returns the index of the first input that was not tried */
   const batch = (name, from, to) =>
     new Promise((done) => {
       const own = child;
-      let [at, file] = [from, ''];
-      let last = Date.now();
+      let [at, last] = [from, Date.now()];
       let isSilent = false;
+      const look = () => {
+        const now = readFileSync(path.join(scratch, 'progress'));
+        const number = now.length === 4 ? now.readUInt32LE(0) : from;
+        // Before its first input, it still says where the last batch was.
+        if (number >= from && number < to) at = number;
+      };
       const watch = setInterval(() => {
+        const before = at;
+        look();
+        if (at !== before) last = Date.now();
         if (Date.now() - last <= MOST_SILENCE) return;
         isSilent = true;
         own.kill('SIGKILL');
@@ -60,22 +68,23 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
         done(next);
       };
       own.on('message', (message) => {
-        last = Date.now();
-        if (message.at !== undefined) [at, file] = [message.at, message.name];
         if (message.done === undefined) return;
-        const { executions, refused, faults, slowest, most } = message.done;
+        const { executions, refused, faults, slowest, most, cpu } = message.done;
         const sum = counts(name);
         sum.executions += executions;
         sum.refused += refused;
+        sum.cpu += cpu;
         sum.slowest = Math.max(sum.slowest, slowest);
         sum.most = Math.max(sum.most, most);
         for (const fault of faults) tell(name, fault);
         end(to);
       });
       own.on('exit', (code, signal) => {
+        look();
         counts(name).executions += at - from + 1;
+        const file = files.get(name);
         const kept = path.join(failing, `${name.replaceAll(/[^\w.]/g, '-')}-${seed}-${at}-${path.basename(file)}`);
-        if (file !== '') copyFileSync(file, kept);
+        if (existsSync(file)) copyFileSync(file, kept);
         const what = isSilent ? 'has no end' : `ends the process (${signal ?? code}): ${own.said().split('\n').slice(-6).join(' | ')}`;
         tell(name, { i: at, what, kept });
         void start().then(() => end(at + 1));
@@ -84,6 +93,7 @@ export async function fuzzReaders({ base, scratch, failing, seed, until, only })
     });
 
   await start();
+  const names = [...files.keys()];
   const size = new Map(names.map((name) => [name, 20]));
   for (let turn = 0; Date.now() < until; turn++) {
     const name = names[turn % names.length];

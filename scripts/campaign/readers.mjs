@@ -19,6 +19,7 @@ import { readSafetensorsHeader } from '../../src/core/files/safetensors.ts';
 import { parseSpeedup } from '../../src/core/speedup/history.ts';
 import { ModelTokenizer } from '../../src/core/tokenizer/index.ts';
 import { mutateBytes, mutateJson, mutateSafetensors, mutateText, mutateValue } from './mutate.mjs';
+import { smallModel, smallTokenizer } from './small-model.mjs';
 
 const root = process.argv[2];
 const text = (file) => readFileSync(file, 'utf8');
@@ -68,7 +69,14 @@ export function readers(base, scratch) {
   const model = path.join(scratch, 'model');
   rmSync(model, { recursive: true, force: true });
   cpSync(path.join(root, 'examples/tiny-llama'), model, { recursive: true });
-  const tokenizers = [path.join(root, 'examples/tiny-llama/tokenizer.json')].map(json);
+  const tiny = path.join(root, 'examples/tiny-llama');
+  const goodTokenizer = smallTokenizer(json(path.join(tiny, 'tokenizer.json')));
+  const restoreTokenizer = () => writeFileSync(path.join(model, 'tokenizer.json'), JSON.stringify(goodTokenizer));
+  restoreTokenizer();
+  const { weights } = smallModel(tiny);
+  const tinyConfig = inspectModel(tiny).then(({ config }) => config);
+  const pairRecord = readFileSync(path.join(base, 'run/pairs.bin'));
+  const plan = readFileSync(path.join(base, 'plan.safetensors'));
   const tokenizerConfig = json(path.join(root, 'examples/tiny-llama/tokenizer_config.json'));
   const configs = readdirSync(path.join(root, 'test/fixtures/hf'))
     .map((name) => path.join(root, 'test/fixtures/hf', name, 'model/config.json'))
@@ -98,6 +106,7 @@ export function readers(base, scratch) {
   const template =
     json(path.join(root, 'examples/tiny-llama/tokenizer_config.json')).chat_template ??
     '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}';
+  const adapterConfig = json(path.join(base, 'adapter/adapter_config.json'));
   const place = (folder, name) => path.join(folder, name);
   const sample = ['Harbour lights and 東京 🙂 zwölf', ' a b\n\nc ', ''];
 
@@ -163,18 +172,17 @@ export function readers(base, scratch) {
     },
     safetensors: {
       name: place(scratch, 'model.safetensors'),
-      make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'run/export/model.safetensors')).subarray()),
+      make: (random) => mutateSafetensors(random, weights),
       read: readSafetensorsHeader,
-      heavy: true,
     },
     pairs: {
       name: place(scratch, 'pairs.bin'),
-      make: (random) => mutateBytes(random, readFileSync(path.join(base, 'run/pairs.bin'))),
+      make: (random) => mutateBytes(random, pairRecord),
       read: readPairs,
     },
     plan: {
       name: place(scratch, 'plan.safetensors'),
-      make: (random) => mutateSafetensors(random, readFileSync(path.join(base, 'plan.safetensors')), 'wishbone'),
+      make: (random) => mutateSafetensors(random, plan, 'wishbone'),
       read: readPlan,
     },
     'run.json': {
@@ -241,18 +249,17 @@ export function readers(base, scratch) {
     },
     adapter: {
       name: place(path.join(scratch, 'adapter'), 'adapter_config.json'),
-      make: (random) => mutateJson(random, json(path.join(base, 'adapter/adapter_config.json'))),
+      make: (random) => mutateJson(random, adapterConfig),
       read: async (file) => {
         cpSync(path.join(base, 'adapter/adapter_model.safetensors'), path.join(path.dirname(file), 'adapter_model.safetensors'));
-        await checkAdapter(path.dirname(file), (await inspectModel(path.join(root, 'examples/tiny-llama'))).config);
+        await checkAdapter(path.dirname(file), await tinyConfig);
       },
     },
     tokenizer: {
       name: place(model, 'tokenizer.json'),
       make: (random) => {
-        const whole = random.of(tokenizers);
         // The vocabulary is most of it: what stands around it is changed.
-        const { model: inner, ...rest } = whole;
+        const { model: inner, ...rest } = goodTokenizer;
         const { vocab, merges, ...settings } = inner;
         const changed = mutateValue(random, { ...rest, model: settings });
         if (typeof changed?.model === 'object' && changed.model !== null && !random.once(12))
@@ -263,7 +270,7 @@ export function readers(base, scratch) {
         const tokenizer = await ModelTokenizer.load(path.dirname(file));
         for (const own of sample) tokenizer.decode(tokenizer.encode(own, true));
       },
-      restore: () => cpSync(path.join(root, 'examples/tiny-llama/tokenizer.json'), path.join(model, 'tokenizer.json')),
+      restore: restoreTokenizer,
     },
     'tokenizer config': {
       name: place(model, 'tokenizer_config.json'),
@@ -274,7 +281,8 @@ export function readers(base, scratch) {
     template: {
       name: place(model, 'chat_template.jinja'),
       make: (random) =>
-        random.once(25)
+        // Rare, since each ends the engine, which takes seconds to start again.
+        random.once(100)
           ? random.of([
               '{{ range(300000000)|length }}',
               '{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}',

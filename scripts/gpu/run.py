@@ -64,19 +64,23 @@ def make_model(folder: Path, name: str) -> None:
 def run(runner: str, folder: Path) -> dict[str, float]:
     begin = time.time()
     subprocess.run([runner, "train", str(folder)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    end = time.time()
+    return times(folder, time.time() - begin)
+
+
+def times(folder: Path, wall: float) -> dict[str, float]:
+    """Where the time of a run went, by its events; `outside`: what of the wall time was not the runner's own."""
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     steps = [event["seconds"] for event in events if event["type"] == "step"]
     light = [event["speedOfLight"] for event in events if event["type"] == "step"]
     last = events[-1]
     middle = sorted(steps)[len(steps) // 2]
     return {
-        "wall": end - begin,
+        "wall": wall,
         "steps": sum(steps),
         "first 8 steps / median": sum(steps[:8]) / len(steps[:8]) / middle,
         "light": sum(l * s for l, s in zip(light, steps)) / sum(steps),
         **{phase: last["phases"][phase] for phase in sorted(last["phases"])},
-        "outside": end - begin - last["seconds"],
+        "outside": wall - last["seconds"],
     }
 
 

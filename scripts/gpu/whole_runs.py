@@ -1,9 +1,11 @@
 """Whole runs against TRL's DPOTrainer, on one card in one call: from the start of each process to its exported model.
 
 `python3 scripts/gpu/whole_runs.py --runner build/native/wishbone-runner-cuda --folders FOLDER_OR_TAR_GZ [--cases 1b-2000,…]`. Run
-folders come from `npm run bench:run -- --pack FILE`, where Node is. Makes the models (random weights) where the run folders say they
-lie. Each case is run three times: with empty caches, again (only the reference is computed anew), and again with the weights out of
-the page cache; the larger cases of a model once. TRL runs the smallest case of each model; what it would take for the larger ones is
+folders come from `npm run bench:run -- --pack FILE`, where Node is. With `--command`, which `npm run bench:run` gives, what is timed is
+`wishbone train`, on the very texts that TRL gets: reading, tokenising and planning are part of it. Without, on a machine that has no
+Node, it is the runner alone, on plans that were made elsewhere. Makes the models (random weights) where the run folders say they
+lie. Each case is run three times: with empty caches, again (texts are tokenised and planned, and the reference is computed anew), and
+again with the weights out of the page cache; the larger cases of a model once. TRL runs the smallest case of each model; what it would take for the larger ones is
 its time there and the further steps at its median step, and is marked so. Prints Markdown tables as it goes on; `--out FILE` gets
 everything as lines of JSON.
 """
@@ -20,11 +22,12 @@ import threading
 import time
 from pathlib import Path
 
-from run import make_model, run
+from run import make_model, run, times
+from trl_run import rows
 from workload import SHAPES
 
 COLUMNS = (
-    "wall", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
+    "wall", "before", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
     "steps 1-8 / median", "load / read", "checkpoint, steps",
 )
 
@@ -87,7 +90,28 @@ def ours(runner: str, source: Path, scratch: Path, cpu: bool) -> dict[str, float
     asked = json.loads((folder / "run.json").read_text())
     asked["runner"]["backend"] = "cpu" if cpu else "cuda"
     (folder / "run.json").write_text(json.dumps(asked))
-    row = run(runner, folder)
+    return with_steps(run(runner, folder), folder)
+
+
+def commanded(command: list[str], case: dict, model: Path, texts: Path, cpu: bool) -> dict[str, float]:
+    """`wishbone train` on the texts of the case; `before` is what comes before the runner and after it."""
+    # Written before the time begins, as TRL's are in memory.
+    if not texts.exists():
+        drawn = rows(case["set"], case["pairs"], SHAPES[case["shape"]].vocab)
+        texts.write_text("".join(json.dumps(row) + "\n" for row in drawn))
+    arguments = [*command, "train", str(texts), "--model", str(model), "--runs", str(texts.with_name("runs")), "--json"]
+    arguments += ["--backend", "cpu" if cpu else "cuda", *case["arguments"]]
+    begin = time.time()
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
+    wall = time.time() - begin
+    folder = Path(json.loads(done.stdout.splitlines()[-1])["folder"])
+    row = times(folder, wall)
+    row["before"] = row.pop("outside")
+    return with_steps(row, folder)
+
+
+def with_steps(row: dict[str, float], folder: Path) -> dict[str, float]:
+    """Adds what the steps were, and removes the run."""
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     each = [event["seconds"] for event in events if event["type"] == "step"]
     middle = sorted(each)[len(each) // 2]
@@ -123,6 +147,7 @@ def trl(python: str, model: Path, case: dict, scratch: Path, cpu: bool) -> dict[
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runner", required=True)
+    parser.add_argument("--command", type=json.loads, help="what starts wishbone, a JSON list of words; default: the runner alone")
     parser.add_argument("--folders", required=True, type=Path, help="of bench:run, or its .tar.gz")
     parser.add_argument("--cases", help="names, separated by commas; default: all there are")
     parser.add_argument("--python", default=sys.executable, help="that has trl")
@@ -141,7 +166,8 @@ def main() -> None:
     cases = json.loads((folders / "cases.json").read_text())
     chosen = args.cases.split(",") if args.cases else list(cases)
     os.environ["WISHBONE_CACHE"] = str(scratch / "cache")
-    print("Wishbone, seconds; TRL below it\n")
+    timed = "wishbone train, seconds (before: all of it that is not the runner)" if args.command else "The runner, seconds"
+    print(f"{timed}; TRL below it\n")
     print("| case | caches | " + " | ".join(COLUMNS) + " |\n|---|---|" + "---|" * len(COLUMNS))
     peers: dict[tuple[str, int], dict[str, float]] = {}
     summary = []
@@ -156,18 +182,24 @@ def main() -> None:
         alike = [cases[other] for other in chosen if cases[other]["shape"] == case["shape"]]
         in_turns = not case["save_steps"] and all(other["pairs"] >= case["pairs"] for other in alike)
         best = None
+        texts = scratch / f"{name}.jsonl"
         for which in ("empty", "kept", "kept, weights on disk") if in_turns else ("kept",):
-            # The reference is part of a run; which algorithms are fast, and what the weights' hash is, a machine knows.
-            shutil.rmtree(scratch / "cache" / ("reference" if which != "empty" else ""), ignore_errors=True)
+            # Texts and the reference are part of a run; which algorithms are fast, and what the weights' hash is, a machine knows.
+            for part in ("plans", "tokens", "reference") if which != "empty" else ("",):
+                shutil.rmtree(scratch / "cache" / part, ignore_errors=True)
             if which.endswith("disk"):
                 forget(model)
                 read = seconds_to_read(model)
                 forget(model)
-            row = ours(args.runner, source, scratch, args.cpu)
+            if args.command:
+                row = commanded(args.command, case, model, texts, args.cpu)
+            else:
+                row = ours(args.runner, source, scratch, args.cpu)
             if which.endswith("disk"):
                 row["load / read"] = row["load"] / read
             show(name, which, row, out)
             best = row if which == "kept" else best
+        texts.unlink(missing_ok=True)
         if case["save_steps"] and best and best["saved"]:
             cost = best["not the median"] / best["saved"] / best["median step"]
             print(f"\n{name}: {best['saved']:.0f} checkpoints, each cost {cost:.2f} steps at most\n")

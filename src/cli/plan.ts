@@ -6,6 +6,7 @@ import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { formatPercent } from '../format.js';
 import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
@@ -112,14 +113,14 @@ export function planReport(
     ['steps', grouped(plan.steps)],
     [
       'bins',
-      `${grouped(plan.bins)} of up to ${grouped(plan.capacity)} tokens (at least ${grouped(plan.binsLowerBound)}), ${percent(plan.fill)} full`,
+      `${grouped(plan.bins)} of up to ${grouped(plan.capacity)} tokens (at least ${grouped(plan.binsLowerBound)}), ${formatPercent(plan.fill)} full`,
     ],
-    ['slowest bin', `${percent(plan.slowestOverMean - 1)} above the mean of its step`],
+    ['slowest bin', `${formatPercent(plan.slowestOverMean - 1)} above the mean of its step`],
     ['tokens', `${grouped(plan.planTokens)}, naive pairing ${grouped(plan.naiveTokens)}`],
     ['token ratio', `${plan.tokenRatio.toFixed(2)} (naive / ${plan.sharing === 'none' ? 'this plan' : 'shared'})`],
     ['FLOPs ratio', plan.flopsRatio.toFixed(2)],
     ['predicted', `${plan.predictedSpeedup.toFixed(2)}× naive pairing, ${plan.predictedSpeedupUnpacked.toFixed(2)}× without packing`],
-    ['attention', `${percent(skipped / (skipped + full + partial))} of the tiles skipped`],
+    ['attention', `${formatPercent(skipped / (skipped + full + partial))} of the tiles skipped`],
   ];
   if (plan.droppedByMargin > 0) {
     const margin = 'of equal rank or score, or closer than min-margin';
@@ -149,8 +150,4 @@ function cardRow({ cards, seconds, communication, exposed, shard }: CardForecast
   const kept = shard === 'none' ? '' : `, sharding ${shard}`;
   const sent = cards === 1 ? '' : `, communication ${ms(communication)} a step, ${ms(exposed)} of it waited for${kept}`;
   return [cards === 1 ? '1 card' : `${cards} cards`, `${clock(seconds)}${sent}`];
-}
-
-function percent(fraction: number): string {
-  return `${(100 * fraction).toFixed(1)} %`;
 }

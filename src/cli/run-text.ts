@@ -1,7 +1,7 @@
 import type { Headline, TimePhase, TimeSpent } from '../core/history/index.js';
 import { TIME_WORDS, trainingShare } from '../core/history/index.js';
 import type { KeptForecast } from '../core/run/index.js';
-import { plural } from '../format.js';
+import { formatPercent, plural } from '../format.js';
 import { clock } from './terminal.js';
 
 /** Loss, margin and accuracy as columns of a table show them; a dash for what is not known. */
@@ -19,7 +19,7 @@ export function figure(value: number | undefined, digits: number): string {
 }
 
 export function percent(value: number | undefined): string {
-  return value === undefined ? '-' : `${(100 * value).toFixed(0)} %`;
+  return value === undefined ? '-' : formatPercent(value);
 }
 
 /** Figures, and what they are of, as rows of a summary. */
@@ -41,7 +41,7 @@ export function headlineRows(figures: Headline | undefined): [string, string][] 
   return rows;
 }
 
-/** "0:14 in all; 81 % of the time was training" */
+/** "0:14 in all; 81% of the time was training" */
 export function timeText(spent: TimeSpent): string {
   const over = spent.sessions > 1 ? ` over ${plural(spent.sessions, 'start')}` : '';
   return `${clock(spent.total)} in all${over}; ${percent(trainingShare(spent))} of the time was training`;

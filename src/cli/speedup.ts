@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { suitedCapacity } from '../core/forecast/capacity.js';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { formatPercent } from '../format.js';
 import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, DATASET_HELP, MODEL_HELP, readWholeInput } from './options.js';
@@ -47,7 +48,7 @@ async function speedupCommand(files: readonly string[], options: Options): Promi
 function speedupReport(result: SpeedupResult): string {
   const side = (seconds: number, pairsPerSecond: number, light: number): string =>
     `${seconds.toFixed(2)} s (median of ${result.rounds.length}), ${pairsPerSecond.toFixed(1)} pairs/s, ` +
-    `${(100 * light).toFixed(0)} % of speed of light`;
+    `${formatPercent(light)} of speed of light`;
   const threads = result.threads > 1 ? `, ${result.threads} threads` : '';
   return columns([
     ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}${threads}`],
@@ -55,7 +56,7 @@ function speedupReport(result: SpeedupResult): string {
     ['naive', side(result.naiveSeconds, result.naivePairsPerSecond, result.naiveSpeedOfLight)],
     ['measured ratio', `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`],
     ['predicted ratio', `${result.predictedRatio.toFixed(3)} by the cost model`],
-    ['FLOPs ratio', `${result.flopsRatio.toFixed(3)}: ${(100 * (result.ratio / result.flopsRatio)).toFixed(0)} % of it reached`],
+    ['FLOPs ratio', `${result.flopsRatio.toFixed(3)}: ${formatPercent(result.ratio / result.flopsRatio)} of it reached`],
     ['token ratio', `${result.tokenRatio.toFixed(3)} (${grouped(result.naiveTokens)} / ${grouped(result.sharedTokens)} tokens)`],
     ...phaseRows(result),
   ]);

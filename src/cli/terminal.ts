@@ -58,9 +58,9 @@ const PHASES: Readonly<Record<string, string>> = {
   export: 'Exporting the model',
 };
 
-/** "Reading and tokenising  42 %  0:17 left" */
+/** "Reading and tokenising  42%  0:17 left" */
 export function progressText({ phase, done, total, secondsLeft }: Progress): string {
-  const percent = total > 0 ? `  ${Math.floor((100 * done) / total)} %` : '';
+  const percent = total > 0 ? `  ${Math.floor((100 * done) / total)}%` : '';
   const left = secondsLeft === undefined ? '' : `  ${clock(secondsLeft)} left`;
   return `${PHASES[phase] ?? phase}${percent}${left}`;
 }

@@ -142,19 +142,26 @@ void Reporter::exported(std::optional<std::int64_t> step) {
 }
 
 void Reporter::finished(std::int64_t steps, double seconds, std::size_t peak_memory) {
-    const auto& phases = times_.so_far();
-    events_.write(
-        "finished",
-        {{"steps", steps}, {"seconds", seconds}, {"peakMemory", peak_memory}, {"phases", Fields(phases)}});
+    events_.write("finished", {{"steps", steps},
+                               {"seconds", seconds},
+                               {"peakMemory", peak_memory},
+                               {"phases", Fields(times_.so_far())}});
     events_.sync();
-    const auto train = phases.find("train");
-    std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f %% of the time was training\n", printed(steps),
-                 seconds, train == phases.end() ? 0.0 : 100 * train->second / seconds);
+    std::fprintf(stderr, "finished: %lld steps in %.1f s; %.0f%% of the time was training\n", printed(steps),
+                 seconds, percent_trained(seconds));
 }
 
-void Reporter::stopped(std::int64_t done) {
-    events_.write("stopped", {{"step", done}});
+void Reporter::stopped(std::int64_t done, double seconds) {
+    events_.write("stopped", {{"step", done}, {"seconds", seconds}, {"phases", Fields(times_.so_far())}});
     events_.sync();
+    std::fprintf(stderr, "stopped after step %lld of %lld, in %.1f s; %.0f%% of the time was training\n",
+                 printed(done), printed(inputs_.steps()), seconds, percent_trained(seconds));
+}
+
+double Reporter::percent_trained(double seconds) {
+    const auto& phases = times_.so_far();
+    const auto train = phases.find("train");
+    return train == phases.end() ? 0.0 : 100 * train->second / seconds;
 }
 
 void report_failure(EventLog& events, const Error& error) noexcept {

@@ -63,8 +63,9 @@ class Reporter {
     void warning(const std::string& what, const std::string& where, const std::string& advice);
     /// `step`: of the weights, where they are not the last ones.
     void exported(std::optional<std::int64_t> step);
+    /// `seconds`: of this start of the run. Where they went is said too, as at a stop.
     void finished(std::int64_t steps, double seconds, std::size_t peak_memory);
-    void stopped(std::int64_t done);
+    void stopped(std::int64_t done, double seconds);
 
     /// Makes what is recorded of pairs durable, from any thread: before a checkpoint that a resume goes on from.
     void sync_pairs() { pairs_.sync(); }
@@ -73,6 +74,8 @@ class Reporter {
     std::int64_t next_seq() const { return events_.next_seq(); }
 
   private:
+    double percent_trained(double seconds);
+
     const RunInputs& inputs_;
     const RunLock& lock_;
     EventLog& events_;

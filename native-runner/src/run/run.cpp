@@ -152,7 +152,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (has_rehearsed) settle_all(devices);
 
     RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
-    if (reference.stopped()) return reporter.stopped(trainer.updates());
+    if (reference.stopped()) return reporter.stopped(trainer.updates(), total.seconds());
     if (checkpoint) replicas->load(*checkpoint);
 
     Evaluation evaluation(inputs, *replicas, reference, reporter,
@@ -161,7 +161,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
-        return reporter.stopped(trainer.updates());
+        return reporter.stopped(trainer.updates(), total.seconds());
     }
     const std::int64_t steps = trainer.updates();
     const bool shares = exports_as_checkpoints_do({inputs.config, inputs.model, inputs.modules});

@@ -29,6 +29,23 @@ void check_numbers(const std::filesystem::path& run) {
     for (const auto& event : read_events(run / "events.jsonl")) CHECK(event["seq"] == next++);
 }
 
+/// What the last event of a start says of its wall time: no less than nothing by phase, these phases among them, all of it but
+/// what comes before the first event.
+void check_times(const Json& last, const std::vector<std::string>& phases) {
+    double accounted = 0;
+    for (const auto& [phase, seconds] : last["phases"].items()) {
+        CAPTURE(phase);
+        CHECK(seconds.get<double>() >= 0);
+        accounted += seconds.get<double>();
+    }
+    for (const auto& phase : phases) {
+        CAPTURE(phase);
+        CHECK(last["phases"].contains(phase));
+    }
+    CHECK(accounted <= last["seconds"].get<double>() + 1e-3);
+    CHECK(accounted >= 0.5 * last["seconds"].get<double>());
+}
+
 }  // namespace
 
 TEST_CASE("train: a whole run, with every event of docs/formats.md") {
@@ -104,18 +121,7 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     CHECK(SafetensorsFile(run / "reference.safetensors").at("logps").size() == 120);
     CHECK(events[events.size() - 2]["type"] == "export");
     CHECK(events.back()["type"] == "finished");
-    const Json times = events.back()["phases"];
-    double accounted = 0;
-    for (const auto& [phase, seconds] : times.items()) {
-        CAPTURE(phase);
-        CHECK(seconds.get<double>() >= 0);
-        accounted += seconds.get<double>();
-    }
-    for (const char* phase : {"load", "ceiling", "reference", "train", "checkpoints", "export"})
-        CHECK(times.contains(phase));
-    // All of it but what comes before the first event.
-    CHECK(accounted <= events.back()["seconds"].get<double>() + 1e-3);
-    CHECK(accounted >= 0.5 * events.back()["seconds"].get<double>());
+    check_times(events.back(), {"load", "ceiling", "reference", "train", "checkpoints", "export"});
     CHECK(exported(run) == read_file(run / "checkpoints/step-000015/model.safetensors"));
     CHECK(names_containing(run, "tmp").empty());
     CHECK(names_containing(run, "tfevents").size() == 1);
@@ -223,6 +229,7 @@ TEST_CASE("train: SIGTERM ends with a checkpoint, a stopped event and exit code 
         CHECK(process.wait() == 0);
         const auto events = read_events(run / "events.jsonl");
         REQUIRE(events.back()["type"] == "stopped");
+        check_times(events.back(), {"load", "ceiling", "reference", "train", "checkpoints"});
         const int step = events.back()["step"];
         CHECK(step >= 3);
         CHECK(step < 500);
@@ -272,6 +279,7 @@ TEST_CASE("train: a stop during the reference phase leaves a run that resumes fr
     CHECK(process.wait() == 0);
     CHECK(read_events(run / "events.jsonl").back()["type"] == "stopped");
     CHECK(read_events(run / "events.jsonl").back()["step"] == 0);
+    check_times(read_events(run / "events.jsonl").back(), {"load", "ceiling", "reference"});
     CHECK(shop.train(run, true).exit_code == 0);
     CHECK(events_of_type(run / "events.jsonl", "start").back()["resumedFrom"].is_null());
     CHECK(steps_done(run) == 1);

@@ -129,7 +129,9 @@ export interface FinishedEvent extends EventHead {
 export interface StoppedEvent extends EventHead {
   readonly type: 'stopped';
   readonly step: number;
-  /** Not every runner says. */
+  /** Of this start; older runners do not say. */
+  readonly seconds?: number;
+  /** Older runners do not say. */
   readonly phases?: PhaseSeconds;
 }
 
@@ -205,7 +207,10 @@ const SOMETIMES: Readonly<Record<string, readonly (readonly [string, FieldKind])
   step: Object.entries(OF_STEP.sometimes),
   eval: Object.entries(OF_EVAL.sometimes),
   finished: [['phases', 'phases']],
-  stopped: [['phases', 'phases']],
+  stopped: [
+    ['seconds', 'number'],
+    ['phases', 'phases'],
+  ],
 };
 /** The same as lists: logs have many lines. */
 const FIELD_LISTS = new Map(Object.entries(FIELDS).map(([type, fields]) => [type, Object.entries(fields)]));

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { WishboneError } from '../errors.js';
 import { inspectModel } from '../model/index.js';
-import { DEFAULT_PLAN, LEAST_CAPACITY, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import { DEFAULT_PLAN, LEAST_CAPACITY, optionRow, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import { buildPlan, type Plan, writePlan } from '../plan/index.js';
 import { newRunConfig } from '../run/folder.js';
 import { autoBackend, type BackendInfo, runnerBackends } from '../runner/runner-info.js';
@@ -35,9 +35,6 @@ export interface CapacityMeans {
   readonly memory: (request: CapacityRequest, plan: Plan) => Promise<MemoryForecast>;
 }
 
-/** Options that change nothing in how much memory a run takes, and are changed one by one in a form. */
-const NO_MEMORY =
-  /^(learning_rate|beta|lr_|warmup|num_decay|decay|min_lr|weight_decay|adam_(beta|eps)|max_grad|label_|eval_|sample_|save_|early_)/;
 const found = new Map<string, Promise<number>>();
 
 /**
@@ -49,7 +46,7 @@ export async function suitedCapacity(request: CapacityRequest, means: Partial<Ca
   const { backends = runnerBackends, memory = memoryOf } = means;
   if (request.runner.backend === 'auto' && autoBackend(await backends()) !== 'cuda') return LEAST_CAPACITY;
   if (memory !== memoryOf) return longestThatFits(request, memory);
-  const training = Object.entries(request.training).filter(([name]) => !NO_MEMORY.test(name));
+  const training = Object.entries(request.training).filter(([name]) => optionRow(`training.${name}`)?.noMemory !== true);
   const key = JSON.stringify([path.resolve(request.model), training, request.runner]);
   let answer = found.get(key);
   if (answer === undefined) found.set(key, (answer = longestThatFits(request, memory)));

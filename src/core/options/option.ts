@@ -22,6 +22,8 @@ export interface Option {
   readonly flagOnly?: true;
   /** What stands in place of the default where the model decides it. */
   readonly byModel?: string;
+  /** However it is set, a run takes the same memory. */
+  readonly noMemory?: true;
   /** How one writes it into a form, where that is JSON. */
   readonly example?: string;
 }

@@ -49,7 +49,7 @@ function pairedTable(comparison: PairedComparison): VerdictTable {
   ]);
   return {
     title: `${names[1]} against ${names[0]}, pair by pair: ${grouped(pairs)} evaluated pairs${some}, after steps ${steps[1]} and ${steps[0]}`,
-    heading: ['', 'n', 'difference', '95 % from', 'to', 'says'],
+    heading: ['', 'n', 'difference', '95% from', 'to', 'says'],
     rows,
   };
 }
@@ -62,11 +62,11 @@ function seedsTable({ runs, figures }: SeedGroup, names: readonly string[]): Ver
     return [[metric, String(found.n), figure(found.mean, metric), ...ends]];
   });
   const title = `${runs.length} runs that differ by their seed alone: ${runs.map((run) => names[run]).join(', ')}`;
-  return { title, heading: ['', 'n', 'mean', '95 % from', 'to'], rows };
+  return { title, heading: ['', 'n', 'mean', '95% from', 'to'], rows };
 }
 
 function figure(value: number, metric: ComparedMetric): string {
-  return metric === 'accuracy' ? `${(100 * value).toFixed(1)} %` : value.toFixed(4);
+  return metric === 'accuracy' ? `${(100 * value).toFixed(1)}%` : value.toFixed(4);
 }
 
 function grouped(count: number): string {

@@ -20,6 +20,8 @@ import { mayEndOtherwise } from './failure-cause.js';
 
 /** Events come in bursts; listeners are told once for those within this time. */
 const BATCH_MILLISECONDS = 40;
+/** Events of which a running run has many, and after which it still runs. */
+const GOES_ON: ReadonlySet<string> = new Set(['progress', 'step']);
 /** How often a process that should live is looked for. */
 const LIVENESS_MILLISECONDS = 1000;
 /** Lines of the log kept for a run that crashed. */
@@ -61,6 +63,8 @@ export class LiveRun {
   readonly #listeners = new Set<(change: RunChange) => void>();
   readonly #end = new AbortController();
   #batch: NodeJS.Timeout | undefined;
+  /** Whether what came since listeners were told may have changed how the run stands. */
+  #mayStandOtherwise = false;
   #liveness: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
 
@@ -177,10 +181,11 @@ export class LiveRun {
           if (reset) this.history.clear();
           for (const event of events) this.history.add(event);
           this.#log = log;
+          this.#mayStandOtherwise ||= reset || !events.every(({ type }) => GOES_ON.has(type));
           if (log.more) return;
           this.#batch ??= setTimeout(() => {
             this.#batch = undefined;
-            void this.refresh().catch(() => undefined);
+            this.#afterEvents();
           }, BATCH_MILLISECONDS);
           // What was there is read.
           caughtUp();
@@ -188,6 +193,17 @@ export class LiveRun {
         signal,
       ).then(caughtUp, fail);
     });
+  }
+
+  /** Steps of a run that is known to go tell of themselves; files are looked at after other events, and every second. */
+  #afterEvents(): void {
+    if (this.#mayStandOtherwise || this.#state !== 'running') {
+      this.#mayStandOtherwise = false;
+      void this.refresh().catch(() => undefined);
+      return;
+    }
+    this.#toldEvent = this.history.lastEvent;
+    this.#tell({ changedFrom: this.history.takeChangedFrom(), previous: undefined });
   }
 
   async #look(): Promise<void> {

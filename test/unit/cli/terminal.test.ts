@@ -13,7 +13,7 @@ test('times, counts, columns and progress as people read them', () => {
     ]),
     'a     1\nlong  2',
   );
-  assert.equal(progressText({ phase: 'tokenise', done: 1, total: 3 }), 'Reading and tokenising  33 %');
+  assert.equal(progressText({ phase: 'tokenise', done: 1, total: 3 }), 'Reading and tokenising  33%');
   assert.equal(progressText({ phase: 'write', done: 0, total: 0 }), 'Writing the run');
 });
 

@@ -23,6 +23,7 @@ test('each kind of event is read', () => {
     eventLine('finished', { steps: 10, seconds: 5.5 }),
     eventLine('finished', { steps: 10, seconds: 5.5, phases: { load: 1.5, train: 4, lunch: 0 } }),
     eventLine('stopped', { step: 4 }),
+    eventLine('stopped', { step: 4, seconds: 5.5, phases: { load: 1.5, train: 4 } }),
     eventLine('failed', { what: 'w', where: 'x', advice: 'a', exitCode: 3 }),
   ];
   for (const line of lines) assert.equal(JSON.stringify(parseEvent(line, 'here')), line.trimEnd());
@@ -40,6 +41,8 @@ test('a broken event says what and where', () => {
     ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"toString"}', /unknown event type/],
     ['{"seq":-1,"time":"2026-01-02T15:04:05Z","type":"stopped","step":1}', /"seq"/],
     ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"finished","steps":1,"seconds":1,"phases":{"load":-1}}', /"phases"/],
+    ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"stopped","step":1,"seconds":1,"phases":{"load":"1"}}', /"phases"/],
+    ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"stopped","step":1,"seconds":"long"}', /"seconds"/],
     ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"warning","what":"w","where":7,"advice":"a"}', /"where"/],
     ['{"seq":0,"time":"late","type":"stopped","step":1}', /"time"/],
     ['{"seq":0,"time":"2026-01-02T15:04:05Z","type":"phase","phase":"lunch"}', /"phase"/],

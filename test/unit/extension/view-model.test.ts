@@ -113,6 +113,8 @@ test('where the time went, with what comes before loading as part of it', () => 
     { phase: 'train', seconds: 6 },
   ];
   assert.deepEqual(time, { parts, sessions: 1, estimated: 0 });
+  const stopped = statusOf(watched('stopped', startLine(), eventLine('stopped', { step: 4, seconds: 9, phases })), true);
+  assert.deepEqual(stopped.time, time);
   assert.equal(statusOf(watched('planned'), true).time, null);
 });
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { fullBin, suitedCapacity, type CapacityMeans } from '../../../src/core/forecast/capacity.js';
-import { DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
+import { DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY, OPTION_PATHS, optionRow } from '../../../src/core/options/index.js';
 import { binCount } from '../../../src/core/plan/index.js';
 
 const model = path.resolve(import.meta.dirname, '../../../examples/tiny-llama');
@@ -58,4 +58,17 @@ test('what memory is asked about is one bin, full to the last token', async () =
   assert.equal(binCount(plan), 1);
   assert.equal(plan.tokens.length, 16384);
   assert.equal(plan.targetRow.length, 11008, 'two thirds are scored');
+});
+
+test('which options take no memory is said in their rows, of none but numbers and names that only steer a run', () => {
+  const free = OPTION_PATHS.filter((option) => optionRow(option)?.noMemory === true);
+  const families =
+    /^training\.(learning_rate|beta|lr_|warmup|num_decay|decay|min_lr|weight_decay|adam_(beta|eps)|max_grad|label_|eval_|sample_|save_|early_)/;
+  assert.deepEqual(
+    OPTION_PATHS.filter((option) => families.test(option) && !free.includes(option)),
+    [],
+  );
+  // What weights, moments and activations are kept of.
+  for (const option of ['dtype', 'use_peft', 'lora_r', 'adam_moments', 'loss_type', 'reference_model', 'sharding'])
+    assert.ok(!(free as readonly string[]).includes(`training.${option}`), option);
 });

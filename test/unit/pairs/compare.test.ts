@@ -126,7 +126,7 @@ test('verdicts are tables with what they say, and a note of what could not be co
       ['margin', '60'],
     ],
   );
-  assert.deepEqual(tables[0]!.rows[1], ['accuracy', '60', '+0.0 %', '+0.0 %', '+0.0 %', 'no difference shown at this size']);
+  assert.deepEqual(tables[0]!.rows[1], ['accuracy', '60', '+0.0%', '+0.0%', '+0.0%', 'no difference shown at this size']);
   assert.equal(tables[0]!.rows[2]!.at(-1), 'better');
   assert.deepEqual(notes, ['Not compared pair by pair: c, d, e, f, g and 2 more: no record of evaluated pairs']);
 });

@@ -8,6 +8,7 @@ export const CHECKPOINT_OPTIONS = {
     default: 0,
     label: 'Checkpoint every steps',
     help: 'steps between checkpoints; 0: by time only',
+    noMemory: true,
   }),
   save_minutes: option({
     rule: number(0, 1e6),
@@ -15,6 +16,7 @@ export const CHECKPOINT_OPTIONS = {
     label: 'Checkpoint every',
     help: 'minutes between checkpoints; 0: by steps only',
     absent: { means: 0 },
+    noMemory: true,
   }),
   /** The exported model is written anyway, and nothing goes on from this one. */
   save_final: option({
@@ -23,11 +25,13 @@ export const CHECKPOINT_OPTIONS = {
     label: 'Checkpoint at the end',
     help: 'also write a checkpoint after the last step',
     absent: { means: true },
+    noMemory: true,
   }),
   save_total_limit: option({
     rule: integer(0, 10000),
     default: 2,
     label: 'Checkpoints kept',
     help: 'number of checkpoints to keep; 0: all',
+    noMemory: true,
   }),
 } as const satisfies Options;

@@ -10,6 +10,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Evaluate every',
     help: 'steps between evaluations; 0: never',
     absent: 'default',
+    noMemory: true,
   }),
   load_best_model_at_end: option({
     rule: FLAG,
@@ -24,6 +25,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Judged by',
     help: 'metric that decides which evaluation is the best',
     absent: 'default',
+    noMemory: true,
   }),
   early_stopping_patience: option({
     rule: integer(0),
@@ -31,6 +33,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Patience',
     help: 'stop after this many evaluations without improvement; 0: never',
     absent: 'default',
+    noMemory: true,
   }),
   early_stopping_threshold: option({
     rule: number(0, 1e9),
@@ -38,6 +41,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Minimum improvement',
     help: 'smaller gains do not count as an improvement',
     absent: 'default',
+    noMemory: true,
   }),
   sample_steps: option({
     rule: integer(0),
@@ -45,6 +49,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Sample every',
     help: 'steps between samples (completions to read); 0: never',
     absent: 'default',
+    noMemory: true,
   }),
   /** The first different ones of what is evaluated on, else trained on. */
   sample_count: option({
@@ -53,6 +58,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Prompts sampled',
     help: 'how many prompts are sampled',
     absent: 'default',
+    noMemory: true,
   }),
   sample_max_new_tokens: option({
     rule: integer(1, 4096),
@@ -60,6 +66,7 @@ export const EVALUATION_OPTIONS = {
     label: 'Sample length',
     help: 'maximum tokens in a completion',
     absent: 'default',
+    noMemory: true,
   }),
   sample_temperature: option({
     rule: number(0, 1000),
@@ -67,5 +74,6 @@ export const EVALUATION_OPTIONS = {
     label: 'Sample temperature',
     help: '0: always the most likely token',
     absent: 'default',
+    noMemory: true,
   }),
 } as const satisfies Options;

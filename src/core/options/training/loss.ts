@@ -22,6 +22,7 @@ export const LOSS_OPTIONS = {
     default: 0.1,
     label: 'Beta',
     help: 'how strongly the trained model is kept close to the reference',
+    noMemory: true,
   }),
   label_smoothing: option({
     rule: number(0, 1, 'max'),
@@ -29,6 +30,7 @@ export const LOSS_OPTIONS = {
     label: 'Label smoothing',
     help: `probability that a label is wrong; for ${lossesWith('labelSmoothing').join(', ')}`,
     absent: 'default',
+    noMemory: true,
   }),
   f_divergence_type: option({
     rule: choice(['reverse_kl', 'forward_kl', 'js_divergence', 'alpha_divergence']),
@@ -43,6 +45,7 @@ export const LOSS_OPTIONS = {
     label: 'Alpha',
     help: 'alpha for alpha_divergence',
     absent: 'default',
+    noMemory: true,
   }),
   ld_alpha: option({
     rule: number(0, 1),
@@ -64,6 +67,7 @@ export const LOSS_OPTIONS = {
     label: 'DiscoPOP tau',
     help: 'temperature for discopop',
     absent: 'default',
+    noMemory: true,
   }),
   simpo_gamma: option({
     rule: number(-1e9, 1e9),
@@ -71,6 +75,7 @@ export const LOSS_OPTIONS = {
     label: 'SimPO gamma',
     help: 'reward margin for simpo',
     absent: 'default',
+    noMemory: true,
   }),
   cpo_alpha: option({
     rule: number(0, 1e9),

@@ -16,18 +16,21 @@ export const OPTIMIZER_OPTIONS = {
     label: 'Learning rate',
     help: 'peak learning rate, reached after warm-up',
     byModel: 'by model and method',
+    noMemory: true,
   }),
   lr_scheduler_type: option({
     rule: choice(['constant', 'linear', 'cosine', 'warmup_stable_decay']),
     default: 'linear',
     label: 'Schedule',
     help: 'how the learning rate decays after warm-up',
+    noMemory: true,
   }),
   warmup_ratio: option({
     rule: number(0, 1),
     default: 0.1,
     label: 'Warm-up',
     help: 'fraction of the steps spent raising the learning rate',
+    noMemory: true,
   }),
   warmup_steps: option({
     rule: integer(-1),
@@ -35,6 +38,7 @@ export const OPTIMIZER_OPTIONS = {
     label: 'Warm-up steps',
     help: 'warm-up steps, overriding warmup_ratio; 0: no warm-up; -1: use the ratio',
     absent: 'default',
+    noMemory: true,
   }),
   num_decay_steps: option({
     rule: integer(0),
@@ -42,6 +46,7 @@ export const OPTIMIZER_OPTIONS = {
     label: 'Decay steps',
     help: 'warmup_stable_decay: length of the final decay',
     absent: 'default',
+    noMemory: true,
   }),
   decay_type: option({
     rule: choice(['linear', 'cosine', '1-sqrt']),
@@ -49,6 +54,7 @@ export const OPTIMIZER_OPTIONS = {
     label: 'Decay',
     help: 'warmup_stable_decay: shape of the decay',
     absent: 'default',
+    noMemory: true,
   }),
   min_lr_ratio: option({
     rule: number(0, 1),
@@ -56,16 +62,18 @@ export const OPTIMIZER_OPTIONS = {
     label: 'Minimum rate',
     help: 'warmup_stable_decay: final rate as a fraction of the peak',
     absent: 'default',
+    noMemory: true,
   }),
-  weight_decay: option({ rule: WEIGHT_DECAY, default: 0, label: 'Weight decay', help: 'AdamW weight decay' }),
-  adam_beta1: option({ rule: ADAM_BETA, default: 0.9, label: 'AdamW beta 1', help: 'AdamW beta1' }),
-  adam_beta2: option({ rule: ADAM_BETA, default: 0.999, label: 'AdamW beta 2', help: 'AdamW beta2' }),
-  adam_epsilon: option({ rule: ADAM_EPSILON, default: 1e-8, label: 'AdamW epsilon', help: 'AdamW epsilon' }),
+  weight_decay: option({ rule: WEIGHT_DECAY, default: 0, label: 'Weight decay', help: 'AdamW weight decay', noMemory: true }),
+  adam_beta1: option({ rule: ADAM_BETA, default: 0.9, label: 'AdamW beta 1', help: 'AdamW beta1', noMemory: true }),
+  adam_beta2: option({ rule: ADAM_BETA, default: 0.999, label: 'AdamW beta 2', help: 'AdamW beta2', noMemory: true }),
+  adam_epsilon: option({ rule: ADAM_EPSILON, default: 1e-8, label: 'AdamW epsilon', help: 'AdamW epsilon', noMemory: true }),
   max_grad_norm: option({
     rule: number(0, 1e9),
     default: 1,
     label: 'Gradient norm limit',
     help: 'gradients are clipped to this norm; 0: no clipping',
+    noMemory: true,
   }),
   /** `bfloat16` rounds stochastically. */
   adam_moments: option({
