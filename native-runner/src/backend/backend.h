@@ -223,8 +223,8 @@ class Backend {
     virtual void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                        const AdamW& options) = 0;
 
-    /// Measured rate of a large matrix product in activation_dtype, FLOP/s: the ceiling speeds are compared
-    /// with.
+    /// Measured rate of a large matrix product in activation_dtype, FLOP/s, which the device keeps up: the ceiling speeds are
+    /// compared with.
     virtual double measure_matmul_ceiling() = 0;
 
     /// Sizes that were met so far are those there will be: what is found out by trying has been, and is kept for other processes.
