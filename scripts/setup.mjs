@@ -44,6 +44,12 @@ const forServer = [
 ];
 const forBrowser = [{ name: 'chromium', present: () => findBrowser() !== undefined }];
 
+/** A cluster that runs are given to in tests. */
+const forSlurm = [
+  { name: 'slurm-wlm', present: () => ['/usr/sbin/slurmctld', '/usr/sbin/slurmd', '/usr/bin/sbatch'].every((file) => existsSync(file)) },
+  { name: 'munge', present: () => existsSync('/usr/sbin/munged') },
+];
+
 /** Command prefix that may install packages: [] as root, ['sudo', '-n'], or undefined when neither works. */
 function aptPrefix() {
   if (!which('apt-get')) return undefined;
@@ -90,9 +96,9 @@ function nodeModulesCurrent() {
 /**
  * Installs what is missing: node_modules, what renders chat templates, what the runner is built with, and on request what its CUDA backend is built
  * with, what a VS Code server needs and a browser. Throws Failure with one line that says what to install by hand when
- * it may not.
+ * it may not. A Slurm is no need: where it cannot be had, its tests are skipped and say so.
  */
-export async function setup({ runner = true, cuda = false, server = false, browser = false } = {}) {
+export async function setup({ runner = true, cuda = false, server = false, browser = false, slurm = false } = {}) {
   if (process.platform !== 'linux') throw new Failure(`Wishbone runs on Linux; this is ${process.platform}.`);
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new Failure(`Node 20 or newer is needed; this is ${process.versions.node}.`);
@@ -108,6 +114,10 @@ export async function setup({ runner = true, cuda = false, server = false, brows
     ...(server ? forServer : []),
     ...(browser ? forBrowser : []),
   ]);
+  // Nobody but root could start one.
+  if (slurm && process.getuid?.() === 0) {
+    await installSystemPackages(forSlurm).catch((error) => console.log(error instanceof Failure ? error.message : error));
+  }
   await templateEngine();
 }
 

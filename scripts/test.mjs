@@ -192,7 +192,8 @@ async function testAll(names) {
   await rm(process.env.WISHBONE_CACHE, { recursive: true, force: true });
   const e2e = wanted.includes('e2e');
   const runner = wanted.some((name) => !['types', 'lint', 'unit'].includes(name));
-  await setup({ runner, cuda: wanted.includes('cuda'), server: e2e, browser: e2e });
+  const slurm = e2e || wanted.includes('cli');
+  await setup({ runner, cuda: wanted.includes('cuda'), server: e2e, browser: e2e, slurm });
   const before = builtBackend();
   const all = [];
   const lines = [];

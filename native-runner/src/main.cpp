@@ -82,9 +82,13 @@ void add_commands(CLI::App& app) {
 
     auto* train = app.add_subcommand("train", "Carry out the run in a run folder");
     auto train_arguments = std::make_shared<TrainArguments>();
-    train->add_option("run-folder", train_arguments->run_folder, "Folder with run.json and plan.safetensors")
-        ->required();
+    auto* run_folder = train->add_option("run-folder", train_arguments->run_folder,
+                                         "Folder with run.json and plan.safetensors");
     train->add_flag("--resume", train_arguments->resume, "Go on from the newest checkpoint");
+    train
+        ->add_flag("--join", train_arguments->join,
+                   "Of several processes, in one that is not the first: take part in that one's run")
+        ->excludes(run_folder);
     train->callback([=] { train_command(*train_arguments); });
 
     auto* from_checkpoint =
@@ -154,6 +158,9 @@ void add_commands(CLI::App& app) {
         ->check(CLI::IsMember(wishbone::backend_choices()));
     memory->add_flag("--json", memory_arguments->json, "For programs");
     memory->callback([=] { plan_memory_command(*memory_arguments); });
+
+    auto* place = app.add_subcommand("place", "Where this process stands among those of a run, as JSON");
+    place->callback([] { place_command(); });
 
     auto* info = app.add_subcommand("info", "Version, backends, devices");
     auto json = std::make_shared<bool>(false);

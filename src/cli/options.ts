@@ -10,6 +10,7 @@ import {
   optionRow,
   OPTIONS,
   type OptionValue,
+  parseNumbers,
   parseTargetModules,
   type PlanOptions,
   presetById,
@@ -40,7 +41,8 @@ export function addOptions(command: Command, group: SectionName, names: readonly
     const choices = kind === 'choice' ? optionChoices(option)!.join('|') : '';
     // Many choices would leave no room for the words.
     const many = choices.length > 24;
-    const shown = kind === 'choice' ? (many ? 'name' : choices) : isPathOption(option) ? 'file' : kind;
+    const shown =
+      kind === 'choice' ? (many ? 'name' : choices) : isPathOption(option) ? 'file' : kind === 'numbers' ? 'number or list' : kind;
     const notes = [
       ...(many ? [`one of ${choices.replaceAll('|', ', ')}`] : []),
       ...(kind === 'list' ? ['separated by commas'] : []),
@@ -64,6 +66,7 @@ export const runnerOptionNames = flagsOf('runner');
 
 function parseOption(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
   if (optionKind(option) === 'list') return parseList(option, text);
+  if (optionKind(option) === 'numbers') return parseNumberList(option, text);
   const number = optionKind(option) === 'number' && text.trim() !== '' ? Number(text) : NaN;
   // What is no number is shown as it was written.
   if (isHubOption(option) && modelId(text) !== undefined) return text;
@@ -71,6 +74,13 @@ function parseOption(option: OptionPath, text: string): OptionValue | readonly O
   const problem = optionProblem(option, value);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
   return value;
+}
+
+function parseNumberList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {
+  const value = parseNumbers(text);
+  const problem = optionProblem(option, value);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
+  return value as OptionValue | readonly OptionValue[];
 }
 
 function parseList(option: OptionPath, text: string): OptionValue | readonly OptionValue[] {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { forecastRun, type RunTime, suitedCapacity } from '../core/forecast/index.js';
+import { type CardForecast, CARDS_CONNECTION, forecastRunAndCards, type RunTime, suitedCapacity } from '../core/forecast/index.js';
 import { openPlain } from '../core/files/plain-file.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
@@ -11,7 +11,7 @@ import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
 import { predictedRows } from './run-text.js';
-import { columns, grouped, progressText, StatusLine } from './terminal.js';
+import { clock, columns, grouped, progressText, StatusLine } from './terminal.js';
 import { columnWarnings, unusedRows } from './unused.js';
 
 interface Options extends Record<string, unknown> {
@@ -47,10 +47,13 @@ async function planCommand(files: readonly string[], options: Options): Promise<
     status.clear(),
   );
   // Of a run that is started here.
-  const time = await forecastRun({ ...given, summary, runsFolders: [path.resolve(given.runs ?? RUNS_FOLDER)] });
+  const { time, cards } = await forecastRunAndCards({ ...given, summary, runsFolders: [path.resolve(given.runs ?? RUNS_FOLDER)] });
   if (options.json) for (const warning of columnWarnings(summary)) console.error(warning);
-  if (options.json) console.log(JSON.stringify({ ...summary, time, ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }));
-  else console.log(planReport(summary, { out, time }));
+  if (options.json)
+    console.log(
+      JSON.stringify({ ...summary, time, ...(cards ? { cards } : {}), ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }),
+    );
+  else console.log(planReport(summary, { out, time, cards }));
 }
 
 /** A plan may replace a plan, nothing else: a slip in `--out` must not cost anyone a file. */
@@ -92,7 +95,15 @@ function sourceRow({ name, pairs }: PlanSummary['sources'][number], index: numbe
 /** A plan in words. */
 export function planReport(
   plan: PlanSummary,
-  { out, time }: { readonly out?: string | undefined; readonly time?: RunTime | undefined } = {},
+  {
+    out,
+    time,
+    cards = [],
+  }: {
+    readonly out?: string | undefined;
+    readonly time?: RunTime | undefined;
+    readonly cards?: readonly CardForecast[] | undefined;
+  } = {},
 ): string {
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
@@ -127,8 +138,16 @@ export function planReport(
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push(['too long', `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`]);
   }
-  rows.push(...predictedRows(time));
+  rows.push(...predictedRows(time), ...cards.map(cardRow));
+  if (cards.length > 0) rows.push(['', `connected by ${CARDS_CONNECTION.name}`]);
   rows.push(...unusedRows(plan));
   if (out !== undefined) rows.push(['written to', out]);
   return [columns(rows), ...columnWarnings(plan)].join('\n\n');
+}
+
+function cardRow({ cards, seconds, communication, exposed, shard }: CardForecast): [string, string] {
+  const ms = (time: number): string => `${(1000 * time).toFixed(1)} ms`;
+  const kept = shard === 'none' ? '' : `, sharding ${shard}`;
+  const sent = cards === 1 ? '' : `, communication ${ms(communication)} a step, ${ms(exposed)} of it waited for${kept}`;
+  return [cards === 1 ? '1 card' : `${cards} cards`, `${clock(seconds)}${sent}`];
 }

@@ -6,7 +6,7 @@ import { table } from './terminal.js';
 
 type Listed = Extract<RunListing, { readonly problem?: undefined }>;
 
-const STATES: readonly RunState[] = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
+const STATES: readonly RunState[] = ['planned', 'queued', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
 
 interface Options {
   readonly runs: string;
@@ -58,7 +58,7 @@ function cells(run: Listed): string[] {
   const { config, figures } = run;
   return [
     config.name === config.id ? config.id : `${config.name} (${config.id})`,
-    run.state,
+    run.state === 'queued' && run.job !== undefined && run.job.reason !== '' ? `queued (${run.job.reason})` : run.state,
     run.steps === undefined ? '-' : `${run.step}/${run.steps}`,
     ...figureCells(figures),
     figures?.of ?? '-',
@@ -73,7 +73,7 @@ function datasetText({ config }: Listed): string {
 }
 
 /** A run as scripts read it. */
-export function runFacts({ folder, config, tags, state, step, steps, figures }: Listed): object {
+export function runFacts({ folder, config, tags, state, step, steps, figures, job }: Listed): object {
   const { id, name, created, dataset, model } = config;
-  return { folder, id, name, tags, state, created, dataset: dataset.path, model: model.path, step, steps, figures };
+  return { folder, id, name, tags, state, created, dataset: dataset.path, model: model.path, step, steps, figures, ...(job && { job }) };
 }

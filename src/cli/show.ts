@@ -1,3 +1,4 @@
+import { jobText } from '../core/slurm/index.js';
 import type { Command } from 'commander';
 import { divergences, RunHistory } from '../core/history/index.js';
 import { isResumable, listRun, readForecast, readRun, RUNS_FOLDER, stateOf, unusedData } from '../core/run/index.js';
@@ -62,6 +63,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
   const rows: [string, string][] = [
     ['run', config.name === config.id ? config.id : `${config.name} (${config.id})`],
     ['state', state],
+    ...(run.job === undefined ? [] : [['slurm', jobText(run.job, state)] as [string, string]]),
     ['created', config.created.slice(0, 19).replace('T', ' ') + ' UTC'],
     ...(run.tags.length > 0 ? [['tags', run.tags.map((tag) => `#${tag}`).join(' ')] as [string, string]] : []),
     ['dataset', config.dataset.path],

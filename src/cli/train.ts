@@ -6,16 +6,28 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
-import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
+import { checkOptions, deviceCount, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
 import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
+import { processPlace } from '../core/runner/process-place.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
-import { runState } from '../core/run/state.js';
+import { runState, stateOf } from '../core/run/state.js';
+import {
+  findTarget,
+  jobStatus,
+  jobText,
+  readJobRecord,
+  type SlurmTarget,
+  submitRun,
+  TARGETS_SETTING,
+  targetsOfFolder,
+} from '../core/slurm/index.js';
+import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends } from '../core/runner/index.js';
 import { runTask } from '../core/tasks/index.js';
-import { formatOption } from '../format.js';
+import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
 import { fromHub } from './hub.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
@@ -32,12 +44,14 @@ import {
 import { planReport } from './plan.js';
 import { headlineRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
+import { takePart } from './take-part.js';
 import { columnWarnings } from './unused.js';
 
 interface Options extends Record<string, unknown> {
   readonly resume?: string;
   readonly detach?: boolean;
   readonly json?: boolean;
+  readonly target?: string;
 }
 
 export function addTrainCommand(program: Command): void {
@@ -54,6 +68,7 @@ export function addTrainCommand(program: Command): void {
     .addOption(new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)))
     .option('--name <text>', 'name of the run')
     .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
+    .option('--target <name>', `give the run to a cluster: a target of ${TARGETS_SETTING} in .vscode/settings.json (docs/slurm.md)`)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
   addDatasetOptions(command);
@@ -64,10 +79,16 @@ export function addTrainCommand(program: Command): void {
 }
 
 async function trainCommand(dataset: readonly string[], options: Options, command: Command): Promise<void> {
+  const place = await processPlace();
+  if (place.processes > 1 && options.detach)
+    throw usage('--detach is for a single process', 'leave it out: srun and torchrun wait for the run');
+  if (place.process > 0) return takePart();
   const status = new StatusLine();
+  const target = options.target === undefined ? undefined : await targetNamed(options.target);
   const { folder, summary } =
-    options.resume === undefined ? await prepare(dataset, options, status) : await resumed(dataset, options, command);
+    options.resume === undefined ? await prepare(dataset, options, status, target) : await resumed(dataset, options, command);
   const before = (await readEvents(folder)).filter((event) => event.type === 'start').length;
+  if (target !== undefined) return submitted(folder, target, { before, summary, status, options });
   status.show('Starting the runner');
   const pid = await startRunner(folder, { resume: options.resume !== undefined }).finally(() => status.clear());
   if (options.detach) {
@@ -80,7 +101,33 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   await finish(folder, history, summary, options.json === true);
 }
 
-async function prepare(files: readonly string[], options: Options, status: StatusLine): Promise<{ folder: string; summary: PlanSummary }> {
+/** Gives a run to a cluster, and follows it there unless it is told not to. */
+async function submitted(
+  folder: string,
+  target: SlurmTarget,
+  { before, summary, status, options }: { before: number; summary: PlanSummary | undefined; status: StatusLine; options: Options },
+): Promise<void> {
+  status.show('Submitting the job');
+  const id = await submitRun(folder, target, await locateRunner()).finally(() => status.clear());
+  const { config } = await readRun(folder);
+  if (options.detach && options.json)
+    console.log(JSON.stringify({ folder, id: config.id, job: id, ...(summary ? { plan: summary } : {}) }));
+  else if (!options.json) console.log(`run ${config.id}: job ${id} on ${target.name}\n${folder}`);
+  if (options.detach) return;
+  await finish(folder, await follow(folder, before, status), summary, options.json === true);
+}
+
+async function targetNamed(name: string): Promise<SlurmTarget> {
+  const { targets, where } = await targetsOfFolder('.');
+  return findTarget(targets, name, where);
+}
+
+async function prepare(
+  files: readonly string[],
+  options: Options,
+  status: StatusLine,
+  target: SlurmTarget | undefined,
+): Promise<{ folder: string; summary: PlanSummary }> {
   const { config, runs, rateFactor, ...named } = await readWholeInput(files, options);
   locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
   // Before minutes of reading: without a runner there is no run.
@@ -88,14 +135,22 @@ async function prepare(files: readonly string[], options: Options, status: Statu
   const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
-  const input = { ...given, training };
+  const runner =
+    target === undefined
+      ? decideDevices(given.runner, {
+          backends: await runnerBackends(),
+          inUse: await devicesInUse([path.resolve(runs ?? RUNS_FOLDER)]),
+          batchSize: given.plan.batch_size,
+        })
+      : decideTargetDevices(given.runner, target);
+  const input = { ...given, training, runner };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
   const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
   const prepared = await cancellable((signal) =>
     runTask(
       'prepare',
-      { ...input, autoCapacity, runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
+      { ...input, autoCapacity, devices: deviceCount(runner) * (target?.nodes ?? 1), runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
       { signal, onProgress: (progress) => status.show(progressText(progress)) },
     ),
   ).finally(() => status.clear());
@@ -112,7 +167,7 @@ async function prepare(files: readonly string[], options: Options, status: Statu
 
 async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<{ folder: string; summary: undefined }> {
   const given = Object.keys(options).filter(
-    (name) => !['resume', 'detach', 'json'].includes(name) && command.getOptionValueSource(name) === 'cli',
+    (name) => !['resume', 'detach', 'json', 'target'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
   const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined) throw usage(`--resume cannot be combined with ${other}`, 'a resumed run keeps the settings it was started with');
@@ -155,15 +210,20 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
     });
   };
   await withInterrupts(onInterrupt, async () => {
-    const watch = watchProcess(folder, done);
+    const isJob = (await readJobRecord(folder))?.id !== undefined;
+    const watch = watchProcess(folder, done, async () => {
+      const job = isJob ? await jobStatus(folder, await readJobRecord(folder), history) : undefined;
+      if (job !== undefined && (await stateOf(folder, history)) === 'queued') status.show(sentence(jobText(job, 'queued')));
+    });
     await followEvents(
       folder,
       (events, reset) => {
         if (reset) history.clear();
         for (const event of events) history.add(event);
         if (history.starts > startsBefore) tell(history.warnings);
-        status.show(statusText(history));
-        if (history.starts > startsBefore && history.terminal) done.abort();
+        if (!isJob || history.starts > startsBefore) status.show(statusText(history));
+        // A job that stopped may go back into the queue: its state says.
+        if (history.starts > startsBefore && history.terminal && !(isJob && history.terminal.type === 'stopped')) done.abort();
       },
       done.signal,
     ).finally(() => done.abort());
@@ -179,13 +239,14 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
 }
 
 /** Ends the following when the process is gone without a last word. */
-async function watchProcess(folder: string, done: AbortController): Promise<void> {
+async function watchProcess(folder: string, done: AbortController, onLook: () => Promise<void>): Promise<void> {
   while (!done.signal.aborted) {
     try {
       await sleep(1000, undefined, { signal: done.signal });
     } catch {
       return;
     }
+    await onLook();
     if (!(await isAtWork(folder))) {
       // Its last events may be on their way to the follower.
       await sleep(500);

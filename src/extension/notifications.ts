@@ -46,6 +46,8 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
   };
   const subscription = store.onDidChange(({ run, change }) => {
     if (change.previous === undefined || !isActive(change.previous) || isActive(run.state) || run.gone) return;
+    // What was taken out of a cluster's queue has never begun.
+    if (run.state === 'planned') return;
     // Whoever starts a run tells of a start that fails.
     if (actions.starting.has(run.folder)) return;
     if (run.state === 'stopped' && actions.stoppingForBest.has(run.folder)) return;

@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import { type Headline, headline } from '../core/history/index.js';
 import type { RunListing, RunState } from '../core/run/index.js';
+import { type JobStatus, jobText } from '../core/slurm/index.js';
 import { modelName } from '../core/hub/cache.js';
 import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural, sentence } from '../format.js';
 import type { LiveRun } from './runs/live-run.js';
@@ -9,6 +10,7 @@ import type { LiveRun } from './runs/live-run.js';
 /** The icon of a state, as VS Code writes icons in labels. */
 export const STATE_ICONS: Readonly<Record<RunState, string>> = {
   planned: '$(circle-outline)',
+  queued: '$(clock)',
   starting: '$(sync~spin)',
   running: '$(sync~spin)',
   stopping: '$(sync~spin)',
@@ -21,6 +23,7 @@ export const STATE_ICONS: Readonly<Record<RunState, string>> = {
 /** The name of a state within a sentence. */
 export const STATE_NAMES: Readonly<Record<RunState, string>> = {
   planned: 'not started',
+  queued: 'queued',
   starting: 'starting',
   running: 'running',
   stopping: 'stopping',
@@ -30,7 +33,7 @@ export const STATE_NAMES: Readonly<Record<RunState, string>> = {
   crashed: 'crashed',
 };
 
-type Watched = Pick<LiveRun, 'config' | 'state' | 'history'>;
+type Watched = Pick<LiveRun, 'config' | 'state' | 'history' | 'job'>;
 
 /** The status bar's text for one run. */
 export function statusText({ config, state, history }: Watched): string {
@@ -45,6 +48,7 @@ export function statusText({ config, state, history }: Watched): string {
       const done = progress !== undefined && progress.total > 0 ? ` ${formatPercent(progress.done / progress.total)}` : '';
       return `${icon} Wishbone: ${phase === 'reference' ? 'reference pass' : phase === 'export' ? 'exporting' : 'starting'}${done}`;
     }
+    case 'queued':
     case 'starting':
     case 'stopping':
       return `${icon} Wishbone: ${STATE_NAMES[state]}`;
@@ -54,9 +58,10 @@ export function statusText({ config, state, history }: Watched): string {
 }
 
 /** The status bar's tooltip: rows of name and value. */
-export function statusRows({ config, state, history }: Watched): [name: string, value: string][] {
+export function statusRows({ config, state, history, job }: Watched): [name: string, value: string][] {
   const rows: [string, string][] = [
     ['State', STATE_NAMES[state]],
+    ...jobRows(job, state),
     ['Dataset', path.basename(config.dataset.path)],
     ['Model', modelName(config.model.path)],
   ];
@@ -64,6 +69,10 @@ export function statusRows({ config, state, history }: Watched): [name: string, 
   const { pace } = history;
   if (pace !== undefined) rows.push(['Speed', `${formatRate(pace.pairsPerSecond)} pairs/s, ${formatRate(pace.tokensPerSecond)} tokens/s`]);
   return rows;
+}
+
+function jobRows(job: JobStatus | undefined, state: RunState): [string, string][] {
+  return job === undefined ? [] : [['Slurm', jobText(job, state)]];
 }
 
 /** A run's figures with what they are of: rows of name and value. */
@@ -120,14 +129,18 @@ function shortFigures({ of, pairs, loss, accuracy }: Headline): string {
 /** A run in the Runs view: what stands beside its name, what matters most first. */
 export function runDescription(listing: RunListing): string {
   if (listing.problem !== undefined) return 'cannot be read';
-  const { state, step, steps, figures, secondsLeft, tags } = listing;
+  const { state, step, steps, figures, secondsLeft, tags, job } = listing;
   const parts: string[] = figures === undefined ? [] : [shortFigures(figures)];
   const counted = steps === undefined ? undefined : `${formatCount(step)}/${formatCount(steps)}`;
   if (state === 'running' && steps !== undefined && steps > 0) {
     parts.push(formatPercent(step / steps));
     if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
   } else if (state !== 'finished') {
-    parts.push(STATE_NAMES[state], ...(counted === undefined || state === 'planned' ? [] : [counted]));
+    const waits = state === 'queued' && job !== undefined && job.reason !== '' ? ` (${job.reason})` : '';
+    parts.push(
+      `${state === 'queued' && job?.requeued ? 'requeued' : STATE_NAMES[state]}${waits}`,
+      ...(counted === undefined || state === 'planned' ? [] : [counted]),
+    );
   }
   const best = figures?.best;
   if (best !== undefined && best.step !== figures!.step) parts.push(`best ${formatMetric(best.loss)} at step ${formatCount(best.step)}`);
@@ -137,8 +150,8 @@ export function runDescription(listing: RunListing): string {
 
 /** A run in the Runs view, told in full: rows of name and value. */
 export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name: string, value: string][] {
-  const { config, state, step, steps, figures, secondsLeft, tags, folder } = listing;
-  const rows: [string, string][] = [['State', STATE_NAMES[state]]];
+  const { config, state, step, steps, figures, secondsLeft, tags, folder, job } = listing;
+  const rows: [string, string][] = [['State', STATE_NAMES[state]], ...jobRows(job, state)];
   if (steps !== undefined) rows.push(['Step', `${formatCount(step)} of ${formatCount(steps)}`]);
   if (secondsLeft !== undefined && state === 'running') rows.push(['Time left', formatDuration(secondsLeft)]);
   rows.push(...figureRows(figures));

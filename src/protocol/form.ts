@@ -8,7 +8,7 @@ export type Texts = Readonly<Record<string, string>>;
 /** Nobody types longer values. */
 export const LONGEST_VALUE = 20_000;
 
-export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'paths', 'losses'] as const;
+export const FIELD_KINDS = ['text', 'number', 'choice', 'flag', 'path', 'paths', 'losses', 'devices'] as const;
 export type FieldKind = (typeof FIELD_KINDS)[number];
 
 /**
@@ -21,7 +21,7 @@ export interface FieldSpec {
   readonly label: string;
   readonly help: string;
   readonly kind: FieldKind;
-  /** The values of a choice, or the names of losses. */
+  /** The values of a choice, the names of losses, or devices by their numbers. */
   readonly choices: readonly { readonly value: string; readonly label: string }[];
   /** Whether it is among the section's further fields, which are folded away. */
   readonly more: boolean;

@@ -10,14 +10,25 @@ import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
 /** The state of a run (see `RunState`). */
-export const PANEL_STATES = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'] as const;
+export const PANEL_STATES = ['planned', 'queued', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'] as const;
 export type PanelState = (typeof PANEL_STATES)[number];
 
 export const PANEL_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
 export type PanelPhase = (typeof PANEL_PHASES)[number];
 
 /** What the time of a run goes to, in this order. */
-export const PANEL_TIMES = ['load', 'ceiling', 'reference', 'train', 'evaluation', 'samples', 'checkpoints', 'export', 'other'] as const;
+export const PANEL_TIMES = [
+  'load',
+  'ceiling',
+  'reference',
+  'train',
+  'communication',
+  'evaluation',
+  'samples',
+  'checkpoints',
+  'export',
+  'other',
+] as const;
 export type PanelTime = (typeof PANEL_TIMES)[number];
 
 /** Where the time of a run went. */
@@ -115,6 +126,8 @@ export interface BestStatus {
 
 export interface RunStatus {
   readonly state: PanelState;
+  /** The job of a run that a cluster has, in a line; empty where there is none. */
+  readonly job: string;
   /** True once the run's folder was deleted or moved away. */
   readonly gone: boolean;
   readonly phase: PanelPhase | null;
@@ -328,6 +341,7 @@ const WARNING: Check<RunWarning> = {
 
 const STATUS: Check<RunStatus> = {
   state: ['one of', PANEL_STATES],
+  job: isText,
   gone: isFlag,
   phase: ['or null', ['one of', PANEL_PHASES]],
   progress: ['or null', { done: isCount, total: isCount }],

@@ -215,6 +215,7 @@ export class RunHead {
   draw(status: RunStatus): void {
     setText(this.#badge, STATE_WORDS[status.state]);
     this.#badge.dataset['state'] = status.state;
+    this.#badge.title = status.job;
 
     const { stop, resume, trust, tryIt, duplicate } = this.#buttons;
     const live = isLive(status);
@@ -279,7 +280,7 @@ function link(label: string, title: string, onClick: () => void): HTMLElement {
 }
 
 function isLive({ state }: RunStatus): boolean {
-  return state === 'running' || state === 'stopping' || state === 'starting';
+  return state === 'running' || state === 'stopping' || state === 'starting' || state === 'queued';
 }
 
 function fact(label: string, value: string, title: string, more?: string): HTMLElement {

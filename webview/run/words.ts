@@ -1,8 +1,9 @@
-import { formatCount, formatDuration, formatPercent, plural } from '../../src/format.js';
+import { formatCount, formatDuration, formatPercent, plural, sentence } from '../../src/format.js';
 import type { PanelPhase, PanelState, PanelTime, PredictedTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
+  queued: 'Queued',
   starting: 'Starting',
   running: 'Running',
   stopping: 'Stopping',
@@ -26,6 +27,7 @@ export const TIME_WORDS: Readonly<Record<PanelTime, string>> = {
   ceiling: 'Measuring this machine',
   reference: 'Reference',
   train: 'Training',
+  communication: 'Waiting for other devices',
   evaluation: 'Evaluation',
   samples: 'Samples',
   checkpoints: 'Waiting for checkpoints',
@@ -36,6 +38,8 @@ export const TIME_WORDS: Readonly<Record<PanelTime, string>> = {
 /** What the run does now, in a few words; the empty text when that is told elsewhere. */
 export function activityText(status: RunStatus): string {
   switch (status.state) {
+    case 'queued':
+      return sentence(status.job);
     case 'starting':
       return 'Starting the runner';
     case 'running':
@@ -55,7 +59,7 @@ export function barFraction(status: RunStatus): number | undefined {
   if (active && phase !== 'train' && phase !== null) {
     return progress !== null && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
   }
-  if (state === 'starting') return undefined;
+  if (state === 'starting' || (state === 'queued' && steps === null)) return undefined;
   if (steps === null || steps === 0) return active ? undefined : 0;
   return Math.min(1, step / steps);
 }

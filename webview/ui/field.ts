@@ -1,5 +1,6 @@
 import type { FieldSpec } from '../../src/protocol/form.js';
 import { createCheckbox, createChooser, createDropdown, createTextField } from './controls.js';
+import { createDevices } from './devices.js';
 import { element, setText } from './dom.js';
 import { createLosses } from './losses.js';
 import { createPaths } from './paths.js';
@@ -91,6 +92,8 @@ function controlOf({ kind, label, choices }: FieldSpec, value: string, actions: 
     }
     case 'paths':
       return createPaths(label, value, actions);
+    case 'devices':
+      return createDevices(label, choices, value, onChange);
     case 'losses':
       return createLosses(choices, value, onChange);
     default: {

@@ -53,6 +53,8 @@ constexpr RegisteredBackend table[] = {
         .memory = {.activations = DType::bf16,
                    .driver = 1900 * mib,
                    .library = 64 * mib,
+                   // NCCL's buffers for a few channels to the GPUs of a host, without NVLink multicast.
+                   .communication = 512 * mib,
                    .kept_logits = 1024 * mib,
                    .logits_chunk = 512 * mib,
                    .has_workspaces = true,

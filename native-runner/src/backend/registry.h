@@ -29,11 +29,12 @@ struct BackendStatus {
 /// What a backend holds beside the tensors it is asked for; CountingBackend counts by it.
 struct BackendMemory {
     DType activations;
-    std::size_t driver = 0;        ///< that a device shows as used and the backend does not count
-    std::size_t library = 0;       ///< from the start
-    std::size_t kept_logits = 0;   ///< Backend::kept_logits_budget
-    std::size_t logits_chunk = 0;  ///< most bytes of logits that are worked on at once
-    bool has_workspaces = false;   ///< operations take memory of their own
+    std::size_t driver = 0;         ///< that a device shows as used and the backend does not count
+    std::size_t library = 0;        ///< from the start
+    std::size_t communication = 0;  ///< of several devices, each: also beside what it counts
+    std::size_t kept_logits = 0;    ///< Backend::kept_logits_budget
+    std::size_t logits_chunk = 0;   ///< most bytes of logits that are worked on at once
+    bool has_workspaces = false;    ///< operations take memory of their own
     std::size_t (*rounded)(std::size_t bytes);  ///< what an allocation really takes
 };
 

@@ -36,6 +36,27 @@ class Communicator {
     virtual void all_gather(Tensor all, Tensor own) = 0;
     /// x becomes that of rank `root`.
     virtual void broadcast(Tensor x, int root) = 0;
+    /// From here to `join`, operations on tensors go on beside what the backend is asked for: each begins after everything asked of it
+    /// before the operation, and nothing asked later waits. What one reads and writes is left alone until it is joined.
+    virtual void fork() {}
+    /// How many operations on tensors there were.
+    virtual std::uint64_t operations() const { return 0; }
+    /// What is asked of the backend from here on comes after the first so many operations.
+    virtual void join(std::uint64_t /*operations*/) {}
+    /// The same of all; those to come are in the backend's order again.
+    virtual void join() {}
+
+    /// What every rank shows, by rank: an address in memory that all can read, as ranks of one process can. Throws
+    /// Error(bad_input) where they cannot.
+    virtual std::vector<void*> show(void* own);
+    /// `to` becomes what lies at `from` in the memory of some rank, which need not take part: beside what the backend is asked for, but
+    /// after everything asked of it before.
+    virtual void pull(Tensor to, const void* from);
+    /// How many `pull`s there were.
+    virtual std::uint64_t pulls() const { return 0; }
+    /// What is asked of the backend from here on comes after the first so many of them.
+    virtual void join_pulls(std::uint64_t /*pulls*/) {}
+
     /// Of numbers in host memory, in the order of ranks. Done when the call returns.
     virtual void sum(std::span<double> numbers_accumulated) = 0;
     /// Returns when all ranks have called it.
@@ -46,6 +67,8 @@ class Communicator {
 
     /// This rank is at its end. `reason` is what the others are told. From any thread; never throws.
     virtual void abort(const std::string& reason) noexcept = 0;
+    /// The same with all that is known of the cause, where others can use it.
+    virtual void fail(const Error& cause) noexcept { abort(cause.what()); }
 };
 
 /// One for tensors in host memory, on which others build.

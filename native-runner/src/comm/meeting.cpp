@@ -40,14 +40,14 @@ const std::vector<Contribution>& Meeting::enter(int rank, const Contribution& ow
         // A meeting that has begun is held, whatever happened since: the others work on what this rank brought.
         if (number_ != number) return shown_;
         if (!in_time)
-            end_ = {std::nullopt,
+            end_ = {false,
                     absent() + " did not come to the " + own.operation + " within " + seconds(time_limit_),
                     "See what the machine and its devices do; then resume the run."};
         changed_.notify_all();
         throw_end(rank);
     }
     if (const auto problem = difference()) {
-        end_ = {std::nullopt, *problem, report};
+        end_ = {false, *problem, report};
         changed_.notify_all();
         throw_end(rank);
     }
@@ -71,10 +71,13 @@ void Meeting::check(int rank) {
 }
 
 void Meeting::abort(int rank, const std::string& reason) noexcept {
+    end("Rank " + std::to_string(first_ + rank) + " failed: " + reason, "See what that rank says.");
+}
+
+void Meeting::end(const std::string& what, const std::string& advice) noexcept {
     try {
         const std::lock_guard lock(mutex_);
-        if (!end_)
-            end_ = {rank, "Rank " + std::to_string(rank) + " failed: " + reason, "See what that rank says."};
+        if (!end_) end_ = {true, what, advice};
     } catch (...) {
         std::fputs("warning: a rank's failure could not be told to the others\n", stderr);
     }
@@ -82,15 +85,15 @@ void Meeting::abort(int rank, const std::string& reason) noexcept {
 }
 
 void Meeting::throw_end(int rank) const {
-    const std::string where = "rank " + std::to_string(rank) + " of " + std::to_string(size());
-    if (end_->rank) throw RankAborted(ExitCode::internal, end_->what, where, end_->advice);
+    const std::string where = named(rank) + " of " + std::to_string(all_);
+    if (end_->is_told) throw RankAborted(ExitCode::internal, end_->what, where, end_->advice);
     throw Error(ExitCode::internal, end_->what, where, end_->advice);
 }
 
 std::string Meeting::absent() const {
     std::string text;
     for (std::size_t rank = 0; rank < present_.size(); ++rank)
-        if (!present_[rank]) text += (text.empty() ? "rank " : ", rank ") + std::to_string(rank);
+        if (!present_[rank]) text += (text.empty() ? "" : ", ") + named(static_cast<int>(rank));
     text.front() = 'R';
     return text;
 }
@@ -98,8 +101,8 @@ std::string Meeting::absent() const {
 std::optional<std::string> Meeting::difference() const {
     for (std::size_t rank = 1; rank < shown_.size(); ++rank)
         if (!alike(shown_[0], shown_[rank]))
-            return "Ranks do not do the same: " + described(shown_[0]) + " on rank 0, " +
-                   described(shown_[rank]) + " on rank " + std::to_string(rank);
+            return "Ranks do not do the same: " + described(shown_[0]) + " on " + named(0) + ", " +
+                   described(shown_[rank]) + " on " + named(static_cast<int>(rank));
     return std::nullopt;
 }
 

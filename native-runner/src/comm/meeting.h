@@ -25,8 +25,13 @@ struct Contribution {
 /// all are done.
 class Meeting {
   public:
-    Meeting(int size, std::chrono::duration<double> time_limit)
-        : time_limit_(time_limit), present_(static_cast<std::size_t>(size)), shown_(present_.size()) {}
+    /// Of ranks 0 to `size` - 1 here, which in messages are ranks `first` and so on of `all`; 0: of as many as are here.
+    Meeting(int size, std::chrono::duration<double> time_limit, int first = 0, int all = 0)
+        : first_(first),
+          all_(all == 0 ? size : all),
+          time_limit_(time_limit),
+          present_(static_cast<std::size_t>(size)),
+          shown_(present_.size()) {}
 
     /// Returns when all ranks are here, with what each brings, which stays until this rank leaves. Throws RankAborted, and
     /// Error(internal) after the time limit or where ranks want different things.
@@ -38,19 +43,23 @@ class Meeting {
     void check(int rank);
     /// The meeting is over for good.
     void abort(int rank, const std::string& reason) noexcept;
+    /// The same where no rank here gave the reason.
+    void end(const std::string& what, const std::string& advice) noexcept;
 
     int size() const { return static_cast<int>(present_.size()); }
 
   private:
     struct End {
-        std::optional<int> rank;  ///< that gave the reason; none: nobody in particular
+        bool is_told;  ///< somebody has failed, and that one tells
         std::string what, advice;
     };
 
     [[noreturn]] void throw_end(int rank) const;
+    std::string named(int rank) const { return "rank " + std::to_string(first_ + rank); }
     std::string absent() const;
     std::optional<std::string> difference() const;
 
+    int first_, all_;
     std::chrono::duration<double> time_limit_;
     std::mutex mutex_;
     std::condition_variable changed_;

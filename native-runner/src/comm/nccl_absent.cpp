@@ -5,7 +5,7 @@
 namespace wishbone {
 
 std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* const>, const std::string&,
-                                                           std::chrono::duration<double>) {
+                                                           std::chrono::duration<double>, ProcessGroup*) {
     throw bad_input("This runner was built without CUDA", "several GPUs",
                     "Install the package of Wishbone that has it, or use the backend \"cpu\".");
 }

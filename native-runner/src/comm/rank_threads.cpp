@@ -63,6 +63,9 @@ void RankThreads::serve(std::size_t rank) {
 void RankThreads::guarded(std::size_t rank) noexcept {
     try {
         (*work_)(rank);
+    } catch (const Error& error) {
+        faults_[rank] = std::current_exception();
+        ranks_[rank]->fail(error);
     } catch (const std::exception& fault) {
         faults_[rank] = std::current_exception();
         ranks_[rank]->abort(fault.what());

@@ -82,6 +82,15 @@ class ThreadRank final : public HostCommunicator {
         std::ranges::copy(sums, numbers.begin());
     }
 
+    std::vector<void*> show(void* own) override {
+        const auto& shown = meeting_->enter(rank_, {.operation = "show", .data = own});
+        std::vector<void*> all;
+        for (const Contribution& one : shown) all.push_back(one.data);
+        meeting_->leave();
+        return all;
+    }
+    void pull(Tensor to, const void* from) override { std::memcpy(to.data, from, to.bytes()); }
+
     void barrier() override { agree("barrier", 0); }
     void check() override { meeting_->check(rank_); }
 

@@ -14,6 +14,7 @@ namespace wishbone {
 struct TrainArguments {
     std::filesystem::path run_folder;
     bool resume = false;
+    bool join = false;  ///< the run of the first process, whichever it is
 };
 void train_command(const TrainArguments& arguments);
 
@@ -66,6 +67,9 @@ struct PlanMemoryArguments {
 };
 /// Predicts the peak memory of a run before it starts. Needs no GPU.
 void plan_memory_command(const PlanMemoryArguments& arguments);
+
+/// Prints where this process stands among several, as the variables of its environment say (comm/processes/place.h).
+void place_command();
 
 /// Prints version, backends and devices, as JSON or for people.
 void info_command(bool json);

@@ -60,7 +60,7 @@ void export_command(const ExportArguments& arguments) {
     if (error) throw cannot_write(error.value(), arguments.out);
     const auto write = [&](NamedTensors& trained) {
         read_parameters(weights, *backend, {{"", &trained}});
-        export_trained({config, model, modules}, *backend, trained, arguments.out, std::nullopt);
+        export_trained({config, model, modules}, {*backend, trained}, arguments.out, std::nullopt);
     };
     if (config.training.lora) {
         Lora adapter(*backend, model, modules, DType::f32);

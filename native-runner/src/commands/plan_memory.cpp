@@ -34,13 +34,19 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
     const std::string backend = asked != "auto" ? asked : best_with_devices();
     const std::vector<BackendDevice> devices = backend_named(backend).status().devices;
-    const MemorySettings settings = {backend, config.recompute, config.training,
-                                     config.training.reference_model.empty()
-                                         ? std::nullopt
-                                         : std::optional(read_model_config(config.training.reference_model))};
-    const MemoryPlan memory = plan_memory(plan, model, settings);
-    const auto device = static_cast<std::size_t>(config.backend.cuda.device);
+    MemorySettings settings = {backend, config.recompute, config.training,
+                               config.training.reference_model.empty()
+                                   ? std::nullopt
+                                   : std::optional(read_model_config(config.training.reference_model))};
+    const std::vector<int>& named = config.backend.cuda_devices;
+    settings.ranks = named.empty() ? config.backend.devices : static_cast<int>(named.size());
+    const auto device = static_cast<std::size_t>(named.empty() ? config.backend.cuda.device : named.front());
     const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
+    const std::size_t context = backend_named(backend).memory.driver;
+    settings.sharding = config.shard
+                            ? *config.shard
+                            : least_sharding(plan, model, settings, capacity - std::min(capacity, context));
+    const MemoryPlan memory = plan_memory(plan, model, settings);
 
     if (arguments.json) {
         nlohmann::ordered_json json = {{"backend", backend},
@@ -48,7 +54,12 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
                                        {"weights", memory.weights},
                                        {"optimizer", memory.optimizer},
                                        {"activations", memory.activations},
+                                       {"communication", memory.communication},
                                        {"context", memory.context}};
+        if (settings.ranks > 1) {
+            json["devices"] = settings.ranks;
+            json["shard"] = name_of(settings.sharding);
+        }
         if (capacity > 0) {
             json["deviceBytes"] = capacity;
             json["fits"] = memory.total() <= capacity;
@@ -57,10 +68,15 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
         std::printf("%s\n", json.dump().c_str());
         return;
     }
-    std::printf("peak memory              %s on %s\n", gigabytes(memory.total()).c_str(), backend.c_str());
+    std::printf("peak memory              %s on %s%s\n", gigabytes(memory.total()).c_str(),
+                settings.ranks > 1 ? "each " : "", backend.c_str());
     std::printf("  weights                %s\n", gigabytes(memory.weights).c_str());
     std::printf("  gradients, optimizer   %s\n", gigabytes(memory.optimizer).c_str());
     std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
+    if (settings.ranks > 1)
+        std::printf("  communication          %s, between %d devices; shared out: %s\n",
+                    gigabytes(memory.communication).c_str(), settings.ranks,
+                    std::string(name_of(settings.sharding)).c_str());
     if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
     if (capacity == 0) return;
     std::printf("device                   %s, %s\n", devices[device].name.c_str(),

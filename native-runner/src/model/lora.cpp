@@ -50,20 +50,18 @@ LowRank& adapter_of(Lora::Layer& layer, LinearModule::In in) {
 
 }  // namespace
 
-Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype)
+Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype,
+           std::int64_t parts)
     : layers(static_cast<std::size_t>(config.layers)), modules_(std::move(modules)) {
     const std::vector<Group> groups = groups_of(modules_);
-    std::size_t elements = 0;
-    {
-        Cutter measure(nullptr, dtype);
-        for (const Group group : groups) {
-            measure.take({ranks_of(group), group.front().linear.inputs});
-            for (const LoraModule& module : group) measure.take({module.linear.outputs, module.rank});
-        }
-        elements = measure.used();
+    Cutter measure(dtype, parts);
+    for (const Group group : groups) {
+        measure.take({ranks_of(group), group.front().linear.inputs});
+        for (const LoraModule& module : group) measure.take({module.linear.outputs, module.rank});
     }
-    allocate(backend, elements, dtype);
-    Cutter cutter(memory(), dtype);
+    measure.end_bucket();
+    allocate(backend, measure);
+    Cutter cutter(memory(), measure);
     for (const Group group : groups) {
         const LinearModule& first = group.front().linear;
         LowRank& adapter = adapter_of(layers[static_cast<std::size_t>(first.layer)], first.in);
@@ -74,8 +72,8 @@ Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> 
                          b = cutter.take({module.linear.outputs, module.rank});
             row += module.rank;
             adapter.branches.push_back({b, module.linear.first_output, static_cast<float>(module.scale)});
-            name(module.linear.name + ".lora_A.weight", a);
-            name(module.linear.name + ".lora_B.weight", b);
+            name(module.linear.name + ".lora_A.weight", a, cutter);
+            name(module.linear.name + ".lora_B.weight", b, cutter);
         }
     }
 }
@@ -83,7 +81,8 @@ Lora::Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> 
 void initialise(Backend& backend, const NamedTensors& adapter, std::int64_t seed) {
     std::mt19937_64 random(static_cast<std::uint64_t>(seed));
     std::vector<float> values;
-    for (const NamedTensor& parameter : adapter.named()) {
+    for (std::size_t i = 0; i < adapter.named().size(); ++i) {
+        const NamedTensor& parameter = adapter.named()[i];
         values.assign(static_cast<std::size_t>(parameter.tensor.size()), 0.0f);
         if (parameter.name.ends_with(".lora_A.weight")) {
             const double bound = 1 / std::sqrt(static_cast<double>(parameter.tensor.shape[1]));
@@ -92,7 +91,8 @@ void initialise(Backend& backend, const NamedTensors& adapter, std::int64_t seed
                 value =
                     static_cast<float>(bound * (std::ldexp(static_cast<double>(random() >> 11), -52) - 1));
         }
-        backend.upload(parameter.tensor, values.data());
+        for (const HeldElements& held : adapter.held())
+            if (held.parameter == i) backend.upload(held.elements, values.data() + held.begin);
     }
 }
 

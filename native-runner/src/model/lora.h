@@ -15,7 +15,9 @@ namespace wishbone {
 /// product serves them all.
 class Lora : public NamedTensors {
   public:
-    Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype);
+    /// One bucket, which can be divided into `parts`: an adapter is small.
+    Lora(Backend& backend, const ModelConfig& config, std::vector<LoraModule> modules, DType dtype,
+         std::int64_t parts = 1);
 
     const std::vector<LoraModule>& modules() const { return modules_; }
 

@@ -1,17 +1,33 @@
 #pragma once
 
+#include <cstdint>
+
 #include "model/lora.h"
 #include "model/parameters.h"
 
 namespace wishbone {
 
-/// What a forward pass reads: a model's parameters, and an adapter on them or none.
+/// Brings weights of layers where there is room for few at a time.
+class WeightSupply {
+  public:
+    virtual ~WeightSupply() = default;
+    /// The backend is about to be asked to read this layer, and will not read the one before.
+    virtual void use(std::int64_t layer) = 0;
+    /// The weights that ranks keep have changed. On all ranks, when what this one writes was asked of the backend.
+    virtual void changed() = 0;
+    /// Copies all weights to parameters with the same buckets, and room for all.
+    virtual void copy_to(const Parameters& to) = 0;
+};
+
+/// What a pass reads: a model's parameters, an adapter on them or none, and who brings the layers where not all are there.
 struct ModelView {
-    ModelView(const Parameters& the_base, const Lora* the_adapter = nullptr)
-        : base(the_base), adapter(the_adapter) {}
+    ModelView(const Parameters& the_base, const Lora* the_adapter = nullptr,
+              WeightSupply* the_supply = nullptr)
+        : base(the_base), adapter(the_adapter), supply(the_supply) {}
 
     const Parameters& base;
     const Lora* adapter;
+    WeightSupply* supply;
 };
 
 /// What a backward pass adds to: the gradient of all parameters, or of the adapter alone, whose model is frozen.

@@ -12,22 +12,23 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
     // A linear layer, or the rows [begin, end) of one, under a name of its own.
     const auto name_rows = [&](const std::string& text, const Linear& layer, std::int64_t begin,
                                std::int64_t end) {
-        name(text + ".weight", layer.weight.slice(begin, end));
-        if (layer.bias.rank > 0) name(text + ".bias", layer.bias.slice(begin, end));
+        name(text + ".weight", layer.weight.slice(begin, end), cutter);
+        if (layer.bias.rank > 0) name(text + ".bias", layer.bias.slice(begin, end), cutter);
     };
     const auto name_all = [&](const std::string& text, const Linear& layer) {
         name_rows(text, layer, 0, layer.weight.rows());
     };
 
     embedding = cutter.take({config.vocab_size, hidden});
-    name("model.embed_tokens.weight", embedding);
+    name("model.embed_tokens.weight", embedding, cutter);
+    cutter.end_bucket();
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const std::string prefix = "model.layers." + std::to_string(i) + ".",
                           attention = prefix + "self_attn.", mlp = prefix + "mlp.";
         const auto norm = [&](const std::string& text) {
             if (text.empty()) return Tensor();
             const Tensor weight = cutter.take({hidden});
-            name(prefix + text + ".weight", weight);
+            name(prefix + text + ".weight", weight, cutter);
             return weight;
         };
         Layer layer;
@@ -45,8 +46,8 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
             const bool heads = config.qk_norm == QkNorm::head;
             layer.query_norm = cutter.take({heads ? config.head_dim : query_rows});
             layer.key_norm = cutter.take({heads ? config.head_dim : kv_rows});
-            name(attention + "q_norm.weight", layer.query_norm);
-            name(attention + "k_norm.weight", layer.key_norm);
+            name(attention + "q_norm.weight", layer.query_norm, cutter);
+            name(attention + "k_norm.weight", layer.key_norm, cutter);
         }
         layer.attention_out = linear(hidden, query_rows, config.attention_out_bias);
         name_all(attention + "o_proj", layer.attention_out);
@@ -63,25 +64,30 @@ void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
         name_all(mlp + "down_proj", layer.down);
         layer.after_mlp = norm(config.norms.after_mlp);
         layers.push_back(layer);
+        cutter.end_bucket();
     }
     final_norm = cutter.take({hidden});
-    name("model.norm.weight", final_norm);
+    name("model.norm.weight", final_norm, cutter);
     head = embedding;
-    if (config.tie_word_embeddings) return;
-    head = cutter.take({config.vocab_size, hidden});
-    name("lm_head.weight", head);
+    if (!config.tie_word_embeddings) {
+        head = cutter.take({config.vocab_size, hidden});
+        name("lm_head.weight", head, cutter);
+    }
+    cutter.end_bucket();
 }
 
-Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype) {
-    Cutter measure(nullptr, dtype);
+Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype, std::int64_t parts,
+                       std::optional<std::size_t> layers_at_once) {
+    Cutter measure(dtype, parts);
     Parameters().cut(config, measure);
-    allocate(backend, measure.used(), dtype);
-    Cutter cutter(memory(), dtype);
+    if (layers_at_once) measure.take_turns(*layers_at_once);
+    allocate(backend, measure);
+    Cutter cutter(memory(), measure);
     cut(config, cutter);
 }
 
 std::vector<ParameterShape> parameter_shapes(const ModelConfig& config) {
-    Parameters::Cutter cutter(nullptr, DType::f32);
+    Parameters::Cutter cutter(DType::f32, 1);
     Parameters without_memory;
     without_memory.cut(config, cutter);
     std::vector<ParameterShape> shapes;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,10 @@ struct Linear {
 /// rows. `lm_head.weight` has no name of its own when the head is tied.
 class Parameters : public NamedTensors {
   public:
-    Parameters(Backend& backend, const ModelConfig& config, DType dtype);
+    /// Buckets: the embedding, each layer, and what lies behind them; each can be divided into `parts`. With `layers_at_once` there
+    /// is room for so many layers, which have it in turn: `flat` and `held` are then of no use.
+    Parameters(Backend& backend, const ModelConfig& config, DType dtype, std::int64_t parts = 1,
+               std::optional<std::size_t> layers_at_once = std::nullopt);
 
     /// Norms that the model does not have are empty.
     struct Layer {

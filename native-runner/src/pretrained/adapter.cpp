@@ -56,7 +56,7 @@ std::string name_of(const std::filesystem::path& folder) {
 }
 
 nlohmann::ordered_json config_json(const LoraConfig& config, const std::filesystem::path& base_model,
-                                   const NamedTensors& adapter) {
+                                   const PlacedTensors& adapter) {
     nlohmann::ordered_json json = {{"peft_type", "LORA"},
                                    {"task_type", "CAUSAL_LM"},
                                    {"base_model_name_or_path", name_of(base_model)},
@@ -144,34 +144,35 @@ AdapterWeights::AdapterWeights(const std::filesystem::path& folder, const std::v
 
 void AdapterWeights::load(Backend& backend, const NamedTensors& adapter) const {
     std::vector<TensorUpload> uploads;
-    for (const NamedTensor& parameter : adapter.named())
-        uploads.push_back({parameter.tensor, &file_.tensors().at(prefix + parameter.name)});
+    for (const HeldElements& held : adapter.held())
+        uploads.push_back(
+            {held.elements, &file_.tensors().at(prefix + adapter.named()[held.parameter].name), held.begin});
     upload_tensors(backend, uploads);
 }
 
 void export_adapter(const std::filesystem::path& folder, const ExportSource& base, const LoraConfig& config,
-                    Backend& backend, const NamedTensors& adapter) {
+                    const PlacedTensors& adapter) {
     with_dtypes(ExportDTypes(base.dtypes.most()), [&](const ExportDTypes& dtypes) {
         AtomicFolder out(folder);
         write_text(out.path() / config_file, config_json(config, base.model, adapter).dump(2) + "\n");
-        write_parameters(out.path() / weights_file, backend, {{prefix, &adapter}}, dtypes.most());
+        write_parameters(out.path() / weights_file, {{prefix, adapter}}, dtypes.most());
         copy_companions(out.path(), base.model, base.own_files);
         out.commit();
     });
 }
 
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
-                   const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter) {
+                   const std::vector<LoraModule>& modules, const PlacedTensors& adapter) {
+    const Backend& backend = *adapter.places().front().backend;
     const ModelWeights weights(base.model, config);
     // As many threads as the run's where they are the host's, since their number decides bits; beside a GPU, all there are.
     const std::unique_ptr<Backend> host =
         make_cpu_backend(backend.is_in_host_memory() ? backend.threads() : 0);
     std::map<std::string, std::size_t> place;
     for (std::size_t i = 0; i < modules.size(); ++i) place[modules[i].linear.name + ".weight"] = i;
-    const auto to_host = [&](const NamedTensor& from, std::vector<float>& values) {
-        values.resize(static_cast<std::size_t>(from.tensor.size()));
-        download_floats(backend, values, from.tensor);
-        Tensor tensor = from.tensor;
+    const auto to_host = [&](std::size_t parameter, std::vector<float>& values) {
+        adapter.read(parameter, values);
+        Tensor tensor = adapter.named()[parameter].tensor;
         tensor.dtype = DType::f32;
         tensor.data = values.data();
         return tensor;
@@ -183,8 +184,8 @@ void export_merged(const std::filesystem::path& folder, const ExportSource& base
                      const auto found = place.find(parameter.name);
                      if (found == place.end()) return;
                      // Adapter tensors lie in the order of the modules, two each.
-                     const Tensor low = to_host(adapter.named()[2 * found->second], a),
-                                  high = to_host(adapter.named()[2 * found->second + 1], b);
+                     const Tensor low = to_host(2 * found->second, a),
+                                  high = to_host(2 * found->second + 1, b);
                      change.resize(values.size());
                      const Tensor delta(change.data(), DType::f32, {high.shape[0], low.shape[1]});
                      const Tensor sum(values.data(), DType::f32, {high.shape[0], low.shape[1]});

@@ -30,10 +30,10 @@ class AdapterWeights {
 /// Writes an adapter as a PEFT folder: `adapter_config.json`, `adapter_model.safetensors` (PEFT's names; the dtype of most of the model's weights), and what
 /// goes with the model below it (copy_companions). The folder appears whole or not at all and replaces an older one.
 void export_adapter(const std::filesystem::path& folder, const ExportSource& base, const LoraConfig& config,
-                    Backend& backend, const NamedTensors& adapter);
+                    const PlacedTensors& adapter);
 
 /// Writes the whole model, w + scale · b · a, worked out in F32, where there is an adapter, as `export_model` does.
 void export_merged(const std::filesystem::path& folder, const ExportSource& base, const ModelConfig& config,
-                   const std::vector<LoraModule>& modules, Backend& backend, const NamedTensors& adapter);
+                   const std::vector<LoraModule>& modules, const PlacedTensors& adapter);
 
 }  // namespace wishbone

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <numeric>
 #include <string>
 
@@ -29,18 +30,30 @@ struct Weights {
         write;
 };
 
-Weights on_backend(Backend& backend, const std::vector<NamedTensor>& all) {
+/// Of all sets, one behind the other.
+Weights on_devices(const std::vector<Prefixed>& sets) {
+    struct Piece {
+        Backend* backend;
+        HeldElements held;
+    };
     Weights weights;
-    std::vector<Tensor> tensors;
-    for (const NamedTensor& parameter : all) {
-        weights.shapes.push_back({parameter.name, shape_of(parameter.tensor)});
-        tensors.push_back(parameter.tensor);
+    std::vector<Piece> pieces;
+    for (const auto& [prefix, tensors] : sets) {
+        const std::size_t first = weights.shapes.size();
+        for (const NamedTensor& parameter : tensors.named())
+            weights.shapes.push_back({prefix + parameter.name, shape_of(parameter.tensor)});
+        for (const auto& [backend, here] : tensors.places())
+            for (const HeldElements& held : here->held())
+                pieces.push_back({backend, {first + held.parameter, held.begin, held.elements}});
     }
-    weights.write = [&backend, tensors](SafetensorsWriter& file, std::size_t begin, std::size_t end,
-                                        std::span<const FileDType> dtypes) {
-        std::vector<TensorDownload> downloads;
-        for (std::size_t i = begin; i < end; ++i) downloads.push_back({tensors[i], dtypes[i], i - begin});
-        download_tensors(backend, downloads, file);
+    weights.write = [pieces](SafetensorsWriter& file, std::size_t begin, std::size_t end,
+                             std::span<const FileDType> dtypes) {
+        std::map<Backend*, std::vector<TensorDownload>> downloads;
+        for (const auto& [backend, held] : pieces)
+            if (begin <= held.parameter && held.parameter < end)
+                downloads[backend].push_back(
+                    {held.elements, dtypes[held.parameter], held.parameter - begin, held.begin});
+        for (const auto& [backend, own] : downloads) download_tensors(*backend, own, file);
     };
     return weights;
 }
@@ -155,28 +168,26 @@ void with_dtypes(const ExportDTypes& wanted, const std::function<void(const Expo
     }
 }
 
-void write_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets,
-                      FileDType dtype) {
-    std::vector<NamedTensor> all;
-    for (const auto& [prefix, parameters] : sets)
-        for (const NamedTensor& parameter : parameters->named())
-            all.push_back({prefix + parameter.name, parameter.tensor, parameter.decays});
-    const std::vector<FileDType> dtypes(all.size(), dtype);
-    write_tensors(file, on_backend(backend, all), 0, all.size(), dtypes);
+void write_parameters(const std::filesystem::path& file, const std::vector<Prefixed>& sets, FileDType dtype) {
+    const Weights weights = on_devices(sets);
+    const std::vector<FileDType> dtypes(weights.shapes.size(), dtype);
+    write_tensors(file, weights, 0, weights.shapes.size(), dtypes);
 }
 
-void read_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets) {
+void read_parameters(const std::filesystem::path& file, Backend& backend,
+                     const std::vector<PrefixedTarget>& sets) {
     const SafetensorsFile tensors(file);
     std::vector<TensorUpload> uploads;
     for (const auto& [prefix, parameters] : sets) {
-        for (const NamedTensor& parameter : parameters->named()) {
+        for (const HeldElements& held : parameters->held()) {
+            const NamedTensor& parameter = parameters->named()[held.parameter];
             const std::string name = prefix + parameter.name;
             const FileTensor& tensor = tensors.at(name);
             if (tensor.dtype != FileDType::f32 || tensor.shape != shape_of(parameter.tensor))
                 throw bad_input("A tensor has another shape or dtype than the run's model",
                                 file.string() + ": " + name,
                                 "Use the files of this run, or start a new run.");
-            uploads.push_back({parameter.tensor, &tensor});
+            uploads.push_back({held.elements, &tensor, held.begin});
         }
     }
     upload_tensors(backend, uploads);
@@ -188,9 +199,9 @@ void export_model(const std::filesystem::path& folder, const ExportSource& sourc
     export_weights(folder, source, of_values(parameters, values), shard_bytes);
 }
 
-void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
-                  const NamedTensors& parameters, std::uint64_t shard_bytes) {
-    export_weights(folder, source, on_backend(backend, parameters.named()), shard_bytes);
+void export_model(const std::filesystem::path& folder, const ExportSource& source,
+                  const PlacedTensors& parameters, std::uint64_t shard_bytes) {
+    export_weights(folder, source, on_devices({{"", parameters}}), shard_bytes);
 }
 
 }  // namespace wishbone

@@ -10,21 +10,29 @@
 #include "io/safetensors.h"
 #include "model/transformer/transformer.h"
 #include "pretrained/export_dtypes.h"
+#include "pretrained/placed_tensors.h"
 
 namespace wishbone {
 
-/// Parameters (or gradients, or an optimizer moment) to be stored under `prefix` + Hugging Face name.
+/// Parameters (or gradients, or an optimizer moment) that are stored under `prefix` + Hugging Face name.
 struct Prefixed {
+    std::string prefix;
+    PlacedTensors tensors;
+};
+
+/// Writes all sets into one safetensors file, in F32 or in another dtype. Of shards the file is what it is of the whole.
+void write_parameters(const std::filesystem::path& file, const std::vector<Prefixed>& sets,
+                      FileDType dtype = FileDType::f32);
+
+/// Where parameters go that are stored under `prefix` + Hugging Face name.
+struct PrefixedTarget {
     std::string prefix;
     const NamedTensors* parameters;
 };
 
-/// Writes all sets into one safetensors file, in F32 or in another dtype.
-void write_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets,
-                      FileDType dtype = FileDType::f32);
-
-/// Reads a file that `write_parameters` wrote. Throws Error(bad_input) when names or shapes differ.
-void read_parameters(const std::filesystem::path& file, Backend& backend, const std::vector<Prefixed>& sets);
+/// Reads a file that `write_parameters` wrote; for a shard what it holds. Throws Error(bad_input) when names or shapes differ.
+void read_parameters(const std::filesystem::path& file, Backend& backend,
+                     const std::vector<PrefixedTarget>& sets);
 
 /// Gives a parameter's values, in F32.
 using ParameterValues = std::function<void(const ParameterShape& parameter, std::vector<float>& values)>;
@@ -49,9 +57,9 @@ struct ExportSource {
 void export_model(const std::filesystem::path& folder, const ExportSource& source,
                   const std::vector<ParameterShape>& parameters, const ParameterValues& values,
                   std::uint64_t shard_bytes = most_shard_bytes);
-/// The same of a model on a backend.
-void export_model(const std::filesystem::path& folder, const ExportSource& source, Backend& backend,
-                  const NamedTensors& parameters, std::uint64_t shard_bytes = most_shard_bytes);
+/// The same of a model on a device, or on several.
+void export_model(const std::filesystem::path& folder, const ExportSource& source,
+                  const PlacedTensors& parameters, std::uint64_t shard_bytes = most_shard_bytes);
 
 /// Calls `write` with the dtypes that were asked for, and again with F32 for all where F16 could not hold a value.
 void with_dtypes(const ExportDTypes& wanted, const std::function<void(const ExportDTypes&)>& write);

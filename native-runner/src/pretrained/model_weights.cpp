@@ -158,8 +158,8 @@ void ModelWeights::check(const ModelConfig& config) const {
 
 void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const {
     std::vector<TensorUpload> uploads;
-    for (const NamedTensor& parameter : parameters.named())
-        uploads.push_back({parameter.tensor, &at(parameter.name)});
+    for (const HeldElements& held : parameters.held())
+        uploads.push_back({held.elements, &at(parameters.named()[held.parameter].name), held.begin});
     upload_tensors(backend, uploads);
 }
 

@@ -31,7 +31,7 @@ void download_tensors(Backend& backend, std::span<const TensorDownload> tensors,
     for (const TensorDownload& tensor : tensors)
         for_each_part(tensor.from, elements_of_part(tensor.from), [&](std::int64_t begin, Tensor part) {
             parts.push_back({part, [&file, &tensor, begin](std::span<const std::byte> bytes) {
-                                 write_elements(file, tensor, begin, bytes);
+                                 write_elements(file, tensor, tensor.begin + begin, bytes);
                              }});
         });
     backend.download_parts(parts);

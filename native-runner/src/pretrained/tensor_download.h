@@ -9,11 +9,12 @@
 
 namespace wishbone {
 
-/// A tensor of a backend, f32 or bf16, and which tensor of the file it becomes there.
+/// A tensor of a backend, f32 or bf16, and which tensor of the file it becomes there, or the elements of it from `begin` on.
 struct TensorDownload {
     Tensor from;
     FileDType dtype;  ///< F32, F16 or BF16
     std::size_t index;
+    std::int64_t begin = 0;
 };
 
 /// Downloads tensors and writes them to a file in its dtypes: several threads convert and write pieces while later ones come

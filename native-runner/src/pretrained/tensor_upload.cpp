@@ -32,14 +32,15 @@ void upload_tensors(Backend& backend, std::span<const TensorUpload> tensors) {
     // Of bf16 too: a piece is converted by way of floats.
     constexpr auto piece = static_cast<std::int64_t>(transfer_part_bytes / sizeof(float));
     std::vector<UploadPart> parts;
-    for (const auto& [to, from] : tensors) {
-        if (to.size() != from->size())
+    for (const auto& [to, from, first] : tensors) {
+        if (first + to.size() > from->size())
             throw Error(ExitCode::internal, "The model and its file disagree", "pretrained/tensor_upload",
                         "Report this.");
         for_each_part(to, piece, [&](std::int64_t begin, Tensor part) {
-            parts.push_back({part, [from = from, begin, dtype = to.dtype](std::span<std::byte> bytes) {
-                                 read_elements(*from, begin, dtype, bytes);
-                             }});
+            parts.push_back(
+                {part, [from = from, begin = first + begin, dtype = to.dtype](std::span<std::byte> bytes) {
+                     read_elements(*from, begin, dtype, bytes);
+                 }});
         });
     }
     backend.upload_parts(parts);

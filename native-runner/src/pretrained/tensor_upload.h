@@ -7,10 +7,11 @@
 
 namespace wishbone {
 
-/// A tensor of a file and where it goes; of the same number of elements.
+/// A tensor of a file, or some of its elements from `begin` on, and where they go.
 struct TensorUpload {
     Tensor to;  ///< f32 or bf16
     const FileTensor* from;
+    std::int64_t begin = 0;
 };
 
 /// Reads tensors (F32, F16, BF16, F64) and uploads them in the dtypes of their targets, rounded to nearest even: several

@@ -28,23 +28,27 @@ class Waiting {
 
 }  // namespace
 
-Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& replica, Reporter& reporter,
+Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replicas& replicas, Reporter& reporter,
                          const Checkpoint* resumed, std::size_t device_room)
     : inputs_(inputs),
       lock_(lock),
-      replica_(replica),
+      replicas_(replicas),
       reporter_(reporter),
       saved_(resumed != nullptr ? resumed->state.step : -1),
       saved_best_(resumed != nullptr ? resumed->state.best.step() : std::nullopt),
-      on_device_(replica.backend(), replica.backend(), device_room) {
-    replica_.trainer().before_update([this] {
-        const Waiting waiting(reporter_);
-        writer_.wait_for_first();
-    });
+      on_device_(replicas.first().backend(), replicas.first().backend(), device_room) {
+    // What every rank has of the state may be copied.
+    Trainer* const first = replicas.trainers().front();
+    for (Trainer* const trainer : replicas.trainers())
+        trainer->before_update([this, is_first = trainer == first] {
+            if (!is_first) return writer_.wait_for_first();
+            const Waiting waiting(reporter_);
+            writer_.wait_for_first();
+        });
 }
 
 Checkpoints::~Checkpoints() {
-    replica_.trainer().before_update([] {});
+    for (Trainer* const trainer : replicas_.trainers()) trainer->before_update([] {});
 }
 
 void Checkpoints::after_step(std::int64_t done, bool over, const BestModel& best, bool is_best) {
@@ -89,15 +93,14 @@ void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
     if (pending_) collect();
     lock_.check();
     const CheckpointFiles files = state.weights_only
-                                      ? weights_alone(replica_.trainer())
-                                      : whole_checkpoint(replica_.trainer(), inputs_.options(), state.step);
+                                      ? weights_alone(replicas_.trainers())
+                                      : whole_checkpoint(replicas_.trainers(), inputs_.options(), state.step);
     const std::optional<std::int64_t> also_kept = state.weights_only ? saved_best_ : std::nullopt;
     pending_ = {state, must_succeed};
     Snapshot* const snapshot = place_for(files);
     if (!state.weights_only) since_begun_ = Stopwatch();
     if (snapshot == nullptr) {
-        writer_.begin([this, state, files, also_kept] { write(state, replica_.backend(), files, also_kept); },
-                      [] {});
+        writer_.begin([this, state, files, also_kept] { write(state, files, also_kept); }, [] {});
         return collect();
     }
     if (snapshot->is_in_place()) snapshot->copy(files);
@@ -105,14 +108,12 @@ void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {
         [snapshot, files] {
             if (!snapshot->is_in_place()) snapshot->copy(files);
         },
-        [this, snapshot, state, files, also_kept] {
-            write(state, snapshot->place(), snapshot->copied(files), also_kept);
-        });
+        [this, snapshot, state, files, also_kept] { write(state, snapshot->copied(files), also_kept); });
 }
 
 Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
     if (on_device_.reserve(files)) return &on_device_;
-    Backend& device = replica_.backend();
+    Backend& device = replicas_.first().backend();
     if (!device.is_in_host_memory()) {
         if (!on_host_) {
             host_ = make_cpu_backend(0);
@@ -127,9 +128,9 @@ Snapshot* Checkpoints::place_for(const CheckpointFiles& files) {
     return nullptr;
 }
 
-void Checkpoints::write(const CheckpointState& state, Backend& backend, const CheckpointFiles& files,
+void Checkpoints::write(const CheckpointState& state, const CheckpointFiles& files,
                         std::optional<std::int64_t> also_kept) const {
-    write_checkpoint(inputs_.folder, state, backend, files, inputs_.options(), also_kept, [this] {
+    write_checkpoint(inputs_.folder, state, files, inputs_.options(), also_kept, [this] {
         lock_.check();
         reporter_.sync_pairs();
     });

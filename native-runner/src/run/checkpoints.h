@@ -12,7 +12,7 @@
 #include "run/checkpoint/snapshot.h"
 #include "run/inputs.h"
 #include "run/process/run_lock.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 
 namespace wishbone {
@@ -24,7 +24,7 @@ class Checkpoints {
   public:
     /// `resumed`: the one the run goes on from. Minutes count from here on. `device_room`: bytes of the device that the run itself
     /// does not need.
-    Checkpoints(const RunInputs& inputs, const RunLock& lock, Replica& replica, Reporter& reporter,
+    Checkpoints(const RunInputs& inputs, const RunLock& lock, Replicas& replicas, Reporter& reporter,
                 const Checkpoint* resumed, std::size_t device_room);
     ~Checkpoints();
     Checkpoints(const Checkpoints&) = delete;
@@ -52,7 +52,7 @@ class Checkpoints {
     void begin(const CheckpointState& state, bool must_succeed);
     /// Copies of `files` with the room they need; null where there is none.
     Snapshot* place_for(const CheckpointFiles& files);
-    void write(const CheckpointState& state, Backend& backend, const CheckpointFiles& files,
+    void write(const CheckpointState& state, const CheckpointFiles& files,
                std::optional<std::int64_t> also_kept) const;
     /// Takes note of what was written, once it is, or of why not.
     void collect();
@@ -60,7 +60,7 @@ class Checkpoints {
 
     const RunInputs& inputs_;
     const RunLock& lock_;
-    Replica& replica_;
+    Replicas& replicas_;
     Reporter& reporter_;
     std::int64_t saved_;                      ///< step of the newest one
     std::optional<std::int64_t> saved_best_;  ///< step of the best evaluation that it knows of

@@ -1,10 +1,14 @@
 #include "run/device.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "backend/registry.h"
 #include "comm/nccl/nccl_ranks.h"
+#include "comm/processes/messages.h"
+#include "comm/processes/process_ranks.h"
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -30,8 +34,38 @@ void keep_threads(const RunInputs& inputs, const RunLock& lock, const Backend& b
     }
 }
 
-BackendChoice choice_of(const RunInputs& inputs) {
+/// Of several processes on one machine each takes one of its devices.
+void take_own_part(BackendChoice& choice, const ProcessPlace& place, const std::string& run_json) {
+    if (place.locals == 1) return;
+    const auto local = static_cast<std::size_t>(place.local);
+    const bool are_named = !choice.cuda_devices.empty();
+    const int asked = are_named ? static_cast<int>(choice.cuda_devices.size()) : choice.devices;
+    if (asked != place.locals && (are_named || asked != 1))
+        throw bad_input("The run is for " + std::to_string(asked) + " devices a machine, and " +
+                            std::to_string(place.locals) + " processes are on this one, for a device each",
+                        run_json + ": runner.devices",
+                        "Start one process a machine, or as many as there are devices.");
+    // Where each process is shown a GPU of its own, that one is number 0 to all.
+    if (are_named)
+        choice.cuda_devices = {choice.cuda_devices[local]};
+    else if (choice.name != "cpu" && backend_named("cuda").status().devices.size() > 1)
+        choice.cuda.device += place.local;
+    choice.devices = 1;
+    if (choice.threads == 0) choice.threads = std::max(1, usable_cores() / place.locals);
+}
+
+BackendChoice choice_of(const RunInputs& inputs, ProcessGroup* processes) {
     BackendChoice choice = inputs.config.backend;
+    if (processes != nullptr) {
+        take_own_part(choice, processes->place(), inputs.run_json());
+        if (!processes->is_first()) {
+            const Message of_first = parsed(processes->told(""));
+            choice.name = text_of(of_first, "backend");
+            // Bits may depend on how many there are: a resume elsewhere is to have as many.
+            if (choice.name == "cpu")
+                choice.threads = static_cast<int>(number_of(of_first, "threads", choice.threads));
+        }
+    }
     choice.cuda.findings = [](const std::string& circumstances) {
         return cached_findings("matmul", circumstances);
     };
@@ -40,23 +74,42 @@ BackendChoice choice_of(const RunInputs& inputs) {
 
 }  // namespace
 
-Devices::Devices(const RunInputs& inputs, const RunLock& lock) : backends_(make_backends(choice_of(inputs))) {
+Devices::Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* processes)
+    : processes_(processes), backends_(make_backends(choice_of(inputs, processes))) {
     const auto count = static_cast<int>(backends_.size());
-    keep_threads(inputs, lock, first(), count);
+    if (lock != nullptr) keep_threads(inputs, *lock, first(), static_cast<int>(sharing_memory()));
+    if (processes != nullptr && processes->is_first())
+        processes->told(Message{{"backend", first().name()}, {"threads", first().threads()}}.dump());
     if (inputs.options().moments != Moments::f32 && first().activation_dtype() == DType::f32)
         throw bad_input("bfloat16 moments need the CUDA backend; this run works on the CPU",
                         inputs.run_json() + ": training.adam_moments", "Use \"float32\".");
-    if (count == 1) return;
+    if (count == 1 && processes == nullptr) return;
     std::vector<Backend*> backends;
     for (const auto& backend : backends_) backends.push_back(backend.get());
     if (first().name() == "cpu")
-        for (auto& rank : make_thread_ranks(count)) communicators_.push_back(std::move(rank));
+        for (auto& rank :
+             processes != nullptr ? make_process_ranks(*processes, count) : make_thread_ranks(count))
+            communicators_.push_back(std::move(rank));
     else
-        communicators_ = make_nccl_ranks(backends);
+        communicators_ = make_nccl_ranks(backends, "", rank_time_limit, processes);
     std::vector<Communicator*> ranks;
     for (const auto& rank : communicators_) ranks.push_back(rank.get());
     threads_ = std::make_unique<RankThreads>(std::move(ranks));
     each([&](std::size_t rank) { backend(rank).make_current(); });
+}
+
+std::size_t Devices::sharing_memory() const {
+    if (backends_.front()->name() != "cpu") return 1;
+    return count() * static_cast<std::size_t>(processes_ != nullptr ? processes_->place().locals : 1);
+}
+
+void Devices::tell(const Command& command) {
+    if (processes_ != nullptr && processes_->is_first()) processes_->told(encoded(command));
+}
+
+std::optional<Command> Devices::next_command() {
+    const std::string told = processes_->told("");
+    return told.empty() ? std::nullopt : std::optional(decoded(told));
 }
 
 void Devices::each(const std::function<void(std::size_t)>& work) {

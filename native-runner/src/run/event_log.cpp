@@ -42,6 +42,7 @@ void EventLog::scan() {
 }
 
 void EventLog::write(const std::string& type, const nlohmann::ordered_json& fields) {
+    const std::lock_guard lock(mutex_);
     nlohmann::ordered_json event = {{"seq", next_seq_}, {"time", timestamp()}, {"type", type}};
     event.update(fields);
     // Paths and messages may hold bytes that are not UTF-8; they must not stop the log.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -10,7 +11,8 @@
 namespace wishbone {
 
 /// `events.jsonl` (docs/formats.md): append-only, one write a line. Opening an existing log goes on after its
-/// highest `seq` and finishes a line that was cut off, so that the next event stands on a line of its own.
+/// highest `seq` and finishes a line that was cut off, so that the next event stands on a line of its own. Events may be written from
+/// any thread.
 class EventLog {
   public:
     /// Throws Error(cannot_write).
@@ -30,6 +32,7 @@ class EventLog {
   private:
     void scan();
 
+    std::mutex mutex_;
     std::filesystem::path file_;
     FileDescriptor fd_;
     std::int64_t next_seq_ = 0;

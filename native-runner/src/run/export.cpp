@@ -38,18 +38,16 @@ bool exports_as_checkpoints_do(const Trained& run) {
     });
 }
 
-void export_trained(const Trained& run, Backend& backend, const NamedTensors& weights,
-                    const std::filesystem::path& folder,
+void export_trained(const Trained& run, const PlacedTensors& weights, const std::filesystem::path& folder,
                     const std::optional<std::filesystem::path>& adapter_folder,
                     const std::filesystem::path& written) {
     const auto& [config, model, modules] = run;
     const ExportSource source = {config.model, config.own_files, export_dtypes(run),
                                  config.training.lora ? std::filesystem::path() : written};
-    if (!config.training.lora) return export_model(folder, source, backend, weights);
-    if (!config.training.merge_adapter)
-        return export_adapter(folder, source, *config.training.lora, backend, weights);
-    if (adapter_folder) export_adapter(*adapter_folder, source, *config.training.lora, backend, weights);
-    export_merged(folder, source, model, modules, backend, weights);
+    if (!config.training.lora) return export_model(folder, source, weights);
+    if (!config.training.merge_adapter) return export_adapter(folder, source, *config.training.lora, weights);
+    if (adapter_folder) export_adapter(*adapter_folder, source, *config.training.lora, weights);
+    export_merged(folder, source, model, modules, weights);
 }
 
 }  // namespace wishbone

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/lora.h"
+#include "pretrained/placed_tensors.h"
 #include "run/config/run_config.h"
 
 namespace wishbone {
@@ -22,8 +23,7 @@ struct Trained {
 
 /// Writes trained weights as a Hugging Face folder: the model, or the adapter as a PEFT folder. With `merge_adapter` the
 /// model with the adapter merged into it, and the adapter by itself where `adapter_folder` names a place for it. `written`: see ExportSource.
-void export_trained(const Trained& run, Backend& backend, const NamedTensors& weights,
-                    const std::filesystem::path& folder,
+void export_trained(const Trained& run, const PlacedTensors& weights, const std::filesystem::path& folder,
                     const std::optional<std::filesystem::path>& adapter_folder,
                     const std::filesystem::path& written = {});
 

@@ -7,8 +7,10 @@
 
 #include "backend/counting_backend.h"
 #include "backend/registry.h"
+#include "comm/counted_rank.h"
 #include "core/error.h"
 #include "run/samples.h"
+#include "train/ranks/rank_model.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -31,6 +33,12 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
     return {by_tokens, by_rows, by_targets};
 }
 
+/// The backend exists when this is asked: so does its context.
+std::size_t needed_of(const MemoryPlan& memory) { return memory.total() - memory.context; }
+
+/// runner.shard, of runner.shard "optimizer".
+std::string_view option_of(std::string_view setting) { return setting.substr(0, setting.find(' ')); }
+
 }  // namespace
 
 MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
@@ -38,19 +46,24 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     MemoryPlan memory;
     memory.context = backend_named(settings.backend).memory.driver;
     const std::size_t workspaces = counter.memory_in_use();
-    Parameters policy(counter, config, counter.activation_dtype());
+    CountedRank ranks(settings.ranks);
+    if (settings.ranks > 1) memory.communication = backend_named(settings.backend).memory.communication;
+    const Sharding sharding = settings.ranks > 1 ? settings.sharding : Sharding::none;
+    RankModel policy(counter, config, ranks, sharding, !settings.training.lora);
     Transformer transformer(counter, config, settings.recompute);
     transformer.expect_length(plan.longest_position());
     std::optional<Lora> adapter;
     if (settings.training.lora)
         adapter.emplace(counter, config, lora_modules(config, *settings.training.lora, "training"),
-                        counter.activation_dtype());
-    const Policy trained = adapter ? Policy(policy, *adapter) : Policy(policy);
+                        counter.activation_dtype(), parts_of(ranks, sharding));
+    const Policy trained = policy.policy(adapter ? &*adapter : nullptr);
     memory.weights = counter.memory_in_use() - workspaces;
-    Trainer trainer(counter, transformer, trained, settings.training);
-    const bool copied = trainer.reference_model() != nullptr;
-    memory.optimizer = counter.memory_in_use() - workspaces - (copied ? 2 : 1) * memory.weights;
-    if (copied) memory.weights *= 2;
+    Trainer trainer(counter, transformer, trained, settings.training, ranks, sharding);
+    memory.optimizer = counter.memory_in_use() - workspaces - memory.weights;
+    if (ReferenceModel* const copy = trainer.reference_model()) {
+        memory.weights += copy->parameters().flat().bytes();
+        memory.optimizer -= copy->parameters().flat().bytes();
+    }
     if (const Lora* adapter_copy = trainer.reference_adapter()) {
         memory.weights += adapter_copy->flat().bytes();
         memory.optimizer -= adapter_copy->flat().bytes();
@@ -84,6 +97,24 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
         bool (*apply)(MemorySettings&);  ///< false: nothing to change
     };
     const Change changes[] = {
+        {"runner.shard \"optimizer\"",
+         [](MemorySettings& s) {
+             if (s.ranks == 1 || s.sharding >= Sharding::optimizer) return false;
+             s.sharding = Sharding::optimizer;
+             return true;
+         }},
+        {"runner.shard \"gradients\"",
+         [](MemorySettings& s) {
+             if (s.ranks == 1 || s.sharding >= Sharding::gradients) return false;
+             s.sharding = Sharding::gradients;
+             return true;
+         }},
+        {"runner.shard \"parameters\"",
+         [](MemorySettings& s) {
+             if (s.ranks == 1 || s.sharding >= Sharding::parameters) return false;
+             s.sharding = Sharding::parameters;
+             return true;
+         }},
         {"runner.recompute \"mlp\"",
          [](MemorySettings& s) {
              if (s.recompute != Recompute::none) return false;
@@ -112,7 +143,7 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
     };
     // One change alone is tried first, then all up to it.
     MemorySettings together = settings;
-    std::string all;
+    std::vector<std::string_view> said;
     for (const Change& change : changes) {
         MemorySettings alone = settings;
         if (!change.apply(alone)) continue;
@@ -121,8 +152,10 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
             return std::string("Set ") + change.text + " in run.json: it then needs " + gigabytes(needed) +
                    ".";
         change.apply(together);
-        const bool replaces = std::string_view(change.text).find("block") != std::string_view::npos;
-        all = (replaces || all.empty() ? "" : all + " and ") + change.text;
+        if (!said.empty() && option_of(said.back()) == option_of(change.text)) said.pop_back();
+        said.emplace_back(change.text);
+        std::string all;
+        for (const std::string_view one : said) all += (all.empty() ? "" : " and ") + std::string(one);
         const std::size_t needed_together = plan_memory(plan, config, together).total();
         if (needed_together <= available)
             return "Set " + all + " in run.json: it then needs " + gigabytes(needed_together) + ".";
@@ -130,20 +163,34 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
     return "Use a smaller model, a plan with a smaller capacity, or a device with more memory.";
 }
 
+std::size_t memory_of_each(const Backend& backend, std::size_t sharing_memory) {
+    return backend.free_memory() / sharing_memory;
+}
+
+Sharding least_sharding(const Plan& plan, const ModelConfig& config, MemorySettings settings,
+                        std::size_t available) {
+    settings.sharding = Sharding::none;
+    if (settings.ranks == 1 || available == 0) return settings.sharding;
+    for (const Sharding sharding : shardings) {
+        settings.sharding = sharding;
+        if (needed_of(plan_memory(plan, config, settings)) <= available) break;
+    }
+    return settings.sharding;
+}
+
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const Backend& backend, std::size_t replicas) {
-    const std::size_t available = backend.free_memory() / replicas;
+                         const std::string& device, std::size_t available) {
     const MemoryPlan memory = plan_memory(plan, config, settings);
-    // The backend exists already: so does its context.
-    const std::size_t needed = memory.total() - memory.context;
+    const std::size_t needed = needed_of(memory);
     if (available == 0) return 0;
-    if (needed <= available) return (available - needed) * replicas;
-    throw Error(ExitCode::out_of_memory,
-                "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
-                    ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
-                    gigabytes(memory.activations) + "); " + gigabytes(available) + " are free" +
-                    (replicas == 1 ? "" : " for each of its " + std::to_string(replicas) + " devices"),
-                backend.device_name(), memory_advice(plan, config, settings, available));
+    if (needed <= available) return available - needed;
+    throw Error(
+        ExitCode::out_of_memory,
+        "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
+            ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
+            gigabytes(memory.activations) + "); " + gigabytes(available) + " are free" +
+            (settings.ranks == 1 ? "" : " on each of its " + std::to_string(settings.ranks) + " devices"),
+        device, memory_advice(plan, config, settings, available));
 }
 
 std::string gigabytes(std::size_t bytes) {

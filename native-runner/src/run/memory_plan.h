@@ -9,16 +9,18 @@
 #include "model/recompute.h"
 #include "plan/plan.h"
 #include "train/options/training_options.h"
+#include "train/ranks/sharding.h"
 
 namespace wishbone {
 
-/// Bytes of device memory that a run will hold at its peak, by what they are for.
+/// Bytes of memory that a run will hold at its peak on one device, by what they are for.
 struct MemoryPlan {
-    std::size_t weights = 0;      ///< as computed with, and an in-step reference
-    std::size_t optimizer = 0;    ///< f32 master copy, gradients, AdamW's moments
-    std::size_t activations = 0;  ///< of the largest bins, with all workspaces
-    std::size_t context = 0;      ///< what the driver keeps for the process
-    std::size_t total() const { return weights + optimizer + activations + context; }
+    std::size_t weights = 0;        ///< as computed with, and an in-step reference
+    std::size_t optimizer = 0;      ///< f32 master copy, gradients, AdamW's moments
+    std::size_t activations = 0;    ///< of the largest bins, with all workspaces
+    std::size_t communication = 0;  ///< what the library keeps that several devices speak through
+    std::size_t context = 0;        ///< what the driver keeps for the process
+    std::size_t total() const { return weights + optimizer + activations + communication + context; }
 };
 
 struct MemorySettings {
@@ -26,21 +28,32 @@ struct MemorySettings {
     Recompute recompute = Recompute::none;
     TrainingOptions training;
     std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
+    int ranks = 1;                                    ///< devices that work together
+    Sharding sharding = Sharding::none;               ///< what they share out
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.
 MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings);
 
 /// The first of the settings below that makes the plan fit, and what it needs then, as a sentence of advice:
-/// recompute "mlp", "block", a precomputed reference, bfloat16 moments (on a GPU). When none is enough: a
-/// smaller model or bin capacity.
+/// more sharding between several devices, recompute "mlp", "block", a precomputed reference, bfloat16 moments (on a GPU). When none
+/// is enough: a smaller model or bin capacity.
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available);
 
-/// Throws Error(out_of_memory), with advice, when the plan will not fit into what the backend has free, once for each of `replicas`
-/// that share it. Returns what is left of that; 0 where that is not known.
+/// What a device can have: what the backend has free, a share of it where so many devices have the same memory; 0 where that is not
+/// known.
+std::size_t memory_of_each(const Backend& backend, std::size_t sharing_memory);
+
+/// The least sharding with which the plan fits into `available` bytes of each device; the most where none does, none where the
+/// bytes are not known (0).
+Sharding least_sharding(const Plan& plan, const ModelConfig& config, MemorySettings settings,
+                        std::size_t available);
+
+/// Throws Error(out_of_memory), with advice, when the plan will not fit into `available` bytes of each device (0: not known). Returns
+/// what is left of them. `device`: for messages.
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const Backend& backend, std::size_t replicas = 1);
+                         const std::string& device, std::size_t available);
 
 /// 12.3 GB, decimal as on a card's label.
 std::string gigabytes(std::size_t bytes);

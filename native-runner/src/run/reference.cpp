@@ -26,11 +26,7 @@ bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {
     const TrainingOptions& options = inputs_.options();
     if (!replicas_.first().trainer().needs_reference()) return true;
     if (!inputs_.precomputes_reference()) {
-        if (!options.reference_model.empty())
-            replicas_.each([&](Replica& replica) {
-                replica.trainer().set_reference_model(std::make_unique<ReferenceModel>(
-                    replica.backend(), options.reference_model, inputs_.longest()));
-            });
+        if (!options.reference_model.empty()) replicas_.use_reference_model();
         return true;
     }
     if (options.reference_follows_sft()) {
@@ -49,7 +45,7 @@ bool RunReference::after_step(std::int64_t done) {
     if (!options.reference_follows_sft() || done != options.sft_steps ||
         !replicas_.first().trainer().needs_reference())
         return true;
-    replicas_.each([](Replica& replica) { replica.trainer().take_reference(); });
+    replicas_.take_reference();
     if (!inputs_.precomputes_reference()) return true;
     reporter_.begin_phase("reference");
     const bool whole = take([&](const ReferencedPlan& of) {
@@ -64,7 +60,7 @@ template <typename Source>
 bool RunReference::take(Source source) {
     std::optional<PlanReference> of_train = source(inputs_.train);
     if (!of_train) return false;
-    replicas_.each([&](Replica& replica) { replica.trainer().set_reference(*of_train); });
+    replicas_.set_reference(*of_train);
     if (!inputs_.eval) return true;
     std::optional<PlanReference> of_eval = source(*inputs_.eval);
     if (!of_eval) return false;

@@ -4,29 +4,32 @@ namespace wishbone {
 
 namespace {
 
-Parameters loaded(Backend& backend, const ModelConfig& config, const ModelWeights& weights) {
-    Parameters parameters(backend, config, backend.activation_dtype());
-    weights.load(backend, parameters);
-    return parameters;
+RankModel loaded(Backend& backend, const RunInputs& inputs, const ModelWeights& weights, Communicator& ranks,
+                 Sharding sharding) {
+    RankModel model(backend, inputs.model, ranks, sharding, !inputs.options().lora);
+    weights.load(backend, model.kept());
+    model.changed();
+    return model;
 }
 
-std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs) {
+std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs, std::int64_t parts) {
     if (!inputs.options().lora) return std::nullopt;
     return std::optional<Lora>(std::in_place, backend, inputs.model, inputs.modules,
-                               backend.activation_dtype());
+                               backend.activation_dtype(), parts);
 }
 
 }  // namespace
 
-Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks)
+Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
+                 Sharding sharding)
     : inputs_(inputs),
       backend_(backend),
-      parameters_(loaded(backend, inputs.model, weights)),
+      model_(loaded(backend, inputs, weights, ranks, sharding)),
       transformer_(backend, inputs.model, inputs.config.recompute),
-      adapter_(room_for_adapter(backend, inputs)),
+      adapter_(room_for_adapter(backend, inputs, parts_of(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
-      trainer_(backend, transformer_, adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_),
-               inputs.options(), ranks) {
+      trainer_(backend, transformer_, model_.policy(adapter_ ? &*adapter_ : nullptr), inputs.options(), ranks,
+               sharding) {
     transformer_.expect_length(inputs.longest());
     Optimizer& optimizer = trainer_.optimizer();
     if (adapter_) {
@@ -36,7 +39,7 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
             initialise(backend, optimizer.master(), inputs.config.seed);
         optimizer.master_changed();
         trainer_.take_reference();
-    } else if (&optimizer.master() != &parameters_ && !weights.all_are(FileDType::bf16, parameters_)) {
+    } else if (&optimizer.master() != &model_.kept() && !weights.all_are(FileDType::bf16, model_.kept())) {
         // The optimizer copied the policy, but the files hold more digits than its dtype.
         weights.load(backend, optimizer.master());
     }
@@ -53,7 +56,7 @@ bool Replica::compute_reference(ReferencedModel model, const Plan& plan, PlanRef
     const Policy& policy = trainer_.policy();
     return trainer_.compute_reference(
         plan, reference, transformer_,
-        model == ReferencedModel::policy ? policy.view() : ModelView(policy.base), progress, stop);
+        model == ReferencedModel::policy ? policy.view() : policy.view_with(nullptr), progress, stop);
 }
 
 }  // namespace wishbone

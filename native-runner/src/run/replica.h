@@ -10,6 +10,7 @@
 #include "model/transformer/transformer.h"
 #include "pretrained/model_weights.h"
 #include "run/inputs.h"
+#include "train/ranks/rank_model.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -18,8 +19,9 @@ namespace wishbone {
 /// here knows of other devices but the communicator, which the trainer speaks to.
 class Replica {
   public:
-    /// `weights`: of the start model. `backend` and `ranks` must outlive it.
-    Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks);
+    /// `weights`: of the start model. `backend` and `ranks` must outlive it. Made on all ranks at once.
+    Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
+            Sharding sharding);
 
     /// Trainer::compute_reference with any of the models there are; another than the policy's is loaded when it is first needed.
     bool compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,
@@ -33,7 +35,7 @@ class Replica {
   private:
     const RunInputs& inputs_;
     Backend& backend_;
-    Parameters parameters_;
+    RankModel model_;
     Transformer transformer_;
     std::optional<Lora> adapter_;
     Trainer trainer_;

@@ -73,6 +73,11 @@ void Reporter::step(const Step& step) {
     fields["grad_norm"] = result.grad_norm;
     fields["learning_rate"] = learning_rate;
     fields["memory"] = peak_memory;
+    if (result.ranks) {
+        fields["communication"] = result.ranks->communication;
+        fields["slowest_rank"] = result.ranks->slowest;
+        spent("communication", result.ranks->communication);
+    }
     const bool is_warm_up = done <= inputs_.options().sft_steps;
     if (is_warm_up) fields["stage"] = "sft";
     if (const auto& names = inputs_.train.plan.sources; !names.empty())

@@ -31,7 +31,7 @@ class Reporter {
     /// "load", "ceiling", "reference", "train" or "export".
     void begin_phase(const char* phase);
     BinProgress progress(const char* phase);
-    /// Of the phase under way, so many seconds went to "checkpoints" (waited for), "evaluation" or "samples".
+    /// Of the phase under way, so many seconds went to "checkpoints" (waited for), "communication", "evaluation" or "samples".
     void spent(const char* part, double seconds) { times_.carve(part, seconds); }
     /// The measured rate of a large matrix product, FLOP/s, that steps are compared with.
     void ceiling(double flops);

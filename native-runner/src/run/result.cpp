@@ -31,25 +31,28 @@ Json write_trainer_state(const RunInputs& inputs, const RunLock& lock, const Bes
     return state;
 }
 
-std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica,
+std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replicas& replicas,
                                           const BestModel& best, Reporter& reporter,
                                           const std::filesystem::path& written) {
     reporter.begin_phase("export");
     const TrainingOptions& options = inputs.options();
-    Trainer& trainer = replica.trainer();
-    const std::int64_t done = trainer.updates();
+    Replica& replica = replicas.first();
+    const PlacedTensors weights = trained_weights(replicas.trainers());
+    const std::int64_t done = replica.trainer().updates();
     const Json state = write_trainer_state(inputs, lock, best, done);
     std::optional<std::int64_t> step;
     std::filesystem::path same = written;
     if (options.load_best_model_at_end && best.step() && *best.step() != done) {
         step = best.step();
-        load_weights(inputs.folder, *step, replica.backend(), trainer);
+        const bool of_all = weights.places().size() > 1;
+        replicas.each([&](Replica& each) {
+            if (of_all || &each == &replica) load_weights(inputs.folder, *step, each.trainer());
+        });
         same = weights_file(inputs.folder, *step);
     }
     const bool merge = options.merge_adapter;
     lock.check();
-    export_trained({inputs.config, inputs.model, inputs.modules}, replica.backend(),
-                   trainer.optimizer().master(), inputs.folder / "export",
+    export_trained({inputs.config, inputs.model, inputs.modules}, weights, inputs.folder / "export",
                    merge ? std::optional(inputs.folder / "adapter") : std::nullopt, same);
     const Json run = parse_json(read_text(inputs.run_json()), inputs.run_json());
     ModelCardFacts facts = {replica.backend().device_name(), replica.has_adapter() && !merge,

@@ -7,7 +7,7 @@
 #include "run/checkpoint/best_model.h"
 #include "run/inputs.h"
 #include "run/process/run_lock.h"
-#include "run/replica.h"
+#include "run/replicas.h"
 #include "run/reporter.h"
 
 namespace wishbone {
@@ -24,7 +24,7 @@ nlohmann::ordered_json write_trainer_state(const RunInputs& inputs, const RunLoc
 /// the adapter by itself. `written`: a checkpoint's `model.safetensors` of the last weights, where the export would be the same
 /// bytes and need not be written; or empty. Returns the step of the weights, where they are not the last ones; that it was written is for the caller
 /// to tell.
-std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replica& replica,
+std::optional<std::int64_t> export_result(const RunInputs& inputs, const RunLock& lock, Replicas& replicas,
                                           const BestModel& best, Reporter& reporter,
                                           const std::filesystem::path& written);
 

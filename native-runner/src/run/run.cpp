@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <new>
-#include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/error.h"
 #include "core/host_memory.h"
 #include "core/stopwatch.h"
+#include "core/terminal.h"
 #include "io/read_ahead.h"
 #include "pretrained/weights_hash.h"
 #include "run/checkpoint/checkpoint.h"
@@ -28,6 +30,8 @@
 #include "run/pair_record.h"
 #include "run/process/run_lock.h"
 #include "run/process/stop_signals.h"
+#include "run/processes/follower.h"
+#include "run/processes/joining.h"
 #include "run/reference.h"
 #include "run/rehearsal.h"
 #include "run/replicas.h"
@@ -68,35 +72,66 @@ bool rehearse_all(const RunInputs& inputs, Devices& devices) {
     return std::ranges::all_of(done, [](char one) { return one != 0; });
 }
 
+/// What devices share out: as run.json says, or as little as fits.
+Sharding sharding_of(const RunInputs& inputs, Devices& devices, const MemorySettings& settings,
+                     std::size_t available) {
+    const std::optional<Sharding>& asked = inputs.config.shard;
+    // Files are written from the shards of all ranks, which have to be in reach.
+    const bool are_all_here = devices.ranks(0).size() == static_cast<int>(devices.count());
+    if (!are_all_here && asked && *asked != Sharding::none)
+        throw bad_input("Only the devices of one process share out \"" + std::string(name_of(*asked)) + "\"",
+                        inputs.run_json() + ": runner.shard",
+                        "Use \"none\" or \"auto\" for a run over several machines.");
+    if (asked) return *asked;
+    return are_all_here ? least_sharding(inputs.train.plan, inputs.model, settings, available)
+                        : Sharding::none;
+}
+
 /// The model on every device, once it is known that everything will have room there.
 Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::string backend = devices.first().name();
+    const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
+    MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
+                               devices.ranks(0).size()};
+    settings.sharding = sharding_of(inputs, devices, settings, available);
     const std::size_t left =
-        check_memory(inputs.train.plan, inputs.model,
-                     {backend, inputs.config.recompute, inputs.options(), inputs.reference_model},
-                     devices.first(), devices.sharing_memory());
+        devices.sharing_memory() *
+        check_memory(inputs.train.plan, inputs.model, settings, devices.first().device_name(), available);
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
-    return {std::make_unique<Replicas>(inputs, weights, devices), left - std::min(left, device_slack),
-            has_rehearsed};
+    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding),
+            left - std::min(left, device_slack), has_rehearsed};
 }
 
 /// Of all devices together, each measured while the others are.
 double ceiling_of(Devices& devices) {
-    std::vector<double> rates(devices.count());
-    devices.each([&](std::size_t rank) { rates[rank] = devices.backend(rank).measure_matmul_ceiling(); });
-    return std::accumulate(rates.begin(), rates.end(), 0.0);
+    double sum = 0;
+    devices.each([&](std::size_t rank) {
+        double rate = devices.backend(rank).measure_matmul_ceiling();
+        devices.ranks(rank).sum({&rate, 1});
+        if (rank == 0) sum = rate;
+    });
+    return sum;
+}
+
+/// One after the other: what they have found goes to the same place.
+void settle_all(Devices& devices) {
+    for (std::size_t rank = 0; rank < devices.count(); ++rank) devices.backend(rank).settle();
 }
 
 /// The whole run, part by part; each is whole when it is made.
-void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& lock, EventLog& events) {
+void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& lock, EventLog& events,
+               ProcessGroup* processes) {
     const Stopwatch total;
-    const StopRequested stop = StopSignals::requested;
+    const StopRequested stop = [processes] {
+        return StopSignals::requested() || (processes != nullptr && processes->stop_asked());
+    };
     const RunInputs inputs(folder);
+    if (processes != nullptr) check_same_run(*processes, inputs);
     const ReadAhead ahead = read_ahead(inputs);
     WeightsHash hash(inputs.reference_folder());
     if (!resume) begin_hash(hash, inputs);
-    Devices devices(inputs, lock);
+    Devices devices(inputs, &lock, processes);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
@@ -114,18 +149,15 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     Sampling sampling(inputs, replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
     reporter.ceiling(ceiling_of(devices));
-    // One after the other: what they have found goes to the same place.
-    for (std::size_t rank = 0; has_rehearsed && rank < devices.count(); ++rank)
-        devices.backend(rank).settle();
+    if (has_rehearsed) settle_all(devices);
 
     RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates(), total.seconds());
-    if (checkpoint)
-        replicas->each([&](Replica& each) { load_checkpoint(*checkpoint, each.backend(), each.trainer()); });
+    if (checkpoint) replicas->load(*checkpoint);
 
     Evaluation evaluation(inputs, *replicas, reference, reporter,
                           checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, replica, reporter, checkpoint ? &*checkpoint : nullptr, room);
+    Checkpoints checkpoints(inputs, lock, *replicas, reporter, checkpoint ? &*checkpoint : nullptr, room);
     if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());
@@ -136,11 +168,23 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     if (inputs.options().load_best_model_at_end || shares) checkpoints.finish();
     // Beside a last checkpoint that is still being written.
     const auto exported_step =
-        export_result(inputs, lock, replica, evaluation.best(), reporter,
+        export_result(inputs, lock, *replicas, evaluation.best(), reporter,
                       shares && checkpoints.saved() == steps ? weights_file(folder, steps) : "");
     checkpoints.finish();
     reporter.exported(exported_step);
     reporter.finished(steps, total.seconds(), replicas->peak_memory());
+}
+
+/// The part in it of a process that is not the first.
+void take_part(const std::filesystem::path& folder, ProcessGroup& processes) {
+    const RunInputs inputs(folder);
+    check_same_run(processes, inputs);
+    const ReadAhead ahead = read_ahead(inputs);
+    Devices devices(inputs, nullptr, &processes);
+    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
+    (void)ceiling_of(devices);
+    if (has_rehearsed) settle_all(devices);
+    follow(inputs, devices, *replicas, StopSignals::requested);
 }
 
 /// What a failed write comes from, where the folder it was to be in is gone.
@@ -156,22 +200,15 @@ Error with_cause(const RunLock& lock, const Error& error) {
 
 }  // namespace
 
-void run_training(const std::filesystem::path& folder, bool resume) {
-    const StopSignals signals;
-    const RunLock lock(folder);
-    EventLog events(folder / "events.jsonl");
-    // A refusal must not look like a failure of the run that is already there.
-    if (events.has_started() && !resume)
-        throw bad_input("This run has begun already", folder.string(),
-                        "Give --resume to go on from its newest checkpoint, or start a new run.");
-    const auto failed = [&](const Error& error) {
-        report_failure(events, error);
-        return error;
-    };
+namespace {
+
+/// What work throws, as an Error.
+template <typename Work, typename Failed>
+void guarded(const std::filesystem::path& folder, const Work& work, const Failed& failed) {
     try {
-        carry_out(folder, resume, lock, events);
+        work();
     } catch (const Error& error) {
-        throw failed(with_cause(lock, error));
+        throw failed(error);
     } catch (const std::bad_alloc&) {
         throw failed(
             Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),
@@ -180,6 +217,71 @@ void run_training(const std::filesystem::path& folder, bool resume) {
         throw failed(Error(ExitCode::internal, fault.what(), folder.string(),
                            "This is a fault of the runner: report it."));
     }
+}
+
+/// What ends this process: where another one failed first, that.
+Error ended_by(ProcessGroup* processes, const Error& error) {
+    if (processes == nullptr) return error;
+    processes->fail(error);
+    return processes->end().value_or(error);
+}
+
+/// For a process whose threads do not end in time.
+void say(const Error& error) {
+    std::fprintf(stderr, "error: %s\n  at: %s\n  fix: %s\n", printable(error.what()).c_str(),
+                 printable(error.where()).c_str(), printable(error.advice()).c_str());
+}
+
+void run_as_other(const ProcessPlace& place, const std::filesystem::path& folder) {
+    const std::unique_ptr<ProcessGroup> processes = join_processes(place, folder);
+    const std::filesystem::path run = folder.empty() ? std::filesystem::path(processes->folder()) : folder;
+    const auto logged = [&](const Error& error) {
+        log_failure(*processes, run, error);
+        return error;
+    };
+    processes->last_words([&](const Error& error) { say(logged(error)); });
+    guarded(
+        run, [&] { take_part(run, *processes); },
+        [&](const Error& error) { return logged(ended_by(processes.get(), error)); });
+}
+
+}  // namespace
+
+void run_training(const std::filesystem::path& folder, bool resume) {
+    const StopSignals signals;
+    const ProcessPlace place = process_place();
+    if (place.process > 0) return run_as_other(place, folder);
+    std::optional<RunLock> lock;
+    std::optional<EventLog> events;
+    try {
+        lock.emplace(folder);
+        events.emplace(folder / "events.jsonl");
+        // A refusal must not look like a failure of the run that is already there.
+        if (events->has_started() && !resume)
+            throw bad_input("This run has begun already", folder.string(),
+                            "Give --resume to go on from its newest checkpoint, or start a new run.");
+    } catch (const Error& error) {
+        if (place.processes > 1) tell_of_failure(place, error);
+        throw;
+    }
+    std::unique_ptr<ProcessGroup> processes;
+    guarded(
+        folder,
+        [&] {
+            if (place.processes > 1) {
+                processes = join_processes(place, folder);
+                processes->last_words([&](const Error& error) {
+                    report_failure(*events, error);
+                    say(error);
+                });
+            }
+            carry_out(folder, resume, *lock, *events, processes.get());
+        },
+        [&](const Error& error) {
+            const Error cause = ended_by(processes.get(), with_cause(*lock, error));
+            report_failure(*events, cause);
+            return cause;
+        });
 }
 
 }  // namespace wishbone

@@ -36,7 +36,7 @@ bool Sampling::of_reference(std::int64_t done) {
         const Policy& policy = replica_.trainer().policy();
         const bool is_policy = options.reference_follows_sft() || options.reference_is_start_adapter();
         return write(done, "reference", replica_.transformer(),
-                     is_policy ? policy.view() : ModelView(policy.base));
+                     is_policy ? policy.view() : policy.view_with(nullptr));
     }
     if (ReferenceModel* kept = replica_.trainer().reference_model())
         return write(done, "reference", kept->transformer(), kept->parameters());

@@ -1,9 +1,12 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "train/ranks/dealt_bins.h"
 #include "train/ranks/shared_logps.h"
 #include "train/reference/reference_pass.h"
@@ -21,7 +24,7 @@ LossOptions sft_alone() {
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
-                 Communicator& ranks)
+                 Communicator& ranks, Sharding sharding)
     : backend_(backend),
       ranks_(ranks),
       transformer_(transformer),
@@ -30,26 +33,22 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       preference_(options.loss),
       warm_up_(sft_alone()),
       lengths_(options.loss.ld_alpha),
-      full_gradients_(
-          policy.adapter != nullptr
-              ? std::nullopt
-              : std::optional<Parameters>(std::in_place, backend, transformer.config(), DType::f32)),
-      lora_gradients_(policy.adapter == nullptr
-                          ? std::nullopt
-                          : std::optional<Lora>(std::in_place, backend, transformer.config(),
-                                                policy.adapter->modules(), DType::f32)),
-      optimizer_(backend, policy.trained(), options) {
+      exposed_(backend),
+      gradients_(backend, transformer.config(), policy, ranks, sharding, exposed_),
+      optimizer_(backend, policy.trained(), options, ranks, sharding, [supply = policy.supply] {
+          if (supply != nullptr) supply->changed();
+      }) {
     if (options_.reference != ReferenceMode::in_step || !needs_reference()) return;
     if (policy.adapter == nullptr && options_.reference_model.empty())
-        reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy.base);
+        reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy);
     if (policy.adapter != nullptr && options_.reference_is_start_adapter())
         reference_adapter_.emplace(backend, transformer.config(), policy.adapter->modules(),
-                                   policy.adapter->flat().dtype);
+                                   policy.adapter->flat().dtype, policy.adapter->parts());
 }
 
 void Trainer::take_reference() {
     if (reference_ && options_.reference_model.empty())
-        backend_.copy(reference_->parameters().flat(), policy_.base.flat());
+        copy_weights(backend_, reference_->parameters(), policy_);
     if (reference_adapter_) backend_.copy(reference_adapter_->flat(), policy_.adapter->flat());
 }
 
@@ -57,10 +56,6 @@ bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, Tran
                                 const ModelView& model, const BinProgress& progress,
                                 const StopRequested& stop) {
     return wishbone::compute_reference(plan, reference, lengths_, transformer, model, progress, stop, ranks_);
-}
-
-std::vector<std::int64_t> Trainer::own(const Plan& plan, Plan::Range bins) const {
-    return dealt_bins(plan, bins, ranks_.size())[static_cast<std::size_t>(ranks_.rank())];
 }
 
 StepState Trainer::begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
@@ -77,7 +72,7 @@ void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin,
         Transformer& transformer = reference_ ? reference_->transformer() : transformer_;
         const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(view);
         const ModelView model =
-            reference_ ? ModelView(reference_->parameters()) : ModelView(policy_.base, reference_adapter());
+            reference_ ? ModelView(reference_->parameters()) : policy_.view_with(reference_adapter());
         state.add_reference(view, transformer.forward(model, own ? *own : bin, false));
     }
     TargetLogps values;
@@ -87,18 +82,22 @@ void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin,
 }
 
 StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
+    const Stopwatch watch;
+    exposed_.take();
     StepState state = begin(plan, step, loss_of(step), reference_logps_);
-    const std::vector<std::int64_t> own_bins = own(plan, state.bins());
+    const auto dealt = dealt_bins(plan, state.bins(), ranks_.size());
+    const std::vector<std::int64_t>& own_bins = dealt[static_cast<std::size_t>(ranks_.rank())];
     if (!state.bins_are_independent()) {
         for (const std::int64_t b : own_bins) {
             const BinView view = plan.bin(b);
             forward_bin(state, view, *transformer_.prepare(view), false);
         }
-        state.share(ranks_, own_bins);
+        exposed_.blocking([&] { state.share(ranks_, own_bins); });
         state.evaluate_all();
     }
 
-    backend_.zero(gradients().flat());
+    gradients_.begin_step(own_bins.size(),
+                          std::ranges::max(dealt, {}, &std::vector<std::int64_t>::size).size());
     StepResult result;
     std::vector<float> weight;
     // The weights below an adapter need no gradient.
@@ -114,13 +113,16 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
             transformer_.forward(policy_.view(), *device, true);
         }
         state.target_weights(view, weight);
-        transformer_.backward(policy_.view(), gradient_view(), *device, weight);
+        gradients_.begin_bin();
+        transformer_.backward(policy_.view(), gradients_.view(), *device, weight, gradients_.progress());
+        gradients_.end_bin();
     }
-    ranks_.all_reduce(gradients().flat());
+    gradients_.finish();
     if (ranks_.size() > 1 && state.bins_are_independent()) {
-        state.share(ranks_, own_bins);
+        exposed_.blocking([&] { state.share(ranks_, own_bins); });
         state.evaluate_every_bin();
     }
+    compare_times(result, watch.seconds() - exposed_.seconds());
     for (std::int64_t b = state.bins().begin; b < state.bins().end; ++b) {
         const BinView view = plan.bin(b);
         result.tokens += static_cast<std::int64_t>(view.tokens.size());
@@ -131,7 +133,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     result.mean = state.metrics().mean();
     result.sources = state.sources();
     result.values = state.values();
-    result.grad_norm = std::sqrt(backend_.sum_of_squares(gradients().flat()));
+    result.grad_norm = gradients_.norm();
     ranks_.check();
     if (!std::isfinite(result.grad_norm)) throw not_finite("gradient", step);
     return result;
@@ -144,7 +146,8 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
     for (std::int64_t step = 0; step < plan.steps(); ++step)
         steps.push_back(begin(plan, step, preference_, reference));
     const Plan::Range bins = {0, steps.empty() ? 0 : steps.back().bins().end};
-    const std::vector<std::int64_t> own_bins = own(plan, bins);
+    const std::vector<std::int64_t> own_bins =
+        dealt_bins(plan, bins, ranks_.size())[static_cast<std::size_t>(ranks_.rank())];
     auto step = steps.begin();
     bool stopped = false;
     for (const std::int64_t b : own_bins) {
@@ -170,17 +173,38 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
 StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_rate) {
     StepResult result = loss_and_gradient(plan, step);
     before_update_();
-    optimizer_.update(gradients(), learning_rate, result.grad_norm);
+    optimizer_.update(gradients(), learning_rate, result.grad_norm, exposed_);
     if (options_.sync_ref_model && updates() % options_.ref_model_sync_steps == 0) follow_policy();
     backend_.synchronize();
+    ranks_.check();
+    if (result.ranks) result.ranks->communication = exposed_.take();
     return result;
+}
+
+/// `computing`: seconds of this rank.
+void Trainer::compare_times(StepResult& result, double computing) {
+    if (ranks_.size() == 1) return;
+    std::vector<double> seconds(static_cast<std::size_t>(ranks_.size()), 0.0);
+    seconds[static_cast<std::size_t>(ranks_.rank())] = computing;
+    ranks_.sum(seconds);
+    const double sum = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+    result.ranks.emplace();
+    if (sum > 0)
+        result.ranks->slowest = std::ranges::max(seconds) * static_cast<double>(seconds.size()) / sum;
 }
 
 /// TR-DPO (arXiv 2404.09656): the reference moves towards the policy.
 void Trainer::follow_policy() {
-    if (reference_)
-        backend_.mix(reference_->parameters().flat(), optimizer_.master().flat(),
-                     static_cast<float>(options_.ref_model_mixup_alpha));
+    if (!reference_) return;
+    const Parameters& reference = reference_->parameters();
+    const NamedTensors& master = optimizer_.master();
+    const auto share = static_cast<float>(options_.ref_model_mixup_alpha);
+    if (!master.is_shard()) return backend_.mix(reference.flat(), master.flat(), share);
+    for (const Bucket& bucket : reference.buckets()) {
+        const Tensor own = reference.part_of(bucket, ranks_.rank());
+        backend_.mix(own, master.own_of(bucket), share);
+        ranks_.all_gather(reference.of(bucket), own);
+    }
 }
 
 }  // namespace wishbone

@@ -17,11 +17,21 @@
 #include "train/optimizer/optimizer.h"
 #include "train/options/training_options.h"
 #include "train/pair_metrics.h"
+#include "train/ranks/exposed_time.h"
+#include "train/ranks/gradients.h"
+#include "train/ranks/sharding.h"
 #include "train/reference/plan_reference.h"
 #include "train/reference/reference_model.h"
 #include "train/step_state.h"
 
 namespace wishbone {
+
+/// How ranks spent a step together.
+struct RankTimes {
+    double communication =
+        0;  ///< seconds that this one exchanged tensors or waited for others, and did not compute
+    double slowest = 1;  ///< the longest time that one computed over the mean of all
+};
 
 /// What one optimizer step did. Metrics are means over the step's pairs.
 struct StepResult {
@@ -32,6 +42,7 @@ struct StepResult {
     std::int64_t pairs = 0;
     std::int64_t tokens = 0;
     double flops = 0;  ///< required: forward + twice that for backward, + one forward of an in-step reference
+    std::optional<RankTimes> ranks;  ///< of several
 };
 
 /// Metrics of a whole plan without training.
@@ -52,8 +63,9 @@ class Trainer {
     /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
+    /// Where anything is sharded, what `policy` trains has as many parts as there are ranks.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
-            Communicator& ranks = single_rank());
+            Communicator& ranks = single_rank(), Sharding sharding = Sharding::none);
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }
@@ -77,7 +89,7 @@ class Trainer {
     /// adapter. False when stopped.
     bool compute_reference(const Plan& plan, PlanReference& reference, const BinProgress& progress,
                            const StopRequested& stop) {
-        return compute_reference(plan, reference, transformer_, policy_.base, progress, stop);
+        return compute_reference(plan, reference, transformer_, policy_.view_with(nullptr), progress, stop);
     }
     /// The same with any model on the device.
     bool compute_reference(const Plan& plan, PlanReference& reference, Transformer& transformer,
@@ -90,21 +102,18 @@ class Trainer {
 
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
-    /// Loss and its gradient (in `gradients()`, from zero) without an update.
+    /// Loss and its gradient (in `gradients()`, from zero; where ranks share it out, a part of it) without an update.
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
     /// The preference loss and its metrics over all pairs of a plan, each of its steps a batch of its own.
     /// `reference` is the plan's, for ReferenceMode::precompute. Nothing when stopped.
     std::optional<EvalResult> evaluate(const Plan& plan, const PlanReference& reference,
                                        const StopRequested& stop);
 
+    Backend& backend() { return backend_; }
     const Policy& policy() const { return policy_; }
     Optimizer& optimizer() { return optimizer_; }
-    NamedTensors& gradients() {
-        return full_gradients_ ? static_cast<NamedTensors&>(*full_gradients_) : *lora_gradients_;
-    }
-    GradientView gradient_view() {
-        return full_gradients_ ? GradientView(*full_gradients_) : GradientView(*lora_gradients_);
-    }
+    NamedTensors& gradients() { return gradients_.sum(); }
+    GradientView gradient_view() { return gradients_.view(); }
     /// Optimizer::updates.
     std::int64_t updates() const { return optimizer_.updates(); }
 
@@ -115,8 +124,7 @@ class Trainer {
                (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
-    /// Of a number of bins those that this rank computes.
-    std::vector<std::int64_t> own(const Plan& plan, Plan::Range bins) const;
+    void compare_times(StepResult& result, double computing);
     StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                     const PlanReference& reference);
     void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
@@ -129,8 +137,8 @@ class Trainer {
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;
-    std::optional<Parameters> full_gradients_;
-    std::optional<Lora> lora_gradients_;
+    ExposedTime exposed_;
+    Gradients gradients_;
     Optimizer optimizer_;
     std::unique_ptr<ReferenceModel> reference_;
     std::optional<Lora> reference_adapter_;

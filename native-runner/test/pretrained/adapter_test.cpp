@@ -55,7 +55,7 @@ TEST_CASE("adapters: what PEFT wrote is read and written again, tensor by tensor
         const auto backend = make_cpu_backend(1);
         const Lora adapter(*backend, config, modules, DType::f32);
         AdapterWeights(source, modules).load(*backend, adapter);
-        export_adapter(folder / "export", {base}, read_adapter_config(source), *backend, adapter);
+        export_adapter(folder / "export", {base}, read_adapter_config(source), {*backend, adapter});
 
         const SafetensorsFile before(source / "adapter_model.safetensors"),
             after(folder / "export" / "adapter_model.safetensors");

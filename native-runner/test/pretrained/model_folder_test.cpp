@@ -294,7 +294,7 @@ TEST_CASE("an export of each family has its folder's tensors and config") {
         const auto backend = make_cpu_backend(1);
         Parameters parameters(*backend, config, DType::f32);
         ModelWeights(source, config).load(*backend, parameters);
-        export_model(folder / "export", {source}, *backend, parameters);
+        export_model(folder / "export", {source}, {*backend, parameters});
         CHECK(Json::parse(read_file(folder / "export" / "config.json")) ==
               Json::parse(read_file(source / "config.json")));
         const SafetensorsFile before(source / "model.safetensors"),
@@ -343,7 +343,7 @@ TEST_CASE("weights are exported in the dtypes that the model's files have, or in
 
     const auto dtype_of = [](const Json& json) { return json.value("torch_dtype", json.value("dtype", "")); };
     const auto check = [&](const ExportDTypes& dtypes, const std::string& said, auto&& expected_dtype) {
-        export_model(folder / "export", {source, {}, dtypes}, *backend, parameters);
+        export_model(folder / "export", {source, {}, dtypes}, {*backend, parameters});
         CHECK(dtype_of(Json::parse(read_file(folder / "export" / "config.json"))) == said);
         const SafetensorsFile out(folder / "export" / "model.safetensors");
         for (const NamedTensor& parameter : parameters.named()) {
@@ -387,7 +387,7 @@ TEST_CASE("an exported model is a Hugging Face folder of the same model") {
         ModelWeights(source, config).load(*backend, parameters);
 
         for (const std::uint64_t shard_bytes : {std::uint64_t{5'000'000'000}, std::uint64_t{20000}}) {
-            export_model(folder / "export", {source}, *backend, parameters, shard_bytes);
+            export_model(folder / "export", {source}, {*backend, parameters}, shard_bytes);
             CHECK(load(folder / "export") == weights);
             CHECK(std::filesystem::exists(folder / "export" / "model.safetensors") == (shard_bytes > 20000));
             CHECK(read_file(folder / "export" / "chat_template.jinja") == "{{ messages }}");

@@ -1,5 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "comm/rank_threads.h"
 #include "core/error.h"
 #include "run/memory_plan.h"
 #include "run/samples.h"
@@ -124,4 +129,73 @@ TEST_CASE("advice names the first setting that makes a run fit") {
     CHECK(memory_advice(plan, config, settings, needed(Recompute::mlp)).find("recompute \"mlp\"") !=
           std::string::npos);
     CHECK(memory_advice(plan, config, settings, 1000).find("smaller model") != std::string::npos);
+}
+
+TEST_CASE(
+    "what ranks that share out will hold is what each then holds, and auto takes the least sharing that fits") {
+    const Plan plan = random_plan();
+    ModelConfig deep = config;
+    deep.layers = 10;
+    for (const bool lora : {false, true})
+        for (const int ranks : {2, 3}) {
+            CAPTURE(lora);
+            CAPTURE(ranks);
+            MemorySettings settings{"cpu", Recompute::none, {}};
+            settings.training.reference = ReferenceMode::in_step;
+            if (lora) {
+                settings.training.lora.emplace();
+                settings.training.lora->r = 4;
+            }
+            settings.ranks = ranks;
+            std::vector<std::size_t> needed;
+            for (const Sharding sharding : shardings) {
+                CAPTURE(name_of(sharding));
+                settings.sharding = sharding;
+                needed.push_back(plan_memory(plan, deep, settings).total());
+                auto communicators = make_thread_ranks(ranks);
+                std::vector<Communicator*> plain;
+                for (const auto& one : communicators) plain.push_back(one.get());
+                RankThreads threads(plain);
+                std::vector<std::size_t> held(communicators.size());
+                threads.run([&](std::size_t rank) {
+                    LoadedRun run(deep, settings.training, 9, 1, *communicators[rank], sharding);
+                    for (std::int64_t s = 0; s < plan.steps(); ++s) run.trainer.step(plan, s, 1e-4);
+                    held[rank] = run.backend->peak_memory();
+                });
+                // Not every rank gets the largest bins.
+                CHECK(static_cast<double>(needed.back()) ==
+                      doctest::Approx(static_cast<double>(std::ranges::max(held))).epsilon(0.05));
+            }
+            CHECK(needed[1] < needed[0]);
+            CHECK((lora ? needed[2] == needed[1] : needed[2] < needed[1]));
+            CHECK(needed[3] < needed[2]);
+            CHECK(least_sharding(plan, deep, settings, needed[0]) == Sharding::none);
+            CHECK(least_sharding(plan, deep, settings, needed[0] - 1) == Sharding::optimizer);
+            if (!lora) CHECK(least_sharding(plan, deep, settings, needed[1] - 1) == Sharding::gradients);
+            CHECK(least_sharding(plan, deep, settings, needed[2] - 1) == Sharding::parameters);
+            CHECK(least_sharding(plan, deep, settings, 1) == Sharding::parameters);
+            CHECK(least_sharding(plan, deep, settings, 0) == Sharding::none);
+            settings.sharding = Sharding::none;
+            CHECK(memory_advice(plan, deep, settings, needed[1]).find("shard \"optimizer\"") !=
+                  std::string::npos);
+            CHECK(check_memory(plan, deep, settings, "device", needed[0] + 7) == 7);
+            try {
+                check_memory(plan, deep, settings, "device", needed[0] - 1);
+                FAIL("it fits");
+            } catch (const Error& error) {
+                CHECK(error.code() == ExitCode::out_of_memory);
+                CHECK(std::string(error.what()).find("on each of its " + std::to_string(ranks)) !=
+                      std::string::npos);
+            }
+            settings.ranks = 1;
+            CHECK(least_sharding(plan, deep, settings, 1) == Sharding::none);
+        }
+}
+
+TEST_CASE("GPUs that work together keep memory for that, which is counted") {
+    MemorySettings settings{"cuda", Recompute::none, {}};
+    const Plan plan = random_plan();
+    CHECK(plan_memory(plan, config, settings).communication == 0);
+    settings.ranks = 2;
+    CHECK(plan_memory(plan, config, settings).communication > 0);
 }

@@ -161,7 +161,7 @@ TEST_CASE("checkpoints: the limit, damaged ones, replaced ones") {
     const auto save = [&](std::int64_t step, std::int64_t limit) {
         TrainingOptions options;
         options.save_total_limit = limit;
-        return write_whole(folder.path(), {step, 0, "plan", "{}"}, *run.backend, run.trainer, options);
+        return write_whole(folder.path(), {step, 0, "plan", "{}"}, {&run.trainer}, options);
     };
     CHECK_FALSE(newest_checkpoint(folder.path()));
     CHECK(save(5, 2) == "checkpoints/step-000005");
@@ -205,7 +205,7 @@ TEST_CASE("checkpoints: the best one stays beyond the limit where it is to be ex
     best.add(2, 0.5, options);
     for (const std::int64_t step : {1, 2, 3, 4}) {
         best.add(step + 10, 0.6, options);
-        write_whole(folder.path(), {step, 0, "plan", "{}", best}, *run.backend, run.trainer, options);
+        write_whole(folder.path(), {step, 0, "plan", "{}", best}, {&run.trainer}, options);
     }
     CHECK(names_containing(folder / "checkpoints", "step-").size() == 2);
     CHECK(std::filesystem::exists(folder / "checkpoints/step-000002/state.json"));
@@ -233,26 +233,26 @@ TEST_CASE("checkpoints: the weights of the best evaluation stay, and nothing is 
     };
     using Names = std::vector<std::string>;
     best.add(1, 0.6, options);
-    write_weights(folder.path(), state(1), *run.backend, run.trainer, options, std::nullopt);
+    write_weights(folder.path(), state(1), {&run.trainer}, options, std::nullopt);
     CHECK_FALSE(newest_checkpoint(folder.path()));
     CHECK_FALSE(std::filesystem::exists(folder / "checkpoints/step-000001/optimizer.safetensors"));
     best.add(2, 0.5, options);
-    write_whole(folder.path(), state(2), *run.backend, run.trainer, options);
+    write_whole(folder.path(), state(2), {&run.trainer}, options);
     CHECK(names() == Names{"step-000002"});
     best.add(3, 0.4, options);
-    write_weights(folder.path(), state(3), *run.backend, run.trainer, options, 2);
+    write_weights(folder.path(), state(3), {&run.trainer}, options, 2);
     // A resume goes on from step 2, whose best evaluation is still its own.
     CHECK(names() == Names{"step-000002", "step-000003"});
     CHECK(newest_checkpoint(folder.path())->state.step == 2);
     for (const std::int64_t step : {4, 5, 6})
-        write_whole(folder.path(), state(step), *run.backend, run.trainer, options);
+        write_whole(folder.path(), state(step), {&run.trainer}, options);
     CHECK(names() == Names{"step-000003", "step-000006"});
     CHECK(weights_file(folder.path(), 3) == folder / "checkpoints/step-000003/model.safetensors");
     CHECK_THROWS_AS(weights_file(folder.path(), 4), Error);
     // Asked for at the same step, a whole one takes its place.
     best.add(7, 0.3, options);
-    write_weights(folder.path(), state(7), *run.backend, run.trainer, options, 3);
-    write_whole(folder.path(), state(7), *run.backend, run.trainer, options);
+    write_weights(folder.path(), state(7), {&run.trainer}, options, 3);
+    write_whole(folder.path(), state(7), {&run.trainer}, options);
     CHECK(names() == Names{"step-000007"});
     CHECK(newest_checkpoint(folder.path())->state.step == 7);
     // As a crash may leave one: not to be resumed from without a word, as it would be were the flag not there.
@@ -282,13 +282,11 @@ TEST_CASE("best model: patience and threshold as in transformers' EarlyStoppingC
 TEST_CASE("checkpoints: another model's are refused") {
     const TemporaryFolder folder;
     LoadedRun run(tiny_config(), {});
-    write_whole(folder.path(), {1, 0, "plan", "{}"}, *run.backend, run.trainer, {});
+    write_whole(folder.path(), {1, 0, "plan", "{}"}, {&run.trainer}, {});
     ModelConfig other = tiny_config();
     other.intermediate_size = 40;
     LoadedRun different(other, {});
-    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *different.backend, different.trainer),
-                    Error);
+    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), different.trainer), Error);
     LoadedRun untied(tiny_config(false), {});
-    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), *untied.backend, untied.trainer),
-                    Error);
+    CHECK_THROWS_AS(load_checkpoint(*newest_checkpoint(folder.path()), untied.trainer), Error);
 }

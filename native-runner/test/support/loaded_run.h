@@ -11,6 +11,7 @@
 #include "support/plan_columns.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
+#include "train/ranks/rank_model.h"
 #include "train/trainer.h"
 
 namespace wishbone::test {
@@ -18,15 +19,17 @@ namespace wishbone::test {
 /// A random tiny model on the CPU backend with a trainer, in this process.
 struct LoadedRun {
     LoadedRun(const ModelConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
-              int threads = 1, Communicator& ranks = single_rank())
+              int threads = 1, Communicator& ranks = single_rank(), Sharding sharding = Sharding::none)
         : backend(make_cpu_backend(threads)),
-          policy(*backend, config, DType::f32),
+          model(*backend, config, ranks, sharding, !options.lora),
+          policy(model.policy(nullptr).base),
           transformer(*backend, config),
           adapter(options.lora ? std::optional<Lora>(std::in_place, *backend, config,
-                                                     lora_modules(config, *options.lora, "test"), DType::f32)
+                                                     lora_modules(config, *options.lora, "test"), DType::f32,
+                                                     parts_of(ranks, sharding))
                                : std::nullopt),
-          trainer((load(config, seed), *backend), transformer,
-                  adapter ? Policy(policy, *adapter) : Policy(policy), options, ranks) {
+          trainer((load(config, seed), *backend), transformer, model.policy(adapter ? &*adapter : nullptr),
+                  options, ranks, sharding) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
 
@@ -41,7 +44,8 @@ struct LoadedRun {
     }
 
     std::unique_ptr<Backend> backend;
-    Parameters policy;
+    RankModel model;
+    Parameters& policy;
     Transformer transformer;
     std::optional<Lora> adapter;
     Trainer trainer;
@@ -50,7 +54,8 @@ struct LoadedRun {
     void load(const ModelConfig& config, std::uint32_t seed) {
         const TemporaryFolder folder;
         write_random_model(folder.path(), config, seed);
-        ModelWeights(folder.path(), config).load(*backend, policy);
+        ModelWeights(folder.path(), config).load(*backend, model.kept());
+        model.changed();
     }
 };
 

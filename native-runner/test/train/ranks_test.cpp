@@ -8,7 +8,9 @@
 
 #include "comm/rank_threads.h"
 #include "run/checkpoint/checkpoint.h"
+#include "run/checkpoint/snapshot.h"
 #include "support/checkpoints.h"
+#include "support/files.h"
 #include "support/loaded_run.h"
 #include "train/optimizer/schedule.h"
 #include "train/ranks/dealt_bins.h"
@@ -39,10 +41,20 @@ Plan random_plan(Packing packing, int epochs = 1, std::int64_t capacity = 80) {
         make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, capacity, packing, config.vocab_size));
 }
 
+/// As a checkpoint has them.
+std::vector<float> values_of(const PlacedTensors& tensors) {
+    std::vector<float> all, one;
+    for (std::size_t i = 0; i < tensors.named().size(); ++i) {
+        tensors.read(i, one);
+        all.insert(all.end(), one.begin(), one.end());
+    }
+    return all;
+}
+
 /// What training came to.
 struct Outcome {
     std::vector<StepResult> steps;
-    std::vector<float> weights, moments, reference_model;
+    std::vector<float> weights, moments, reference_model;  ///< the moments of the first rank
     std::vector<double> reference;
     EvalResult evaluated;
 };
@@ -50,16 +62,23 @@ struct Outcome {
 /// A number of ranks, each with a model and trainer of its own.
 class Ranks {
   public:
-    Ranks(int size, const TrainingOptions& options, const ModelConfig& model = config, std::uint32_t seed = 9)
+    Ranks(int size, const TrainingOptions& options, const ModelConfig& model = config,
+          Sharding sharding = Sharding::none, std::uint32_t seed = 9)
         : options_(options), communicators_(make_thread_ranks(size)), threads_(pointers()) {
         runs_.resize(communicators_.size());
         each([&](std::size_t rank) {
-            runs_[rank] = std::make_unique<LoadedRun>(model, options, seed, 1, *communicators_[rank]);
+            runs_[rank] =
+                std::make_unique<LoadedRun>(model, options, seed, 1, *communicators_[rank], sharding);
         });
     }
 
     void each(const std::function<void(std::size_t)>& work) { threads_.run(work); }
     LoadedRun& run(std::size_t rank) { return *runs_[rank]; }
+    Trainers trainers() {
+        Trainers all;
+        for (const auto& run : runs_) all.push_back(&run->trainer);
+        return all;
+    }
     std::size_t size() const { return runs_.size(); }
 
     /// Trains steps [begin, end); all ranks say the same.
@@ -70,15 +89,23 @@ class Ranks {
         });
         for (const Outcome& one : all) {
             CHECK(one.weights == all[0].weights);
-            CHECK(one.moments == all[0].moments);
             CHECK(one.reference_model == all[0].reference_model);
             CHECK(one.reference == all[0].reference);
             CHECK(one.evaluated.all.sum.loss == all[0].evaluated.all.sum.loss);
             for (std::size_t s = 0; s < one.steps.size(); ++s) {
                 CHECK(one.steps[s].mean.loss == all[0].steps[s].mean.loss);
                 CHECK(one.steps[s].grad_norm == all[0].steps[s].grad_norm);
+                REQUIRE(one.steps[s].ranks.has_value() == (size() > 1));
+                if (size() == 1) continue;
+                CHECK(one.steps[s].ranks->slowest == all[0].steps[s].ranks->slowest);
+                CHECK(one.steps[s].ranks->slowest >= 1);
+                CHECK(one.steps[s].ranks->slowest <= static_cast<double>(size()));
+                CHECK(one.steps[s].ranks->communication > 0);
             }
         }
+        const CheckpointFiles files = whole_checkpoint(trainers(), options_, 0);
+        all[0].weights = values_of(files[0].sets[0].tensors);
+        all[0].moments = values_of(files[1].sets[1].tensors);
         return all[0];
     }
 
@@ -106,8 +133,9 @@ class Ranks {
         }
         for (std::int64_t s = begin; s < end; ++s)
             outcome.steps.push_back(trainer.step(plan, s, learning_rate_at(s, plan.steps(), options_)));
-        outcome.weights = run.values(run.trainer.optimizer().master());
-        outcome.moments = run.values(trainer.optimizer().second_moment());
+        // Whole where it is, to see that ranks have the same.
+        if (const NamedTensors& master = trainer.optimizer().master(); !master.is_shard())
+            outcome.weights = run.values(master);
         if (trainer.reference_model() != nullptr)
             outcome.reference_model = run.values(trainer.reference_model()->parameters());
         const auto evaluated = trainer.evaluate(plan, reference, never);
@@ -147,6 +175,7 @@ void check_same(const Outcome& found, const Outcome& expected) {
         CHECK(a.flops == b.flops);
     }
     CHECK(relative_difference(found.weights, expected.weights) < 1e-5);
+    CHECK(relative_difference(found.moments, expected.moments) < 1e-5);
     CHECK(relative_difference(found.reference_model, expected.reference_model) < 1e-5);
     CHECK(found.reference == expected.reference);
     CHECK(found.evaluated.all.pairs == expected.evaluated.all.pairs);
@@ -156,10 +185,12 @@ void check_same(const Outcome& found, const Outcome& expected) {
 
 void check_ranks(const Plan& plan, const TrainingOptions& options, const ModelConfig& model = config) {
     const Outcome expected = Ranks(1, options, model).train(plan);
-    for (const int size : {2, 3, 8}) {
-        CAPTURE(size);
-        check_same(Ranks(size, options, model).train(plan), expected);
-    }
+    for (const int size : {1, 2, 3, 8})
+        for (const Sharding sharding : shardings) {
+            CAPTURE(size);
+            CAPTURE(name_of(sharding));
+            check_same(Ranks(size, options, model, sharding).train(plan), expected);
+        }
 }
 
 }  // namespace
@@ -230,7 +261,8 @@ TEST_CASE("every loss sees the whole step, on whatever ranks its pairs lie") {
         if (loss.has(LossTrait::weighting)) options.loss.use_weighting = true;
         for (const Plan& plan : plans) {
             const Outcome expected = Ranks(1, options).train(plan);
-            check_same(Ranks(3, options).train(plan), expected);
+            for (const Sharding sharding : shardings)
+                check_same(Ranks(3, options, config, sharding).train(plan), expected);
         }
     }
 }
@@ -265,23 +297,33 @@ TEST_CASE("a checkpoint of any number of ranks resumes on any other") {
     const TrainingOptions options = strong_options();
     const Plan plan = random_plan(Packing::shared, 2);
     const Outcome whole = Ranks(1, options).train(plan);
-    for (const auto& [before, after] : {std::pair(1, 3), std::pair(3, 1), std::pair(8, 2), std::pair(2, 8)}) {
+    using enum Sharding;
+    struct Move {
+        int before, after;
+        Sharding from, to;
+    };
+    for (const auto& [before, after, from, to] :
+         {Move{1, 3, none, none}, Move{3, 1, none, none}, Move{8, 2, optimizer, gradients},
+          Move{2, 8, gradients, none}, Move{3, 2, optimizer, optimizer}, Move{1, 3, none, optimizer},
+          Move{3, 1, gradients, none}, Move{2, 3, parameters, optimizer}, Move{8, 1, parameters, none},
+          Move{1, 2, none, parameters}}) {
         CAPTURE(before);
         CAPTURE(after);
+        CAPTURE(name_of(from));
+        CAPTURE(name_of(to));
         const TemporaryFolder folder;
         {
-            Ranks first(before, options);
+            Ranks first(before, options, config, from);
             first.train(plan, 0, 3);
-            write_whole(folder.path(), {3, 17, "plan", "{}", {}}, *first.run(0).backend, first.run(0).trainer,
-                        options);
+            write_whole(folder.path(), {3, 17, "plan", "{}", {}}, first.trainers(), options);
         }
-        Ranks second(after, options, config, 1234);
+        Ranks second(after, options, config, to, 1234);
         second.each([&](std::size_t rank) {
-            load_checkpoint(*newest_checkpoint(folder.path()), *second.run(rank).backend,
-                            second.run(rank).trainer);
+            load_checkpoint(*newest_checkpoint(folder.path()), second.run(rank).trainer);
         });
         const Outcome rest = second.train(plan, 3);
         CHECK(relative_difference(rest.weights, whole.weights) < 1e-5);
+        CHECK(relative_difference(rest.moments, whole.moments) < 1e-5);
         for (std::size_t s = 0; s < rest.steps.size(); ++s)
             CHECK(rest.steps[s].mean.loss == doctest::Approx(whole.steps[s + 3].mean.loss).epsilon(1e-5));
     }
@@ -290,25 +332,25 @@ TEST_CASE("a checkpoint of any number of ranks resumes on any other") {
 TEST_CASE("a loss that is not finite ends all ranks with the message of one, no policy changed") {
     for (const Packing packing : {Packing::shared, Packing::split}) {
         const Plan plan = random_plan(packing);
-        Ranks ranks(3, strong_options());
-        const std::vector<float> before = ranks.run(0).values(ranks.run(0).policy);
-        try {
-            ranks.each([&](std::size_t rank) {
-                PlanReference reference(plan, std::nullopt);
-                reference.logps.assign(reference.keys(), -17);
-                reference.logps[0] = std::nan("");
-                ranks.run(rank).trainer.set_reference(reference);
-                ranks.run(rank).trainer.step(plan, 0, 1e-3);
-            });
-            FAIL("no error");
-        } catch (const Error& error) {
-            CHECK(error.code() == ExitCode::bad_input);
-            CHECK(std::string(error.what()) == "The loss is not a finite number");
-            CHECK(error.where() == "step 1");
-        }
-        for (std::size_t rank = 0; rank < 3; ++rank) {
-            CHECK(ranks.run(rank).values(ranks.run(rank).policy) == before);
-            CHECK(ranks.run(rank).trainer.updates() == 0);
+        for (const Sharding sharding : shardings) {
+            Ranks ranks(3, strong_options(), config, sharding);
+            const std::vector<float> before = values_of(trained_weights(ranks.trainers()));
+            try {
+                ranks.each([&](std::size_t rank) {
+                    PlanReference reference(plan, std::nullopt);
+                    reference.logps.assign(reference.keys(), -17);
+                    reference.logps[0] = std::nan("");
+                    ranks.run(rank).trainer.set_reference(reference);
+                    ranks.run(rank).trainer.step(plan, 0, 1e-3);
+                });
+                FAIL("no error");
+            } catch (const Error& error) {
+                CHECK(error.code() == ExitCode::bad_input);
+                CHECK(std::string(error.what()) == "The loss is not a finite number");
+                CHECK(error.where() == "step 1");
+            }
+            CHECK(values_of(trained_weights(ranks.trainers())) == before);
+            for (std::size_t rank = 0; rank < 3; ++rank) CHECK(ranks.run(rank).trainer.updates() == 0);
         }
     }
 }
@@ -327,4 +369,112 @@ TEST_CASE("a stop that one rank hears of first ends evaluation and reference on 
         CHECK_FALSE(run.trainer.evaluate(plan, reference, stop));
         CHECK(run.trainer.evaluate(plan, reference, never));
     });
+}
+
+TEST_CASE(
+    "bitwise: ranks that go on from a checkpoint do what as many did without, whatever they share out") {
+    const TrainingOptions options = strong_options();
+    const Plan plan = random_plan(Packing::shared, 2);
+    for (const Sharding sharding : shardings) {
+        CAPTURE(name_of(sharding));
+        Ranks whole(3, options, config, sharding);
+        const TemporaryFolder folder;
+        whole.train(plan, 0, 3);
+        write_whole(folder.path(), {3, 17, "plan", "{}", {}}, whole.trainers(), options);
+        const Outcome expected = whole.train(plan, 3);
+        Ranks resumed(3, options, config, sharding, 1234);
+        resumed.each([&](std::size_t rank) {
+            load_checkpoint(*newest_checkpoint(folder.path()), resumed.run(rank).trainer);
+        });
+        const Outcome found = resumed.train(plan, 3);
+        CHECK(found.weights == expected.weights);
+        CHECK(found.moments == expected.moments);
+    }
+}
+
+TEST_CASE("a checkpoint of shards has the bytes of one that is whole") {
+    const TrainingOptions options = strong_options();
+    const Plan plan = random_plan(Packing::shared);
+    const TemporaryFolder folder;
+    std::vector<std::string> files;
+    for (const Sharding sharding : {Sharding::none, Sharding::optimizer}) {
+        Ranks ranks(3, options, config, sharding);
+        // With a clip that never acts, sums of squares in another order make no difference.
+        ranks.train(plan, 0, 2);
+        const auto run = folder / std::string(name_of(sharding));
+        std::filesystem::create_directory(run);
+        const auto path = run / write_whole(run, {2, 17, "plan", "{}", {}}, ranks.trainers(), options);
+        for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.json"})
+            files.push_back(read_file(path / name));
+    }
+    for (std::size_t i = 0; i < 3; ++i) CHECK(files[i] == files[i + 3]);
+}
+
+TEST_CASE(
+    "a sharded optimizer holds a part of the state, and sharded gradients and parameters no more than few layers") {
+    ModelConfig deep = config;
+    deep.layers = 12;
+    deep.layer_kinds.clear();
+    const TrainingOptions options = strong_options();
+    Ranks none(4, options, deep), optimizer(4, options, deep, Sharding::optimizer),
+        gradients(4, options, deep, Sharding::gradients), parameters(4, options, deep, Sharding::parameters);
+    const auto bytes = [](Ranks& ranks) { return ranks.run(1).backend->peak_memory(); };
+    const std::size_t model = none.run(0).policy.flat().bytes();
+    // Three quarters of two moments.
+    CHECK(bytes(none) - bytes(optimizer) == doctest::Approx(1.5 * static_cast<double>(model)).epsilon(0.01));
+    CHECK(bytes(gradients) < bytes(optimizer) - model / 4);
+    CHECK(bytes(parameters) < bytes(gradients) - model / 4);
+}
+
+TEST_CASE(
+    "one rank alone reads the weights that all share out, while the others do something else or nothing") {
+    const Plan plan = random_plan(Packing::shared);
+    ModelConfig deep = config;
+    deep.layers = 7;
+    deep.layer_kinds.clear();
+    LoadedRun whole(deep, strong_options());
+    Ranks ranks(3, strong_options(), deep, Sharding::parameters);
+    const auto logps = [&](LoadedRun& run, std::int64_t bin) {
+        const auto device = run.transformer.prepare(plan.bin(bin));
+        return run.transformer.forward(run.trainer.policy().view(), *device, false);
+    };
+    const std::vector<std::vector<float>> expected = {logps(whole, 0), logps(whole, 1)};
+    CHECK(logps(ranks.run(0), 0) == expected[0]);
+    CHECK(logps(ranks.run(0), 1) == expected[1]);
+    ranks.each([&](std::size_t rank) {
+        for (std::size_t b = 0; b < rank; ++b)
+            CHECK(logps(ranks.run(rank), static_cast<std::int64_t>(b)) == expected[b]);
+    });
+}
+
+TEST_CASE("copies of shards in other memory are written as the shards were, whatever comes of those") {
+    const TrainingOptions options = strong_options();
+    const Plan plan = random_plan(Packing::shared);
+    for (const Sharding sharding : {Sharding::optimizer, Sharding::parameters}) {
+        CAPTURE(name_of(sharding));
+        Ranks ranks(3, options, config, sharding);
+        ranks.train(plan, 0, 1);
+        const CheckpointFiles files = whole_checkpoint(ranks.trainers(), options, 1);
+        const auto host = make_cpu_backend(1);
+        CHECK_FALSE(Snapshot(*ranks.run(0).backend, *host, 1000).reserve(files));
+        Snapshot snapshot(*ranks.run(0).backend, *host, std::size_t{1} << 30);
+        REQUIRE(snapshot.reserve(files));
+        CHECK_FALSE(snapshot.is_in_place());
+        const TemporaryFolder folder;
+        const auto written = [&](const std::string& name, const CheckpointFiles& from) {
+            std::filesystem::create_directory(folder / name);
+            write_checkpoint(folder / name, {1, 17, "plan", "{}", {}}, from, options);
+            const auto path = folder / name / checkpoint_path(1);
+            return read_file(path / "model.safetensors") + read_file(path / "optimizer.safetensors");
+        };
+        snapshot.copy(files);
+        const std::string now = written("now", files);
+        ranks.train(plan, 1);
+        CHECK(written("later", files) != now);
+        CHECK(written("copied", snapshot.copied(files)) == now);
+        // The same memory serves the next one.
+        REQUIRE(snapshot.reserve(files));
+        snapshot.copy(files);
+        CHECK(written("again", snapshot.copied(files)) == written("second", files));
+    }
 }

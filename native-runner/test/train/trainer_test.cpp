@@ -267,15 +267,14 @@ TEST_CASE("training resumed from a checkpoint is bitwise the same") {
         };
         for (std::int64_t s = 0; s < plan.steps(); ++s) step(whole, s);
         for (std::int64_t s = 0; s < 3; ++s) step(first, s);
-        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, *first.backend, first.trainer,
-                    options);
+        write_whole(folder.path(), {3, 17, "plan", "{\"beta\":0.1}", {}}, {&first.trainer}, options);
         const auto checkpoint = newest_checkpoint(folder.path());
         REQUIRE(checkpoint);
         CHECK(checkpoint->state.step == 3);
         CHECK(checkpoint->state.next_seq == 17);
         CHECK(checkpoint->state.plan_sha256 == "plan");
         CHECK(checkpoint->state.training == "{\"beta\":0.1}");
-        load_checkpoint(*checkpoint, *second.backend, second.trainer);
+        load_checkpoint(*checkpoint, second.trainer);
         for (std::int64_t s = 3; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(second.policy) == whole.values(whole.policy));
         CHECK(second.values(second.trainer.optimizer().second_moment()) ==
@@ -314,8 +313,8 @@ TEST_CASE(
         for (auto* run : {&first, &second}) run->trainer.set_reference(reference);
         for (std::int64_t s = 0; s < 4; ++s) step(first, s);
         const TemporaryFolder folder;
-        write_whole(folder.path(), {4, 17, "plan", "{}", {}}, *first.backend, first.trainer, options);
-        load_checkpoint(*newest_checkpoint(folder.path()), *second.backend, second.trainer);
+        write_whole(folder.path(), {4, 17, "plan", "{}", {}}, {&first.trainer}, options);
+        load_checkpoint(*newest_checkpoint(folder.path()), second.trainer);
         for (std::int64_t s = 4; s < plan.steps(); ++s) step(second, s);
         CHECK(second.values(*second.adapter) == before.values(*before.adapter));
     }

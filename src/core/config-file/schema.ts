@@ -80,13 +80,21 @@ function ofRule(rule: Rule): Schema {
       };
     }
     default: {
-      const { kind, min, max, open, orAuto } = rule;
+      const { kind, min, max, open, orAuto, orList } = rule;
       const number = {
         type: kind,
         [open === 'min' || open === 'both' ? 'exclusiveMinimum' : 'minimum']: min,
         [open === 'max' || open === 'both' ? 'exclusiveMaximum' : 'maximum']: max,
       };
-      return orAuto ? { anyOf: [{ const: 'auto' }, number] } : number;
+      const list = orList && {
+        type: 'array',
+        items: { type: 'integer', minimum: orList.min, maximum: orList.max },
+        minItems: 1,
+        maxItems: orList.most,
+        uniqueItems: true,
+      };
+      const any = [...(orAuto ? [{ const: 'auto' }] : []), number, ...(list ? [list] : [])];
+      return any.length > 1 ? { anyOf: any } : number;
     }
   }
 }

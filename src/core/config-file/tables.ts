@@ -39,11 +39,12 @@ function values(rule: Rule): string {
         .map(([name, field]) => `\`${name}\` (${values(field)})`)
         .join(', ')}`;
     default: {
-      const { kind, min, max, open, orAuto } = rule;
+      const { kind, min, max, open, orAuto, orList } = rule;
       const low = open === 'min' || open === 'both' ? `above ${min}` : `${min}`;
       const high = open === 'max' || open === 'both' ? `below ${max}` : `${max}`;
       const what = `${orAuto ? '`auto` or ' : ''}${kind === 'integer' ? 'whole number' : 'number'}`;
       // A bound that nobody meets would only be noise.
+      if (orList) return `${what}, ${low} to ${high}, or a list of numbers from ${orList.min} to ${orList.max}`;
       return max < 1e9 ? `${what}, ${low} to ${high}` : min > -1e9 ? `${what}, ${/^above/.test(low) ? low : `from ${low}`}` : what;
     }
   }

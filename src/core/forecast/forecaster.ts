@@ -3,15 +3,16 @@ import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { Progress, WorkOptions } from '../work/progress.js';
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import { deviceCount, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
 import { newRunConfig } from '../run/folder.js';
 import { inspectModel } from '../model/index.js';
 import type { BackendInfo } from '../runner/runner-info.js';
+import type { CardForecast } from './cards.js';
 import type { CapacityRequest } from './capacity.js';
 import type { EarlierRun } from './earlier-runs.js';
 import { type MemoryForecast, PlanScratch } from './memory.js';
 import type { ForecastDevice, PlanForecast, PlanForecastRequest } from './plan-forecast.js';
-import { deviceOf, sizeOf, speedOf } from './run-forecast.js';
+import { cardsOf, deviceOf, sizeOf, speedOf } from './run-forecast.js';
 import { runTime, type RunTime } from './run-time.js';
 
 /** A run that may be launched. */
@@ -39,6 +40,8 @@ export type ForecastState =
       readonly plan: PlanForecast;
       /** Of the whole run; undefined where nothing is known of how fast the machine computes. */
       readonly time: RunTime | undefined;
+      /** What several cards would take; undefined on the CPU. */
+      readonly cards?: readonly CardForecast[] | undefined;
       /** Undefined while the runner is asked, or when it may not be. */
       readonly memory: MemoryForecast | WishboneError | undefined;
     };
@@ -110,7 +113,10 @@ export class Forecaster {
       const model = await sizeOf(await inspectModel(input.model, { tokenizer: false }));
       const time = runTime({ ...input, summary, model, backend, predicted, isRateKnown, device: speedOf(device).name, earlier });
       const done = (memory: MemoryForecast | WishboneError | undefined): void => {
-        if (!signal.aborted) this.onChange({ kind: 'done', plan, time, memory });
+        if (signal.aborted) return;
+        const known = memory instanceof WishboneError ? undefined : memory;
+        const cards = cardsOf({ ...input, summary, shape: model.shape, time, device, memory: known });
+        this.onChange({ kind: 'done', plan, time, memory, ...(cards && { cards }) });
       };
       done(undefined);
       if (this.means.mayAskRunner()) done(await this.#memory(input, plan, signal));
@@ -138,13 +144,14 @@ export class Forecaster {
 
   async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
     const { dataset, evalDataset, model, plan } = input;
+    const devices = deviceCount(input.runner);
     const autoCapacity = plan.capacity === 'auto' ? await this.means.capacity(input) : undefined;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
-    const key = JSON.stringify([dataset, evalDataset, model, plan, autoCapacity, device, planFile]);
+    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile]);
     if (this.#planned?.key === key) return this.#planned.plan;
     this.#planned = undefined;
-    const request = { dataset, evalDataset, model, plan, autoCapacity, device, planFile };
+    const request = { dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile };
     const made = await this.means.plan(request, {
       signal,
       onProgress: (progress) => {

@@ -1,4 +1,5 @@
 export { type CapacityMeans, type CapacityRequest, suitedCapacity } from './capacity.js';
+export { cardForecast, cardForecasts, type CardForecast, CARDS_CONNECTION } from './cards.js';
 export { earlierRuns, type EarlierRun } from './earlier-runs.js';
 export {
   Forecaster,
@@ -9,5 +10,5 @@ export {
 export { type MemoryForecast, parseMemory, PlanScratch } from './memory.js';
 export { forecastPlan, type PlanForecast, type PlanForecastRequest, type PredictedSpeedup } from './plan-forecast.js';
 export { planSeconds } from './plan-seconds.js';
-export { forecastRun, type RunForecastRequest } from './run-forecast.js';
+export { forecastRun, forecastRunAndCards, type RunForecastRequest } from './run-forecast.js';
 export { checkpointCount, type ModelSize, runTime, type RunTime, type RunTimeRequest, writtenBytes } from './run-time.js';

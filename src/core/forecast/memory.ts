@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
 import type { RunConfig } from '../run/config.js';
-import { PLAN_FILE, RUN_FILE } from '../run/folder.js';
+import { PLAN_FILE, RUN_FILE, runText } from '../run/folder.js';
 import { exitText, locateRunner, parseRunnerError } from '../runner/runner.js';
 
 /** What `wishbone-runner plan-memory --json` prints (docs/formats.md); bytes. */
@@ -40,7 +40,7 @@ export class PlanScratch {
    */
   async memory(config: RunConfig, signal: AbortSignal): Promise<MemoryForecast> {
     const folder = path.dirname(await this.planFile());
-    await writeFile(path.join(folder, RUN_FILE), JSON.stringify(config));
+    await writeFile(path.join(folder, RUN_FILE), runText(config));
     const runner = await locateRunner();
     const { execa } = await import('execa');
     const ended = await execa(runner, ['plan-memory', folder, '--json'], {

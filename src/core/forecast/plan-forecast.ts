@@ -35,6 +35,8 @@ export interface PlanForecastRequest {
   readonly device: ForecastDevice;
   /** What a bin holds where `plan.capacity` is "auto" (`DatasetRequest`). */
   readonly autoCapacity?: number | undefined;
+  /** How many devices the plan is for; 1 where nobody says. */
+  readonly devices?: number | undefined;
   /** Most bytes that the cache may keep. */
   readonly cacheLimit?: number | undefined;
   /** Where the plan is written, so that the runner can say how much memory it needs. */

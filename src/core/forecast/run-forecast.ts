@@ -1,11 +1,12 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import { cpu, gpu } from '../cost/index.js';
+import { cpu, gpu, stepSeconds } from '../cost/index.js';
 import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
 import { autoBackend, type BackendInfo, runnerBackends } from '../runner/runner-info.js';
+import { type CardForecast, cardForecasts, type CardsRequest } from './cards.js';
 import { type EarlierRun, earlierRuns } from './earlier-runs.js';
 import { type ForecastDevice, SOME_RATE } from './plan-forecast.js';
 import { planSeconds } from './plan-seconds.js';
@@ -30,6 +31,13 @@ export interface RunForecastRequest {
  * @throws WishboneError when the model cannot be read
  */
 export async function forecastRun(request: RunForecastRequest): Promise<RunTime | undefined> {
+  return (await forecastRunAndCards(request)).time;
+}
+
+/** The same, and on a GPU what several cards would take. */
+export async function forecastRunAndCards(
+  request: RunForecastRequest,
+): Promise<{ readonly time: RunTime | undefined; readonly cards: readonly CardForecast[] | undefined }> {
   const [info, backends, earlier] = await Promise.all([
     inspectModel(request.model, { tokenizer: false }),
     runnerBackends(),
@@ -39,7 +47,17 @@ export async function forecastRun(request: RunForecastRequest): Promise<RunTime 
   const model = await sizeOf(info);
   const { isRateKnown, speed, name } = speedOf(device);
   const predicted = planSeconds(request.summary, model.shape, speed);
-  return runTime({ ...request, model, backend, predicted, isRateKnown, device: name, earlier });
+  const time = runTime({ ...request, model, backend, predicted, isRateKnown, device: name, earlier });
+  return { time, cards: cardsOf({ ...request, shape: model.shape, time, device, memory: undefined }) };
+}
+
+/** What several cards would take; undefined for a run on the CPU. */
+export function cardsOf(
+  request: Omit<CardsRequest, 'time' | 'stepSeconds'> & { readonly time: RunTime | undefined; readonly device: ForecastDevice },
+): readonly CardForecast[] | undefined {
+  const { time, device, shape } = request;
+  if (time === undefined || device.kind !== 'gpu') return undefined;
+  return cardForecasts({ ...request, time, stepSeconds: stepSeconds(shape, speedOf(device).speed) });
 }
 
 /** What the run will compute on, as far as this machine tells. */

@@ -142,7 +142,7 @@ export function writtenBytes(
 }
 
 /** Of an adapter of all linear layers, which is the most it can be. */
-function adapterParameters(shape: LlamaShape, rank: number): number {
+export function adapterParameters(shape: LlamaShape, rank: number): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
   const queries = shape.queryHeads * shape.headDim;
   const keys = shape.kvHeads * shape.headDim;

@@ -177,6 +177,13 @@ export function checkOptions(
     'set adam_moments to "float32", or backend to "cuda"',
   );
   refuse(
+    Array.isArray(runner.devices) && runner.backend === 'cpu',
+    'runner.devices',
+    'GPUs are named for a run on the CPU',
+    'give a number of devices, or the backend "cuda"',
+  );
+  refuse(runner.device !== 0 && Array.isArray(runner.devices), 'runner.devices', 'both device and devices name GPUs', 'remove device');
+  refuse(
     plan.max_steps > 0 && training.sft_steps >= plan.max_steps,
     'training.sft_steps',
     `all ${plan.max_steps} steps of the run are supervised ones`,

@@ -114,4 +114,6 @@ export type Sharing = PlanOptions['sharing'];
 export interface LayoutOptions extends Pick<DecidedPlan, 'sharing' | 'capacity' | 'batch_size' | 'epochs' | 'seed' | 'max_length'> {
   /** Above 0: optimizer steps in all, however many epochs that is; 0 or absent: as `epochs` says. */
   readonly max_steps?: number;
+  /** How many devices the plan is for: then a step's bins are a multiple of it. The plan does not say, and runs on any number. */
+  readonly devices?: number | undefined;
 }

@@ -2,6 +2,9 @@ import { LOSS_TYPES, LOSSES } from './losses.js';
 import type { Rule } from './rule.js';
 import { OPTION_PATHS, optionRow } from './sections.js';
 
+/** What the runner does not read yet; `run.json` has it only where somebody gives it. */
+const UNREAD = 'runner.shard';
+
 /**
  * All options with the rules they are read by, and all losses with their traits, as plain data: what the runner's own rules
  * are held against. `npm run schema` writes it to native-runner/test/options.json.
@@ -9,7 +12,7 @@ import { OPTION_PATHS, optionRow } from './sections.js';
 export function ruleTable(): object {
   return {
     options: Object.fromEntries(
-      OPTION_PATHS.map((option) => {
+      OPTION_PATHS.filter((option) => option !== UNREAD).map((option) => {
         const row = optionRow(option)!;
         const { absent } = row;
         const { rule, value } = row.decided ?? { rule: row.rule, value: row.default };
@@ -45,6 +48,13 @@ function plain(rule: Rule): object {
     case 'flag':
       return { kind: rule.kind, ...own };
     default:
-      return { kind: rule.kind, ...own, min: rule.min, max: rule.max, ...(rule.open && { open: rule.open }) };
+      return {
+        kind: rule.kind,
+        ...own,
+        min: rule.min,
+        max: rule.max,
+        ...(rule.open && { open: rule.open }),
+        ...(rule.orList && { orList: rule.orList }),
+      };
   }
 }

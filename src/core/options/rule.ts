@@ -10,6 +10,8 @@ export type Rule = { readonly absent?: unknown; readonly optional?: true } & (
       readonly open?: 'min' | 'max' | 'both';
       /** "auto" may stand in its place: then it is decided later. */
       readonly orAuto?: true;
+      /** A list of different whole numbers may stand in its place, of one at least and `most`. */
+      readonly orList?: NumberList;
     }
   | { readonly kind: 'string'; readonly pattern?: RegExp; readonly expected?: string }
   | { readonly kind: 'choice'; readonly choices: readonly (string | number)[] }
@@ -28,6 +30,13 @@ export type ValueOf<R> = R extends { readonly value?: infer V } ? V : never;
 /** The largest count that a run's files hold. */
 export const MOST = 2 ** 31 - 1;
 
+/** Bounds of the items of a list, and how many there may be. */
+export interface NumberList {
+  readonly min: number;
+  readonly max: number;
+  readonly most: number;
+}
+
 type Bounds = { readonly min: number; readonly max: number };
 
 /** A whole number between bounds, both included. */
@@ -39,6 +48,23 @@ export const integerOrAuto = (min: number, max: number = MOST): RuleOf<number | 
   min,
   max,
   orAuto: true,
+});
+
+/** The same, or a list of different whole numbers. */
+export const integerOrList = (min: number, max: number, orList: NumberList): RuleOf<number | readonly number[]> & Bounds => ({
+  kind: 'integer',
+  min,
+  max,
+  orList,
+});
+
+/** The same, or "auto". */
+export const integerListOrAuto = (min: number, max: number, orList: NumberList): RuleOf<number | readonly number[] | 'auto'> & Bounds => ({
+  kind: 'integer',
+  min,
+  max,
+  orAuto: true,
+  orList,
 });
 
 /** A number between bounds, both included but those that are `open`. */
@@ -104,6 +130,7 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
         .find((problem) => problem !== undefined);
     default: {
       if (rule.orAuto && value === 'auto') return undefined;
+      if (rule.orList && Array.isArray(value)) return listProblem(rule.orList, value);
       if (typeof value !== 'number' || !Number.isFinite(value)) return wrong;
       if (rule.kind === 'integer' && !Number.isInteger(value)) return wrong;
       const low = rule.open === 'min' || rule.open === 'both' ? value > rule.min : value >= rule.min;
@@ -111,6 +138,14 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
       return low && high ? undefined : wrong;
     }
   }
+}
+
+function listProblem({ min, max, most }: NumberList, items: readonly unknown[]): string | undefined {
+  if (items.length === 0 || items.length > most) return `expected a list of 1 to ${most} numbers, found ${items.length}`;
+  const wrong = items.find((item) => !Number.isSafeInteger(item) || (item as number) < min || (item as number) > max);
+  if (wrong !== undefined) return `expected whole numbers from ${min} to ${max} in the list, found ${describe(wrong)}`;
+  const twice = items.find((item, at) => items.indexOf(item) !== at);
+  return twice === undefined ? undefined : `expected different numbers in the list, found ${String(twice)} twice`;
 }
 
 /** What a rule allows, to follow "expected". */
@@ -132,7 +167,8 @@ export function ruleText(rule: Rule): string {
       const what = rule.kind === 'integer' ? 'a whole number' : 'a number';
       const low = rule.open === 'min' || rule.open === 'both' ? `above ${rule.min}` : `of at least ${rule.min}`;
       const high = rule.open === 'max' || rule.open === 'both' ? `below ${rule.max}` : `at most ${rule.max}`;
-      return `${rule.orAuto ? '"auto" or ' : ''}${what} ${low} and ${high}`;
+      const listed = rule.orList ? `, or a list of different ones from ${rule.orList.min} to ${rule.orList.max}` : '';
+      return `${rule.orAuto ? '"auto" or ' : ''}${what} ${low} and ${high}${listed}`;
     }
   }
 }

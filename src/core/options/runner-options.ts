@@ -1,5 +1,10 @@
 import { option, type Options, type ValuesOf } from './option.js';
-import { choice, FLAG, integer, pathOrNone } from './rule.js';
+import { choice, FLAG, integer, integerListOrAuto, integerOrList, pathOrNone } from './rule.js';
+
+/** Devices that work on one run together, and the largest number of one. */
+const MOST_DEVICES = 64;
+const MOST_NUMBER = 1023;
+const NUMBERS = { min: 0, max: MOST_NUMBER, most: MOST_DEVICES };
 
 /** What carries the run out. */
 export const RUNNER_OPTIONS = {
@@ -27,7 +32,25 @@ export const RUNNER_OPTIONS = {
     absent: 'default',
   }),
   /** As CUDA counts them. */
-  device: option({ rule: integer(0, 1023), default: 0, label: 'GPU', help: 'number of the GPU to use', absent: 'default' }),
+  device: option({ rule: integer(0, MOST_NUMBER), default: 0, label: 'GPU', help: 'number of the GPU to use', absent: 'default' }),
+  /** A number counts GPUs from `device` on, or parts of the CPU. */
+  devices: option({
+    rule: integerListOrAuto(1, MOST_DEVICES, NUMBERS),
+    default: 'auto',
+    label: 'Devices',
+    help: 'how many devices work on the run together, or which GPUs: 0,2; auto: all GPUs that no other run uses, and one on a CPU',
+    absent: { means: 1 },
+    decided: { rule: integerOrList(1, MOST_DEVICES, NUMBERS), value: 1 },
+  }),
+  shard: option({
+    rule: choice(['auto', 'none', 'optimizer', 'gradients', 'parameters']),
+    default: 'auto',
+    label: 'Sharding',
+    help:
+      'what several devices keep only a part of each: nothing, the optimizer state, also the gradients, or the parameters too; ' +
+      'auto: the least that fits into memory',
+    absent: 'default',
+  }),
   cublaslt: option({
     rule: pathOrNone,
     default: '',
@@ -40,3 +63,14 @@ export const RUNNER_OPTIONS = {
 } as const satisfies Options;
 
 export interface RunnerOptions extends ValuesOf<typeof RUNNER_OPTIONS> {}
+
+/** The same with all decided, as `run.json` has it. */
+export interface DecidedRunner extends Omit<RunnerOptions, 'devices'> {
+  readonly devices: number | readonly number[];
+}
+
+/** How many devices work on a run. */
+export function deviceCount({ devices }: Pick<RunnerOptions, 'devices'>): number {
+  if (devices === 'auto') return 1;
+  return typeof devices === 'number' ? devices : devices.length;
+}

@@ -62,8 +62,10 @@ export function optionProblem(option: OptionPath, value: unknown): string | unde
 }
 
 /** How the value of an option is written. */
-export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'text' | 'list' | 'map' {
-  const kind = optionRow(option)?.rule.kind;
+export function optionKind(option: OptionPath): 'choice' | 'flag' | 'number' | 'numbers' | 'text' | 'list' | 'map' {
+  const rule = optionRow(option)?.rule;
+  if (rule?.kind === 'integer' && rule.orList) return 'numbers';
+  const kind = rule?.kind;
   if (kind === 'list' || kind === 'map') return kind;
   return kind === 'choice' || kind === 'flag' ? kind : kind === 'string' ? 'text' : 'number';
 }

@@ -4,7 +4,7 @@ import type { LayoutOptions, Sharing } from '../options/index.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { balance, NOTHING_SHARED, type Load } from './balance.js';
 import { packTree } from './pack-tree.js';
-import { pack, spread } from './pack.js';
+import { binCount, pack, spread } from './pack.js';
 import { prefixTree, SIDES, TreeBuilder, type PrefixTree, type Sequence, type Side } from './tree.js';
 import { segmentTimes, treeTime } from './work.js';
 
@@ -67,7 +67,7 @@ function togetherTokens({ chosen, rejected }: TokenPair, trees: readonly PrefixT
  * @param pause is called every now and then
  */
 export async function arrange(units: readonly Unit[], options: LayoutOptions, time: AdditiveTime, pause: Pause): Promise<Bin[]> {
-  return options.sharing === 'tree' ? mergedBins(units, options.capacity, time, pause) : pairBins(units, options.capacity, pause);
+  return options.sharing === 'tree' ? mergedBins(units, options, time, pause) : pairBins(units, options, pause);
 }
 
 function pairTrees(pair: TokenPair, sharing: Sharing): PrefixTree[] {
@@ -87,9 +87,10 @@ function sequenceOf(source: TokenPair, side: Side, pair: number): Sequence {
 }
 
 /** Every pair with its own trees. */
-async function pairBins(units: readonly Unit[], capacity: number, pause: Pause): Promise<Bin[]> {
+async function pairBins(units: readonly Unit[], { capacity, devices = 1 }: LayoutOptions, pause: Pause): Promise<Bin[]> {
   const fewest = await pack(units, capacity, pause);
-  const start = (await spread(units, capacity, fewest.length, pause)) ?? fewest;
+  const count = binCount(fewest.length, devices, units.length);
+  const start = (await spread(units, capacity, count, pause)) ?? fewest;
   const balanced = await balance(start, units, NOTHING_SHARED, capacity, pause);
   for (const members of balanced) members.sort((a, b) => a - b);
   balanced.sort((a, b) => (a[0] as number) - (b[0] as number));
@@ -104,7 +105,12 @@ async function pairBins(units: readonly Unit[], capacity: number, pause: Pause):
 }
 
 /** One tree a bin, of all its sequences. */
-async function mergedBins(units: readonly Unit[], capacity: number, time: AdditiveTime, pause: Pause): Promise<Bin[]> {
+async function mergedBins(
+  units: readonly Unit[],
+  { capacity, devices = 1 }: LayoutOptions,
+  time: AdditiveTime,
+  pause: Pause,
+): Promise<Bin[]> {
   const sequences = units.flatMap(({ pair }, index) => SIDES.map((side) => sequenceOf(pair, side, index)));
   const builder = new TreeBuilder();
   for (const sequence of sequences) {
@@ -113,7 +119,7 @@ async function mergedBins(units: readonly Unit[], capacity: number, time: Additi
   }
   const tree = builder.finish();
   const bins: Bin[] = [];
-  for (const members of await packTree(tree, segmentTimes(tree, time), capacity, pause)) {
+  for (const members of await packTree(tree, segmentTimes(tree, time), { capacity, devices }, pause)) {
     const make = (): PrefixTree => prefixTree(members.map((index) => sequences[index] as Sequence));
     const { tokens, segments } = make();
     bins.push({ tokens, segments: segments.length, trees: () => [{ tree: make(), firstPair: 0 }] });

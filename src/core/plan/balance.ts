@@ -28,10 +28,7 @@ const MOST_PARTNERS = 12;
 const MOST_CANDIDATES = { single: 64, double: 24 } as const;
 type Kind = keyof typeof MOST_CANDIDATES;
 
-/**
- * The most that an exchange may add to the time of all bins, as a fraction of the mean bin: units that share much stay
- * together.
- */
+/** Units that share much stay together. */
 const MOST_GROWTH = 1e-3;
 
 /**
@@ -41,6 +38,7 @@ const MOST_GROWTH = 1e-3;
  * Deterministic.
  *
  * @param bins lists of unit indices, none over full
+ * @param growth the most that an exchange may add to the time of all bins, as a fraction of the mean bin
  * @returns the new lists, in no particular order
  */
 export async function balance(
@@ -49,8 +47,9 @@ export async function balance(
   shared: SharedLoads,
   capacity: number,
   pause: Pause,
+  growth: number = MOST_GROWTH,
 ): Promise<number[][]> {
-  const balancing = new Balancing(bins, loads, shared, capacity);
+  const balancing = new Balancing(bins, loads, shared, { capacity, growth });
   // Each exchange makes the slowest bin faster; the limit only keeps tiny steps from going on and on.
   for (let exchanges = 0; exchanges < 20 * bins.length && balancing.relieve(); exchanges++) await pause();
   return balancing.bins.map(({ units }) => units);
@@ -148,13 +147,20 @@ const NONE: Move = { units: [], lost: { tokens: 0, time: 0 }, gained: { tokens: 
 
 class Balancing {
   readonly #capacity: number;
+  readonly #mostGrowth: number;
   /** By rising time. */
   readonly bins: BinLoad[];
   readonly #random = new Random(0);
   #total: number;
 
-  constructor(bins: readonly (readonly number[])[], loads: readonly Load[], shared: SharedLoads, capacity: number) {
+  constructor(
+    bins: readonly (readonly number[])[],
+    loads: readonly Load[],
+    shared: SharedLoads,
+    { capacity, growth }: { readonly capacity: number; readonly growth: number },
+  ) {
     this.#capacity = capacity;
+    this.#mostGrowth = growth;
     this.bins = bins.map((units) => {
       const bin = new BinLoad(loads, shared);
       for (const unit of units) bin.add(unit);
@@ -180,7 +186,7 @@ class Balancing {
   /** The exchange after which the slower of the two bins is fastest. */
   #best(slow: BinLoad, fast: BinLoad, kind: Kind): Exchange | undefined {
     const gap = slow.time - fast.time;
-    const growth = (MOST_GROWTH * this.#total) / this.bins.length;
+    const growth = (this.#mostGrowth * this.#total) / this.bins.length;
     const coming = [NONE, ...this.#moves(fast, slow, kind)];
     let best: Exchange | undefined;
     // What is next to nothing would be done for ever.

@@ -1,6 +1,6 @@
 import type { Pause } from '../work/pace.js';
 import { balance, type Load } from './balance.js';
-import { longestFirst, SPREAD_PARTS } from './pack.js';
+import { binCount, longestFirst, SPREAD_PARTS } from './pack.js';
 import type { PrefixTree } from './tree.js';
 
 /** What lies in one bin whatever happens: a pair, or a sequence of one that does not fit into a bin. */
@@ -57,11 +57,18 @@ const BIN_WORTH = 1 / 16;
  * nothing ({@link SPREAD_PARTS}). Then pairs are exchanged until the bins are balanced ({@link balance}). Deterministic. No sequence
  * may be longer than the capacity.
  *
+ * For several devices there are {@link binCount} bins, each with about its share of the tokens, even where that costs some more of them.
+ *
  * @param times predicted time of each segment
  * @returns the bins, each a list of indices into the tree's sequences in rising order, ordered by their first sequence
  */
-export async function packTree(tree: PrefixTree, times: Float64Array, capacity: number, pause: Pause): Promise<number[][]> {
-  if (tree.tokens <= capacity) return [tree.sequences.map((_, sequence) => sequence)];
+export async function packTree(
+  tree: PrefixTree,
+  times: Float64Array,
+  { capacity, devices = 1 }: { readonly capacity: number; readonly devices?: number },
+  pause: Pause,
+): Promise<number[][]> {
+  if (tree.tokens <= capacity && devices === 1) return [tree.sequences.map((_, sequence) => sequence)];
   const packing = new TreePacking(tree, times, capacity, pause);
   let best: { readonly bins: readonly Bin[]; readonly leastCommon: number } | undefined;
   let bestCost = Infinity;
@@ -71,9 +78,48 @@ export async function packTree(tree: PrefixTree, times: Float64Array, capacity: 
     if (cost < bestCost) [best, bestCost] = [{ bins, leastCommon }, cost];
   }
   if (best === undefined) throw new RangeError('a tree has sequences');
-  const packed = await packing.balance(await packing.spread(best.bins, best.leastCommon));
+  const count = binCount(best.bins.length, devices, packing.units);
+  const more = devices > 1 ? await dividedBins(tree, times, { capacity, count, longest: packing.longest }, pause) : undefined;
+  const packed = more
+    ? await packing.balance(more, DIVIDED_GROWTH)
+    : await packing.balance(await packing.spread(best.bins, best.leastCommon));
   for (const bin of packed) bin.sort((a, b) => a - b);
   return packed.sort((a, b) => (a[0] as number) - (b[0] as number));
+}
+
+/** Across devices the slowest bin decides: an exchange that makes it faster may cost the others this much of a bin. */
+const DIVIDED_GROWTH = 0.1;
+
+/** How far beyond its share of a step's tokens a bin is filled for the sake of what its sequences have in common. */
+const SHARE_LIMITS = [1.1, 1.5, Infinity];
+
+/**
+ * Places the units in just `count` bins: what has much in common together, but no bin with much more than its share.
+ * Of all ways that leave no bin empty the one whose longest bin is shortest.
+ *
+ * @param of.longest tokens of the longest unit
+ * @returns undefined when there is no such way
+ */
+async function dividedBins(
+  tree: PrefixTree,
+  times: Float64Array,
+  { capacity, count, longest }: { readonly capacity: number; readonly count: number; readonly longest: number },
+  pause: Pause,
+): Promise<readonly Bin[] | undefined> {
+  let best: readonly Bin[] | undefined;
+  let shortest = Infinity;
+  for (const share of SHARE_LIMITS) {
+    const limit = Math.min(capacity, Math.max(longest, Math.ceil((share * tree.tokens) / count)));
+    const packing = new TreePacking(tree, times, limit, pause);
+    for (const leastCommon of LEAST_COMMONS) {
+      const bins = await packing.place(packing.bundle(leastCommon), leastCommon, { count, part: 1 });
+      const most = Math.max(...bins.map(({ tokens }) => tokens));
+      if (bins.length !== count || bins.some(({ units }) => units.length === 0) || most >= shortest) continue;
+      [best, shortest] = [bins, most];
+    }
+    if (best !== undefined) return best;
+  }
+  return undefined;
 }
 
 function costOf(bins: readonly Bin[], capacity: number): number {
@@ -101,6 +147,15 @@ class TreePacking {
     this.#users = new Int32Array(this.#lengths.length);
     for (const { segments } of groups) for (const segment of segments) this.#users[segment] = (this.#users[segment] as number) + 1;
     this.#units = groups.map(({ sequences, segments }) => this.#unit(sequences, segments));
+  }
+
+  get units(): number {
+    return this.#units.length;
+  }
+
+  /** Tokens of the longest unit. */
+  get longest(): number {
+    return this.#units.reduce((most, { whole }) => Math.max(most, whole), 0);
   }
 
   /** Joins units that follow each other while they fit and have enough in common. */
@@ -174,10 +229,10 @@ class TreePacking {
   }
 
   /** Exchanges units among the bins. @returns for each bin its sequences */
-  async balance(bins: readonly Bin[]): Promise<number[][]> {
+  async balance(bins: readonly Bin[], growth?: number): Promise<number[][]> {
     const units = bins.map((bin) => bin.units);
     const shared = { tokens: this.#lengths, time: this.#times };
-    const balanced = await balance(units, this.#units, shared, this.#capacity, this.#pause);
+    const balanced = await balance(units, this.#units, shared, this.#capacity, this.#pause, growth);
     return balanced.map((bin) => bin.flatMap((unit) => (this.#units[unit] as Unit).sequences));
   }
 

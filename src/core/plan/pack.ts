@@ -38,6 +38,14 @@ export async function spread(units: readonly Sized[], capacity: number, count: n
   return undefined;
 }
 
+/**
+ * How many bins a step gets that needs at least `fewest`: a multiple of the devices, so that each has as many, but never more than there
+ * are units to fill them.
+ */
+export function binCount(fewest: number, devices: number, units: number): number {
+  return Math.max(fewest, Math.min(devices * Math.ceil(fewest / devices), units));
+}
+
 /** The units' indices, longest first. */
 export function longestFirst(units: readonly Pick<Sized, 'tokens'>[]): number[] {
   const order = units.map((_, unit) => unit);

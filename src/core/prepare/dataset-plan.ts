@@ -1,5 +1,5 @@
 import { buildPlan, leastTokens, type Plan } from '../plan/index.js';
-import { type DecidedPlan, LEAST_CAPACITY, OPTIONS, type PlanOptions } from '../options/index.js';
+import { type DecidedPlan, type LayoutOptions, LEAST_CAPACITY, OPTIONS, type PlanOptions } from '../options/index.js';
 import type { TokenisedDataset } from '../tokenise/index.js';
 import type { WorkOptions } from '../work/progress.js';
 
@@ -26,7 +26,11 @@ export function decidedPlan(
 }
 
 /** Builds a plan for a tokenised dataset. @throws WishboneError when a pair does not fit into a bin, or none is left */
-export function planFor(dataset: TokenisedDataset, options: DecidedPlan, work: WorkOptions = {}): Promise<Plan> {
+export function planFor(
+  dataset: TokenisedDataset,
+  options: DecidedPlan & Pick<LayoutOptions, 'devices'>,
+  work: WorkOptions = {},
+): Promise<Plan> {
   return buildPlan(
     {
       pairs: dataset.pairs,
@@ -46,7 +50,11 @@ export function planFor(dataset: TokenisedDataset, options: DecidedPlan, work: W
  *
  * @throws WishboneError when a pair does not fit into a bin
  */
-export async function evalPlanFor(dataset: TokenisedDataset, options: DecidedPlan, work: WorkOptions = {}): Promise<Plan | undefined> {
+export async function evalPlanFor(
+  dataset: TokenisedDataset,
+  options: DecidedPlan & Pick<LayoutOptions, 'devices'>,
+  work: WorkOptions = {},
+): Promise<Plan | undefined> {
   if (dataset.evalPairs.length === 0) return undefined;
   const { evalPairs: pairs, evalFiles, sha256 } = dataset;
   const file = evalFiles[0]?.path ?? dataset.file;

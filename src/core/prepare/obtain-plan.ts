@@ -66,8 +66,9 @@ export async function obtainPlan(request: DatasetRequest, work: WorkOptions, wan
     const longer = await fromCache(request, options, work, found, want.files);
     if (longer) return longer;
   }
-  const plan = await planFor(dataset, options, work);
-  const evaluation = await evalPlanFor(dataset, options, work);
+  const { devices } = request;
+  const plan = await planFor(dataset, { ...options, devices }, work);
+  const evaluation = await evalPlanFor(dataset, { ...options, devices }, work);
   const facts = {
     summary: await summarise(dataset, plan, work),
     reference: referenceTo(dataset),
@@ -75,7 +76,7 @@ export async function obtainPlan(request: DatasetRequest, work: WorkOptions, wan
   };
   const named = withNames(facts, request);
   const { cache, model } = found.context;
-  const key = planKey(options, found);
+  const key = planKey(options, found, request.devices);
   // A file that changed since it was hashed must not be found under its old content's name.
   const unchanged = dataset.files.every(({ sha256 }, index) => sha256 === found.hashes[index]);
   if (want.files && unchanged) {
@@ -105,7 +106,7 @@ async function fromCache(
   files: boolean,
 ): Promise<PlannedDataset | undefined> {
   const { cache, model } = found.context;
-  const key = planKey(options, found);
+  const key = planKey(options, found, request.devices);
   const json = await cache.find('plans', key, 'json');
   if (json === undefined) return undefined;
   const facts = await readFacts(json, found);
@@ -170,9 +171,9 @@ function withNames(facts: Facts, { dataset, evalDataset }: DatasetRequest): Fact
   };
 }
 
-function planKey(plan: DecidedPlan, { key, context }: FoundDataset): string {
+function planKey(plan: DecidedPlan, { key, context }: FoundDataset, devices = 1): string {
   const { file: _, ...shape } = context.model.config;
-  const all = ['plan', PLAN_VERSION, version, key, plan, shape, context.model.parameters];
+  const all = ['plan', PLAN_VERSION, version, key, plan, shape, context.model.parameters, ...(devices > 1 ? [devices] : [])];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 

@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { nearestName } from '../nearest-name.js';
-import { type DecidedPlan, RUN_RULES, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, type DecidedRunner, RUN_RULES, type TrainingOptions } from '../options/index.js';
 import {
   absolutePath,
   choice,
@@ -87,7 +87,7 @@ export interface RunConfig {
   readonly model: { readonly path: string; readonly hub?: HubReference | undefined };
   readonly plan: DecidedPlan;
   readonly training: TrainingOptions;
-  readonly runner: RunnerOptions;
+  readonly runner: DecidedRunner;
   /** What it was made with; runs that an older Wishbone made do not say. */
   readonly made_with?: MadeWith;
 }

@@ -6,7 +6,9 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
-import type { DecidedPlan, RunnerOptions, TrainingOptions } from '../options/index.js';
+import { type DecidedPlan, DEFAULT_RUNNER, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import { jobStatus, type JobStatus } from '../slurm/job-state.js';
+import { readJobRecord } from '../slurm/job-record.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { type Headline, headline } from '../history/headline.js';
 import { RunHistory } from '../history/history.js';
@@ -14,7 +16,7 @@ import { readLabels } from './labels.js';
 import type { MadeWith } from './provenance.js';
 import { pinnedDataset, pinnedModel } from './origin.js';
 import { isAlive } from './process-identity.js';
-import { readProcessRecord } from './process-record.js';
+import { isElsewhere, readProcessRecord } from './process-record.js';
 import { isActive, runState, type RunState, stateOf } from './state.js';
 
 export const RUN_FILE = 'run.json';
@@ -65,7 +67,7 @@ export function newRunConfig(settings: RunSettings, now = new Date()): RunConfig
     // A number of steps leaves nothing to the ratio, and run.json says only what counts.
     training: training.warmup_steps < 0 ? training : { ...training, warmup_ratio: 0 },
     // A library is code: a run folder, which may go anywhere, does not name any.
-    runner: { ...runner, cublaslt: '' },
+    runner: { ...runner, cublaslt: '', devices: runner.devices === 'auto' ? 1 : runner.devices },
     ...(madeWith === undefined ? {} : { made_with: madeWith }),
   };
 }
@@ -113,7 +115,7 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     const named = { ...config, id, name: config.name === config.id ? id : config.name };
     const file = path.join(building, RUN_FILE);
     // It may hold prompts, and names that somebody gave.
-    await writeFile(file, `${JSON.stringify(named, null, 2)}\n`, { mode: PRIVATE_FILE });
+    await writeFile(file, runText(named), { mode: PRIVATE_FILE });
     await sync(file);
     await sync(building);
     try {
@@ -127,6 +129,12 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
     await sync(runs);
     return folder;
   }
+}
+
+/** What `run.json` says. Runners that know no sharding take a run that leaves it to them. */
+export function runText(config: RunConfig): string {
+  const { shard, ...runner } = config.runner;
+  return `${JSON.stringify(shard === DEFAULT_RUNNER.shard ? { ...config, runner } : config, null, 2)}\n`;
 }
 
 /** Turns what the file system says into words for a person. */
@@ -218,6 +226,8 @@ export type RunListing =
       readonly steps: number | undefined;
       /** What it is judged by; undefined before the first step. */
       readonly figures: Headline | undefined;
+      /** Of a run that a cluster has. */
+      readonly job?: JobStatus | undefined;
       /** Known of a run that is followed. */
       readonly secondsLeft?: number;
       readonly problem?: undefined;
@@ -244,8 +254,9 @@ export async function activeRuns(runsFolder: string): Promise<string[]> {
  * is judged by that record, and only others' logs are read.
  */
 export async function isAtWork(folder: string): Promise<boolean> {
-  const record = await readProcessRecord(folder);
-  return record === undefined ? isActive(await runState(folder).catch(() => 'failed' as const)) : isAlive(record);
+  const [record, job] = await Promise.all([readProcessRecord(folder), readJobRecord(folder)]);
+  const byEvents = record === undefined || job?.id !== undefined || (await isElsewhere(record));
+  return byEvents ? isActive(await runState(folder).catch(() => 'failed' as const)) : isAlive(record);
 }
 
 /** Absolute paths of the runs of a folder, whole or not; none when there is no such folder. */
@@ -269,11 +280,14 @@ export async function listRun(folder: string): Promise<RunListing> {
     const { config, tags } = await readRun(folder);
     const history = new RunHistory();
     for (const event of await readEventEnds(folder, { evals: config.training.eval_steps > 0 })) history.add(event);
+    const state = await stateOf(folder, history);
+    const job = await jobStatus(folder, await readJobRecord(folder), history);
     return {
       folder,
       config,
       tags,
-      state: await stateOf(folder, history),
+      state,
+      ...(job && { job }),
       step: history.step,
       steps: history.totalSteps,
       figures: headline(history),

@@ -1,9 +1,10 @@
+import { hostname } from 'node:os';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import type { ProcessIdentity } from './process-identity.js';
+import { identify, type ProcessIdentity } from './process-identity.js';
 
 /**
  * `process.json` of a run folder: what the side that starts and stops the runner knows and the event log cannot say.
@@ -11,6 +12,8 @@ import type { ProcessIdentity } from './process-identity.js';
  * event log is enough to tell how a run stands.
  */
 export interface ProcessRecord extends ProcessIdentity {
+  /** The machine that it is on. */
+  readonly host?: string;
   /** When a stop was asked for, ISO 8601. */
   readonly stopAsked?: string;
   /** How the process ended, when whoever started it was still there to see it. */
@@ -57,6 +60,16 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Whether a process is on another machine, with which this one shares a file system: then nothing here can tell whether it lives. A boot
+ * of this machine's own is told by its name.
+ */
+export async function isElsewhere({ host, bootId }: ProcessRecord): Promise<boolean> {
+  if (host === undefined || host === hostname()) return false;
+  const here = await identify(process.pid);
+  return here !== undefined && here.bootId !== bootId.trim();
+}
+
 /** Adds to the record of this process; does nothing when the record is by now another process's. */
 export async function amendProcessRecord(
   folder: string,
@@ -73,8 +86,9 @@ export function sameProcess(a: ProcessIdentity, b: ProcessIdentity): boolean {
 
 function isProcessRecord(value: unknown): value is ProcessRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, pidStart, bootId, stopAsked, ended } = value as Record<string, unknown>;
+  const { pid, pidStart, bootId, host, stopAsked, ended } = value as Record<string, unknown>;
   if (!Number.isSafeInteger(pid) || (pid as number) < 1 || !Number.isSafeInteger(pidStart) || typeof bootId !== 'string') return false;
+  if (host !== undefined && typeof host !== 'string') return false;
   if (stopAsked !== undefined && typeof stopAsked !== 'string') return false;
   if (ended === undefined) return true;
   if (typeof ended !== 'object' || ended === null) return false;

@@ -1,4 +1,4 @@
-import { DEFAULTS, hasFlag, optionKind, type OptionPath, type SectionName } from '../options/index.js';
+import { DEFAULTS, hasFlag, numbersText, optionKind, type OptionPath, type SectionName } from '../options/index.js';
 import type { RunConfig } from './config.js';
 
 /** The defaults that the command names, so that it says the same whatever others would be taken. */
@@ -36,6 +36,7 @@ export function repeatCommand(config: RunConfig): RepeatCommand {
       const kind = optionKind(path);
       if (kind === 'flag') words.push(value === true ? `--${flag}` : `--no-${flag}`);
       else if (!hasFlag(path)) without.push(path);
+      else if (kind === 'numbers') words.push(`--${flag}`, numbersText(value));
       else words.push(`--${flag}`, Array.isArray(value) ? value.join(',') : String(value));
     }
   }

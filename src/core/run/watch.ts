@@ -4,17 +4,18 @@ import path from 'node:path';
 
 import { runFolders, RUNS_FOLDER } from './folder.js';
 import { LABELS_FILE } from './labels.js';
+import { JOB_FILE } from '../slurm/job-record.js';
 import { PROCESS_FILE } from './process-record.js';
 
 /** What changes within a run folder beside its event log. */
-const WATCHED_FILES = [PROCESS_FILE, LABELS_FILE] as const;
+const WATCHED_FILES = [PROCESS_FILE, JOB_FILE, LABELS_FILE] as const;
 export type WatchedFile = (typeof WATCHED_FILES)[number];
 
 /** What a {@link RunsWatcher} tells of. */
 export type RunsChange =
   /** Runs came or went. */
   | { readonly kind: 'runs' }
-  /** A run's process record or labels were written or removed. */
+  /** A run's process record, its job or its labels were written or removed. */
   | { readonly kind: 'file'; readonly folder: string; readonly file: WatchedFile };
 
 /** How often it looks by itself: for file systems that tell of nothing. */

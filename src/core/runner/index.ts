@@ -1,5 +1,6 @@
 export { type BestModel, bestModel, exportBest } from './best-model.js';
 export { crashAdvice, type Ended } from './crash-advice.js';
+export { decideDevices, decideTargetDevices, type DeviceMeans, devicesInUse, type DevicesInUse, gpus, gpusOf } from './devices.js';
 export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
 export {
   exitText,

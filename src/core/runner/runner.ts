@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { constants, createWriteStream, type WriteStream } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { PRIVATE_FILE } from '../files/atomic-file.js';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -11,7 +12,10 @@ import { readEventEnds } from '../events/event-ends.js';
 import { type FailedEvent, isTerminal, type StartEvent } from '../events/events.js';
 import { LOG_FILE, readRun } from '../run/folder.js';
 import { identify, isAlive, type ProcessIdentity } from '../run/process-identity.js';
-import { amendProcessRecord, readProcessRecord, writeProcessRecord } from '../run/process-record.js';
+import { amendProcessRecord, isElsewhere, PROCESS_FILE, readProcessRecord, writeProcessRecord } from '../run/process-record.js';
+import { isActive, runState } from '../run/state.js';
+import { readJobRecord, removeJob } from '../slurm/job-record.js';
+import { stopJob } from '../slurm/submit.js';
 
 const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
@@ -113,7 +117,8 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   // Loaded when first needed: nothing else of the run store wants it, and looking at runs should be quick.
   const { execa } = await import('execa');
   const runner = options.runner ?? (await locateRunner());
-  if ((await liveProcess(run.folder)) !== undefined) {
+  const job = await readJobRecord(run.folder);
+  if ((await liveProcess(run.folder)) !== undefined || (job?.id !== undefined && isActive(await runState(run.folder)))) {
     throw new WishboneError('this run is already running', run.folder, 'stop it first, or wait until it ends');
   }
   // A look every few milliseconds at a log that may be long: at its end only.
@@ -147,7 +152,8 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const pid = subprocess.pid;
   const identity = pid === undefined ? undefined : await identify(pid);
   if (identity !== undefined) {
-    await writeProcessRecord(run.folder, identity);
+    await writeProcessRecord(run.folder, { ...identity, host: hostname() });
+    await removeJob(run.folder);
     void ended
       .then(({ exitCode, signal }) => amendProcessRecord(run.folder, identity, { ended: { exitCode, signal } }))
       // The folder may be gone by then; nobody is left to be told.
@@ -267,6 +273,11 @@ export async function lastLogLines(
 /** The process at work on a run, or undefined. */
 async function liveProcess(folder: string): Promise<ProcessIdentity | undefined> {
   const record = await readProcessRecord(folder);
+  if (record !== undefined && (await isElsewhere(record))) {
+    if (!isActive(await runState(folder))) return undefined;
+    const advice = `do that there; if that machine is gone for good, remove ${PROCESS_FILE} from the folder`;
+    throw new WishboneError(`the run is at work on another machine, ${record.host}`, folder, advice);
+  }
   if (record !== undefined && (await isAlive(record))) return record;
   const start = (await readEventEnds(folder, { evals: true })).filter((event): event is StartEvent => event.type === 'start').at(-1);
   if (start === undefined || !(await isAlive(start))) return undefined;
@@ -283,6 +294,13 @@ async function liveProcess(folder: string): Promise<ProcessIdentity | undefined>
  * @throws WishboneError when the process belongs to somebody else
  */
 export async function stopRunner(folder: string, options: { readonly force?: boolean } = {}): Promise<boolean> {
+  const job = await readJobRecord(folder);
+  const { id } = job ?? {};
+  if (job !== undefined && id !== undefined) {
+    if (!isActive(await runState(folder))) return false;
+    await stopJob(folder, { ...job, id }, options);
+    return true;
+  }
   const target = await liveProcess(folder);
   if (target === undefined) return false;
   if (options.force !== true) {

@@ -32,6 +32,8 @@ export interface DatasetRequest {
   readonly plan: PlanOptions;
   /** What a bin holds where `plan.capacity` is "auto" and no pair is longer: what the device has room for. */
   readonly autoCapacity?: number | undefined;
+  /** How many devices the plan is for; 1 where nobody says. */
+  readonly devices?: number | undefined;
   /** Most bytes that the cache may keep; 0: no cache. */
   readonly cacheLimit?: number | undefined;
   /** Folder of the cache. */

@@ -1,6 +1,6 @@
-import { type BackendInfo, autoBackend } from '../../core/runner/index.js';
+import { type BackendInfo, autoBackend, type DevicesInUse, gpus } from '../../core/runner/index.js';
 import { OPTION_PATHS, optionChoices, optionKind, type OptionPath, optionRow } from '../../core/options/index.js';
-import { sentence } from '../../format.js';
+import { formatBytes, sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import type { SectionSpec } from '../../protocol/launch.js';
 import { KINDS_TEXT } from '../../core/dataset/file-kinds.js';
@@ -13,6 +13,7 @@ const OWN: Readonly<Record<string, { readonly label: string; readonly help: stri
   },
   model: { label: 'Model', help: 'Hugging Face folder with config.json, safetensors and tokenizer.json' },
   name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
+  target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
   evalDataset: { label: 'Eval dataset', help: 'Preference file to evaluate on; empty: none' },
 };
 
@@ -113,8 +114,8 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Runner',
-    fields: ['runner.backend', 'runner.recompute'],
-    more: ['runner.threads', 'runner.device', 'runner.deterministic'],
+    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute'],
+    more: ['runner.shard', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
 
@@ -122,18 +123,29 @@ const SECTIONS: readonly Section[] = [
 const WITH_LOSSES: ReadonlySet<string> = new Set(['training.loss_weights']);
 
 /** The form's sections. An option that has no place yet stands at the end. */
-export function formSections(backends: readonly BackendInfo[]): SectionSpec[] {
+export function formSections(
+  backends: readonly BackendInfo[],
+  inUse: DevicesInUse = new Map(),
+  targets: readonly string[] = [],
+): SectionSpec[] {
   const placed = new Set(SECTIONS.flatMap(({ fields, more }) => [...fields, ...more]));
   const others = OPTION_PATHS.filter((option) => !placed.has(option) && !WITH_LOSSES.has(option) && !optionRow(option)?.flagOnly);
   const sections = others.length === 0 ? SECTIONS : [...SECTIONS, { title: 'More', fields: others, more: [] }];
   return sections.map(({ title, fields, more }) => ({
     title,
-    fields: [...fields.map((id) => specOf(id, false, backends)), ...more.map((id) => specOf(id, true, backends))],
+    fields: [
+      ...fields.map((id) => specOf(id, false, backends, inUse, targets)),
+      ...more.map((id) => specOf(id, true, backends, inUse, targets)),
+    ],
   }));
 }
 
-function specOf(id: string, more: boolean, backends: readonly BackendInfo[]): FieldSpec {
+function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inUse: DevicesInUse, targets: readonly string[]): FieldSpec {
   const row = optionRow(id);
+  if (id === 'target') {
+    const choices = [{ value: '', label: 'This machine' }, ...targets.map((name) => ({ value: name, label: `Slurm: ${name}` }))];
+    return { id, ...OWN[id]!, more, kind: 'choice', choices };
+  }
   if (row === undefined) {
     const kind = id === 'model' ? 'path' : id === 'name' ? 'text' : 'paths';
     return { id, ...OWN[id]!, more, kind, choices: [] };
@@ -148,7 +160,22 @@ function specOf(id: string, more: boolean, backends: readonly BackendInfo[]): Fi
   }));
   if (option === 'training.loss_type') return { ...common, kind: 'losses', choices };
   const kind = optionKind(option);
+  if (kind === 'numbers') return { ...common, kind: 'devices', choices: deviceChoices(backends, inUse) };
   return { ...common, kind: kind === 'list' || kind === 'map' ? 'text' : kind, choices };
+}
+
+/** The GPUs that a run can be given, by their numbers, with what each is and whose it is. */
+function deviceChoices(backends: readonly BackendInfo[], inUse: DevicesInUse): FieldSpec['choices'] {
+  return gpus(backends).map(({ name, memory }, number) => {
+    const run = inUse.get(number);
+    const words = [
+      `GPU ${number}`,
+      name,
+      ...(memory === undefined ? [] : [formatBytes(memory)]),
+      run === undefined ? 'free' : `in use by ${run}`,
+    ];
+    return { value: String(number), label: words.join(' · ') };
+  });
 }
 
 /** A choice of backend, and what it comes to on this machine where that is known. */

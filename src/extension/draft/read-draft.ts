@@ -12,6 +12,8 @@ import {
   optionKind,
   type OptionPath,
   optionProblem,
+  numbersText,
+  parseNumbers,
   parseTargetModules,
   type PlanOptions,
   type RunnerOptions,
@@ -38,7 +40,7 @@ export interface ReadDraft {
 
 /** Options as the texts of their fields. */
 export function optionTexts(options: LaunchOptions): Values {
-  return Object.fromEntries(OPTION_PATHS.map((option) => [option, textOf(valueOf(options, option))]));
+  return Object.fromEntries(OPTION_PATHS.map((option) => [option, textOf(valueOf(options, option), option)]));
 }
 
 function valueOf(options: LaunchOptions, option: OptionPath): unknown {
@@ -46,7 +48,8 @@ function valueOf(options: LaunchOptions, option: OptionPath): unknown {
   return (options[group] as unknown as Readonly<Record<string, unknown>>)[name];
 }
 
-function textOf(value: unknown): string {
+function textOf(value: unknown, option: OptionPath): string {
+  if (optionKind(option) === 'numbers') return numbersText(value);
   if (typeof value === 'boolean') return String(value);
   if (typeof value === 'string' || typeof value === 'number') return formatOption(value);
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return value.map(String).join(', ');
@@ -83,6 +86,8 @@ export function parseText(option: OptionPath, text: string): unknown {
   switch (optionKind(option)) {
     case 'number':
       return numberOr(typed);
+    case 'numbers':
+      return parseNumbers(typed);
     case 'flag':
       return typed === 'true' ? true : typed === 'false' ? false : typed;
     case 'list':

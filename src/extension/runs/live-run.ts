@@ -14,6 +14,7 @@ import {
   type RunState,
   stateOf,
 } from '../../core/run/index.js';
+import { jobStatus, type JobStatus, jobText, readJobRecord } from '../../core/slurm/index.js';
 import { RunHistory } from '../../core/history/index.js';
 import { mayEndOtherwise } from './failure-cause.js';
 
@@ -52,6 +53,7 @@ export class LiveRun {
   #crash: Crash | undefined;
   /** Whether the crash says how the process ended. */
   #knowsEnd = false;
+  #job: JobStatus | undefined;
   #gone = false;
   #sameCause = false;
   #best: BestModel | undefined;
@@ -112,6 +114,11 @@ export class LiveRun {
   /** Set while the state is `crashed`. */
   get crash(): Crash | undefined {
     return this.#crash;
+  }
+
+  /** Of a run that a cluster has. */
+  get job(): JobStatus | undefined {
+    return this.#job;
   }
 
   /** What is there of the model that the best evaluation was of; undefined before the first evaluation. */
@@ -206,7 +213,8 @@ export class LiveRun {
       () => true,
     );
     const state = await stateOf(this.folder, this.history);
-    const crash = state === 'crashed' ? await this.#lookAtCrash() : undefined;
+    const job = await jobStatus(this.folder, await readJobRecord(this.folder), this.history);
+    const crash = state === 'crashed' ? await this.#lookAtCrash(job) : undefined;
     const best = await bestModel(this.folder, this.history);
     const { terminal } = this.history;
     const sameCause = state === 'failed' && terminal?.type === 'failed' && !(await mayEndOtherwise(terminal));
@@ -218,6 +226,7 @@ export class LiveRun {
       gone !== this.#gone ||
       sameCause !== this.#sameCause ||
       crash !== this.#crash ||
+      JSON.stringify(job) !== JSON.stringify(this.#job) ||
       best?.step !== this.#best?.step ||
       best?.folder !== this.#best?.folder ||
       best?.kept !== this.#best?.kept ||
@@ -226,6 +235,7 @@ export class LiveRun {
     this.#toldEvent = this.history.lastEvent;
     this.#state = state;
     this.#crash = crash;
+    this.#job = job;
     this.#gone = gone;
     this.#sameCause = sameCause;
     this.#best = best;
@@ -245,8 +255,14 @@ export class LiveRun {
   }
 
   /** What is known of the crash; looked at again as long as nobody has noted how the process ended. */
-  async #lookAtCrash(): Promise<Crash> {
+  async #lookAtCrash(job: JobStatus | undefined): Promise<Crash> {
     const known = this.#crash;
+    if (job !== undefined) {
+      const exit = jobText(job, 'crashed');
+      if (known?.exit === exit) return known;
+      const log = await lastLogLines(path.join(this.folder, LOG_FILE), { count: LOG_LINES });
+      return { exit, advice: crashAdvice(undefined), log };
+    }
     let record = await readProcessRecord(this.folder);
     if (known !== undefined && (this.#knowsEnd || record?.ended === undefined)) return known;
     // Whoever started the process may need a moment to note it. Most often it comes with the first word of the crash.

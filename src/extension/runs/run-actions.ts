@@ -3,8 +3,10 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { exportBest, startRunner, stopRunner } from '../../core/runner/index.js';
+import { exportBest, locateRunner, startRunner, stopRunner } from '../../core/runner/index.js';
 import { isActive, LOG_FILE } from '../../core/run/index.js';
+import { readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
+import { targetSetting } from '../settings.js';
 import type { Problems } from '../problems.js';
 import { ensureTrusted } from '../trust.js';
 import type { LiveRun } from './live-run.js';
@@ -27,14 +29,15 @@ export class RunActions {
   ) {}
 
   /**
-   * Starts the runner on a run, or resumes it.
+   * Starts the runner on a run, or resumes it: here, or on a cluster.
    *
    * @throws WishboneError when it does not start
    */
-  async start(folder: string, { resume }: { readonly resume: boolean }): Promise<void> {
+  async start(folder: string, { resume, target }: { readonly resume: boolean; readonly target?: SlurmTarget | undefined }): Promise<void> {
     this.starting.add(folder);
     try {
-      await startRunner(folder, { resume });
+      if (target === undefined) await startRunner(folder, { resume });
+      else await submitRun(folder, target, await locateRunner());
     } finally {
       await this.store.notice(folder).catch((error: unknown) => this.problems.log(error));
       // The folder may be one that nobody watches yet.
@@ -43,11 +46,13 @@ export class RunActions {
     }
   }
 
-  /** Resumes a run, or starts one that never was. */
+  /** Resumes a run, or starts one that never was: where it was before, or was to be. */
   async resume(run: LiveRun): Promise<void> {
     if (!(await ensureTrusted()) || this.starting.has(run.folder)) return;
+    const job = await readJobRecord(run.folder);
+    const target = job === undefined ? undefined : targetSetting(job.target);
     await withProgress({ location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` }, () =>
-      this.start(run.folder, { resume: run.state !== 'planned' }),
+      this.start(run.folder, { resume: run.state !== 'planned', target }),
     );
   }
 

@@ -105,13 +105,16 @@ export class RunCatalog implements vscode.Disposable {
 }
 
 /** A watched run as lists show it. */
-export function listingOf(run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'state' | 'history'>): Exclude<RunListing, { problem: Error }> {
-  const { folder, config, tags, state, history } = run;
+export function listingOf(
+  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'state' | 'history' | 'job'>,
+): Exclude<RunListing, { problem: Error }> {
+  const { folder, config, tags, state, history, job } = run;
   return {
     folder,
     config,
     tags,
     state,
+    ...(job && { job }),
     step: history.step,
     steps: history.totalSteps,
     figures: headline(history),

@@ -6,7 +6,9 @@ import { forecastRun, suitedCapacity } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
 import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
-import { locateRunner } from '../../core/runner/index.js';
+import { deviceCount } from '../../core/options/index.js';
+import { decideDevices, decideTargetDevices, devicesInUse, locateRunner, runnerBackends } from '../../core/runner/index.js';
+import type { SlurmTarget } from '../../core/slurm/index.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatRatio, plural } from '../../format.js';
 import { cacheLimitSetting } from '../cache.js';
@@ -27,6 +29,8 @@ export interface Decision extends LaunchOptions {
   readonly evalDataset: readonly string[] | undefined;
   readonly model: ModelInfo;
   readonly name: string | undefined;
+  /** The cluster that it is given to; undefined: this machine. */
+  readonly target?: SlurmTarget | undefined;
 }
 
 /** Starts runs. */
@@ -43,12 +47,20 @@ export class RunStarter {
    * @returns false if it was cancelled
    * @throws WishboneError when it cannot be planned or created
    */
-  async start({ dataset, evalDataset, model, name, plan, training, runner }: Decision): Promise<boolean> {
+  async start({ dataset, evalDataset, model, name, plan, training, runner: asked, target }: Decision): Promise<boolean> {
     const first = dataset[0] ?? '';
     const runsFolder = runsFolderFor(first);
     if (runsFolder === undefined) return false;
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
+    const runner =
+      target === undefined
+        ? decideDevices(asked, {
+            backends: await runnerBackends(),
+            inUse: await devicesInUse(this.actions.store.runsFolders),
+            batchSize: plan.batch_size,
+          })
+        : decideTargetDevices(asked, target);
     await this.paths.remember(first, model.folder);
     const request = {
       dataset,
@@ -59,6 +71,7 @@ export class RunStarter {
       training,
       runner,
       runsFolder,
+      devices: deviceCount(runner) * (target?.nodes ?? 1),
       autoCapacity: plan.capacity === 'auto' ? await suitedCapacity({ model: model.folder, training, runner }) : undefined,
       cacheLimit: cacheLimitSetting(),
     };
@@ -67,15 +80,16 @@ export class RunStarter {
     const { folder, summary } = prepared;
     const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder] });
     if (time !== undefined) await writeForecast(folder, time);
-    await this.#run(folder);
+    await this.#run(folder, target);
     tellOfSkipped(prepared.summary, first);
     return true;
   }
 
-  async #run(folder: string): Promise<void> {
+  async #run(folder: string, target: SlurmTarget | undefined): Promise<void> {
     try {
-      await withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the run' }, () =>
-        this.actions.start(folder, { resume: false }),
+      await withProgress(
+        { location: vscode.ProgressLocation.Window, title: target === undefined ? 'Starting the run' : 'Submitting the run' },
+        () => this.actions.start(folder, { resume: false, target }),
       );
     } catch (error) {
       // The run exists and has a log, so its panel can say more than a message.

@@ -176,7 +176,7 @@ export class RunStore implements vscode.Disposable {
     try {
       // A run that the command line or another window starts shows itself by the record of its process.
       if (change.kind === 'runs') await this.#noticeActive(watcher);
-      else if (change.file === 'process.json') await this.notice(change.folder);
+      else if (change.file !== 'labels.json') await this.notice(change.folder);
       else await this.relabel(change.folder);
     } finally {
       this.#foldersChanged.fire(change);

@@ -5,7 +5,7 @@ import { modelName } from '../../core/hub/cache.js';
 
 type Readable = Exclude<RunListing, { problem: Error }>;
 
-const STATES: readonly RunState[] = ['planned', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
+const STATES: readonly RunState[] = ['planned', 'queued', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
 
 /** What somebody typed to see some of the runs: `words #tag state:failed dataset:pairs.jsonl`. */
 export interface RunFilter {

@@ -34,6 +34,7 @@ export interface RunNode {
 export type RunsViewNode = DatasetGroup | RunNode;
 
 const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
+  queued: 'charts.yellow',
   running: 'charts.blue',
   starting: 'charts.blue',
   stopping: 'charts.blue',

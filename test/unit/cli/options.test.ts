@@ -21,7 +21,7 @@ test('runner options: what is not given is the default', async () => {
 });
 
 test('runner options: choices, numbers, flags and paths', async () => {
-  const given = ['--backend', 'cuda', '--threads', '4', '--recompute', 'block', '--device', '1'];
+  const given = ['--backend', 'cuda', '--threads', '4', '--recompute', 'block', '--devices', '2', '--device', '1'];
   const options = await runnerOptions(...given, '--deterministic', '--cublaslt', 'lib/libcublasLt.so.13');
   assert.deepEqual(options, {
     backend: 'cuda',
@@ -29,10 +29,12 @@ test('runner options: choices, numbers, flags and paths', async () => {
     recompute: 'block',
     deterministic: true,
     device: 1,
+    devices: 2,
+    shard: 'auto',
     // The runner works in another folder.
     cublaslt: path.resolve('lib/libcublasLt.so.13'),
   });
-  checkRunConfig({ ...exampleConfig(), runner: options });
+  checkRunConfig({ ...exampleConfig(), runner: { ...options, devices: 2 } });
 });
 
 test('what the runner is told to run on', () => {
@@ -41,4 +43,16 @@ test('what the runner is told to run on', () => {
     ...['--backend', 'cuda', '--threads', '0', '--device', '1'],
     ...['--deterministic', '--cublaslt', '/l'],
   ]);
+});
+
+test('devices: auto, how many, or which', async () => {
+  for (const [text, devices] of [
+    ['auto', 'auto'],
+    ['4', 4],
+    ['0,2', [0, 2]],
+    ['[3]', [3]],
+  ] as const)
+    assert.deepEqual((await runnerOptions('--devices', text)).devices, devices, text);
+  for (const text of ['', '0', '65', '1.5', 'all', '0,0', '0,1024', '-1,2', '[]', '0,x'])
+    await assert.rejects(runnerOptions('--devices', text), /devices/, text);
 });

@@ -11,7 +11,7 @@ import { eventLine, exampleConfig, startLine, stepLine } from '../run/support.js
 function watched(state: RunState, ...lines: string[]) {
   const history = new RunHistory();
   for (const line of lines) history.add(parseEvent(line, 'test'));
-  return { config: exampleConfig(), state, history };
+  return { config: exampleConfig(), state, history, job: undefined };
 }
 
 test('the status bar tells step, time left, phase and end', () => {

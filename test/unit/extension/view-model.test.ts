@@ -23,6 +23,7 @@ function watched(state: RunState, ...lines: string[]) {
     best: undefined,
     gone: false,
     sameCause: false,
+    job: undefined,
     tags: ['a'],
     notes: '',
     log: { more: false, skipped: 0, unfinished: false },

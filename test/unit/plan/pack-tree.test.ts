@@ -10,7 +10,7 @@ import { longest, tokenPairs } from './support.js';
 function packed(sequences: readonly Sequence[], capacity: number): Promise<number[][]> {
   const tree = prefixTree(sequences);
   const times = segmentTimes(tree, { perToken: 1, perReadRow: 0.5, perVisiblePair: 0.001 });
-  return packTree(tree, times, capacity, () => Promise.resolve());
+  return packTree(tree, times, { capacity }, () => Promise.resolve());
 }
 
 /** Tokens of a bin that holds these sequences of the tree. */

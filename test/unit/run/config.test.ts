@@ -105,6 +105,8 @@ test('a file from before there were GPUs says the same as then', () => {
     recompute: 'none',
     deterministic: false,
     device: 0,
+    devices: 1,
+    shard: 'auto',
     cublaslt: '',
   });
   assert.deepEqual(config.training, exampleConfig().training);

@@ -49,7 +49,7 @@ test('the command has what is not as the preset has it, for a shell', () => {
   const config = exampleConfig();
   const plain = repeatCommand(config);
   assert.deepEqual(plain, {
-    command: 'wishbone train /data/pairs.jsonl --model /models/tiny --name example --preset standard --capacity 2048',
+    command: 'wishbone train /data/pairs.jsonl --model /models/tiny --name example --preset standard --capacity 2048 --devices 1',
     without: [],
   });
   const changed = repeatCommand({
@@ -71,7 +71,7 @@ test('the command has what is not as the preset has it, for a shell', () => {
   assert.equal(
     changed.command,
     "wishbone train '/data/my pairs.jsonl:0.5' '/data/*.csv' --model /models/tiny --eval-dataset /data/eval.jsonl --name 'it'\\''s a run' " +
-      '--preset standard --sharing tree --capacity 2048 --loss-type sigmoid,sft --loss-weights 1,0.5 --learning-rate 3e-7 --use-peft --deterministic',
+      '--preset standard --sharing tree --capacity 2048 --loss-type sigmoid,sft --loss-weights 1,0.5 --learning-rate 3e-7 --use-peft --deterministic --devices 1',
   );
   assert.deepEqual(changed.without, ['training.lora_rank_pattern'], 'what has no flag is named');
 });

@@ -7,6 +7,7 @@ import { resultCells, resultColumns, sortedRows } from '../../../webview/run/res
 
 const STATUS: RunStatus = {
   state: 'finished',
+  job: '',
   gone: false,
   phase: 'train',
   progress: null,

@@ -16,6 +16,7 @@ import {
 
 const RUNNING: RunStatus = {
   state: 'running',
+  job: '',
   gone: false,
   phase: 'train',
   progress: null,

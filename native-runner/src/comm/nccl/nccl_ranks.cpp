@@ -2,14 +2,22 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
+#include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
 namespace wishbone {
@@ -21,40 +29,123 @@ nccl::Type type_of(const Tensor& x) {
     return x.dtype == DType::f32 ? nccl::Type::f32 : nccl::Type::bf16;
 }
 
+/// A stream beside a backend's, with a mark behind each thing that is done there. Of the current device, for one thread.
+class SideStream {
+  public:
+    SideStream() {
+        check(cudaEventCreateWithFlags(&asked_, cudaEventDisableTiming), "cudaEventCreate");
+        for (cudaEvent_t& event : done_)
+            check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
+    }
+    ~SideStream() {
+        (void)cudaEventDestroy(asked_);
+        for (const cudaEvent_t event : done_) (void)cudaEventDestroy(event);
+    }
+    SideStream(const SideStream&) = delete;
+    SideStream& operator=(const SideStream&) = delete;
+
+    cudaStream_t get() const { return stream_.get(); }
+    std::uint64_t marks() const { return marks_; }
+
+    /// What comes here begins after all that is in `other`.
+    void follow(cudaStream_t other) {
+        check(cudaEventRecord(asked_, other), "cudaEventRecord");
+        check(cudaStreamWaitEvent(stream_.get(), asked_, 0), "cudaStreamWaitEvent");
+    }
+    void mark() { check(cudaEventRecord(done_[marks_++ % done_.size()], stream_.get()), "cudaEventRecord"); }
+    /// What comes to `other` begins after the first so many marks; where one is long past, after a later one.
+    void precede(cudaStream_t other, std::uint64_t marks) {
+        if (marks == 0) return;
+        const std::uint64_t oldest = marks_ > done_.size() ? marks_ - done_.size() + 1 : 1;
+        check(cudaStreamWaitEvent(other, done_[(std::max(marks, oldest) - 1) % done_.size()], 0),
+              "cudaStreamWaitEvent");
+    }
+
+  private:
+    static void check(cudaError_t result, const char* what) { cuda::check(result, what); }
+
+    cuda::Stream stream_;
+    cudaEvent_t asked_ = nullptr;
+    std::array<cudaEvent_t, 16> done_{};
+    std::uint64_t marks_ = 0;
+};
+
 /// The communicators of all ranks. NCCL's calls do not wait (they are made so): each returns at once, and is asked for until it is
 /// done, so that an end can reach a rank within one.
 class NcclGroup {
   public:
+    /// `first` and `all`: see Communicator::rank and size, of the first here.
     NcclGroup(std::span<Backend* const> backends, const std::string& library,
-              std::chrono::duration<double> limit)
-        : library_(library), limit_(limit), ranks_(backends.size()) {
+              std::chrono::duration<double> limit, ProcessGroup* processes, int first, int all)
+        : library_(library),
+          limit_(limit),
+          processes_(processes),
+          first_(first),
+          all_(all),
+          ranks_(backends.size()) {
         for (std::size_t r = 0; r < backends.size(); ++r) {
             auto* const backend = dynamic_cast<cuda::CudaBackend*>(backends[r]);
             require(backend != nullptr, "make_nccl_ranks");
-            ranks_[r].stream = backend->stream();
+            ranks_[r].backend = backend->stream();
             ranks_[r].device = backend->device();
         }
+        if (processes_ != nullptr) processes_->on_end(this, [this](const Error&) { abort(); });
         try {
             connect();
         } catch (...) {
-            abort();
+            leave();
             throw;
         }
     }
-    ~NcclGroup() { abort(); }
+    ~NcclGroup() { leave(); }
     NcclGroup(const NcclGroup&) = delete;
     NcclGroup& operator=(const NcclGroup&) = delete;
 
-    /// call(comm, stream) of a rank, to its end. Throws RankAborted once the group is aborted.
+    /// call(comm, stream) of a rank, to its end, on a stream of its own, where it begins after what the backend was asked for so far.
+    /// Throws RankAborted once the group is aborted.
     template <typename Call>
     void call(int rank, const char* what, const Call& call) {
-        Rank& own = ranks_[static_cast<std::size_t>(rank)];
+        Rank& own = own_of(rank);
+        if (!own.side) own.side = std::make_unique<SideStream>();
+        own.side->follow(own.backend);
         {
             const std::lock_guard lock(own.mutex);
             if (own.comm == nullptr) throw ended(rank);
-            check(call(own.comm, own.stream), own.comm, what);
+            check(call(own.comm, own.side->get()), own.comm, what);
         }
         settle(own, rank, what);
+        own.side->mark();
+    }
+
+    /// How many calls of a rank there were, and has its backend wait for the first so many.
+    std::uint64_t calls(int rank) const {
+        const Rank& own = own_of(rank);
+        return own.side ? own.side->marks() : 0;
+    }
+    void join(int rank, std::uint64_t calls) {
+        Rank& own = own_of(rank);
+        if (own.side) own.side->precede(own.backend, calls);
+    }
+
+    /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
+    void pull(int rank, const Tensor& to, const void* from) {
+        Rank& own = own_of(rank);
+        if (!own.copies) {
+            own.copies = std::make_unique<SideStream>();
+            reach_others(own.device);
+        }
+        own.copies->follow(own.backend);
+        cuda::check(cudaMemcpyAsync(to.data, from, to.bytes(), cudaMemcpyDefault, own.copies->get()),
+                    "cudaMemcpyAsync between GPUs");
+        own.copies->mark();
+    }
+    std::uint64_t pulls(int rank) const {
+        const Rank& own = own_of(rank);
+        return own.copies ? own.copies->marks() : 0;
+    }
+    void join_pulls(int rank, std::uint64_t pulls) {
+        Rank& own = own_of(rank);
+        if (own.copies) own.copies->precede(own.backend, pulls);
     }
 
     /// Ends what is under way on all devices. From any thread.
@@ -71,27 +162,62 @@ class NcclGroup {
     struct Rank {
         std::mutex mutex;  ///< a communicator goes when it is aborted
         nccl::Comm comm = nullptr;
-        cudaStream_t stream = nullptr;
+        cudaStream_t backend = nullptr;
+        std::unique_ptr<SideStream> side, copies;  ///< made in the rank's own thread, on its device
         int device = 0;
     };
+
+    /// Copies go from card to card where the machine has a way, else by way of the host.
+    void reach_others(int device) const {
+        for (const Rank& other : ranks_) {
+            int can = 0;
+            if (other.device == device ||
+                cudaDeviceCanAccessPeer(&can, device, other.device) != cudaSuccess || can == 0)
+                continue;
+            // NCCL may have done so already, which is an error.
+            (void)cudaDeviceEnablePeerAccess(other.device, 0);
+            (void)cudaGetLastError();
+        }
+    }
+
+    /// Of this process.
+    Rank& own_of(int rank) { return ranks_[static_cast<std::size_t>(rank - first_)]; }
+    const Rank& own_of(int rank) const { return ranks_[static_cast<std::size_t>(rank - first_)]; }
+
+    void leave() noexcept {
+        if (processes_ != nullptr) processes_->forget(this);
+        abort();
+    }
+
+    /// What all ranks find each other by: made by the first process.
+    nccl::UniqueId meeting_place() {
+        nccl::UniqueId id{};
+        const bool makes_it = processes_ == nullptr || processes_->is_first();
+        if (makes_it) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        if (processes_ == nullptr) return id;
+        const std::string bytes =
+            processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
+        require(bytes.size() == sizeof id.internal, "ncclGetUniqueId");
+        std::memcpy(id.internal, bytes.data(), bytes.size());
+        return id;
+    }
 
     void connect() {
         int current = 0;
         cuda::check(cudaGetDevice(&current), "cudaGetDevice");
-        nccl::UniqueId id;
-        check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+        const nccl::UniqueId id = meeting_place();
         check(library_.group_start(), nullptr, "ncclGroupStart");
         nccl::Config config;
         config.blocking = 0;
         for (std::size_t r = 0; r < ranks_.size(); ++r) {
             cuda::check(cudaSetDevice(ranks_[r].device), "cudaSetDevice");
-            check(library_.init_rank(&ranks_[r].comm, static_cast<int>(ranks_.size()), id,
-                                     static_cast<int>(r), &config),
+            const std::lock_guard lock(ranks_[r].mutex);
+            check(library_.init_rank(&ranks_[r].comm, all_, id, first_ + static_cast<int>(r), &config),
                   nullptr, "ncclCommInitRankConfig");
         }
         check(library_.group_end(), nullptr, "ncclGroupEnd");
         for (std::size_t r = 0; r < ranks_.size(); ++r)
-            settle(ranks_[r], static_cast<int>(r), "connecting the GPUs");
+            settle(ranks_[r], first_ + static_cast<int>(r), "connecting the GPUs");
         cuda::check(cudaSetDevice(current), "cudaSetDevice");
     }
 
@@ -116,6 +242,8 @@ class NcclGroup {
 
     void check(nccl::Result result, nccl::Comm comm, const char* what) const {
         if (result == nccl::Result::success || result == nccl::Result::in_progress) return;
+        // A process that is gone breaks NCCL's connections, perhaps before it is known that it is gone.
+        if (processes_ != nullptr && processes_->end_within(std::chrono::seconds(5))) processes_->throw_end();
         std::string text = std::string(what) + " failed: " + library_.error_string(result);
         if (const char* const more = library_.last_error(comm); more != nullptr && *more != '\0')
             text += std::string(" (") + more + ")";
@@ -125,7 +253,7 @@ class NcclGroup {
     }
 
     std::string place(int rank) const {
-        return "rank " + std::to_string(rank) + " of " + std::to_string(ranks_.size());
+        return "rank " + std::to_string(rank) + " of " + std::to_string(all_);
     }
     RankAborted ended(int rank) const {
         return {ExitCode::internal, "Another rank has failed", place(rank), "See what that rank says."};
@@ -133,6 +261,8 @@ class NcclGroup {
 
     nccl::Library library_;
     std::chrono::duration<double> limit_;
+    ProcessGroup* processes_;
+    int first_, all_;
     std::vector<Rank> ranks_;
 };
 
@@ -175,6 +305,19 @@ class NcclRank final : public Communicator {
         });
     }
 
+    void fork() override { is_forked_ = true; }
+    std::uint64_t operations() const override { return group_->calls(rank()); }
+    void join(std::uint64_t operations) override { group_->join(rank(), operations); }
+    void join() override {
+        is_forked_ = false;
+        join(operations());
+    }
+
+    std::vector<void*> show(void* own) override { return host_->show(own); }
+    void pull(Tensor to, const void* from) override { group_->pull(rank(), to, from); }
+    std::uint64_t pulls() const override { return group_->pulls(rank()); }
+    void join_pulls(std::uint64_t pulls) override { group_->join_pulls(rank(), pulls); }
+
     void sum(std::span<double> numbers) override { host_->sum(numbers); }
     void barrier() override { host_->barrier(); }
     void check() override { host_->check(); }
@@ -184,6 +327,10 @@ class NcclRank final : public Communicator {
         host_->abort(reason);
         group_->abort();
     }
+    void fail(const Error& cause) noexcept override {
+        host_->fail(cause);
+        group_->abort();
+    }
 
   private:
     static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
@@ -191,22 +338,29 @@ class NcclRank final : public Communicator {
     template <typename Call>
     void call(const char* what, std::int64_t elements, const Call& call) {
         host_->agree(what, elements);
-        if (elements > 0) group_->call(rank(), what, call);
+        if (elements == 0) return;
+        group_->call(rank(), what, call);
+        if (!is_forked_) join(operations());
     }
 
     std::unique_ptr<HostCommunicator> host_;
     std::shared_ptr<NcclGroup> group_;
+    bool is_forked_ = false;
 };
 
 }  // namespace
 
 std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* const> backends,
                                                            const std::string& library,
-                                                           std::chrono::duration<double> time_limit) {
-    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit);
+                                                           std::chrono::duration<double> time_limit,
+                                                           ProcessGroup* processes) {
+    const int size = static_cast<int>(backends.size());
+    auto hosts =
+        processes != nullptr ? make_process_ranks(*processes, size) : make_thread_ranks(size, time_limit);
+    const auto group = std::make_shared<NcclGroup>(backends, library, time_limit, processes,
+                                                   hosts.front()->rank(), hosts.front()->size());
     std::vector<std::unique_ptr<Communicator>> ranks;
-    for (auto& host : make_thread_ranks(static_cast<int>(backends.size()), time_limit))
-        ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
+    for (auto& host : hosts) ranks.push_back(std::make_unique<NcclRank>(std::move(host), group));
     return ranks;
 }
 

@@ -145,7 +145,7 @@ void Transformer::Impl::attend_backward(const LayerWeights& weights, const Layer
 }
 
 void Transformer::Impl::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
-                                 std::span<const float> weight) {
+                                 std::span<const float> weight, BackwardProgress* progress) {
     if (kept_bin != &bin) throw fault("backward without a forward pass of the same bin that keeps");
     if (static_cast<std::int64_t>(weight.size()) != bin.targets) throw fault("backward with too few weights");
     if ((model.adapter != nullptr) != (gradients.adapter != nullptr))
@@ -155,10 +155,14 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
     const std::int64_t tokens = bin.tokens, rows = bin.rows, hidden = config.hidden_size,
                        out_size = shape.query_heads * shape.head_dim;
 
+    // Buckets of Parameters: 0 is the embedding, layer i is 1 + i.
+    const auto bucket = [](std::int64_t layer) { return static_cast<std::size_t>(1 + layer); };
     Tensor d_stream = head_backward(model, gradients, bin, weight);
+    if (progress != nullptr) progress->done(bucket(config.layers));
     const std::int64_t lowest = lowest_trained(gradients);
     for (std::int64_t i = config.layers - 1; i >= lowest; --i) {
         const bool last = i + 1 == config.layers;
+        if (progress != nullptr) progress->begin(bucket(i));
         const LayerWeights weights = layer_weights(model, i);
         const LayerWeights d_weights = d_layer_weights(gradients, i);
         const LayerTensors layer = tensors_of(kept, i, weights.adapters, tokens, last ? rows : tokens);
@@ -180,10 +184,12 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
             attention_out_backward(d_attention, weights, d_weights, layer, layer.attention, d_stream);
         }
         attend_backward(weights, d_weights, layer, bin, i, d_attention, d_stream);
+        if (progress != nullptr) progress->done(bucket(i));
     }
     if (gradients.base == nullptr) return;
     if (config.embedding_scale != 1) backend.scale(d_stream, static_cast<float>(config.embedding_scale));
     backend.embedding_backward(gradients.base->embedding, bin.token, d_stream);
+    if (progress != nullptr) progress->done(0);
 }
 
 }  // namespace wishbone

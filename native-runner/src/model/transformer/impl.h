@@ -103,9 +103,11 @@ struct Transformer::Impl {
         const Lora::Layer& adapters;
     };
 
+    /// To be asked for when the layer's turn comes, not before.
     static LayerWeights layer_weights(const ModelView& model, std::int64_t layer) {
         static const Lora::Layer none = {};
         const auto at = static_cast<std::size_t>(layer);
+        if (model.supply != nullptr) model.supply->use(layer);
         return {model.base.layers[at], model.adapter != nullptr ? model.adapter->layers[at] : none};
     }
 
@@ -229,7 +231,7 @@ struct Transformer::Impl {
                          const Tensor& d_attention, const Tensor& d_stream);
 
     void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
-                  std::span<const float> weight);
+                  std::span<const float> weight, BackwardProgress* progress);
 
     // ---- decode.cpp ----
 

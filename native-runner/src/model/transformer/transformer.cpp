@@ -46,8 +46,8 @@ std::vector<float> Transformer::forward(const ModelView& model, DeviceBin& bin, 
 }
 
 void Transformer::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
-                           std::span<const float> weight) {
-    impl_->backward(model, gradients, bin, weight);
+                           std::span<const float> weight, BackwardProgress* progress) {
+    impl_->backward(model, gradients, bin, weight, progress);
 }
 
 std::vector<float> Transformer::logits(const ModelView& model, std::span<const std::int32_t> tokens) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "model/backward_progress.h"
 #include "model/config.h"
 #include "model/key_value_cache.h"
 #include "model/model_view.h"
@@ -45,9 +46,9 @@ class Transformer {
 
     /// Adds the gradient of sum(weight[r] · logp[r]) over the bin's targets to `gradients` (f32).
     /// Must follow a keeping `forward` of the same bin and model. A model with an adapter takes the gradient of the
-    /// adapter, any other that of its parameters.
+    /// adapter, any other that of its parameters. `progress`, of parameters alone, is told nothing of a bin without targets.
     void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
-                  std::span<const float> weight);
+                  std::span<const float> weight, BackwardProgress* progress = nullptr);
 
     /// Logits [tokens, V] of one plain causal sequence, on the host. For checks against other
     /// implementations.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -101,6 +102,17 @@ void remove_folder(const std::filesystem::path& path) {
     if (error) warn("cannot remove " + path.string() + ": " + error.message());
 }
 
+/// The tensors that `of` names of a trainer: its own, or the shards of all.
+template <typename Of>
+PlacedTensors placed(const Trainers& trainers, Of of) {
+    Trainer& first = *trainers.front();
+    const NamedTensors* const own = of(first);
+    if (!own->is_shard()) return {first.backend(), *own};
+    std::vector<PlacedTensors::Place> places;
+    for (Trainer* const trainer : trainers) places.push_back({&trainer->backend(), of(*trainer)});
+    return PlacedTensors(std::move(places));
+}
+
 /// Removes checkpoints that are not to stay, once the one of `state` is written.
 void remove_old(const std::filesystem::path& checkpoints, const CheckpointState& state,
                 const TrainingOptions& options, std::optional<std::int64_t> also_kept) {
@@ -119,24 +131,32 @@ void remove_old(const std::filesystem::path& checkpoints, const CheckpointState&
 
 }  // namespace
 
-CheckpointFiles whole_checkpoint(Trainer& trainer, const TrainingOptions& options, std::int64_t step) {
-    Optimizer& optimizer = trainer.optimizer();
-    CheckpointFiles files = weights_alone(trainer);
-    files.push_back({optimizer_file,
-                     {{"exp_avg.", &optimizer.first_moment()}, {"exp_avg_sq.", &optimizer.second_moment()}}});
-    if (reference_has_moved(trainer, options, step))
-        files.push_back({reference_file, {{"", &trainer.reference_model()->parameters()}}});
-    else if (trainer.reference_adapter() != nullptr)
+PlacedTensors trained_weights(const Trainers& trainers) {
+    return placed(trainers, [](Trainer& trainer) { return &trainer.optimizer().master(); });
+}
+
+CheckpointFiles whole_checkpoint(const Trainers& trainers, const TrainingOptions& options,
+                                 std::int64_t step) {
+    const auto of = [&](auto tensors) { return placed(trainers, tensors); };
+    CheckpointFiles files = weights_alone(trainers);
+    files.push_back(
+        {optimizer_file,
+         {{"exp_avg.", of([](Trainer& trainer) { return &trainer.optimizer().first_moment(); })},
+          {"exp_avg_sq.", of([](Trainer& trainer) { return &trainer.optimizer().second_moment(); })}}});
+    Trainer& first = *trainers.front();
+    if (reference_has_moved(first, options, step))
+        files.push_back({reference_file, {{"", {first.backend(), first.reference_model()->parameters()}}}});
+    else if (first.reference_adapter() != nullptr)
         // The folder it was loaded from is not the run's own.
-        files.push_back({reference_file, {{"", trainer.reference_adapter()}}});
+        files.push_back({reference_file, {{"", {first.backend(), *first.reference_adapter()}}}});
     return files;
 }
 
-CheckpointFiles weights_alone(Trainer& trainer) {
-    return {{model_file, {{"", &trainer.optimizer().master()}}}};
+CheckpointFiles weights_alone(const Trainers& trainers) {
+    return {{model_file, {{"", trained_weights(trainers)}}}};
 }
 
-void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state, Backend& backend,
+void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointState& state,
                       const CheckpointFiles& files, const TrainingOptions& options,
                       std::optional<std::int64_t> also_kept, const std::function<void()>& before_commit) {
     const std::filesystem::path checkpoints = run_folder / "checkpoints";
@@ -147,7 +167,7 @@ void write_checkpoint(const std::filesystem::path& run_folder, const CheckpointS
         AtomicFolder folder(checkpoints / name_of(state.step));
         std::vector<const char*> written;
         for (const CheckpointFile& file : files) {
-            write_parameters(folder.path() / file.name, backend, file.sets);
+            write_parameters(folder.path() / file.name, file.sets);
             written.push_back(file.name);
         }
         write_state(folder, state, options, written);
@@ -193,13 +213,12 @@ void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
     }
 }
 
-void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Backend& backend,
-                  Trainer& trainer) {
-    read_parameters(weights_file(run_folder, step), backend, {{"", &trainer.optimizer().master()}});
-    trainer.optimizer().master_changed();
+void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Trainer& trainer) {
+    read_parameters(weights_file(run_folder, step), trainer.backend(), {{"", &trainer.optimizer().master()}});
 }
 
-void load_checkpoint(const Checkpoint& checkpoint, Backend& backend, Trainer& trainer) {
+void load_checkpoint(const Checkpoint& checkpoint, Trainer& trainer) {
+    Backend& backend = trainer.backend();
     read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.optimizer().master()}});
     trainer.optimizer().master_changed();
     read_parameters(checkpoint.folder / optimizer_file, backend,

@@ -20,8 +20,8 @@ class Snapshot {
 
     /// Makes room for copies of all the tensors. False where there is not enough.
     bool reserve(const CheckpointFiles& files);
-    /// Copies what was reserved for. Within one backend it is only put in the backend's queue, before whatever is asked of it later;
-    /// to another one it is done when the call returns.
+    /// Copies what was reserved for, shards from wherever they are. Within one backend it is only put in the backend's queue, before
+    /// whatever is asked of it later; to another one it is done when the call returns.
     void copy(const CheckpointFiles& files);
     /// The same files, of the copies.
     CheckpointFiles copied(const CheckpointFiles& files) const;

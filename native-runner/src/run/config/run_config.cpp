@@ -118,6 +118,11 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     if (runner.has("recompute"))
         config.recompute = runner.choice<Recompute>(
             "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});
+    if (runner.has("shard")) {
+        std::vector<std::pair<std::string, std::optional<Sharding>>> choices = {{"auto", std::nullopt}};
+        for (const Sharding one : shardings) choices.emplace_back(name_of(one), one);
+        config.shard = runner.choice<std::optional<Sharding>>("shard", choices);
+    }
     runner.no_others();
     fields.no_others();
     return config;

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "backend/backend_choice.h"
 #include "model/recompute.h"
 #include "train/options/training_options.h"
+#include "train/ranks/sharding.h"
 
 namespace wishbone {
 
@@ -21,6 +23,7 @@ struct RunConfig {
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
     BackendChoice backend;
     Recompute recompute = Recompute::none;
+    std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
 
     /// Throws Error(bad_input) naming the field.
     static RunConfig read(const std::filesystem::path& run_folder);

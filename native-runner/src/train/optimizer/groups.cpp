@@ -28,13 +28,11 @@ bool matches(std::string_view pattern, std::string_view name) {
 }
 
 std::vector<OptimizerGroup> optimizer_groups(const NamedTensors& parameters, const TrainingOptions& options) {
-    const Tensor flat = parameters.flat();
-    const auto* base = static_cast<const std::byte*>(flat.data);
-    const auto element = static_cast<std::ptrdiff_t>(size_of(flat.dtype));
     std::vector<bool> used(options.parameter_groups.size(), false);
     std::vector<OptimizerGroup> groups;
-    for (const NamedTensor& parameter : parameters.named()) {
-        const std::int64_t begin = (static_cast<const std::byte*>(parameter.tensor.data) - base) / element;
+    for (std::size_t p = 0; p < parameters.named().size(); ++p) {
+        const NamedTensor& parameter = parameters.named()[p];
+        const std::int64_t begin = parameters.place_of(p);
         OptimizerGroup group = {begin, begin + parameter.tensor.size(), 1,
                                 parameter.decays ? options.weight_decay : 0.0};
         for (std::size_t i = 0; i < options.parameter_groups.size(); ++i) {

@@ -1,13 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "backend/backend.h"
+#include "comm/communicator.h"
 #include "model/named_tensors.h"
 #include "train/optimizer/groups.h"
 #include "train/options/training_options.h"
+#include "train/ranks/exposed_time.h"
+#include "train/ranks/sharding.h"
 
 namespace wishbone {
 
@@ -16,18 +20,26 @@ namespace wishbone {
 ///
 /// All of it is element by element over `NamedTensors::flat`, in ranges of equal settings (groups.h); stochastic rounding is
 /// seeded by an element's place there. So a range of the flat vector can be updated anywhere, with the same result.
+///
+/// Where it is sharded, each rank has the state of its own part of every bucket, updates that, and all gather the weights.
 class Optimizer {
   public:
-    /// Allocates the master copy, from `trained`, and the moments, which are zero. `trained` must outlive it.
-    Optimizer(Backend& backend, NamedTensors& trained, const TrainingOptions& options);
+    /// Allocates the master copy, from `trained`, and the moments, which are zero. `trained` and `ranks` must outlive it; where the
+    /// optimizer is sharded, `trained` has as many parts as there are ranks.
+    /// `trained` may be this rank's shard; then `changed` is called on all ranks when its weights have.
+    Optimizer(
+        Backend& backend, NamedTensors& trained, const TrainingOptions& options, Communicator& ranks,
+        Sharding sharding, std::function<void()> changed = [] {});
 
-    /// One update. `grad_norm`: of the whole gradient, before clipping.
-    void update(const NamedTensors& gradients, double learning_rate, double grad_norm);
+    /// One update, on all ranks. `gradients`: the sum of all ranks' (a shard, or the whole of which at least the own parts hold).
+    /// `grad_norm`: of the whole gradient, before clipping.
+    /// `exposed` gets the time that it takes to gather the weights.
+    void update(const NamedTensors& gradients, double learning_rate, double grad_norm, ExposedTime& exposed);
 
-    /// The trained weights in f32: the master copy, or the weights themselves where they are f32. Call `master_changed`
-    /// after writing to them.
+    /// The trained weights in f32: the master copy, which may be a shard, or the weights themselves where they are f32. Call
+    /// `master_changed` after writing to them.
     NamedTensors& master() { return master_ ? *master_ : trained_; }
-    /// Rounds the master copy to the weights that are computed with.
+    /// Rounds the master copy to the weights that are computed with, which all ranks then have. On all ranks.
     void master_changed();
     NamedTensors& first_moment() { return first_moment_; }
     NamedTensors& second_moment() { return second_moment_; }
@@ -36,7 +48,19 @@ class Optimizer {
     void set_updates(std::int64_t updates) { updates_ = updates; }
 
   private:
+    bool is_sharded() const { return first_moment_.is_shard(); }
+    /// Elements [begin, end) of the flat vector, all of one bucket where it is sharded, and what belongs to them. `number`: of the
+    /// first, whatever the number of parts.
+    struct Stretch {
+        std::int64_t begin, end, number;
+        Tensor trained, master, gradient, first_moment, second_moment;
+    };
+    std::vector<Stretch> own_stretches(const NamedTensors& gradients);
+    void update(const Stretch& stretch, double learning_rate, double scale);
+
     Backend& backend_;
+    Communicator& ranks_;
+    std::function<void()> changed_;
     NamedTensors& trained_;
     double beta1_, beta2_, epsilon_, max_grad_norm_;
     std::optional<NamedTensors> master_;

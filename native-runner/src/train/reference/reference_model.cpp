@@ -5,18 +5,27 @@
 
 namespace wishbone {
 
-ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const Parameters& policy)
-    : shared_(&transformer), parameters_(backend, transformer.config(), policy.flat().dtype) {
-    backend.copy(parameters_.flat(), policy.flat());
+void copy_weights(Backend& backend, const Parameters& to, const Policy& policy) {
+    if (policy.supply != nullptr)
+        policy.supply->copy_to(to);
+    else
+        backend.copy(to.flat(), policy.base.flat());
 }
 
-ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest)
-    : ReferenceModel(backend, folder, longest, read_model_config(folder)) {}
+ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const Policy& policy)
+    : shared_(&transformer),
+      parameters_(backend, transformer.config(), policy.base.flat().dtype, policy.base.parts()) {
+    copy_weights(backend, parameters_, policy);
+}
 
 ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
-                               const ModelConfig& config)
+                               std::int64_t parts)
+    : ReferenceModel(backend, folder, longest, parts, read_model_config(folder)) {}
+
+ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
+                               std::int64_t parts, const ModelConfig& config)
     : own_(std::make_unique<Transformer>(backend, config)),
-      parameters_(backend, config, backend.activation_dtype()) {
+      parameters_(backend, config, backend.activation_dtype(), parts) {
     own_->expect_length(longest);
     ModelWeights(folder, config).load(backend, parameters_);
 }

@@ -1,5 +1,5 @@
 import { WishboneError } from '../../../core/errors.js';
-import type { ForecastState } from '../../../core/forecast/index.js';
+import { type CardForecast, CARDS_CONNECTION, type ForecastState } from '../../../core/forecast/index.js';
 import { TIME_WORDS, type TimePhase } from '../../../core/history/index.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
 import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
@@ -43,7 +43,7 @@ function failureView({ error, without }: Extract<ForecastState, { kind: 'failed'
   return { kind: 'failed', what: `Internal error in Wishbone: ${what}`, where: '', advice: '', opens: false, actions: [] };
 }
 
-function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigure[] {
+function figuresOf({ plan, time, memory, cards = [] }: Done, trusted: boolean): ForecastFigure[] {
   const { summary, slowest, evalPairs, speedup } = plan;
   const figure = (label: string, value: string, detail: string, tone: 'plain' | 'bad' = 'plain'): ForecastFigure => ({
     label,
@@ -79,7 +79,21 @@ function figuresOf({ plan, time, memory }: Done, trusted: boolean): ForecastFigu
     time === undefined
       ? figure('Time', 'not known yet', 'known after the first run or measurement on this machine')
       : figure('Time', `about ${formatDuration(time.total)}`, timeDetail(time)),
+    ...cards.filter((card) => card.cards > 1).map(cardFigure),
   ];
+}
+
+/** What several cards would take. */
+function cardFigure({ cards, seconds, communication, exposed, shard, memory, fits }: CardForecast): ForecastFigure {
+  const ms = (time: number): string => `${(1000 * time).toFixed(1)} ms`;
+  const parts = [
+    ...(memory === undefined ? [] : [`${formatBytes(memory)} a card${fits === false ? ', which does not fit' : ''}`]),
+    `communication ${ms(communication)} a step, ${ms(exposed)} of it waited for`,
+    ...(shard === 'none' ? [] : [`sharding: ${shard}`]),
+    CARDS_CONNECTION.name,
+  ];
+  const tone = fits === false ? 'bad' : 'plain';
+  return { label: `On ${cards} cards`, value: `about ${formatDuration(seconds)}`, detail: parts.join('; '), tone };
 }
 
 /** Its longest parts, and what it is taken from. */

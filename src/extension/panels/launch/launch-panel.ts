@@ -8,7 +8,7 @@ import { checkConfigName, configText } from '../../../core/config-file/index.js'
 import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import type { ForecastMeans } from '../../../core/forecast/index.js';
-import type { BackendInfo } from '../../../core/runner/index.js';
+import { type BackendInfo, devicesInUse, type DevicesInUse, gpus } from '../../../core/runner/index.js';
 import { DEFAULT_RUNNER, PRESETS, presetById } from '../../../core/options/index.js';
 import {
   type FormState,
@@ -18,6 +18,7 @@ import {
   readLaunchPageMessage,
   readLaunchPageState,
 } from '../../../protocol/launch.js';
+import { type SlurmTarget, TARGETS_SETTING } from '../../../core/slurm/index.js';
 import type { DatasetSummaries } from '../../datasets/summaries.js';
 import { formSections } from '../../draft/fields.js';
 import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../draft/following.js';
@@ -28,6 +29,8 @@ import type { PathChooser } from '../../paths/path-chooser.js';
 import { CONFIG_FILTERS } from '../../run-config/choose-config.js';
 import type { Runner } from '../../runner/runner.js';
 import type { RunStarter } from '../../runs/run-starter.js';
+import { errorLine } from '../../error-text.js';
+import { targetsSetting } from '../../settings.js';
 import { manageTrust } from '../../trust.js';
 import { firstFolder, runsFolderFor } from '../../workspace.js';
 import type { Asked, Page, PanelKind } from '../page.js';
@@ -77,6 +80,9 @@ export class LaunchPanel implements vscode.Disposable {
   /** Whether a start was tried. From then on, missing values count as faults. */
   #tried = false;
   #backends: readonly BackendInfo[] = [];
+  #inUse: DevicesInUse = new Map();
+  #targets: readonly SlurmTarget[] = [];
+  #targetsFault = '';
   #runnerFault = '';
   /** Why a GPU that is there cannot be used; empty if it can. */
   #gpuFault = '';
@@ -91,10 +97,12 @@ export class LaunchPanel implements vscode.Disposable {
   ) {
     this.#preset = start.preset;
     this.#own = start.own;
+    this.#readTargets();
     this.#draft = new RunDraft({
       values: start.values,
       paths: PATH_FIELDS,
       means: context.means,
+      rules: () => this.#targetProblems(),
       describe: (files) => countedIn(files, context.summaries),
       onSet: () => this.#suit(),
       onLooked: (field) => {
@@ -112,6 +120,12 @@ export class LaunchPanel implements vscode.Disposable {
     this.#subscriptions = vscode.Disposable.from(
       this.#draft,
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#draft.changed()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (!event.affectsConfiguration(TARGETS_SETTING)) return;
+        this.#readTargets();
+        this.#sendAll();
+        this.#draft.changed();
+      }),
       context.runner.onDidChange(async () => {
         await this.#askRunner();
         this.#sendAll();
@@ -125,6 +139,27 @@ export class LaunchPanel implements vscode.Disposable {
       answer: (message) => this.#answer(message),
     });
     void this.#draft.look();
+  }
+
+  /** Reads the targets of the settings. */
+  #readTargets(): void {
+    this.#targetsFault = '';
+    try {
+      this.#targets = targetsSetting();
+    } catch (error) {
+      if (!(error instanceof WishboneError)) throw error;
+      this.#targets = [];
+      this.#targetsFault = errorLine(error);
+    }
+  }
+
+  /** A target that is wrong, or gone. */
+  #targetProblems(): Record<string, string> {
+    const target = this.#draft.values['target'] ?? '';
+    if (this.#targetsFault !== '' && target !== '') return { target: this.#targetsFault };
+    return target === '' || this.#targets.some(({ name }) => name === target)
+      ? {}
+      : { target: `There is no target ${target} in the settings` };
   }
 
   dispose(): void {
@@ -157,6 +192,7 @@ export class LaunchPanel implements vscode.Disposable {
   async #askRunner(): Promise<void> {
     const { runner } = this.context;
     this.#backends = await runner.backends();
+    this.#inUse = gpus(this.#backends).length === 0 ? new Map() : await devicesInUse(this.context.starter.actions.store.runsFolders);
     this.#runnerFault = await runner.fault();
     const gpu = stateOfBackends(this.#backends);
     this.#gpuFault = gpu.kind === 'library' ? gpu.problem : '';
@@ -164,7 +200,15 @@ export class LaunchPanel implements vscode.Disposable {
 
   #sendAll(): void {
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
-    const form = { title: LAUNCH.title, presets, sections: formSections(this.#backends) };
+    const form = {
+      title: LAUNCH.title,
+      presets,
+      sections: formSections(
+        this.#backends,
+        this.#inUse,
+        this.#targets.map(({ name }) => name),
+      ),
+    };
     this.#send({ type: 'form', id: this.id, form, values: this.#draft.values });
     this.#sendState();
     this.#sendForecast();
@@ -219,7 +263,9 @@ export class LaunchPanel implements vscode.Disposable {
       quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
       warnings: this.#warnings(problems),
       notes: { ...notes, ...at('training.learning_rate', rateNote(this.#followed, model)) },
-      hidden: idleFields(values).filter((field) => !changed.includes(field) && problems[field] === undefined),
+      hidden: [...(this.#targets.length === 0 && values['target'] === '' ? ['target'] : []), ...idleFields(values)].filter(
+        (field) => !changed.includes(field) && problems[field] === undefined,
+      ),
       changed,
       preset: this.#preset,
       blocked: this.#blocked(),
@@ -262,7 +308,13 @@ export class LaunchPanel implements vscode.Disposable {
     this.#sendState();
     try {
       const name = (values['name'] ?? '').trim();
-      const started = await this.context.starter.start({ ...chosen, ...options, model, name: name === '' ? undefined : name });
+      const started = await this.context.starter.start({
+        ...chosen,
+        ...options,
+        model,
+        name: name === '' ? undefined : name,
+        target: this.#targets.find((each) => each.name === values['target']),
+      });
       if (started) this.page.panel.dispose();
     } finally {
       this.#starting = false;

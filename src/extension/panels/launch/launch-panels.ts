@@ -87,5 +87,5 @@ function valuesOf(of: {
 }): Values {
   const { dataset = '', evalDataset = '', model = '', options } = of;
   const lines = (paths: string | readonly string[]): string => [paths].flat().join('\n');
-  return { name: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
+  return { name: '', target: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
 import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { StartEvent } from '../../../core/events/index.js';
+import { jobText } from '../../../core/slurm/index.js';
 import { modelName } from '../../../core/hub/cache.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
@@ -30,7 +31,7 @@ const LEAST_SPARED = 10;
 const LEAST_SECONDS = 0.005;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'log' | 'best' | 'gone' | 'sameCause'>;
+type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'job' | 'log' | 'best' | 'gone' | 'sameCause'>;
 
 export function headerOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
@@ -79,6 +80,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
   const figures = headline(history);
   return {
     state,
+    job: run.job === undefined ? '' : jobText(run.job, state),
     gone: run.gone,
     phase: history.phase ?? null,
     progress: history.progress ?? null,

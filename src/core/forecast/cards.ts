@@ -1,0 +1,124 @@
+import { allReduceSeconds, type Cluster, halfReduceSeconds, NVLINK } from '../cost/communication.js';
+import type { LlamaShape } from '../model/index.js';
+import type { RunnerOptions, TrainingOptions } from '../options/index.js';
+import type { PlanSummary } from '../prepare/index.js';
+import type { MemoryForecast } from './memory.js';
+import { adapterParameters, type RunTime } from './run-time.js';
+
+/** What so many cards of one machine would make of a run. */
+export interface CardForecast {
+  readonly cards: number;
+  /** Of the whole run. */
+  readonly seconds: number;
+  /** Of a step: what the cards send each other, and how much of that no computing hides. */
+  readonly communication: number;
+  readonly exposed: number;
+  /** What is kept in parts. */
+  readonly shard: Exclude<RunnerOptions['shard'], 'auto'>;
+  /** Peak memory of a card, bytes; undefined where the runner was not asked. */
+  readonly memory: number | undefined;
+  readonly fits: boolean | undefined;
+}
+
+export interface CardsRequest {
+  readonly summary: Pick<PlanSummary, 'steps' | 'bins' | 'pairs' | 'epochs' | 'parameters'>;
+  readonly training: TrainingOptions;
+  readonly runner: Pick<RunnerOptions, 'shard'>;
+  readonly shape: LlamaShape;
+  /** The run on one card. */
+  readonly time: RunTime;
+  /** What of a step every card does, whatever their number, where nothing is sharded: seconds. */
+  readonly stepSeconds: number;
+  readonly memory: MemoryForecast | undefined;
+}
+
+export const CARDS = [1, 2, 4, 8] as const;
+export { NVLINK as CARDS_CONNECTION };
+
+const SHARDS = ['none', 'optimizer', 'gradients', 'parameters'] as const;
+/** Part of a card's memory that may be planned. */
+const PLANNABLE = 0.92;
+const GRADIENT_BYTES = 4;
+const WEIGHT_BYTES = 2;
+/** A card that waits for a layer's parameters holds those of two layers whole. */
+const LAYERS_AT_HAND = 2;
+
+/** What 1, 2, 4 and 8 cards would take, with the bins of each step dealt out evenly. */
+export function cardForecasts(request: CardsRequest): readonly CardForecast[] {
+  return CARDS.map((cards) => cardForecast(request, { hosts: 1, perHost: cards }));
+}
+
+/** The same for any number of cards and machines. */
+export function cardForecast(request: CardsRequest, cluster: Cluster): CardForecast {
+  const { summary, training, shape, time, memory } = request;
+  const cards = cluster.hosts * cluster.perHost;
+  const shard = cards === 1 ? 'none' : shardOf(request, cards);
+  const trained = training.use_peft ? adapterParameters(shape, training.lora_r) : summary.parameters;
+  const binsAStep = summary.bins / summary.steps;
+  const pairsAStep = (summary.pairs * summary.epochs) / summary.steps;
+  // No card has less than one pair.
+  const parts = Math.min(cards, Math.max(1, pairsAStep));
+  const train = time.seconds.train ?? 0;
+  const own = Math.min(request.stepSeconds, train / summary.steps);
+  const computing = (train / summary.steps - own) / parts;
+  const update = own / (shard === 'none' ? 1 : cards);
+  const communication = cards === 1 ? 0 : communicationOf(trained, summary.parameters, Math.max(1, binsAStep / cards), shard, cluster);
+  // Gradients are summed while the last bin's backward pass goes on, but those of the first layer have nothing to hide behind.
+  const behind = (computing / Math.max(1, binsAStep / parts)) * (2 / 3);
+  const exposed = cards === 1 ? 0 : Math.max(communication - behind, communication / shape.layers);
+  const step = computing + update + exposed;
+  // Passes over the plan that are no steps are dealt out likewise.
+  const shared = ((time.seconds.reference ?? 0) + (time.seconds.evaluation ?? 0)) * (1 - 1 / parts);
+  return {
+    cards,
+    seconds: time.total - train - shared + step * summary.steps,
+    communication,
+    exposed,
+    shard,
+    memory: memory === undefined ? undefined : memoryOf(memory, training, shape, cards, shard),
+    fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * memory.deviceBytes,
+  };
+}
+
+/** What was asked for, or the least that fits. */
+function shardOf({ runner, memory, training, shape }: CardsRequest, cards: number): CardForecast['shard'] {
+  if (runner.shard !== 'auto') return runner.shard;
+  const { deviceBytes } = memory ?? {};
+  if (memory === undefined || deviceBytes === undefined) return 'none';
+  return SHARDS.find((shard) => memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * deviceBytes) ?? 'parameters';
+}
+
+function memoryOf(
+  memory: MemoryForecast,
+  training: TrainingOptions,
+  shape: LlamaShape,
+  cards: number,
+  shard: CardForecast['shard'],
+): number {
+  // Gradients, master weights (4 bytes each), and two moments.
+  const gradients = memory.optimizer / (training.adam_moments === 'bfloat16' ? 3 : 4);
+  const spared = (bytes: number): number => bytes * (1 - 1 / cards);
+  const at = SHARDS.indexOf(shard);
+  const layers = Math.max(0, 1 - LAYERS_AT_HAND / shape.layers);
+  return (
+    memory.bytes -
+    (at >= 1 ? spared(memory.optimizer - gradients) : 0) -
+    (at >= 2 ? spared(gradients) : 0) -
+    (at >= 3 ? spared(memory.weights) * layers : 0)
+  );
+}
+
+/** Seconds of a step. @param bins of a card in a step */
+function communicationOf(trained: number, parameters: number, bins: number, shard: CardForecast['shard'], cluster: Cluster): number {
+  const gradients = trained * GRADIENT_BYTES;
+  switch (shard) {
+    case 'none':
+      return allReduceSeconds(gradients, cluster);
+    case 'optimizer':
+    case 'gradients':
+      return halfReduceSeconds(gradients, cluster) + halfReduceSeconds(trained * WEIGHT_BYTES, cluster);
+    case 'parameters':
+      // Gathered for the forward and the backward pass of each bin.
+      return halfReduceSeconds(gradients, cluster) + 2 * bins * halfReduceSeconds(parameters * WEIGHT_BYTES, cluster);
+  }
+}

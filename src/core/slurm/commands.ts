@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+
+import { ExitCode, WishboneError } from '../errors.js';
+import { programPath } from '../files/program-path.js';
+
+/** What a job's state and reason are in Slurm's words. */
+export interface JobView {
+  /** Such as `PENDING`, `RUNNING`, `COMPLETED`; empty when Slurm does not know the job any more. */
+  readonly state: string;
+  /** Why it waits, or has ended; empty when Slurm gives none. */
+  readonly reason: string;
+  readonly nodes: string;
+  /** How often it went back into the queue, where Slurm says. */
+  readonly restarts?: number | undefined;
+}
+
+const PATIENCE_MILLISECONDS = 30_000;
+/** A busy cluster's whole queue as JSON is long; beyond this its text is asked for. */
+const MOST_OUTPUT = 64 * 2 ** 20;
+
+interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs one of Slurm's programs.
+ *
+ * @throws WishboneError when it is not there or does not answer in time
+ */
+async function slurm(program: string, args: readonly string[], cwd?: string): Promise<Said> {
+  const file = programPath(program);
+  if (file === undefined)
+    throw new WishboneError(
+      `${program} is not there`,
+      'PATH',
+      'work on a machine of the cluster, where Slurm is installed',
+      ExitCode.internal,
+    );
+  return new Promise((resolve, reject) => {
+    execFile(file, args, { cwd, timeout: PATIENCE_MILLISECONDS, maxBuffer: MOST_OUTPUT }, (error, stdout, stderr) => {
+      const { code, killed } = (error ?? {}) as { code?: unknown; killed?: boolean };
+      if (error === null) resolve({ code: 0, stdout, stderr });
+      else if (typeof code === 'number' && killed !== true) resolve({ code, stdout, stderr });
+      else
+        reject(
+          new WishboneError(`${program} does not answer: ${error.message.split('\n')[0]}`, file, 'try again later', ExitCode.internal),
+        );
+    });
+  });
+}
+
+/** What Slurm says of an error, without the names of its programs. */
+function words({ stderr, stdout, code }: Said): string {
+  const lines = (stderr.trim() || stdout.trim())
+    .split('\n')
+    .map((text) => text.replace(/^(sbatch|scancel|squeue|slurm_\w+): ?(error: ?)?/, ''));
+  return lines.filter((text) => text !== '').join('; ') || `exit code ${code}`;
+}
+
+/** Submits a batch script. @returns the job's id. @throws WishboneError with `sbatch`'s words when it is refused */
+export async function submit(script: string, cwd: string): Promise<string> {
+  const said = await slurm('sbatch', ['--parsable', script], cwd);
+  // With several clusters: id;cluster.
+  const id = /^(\d+)(;.*)?$/m.exec(said.stdout.trim())?.[1];
+  if (said.code === 0 && id !== undefined) return id;
+  throw new WishboneError(`Slurm refuses the job: ${words(said)}`, script, 'change the target in the settings, and start the run again');
+}
+
+/** Takes a job that has not begun out of the queue. @returns whether it was there */
+export async function cancelPending(id: string): Promise<boolean> {
+  const said = await slurm('scancel', ['-v', '--state=PENDING', id]);
+  return new RegExp(`Terminating job ${id}\\b`).test(said.stderr);
+}
+
+/** Sends SIGTERM to a job's steps. @throws WishboneError when Slurm cannot */
+export async function signalSteps(id: string): Promise<void> {
+  const said = await slurm('scancel', ['--signal=TERM', id]);
+  if (said.code !== 0) throw new WishboneError(`Slurm cannot stop the job: ${words(said)}`, `job ${id}`, 'try again', ExitCode.internal);
+}
+
+/** Ends a job, whatever it is at. */
+export async function cancel(id: string): Promise<void> {
+  await slurm('scancel', [id]);
+}
+
+/** Whether this Slurm answers in JSON; known once it was asked. */
+let speaksJson: boolean | undefined;
+
+/**
+ * What Slurm says of jobs, by id; one that it does not know any more is not there.
+ *
+ * @throws WishboneError when Slurm does not answer
+ */
+export async function jobViews(ids: readonly string[]): Promise<ReadonlyMap<string, JobView>> {
+  if (speaksJson !== false) {
+    const said = await slurm('squeue', ['--json', '--states=all', `--jobs=${ids.join(',')}`]).catch((error: unknown) => {
+      // Too long for what it is asked for, perhaps; a program that is not there is not there for text either.
+      if (programPath('squeue') === undefined) throw error;
+      return undefined;
+    });
+    const views = said?.code === 0 ? parseJson(said.stdout) : undefined;
+    speaksJson = views !== undefined;
+    if (views !== undefined) return new Map([...views].filter(([id]) => ids.includes(id)));
+    if (said !== undefined && /Invalid job id/i.test(said.stderr)) return new Map();
+  }
+  const said = await slurm('squeue', ['--noheader', '--states=all', `--jobs=${ids.join(',')}`, '--format=%A|%T|%r|%N']);
+  // None of them is known any more.
+  if (said.code !== 0 && /Invalid job id/i.test(said.stderr)) return new Map();
+  if (said.code !== 0) throw new WishboneError(`Slurm does not answer: ${words(said)}`, 'squeue', 'try again later', ExitCode.internal);
+  return parseText(said.stdout);
+}
+
+/** Jobs in what `squeue --json` prints, of any version of its format; undefined when it is none of them. */
+export function parseJson(text: string): ReadonlyMap<string, JobView> | undefined {
+  let jobs: unknown;
+  try {
+    ({ jobs } = JSON.parse(text) as { jobs?: unknown });
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(jobs)) return undefined;
+  const views = new Map<string, JobView>();
+  for (const job of jobs as readonly Readonly<Record<string, unknown>>[]) {
+    const { job_id: id, job_state: state, state_reason: reason, nodes, restart_cnt: restarts } = job;
+    // From 23.11 on a list of states, the main one first.
+    const main: unknown = Array.isArray(state) ? (state as unknown[])[0] : state;
+    if (!Number.isSafeInteger(id) || typeof main !== 'string') continue;
+    views.set(String(id), {
+      state: main,
+      reason: typeof reason === 'string' && reason !== 'None' ? reason : '',
+      nodes: typeof nodes === 'string' ? nodes : '',
+      restarts: numberOf(restarts),
+    });
+  }
+  return views;
+}
+
+/** A number, or from 23.02 on an object that says whether there is one. */
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return value;
+  const { number, set } = (value ?? {}) as { number?: unknown; set?: unknown };
+  return typeof number === 'number' && set !== false ? number : undefined;
+}
+
+/** Jobs in lines of `%A|%T|%r|%N`. */
+export function parseText(text: string): ReadonlyMap<string, JobView> {
+  const views = new Map<string, JobView>();
+  for (const each of text.split('\n')) {
+    const [id, state, reason = '', nodes = ''] = each.trim().split('|');
+    if (id === undefined || state === undefined || !/^\d+$/.test(id)) continue;
+    views.set(id, { state, reason: reason === 'None' ? '' : reason, nodes });
+  }
+  return views;
+}

@@ -1,0 +1,93 @@
+import { WishboneError } from '../errors.js';
+import type { SlurmTarget } from './target.js';
+
+/** Files of a run folder that the batch script and this side leave each other. */
+export const SCRIPT_FILE = 'job.sh';
+/** There when somebody has asked the run to stop: then it does not go on by itself. */
+export const STOP_FILE = 'job.stop';
+/** There from when the script gives the job back to the queue until it begins again. */
+export const REQUEUED_FILE = 'job.requeued';
+
+/** How long before its time limit a job is told, seconds; Slurm may do so up to a minute earlier. */
+const NOTICE_SECONDS = 120;
+
+/** What a batch script is made for. */
+export interface ScriptRequest {
+  readonly target: SlurmTarget;
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  readonly id: string;
+  /** Absolute path of the runner; the target may name another. */
+  readonly runner: string;
+}
+
+/**
+ * The batch script of a run. It can be read, changed and submitted by hand; submitted again, the run goes on where it was.
+ *
+ * SIGTERM before the time limit goes to the job's step, that is to the runner, which saves and ends as for any stop; the script then
+ * gives the job back to the queue. After a node that went down Slurm does so itself.
+ *
+ * @throws WishboneError when a path cannot be written into it
+ */
+export function batchScript({ target, folder, id, runner }: ScriptRequest): string {
+  const program = target.runner ?? runner;
+  for (const each of [folder, program])
+    if (/[\n\r\0"\\]/.test(each))
+      throw new WishboneError('a path with a quote, a backslash or a line break cannot be in a batch script', each, 'rename the folder');
+  const { partition, nodes, gpusPerNode, cpusPerTask, memory, timeLimit, account, qos, options, setup } = target;
+  const given = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [`--${name}=${value}`]);
+  const directives = [
+    `--job-name=wishbone-${id}`,
+    ...given('partition', partition),
+    ...given('account', account),
+    ...given('qos', qos),
+    `--nodes=${nodes}`,
+    '--ntasks-per-node=1',
+    ...given('gpus-per-node', gpusPerNode === 0 ? undefined : gpusPerNode),
+    ...given('cpus-per-task', cpusPerTask),
+    ...given('mem', memory),
+    ...given('time', timeLimit),
+    `--chdir="${folder}"`,
+    '--output=runner.log',
+    '--open-mode=append',
+    '--requeue',
+    `--signal=TERM@${NOTICE_SECONDS}`,
+    ...options,
+  ];
+  const lines = [
+    '#!/bin/bash',
+    `# A run of Wishbone on the target ${target.name}. To submit it by hand: sbatch ${SCRIPT_FILE}`,
+    ...directives.map((directive) => `#SBATCH ${directive}`),
+    '',
+    `run=${quoted(folder)}`,
+    `runner=\${WISHBONE_RUNNER:-${quoted(program)}}`,
+    'cd "$run" || exit 5',
+    '',
+    ...(setup.length > 0 ? ['# Of the target', ...setup, ''] : []),
+    '# Whoever looks at the run finds its job by this, also when it was submitted by hand.',
+    `grep -qs "\\"id\\":\\"$SLURM_JOB_ID\\"" job.json ||`,
+    `  printf '{"target":"%s","id":"%s","submitted":"%s"}\\n' ${target.name} "$SLURM_JOB_ID" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" > job.json`,
+    `rm -f ${REQUEUED_FILE}`,
+    `[ -e ${STOP_FILE} ] && exit 0`,
+    '',
+    '# What has begun goes on from its newest checkpoint.',
+    'resume=()',
+    '[ -s events.jsonl ] && resume=(--resume)',
+    '',
+    'srun --kill-on-bad-exit=1 "$runner" train "$run" "${resume[@]}"',
+    'code=$?',
+    '',
+    '# The time limit was near, and the runner has saved: the job goes back into the queue.',
+    `if [ "$code" -eq 0 ] && [ ! -e ${STOP_FILE} ] && tail -n 1 events.jsonl | grep -q '"type": *"stopped"'; then`,
+    `  touch ${REQUEUED_FILE}`,
+    `  scontrol requeue "$SLURM_JOB_ID" || rm -f ${REQUEUED_FILE}`,
+    'fi',
+    'exit "$code"',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A word as a POSIX shell takes it whole. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,74 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { WishboneError } from '../errors.js';
+import { readEventEnds } from '../events/event-ends.js';
+import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
+import { readRun } from '../run/folder.js';
+import { PROCESS_FILE } from '../run/process-record.js';
+import { isActive, runState } from '../run/state.js';
+import { cancel, cancelPending, signalSteps, submit } from './commands.js';
+import { type JobRecord, readJobRecord, removeJob, writeJobRecord } from './job-record.js';
+import { batchScript, SCRIPT_FILE, STOP_FILE } from './script.js';
+import type { SlurmTarget } from './target.js';
+
+/**
+ * Gives a run to a cluster: writes the batch script into its folder and submits it. A run that has begun goes on from its newest checkpoint.
+ * When Slurm refuses, the run is as it was before.
+ *
+ * @returns the job's id
+ * @throws WishboneError when the run is at work, or with Slurm's words
+ */
+export async function submitRun(runFolder: string, target: SlurmTarget, runner: string): Promise<string> {
+  const { folder, config } = await readRun(runFolder);
+  if (isActive(await runState(folder)))
+    throw new WishboneError('this run is already running', folder, 'stop it first, or wait until it ends');
+  const script = path.join(folder, SCRIPT_FILE);
+  const text = batchScript({ target, folder, id: config.id, runner });
+  const before = await readJobRecord(folder);
+  const seq = (await readEventEnds(folder)).at(-1)?.seq ?? -1;
+  // Before the job is there, which may begin at once.
+  await removeJob(folder);
+  await writeFileAtomically(script, (handle) => handle.writeFile(text), SHARED_FILE);
+  let id: string;
+  try {
+    id = await submit(script, folder);
+  } catch (error) {
+    await rm(script, { force: true });
+    await writeJobRecord(folder, { ...before, target: target.name, id: undefined });
+    throw error;
+  }
+  await rm(path.join(folder, PROCESS_FILE), { force: true });
+  await writeJobRecord(folder, { target: target.name, id, submitted: new Date().toISOString(), seq });
+  return id;
+}
+
+/** How often, and how far apart, a job that is at it is signalled before it is given up. */
+const SIGNAL_ATTEMPTS = 5;
+const SIGNAL_MILLISECONDS = 1000;
+
+/**
+ * Asks the job of a run to stop: one that waits leaves the queue, one that runs finishes its step, writes a checkpoint and ends. With
+ * `force` it ends at once.
+ *
+ * @throws WishboneError when Slurm does not do it
+ */
+export async function stopJob(folder: string, job: JobRecord & { readonly id: string }, { force = false } = {}): Promise<void> {
+  const stopAsked = new Date().toISOString();
+  // Read by the script: a run that was stopped does not go back into the queue.
+  await writeFile(path.join(folder, STOP_FILE), `${stopAsked}\n`);
+  if (await cancelPending(job.id)) return writeJobRecord(folder, { ...job, stopAsked, cancelled: true });
+  await writeJobRecord(folder, { ...job, stopAsked });
+  if (force) return cancel(job.id);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await signalSteps(job.id);
+    } catch (error) {
+      // A job that is being set up has no step yet, and its script looks for the file before it starts one; one that is ending has none any more.
+      if (!isActive(await runState(folder))) return;
+      if (attempt === SIGNAL_ATTEMPTS) throw error;
+      await sleep(SIGNAL_MILLISECONDS);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allReduceSeconds, halfReduceSeconds, NETWORK, NVLINK } from '../../../src/core/cost/communication.js';
+import { h200, stepSeconds } from '../../../src/core/cost/index.js';
+import { cardForecast, cardForecasts, type MemoryForecast } from '../../../src/core/forecast/index.js';
+import { DEFAULT_TRAINING } from '../../../src/core/options/index.js';
+
+const GiB = 2 ** 30;
+/** Llama-3.2-1B. */
+const shape = { hiddenSize: 2048, intermediateSize: 8192, layers: 16, queryHeads: 32, kvHeads: 8, headDim: 64, vocabSize: 128256 };
+const parameters = 1.24e9;
+const memory: MemoryForecast = {
+  backend: 'cuda',
+  bytes: 40 * GiB,
+  weights: 2.3 * GiB,
+  optimizer: 18.5 * GiB,
+  activations: 19 * GiB,
+  context: 0.2 * GiB,
+  deviceBytes: 140 * GiB,
+  fits: true,
+};
+const request = {
+  summary: { steps: 100, bins: 800, pairs: 12_800, epochs: 1, parameters },
+  training: DEFAULT_TRAINING,
+  runner: { shard: 'auto' as const },
+  shape,
+  time: { seconds: { load: 5, train: 47, reference: 12, export: 3 }, total: 67, sources: [] },
+  stepSeconds: stepSeconds(shape, h200),
+  memory,
+};
+
+test('a sum over devices takes what its bytes take, the faster of ring and tree', () => {
+  assert.equal(allReduceSeconds(1e9, { hosts: 1, perHost: 1 }), 0);
+  const two = allReduceSeconds(1e9, { hosts: 1, perHost: 2 });
+  assert.ok(Math.abs(two - (1e9 / NVLINK.bandwidth + 2 * NVLINK.latency)) < 1e-9);
+  // Little data: a tree's few messages.
+  const little = allReduceSeconds(1000, { hosts: 1, perHost: 64 });
+  assert.ok(little < 2 * 63 * NVLINK.latency && little > 2 * 6 * NVLINK.latency);
+  // Machines add up an eighth each.
+  const many = allReduceSeconds(8e9, { hosts: 4, perHost: 8 });
+  assert.ok(
+    Math.abs(many - allReduceSeconds(8e9, { hosts: 1, perHost: 8 }) - (1.5 * 1e9) / NETWORK.bandwidth - 6 * NETWORK.latency) < 1e-9,
+  );
+  assert.equal(halfReduceSeconds(1e9, { hosts: 1, perHost: 4 }), allReduceSeconds(1e9, { hosts: 1, perHost: 4 }) / 2);
+});
+
+test('one card takes what was predicted, more take less, but never their share alone', () => {
+  const [one, ...more] = cardForecasts(request);
+  assert.ok(Math.abs(one!.seconds - request.time.total) < 1e-6);
+  assert.deepEqual([one!.communication, one!.exposed, one!.memory], [0, 0, memory.bytes]);
+  let before = one!;
+  for (const card of more) {
+    const ratio = (request.time.seconds.train + request.time.seconds.reference) / card.cards + request.time.seconds.load + 3;
+    assert.ok(card.seconds < before.seconds && card.seconds > ratio, `${card.cards} cards`);
+    assert.ok(card.exposed > 0 && card.exposed < card.communication);
+    assert.equal(card.shard, 'none', 'what fits is not sharded');
+    before = card;
+  }
+  const hosts = cardForecast(request, { hosts: 4, perHost: 8 });
+  assert.ok(hosts.communication > before.communication && hosts.seconds < before.seconds);
+});
+
+test('what does not fit is sharded, the least that helps, and memory says how much that spares', () => {
+  const small = { ...memory, deviceBytes: 36 * GiB };
+  const [one, two, , eight] = cardForecasts({ ...request, memory: small });
+  assert.equal(one!.fits, false);
+  // Half of the optimizer state, which is three quarters of what stands beside the weights.
+  assert.equal(two!.shard, 'optimizer');
+  assert.ok(Math.abs(two!.memory! - (memory.bytes - memory.optimizer * 0.75 * 0.5)) < 1);
+  assert.equal(two!.fits, true);
+  const tiny = cardForecasts({ ...request, memory: { ...memory, deviceBytes: 20 * GiB } });
+  assert.deepEqual([tiny[1]!.shard, tiny[1]!.fits], ['parameters', false], 'nothing helps');
+  assert.ok(eight!.memory! < two!.memory!);
+  const asked = cardForecasts({ ...request, runner: { shard: 'parameters' } });
+  assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients' } })[3]!.memory!);
+  assert.ok(asked[3]!.communication > cardForecasts(request)[3]!.communication);
+});
+
+test('a step with fewer pairs than cards does not get faster by more of them', () => {
+  const few = { ...request, summary: { ...request.summary, pairs: 200 } };
+  const [, two, four] = cardForecasts(few);
+  assert.ok(four!.seconds >= two!.seconds * 0.97);
+});
