@@ -2,9 +2,6 @@ import { LOSS_TYPES, LOSSES } from './losses.js';
 import type { Rule } from './rule.js';
 import { OPTION_PATHS, optionRow } from './sections.js';
 
-/** What the runner does not read yet; `run.json` has it only where somebody gives it. */
-const UNREAD = 'runner.shard';
-
 /**
  * All options with the rules they are read by, and all losses with their traits, as plain data: what the runner's own rules
  * are held against. `npm run schema` writes it to native-runner/test/options.json.
@@ -12,7 +9,7 @@ const UNREAD = 'runner.shard';
 export function ruleTable(): object {
   return {
     options: Object.fromEntries(
-      OPTION_PATHS.filter((option) => option !== UNREAD).map((option) => {
+      OPTION_PATHS.map((option) => {
         const row = optionRow(option)!;
         const { absent } = row;
         const { rule, value } = row.decided ?? { rule: row.rule, value: row.default };
