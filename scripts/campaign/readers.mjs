@@ -299,7 +299,7 @@ export function readers(base, scratch) {
             { role: 'assistant', content: 'b' },
           ],
           addGenerationPrompt: true,
-          specialTokens: {},
+          specialTokens: { bos_token: '<s>', eos_token: '</s>' },
         });
       },
       restore: () => rmSync(path.join(model, 'chat_template.jinja'), { force: true }),
