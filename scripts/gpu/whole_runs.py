@@ -37,9 +37,11 @@ def write_tokenizer(folder: Path, vocab: int) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = Tokenizer(models.WordLevel({f"w{i}": i for i in range(vocab)}, unk_token="w0"))
+    # Special tokens are found within words too: no word may begin with one.
+    special = ("<unk>", "<eos>", "<pad>")
+    words = Tokenizer(models.WordLevel({special[i] if i < 3 else f"w{i}": i for i in range(vocab)}, unk_token=special[0]))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w1", pad_token="w2", unk_token="w0")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token=special[0], eos_token=special[1], pad_token=special[2])
     tokenizer.save_pretrained(folder)
 
 
