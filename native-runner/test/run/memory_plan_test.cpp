@@ -9,16 +9,13 @@
 #include "run/memory_plan.h"
 #include "run/samples.h"
 #include "support/loaded_run.h"
+#include "support/tiny_training.h"
 #include "train/trainer.h"
 
 using namespace wishbone;
 using namespace wishbone::test;
 
 namespace {
-
-const ModelConfig config = tiny_config();
-const auto never = [] { return false; };
-const auto silent = [](std::int64_t, std::int64_t) {};
 
 Plan random_plan() {
     return read_plan(

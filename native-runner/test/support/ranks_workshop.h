@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -15,6 +13,7 @@
 #include "support/files.h"
 #include "support/plan_columns.h"
 #include "support/random_model.h"
+#include "support/relative_difference.h"
 #include "support/run_folder.h"
 #include "support/runner_process.h"
 #include "support/temporary_folder.h"
@@ -65,16 +64,6 @@ inline std::vector<float> weights(const std::filesystem::path& run) {
         std::memcpy(all.data() + before, tensor.data, tensor.bytes);
     }
     return all;
-}
-
-inline double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double difference = 0, scale = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
-        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
-    }
-    return difference / scale;
 }
 
 inline std::set<std::string> files_of(const std::filesystem::path& folder) {

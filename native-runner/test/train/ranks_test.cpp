@@ -12,7 +12,8 @@
 #include "support/checkpoints.h"
 #include "support/files.h"
 #include "support/loaded_run.h"
-#include "train/optimizer/schedule.h"
+#include "support/relative_difference.h"
+#include "support/tiny_training.h"
 #include "train/ranks/dealt_bins.h"
 
 using namespace wishbone;
@@ -21,25 +22,6 @@ using namespace wishbone::test;
 // Several ranks are one: the same losses, metrics and weights, whatever the plan and the loss.
 
 namespace {
-
-const ModelConfig config = tiny_config();
-
-const auto never = [] { return false; };
-const auto silent = [](std::int64_t, std::int64_t) {};
-
-TrainingOptions strong_options() {
-    TrainingOptions options;
-    options.loss.beta = 0.2;
-    options.learning_rate = 3e-3;
-    options.weight_decay = 0.05;
-    options.schedule = Schedule::cosine;
-    return options;
-}
-
-Plan random_plan(Packing packing, int epochs = 1, std::int64_t capacity = 80) {
-    return read_plan(
-        make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, capacity, packing, config.vocab_size));
-}
 
 /// As a checkpoint has them.
 std::vector<float> values_of(const PlacedTensors& tensors) {
@@ -149,17 +131,6 @@ class Ranks {
     RankThreads threads_;
     std::vector<std::unique_ptr<LoadedRun>> runs_;
 };
-
-/// Largest difference relative to the largest value.
-double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double difference = 0, scale = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
-        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
-    }
-    return scale == 0 ? difference : difference / scale;
-}
 
 void check_same(const Outcome& found, const Outcome& expected) {
     REQUIRE(found.steps.size() == expected.steps.size());

@@ -10,28 +10,13 @@
 #include "run/checkpoint/checkpoint.h"
 #include "support/checkpoints.h"
 #include "support/loaded_run.h"
-#include "train/optimizer/schedule.h"
+#include "support/relative_difference.h"
+#include "support/tiny_training.h"
 
 using namespace wishbone;
 using namespace wishbone::test;
 
 namespace {
-
-const ModelConfig config = tiny_config();
-
-TrainingOptions strong_options() {
-    TrainingOptions options;
-    options.loss.beta = 0.2;
-    options.learning_rate = 3e-3;
-    options.weight_decay = 0.05;
-    options.schedule = Schedule::cosine;
-    return options;
-}
-
-Plan random_plan(Packing packing, int epochs = 1) {
-    return read_plan(
-        make_plan(random_pairs(12, config.vocab_size, 3), 4, epochs, 80, packing, config.vocab_size));
-}
 
 /// Every key has the same reference log-probability.
 PlanReference flat_reference(const Plan& plan, double logp) {
@@ -40,24 +25,10 @@ PlanReference flat_reference(const Plan& plan, double logp) {
     return reference;
 }
 
-const auto never = [] { return false; };
-const auto silent = [](std::int64_t, std::int64_t) {};
-
 PlanReference start_reference(Trainer& trainer, const Plan& plan, std::optional<double> ld_alpha = {}) {
     PlanReference reference(plan, ld_alpha);
     REQUIRE(trainer.compute_reference(plan, reference, silent, never));
     return reference;
-}
-
-/// Largest difference relative to the largest value.
-double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double difference = 0, scale = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        difference = std::max(difference, std::abs(static_cast<double>(a[i]) - b[i]));
-        scale = std::max(scale, std::abs(static_cast<double>(a[i])));
-    }
-    return difference / scale;
 }
 
 std::vector<double> losses(LoadedRun& run, const Plan& plan, const TrainingOptions& options) {
