@@ -25,7 +25,7 @@ import {
   TARGETS_SETTING,
   targetsOfFolder,
 } from '../core/slurm/index.js';
-import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends } from '../core/runner/index.js';
+import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends, whyApart } from '../core/runner/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
@@ -135,14 +135,17 @@ async function prepare(
   const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
+  const backends = target === undefined ? await runnerBackends() : [];
   const runner =
     target === undefined
       ? decideDevices(given.runner, {
-          backends: await runnerBackends(),
+          backends,
           inUse: await devicesInUse([path.resolve(runs ?? RUNS_FOLDER)]),
           batchSize: given.plan.batch_size,
         })
       : decideTargetDevices(given.runner, target);
+  const apart = whyApart(backends);
+  if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
   const input = { ...given, training, runner };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);

@@ -10,4 +10,6 @@ std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* co
                     "Install the package of Wishbone that has it, or use the backend \"cpu\".");
 }
 
+std::string why_gpus_stay_apart() { return "This runner was built without CUDA."; }
+
 }  // namespace wishbone

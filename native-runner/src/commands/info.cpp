@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/registry.h"
+#include "comm/nccl/nccl_ranks.h"
 #include "commands/commands.h"
 #include "core/version.h"
 
@@ -21,6 +22,11 @@ Json to_json(const BackendDevice& device) {
     return json;
 }
 
+/// Why its devices cannot work on one run, where there are several; a library that is there is loaded for it.
+std::string why_apart(const BackendStatus& status) {
+    return status.devices.size() > 1 ? why_gpus_stay_apart() : "";
+}
+
 Json to_json(const RegisteredBackend& backend) {
     const BackendStatus status = backend.status();
     Json devices = Json::array();
@@ -28,6 +34,7 @@ Json to_json(const RegisteredBackend& backend) {
     Json json = {
         {"name", backend.name}, {"available", status.problem.empty()}, {"devices", std::move(devices)}};
     if (!status.problem.empty()) json["problem"] = status.problem;
+    if (const std::string why = why_apart(status); !why.empty()) json["apart"] = why;
     return json;
 }
 
@@ -44,6 +51,8 @@ void print_for_people(const RegisteredBackend& backend) {
         if (device.memory > 0) std::printf(", %.1f GiB", static_cast<double>(device.memory) / (1U << 30U));
         std::printf("\n");
     }
+    if (const std::string why = why_apart(status); !why.empty())
+        std::printf("%s: one device a run: %s\n", name.c_str(), why.c_str());
 }
 
 }  // namespace

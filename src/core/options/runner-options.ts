@@ -38,7 +38,7 @@ export const RUNNER_OPTIONS = {
     rule: integerListOrAuto(1, MOST_DEVICES, NUMBERS),
     default: 'auto',
     label: 'Devices',
-    help: 'how many devices work on the run together, or which GPUs: 0,2; auto: all GPUs that no other run uses, and one on a CPU',
+    help: 'how many devices work on the run together, or which GPUs: 0,2; auto: all GPUs that no other run uses, one where NCCL is missing, and one on a CPU',
     absent: { means: 1 },
     decided: { rule: integerOrList(1, MOST_DEVICES, NUMBERS), value: 1 },
   }),

@@ -49,9 +49,14 @@ export function gpus(backends: readonly BackendInfo[]): readonly DeviceInfo[] {
   return backends.find(({ name, available }) => name === 'cuda' && available)?.devices ?? [];
 }
 
+/** Why several GPUs, where there are several, cannot work on one run; undefined where they can. */
+export function whyApart(backends: readonly BackendInfo[]): string | undefined {
+  return backends.find(({ name, available }) => name === 'cuda' && available)?.apart;
+}
+
 /**
  * What a run will have as its devices: what was asked for, or where that is "auto" the GPUs that no other run uses (but no more than
- * a step has pairs), or the one that `device` names; on a CPU one.
+ * a step has pairs, and one where several cannot work together), or the one that `device` names; on a CPU one.
  *
  * @throws WishboneError when more are asked for than there are, or none is free
  */
@@ -78,7 +83,7 @@ export function decideDevices(runner: RunnerOptions, { backends, inUse, batchSiz
     const runs = [...new Set(inUse.values())].join(', ');
     throw refusal(`every GPU is used by another run: ${runs}`, 'wait until it ends, or name the devices all the same: devices [0]');
   }
-  const taken = free.slice(0, Math.max(1, batchSize));
+  const taken = free.slice(0, whyApart(backends) === undefined ? Math.max(1, batchSize) : 1);
   const fromFirst = taken.every((number, at) => number === at);
   return { ...runner, devices: fromFirst ? taken.length : taken };
 }

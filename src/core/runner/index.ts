@@ -1,6 +1,15 @@
 export { type BestModel, bestModel, exportBest } from './best-model.js';
 export { crashAdvice, type Ended } from './crash-advice.js';
-export { decideDevices, decideTargetDevices, type DeviceMeans, devicesInUse, type DevicesInUse, gpus, gpusOf } from './devices.js';
+export {
+  decideDevices,
+  decideTargetDevices,
+  type DeviceMeans,
+  devicesInUse,
+  type DevicesInUse,
+  gpus,
+  gpusOf,
+  whyApart,
+} from './devices.js';
 export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
 export {
   exitText,

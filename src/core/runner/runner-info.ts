@@ -22,6 +22,8 @@ export interface BackendInfo {
   readonly devices: readonly DeviceInfo[];
   /** Why it is not available. */
   readonly problem?: string;
+  /** Why several of its devices cannot work on one run. */
+  readonly apart?: string;
 }
 
 /** A GPU's driver may take seconds to wake up. */
@@ -66,13 +68,14 @@ export function parseBackends(json: string): readonly BackendInfo[] {
 
 function isBackend(value: unknown): value is BackendInfo {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, available, devices, problem } = value as Readonly<Record<string, unknown>>;
+  const { name, available, devices, problem, apart } = value as Readonly<Record<string, unknown>>;
   return (
     typeof name === 'string' &&
     typeof available === 'boolean' &&
     Array.isArray(devices) &&
     devices.every(isDevice) &&
-    (problem === undefined || typeof problem === 'string')
+    (problem === undefined || typeof problem === 'string') &&
+    (apart === undefined || typeof apart === 'string')
   );
 }
 

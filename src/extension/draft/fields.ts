@@ -1,4 +1,4 @@
-import { type BackendInfo, autoBackend, type DevicesInUse, gpus } from '../../core/runner/index.js';
+import { type BackendInfo, autoBackend, type DevicesInUse, gpus, whyApart } from '../../core/runner/index.js';
 import { OPTION_PATHS, optionChoices, optionKind, type OptionPath, optionRow } from '../../core/options/index.js';
 import { formatBytes, sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
@@ -160,7 +160,11 @@ function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inU
   }));
   if (option === 'training.loss_type') return { ...common, kind: 'losses', choices };
   const kind = optionKind(option);
-  if (kind === 'numbers') return { ...common, kind: 'devices', choices: deviceChoices(backends, inUse) };
+  if (kind === 'numbers') {
+    const apart = whyApart(backends);
+    const said = apart === undefined ? help : `${help} Here one GPU a run: ${apart}`;
+    return { ...common, help: said, kind: 'devices', choices: deviceChoices(backends, inUse) };
+  }
   return { ...common, kind: kind === 'list' || kind === 'map' ? 'text' : kind, choices };
 }
 

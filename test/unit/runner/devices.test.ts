@@ -55,6 +55,18 @@ test('auto takes the GPUs that no other run uses, and no more than a step has pa
   assert.match(refusal(() => decided({}, { gpus: 1, inUse: new Map([[0, 'first']]) })).what, /used by another run: first/);
 });
 
+test('where GPUs cannot work together auto is one that is free', () => {
+  const apart: BackendInfo = { ...cards(3), apart: 'there is no NCCL' };
+  const means = { backends: [cpu, apart], batchSize: 32 };
+  assert.equal(decideDevices(DEFAULT_RUNNER, { ...means, inUse: new Map() }).devices, 1);
+  assert.deepEqual(decideDevices(DEFAULT_RUNNER, { ...means, inUse: new Map([[0, 'first']]) }).devices, [1]);
+  assert.equal(
+    decideDevices({ ...DEFAULT_RUNNER, devices: 2 }, { ...means, inUse: new Map() }).devices,
+    2,
+    'who asks for two is told by the runner',
+  );
+});
+
 test('on a CPU auto is one device, and a number is parts of it', () => {
   assert.equal(decided({}, { gpus: 0 }), 1);
   assert.equal(decided({ backend: 'cpu' }), 1);

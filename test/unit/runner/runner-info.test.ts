@@ -25,7 +25,7 @@ test('auto is the GPU where there is one', () => {
 });
 
 test('what is no backend is left out', () => {
-  const odd = [7, null, { name: 'x' }, { ...cpu, devices: [null] }, { ...gpu, available: 1 }];
+  const odd = [7, null, { name: 'x' }, { ...cpu, devices: [null] }, { ...gpu, available: 1 }, { ...gpu, apart: 1 }];
   assert.deepEqual(parseBackends(JSON.stringify({ version: '1', backends: [cpu, ...odd, none] })), [cpu, none]);
   assert.deepEqual(parseBackends('{}'), []);
 });

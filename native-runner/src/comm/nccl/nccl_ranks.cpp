@@ -364,4 +364,13 @@ std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(std::span<Backend* co
     return ranks;
 }
 
+std::string why_gpus_stay_apart() {
+    try {
+        const nccl::Library library("");
+        return "";
+    } catch (const Error& error) {
+        return std::string(error.what()) + ". " + error.advice();
+    }
+}
+
 }  // namespace wishbone

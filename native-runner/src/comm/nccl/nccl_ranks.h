@@ -20,4 +20,7 @@ std::vector<std::unique_ptr<Communicator>> make_nccl_ranks(
     std::span<Backend* const> backends, const std::string& library = "",
     std::chrono::duration<double> time_limit = rank_time_limit, ProcessGroup* processes = nullptr);
 
+/// Why several GPUs cannot work on one run here: what is missing, and what to do. Empty where they can.
+std::string why_gpus_stay_apart();
+
 }  // namespace wishbone
