@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { stopJob } from '../../src/core/slurm/index.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlurmCluster, whyNoSlurm } from '../support/slurm.js';
 import { cli, exampleData, exampleModel, type Outcome, outcome } from './support.js';
@@ -18,7 +19,12 @@ before(async () => {
 });
 after(() => (skip === false ? cluster.stop() : undefined));
 
-const TARGETS = { one: { timeLimit: '60' }, short: { timeLimit: '1' }, both: { nodes: 2 }, none: { partition: 'nowhere' } };
+const TARGETS = {
+  one: { timeLimit: '60', options: ['--job-name=of-the-target'] },
+  short: { timeLimit: '1' },
+  both: { nodes: 2 },
+  none: { partition: 'nowhere' },
+};
 const QUICK = ['--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--threads', '1'];
 /** A run that only ends when it is told to. */
 const ENDLESS = [...QUICK, '--epochs', '1000', '--save-steps', '0'];
@@ -124,6 +130,18 @@ test('stopping a job saves a checkpoint, and it goes on from there', { skip }, a
   assert.equal((await starts(run)).at(-1)?.resumedFrom, stopped.step);
   assert.equal((await wishbone('stop', run, '--now')).code, 0);
   await until(run, 'it ended', ({ state }) => state === 'stopped' || state === 'crashed');
+});
+
+test('a run folder that names a job of another name cannot end it', { skip }, async (t) => {
+  const wishbone = await workspace(t);
+  const run = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'one', '--detach', '--json'));
+  const other = cluster.says('sbatch', '--parsable', '--job-name=mine', '--output=/dev/null', '--wrap=sleep 600').trim();
+  const stateOf = (id: string): string => cluster.says('squeue', '-h', '-j', id, '-o', '%T').trim();
+  for (const deadline = Date.now() + 30_000; stateOf(other) !== 'RUNNING'; await sleep(200))
+    assert.ok(Date.now() < deadline, `the other job begins: ${stateOf(other)}`);
+  for (const force of [false, true]) await stopJob(run, { target: 'one', id: other }, { force }).catch(() => undefined);
+  await sleep(2000);
+  assert.equal(stateOf(other), 'RUNNING');
 });
 
 test('before the time limit a run saves, goes back into the queue, and goes on', { skip }, async (t) => {

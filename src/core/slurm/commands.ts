@@ -68,21 +68,30 @@ export async function submit(script: string, cwd: string): Promise<string> {
   throw new WishboneError(`Slurm refuses the job: ${words(said)}`, script, 'change the target in the settings, and start the run again');
 }
 
+/** A job by its number and its name: a number alone, read from a file, could be that of any job of the user's. */
+export interface NamedJob {
+  readonly id: string;
+  readonly name: string;
+}
+
+const only = ({ id, name }: NamedJob): readonly string[] => [`--name=${name}`, id];
+
 /** Takes a job that has not begun out of the queue. @returns whether it was there */
-export async function cancelPending(id: string): Promise<boolean> {
-  const said = await slurm('scancel', ['-v', '--state=PENDING', id]);
-  return new RegExp(`Terminating job ${id}\\b`).test(said.stderr);
+export async function cancelPending(job: NamedJob): Promise<boolean> {
+  const said = await slurm('scancel', ['-v', '--state=PENDING', ...only(job)]);
+  return new RegExp(`Terminating job ${job.id}\\b`).test(said.stderr);
 }
 
 /** Sends SIGTERM to a job's steps. @throws WishboneError when Slurm cannot */
-export async function signalSteps(id: string): Promise<void> {
-  const said = await slurm('scancel', ['--signal=TERM', id]);
-  if (said.code !== 0) throw new WishboneError(`Slurm cannot stop the job: ${words(said)}`, `job ${id}`, 'try again', ExitCode.internal);
+export async function signalSteps(job: NamedJob): Promise<void> {
+  const said = await slurm('scancel', ['--signal=TERM', ...only(job)]);
+  if (said.code !== 0)
+    throw new WishboneError(`Slurm cannot stop the job: ${words(said)}`, `job ${job.id}`, 'try again', ExitCode.internal);
 }
 
 /** Ends a job, whatever it is at. */
-export async function cancel(id: string): Promise<void> {
-  await slurm('scancel', [id]);
+export async function cancel(job: NamedJob): Promise<void> {
+  await slurm('scancel', [...only(job)]);
 }
 
 /** Whether this Slurm answers in JSON; known once it was asked. */

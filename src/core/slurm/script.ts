@@ -8,6 +8,9 @@ export const STOP_FILE = 'job.stop';
 /** There from when the script gives the job back to the queue until it begins again. */
 export const REQUEUED_FILE = 'job.requeued';
 
+/** What the job of a run is called; whatever is done to a job is done to one of this name alone. */
+export const jobName = (runId: string): string => `wishbone-${runId}`;
+
 /** How long before its time limit a job is told, seconds; Slurm may do so up to a minute earlier. */
 const NOTICE_SECONDS = 120;
 
@@ -37,7 +40,6 @@ export function batchScript({ target, folder, id, runner }: ScriptRequest): stri
   const { partition, nodes, gpusPerNode, cpusPerTask, memory, timeLimit, account, qos, options, setup } = target;
   const given = (name: string, value: string | number | undefined): string[] => (value === undefined ? [] : [`--${name}=${value}`]);
   const directives = [
-    `--job-name=wishbone-${id}`,
     ...given('partition', partition),
     ...given('account', account),
     ...given('qos', qos),
@@ -53,6 +55,8 @@ export function batchScript({ target, folder, id, runner }: ScriptRequest): stri
     '--requeue',
     `--signal=TERM@${NOTICE_SECONDS}`,
     ...options,
+    // Last, so that no option of the target's gives it another.
+    `--job-name=${jobName(id)}`,
   ];
   const lines = [
     '#!/bin/bash',

@@ -10,7 +10,7 @@ import { PROCESS_FILE } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
 import { cancel, cancelPending, signalSteps, submit } from './commands.js';
 import { type JobRecord, readJobRecord, removeJob, writeJobRecord } from './job-record.js';
-import { batchScript, SCRIPT_FILE, STOP_FILE } from './script.js';
+import { batchScript, jobName, SCRIPT_FILE, STOP_FILE } from './script.js';
 import type { SlurmTarget } from './target.js';
 
 /**
@@ -56,14 +56,15 @@ const SIGNAL_MILLISECONDS = 1000;
  */
 export async function stopJob(folder: string, job: JobRecord & { readonly id: string }, { force = false } = {}): Promise<void> {
   const stopAsked = new Date().toISOString();
+  const named = { id: job.id, name: jobName((await readRun(folder)).config.id) };
   // Read by the script: a run that was stopped does not go back into the queue.
   await writeFile(path.join(folder, STOP_FILE), `${stopAsked}\n`);
-  if (await cancelPending(job.id)) return writeJobRecord(folder, { ...job, stopAsked, cancelled: true });
+  if (await cancelPending(named)) return writeJobRecord(folder, { ...job, stopAsked, cancelled: true });
   await writeJobRecord(folder, { ...job, stopAsked });
-  if (force) return cancel(job.id);
+  if (force) return cancel(named);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await signalSteps(job.id);
+      return await signalSteps(named);
     } catch (error) {
       // A job that is being set up has no step yet, and its script looks for the file before it starts one; one that is ending has none any more.
       if (!isActive(await runState(folder))) return;
