@@ -118,8 +118,8 @@ export async function tableOf(each, { runner, bins, folder }) {
   const lines = [
     `${each.name}: ${bins} bins a card and step, ${Math.round(bins * pairsABin)} pairs`,
     '',
-    '| cards | pairs/s | of one card | a step, ms | communication, ms | not hidden, ms (share) | GiB a card |',
-    '|---|---|---|---|---|---|---|',
+    '| cards | pairs/s | of one card | a step, ms | communication, ms | exposed, ms (share) | slower beside it, ms | GiB a card |',
+    '|---|---|---|---|---|---|---|---|',
   ];
   let alone;
   for (const cluster of CLUSTERS) {
@@ -129,7 +129,7 @@ export async function tableOf(each, { runner, bins, folder }) {
     const summary = { steps: 1, bins: bins * cards, pairs: bins * cards * pairsABin, epochs: 1, parameters };
     const time = { seconds: { train }, total: train, sources: [] };
     const request = { summary, training, runner: { shard }, shape, time, stepSeconds: own, memory: undefined };
-    const { seconds, communication, exposed } = cardForecast(request, cluster);
+    const { seconds, communication, exposed, slowed } = cardForecast(request, cluster);
     const rate = summary.pairs / seconds;
     alone ??= rate;
     const changes = { training: each.training, runner: { ...DEFAULT_RUNNER, devices: cards, shard, recompute: each.recompute ?? 'none' } };
@@ -141,7 +141,7 @@ export async function tableOf(each, { runner, bins, folder }) {
     const sent = cards === 1 ? '-' : `${ms(communication)} (${ways})`;
     const shown = cards === 1 ? '-' : `${ms(exposed)} (${((100 * exposed) / seconds).toFixed(1)} %)`;
     lines.push(
-      `| ${name} | ${rate.toFixed(rate < 1000 ? 1 : 0)} | ${(rate / alone).toFixed(2)} | ${ms(seconds)} | ${sent} | ${shown} | ${(bytes / GIB).toFixed(1)} |`,
+      `| ${name} | ${rate.toFixed(rate < 1000 ? 1 : 0)} | ${(rate / alone).toFixed(2)} | ${ms(seconds)} | ${sent} | ${shown} | ${cards === 1 ? '-' : ms(slowed)} | ${(bytes / GIB).toFixed(1)} |`,
     );
   }
   await rm(run, { recursive: true });

@@ -13,6 +13,8 @@ export interface CardForecast {
   /** Of a step: what the cards send each other, and how much of that no computing hides. */
   readonly communication: number;
   readonly exposed: number;
+  /** Of a step: how much longer computing takes beside the rest. */
+  readonly slowed: number;
   /** What is kept in parts. */
   readonly shard: Exclude<RunnerOptions['shard'], 'auto'>;
   /** Peak memory of a card, bytes; undefined where the runner was not asked. */
@@ -68,11 +70,11 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
   const { beside, gathered } =
     cards === 1 ? NOTHING : communicationOf(trained, summary.parameters, Math.max(1, binsAStep / cards), shard, cluster);
   const behind = computing * hiding(shard, bins);
-  // What the first layer of a backward pass sends has nothing to hide behind, nor have the last weights after their update.
-  const exposed =
-    Math.max(beside - behind, beside / shape.layers) + Math.max(gathered - update, gathered / shape.layers) + LOST_BESIDE * beside;
+  const last = lastBucket(training, shape, trained);
+  const exposed = Math.max(beside - behind, beside * last) + Math.max(gathered - update, gathered * last);
+  const slowed = LOST_BESIDE * Math.max(0, beside - exposed);
   const communication = beside + gathered;
-  const step = computing + update + exposed;
+  const step = computing + update + exposed + slowed;
   // Passes over the plan that are no steps are dealt out likewise.
   const shared = ((time.seconds.reference ?? 0) + (time.seconds.evaluation ?? 0)) * (1 - 1 / parts);
   return {
@@ -80,6 +82,7 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
     seconds: time.total - train - shared + step * summary.steps,
     communication,
     exposed,
+    slowed,
     shard,
     memory: memory === undefined ? undefined : memoryOf(memory, training, shape, cards, shard),
     fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * memory.deviceBytes,
@@ -119,6 +122,14 @@ function memoryOf(
 interface Communication {
   readonly beside: number;
   readonly gathered: number;
+}
+
+/**
+ * What share of all has nothing to hide behind: the gradient of the embedding is complete when the backward pass is over, and its
+ * weights are updated last. An adapter is a bucket as a whole.
+ */
+function lastBucket({ use_peft }: TrainingOptions, { vocabSize, hiddenSize }: LlamaShape, trained: number): number {
+  return use_peft ? 1 : Math.min(1, (vocabSize * hiddenSize) / trained);
 }
 
 const NOTHING: Communication = { beside: 0, gathered: 0 };

@@ -65,6 +65,7 @@ test('one card takes what was predicted, more take less, but never their share a
     const ratio = (request.time.seconds.train + request.time.seconds.reference) / card.cards + request.time.seconds.load + 3;
     assert.ok(card.seconds < before.seconds && card.seconds > ratio, `${card.cards} cards`);
     assert.ok(card.exposed > 0 && card.exposed < card.communication);
+    assert.ok(card.slowed > 0 && card.exposed + card.slowed < card.communication);
     assert.equal(card.shard, 'none', 'what fits is not sharded');
     before = card;
   }
@@ -92,4 +93,21 @@ test('a step with fewer pairs than cards does not get faster by more of them', (
   const few = { ...request, summary: { ...request.summary, pairs: 200 } };
   const [, two, four] = cardForecasts(few);
   assert.ok(four!.seconds >= two!.seconds * 0.97);
+});
+
+test('two H200 are predicted as they were measured', () => {
+  // docs/benchmarks.md, "Several GPUs": 1B, a bin a rank and four; 16,384 tokens each.
+  for (const [bins, times] of [
+    [1, 1.87],
+    [4, 1.93],
+  ] as const) {
+    const of = (cards: number): number => {
+      const train = (bins * cards * 79) / 330;
+      const summary = { steps: 1, bins: bins * cards, pairs: bins * cards * 79, epochs: 1, parameters };
+      const time = { seconds: { train }, total: train, sources: [] };
+      return summary.pairs / cardForecast({ ...request, summary, time, runner: { shard: 'none' } }, { hosts: 1, perHost: cards }).seconds;
+    };
+    const predicted = of(2) / of(1);
+    assert.ok(Math.abs(predicted / times - 1) < 0.03, `${bins} bins: ${predicted}`);
+  }
 });
