@@ -3,7 +3,7 @@
  * the columns of a run's history, tables, the series of panels and their charts all follow from here.
  */
 
-export type Unit = 'nats' | 'fraction' | 'bytes' | 'seconds' | 'per second' | 'FLOP' | 'count' | 'none' | 'ratio';
+export type Unit = 'nats' | 'fraction' | 'bytes' | 'seconds' | 'per second' | 'FLOP' | 'count' | 'none';
 
 /** The charts of a run, in reading order. */
 export const CHART_TITLES = [
@@ -19,7 +19,7 @@ export const CHART_TITLES = [
   'Pairs/s',
   'Tokens/s',
   'Of speed of light',
-  'Waiting for other devices',
+  'Communication',
   'Slowest device',
   'Memory',
 ] as const;
@@ -142,14 +142,15 @@ export const METRICS = {
   memory: { label: 'Memory', unit: 'bytes', kind: 'metric', chart: 'Memory', optional: true, exact: true, better: 'lower' },
   /** Of several devices. */
   communication: { label: 'Exposed communication', unit: 'seconds', kind: 'number', optional: true, axis: true, better: 'lower' },
-  slowest_rank: { label: 'Slowest over mean', unit: 'ratio', kind: 'number', chart: 'Slowest device', optional: true, better: 'lower' },
+  slowest_rank: { label: 'Slowest over mean', unit: 'none', kind: 'number', optional: true, axis: true, better: 'lower' },
 } as const satisfies Readonly<Record<string, Metric>>;
 
 /** Figures of a step that follow from others. */
 export const RATES = {
   'pairs/s': { label: 'Pairs/s', unit: 'per second', chart: 'Pairs/s', logarithmic: true },
   'tokens/s': { label: 'Tokens/s', unit: 'per second', chart: 'Tokens/s', logarithmic: true },
-  'communication share': { label: 'Share of a step', unit: 'fraction', chart: 'Waiting for other devices' },
+  'communication share': { label: 'Share of a step', unit: 'fraction', chart: 'Communication' },
+  'slowest over mean': { label: 'Over the mean', unit: 'fraction', chart: 'Slowest device' },
 } as const satisfies Readonly<Record<string, Drawn>>;
 
 type Table = typeof METRICS;

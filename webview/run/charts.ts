@@ -1,4 +1,4 @@
-import { formatBytes, formatMetric, formatPercent, formatRate, formatRatio } from '../../src/format.js';
+import { formatBytes, formatMetric, formatPercent, formatRate } from '../../src/format.js';
 import { CHART_TITLES, type Drawn, EVAL_SERIES, METRICS, RATES, SERIES, SOURCE_SERIES, type Unit } from '../../src/metrics.js';
 import type { Theme } from '../ui/theme.js';
 import { runStyle } from './palette.js';
@@ -34,7 +34,6 @@ const FORMATS: Readonly<Partial<Record<Unit, (value: number) => string>>> = {
   fraction: formatPercent,
   bytes: formatBytes,
   'per second': formatRate,
-  ratio: formatRatio,
 };
 
 /** Chosen and rejected responses look the same in every chart; others by their place. */

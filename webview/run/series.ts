@@ -169,6 +169,8 @@ export class RunSeries {
     const tokenRate = this.#rates['tokens/s'].resize(length);
     const communication = this.#columns.communication.values;
     const share = this.#rates['communication share'].resize(length);
+    const slowest = this.#columns.slowest_rank.values;
+    const over = this.#rates['slowest over mean'].resize(length);
     for (let i = from; i < length; i++) {
       const took = seconds[i]! > 0 ? seconds[i]! : 0;
       time[i] = (i === 0 ? 0 : time[i - 1]!) + took;
@@ -176,6 +178,7 @@ export class RunSeries {
       pairRate[i] = took > 0 ? pairs[i]! / took : NaN;
       tokenRate[i] = took > 0 ? tokens[i]! / took : NaN;
       share[i] = took > 0 ? communication[i]! / took : NaN;
+      over[i] = slowest[i]! - 1;
     }
   }
 }

@@ -142,11 +142,12 @@ test('steps of several devices have charts of what they waited, those of one hav
   const shared = historyOf(stepLine(1, { seconds: 0.5, communication: 0.02, slowest_rank: 1.01 }), stepLine(2, { communication: 0 }));
   assert.deepEqual(
     drawn(shared).filter((title) => !alone.includes(title)),
-    ['Waiting for other devices', 'Slowest device'],
+    ['Communication', 'Slowest device'],
   );
   const series = new RunSeries();
   series.apply(seriesFrom(shared, 0));
-  assert.deepEqual([...series.curve('communication share')], [Math.fround(0.04), 0]);
+  assert.deepEqual(numbers(series.curve('communication share')), [Math.fround(0.04), 0]);
+  assert.deepEqual(numbers(series.curve('slowest over mean')), [Math.fround(Math.fround(1.01) - 1), null]);
 });
 
 test('every chart has curves, every metric is sent, drawn and written about as its row says', () => {
