@@ -149,8 +149,8 @@ export const METRICS = {
 export const RATES = {
   'pairs/s': { label: 'Pairs/s', unit: 'per second', chart: 'Pairs/s', logarithmic: true },
   'tokens/s': { label: 'Tokens/s', unit: 'per second', chart: 'Tokens/s', logarithmic: true },
-  'communication share': { label: 'Share of a step', unit: 'fraction', chart: 'Communication' },
-  'slowest over mean': { label: 'Over the mean', unit: 'fraction', chart: 'Slowest device' },
+  'communication share': { label: 'Of a step', unit: 'fraction', chart: 'Communication' },
+  'slowest over mean': { label: 'Over mean', unit: 'fraction', chart: 'Slowest device' },
 } as const satisfies Readonly<Record<string, Drawn>>;
 
 type Table = typeof METRICS;

@@ -69,8 +69,8 @@ step('a run at work shows its GPUs, what they wait for each other, and the slowe
   const frame = await page();
   const rows = frame.locator('.devices tbody tr');
   await until('both have a line', async () => (await rows.count()) === 2);
-  assert.deepEqual(await rows.nth(0).locator('th, td').allInnerTexts(), ['NVIDIA H200', '97%', '90.6 GiB of 140 GiB', '61 °C', '642 W']);
-  assert.deepEqual(await rows.nth(1).locator('th, td').allInnerTexts(), ['NVIDIA H200 MIG 1g.18gb', '–', '–', '58 °C', '–']);
+  assert.deepEqual(await rows.nth(0).locator('th, td').allInnerTexts(), ['0 NVIDIA H200', '97%', '90.6 GiB of 140 GiB', '61 °C', '642 W']);
+  assert.deepEqual(await rows.nth(1).locator('th, td').allInnerTexts(), ['1 NVIDIA H200 MIG 1g.18gb', '–', '–', '58 °C', '–']);
   const meter = (await rows.nth(0).locator('.meter').first().boundingBox())!;
   const fill = (await rows.nth(0).locator('.meter > div').first().boundingBox())!;
   assert.ok(Math.abs(fill.width / meter.width - 0.97) < 0.02);

@@ -78,11 +78,11 @@ test('from the palette into the queue, to a machine, to the end', { skip }, asyn
   await workbench.screenshot('slurm-finished');
   // Another of its kind is for the same cluster.
   await panel.press('Duplicate…');
-  const target = (await new LaunchForm(workbench).frame()).locator('[data-field="target"] vscode-dropdown');
-  await until(
-    'the form has its target',
-    async () => (await target.evaluate((element) => (element as unknown as { value: string }).value)) === 'lab',
-  );
+  const copy = new LaunchForm(workbench);
+  await until('the form has its target', async () => {
+    const dropdown = (await copy.frame()).locator('[data-field="target"] vscode-dropdown');
+    return (await dropdown.evaluate((element) => (element as unknown as { value: string }).value, undefined, { timeout: 5000 })) === 'lab';
+  });
 });
 
 /** Answers the question whether a changed script gives way. */

@@ -24,8 +24,9 @@ class DeviceRow {
   readonly #power = element('td', { class: 'amount' });
   readonly root = element('tr', {}, this.#name, this.#utilisation.root, this.#memory.root, this.#temperature, this.#power);
 
-  draw({ name, utilisation, memory, memoryTotal, temperature, power }: DeviceStatus): void {
-    setText(this.#name, name);
+  /** @param number among several, as devices count; undefined for one alone */
+  draw({ name, utilisation, memory, memoryTotal, temperature, power }: DeviceStatus, number: number | undefined): void {
+    setText(this.#name, number === undefined ? name : `${number}  ${name}`);
     this.#utilisation.draw(utilisation, formatPercent(utilisation));
     const isKnown = memory !== null && memoryTotal !== null && memoryTotal > 0;
     this.#memory.draw(isKnown ? memory / memoryTotal : null, isKnown ? `${formatBytes(memory)} of ${formatBytes(memoryTotal)}` : UNKNOWN);
@@ -72,6 +73,6 @@ export class DeviceTable {
       this.#rows = devices.map(() => new DeviceRow());
       this.#body.replaceChildren(...this.#rows.map(({ root }) => root));
     }
-    devices.forEach((device, i) => this.#rows[i]!.draw(device));
+    devices.forEach((device, i) => this.#rows[i]!.draw(device, devices.length > 1 ? i : undefined));
   }
 }
