@@ -124,6 +124,32 @@ export interface BestStatus {
   readonly kept: boolean;
 }
 
+/** A GPU that the run works on; null for what its driver does not say. */
+export interface DeviceStatus {
+  readonly name: string;
+  /** 0 to 1, over the last seconds. */
+  readonly utilisation: number | null;
+  /** Bytes, of all processes. */
+  readonly memory: number | null;
+  readonly memoryTotal: number | null;
+  /** °C. */
+  readonly temperature: number | null;
+  /** W. */
+  readonly power: number | null;
+}
+
+/** How several devices share the latest steps. */
+export interface RanksStatus {
+  /** Seconds of a step in which nothing was computed for waiting on others. */
+  readonly communication: number;
+  /** Of the step, 0 to 1. */
+  readonly share: number;
+  /** The longest time that one computed over the mean. */
+  readonly slowest: number;
+  /** Seconds that each computed in a step; empty when that is not known. */
+  readonly seconds: readonly number[];
+}
+
 export interface RunStatus {
   readonly state: PanelState;
   /** The job of a run that a cluster has, in a line; empty where there is none. */
@@ -150,6 +176,10 @@ export interface RunStatus {
   /** The best evaluation so far; null without one. */
   readonly best: BestStatus | null;
   readonly device: string | null;
+  /** GPUs of a run that is at work. */
+  readonly devices: readonly DeviceStatus[];
+  /** Null for a single device. */
+  readonly ranks: RanksStatus | null;
   /** Null before the run was started. */
   readonly time: TimeStatus | null;
   /** The step from which a resume would continue; null if it would start over. */
@@ -339,6 +369,15 @@ const WARNING: Check<RunWarning> = {
   advice: isText,
 };
 
+const DEVICE: Check<DeviceStatus> = {
+  name: isText,
+  utilisation: isNumberOrNull,
+  memory: isNumberOrNull,
+  memoryTotal: isNumberOrNull,
+  temperature: isNumberOrNull,
+  power: isNumberOrNull,
+};
+
 const STATUS: Check<RunStatus> = {
   state: ['one of', PANEL_STATES],
   job: isText,
@@ -367,6 +406,8 @@ const STATUS: Check<RunStatus> = {
     },
   ],
   device: ['or null', isText],
+  devices: ['list of', DEVICE],
+  ranks: ['or null', { communication: isNumber, share: isNumber, slowest: isNumber, seconds: ['list of', isNumber] }],
   time: ['or null', { parts: TIME_PARTS, sessions: isCount, estimated: isCount }],
   checkpoint: ['or null', isCount],
   end: ['or null', END],

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { readJobRecord } from '../../core/slurm/index.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -45,7 +46,7 @@ export function startViews(
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);
-      if (run !== undefined) forms.duplicate(run.config);
+      if (run !== undefined) forms.duplicate(run.config, (await readJobRecord(run.folder))?.target ?? '');
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
