@@ -15,7 +15,7 @@ export {
   RUNS_FOLDER,
   type RunSettings,
 } from './folder.js';
-export { LABELS_FILE, nameProblem, parseTags, readLabels, type RunLabels, tagsProblem, writeLabels } from './labels.js';
+export { LABELS_FILE, LONGEST_NOTES, nameProblem, parseTags, readLabels, type RunLabels, tagsProblem, writeLabels } from './labels.js';
 export { type MadeWith, madeWith } from './provenance.js';
 export { type RepeatCommand, repeatCommand } from './repeat-command.js';
 export { checkDiskSpace, diskNeed } from './disk.js';
