@@ -55,17 +55,21 @@ const NOTES =
 
 const page = (): Promise<Frame> => workbench.webview('main#runs .grid');
 const status = async (): Promise<string> => (await page()).locator('.count').innerText();
-const names = async (): Promise<string[]> =>
+/** What the lines that are there have at some place, in their order. */
+const column = async (selector: string): Promise<string[]> =>
   (await page())
     .locator('.lines > .run')
-    .evaluateAll((lines) =>
-      lines
-        .sort((a, b) => Number((a as HTMLElement).dataset['line']) - Number((b as HTMLElement).dataset['line']))
-        .map((line) => line.querySelector('.text')!.textContent),
+    .evaluateAll(
+      (lines, place) =>
+        lines
+          .sort((a, b) => Number((a as HTMLElement).dataset['line']) - Number((b as HTMLElement).dataset['line']))
+          .map((line) => line.querySelector(place)!.textContent),
+      selector,
     );
+const names = (): Promise<string[]> => column('.text');
 const heads = async (): Promise<string[]> => (await page()).locator('.head .sort').allInnerTexts();
 const button = async (label: string) => (await page()).locator('vscode-button', { hasText: label }).first();
-const filterField = async () => (await page()).locator('vscode-text-field[aria-label="Filter runs"] input');
+const filterField = async () => (await page()).locator('.toolbar vscode-text-field').locator('input');
 const headOf = async (label: string) => (await page()).locator('.head .sort', { hasText: new RegExp(`^${label}`) });
 const dialog = () => workbench.page.locator('.monaco-dialog-box');
 
@@ -101,7 +105,7 @@ step('it is sorted by a head, the better first, and the other way round', async 
   await (await headOf('Loss')).click();
   const frame = await page();
   await frame.locator('.grid').evaluate((grid) => (grid.scrollTop = 0));
-  const losses = async (): Promise<number[]> => (await frame.locator('.lines > .run .cell:nth-child(3)').allInnerTexts()).map(Number);
+  const losses = async (): Promise<number[]> => (await column('.cell:nth-child(3)')).map(Number);
   await until('lowest first', async () => (await losses())[0] === 0.3);
   assert.equal(await frame.locator('[role=columnheader][aria-sort=ascending]').innerText(), 'Loss');
   await (await headOf('Loss')).click();
@@ -191,7 +195,12 @@ step('it is grouped by any column, and groups close', async () => {
   await frame.locator('.grid').press('ArrowRight');
   await until('it is open again', async () => (await heading.getAttribute('aria-expanded')) === 'true');
   await inEveryTheme(session, 'runs-table-groups', page);
+  assert.equal(
+    await frame.locator('.group-by vscode-dropdown').evaluate((dropdown) => (dropdown as HTMLSelectElement).value),
+    'training.beta',
+  );
   await choose('No groups');
+  await until('there are none', async () => (await frame.locator('.lines > .group').count()) === 0);
 });
 
 step('columns are chosen, and kept when the table is closed', async () => {
@@ -257,8 +266,8 @@ step('a run that goes on, or a new one, shows by itself', async () => {
 
 step('two runs are compared, and one is opened by Enter', async () => {
   const frame = await page();
-  await (await filterField()).fill('rate sweep 1');
-  await until('nine are left', async () => (await status()).startsWith('10 of'));
+  await (await filterField()).fill('"sweep 1"');
+  await until('ten are left', async () => (await status()).startsWith('10 of'));
   await frame.locator('.lines > .run', { hasText: 'rate sweep 11' }).click();
   await frame.locator('.lines > .run', { hasText: 'rate sweep 12' }).locator('.mark').click();
   await (await button('Compare')).click();

@@ -37,8 +37,8 @@ export function isAmount({ kind }: Pick<TableColumn, 'kind'>): boolean {
 }
 
 /** Width of a character, and what is beside the text of a cell, in pixels. */
-const CHARACTER = 7.2;
-const PADDING = 22;
+const CHARACTER = 8;
+const PADDING = 24;
 const NARROWEST = 64;
 const WIDEST = 300;
 /** Room for the mark of a selected run. */
@@ -46,7 +46,8 @@ const MARK = 46;
 
 /** How wide a column is that has these texts, in pixels. */
 export function columnWidth(column: TableColumn, texts: Iterable<string>): number {
-  let longest = column.label.length + 2;
+  // A head is bold, and may have an arrow.
+  let longest = column.label.length + 2.5;
   for (const text of texts) longest = Math.max(longest, text.length);
   const width = longest * CHARACTER + PADDING + (column.id === 'name' ? MARK : 0);
   return Math.round(Math.min(WIDEST, Math.max(NARROWEST, width)));

@@ -1,5 +1,5 @@
 import type { TableColumn } from '../../src/core/run-table/index.js';
-import { createButton, createTextField } from '../ui/controls.js';
+import { createButton, createTextField, rename } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import type { TableModel } from './model.js';
 
@@ -39,6 +39,11 @@ export class ColumnChooser {
       event.preventDefault();
       onClose();
     });
+  }
+
+  /** To be called once it is in the page. */
+  named(): void {
+    rename(this.#search, 'Search columns');
   }
 
   get isOpen(): boolean {

@@ -241,6 +241,8 @@ export class RunsGrid {
       return;
     } else return;
     event.preventDefault();
+    // The workbench would choose all text of the page too.
+    event.stopPropagation();
     this.#moved();
   }
 

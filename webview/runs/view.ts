@@ -1,7 +1,7 @@
 import { isPinned } from '../../src/core/run-table/index.js';
 import { formatCount, plural } from '../../src/format.js';
 import type { RunsAction, RunsHostMessage, RunsPageMessage, RunsPageState } from '../../src/protocol/runs.js';
-import { createButton, createDropdown, createTextField, setDisabled, type ValueControl } from '../ui/controls.js';
+import { createButton, createDropdown, createTextField, rename, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
 import type { Host, PageView } from '../ui/host.js';
@@ -12,8 +12,8 @@ import { NotesPane } from './notes.js';
 
 /** A filter is kept once nobody has typed for so long. */
 const WAIT_MILLISECONDS = 400;
-/** The dropdown's word for no group. */
-const NO_GROUP = '';
+/** The dropdown's value for no group; an empty one would be taken for chosen whatever is. */
+const NO_GROUP = '-';
 /** What runs are most often grouped by, before anything else there is. */
 const FIRST_GROUPS = ['dataset', 'model', 'tags', 'state'];
 const NOT_GROUPED = new Set(['name', 'id', 'loss', 'accuracy', 'margin', 'best', 'best_step', 'step', 'created', 'notes', 'problem']);
@@ -119,6 +119,8 @@ export class RunsView implements PageView<RunsHostMessage> {
       this.#notes.root,
     );
     root.replaceChildren(this.#empty, this.#table);
+    rename(this.#filter, 'Filter runs');
+    this.#chooser.named();
   }
 
   receive(message: RunsHostMessage): void {
