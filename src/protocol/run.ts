@@ -6,6 +6,7 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
+import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
@@ -223,6 +224,8 @@ export type RunHostMessage =
     }
   /** Of several runs: whether they are really better than one another. */
   | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
+  /** What became of the first run's pairs. */
+  | { readonly type: 'pairs'; readonly shown: ShownPairs }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -263,6 +266,9 @@ export type RunPageMessage =
   | { readonly type: 'remove-run'; readonly run: number }
   /** Replaces the notes of the first run. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
+  | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
+  /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
+  | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
 /** Longer notes are not accepted (see `labels.json`). */
@@ -278,6 +284,8 @@ const isNotes = (value: unknown): value is string => isText(value) && value.leng
 const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'remove-run': { run: isCount },
   'set-notes': { folder: isText, notes: isNotes },
+  'get-pairs': { asked: PAIRS_ASKED },
+  'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
   'save-image': { name: isText, png: isPng },
 };
 
@@ -422,6 +430,7 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
+  pairs: { shown: SHOWN_PAIRS },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },

@@ -10,6 +10,7 @@ import { RunHead } from './head.js';
 import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
 import { Notes } from './notes.js';
+import { Pairs } from './pairs.js';
 import { ResultsTable } from './results-table.js';
 import { VerdictTables } from './verdicts.js';
 import { type ChartRun, newChartRun } from './runs.js';
@@ -43,9 +44,11 @@ interface Page {
   readonly log: LogTail;
   readonly settings: Settings;
   readonly notes: Notes;
+  readonly pairs: Pairs;
 }
 
-const GESTURES = 'Drag to zoom, Shift-drag to pan, double-click to show everything. Keyboard: arrows, +, −, 0.';
+const GESTURES =
+  'Drag to zoom, Shift-drag to pan, double-click to show everything, click for the pairs of a step. Keyboard: arrows, +, −, 0, P.';
 
 /** The run panel's page. Holds what it was told last and draws at most once a frame. */
 export class RunView implements PageView<RunHostMessage> {
@@ -97,6 +100,8 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.samples.show(message.samples, message.problem);
       case 'verdicts':
         return this.#page?.verdicts.show(message.verdicts);
+      case 'pairs':
+        return this.#page?.pairs.receive(message.shown);
       case 'log':
         return this.#page?.log.show(message.lines);
       case 'preview':
@@ -209,6 +214,7 @@ export class RunView implements PageView<RunHostMessage> {
       this.#runsChanged = false;
       page.head.setHeader(first.header);
       page.settings.show(first.header);
+      page.pairs.show(first.header.folder);
       page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
@@ -251,12 +257,16 @@ export class RunView implements PageView<RunHostMessage> {
       () => board.changed(),
       (run) => this.#host.post({ type: 'remove-run', run }),
     );
+    const pairs = new Pairs((message) => this.#host.post(message));
+    board.onPick = (step) => {
+      if (this.#runs.length === 1) pairs.showStep(step);
+    };
     const samples = new Samples();
     const log = new LogTail(this.#ask);
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
     board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
-    const below = element('div', { class: 'single' }, notes.root, samples.root, log.root, settings.root);
+    const below = element('div', { class: 'single' }, notes.root, pairs.root, samples.root, log.root, settings.root);
     const page: Page = {
       head,
       comparison: new ComparisonHead(),
@@ -271,6 +281,7 @@ export class RunView implements PageView<RunHostMessage> {
       log,
       settings,
       notes,
+      pairs,
     };
     this.#root.replaceChildren(
       head.root,

@@ -19,6 +19,7 @@ import type { Asked, Page, PanelKind } from '../page.js';
 import { fileName, saveAs } from '../save-as.js';
 import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
+import { openPair, pairsOf } from './run-pairs.js';
 import { answerRequest } from './run-requests.js';
 import { ShownRun } from './shown-run.js';
 import { RunVerdicts } from './verdicts.js';
@@ -129,6 +130,12 @@ export class RunPanel implements vscode.Disposable {
         if (runs.length === 0) return;
         return saveAs(this.#workspace, `${fileName(this.page.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
       }
+      case 'get-pairs':
+        if (run !== undefined) this.#send({ type: 'pairs', shown: await pairsOf(run, message.asked) });
+        return;
+      case 'open-pair':
+        if (run !== undefined) await openPair(run, message.of, message.row, this.page.panel.viewColumn);
+        return;
       case 'follow-log':
         return this.#log.follow(() => this.#shown[0]?.run.folder);
       case 'leave-log':
