@@ -224,6 +224,8 @@ export type RunHostMessage =
     }
   /** Of several runs: whether they are really better than one another. */
   | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
+  /** Notes on the runs of a comparison, as they are and as they read. */
+  | { readonly type: 'comparison-notes'; readonly notes: string; readonly html: string }
   /** What became of the first run's pairs. */
   | { readonly type: 'pairs'; readonly shown: ShownPairs }
   /** The last lines of the first run's log. */
@@ -266,6 +268,8 @@ export type RunPageMessage =
   | { readonly type: 'remove-run'; readonly run: number }
   /** Replaces the notes of the first run. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
+  /** Replaces the notes on the comparison of these runs. */
+  | { readonly type: 'set-comparison-notes'; readonly folders: readonly string[]; readonly notes: string }
   | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
   /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
   | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
@@ -284,6 +288,7 @@ const isNotes = (value: unknown): value is string => isText(value) && value.leng
 const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'remove-run': { run: isCount },
   'set-notes': { folder: isText, notes: isNotes },
+  'set-comparison-notes': { folders: isTexts, notes: isNotes },
   'get-pairs': { asked: PAIRS_ASKED },
   'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
   'save-image': { name: isText, png: isPng },
@@ -430,6 +435,7 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
+  'comparison-notes': { notes: isText, html: isText },
   pairs: { shown: SHOWN_PAIRS },
   log: { lines: isTexts },
   preview: { preview: isFlag },

@@ -3,6 +3,7 @@ import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
 import type { Host, PageView } from '../ui/host.js';
+import { MarkdownNotes } from '../ui/markdown-notes.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
 import { ComparisonHead } from './comparison-head.js';
@@ -45,6 +46,7 @@ interface Page {
   readonly settings: Settings;
   readonly notes: Notes;
   readonly pairs: Pairs;
+  readonly comparisonNotes: MarkdownNotes;
 }
 
 const GESTURES =
@@ -100,6 +102,8 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.samples.show(message.samples, message.problem);
       case 'verdicts':
         return this.#page?.verdicts.show(message.verdicts);
+      case 'comparison-notes':
+        return this.#page?.comparisonNotes.show(message.notes, message.html);
       case 'pairs':
         return this.#page?.pairs.receive(message.shown);
       case 'log':
@@ -219,6 +223,7 @@ export class RunView implements PageView<RunHostMessage> {
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
       for (const part of page.single) part.hidden = charts.length > 1;
+      page.comparisonNotes.root.hidden = charts.length < 2;
     } else if (this.#curvesChanged) {
       page.board.changed();
     }
@@ -282,12 +287,21 @@ export class RunView implements PageView<RunHostMessage> {
       settings,
       notes,
       pairs,
+      comparisonNotes: new MarkdownNotes({
+        id: 'comparison-notes',
+        title: 'Notes on this comparison',
+        onSave: (text) => {
+          const folders = this.#runs.flatMap(({ header }) => header?.folder ?? []);
+          this.#host.post({ type: 'set-comparison-notes', folders, notes: text });
+        },
+      }),
     };
     this.#root.replaceChildren(
       head.root,
       page.comparison.root,
       page.results.root,
       page.verdicts.root,
+      page.comparisonNotes.root,
       toolbar.root,
       legend.root,
       board.root,

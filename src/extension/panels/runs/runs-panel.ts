@@ -22,7 +22,7 @@ import { ensureTrusted } from '../../trust.js';
 import type { Asked, Page, PanelKind } from '../page.js';
 import type { PanelContext } from '../panels.js';
 import { saveAs } from '../save-as.js';
-import { renderMarkdown } from './markdown.js';
+import { renderMarkdown } from '../../markdown.js';
 
 export const RUNS: PanelKind<RunsPageMessage, RunsPageState> = {
   name: 'runs',
