@@ -26,7 +26,7 @@ async function makeRuns(workspace, count) {
       if (step % 50 === 0) lines.push(evalLine(step, { steps: STEPS, eval_loss: 0.3 + ((run * 7) % 100) / 200 + 1 / step, best: true }));
     }
     const events = startLine({ steps: STEPS }) + lines.join('') + eventLine('finished', { steps: STEPS, seconds: 60 });
-    const training = { eval_steps: 50, learning_rate: (1 + (run % 10)) * 1e-6, beta: [0.05, 0.1, 0.3][run % 3], seed: run };
+    const training = { eval_steps: 50, learning_rate: (1 + (run % 10)) * 1e-6, beta: [0.05, 0.1, 0.3][run % 3], weight_decay: run / 1e5 };
     await makeRun(workspace, `sweep ${run}`, { events, training });
   }
 }

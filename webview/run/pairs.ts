@@ -18,7 +18,13 @@ const OF = [
   { value: 'evaluation', label: 'Evaluated' },
 ] as const;
 
-const COLUMNS: readonly { readonly label: string; readonly text: (pair: ShownPair) => string; readonly title?: string }[] = [
+interface PairColumn {
+  readonly label: string;
+  readonly text: (pair: ShownPair) => string;
+  readonly title?: string;
+}
+
+const COLUMNS: readonly PairColumn[] = [
   { label: 'Margin', text: ({ now }) => formatMetric(now), title: 'When it was last seen' },
   { label: 'Start', text: ({ start }) => formatMetric(start), title: 'Before training, or when it was first seen' },
   { label: 'Change', text: ({ change }) => formatMetric(change) },
@@ -51,6 +57,8 @@ export class Pairs {
   /** Whether the run evaluates, as far as is known. */
   #evaluates: boolean | undefined;
   #folder = '';
+  /** It is brought into view once what was asked for is there. */
+  #shallShow = false;
 
   constructor(readonly post: (message: RunPageMessage) => void) {
     const all = createButton({ label: 'All Steps', onClick: () => this.#ask({ step: null }) });
@@ -89,7 +97,7 @@ export class Pairs {
     this.#drawControls(this.#evaluates === true);
     if (this.root.open) this.#ask({});
     else this.root.open = true;
-    this.root.scrollIntoView({ block: 'start' });
+    this.#shallShow = true;
     this.root.querySelector('summary')!.focus({ preventScroll: true });
   }
 
@@ -118,6 +126,13 @@ export class Pairs {
         return element('th', { scope: 'col', class: 'amount', ...title }, label);
       }),
     );
+    this.#drawRows(pairs, asked, hasSource, columns);
+    if (!this.#shallShow) return;
+    this.#shallShow = false;
+    this.root.scrollIntoView({ block: 'start' });
+  }
+
+  #drawRows(pairs: readonly ShownPair[], asked: PairsAsked, hasSource: boolean, columns: readonly PairColumn[]): void {
     this.#body.replaceChildren(
       ...pairs.map((pair) => {
         const open = element('button', { type: 'button', class: 'pair-place', title: 'Show it in the dataset' }, pair.place);
