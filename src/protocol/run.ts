@@ -6,6 +6,7 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
+import { isMarkdown, type MarkNode } from './markdown.js';
 import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
@@ -225,7 +226,7 @@ export type RunHostMessage =
   /** Of several runs: whether they are really better than one another. */
   | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
   /** Notes on the runs of a comparison, as they are and as they read. */
-  | { readonly type: 'comparison-notes'; readonly notes: string; readonly html: string }
+  | { readonly type: 'comparison-notes'; readonly notes: string; readonly read: readonly MarkNode[] }
   /** What became of the first run's pairs. */
   | { readonly type: 'pairs'; readonly shown: ShownPairs }
   /** The last lines of the first run's log. */
@@ -435,7 +436,7 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
-  'comparison-notes': { notes: isText, html: isText },
+  'comparison-notes': { notes: isText, read: isMarkdown },
   pairs: { shown: SHOWN_PAIRS },
   log: { lines: isTexts },
   preview: { preview: isFlag },

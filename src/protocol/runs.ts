@@ -1,6 +1,7 @@
 /** The messages between the extension host and the panel that shows runs as a table. Both sides check what they receive. */
 
 import type { CellValue } from '../core/run-table/index.js';
+import { isMarkdown, type MarkNode } from './markdown.js';
 import { type Check, fits, type Messages, readMessage } from './shape.js';
 import { isFlag, isNumber, isObject, isText, isTexts } from './values.js';
 
@@ -29,7 +30,7 @@ export type RunsHostMessage =
   | { readonly type: 'runs'; readonly common: Readonly<Record<string, CellValue>>; readonly rows: readonly RunsRow[] }
   /** One run has changed; with all of its cells. */
   | { readonly type: 'changed'; readonly row: RunsRow }
-  | { readonly type: 'notes'; readonly folder: string; readonly notes: string; readonly html: string };
+  | { readonly type: 'notes'; readonly folder: string; readonly notes: string; readonly read: readonly MarkNode[] };
 
 export const RUNS_REQUESTS = ['ready', 'launch', 'refresh'] as const;
 /** What is done with one run or several. */
@@ -84,7 +85,7 @@ const HOST_MESSAGES: Messages<RunsHostMessage> = {
   view: { view: VIEW },
   runs: { common: isCells, rows: ['list of', ROW] },
   changed: { row: ROW },
-  notes: { folder: isText, notes: isText, html: isText },
+  notes: { folder: isText, notes: isText, read: isMarkdown },
 };
 
 export function readRunsHostMessage(value: unknown): RunsHostMessage | undefined {

@@ -103,7 +103,7 @@ export class RunView implements PageView<RunHostMessage> {
       case 'verdicts':
         return this.#page?.verdicts.show(message.verdicts);
       case 'comparison-notes':
-        return this.#page?.comparisonNotes.show(message.notes, message.html);
+        return this.#page?.comparisonNotes.show(message.notes, message.read);
       case 'pairs':
         return this.#page?.pairs.receive(message.shown);
       case 'log':

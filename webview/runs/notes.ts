@@ -40,7 +40,7 @@ export class NotesPane {
     this.post({ type: 'get-notes', folder });
   }
 
-  show({ folder, notes, html }: Extract<RunsHostMessage, { type: 'notes' }>): void {
-    if (folder === this.#folder) this.#notes.show(notes, html);
+  show({ folder, notes, read }: Extract<RunsHostMessage, { type: 'notes' }>): void {
+    if (folder === this.#folder) this.#notes.show(notes, read);
   }
 }

@@ -1,5 +1,6 @@
 import './markdown-notes.css';
 
+import type { MarkNode } from '../../src/protocol/markdown.js';
 import { createButton } from './controls.js';
 import { element, setText } from './dom.js';
 
@@ -62,12 +63,11 @@ export class MarkdownNotes {
     this.#write(false);
   }
 
-  /** @param html made by the host, which lets no markup of the notes' own through */
-  show(notes: string, html: string): void {
+  /** @param read the same, as they read */
+  show(notes: string, read: readonly MarkNode[]): void {
     this.#notes = notes;
-    this.#text.innerHTML = html;
-    for (const box of this.#text.querySelectorAll('input')) box.setAttribute('aria-label', box.checked ? 'done' : 'not done');
-    if (html === '') this.#text.replaceChildren(element('p', { class: 'none' }, 'None yet.'));
+    const shown = read.length === 0 ? [element('p', { class: 'none' }, 'None yet.')] : read.map(nodeOf);
+    this.#text.replaceChildren(...shown);
   }
 
   #write(isWriting: boolean): void {
@@ -82,4 +82,18 @@ export class MarkdownNotes {
     this.options.onSave(this.#editor.value);
     this.#write(false);
   }
+}
+
+/** Kinds are few and harmless: the message they came in was checked. */
+function nodeOf(node: MarkNode): Node | string {
+  if (typeof node === 'string') return node;
+  const { tag, inside, href, done, start } = node;
+  const made = element(tag as keyof HTMLElementTagNameMap, {}, ...inside.map(nodeOf));
+  if (href !== undefined) made.setAttribute('href', href);
+  if (start !== undefined) made.setAttribute('start', String(start));
+  if (done !== undefined) {
+    made.className = 'task';
+    made.prepend(element('span', { role: 'img', 'aria-label': done ? 'done' : 'not done' }, done ? '☑' : '☐'), ' ');
+  }
+  return made;
 }

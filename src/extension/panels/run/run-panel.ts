@@ -18,7 +18,7 @@ import {
   type RunPageMessage,
   type RunPageState,
 } from '../../../protocol/run.js';
-import { renderMarkdown } from '../../markdown.js';
+import { readMarkdown } from '../../markdown.js';
 import { runCommand } from '../../run-command.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
@@ -179,7 +179,7 @@ export class RunPanel implements vscode.Disposable {
   async #sendComparisonNotes(): Promise<void> {
     if (this.#shown.length < 2) return;
     const notes = await readComparisonNotes(this.folders);
-    this.#send({ type: 'comparison-notes', notes, html: await renderMarkdown(notes) });
+    this.#send({ type: 'comparison-notes', notes, read: await readMarkdown(notes) });
   }
 
   async #pickAnother(): Promise<void> {

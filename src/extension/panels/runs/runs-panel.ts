@@ -22,7 +22,7 @@ import { ensureTrusted } from '../../trust.js';
 import type { Asked, Page, PanelKind } from '../page.js';
 import type { PanelContext } from '../panels.js';
 import { saveAs } from '../save-as.js';
-import { renderMarkdown } from '../../markdown.js';
+import { readMarkdown } from '../../markdown.js';
 
 export const RUNS: PanelKind<RunsPageMessage, RunsPageState> = {
   name: 'runs',
@@ -151,7 +151,7 @@ export class RunsPanel implements vscode.Disposable {
     const [known] = await this.#known([folder]);
     if (known === undefined) return;
     const { notes = '' } = await readLabels(known);
-    this.#send({ type: 'notes', folder, notes, html: await renderMarkdown(notes) });
+    this.#send({ type: 'notes', folder, notes, read: await readMarkdown(notes) });
   }
 
   async #setNotes(folder: string, notes: string): Promise<void> {
