@@ -50,15 +50,13 @@ export class RunsPanel implements vscode.Disposable {
   #timer: NodeJS.Timeout | undefined;
   /** Runs came or went since they were last sent. */
   #isStale = false;
-  /** Asked for while the page still loads. */
-  #first: Promise<RunListing[]> | undefined;
 
   constructor(
     readonly page: Page<RunsHostMessage, RunsPageMessage>,
     readonly context: RunsContext,
   ) {
-    this.#first = context.catalog.all();
-    this.#first.catch(() => undefined);
+    // Asked for while the page still loads; the catalog keeps the answer.
+    context.catalog.all().catch((error: unknown) => context.problems.log(error));
     this.#disposables.push(context.catalog.onDidChange((listing) => this.#onChange(listing)));
     page.listen({ show: () => this.#show(), answer: (message) => this.#answer(message) });
   }
@@ -78,8 +76,7 @@ export class RunsPanel implements vscode.Disposable {
   async #sendRuns(): Promise<void> {
     this.#isStale = false;
     this.#changed.clear();
-    const listings = await (this.#first ?? this.context.catalog.all());
-    this.#first = undefined;
+    const listings = await this.context.catalog.all();
     this.#send({ type: 'runs', ...withoutCommon(listings.map(rowOf)) });
   }
 
