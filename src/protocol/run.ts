@@ -6,6 +6,8 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
+import { isMarkdown, type MarkNode } from './markdown.js';
+import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
@@ -253,6 +255,10 @@ export type RunHostMessage =
     }
   /** Of several runs: whether they are really better than one another. */
   | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
+  /** Notes on the runs of a comparison, as they are and as they read. */
+  | { readonly type: 'comparison-notes'; readonly notes: string; readonly read: readonly MarkNode[] }
+  /** What became of the first run's pairs. */
+  | { readonly type: 'pairs'; readonly shown: ShownPairs }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -293,6 +299,11 @@ export type RunPageMessage =
   | { readonly type: 'remove-run'; readonly run: number }
   /** Replaces the notes of the first run. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
+  /** Replaces the notes on the comparison of these runs. */
+  | { readonly type: 'set-comparison-notes'; readonly folders: readonly string[]; readonly notes: string }
+  | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
+  /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
+  | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
 /** Longer notes are not accepted (see `labels.json`). */
@@ -308,6 +319,9 @@ const isNotes = (value: unknown): value is string => isText(value) && value.leng
 const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'remove-run': { run: isCount },
   'set-notes': { folder: isText, notes: isNotes },
+  'set-comparison-notes': { folders: isTexts, notes: isNotes },
+  'get-pairs': { asked: PAIRS_ASKED },
+  'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
   'save-image': { name: isText, png: isPng },
 };
 
@@ -463,6 +477,8 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
+  'comparison-notes': { notes: isText, read: isMarkdown },
+  pairs: { shown: SHOWN_PAIRS },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },

@@ -8,6 +8,7 @@ import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
+import { startRunsTable } from '../panels/runs/start.js';
 import { startTry } from '../panels/try/start.js';
 import type { DatasetSummaries } from '../datasets/summaries.js';
 import { DatasetsView } from './datasets-view.js';
@@ -36,6 +37,7 @@ export function startViews(
     runsView,
     datasets,
     devices,
+    startRunsTable({ extensionUri: context.extensionUri, problems, catalog, commands: runs, memory: context.workspaceState }),
     startTry(context, problems, (item) => runs.toTry(item)),
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
