@@ -87,18 +87,21 @@ function pointsOf({ values, count, runs, seeds }: SweepBlock, where: ConfigFile[
   if (count > total) {
     throw new WishboneError(`"count" is ${count}, but there are ${total} combinations`, where('sweep.count'), 'lower it, or leave it out');
   }
-  return drawn(total, count).map((at) => point(entries, at));
+  checked(count, where);
+  return drawn(entries, total, count);
 }
 
 const MOST_RUNS = 10_000;
 
 function checked(total: number, where: ConfigFile['where']): number {
   if (total <= MOST_RUNS) return total;
-  throw new WishboneError(`the sweep has ${total} combinations`, where('sweep.values'), 'give "count", or fewer values');
+  throw new WishboneError(`the sweep has ${total} runs`, where('sweep.values'), `give fewer values, or a "count" up to ${MOST_RUNS}`);
 }
 
+type Entries = readonly (readonly [string, readonly unknown[]])[];
+
 /** A combination by its number. */
-function point(entries: readonly (readonly [string, readonly unknown[]])[], number: number): Trial['options'] {
+function point(entries: Entries, number: number): Trial['options'] {
   let rest = number;
   const chosen = [...entries].reverse().map(([name, list]) => {
     const value = list[rest % list.length];
@@ -108,12 +111,17 @@ function point(entries: readonly (readonly [string, readonly unknown[]])[], numb
   return Object.fromEntries(chosen.reverse());
 }
 
-/** Different numbers below `total`, in the order in which they are drawn. */
-function drawn(total: number, count: number): number[] {
+/** Different combinations, in the order in which they are drawn. */
+function drawn(entries: Entries, total: number, count: number): Trial['options'][] {
   const random = new Random(DRAW_SEED);
-  const found = new Set<number>();
-  while (found.size < count) found.add(random.below(total));
-  return [...found];
+  if (total <= MOST_RUNS) return Array.from(random.order(total).subarray(0, count), (at) => point(entries, at));
+  // So many that hardly any is drawn twice; their number may be beyond what can be drawn at once.
+  const found = new Map<string, Trial['options']>();
+  while (found.size < count) {
+    const places = entries.map(([, list]) => random.below(list.length));
+    found.set(places.join(), Object.fromEntries(entries.map(([name, list], i) => [name, list[places[i] as number]])));
+  }
+  return [...found.values()];
 }
 
 function nameOf(options: Trial['options']): string {

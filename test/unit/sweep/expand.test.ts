@@ -53,6 +53,13 @@ test('runs are named one by one, with what each has beside the config', () => {
   assert.deepEqual([plan.batch_size, training.loss_type, training.beta], [4, ['sigmoid', 'sft'], optionsOf(made, {}).training.beta]);
 });
 
+test('more combinations than any number counts are drawn among', () => {
+  const many = Array.from({ length: 500 }, (_, i) => i + 1);
+  const names = ['plan.seed', 'plan.max_steps', 'training.warmup_steps', 'training.save_steps', 'training.num_decay_steps'];
+  const trials = expandSweep(config({ values: Object.fromEntries(names.map((name) => [name, many])), count: 20 }));
+  assert.equal(new Set(trials.map(({ name }) => name)).size, 20);
+});
+
 test('what a sweep cannot be is said, with its place', () => {
   refused(undefined, /has no sweep/, /sweep\.wishbone\.json/);
   refused({}, /says nothing/, /sweep\.wishbone\.json:\d+, field sweep/);
@@ -66,7 +73,7 @@ test('what a sweep cannot be is said, with its place', () => {
     {
       values: { 'training.warmup_steps': Array.from({ length: 200 }, (_, i) => i), 'plan.seed': Array.from({ length: 200 }, (_, i) => i) },
     },
-    /40000 combinations/,
+    /40000 runs/,
     /sweep\.values/,
   );
   refused({ values: { 'training.loss_type': ['sigmoid', 'simpo'] } }, /in the run loss_type=simpo/, /field sweep/, {
