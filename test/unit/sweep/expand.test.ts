@@ -55,7 +55,7 @@ test('runs are named one by one, with what each has beside the config', () => {
 
 test('more combinations than any number counts are drawn among', () => {
   const many = Array.from({ length: 500 }, (_, i) => i + 1);
-  const names = ['plan.seed', 'plan.max_steps', 'training.warmup_steps', 'training.save_steps', 'plan.max_prompt_length'];
+  const names = ['plan.seed', 'plan.max_steps', 'training.save_steps', 'plan.max_prompt_length', 'plan.batch_size'];
   const trials = expandSweep(config({ values: Object.fromEntries(names.map((name) => [name, many])), count: 20 }));
   assert.equal(new Set(trials.map(({ name }) => name)).size, 20);
 });
