@@ -44,9 +44,9 @@ test('runs are listed, shown and compared by name, with the figures of their eva
   );
 
   const sorted = await wishbone('runs', '--runs', runs, '--csv', '--sort', 'beta', '--columns', 'name,beta,training.learning_rate,step');
-  assert.match(sorted.stdout, /^name,training\.beta,training\.learning_rate,step\nfirst,0\.1,[\d.e-]+,10\nsecond,0\.3,[\d.e-]+,10\n$/);
+  assert.match(sorted.stdout, /^name,training\.beta,training\.learning_rate,step\nfirst,0\.1,[\d.e-]+,10\nsecond,0\.3,[\d.e-]+,10$/);
   const reversed = await wishbone('runs', '--runs', runs, '--csv', '--sort', '-beta', '--columns', 'name');
-  assert.equal(reversed.stdout, 'name\nsecond\nfirst\n');
+  assert.equal(reversed.stdout, 'name\nsecond\nfirst');
   assert.match(
     (await wishbone('runs', '--runs', runs, '--csv', '--filter', 'beta>0.1')).stdout,
     /^name,state,.*training\.beta.*\nsecond,finished,/,

@@ -68,7 +68,7 @@ test('a sweep trains a run of each combination, once', async (t) => {
     '--columns',
     'beta',
   );
-  assert.equal(listed.stdout, 'training.beta\n0.1\n0.3\n');
+  assert.equal(listed.stdout, 'training.beta\n0.1\n0.3');
 });
 
 test('a sweep that was interrupted goes on where it was', async (t) => {
