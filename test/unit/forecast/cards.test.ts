@@ -22,7 +22,7 @@ const memory: MemoryForecast = {
 const request = {
   summary: { steps: 100, bins: 800, pairs: 12_800, epochs: 1, parameters },
   training: DEFAULT_TRAINING,
-  runner: { shard: 'auto' as const },
+  runner: { shard: 'auto' as const, offload: 'none' as const },
   shape,
   time: { seconds: { load: 5, train: 47, reference: 12, export: 3 }, total: 67, sources: [] },
   stepSeconds: stepSeconds(shape, h200),
@@ -71,8 +71,8 @@ test('what does not fit is sharded, the least that helps, and memory says how mu
   const tiny = cardForecasts({ ...request, memory: { ...memory, deviceBytes: 20 * GiB } });
   assert.deepEqual([tiny[1]!.shard, tiny[1]!.fits], ['parameters', false], 'nothing helps');
   assert.ok(eight!.memory! < two!.memory!);
-  const asked = cardForecasts({ ...request, runner: { shard: 'parameters' } });
-  assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients' } })[3]!.memory!);
+  const asked = cardForecasts({ ...request, runner: { shard: 'parameters', offload: 'none' } });
+  assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients', offload: 'none' } })[3]!.memory!);
   assert.ok(asked[3]!.communication > cardForecasts(request)[3]!.communication);
 });
 
@@ -80,4 +80,11 @@ test('a step with fewer pairs than cards does not get faster by more of them', (
   const few = { ...request, summary: { ...request.summary, pairs: 200 } };
   const [, two, four] = cardForecasts(few);
   assert.ok(four!.seconds >= two!.seconds * 0.97);
+});
+
+test('what is in the host\'s memory spares no card anything when it is shared out, but gradients and weights do', () => {
+  const offloaded = (shard: 'optimizer' | 'gradients') =>
+    cardForecasts({ ...request, runner: { shard, offload: 'optimizer' }, memory: { ...memory, optimizer: 6 * GiB } })[3]!;
+  assert.equal(offloaded('optimizer').memory, memory.bytes);
+  assert.ok(Math.abs(offloaded('gradients').memory! - (memory.bytes - (6 * GiB * 7) / 8)) < 1);
 });

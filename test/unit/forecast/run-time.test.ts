@@ -124,3 +124,14 @@ test('the times from a summary alone are about those from its plan', async () =>
     }
   }
 });
+
+test('an optimizer in the host\'s memory goes over the bus in every step, of what is trained, and only on a GPU', () => {
+  const runner = { ...DEFAULT_RUNNER, offload: 'optimizer' as const };
+  const bus = 50e9;
+  const train = (training: Partial<TrainingOptions>, more: Partial<RunTimeRequest> = {}): number =>
+    seconds(training, { runner, ...more }).train! - 30;
+  assert.ok(Math.abs(train({}) - (100 * 1e9 * 12) / bus) < 1e-9);
+  assert.ok(Math.abs(train({ adam_moments: 'bfloat16' }) - (100 * 1e9 * 8) / bus) < 1e-9);
+  assert.ok(train({ use_peft: true }) > 0 && train({ use_peft: true }) < 1);
+  assert.equal(train({}, { backend: 'cpu' }), 0);
+});
