@@ -180,7 +180,7 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
             std::vector<const Change*> fewer = together;
             fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
             if (fits_with(fewer))
-                together = fewer;
+                together.swap(fewer);
             else
                 ++i;
         }

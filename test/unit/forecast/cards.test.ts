@@ -82,7 +82,7 @@ test('a step with fewer pairs than cards does not get faster by more of them', (
   assert.ok(four!.seconds >= two!.seconds * 0.97);
 });
 
-test('what is in the host\'s memory spares no card anything when it is shared out, but gradients and weights do', () => {
+test("what is in the host's memory spares no card anything when it is shared out, but gradients and weights do", () => {
   const offloaded = (shard: 'optimizer' | 'gradients') =>
     cardForecasts({ ...request, runner: { shard, offload: 'optimizer' }, memory: { ...memory, optimizer: 6 * GiB } })[3]!;
   assert.equal(offloaded('optimizer').memory, memory.bytes);

@@ -125,7 +125,7 @@ test('the times from a summary alone are about those from its plan', async () =>
   }
 });
 
-test('an optimizer in the host\'s memory goes over the bus in every step, of what is trained, and only on a GPU', () => {
+test("an optimizer in the host's memory goes over the bus in every step, of what is trained, and only on a GPU", () => {
   const runner = { ...DEFAULT_RUNNER, offload: 'optimizer' as const };
   const bus = 50e9;
   const train = (training: Partial<TrainingOptions>, more: Partial<RunTimeRequest> = {}): number =>

@@ -18,7 +18,7 @@ namespace wishbone::cpu {
 /// Each operation is defined in the file of its name.
 class CpuBackend final : public Backend {
   public:
-    CpuBackend(int threads, MemorySource memory);
+    explicit CpuBackend(int threads, MemorySource memory = {});
 
     std::string name() const override { return "cpu"; }
     std::string device_name() const override;
