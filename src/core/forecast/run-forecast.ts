@@ -10,7 +10,7 @@ import { type CardForecast, cardForecasts, type CardsRequest } from './cards.js'
 import { type EarlierRun, earlierRuns } from './earlier-runs.js';
 import { type ForecastDevice, SOME_RATE } from './plan-forecast.js';
 import { planSeconds } from './plan-seconds.js';
-import { type ModelSize, offloadSeconds, runTime, type RunTime, trainedOf } from './run-time.js';
+import { type ModelSize, offloadSeconds, runTime, type RunTime } from './run-time.js';
 
 /** A run whose plan is known. */
 export interface RunForecastRequest {
@@ -59,8 +59,7 @@ export function cardsOf(
 ): readonly CardForecast[] | undefined {
   const { time, device, shape, summary, training, runner } = request;
   if (time === undefined || device.kind !== 'gpu') return undefined;
-  const trained = trainedOf({ parameters: summary.parameters, shape }, training);
-  const streamed = runner.offload === 'optimizer' ? offloadSeconds(trained, training) : 0;
+  const streamed = offloadSeconds('cuda', runner, { parameters: summary.parameters, shape }, training);
   return cardForecasts({ ...request, time, stepSeconds: stepSeconds(shape, speedOf(device).speed) + streamed });
 }
 
