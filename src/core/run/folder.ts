@@ -133,10 +133,13 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
   }
 }
 
-/** What `run.json` says. Runners that know no sharding take a run that leaves it to them. */
+/** What `run.json` says. Runners that know nothing of sharding or offloading take a run that asks for neither. */
 export function runText(config: RunConfig): string {
-  const { shard, ...runner } = config.runner;
-  return `${JSON.stringify(shard === DEFAULT_RUNNER.shard ? { ...config, runner } : config, null, 2)}\n`;
+  const said = Object.entries(config.runner).filter(
+    ([name, value]) => (name !== 'shard' && name !== 'offload') || value !== DEFAULT_RUNNER[name],
+  );
+  const runner = Object.fromEntries(said);
+  return `${JSON.stringify({ ...config, runner }, null, 2)}\n`;
 }
 
 /** Turns what the file system says into words for a person. */

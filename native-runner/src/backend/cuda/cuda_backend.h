@@ -10,6 +10,7 @@
 #include "backend/cuda/matmul/matmul.h"
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
+#include "backend/cuda/runtime/piece_ring.h"
 #include "backend/cuda/runtime/pinned_staging.h"
 #include "backend/cuda/runtime/stream.h"
 #include "backend/cuda/runtime/workspace_pieces.h"
@@ -31,6 +32,8 @@ class CudaBackend final : public Backend {
     DType activation_dtype() const override { return DType::bf16; }
 
 #include "backend/overrides.inc"
+    Backend& host() override;
+    void stream_pieces(std::span<const StreamedPiece> pieces) override { pieces_.run(pieces); }
     void make_current() override;
     void settle() override { matmul_.settle(); }
     std::size_t peak_memory() const override { return memory_->peak(); }
@@ -49,6 +52,8 @@ class CudaBackend final : public Backend {
     Stream stream_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;
+    PieceRing pieces_;
+    std::unique_ptr<Backend> host_;  ///< made when it is first asked for
     Matmul matmul_;
     Buffer workspace_;
     std::size_t workspace_bytes_ = 0;

@@ -7,6 +7,7 @@
 
 #include "backend/backend_choice.h"
 #include "model/recompute.h"
+#include "train/optimizer/offload.h"
 #include "train/options/training_options.h"
 #include "train/ranks/sharding.h"
 
@@ -24,6 +25,7 @@ struct RunConfig {
     BackendChoice backend;
     Recompute recompute = Recompute::none;
     std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
+    Offload offload;                ///< what is kept in the host's memory
 
     /// Throws Error(bad_input) naming the field.
     static RunConfig read(const std::filesystem::path& run_folder);
