@@ -76,6 +76,13 @@ test('from the palette into the queue, to a machine, to the end', { skip }, asyn
   await access(join(run.folder, 'export/model.safetensors'));
   await until('the view says that it is done', async () => !/queued|running/.test(await listed()));
   await workbench.screenshot('slurm-finished');
+  // Another of its kind is for the same cluster.
+  await panel.press('Duplicate…');
+  const copy = new LaunchForm(workbench);
+  await until('the form has its target', async () => {
+    const dropdown = (await copy.frame()).locator('[data-field="target"] vscode-dropdown');
+    return (await dropdown.evaluate((element) => (element as unknown as { value: string }).value, undefined, { timeout: 5000 })) === 'lab';
+  });
 });
 
 /** Answers the question whether a changed script gives way. */

@@ -93,6 +93,8 @@ export function createDropdown({ label, choices, value, onChange }: DropdownOpti
     if (choice.value === value) option.setAttribute('selected', '');
     root.append(option);
   }
+  // Until it has a value of its own, an option whose value is empty counts as the selected one.
+  if (value !== '') root.value = value;
   root.addEventListener('change', () => onChange(root.value));
   return valueControl(root);
 }
