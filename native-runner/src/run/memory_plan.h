@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/precision.h"
 #include "model/recompute.h"
 #include "plan/plan.h"
 #include "train/options/training_options.h"
@@ -30,6 +31,7 @@ struct MemorySettings {
     std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
     int ranks = 1;                                    ///< devices that work together
     Sharding sharding = Sharding::none;               ///< what they share out
+    Precision precision = Precision::bf16;
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.

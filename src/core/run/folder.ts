@@ -131,10 +131,15 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
   }
 }
 
-/** What `run.json` says. Runners that know no sharding take a run that leaves it to them. */
+/** What `run.json` says. Runners that know no sharding, or one precision, take a run that leaves them as they are. */
 export function runText(config: RunConfig): string {
-  const { shard, ...runner } = config.runner;
-  return `${JSON.stringify(shard === DEFAULT_RUNNER.shard ? { ...config, runner } : config, null, 2)}\n`;
+  const { shard, precision, ...others } = config.runner;
+  const runner = {
+    ...others,
+    ...(precision === DEFAULT_RUNNER.precision ? {} : { precision }),
+    ...(shard === DEFAULT_RUNNER.shard ? {} : { shard }),
+  };
+  return `${JSON.stringify({ ...config, runner }, null, 2)}\n`;
 }
 
 /** Turns what the file system says into words for a person. */

@@ -103,6 +103,7 @@ test('a file from before there were GPUs says the same as then', () => {
     backend: 'cpu',
     threads: 3,
     recompute: 'none',
+    precision: 'bf16',
     deterministic: false,
     device: 0,
     devices: 1,

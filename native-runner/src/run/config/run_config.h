@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backend/backend_choice.h"
+#include "model/precision.h"
 #include "model/recompute.h"
 #include "train/options/training_options.h"
 #include "train/ranks/sharding.h"
@@ -23,6 +24,7 @@ struct RunConfig {
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
     BackendChoice backend;
     Recompute recompute = Recompute::none;
+    Precision precision = Precision::bf16;
     std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
 
     /// Throws Error(bad_input) naming the field.
