@@ -6,7 +6,8 @@ The first plan is the yardstick, the last is the same training with other bins (
 numbers of two naive runs differ only by the order of their sums. Shared prefixes may differ from the yardstick by no
 more than that, which is what the exit code says: the root mean square, over all steps, of the difference of loss and
 reward margin, at most LIMIT times the spread of the two naive runs. Plans come from `wishbone plan --out`. The model is
-a random one with the plans' vocabulary, bf16 on a GPU. Needs numpy and safetensors.
+a random one with the plans' vocabulary, bf16 on a GPU. With `--devices N` the shared plan is trained on so many devices together,
+whose sums have another order as well. Needs numpy and safetensors.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def write_model(folder: Path, vocab: int) -> None:
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
-def train(runner: str, backend: str, model: Path, plan: Path, run: Path) -> list[dict]:
+def train(runner: str, backend: str, devices: int, model: Path, plan: Path, run: Path) -> list[dict]:
     """The run's `step` events."""
     run.mkdir()
     (run / "plan.safetensors").symlink_to(plan.resolve())
@@ -85,7 +86,7 @@ def train(runner: str, backend: str, model: Path, plan: Path, run: Path) -> list
             "warmup_ratio": 0.1, "weight_decay": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8,
             "max_grad_norm": 1.0, "reference": "in_step", "save_steps": 0, "save_total_limit": 1,
         },
-        "runner": {"backend": backend, "threads": 0},
+        "runner": {"backend": backend, "threads": 0, "devices": devices},
     }
     (run / "run.json").write_text(json.dumps(config))
     ended = subprocess.run([runner, "train", run], capture_output=True, text=True)
@@ -100,13 +101,14 @@ def main() -> None:
     parser.add_argument("plans", type=Path, nargs=3, metavar="plan", help="naive, shared, naive with other bins")
     parser.add_argument("--runner", required=True)
     parser.add_argument("--backend", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--devices", type=int, default=1, help="for the shared plan")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
         write_model(model, plan_metadata(arguments.plans[0])["vocab_size"])
         naive, shared, other = (
-            train(arguments.runner, arguments.backend, model, plan, Path(folder) / plan.stem)
-            for plan in arguments.plans
+            train(arguments.runner, arguments.backend, devices, model, plan, Path(folder) / plan.stem)
+            for plan, devices in zip(arguments.plans, (1, arguments.devices, 1))
         )
     print(f"{len(naive)} steps, loss {naive[0]['loss']:.4f} to {naive[-1]['loss']:.4f}")
     failed = False

@@ -1,5 +1,6 @@
 // A run folder for a whole run on a machine without Node: real lengths, drawn tokens. `node --import tsx scripts/gpu/run-folder.mjs
-// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity N] [--save-steps N] [--lora-rank R]`. PATH is
+// --out DIR --model PATH [--shape llama-1b] [--set hh] [--pairs 2000] [--capacity N] [--batch-size N] [--save-steps N] [--lora-rank R]
+// [--devices N] [--shard S] [--recompute R] [--moments M] [--reference in_step]`. PATH is
 // where the model will lie on that machine; scripts/gpu/run.py makes one there and times the run.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -66,6 +67,11 @@ export async function runFolder(argv) {
       'save-steps': { type: 'string' },
       'lora-rank': { type: 'string' },
       'batch-size': { type: 'string' },
+      devices: { type: 'string', default: '1' },
+      shard: { type: 'string', default: DEFAULT_RUNNER.shard },
+      recompute: { type: 'string', default: DEFAULT_RUNNER.recompute },
+      moments: { type: 'string', default: DEFAULT_TRAINING.adam_moments },
+      reference: { type: 'string', default: DEFAULT_TRAINING.reference },
     },
   });
   const shape = SHAPES[values.shape];
@@ -89,13 +95,18 @@ export async function runFolder(argv) {
   const batch = values['batch-size'] === undefined ? {} : { batch_size: Number(values['batch-size']) };
   const plan = { ...DEFAULT_PLAN, capacity: Number(values.capacity), ...batch };
   const sha256 = { dataset: '0'.repeat(64), tokenizer: '0'.repeat(64) };
-  const built = await buildPlan({ pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: values.set }, plan);
+  const built = await buildPlan(
+    { pairs, skipped: 0, truncated: 0, shape, sha256, datasetFile: values.set },
+    { ...plan, devices: Number(values.devices) },
+  );
   const rank =
     values['lora-rank'] === undefined
       ? {}
       : { lora_r: Number(values['lora-rank']), lora_alpha: 2 * Number(values['lora-rank']), use_peft: true };
   const training = {
     ...DEFAULT_TRAINING,
+    adam_moments: values.moments,
+    reference: values.reference,
     ...(values['save-steps'] === undefined ? {} : { save_steps: Number(values['save-steps']) }),
     ...rank,
   };
@@ -105,7 +116,7 @@ export async function runFolder(argv) {
     model: { path: values.model },
     plan,
     training,
-    runner: DEFAULT_RUNNER,
+    runner: { ...DEFAULT_RUNNER, devices: Number(values.devices), shard: values.shard, recompute: values.recompute },
   });
   return createRunFolder(values.out, config, (file) => writePlan(file, built));
 }

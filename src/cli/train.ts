@@ -3,10 +3,10 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { forecastRun, suitedCapacity } from '../core/forecast/index.js';
+import { decideRun, forecastRun } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
-import { checkOptions, deviceCount, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
+import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
 import { followEvents, readEvents } from '../core/events/event-reader.js';
 import { writeForecast } from '../core/run/forecast-file.js';
 import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
@@ -25,8 +25,10 @@ import {
   TARGETS_SETTING,
   targetsOfFolder,
 } from '../core/slurm/index.js';
-import { decideDevices, decideTargetDevices, devicesInUse, runnerBackends, whyApart } from '../core/runner/index.js';
+import { whyApart } from '../core/runner/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { withTokensAhead } from '../core/tasks/tokens-ahead.js';
+import type { Progress } from '../core/work/progress.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
 import { fromHub } from './hub.js';
@@ -135,30 +137,21 @@ async function prepare(
   const given = await fromHub(named, status);
   const { parameters } = await inspectModel(given.model);
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
-  const backends = target === undefined ? await runnerBackends() : [];
-  const runner =
-    target === undefined
-      ? decideDevices(given.runner, {
-          backends,
-          inUse: await devicesInUse([path.resolve(runs ?? RUNS_FOLDER)]),
-          batchSize: given.plan.batch_size,
-        })
-      : decideTargetDevices(given.runner, target);
-  const apart = whyApart(backends);
+  const runsFolder = path.resolve(runs ?? RUNS_FOLDER);
+  const onProgress = (progress: Progress): void => status.show(progressText(progress));
+  const { backends, ...decided } = await cancellable((signal) =>
+    withTokensAhead(given, { signal, onProgress }, () => decideRun({ ...given, training, target, runsFolders: [runsFolder] })),
+  );
+  const { runner } = decided;
+  const apart = whyApart(backends ?? []);
   if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
   const input = { ...given, training, runner };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
-  const autoCapacity = input.plan.capacity === 'auto' ? await suitedCapacity(input) : undefined;
-  const prepared = await cancellable((signal) =>
-    runTask(
-      'prepare',
-      { ...input, autoCapacity, devices: deviceCount(runner) * (target?.nodes ?? 1), runsFolder: path.resolve(runs ?? RUNS_FOLDER) },
-      { signal, onProgress: (progress) => status.show(progressText(progress)) },
-    ),
-  ).finally(() => status.clear());
-  const runsFolders = [path.resolve(runs ?? RUNS_FOLDER)];
-  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders });
+  const prepared = await cancellable((signal) => runTask('prepare', { ...input, ...decided, runsFolder }, { signal, onProgress })).finally(
+    () => status.clear(),
+  );
+  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders: [runsFolder], backends });
   if (time !== undefined) await writeForecast(prepared.folder, time);
   if (!options.json && !options.detach) {
     const rate =

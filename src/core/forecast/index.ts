@@ -1,5 +1,6 @@
 export { type CapacityMeans, type CapacityRequest, suitedCapacity } from './capacity.js';
 export { cardForecast, cardForecasts, type CardForecast, CARDS_CONNECTION } from './cards.js';
+export { decideRun, type DecidedRun, type UndecidedRun } from './decide-run.js';
 export { earlierRuns, type EarlierRun } from './earlier-runs.js';
 export {
   Forecaster,

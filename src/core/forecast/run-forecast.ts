@@ -22,6 +22,8 @@ export interface RunForecastRequest {
   readonly summary: PlanSummary;
   /** Folders with earlier runs of this machine. */
   readonly runsFolders: readonly string[];
+  /** What the runner has said of itself; it is asked where nobody has. */
+  readonly backends?: readonly BackendInfo[] | undefined;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function forecastRunAndCards(
 ): Promise<{ readonly time: RunTime | undefined; readonly cards: readonly CardForecast[] | undefined }> {
   const [info, backends, earlier] = await Promise.all([
     inspectModel(request.model, { tokenizer: false }),
-    runnerBackends(),
+    request.backends ?? runnerBackends(),
     earlierRuns(request.runsFolders),
   ]);
   const { backend, device } = deviceOf(request.runner, backends, earlier);

@@ -190,6 +190,12 @@ export function checkOptions(
   );
   refuse(runner.device !== 0 && Array.isArray(runner.devices), 'runner.devices', 'both device and devices name GPUs', 'remove device');
   refuse(
+    plan.order === 'prefix' && plan.sharing !== 'tree',
+    'plan.order',
+    `pairs are brought together by what they share, but sharing "${plan.sharing}" computes it for each pair`,
+    'set sharing to "tree", or order to "shuffle"',
+  );
+  refuse(
     plan.max_steps > 0 && training.sft_steps >= plan.max_steps,
     'training.sft_steps',
     `all ${plan.max_steps} steps of the run are supervised ones`,

@@ -37,6 +37,15 @@ export const PLAN_OPTIONS = {
     absent: 'default',
   }),
   seed: option({ rule: integer(0), default: 42, label: 'Seed', help: 'decides the order of the pairs' }),
+  order: option({
+    rule: choice(['shuffle', 'prefix']),
+    default: 'shuffle',
+    label: 'Order',
+    help:
+      'shuffle: every pair on its own; prefix: pairs with much of their prompts in common come into the same step, ' +
+      'where sharing tree computes it once; steps are less mixed then',
+    absent: 'default',
+  }),
   max_length: option({
     rule: integer(4, 2 ** 20),
     default: 1024,
@@ -114,6 +123,8 @@ export type Sharing = PlanOptions['sharing'];
 export interface LayoutOptions extends Pick<DecidedPlan, 'sharing' | 'capacity' | 'batch_size' | 'epochs' | 'seed' | 'max_length'> {
   /** Above 0: optimizer steps in all, however many epochs that is; 0 or absent: as `epochs` says. */
   readonly max_steps?: number;
+  /** As {@link PLAN_OPTIONS} says; absent: shuffle. */
+  readonly order?: PlanOptions['order'] | undefined;
   /** How many devices the plan is for: then a step's bins are a multiple of it. The plan does not say, and runs on any number. */
   readonly devices?: number | undefined;
 }

@@ -8,6 +8,7 @@ import type { LayoutOptions } from '../options/index.js';
 import type { TokenPair } from '../tokenizer/pair.js';
 import { arrange, toUnit, type Bin, type PlacedTree, type Unit } from './arrange.js';
 import type { Plan, PlanArrays } from './plan.js';
+import { PrefixOrder } from './prefix-order.js';
 import { Random } from './random.js';
 import { SIDES, type PrefixTree, type Segment, type Sequence } from './tree.js';
 
@@ -35,8 +36,8 @@ const MOST = 2 ** 31 - 1;
 
 /**
  * Lays out the whole training: per epoch the pairs in an order decided by the seed, `batch_size` of them a step (the
- * last step of an epoch takes what is left), each step's pairs packed into bins. Which pairs make a step depends on
- * neither sharing nor capacity. With `max_steps` there are as many epochs as it takes, the last one cut off, as
+ * last step of an epoch takes what is left), each step's pairs packed into bins; with `order` `prefix` pairs that have
+ * much in common come into the same step. Which pairs make a step depends on neither sharing nor capacity. With `max_steps` there are as many epochs as it takes, the last one cut off, as
  * transformers' Trainer does.
  *
  * @throws WishboneError when there is no pair, a pair (with sharing `tree` a sequence) is longer than a bin, or the plan
@@ -54,11 +55,13 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
   }
   checkUnits(units, input, options);
 
+  const byPrefix = options.order === 'prefix' ? await PrefixOrder.of(input.pairs, options.batch_size, pause) : undefined;
   const steps: Step[] = [];
   let tokens = 0;
   let targets = 0;
   for (let epoch = 0, pairs = 0; pairs < total; epoch++) {
-    const order = new Random(options.seed, epoch).order(units.length);
+    const random = new Random(options.seed, epoch);
+    const order = byPrefix?.order(random) ?? random.order(units.length);
     for (let at = 0; at < order.length && pairs < total; at += options.batch_size) {
       const stepUnits = Array.from(order.subarray(at, at + options.batch_size), (index) => units[index] as Unit);
       const bins = await arrange(stepUnits, options, time, pause);

@@ -1,7 +1,7 @@
 import type { LayoutOptions } from '../options/index.js';
 
 /** What a plan's metadata says (docs/formats.md, "Plan"). */
-export interface PlanMetadata extends Omit<LayoutOptions, 'max_steps' | 'devices'> {
+export interface PlanMetadata extends Omit<LayoutOptions, 'max_steps' | 'devices' | 'order'> {
   readonly format: 'wishbone-plan';
   readonly version: 1;
   readonly vocab_size: number;

@@ -35,6 +35,8 @@ import {
 export interface Tasks {
   /** `prepareRun` */
   prepare(request: RunRequest): { readonly folder: string; readonly summary: PlanSummary };
+  /** `tokeniseDataset`: its tokens are in the cache then. */
+  tokenise(request: DatasetRequest): void;
   /** `obtainPlan`, and writes what files are named for. */
   plan(task: { readonly request: DatasetRequest; readonly out?: string | undefined; readonly evalOut?: string | undefined }): PlanSummary;
   /** `sampleRun`, for the command line. */
@@ -65,6 +67,7 @@ export interface Tasks {
 /** The file in `src/workers` that does each task. */
 const WORKERS: { readonly [T in keyof Tasks]: string } = {
   prepare: 'prepare',
+  tokenise: 'prepare',
   plan: 'prepare',
   samples: 'sample',
   decode: 'sample',
@@ -81,6 +84,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
 /** Files that a task reads and that may be at fault when it ends early. */
 const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => readonly string[] } = {
   prepare: ({ dataset, model }) => [...[dataset].flat(), model],
+  tokenise: ({ dataset, model }) => [...[dataset].flat(), model],
   plan: ({ request: { dataset, model } }) => [...[dataset].flat(), model],
   samples: ({ folder }) => [folder],
   forecast: ({ dataset, model }) => [...[dataset].flat(), model],

@@ -92,7 +92,7 @@ const SECTIONS: readonly Section[] = [
   {
     title: 'Plan',
     fields: ['plan.sharing', 'plan.capacity', 'plan.max_length'],
-    more: ['plan.max_prompt_length', 'plan.seed'],
+    more: ['plan.max_prompt_length', 'plan.seed', 'plan.order'],
   },
   {
     title: 'Evaluation, checkpoints and export',

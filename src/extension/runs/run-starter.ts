@@ -2,14 +2,14 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { forecastRun, suitedCapacity } from '../../core/forecast/index.js';
+import { decideRun, forecastRun } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
 import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
-import { deviceCount } from '../../core/options/index.js';
-import { decideDevices, decideTargetDevices, devicesInUse, locateRunner, runnerBackends } from '../../core/runner/index.js';
+import { locateRunner } from '../../core/runner/index.js';
 import type { SlurmTarget } from '../../core/slurm/index.js';
 import { runTask } from '../../core/tasks/index.js';
+import { withTokensAhead } from '../../core/tasks/tokens-ahead.js';
 import { formatRatio, plural } from '../../format.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { LaunchOptions } from '../draft/read-draft.js';
@@ -53,32 +53,16 @@ export class RunStarter {
     if (runsFolder === undefined) return false;
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
-    const runner =
-      target === undefined
-        ? decideDevices(asked, {
-            backends: await runnerBackends(),
-            inUse: await devicesInUse(this.actions.store.runsFolders),
-            batchSize: plan.batch_size,
-          })
-        : decideTargetDevices(asked, target);
     await this.paths.remember(first, model.folder);
-    const request = {
-      dataset,
-      evalDataset,
-      model: model.folder,
-      name,
-      plan,
-      training,
-      runner,
-      runsFolder,
-      devices: deviceCount(runner) * (target?.nodes ?? 1),
-      autoCapacity: plan.capacity === 'auto' ? await suitedCapacity({ model: model.folder, training, runner }) : undefined,
-      cacheLimit: cacheLimitSetting(),
-    };
-    const prepared = await withPlanProgress(first, (work) => runTask('prepare', request, work));
+    const data = { dataset, evalDataset, model: model.folder, plan, cacheLimit: cacheLimitSetting() };
+    const decide = () => decideRun({ ...data, training, runner: asked, target, runsFolders: this.actions.store.runsFolders });
+    const prepared = await withPlanProgress(first, async (work) => {
+      const { backends, ...decided } = await withTokensAhead(data, work, decide);
+      return { backends, ...decided, ...(await runTask('prepare', { ...data, name, training, runsFolder, ...decided }, work)) };
+    });
     if (prepared === undefined) return false;
-    const { folder, summary } = prepared;
-    const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder] });
+    const { folder, summary, runner, backends } = prepared;
+    const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder], backends });
     if (time !== undefined) await writeForecast(folder, time);
     await this.#run(folder, target);
     tellOfSkipped(prepared.summary, first);

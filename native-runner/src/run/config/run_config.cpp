@@ -46,6 +46,7 @@ void check_description(JsonFields& fields, RunConfig& config) {
     plan.text("columns", "");
     plan.text("chat_template", "model");
     plan.text("on_bad_row", "stop");
+    plan.text("order", "shuffle");
     plan.text("sharing");
     plan.integer("capacity", 16, most_tokens);
     plan.integer("batch_size", 1, 65536);
