@@ -75,7 +75,8 @@ export function gpu(name = '', precision: Precision = 'bf16'): DeviceSpeed {
   return precision === 'fp8' ? { ...speed, fp8: FP8 } : speed;
 }
 
-const FP8: Fp8Speed = { matmul: 1150e12, forward: 3, backward: 12 };
+/** Of Hopper: products and passes of a step of Llama-3.2-1B and 3.1-8B by phase (docs/benchmarks.md, "FP8"). */
+const FP8: Fp8Speed = { matmul: 1250e12, forward: 5, backward: 61 };
 
 /**
  * The CPU runner in fp32, whose speed follows the machine's: parts of a step of a 32M-parameter model on two cores of an AMD
