@@ -19,6 +19,8 @@ export const CHART_TITLES = [
   'Pairs/s',
   'Tokens/s',
   'Of speed of light',
+  'Communication',
+  'Slowest device',
   'Memory',
 ] as const;
 export type ChartTitle = (typeof CHART_TITLES)[number];
@@ -138,12 +140,17 @@ export const METRICS = {
   grad_norm: { label: 'Gradient norm', unit: 'none', kind: 'metric', chart: 'Gradient norm', logarithmic: true },
   learning_rate: { label: 'Learning rate', unit: 'none', kind: 'metric', chart: 'Learning rate', logarithmic: true, exact: true },
   memory: { label: 'Memory', unit: 'bytes', kind: 'metric', chart: 'Memory', optional: true, exact: true, better: 'lower' },
+  /** Of several devices. */
+  communication: { label: 'Exposed communication', unit: 'seconds', kind: 'number', optional: true, axis: true, better: 'lower' },
+  slowest_rank: { label: 'Slowest over mean', unit: 'none', kind: 'number', optional: true, axis: true, better: 'lower' },
 } as const satisfies Readonly<Record<string, Metric>>;
 
 /** Figures of a step that follow from others. */
 export const RATES = {
   'pairs/s': { label: 'Pairs/s', unit: 'per second', chart: 'Pairs/s', logarithmic: true },
   'tokens/s': { label: 'Tokens/s', unit: 'per second', chart: 'Tokens/s', logarithmic: true },
+  'communication share': { label: 'Of a step', unit: 'fraction', chart: 'Communication' },
+  'slowest over mean': { label: 'Over mean', unit: 'fraction', chart: 'Slowest device' },
 } as const satisfies Readonly<Record<string, Drawn>>;
 
 type Table = typeof METRICS;

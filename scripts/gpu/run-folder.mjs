@@ -11,7 +11,7 @@ import { createRunFolder, newRunConfig } from '../../src/core/run/folder.js';
 import { isScript, main, root } from '../shell.mjs';
 
 /** As in workload.py. */
-const SHAPES = {
+export const SHAPES = {
   tiny: {
     layers: 2,
     hiddenSize: 64,

@@ -19,6 +19,7 @@ import { addSetupGpuCommand } from './setup-gpu.js';
 import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
+import { addSweepCommand } from './sweep.js';
 import { addTrainCommand } from './train.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
@@ -27,6 +28,7 @@ const COMMANDS = [
   addPlanCommand,
   addSpeedupCommand,
   addTrainCommand,
+  addSweepCommand,
   addRunsCommand,
   addShowCommand,
   addCompareCommand,

@@ -147,6 +147,10 @@ export async function readInput(files: readonly string[], given: Readonly<Record
     throw new WishboneError('a run config cannot be combined with dataset files', 'the command line', advice, ExitCode.usage);
   }
   const config = configs[0] === undefined ? undefined : await readConfigFile(configs[0]);
+  if (config?.sweep !== undefined) {
+    const advice = `run \`wishbone sweep ${files[0]}\`, or take "sweep" out`;
+    throw new WishboneError('the run config is of several runs', config.where('sweep'), advice, ExitCode.usage);
+  }
   const text = (name: string): string | undefined => given[name] as string | undefined;
   const preset = text('preset') ?? config?.preset;
   const base = resolveConfig({ ...config, preset });

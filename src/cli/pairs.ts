@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   PAIR_VIEW_NAMES,
   PAIR_VIEWS,
+  placeOf,
   type PairRow,
   type PairsOf,
   type PairTable,
@@ -112,14 +113,4 @@ function cells(pair: PairRow, dataset: DatasetReference | undefined): string[] {
 
 function hasSources({ pairs }: PairTable): boolean {
   return pairs.some(({ source }) => source !== undefined);
-}
-
-/** Where a row of a dataset lies: its file and its number there, from 1. */
-function placeOf(dataset: DatasetReference | undefined, row: number): { readonly file: string | undefined; readonly fileRow: number } {
-  let before = 0;
-  for (const file of dataset?.files ?? []) {
-    if (row < before + file.rows) return { file: file.path, fileRow: row - before + 1 };
-    before += file.rows;
-  }
-  return { file: dataset?.path, fileRow: row + 1 };
 }

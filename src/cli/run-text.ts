@@ -1,7 +1,7 @@
-import type { Headline, TimePhase, TimeSpent } from '../core/history/index.js';
+import type { Headline, RankTimes, TimePhase, TimeSpent } from '../core/history/index.js';
 import { TIME_WORDS, trainingShare } from '../core/history/index.js';
 import type { KeptForecast } from '../core/run/index.js';
-import { formatPercent, plural } from '../format.js';
+import { formatPercent, formatSeconds, plural } from '../format.js';
 import { clock } from './terminal.js';
 
 /** Loss, margin and accuracy as columns of a table show them; a dash for what is not known. */
@@ -56,6 +56,20 @@ export function timeRows(spent: TimeSpent | undefined): [string, string][] {
   return [
     ['time', timeText(spent)],
     ['time went to', `${partsText(spent.seconds)}${note}`],
+  ];
+}
+
+/** How several devices shared the latest steps, as rows of a summary. */
+export function rankRows(ranks: RankTimes | undefined): [string, string][] {
+  if (ranks === undefined) return [];
+  const { communication, share, slowest, seconds } = ranks;
+  const which = seconds.length > 0 ? `the slowest of ${seconds.length} computed` : 'the slowest computed';
+  return [
+    [
+      'devices',
+      `waited ${formatSeconds(communication)} of a step for each other (${formatPercent(share)}); ` +
+        `${which} ${formatPercent(slowest - 1)} longer than the mean`,
+    ],
   ];
 }
 

@@ -1,6 +1,18 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { listRuns, RUNS_FOLDER, type RunListing, type RunState } from '../core/run/index.js';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { nearestName } from '../core/nearest-name.js';
+import { listRuns, rowOf, RUNS_FOLDER, type RunListing, type RunState } from '../core/run/index.js';
+import {
+  columnsOf,
+  findColumn,
+  matches,
+  parseFilter,
+  type RunColumns,
+  sortedRows,
+  tableCsv,
+  type TableColumn,
+} from '../core/run-table/index.js';
 import { figureCells } from './run-text.js';
 import { table } from './terminal.js';
 
@@ -13,6 +25,10 @@ interface Options {
   readonly state?: RunState;
   readonly tag?: string;
   readonly dataset?: string;
+  readonly filter?: string;
+  readonly sort?: string;
+  readonly columns?: string;
+  readonly csv?: boolean;
   readonly json?: boolean;
 }
 
@@ -20,38 +36,89 @@ export function addRunsCommand(program: Command): void {
   program
     .command('runs')
     .summary('list runs, newest first')
-    .description('Lists the runs of a folder, newest first, with their state and main figures.')
+    .description(
+      'Lists the runs of a folder, newest first, with their state and main figures.\n\n' +
+        'A filter has words of a name, model or dataset, #tag, state:failed, and conditions on columns: learning_rate>=1e-6, ' +
+        'sharing:pair, accuracy>60%. Columns are figures and facts (loss, accuracy, margin, best, step, created, …) and options, by ' +
+        'name or by their path in run.json.',
+    )
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .addOption(new Option('--state <state>', 'only runs in this state').choices(STATES))
     .option('--tag <tag>', 'only runs with this tag')
     .option('--dataset <text>', 'only runs whose dataset path contains this text')
-    .option('--json', 'print one JSON object')
+    .option('--filter <text>', 'only runs that match')
+    .option('--sort <column>', 'by a column, the better or lower first; -<column>: the other way round')
+    .option('--columns <list>', 'columns, separated by commas; all: every one (default: figures, and what the runs differ in)')
+    .option('--csv', 'print a table as CSV')
+    .addOption(new Option('--json', 'print one JSON object').conflicts('csv'))
     .action(runsCommand);
 }
 
 async function runsCommand(options: Options): Promise<void> {
   const all = await listRuns(options.runs);
-  const { state, tag, dataset } = options;
-  const isWanted = (run: Listed): boolean =>
-    (state === undefined || run.state === state) &&
-    (tag === undefined || run.tags.includes(tag.replace(/^#/, ''))) &&
-    (dataset === undefined || datasetText(run).includes(dataset));
-  const isFiltered = state !== undefined || tag !== undefined || dataset !== undefined;
-  const runs = all.filter((run): run is Listed => run.problem === undefined && isWanted(run));
-  const broken = isFiltered ? [] : all.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));
+  const { state, tag, dataset, filter } = options;
+  const isFiltered = [state, tag, dataset, filter].some((each) => each !== undefined);
+  const wanted = parseFilter(filter ?? '');
+  const found = all.filter(
+    (run) =>
+      matches(rowOf(run), wanted) &&
+      (run.problem !== undefined
+        ? !isFiltered
+        : (state === undefined || run.state === state) &&
+          (tag === undefined || run.tags.includes(tag.replace(/^#/, ''))) &&
+          (dataset === undefined || datasetText(run).includes(dataset))),
+  );
+  const columns = columnsOf(found.map(rowOf));
+  const listings = options.sort === undefined ? found : inOrder(found, columns.all, options.sort);
+  const runs = listings.filter((run): run is Listed => run.problem === undefined);
+  const broken = listings.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));
   if (options.json) {
     console.log(
       JSON.stringify({ runs: runs.map(runFacts), unreadable: broken.map(({ folder, problem }) => ({ folder, what: problem.what })) }),
     );
     return;
   }
+  const chosen = options.columns === undefined ? undefined : columnsNamed(options.columns, columns);
+  if (options.csv) {
+    process.stdout.write(tableCsv(listings.map(rowOf), chosen ?? columns.all.filter(({ id }) => columns.usual.has(id))));
+    return;
+  }
   if (runs.length === 0) {
     const where = path.resolve(options.runs);
     console.log(isFiltered && all.length > 0 ? `none of the ${all.length} runs in ${where} match` : `no runs in ${where}`);
+  } else if (chosen !== undefined) {
+    console.log(
+      table(
+        chosen.map(({ label }) => label.toLowerCase()),
+        runs.map((run) => chosen.map(({ id }) => String(rowOf(run).cells[id] ?? '-'))),
+      ),
+    );
   } else {
     console.log(table(['run', 'state', 'steps', 'loss', 'margin', 'accuracy', 'of', 'created', 'tags', 'dataset'], runs.map(cells)));
   }
   for (const { folder, problem } of broken) console.log(`${path.basename(folder)}: ${problem.what}`);
+}
+
+/** @throws WishboneError when there is no such column */
+function inOrder(runs: readonly RunListing[], columns: readonly TableColumn[], sort: string): RunListing[] {
+  const isReversed = sort.startsWith('-');
+  const { id, descends } = columnNamed(isReversed ? sort.slice(1) : sort, columns);
+  const listings = new Map(runs.map((run) => [run.folder, run]));
+  return sortedRows(runs.map(rowOf), { column: id, descending: descends !== isReversed }).map(({ folder }) => listings.get(folder)!);
+}
+
+function columnsNamed(list: string, { all }: RunColumns): readonly TableColumn[] {
+  return list.trim() === 'all' ? all : list.split(',').map((name) => columnNamed(name, all));
+}
+
+function columnNamed(name: string, columns: readonly TableColumn[]): TableColumn {
+  const found = findColumn(columns, name);
+  if (found !== undefined) return found;
+  const names = columns.map(({ id }) => id);
+  const near = nearestName(name, [...names, ...names.map((id) => id.slice(id.lastIndexOf('.') + 1))]);
+  const advice =
+    near === undefined ? `columns are ${names.slice(0, 12).join(', ')} and options, as in run.json` : `did you mean "${near}"?`;
+  throw new WishboneError(`there is no column "${name.trim()}"`, 'the command line', advice, ExitCode.usage);
 }
 
 function cells(run: Listed): string[] {
@@ -73,7 +140,22 @@ function datasetText({ config }: Listed): string {
 }
 
 /** A run as scripts read it. */
-export function runFacts({ folder, config, tags, state, step, steps, figures, job }: Listed): object {
+export function runFacts({ folder, config, tags, notes = '', pinned = false, state, step, steps, figures, job }: Listed): object {
   const { id, name, created, dataset, model } = config;
-  return { folder, id, name, tags, state, created, dataset: dataset.path, model: model.path, step, steps, figures, ...(job && { job }) };
+  return {
+    folder,
+    id,
+    name,
+    tags,
+    pinned,
+    notes,
+    state,
+    created,
+    dataset: dataset.path,
+    model: model.path,
+    step,
+    steps,
+    figures,
+    ...(job && { job }),
+  };
 }

@@ -6,7 +6,7 @@ import { readEvents } from '../core/events/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
 import type { RunConfig } from '../core/run/config.js';
 import { findRun, RUN_HELP } from './find-run.js';
-import { figure, headlineRows, percent, predictedRows, timeRows } from './run-text.js';
+import { figure, headlineRows, percent, predictedRows, rankRows, timeRows } from './run-text.js';
 import { runFacts } from './runs.js';
 import { clock, columns, table } from './terminal.js';
 
@@ -52,6 +52,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
         evals,
         warnings,
         time: history.timeSpent,
+        ranks: history.ranks,
         predicted,
         ...(exportPath === undefined ? {} : { export: exportPath }),
         ...(terminal?.type === 'failed' ? { error: { what: terminal.what, where: terminal.where, advice: terminal.advice } } : {}),
@@ -77,7 +78,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
       'speed',
       `${pace.pairsPerSecond.toFixed(1)} pairs/s, ${clock(history.columns.seconds.reduce((sum, took) => sum + took, 0))} in steps`,
     ]);
-  rows.push(...timeRows(history.timeSpent), ...predictedRows(predicted));
+  rows.push(...timeRows(history.timeSpent), ...rankRows(history.ranks), ...predictedRows(predicted));
   if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
   if (history.exportPath !== undefined) rows.push(['exported', `${folder}/${history.exportPath}`]);
   rows.push(['folder', folder]);

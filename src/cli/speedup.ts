@@ -27,7 +27,19 @@ export function addSpeedupCommand(program: Command): void {
     .option('--history <folder>', 'folder of measurements; the speedup panel reads them', SPEEDUPS_FOLDER)
     .option('--no-history', 'do not save the measurement')
     .option('--json', 'print one JSON object');
-  const plan = ['format', 'columns', 'on_bad_row', 'pairing', 'min_margin', 'sharing', 'capacity', 'batch_size', 'seed', 'order', 'max_length'];
+  const plan = [
+    'format',
+    'columns',
+    'on_bad_row',
+    'pairing',
+    'min_margin',
+    'sharing',
+    'capacity',
+    'batch_size',
+    'seed',
+    'order',
+    'max_length',
+  ];
   addOptions(command, 'plan', plan, true);
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(speedupCommand);

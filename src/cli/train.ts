@@ -16,6 +16,7 @@ import { processPlace } from '../core/runner/process-place.js';
 import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState, stateOf } from '../core/run/state.js';
 import {
+  changedScript,
   findTarget,
   jobStatus,
   jobText,
@@ -44,7 +45,7 @@ import {
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
-import { headlineRows, timeText } from './run-text.js';
+import { headlineRows, rankRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
 import { columnWarnings } from './unused.js';
@@ -109,6 +110,9 @@ async function submitted(
   target: SlurmTarget,
   { before, summary, status, options }: { before: number; summary: PlanSummary | undefined; status: StatusLine; options: Options },
 ): Promise<void> {
+  const changed = await changedScript(folder);
+  if (changed !== undefined)
+    console.error(`note: ${changed.file} was changed by hand and is submitted as it is; remove it to have it written anew`);
   status.show('Submitting the job');
   const id = await submitRun(folder, target, await locateRunner()).finally(() => status.clear());
   const { config } = await readRun(folder);
@@ -310,6 +314,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         backend: history.start?.backend,
         device: history.start?.device,
         time: history.timeSpent,
+        ranks: history.ranks,
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -325,6 +330,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
     if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
+    rows.push(...rankRows(history.ranks));
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.

@@ -14,6 +14,7 @@ export const COMMANDS = {
   'wishbone.clearCache': 'Clear Cache',
 
   'wishbone.openRun': 'Open Run',
+  'wishbone.showRunsTable': 'Show Runs as a Table',
   'wishbone.compareRuns': 'Compare Runs…',
   'wishbone.stopRun': 'Stop Run',
   'wishbone.resumeRun': 'Resume Run',

@@ -6,6 +6,8 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
+import { isMarkdown, type MarkNode } from './markdown.js';
+import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
@@ -124,6 +126,32 @@ export interface BestStatus {
   readonly kept: boolean;
 }
 
+/** A GPU that the run works on; null for what its driver does not say. */
+export interface DeviceStatus {
+  readonly name: string;
+  /** 0 to 1, over the last seconds. */
+  readonly utilisation: number | null;
+  /** Bytes, of all processes. */
+  readonly memory: number | null;
+  readonly memoryTotal: number | null;
+  /** °C. */
+  readonly temperature: number | null;
+  /** W. */
+  readonly power: number | null;
+}
+
+/** How several devices share the latest steps. */
+export interface RanksStatus {
+  /** Seconds of a step in which nothing was computed for waiting on others. */
+  readonly communication: number;
+  /** Of the step, 0 to 1. */
+  readonly share: number;
+  /** The longest time that one computed over the mean. */
+  readonly slowest: number;
+  /** Seconds that each computed in a step; empty when that is not known. */
+  readonly seconds: readonly number[];
+}
+
 export interface RunStatus {
   readonly state: PanelState;
   /** The job of a run that a cluster has, in a line; empty where there is none. */
@@ -150,6 +178,10 @@ export interface RunStatus {
   /** The best evaluation so far; null without one. */
   readonly best: BestStatus | null;
   readonly device: string | null;
+  /** GPUs of a run that is at work. */
+  readonly devices: readonly DeviceStatus[];
+  /** Null for a single device. */
+  readonly ranks: RanksStatus | null;
   /** Null before the run was started. */
   readonly time: TimeStatus | null;
   /** The step from which a resume would continue; null if it would start over. */
@@ -223,6 +255,10 @@ export type RunHostMessage =
     }
   /** Of several runs: whether they are really better than one another. */
   | { readonly type: 'verdicts'; readonly verdicts: Verdicts }
+  /** Notes on the runs of a comparison, as they are and as they read. */
+  | { readonly type: 'comparison-notes'; readonly notes: string; readonly read: readonly MarkNode[] }
+  /** What became of the first run's pairs. */
+  | { readonly type: 'pairs'; readonly shown: ShownPairs }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -263,6 +299,11 @@ export type RunPageMessage =
   | { readonly type: 'remove-run'; readonly run: number }
   /** Replaces the notes of the first run. */
   | { readonly type: 'set-notes'; readonly folder: string; readonly notes: string }
+  /** Replaces the notes on the comparison of these runs. */
+  | { readonly type: 'set-comparison-notes'; readonly folders: readonly string[]; readonly notes: string }
+  | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
+  /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
+  | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
 /** Longer notes are not accepted (see `labels.json`). */
@@ -278,6 +319,9 @@ const isNotes = (value: unknown): value is string => isText(value) && value.leng
 const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'remove-run': { run: isCount },
   'set-notes': { folder: isText, notes: isNotes },
+  'set-comparison-notes': { folders: isTexts, notes: isNotes },
+  'get-pairs': { asked: PAIRS_ASKED },
+  'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
   'save-image': { name: isText, png: isPng },
 };
 
@@ -339,6 +383,15 @@ const WARNING: Check<RunWarning> = {
   advice: isText,
 };
 
+const DEVICE: Check<DeviceStatus> = {
+  name: isText,
+  utilisation: isNumberOrNull,
+  memory: isNumberOrNull,
+  memoryTotal: isNumberOrNull,
+  temperature: isNumberOrNull,
+  power: isNumberOrNull,
+};
+
 const STATUS: Check<RunStatus> = {
   state: ['one of', PANEL_STATES],
   job: isText,
@@ -367,6 +420,8 @@ const STATUS: Check<RunStatus> = {
     },
   ],
   device: ['or null', isText],
+  devices: ['list of', DEVICE],
+  ranks: ['or null', { communication: isNumber, share: isNumber, slowest: isNumber, seconds: ['list of', isNumber] }],
   time: ['or null', { parts: TIME_PARTS, sessions: isCount, estimated: isCount }],
   checkpoint: ['or null', isCount],
   end: ['or null', END],
@@ -422,6 +477,8 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
     ({ count, differences }) => differences.every(({ values }) => values.length === count),
   ],
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
+  'comparison-notes': { notes: isText, read: isMarkdown },
+  pairs: { shown: SHOWN_PAIRS },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },

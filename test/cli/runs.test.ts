@@ -43,6 +43,18 @@ test('runs are listed, shown and compared by name, with the figures of their eva
     ],
   );
 
+  const sorted = await wishbone('runs', '--runs', runs, '--csv', '--sort', 'beta', '--columns', 'name,beta,training.learning_rate,step');
+  assert.match(sorted.stdout, /^name,training\.beta,training\.learning_rate,step\nfirst,0\.1,[\d.e-]+,10\nsecond,0\.3,[\d.e-]+,10$/);
+  const reversed = await wishbone('runs', '--runs', runs, '--csv', '--sort', '-beta', '--columns', 'name');
+  assert.equal(reversed.stdout, 'name\nsecond\nfirst');
+  assert.match(
+    (await wishbone('runs', '--runs', runs, '--csv', '--filter', 'beta>0.1')).stdout,
+    /^name,state,.*training\.beta.*\nsecond,finished,/,
+  );
+  const wrong = await wishbone('runs', '--runs', runs, '--sort', 'bta');
+  assert.equal(wrong.code, 2);
+  assertOneError(wrong.stderr, [/no column "bta"/, /did you mean "beta"/]);
+
   const shown = await wishbone('show', 'first', '--runs', runs, '--evals');
   assert.match(shown.stdout, /^state +finished$/m);
   assert.match(shown.stdout, /^loss .*\(evaluation at step 10\)$/m);

@@ -51,6 +51,12 @@ interface Facts {
   readonly checkpoints: readonly { readonly step: number }[];
 }
 
+interface Step {
+  readonly type: string;
+  readonly loss: number;
+  readonly rank_seconds?: readonly number[];
+}
+
 async function factsOf(run: string): Promise<Facts> {
   const shown = await outcome(process.execPath, [cli, 'show', run, '--json']);
   assert.equal(shown.code, 0, shown.stderr);
@@ -184,4 +190,54 @@ test('what Slurm refuses is said in its words, and nothing is half written', { s
   assert.ok(!names.includes('job.sh') && !names.includes('events.jsonl'), names.join());
   const unknown = await wishbone('train', exampleData, ...QUICK, '--target', 'nothing');
   assert.match(unknown.stderr, /there is no target "nothing"[\s\S]*there are: one, short, both, none/);
+});
+
+test('two machines work on one run together', { skip }, async (t) => {
+  const wishbone = await workspace(t);
+  const quick = ['--max-steps', '6', '--seed', '7', '--json'];
+  const ended = await wishbone('train', exampleData, ...QUICK, ...quick, '--target', 'both');
+  assert.equal(ended.code, 0, ended.stderr);
+  const { folder, state, step } = JSON.parse(ended.stdout) as Facts;
+  assert.deepEqual([state, step], ['finished', 6]);
+  const events = (await readFile(join(folder, 'events.jsonl'), 'utf8')).trim().split('\n');
+  const steps = events.map((line) => JSON.parse(line) as Step).filter(({ type }) => type === 'step');
+  assert.deepEqual(
+    steps.map(({ rank_seconds }) => rank_seconds?.length),
+    Array.from(steps, () => 2),
+    'a rank on each',
+  );
+  assert.match(await readFile(join(folder, 'job.sh'), 'utf8'), /^#SBATCH --nodes=2$/m);
+  // What one machine makes of it.
+  const alone = await wishbone('train', exampleData, ...QUICK, ...quick);
+  assert.equal(alone.code, 0, alone.stderr);
+  const other = (await readFile(join((JSON.parse(alone.stdout) as Facts).folder, 'events.jsonl'), 'utf8')).trim().split('\n');
+  const losses = other.map((line) => JSON.parse(line) as Step).filter(({ type }) => type === 'step');
+  steps.forEach(({ loss }, i) => assert.ok(Math.abs(loss / losses[i]!.loss - 1) < 1e-5, `step ${i + 1}: ${loss} and ${losses[i]!.loss}`));
+});
+
+test('a batch script that was changed by hand is kept', { skip }, async (t) => {
+  const wishbone = await workspace(t);
+  const run = await submitted(await wishbone('train', exampleData, ...ENDLESS, '--target', 'one', '--detach', '--json'));
+  await until(run, 'it runs', ({ state, step }) => state === 'running' && step > 0);
+  assert.equal((await wishbone('stop', run)).code, 0);
+  await until(run, 'it stopped', ({ state }) => state === 'stopped');
+  const script = join(run, 'job.sh');
+  const written = await readFile(script, 'utf8');
+  const mine = written.replace('\ncd ', '\ntouch "$run/mine"\ncd ').replace(/^#SBATCH --job-name=.*$/m, '#SBATCH --job-name=mine');
+  await writeFile(script, mine);
+  const refused = await wishbone('train', '--resume', run, '--target', 'short', '--detach');
+  assert.match(refused.stderr, /changed by hand, and is for the target one[\s\S]*job\.sh[\s\S]*remove the file/);
+  const again = await wishbone('train', '--resume', run, '--target', 'one', '--detach');
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stderr, /job\.sh was changed by hand and is submitted as it is/);
+  assert.equal(await readFile(script, 'utf8'), mine);
+  await until(run, 'it runs', ({ state }) => state === 'running');
+  assert.ok(existsSync(join(run, 'mine')));
+  // It is still ours to stop, whatever the script calls it.
+  assert.equal((await wishbone('stop', run)).code, 0);
+  await until(run, 'it stopped', ({ state }) => state === 'stopped');
+  await rm(script);
+  const anew = await wishbone('train', '--resume', run, '--target', 'one', '--detach');
+  assert.equal(anew.code, 0, anew.stderr);
+  assert.equal(await readFile(script, 'utf8'), written);
 });

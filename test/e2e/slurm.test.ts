@@ -1,6 +1,6 @@
 // A run that is given to a cluster, from the palette to its end, with a real Slurm.
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { SlurmCluster, whyNoSlurm } from '../support/slurm.js';
@@ -76,7 +76,24 @@ test('from the palette into the queue, to a machine, to the end', { skip }, asyn
   await access(join(run.folder, 'export/model.safetensors'));
   await until('the view says that it is done', async () => !/queued|running/.test(await listed()));
   await workbench.screenshot('slurm-finished');
+  // Another of its kind is for the same cluster.
+  await panel.press('Duplicate…');
+  const copy = new LaunchForm(workbench);
+  await until('the form has its target', async () => {
+    const dropdown = (await copy.frame()).locator('[data-field="target"] vscode-dropdown');
+    return (await dropdown.evaluate((element) => (element as unknown as { value: string }).value, undefined, { timeout: 5000 })) === 'lab';
+  });
 });
+
+/** Answers the question whether a changed script gives way. */
+async function answerScript(button: string): Promise<void> {
+  const dialog = workbench.page.locator('.monaco-dialog-box');
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /batch script of .* was changed by hand[^]*job\.sh/);
+  await workbench.screenshot('slurm-changed-script');
+  await dialog.locator('.monaco-button', { hasText: button }).click();
+  await dialog.waitFor({ state: 'hidden' });
+}
 
 test('a job that waits is stopped, and what Slurm refuses is said', { skip }, async () => {
   const others = SlurmCluster.NODES.map(() => cluster.says('sbatch', '--parsable', '--output=/dev/null', '--wrap=sleep 600').trim());
@@ -86,6 +103,27 @@ test('a job that waits is stopped, and what Slurm refuses is said', { skip }, as
   await panel.press('Stop');
   await panel.reach('planned');
   assert.doesNotMatch(cluster.says('squeue', '-h'), /wishbone/);
+  // A script that somebody has changed is theirs.
+  const { folder } = await panel.snapshot();
+  const script = join(folder, 'job.sh');
+  const written = await readFile(script, 'utf8');
+  const mine = written.replace('\ncd ', '\n# mine\ncd ');
+  await writeFile(script, mine);
+  await panel.press('Start');
+  await answerScript('Cancel');
+  assert.equal((await panel.snapshot()).state, 'planned');
+  await panel.press('Start');
+  await answerScript('Submit It as It Is');
+  await panel.reach('queued');
+  assert.equal(await readFile(script, 'utf8'), mine);
+  await panel.press('Stop');
+  await panel.reach('planned');
+  await panel.press('Start');
+  await answerScript('Write It Anew');
+  await panel.reach('queued');
+  assert.equal(await readFile(script, 'utf8'), written);
+  await panel.press('Stop');
+  await panel.reach('planned');
   cluster.says('scancel', ...others);
   await (await fill('wrong')).start();
   await until('its words', async () => (await workbench.notifications()).some((text) => /Slurm refuses the job: .*partition/i.test(text)));

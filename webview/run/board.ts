@@ -38,6 +38,8 @@ export class ChartBoard {
   #theme: Theme;
   #settings: BoardSettings = { axis: 'step', smoothing: 'auto', logarithmic: false };
   #viewport: Viewport = { full: [0, 1], zoomed: undefined };
+  /** Called with a step that somebody wants to know more of. */
+  onPick: ((step: number) => void) | undefined;
   #crosshair: number | undefined;
   /** Where the pointer or the keys are. */
   #active: RunChart | undefined;
@@ -218,6 +220,13 @@ export class ChartBoard {
   placeText(x: number): string {
     const text = AXIS_FORMATS[this.#settings.axis](x);
     return { step: `step ${text}`, time: text, tokens: `${text} tokens` }[this.#settings.axis];
+  }
+
+  /** Asks for more of the step that is nearest to a place. */
+  pick(x: number | undefined): void {
+    const series = this.#longest()?.series;
+    if (x === undefined || series === undefined || series.length === 0) return;
+    this.onPick?.(series.axis('step')[nearestRow(series.axis(this.#settings.axis), x)]!);
   }
 
   get crosshair(): number | undefined {

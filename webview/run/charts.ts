@@ -1,4 +1,4 @@
-import { formatBytes, formatMetric, formatPercent, formatRate } from '../../src/format.js';
+import { formatBytes, formatMetric, formatPercent, formatRate, formatTick } from '../../src/format.js';
 import { CHART_TITLES, type Drawn, EVAL_SERIES, METRICS, RATES, SERIES, SOURCE_SERIES, type Unit } from '../../src/metrics.js';
 import type { Theme } from '../ui/theme.js';
 import { runStyle } from './palette.js';
@@ -36,6 +36,9 @@ const FORMATS: Readonly<Partial<Record<Unit, (value: number) => string>>> = {
   'per second': formatRate,
 };
 
+/** At an axis, where two that differ must not read the same. */
+const TICKS: typeof FORMATS = { ...FORMATS, fraction: (value) => `${formatTick(100 * value)}%` };
+
 /** Chosen and rejected responses look the same in every chart; others by their place. */
 function lookOf(label: string, place: number): Pick<Curve, 'color' | 'style'> {
   if (label === 'Chosen') return { color: ({ green }) => green };
@@ -46,7 +49,7 @@ function chart(title: string, drawn: Drawn, curves: readonly Curve[]): ChartOpti
   const { unit, range, logarithmic, exact } = drawn;
   const format = FORMATS[unit];
   // A learning rate is too small a number for a plain axis.
-  const tick = format ?? (exact === true ? formatMetric : undefined);
+  const tick = TICKS[unit] ?? (exact === true ? formatMetric : undefined);
   return {
     title,
     curves,

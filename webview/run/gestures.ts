@@ -7,15 +7,18 @@ const ZOOM_STEP = 1.4;
 const PAN_STEP = 0.1;
 /** A drag shorter than this is a click. */
 const LEAST_DRAG = 5;
+/** A click is one once no second one has followed for so long. */
+const DOUBLE_CLICK_MILLISECONDS = 300;
 
 /**
  * What pointer and keys do on a chart: moving marks a place, dragging zooms to a stretch, dragging with Shift moves
- * along, Ctrl with the wheel zooms, a double click shows everything. Keys: arrows, Shift with arrows, +, −, 0.
+ * along, Ctrl with the wheel zooms, a double click shows everything, a click the pairs of a step. Keys: arrows, Shift with arrows, +, −, 0, P.
  */
 export function attachGestures(chart: RunChart, board: ChartBoard): void {
   const { plot } = chart;
   const selection = element('div', { class: 'selection', hidden: '' });
   plot.append(selection);
+  let click: number | undefined;
   let drag: { readonly startX: number; readonly from: number; lastX: number; readonly pans: boolean } | undefined;
 
   plot.addEventListener('pointermove', (event) => {
@@ -48,6 +51,10 @@ export function attachGestures(chart: RunChart, board: ChartBoard): void {
   plot.addEventListener('pointerup', (event) => {
     if (drag !== undefined && !drag.pans && Math.abs(event.clientX - drag.startX) >= LEAST_DRAG) {
       board.zoomTo([drag.from, chart.placeOf(event.clientX).x]);
+    } else if (drag !== undefined && !drag.pans && event.button === 0) {
+      const { x } = chart.placeOf(event.clientX);
+      window.clearTimeout(click);
+      click = window.setTimeout(() => board.pick(x), DOUBLE_CLICK_MILLISECONDS);
     }
     drag = undefined;
     selection.hidden = true;
@@ -56,7 +63,10 @@ export function attachGestures(chart: RunChart, board: ChartBoard): void {
     drag = undefined;
     selection.hidden = true;
   });
-  plot.addEventListener('dblclick', () => board.reset());
+  plot.addEventListener('dblclick', () => {
+    window.clearTimeout(click);
+    board.reset();
+  });
   plot.addEventListener(
     'wheel',
     (event) => {
@@ -107,6 +117,9 @@ function pressed(event: KeyboardEvent, chart: RunChart, board: ChartBoard): bool
       if (board.crosshair !== undefined) board.mark(undefined);
       else if (board.large !== undefined) board.enlarge(undefined);
       else return false;
+      return true;
+    case 'p':
+      board.pick(board.crosshair);
       return true;
     case 'Enter':
       board.enlarge(chart.isLarge ? undefined : chart);

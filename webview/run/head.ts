@@ -2,7 +2,9 @@ import { formatCount, formatMetric, formatPercent, formatRate, formatRatio, plur
 import type { BestStatus, RunPageRequest, RunHeader, RunStatus } from '../../src/protocol/run.js';
 import { createButton, createSpinner, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
+import { DeviceTable } from './devices.js';
 import { notices } from './notices.js';
+import { RankBars } from './ranks.js';
 import { TimeBar } from './time-bar.js';
 import { activityText, barFraction, progressText, STATE_WORDS, timeText } from './words.js';
 
@@ -108,6 +110,8 @@ export class RunHead {
   readonly #time = element('span', { class: 'time' });
   readonly #figures = FIGURES.map((figure) => new FigureBox(figure));
   readonly #timeBar = new TimeBar();
+  readonly #devices = new DeviceTable();
+  readonly #ranks = new RankBars();
   readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
   readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'tryIt' | 'duplicate' | 'keep', HTMLElement>>;
@@ -181,6 +185,8 @@ export class RunHead {
       element('dl', { class: 'figures', 'aria-label': 'Figures' }, ...this.#figures.map(({ root }) => root)),
       this.#figuresNote,
       this.#timeBar.root,
+      this.#devices.root,
+      this.#ranks.root,
       this.#notice,
     );
   }
@@ -254,6 +260,8 @@ export class RunHead {
     for (const figure of this.#figures) figure.draw(status);
     setText(this.#figuresNote, figuresNote(status));
     this.#timeBar.draw(status, this.#header?.predicted ?? null);
+    this.#devices.draw(status);
+    this.#ranks.draw(status);
 
     const planProblem = this.#header?.planProblem ?? null;
     const shown = JSON.stringify([

@@ -71,7 +71,10 @@ export class RunSeries {
   readonly #step = doubles();
   readonly #columns = Object.fromEntries(SERIES.map((name) => [name, singles()])) as Record<SeriesName, Column<Float32Array>>;
   readonly #sources = new Map<string, Record<SourceSeriesName, Column<Float32Array>>>();
-  readonly #rates = { 'pairs/s': singles(), 'tokens/s': singles() };
+  readonly #rates = Object.fromEntries(Object.keys(RATES).map((name) => [name, singles()])) as Record<
+    keyof typeof RATES,
+    Column<Float32Array>
+  >;
   /** Sums over the rows so far. */
   readonly #time = doubles();
   readonly #tokens = doubles();
@@ -164,12 +167,18 @@ export class RunSeries {
     const total = this.#tokens.resize(length);
     const pairRate = this.#rates['pairs/s'].resize(length);
     const tokenRate = this.#rates['tokens/s'].resize(length);
+    const communication = this.#columns.communication.values;
+    const share = this.#rates['communication share'].resize(length);
+    const slowest = this.#columns.slowest_rank.values;
+    const over = this.#rates['slowest over mean'].resize(length);
     for (let i = from; i < length; i++) {
       const took = seconds[i]! > 0 ? seconds[i]! : 0;
       time[i] = (i === 0 ? 0 : time[i - 1]!) + took;
       total[i] = (i === 0 ? 0 : total[i - 1]!) + (tokens[i]! || 0);
       pairRate[i] = took > 0 ? pairs[i]! / took : NaN;
       tokenRate[i] = took > 0 ? tokens[i]! / took : NaN;
+      share[i] = took > 0 ? communication[i]! / took : NaN;
+      over[i] = slowest[i]! - 1;
     }
   }
 }

@@ -3,6 +3,7 @@ import { createButton, createSpinner } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { markFirstPaint } from '../ui/first-paint.js';
 import type { Host, PageView } from '../ui/host.js';
+import { MarkdownNotes } from '../ui/markdown-notes.js';
 import { onThemeChange, readTheme } from '../ui/theme.js';
 import { ChartBoard } from './board.js';
 import { ComparisonHead } from './comparison-head.js';
@@ -10,6 +11,7 @@ import { RunHead } from './head.js';
 import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
 import { Notes } from './notes.js';
+import { Pairs } from './pairs.js';
 import { ResultsTable } from './results-table.js';
 import { VerdictTables } from './verdicts.js';
 import { type ChartRun, newChartRun } from './runs.js';
@@ -43,9 +45,12 @@ interface Page {
   readonly log: LogTail;
   readonly settings: Settings;
   readonly notes: Notes;
+  readonly pairs: Pairs;
+  readonly comparisonNotes: MarkdownNotes;
 }
 
-const GESTURES = 'Drag to zoom, Shift-drag to pan, double-click to show everything. Keyboard: arrows, +, −, 0.';
+const GESTURES =
+  'Drag to zoom, Shift-drag to pan, double-click to show everything, click for the pairs of a step. Keyboard: arrows, +, −, 0, P.';
 
 /** The run panel's page. Holds what it was told last and draws at most once a frame. */
 export class RunView implements PageView<RunHostMessage> {
@@ -97,6 +102,10 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.samples.show(message.samples, message.problem);
       case 'verdicts':
         return this.#page?.verdicts.show(message.verdicts);
+      case 'comparison-notes':
+        return this.#page?.comparisonNotes.show(message.notes, message.read);
+      case 'pairs':
+        return this.#page?.pairs.receive(message.shown);
       case 'log':
         return this.#page?.log.show(message.lines);
       case 'preview':
@@ -209,10 +218,12 @@ export class RunView implements PageView<RunHostMessage> {
       this.#runsChanged = false;
       page.head.setHeader(first.header);
       page.settings.show(first.header);
+      page.pairs.show(first.header.folder);
       page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
       for (const part of page.single) part.hidden = charts.length > 1;
+      page.comparisonNotes.root.hidden = charts.length < 2;
     } else if (this.#curvesChanged) {
       page.board.changed();
     }
@@ -251,12 +262,16 @@ export class RunView implements PageView<RunHostMessage> {
       () => board.changed(),
       (run) => this.#host.post({ type: 'remove-run', run }),
     );
+    const pairs = new Pairs((message) => this.#host.post(message));
+    board.onPick = (step) => {
+      if (this.#runs.length === 1) pairs.showStep(step);
+    };
     const samples = new Samples();
     const log = new LogTail(this.#ask);
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
     board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
-    const below = element('div', { class: 'single' }, notes.root, samples.root, log.root, settings.root);
+    const below = element('div', { class: 'single' }, notes.root, pairs.root, samples.root, log.root, settings.root);
     const page: Page = {
       head,
       comparison: new ComparisonHead(),
@@ -271,12 +286,22 @@ export class RunView implements PageView<RunHostMessage> {
       log,
       settings,
       notes,
+      pairs,
+      comparisonNotes: new MarkdownNotes({
+        id: 'comparison-notes',
+        title: 'Notes on this comparison',
+        onSave: (text) => {
+          const folders = this.#runs.flatMap(({ header }) => header?.folder ?? []);
+          this.#host.post({ type: 'set-comparison-notes', folders, notes: text });
+        },
+      }),
     };
     this.#root.replaceChildren(
       head.root,
       page.comparison.root,
       page.results.root,
       page.verdicts.root,
+      page.comparisonNotes.root,
       toolbar.root,
       legend.root,
       board.root,

@@ -1,5 +1,5 @@
-import { formatCount, formatDuration, formatPercent, plural, sentence } from '../../src/format.js';
-import type { PanelPhase, PanelState, PanelTime, PredictedTime, RunStatus, TimeStatus } from '../../src/protocol/run.js';
+import { formatCount, formatDuration, formatPercent, plural, sentence, formatSeconds } from '../../src/format.js';
+import type { PanelPhase, PanelState, PanelTime, PredictedTime, RanksStatus, RunStatus, TimeStatus } from '../../src/protocol/run.js';
 
 export const STATE_WORDS: Readonly<Record<PanelState, string>> = {
   planned: 'Not started',
@@ -128,4 +128,18 @@ export function timeNote({ estimated, sessions }: TimeStatus, goesOn: boolean): 
   if (cut <= 0) return '';
   const which = sessions === 1 ? 'the time' : `the time of ${plural(cut, 'start')}`;
   return `The runner did not say where ${which} went: it is taken from its events, and waiting for checkpoints counts as training.`;
+}
+
+/** What devices waited for each other, and how far the slowest was behind. */
+export function ranksText({ communication, share, slowest, seconds }: RanksStatus): string {
+  const waiting = `Waiting for each other: ${formatSeconds(communication)} of a step, ${formatPercent(share)}.`;
+  const which = seconds.length > 0 ? `The slowest of ${seconds.length} computes` : 'The slowest computes';
+  return `${waiting} ${which} ${formatPercent(slowest - 1)} longer than the mean.`;
+}
+
+/** @param mean of all */
+export function rankLabel(rank: number, seconds: number, mean: number): string {
+  const beyond = seconds / mean - 1;
+  const than = Number.isFinite(beyond) ? `, ${formatPercent(Math.abs(beyond))} ${beyond < 0 ? 'less' : 'more'} than the mean` : '';
+  return `Device ${rank} computes ${formatSeconds(seconds)} of a step${than}`;
 }

@@ -122,6 +122,11 @@ export function createChooser(label: string, which: string, onChoose: () => void
   return choose;
 }
 
+/** Gives a control its name again: those of the toolkit take a name of their own when they are put into the page. */
+export function rename({ root }: ValueControl, label: string): void {
+  root.setAttribute('aria-label', label);
+}
+
 export interface CheckboxOptions {
   readonly label: string;
   readonly checked: boolean;

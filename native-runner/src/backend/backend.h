@@ -98,6 +98,8 @@ class Backend {
 
     virtual std::string name() const = 0;         ///< "cpu", "cuda"
     virtual std::string device_name() const = 0;  ///< for people
+    /// Where a GPU is on the PCI bus, "0000:1b:00.0", as other libraries know it by; empty for what is none.
+    virtual std::string bus_id() const { return ""; }
     virtual int threads() const = 0;
     virtual DType activation_dtype() const = 0;
     /// Whether its tensors are in the host's memory.

@@ -59,7 +59,13 @@ void EventLog::sync() {
     if (::fdatasync(fd_.get()) != 0) throw cannot_write(errno, file_);
 }
 
+std::int64_t EventLog::next_seq() const {
+    const std::lock_guard lock(mutex_);
+    return next_seq_;
+}
+
 void EventLog::raise_next_seq(std::int64_t least) {
+    const std::lock_guard lock(mutex_);
     next_seq_ = std::max(next_seq_, std::min(least, static_cast<std::int64_t>(most_seq)));
 }
 

@@ -23,7 +23,7 @@ class EventLog {
     /// Makes what was written durable.
     void sync();
 
-    std::int64_t next_seq() const { return next_seq_; }
+    std::int64_t next_seq() const;
     /// Skips numbers that another copy of the log is known to have used.
     void raise_next_seq(std::int64_t least);
     /// Whether an event of type `start` was in the log when it was opened.
@@ -32,7 +32,7 @@ class EventLog {
   private:
     void scan();
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::filesystem::path file_;
     FileDescriptor fd_;
     std::int64_t next_seq_ = 0;

@@ -1,6 +1,9 @@
 #include "run/reporter.h"
 
+#include <cmath>
 #include <cstdio>
+#include <utility>
+#include <vector>
 
 #include "core/terminal.h"
 #include "core/version.h"
@@ -15,6 +18,28 @@ namespace {
 using Fields = nlohmann::ordered_json;
 
 long long printed(std::int64_t number) { return static_cast<long long>(number); }
+
+/// Seconds without digits that say nothing: a step of many ranks has many.
+std::vector<double> in_microseconds(std::vector<double> seconds) {
+    for (double& each : seconds) each = std::round(each * 1e6) / 1e6;
+    return seconds;
+}
+
+Fields devices_field(const std::vector<DeviceReading>& devices) {
+    Fields field = Fields::array();
+    for (const DeviceReading& device : devices) {
+        Fields one = {{"name", device.name}};
+        if (device.utilisation) one["utilisation"] = std::round(*device.utilisation * 1000) / 1000;
+        if (device.memory) {
+            one["memory"] = device.memory->used;
+            one["memoryTotal"] = device.memory->total;
+        }
+        if (device.temperature) one["temperature"] = *device.temperature;
+        if (device.power) one["power"] = std::round(*device.power * 10) / 10;
+        field.push_back(std::move(one));
+    }
+    return field;
+}
 
 }  // namespace
 
@@ -40,6 +65,13 @@ void Reporter::start(const Backend& backend) {
                             {"steps", inputs_.steps()},
                             {"pairs", inputs_.train.plan.pairs()},
                             {"parameters", parameter_count(inputs_.model)}});
+}
+
+void Reporter::watch(std::unique_ptr<DeviceReader> devices) {
+    if (!devices) return;
+    watch_.emplace(std::move(devices), [&events = events_](const std::vector<DeviceReading>& readings) {
+        events.write("devices", {{"devices", devices_field(readings)}});
+    });
 }
 
 void Reporter::begin_phase(const char* phase) {
@@ -76,6 +108,7 @@ void Reporter::step(const Step& step) {
     if (result.ranks) {
         fields["communication"] = result.ranks->communication;
         fields["slowest_rank"] = result.ranks->slowest;
+        fields["rank_seconds"] = in_microseconds(result.ranks->computing);
         spent("communication", result.ranks->communication);
     }
     const bool is_warm_up = done <= inputs_.options().sft_steps;
@@ -142,6 +175,7 @@ void Reporter::exported(std::optional<std::int64_t> step) {
 }
 
 void Reporter::finished(std::int64_t steps, double seconds, std::size_t peak_memory) {
+    watch_.reset();  // Nothing comes after the end.
     events_.write("finished", {{"steps", steps},
                                {"seconds", seconds},
                                {"peakMemory", peak_memory},
@@ -152,6 +186,7 @@ void Reporter::finished(std::int64_t steps, double seconds, std::size_t peak_mem
 }
 
 void Reporter::stopped(std::int64_t done, double seconds) {
+    watch_.reset();  // Nothing comes after the end.
     events_.write("stopped", {{"step", done}, {"seconds", seconds}, {"phases", Fields(times_.so_far())}});
     events_.sync();
     std::fprintf(stderr, "stopped after step %lld of %lld, in %.1f s; %.0f%% of the time was training\n",

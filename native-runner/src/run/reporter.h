@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -10,11 +11,13 @@
 #include "core/error.h"
 #include "report/tensorboard_log.h"
 #include "run/checkpoint/best_model.h"
+#include "run/device_watch.h"
 #include "run/event_log.h"
 #include "run/inputs.h"
 #include "run/pair_record.h"
 #include "run/phase_times.h"
 #include "run/process/run_lock.h"
+#include "telemetry/device_reader.h"
 #include "train/trainer.h"
 
 namespace wishbone {
@@ -28,6 +31,8 @@ class Reporter {
              std::optional<std::int64_t> resumed_after);
 
     void start(const Backend& backend);
+    /// From now on to the end it is told how these devices fare, where there are any.
+    void watch(std::unique_ptr<DeviceReader> devices);
     /// "load", "ceiling", "reference", "train" or "export".
     void begin_phase(const char* phase);
     BinProgress progress(const char* phase);
@@ -84,6 +89,7 @@ class Reporter {
     std::optional<std::int64_t> resumed_after_;
     double ceiling_ = 0;
     PhaseTimes times_;
+    std::optional<DeviceWatch> watch_;
 };
 
 /// Writes the event `failed`; a log that cannot be written is only a warning on stderr.

@@ -40,6 +40,7 @@
 #include "run/result.h"
 #include "run/resume.h"
 #include "run/sampling.h"
+#include "telemetry/device_reader.h"
 
 namespace wishbone {
 
@@ -115,6 +116,14 @@ void settle_all(Devices& devices) {
     for (std::size_t rank = 0; rank < devices.count(); ++rank) devices.backend(rank).settle();
 }
 
+/// Of the GPUs among the devices of this process.
+std::unique_ptr<DeviceReader> reader_of(Devices& devices) {
+    std::vector<std::string> bus_ids;
+    for (std::size_t rank = 0; rank < devices.count(); ++rank)
+        if (std::string id = devices.backend(rank).bus_id(); !id.empty()) bus_ids.push_back(std::move(id));
+    return make_device_reader(bus_ids);
+}
+
 /// The whole run, part by part; each is whole when it is made.
 void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& lock, EventLog& events,
                ProcessGroup* processes) {
@@ -138,6 +147,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
                                 : std::nullopt);
     Reporter reporter(inputs, lock, events, pairs, resumed_after);
     reporter.start(devices.first());
+    reporter.watch(reader_of(devices));
     reporter.begin_phase("load");
     const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
     Replica& replica = replicas->first();

@@ -191,6 +191,7 @@ void Trainer::compare_times(StepResult& result, double computing) {
     result.ranks.emplace();
     if (sum > 0)
         result.ranks->slowest = std::ranges::max(seconds) * static_cast<double>(seconds.size()) / sum;
+    result.ranks->computing = std::move(seconds);
 }
 
 /// TR-DPO (arXiv 2404.09656): the reference moves towards the policy.

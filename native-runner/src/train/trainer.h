@@ -31,6 +31,8 @@ struct RankTimes {
     double communication =
         0;  ///< seconds that this one exchanged tensors or waited for others, and did not compute
     double slowest = 1;  ///< the longest time that one computed over the mean of all
+    std::vector<double>
+        computing;  ///< seconds that each computed the loss and the gradient of its bins, by rank
 };
 
 /// What one optimizer step did. Metrics are means over the step's pairs.

@@ -61,7 +61,8 @@ void check_same_events(const std::filesystem::path& a, const std::filesystem::pa
         std::vector<std::string> fields, others;
         // How devices spent the time together is said where there are several.
         for (const auto& [name, value] : one[i].items())
-            if (name != "communication" && name != "slowest_rank") fields.push_back(name);
+            if (name != "communication" && name != "slowest_rank" && name != "rank_seconds")
+                fields.push_back(name);
         for (const auto& [name, value] : other[i].items()) others.push_back(name);
         CHECK(fields == others);
         for (const char* name :
@@ -106,6 +107,8 @@ TEST_CASE(
         CHECK(relative_difference(weights(run), weights(one)) < 1e-5);
         for (const auto& step : events_of_type(run / "events.jsonl", "step")) {
             CHECK(step.contains("slowest_rank") == (devices > 1));
+            CHECK(step.contains("rank_seconds") == (devices > 1));
+            if (devices > 1) CHECK(step["rank_seconds"].size() == static_cast<std::size_t>(devices));
             if (devices > 1) CHECK(step["communication"].get<double>() <= step["seconds"].get<double>());
         }
         const auto finished = events_of_type(run / "events.jsonl", "finished");

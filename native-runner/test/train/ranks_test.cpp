@@ -81,6 +81,8 @@ class Ranks {
                 if (size() == 1) continue;
                 CHECK(one.steps[s].ranks->slowest == all[0].steps[s].ranks->slowest);
                 CHECK(one.steps[s].ranks->slowest >= 1);
+                CHECK(one.steps[s].ranks->computing == all[0].steps[s].ranks->computing);
+                CHECK(one.steps[s].ranks->computing.size() == static_cast<std::size_t>(size()));
                 CHECK(one.steps[s].ranks->slowest <= static_cast<double>(size()));
                 CHECK(one.steps[s].ranks->communication > 0);
             }

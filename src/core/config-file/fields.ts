@@ -9,6 +9,7 @@ import {
   type TrainingOptions,
 } from '../options/index.js';
 import { choice, oneOrList, optional, type Rule, text } from '../options/rule.js';
+import { SWEEP_HELP, SWEEP_RULE } from './sweep-fields.js';
 import { KINDS_TEXT } from '../dataset/file-kinds.js';
 
 /** What a run config's file name ends with. */
@@ -46,6 +47,8 @@ interface TopField {
   readonly help: string;
   /** It names a file or folder; relative ones count from the config's own folder. */
   readonly path?: true;
+  /** Help for the fields of an object. */
+  readonly inside?: Readonly<Record<string, string>>;
 }
 
 const PATH = text(/^[^\0]*\S[^\0]*$/, 'a path');
@@ -69,6 +72,11 @@ export const TOP_FIELDS = {
   },
   eval_dataset: { rule: optional(PATHS), help: 'the same, for evaluation; needs training.eval_steps', path: true },
   runs: { rule: optional(PATH), help: 'folder in which the run is created', path: true },
+  sweep: {
+    rule: optional(SWEEP_RULE),
+    help: 'several values of options: `wishbone sweep` makes a run of each combination',
+    inside: SWEEP_HELP,
+  },
 } as const satisfies Readonly<Record<string, TopField>>;
 
 /** Whether a field, by its path in the file, names a file or folder. */

@@ -11,6 +11,7 @@ import {
   type TrainingOptions,
 } from '../options/index.js';
 import { CONFIG_SUFFIX, type Sections } from './fields.js';
+import type { SweepBlock } from './sweep-fields.js';
 import { type ConfigProblem, type JudgedConfig, judgeConfig } from './problems.js';
 
 /** A run config, read. What the file does not say is undefined, or missing in its section. */
@@ -24,6 +25,7 @@ export interface ConfigFile extends Sections {
   readonly dataset?: readonly string[] | undefined;
   readonly evalDataset?: readonly string[] | undefined;
   readonly runs?: string | undefined;
+  readonly sweep?: SweepBlock | undefined;
   /** `file:line, field x` of a field, or without the line when the file does not have it. */
   readonly where: (field: string) => string;
 }
@@ -131,6 +133,7 @@ function configOf({ values, places }: JudgedConfig, text: string, file: string):
     dataset: list('dataset'),
     evalDataset: list('eval_dataset'),
     runs: top('runs'),
+    ...(values.has('sweep') ? { sweep: values.get('sweep') as SweepBlock } : {}),
     plan: section('plan'),
     training: section('training'),
     runner: section('runner'),

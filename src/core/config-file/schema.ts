@@ -9,7 +9,10 @@ export type Schema = Readonly<Record<string, unknown>>;
  * that the two say the same. `npm run schema` writes it to media/run-config.schema.json.
  */
 export function configSchema(): Schema {
-  const top = Object.entries(TOP_FIELDS).map(([name, { rule, help }]) => [name, { ...ofRule(rule), ...hover(help) }]);
+  const top = Object.entries(TOP_FIELDS).map(([name, field]): [string, Schema] => {
+    const schema = { ...ofRule(field.rule), ...hover(field.help) };
+    return [name, 'inside' in field ? withHovers(schema, field.inside) : schema];
+  });
   const sections = Object.entries(SECTIONS).map(([section, about]) => {
     const options: [string, Schema][] = Object.entries(OPTIONS[section as SectionName] as Options).map(([name, { rule, help }]) => [
       name,
@@ -46,6 +49,13 @@ export function configSchema(): Schema {
     allowComments: true,
     allowTrailingCommas: true,
   };
+}
+
+/** The same, with what each of an object's fields is for. */
+function withHovers(schema: Schema, inside: Readonly<Record<string, string>>): Schema {
+  const properties = schema['properties'] as Readonly<Record<string, Schema>>;
+  const hovered = Object.entries(properties).map(([name, field]) => [name, { ...field, ...hover(inside[name] ?? '') }]);
+  return { ...schema, properties: Object.fromEntries(hovered) as Schema };
 }
 
 function hover(text: string): Schema {

@@ -7,6 +7,17 @@ export interface Interconnect {
   readonly latency: number;
 }
 
+// All that predictions of several devices rest on but the formula below: replace a figure here where one was measured.
+
+/** What NCCL keeps of a GPU's memory, bytes; `backend/registry.cpp` of the runner has the same. */
+export const NCCL_BYTES = 512 * 2 ** 20;
+
+/**
+ * What of a collective's time computing beside it loses, since NCCL's kernels take multiprocessors and memory bandwidth meanwhile. From
+ * two H200: a step of the 1B is 14 to 21 ms longer than on one, of which 4 to 6 are exposed, and sends for 14 ms.
+ */
+export const LOST_BESIDE = 0.85;
+
 /** NVLink 4 of Hopper cards, without multicast: 450 GB/s each way, of which collectives of many megabytes reach about 0.8. */
 export const NVLINK: Interconnect = { name: 'NVLink at 360 GB/s', bandwidth: 360e9, latency: 3e-6 };
 
@@ -20,14 +31,31 @@ export interface Cluster {
 }
 
 /**
- * Predicted time of summing `bytes` over all devices, the faster of two ways: round a ring each device sends and receives
- * 2 (n-1)/n of them in 2 (n-1) messages; along a double binary tree about 2 of them in 2 log2 n. Over several machines
- * each first adds up its own part within the machine, then with its counterparts on the others, then collects the rest again.
+ * Predicted time of summing `bytes` over n devices, the faster of two ways, with bandwidth B and latency L of the interconnect:
+ *
+ * - round a ring each device sends and receives 2 (n-1)/n of them in 2 (n-1) messages: 2 (n-1)/n bytes/B + 2 (n-1) L
+ * - along a double binary tree about 2 of them in 2 log2 n messages: 2 bytes/B + 2 log2(n) L
+ *
+ * Over several machines each first leaves every device its part of the sum within the machine, then these are summed with their
+ * counterparts on the others, then collected again: the first and the last together are one sum within the machine.
  * (Thakur et al., Int. J. High Perform. Comput. Appl. 19, 2005; Sanders et al., Parallel Comput. 35, 2009.)
  */
 export function allReduceSeconds(bytes: number, { hosts, perHost }: Cluster, within = NVLINK, between = NETWORK): number {
-  const inside = perHost > 1 ? oneAllReduce(bytes, perHost, within) : 0;
-  return inside + (hosts > 1 ? oneAllReduce(bytes / perHost, hosts, between) : 0);
+  const inside = perHost > 1 ? oneAllReduce(bytes, perHost, within).seconds : 0;
+  return inside + (hosts > 1 ? oneAllReduce(bytes / perHost, hosts, between).seconds : 0);
+}
+
+/** Which way {@link allReduceSeconds} takes within machines, and between them; undefined where there is nothing to sum over. */
+export function allReduceWays(
+  bytes: number,
+  { hosts, perHost }: Cluster,
+  within = NVLINK,
+  between = NETWORK,
+): { readonly within: Way | undefined; readonly between: Way | undefined } {
+  return {
+    within: perHost > 1 ? oneAllReduce(bytes, perHost, within).way : undefined,
+    between: hosts > 1 ? oneAllReduce(bytes / perHost, hosts, between).way : undefined,
+  };
 }
 
 /** The same for leaving each device its part of the sum, or for collecting everybody's part: half of it each. */
@@ -35,8 +63,14 @@ export function halfReduceSeconds(bytes: number, cluster: Cluster): number {
   return allReduceSeconds(bytes, cluster) / 2;
 }
 
-function oneAllReduce(bytes: number, devices: number, { bandwidth, latency }: Interconnect): number {
+export type Way = 'ring' | 'tree';
+
+function oneAllReduce(
+  bytes: number,
+  devices: number,
+  { bandwidth, latency }: Interconnect,
+): { readonly way: Way; readonly seconds: number } {
   const ring = (2 * (devices - 1) * bytes) / devices / bandwidth + 2 * (devices - 1) * latency;
   const tree = (2 * bytes) / bandwidth + 2 * Math.ceil(Math.log2(devices)) * latency;
-  return Math.min(ring, tree);
+  return tree < ring ? { way: 'tree', seconds: tree } : { way: 'ring', seconds: ring };
 }

@@ -7,18 +7,23 @@ import type { RunEvent } from './events.js';
 const HEAD_BYTES = 64 * 1024;
 const TAIL_BYTES = 192 * 1024;
 const CHUNK_BYTES = 1 << 20;
+/** Of a log that is read for a line in a list: enough steps for the mean of the latest pairs, which nobody asks for after an evaluation. */
+const BRIEF_HEAD_BYTES = 4 * 1024;
+const BRIEF_TAIL_BYTES = { steps: 48 * 1024, evals: 4 * 1024 } as const;
 
 /** What all evaluations are told by: those, and the starts that drop some of them again. The runner writes no spaces. */
-const MARKS = ['"type":"eval"', '"type":"start"'];
+const MARKS = ['"type":"eval"', '"type":"start"'] as const;
 
 /**
  * The first and the last events of a run, without what is between them in a long log: enough to list a run by. A log
  * of up to 256 KiB comes whole.
  *
  * @param evals whether all evaluations are wanted, which the middle of a long log is then searched for
+ * @param brief whether of the steps the last ones will do: of a whole log too, what is between is then left out but for starts and
+ *   evaluations
  * @returns none when there is no log or it cannot be read
  */
-export async function readEventEnds(folder: string, { evals = false } = {}): Promise<RunEvent[]> {
+export async function readEventEnds(folder: string, { evals = false, brief = false } = {}): Promise<RunEvent[]> {
   const file = path.join(folder, EVENTS_FILE);
   try {
     const handle = await openPlain(file);
@@ -28,7 +33,10 @@ export async function readEventEnds(folder: string, { evals = false } = {}): Pro
         const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, from);
         return buffer.subarray(0, bytesRead);
       };
-      if (size <= HEAD_BYTES + TAIL_BYTES) return new EventParser(file).push(await read(0, size));
+      if (size <= HEAD_BYTES + TAIL_BYTES) {
+        const bytes = await read(0, size);
+        return new EventParser(file).push(brief ? withoutMiddle(bytes) : bytes);
+      }
       const headBytes = await read(0, HEAD_BYTES);
       // The last line of it and the first of the tail are cut.
       const begin = headBytes.lastIndexOf(0x0a) + 1;
@@ -46,6 +54,16 @@ export async function readEventEnds(folder: string, { evals = false } = {}): Pro
   } catch {
     return [];
   }
+}
+
+/** The lines of a log without most of its steps. */
+function withoutMiddle(bytes: Buffer): Buffer {
+  const tail = BRIEF_TAIL_BYTES[bytes.includes(MARKS[0]) ? 'evals' : 'steps'];
+  if (bytes.length <= BRIEF_HEAD_BYTES + tail) return bytes;
+  const begin = bytes.lastIndexOf(0x0a, BRIEF_HEAD_BYTES) + 1;
+  const end = bytes.indexOf(0x0a, bytes.length - tail) + 1;
+  if (end <= begin) return bytes;
+  return Buffer.concat([bytes.subarray(0, begin), markedLines(bytes.subarray(begin, end)), bytes.subarray(end)]);
 }
 
 /** How far the middle of a log was searched, and what was found. */

@@ -62,6 +62,8 @@ export interface StepEvent extends EventHead, StepMetrics {
   readonly steps: number;
   /** Of a dataset with several. */
   readonly sources?: SourceMetrics;
+  /** Of several devices: seconds that each computed the gradient of its bins, by rank. Older runners do not say. */
+  readonly rank_seconds?: readonly number[];
 }
 
 /** Metrics of the eval set under TRL's names with `eval_` before each; other fields as in a step. */
@@ -96,6 +98,26 @@ export interface CheckpointEvent extends EventHead {
   readonly step: number;
   /** Relative to the run folder. */
   readonly path: string;
+}
+
+/** How a GPU fares. What its driver does not say is not there. */
+export interface DeviceReading {
+  readonly name: string;
+  /** Share of the time since the event before in which it computed, 0 to 1. */
+  readonly utilisation?: number;
+  /** Bytes, of all processes. */
+  readonly memory?: number;
+  readonly memoryTotal?: number;
+  /** °C. */
+  readonly temperature?: number;
+  /** W, mean since the event before. */
+  readonly power?: number;
+}
+
+/** The GPUs of the first process, now and then. */
+export interface DevicesEvent extends EventHead {
+  readonly type: 'devices';
+  readonly devices: readonly DeviceReading[];
 }
 
 /** Something failed that the run goes on without. */
@@ -153,13 +175,27 @@ export type RunEvent =
   | EvalEvent
   | SampleEvent
   | CheckpointEvent
+  | DevicesEvent
   | WarningEvent
   | ExportEvent
   | FinishedEvent
   | StoppedEvent
   | FailedEvent;
 
-type FieldKind = 'tokens' | 'model' | 'flag' | 'count' | 'number' | 'metric' | 'text' | 'phase' | 'step or null' | 'sources' | 'phases';
+type FieldKind =
+  | 'tokens'
+  | 'model'
+  | 'flag'
+  | 'count'
+  | 'number'
+  | 'metric'
+  | 'text'
+  | 'phase'
+  | 'step or null'
+  | 'sources'
+  | 'phases'
+  | 'devices'
+  | 'seconds by rank';
 
 /** The kinds of these metrics, those apart that not every event has. */
 function kindsOf(names: readonly (keyof typeof METRICS)[], prefix: string): Record<'always' | 'sometimes', Record<string, FieldKind>> {
@@ -195,6 +231,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
   eval: { step: 'count', steps: 'count', epoch: 'number', pairs: 'count', seconds: 'number', best: 'flag', ...OF_EVAL.always },
   sample: { step: 'count', model: 'model', prompts: 'tokens', completions: 'tokens' },
   checkpoint: { step: 'count', path: 'text' },
+  devices: { devices: 'devices' },
   warning: { what: 'text', where: 'text', advice: 'text' },
   export: { path: 'text' },
   finished: { steps: 'count', seconds: 'number' },
@@ -204,7 +241,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
 
 /** Checked where they are there. */
 const SOMETIMES: Readonly<Record<string, readonly (readonly [string, FieldKind])[]>> = {
-  step: Object.entries(OF_STEP.sometimes),
+  step: [...Object.entries(OF_STEP.sometimes), ['rank_seconds', 'seconds by rank']],
   eval: Object.entries(OF_EVAL.sometimes),
   finished: [['phases', 'phases']],
   stopped: [
@@ -262,7 +299,11 @@ const KIND_TEXT: Readonly<Record<FieldKind, string>> = {
   'step or null': 'a step or null',
   sources: 'metrics by the name of their source',
   phases: 'seconds by phase',
+  devices: 'readings of devices',
+  'seconds by rank': 'a list of seconds',
 };
+
+const OF_DEVICE = ['utilisation', 'memory', 'memoryTotal', 'temperature', 'power'] as const;
 
 function matches(kind: FieldKind, value: unknown): boolean {
   switch (kind) {
@@ -288,7 +329,16 @@ function matches(kind: FieldKind, value: unknown): boolean {
       return isObject(value) && Object.values(value).every(isSource);
     case 'phases':
       return isObject(value) && Object.values(value).every((seconds) => matches('number', seconds) && (seconds as number) >= 0);
+    case 'devices':
+      return Array.isArray(value) && value.every(isDevice);
+    case 'seconds by rank':
+      return Array.isArray(value) && value.every((seconds) => matches('number', seconds) && (seconds as number) >= 0);
   }
+}
+
+function isDevice(value: unknown): boolean {
+  if (!isObject(value) || typeof value['name'] !== 'string') return false;
+  return OF_DEVICE.every((name) => value[name] === undefined || matches('number', value[name]));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

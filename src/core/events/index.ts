@@ -1,4 +1,5 @@
 export {
+  type DeviceReading,
   type EvalEvent,
   isTerminal,
   parseEvent,

@@ -1,4 +1,4 @@
-import { allReduceSeconds, type Cluster, halfReduceSeconds, NVLINK } from '../cost/communication.js';
+import { allReduceSeconds, type Cluster, halfReduceSeconds, LOST_BESIDE, NCCL_BYTES, NVLINK } from '../cost/communication.js';
 import type { LlamaShape } from '../model/index.js';
 import type { RunnerOptions, TrainingOptions } from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
@@ -13,6 +13,8 @@ export interface CardForecast {
   /** Of a step: what the cards send each other, and how much of that no computing hides. */
   readonly communication: number;
   readonly exposed: number;
+  /** Of a step: how much longer computing takes beside the rest. */
+  readonly slowed: number;
   /** What is kept in parts. */
   readonly shard: Exclude<RunnerOptions['shard'], 'auto'>;
   /** Peak memory of a card, bytes; undefined where the runner was not asked. */
@@ -42,6 +44,8 @@ const GRADIENT_BYTES = 4;
 const WEIGHT_BYTES = 2;
 /** A card that waits for a layer's parameters holds those of two layers whole. */
 const LAYERS_AT_HAND = 2;
+/** Of the time of a bin that is trained on, what its backward pass takes: gradients are summed beside it. */
+const BACKWARD_SHARE = 2 / 3;
 
 /** What 1, 2, 4 and 8 cards would take, with the bins of each step dealt out evenly. */
 export function cardForecasts(request: CardsRequest): readonly CardForecast[] {
@@ -62,11 +66,15 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
   const own = Math.min(request.stepSeconds, train / summary.steps);
   const computing = (train / summary.steps - own) / parts;
   const update = own / (shard === 'none' ? 1 : cards);
-  const communication = cards === 1 ? 0 : communicationOf(trained, summary.parameters, Math.max(1, binsAStep / cards), shard, cluster);
-  // Gradients are summed while the last bin's backward pass goes on, but those of the first layer have nothing to hide behind.
-  const behind = (computing / Math.max(1, binsAStep / parts)) * (2 / 3);
-  const exposed = cards === 1 ? 0 : Math.max(communication - behind, communication / shape.layers);
-  const step = computing + update + exposed;
+  const bins = Math.max(1, binsAStep / parts);
+  const { beside, gathered } =
+    cards === 1 ? NOTHING : communicationOf(trained, summary.parameters, Math.max(1, binsAStep / cards), shard, cluster);
+  const behind = computing * hiding(shard, bins);
+  const last = lastBucket(training, shape, trained);
+  const exposed = Math.max(beside - behind, beside * last) + Math.max(gathered - update, gathered * last);
+  const slowed = LOST_BESIDE * Math.max(0, beside - exposed);
+  const communication = beside + gathered;
+  const step = computing + update + exposed + slowed;
   // Passes over the plan that are no steps are dealt out likewise.
   const shared = ((time.seconds.reference ?? 0) + (time.seconds.evaluation ?? 0)) * (1 - 1 / parts);
   return {
@@ -74,6 +82,7 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
     seconds: time.total - train - shared + step * summary.steps,
     communication,
     exposed,
+    slowed,
     shard,
     memory: memory === undefined ? undefined : memoryOf(memory, training, shape, cards, shard),
     fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * memory.deviceBytes,
@@ -101,24 +110,60 @@ function memoryOf(
   const at = SHARDS.indexOf(shard);
   const layers = Math.max(0, 1 - LAYERS_AT_HAND / shape.layers);
   return (
-    memory.bytes -
+    memory.bytes +
+    (cards > 1 ? NCCL_BYTES : 0) -
     (at >= 1 ? spared(memory.optimizer - gradients) : 0) -
     (at >= 2 ? spared(gradients) : 0) -
     (at >= 3 ? spared(memory.weights) * layers : 0)
   );
 }
 
-/** Seconds of a step. @param bins of a card in a step */
-function communicationOf(trained: number, parameters: number, bins: number, shard: CardForecast['shard'], cluster: Cluster): number {
-  const gradients = trained * GRADIENT_BYTES;
+/** Seconds of a step that devices send each other: beside computing, and new weights beside the update of others. */
+interface Communication {
+  readonly beside: number;
+  readonly gathered: number;
+}
+
+/**
+ * What share of all has nothing to hide behind: the gradient of the embedding is complete when the backward pass is over, and its
+ * weights are updated last. An adapter is a bucket as a whole.
+ */
+function lastBucket({ use_peft }: TrainingOptions, { vocabSize, hiddenSize }: LlamaShape, trained: number): number {
+  return use_peft ? 1 : Math.min(1, (vocabSize * hiddenSize) / trained);
+}
+
+const NOTHING: Communication = { beside: 0, gathered: 0 };
+
+/** What part of a step's computing communication goes on beside (docs/architecture.md, "What ranks share out"). */
+function hiding(shard: CardForecast['shard'], bins: number): number {
   switch (shard) {
     case 'none':
-      return allReduceSeconds(gradients, cluster);
     case 'optimizer':
+      // Gradients are summed while the last bin's backward pass goes on.
+      return BACKWARD_SHARE / bins;
     case 'gradients':
-      return halfReduceSeconds(gradients, cluster) + halfReduceSeconds(trained * WEIGHT_BYTES, cluster);
+      return BACKWARD_SHARE;
     case 'parameters':
-      // Gathered for the forward and the backward pass of each bin.
-      return halfReduceSeconds(gradients, cluster) + 2 * bins * halfReduceSeconds(parameters * WEIGHT_BYTES, cluster);
+      return 1;
+  }
+}
+
+/** @param bins of a card in a step */
+function communicationOf(trained: number, parameters: number, bins: number, shard: CardForecast['shard'], cluster: Cluster): Communication {
+  const gradients = trained * GRADIENT_BYTES;
+  const gathered = halfReduceSeconds(trained * WEIGHT_BYTES, cluster);
+  switch (shard) {
+    case 'none':
+      return { beside: allReduceSeconds(gradients, cluster), gathered: 0 };
+    case 'optimizer':
+      return { beside: halfReduceSeconds(gradients, cluster), gathered };
+    case 'gradients':
+      return { beside: bins * halfReduceSeconds(gradients, cluster), gathered };
+    case 'parameters':
+      // Weights are brought for the forward and the backward pass of each bin.
+      return {
+        beside: bins * (halfReduceSeconds(gradients, cluster) + 2 * halfReduceSeconds(parameters * WEIGHT_BYTES, cluster)),
+        gathered: 0,
+      };
   }
 }

@@ -1,6 +1,7 @@
 import { EVAL_METRICS, type EvalMetricName, SOURCE_METRICS, type SourceMetric, STEP_METRICS, type StepMetric } from '../../metrics.js';
 import type {
   CheckpointEvent,
+  DeviceReading,
   EvalEvent,
   FailedEvent,
   FinishedEvent,
@@ -13,6 +14,7 @@ import type {
   WarningEvent,
 } from '../events/events.js';
 import { PhaseClock, type TimeSpent } from './phase-clock.js';
+import { type RankTimes, RecentRanks } from './ranks.js';
 
 /** Figures of one source of the dataset, a column each. */
 export type SourceColumns = Readonly<Record<SourceMetric, number[]>>;
@@ -74,12 +76,15 @@ export class RunHistory {
   exportStep: number | undefined;
   /** What the present start of the run goes on without; each once. */
   warnings: readonly WarningEvent[] = [];
+  /** The GPUs of the present start as they were told of last. */
+  devices: readonly DeviceReading[] = [];
   /** How the run ended, until it is resumed. */
   terminal: FinishedEvent | StoppedEvent | FailedEvent | undefined;
   lastEvent: RunEvent | undefined;
   /** Rows before this one are as they were at the last {@link takeChangedFrom}. */
   #changedFrom = 0;
   readonly #clock = new PhaseClock();
+  readonly #ranks = new RecentRanks();
 
   /** Steps of the whole run, or undefined before the runner said so. */
   get totalSteps(): number | undefined {
@@ -102,6 +107,11 @@ export class RunHistory {
     return this.#clock.spent(this.lastEvent);
   }
 
+  /** How the devices of the present start share its latest steps; undefined for a single one. */
+  get ranks(): RankTimes | undefined {
+    return this.#ranks.times;
+  }
+
   /** The newest value of a column that is a number, or undefined. */
   latest(column: StepMetric): number | undefined {
     const value = this.columns[column].at(-1);
@@ -122,9 +132,11 @@ export class RunHistory {
     this.exportPath = undefined;
     this.exportStep = undefined;
     this.warnings = [];
+    this.devices = [];
     this.terminal = undefined;
     this.lastEvent = undefined;
     this.#clock.clear();
+    this.#ranks.clear();
   }
 
   add(event: RunEvent): void {
@@ -138,6 +150,8 @@ export class RunHistory {
         this.progress = undefined;
         this.terminal = undefined;
         this.warnings = [];
+        this.devices = [];
+        this.#ranks.clear();
         this.exportPath = undefined;
         this.exportStep = undefined;
         this.#cut(this.#rowOf((event.resumedFrom ?? 0) + 1));
@@ -160,6 +174,7 @@ export class RunHistory {
         this.phase = 'train';
         this.progress = undefined;
         this.#addStep(event);
+        this.#ranks.add(event);
         break;
       case 'eval':
         this.evals = [...this.evals.filter(({ step }) => step < event.step), evalRow(event)];
@@ -169,6 +184,9 @@ export class RunHistory {
         break;
       case 'checkpoint':
         this.checkpoints = [...this.checkpoints.filter(({ step }) => step < event.step), event];
+        break;
+      case 'devices':
+        this.devices = event.devices;
         break;
       case 'warning':
         if (!this.warnings.some(({ what, where }) => what === event.what && where === event.where))

@@ -100,7 +100,8 @@ export class GatheredPairs {
   }
 }
 
-function samePairs({ pairRow, pairChosen, pairRejected, sequenceReference }: PlanPairs): Int32Array {
+/** Of each pair of a plan the first that is the same, of an earlier epoch. */
+export function samePairs({ pairRow, pairChosen, pairRejected, sequenceReference }: PlanPairs): Int32Array {
   const first = new Map<string, number>();
   return pairRow.map((row, pair) => {
     const key = `${row} ${sequenceReference[pairChosen[pair]!]} ${sequenceReference[pairRejected[pair]!]}`;

@@ -32,6 +32,8 @@ export const RUNS_FOLDER = path.join('.wishbone', 'runs');
 
 /** Folders under construction begin so; readers pass over them. */
 const UNDER_CONSTRUCTION = '.new-';
+/** Runs that are read at once. */
+const AT_ONCE = 16;
 /** One that is this old was left by a crash. */
 const ABANDONED_MILLISECONDS = 24 * 3600 * 1000;
 
@@ -193,6 +195,7 @@ export interface Run {
   readonly tags: readonly string[];
   /** Empty when there are none. */
   readonly notes: string;
+  readonly pinned: boolean;
 }
 
 /**
@@ -216,8 +219,8 @@ export async function readRun(folder: string): Promise<Run> {
     );
   }
   const config = parseRunConfig(text, file);
-  const { name = config.name, tags, notes = '' } = await readLabels(path.dirname(file));
-  return { folder: path.dirname(file), config: { ...config, name }, tags, notes };
+  const { name = config.name, tags, notes = '', pinned = false } = await readLabels(path.dirname(file));
+  return { folder: path.dirname(file), config: { ...config, name }, tags, notes, pinned };
 }
 
 /** One line of a list of runs: a readable run, or a folder with what is wrong with it. */
@@ -226,6 +229,8 @@ export type RunListing =
       readonly folder: string;
       readonly config: RunConfig;
       readonly tags: readonly string[];
+      readonly notes?: string;
+      readonly pinned?: boolean;
       readonly state: RunState;
       readonly step: number;
       readonly steps: number | undefined;
@@ -241,8 +246,13 @@ export type RunListing =
 
 /** All runs of a folder, newest first, broken ones last. A folder that does not exist has none. */
 export async function listRuns(runsFolder: string): Promise<RunListing[]> {
+  const folders = await runFolders(path.resolve(runsFolder));
   const listings: RunListing[] = [];
-  for (const folder of await runFolders(path.resolve(runsFolder))) listings.push(await listRun(folder));
+  // Several at once: most of the time goes to waiting for the disk.
+  const next = async (): Promise<void> => {
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) listings.push(await listRun(folder));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
   const created = (run: RunListing): string => (run.problem === undefined ? run.config.created : '');
   return listings.sort((a, b) => compare(created(b), created(a)) || compare(b.folder, a.folder));
 }
@@ -282,15 +292,17 @@ export async function runFolders(runs: string): Promise<string[]> {
 /** One run as a list shows it. Reads the ends of its log only, so that long logs are no slower to list. */
 export async function listRun(folder: string): Promise<RunListing> {
   try {
-    const { config, tags } = await readRun(folder);
+    const { config, tags, notes, pinned } = await readRun(folder);
     const history = new RunHistory();
-    for (const event of await readEventEnds(folder, { evals: config.training.eval_steps > 0 })) history.add(event);
+    for (const event of await readEventEnds(folder, { evals: config.training.eval_steps > 0, brief: true })) history.add(event);
     const state = await stateOf(folder, history);
     const job = await jobStatus(folder, await readJobRecord(folder), history);
     return {
       folder,
       config,
       tags,
+      notes,
+      pinned,
       state,
       ...(job && { job }),
       step: history.step,

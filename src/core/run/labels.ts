@@ -12,8 +12,10 @@ export interface RunLabels {
   /** In place of the name in `run.json`. */
   readonly name?: string;
   readonly tags: readonly string[];
-  /** What somebody wrote down about the run. */
+  /** What somebody wrote down about the run, in Markdown. */
   readonly notes?: string;
+  /** It stands before others in tables. */
+  readonly pinned?: boolean;
 }
 
 export const LABELS_FILE = 'labels.json';
@@ -28,11 +30,12 @@ export async function readLabels(folder: string): Promise<RunLabels> {
   try {
     const value: unknown = JSON.parse(await readPlainText(path.join(folder, LABELS_FILE), mostBytes.record));
     if (typeof value !== 'object' || value === null) return { tags: [] };
-    const { name, tags, notes } = value as Readonly<Record<string, unknown>>;
+    const { name, tags, notes, pinned } = value as Readonly<Record<string, unknown>>;
     return {
       ...(typeof name === 'string' && nameProblem(name) === undefined ? { name } : {}),
       tags: Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string' && tag !== '') : [],
       ...(typeof notes === 'string' && notes !== '' && notesProblem(notes) === undefined ? { notes } : {}),
+      ...(pinned === true ? { pinned } : {}),
     };
   } catch {
     return { tags: [] };

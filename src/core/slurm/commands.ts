@@ -59,9 +59,15 @@ function words({ stderr, stdout, code }: Said): string {
   return lines.filter((text) => text !== '').join('; ') || `exit code ${code}`;
 }
 
-/** Submits a batch script. @returns the job's id. @throws WishboneError with `sbatch`'s words when it is refused */
-export async function submit(script: string, cwd: string): Promise<string> {
-  const said = await slurm('sbatch', ['--parsable', script], cwd);
+/**
+ * Submits a batch script.
+ *
+ * @param name of the job, whatever the script calls it: nothing is done to a job of another
+ * @returns the job's id
+ * @throws WishboneError with `sbatch`'s words when it is refused
+ */
+export async function submit(script: string, cwd: string, name: string): Promise<string> {
+  const said = await slurm('sbatch', ['--parsable', `--job-name=${name}`, script], cwd);
   // With several clusters: id;cluster.
   const id = /^(\d+)(;.*)?$/m.exec(said.stdout.trim())?.[1];
   if (said.code === 0 && id !== undefined) return id;
@@ -109,19 +115,38 @@ export async function jobViews(ids: readonly string[]): Promise<ReadonlyMap<stri
       if (programPath('squeue') === undefined) throw error;
       return undefined;
     });
+    // None of them is known any more.
+    if (said !== undefined && said.code !== 0 && /Invalid job id/i.test(said.stderr)) return new Map();
     const views = said?.code === 0 ? parseJson(said.stdout) : undefined;
     speaksJson = views !== undefined;
     if (views !== undefined) return new Map([...views].filter(([id]) => ids.includes(id)));
-    if (said !== undefined && /Invalid job id/i.test(said.stderr)) return new Map();
   }
   const said = await slurm('squeue', ['--noheader', '--states=all', `--jobs=${ids.join(',')}`, '--format=%A|%T|%r|%N']);
-  // None of them is known any more.
   if (said.code !== 0 && /Invalid job id/i.test(said.stderr)) return new Map();
   if (said.code !== 0) throw new WishboneError(`Slurm does not answer: ${words(said)}`, 'squeue', 'try again later', ExitCode.internal);
   return parseText(said.stdout);
 }
 
-/** Jobs in what `squeue --json` prints, of any version of its format; undefined when it is none of them. */
+/** What is the case beside a job's main state, in the order in which Slurm's own text prefers one: each says more than that. */
+const FLAGS = [
+  'COMPLETING',
+  'STAGE_OUT',
+  'CONFIGURING',
+  'RESIZING',
+  'REQUEUED',
+  'REQUEUE_FED',
+  'REQUEUE_HOLD',
+  'SPECIAL_EXIT',
+  'STOPPED',
+  'REVOKED',
+  'RECONFIG_FAIL',
+];
+
+/**
+ * Jobs in what `squeue --json` (or `scontrol show jobs --json`) prints, of any version of its format; undefined when it is none of them.
+ * Numbers are plain or, from 23.02 on, `{ set, infinite, number }`; a state is a text or, from 23.11 on, a list of the main one
+ * and flags; nodes are a text, or that of the job's resources where it is not.
+ */
 export function parseJson(text: string): ReadonlyMap<string, JobView> | undefined {
   let jobs: unknown;
   try {
@@ -131,25 +156,35 @@ export function parseJson(text: string): ReadonlyMap<string, JobView> | undefine
   }
   if (!Array.isArray(jobs)) return undefined;
   const views = new Map<string, JobView>();
-  for (const job of jobs as readonly Readonly<Record<string, unknown>>[]) {
-    const { job_id: id, job_state: state, state_reason: reason, nodes, restart_cnt: restarts } = job;
-    // From 23.11 on a list of states, the main one first.
-    const main: unknown = Array.isArray(state) ? (state as unknown[])[0] : state;
-    if (!Number.isSafeInteger(id) || typeof main !== 'string') continue;
+  for (const job of jobs as readonly unknown[]) {
+    const { job_id, job_state, state_reason: reason, nodes, job_resources, restart_cnt } = fieldsOf(job);
+    const id = numberOf(job_id);
+    const state = stateOf(job_state);
+    if (!Number.isSafeInteger(id) || state === undefined) continue;
+    const where = [nodes, fieldsOf(nodes)['list'], fieldsOf(job_resources)['nodes'], fieldsOf(fieldsOf(job_resources)['nodes'])['list']];
     views.set(String(id), {
-      state: main,
+      state,
       reason: typeof reason === 'string' && reason !== 'None' ? reason : '',
-      nodes: typeof nodes === 'string' ? nodes : '',
-      restarts: numberOf(restarts),
+      nodes: where.find((each): each is string => typeof each === 'string' && each !== '') ?? '',
+      restarts: numberOf(restart_cnt),
     });
   }
   return views;
 }
 
-/** A number, or from 23.02 on an object that says whether there is one. */
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+
+function stateOf(value: unknown): string | undefined {
+  const all = [value].flat().filter((each): each is string => typeof each === 'string' && each !== '');
+  return FLAGS.find((flag) => all.includes(flag)) ?? all[0];
+}
+
+/** A number, also one that is given as an object that says whether there is one, or as a text. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === 'number') return value;
-  const { number, set } = (value ?? {}) as { number?: unknown; set?: unknown };
+  if (typeof value === 'string' && /^\d+$/.test(value)) return Number(value);
+  const { number, set } = fieldsOf(value);
   return typeof number === 'number' && set !== false ? number : undefined;
 }
 

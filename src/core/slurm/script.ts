@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+
 import { WishboneError } from '../errors.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { SlurmTarget } from './target.js';
 
 /** Files of a run folder that the batch script and this side leave each other. */
@@ -88,7 +92,41 @@ export function batchScript({ target, folder, id, runner }: ScriptRequest): stri
     'fi',
     'exit "$code"',
   ];
-  return `${lines.join('\n')}\n`;
+  return sealed(lines);
+}
+
+const SEAL = /^# As Wishbone wrote it; changed, it is kept: SHA-256 ([0-9a-f]{64})$/m;
+
+function sealed(lines: readonly string[]): string {
+  const [shebang, ...rest] = lines;
+  return [shebang, `# As Wishbone wrote it; changed, it is kept: SHA-256 ${hashOf(`${lines.join('\n')}\n`)}`, ...rest, ''].join('\n');
+}
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Whether a script is one that {@link batchScript} made, with nothing in it changed. */
+export function isAsWritten(text: string): boolean {
+  const [line, hash] = SEAL.exec(text) ?? [];
+  return line !== undefined && hashOf(text.replace(`${line}\n`, '')) === hash;
+}
+
+/** A batch script of a run folder that somebody has changed by hand. */
+export interface ChangedScript {
+  readonly file: string;
+  /** The target that it was made for, where it still says so. */
+  readonly target: string | undefined;
+}
+
+/** The script of a run where it is not as it was written; undefined where it is, or is not there. */
+export async function changedScript(folder: string): Promise<ChangedScript | undefined> {
+  const file = path.join(folder, SCRIPT_FILE);
+  const text = await readPlainText(file, mostBytes.settings).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    throw new WishboneError(`the batch script cannot be read: ${message}`, file, 'check the file, or remove it to have it written anew');
+  });
+  if (text === undefined || isAsWritten(text)) return undefined;
+  return { file, target: /^# A run of Wishbone on the target ([\w.-]+)\./m.exec(text)?.[1] };
 }
 
 /** A word as a POSIX shell takes it whole. */

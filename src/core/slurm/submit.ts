@@ -10,32 +10,40 @@ import { PROCESS_FILE } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
 import { cancel, cancelPending, signalSteps, submit } from './commands.js';
 import { type JobRecord, readJobRecord, removeJob, writeJobRecord } from './job-record.js';
-import { batchScript, jobName, SCRIPT_FILE, STOP_FILE } from './script.js';
+import { batchScript, changedScript, jobName, SCRIPT_FILE, STOP_FILE } from './script.js';
 import type { SlurmTarget } from './target.js';
 
 /**
  * Gives a run to a cluster: writes the batch script into its folder and submits it. A run that has begun goes on from its newest checkpoint.
- * When Slurm refuses, the run is as it was before.
+ * A script that was changed by hand is submitted as it is, unless it is to be written `anew`. When Slurm refuses, the run is as it was before.
  *
  * @returns the job's id
- * @throws WishboneError when the run is at work, or with Slurm's words
+ * @throws WishboneError when the run is at work, when a script that was changed is for another target, or with Slurm's words
  */
-export async function submitRun(runFolder: string, target: SlurmTarget, runner: string): Promise<string> {
+export async function submitRun(runFolder: string, target: SlurmTarget, runner: string, { anew = false } = {}): Promise<string> {
   const { folder, config } = await readRun(runFolder);
   if (isActive(await runState(folder)))
     throw new WishboneError('this run is already running', folder, 'stop it first, or wait until it ends');
   const script = path.join(folder, SCRIPT_FILE);
-  const text = batchScript({ target, folder, id: config.id, runner });
+  const name = jobName(config.id);
+  const changed = anew ? undefined : await changedScript(folder);
+  if (changed?.target !== undefined && changed.target !== target.name)
+    throw new WishboneError(
+      `the batch script was changed by hand, and is for the target ${changed.target}`,
+      changed.file,
+      `give the run to ${changed.target}, or remove the file to have it written for ${target.name}`,
+    );
+  const text = changed === undefined ? batchScript({ target, folder, id: config.id, runner }) : undefined;
   const before = await readJobRecord(folder);
   const seq = (await readEventEnds(folder)).at(-1)?.seq ?? -1;
   // Before the job is there, which may begin at once.
   await removeJob(folder);
-  await writeFileAtomically(script, (handle) => handle.writeFile(text), SHARED_FILE);
+  if (text !== undefined) await writeFileAtomically(script, (handle) => handle.writeFile(text), SHARED_FILE);
   let id: string;
   try {
-    id = await submit(script, folder);
+    id = await submit(script, folder, name);
   } catch (error) {
-    await rm(script, { force: true });
+    if (text !== undefined) await rm(script, { force: true });
     await writeJobRecord(folder, { ...before, target: target.name, id: undefined });
     throw error;
   }

@@ -4,7 +4,7 @@ import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
 import type { FirstRows } from '../dataset/first-rows.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
-import type { Verdicts } from '../pairs/index.js';
+import type { PairList, PairListRequest, Verdicts } from '../pairs/index.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -58,6 +58,10 @@ export interface Tasks {
   }): DatasetCheck;
   /** `compareRuns` on run folders: plans and records of pairs can be large. */
   compare(folders: readonly string[]): Verdicts;
+  /** `listPairs`: the same. */
+  pairs(request: PairListRequest): PairList;
+  /** `lineOfRow`: the file may be large. Null when it has no such line. */
+  lineOfRow(place: { readonly file: string; readonly row: number }): number | null;
   /** `firstRows` */
   firstRows(file: string): FirstRows;
   /** `writeCleanedCopy`; `rows`: the rows to leave out. */
@@ -76,6 +80,8 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   sample: 'sample',
   summarise: 'summarise-dataset',
   compare: 'compare',
+  pairs: 'compare',
+  lineOfRow: 'compare',
   firstRows: 'first-rows',
   check: 'clean-dataset',
   clean: 'clean-dataset',
@@ -93,6 +99,8 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   decode: ({ model }) => [model],
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
   compare: (folders) => folders,
+  pairs: ({ folder }) => [folder],
+  lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
   check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
   clean: ({ file }) => [file],

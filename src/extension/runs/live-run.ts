@@ -49,6 +49,7 @@ export class LiveRun {
   #config: RunConfig;
   #tags: readonly string[];
   #notes: string;
+  #pinned: boolean;
   #state: RunState;
   #crash: Crash | undefined;
   /** Whether the crash says how the process ended. */
@@ -73,11 +74,13 @@ export class LiveRun {
     config: RunConfig,
     tags: readonly string[],
     notes: string,
+    pinned: boolean,
     state: RunState,
   ) {
     this.#config = config;
     this.#tags = tags;
     this.#notes = notes;
+    this.#pinned = pinned;
     this.#state = state;
   }
 
@@ -87,8 +90,8 @@ export class LiveRun {
    * @throws WishboneError when the folder is no run or its log cannot be read
    */
   static async open(folder: string): Promise<LiveRun> {
-    const { folder: absolute, config, tags, notes } = await readRun(folder);
-    const run = new LiveRun(absolute, config, tags, notes, 'planned');
+    const { folder: absolute, config, tags, notes, pinned } = await readRun(folder);
+    const run = new LiveRun(absolute, config, tags, notes, pinned, 'planned');
     await run.#follow();
     await run.refresh();
     return run;
@@ -109,6 +112,11 @@ export class LiveRun {
 
   get notes(): string {
     return this.#notes;
+  }
+
+  /** Whether it stands before others in tables. */
+  get pinned(): boolean {
+    return this.#pinned;
   }
 
   /** Set while the state is `crashed`. */
@@ -157,11 +165,13 @@ export class LiveRun {
 
   /** Takes over the labels that were written to the run's folder, and tells of them. */
   async relabel(): Promise<void> {
-    const { name = this.#config.name, tags, notes = '' } = await readLabels(this.folder);
-    if (name === this.#config.name && tags.join() === this.#tags.join() && notes === this.#notes) return;
+    const { name = this.#config.name, tags, notes = '', pinned = false } = await readLabels(this.folder);
+    const same = name === this.#config.name && tags.join() === this.#tags.join() && notes === this.#notes && pinned === this.#pinned;
+    if (same) return;
     this.#config = { ...this.#config, name };
     this.#tags = tags;
     this.#notes = notes;
+    this.#pinned = pinned;
     this.#tell({ changedFrom: this.history.steps.length, previous: undefined });
   }
 

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { WishboneError } from '../../core/errors.js';
 import { exportBest, locateRunner, startRunner, stopRunner } from '../../core/runner/index.js';
 import { isActive, LOG_FILE } from '../../core/run/index.js';
-import { readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
+import { changedScript, readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
 import { targetSetting } from '../settings.js';
 import type { Problems } from '../problems.js';
 import { ensureTrusted } from '../trust.js';
@@ -14,6 +14,8 @@ import type { RunStore } from './run-store.js';
 import { showInformation, showWarning, withProgress } from '../messages.js';
 
 const END_NOW = 'End Now';
+const SUBMIT_CHANGED = 'Submit It as It Is';
+const WRITE_ANEW = 'Write It Anew';
 const REVEAL = 'Reveal Model';
 
 /** What can be done with a run. */
@@ -29,15 +31,18 @@ export class RunActions {
   ) {}
 
   /**
-   * Starts the runner on a run, or resumes it: here, or on a cluster.
+   * Starts the runner on a run, or resumes it: here, or on a cluster. `anew`: its batch script is written even where it was changed by hand.
    *
    * @throws WishboneError when it does not start
    */
-  async start(folder: string, { resume, target }: { readonly resume: boolean; readonly target?: SlurmTarget | undefined }): Promise<void> {
+  async start(
+    folder: string,
+    { resume, target, anew }: { readonly resume: boolean; readonly target?: SlurmTarget | undefined; readonly anew?: boolean },
+  ): Promise<void> {
     this.starting.add(folder);
     try {
       if (target === undefined) await startRunner(folder, { resume });
-      else await submitRun(folder, target, await locateRunner());
+      else await submitRun(folder, target, await locateRunner(), { anew: anew === true });
     } finally {
       await this.store.notice(folder).catch((error: unknown) => this.problems.log(error));
       // The folder may be one that nobody watches yet.
@@ -51,9 +56,24 @@ export class RunActions {
     if (!(await ensureTrusted()) || this.starting.has(run.folder)) return;
     const job = await readJobRecord(run.folder);
     const target = job === undefined ? undefined : targetSetting(job.target);
+    const anew = target === undefined ? false : await this.#writesAnew(run);
+    if (anew === undefined) return;
     await withProgress({ location: vscode.ProgressLocation.Window, title: `Starting ${run.config.name}` }, () =>
-      this.start(run.folder, { resume: run.state !== 'planned', target }),
+      this.start(run.folder, { resume: run.state !== 'planned', target, anew }),
     );
+  }
+
+  /** Whether a batch script that was changed by hand gives way to a new one; undefined when the run is not to start after all. */
+  async #writesAnew(run: LiveRun): Promise<boolean | undefined> {
+    const changed = await changedScript(run.folder);
+    if (changed === undefined) return false;
+    const choice = await showWarning(
+      `The batch script of ${run.config.name} was changed by hand.`,
+      { modal: true, detail: `${changed.file}\n\nWritten anew, it is as the target in the settings says, and the changes are lost.` },
+      SUBMIT_CHANGED,
+      WRITE_ANEW,
+    );
+    return choice === undefined ? undefined : choice === WRITE_ANEW;
   }
 
   /**

@@ -106,13 +106,15 @@ export class RunCatalog implements vscode.Disposable {
 
 /** A watched run as lists show it. */
 export function listingOf(
-  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'state' | 'history' | 'job'>,
+  run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes' | 'pinned' | 'state' | 'history' | 'job'>,
 ): Exclude<RunListing, { problem: Error }> {
-  const { folder, config, tags, state, history, job } = run;
+  const { folder, config, tags, notes, pinned, state, history, job } = run;
   return {
     folder,
     config,
     tags,
+    notes,
+    pinned,
     state,
     ...(job && { job }),
     step: history.step,

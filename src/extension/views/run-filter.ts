@@ -1,58 +1,17 @@
 import path from 'node:path';
 
-import { isActive, type RunListing, type RunState } from '../../core/run/index.js';
-import { modelName } from '../../core/hub/cache.js';
+import { isActive, rowOf, type RunListing, type RunState } from '../../core/run/index.js';
+import { matches, parseFilter, type RunFilter, termsOf } from '../../core/run-table/index.js';
 
 type Readable = Exclude<RunListing, { problem: Error }>;
 
 const STATES: readonly RunState[] = ['planned', 'queued', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
 
-/** What somebody typed to see some of the runs: `words #tag state:failed dataset:pairs.jsonl`. */
-export interface RunFilter {
-  /** Each must be in the name, the id, a tag, or the name of model or dataset. */
-  readonly words: readonly string[];
-  /** Each must be one of the run's. */
-  readonly tags: readonly string[];
-  /** One of them must be the beginning of how the run stands; `active` is any state in which it works. */
-  readonly states: readonly string[];
-  /** One of them must be part of the dataset's name. */
-  readonly datasets: readonly string[];
-}
-
-/** Reads a filter as it is typed; a value with spaces stands in quotes. What begins like a term and has no value yet counts for nothing. */
-export function parseFilter(text: string): RunFilter {
-  const filter = { words: [] as string[], tags: [] as string[], states: [] as string[], datasets: [] as string[] };
-  for (const term of termsOf(text)) {
-    const [, kind, value] = /^(#|tag:|state:|dataset:)(.*)$/is.exec(term) ?? [];
-    const wanted = (value ?? term).replaceAll('"', '').toLowerCase();
-    const list = { '#': filter.tags, 'tag:': filter.tags, 'state:': filter.states, 'dataset:': filter.datasets }[kind?.toLowerCase() ?? ''];
-    if (wanted !== '') (list ?? filter.words).push(wanted);
-  }
-  return filter;
-}
-
-function termsOf(text: string): string[] {
-  return text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
-}
+export { parseFilter };
 
 /** Whether a run is among those that a filter lets through. One that cannot be read has a folder's name and no more. */
-export function matchesFilter(listing: RunListing, { words, tags, states, datasets }: RunFilter): boolean {
-  const has = (text: string, part: string): boolean => text.toLowerCase().includes(part);
-  if (listing.problem !== undefined) {
-    const name = path.basename(listing.folder);
-    return tags.length + states.length + datasets.length === 0 && words.every((word) => has(name, word));
-  }
-  const { config, state } = listing;
-  const own = listing.tags.map((tag) => tag.toLowerCase());
-  const dataset = path.basename(config.dataset.path);
-  const texts = [config.name, dataset, modelName(config.model.path), ...own];
-  return (
-    // An id is digits mostly: a few of them are in too many.
-    words.every((word) => texts.some((text) => has(text, word)) || (word.length >= 6 && has(config.id, word))) &&
-    tags.every((tag) => own.includes(tag)) &&
-    (datasets.length === 0 || datasets.some((part) => has(dataset, part))) &&
-    (states.length === 0 || states.some((wanted) => state.startsWith(wanted) || (wanted === 'active' && isActive(state))))
-  );
+export function matchesFilter(listing: RunListing, filter: RunFilter): boolean {
+  return matches(rowOf(listing), filter);
 }
 
 /** What could be typed next: a term, and how many runs it would leave. */

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { readJobRecord } from '../../core/slurm/index.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -7,6 +8,7 @@ import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
+import { startRunsTable } from '../panels/runs/start.js';
 import { startTry } from '../panels/try/start.js';
 import type { DatasetSummaries } from '../datasets/summaries.js';
 import { DatasetsView } from './datasets-view.js';
@@ -35,6 +37,7 @@ export function startViews(
     runsView,
     datasets,
     devices,
+    startRunsTable({ extensionUri: context.extensionUri, problems, catalog, commands: runs, memory: context.workspaceState }),
     startTry(context, problems, (item) => runs.toTry(item)),
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
@@ -45,7 +48,7 @@ export function startViews(
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);
-      if (run !== undefined) forms.duplicate(run.config);
+      if (run !== undefined) forms.duplicate(run.config, (await readJobRecord(run.folder))?.target ?? '');
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),

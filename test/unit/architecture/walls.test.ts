@@ -16,6 +16,8 @@ interface Row {
 const MEANT: Readonly<Record<string, string>> = {
   core: 'src/core/',
   'core/mask': 'src/core/mask/',
+  'core/run': 'src/core/run/',
+  'core/run-table': 'src/core/run-table/',
   protocol: 'src/protocol/',
   format: 'src/format.ts',
   metrics: 'src/metrics.ts',

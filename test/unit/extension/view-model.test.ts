@@ -91,6 +91,23 @@ test('the device is the one that the runner took', () => {
   assert.equal(statusOf(watched('planned'), true).device, null);
 });
 
+test('devices are shown while a run is at work, what they share also afterwards', () => {
+  const lines = [
+    startLine(),
+    stepLine(1, { communication: 0.05, slowest_rank: 1.1, rank_seconds: [0.4, 0.5] }),
+    eventLine('devices', { devices: [{ name: 'NVIDIA H200', utilisation: 0.5, temperature: 61 }] }),
+  ];
+  const status = statusOf(watched('running', ...lines), true);
+  assert.deepEqual(status.devices, [
+    { name: 'NVIDIA H200', utilisation: 0.5, memory: null, memoryTotal: null, temperature: 61, power: null },
+  ]);
+  assert.deepEqual(status.ranks, { communication: 0.05, share: 0.1, slowest: 1.1, seconds: [0.4, 0.5] });
+  assert.deepEqual(readRunHostMessage({ type: 'status', run: 0, status }), { type: 'status', run: 0, status });
+  const ended = statusOf(watched('finished', ...lines, eventLine('finished', { steps: 1, seconds: 5 })), true);
+  assert.deepEqual([ended.devices, ended.ranks], [[], status.ranks]);
+  assert.deepEqual(statusOf(watched('running', startLine(), stepLine(1)), true).ranks, null);
+});
+
 test('every state has a status that passes the check of the other side', () => {
   const end = {
     finished: eventLine('finished', { steps: 10, seconds: 5 }),

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
-import { allReduceSeconds, halfReduceSeconds, NETWORK, NVLINK } from '../../../src/core/cost/communication.js';
+import { allReduceSeconds, allReduceWays, halfReduceSeconds, NCCL_BYTES, NETWORK, NVLINK } from '../../../src/core/cost/communication.js';
 import { h200, stepSeconds } from '../../../src/core/cost/index.js';
 import { cardForecast, cardForecasts, type MemoryForecast } from '../../../src/core/forecast/index.js';
 import { DEFAULT_TRAINING } from '../../../src/core/options/index.js';
@@ -44,6 +46,16 @@ test('a sum over devices takes what its bytes take, the faster of ring and tree'
   assert.equal(halfReduceSeconds(1e9, { hosts: 1, perHost: 4 }), allReduceSeconds(1e9, { hosts: 1, perHost: 4 }) / 2);
 });
 
+test('gradients go round a ring, a few bytes along a tree, and the runner knows the same of NCCL', () => {
+  const cluster = { hosts: 4, perHost: 8 };
+  assert.deepEqual(allReduceWays(4e9, cluster), { within: 'ring', between: 'ring' });
+  assert.deepEqual(allReduceWays(1000, cluster), { within: 'tree', between: 'tree' });
+  assert.deepEqual(allReduceWays(4e9, { hosts: 1, perHost: 1 }), { within: undefined, between: undefined });
+  const registry = readFileSync(path.resolve(import.meta.dirname, '../../../native-runner/src/backend/registry.cpp'), 'utf8');
+  const [, mib] = /\.communication = (\d+) \* mib/.exec(registry) ?? [];
+  assert.equal(Number(mib) * 2 ** 20, NCCL_BYTES);
+});
+
 test('one card takes what was predicted, more take less, but never their share alone', () => {
   const [one, ...more] = cardForecasts(request);
   assert.ok(Math.abs(one!.seconds - request.time.total) < 1e-6);
@@ -53,6 +65,7 @@ test('one card takes what was predicted, more take less, but never their share a
     const ratio = (request.time.seconds.train + request.time.seconds.reference) / card.cards + request.time.seconds.load + 3;
     assert.ok(card.seconds < before.seconds && card.seconds > ratio, `${card.cards} cards`);
     assert.ok(card.exposed > 0 && card.exposed < card.communication);
+    assert.ok(card.slowed > 0 && card.exposed + card.slowed < card.communication);
     assert.equal(card.shard, 'none', 'what fits is not sharded');
     before = card;
   }
@@ -61,12 +74,12 @@ test('one card takes what was predicted, more take less, but never their share a
 });
 
 test('what does not fit is sharded, the least that helps, and memory says how much that spares', () => {
-  const small = { ...memory, deviceBytes: 36 * GiB };
+  const small = { ...memory, deviceBytes: 37 * GiB };
   const [one, two, , eight] = cardForecasts({ ...request, memory: small });
   assert.equal(one!.fits, false);
   // Half of the optimizer state, which is three quarters of what stands beside the weights.
   assert.equal(two!.shard, 'optimizer');
-  assert.ok(Math.abs(two!.memory! - (memory.bytes - memory.optimizer * 0.75 * 0.5)) < 1);
+  assert.ok(Math.abs(two!.memory! - (memory.bytes + NCCL_BYTES - memory.optimizer * 0.75 * 0.5)) < 1);
   assert.equal(two!.fits, true);
   const tiny = cardForecasts({ ...request, memory: { ...memory, deviceBytes: 20 * GiB } });
   assert.deepEqual([tiny[1]!.shard, tiny[1]!.fits], ['parameters', false], 'nothing helps');
@@ -80,4 +93,21 @@ test('a step with fewer pairs than cards does not get faster by more of them', (
   const few = { ...request, summary: { ...request.summary, pairs: 200 } };
   const [, two, four] = cardForecasts(few);
   assert.ok(four!.seconds >= two!.seconds * 0.97);
+});
+
+test('two H200 are predicted as they were measured', () => {
+  // docs/benchmarks.md, "Several GPUs": 1B, a bin a rank and four; 16,384 tokens each.
+  for (const [bins, times] of [
+    [1, 1.87],
+    [4, 1.93],
+  ] as const) {
+    const of = (cards: number): number => {
+      const train = (bins * cards * 79) / 330;
+      const summary = { steps: 1, bins: bins * cards, pairs: bins * cards * 79, epochs: 1, parameters };
+      const time = { seconds: { train }, total: train, sources: [] };
+      return summary.pairs / cardForecast({ ...request, summary, time, runner: { shard: 'none' } }, { hosts: 1, perHost: cards }).seconds;
+    };
+    const predicted = of(2) / of(1);
+    assert.ok(Math.abs(predicted / times - 1) < 0.03, `${bins} bins: ${predicted}`);
+  }
 });

@@ -150,3 +150,31 @@ test('samples are kept one a step and model; a resume drops those of steps to co
   for (const bad of [{ model: 'other' }, { prompts: [1] }, { completions: [[-1]] }, { completions: undefined }])
     assert.throws(() => parseEvent(eventLine('sample', { ...good, ...bad }), 'test'), /of a sample event/);
 });
+
+test('what devices share is a mean over the latest steps of this start', () => {
+  assert.equal(historyOf(startLine(), stepLine(1)).ranks, undefined);
+  const shared = (step: number, communication: number, rank_seconds?: number[]): string =>
+    stepLine(step, { communication, slowest_rank: 1.25, ...(rank_seconds && { rank_seconds }) });
+  const history = historyOf(
+    startLine(),
+    shared(1, 0.5, [9, 9, 9]),
+    startLine({ resumedFrom: 1 }),
+    shared(2, 0.1, [0.25, 0.75]),
+    shared(3, 0.3, [0.75, 0.25]),
+  );
+  const ranks = history.ranks!;
+  assert.deepEqual([ranks.communication, ranks.share, ranks.slowest], [0.2, 0.4, 1.25]);
+  assert.deepEqual(ranks.seconds, [0.5, 0.5]);
+  for (let step = 4; step < 24; step++) history.add(parseEvent(shared(step, 0.05, [1, 2]), 'test'));
+  assert.deepEqual(history.ranks!.seconds, [1, 2]);
+  history.add(parseEvent(shared(24, 0.05), 'test'));
+  assert.deepEqual(history.ranks!.seconds, [], 'a runner that does not say it of every step');
+});
+
+test('devices are as they were told of last, in this start', () => {
+  const devices = (name: string): string => eventLine('devices', { devices: [{ name }] });
+  const history = historyOf(startLine(), devices('A'), stepLine(1), devices('B'));
+  assert.deepEqual(history.devices, [{ name: 'B' }]);
+  history.add(parseEvent(startLine({ resumedFrom: 1 }), 'test'));
+  assert.deepEqual(history.devices, []);
+});

@@ -132,6 +132,24 @@ test('with one run sources are curves of a chart, with several they have charts 
   assert.equal(sourceCharts(['a', 'b'], true).length, 6);
 });
 
+test('steps of several devices have charts of what they waited, those of one have none', () => {
+  const drawn = (history: RunHistory): string[] => {
+    const series = new RunSeries();
+    assert.ok(series.apply(seriesFrom(history, 0)));
+    return CHARTS.filter(({ curves }) => curves.some((curve) => series.has(curve.series))).map(({ title }) => title);
+  };
+  const alone = drawn(historyOf(stepLine(1)));
+  const shared = historyOf(stepLine(1, { seconds: 0.5, communication: 0.02, slowest_rank: 1.01 }), stepLine(2, { communication: 0 }));
+  assert.deepEqual(
+    drawn(shared).filter((title) => !alone.includes(title)),
+    ['Communication', 'Slowest device'],
+  );
+  const series = new RunSeries();
+  series.apply(seriesFrom(shared, 0));
+  assert.deepEqual(numbers(series.curve('communication share')), [Math.fround(0.04), 0]);
+  assert.deepEqual(numbers(series.curve('slowest over mean')), [Math.fround(Math.fround(1.01) - 1), null]);
+});
+
 test('every chart has curves, every metric is sent, drawn and written about as its row says', () => {
   assert.deepEqual(
     CHARTS.map(({ title }) => title),

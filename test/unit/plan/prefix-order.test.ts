@@ -96,10 +96,8 @@ test('a plan has every pair once an epoch', async () => {
   await fc.assert(
     fc.asyncProperty(tokenPairs, fc.integer({ min: 1, max: 8 }), fc.nat(1000), async (pairs, batchSize, seed) => {
       const input = { pairs, skipped: 0, truncated: 0, shape, sha256: { dataset: '', tokenizer: '' }, datasetFile: 'pairs.jsonl' };
-      const options = {
-        ...{ sharing: 'tree', order: 'prefix', capacity: Math.max(longest(pairs), 64), batch_size: batchSize },
-        ...{ epochs: 2, seed, max_length: 100 },
-      } as const;
+      const layout = { capacity: Math.max(longest(pairs), 64), batch_size: batchSize, epochs: 2, seed, max_length: 100 };
+      const options = { ...layout, sharing: 'tree', order: 'prefix' } as const;
       const plan = await buildPlan(input, options);
       const rows = Array.from(plan.sequenceReference, (reference) => reference >> 1);
       const perEpoch = rows.length / 2;

@@ -12,6 +12,7 @@ import {
   parseTags,
   readLabels,
   readRun,
+  rowOf,
   RUN_FILE,
   tagsProblem,
   writeLabels,
@@ -111,4 +112,15 @@ test('evaluations are found in the middle of a long log, as far as a resume has 
   const other = await listRun(folder);
   assert.ok(other.problem === undefined);
   assert.deepEqual([other.figures?.step, other.figures?.best?.step], [700, 700]);
+});
+
+test('a run is pinned by its labels, and lists say so with its notes', async (context) => {
+  const folder = await createRunFolder(await temporaryFolder(context), exampleConfig(), (file) => writeFile(file, ''));
+  await writeLabels(folder, { tags: [], notes: '*n*', pinned: true });
+  assert.deepEqual(await readLabels(folder), { tags: [], notes: '*n*', pinned: true });
+  const listing = await listRun(folder);
+  assert.ok(listing.problem === undefined);
+  assert.deepEqual([listing.pinned, listing.notes], [true, '*n*']);
+  const { cells } = rowOf(listing);
+  assert.deepEqual([cells['pinned'], cells['notes'], cells['state']], ['yes', '*n*', 'planned']);
 });

@@ -142,3 +142,60 @@ test('what squeue prints is read in every form it has', () => {
     ],
   );
 });
+
+/** Jobs as versions of Slurm write them: each with what differs. */
+const SHAPES: readonly (readonly [version: string, job: object])[] = [
+  ['21.08', { job_id: 7, job_state: 'PENDING', state_reason: 'Resources', nodes: '', job_resources: {}, restart_cnt: 0 }],
+  [
+    '23.02',
+    {
+      job_id: 7,
+      job_state: 'PENDING',
+      state_reason: 'Resources',
+      nodes: '',
+      restart_cnt: 0,
+      time_limit: { set: true, infinite: false, number: 60 },
+    },
+  ],
+  ['23.11', { job_id: 7, job_state: ['PENDING'], state_reason: 'Resources', nodes: '', job_resources: null, restart_cnt: 0 }],
+  [
+    '24.11',
+    {
+      job_id: { set: true, infinite: false, number: 7 },
+      job_state: ['PENDING'],
+      state_reason: 'Resources',
+      nodes: '',
+      job_resources: null,
+      restart_cnt: { set: true, infinite: false, number: 0 },
+    },
+  ],
+];
+
+test('a job that waits is the same in the JSON of every version', () => {
+  for (const [version, job] of SHAPES) {
+    const views = parseJson(JSON.stringify({ meta: { slurm: { version } }, jobs: [job], warnings: [], errors: [] }));
+    assert.deepEqual([...views!], [['7', { state: 'PENDING', reason: 'Resources', nodes: '', restarts: 0 }]], version);
+  }
+});
+
+test('of several states the one that Slurm writes in its text counts, nodes are found wherever they are', () => {
+  const viewOf = (job: object) => parseJson(JSON.stringify({ jobs: [{ job_id: 7, state_reason: null, ...job }] }))!.get('7');
+  const states: readonly (readonly [unknown, string | undefined])[] = [
+    [['RUNNING', 'CONFIGURING'], 'CONFIGURING'],
+    [['NODE_FAIL', 'COMPLETING'], 'COMPLETING'],
+    [['PENDING', 'REQUEUED'], 'REQUEUED'],
+    [['COMPLETED'], 'COMPLETED'],
+    [[], undefined],
+    [null, undefined],
+    [[7], undefined],
+  ];
+  for (const [job_state, state] of states) assert.equal(viewOf({ job_state })?.state, state, JSON.stringify(job_state));
+  for (const where of [
+    { nodes: 'n1' },
+    { nodes: { list: 'n1' } },
+    { job_resources: { nodes: 'n1' } },
+    { job_resources: { nodes: { list: 'n1' } } },
+  ])
+    assert.equal(viewOf({ job_state: 'RUNNING', ...where })?.nodes, 'n1', JSON.stringify(where));
+  for (const jobs of [[null], ['x'], [7], [[]]]) assert.equal(parseJson(JSON.stringify({ jobs }))!.size, 0);
+});

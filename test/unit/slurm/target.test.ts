@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { DEFAULT_RUNNER } from '../../../src/core/options/index.js';
 import { decideTargetDevices } from '../../../src/core/runner/index.js';
-import { batchScript, findTarget, parseTargets, targetsOfFolder } from '../../../src/core/slurm/index.js';
+import { batchScript, changedScript, findTarget, parseTargets, targetsOfFolder } from '../../../src/core/slurm/index.js';
 import { temporaryFolder } from '../run/support.js';
 
 const WHOLE = {
@@ -128,4 +128,27 @@ test('the batch script starts, goes on, and gives itself back to the queue only 
   assert.throws(() => batchScript({ target: target!, folder: '/a"b', id: 'r', runner: '/r' }), /batch script/);
   const withSetup = batchScript({ target: target!, folder, id: 'run-1', runner: '/bin/runner' });
   assert.ok(withSetup.includes('\nmodule load cuda/13\nexport NCCL_DEBUG=WARN\n'));
+});
+
+test('a batch script that was changed by hand is known by that, whatever was changed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = path.join(folder, 'job.sh');
+  const [target] = parseTargets({ big: WHOLE }, 's');
+  const script = batchScript({ target: target!, folder, id: 'run-1', runner: '/bin/runner' });
+  assert.equal(await changedScript(folder), undefined, 'there is none');
+  await writeFile(file, script);
+  assert.equal(await changedScript(folder), undefined);
+  const changes: readonly (readonly [string, string, string | undefined])[] = [
+    ['a line more', script.replace('\ncd ', '\nexport X=1\ncd '), 'big'],
+    ['an option less', script.replace('#SBATCH --qos=high\n', ''), 'big'],
+    ['a blank at the end', `${script} `, 'big'],
+    ['without the line that says so', script.replace(/^# As Wishbone.*\n/m, ''), 'big'],
+    ['another file', '#!/bin/sh\nexit 0\n', undefined],
+    ['nothing', '', undefined],
+  ];
+  for (const [what, text, of] of changes) {
+    assert.notEqual(text, script, what);
+    await writeFile(file, text);
+    assert.deepEqual(await changedScript(folder), { file, target: of }, what);
+  }
 });

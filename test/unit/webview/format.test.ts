@@ -11,6 +11,7 @@ import {
   formatPercent,
   formatRate,
   formatRatio,
+  formatSeconds,
   formatTick,
   plural,
   sentence,
@@ -93,4 +94,9 @@ test('an option reads back as it was', () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), (value) => assert.equal(Number(formatOption(value)), value)),
   );
+});
+
+test('seconds that may be few', () => {
+  const cases = [0.0004, 0.0123, 0.9994, 0.9996, 1.239, 12.34, 99.7, NaN].map(formatSeconds);
+  assert.deepEqual(cases, ['0.4 ms', '12 ms', '999 ms', '1.00 s', '1.24 s', '12.3 s', '1 min 40 s', '–']);
 });

@@ -26,6 +26,8 @@ const STATUS: RunStatus = {
   checkpoint: 48,
   end: null,
   warnings: [],
+  devices: [],
+  ranks: null,
   time: null,
   skippedLines: 0,
   mayAct: true,

@@ -8,6 +8,8 @@ import {
   chartSummary,
   predictedText,
   progressText,
+  rankLabel,
+  ranksText,
   secondsText,
   timeNote,
   timeSummary,
@@ -35,6 +37,8 @@ const RUNNING: RunStatus = {
   checkpoint: null,
   end: null,
   warnings: [],
+  devices: [],
+  ranks: null,
   time: null,
   skippedLines: 0,
   mayAct: true,
@@ -102,4 +106,13 @@ test("where the time went: how much was training, and which figures are not the 
   assert.match(timeNote({ ...time, estimated: 1 }, false), /^The runner did not say where the time went/);
   assert.match(timeNote({ ...time, sessions: 3, estimated: 2 }, true), /where the time of 1 start went/);
   assert.deepEqual([0.004, 2.25, 61].map(secondsText), ['0.00 s', '2.3 s', '1 min 01 s']);
+});
+
+test('what devices share, in words', () => {
+  const ranks = { communication: 0.0124, share: 0.021, slowest: 1.014, seconds: [0.512, 0.526] };
+  assert.equal(ranksText(ranks), 'Waiting for each other: 12 ms of a step, 2.1%. The slowest of 2 computes 1.4% longer than the mean.');
+  assert.equal(ranksText({ ...ranks, seconds: [] }).includes('The slowest computes'), true);
+  assert.equal(rankLabel(1, 0.526, 0.519), 'Device 1 computes 526 ms of a step, 1.3% more than the mean');
+  assert.equal(rankLabel(0, 0.512, 0.519), 'Device 0 computes 512 ms of a step, 1.3% less than the mean');
+  assert.equal(rankLabel(0, 0, 0), 'Device 0 computes 0.0 ms of a step');
 });

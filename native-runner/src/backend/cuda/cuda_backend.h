@@ -26,6 +26,7 @@ class CudaBackend final : public Backend {
 
     std::string name() const override { return "cuda"; }
     std::string device_name() const override { return device_.name; }
+    std::string bus_id() const override { return device_.bus_id; }
     int threads() const override { return 1; }
     DType activation_dtype() const override { return DType::bf16; }
 

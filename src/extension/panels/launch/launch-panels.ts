@@ -36,13 +36,17 @@ export class LaunchPanels implements vscode.Disposable {
     this.#open({ ...BEGIN, values: { ...valuesOf({ dataset, model, options: FIRST }), ...more } });
   }
 
-  /** Opens a form with another run's settings, all of which can be changed. */
-  duplicate(config: RunConfig): void {
+  /**
+   * Opens a form with another run's settings, all of which can be changed.
+   *
+   * @param target that it was given to; empty for this machine
+   */
+  duplicate(config: RunConfig, target: string): void {
     const { dataset, eval_dataset: evaluation, model, plan } = config;
     // Held-out pairs will be held out again.
     const evalDataset = plan.eval_fraction > 0 || evaluation === undefined ? undefined : (evaluation.names ?? evaluation.path);
     const values = valuesOf({ dataset: dataset.names ?? dataset.path, evalDataset, model: model.path, options: config });
-    this.#open({ values, preset: '', own: { rate: true, preset: true } });
+    this.#open({ values: { ...values, target }, preset: '', own: { rate: true, preset: true } });
   }
 
   /** Opens a form filled from a run config. A missing dataset or model becomes the most likely one. */

@@ -3,7 +3,14 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { historyCsv } from '../../../core/history/index.js';
-import { configDifferences, listRuns, readLabels, writeLabels } from '../../../core/run/index.js';
+import {
+  configDifferences,
+  listRuns,
+  readComparisonNotes,
+  readLabels,
+  writeComparisonNotes,
+  writeLabels,
+} from '../../../core/run/index.js';
 import {
   readRunPageMessage,
   readRunPageState,
@@ -11,6 +18,7 @@ import {
   type RunPageMessage,
   type RunPageState,
 } from '../../../protocol/run.js';
+import { readMarkdown } from '../../markdown.js';
 import { runCommand } from '../../run-command.js';
 import { listingText } from '../../run-text.js';
 import type { RunUse } from '../../runs/run-store.js';
@@ -19,6 +27,7 @@ import type { Asked, Page, PanelKind } from '../page.js';
 import { fileName, saveAs } from '../save-as.js';
 import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
+import { openPair, pairsOf } from './run-pairs.js';
 import { answerRequest } from './run-requests.js';
 import { ShownRun } from './shown-run.js';
 import { RunVerdicts } from './verdicts.js';
@@ -129,6 +138,14 @@ export class RunPanel implements vscode.Disposable {
         if (runs.length === 0) return;
         return saveAs(this.#workspace, `${fileName(this.page.panel.title)}.csv`, { CSV: ['csv'] }, () => Buffer.from(historyCsv(runs)));
       }
+      case 'set-comparison-notes':
+        return this.#setComparisonNotes(message.folders, message.notes);
+      case 'get-pairs':
+        if (run !== undefined) this.#send({ type: 'pairs', shown: await pairsOf(run, message.asked) });
+        return;
+      case 'open-pair':
+        if (run !== undefined) await openPair(run, message.of, message.row, this.page.panel.viewColumn);
+        return;
       case 'follow-log':
         return this.#log.follow(() => this.#shown[0]?.run.folder);
       case 'leave-log':
@@ -150,6 +167,19 @@ export class RunPanel implements vscode.Disposable {
     const { notes: _before, ...labels } = await readLabels(folder);
     await writeLabels(folder, { ...labels, ...(notes.trim() === '' ? {} : { notes }) });
     await this.panels.store.relabel(folder);
+  }
+
+  async #setComparisonNotes(folders: readonly string[], notes: string): Promise<void> {
+    // Runs may have been added or removed by now.
+    if (folders.join('\n') !== this.folders.join('\n') || !(await ensureTrusted())) return;
+    await writeComparisonNotes(folders, notes);
+    await this.#sendComparisonNotes();
+  }
+
+  async #sendComparisonNotes(): Promise<void> {
+    if (this.#shown.length < 2) return;
+    const notes = await readComparisonNotes(this.folders);
+    this.#send({ type: 'comparison-notes', notes, read: await readMarkdown(notes) });
   }
 
   async #pickAnother(): Promise<void> {
@@ -205,6 +235,7 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     for (const each of shown) each.sendHeader();
     await Promise.all(shown.map((each) => each.sendAll()));
+    await this.#sendComparisonNotes();
     // Not waited for: plans are read for it.
     this.#verdicts.show(this.#shown.map(({ run }) => run)).catch((error: unknown) => this.panels.problems.show(error));
   }

@@ -2,13 +2,14 @@ import path from 'node:path';
 
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
 import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
-import type { StartEvent } from '../../../core/events/index.js';
+import type { DeviceReading, StartEvent } from '../../../core/events/index.js';
 import { jobText } from '../../../core/slurm/index.js';
 import { modelName } from '../../../core/hub/cache.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
 import {
   type BestStatus,
+  type DeviceStatus,
   type EvalSeries,
   PANEL_TIMES,
   type RunEnd,
@@ -96,12 +97,25 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     accuracy: figures?.accuracy ?? null,
     best: bestOf(run, figures?.best),
     device: start === undefined ? null : deviceText(start),
+    devices: state === 'running' || state === 'stopping' ? history.devices.map(deviceOf) : [],
+    ranks: history.ranks ?? null,
     time: timeOf(history.timeSpent),
     checkpoint: history.checkpoints.at(-1)?.step ?? null,
     end: endOf(run),
     warnings: warningsOf(run),
     skippedLines: run.log.skipped + (run.log.unfinished && run.state === 'crashed' ? 1 : 0),
     mayAct,
+  };
+}
+
+function deviceOf({ name, utilisation, memory, memoryTotal, temperature, power }: DeviceReading): DeviceStatus {
+  return {
+    name,
+    utilisation: utilisation ?? null,
+    memory: memory ?? null,
+    memoryTotal: memoryTotal ?? null,
+    temperature: temperature ?? null,
+    power: power ?? null,
   };
 }
 

@@ -28,6 +28,12 @@ std::string why_no_device(cudaError_t status) {
     return std::string("The NVIDIA driver cannot be used: ") + cudaGetErrorString(status) + ".";
 }
 
+std::string bus_id_of(int ordinal) {
+    char text[32] = "";
+    check(cudaDeviceGetPCIBusId(text, sizeof text, ordinal), "cudaDeviceGetPCIBusId");
+    return text;
+}
+
 }  // namespace
 
 DeviceList find_devices() {
@@ -49,7 +55,7 @@ DeviceList find_devices() {
             continue;
         }
         list.devices.push_back({ordinal, capability, properties.multiProcessorCount,
-                                properties.totalGlobalMem, properties.name});
+                                properties.totalGlobalMem, properties.name, bus_id_of(ordinal)});
     }
     if (list.devices.empty())
         list.problem = old.empty()

@@ -12,6 +12,7 @@ struct Device {
     int multiprocessors = 0;
     std::size_t memory = 0;  ///< bytes
     std::string name;        ///< "NVIDIA H100 80GB HBM3"
+    std::string bus_id;      ///< "0000:1b:00.0"
 };
 
 /// GPUs this build can use (compute capability 8.0 and up, for bf16 matrix instructions). `problem` says, for

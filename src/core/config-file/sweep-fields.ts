@@ -1,0 +1,43 @@
+import { isPathOption, type OptionPath, SECTION_RULES } from '../options/index.js';
+import { integer, list, object, optional, type Rule } from '../options/rule.js';
+
+/** A sweep of more runs than this is a mistake. */
+const MOST_RUNS = 10_000;
+
+/** Options that a sweep may try several values of, by their path: all but those that name files. */
+const OPTION_RULES: readonly (readonly [OptionPath, Rule])[] = Object.entries(SECTION_RULES).flatMap(([section, rules]) =>
+  Object.entries(rules as Readonly<Record<string, Rule>>).flatMap(([name, rule]) => {
+    const path = `${section}.${name}` as OptionPath;
+    return isPathOption(path) ? [] : [[path, rule] as const];
+  }),
+);
+
+const fieldsOf = (ofRule: (rule: Rule) => Rule): Readonly<Record<string, Rule>> =>
+  Object.fromEntries(OPTION_RULES.map(([path, rule]) => [path, optional(ofRule(rule))]));
+
+/** The block `sweep` of a run config. */
+export const SWEEP_RULE = object({
+  values: optional(object(fieldsOf((rule) => list(rule)))),
+  count: optional(integer(1, MOST_RUNS)),
+  runs: optional(list(object(fieldsOf((rule) => rule)))),
+  seeds: optional(list(integer(0))),
+});
+
+/** What its fields are for. */
+export const SWEEP_HELP: Readonly<Record<keyof SweepBlock, string>> = {
+  values: 'lists of values by option, such as "training.beta": [0.05, 0.1]; a run for every combination',
+  count: 'so many of the combinations, drawn at random, instead of all',
+  runs: 'runs one by one instead: each the options that it has beside those of the file',
+  seeds: 'each run once with each of these as plan.seed',
+};
+
+/** Several values of options, and how they make runs (`expandSweep`). */
+export interface SweepBlock {
+  /** By path: every combination is a run, or `count` of them drawn at random. */
+  readonly values?: Readonly<Record<string, readonly unknown[]>> | undefined;
+  readonly count?: number | undefined;
+  /** Or runs one by one: options by path. */
+  readonly runs?: readonly Readonly<Record<string, unknown>>[] | undefined;
+  /** Each run once with each of these as `plan.seed`. */
+  readonly seeds?: readonly number[] | undefined;
+}

@@ -1,0 +1,13 @@
+export { type CellValue, isPinned, type RunRow, UNREADABLE } from './row.js';
+export {
+  chosenColumns,
+  type ColumnChoice,
+  type ColumnKind,
+  columnsOf,
+  findColumn,
+  type RunColumns,
+  type TableColumn,
+} from './columns.js';
+export { matches, parseFilter, type RunFilter, termsOf } from './filter.js';
+export { compareValues, groupedRows, type RowGroup, sortedRows, type TableSort } from './order.js';
+export { tableCsv } from './csv.js';
