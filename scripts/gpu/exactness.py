@@ -44,7 +44,8 @@ from transformers.utils import logging
 from workload import SHAPES, Shape
 
 LIMIT = 1.5
-LIMIT_FP8 = 1.0
+# Both are off at random by the same 4 % a product: on one set of sequences the ratio scatters about 1 by a tenth.
+LIMIT_FP8 = 1.15
 FLOOR = 2e-4
 # Small enough that pairs of very different lengths do not saturate the loss: each must contribute to the gradient.
 BETA = 0.02

@@ -392,8 +392,8 @@ TEST_CASE("cuda: the whole model in FP8" * doctest::skip(!have_fp8())) {
             first_gradient = model.gradient();
             const double off = distance(values_of(logps), logps_exact),
                          d_off = distance(first_gradient, gradient_exact);
-            MESSAGE("log-probabilities ", off, " from f32 where FP8 by itself is ", logps_off, ", gradient ", d_off, " where ",
-                    gradient_off);
+            MESSAGE("log-probabilities ", off, " from f32 where FP8 by itself is ", logps_off, ", gradient ",
+                    d_off, " where ", gradient_off);
             CHECK(off < 1.5 * logps_off);
             CHECK(d_off < 1.25 * gradient_off);
             CHECK(off > logps_off / 3);

@@ -27,8 +27,7 @@ ModelConfig config_of(bool biased, bool normed_behind) {
     config.head_dim = 16;
     config.max_position_embeddings = 256;
     config.qkv_bias = config.mlp_bias = biased;
-    if (normed_behind)
-        config.norms = {"", "post_attention_layernorm", "", "post_feedforward_layernorm"};
+    if (normed_behind) config.norms = {"", "post_attention_layernorm", "", "post_feedforward_layernorm"};
     return config;
 }
 
@@ -100,24 +99,32 @@ LoraConfig adapters_on(std::vector<std::string> modules) {
 
 }  // namespace
 
-TEST_CASE("FP8 whose numbers are not rounded gives what there is without it, however the layers are computed") {
+TEST_CASE(
+    "FP8 whose numbers are not rounded gives what there is without it, however the layers are computed") {
     for (const bool biased : {false, true})
         for (const bool normed_behind : {false, true})
             for (const auto& lora : std::vector<std::optional<LoraConfig>>{
-                     std::nullopt, adapters_on({"q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
+                     std::nullopt,
+                     adapters_on({"q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
                      adapters_on({"q_proj"}), adapters_on({"down_proj"})})
                 for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
                     std::mt19937 random(3);
                     const ModelConfig config = config_of(biased, normed_behind);
                     const Weights weights = random_weights(random, config);
-                    const RandomBin bin(random, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 7, .vocabulary = 29});
+                    const RandomBin bin(random, {.trees = 2,
+                                                 .deepest = 3,
+                                                 .most_children = 2,
+                                                 .longest_segment = 7,
+                                                 .vocabulary = 29});
                     CAPTURE(biased);
                     CAPTURE(normed_behind);
                     CAPTURE(static_cast<int>(recompute));
                     const auto cpu = make_cpu_backend(1);
-                    const Result expected = run(*cpu, config, weights, bin.shared.view(), Precision::bf16, recompute, lora);
+                    const Result expected =
+                        run(*cpu, config, weights, bin.shared.view(), Precision::bf16, recompute, lora);
                     Fp8Backend backend(false);
-                    const Result result = run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute, lora);
+                    const Result result =
+                        run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute, lora);
                     CHECK(result.again == result.logps);
                     CHECK(off(result.logps, expected.logps) < 1e-5);
                     CHECK(off(result.gradients, expected.gradients) < 1e-4);
@@ -127,8 +134,14 @@ TEST_CASE("FP8 whose numbers are not rounded gives what there is without it, how
 TEST_CASE("rounded to FP8, passes agree to the last bit, and are as far off as such numbers are") {
     std::mt19937 random(4);
     const ModelConfig config = config_of(false, false);
-    const Weights weights = random_weights(random, config);
-    const RandomBin bin(random, {.trees = 3, .deepest = 3, .most_children = 2, .longest_segment = 9, .vocabulary = 29});
+    // Small enough that errors do not grow from layer to layer.
+    Weights weights = random_weights(random, config);
+    for (auto& [name, values] : weights)
+        for (double& value : values)
+            if (name.find("norm") == std::string::npos)
+                value = static_cast<double>(static_cast<float>(value / 2));
+    const RandomBin bin(
+        random, {.trees = 3, .deepest = 3, .most_children = 2, .longest_segment = 9, .vocabulary = 29});
     const auto cpu = make_cpu_backend(1);
     const Result exact = run(*cpu, config, weights, bin.shared.view(), Precision::bf16, Recompute::none);
     std::optional<Result> first;
@@ -141,8 +154,8 @@ TEST_CASE("rounded to FP8, passes agree to the last bit, and are as far off as s
             MESSAGE("log-probabilities ", off(result.logps, exact.logps), " from f32, gradient ",
                     off(result.gradients, exact.gradients));
             CHECK(off(result.logps, exact.logps) > 1e-3);
-            CHECK(off(result.logps, exact.logps) < 0.15);
-            CHECK(off(result.gradients, exact.gradients) < 0.5);
+            CHECK(off(result.logps, exact.logps) < 0.1);
+            CHECK(off(result.gradients, exact.gradients) < 0.4);
         }
         CHECK(result.logps == first->logps);
         CHECK(result.gradients == first->gradients);

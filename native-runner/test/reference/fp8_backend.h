@@ -86,8 +86,8 @@ class Fp8Backend final : public test::ForwardingBackend {
     }
     void product(const Tensor& out, const Fp8Matrix& x, const Fp8Matrix& w, bool adds) {
         const std::vector<double>&a = numbers_.at(x.values.data), &b = numbers_.at(w.values.data);
-        const auto rows = static_cast<std::size_t>(out.rows()), columns = static_cast<std::size_t>(out.shape[1]),
-                   depth = a.size() / rows;
+        const auto rows = static_cast<std::size_t>(out.rows()),
+                   columns = static_cast<std::size_t>(out.shape[1]), depth = a.size() / rows;
         if (b.size() != columns * depth) throw std::logic_error("matrices that do not fit");
         for (std::size_t m = 0; m < rows; ++m)
             for (std::size_t n = 0; n < columns; ++n) {
