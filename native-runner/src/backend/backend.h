@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/fp8.h"
+#include "backend/streamed_piece.h"
 #include "core/findings.h"
 #include "core/tensor.h"
 
@@ -118,6 +119,21 @@ class Backend {
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both
     virtual void zero(Tensor x) = 0;
     virtual void synchronize() = 0;
+
+    /// A backend whose memory is the host's and can be streamed through this one: for what the device has no room for. This one
+    /// itself where its own memory is that.
+    virtual Backend& host() { return *this; }
+    /// Calls `work` of each piece, in order, with its tensors on the device, while those behind come from memory of `host()`
+    /// and those before go back there. What `work` asks for is done in the order of all that this backend is asked for. All
+    /// tensors are back when the call returns.
+    virtual void stream_pieces(std::span<const StreamedPiece> pieces) {
+        for (const StreamedPiece& piece : pieces) {
+            std::vector<Tensor> in_place;
+            for (const StreamedTensor& tensor : piece.tensors) in_place.push_back(tensor.on_host);
+            piece.work(in_place);
+        }
+    }
+
     /// To be called first in a thread other than the one that made the backend, where that thread works with it from now on.
     virtual void make_current() {}
 
@@ -267,8 +283,11 @@ class Backend {
 /// Cores that this process may run on.
 int usable_cores();
 
+/// Where the CPU backend has memory from, other than the system's: throws Error(out_of_memory).
+using MemorySource = std::function<Buffer(std::size_t bytes)>;
+
 /// fp32 on OpenBLAS. `threads` 0 means all cores this process may run on.
-std::unique_ptr<Backend> make_cpu_backend(int threads);
+std::unique_ptr<Backend> make_cpu_backend(int threads, MemorySource memory = {});
 
 struct CudaOptions {
     int device = 0;

@@ -34,6 +34,25 @@ void CountingBackend::workspace(std::size_t bytes) {
     workspace_bytes_ = bytes;
 }
 
+Backend& CountingBackend::host() {
+    if (counted_.memory.is_of_host) return *this;
+    if (!host_) host_ = std::make_unique<CountingBackend>("cpu");
+    return *host_;
+}
+
+void CountingBackend::stream_pieces(std::span<const StreamedPiece> pieces) {
+    for (const StreamedPiece& piece : pieces) {
+        if (!counted_.memory.is_of_host && piece.bytes() > streamed_bytes_) {
+            streamed_bytes_ = piece.bytes();
+            streamed_.clear();
+            while (streamed_.size() < pieces_at_once) streamed_.push_back(allocate(streamed_bytes_));
+        }
+        std::vector<Tensor> tensors;
+        for (const StreamedTensor& tensor : piece.tensors) tensors.push_back(tensor.on_host);
+        piece.work(tensors);
+    }
+}
+
 void CountingBackend::download(void* to, Tensor from) {
     if (from.size() > 0) std::memset(to, 0, from.bytes());
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend/backend.h"
 #include "backend/registry.h"
@@ -32,6 +33,9 @@ class CountingBackend final : public Backend {
     void copy(Tensor, Tensor) override {}
     void zero(Tensor) override {}
     void synchronize() override {}
+    /// Counts what another backend has in the host's memory.
+    Backend& host() override;
+    void stream_pieces(std::span<const StreamedPiece> pieces) override;
 
     std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
                                                 std::span<const std::int32_t> position,
@@ -87,6 +91,8 @@ class CountingBackend final : public Backend {
 
     std::size_t peak_memory() const override { return use_->peak; }
     std::size_t memory_in_use() const { return use_->now; }
+    /// Of the host, beside it.
+    std::size_t host_memory_in_use() const { return host_ ? host_->memory_in_use() : 0; }
 
   private:
     struct Use {
@@ -101,6 +107,9 @@ class CountingBackend final : public Backend {
     std::shared_ptr<Use> use_ = std::make_shared<Use>();
     Buffer workspace_, library_workspace_;
     std::size_t workspace_bytes_ = 0;
+    std::unique_ptr<CountingBackend> host_;
+    std::vector<Buffer> streamed_;
+    std::size_t streamed_bytes_ = 0;  ///< of a piece
 };
 
 }  // namespace wishbone

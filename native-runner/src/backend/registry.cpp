@@ -41,7 +41,8 @@ constexpr RegisteredBackend table[] = {
         .name = "cpu",
         .status = cpu_status,
         .make = [](const BackendChoice& choice) { return make_cpu_backend(choice.threads); },
-        .memory = {.activations = DType::f32, .kept_logits = 512 * mib, .rounded = as_asked},
+        .memory =
+            {.activations = DType::f32, .kept_logits = 512 * mib, .is_of_host = true, .rounded = as_asked},
         .threads_decide_bits = true,
     },
     {

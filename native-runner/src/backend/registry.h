@@ -35,6 +35,7 @@ struct BackendMemory {
     std::size_t kept_logits = 0;    ///< Backend::kept_logits_budget
     std::size_t logits_chunk = 0;   ///< most bytes of logits that are worked on at once
     bool has_workspaces = false;    ///< operations take memory of their own
+    bool is_of_host = false;        ///< its memory is the host's
     std::size_t (*rounded)(std::size_t bytes);  ///< what an allocation really takes
 };
 

@@ -44,10 +44,15 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const auto device = static_cast<std::size_t>(named.empty() ? config.backend.cuda.device : named.front());
     const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
     const std::size_t context = backend_named(backend).memory.driver;
+    settings.offload = config.offload;
     settings.sharding = config.shard
                             ? *config.shard
                             : least_sharding(plan, model, settings, capacity - std::min(capacity, context));
     const MemoryPlan memory = plan_memory(plan, model, settings);
+    const auto advice = [&] {
+        return memory_advice(plan, model, settings, capacity,
+                             host_memory_of_each(static_cast<std::size_t>(settings.ranks)));
+    };
 
     if (arguments.json) {
         nlohmann::ordered_json json = {{"backend", backend},
@@ -56,7 +61,8 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
                                        {"optimizer", memory.optimizer},
                                        {"activations", memory.activations},
                                        {"communication", memory.communication},
-                                       {"context", memory.context}};
+                                       {"context", memory.context},
+                                       {"host", memory.host}};
         if (settings.ranks > 1) {
             json["devices"] = settings.ranks;
             json["shard"] = name_of(settings.sharding);
@@ -64,7 +70,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
         if (capacity > 0) {
             json["deviceBytes"] = capacity;
             json["fits"] = memory.total() <= capacity;
-            if (memory.total() > capacity) json["advice"] = memory_advice(plan, model, settings, capacity);
+            if (memory.total() > capacity) json["advice"] = advice();
         }
         std::printf("%s\n", json.dump().c_str());
         return;
@@ -79,11 +85,13 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
                     gigabytes(memory.communication).c_str(), settings.ranks,
                     std::string(name_of(settings.sharding)).c_str());
     if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
+    if (memory.host > 0)
+        std::printf("host memory              %s%s\n", gigabytes(memory.host).c_str(),
+                    settings.ranks > 1 ? " each" : "");
     if (capacity == 0) return;
     std::printf("device                   %s, %s\n", devices[device].name.c_str(),
                 gigabytes(capacity).c_str());
-    if (memory.total() > capacity)
-        std::printf("does not fit             %s\n", memory_advice(plan, model, settings, capacity).c_str());
+    if (memory.total() > capacity) std::printf("does not fit             %s\n", advice().c_str());
 }
 
 }  // namespace wishbone

@@ -104,6 +104,7 @@ void NamedTensors::allocate(Backend& backend, const Cutter& measured) {
 }
 
 void NamedTensors::allocate(Backend& backend, std::int64_t elements, DType dtype) {
+    backend_ = &backend;
     buffer_ = backend.allocate(static_cast<std::size_t>(elements) * size_of(dtype));
     flat_ = Tensor(buffer_.get(), dtype, {elements});
     backend.zero(flat_);

@@ -54,6 +54,8 @@ class NamedTensors {
     const std::vector<NamedTensor>& named() const { return named_; }
     /// Everything as one vector, for the optimizer.
     Tensor flat() const { return flat_; }
+    /// Whose memory it is in.
+    Backend& backend() const { return *backend_; }
 
     std::int64_t parts() const { return parts_; }
     const std::vector<Bucket>& buckets() const { return buckets_; }
@@ -122,6 +124,7 @@ class NamedTensors {
   private:
     void allocate(Backend& backend, std::int64_t elements, DType dtype);
 
+    Backend* backend_ = nullptr;
     Buffer buffer_;
     Tensor flat_;
     std::vector<NamedTensor> named_;

@@ -1,14 +1,19 @@
 #include "run/memory_plan.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <set>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "backend/counting_backend.h"
 #include "backend/registry.h"
 #include "comm/counted_rank.h"
 #include "core/error.h"
+#include "core/host_memory.h"
 #include "run/samples.h"
 #include "train/ranks/rank_model.h"
 #include "train/trainer.h"
@@ -58,7 +63,8 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
                         counter.activation_dtype(), parts_of(ranks, sharding));
     const Policy trained = policy.policy(adapter ? &*adapter : nullptr);
     memory.weights = counter.memory_in_use() - workspaces;
-    Trainer trainer(counter, transformer, trained, settings.training, ranks, sharding);
+    Trainer trainer(counter, transformer, trained, settings.training, ranks, sharding, settings.offload);
+    memory.host = counter.host_memory_in_use();
     memory.optimizer = counter.memory_in_use() - workspaces - memory.weights;
     if (ReferenceModel* const copy = trainer.reference_model()) {
         memory.weights += copy->parameters().flat().bytes();
@@ -91,9 +97,9 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
 }
 
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                          std::size_t available) {
+                          std::size_t available, std::size_t host) {
     struct Change {
-        const char* text;
+        std::string_view text;
         bool (*apply)(MemorySettings&);  ///< false: nothing to change
     };
     const Change changes[] = {
@@ -140,25 +146,45 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
              s.training.moments = Moments::bf16;
              return true;
          }},
+        {"runner.offload \"optimizer\"",
+         [](MemorySettings& s) {
+             if (s.offload.optimizer || backend_named(s.backend).memory.is_of_host) return false;
+             s.offload.optimizer = true;
+             return true;
+         }},
     };
-    // One change alone is tried first, then all up to it.
-    MemorySettings together = settings;
-    std::vector<std::string_view> said;
+    /// What is needed with these changes, or nothing where that is too much.
+    const auto fits_with = [&](const std::vector<const Change*>& some) -> std::optional<std::size_t> {
+        MemorySettings changed = settings;
+        for (const Change* const one : some) one->apply(changed);
+        const MemoryPlan memory = plan_memory(plan, config, changed);
+        if (memory.total() > available || (host > 0 && memory.host > host)) return std::nullopt;
+        return memory.total();
+    };
+    const auto said = [&](const std::vector<const Change*>& some) {
+        std::string all;
+        for (const Change* const one : some) all += (all.empty() ? "" : " and ") + std::string(one->text);
+        return "Set " + all + " in run.json: it then needs " + gigabytes(*fits_with(some)) + ".";
+    };
+    // One change alone is tried first, then all up to it, less what is not needed of them.
+    std::vector<const Change*> together;
     for (const Change& change : changes) {
         MemorySettings alone = settings;
         if (!change.apply(alone)) continue;
-        const std::size_t needed = plan_memory(plan, config, alone).total();
-        if (needed <= available)
-            return std::string("Set ") + change.text + " in run.json: it then needs " + gigabytes(needed) +
-                   ".";
-        change.apply(together);
-        if (!said.empty() && option_of(said.back()) == option_of(change.text)) said.pop_back();
-        said.emplace_back(change.text);
-        std::string all;
-        for (const std::string_view one : said) all += (all.empty() ? "" : " and ") + std::string(one);
-        const std::size_t needed_together = plan_memory(plan, config, together).total();
-        if (needed_together <= available)
-            return "Set " + all + " in run.json: it then needs " + gigabytes(needed_together) + ".";
+        if (fits_with({&change})) return said({&change});
+        if (!together.empty() && option_of(together.back()->text) == option_of(change.text))
+            together.pop_back();
+        together.push_back(&change);
+        if (!fits_with(together)) continue;
+        for (std::size_t i = 0; i < together.size();) {
+            std::vector<const Change*> fewer = together;
+            fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+            if (fits_with(fewer))
+                together.swap(fewer);
+            else
+                ++i;
+        }
+        return said(together);
     }
     return "Use a smaller model, a plan with a smaller capacity, or a device with more memory.";
 }
@@ -178,19 +204,41 @@ Sharding least_sharding(const Plan& plan, const ModelConfig& config, MemorySetti
     return settings.sharding;
 }
 
+std::size_t host_memory_of_each(std::size_t devices) {
+    const char* const said = std::getenv("WISHBONE_HOST_MEMORY");
+    if (said == nullptr || *said == '\0') return host_memory().available / devices;
+    double number = 0;
+    const std::string_view text = said;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (problem != std::errc() || end != text.data() + text.size() || !(number > 0 && number < 1e9))
+        throw bad_input("\"" + std::string(text) + "\" is not a number of GB", "WISHBONE_HOST_MEMORY",
+                        "Say how much memory this machine can have, for example 128.");
+    return static_cast<std::size_t>(number * 1e9) / devices;
+}
+
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const std::string& device, std::size_t available) {
+                         const std::string& device, std::size_t available, std::size_t host) {
     const MemoryPlan memory = plan_memory(plan, config, settings);
     const std::size_t needed = needed_of(memory);
+    const std::string each =
+        settings.ranks == 1 ? "" : " on each of its " + std::to_string(settings.ranks) + " devices";
+    if (host > 0 && memory.host > host)
+        throw Error(
+            ExitCode::out_of_memory,
+            "The optimizer's state needs " + gigabytes(memory.host) + " of the host's memory; " +
+                gigabytes(host) + " are free" + (settings.ranks == 1 ? "" : " for each of the devices"),
+            device,
+            std::string(settings.training.moments == Moments::f32
+                            ? "Set training.adam_moments \"bfloat16\", or use a machine with more memory"
+                            : "Use a machine with more memory") +
+                ". Where memory grows as it is used, WISHBONE_HOST_MEMORY says how many GB it can be.");
     if (available == 0) return 0;
     if (needed <= available) return available - needed;
-    throw Error(
-        ExitCode::out_of_memory,
-        "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
-            ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
-            gigabytes(memory.activations) + "); " + gigabytes(available) + " are free" +
-            (settings.ranks == 1 ? "" : " on each of its " + std::to_string(settings.ranks) + " devices"),
-        device, memory_advice(plan, config, settings, available));
+    throw Error(ExitCode::out_of_memory,
+                "The run needs " + gigabytes(needed) + " of memory (weights " + gigabytes(memory.weights) +
+                    ", gradients and optimizer " + gigabytes(memory.optimizer) + ", activations " +
+                    gigabytes(memory.activations) + "); " + gigabytes(available) + " are free" + each,
+                device, memory_advice(plan, config, settings, available, host));
 }
 
 std::string gigabytes(std::size_t bytes) {

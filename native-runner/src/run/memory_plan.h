@@ -9,6 +9,7 @@
 #include "model/precision.h"
 #include "model/recompute.h"
 #include "plan/plan.h"
+#include "train/optimizer/offload.h"
 #include "train/options/training_options.h"
 #include "train/ranks/sharding.h"
 
@@ -21,6 +22,8 @@ struct MemoryPlan {
     std::size_t activations = 0;    ///< of the largest bins, with all workspaces
     std::size_t communication = 0;  ///< what the library keeps that several devices speak through
     std::size_t context = 0;        ///< what the driver keeps for the process
+    /// What of the host's memory is kept for it, which is no part of the total: where the optimizer's state is offloaded.
+    std::size_t host = 0;
     std::size_t total() const { return weights + optimizer + activations + communication + context; }
 };
 
@@ -31,6 +34,7 @@ struct MemorySettings {
     std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
     int ranks = 1;                                    ///< devices that work together
     Sharding sharding = Sharding::none;               ///< what they share out
+    Offload offload = {};                             ///< what is in the host's memory
     Precision precision = Precision::bf16;
 };
 
@@ -38,24 +42,29 @@ struct MemorySettings {
 MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings);
 
 /// The first of the settings below that makes the plan fit, and what it needs then, as a sentence of advice:
-/// more sharding between several devices, recompute "mlp", "block", a precomputed reference, bfloat16 moments (on a GPU). When none
-/// is enough: a smaller model or bin capacity.
+/// more sharding between several devices, recompute "mlp", "block", a precomputed reference, bfloat16 moments, the optimizer's state in
+/// the host's memory (both on a GPU). When no one of them is enough, a few of them; when all are not: a smaller model or bin
+/// capacity. `host`: bytes of the host's memory for each device; 0: not known.
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                          std::size_t available);
+                          std::size_t available, std::size_t host = 0);
 
 /// What a device can have: what the backend has free, a share of it where so many devices have the same memory; 0 where that is not
 /// known.
 std::size_t memory_of_each(const Backend& backend, std::size_t sharing_memory);
+
+/// What each of so many devices can have of the host's memory: what is free, or WISHBONE_HOST_MEMORY, in GB, which a virtual machine
+/// needs whose memory grows as it is used. 0 where it is not known.
+std::size_t host_memory_of_each(std::size_t devices);
 
 /// The least sharding with which the plan fits into `available` bytes of each device; the most where none does, none where the
 /// bytes are not known (0).
 Sharding least_sharding(const Plan& plan, const ModelConfig& config, MemorySettings settings,
                         std::size_t available);
 
-/// Throws Error(out_of_memory), with advice, when the plan will not fit into `available` bytes of each device (0: not known). Returns
-/// what is left of them. `device`: for messages.
+/// Throws Error(out_of_memory), with advice, when the plan will not fit into `available` bytes of each device (0: not known), or what
+/// is offloaded into `host` bytes of the host's memory for each. Returns what is left of each device. `device`: for messages.
 std::size_t check_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
-                         const std::string& device, std::size_t available);
+                         const std::string& device, std::size_t available, std::size_t host = 0);
 
 /// 12.3 GB, decimal as on a card's label.
 std::string gigabytes(std::size_t bytes);

@@ -21,7 +21,7 @@ std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs, 
 }  // namespace
 
 Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
-                 Sharding sharding)
+                 Sharding sharding, Offload offload)
     : inputs_(inputs),
       backend_(backend),
       model_(loaded(backend, inputs, weights, ranks, sharding)),
@@ -29,19 +29,19 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
       adapter_(room_for_adapter(backend, inputs, parts_of(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
       trainer_(backend, transformer_, model_.policy(adapter_ ? &*adapter_ : nullptr), inputs.options(), ranks,
-               sharding) {
+               sharding, offload) {
     transformer_.expect_length(inputs.longest());
     Optimizer& optimizer = trainer_.optimizer();
     if (adapter_) {
         if (inputs.adapter)
-            inputs.adapter->load(backend, optimizer.master());
+            inputs.adapter->load(optimizer.master().backend(), optimizer.master());
         else
-            initialise(backend, optimizer.master(), inputs.config.seed);
+            initialise(optimizer.master().backend(), optimizer.master(), inputs.config.seed);
         optimizer.master_changed();
         trainer_.take_reference();
     } else if (&optimizer.master() != &model_.kept() && !weights.all_are(FileDType::bf16, model_.kept())) {
         // The optimizer copied the policy, but the files hold more digits than its dtype.
-        weights.load(backend, optimizer.master());
+        weights.load(optimizer.master().backend(), optimizer.master());
     }
 }
 

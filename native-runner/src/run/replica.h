@@ -21,7 +21,7 @@ class Replica {
   public:
     /// `weights`: of the start model. `backend` and `ranks` must outlive it. Made on all ranks at once.
     Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
-            Sharding sharding);
+            Sharding sharding, Offload offload);
 
     /// Trainer::compute_reference with any of the models there are; another than the policy's is loaded when it is first needed.
     bool compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,

@@ -5,11 +5,12 @@
 
 namespace wishbone {
 
-Replicas::Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding)
+Replicas::Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding,
+                   Offload offload)
     : inputs_(inputs), devices_(devices), replicas_(devices.count()) {
     devices.each([&](std::size_t rank) {
-        replicas_[rank] =
-            std::make_unique<Replica>(inputs, weights, devices.backend(rank), devices.ranks(rank), sharding);
+        replicas_[rank] = std::make_unique<Replica>(inputs, weights, devices.backend(rank),
+                                                    devices.ranks(rank), sharding, offload);
     });
 }
 

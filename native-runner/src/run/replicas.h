@@ -19,7 +19,8 @@ namespace wishbone {
 class Replicas {
   public:
     /// `weights`: of the start model. `devices` must outlive it.
-    Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding);
+    Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding,
+             Offload offload);
 
     Replica& first() { return *replicas_.front(); }
     /// On all of this process at once. Throws what the first of them throws that has a cause of its own.

@@ -102,12 +102,14 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     if (inputs.reference_model)
         check_precision(devices.first(), *inputs.reference_model, settings.precision,
                         inputs.run_json() + ": training.reference_model");
+    settings.offload = inputs.config.offload;
     settings.sharding = sharding_of(inputs, devices, settings, available);
     const std::size_t left =
-        devices.sharing_memory() *
-        check_memory(inputs.train.plan, inputs.model, settings, devices.first().device_name(), available);
+        devices.sharing_memory() * check_memory(inputs.train.plan, inputs.model, settings,
+                                                devices.first().device_name(), available,
+                                                host_memory_of_each(devices.count()));
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
-    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding),
+    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload),
             left - std::min(left, device_slack), has_rehearsed};
 }
 

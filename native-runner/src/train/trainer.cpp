@@ -24,7 +24,7 @@ LossOptions sft_alone() {
 }  // namespace
 
 Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
-                 Communicator& ranks, Sharding sharding)
+                 Communicator& ranks, Sharding sharding, Offload offload)
     : backend_(backend),
       ranks_(ranks),
       transformer_(transformer),
@@ -35,9 +35,12 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       lengths_(options.loss.ld_alpha),
       exposed_(backend),
       gradients_(backend, transformer.config(), policy, ranks, sharding, exposed_),
-      optimizer_(backend, policy.trained(), options, ranks, sharding, [supply = policy.supply] {
-          if (supply != nullptr) supply->changed();
-      }) {
+      optimizer_(
+          backend, policy.trained(), options, ranks, sharding,
+          [supply = policy.supply] {
+              if (supply != nullptr) supply->changed();
+          },
+          offload) {
     if (options_.reference != ReferenceMode::in_step || !needs_reference()) return;
     if (policy.adapter == nullptr && options_.reference_model.empty())
         reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy);
@@ -198,14 +201,13 @@ void Trainer::compare_times(StepResult& result, double computing) {
 void Trainer::follow_policy() {
     if (!reference_) return;
     const Parameters& reference = reference_->parameters();
-    const NamedTensors& master = optimizer_.master();
     const auto share = static_cast<float>(options_.ref_model_mixup_alpha);
-    if (!master.is_shard()) return backend_.mix(reference.flat(), master.flat(), share);
-    for (const Bucket& bucket : reference.buckets()) {
-        const Tensor own = reference.part_of(bucket, ranks_.rank());
-        backend_.mix(own, master.own_of(bucket), share);
-        ranks_.all_gather(reference.of(bucket), own);
-    }
+    optimizer_.read_master([&](std::int64_t begin, Tensor master) {
+        backend_.mix(reference.flat().slice(begin, begin + master.size()), master, share);
+    });
+    if (!optimizer_.first_moment().is_shard()) return;
+    for (const Bucket& bucket : reference.buckets())
+        ranks_.all_gather(reference.of(bucket), reference.part_of(bucket, ranks_.rank()));
 }
 
 }  // namespace wishbone

@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "train/loss/preference_loss.h"
 #include "train/loss/sequence_logps.h"
+#include "train/optimizer/offload.h"
 #include "train/optimizer/optimizer.h"
 #include "train/options/training_options.h"
 #include "train/pair_metrics.h"
@@ -67,7 +68,7 @@ class Trainer {
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
     /// Where anything is sharded, what `policy` trains has as many parts as there are ranks.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
-            Communicator& ranks = single_rank(), Sharding sharding = Sharding::none);
+            Communicator& ranks = single_rank(), Sharding sharding = Sharding::none, Offload offload = {});
 
     /// The loss of preference steps reads reference log-probabilities.
     bool needs_reference() const { return preference_.needs_reference(); }

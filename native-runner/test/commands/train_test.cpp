@@ -547,3 +547,20 @@ TEST_CASE("train: a file size limit acts as a full disk") {
     CHECK(names_containing(run, "step-").empty());
     CHECK(shop.train(run, true).exit_code == 0);
 }
+
+TEST_CASE(
+    "train: on a CPU an offloaded optimizer is where it would be anyway; what is no such setting is named") {
+    const Workshop workshop;
+    const auto here = workshop.make_run("here");
+    nlohmann::ordered_json json = run_json(workshop.model);
+    json["runner"]["offload"] = "optimizer";
+    const auto there = workshop.make_run("there", json);
+    REQUIRE(workshop.train(here).exit_code == 0);
+    REQUIRE(workshop.train(there).exit_code == 0);
+    CHECK(exported(there) == exported(here));
+    json["runner"]["offload"] = "gradients";
+    const auto wrong = workshop.make_run("wrong", json);
+    const RunnerResult refused = workshop.train(wrong);
+    CHECK(refused.exit_code == 3);
+    CHECK(refused.err.find("runner.offload") != std::string::npos);
+}

@@ -70,6 +70,35 @@ BACKEND_TEST("AdamW follows its double implementation for several steps") {
         }
 }
 
+BACKEND_TEST("an update of a range has the same bits wherever the range begins and ends") {
+    const std::int64_t size = 40009;
+    std::mt19937 random(14);
+    Values second = reference::random_values(random, at(size));
+    for (double& value : second) value *= value;
+    const Values p = reference::random_values(random, at(size)),
+                 grads = reference::random_values(random, at(size)),
+                 first = reference::random_values(random, at(size));
+    const auto run = [&](std::int64_t part) {
+        TestDevice device(target);
+        const Tensor exact = device.put_f32(p, {size}), rounded = device.poisoned({size}),
+                     m = device.put_f32(first, {size}), v = device.put_f32(second, {size}),
+                     g = device.put_f32(grads, {size});
+        for (std::int64_t from = 0; from < size; from += part) {
+            const std::int64_t to = std::min(from + part, size);
+            device.backend.adamw(device.exact() ? exact.slice(from, to) : rounded.slice(from, to),
+                                 device.exact() ? Tensor() : exact.slice(from, to), g.slice(from, to),
+                                 m.slice(from, to), v.slice(from, to), 0.7f,
+                                 {1e-3f, 0.9f, 0.999f, 1e-8f, 0.1f, 3, from});
+        }
+        return std::vector<Values>{device.get(m), device.get(v), device.get(exact)};
+    };
+    const std::vector<Values> whole = run(size);
+    for (const std::int64_t part : {1001, 97, 4099, 16384}) {
+        CAPTURE(part);
+        CHECK(run(part) == whole);
+    }
+}
+
 BACKEND_TEST("bf16 moments are rounded without bias, and the same way again, or refused") {
     const std::int64_t size = 100003;
     const double grad = 0.7312345;

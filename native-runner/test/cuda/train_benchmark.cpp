@@ -241,7 +241,7 @@ Plan read_plan(const std::string& lengths_file, const std::string& set, bool sha
 class Stepper {
   public:
     Stepper(Backend& backend, Transformer& transformer, Parameters& policy, bool optimizer,
-            const TrainingOptions& options)
+            const TrainingOptions& options, Offload offload)
         : backend_(backend), transformer_(transformer), policy_(policy), options_(options) {
         if (options_.lora) {
             adapter_.emplace(backend, transformer.config(),
@@ -253,7 +253,8 @@ class Stepper {
             return;
         }
         if (optimizer) {
-            trainer_.emplace(backend, transformer, Policy(policy), options_);
+            trainer_.emplace(backend, transformer, Policy(policy), options_, single_rank(), Sharding::none,
+                             offload);
             return;
         }
         reference_.emplace(backend, transformer.config(), policy.flat().dtype);
@@ -333,7 +334,7 @@ struct Options {
     std::vector<std::string> sets{"hh"}, sharing{"pair"};
     std::string moments = "f32", precision = "bf16";
     int bins = 10, warm_up = 4, lora_rank = 0;
-    bool no_optimizer = false, phases = false;
+    bool no_optimizer = false, offload = false, phases = false;
     BackendChoice backend{.name = "cuda", .threads = 0, .cuda = {}};
 };
 
@@ -348,6 +349,7 @@ Options parse(int count, char** arguments) {
     app.add_option("--warm-up", options.warm_up, "steps before them")->check(CLI::NonNegativeNumber);
     app.add_flag("--no-optimizer", options.no_optimizer,
                  "without AdamW and its state (the default of llama-8b)");
+    app.add_flag("--offload", options.offload, "with AdamW, whose state is in the host's memory");
     app.add_option("--recompute", options.recompute, "default: block for llama-8b, else none")
         ->check(CLI::IsMember({"none", "mlp", "block"}));
     app.add_option("--lora-rank", options.lora_rank,
@@ -414,15 +416,17 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
         const CudaDeviceInfo& device = devices[static_cast<std::size_t>(options.backend.cuda.device)];
         speed["device_memory_gib"] = static_cast<double>(device.memory - backend.free_memory()) / (1 << 30);
     }
-    if (stepper.trains())
-        speed["predicted_memory_gib"] =
-            static_cast<double>(plan_memory(plan, config,
-                                            {.backend = "cuda",
-                                             .recompute = recompute,
-                                             .training = stepper.options(),
-                                             .precision = precision_of(options.precision)})
-                                    .total()) /
-            (1 << 30);
+    if (stepper.trains()) {
+        MemorySettings settings{"cuda", recompute, stepper.options()};
+        settings.offload.optimizer = options.offload;
+        settings.precision = precision_of(options.precision);
+        const MemoryPlan predicted = plan_memory(plan, config, settings);
+        speed["predicted_memory_gib"] = static_cast<double>(predicted.total()) / (1 << 30);
+        if (options.offload) {
+            speed["predicted_host_gib"] = static_cast<double>(predicted.host) / (1 << 30);
+            speed["host_gib"] = static_cast<double>(backend.host().peak_memory()) / (1 << 30);
+        }
+    }
     print_line(speed);
     if (!options.phases) return;
 
@@ -469,6 +473,7 @@ void run(const Options& options) {
     Model model = model_of(options.model);
     if (!options.recompute.empty()) model.recompute = recompute_of(options.recompute);
     if (options.no_optimizer) model.trains = false;
+    if (options.offload) model.trains = true;
     PhaseBackend backend(make_backend(options.backend), model.config);
     const Precision precision = precision_of(options.precision);
     Transformer transformer(backend, model.config, model.recompute, precision);
@@ -486,7 +491,10 @@ void run(const Options& options) {
         training.lora->lora_alpha = 2.0 * options.lora_rank;
         model.trains = true;
     }
-    Stepper stepper(backend, transformer, policy, model.trains, training);
+    const auto begin = Clock::now();
+    Stepper stepper(backend, transformer, policy, model.trains, training, {.optimizer = options.offload});
+    backend.synchronize();
+    const double preparing = seconds_since(begin);
     const Json common = {{"side", "ours"}, {"model", options.model}};
     Json device = common;
     device.update({{"device", backend.device_name()},
@@ -497,6 +505,8 @@ void run(const Options& options) {
                    {"optimizer", model.trains},
                    {"lora_rank", options.lora_rank},
                    {"moments", options.moments},
+                   {"offload", options.offload},
+                   {"seconds_for_optimizer_memory", preparing},
                    {"recompute", name_of(model.recompute)}});
     print_line(device);
     for (const std::string& set : options.sets)

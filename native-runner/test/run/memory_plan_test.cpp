@@ -1,11 +1,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "backend/counting_backend.h"
 #include "comm/rank_threads.h"
 #include "core/error.h"
+#include "model/lora.h"
+#include "model/parameters.h"
 #include "run/memory_plan.h"
 #include "run/samples.h"
 #include "support/loaded_run.h"
@@ -195,4 +199,103 @@ TEST_CASE("GPUs that work together keep memory for that, which is counted") {
     CHECK(plan_memory(plan, config, settings).communication == 0);
     settings.ranks = 2;
     CHECK(plan_memory(plan, config, settings).communication > 0);
+}
+
+TEST_CASE(
+    "an offloaded optimizer is counted in the host's memory, and leaves the device all but gradients and parts") {
+    const Plan plan = random_plan();
+    ModelConfig wide = config;
+    wide.hidden_size = 256;
+    wide.intermediate_size = 512;
+    wide.head_dim = 64;
+    wide.layers = 10;
+    for (const int ranks : {1, 2})
+        for (const Moments moments : {Moments::f32, Moments::bf16})
+            for (const bool lora : {false, true}) {
+                CAPTURE(ranks);
+                CAPTURE(lora);
+                MemorySettings settings{"cuda", Recompute::none, {}};
+                settings.training.moments = moments;
+                settings.ranks = ranks;
+                settings.sharding = ranks == 1 ? Sharding::none : Sharding::optimizer;
+                if (lora) {
+                    settings.training.lora.emplace();
+                    settings.training.lora->r = 8;
+                }
+                const MemoryPlan here = plan_memory(plan, wide, settings);
+                settings.offload.optimizer = true;
+                const MemoryPlan there = plan_memory(plan, wide, settings);
+                CHECK(here.host == 0);
+                CHECK(there.weights == here.weights);
+                CHECK(there.total() < here.total());
+                // Of each element 4 bytes of master, and two moments; gradients of 4 bytes stay, all of them.
+                CountingBackend counter("cuda");
+                const auto elements = static_cast<std::size_t>(
+                    lora ? Lora(counter, wide, lora_modules(wide, *settings.training.lora, "test"),
+                                DType::bf16, ranks)
+                               .flat()
+                               .size()
+                         : Parameters(counter, wide, DType::bf16, ranks).flat().size());
+                const std::size_t state = moments == Moments::f32 ? 12 : 8;
+                CHECK(there.host == elements * state / static_cast<std::size_t>(ranks));
+                // Beside them three of sixteen parts, in blocks of 2 MiB.
+                CHECK(there.optimizer >= elements * 4);
+                CHECK(there.optimizer <= elements * 4 + there.host / 4 + (std::size_t{8} << 20));
+                // What is on the host does not count as the device's.
+                CHECK(check_memory(plan, wide, settings, "device", there.total(), there.host) ==
+                      there.total() - (there.total() - there.context));
+                try {
+                    check_memory(plan, wide, settings, "device", there.total(), there.host - 1);
+                    FAIL("it fits");
+                } catch (const Error& error) {
+                    CHECK(error.code() == ExitCode::out_of_memory);
+                    CHECK(std::string(error.what()).find("of the host's memory") != std::string::npos);
+                    CHECK((error.advice().find("adam_moments") != std::string::npos) ==
+                          (moments == Moments::f32));
+                }
+            }
+}
+
+TEST_CASE("offloading is advised where nothing cheaper is enough, with no more beside it than is needed") {
+    const Plan plan = random_plan();
+    ModelConfig wide = config;
+    wide.hidden_size = 256;
+    wide.intermediate_size = 512;
+    wide.head_dim = 64;
+    wide.layers = 10;
+    MemorySettings settings{"cuda", Recompute::none, {}};
+    const auto needed = [&](auto change) {
+        MemorySettings changed = settings;
+        change(changed);
+        return plan_memory(plan, wide, changed);
+    };
+    const MemoryPlan offloaded = needed([](MemorySettings& s) { s.offload.optimizer = true; });
+    const std::string advice = memory_advice(plan, wide, settings, offloaded.total());
+    CHECK(advice.find("Set runner.offload \"optimizer\" in run.json") == 0);
+    // With recomputation too, but not with bfloat16 moments, which alone would save more than it.
+    const std::size_t both = needed([](MemorySettings& s) {
+                                 s.offload.optimizer = true;
+                                 s.recompute = Recompute::block;
+                             }).total();
+    REQUIRE(both < offloaded.total());
+    CHECK(memory_advice(plan, wide, settings, both).find("runner.offload \"optimizer\"") !=
+          std::string::npos);
+    CHECK(memory_advice(plan, wide, settings, both).find("precompute") == std::string::npos);
+    // Only where the host has room.
+    CHECK(memory_advice(plan, wide, settings, offloaded.total(), offloaded.host) == advice);
+    CHECK(memory_advice(plan, wide, settings, offloaded.total(), 1000).find("offload") == std::string::npos);
+    settings.backend = "cpu";
+    CHECK(memory_advice(plan, wide, settings, 1000).find("offload") == std::string::npos);
+}
+
+TEST_CASE("how much the host has is free memory, or what a variable says") {
+    CHECK(host_memory_of_each(1) > 0);
+    REQUIRE(::setenv("WISHBONE_HOST_MEMORY", "128", 1) == 0);
+    CHECK(host_memory_of_each(1) == 128'000'000'000);
+    CHECK(host_memory_of_each(8) == 16'000'000'000);
+    for (const char* wrong : {"much", "128GB", "0", "-1", "1e10"}) {
+        REQUIRE(::setenv("WISHBONE_HOST_MEMORY", wrong, 1) == 0);
+        CHECK_THROWS_AS(host_memory_of_each(1), Error);
+    }
+    REQUIRE(::unsetenv("WISHBONE_HOST_MEMORY") == 0);
 }

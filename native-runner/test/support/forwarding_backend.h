@@ -41,6 +41,8 @@ class ForwardingBackend : public Backend {
         around("copies and zeros", [&] { inner_->zero(x); });
     }
     void synchronize() override { inner_->synchronize(); }
+    Backend& host() override { return inner_->is_in_host_memory() ? *this : inner_->host(); }
+    void stream_pieces(std::span<const StreamedPiece> pieces) override { inner_->stream_pieces(pieces); }
     std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
                                                 std::span<const std::int32_t> position,
                                                 AttentionShape shape) override {

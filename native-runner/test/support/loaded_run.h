@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "plan/plan.h"
 #include "pretrained/model_weights.h"
+#include "support/distant_backend.h"
 #include "support/plan_columns.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
@@ -16,11 +17,13 @@
 
 namespace wishbone::test {
 
-/// A random tiny model on the CPU backend with a trainer, in this process.
+/// A random tiny model on the CPU backend with a trainer, in this process. Where anything is offloaded, the backend plays a device
+/// with memory of its own.
 struct LoadedRun {
     LoadedRun(const ModelConfig& config, const TrainingOptions& options, std::uint32_t seed = 9,
-              int threads = 1, Communicator& ranks = single_rank(), Sharding sharding = Sharding::none)
-        : backend(make_cpu_backend(threads)),
+              int threads = 1, Communicator& ranks = single_rank(), Sharding sharding = Sharding::none,
+              Offload offload = {})
+        : backend(offload.optimizer ? std::make_unique<DistantBackend>(threads) : make_cpu_backend(threads)),
           model(*backend, config, ranks, sharding, !options.lora),
           policy(model.policy(nullptr).base),
           transformer(*backend, config),
@@ -29,7 +32,7 @@ struct LoadedRun {
                                                      parts_of(ranks, sharding))
                                : std::nullopt),
           trainer((load(config, seed), *backend), transformer, model.policy(adapter ? &*adapter : nullptr),
-                  options, ranks, sharding) {
+                  options, ranks, sharding, offload) {
         if (adapter) initialise(*backend, *adapter, seed);
     }
 
@@ -37,7 +40,7 @@ struct LoadedRun {
         std::vector<float> all;
         for (const NamedTensor& parameter : parameters.named()) {
             std::vector<float> part(static_cast<std::size_t>(parameter.tensor.size()));
-            download_floats(*backend, part, parameter.tensor);
+            download_floats(parameters.backend(), part, parameter.tensor);
             all.insert(all.end(), part.begin(), part.end());
         }
         return all;

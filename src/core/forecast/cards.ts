@@ -3,7 +3,7 @@ import type { LlamaShape } from '../model/index.js';
 import type { RunnerOptions, TrainingOptions } from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { MemoryForecast } from './memory.js';
-import { adapterParameters, type RunTime } from './run-time.js';
+import { type RunTime, trainedOf } from './run-time.js';
 
 /** What so many cards of one machine would make of a run. */
 export interface CardForecast {
@@ -25,7 +25,7 @@ export interface CardForecast {
 export interface CardsRequest {
   readonly summary: Pick<PlanSummary, 'steps' | 'bins' | 'pairs' | 'epochs' | 'parameters'>;
   readonly training: TrainingOptions;
-  readonly runner: Pick<RunnerOptions, 'shard'>;
+  readonly runner: Pick<RunnerOptions, 'shard' | 'offload'>;
   readonly shape: LlamaShape;
   /** The run on one card. */
   readonly time: RunTime;
@@ -57,7 +57,7 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
   const { summary, training, shape, time, memory } = request;
   const cards = cluster.hosts * cluster.perHost;
   const shard = cards === 1 ? 'none' : shardOf(request, cards);
-  const trained = training.use_peft ? adapterParameters(shape, training.lora_r) : summary.parameters;
+  const trained = trainedOf({ parameters: summary.parameters, shape }, training);
   const binsAStep = summary.bins / summary.steps;
   const pairsAStep = (summary.pairs * summary.epochs) / summary.steps;
   // No card has less than one pair.
@@ -84,28 +84,29 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
     exposed,
     slowed,
     shard,
-    memory: memory === undefined ? undefined : memoryOf(memory, training, shape, cards, shard),
-    fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * memory.deviceBytes,
+    memory: memory === undefined ? undefined : memoryOf(memory, request, cards, shard),
+    fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, request, cards, shard) <= PLANNABLE * memory.deviceBytes,
   };
 }
 
 /** What was asked for, or the least that fits. */
-function shardOf({ runner, memory, training, shape }: CardsRequest, cards: number): CardForecast['shard'] {
+function shardOf(request: CardsRequest, cards: number): CardForecast['shard'] {
+  const { runner, memory } = request;
   if (runner.shard !== 'auto') return runner.shard;
   const { deviceBytes } = memory ?? {};
   if (memory === undefined || deviceBytes === undefined) return 'none';
-  return SHARDS.find((shard) => memoryOf(memory, training, shape, cards, shard) <= PLANNABLE * deviceBytes) ?? 'parameters';
+  return SHARDS.find((shard) => memoryOf(memory, request, cards, shard) <= PLANNABLE * deviceBytes) ?? 'parameters';
 }
 
 function memoryOf(
   memory: MemoryForecast,
-  training: TrainingOptions,
-  shape: LlamaShape,
+  { training, runner, shape }: Pick<CardsRequest, 'training' | 'runner' | 'shape'>,
   cards: number,
   shard: CardForecast['shard'],
 ): number {
-  // Gradients, master weights (4 bytes each), and two moments.
-  const gradients = memory.optimizer / (training.adam_moments === 'bfloat16' ? 3 : 4);
+  // Gradients, master weights (4 bytes each), and two moments; the latter two may be elsewhere.
+  const kinds = training.adam_moments === 'bfloat16' ? 3 : 4;
+  const gradients = memory.optimizer / (runner.offload === 'optimizer' ? 1 : kinds);
   const spared = (bytes: number): number => bytes * (1 - 1 / cards);
   const at = SHARDS.indexOf(shard);
   const layers = Math.max(0, 1 - LAYERS_AT_HAND / shape.layers);

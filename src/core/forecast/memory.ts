@@ -15,6 +15,8 @@ export interface MemoryForecast {
   readonly optimizer: number;
   readonly activations: number;
   readonly context: number;
+  /** Of the host's memory, for what is kept there; not in `bytes`. Undefined from an older runner. */
+  readonly host?: number;
   /** Of the GPU; undefined on the CPU. */
   readonly deviceBytes?: number;
   readonly fits?: boolean;
@@ -83,11 +85,12 @@ function isMemory(value: unknown): value is MemoryForecast {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const bytes = ['bytes', 'weights', 'optimizer', 'activations', 'context'].every((name) => isBytes(fields[name]));
-  const { backend, deviceBytes, fits, advice } = fields;
+  const { backend, deviceBytes, fits, advice, host } = fields;
   return (
     bytes &&
     typeof backend === 'string' &&
     (deviceBytes === undefined || isBytes(deviceBytes)) &&
+    (host === undefined || isBytes(host)) &&
     (fits === undefined || typeof fits === 'boolean') &&
     (advice === undefined || typeof advice === 'string')
   );

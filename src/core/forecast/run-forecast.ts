@@ -10,7 +10,7 @@ import { type CardForecast, cardForecasts, type CardsRequest } from './cards.js'
 import { type EarlierRun, earlierRuns } from './earlier-runs.js';
 import { type ForecastDevice, SOME_RATE } from './plan-forecast.js';
 import { planSeconds } from './plan-seconds.js';
-import { type ModelSize, runTime, type RunTime } from './run-time.js';
+import { type ModelSize, offloadSeconds, runTime, type RunTime } from './run-time.js';
 
 /** A run whose plan is known. */
 export interface RunForecastRequest {
@@ -57,9 +57,10 @@ export async function forecastRunAndCards(
 export function cardsOf(
   request: Omit<CardsRequest, 'time' | 'stepSeconds'> & { readonly time: RunTime | undefined; readonly device: ForecastDevice },
 ): readonly CardForecast[] | undefined {
-  const { time, device, shape } = request;
+  const { time, device, shape, summary, training, runner } = request;
   if (time === undefined || device.kind !== 'gpu') return undefined;
-  return cardForecasts({ ...request, time, stepSeconds: stepSeconds(shape, speedOf(device).speed) });
+  const streamed = offloadSeconds('cuda', runner, { parameters: summary.parameters, shape }, training);
+  return cardForecasts({ ...request, time, stepSeconds: stepSeconds(shape, speedOf(device).speed) + streamed });
 }
 
 /** What the run will compute on, as far as this machine tells. */

@@ -46,6 +46,10 @@ const READ_RATE = 1.4e9;
 const WRITE_RATE = 1.2e9;
 /** What a step waits for while a checkpoint is copied out of the way, seconds for each byte of it. */
 const SNAPSHOT_RATE: Readonly<Record<string, number>> = { cuda: 50e9, cpu: 5e9 };
+/** Bytes a second each way between a GPU and the host's pinned memory, both ways at once. */
+const BUS_RATE = 48e9;
+/** Bytes a second of the host's memory that the runner finds and pins. */
+const PIN_RATE = 3.5e9;
 /** Seconds until the runner has its device, and what measuring its rate takes. */
 const START: Readonly<Record<string, number>> = { cuda: 1.5, cpu: 0.1 };
 const CEILING: Readonly<Record<string, number>> = { cuda: 0.5, cpu: 1 };
@@ -88,7 +92,9 @@ export function runTime(request: RunTimeRequest): RunTime | undefined {
   const evalShare = (summary.evalPairs / summary.pairs / plan.epochs) * forward;
   const seconds: Partial<Record<TimePhase, number>> = {
     start: loading === undefined ? (START[backend] ?? 0) : 0,
-    load: loading === undefined ? (model.bytes + referenceBytes(model, training)) / READ_RATE : model.parameters / loading,
+    load:
+      (loading === undefined ? (model.bytes + referenceBytes(model, training)) / READ_RATE : model.parameters / loading) +
+      offloadedBytes(backend, request.runner, model, training) / PIN_RATE,
     ceiling: ceiling ?? CEILING[backend] ?? 0,
     reference: compares && !inStep ? forward / plan.epochs + evalShare * Number(evaluations > 0) : 0,
     train: steps.train,
@@ -111,17 +117,44 @@ export function runTime(request: RunTimeRequest): RunTime | undefined {
 
 /** Seconds of all steps, and of one forward pass over the plan at the same pace. */
 function stepsTime(
-  { training, runner, summary, predicted }: RunTimeRequest,
+  { training, runner, summary, predicted, backend, model }: RunTimeRequest,
   paced: EarlierRun | undefined,
 ): { readonly train: number; readonly forward: number } {
   const compares = anyLoss(lossesOf(training.loss_type), 'reference');
   const inStep = compares && training.reference === 'in_step' ? 1 : 0;
   // Recomputing a block is a forward pass of it; the MLP is about half of one.
   const again = { none: 0, mlp: 0.5, block: 1 }[runner.recompute];
-  const train = predicted.training + (inStep + again) * predicted.forward;
+  const streamed = summary.steps * offloadSeconds(backend, runner, model, training);
+  const train = predicted.training + (inStep + again) * predicted.forward + streamed;
   if (paced?.secondsPerToken === undefined) return { train, forward: predicted.forward };
   const measured = paced.secondsPerToken * summary.planTokens;
   return { train: measured, forward: (predicted.forward * measured) / train };
+}
+
+/** What of a step the optimizer's state takes to go through the GPU and back, where it is in the host's memory: seconds. */
+export function offloadSeconds(
+  backend: string,
+  runner: Pick<RunnerOptions, 'offload'>,
+  model: Pick<ModelSize, 'parameters' | 'shape'>,
+  training: TrainingOptions,
+): number {
+  return offloadedBytes(backend, runner, model, training) / BUS_RATE;
+}
+
+/** Master weights and two moments. */
+function offloadedBytes(
+  backend: string,
+  { offload }: Pick<RunnerOptions, 'offload'>,
+  model: Pick<ModelSize, 'parameters' | 'shape'>,
+  training: TrainingOptions,
+): number {
+  if (offload === 'none' || backend !== 'cuda') return 0;
+  return trainedOf(model, training) * (4 + 2 * (training.adam_moments === 'bfloat16' ? 2 : 4));
+}
+
+/** Parameters that are trained. */
+export function trainedOf({ parameters, shape }: Pick<ModelSize, 'parameters' | 'shape'>, training: TrainingOptions): number {
+  return training.use_peft ? adapterParameters(shape, training.lora_r) : parameters;
 }
 
 /** How many checkpoints are written beside the training. */

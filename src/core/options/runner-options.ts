@@ -59,6 +59,16 @@ export const RUNNER_OPTIONS = {
       'auto: the least that fits into memory',
     absent: 'default',
   }),
+  /** The host's memory is that of the CPU backend anyway. */
+  offload: option({
+    rule: choice(['none', 'optimizer']),
+    default: 'none',
+    label: 'Offload',
+    help:
+      "what is kept in the host's memory and streamed through the GPU in each step: nothing, or the optimizer state, for a model " +
+      'that would not fit otherwise',
+    absent: 'default',
+  }),
   cublaslt: option({
     rule: pathOrNone,
     default: '',

@@ -133,14 +133,12 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
   }
 }
 
-/** What `run.json` says. Runners that know no sharding, or one precision, take a run that leaves them as they are. */
+/** What `run.json` says. Runners that know nothing of sharding, offloading or FP8 take a run that asks for none of them. */
 export function runText(config: RunConfig): string {
-  const { shard, precision, ...others } = config.runner;
-  const runner = {
-    ...others,
-    ...(precision === DEFAULT_RUNNER.precision ? {} : { precision }),
-    ...(shard === DEFAULT_RUNNER.shard ? {} : { shard }),
-  };
+  const said = Object.entries(config.runner).filter(
+    ([name, value]) => (name !== 'shard' && name !== 'offload' && name !== 'precision') || value !== DEFAULT_RUNNER[name],
+  );
+  const runner = Object.fromEntries(said);
   return `${JSON.stringify({ ...config, runner }, null, 2)}\n`;
 }
 

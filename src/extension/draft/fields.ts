@@ -115,7 +115,7 @@ const SECTIONS: readonly Section[] = [
   {
     title: 'Runner',
     fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
-    more: ['runner.shard', 'runner.threads', 'runner.device', 'runner.deterministic'],
+    more: ['runner.shard', 'runner.offload', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
 

@@ -32,6 +32,7 @@ test('runner options: choices, numbers, flags and paths', async () => {
     device: 1,
     devices: 2,
     shard: 'auto',
+    offload: 'none',
     // The runner works in another folder.
     cublaslt: path.resolve('lib/libcublasLt.so.13'),
   });

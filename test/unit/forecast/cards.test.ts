@@ -24,7 +24,7 @@ const memory: MemoryForecast = {
 const request = {
   summary: { steps: 100, bins: 800, pairs: 12_800, epochs: 1, parameters },
   training: DEFAULT_TRAINING,
-  runner: { shard: 'auto' as const },
+  runner: { shard: 'auto' as const, offload: 'none' as const },
   shape,
   time: { seconds: { load: 5, train: 47, reference: 12, export: 3 }, total: 67, sources: [] },
   stepSeconds: stepSeconds(shape, h200),
@@ -84,8 +84,8 @@ test('what does not fit is sharded, the least that helps, and memory says how mu
   const tiny = cardForecasts({ ...request, memory: { ...memory, deviceBytes: 20 * GiB } });
   assert.deepEqual([tiny[1]!.shard, tiny[1]!.fits], ['parameters', false], 'nothing helps');
   assert.ok(eight!.memory! < two!.memory!);
-  const asked = cardForecasts({ ...request, runner: { shard: 'parameters' } });
-  assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients' } })[3]!.memory!);
+  const asked = cardForecasts({ ...request, runner: { shard: 'parameters', offload: 'none' } });
+  assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients', offload: 'none' } })[3]!.memory!);
   assert.ok(asked[3]!.communication > cardForecasts(request)[3]!.communication);
 });
 
@@ -105,9 +105,19 @@ test('two H200 are predicted as they were measured', () => {
       const train = (bins * cards * 79) / 330;
       const summary = { steps: 1, bins: bins * cards, pairs: bins * cards * 79, epochs: 1, parameters };
       const time = { seconds: { train }, total: train, sources: [] };
-      return summary.pairs / cardForecast({ ...request, summary, time, runner: { shard: 'none' } }, { hosts: 1, perHost: cards }).seconds;
+      return (
+        summary.pairs /
+        cardForecast({ ...request, summary, time, runner: { shard: 'none', offload: 'none' } }, { hosts: 1, perHost: cards }).seconds
+      );
     };
     const predicted = of(2) / of(1);
     assert.ok(Math.abs(predicted / times - 1) < 0.03, `${bins} bins: ${predicted}`);
   }
+});
+
+test("what is in the host's memory spares no card anything when it is shared out, but gradients and weights do", () => {
+  const offloaded = (shard: 'optimizer' | 'gradients') =>
+    cardForecasts({ ...request, runner: { shard, offload: 'optimizer' }, memory: { ...memory, optimizer: 6 * GiB } })[3]!;
+  assert.equal(offloaded('optimizer').memory, memory.bytes + NCCL_BYTES);
+  assert.ok(Math.abs(offloaded('gradients').memory! - (memory.bytes + NCCL_BYTES - (6 * GiB * 7) / 8)) < 1);
 });

@@ -132,3 +132,16 @@ test('the times from a summary alone are about those from its plan', async () =>
     }
   }
 });
+
+test("an optimizer in the host's memory goes over the bus in every step, of what is trained, and only on a GPU", () => {
+  const runner = { ...DEFAULT_RUNNER, offload: 'optimizer' as const };
+  const bus = 48e9;
+  const train = (training: Partial<TrainingOptions>, more: Partial<RunTimeRequest> = {}): number =>
+    seconds(training, { runner, ...more }).train! - 30;
+  assert.ok(Math.abs(train({}) - (100 * 1e9 * 12) / bus) < 1e-9);
+  assert.ok(Math.abs(train({ adam_moments: 'bfloat16' }) - (100 * 1e9 * 8) / bus) < 1e-9);
+  assert.ok(train({ use_peft: true }) > 0 && train({ use_peft: true }) < 1);
+  assert.equal(train({}, { backend: 'cpu' }), 0);
+  // Its memory has to be found first.
+  assert.ok(Math.abs(seconds({}, { runner }).load! - seconds().load! - (1e9 * 12) / 3.5e9) < 1e-9);
+});

@@ -118,6 +118,7 @@ test('a file from before there were GPUs says the same as then', () => {
     device: 0,
     devices: 1,
     shard: 'auto',
+    offload: 'none',
     cublaslt: '',
   });
   assert.deepEqual(config.training, exampleConfig().training);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 
 import { ExitCode, WishboneError } from '../../../src/core/errors.js';
-import { createRunFolder, listRuns, newRunConfig, PLAN_FILE, readRun, RUN_FILE } from '../../../src/core/run/index.js';
+import { createRunFolder, listRuns, newRunConfig, PLAN_FILE, readRun, RUN_FILE, type RunConfig } from '../../../src/core/run/index.js';
 import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from './support.js';
 
@@ -27,6 +27,20 @@ test('a new folder holds the config and the plan', async (context) => {
   assert.deepEqual((await readdir(folder)).sort(), [PLAN_FILE, RUN_FILE]);
   assert.deepEqual((await readRun(folder)).config, config);
   assert.equal(await readFile(path.join(runs, '.gitignore'), 'utf8'), '*\n');
+});
+
+test('sharding and offloading are written where they are asked for alone: an older runner knows neither', async (context) => {
+  const runs = await temporaryFolder(context);
+  const written = async (runner: Partial<RunConfig['runner']>) => {
+    const config = { ...exampleConfig(), id: Object.keys(runner).join('-') || 'neither' };
+    const folder = await createRunFolder(runs, { ...config, runner: { ...config.runner, ...runner } }, writePlan);
+    assert.deepEqual((await readRun(folder)).config.runner, { ...config.runner, ...runner });
+    return Object.keys((JSON.parse(await readFile(path.join(folder, RUN_FILE), 'utf8')) as RunConfig).runner);
+  };
+  const neither = await written({});
+  assert.ok(!neither.includes('shard') && !neither.includes('offload'));
+  assert.ok((await written({ shard: 'none' })).includes('shard'));
+  assert.ok((await written({ offload: 'optimizer' })).includes('offload'));
 });
 
 test('the folder has its name only once the plan is in it, and a failed plan leaves nothing', async (context) => {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "backend/require.h"
 #include "core/host_memory.h"
@@ -33,8 +34,9 @@ Buffer allocate_aligned(std::size_t bytes) {
     return Buffer(memory, [](void* pointer) { std::free(pointer); });
 }
 
-CpuBackend::CpuBackend(int threads)
-    : pool_(threads > 0 ? threads : usable_cores()),
+CpuBackend::CpuBackend(int threads, MemorySource memory)
+    : source_(std::move(memory)),
+      pool_(threads > 0 ? threads : usable_cores()),
       thread_scratch_(static_cast<std::size_t>(pool_.threads())) {}
 
 std::string CpuBackend::device_name() const {
@@ -48,7 +50,7 @@ std::string CpuBackend::device_name() const {
 }
 
 Buffer CpuBackend::allocate(std::size_t bytes) {
-    Buffer memory = allocate_aligned(bytes);
+    Buffer memory = source_ ? source_(bytes) : allocate_aligned(bytes);
     const std::size_t now = memory_->now += bytes;
     std::size_t peak = memory_->peak;
     while (now > peak && !memory_->peak.compare_exchange_weak(peak, now)) {
@@ -99,7 +101,11 @@ void CpuBackend::copy(Tensor to, Tensor from) {
 void CpuBackend::synchronize() {}
 
 void CpuBackend::zero(Tensor x) {
-    if (x.size() > 0) std::memset(x.data, 0, x.bytes());
+    const auto element = static_cast<std::int64_t>(size_of(x.dtype));
+    pool_.run_rows(x.size(), 1, [&](std::int64_t begin, std::int64_t end) {
+        std::memset(static_cast<std::byte*>(x.data) + begin * element, 0,
+                    static_cast<std::size_t>((end - begin) * element));
+    });
 }
 
 }  // namespace wishbone::cpu
@@ -112,6 +118,8 @@ int usable_cores() {
     return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<cpu::CpuBackend>(threads); }
+std::unique_ptr<Backend> make_cpu_backend(int threads, MemorySource memory) {
+    return std::make_unique<cpu::CpuBackend>(threads, std::move(memory));
+}
 
 }  // namespace wishbone

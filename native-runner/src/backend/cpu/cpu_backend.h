@@ -18,7 +18,7 @@ namespace wishbone::cpu {
 /// Each operation is defined in the file of its name.
 class CpuBackend final : public Backend {
   public:
-    explicit CpuBackend(int threads);
+    explicit CpuBackend(int threads, MemorySource memory = {});
 
     std::string name() const override { return "cpu"; }
     std::string device_name() const override;
@@ -36,6 +36,7 @@ class CpuBackend final : public Backend {
         std::atomic<std::size_t> now = 0, peak = 0;
     };
 
+    MemorySource source_;
     std::shared_ptr<MemoryInUse> memory_ = std::make_shared<MemoryInUse>();
     ThreadPool pool_;
     std::vector<Scratch> thread_scratch_;  ///< one a thread

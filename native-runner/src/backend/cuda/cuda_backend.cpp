@@ -1,6 +1,7 @@
 #include "backend/cuda/cuda_backend.h"
 
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/pinned_memory.h"
 
 namespace wishbone::cuda {
 
@@ -8,6 +9,7 @@ CudaBackend::CudaBackend(const CudaOptions& options)
     : device_(use_device(options.device)),
       memory_(std::make_shared<DeviceMemory>(device_.memory)),
       staging_(stream_.get()),
+      pieces_(stream_.get(), memory_),
       matmul_(options.cublaslt, device_, memory_, stream_.get(), options.deterministic, options.findings) {}
 
 // Memory goes back to the driver only after the work that uses it.
@@ -19,6 +21,13 @@ std::size_t CudaBackend::free_memory() const {
     std::size_t available = 0, total = 0;
     check(cudaMemGetInfo(&available, &total), "cudaMemGetInfo");
     return available;
+}
+
+Backend& CudaBackend::host() {
+    if (!host_)
+        host_ = make_cpu_backend(
+            0, [device = device_.ordinal](std::size_t bytes) { return allocate_pinned(device, bytes); });
+    return *host_;
 }
 
 void CudaBackend::make_current() { check(cudaSetDevice(device_.ordinal), "cudaSetDevice"); }

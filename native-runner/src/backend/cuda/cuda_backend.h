@@ -10,6 +10,7 @@
 #include "backend/cuda/matmul/matmul.h"
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
+#include "backend/cuda/runtime/piece_ring.h"
 #include "backend/cuda/runtime/pinned_staging.h"
 #include "backend/cuda/runtime/stream.h"
 #include "backend/cuda/runtime/workspace_pieces.h"
@@ -42,6 +43,8 @@ class CudaBackend final : public Backend {
     void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds) override;
     void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override;
     double measure_fp8_ceiling() override;
+    Backend& host() override;
+    void stream_pieces(std::span<const StreamedPiece> pieces) override { pieces_.run(pieces); }
     void make_current() override;
     void settle() override { matmul_.settle(); }
     std::size_t peak_memory() const override { return memory_->peak(); }
@@ -60,6 +63,8 @@ class CudaBackend final : public Backend {
     Stream stream_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;
+    PieceRing pieces_;
+    std::unique_ptr<Backend> host_;  ///< made when it is first asked for
     Matmul matmul_;
     Buffer workspace_;
     std::size_t workspace_bytes_ = 0;

@@ -107,9 +107,9 @@ template <typename Of>
 PlacedTensors placed(const Trainers& trainers, Of of) {
     Trainer& first = *trainers.front();
     const NamedTensors* const own = of(first);
-    if (!own->is_shard()) return {first.backend(), *own};
+    if (!own->is_shard()) return {own->backend(), *own};
     std::vector<PlacedTensors::Place> places;
-    for (Trainer* const trainer : trainers) places.push_back({&trainer->backend(), of(*trainer)});
+    for (Trainer* const trainer : trainers) places.push_back({&of(*trainer)->backend(), of(*trainer)});
     return PlacedTensors(std::move(places));
 }
 
@@ -214,22 +214,24 @@ void remove_surplus(const Checkpoint& newest, const TrainingOptions& options) {
 }
 
 void load_weights(const std::filesystem::path& run_folder, std::int64_t step, Trainer& trainer) {
-    read_parameters(weights_file(run_folder, step), trainer.backend(), {{"", &trainer.optimizer().master()}});
+    NamedTensors& master = trainer.optimizer().master();
+    read_parameters(weights_file(run_folder, step), master.backend(), {{"", &master}});
 }
 
 void load_checkpoint(const Checkpoint& checkpoint, Trainer& trainer) {
     Backend& backend = trainer.backend();
-    read_parameters(checkpoint.folder / model_file, backend, {{"", &trainer.optimizer().master()}});
-    trainer.optimizer().master_changed();
-    read_parameters(checkpoint.folder / optimizer_file, backend,
-                    {{"exp_avg.", &trainer.optimizer().first_moment()},
-                     {"exp_avg_sq.", &trainer.optimizer().second_moment()}});
+    Optimizer& optimizer = trainer.optimizer();
+    read_parameters(checkpoint.folder / model_file, optimizer.master().backend(),
+                    {{"", &optimizer.master()}});
+    optimizer.master_changed();
+    read_parameters(checkpoint.folder / optimizer_file, optimizer.first_moment().backend(),
+                    {{"exp_avg.", &optimizer.first_moment()}, {"exp_avg_sq.", &optimizer.second_moment()}});
     if (trainer.reference_model() != nullptr && std::filesystem::exists(checkpoint.folder / reference_file))
         read_parameters(checkpoint.folder / reference_file, backend,
                         {{"", &trainer.reference_model()->parameters()}});
     if (trainer.reference_adapter() != nullptr)
         read_parameters(checkpoint.folder / reference_file, backend, {{"", trainer.reference_adapter()}});
-    trainer.optimizer().set_updates(checkpoint.state.step);
+    optimizer.set_updates(checkpoint.state.step);
 }
 
 }  // namespace wishbone

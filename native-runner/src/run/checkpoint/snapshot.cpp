@@ -1,6 +1,8 @@
 #include "run/checkpoint/snapshot.h"
 
+#include <cstddef>
 #include <cstring>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -25,23 +27,24 @@ bool are_all_there(const CheckpointFiles& files, const Backend& device) {
 
 bool Snapshot::reserve(const CheckpointFiles& files) {
     if (is_in_place() && !place_.is_in_host_memory() && !are_all_there(files, place_)) return false;
-    for (const CheckpointFile& file : files) {
-        for (const Prefixed& set : file.sets) {
-            for (const PlacedTensors::Place& of : set.tensors.places()) {
-                const NamedTensors* const tensors = of.tensors;
-                std::unique_ptr<NamedTensors>& copy = copies_[tensors];
-                if (copy) continue;
-                const Tensor flat = tensors->flat();
-                if (flat.bytes() > room_) return false;
-                try {
-                    copy = std::make_unique<NamedTensors>(place_, *tensors, flat.dtype);
-                } catch (const Error& error) {
-                    if (error.code() != ExitCode::out_of_memory) throw;
-                    return false;
-                }
-                room_ -= flat.bytes();
-            }
+    std::set<const NamedTensors*> missing;
+    std::size_t bytes = 0;
+    for (const CheckpointFile& file : files)
+        for (const Prefixed& set : file.sets)
+            for (const PlacedTensors::Place& of : set.tensors.places())
+                if (!copies_.contains(of.tensors) && missing.insert(of.tensors).second)
+                    bytes += of.tensors->flat().bytes();
+    // A part of them would take memory for nothing.
+    if (bytes > room_) return false;
+    for (const NamedTensors* const tensors : missing) {
+        try {
+            copies_[tensors] = std::make_unique<NamedTensors>(place_, *tensors, tensors->flat().dtype);
+        } catch (const Error& error) {
+            if (error.code() != ExitCode::out_of_memory) throw;
+            copies_.erase(tensors);
+            return false;
         }
+        room_ -= tensors->flat().bytes();
     }
     return true;
 }

@@ -130,6 +130,8 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
         for (const Sharding one : shardings) choices.emplace_back(name_of(one), one);
         config.shard = runner.choice<std::optional<Sharding>>("shard", choices);
     }
+    if (runner.has("offload"))
+        config.offload.optimizer = runner.choice<bool>("offload", {{"none", false}, {"optimizer", true}});
     runner.no_others();
     fields.no_others();
     return config;

@@ -8,6 +8,7 @@
 #include "backend/backend_choice.h"
 #include "model/precision.h"
 #include "model/recompute.h"
+#include "train/optimizer/offload.h"
 #include "train/options/training_options.h"
 #include "train/ranks/sharding.h"
 
@@ -26,6 +27,7 @@ struct RunConfig {
     Recompute recompute = Recompute::none;
     Precision precision = Precision::bf16;
     std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
+    Offload offload;                ///< what is kept in the host's memory
 
     /// Throws Error(bad_input) naming the field.
     static RunConfig read(const std::filesystem::path& run_folder);

@@ -14,64 +14,127 @@ constexpr double clip_epsilon = 1e-6;  // as in torch.nn.utils.clip_grad_norm_
 DType dtype_of(Moments moments) { return moments == Moments::f32 ? DType::f32 : DType::bf16; }
 
 /// Like `trained` and zero: the whole, or this rank's shard.
-NamedTensors state(Backend& backend, const NamedTensors& trained, DType dtype, const Communicator& ranks,
-                   Sharding sharding) {
-    if (trained.is_shard() || sharding == Sharding::none || ranks.size() == 1)
-        return {backend, trained, dtype};
+NamedTensors room_for_state(Backend& place, const NamedTensors& trained, DType dtype,
+                            const Communicator& ranks, Sharding sharding) {
+    if (trained.is_shard() || sharding == Sharding::none || ranks.size() == 1) return {place, trained, dtype};
     require(trained.parts() == ranks.size(), "sharded optimizer");
-    return {backend, trained, dtype, ranks.rank()};
+    return {place, trained, dtype, ranks.rank()};
 }
 
-std::optional<NamedTensors> master_copy(Backend& backend, const NamedTensors& trained,
-                                        const Communicator& ranks, Sharding sharding) {
+std::optional<NamedTensors> room_for_master(Backend& place, const NamedTensors& trained,
+                                            const Communicator& ranks, Sharding sharding) {
     if (trained.flat().dtype == DType::f32) return std::nullopt;
-    std::optional<NamedTensors> copy(state(backend, trained, DType::f32, ranks, sharding));
-    if (trained.is_shard() || !copy->is_shard())
-        backend.copy(copy->flat(), trained.flat());
-    else
-        for (const Bucket& bucket : trained.buckets())
-            backend.copy(copy->own_of(bucket), trained.part_of(bucket, ranks.rank()));
-    return copy;
+    return std::optional<NamedTensors>(room_for_state(place, trained, DType::f32, ranks, sharding));
+}
+
+Backend& place_of_state(Backend& backend, const Offload& offload) {
+    return offload.optimizer ? backend.host() : backend;
 }
 
 }  // namespace
 
 Optimizer::Optimizer(Backend& backend, NamedTensors& trained, const TrainingOptions& options,
-                     Communicator& ranks, Sharding sharding, std::function<void()> changed)
+                     Communicator& ranks, Sharding sharding, std::function<void()> changed, Offload offload)
     : backend_(backend),
       ranks_(ranks),
       changed_(std::move(changed)),
       trained_(trained),
+      offload_(offload),
       beta1_(options.adam_beta1),
       beta2_(options.adam_beta2),
       epsilon_(options.adam_epsilon),
       max_grad_norm_(options.max_grad_norm),
-      master_(master_copy(backend, trained, ranks, sharding)),
-      first_moment_(state(backend, trained, dtype_of(options.moments), ranks, sharding)),
-      second_moment_(state(backend, trained, dtype_of(options.moments), ranks, sharding)),
-      groups_(optimizer_groups(trained, options)) {}
+      master_(room_for_master(place_of_state(backend, offload), trained, ranks, sharding)),
+      first_moment_(room_for_state(place_of_state(backend, offload), trained, dtype_of(options.moments),
+                                   ranks, sharding)),
+      second_moment_(room_for_state(place_of_state(backend, offload), trained, dtype_of(options.moments),
+                                    ranks, sharding)),
+      groups_(optimizer_groups(trained, options)) {
+    // The pieces' room on the device is taken now.
+    if (offload.optimizer)
+        for_each_part(state(), false, false, [](const Stretch&, std::span<const Tensor>) {});
+    if (master_) copy_to_master();
+}
 
-std::vector<Optimizer::Stretch> Optimizer::own_stretches(const NamedTensors& gradients) {
-    if (!is_sharded())
-        return {{0, trained_.flat().size(), 0, trained_.flat(), master_ ? master_->flat() : Tensor(),
-                 gradients.flat(), first_moment_.flat(), second_moment_.flat()}};
+std::vector<Optimizer::Stretch> Optimizer::own_stretches() const {
+    if (!is_sharded()) return {{0, trained_.flat().size(), 0, 0}};
     std::vector<Stretch> stretches;
-    for (const Bucket& bucket : trained_.buckets()) {
+    for (std::size_t i = 0; i < trained_.buckets().size(); ++i) {
+        const Bucket& bucket = trained_.buckets()[i];
         const std::int64_t size = bucket.size() / trained_.parts(), offset = ranks_.rank() * size;
-        stretches.push_back(
-            {bucket.begin + offset, bucket.begin + offset + size, bucket.number + offset,
-             trained_.is_shard() ? trained_.own_of(bucket) : trained_.part_of(bucket, ranks_.rank()),
-             master_ ? master_->own_of(bucket) : Tensor(),
-             gradients.is_shard() ? gradients.own_of(bucket) : gradients.part_of(bucket, ranks_.rank()),
-             first_moment_.own_of(bucket), second_moment_.own_of(bucket)});
+        stretches.push_back({bucket.begin + offset, bucket.begin + offset + size, bucket.number + offset, i});
     }
     return stretches;
 }
 
-void Optimizer::update(const Stretch& stretch, double learning_rate, double scale) {
+Tensor Optimizer::own_of(const NamedTensors& tensors, const Stretch& stretch) const {
+    if (!is_sharded()) return tensors.flat().slice(stretch.begin, stretch.end);
+    const Bucket& bucket = trained_.buckets()[stretch.bucket];
+    const Tensor own = tensors.is_shard() ? tensors.own_of(bucket) : tensors.part_of(bucket, ranks_.rank());
+    const std::int64_t begin = bucket.begin + ranks_.rank() * bucket.size() / trained_.parts();
+    return own.slice(stretch.begin - begin, stretch.end - begin);
+}
+
+void Optimizer::for_each_part(const std::vector<NamedTensors*>& tensors, bool come, bool go,
+                              const std::function<void(const Stretch&, std::span<const Tensor>)>& work,
+                              const std::function<void(const Stretch&)>& done) {
+    std::vector<StreamedPiece> pieces;
+    for (const Stretch& whole : own_stretches()) {
+        const std::int64_t size = offload_.optimizer ? part_elements() : whole.end - whole.begin;
+        for (std::int64_t begin = whole.begin; begin < whole.end; begin += size) {
+            const Stretch part = {begin, std::min(begin + size, whole.end),
+                                  whole.number + begin - whole.begin, whole.bucket};
+            StreamedPiece piece;
+            for (const NamedTensors* one : tensors) piece.tensors.push_back({own_of(*one, part), come, go});
+            piece.work = [&work, &done, part, whole](std::span<const Tensor> on_device) {
+                work(part, on_device);
+                if (part.end == whole.end) done(whole);
+            };
+            pieces.push_back(std::move(piece));
+        }
+    }
+    if (offload_.optimizer) return backend_.stream_pieces(pieces);
+    for (const StreamedPiece& piece : pieces) {
+        std::vector<Tensor> in_place;
+        for (const StreamedTensor& tensor : piece.tensors) in_place.push_back(tensor.on_host);
+        piece.work(in_place);
+    }
+}
+
+std::int64_t Optimizer::part_elements() const {
+    // What is small is to take less room in parts than as a whole.
+    constexpr std::int64_t least_parts = 16, unit = 1024;
+    return std::min(offload_.piece, (first_moment_.flat().size() / least_parts / unit + 1) * unit);
+}
+
+/// The two moments, and the master copy where there is one.
+std::vector<NamedTensors*> Optimizer::state() {
+    std::vector<NamedTensors*> all = {&first_moment_, &second_moment_};
+    if (master_) all.push_back(&*master_);
+    return all;
+}
+
+void Optimizer::copy_to_master() {
+    for_each_part({&*master_}, false, true, [&](const Stretch& part, std::span<const Tensor> master) {
+        backend_.copy(master[0], own_of(trained_, part));
+    });
+}
+
+void Optimizer::read_master(const std::function<void(std::int64_t, Tensor)>& read) {
+    if (!master_) {
+        for (const Stretch& own : own_stretches()) read(own.begin, own_of(trained_, own));
+        return;
+    }
+    for_each_part({&*master_}, true, false,
+                  [&](const Stretch& part, std::span<const Tensor> master) { read(part.begin, master[0]); });
+}
+
+/// `state`: of this part.
+void Optimizer::update(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
+                       double learning_rate, double scale) {
     for (const OptimizerGroup& group : groups_) {
-        const std::int64_t begin = std::max(group.begin, stretch.begin) - stretch.begin,
-                           end = std::min(group.end, stretch.end) - stretch.begin;
+        const std::int64_t begin = std::max(group.begin, part.begin) - part.begin,
+                           end = std::min(group.end, part.end) - part.begin;
         if (begin >= end) continue;
         const AdamW adamw = {static_cast<float>(learning_rate * group.learning_rate_factor),
                              static_cast<float>(beta1_),
@@ -79,10 +142,10 @@ void Optimizer::update(const Stretch& stretch, double learning_rate, double scal
                              static_cast<float>(epsilon_),
                              static_cast<float>(group.weight_decay),
                              updates_,
-                             stretch.number + begin};
+                             part.number + begin};
         const auto of = [&](const Tensor& tensor) { return tensor.slice(begin, end); };
-        backend_.adamw(of(stretch.trained), master_ ? of(stretch.master) : Tensor(), of(stretch.gradient),
-                       of(stretch.first_moment), of(stretch.second_moment), static_cast<float>(scale), adamw);
+        backend_.adamw(of(own_of(trained_, part)), master_ ? of(state[2]) : Tensor(), of(gradient),
+                       of(state[0]), of(state[1]), static_cast<float>(scale), adamw);
     }
 }
 
@@ -90,33 +153,32 @@ void Optimizer::update(const NamedTensors& gradients, double learning_rate, doub
                        ExposedTime& exposed) {
     const double scale = max_grad_norm_ > 0 ? std::min(1.0, max_grad_norm_ / (grad_norm + clip_epsilon)) : 1;
     ++updates_;
-    if (!is_sharded()) return update(own_stretches(gradients).front(), learning_rate, scale);
-    if (trained_.is_shard()) {
-        for (const Stretch& stretch : own_stretches(gradients)) update(stretch, learning_rate, scale);
-        return exposed.ending(changed_);
-    }
     // One bucket is gathered while the next is updated.
-    ranks_.fork();
-    const std::vector<Stretch> stretches = own_stretches(gradients);
-    for (std::size_t i = 0; i < stretches.size(); ++i) {
-        update(stretches[i], learning_rate, scale);
-        exposed.beside([&] { ranks_.all_gather(trained_.of(trained_.buckets()[i]), stretches[i].trained); });
-    }
-    exposed.ending([&] { ranks_.join(); });
+    const bool gathers = is_sharded() && !trained_.is_shard();
+    if (gathers) ranks_.fork();
+    for_each_part(
+        state(), true, true,
+        [&](const Stretch& part, std::span<const Tensor> tensors) {
+            update(part, own_of(gradients, part), tensors, learning_rate, scale);
+        },
+        [&](const Stretch& whole) {
+            if (!gathers) return;
+            const Tensor all = trained_.of(trained_.buckets()[whole.bucket]);
+            exposed.beside([&] { ranks_.all_gather(all, own_of(trained_, whole)); });
+        });
+    if (gathers) exposed.ending([&] { ranks_.join(); });
+    if (trained_.is_shard()) exposed.ending(changed_);
 }
 
 void Optimizer::master_changed() {
-    if (trained_.is_shard()) {
-        if (master_) backend_.copy(trained_.flat(), master_->flat());
-        return changed_();
-    }
-    if (!master_) return;
-    if (!is_sharded()) return backend_.copy(trained_.flat(), master_->flat());
-    for (const Bucket& bucket : trained_.buckets()) {
-        const Tensor own = trained_.part_of(bucket, ranks_.rank());
-        backend_.copy(own, master_->own_of(bucket));
-        ranks_.all_gather(trained_.of(bucket), own);
-    }
+    if (master_)
+        for_each_part({&*master_}, true, false, [&](const Stretch& part, std::span<const Tensor> master) {
+            backend_.copy(own_of(trained_, part), master[0]);
+        });
+    if (trained_.is_shard()) return changed_();
+    if (!master_ || !is_sharded()) return;
+    for (const Stretch& own : own_stretches())
+        ranks_.all_gather(trained_.of(trained_.buckets()[own.bucket]), own_of(trained_, own));
 }
 
 }  // namespace wishbone

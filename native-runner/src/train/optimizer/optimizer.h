@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
 #include "comm/communicator.h"
 #include "model/named_tensors.h"
 #include "train/optimizer/groups.h"
+#include "train/optimizer/offload.h"
 #include "train/options/training_options.h"
 #include "train/ranks/exposed_time.h"
 #include "train/ranks/sharding.h"
@@ -21,6 +23,9 @@ namespace wishbone {
 /// All of it is element by element over `NamedTensors::flat`, in ranges of equal settings (groups.h); stochastic rounding is
 /// seeded by an element's place there. So a range of the flat vector can be updated anywhere, with the same result.
 ///
+/// Where it is offloaded, its state is in memory of `Backend::host` and goes through the device in pieces when it is needed: an
+/// update then takes as long as the bus needs for the state, in both directions at once, and gives the same bits.
+///
 /// Where it is sharded, each rank has the state of its own part of every bucket, updates that, and all gather the weights.
 class Optimizer {
   public:
@@ -29,18 +34,21 @@ class Optimizer {
     /// `trained` may be this rank's shard; then `changed` is called on all ranks when its weights have.
     Optimizer(
         Backend& backend, NamedTensors& trained, const TrainingOptions& options, Communicator& ranks,
-        Sharding sharding, std::function<void()> changed = [] {});
+        Sharding sharding, std::function<void()> changed = [] {}, Offload offload = {});
 
     /// One update, on all ranks. `gradients`: the sum of all ranks' (a shard, or the whole of which at least the own parts hold).
     /// `grad_norm`: of the whole gradient, before clipping.
     /// `exposed` gets the time that it takes to gather the weights.
     void update(const NamedTensors& gradients, double learning_rate, double grad_norm, ExposedTime& exposed);
 
-    /// The trained weights in f32: the master copy, which may be a shard, or the weights themselves where they are f32. Call
-    /// `master_changed` after writing to them.
+    /// The trained weights in f32: the master copy, which may be a shard and may be offloaded, or the weights themselves where they
+    /// are f32. Call `master_changed` after writing to them.
     NamedTensors& master() { return master_ ? *master_ : trained_; }
     /// Rounds the master copy to the weights that are computed with, which all ranks then have. On all ranks.
     void master_changed();
+    /// Calls `read` with all that is here of `master`, on the device, part by part, and the element of the flat vector with which
+    /// each begins.
+    void read_master(const std::function<void(std::int64_t begin, Tensor master)>& read);
     NamedTensors& first_moment() { return first_moment_; }
     NamedTensors& second_moment() { return second_moment_; }
     /// Updates done so far, on which AdamW's bias correction depends. Set on resume.
@@ -49,19 +57,34 @@ class Optimizer {
 
   private:
     bool is_sharded() const { return first_moment_.is_shard(); }
-    /// Elements [begin, end) of the flat vector, all of one bucket where it is sharded, and what belongs to them. `number`: of the
-    /// first, whatever the number of parts.
+    /// Elements [begin, end) of the flat vector, all of one bucket where it is sharded. `number`: of the first, whatever the number
+    /// of parts. `bucket` is its number there, else 0.
     struct Stretch {
         std::int64_t begin, end, number;
-        Tensor trained, master, gradient, first_moment, second_moment;
+        std::size_t bucket;
     };
-    std::vector<Stretch> own_stretches(const NamedTensors& gradients);
-    void update(const Stretch& stretch, double learning_rate, double scale);
+    /// What is updated here: all of it, or this rank's part of each bucket.
+    std::vector<Stretch> own_stretches() const;
+    /// What belongs to a stretch of tensors that are whole or a shard.
+    Tensor own_of(const NamedTensors& tensors, const Stretch& stretch) const;
+    /// Calls `work` with every stretch, or where the state is offloaded with parts of them: which elements, and `tensors` of them,
+    /// on the device. `done` follows when all of a stretch have been.
+    void for_each_part(
+        const std::vector<NamedTensors*>& tensors, bool come, bool go,
+        const std::function<void(const Stretch&, std::span<const Tensor>)>& work,
+        const std::function<void(const Stretch&)>& done = [](const Stretch&) {});
+    /// Elements of a part.
+    std::int64_t part_elements() const;
+    std::vector<NamedTensors*> state();
+    void copy_to_master();
+    void update(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
+                double learning_rate, double scale);
 
     Backend& backend_;
     Communicator& ranks_;
     std::function<void()> changed_;
     NamedTensors& trained_;
+    Offload offload_;
     double beta1_, beta2_, epsilon_, max_grad_norm_;
     std::optional<NamedTensors> master_;
     NamedTensors first_moment_, second_moment_;

@@ -131,5 +131,6 @@ function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure 
   }
   const where = memory.deviceBytes === undefined ? 'on the CPU' : `of ${formatBytes(memory.deviceBytes)} on the GPU`;
   const parts = `weights ${formatBytes(memory.weights)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`;
-  return { label, value, detail: `${where}: ${parts}`, tone: 'plain' };
+  const host = memory.host === undefined || memory.host === 0 ? '' : `; ${formatBytes(memory.host)} of the host's memory`;
+  return { label, value, detail: `${where}: ${parts}${host}`, tone: 'plain' };
 }

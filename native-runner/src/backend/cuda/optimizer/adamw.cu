@@ -48,7 +48,8 @@ __device__ float as_float(bf16 x) { return __bfloat162float(x); }
 __device__ void round_to(float& to, float x, std::uint32_t) { to = x; }
 __device__ void round_to(bf16& to, float x, std::uint32_t random) { to = round_stochastically(x, random); }
 
-/// What is updated is `master`, or the parameters themselves when P is f32.
+/// What is updated is `master`, or the parameters themselves when P is f32. Every rounding is spelt out: a compiler that chooses what
+/// to fuse chooses differently for one element and for four, and then bits would depend on where a range of elements begins.
 template <int N, typename P, typename M>
 __global__ void __launch_bounds__(block_threads)
     adamw_kernel(P* parameters, float* master, const float* grad, M* m, M* v, std::int64_t count, Factors f) {
@@ -66,16 +67,18 @@ __global__ void __launch_bounds__(block_threads)
     auto second = *reinterpret_cast<const Elements<N, M>*>(v + at);
 #pragma unroll
     for (int i = 0; i < N; ++i) {
-        const float gradient = g.value[i] * f.grad_scale;
-        const float new_m = f.beta1 * as_float(first.value[i]) + f.one_minus_beta1 * gradient;
-        const float new_v = f.beta2 * as_float(second.value[i]) + f.one_minus_beta2 * gradient * gradient;
+        const float gradient = __fmul_rn(g.value[i], f.grad_scale);
+        const float new_m =
+            __fmaf_rn(f.beta1, as_float(first.value[i]), __fmul_rn(f.one_minus_beta1, gradient));
+        const float new_v = __fmaf_rn(f.beta2, as_float(second.value[i]),
+                                      __fmul_rn(__fmul_rn(f.one_minus_beta2, gradient), gradient));
+        const float divisor = __fmaf_rn(__fsqrt_rn(new_v), f.inv_sqrt_correction2, f.epsilon);
         std::uint32_t random = 0;
         if constexpr (!std::is_same_v<M, float>)
             random = random_bits(f.step, static_cast<std::uint64_t>(f.first_element + at + i));
         round_to(first.value[i], new_m, random & 0xffffu);
         round_to(second.value[i], new_v, random >> 16);
-        p.value[i] =
-            p.value[i] * f.decay - f.step_size * new_m / (sqrtf(new_v) * f.inv_sqrt_correction2 + f.epsilon);
+        p.value[i] = __fmaf_rn(p.value[i], f.decay, -__fdiv_rn(__fmul_rn(f.step_size, new_m), divisor));
     }
     *reinterpret_cast<Elements<N, float>*>(exact + at) = p;
     *reinterpret_cast<Elements<N, M>*>(m + at) = first;

@@ -5,6 +5,7 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/runtime/check.h"
+#include "backend/cuda/runtime/event.h"
 #include "core/workers.h"
 
 namespace wishbone::cuda {
@@ -12,21 +13,6 @@ namespace {
 
 /// Enough to read from the page cache faster than a disk delivers; each pins two blocks, which takes time too.
 constexpr std::size_t most_threads = 8;
-
-class Event {
-  public:
-    Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreate"); }
-    ~Event() { (void)cudaEventDestroy(event_); }
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
-
-    void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
-    /// Until what was recorded has happened; nothing was, nothing is waited for.
-    void wait() { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
-
-  private:
-    cudaEvent_t event_ = nullptr;
-};
 
 /// Pinned memory, which the device reads and writes by itself.
 class PinnedBlock {
