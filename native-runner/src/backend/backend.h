@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/fp8.h"
 #include "backend/streamed_piece.h"
 #include "core/findings.h"
 #include "core/tensor.h"
@@ -174,15 +175,37 @@ class Backend {
     /// d_w [N,K] += d_outᵀ · x.
     virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
     /// A linear layer and its adapters: h [M,R] = x [M,K] · aᵀ; out [M,N] = x · w[N,K]ᵀ, and scale · h · bᵀ
-    /// more in the outputs of each branch, with the branch's columns of h.
+    /// more in the outputs of each branch, with the branch's columns of h. Without `w` (empty tensor) the adapters' part alone.
     virtual void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) = 0;
-    /// d_h [M,R] = scale · d_out · b, branch by branch; d_x [M,K] = d_out [M,N] · w + d_h · a.
+    /// d_h [M,R] = scale · d_out · b, branch by branch; d_x [M,K] = d_out [M,N] · w + d_h · a; likewise without `w`.
     virtual void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
                                                const LowRank& adapter) = 0;
     /// The gradient of the adapters alone: d_b += scale · d_outᵀ · h, d_a += d_hᵀ · x, with h and d_h as the
     /// two functions above left them. Of `d_adapter` the tensors count.
     virtual void low_rank_backward_weight(const LowRank& d_adapter_accumulated, Tensor d_out, Tensor x,
                                           Tensor h, Tensor d_h, const LowRank& adapter) = 0;
+    /// Why the products below cannot be had here, for people; empty where they can.
+    virtual std::string fp8_problem() const { return "FP8 needs a GPU"; }
+    // Linear layers in FP8, where `fp8_problem` is empty. What is quantised is a bf16 matrix [R, C]; a row's scale is its largest
+    // magnitude over 448, the largest number of E4M3, so that no row depends on another.
+    /// `rows`: x. `columns`: its transpose [C, fp8_padded(R)]. Either may be empty.
+    virtual void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x);
+    /// `add_rmsnorm` with the result in FP8, rounded once, straight from f32; in `out` as well where that is not empty.
+    virtual void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x,
+                                 Tensor delta, Tensor weight, RmsNorm norm);
+    /// `glu` likewise.
+    virtual void fp8_glu(Fp8Matrix rows, Tensor out, Tensor gate_up, Activation activation);
+    /// `glu_backward` with its results [N, 2F] and [N, F] in FP8: the gradient by rows, the transpose [2F, fp8_padded(N)] of it and
+    /// that of `out` [F, fp8_padded(N)]. The two transposes may be empty.
+    virtual void fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix d_columns, Fp8Matrix out_columns, Tensor d_out,
+                                  Tensor gate_up, Activation activation);
+    /// out [M,N] = x [M,K] · w [N,K]ᵀ in bf16; `adds`: added to what is there. Sums have about 14 bits.
+    virtual void fp8_linear(Tensor out, Fp8Matrix x, Fp8Matrix w, bool adds);
+    /// d_x [M,K] = d_out [M,N] · w [N,K] likewise, of the transpose of w.
+    virtual void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds);
+    /// d_w [N,K] (f32) += d_outᵀ · x, of both transposes: [N, fp8_padded(M)] and [K, fp8_padded(M)]. Sums are f32.
+    virtual void fp8_backward_weight(Tensor d_w_accumulated, Fp8Matrix d_out_columns, Fp8Matrix x_columns);
+
     /// x[m] += bias, x [M,N].
     virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
     /// d_bias [N] += sum over the rows of d_out [M,N].
@@ -244,6 +267,8 @@ class Backend {
     /// Measured rate of a large matrix product in activation_dtype, FLOP/s, which the device keeps up: the ceiling speeds are
     /// compared with.
     virtual double measure_matmul_ceiling() = 0;
+    /// The same of a product in FP8.
+    virtual double measure_fp8_ceiling();
 
     /// Sizes that were met so far are those there will be: what is found out by trying has been, and is kept for other processes.
     /// From here on no new size is tried out; it is done as the one most like it.

@@ -77,6 +77,16 @@ void CountingBackend::qk_norm_backward(Tensor, Tensor, Tensor, Tensor qkv, Tenso
     workspace(bytes_of(qkv.rows() * (shape.query_heads + shape.kv_heads) + 256 * query_weight.size(), 4));
 }
 
+void CountingBackend::fp8_quantise(Fp8Matrix, Fp8Matrix columns, Tensor x) {
+    // The largest of each row and column.
+    if (columns) workspace(bytes_of(x.rows() + x.row_size(), 4));
+}
+
+void CountingBackend::fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix, Fp8Matrix, Tensor, Tensor, Activation) {
+    // The largest of each row, and of each column of gates, ups and what comes of both.
+    workspace(bytes_of(d_rows.values.rows() + d_rows.values.row_size() / 2 * 3, 4));
+}
+
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, const AttentionMask&,

@@ -57,6 +57,15 @@ class CountingBackend final : public Backend {
     void adapted_linear(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void adapted_linear_backward_input(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void low_rank_backward_weight(const LowRank&, Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
+    std::string fp8_problem() const override { return {}; }
+    void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor) override;
+    void fp8_add_rmsnorm(Fp8Matrix, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) override {}
+    void fp8_glu(Fp8Matrix, Tensor, Tensor, Activation) override {}
+    void fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix d_columns, Fp8Matrix out_columns, Tensor d_out,
+                          Tensor gate_up, Activation activation) override;
+    void fp8_linear(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
+    void fp8_backward_input(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
+    void fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix) override {}
     void add_bias(Tensor, Tensor) override {}
     void bias_backward(Tensor d_bias, Tensor d_out) override;
     void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}

@@ -30,6 +30,7 @@ struct LogpsArguments {
     std::filesystem::path adapter;  ///< PEFT folder, or empty
     bool gradients = false;
     double beta = 0.1;
+    bool fp8 = false;  ///< linear layers in FP8
     BackendChoice backend{"cpu", 0, {}};
 };
 /// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32 (of the adapter, when there is one).

@@ -7,7 +7,7 @@
 namespace wishbone {
 
 LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend,
-                         const std::filesystem::path& adapter)
+                         const std::filesystem::path& adapter, Precision precision)
     : config_(read_model_config(folder)),
       backend_(make_backend(backend)),
       // The files are checked before memory is asked for.
@@ -17,7 +17,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& folder, const BackendChoic
           weights.load(*backend_, parameters);
           return parameters;
       }()),
-      transformer_(*backend_, config_) {
+      transformer_(*backend_, config_, Recompute::none, precision) {
     if (adapter.empty()) return;
     const std::vector<LoraModule> modules =
         lora_modules(config_, read_adapter_config(adapter), adapter.string() + "/adapter_config.json");

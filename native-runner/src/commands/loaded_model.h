@@ -15,7 +15,7 @@ class LoadedModel {
   public:
     /// `adapter`: a PEFT folder, or empty. Throws Error(bad_input) for anything wrong with the folders.
     LoadedModel(const std::filesystem::path& folder, const BackendChoice& backend,
-                const std::filesystem::path& adapter = {});
+                const std::filesystem::path& adapter = {}, Precision precision = Precision::bf16);
 
     Backend& backend() { return *backend_; }
     const ModelConfig& config() const { return config_; }

@@ -12,7 +12,8 @@ namespace wishbone {
 
 void logps_command(const LogpsArguments& arguments) {
     const Plan plan = Plan::read(arguments.plan);
-    LoadedModel model(arguments.model, arguments.backend, arguments.adapter);
+    LoadedModel model(arguments.model, arguments.backend, arguments.adapter,
+                      arguments.fp8 ? Precision::fp8 : Precision::bf16);
     check_plan_fits(plan, arguments.plan.string(), model.config());
     model.transformer().expect_length(plan.longest_position());
 

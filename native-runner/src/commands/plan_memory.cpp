@@ -38,6 +38,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
                                config.training.reference_model.empty()
                                    ? std::nullopt
                                    : std::optional(read_model_config(config.training.reference_model))};
+    settings.precision = config.precision;
     const std::vector<int>& named = config.backend.cuda_devices;
     settings.ranks = named.empty() ? config.backend.devices : static_cast<int>(named.size());
     const auto device = static_cast<std::size_t>(named.empty() ? config.backend.cuda.device : named.front());

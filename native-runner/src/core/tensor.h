@@ -8,9 +8,9 @@
 
 namespace wishbone {
 
-enum class DType : std::uint8_t { f32, bf16, i32 };
+enum class DType : std::uint8_t { f32, bf16, i32, e4m3 };
 
-constexpr std::size_t size_of(DType dtype) { return dtype == DType::bf16 ? 2 : 4; }
+constexpr std::size_t size_of(DType dtype) { return dtype == DType::e4m3 ? 1 : dtype == DType::bf16 ? 2 : 4; }
 
 /// A non-owning view of dense row-major memory on a backend's device. Rank 1 to 4.
 /// The memory may not be readable from the host: only backends look inside.
@@ -54,7 +54,7 @@ struct Tensor {
     /// Null for an empty tensor, which has no dtype of its own.
     template <typename T>
     T* as() const {
-        static_assert(sizeof(T) == 2 || sizeof(T) == 4);
+        static_assert(sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4);
         assert(data == nullptr || sizeof(T) == size_of(dtype));
         return static_cast<T*>(data);
     }

@@ -63,6 +63,13 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
+    /// In FP8 (model/transformer/products.cpp): values and scales of a layer's weight, of what it reads by rows, and of the gradient
+    /// of what it gives by rows and of both by columns.
+    struct Fp8Slot {
+        Slot values, scale;
+    };
+    Fp8Slot fp8_weight, fp8_rows, fp8_d_columns, fp8_columns;
+    Fp8Slot fp8_d_gates;   ///< columns of the gradient of gates and ups
     Slot d_low_rank;       ///< gradient between the two matrices of the adapters on a linear layer, [T, R]
     Slot target_weight;    ///< f32 [R]
     Slot log_sum_squares;  ///< f32 [U]

@@ -55,7 +55,7 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     if (settings.ranks > 1) memory.communication = backend_named(settings.backend).memory.communication;
     const Sharding sharding = settings.ranks > 1 ? settings.sharding : Sharding::none;
     RankModel policy(counter, config, ranks, sharding, !settings.training.lora);
-    Transformer transformer(counter, config, settings.recompute);
+    Transformer transformer(counter, config, settings.recompute, settings.precision);
     transformer.expect_length(plan.longest_position());
     std::optional<Lora> adapter;
     if (settings.training.lora)

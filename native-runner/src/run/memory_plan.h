@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/precision.h"
 #include "model/recompute.h"
 #include "plan/plan.h"
 #include "train/optimizer/offload.h"
@@ -34,6 +35,7 @@ struct MemorySettings {
     int ranks = 1;                                    ///< devices that work together
     Sharding sharding = Sharding::none;               ///< what they share out
     Offload offload = {};                             ///< what is in the host's memory
+    Precision precision = Precision::bf16;
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.

@@ -19,7 +19,8 @@ RunReference::RunReference(const RunInputs& inputs, WeightsHash& hash, Replicas&
       reporter_(reporter),
       stop_(std::move(stop)),
       precomputed_(inputs.options(), inputs.reference_folder(), hash, inputs.longest(),
-                   replicas.first().backend(), std::bind_front(&Replicas::compute_reference, &replicas)),
+                   replicas.first().backend(), inputs.config.precision,
+                   std::bind_front(&Replicas::compute_reference, &replicas)),
       stopped_(!prepare(resumed_after)) {}
 
 bool RunReference::prepare(std::optional<std::int64_t> resumed_after) {

@@ -93,7 +93,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
     } else {
         gradients.emplace(backend, config, DType::f32);
     }
-    Transformer transformer(backend, config, inputs.config.recompute);
+    Transformer transformer(backend, config, inputs.config.recompute, inputs.config.precision);
     transformer.expect_length(inputs.longest());
     const ModelView base(parameters), policy(parameters, adapter ? &*adapter : nullptr);
     const GradientView to = adapter_gradients ? GradientView(*adapter_gradients) : GradientView(*gradients);
@@ -121,7 +121,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
 void rehearse_reference(const RunInputs& inputs, Backend& backend) {
     const ModelConfig config = with_few_layers(*inputs.reference_model);
     const Parameters parameters = filled_parameters(backend, config);
-    Transformer transformer(backend, config);
+    Transformer transformer(backend, config, Recompute::none, inputs.config.precision);
     transformer.expect_length(inputs.longest());
     for (const std::int64_t b : bins_of_every_size(inputs.train.plan))
         transformer.forward(parameters, *transformer.prepare(inputs.train.plan.bin(b)), false);

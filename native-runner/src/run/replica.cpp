@@ -25,7 +25,7 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
     : inputs_(inputs),
       backend_(backend),
       model_(loaded(backend, inputs, weights, ranks, sharding)),
-      transformer_(backend, inputs.model, inputs.config.recompute),
+      transformer_(backend, inputs.model, inputs.config.recompute, inputs.config.precision),
       adapter_(room_for_adapter(backend, inputs, parts_of(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
       trainer_(backend, transformer_, model_.policy(adapter_ ? &*adapter_ : nullptr), inputs.options(), ranks,
@@ -48,8 +48,8 @@ Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& 
 bool Replica::compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,
                                 const BinProgress& progress, const StopRequested& stop) {
     if (model == ReferencedModel::other && !other_)
-        other_ =
-            std::make_unique<ReferenceModel>(backend_, inputs_.options().reference_model, inputs_.longest());
+        other_ = std::make_unique<ReferenceModel>(backend_, inputs_.options().reference_model,
+                                                  inputs_.longest(), 1, inputs_.config.precision);
     if (model == ReferencedModel::other)
         return trainer_.compute_reference(plan, reference, other_->transformer(), other_->parameters(),
                                           progress, stop);

@@ -74,9 +74,9 @@ void Replicas::take_reference() {
 void Replicas::use_reference_model() {
     devices_.tell({Command::What::use_reference_model});
     each([&](Replica& replica) {
-        replica.trainer().set_reference_model(
-            std::make_unique<ReferenceModel>(replica.backend(), inputs_.options().reference_model,
-                                             inputs_.longest(), replica.trainer().policy().base.parts()));
+        replica.trainer().set_reference_model(std::make_unique<ReferenceModel>(
+            replica.backend(), inputs_.options().reference_model, inputs_.longest(),
+            replica.trainer().policy().base.parts(), inputs_.config.precision));
     });
 }
 

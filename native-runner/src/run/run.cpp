@@ -18,6 +18,7 @@
 #include "core/terminal.h"
 #include "io/read_ahead.h"
 #include "pretrained/weights_hash.h"
+#include "run/ceiling.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/checkpoints.h"
 #include "run/device.h"
@@ -95,6 +96,12 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
     MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
                                devices.ranks(0).size()};
+    settings.precision = inputs.config.precision;
+    check_precision(devices.first(), inputs.model, settings.precision,
+                    inputs.run_json() + ": runner.precision");
+    if (inputs.reference_model)
+        check_precision(devices.first(), *inputs.reference_model, settings.precision,
+                        inputs.run_json() + ": training.reference_model");
     settings.offload = inputs.config.offload;
     settings.sharding = sharding_of(inputs, devices, settings, available);
     const std::size_t left =
@@ -104,17 +111,6 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
     return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload),
             left - std::min(left, device_slack), has_rehearsed};
-}
-
-/// Of all devices together, each measured while the others are.
-double ceiling_of(Devices& devices) {
-    double sum = 0;
-    devices.each([&](std::size_t rank) {
-        double rate = devices.backend(rank).measure_matmul_ceiling();
-        devices.ranks(rank).sum({&rate, 1});
-        if (rank == 0) sum = rate;
-    });
-    return sum;
 }
 
 /// One after the other: what they have found goes to the same place.
@@ -160,7 +156,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     Trainer& trainer = replica.trainer();
     Sampling sampling(inputs, replica, reporter, resumed_after, stop);
     reporter.begin_phase("ceiling");
-    reporter.ceiling(ceiling_of(devices));
+    reporter.ceiling(ceiling_of(devices, inputs));
     if (has_rehearsed) settle_all(devices);
 
     RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
@@ -194,7 +190,7 @@ void take_part(const std::filesystem::path& folder, ProcessGroup& processes) {
     const ReadAhead ahead = read_ahead(inputs);
     Devices devices(inputs, nullptr, &processes);
     const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
-    (void)ceiling_of(devices);
+    (void)ceiling_of(devices, inputs);
     if (has_rehearsed) settle_all(devices);
     follow(inputs, devices, *replicas, StopSignals::requested);
 }

@@ -107,6 +107,14 @@ BACKEND_TEST("a linear layer with low-rank adapters on some of its outputs, and 
             CHECK(device.off(d_adapter.branches[i].b, plus(d_b_before[i], expected.d_b[i]), {1e-6, 2e-6}) <
                   1);
 
+        // The adapters' part alone.
+        const reference::LowRankReference alone = reference::low_rank_reference(
+            x, Values(w.size(), 0.0), a, size.branches, d_out, inputs, &between);
+        device.backend.adapted_linear(out, h, tx, {}, adapter);
+        device.backend.adapted_linear_backward_input(d_x, d_h, td, {}, adapter);
+        CHECK(device.off(out, alone.out, {1e-6, reference::bf16_rounding}) < 1);
+        CHECK(device.off(d_x, alone.d_x, {1e-6, reference::bf16_rounding}) < 1);
+
         if (inputs != ranks) CHECK_THROWS(device.backend.adapted_linear(out, d_x, tx, tw, adapter));
         LowRank wrong = adapter;
         wrong.branches.back().first_output = outputs;  // beyond the last output

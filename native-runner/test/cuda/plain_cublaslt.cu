@@ -1,10 +1,11 @@
 // A libcublasLt.so with the functions that the runner loads, whose products one thread an element computes.
 // For compute-sanitizer: under racecheck of CUDA 13.0 cuBLAS's own kernels stop with an illegal address, and
-// what is to be checked are the runner's. Knows bf16 operands and a bf16 or f32 result, as the runner asks
-// for.
+// what is to be checked are the runner's. Knows bf16 operands, or E4M3 with scales for rows, and a bf16 or f32
+// result, as the runner asks for.
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
+#include <cuda_fp8.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace {
 
 struct Operation {
     bool transpose_a = false, transpose_b = false;
+    const float *scale_a = nullptr, *scale_b = nullptr;  ///< of E4M3
 };
 
 struct Layout {
@@ -49,16 +51,17 @@ T value_of(const void* bytes) {
     return value;
 }
 
-template <typename D>
-__global__ void product(D* d, const __nv_bfloat16* a, const __nv_bfloat16* b, Operation operation,
-                        Layout of_a, Layout of_b, Layout of_d, std::uint64_t depth, float alpha, float beta) {
+template <typename D, typename T>
+__global__ void product(D* d, const T* a, const T* b, Operation operation, Layout of_a, Layout of_b,
+                        Layout of_d, std::uint64_t depth, float alpha, float beta) {
     const std::uint64_t index = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (index >= of_d.rows * of_d.columns) return;
     const std::uint64_t i = index % of_d.rows, j = index / of_d.rows;
     float sum = 0;
     for (std::uint64_t k = 0; k < depth; ++k)
-        sum += __bfloat162float(a[operation.transpose_a ? k + i * of_a.ld : i + k * of_a.ld]) *
-               __bfloat162float(b[operation.transpose_b ? j + k * of_b.ld : k + j * of_b.ld]);
+        sum += float(a[operation.transpose_a ? k + i * of_a.ld : i + k * of_a.ld]) *
+               float(b[operation.transpose_b ? j + k * of_b.ld : k + j * of_b.ld]);
+    if (sizeof(T) == 1) sum *= operation.scale_a[i] * operation.scale_b[j];
     D& to = d[i + j * of_d.ld];
     to = D(alpha * sum + (beta == 0 ? 0.0f : beta * float(to)));
 }
@@ -83,15 +86,31 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComput
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) { return destroy(desc); }
 cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc, cublasLtMatmulDescAttributes_t which,
                                               const void* bytes, size_t) {
-    const bool transposed = value_of<cublasOperation_t>(bytes) == CUBLAS_OP_T;
     auto& operation = own<Operation>(desc);
-    if (which == CUBLASLT_MATMUL_DESC_TRANSA)
-        operation.transpose_a = transposed;
-    else if (which == CUBLASLT_MATMUL_DESC_TRANSB)
-        operation.transpose_b = transposed;
-    else
-        return CUBLAS_STATUS_NOT_SUPPORTED;
-    return CUBLAS_STATUS_SUCCESS;
+    const auto is_transposed = [bytes] { return value_of<cublasOperation_t>(bytes) == CUBLAS_OP_T; };
+    switch (which) {
+        case CUBLASLT_MATMUL_DESC_TRANSA:
+            operation.transpose_a = is_transposed();
+            return CUBLAS_STATUS_SUCCESS;
+        case CUBLASLT_MATMUL_DESC_TRANSB:
+            operation.transpose_b = is_transposed();
+            return CUBLAS_STATUS_SUCCESS;
+        case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER:
+            operation.scale_a = value_of<const float*>(bytes);
+            return CUBLAS_STATUS_SUCCESS;
+        case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER:
+            operation.scale_b = value_of<const float*>(bytes);
+            return CUBLAS_STATUS_SUCCESS;
+        case CUBLASLT_MATMUL_DESC_A_SCALE_MODE:
+        case CUBLASLT_MATMUL_DESC_B_SCALE_MODE:
+            return value_of<std::int32_t>(bytes) == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F
+                       ? CUBLAS_STATUS_SUCCESS
+                       : CUBLAS_STATUS_NOT_SUPPORTED;
+        case CUBLASLT_MATMUL_DESC_FAST_ACCUM:
+            return CUBLAS_STATUS_SUCCESS;
+        default:
+            return CUBLAS_STATUS_NOT_SUPPORTED;
+    }
 }
 
 cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type,
@@ -107,6 +126,8 @@ cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
         to.rows = value_of<std::uint64_t>(bytes);
     else if (which == CUBLASLT_MATRIX_LAYOUT_COLS)
         to.columns = value_of<std::uint64_t>(bytes);
+    else if (which == CUBLASLT_MATRIX_LAYOUT_LD)
+        to.ld = value_of<std::int64_t>(bytes);
     else
         return CUBLAS_STATUS_NOT_SUPPORTED;
     return CUBLAS_STATUS_SUCCESS;
@@ -148,11 +169,16 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     const auto &of_a = own<Layout>(layout_a), &of_b = own<Layout>(layout_b), &of_d = own<Layout>(layout_d);
     constexpr unsigned threads = 256;
     const auto blocks = static_cast<unsigned>((of_d.rows * of_d.columns + threads - 1) / threads);
-    const auto run = [&](auto* to) {
-        product<<<blocks, threads, 0, stream>>>(to, static_cast<const __nv_bfloat16*>(a),
-                                                static_cast<const __nv_bfloat16*>(b), operation, of_a, of_b,
-                                                of_d, operation.transpose_a ? of_a.rows : of_a.columns,
+    const auto run_on = [&](auto* to, auto* left, auto* right) {
+        product<<<blocks, threads, 0, stream>>>(to, left, right, operation, of_a, of_b, of_d,
+                                                operation.transpose_a ? of_a.rows : of_a.columns,
                                                 value_of<float>(alpha), value_of<float>(beta));
+    };
+    const auto run = [&](auto* to) {
+        if (of_a.type == CUDA_R_8F_E4M3)
+            run_on(to, static_cast<const __nv_fp8_e4m3*>(a), static_cast<const __nv_fp8_e4m3*>(b));
+        else
+            run_on(to, static_cast<const __nv_bfloat16*>(a), static_cast<const __nv_bfloat16*>(b));
     };
     if (of_d.type == CUDA_R_32F)
         run(static_cast<float*>(d));

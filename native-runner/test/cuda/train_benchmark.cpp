@@ -83,6 +83,8 @@ Model model_of(const std::string& name) {
     return model;
 }
 
+Precision precision_of(const std::string& name) { return name == "fp8" ? Precision::fp8 : Precision::bf16; }
+
 Recompute recompute_of(const std::string& name) {
     return name == "none" ? Recompute::none : name == "mlp" ? Recompute::mlp : Recompute::block;
 }
@@ -173,6 +175,23 @@ std::map<std::string, double> step_flops(const ModelConfig& config, const Work& 
     }
     return flops;
 }
+
+/// Rates of large matrix products, FLOP/s: of the layers' linear layers, and of attention and head.
+struct Ceilings {
+    double linear, other;
+    double of(const std::string& phase) const {
+        return phase.starts_with("attention out") ||
+                       !(phase.starts_with("attention") || phase.starts_with("head"))
+                   ? linear
+                   : other;
+    }
+    /// Seconds that FLOPs by phase take.
+    double seconds(const std::map<std::string, double>& flops) const {
+        double total = 0;
+        for (const auto& [phase, value] : flops) total += value / of(phase);
+        return total;
+    }
+};
 
 double sum(const std::map<std::string, double>& values) {
     double total = 0;
@@ -313,7 +332,7 @@ struct Options {
     std::string model = "llama-1b", lengths = WISHBONE_TEST_FOLDER "/../../scripts/gpu/lengths.json",
                 recompute;
     std::vector<std::string> sets{"hh"}, sharing{"pair"};
-    std::string moments = "f32";
+    std::string moments = "f32", precision = "bf16";
     int bins = 10, warm_up = 4, lora_rank = 0;
     bool no_optimizer = false, offload = false, phases = false;
     BackendChoice backend{.name = "cuda", .threads = 0, .cuda = {}};
@@ -337,6 +356,8 @@ Options parse(int count, char** arguments) {
                    "train adapters of this rank on every linear layer instead of all parameters")
         ->check(CLI::NonNegativeNumber);
     app.add_option("--moments", options.moments)->check(CLI::IsMember({"f32", "bf16"}));
+    app.add_option("--precision", options.precision, "of the layers' linear products")
+        ->check(CLI::IsMember({"bf16", "fp8"}));
     app.add_flag("--phases", options.phases, "time by phase as well");
     app.add_option("--lengths", options.lengths, "JSON: set to [prompt, chosen, rejected] triples");
     app.add_option("--backend", options.backend.name)->check(CLI::IsMember({"cuda", "cpu"}));
@@ -349,8 +370,8 @@ Options parse(int count, char** arguments) {
 }
 
 void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, const ModelConfig& config,
-             Recompute recompute, double ceiling, const std::string& set, const std::string& sharing,
-             const Json& common) {
+             Recompute recompute, const Ceilings& ceilings, const std::string& set,
+             const std::string& sharing, const Json& common) {
     const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
     const std::int64_t full = plan.steps() - 1;  // the last bin is what was left
     if (full < 1) throw bad_input("The set fills no bin", set, "Take one with more pairs.");
@@ -358,7 +379,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     // run of thousands of steps pays for once.
     for (int i = 0; i < options.warm_up + options.bins; ++i) stepper.step(plan, i % full);
 
-    double pairs = 0, tokens = 0, flops = 0;
+    double pairs = 0, tokens = 0, flops = 0, light = 0;
     std::vector<double> each;
     const auto begin = Clock::now();
     for (int i = 0; i < options.bins; ++i) {
@@ -373,7 +394,9 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     const double seconds = seconds_since(begin);
     for (int i = 0; i < options.bins; ++i) {
         const Work work = work_of(plan.bin((options.warm_up + i) % full));
-        flops += sum(step_flops(config, work, stepper.options().lora.has_value()));
+        const auto needed = step_flops(config, work, stepper.options().lora.has_value());
+        flops += sum(needed);
+        light += ceilings.seconds(needed);
     }
     Json line = common;
     line["set"] = set;
@@ -386,7 +409,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
                   {"ms_per_bin_median", median(each)},
                   {"tflop_per_bin", flops / options.bins / 1e12},
                   {"tflops", flops / seconds / 1e12},
-                  {"speed_of_light", flops / seconds / ceiling},
+                  {"speed_of_light", light / seconds},
                   {"peak_memory_gib", static_cast<double>(backend.peak_memory()) / (1 << 30)}});
     if (const std::vector<CudaDeviceInfo> devices = cuda_info().devices; !devices.empty()) {
         // Of the whole card: what plan-memory predicts is to be held against this.
@@ -396,6 +419,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     if (stepper.trains()) {
         MemorySettings settings{"cuda", recompute, stepper.options()};
         settings.offload.optimizer = options.offload;
+        settings.precision = precision_of(options.precision);
         const MemoryPlan predicted = plan_memory(plan, config, settings);
         speed["predicted_memory_gib"] = static_cast<double>(predicted.total()) / (1 << 30);
         if (options.offload) {
@@ -432,7 +456,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
         const double needed = found == required.end() ? 0 : found->second;
         entry["tflop_per_bin"] = needed / timed_bins / 1e12;
         // What remains when the required FLOPs run at the ceiling.
-        entry["ms_above_ceiling"] = 1e3 * (phase.seconds - needed / ceiling) / timed_bins;
+        entry["ms_above_ceiling"] = 1e3 * (phase.seconds - needed / ceilings.of(name)) / timed_bins;
         phases.push_back(entry);
     }
     std::ranges::sort(phases, [](const Json& a, const Json& b) {
@@ -451,10 +475,13 @@ void run(const Options& options) {
     if (options.no_optimizer) model.trains = false;
     if (options.offload) model.trains = true;
     PhaseBackend backend(make_backend(options.backend), model.config);
-    Transformer transformer(backend, model.config, model.recompute);
+    const Precision precision = precision_of(options.precision);
+    Transformer transformer(backend, model.config, model.recompute, precision);
     Parameters policy(backend, model.config, backend.activation_dtype());
     upload_random_weights(backend, policy);
     const double ceiling = backend.measure_matmul_ceiling();
+    const Ceilings ceilings = {precision == Precision::fp8 ? backend.measure_fp8_ceiling() : ceiling,
+                               ceiling};
     TrainingOptions training;
     training.reference = ReferenceMode::in_step;
     training.moments = options.moments == "f32" ? Moments::f32 : Moments::bf16;
@@ -472,6 +499,8 @@ void run(const Options& options) {
     Json device = common;
     device.update({{"device", backend.device_name()},
                    {"ceiling_tflops", ceiling / 1e12},
+                   {"precision", options.precision},
+                   {"linear_ceiling_tflops", ceilings.linear / 1e12},
                    {"parameters", policy.flat().size()},
                    {"optimizer", model.trains},
                    {"lora_rank", options.lora_rank},
@@ -482,7 +511,7 @@ void run(const Options& options) {
     print_line(device);
     for (const std::string& set : options.sets)
         for (const std::string& sharing : options.sharing)
-            measure(options, backend, stepper, model.config, model.recompute, ceiling, set, sharing, common);
+            measure(options, backend, stepper, model.config, model.recompute, ceilings, set, sharing, common);
 }
 
 }  // namespace

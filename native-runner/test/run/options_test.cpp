@@ -28,9 +28,13 @@ Json table() { return Json::parse(read_file(std::string(WISHBONE_TEST_FOLDER) + 
 
 /// Texts that only the extension chooses from; the runner keeps them with the run, or judges them when it comes to that.
 bool is_text_here(const std::string& option) {
-    static const std::set<std::string> texts = {"plan.sharing",    "plan.format",
-                                                "plan.pairing",    "plan.chat_template",
-                                                "plan.on_bad_row", "training.metric_for_best_model"};
+    static const std::set<std::string> texts = {"plan.sharing",
+                                                "plan.format",
+                                                "plan.pairing",
+                                                "plan.order",
+                                                "plan.chat_template",
+                                                "plan.on_bad_row",
+                                                "training.metric_for_best_model"};
     return texts.contains(option);
 }
 

@@ -91,17 +91,45 @@ class ForwardingBackend : public Backend {
                [&] { inner_->linear_backward_weight(d_w, d_out, x); });
     }
     void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override {
-        around(linear_name(w), [&] { inner_->adapted_linear(out, h, x, w, adapter); });
+        around(w ? linear_name(w) : "adapters", [&] { inner_->adapted_linear(out, h, x, w, adapter); });
     }
     void adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
                                        const LowRank& adapter) override {
-        around(linear_name(w) + " backward, input",
+        around(w ? linear_name(w) + " backward, input" : "adapters backward, input",
                [&] { inner_->adapted_linear_backward_input(d_x, d_h, d_out, w, adapter); });
     }
     void low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h, Tensor d_h,
                                   const LowRank& adapter) override {
         around("adapters backward, weight",
                [&] { inner_->low_rank_backward_weight(d_adapter, d_out, x, h, d_h, adapter); });
+    }
+    std::string fp8_problem() const override { return inner_->fp8_problem(); }
+    void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override {
+        around("quantising", [&] { inner_->fp8_quantise(rows, columns, x); });
+    }
+    void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta,
+                         Tensor weight, RmsNorm norm) override {
+        around("norms", [&] { inner_->fp8_add_rmsnorm(rows, sum, out, inv_rms, x, delta, weight, norm); });
+    }
+    void fp8_glu(Fp8Matrix rows, Tensor out, Tensor gate_up, Activation activation) override {
+        around("gated units", [&] { inner_->fp8_glu(rows, out, gate_up, activation); });
+    }
+    void fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix d_columns, Fp8Matrix out_columns, Tensor d_out,
+                          Tensor gate_up, Activation activation) override {
+        around("gated units backward",
+               [&] { inner_->fp8_glu_backward(d_rows, d_columns, out_columns, d_out, gate_up, activation); });
+    }
+    void fp8_linear(Tensor out, Fp8Matrix x, Fp8Matrix w, bool adds) override {
+        around(linear_name(w.values), [&] { inner_->fp8_linear(out, x, w, adds); });
+    }
+    void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds) override {
+        const Tensor w(nullptr, DType::e4m3, {w_columns.values.shape[1], w_columns.values.shape[0]});
+        around(linear_name(w) + " backward, input",
+               [&] { inner_->fp8_backward_input(d_x, d_out, w_columns, adds); });
+    }
+    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override {
+        around(linear_name(d_w) + " backward, weight",
+               [&] { inner_->fp8_backward_weight(d_w, d_out_columns, x_columns); });
     }
     void add_bias(Tensor x, Tensor bias) override {
         around("biases", [&] { inner_->add_bias(x, bias); });
@@ -169,6 +197,7 @@ class ForwardingBackend : public Backend {
         around("optimizer", [&] { inner_->adamw(parameters, master, grad, m, v, grad_scale, options); });
     }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
+    double measure_fp8_ceiling() override { return inner_->measure_fp8_ceiling(); }
     std::size_t peak_memory() const override { return inner_->peak_memory(); }
     std::size_t free_memory() const override { return inner_->free_memory(); }
 

@@ -1,8 +1,20 @@
+import type { RunnerOptions } from '../options/index.js';
 import { TILE_SIZE } from './tiles.js';
+
+type Precision = RunnerOptions['precision'];
 
 /** Speed of attention kernels for one head size, in FLOP/s over tiles that are not skipped, masked scores included. */
 export interface AttentionSpeed {
   readonly headDim: number;
+  readonly forward: number;
+  readonly backward: number;
+}
+
+/** Linear layers in FP8. */
+export interface Fp8Speed {
+  /** FLOP/s of the products. */
+  readonly matmul: number;
+  /** Elements a token and layer that quantising moves beyond what the usual passes do, in units of the hidden size. */
   readonly forward: number;
   readonly backward: number;
 }
@@ -12,6 +24,8 @@ export interface DeviceSpeed {
   readonly name: string;
   /** FLOP/s of the model's matrix products. */
   readonly matmul: number;
+  /** Of those of the layers' linear layers, where they are computed in another precision. */
+  readonly fp8?: Fp8Speed;
   /** Rows and columns of the tiles that attention skips or computes whole. */
   readonly tile: number;
   /** By rising head size; between two of them the speed is interpolated. */
@@ -56,9 +70,13 @@ export const h100: DeviceSpeed = {
  * The CUDA runner on a GPU of that name (as the driver calls it, "NVIDIA H100 80GB HBM3"): one that was never measured is
  * taken for an H200, whose ratios say more than its times. The result's `name` says which it is.
  */
-export function gpu(name = ''): DeviceSpeed {
-  return name.includes('H100') ? h100 : h200;
+export function gpu(name = '', precision: Precision = 'bf16'): DeviceSpeed {
+  const speed = name.includes('H100') ? h100 : h200;
+  return precision === 'fp8' ? { ...speed, fp8: FP8 } : speed;
 }
+
+/** Of Hopper: products and passes of a step of Llama-3.2-1B and 3.1-8B by phase (docs/benchmarks.md, "FP8"). */
+const FP8: Fp8Speed = { matmul: 1250e12, forward: 5, backward: 61 };
 
 /**
  * The CPU runner in fp32, whose speed follows the machine's: parts of a step of a 32M-parameter model on two cores of an AMD

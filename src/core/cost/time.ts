@@ -43,10 +43,11 @@ export interface TimeOptions {
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
   const { device = h200, passes = DPO_STEP } = options;
   const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
-  const computing = (sumFlops({ ...linear, attention: 0 }) * (passes.forward + 2 * passes.backward)) / device.matmul;
+  const layers = sumFlops({ ...linear, attention: 0, head: 0 });
+  const computing = (passes.forward + 2 * passes.backward) * (layers / (device.fp8?.matmul ?? device.matmul) + linear.head / device.matmul);
   const streaming = (weights(shape) * weightBytes(device, passes)) / device.bandwidth;
   const speed = attentionSpeed(device, shape.headDim);
-  const bytes = work.tokens * shape.layers * tokenElements(shape, passes) * device.elementBytes;
+  const bytes = work.tokens * shape.layers * tokenElements(shape, passes, device) * device.elementBytes;
   return {
     matmul: Math.max(computing, streaming),
     attention: (attention * passes.forward) / speed.forward + (2.5 * attention * passes.backward) / speed.backward,
@@ -85,7 +86,7 @@ export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): A
   };
   const { device = h200, passes = DPO_STEP } = options;
   const perVisiblePair = of({ computedPairs: 1 });
-  const moving = (shape.layers * tokenElements(shape, passes) * device.elementBytes) / device.bandwidth;
+  const moving = (shape.layers * tokenElements(shape, passes, device) * device.elementBytes) / device.bandwidth;
   return {
     perToken: of({ tokens: 1 }) + moving + device.tile * perVisiblePair,
     perReadRow: of({ readRows: 1 }),
@@ -104,8 +105,9 @@ function weightBytes(device: DeviceSpeed, passes: Passes): number {
   return device.elementBytes * (passes.forward + passes.backward) + 8 * passes.backward;
 }
 
-function tokenElements(shape: LlamaShape, { forward, backward }: Passes): number {
+function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8 }: DeviceSpeed): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
   const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
-  return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads);
+  const quantising = fp8 === undefined ? 0 : (forward * fp8.forward + backward * fp8.backward) * d;
+  return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising;
 }

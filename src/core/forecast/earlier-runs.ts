@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
+import type { RunnerOptions } from '../options/index.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { listRuns } from '../run/folder.js';
 import { RunHistory } from '../history/history.js';
@@ -13,6 +14,7 @@ export interface EarlierRun {
   readonly model: string;
   readonly backend: string;
   readonly device: string;
+  readonly precision: RunnerOptions['precision'];
   /** Weights of the model. */
   readonly parameters: number;
   /** Per token of the plan, whole steps; undefined when it has too few of them. */
@@ -45,6 +47,7 @@ export async function earlierRuns(runsFolders: readonly string[]): Promise<Earli
         model: path.resolve(listing.folder, listing.config.model.path),
         backend: start.backend,
         device: start.device,
+        precision: listing.config.runner.precision,
         parameters: start.parameters,
         secondsPerToken: secondsPerToken(history),
         ceiling: history.ceilingFlops,

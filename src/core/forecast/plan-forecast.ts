@@ -15,14 +15,14 @@ import { Pace } from '../work/pace.js';
 import { stepCount, type Plan } from '../plan/index.js';
 import { obtainPlan, type PlanSummary } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
-import type { PlanOptions } from '../options/index.js';
+import type { PlanOptions, RunnerOptions } from '../options/index.js';
 
 /**
  * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is
  * not known, times are not either; ratios of times do not depend on it.
  */
 export type ForecastDevice =
-  | { readonly kind: 'gpu'; readonly name?: string | undefined }
+  | { readonly kind: 'gpu'; readonly name?: string | undefined; readonly precision?: RunnerOptions['precision'] }
   | { readonly kind: 'cpu'; readonly ceiling: number | undefined };
 
 /** What a forecast is made from. Cloneable: a worker is started with it. */
@@ -115,7 +115,7 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
 export const SOME_RATE = 1e11;
 
 function speedOf(device: ForecastDevice): DeviceSpeed {
-  return device.kind === 'cpu' ? cpu(device.ceiling ?? SOME_RATE) : gpu(device.name);
+  return device.kind === 'cpu' ? cpu(device.ceiling ?? SOME_RATE) : gpu(device.name, device.precision);
 }
 
 async function speedupOf(plan: Plan, shape: LlamaShape, device: DeviceSpeed, work: WorkOptions): Promise<PredictedSpeedup> {

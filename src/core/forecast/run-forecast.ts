@@ -72,7 +72,7 @@ export function deviceOf(
   const backend = runner.backend === 'auto' ? autoBackend(backends) : runner.backend;
   if (backend === 'cuda') {
     const name = backends.find((each) => each.name === 'cuda')?.devices[runner.device]?.name;
-    return { backend, device: { kind: 'gpu', name } };
+    return { backend, device: { kind: 'gpu', name, precision: runner.precision } };
   }
   const ceiling = earlier.find((run) => run.backend === 'cpu' && run.ceiling !== undefined)?.ceiling;
   return { backend, device: { kind: 'cpu', ceiling } };
@@ -85,7 +85,7 @@ export function speedOf(device: ForecastDevice): {
   readonly name: string;
 } {
   if (device.kind === 'gpu') {
-    const speed = gpu(device.name);
+    const speed = gpu(device.name, device.precision);
     return { speed, isRateKnown: true, name: `an ${speed.name}` };
   }
   return { speed: cpu(device.ceiling ?? SOME_RATE), isRateKnown: device.ceiling !== undefined, name: 'this CPU' };

@@ -62,9 +62,10 @@ const CEILING: Readonly<Record<string, number>> = { cuda: 0.5, cpu: 1 };
  * @returns undefined where nothing is known of how fast the machine computes
  */
 export function runTime(request: RunTimeRequest): RunTime | undefined {
-  const { plan, training, summary, model, backend, earlier } = request;
+  const { plan, training, runner, summary, model, backend, earlier } = request;
   const here = earlier.filter((run) => run.backend === backend);
-  const paced = here.find((run) => run.model === model.folder && run.secondsPerToken !== undefined);
+  const isAlike = (run: EarlierRun): boolean => run.model === model.folder && run.precision === runner.precision;
+  const paced = here.find((run) => isAlike(run) && run.secondsPerToken !== undefined);
   if (paced === undefined && !request.isRateKnown) return undefined;
   const steps = stepsTime(request, paced);
   // One pass over the plan, at the pace of the steps.

@@ -177,6 +177,12 @@ export function checkOptions(
     'set adam_moments to "float32", or backend to "cuda"',
   );
   refuse(
+    runner.precision === 'fp8' && runner.backend === 'cpu',
+    'runner.precision',
+    'FP8 needs a Hopper GPU (H100, H200), but the backend is "cpu"',
+    'set precision to "bf16", or backend to "cuda"',
+  );
+  refuse(
     Array.isArray(runner.devices) && runner.backend === 'cpu',
     'runner.devices',
     'GPUs are named for a run on the CPU',

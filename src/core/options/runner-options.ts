@@ -23,6 +23,14 @@ export const RUNNER_OPTIONS = {
     help: 'part of each layer that is computed twice to save memory: nothing, its MLP, or all of it',
     absent: 'default',
   }),
+  /** Everything else stays as it is: attention, head, embedding, norms, master weights, optimizer. */
+  precision: option({
+    rule: choice(['bf16', 'fp8']),
+    default: 'bf16',
+    label: 'Precision',
+    help: "what the layers' linear layers are computed in; fp8: faster on a Hopper GPU (H100, H200), less exact; the CPU computes in f32",
+    absent: 'default',
+  }),
   /** Sums have a fixed order. */
   deterministic: option({
     rule: FLAG,

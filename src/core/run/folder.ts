@@ -133,10 +133,10 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
   }
 }
 
-/** What `run.json` says. Runners that know nothing of sharding or offloading take a run that asks for neither. */
+/** What `run.json` says. Runners that know nothing of sharding, offloading or FP8 take a run that asks for none of them. */
 export function runText(config: RunConfig): string {
   const said = Object.entries(config.runner).filter(
-    ([name, value]) => (name !== 'shard' && name !== 'offload') || value !== DEFAULT_RUNNER[name],
+    ([name, value]) => (name !== 'shard' && name !== 'offload' && name !== 'precision') || value !== DEFAULT_RUNNER[name],
   );
   const runner = Object.fromEntries(said);
   return `${JSON.stringify({ ...config, runner }, null, 2)}\n`;

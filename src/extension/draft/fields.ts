@@ -114,7 +114,7 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Runner',
-    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute'],
+    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
     more: ['runner.shard', 'runner.offload', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];

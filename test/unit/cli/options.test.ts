@@ -27,6 +27,7 @@ test('runner options: choices, numbers, flags and paths', async () => {
     backend: 'cuda',
     threads: 4,
     recompute: 'block',
+    precision: 'bf16',
     deterministic: true,
     device: 1,
     devices: 2,

@@ -184,6 +184,15 @@ test('attention speed by head size: known, between two, below and above all', ()
   assert.equal(attentionSpeed(h200, 256).forward, 631e12);
 });
 
+test('in FP8 the linear layers are faster, attention and head are not', () => {
+  const work = { tokens: 16_384, readRows: 7000, computedPairs: 1e7 };
+  const [bf16, fp8] = [binSeconds(llama, work), binSeconds(llama, work, { device: gpu('NVIDIA H200', 'fp8') })];
+  const head = (2 * 4 * llama.hiddenSize * llama.vocabSize * work.readRows) / h200.matmul;
+  assert.ok(fp8.matmul > head && fp8.matmul - head < 0.65 * (bf16.matmul - head), `${fp8.matmul} of ${bf16.matmul}, head ${head}`);
+  assert.equal(fp8.attention, bf16.attention);
+  assert.ok(fp8.memory > bf16.memory, 'quantising moves data');
+});
+
 test('a GPU is known by its name; one that was never measured counts as an H200, and says so', () => {
   assert.equal(gpu('NVIDIA H100 80GB HBM3').name, 'NVIDIA H100');
   assert.equal(gpu('NVIDIA H200').name, 'NVIDIA H200');

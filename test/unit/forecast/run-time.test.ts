@@ -42,6 +42,7 @@ const EARLIER: EarlierRun = {
   model: '/m/1b',
   backend: 'cuda',
   device: 'NVIDIA H200',
+  precision: 'bf16',
   parameters: 1e9,
   secondsPerToken: 60 / 1e6,
   ceiling: 7e14,
@@ -50,6 +51,13 @@ const EARLIER: EarlierRun = {
 };
 const seconds = (training: Partial<TrainingOptions> = {}, more: Partial<RunTimeRequest> = {}) =>
   runTime({ ...REQUEST, ...more, training: { ...REQUEST.training, ...training } })!.seconds;
+
+test('a run in the other precision says nothing of the pace', () => {
+  const other = { ...EARLIER, precision: 'fp8' as const };
+  assert.equal(seconds({}, { earlier: [other] }).train, seconds().train);
+  const fp8 = { earlier: [other], runner: { ...DEFAULT_RUNNER, precision: 'fp8' as const } };
+  assert.equal(seconds({}, fp8).train, 60);
+});
 
 test('without earlier runs: steps by the cost model, files by plain rates of bytes', () => {
   const time = runTime(REQUEST)!;

@@ -4,7 +4,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { WishboneError } from '../../../src/core/errors.js';
-import { DEFAULT_PLAN, optionChoices, optionKind, optionProblem, presetById, PRESETS } from '../../../src/core/options/index.js';
+import {
+  checkOptions,
+  DEFAULT_PLAN,
+  DEFAULT_RUNNER,
+  optionChoices,
+  optionKind,
+  optionProblem,
+  presetById,
+  PRESETS,
+} from '../../../src/core/options/index.js';
+import { runText } from '../../../src/core/run/folder.js';
 import { newRunConfig, parseRunConfig, type RunConfig } from '../../../src/core/run/index.js';
 import { exampleConfig } from './support.js';
 
@@ -103,6 +113,7 @@ test('a file from before there were GPUs says the same as then', () => {
     backend: 'cpu',
     threads: 3,
     recompute: 'none',
+    precision: 'bf16',
     deterministic: false,
     device: 0,
     devices: 1,
@@ -111,6 +122,15 @@ test('a file from before there were GPUs says the same as then', () => {
     cublaslt: '',
   });
   assert.deepEqual(config.training, exampleConfig().training);
+});
+
+test('FP8 is refused on the CPU, and said in run.json only where it is asked for', () => {
+  const asked = parse((config) => Object.assign(config['runner'], { backend: 'cuda', precision: 'fp8' }));
+  assert.equal(JSON.parse(runText(asked)).runner.precision, 'fp8');
+  assert.ok(!('precision' in JSON.parse(runText(exampleConfig())).runner));
+  const on = (backend: 'cpu' | 'cuda') => ({ ...DEFAULT_RUNNER, backend, precision: 'fp8' as const });
+  checkOptions({ ...asked, runner: on('cuda') }, false);
+  assert.throws(() => checkOptions({ ...asked, runner: on('cpu') }, false), { where: 'runner.precision' });
 });
 
 test('a library that an older run names is left out: it is code, and a run folder may come from anywhere', () => {

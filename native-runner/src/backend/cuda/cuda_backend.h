@@ -32,6 +32,17 @@ class CudaBackend final : public Backend {
     DType activation_dtype() const override { return DType::bf16; }
 
 #include "backend/overrides.inc"
+    std::string fp8_problem() const override;
+    void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override;
+    void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta,
+                         Tensor weight, RmsNorm norm) override;
+    void fp8_glu(Fp8Matrix rows, Tensor out, Tensor gate_up, Activation activation) override;
+    void fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix d_columns, Fp8Matrix out_columns, Tensor d_out,
+                          Tensor gate_up, Activation activation) override;
+    void fp8_linear(Tensor out, Fp8Matrix x, Fp8Matrix w, bool adds) override;
+    void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds) override;
+    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override;
+    double measure_fp8_ceiling() override;
     Backend& host() override;
     void stream_pieces(std::span<const StreamedPiece> pieces) override { pieces_.run(pieces); }
     void make_current() override;

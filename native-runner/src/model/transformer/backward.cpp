@@ -9,11 +9,12 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
     const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
     if (recompute == Recompute::none) return;
     if (recompute == Recompute::mlp) {
-        const Tensor x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp);
+        const Operand x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp,
+                                weights.adapters.gate_up);
         project(layer.gate_up, x, gate_up_of(weights, layer));
     } else {
-        const Tensor x =
-            enter(layer.input, layer.attention_inv_rms, layer.input, {}, weights.base.before_attention);
+        const Operand x = enter(layer.input, layer.attention_inv_rms, layer.input, {},
+                                weights.base.before_attention, weights.adapters.qkv);
         attend(weights, layer, x, bin, index);
         project_and_gate(weights, layer, layer.input, layer.attention, delta);
     }
@@ -27,21 +28,6 @@ Transformer::Impl::LayerWeights Transformer::Impl::d_layer_weights(const Gradien
     const auto at = static_cast<std::size_t>(layer);
     if (gradients.adapter != nullptr) return {frozen, gradients.adapter->layers[at]};
     return {gradients.base->layers[at], none};
-}
-
-void Transformer::Impl::input_backward(const Tensor& d_x, const Tensor& d_out, const AdaptedLinear& layer) {
-    if (layer.adapter)
-        backend.adapted_linear_backward_input(d_x, d_between(layer), d_out, layer.base.weight, layer.adapter);
-    else
-        backend.linear_backward_input(d_x, d_out, layer.base.weight);
-}
-
-void Transformer::Impl::weight_backward(const Linear& d_base, const LowRank& d_adapter, const Tensor& d_out,
-                                        const Tensor& x, const AdaptedLinear& layer) {
-    if (d_base.weight) backend.linear_backward_weight(d_base.weight, d_out, x);
-    if (d_base.bias) backend.bias_backward(d_base.bias, d_out);
-    if (d_adapter)
-        backend.low_rank_backward_weight(d_adapter, d_out, x, layer.between, d_between(layer), layer.adapter);
 }
 
 std::int64_t Transformer::Impl::lowest_trained(const GradientView& gradients) {
@@ -97,30 +83,46 @@ Tensor Transformer::Impl::head_backward(const ModelView& model, const GradientVi
 void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerWeights& d_weights,
                                      const LayerTensors& layer, const Tensor& d_stream) {
     const std::int64_t rows = d_stream.rows(), feed_forward = config.intermediate_size;
-    const Tensor product = activation(work.wide, {rows, feed_forward});
+    const bool is_fp8 = precision == Precision::fp8;
+    // Adapters and biases read these in bf16.
+    const bool is_fused =
+        is_fp8 && !weights.adapters.gate_up && !weights.adapters.down && !d_weights.base.gate_up.bias;
     const Tensor d_product = activation(work.wide2, {rows, feed_forward});
-    const Tensor d_out = before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms, weights.base.after_mlp,
-                                     d_weights.base.after_mlp);
-    input_backward(d_product, d_out, down_of(weights, layer));
-    const Tensor d_gate_up = layer.gate_up;
-    backend.glu_backward(d_gate_up, product, d_product, layer.gate_up, config.activation);
-    weight_backward(d_weights.base.down, d_weights.adapters.down, d_out, product, down_of(weights, layer));
+    OutGradient d_down{before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms, weights.base.after_mlp,
+                                   d_weights.base.after_mlp)};
+    input_backward(d_product, d_down, down_of(weights, layer), d_weights.base.down);
+    OutGradient d_gate_up;
+    Operand product;
+    if (is_fused) {
+        d_gate_up.rows = in_fp8(work.fp8_rows, rows, 2 * feed_forward);
+        if (d_weights.base.gate_up.weight) {
+            d_gate_up.columns = in_fp8(work.fp8_d_gates, 2 * feed_forward, fp8_padded(rows));
+            product.columns = in_fp8(work.fp8_columns, feed_forward, fp8_padded(rows));
+        }
+        backend.fp8_glu_backward(d_gate_up.rows, d_gate_up.columns, product.columns, d_product, layer.gate_up,
+                                 config.activation);
+    } else {
+        product.x = activation(work.wide, {rows, feed_forward});
+        d_gate_up.d_out = layer.gate_up;
+        backend.glu_backward(d_gate_up.d_out, product.x, d_product, layer.gate_up, config.activation);
+    }
+    weight_backward(d_weights.base.down, d_weights.adapters.down, d_down, product, down_of(weights, layer));
 
     const Tensor d_normed = activation(work.narrow, {rows, config.hidden_size});
-    input_backward(d_normed, d_gate_up, gate_up_of(weights, layer));
+    input_backward(d_normed, d_gate_up, gate_up_of(weights, layer), d_weights.base.gate_up);
     const Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms,
                                     weights.base.before_mlp, d_weights.base.before_mlp);
-    weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, x,
+    weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, {x},
                     gate_up_of(weights, layer));
 }
 
 void Transformer::Impl::attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
                                                const LayerWeights& d_weights, const LayerTensors& layer,
                                                const Tensor& attention, const Tensor& d_stream) {
-    const Tensor d_out = before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
-                                     weights.base.after_attention, d_weights.base.after_attention);
-    input_backward(d_attention, d_out, attention_out_of(weights, layer));
-    weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, attention,
+    OutGradient d_out{before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
+                                  weights.base.after_attention, d_weights.base.after_attention)};
+    input_backward(d_attention, d_out, attention_out_of(weights, layer), d_weights.base.attention_out);
+    weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, {attention},
                     attention_out_of(weights, layer));
 }
 
@@ -138,10 +140,11 @@ void Transformer::Impl::attend_backward(const LayerWeights& weights, const Layer
         backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
                                  weights.base.query_norm, weights.base.key_norm, shape, norm);
     const Tensor d_normed = activation(work.narrow, {tokens, config.hidden_size});
-    input_backward(d_normed, flat(d_qkv), qkv_of(weights, layer));
+    OutGradient d_projected{flat(d_qkv)};
+    input_backward(d_normed, d_projected, qkv_of(weights, layer), d_weights.base.qkv);
     const Tensor x = enter_backward(d_stream, d_normed, layer.input, layer.attention_inv_rms,
                                     weights.base.before_attention, d_weights.base.before_attention);
-    weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, flat(d_qkv), x, qkv_of(weights, layer));
+    weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, d_projected, {x}, qkv_of(weights, layer));
 }
 
 void Transformer::Impl::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,

@@ -1,8 +1,26 @@
 #include <algorithm>
+#include <utility>
 
 #include "model/transformer/impl.h"
 
 namespace wishbone {
+
+namespace {
+
+/// While it lives, another precision.
+class InPrecision {
+  public:
+    InPrecision(Precision& of, Precision for_now) : of_(of), before_(std::exchange(of, for_now)) {}
+    ~InPrecision() { of_ = before_; }
+    InPrecision(const InPrecision&) = delete;
+    InPrecision& operator=(const InPrecision&) = delete;
+
+  private:
+    Precision& of_;
+    Precision before_;
+};
+
+}  // namespace
 
 std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyValueCache& cache,
                                                   std::span<const std::int32_t> tokens) {
@@ -35,12 +53,14 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
     backend.embedding(stream, model.base.embedding, bin.token);
     if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
     Tensor delta;
+    // Token by token it takes longer to quantise a weight than to read it.
+    const InPrecision bf16(precision, Precision::bf16);
     Slot all_attention, all_lse;
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const LayerWeights weights = layer_weights(model, i);
         const LayerTensors layer = tensors_of(passing, i, weights.adapters, count, count);
-        const Tensor x =
-            enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
+        const Operand x = enter(layer.input, layer.attention_inv_rms, stream, delta,
+                                weights.base.before_attention, weights.adapters.qkv);
         stream = layer.input;
         project(flat(layer.qkv), x, qkv_of(weights, layer));
         backend.copy(cache.rows(i, start, total), normed_and_rotated(weights, layer.qkv, bin, i));

@@ -18,8 +18,8 @@ Tensor Transformer::Impl::forward_hidden(const ModelView& model, DeviceBin& bin,
         const std::int64_t rows = i + 1 == config.layers ? bin.rows : tokens;
         const LayerTensors layer = tensors_of(activations, i, weights.adapters, tokens, rows);
 
-        const Tensor x =
-            enter(layer.input, layer.attention_inv_rms, stream, delta, weights.base.before_attention);
+        const Operand x = enter(layer.input, layer.attention_inv_rms, stream, delta,
+                                weights.base.before_attention, weights.adapters.qkv);
         stream = layer.input;
         attend(weights, layer, x, bin, i);
         Tensor attention = layer.attention;

@@ -31,7 +31,7 @@ inline Error fault(const std::string& what) {
 }
 
 /// The transformer at work: bin.cpp makes bins ready, layer.cpp has the pieces of a layer that all passes
-/// share, forward.cpp, backward.cpp and decode.cpp the passes.
+/// share, products.cpp its linear layers in either precision, forward.cpp, backward.cpp and decode.cpp the passes.
 struct Transformer::Impl {
     Backend& backend;
     const ModelConfig config;
@@ -39,6 +39,7 @@ struct Transformer::Impl {
     const AttentionShape shape;  ///< without a window
     const RmsNorm norm;
     const Recompute recompute;
+    Precision precision;
     std::vector<std::int64_t> windows;  ///< those of the layers, each once
     Activations kept, passing;          ///< of a forward pass that keeps, and of one that does not
     Workspace work;
@@ -50,7 +51,7 @@ struct Transformer::Impl {
     std::int64_t rope_positions = 0, longest = 0;
     const DeviceBin* kept_bin = nullptr;
 
-    Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute);
+    Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute, Precision the_precision);
 
     Tensor activation(Slot& slot, std::initializer_list<std::int64_t> dims) {
         return slot.get(backend, dtype, dims);
@@ -136,16 +137,25 @@ struct Transformer::Impl {
         return Tensor(qkv.data, qkv.dtype, {qkv.shape[0], qkv.shape[1] * qkv.shape[2]});
     }
 
-    void project(const Tensor& out, const Tensor& x, const AdaptedLinear& layer);
+    /// What a linear layer reads: in FP8, where what made it made that too, and then `x` only where adapters read it.
+    struct Operand {
+        Tensor x;
+        Fp8Matrix rows = {}, columns = {};
+    };
+    /// The gradient of what it gives, likewise.
+    struct OutGradient {
+        Tensor d_out;
+        Fp8Matrix rows = {}, columns = {};
+    };
 
     /// sum = stream + delta (without `delta` the stream itself, which `sum` then is). Returns what the
-    /// sublayer behind reads: the normed sum, or the sum where there is no norm.
-    Tensor enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream, const Tensor& delta,
-                 const Tensor& weight);
+    /// sublayer behind, with these adapters, reads: the normed sum, or the sum where there is no norm.
+    Operand enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream, const Tensor& delta,
+                  const Tensor& weight, const LowRank& adapter);
 
     /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
     /// what the layer gave is left in `out`.
-    void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
+    void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
                const AdaptedLinear& layer, const Tensor& weight);
 
     /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
@@ -155,8 +165,8 @@ struct Transformer::Impl {
 
     void rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse);
 
-    void attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x, const DeviceBin& bin,
-                std::int64_t index);
+    void attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
+                const DeviceBin& bin, std::int64_t index);
 
     /// From attention to the gates of the MLP. `stream` and `attention`: the rows that go on. `delta` is
     /// scratch.
@@ -165,6 +175,21 @@ struct Transformer::Impl {
 
     /// From the gates to what the MLP adds to the stream.
     void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Tensor& delta);
+
+    // ---- products.cpp ----
+
+    /// Room for a matrix in FP8.
+    Fp8Matrix in_fp8(Workspace::Fp8Slot& slot, std::int64_t rows, std::int64_t columns);
+
+    /// out = x · wᵀ with adapters and bias.
+    void project(const Tensor& out, const Operand& x, const AdaptedLinear& layer);
+
+    /// d_x = d_out · w with adapters. In FP8 it leaves in `d` what `weight_backward` reads of it.
+    void input_backward(const Tensor& d_x, OutGradient& d, const AdaptedLinear& layer, const Linear& d_base);
+
+    /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
+    void weight_backward(const Linear& d_base, const LowRank& d_adapter, const OutGradient& d,
+                         const Operand& x, const AdaptedLinear& layer);
 
     // ---- forward.cpp ----
 
@@ -195,12 +220,6 @@ struct Transformer::Impl {
     Tensor d_between(const AdaptedLinear& layer) {
         return activation(work.d_low_rank, {layer.between.rows(), layer.between.shape[1]});
     }
-
-    void input_backward(const Tensor& d_x, const Tensor& d_out, const AdaptedLinear& layer);
-
-    /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
-    void weight_backward(const Linear& d_base, const LowRank& d_adapter, const Tensor& d_out, const Tensor& x,
-                         const AdaptedLinear& layer);
 
     /// The lowest layer with something to train; below it no gradient is needed.
     static std::int64_t lowest_trained(const GradientView& gradients);

@@ -36,26 +36,27 @@ Transformer::Impl::LayerTensors Transformer::Impl::tensors_of(Activations& activ
     return tensors;
 }
 
-void Transformer::Impl::project(const Tensor& out, const Tensor& x, const AdaptedLinear& layer) {
-    if (layer.adapter)
-        backend.adapted_linear(out, layer.between, x, layer.base.weight, layer.adapter);
-    else
-        backend.linear(out, x, layer.base.weight);
-    if (layer.base.bias) backend.add_bias(out, layer.base.bias);
-}
-
-Tensor Transformer::Impl::enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream,
-                                const Tensor& delta, const Tensor& weight) {
+Transformer::Impl::Operand Transformer::Impl::enter(const Tensor& sum, const Tensor& inv_rms,
+                                                    const Tensor& stream, const Tensor& delta,
+                                                    const Tensor& weight, const LowRank& adapter) {
     if (!weight) {
         if (delta) backend.add(sum, stream, delta);
-        return sum;
+        return {sum};
     }
-    const Tensor normed = activation(work.normed, {sum.rows(), config.hidden_size});
-    backend.add_rmsnorm(delta ? sum : Tensor(), normed, inv_rms, stream, delta, weight, norm);
-    return normed;
+    const bool is_fp8 = precision == Precision::fp8;
+    const Tensor normed =
+        is_fp8 && !adapter ? Tensor() : activation(work.normed, {sum.rows(), config.hidden_size});
+    const Tensor to = delta ? sum : Tensor();
+    if (!is_fp8) {
+        backend.add_rmsnorm(to, normed, inv_rms, stream, delta, weight, norm);
+        return {normed};
+    }
+    const Fp8Matrix rows = in_fp8(work.fp8_rows, sum.rows(), config.hidden_size);
+    backend.fp8_add_rmsnorm(rows, to, normed, inv_rms, stream, delta, weight, norm);
+    return {normed, rows};
 }
 
-void Transformer::Impl::leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Tensor& x,
+void Transformer::Impl::leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
                               const AdaptedLinear& layer, const Tensor& weight) {
     if (!weight) return project(delta, x, layer);
     project(out, x, layer);
@@ -80,7 +81,7 @@ void Transformer::Impl::rotate(const Tensor& qkv, const DeviceBin& bin, std::int
     backend.rope(qkv, rotation.cos, rotation.sin, bin.position, shape, inverse);
 }
 
-void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& layer, const Tensor& x,
+void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                                const DeviceBin& bin, std::int64_t index) {
     project(flat(layer.qkv), x, qkv_of(weights, layer));
     const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
@@ -90,16 +91,25 @@ void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& 
 
 void Transformer::Impl::project_and_gate(const LayerWeights& weights, const LayerTensors& layer,
                                          const Tensor& stream, const Tensor& attention, const Tensor& delta) {
-    leave(delta, layer.attention_out, layer.attention_out_inv_rms, attention,
+    leave(delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
           attention_out_of(weights, layer), weights.base.after_attention);
-    const Tensor x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp);
+    const Operand x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp,
+                            weights.adapters.gate_up);
     project(layer.gate_up, x, gate_up_of(weights, layer));
 }
 
 void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
                                    const Tensor& delta) {
-    const Tensor product = activation(work.wide, {layer.gate_up.rows(), config.intermediate_size});
-    backend.glu(product, layer.gate_up, config.activation);
+    const std::int64_t count = layer.gate_up.rows(), width = config.intermediate_size;
+    const bool is_fp8 = precision == Precision::fp8;
+    Operand product;
+    if (!is_fp8 || weights.adapters.down) product.x = activation(work.wide, {count, width});
+    if (is_fp8) {
+        product.rows = in_fp8(work.fp8_rows, count, width);
+        backend.fp8_glu(product.rows, product.x, layer.gate_up, config.activation);
+    } else {
+        backend.glu(product.x, layer.gate_up, config.activation);
+    }
     leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer),
           weights.base.after_mlp);
 }

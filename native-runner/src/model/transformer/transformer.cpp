@@ -2,13 +2,46 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "model/transformer/impl.h"
 
 namespace wishbone {
 
-Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute)
+namespace {
+
+/// Inputs of a linear layer that FP8 has no whole blocks for, or outputs.
+std::optional<std::string> not_in_fp8(const ModelConfig& config) {
+    const std::int64_t queries = config.query_heads * config.head_dim,
+                       keys = config.kv_heads * config.head_dim;
+    const std::pair<const char*, std::int64_t> sizes[] = {
+        {"a hidden size", config.hidden_size},
+        {"a feed-forward size", config.intermediate_size},
+        {"queries of all heads", queries},
+        {"queries, keys and values of all heads", queries + 2 * keys}};
+    for (const auto& [what, size] : sizes)
+        if (size % fp8_multiple != 0) return std::string(what) + " of " + std::to_string(size);
+    return std::nullopt;
+}
+
+}  // namespace
+
+void check_precision(const Backend& backend, const ModelConfig& config, Precision precision,
+                     const std::string& where) {
+    if (precision == Precision::bf16) return;
+    if (const std::string problem = backend.fp8_problem(); !problem.empty())
+        throw bad_input("FP8 is asked for and cannot be had: " + problem, where,
+                        "Set runner.precision to \"bf16\".");
+    if (const auto size = not_in_fp8(config))
+        throw bad_input("FP8 is asked for, and the model has " + *size + ", which is no multiple of " +
+                            std::to_string(fp8_multiple),
+                        where, "Set runner.precision to \"bf16\".");
+}
+
+Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute,
+                        Precision the_precision)
     : backend(the_backend),
       config(std::move(the_config)),
       dtype(backend.activation_dtype()),
@@ -22,7 +55,9 @@ Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute 
             .window = 0},
       norm{static_cast<float>(config.rms_norm_eps), config.norm_weights_less_one ? 1.0f : 0.0f},
       recompute(the_recompute),
+      precision(the_precision),
       rotations(config.ropes.size()) {
+    check_precision(backend, config, precision, "runner.precision");
     kept.layers.resize(static_cast<std::size_t>(config.layers));
     passing.layers.resize(1);  // every layer overwrites the one before
     for (std::int64_t i = 0; i < config.layers; ++i)
@@ -30,8 +65,8 @@ Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute 
             windows.push_back(config.kind_of(i).window);
 }
 
-Transformer::Transformer(Backend& backend, ModelConfig config, Recompute recompute)
-    : impl_(std::make_unique<Impl>(backend, std::move(config), recompute)) {}
+Transformer::Transformer(Backend& backend, ModelConfig config, Recompute recompute, Precision precision)
+    : impl_(std::make_unique<Impl>(backend, std::move(config), recompute, precision)) {}
 Transformer::~Transformer() = default;
 
 const ModelConfig& Transformer::config() const { return impl_->config; }

@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "model/key_value_cache.h"
 #include "model/model_view.h"
+#include "model/precision.h"
 #include "model/recompute.h"
 #include "plan/plan.h"
 
@@ -21,10 +22,16 @@ struct DeviceBin;
 /// What a forward pass leaves for the backward pass.
 struct Activations;
 
+/// Throws Error(bad_input), saying why, where the backend or the model's sizes cannot have this precision. `where`: who asks.
+void check_precision(const Backend& backend, const ModelConfig& config, Precision precision,
+                     const std::string& where);
+
 /// The decoder-only transformer with the features of its config, written once for all backends.
 class Transformer {
   public:
-    Transformer(Backend& backend, ModelConfig config, Recompute recompute = Recompute::none);
+    /// In `precision` fp8 throws Error(bad_input), saying why, where the backend or the model's sizes cannot have it.
+    Transformer(Backend& backend, ModelConfig config, Recompute recompute = Recompute::none,
+                Precision precision = Precision::bf16);
     ~Transformer();
     Transformer(const Transformer&) = delete;
     Transformer& operator=(const Transformer&) = delete;

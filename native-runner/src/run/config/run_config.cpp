@@ -119,6 +119,12 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     if (runner.has("recompute"))
         config.recompute = runner.choice<Recompute>(
             "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});
+    if (runner.has("precision"))
+        config.precision =
+            runner.choice<Precision>("precision", {{"bf16", Precision::bf16}, {"fp8", Precision::fp8}});
+    if (config.precision == Precision::fp8 && config.backend.name == "cpu")
+        throw bad_input("FP8 is asked for on the CPU", runner.where("precision"),
+                        "Set precision to \"bf16\", or backend to \"cuda\".");
     if (runner.has("shard")) {
         std::vector<std::pair<std::string, std::optional<Sharding>>> choices = {{"auto", std::nullopt}};
         for (const Sharding one : shardings) choices.emplace_back(name_of(one), one);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backend/backend_choice.h"
+#include "model/precision.h"
 #include "model/recompute.h"
 #include "train/optimizer/offload.h"
 #include "train/options/training_options.h"
@@ -24,6 +25,7 @@ struct RunConfig {
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
     BackendChoice backend;
     Recompute recompute = Recompute::none;
+    Precision precision = Precision::bf16;
     std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
     Offload offload;                ///< what is kept in the host's memory
 

@@ -26,6 +26,11 @@ std::string function_sha256(const std::filesystem::path& folder, WeightsHash& we
     return text;
 }
 
+/// Nothing for the usual one, under which there are files of before.
+std::string precision_text(Precision precision, const char* before) {
+    return precision == Precision::fp8 ? std::string(before) + "precision fp8" : std::string();
+}
+
 /// Of a PEFT folder.
 std::string adapter_sha256(const std::filesystem::path& folder) {
     return sha256_of_file(folder / "adapter_model.safetensors") + " " +
@@ -36,12 +41,13 @@ std::string adapter_sha256(const std::filesystem::path& folder) {
 
 PrecomputedReference::PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
                                            WeightsHash& hash, std::int64_t longest, const Backend& backend,
-                                           ReferencePass pass)
+                                           Precision precision, ReferencePass pass)
     : options_(options),
       model_(model),
       hash_(hash),
       longest_(longest),
       backend_(backend),
+      precision_(precision),
       pass_(std::move(pass)) {}
 
 /// What a file in the run folder must have been made for: the settings of a run do not change.
@@ -51,7 +57,7 @@ std::string PrecomputedReference::made_for(const ReferencedPlan& of) const {
     if (!options_.reference_model.empty()) text += " model " + options_.reference_model.string();
     if (options_.reference_is_start_adapter()) text += " adapter " + options_.adapter.string();
     if (options_.reference_follows_sft()) text += " after steps " + std::to_string(options_.sft_steps);
-    return text;
+    return text + precision_text(precision_, " ");
 }
 
 /// What the shared cache's numbers depend on.
@@ -61,7 +67,7 @@ std::string PrecomputedReference::content_of(const ReferencedPlan& of) {
                           std::to_string(backend_.threads()) + "\nversion " + version;
     if (options_.reference_is_start_adapter()) content += "\nadapter " + adapter_sha256(options_.adapter);
     if (options_.loss.ld_alpha) content += "\nld_alpha " + std::to_string(*options_.loss.ld_alpha);
-    return content;
+    return content + precision_text(precision_, "\n");
 }
 
 std::optional<PlanReference> PrecomputedReference::of_start_model(const ReferencedPlan& of,

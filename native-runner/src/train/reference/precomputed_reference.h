@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "core/callbacks.h"
+#include "model/precision.h"
 #include "plan/plan.h"
 #include "pretrained/weights_hash.h"
 #include "train/options/training_options.h"
@@ -35,9 +36,10 @@ class PrecomputedReference {
   public:
     /// `model`: the folder of the reference, which is the one that the options name, or that the policy was loaded from. `hash`:
     /// of its weights. `longest`: of all sequences there will be, as in Transformer::expect_length. `backend`: any of those that
-    /// `pass` computes on.
+    /// `pass` computes on, in `precision`.
     PrecomputedReference(const TrainingOptions& options, const std::filesystem::path& model,
-                         WeightsHash& hash, std::int64_t longest, const Backend& backend, ReferencePass pass);
+                         WeightsHash& hash, std::int64_t longest, const Backend& backend, Precision precision,
+                         ReferencePass pass);
 
     /// Of the start model, the one that the options name, or the start model with the adapter that training starts
     /// from; no step has changed the policy yet. Nothing when stopped.
@@ -58,6 +60,7 @@ class PrecomputedReference {
     WeightsHash& hash_;
     std::int64_t longest_;
     const Backend& backend_;
+    Precision precision_;
     ReferencePass pass_;
 };
 

@@ -19,12 +19,12 @@ ReferenceModel::ReferenceModel(Backend& backend, Transformer& transformer, const
 }
 
 ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
-                               std::int64_t parts)
-    : ReferenceModel(backend, folder, longest, parts, read_model_config(folder)) {}
+                               std::int64_t parts, Precision precision)
+    : ReferenceModel(backend, folder, longest, parts, precision, read_model_config(folder)) {}
 
 ReferenceModel::ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
-                               std::int64_t parts, const ModelConfig& config)
-    : own_(std::make_unique<Transformer>(backend, config)),
+                               std::int64_t parts, Precision precision, const ModelConfig& config)
+    : own_(std::make_unique<Transformer>(backend, config, Recompute::none, precision)),
       parameters_(backend, config, backend.activation_dtype(), parts) {
     own_->expect_length(longest);
     ModelWeights(folder, config).load(backend, parameters_);

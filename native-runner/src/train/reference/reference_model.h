@@ -21,14 +21,14 @@ class ReferenceModel {
     /// The model of a folder, which may be of another shape. `longest`: as in Transformer::expect_length. Throws
     /// Error(bad_input). `parts`: of its parameters (NamedTensors).
     ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
-                   std::int64_t parts = 1);
+                   std::int64_t parts = 1, Precision precision = Precision::bf16);
 
     Transformer& transformer() { return own_ ? *own_ : *shared_; }
     Parameters& parameters() { return parameters_; }
 
   private:
     ReferenceModel(Backend& backend, const std::filesystem::path& folder, std::int64_t longest,
-                   std::int64_t parts, const ModelConfig& config);
+                   std::int64_t parts, Precision precision, const ModelConfig& config);
 
     Transformer* shared_ = nullptr;
     std::unique_ptr<Transformer> own_;

@@ -9,7 +9,10 @@ namespace wishbone::cpu {
 void CpuBackend::adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) {
     require(fits(adapter, DType::f32, out, x, h), "adapted_linear");
     const std::int64_t rows = x.shape[0], ranks = h.shape[1], outputs = out.shape[1];
-    linear(out, x, w);
+    if (w)
+        linear(out, x, w);
+    else
+        zero(out);
     linear(h, x, adapter.a);
     for_each_branch(adapter, [&](const LowRank::Branch& branch, std::int64_t column) {
         gemm(pool_, false, true, rows, branch.b.shape[0], branch.b.shape[1], h.as<float>() + column,
@@ -27,9 +30,9 @@ void CpuBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_
              d_out.as<float>() + branch.first_output, branch.b.as<float>(), d_h.as<float>() + column, false,
              {.a_stride = outputs, .c_stride = ranks, .scale = branch.scale});
     });
-    linear_backward_input(d_x, d_out, w);
+    if (w) linear_backward_input(d_x, d_out, w);
     gemm(pool_, false, false, rows, d_x.shape[1], ranks, d_h.as<float>(), adapter.a.as<float>(),
-         d_x.as<float>(), true);
+         d_x.as<float>(), static_cast<bool>(w));
 }
 
 void CpuBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h,

@@ -1,4 +1,5 @@
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/elementwise/gates.cuh"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/runtime/check.h"
@@ -8,31 +9,6 @@ namespace wishbone::cuda {
 namespace {
 
 constexpr int block_threads = 256;
-
-/// 1 / (1 + exp(-x)). Far below zero exp overflows to infinity and the result is 0, as it should be.
-__device__ float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
-
-struct Gate {
-    float value, slope;
-};
-
-__device__ Gate silu(float x) {
-    const float s = sigmoid(x), value = x * s;
-    return {value, s + value * (1.0f - s)};
-}
-
-/// The tanh form of GELU (arXiv 1606.08415): x/2 · (1 + tanh(y)) = x · sigmoid(2y), y = √(2/π) (x + 0.044715
-/// x³).
-__device__ Gate gelu_tanh(float x) {
-    constexpr float a = 1.59576912f, b = 0.044715f;  // 2√(2/π)
-    const float s = sigmoid(a * (x + b * x * x * x));
-    return {x * s, s + x * s * (1.0f - s) * a * (1.0f + 3.0f * b * x * x)};
-}
-
-template <Activation activation>
-__device__ Gate gate_of(float x) {
-    return activation == Activation::silu ? silu(x) : gelu_tanh(x);
-}
 
 /// blockIdx.x is the row; a thread has N columns. gate_up [rows, 2 · width].
 template <int N, Activation activation>

@@ -27,7 +27,7 @@ void zero_columns(const Tensor& matrix, std::int64_t first, std::int64_t count, 
 // would read and write it (docs/benchmarks.md, "LoRA").
 
 void CudaBackend::adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) {
-    require(fits(adapter, DType::bf16, out, x, h) && is_bf16(w, {out.shape[1], x.shape[1]}),
+    require(fits(adapter, DType::bf16, out, x, h) && (!w || is_bf16(w, {out.shape[1], x.shape[1]})),
             "adapted_linear");
     const std::int64_t rows = x.shape[0], ranks = h.shape[1], inputs = x.shape[1], outputs = out.shape[1];
     linear(h, x, adapter.a);
@@ -47,12 +47,12 @@ void CudaBackend::adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const
                     branch.scale);
     });
     zero_columns(out, done, outputs - done, stream_.get());
-    matmul_.run(added(linear_product(rows, inputs, outputs)), out.data, w.as<bf16>(), x.as<bf16>());
+    if (w) matmul_.run(added(linear_product(rows, inputs, outputs)), out.data, w.as<bf16>(), x.as<bf16>());
 }
 
 void CudaBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d_out, Tensor w,
                                                 const LowRank& adapter) {
-    require(fits(adapter, DType::bf16, d_out, d_x, d_h) && is_bf16(w, {d_out.shape[1], d_x.shape[1]}),
+    require(fits(adapter, DType::bf16, d_out, d_x, d_h) && (!w || is_bf16(w, {d_out.shape[1], d_x.shape[1]})),
             "adapted_linear_backward_input");
     const std::int64_t rows = d_x.shape[0], ranks = d_h.shape[1], inputs = d_x.shape[1],
                        outputs = d_out.shape[1];
@@ -63,8 +63,9 @@ void CudaBackend::adapted_linear_backward_input(Tensor d_x, Tensor d_h, Tensor d
                     branch.scale);
     });
     linear_backward_input(d_x, d_h, adapter.a);
-    matmul_.run(added(linear_backward_input_product(rows, inputs, outputs)), d_x.data, w.as<bf16>(),
-                d_out.as<bf16>());
+    if (w)
+        matmul_.run(added(linear_backward_input_product(rows, inputs, outputs)), d_x.data, w.as<bf16>(),
+                    d_out.as<bf16>());
 }
 
 void CudaBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out, Tensor x, Tensor h,

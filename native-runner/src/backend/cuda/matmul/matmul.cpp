@@ -33,6 +33,8 @@ Product bucketed(Product product) {
     if (!product.transpose_b) k = std::min(k, product.ldb);
     product.n = n;
     product.k = k;
+    if (product.operands == Product::Operands::fp8)  // rows are as long as the bin
+        product.k = product.lda = product.ldb = fp8_padded(length_class(product.lda));
     return product;
 }
 
@@ -51,7 +53,9 @@ std::string describe(const Product& p) {
 
 /// Under which name a choice is kept.
 std::string name_of(const Product& p, int alignment) {
-    std::string name = std::string(p.transpose_a ? "t" : "n") + (p.transpose_b ? "t" : "n") +
+    constexpr std::array operands = {"", "fp8 fast ", "fp8 "};
+    std::string name = std::string(operands.at(static_cast<std::size_t>(p.operands))) +
+                       (p.transpose_a ? "t" : "n") + (p.transpose_b ? "t" : "n") +
                        (p.accumulate ? p.narrow ? " += bf16" : " += f32" : " = bf16");
     for (const std::int64_t number : {p.m, p.n, p.k, p.lda, p.ldb, p.ldd, std::int64_t{alignment}})
         name += " " + std::to_string(number);
@@ -128,8 +132,19 @@ struct Matmul::Plan {
         const auto layout = [&](cublasLtMatrixLayout_t& to, cudaDataType_t type, std::int64_t ld) {
             lt.check(lt.layout_create(&to, type, 1, 1, ld), "cublasLtMatrixLayoutCreate");
         };
-        layout(a, CUDA_R_16BF, product.lda);
-        layout(b, CUDA_R_16BF, product.ldb);
+        const bool is_fp8 = product.operands != Product::Operands::bf16;
+        layout(a, is_fp8 ? CUDA_R_8F_E4M3 : CUDA_R_16BF, product.lda);
+        layout(b, is_fp8 ? CUDA_R_8F_E4M3 : CUDA_R_16BF, product.ldb);
+        if (is_fp8) {
+            for (const auto which : {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, CUBLASLT_MATMUL_DESC_B_SCALE_MODE}) {
+                const auto mode = static_cast<std::int32_t>(CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F);
+                lt.check(lt.desc_set(operation, which, &mode, sizeof(mode)),
+                         "cublasLtMatmulDescSetAttribute");
+            }
+            const auto fast = static_cast<std::int8_t>(product.operands == Product::Operands::fp8_fast);
+            lt.check(lt.desc_set(operation, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof(fast)),
+                     "cublasLtMatmulDescSetAttribute");
+        }
         layout(d, is_f32(product) ? CUDA_R_32F : CUDA_R_16BF, product.ldd);
     }
     ~Plan() {
@@ -156,7 +171,20 @@ struct Matmul::Plan {
         else
             size(b, product.k, product.n);
         size(d, product.m, product.n);
+        if (product.operands == Product::Operands::fp8)
+            for (const auto& [layout, ld] : {std::pair(a, product.lda), std::pair(b, product.ldb)})
+                lt.check(lt.layout_set(layout, CUBLASLT_MATRIX_LAYOUT_LD, &ld, sizeof(ld)), "matrix layout");
         fitted = product;
+    }
+
+    /// Of what the next product is of, in FP8.
+    void take_scales(Operand of_a, Operand of_b) {
+        if (of_a.scale == nullptr) return;
+        const auto take = [&](cublasLtMatmulDescAttributes_t which, const float* scale) {
+            lt.check(lt.desc_set(operation, which, &scale, sizeof(scale)), "cublasLtMatmulDescSetAttribute");
+        };
+        take(CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, of_a.scale);
+        take(CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, of_b.scale);
     }
 
     const CublasLt& lt;
@@ -182,8 +210,7 @@ Matmul::~Matmul() {
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
 
-void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
-                 float scale) {
+void Matmul::run(const Product& product, void* d, Operand a, Operand b, float scale) {
     if (product.m == 0 || product.n == 0) return;
     if (product.k == 0) {
         if (!product.accumulate)
@@ -193,7 +220,7 @@ void Matmul::run(const Product& product, void* d, const __nv_bfloat16* a, const 
                   "cudaMemset2DAsync");
         return;
     }
-    const Plan& plan = plan_for(product, common_alignment(d, a, b), a, b);
+    const Plan& plan = plan_for(product, common_alignment(d, a.values, b.values), a, b);
     lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b, scale), "cublasLtMatmul");
 }
 
@@ -202,18 +229,19 @@ void Matmul::settle() {
     if (kept_) kept_->keep();
 }
 
-const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
-                                     const __nv_bfloat16* b) {
+const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, Operand a, Operand b) {
     const Key key = {bucketed(product), alignment};
     std::unique_ptr<Plan>& plan = plans_[key];
     if (!plan) {
         auto made = std::make_unique<Plan>(lt_, product);
         made->fit(product);
+        made->take_scales(a, b);
         choose_first(key, *made, product, a, b);
         made->bucket_algorithm = made->algorithm;
         plan = std::move(made);
         return *plan;
     }
+    plan->take_scales(a, b);
     if (plan->fitted == product) return *plan;
     plan->fit(product);
     if (allowed(*plan, plan->bucket_algorithm))
@@ -223,8 +251,7 @@ const Matmul::Plan& Matmul::plan_for(const Product& product, int alignment, cons
     return *plan;
 }
 
-void Matmul::choose_first(const Key& key, Plan& plan, const Product& product, const __nv_bfloat16* a,
-                          const __nv_bfloat16* b) {
+void Matmul::choose_first(const Key& key, Plan& plan, const Product& product, Operand a, Operand b) {
     if (take_kept(key, plan) || (settled_ && take_alike(key, plan))) return;
     const bool timed = choose(plan, product, key.alignment, true, a, b);
     if (timed && kept_) kept_->add(name_of(key.product, key.alignment), to_text(plan.algorithm));
@@ -250,6 +277,7 @@ bool Matmul::take_alike(const Key& key, Plan& plan) const {
         Product same = other.product;
         same.n = key.product.n;
         same.k = key.product.k;
+        if (same.operands == Product::Operands::fp8) same.lda = same.ldb = key.product.lda;
         if (!candidate || same != key.product || other.alignment > key.alignment) continue;
         const double far =
             distance(other.product.n, key.product.n) + distance(other.product.k, key.product.k);
@@ -269,8 +297,7 @@ bool Matmul::allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) co
            result.workspaceSize <= workspace_bytes;
 }
 
-bool Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
-                    const __nv_bfloat16* b) {
+bool Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_time, Operand a, Operand b) {
     Preference preference(lt_);
     preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_bytes});
     // Parts of a split sum are added in f32, never in the bf16 of the result.
@@ -303,7 +330,10 @@ bool Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_
     }
     if (!found)
         throw Error(
-            ExitCode::internal, "cuBLASLt has no algorithm for a bf16 product " + describe(product),
+            ExitCode::internal,
+            std::string("cuBLASLt has no algorithm for ") +
+                (product.operands == Product::Operands::bf16 ? "a bf16 product " : "an FP8 product ") +
+                describe(product),
             lt_.path(),
             "Sizes that are multiples of 8 always have one; please report a model whose sizes are not.");
     plan.algorithm = candidates[0].algo;
@@ -312,7 +342,7 @@ bool Matmul::choose(Plan& plan, const Product& product, int alignment, bool may_
 }
 
 bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
-                     int count, const __nv_bfloat16* a, const __nv_bfloat16* b) {
+                     int count, Operand a, Operand b) {
     const std::size_t column_bytes = static_cast<std::size_t>(product.ldd) * (is_f32(product) ? 4 : 2);
     Product part = product;
     if (column_bytes * static_cast<std::size_t>(product.n) > scratch_bytes)
@@ -352,10 +382,10 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
 }
 
 cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate,
-                              void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale) {
+                              void* d, Operand a, Operand b, float scale) {
     const float beta = accumulate ? 1.0f : 0.0f;
-    return lt_.matmul(lt_.handle(), plan.operation, &scale, a, plan.a, b, plan.b, &beta, d, plan.d, d, plan.d,
-                      &algorithm, workspace_.get(), workspace_bytes, stream_);
+    return lt_.matmul(lt_.handle(), plan.operation, &scale, a.values, plan.a, b.values, plan.b, &beta, d,
+                      plan.d, d, plan.d, &algorithm, workspace_.get(), workspace_bytes, stream_);
 }
 
 }  // namespace wishbone::cuda

@@ -12,6 +12,7 @@
 #include "backend/cuda/matmul/cublaslt.h"
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
+#include "backend/fp8.h"
 #include "core/findings.h"
 
 namespace wishbone::cuda {
@@ -19,6 +20,10 @@ namespace wishbone::cuda {
 /// d [m, n] = op(a) · op(b), in the column-major words of cuBLAS: a matrix that is row-major [r, c] for us is
 /// its transpose there, with leading dimension c.
 struct Product {
+    /// bf16, or FP8 (E4M3) with scales (backend/fp8.h), added up with about 14 bits or with all of f32. Those of FP8 are along k,
+    /// with a transposed and b not, as the library has them on Hopper.
+    enum class Operands : std::uint8_t { bf16, fp8_fast, fp8 };
+
     bool transpose_a = false, transpose_b = false;
     std::int64_t m = 0, n = 0, k = 0;
     std::int64_t lda = 0, ldb = 0, ldd = 0;
@@ -26,6 +31,7 @@ struct Product {
     bool accumulate = false;
     /// d is bf16 even when added to.
     bool narrow = false;
+    Operands operands = Operands::bf16;
 
     auto operator<=>(const Product&) const = default;
 };
@@ -45,7 +51,12 @@ class Matmul {
 
     /// `scale` multiplies the product, not what it is added to.
     void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
-             float scale = 1);
+             float scale = 1) {
+        run(product, d, {a, nullptr}, {b, nullptr}, scale);
+    }
+    void run(const Product& product, void* d, const Fp8Matrix& a, const Fp8Matrix& b) {
+        run(product, d, {a.values.data, a.scale.as<float>()}, {b.values.data, b.scale.as<float>()}, 1);
+    }
 
     /// From here on nothing is timed: what was is kept, and a new size takes the choice for the one most like it.
     void settle();
@@ -59,24 +70,26 @@ class Matmul {
         auto operator<=>(const Key&) const = default;
     };
     struct Plan;
+    struct Operand {
+        const void* values;
+        const float* scale;  ///< of FP8
+    };
 
-    const Plan& plan_for(const Product& product, int alignment, const __nv_bfloat16* a,
-                         const __nv_bfloat16* b);
+    void run(const Product& product, void* d, Operand a, Operand b, float scale);
+    const Plan& plan_for(const Product& product, int alignment, Operand a, Operand b);
     /// The algorithm for a size that is new, whose plan is fitted to `product`.
-    void choose_first(const Key& key, Plan& plan, const Product& product, const __nv_bfloat16* a,
-                      const __nv_bfloat16* b);
+    void choose_first(const Key& key, Plan& plan, const Product& product, Operand a, Operand b);
     bool take_kept(const Key& key, Plan& plan) const;
     bool take_alike(const Key& key, Plan& plan) const;
     /// Whether an algorithm can do the product that a plan is fitted to.
     bool allowed(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) const;
     /// True when candidates were timed.
-    bool choose(Plan& plan, const Product& product, int alignment, bool may_time, const __nv_bfloat16* a,
-                const __nv_bfloat16* b);
+    bool choose(Plan& plan, const Product& product, int alignment, bool may_time, Operand a, Operand b);
     /// False when there is no memory to time them in.
     bool fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
-                 int count, const __nv_bfloat16* a, const __nv_bfloat16* b);
+                 int count, Operand a, Operand b);
     cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate, void* d,
-                          const __nv_bfloat16* a, const __nv_bfloat16* b, float scale);
+                          Operand a, Operand b, float scale);
 
     CublasLt lt_;
     std::shared_ptr<DeviceMemory> memory_;

@@ -3,6 +3,8 @@
 #include <type_traits>
 
 #include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/fp8/e4m3.cuh"
+#include "backend/cuda/fp8/operands.h"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/partials.h"
 #include "backend/cuda/primitives/vector.h"
@@ -32,9 +34,14 @@ __device__ float sum_over_row(float value, float* parts) {
     return sum;
 }
 
-template <int Vectors>
+/// In the place of an Fp8Out: the normed row does not go there.
+struct NoFp8 {};
+
+template <int Vectors, typename To>
 __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const bf16* x, const bf16* delta,
-                                   const bf16* weight, std::int64_t rows, int width, RmsNorm norm) {
+                                   const bf16* weight, std::int64_t rows, int width, RmsNorm norm,
+                                   [[maybe_unused]] To to_fp8) {
+    constexpr bool in_fp8 = std::is_same_v<To, Fp8Out>;
     __shared__ float parts[32];
     const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
     const std::int64_t offset = row * width;
@@ -68,17 +75,30 @@ __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const b
             }
     }
     const float inverse = rsqrtf(sum_over_row(squares, parts) / static_cast<float>(width) + norm.eps);
-    if (row >= rows) return;
-    if (threadIdx.x == 0) inv_rms[row] = inverse;
+    const bool is_row = row < rows;
+    if (!in_fp8 && !is_row) return;
+    if (is_row && threadIdx.x == 0) inv_rms[row] = inverse;
+    [[maybe_unused]] float largest = 0;
 #pragma unroll
     for (int v = 0; v < Vectors; ++v)
-        if (first + v * stride < width) {
+        if (is_row && first + v * stride < width) {
             float w[N];
             Packed<N>::load(weight + first + v * stride).unpack(w);
 #pragma unroll
             for (int j = 0; j < N; ++j) value[v][j] *= inverse * (norm.offset + w[j]);
-            Packed<N>::pack(value[v]).store(out + offset + first + v * stride);
+            if (!in_fp8 || out != nullptr) Packed<N>::pack(value[v]).store(out + offset + first + v * stride);
+            if constexpr (in_fp8) largest = fmaxf(largest, largest_of(value[v]));
         }
+    if constexpr (in_fp8) {
+        __syncthreads();  // `parts` again
+        const RowScale scale = RowScale::of(largest_of_row(largest, parts));
+        if (is_row && threadIdx.x == 0) to_fp8.scale[row] = scale.scale;
+#pragma unroll
+        for (int v = 0; v < Vectors; ++v)
+            if (is_row && first + v * stride < width)
+                *reinterpret_cast<uint2*>(to_fp8.values + offset + first + v * stride) =
+                    to_e4m3(value[v], scale.inverse);
+    }
 }
 
 /// Any length, a block a row.
@@ -229,6 +249,37 @@ void with_vectors(int vectors, Run run) {
 
 }  // namespace
 
+namespace {
+
+/// Of a row of so many vectors: threads that share it, and rows of a block.
+dim3 block_of(std::int64_t vectors) {
+    const auto threads =
+        std::max(32u, std::bit_ceil(static_cast<unsigned>(divide_up(vectors, most_vectors))));
+    return dim3(threads, std::max(1u, 256 / threads));
+}
+
+}  // namespace
+
+void CudaBackend::fp8_add_rmsnorm(Fp8Matrix to, Tensor sum, Tensor out, Tensor inv_rms, Tensor x,
+                                  Tensor delta, Tensor weight, RmsNorm norm) {
+    const std::int64_t rows = x.shape[0], width = x.shape[1], vectors = divide_up(width, N);
+    require(is_fp8(to, rows, width) && is_bf16(x, {rows, width}) && (!out || is_bf16(out, {rows, width})) &&
+                is_f32(inv_rms, {rows}) && is_bf16(weight, {width}) && vectors <= 1024 * most_vectors &&
+                (delta ? is_bf16(delta, {rows, width}) && is_bf16(sum, {rows, width}) : !sum) &&
+                vectorised(width, {sum.data, out.data, x.data, delta.data, weight.data}),
+            "fp8_add_rmsnorm");
+    if (rows == 0 || width == 0) return;
+    const dim3 block = block_of(vectors);
+    with_vectors(static_cast<int>(divide_up(vectors, block.x)), [&](auto count) {
+        add_rmsnorm_kernel<count>
+            <<<static_cast<unsigned>(divide_up(rows, block.y)), block, 0, stream_.get()>>>(
+                delta ? sum.as<bf16>() : nullptr, out ? out.as<bf16>() : nullptr, inv_rms.as<float>(),
+                x.as<bf16>(), delta ? delta.as<bf16>() : nullptr, weight.as<bf16>(), rows,
+                static_cast<int>(width), norm, Fp8Out(to));
+    });
+    check_launch("fp8_add_rmsnorm");
+}
+
 void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta, Tensor weight,
                               RmsNorm norm) {
     const std::int64_t rows = out.shape[0], width = out.shape[1];
@@ -247,14 +298,12 @@ void CudaBackend::add_rmsnorm(Tensor sum, Tensor out, Tensor inv_rms, Tensor x, 
             to, out.as<bf16>(), inv_rms.as<float>(), x.as<bf16>(), change, weight.as<bf16>(), length, norm);
         return check_launch("add_rmsnorm");
     }
-    const auto threads =
-        std::max(32u, std::bit_ceil(static_cast<unsigned>(divide_up(vectors, most_vectors))));
-    const dim3 block(threads, std::max(1u, 256 / threads));
+    const dim3 block = block_of(vectors);
     const auto grid = static_cast<unsigned>(divide_up(rows, block.y));
-    with_vectors(static_cast<int>(divide_up(vectors, threads)), [&](auto count) {
+    with_vectors(static_cast<int>(divide_up(vectors, block.x)), [&](auto count) {
         add_rmsnorm_kernel<count><<<grid, block, 0, stream_.get()>>>(to, out.as<bf16>(), inv_rms.as<float>(),
                                                                      x.as<bf16>(), change, weight.as<bf16>(),
-                                                                     rows, length, norm);
+                                                                     rows, length, norm, NoFp8());
     });
     check_launch("add_rmsnorm");
 }
