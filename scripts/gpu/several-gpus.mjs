@@ -13,6 +13,8 @@ const PAIRS_OF_A_BIN = 76;
 const CASES = [
   { name: '1b-1', shape: 'llama-1b', bins: 1, warm_up: 4, steps: 20, peer: ['--model', 'llama-1b', '--bins', '1'] },
   { name: '1b-4', shape: 'llama-1b', bins: 4, warm_up: 2, steps: 8, peer: ['--model', 'llama-1b', '--bins', '4'] },
+  { name: '1b-1-optimizer', shape: 'llama-1b', bins: 1, warm_up: 4, steps: 20, from: 2, options: ['--shard', 'optimizer'] },
+  { name: '1b-4-optimizer', shape: 'llama-1b', bins: 4, warm_up: 2, steps: 8, from: 2, options: ['--shard', 'optimizer'] },
   {
     name: '8b-2',
     shape: 'llama-8b',
