@@ -74,18 +74,20 @@ export function placeTexts(
       rejected: part('rejected', before),
     };
   }
+  const { system } = fields;
+  const hasSystem = names.systemField && typeof system === 'string' && system !== '';
+  // A system text of its own stands in no list.
+  const inLists = hasSystem ? before - 1 : before;
   const keys = names.keys ?? { role: 'role', content: 'content' };
   const part = (side: keyof Sides, first: number): Part<PlacedMessage> => ({
     path: names[side],
     texts: placeMessages(pair[side], names[side], valueAt(fields, names[side]), keys, first),
   });
-  const { system } = fields;
-  const hasSystem = names.systemField && typeof system === 'string' && system !== '';
   return {
     kind: 'messages',
     prompt: names.question ? placeQuestion(pair.prompt, fields, names.prompt, names.question) : part('prompt', hasSystem ? -1 : 0),
-    chosen: part('chosen', before),
-    rejected: part('rejected', before),
+    chosen: part('chosen', names.promptInResponses ? inLists : 0),
+    rejected: part('rejected', names.promptInResponses === true ? inLists : 0),
   };
 }
 

@@ -8,7 +8,8 @@ const MOST_ROWS = 5;
 /** Fields that every preference pair has one of; a prompt or a conversation alone is no preference. */
 const PREFERENCE_NAMES = [
   ...['chosen', 'rejected', 'chosen_messages', 'rejected_messages'],
-  ...['preferred_output', 'non_preferred_output'],
+  ...['preferred_output', 'non_preferred_output', 'rejected_response', 'overall_preference'],
+  ...['conversation_a', 'conversation_b', 'human_ref_A', 'human_ref_B'],
 ];
 const PREFERENCE_FIELD = new RegExp(`"(?:${PREFERENCE_NAMES.join('|')})"\\s*:`);
 

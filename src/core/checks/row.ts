@@ -2,6 +2,7 @@ import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset
 import { detectForm, FORM_COLUMNS, readForm } from '../dataset/forms/index.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
+import { unpairedFeedback } from '../dataset/unpaired.js';
 import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';
 import { parseExactRow } from '../exact-json/index.js';
 import { findJsonFault, isJsonSpace } from '../dataset/json-fault.js';
@@ -60,6 +61,11 @@ export function checkRow(text: string): RowCheck {
   }
   const form = detectForm(value);
   if (form === undefined) {
+    const unpaired = unpairedFeedback(value);
+    if (unpaired !== undefined) {
+      const { what, advice, field } = unpaired;
+      return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: new FieldLocator(text).value(field) }] };
+    }
     const what = 'the fields of this row match no known form of preference pair';
     const advice = `use one of: ${Object.values(formDescriptions).join('; ')}`;
     return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: opening }] };

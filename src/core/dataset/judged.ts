@@ -5,7 +5,7 @@ import { readTemplateInputs } from './template-inputs.js';
 import type { Message, MessagePair, TextPair } from './types.js';
 
 /** A response and how good it is: the more, the better. */
-interface Judged {
+export interface Judged {
   readonly response: string | readonly Message[];
   readonly path: string;
   readonly value: number;
@@ -67,7 +67,18 @@ function response(reader: RowReader, value: unknown, path: string): string | Mes
   return Array.isArray(value) ? reader.messages(value, path, true) : reader.filledText(value, path);
 }
 
-function pairJudged(reader: RowReader, judged: readonly Judged[], options: PairingOptions): RowPairs {
+/**
+ * Pairs a row's responses by how good they are; those as good as each other make none and are counted.
+ *
+ * @param make how two of them become a pair; by default by the row's `prompt` or `instruction`
+ * @throws WishboneError for less than two responses
+ */
+export function pairJudged(
+  reader: RowReader,
+  judged: readonly Judged[],
+  options: PairingOptions,
+  make: PairMaker = pairMaker(reader),
+): RowPairs {
   if (judged.length < 2) {
     const path = judged[0]?.path ?? 'responses';
     throw reader.error('only one response, so there is nothing to compare it with', path, 'give two, or remove the row');
@@ -76,7 +87,6 @@ function pairJudged(reader: RowReader, judged: readonly Judged[], options: Pairi
     judged.map(({ value }) => value),
     options,
   );
-  const make = pairMaker(reader);
   const both = pairs.map(([better, worse]) => [judged[better] as Judged, judged[worse] as Judged] as const);
   return {
     pairs: both.map(([chosen, rejected]) => make(chosen, rejected)),
@@ -85,11 +95,13 @@ function pairJudged(reader: RowReader, judged: readonly Judged[], options: Pairi
   };
 }
 
+export type PairMaker = (chosen: Judged, rejected: Judged) => TextPair | MessagePair;
+
 /**
  * How two responses become a pair, by the row's prompt. A `prompt` that is text stands before the response as it is (as
  * TRL reads it). Messages, and an `instruction` (UltraFeedback), are a chat: a response that is text is the assistant's.
  */
-function pairMaker(reader: RowReader): (chosen: Judged, rejected: Judged) => TextPair | MessagePair {
+function pairMaker(reader: RowReader): PairMaker {
   const { fields } = reader;
   const hasPrompt = present(fields, 'prompt') || !present(fields, 'instruction');
   const prompt = hasPrompt ? reader.need(fields, 'prompt', 'prompt') : undefined;
@@ -104,14 +116,24 @@ function pairMaker(reader: RowReader): (chosen: Judged, rejected: Judged) => Tex
   const messages = hasPrompt
     ? reader.messages(prompt, 'prompt', false)
     : [{ role: 'user', content: reader.filledText(fields['instruction'], 'instruction') }];
+  return chatMaker(reader, messages);
+}
+
+/** The same for a prompt of messages: a response that is text is the assistant's. */
+export function chatMaker(reader: RowReader, prompt: readonly Message[]): PairMaker {
   const inputs = readTemplateInputs(reader);
   const asMessages = ({ response }: Judged): readonly Message[] =>
     typeof response === 'string' ? [{ role: 'assistant', content: response }] : response;
   return (chosen, rejected) => ({
     kind: 'messages',
-    prompt: messages,
+    prompt,
     chosen: asMessages(chosen),
     rejected: asMessages(rejected),
     ...inputs,
   });
+}
+
+/** A prompt of messages, or the text of the user's only one. */
+export function chatPrompt(reader: RowReader, value: unknown, path: string): Message[] {
+  return typeof value === 'string' ? [{ role: 'user', content: reader.filledText(value, path) }] : reader.messages(value, path, false);
 }

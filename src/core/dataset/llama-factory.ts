@@ -121,7 +121,7 @@ export function readShareGpt(reader: RowReader, tags: ShareGptTags = DEFAULT_TAG
 }
 
 /** LLaMA-Factory's tool calls, the JSON text of one call or a list of them, as chat templates know them. */
-function toolCalls(reader: RowReader, value: unknown, path: string): unknown[] {
+export function toolCalls(reader: RowReader, value: unknown, path: string): unknown[] {
   let parsed: unknown;
   try {
     parsed = parseExact(reader.filledText(value, path));

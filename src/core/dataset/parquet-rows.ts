@@ -10,7 +10,10 @@ import type { Columns, Row } from './row.js';
 import type { ByteSource, FileColumn } from './source.js';
 
 /** Columns of numbers that no chat template sees. */
-const SCORE_COLUMNS: ReadonlySet<string> = new Set(['scores', 'ranks', 'completions']);
+const SCORE_COLUMNS: ReadonlySet<string> = new Set([
+  ...['scores', 'ranks', 'completions', 'answers'],
+  ...['overall_preference', 'labels', 'score_ratio', 'turn'],
+]);
 
 const SOME_BYTES = '(bytes)';
 

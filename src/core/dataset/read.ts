@@ -7,6 +7,7 @@ import type { PairCounts } from './pairing.js';
 import { readRows } from './rows.js';
 import type { Row } from './row.js';
 import { ByteSource, emptyFile } from './source.js';
+import { refuseUnpaired } from './unpaired.js';
 import { refuseWrapped } from './whole-columns.js';
 import { rowName, rowWhere, type PairText, type RowPlace } from './types.js';
 import { ColumnTally, isWanted, rowColumns, trackFields } from './unread-columns.js';
@@ -151,6 +152,7 @@ export class Dataset {
   #readFields(row: RowPlace, value: Fields, where: string, raw: Fields): PairText[] {
     const form = this.#options.form ?? detectForm(value);
     if (form === undefined) {
+      refuseUnpaired(new RowReader(where, value));
       refuseWrapped(value, where, (fields) => detectForm(fields) !== undefined);
       const keys = Object.keys(value)
         .slice(0, 8)

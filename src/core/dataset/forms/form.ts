@@ -31,8 +31,8 @@ export interface Form {
 /** Fields that hold the parts of a pair. */
 export interface Places extends ResponsePlaces {
   readonly prompt: string;
-  /** The responses' fields begin with the prompt. */
-  readonly promptInResponses?: true;
+  /** The responses' fields begin with the prompt, or that of the chosen one alone. */
+  readonly promptInResponses?: true | 'chosen';
   /** Names of a message's role and content, where they are others than these. */
   readonly keys?: { readonly role: string; readonly content: string };
   /** A field `system` of its own is the first message of the prompt. */
@@ -53,4 +53,9 @@ export function hasSides(fields: Fields): boolean {
 /** A list of messages, or of message lists, not of texts. */
 export function holdsMessages(value: unknown): boolean {
   return Array.isArray(value) && !value.some((item) => typeof item === 'string');
+}
+
+/** Whether a row has at least two of the fields that together make a form: one of them may be what it lacks. */
+export function hasTwoOf(fields: Fields, names: readonly string[]): boolean {
+  return names.filter((name) => name in fields).length >= 2;
 }

@@ -1,12 +1,19 @@
 import type { Fields, RowReader } from '../fields.js';
 import type { RowPairs } from '../responses.js';
+import { refuseUnpaired } from '../unpaired.js';
 import { refuseColumns } from '../whole-columns.js';
 import { ALPACA } from './alpaca.js';
+import { CHATBOT_ARENA } from './chatbot-arena.js';
 import type { Form, FormOptions } from './form.js';
+import { HELPSTEER3 } from './helpsteer3.js';
 import { RANKED, SCORED } from './judged.js';
 import { LLAMAFACTORY_V1 } from './llamafactory-v1.js';
+import { MS_SWIFT } from './ms-swift.js';
+import { NECTAR } from './nectar.js';
+import { NEMO } from './nemo.js';
 import { OPENAI } from './openai.js';
 import { SHAREGPT } from './sharegpt.js';
+import { SHP } from './shp.js';
 import { TRL_EXPLICIT } from './trl-explicit.js';
 import { TRL_IMPLICIT } from './trl-implicit.js';
 
@@ -22,6 +29,12 @@ export const FORMS = {
   openai: OPENAI,
   ranked: RANKED,
   scored: SCORED,
+  'ms-swift': MS_SWIFT,
+  nemo: NEMO,
+  helpsteer3: HELPSTEER3,
+  nectar: NECTAR,
+  'chatbot-arena': CHATBOT_ARENA,
+  shp: SHP,
 } as const satisfies Readonly<Record<string, Form>>;
 export type DatasetForm = keyof typeof FORMS;
 
@@ -35,13 +48,19 @@ export const formDescriptions = Object.fromEntries(Object.entries(FORMS).map(([n
 /** Those that only one form has come first. */
 const DETECTED: readonly DatasetForm[] = [
   'sharegpt',
+  'ms-swift',
   'llamafactory-v1',
   'openai',
   'alpaca',
   'trl-implicit',
   'ranked',
+  'nemo',
   'scored',
+  'nectar',
   'trl-explicit',
+  'helpsteer3',
+  'chatbot-arena',
+  'shp',
 ];
 
 /** The columns that some form may use, and the one that says where a pair comes from. */
@@ -55,5 +74,6 @@ export function detectForm(fields: Fields): DatasetForm | undefined {
 /** Reads a row as the given form. @throws WishboneError naming file, line (or row) and field */
 export function readForm(form: DatasetForm, reader: RowReader, options: FormOptions): RowPairs {
   refuseColumns(reader);
+  refuseUnpaired(reader);
   return FORMS[form].read(reader, options);
 }
