@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { DatasetSource, Remedy } from '../dataset/index.js';
-import { mapColumns } from '../dataset/columns.js';
+import { mapColumns, usedColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
-import { FORM_COLUMNS } from '../dataset/forms/index.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
@@ -98,10 +97,9 @@ async function ofRows(
   const numbers: number[] = [];
   const unreadable: PlacedProblem[] = [];
   const pace = new Pace(options);
-  const used = [...FORM_COLUMNS, ...Object.values(columns ?? {}).filter((column) => column !== null)];
   const { isParquet } = bytes;
   let size = 0;
-  for await (const row of readRows(bytes, { used, needed: [], texts: isWanted })) {
+  for await (const row of readRows(bytes, { ...usedColumns(columns), needed: [], texts: isWanted })) {
     const { row: number, line = number + 1 } = row;
     if ('error' in row) {
       const { what, advice } = row.error;

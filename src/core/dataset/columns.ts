@@ -1,6 +1,8 @@
 import { ExitCode, WishboneError } from '../errors.js';
 import type { Fields } from './fields.js';
-import { FORM_COLUMNS } from './forms/index.js';
+import { FORM_COLUMNS, SIDES_COLUMNS } from './forms/index.js';
+import type { Columns } from './row.js';
+import { UNPAIRED_COLUMNS } from './unpaired.js';
 
 /** For fields that a form knows, the names they have in a file: `{ prompt: 'question' }`; null: the field is not read. */
 export type ColumnMap = Readonly<Record<string, string | null>>;
@@ -36,6 +38,12 @@ export function parseColumns(text: string): ColumnMap {
     map.set(field, column);
   }
   return Object.fromEntries(map);
+}
+
+/** The columns that rows are read of, the file's names among them. */
+export function usedColumns(map: ColumnMap = {}): Pick<Columns, 'used' | 'withoutSides'> {
+  const mapped = Object.values(map).filter((column) => column !== null);
+  return { used: [...SIDES_COLUMNS, ...mapped], withoutSides: [...FORM_COLUMNS, ...UNPAIRED_COLUMNS] };
 }
 
 /** A row with its columns under the forms' names. A column that the row lacks leaves its field out. */

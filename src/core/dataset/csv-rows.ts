@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { unpairedFeedback } from './unpaired.js';
 import { WishboneError } from '../errors.js';
 import { LONGEST_ROW, noRowBegins } from './row-limit.js';
 import type { Row } from './row.js';
@@ -117,6 +118,8 @@ function readHeader(record: readonly Buffer[], where: string, delimiter: ',' | '
   const shown = names.slice(0, 8).map((name) => JSON.stringify(name));
   for (const name of needed) {
     if (names.includes(name)) continue;
+    const unpaired = unpairedFeedback(Object.fromEntries(names.map((column) => [column, ''])));
+    if (unpaired !== undefined) throw new WishboneError(unpaired.what, where, unpaired.advice);
     const advice =
       names.length === 1
         ? `the header must name the columns, separated by ${delimiter === ',' ? 'commas' : 'tabs'}`

@@ -6,6 +6,7 @@ import { parquetRowCount } from './parquet-rows.js';
 import type { Row } from './row.js';
 import { readRows } from './rows.js';
 import { ByteSource } from './source.js';
+import { UNPAIRED_COLUMNS } from './unpaired.js';
 import { isWanted } from './unread-columns.js';
 
 /** The beginning of a dataset file as text, for an editor that cannot show the file itself. */
@@ -28,6 +29,9 @@ export interface FirstRowsOptions extends WorkOptions {
   /** Milliseconds that counting the others may take. */
   readonly patience?: number | undefined;
 }
+
+/** Columns of pairs, and of rows that are told to be none. */
+const READ_COLUMNS: readonly string[] = [...FORM_COLUMNS, ...UNPAIRED_COLUMNS];
 
 /** A row that no editor should hold. */
 const LONGEST_ROW = 8_000_000;
@@ -104,7 +108,7 @@ async function* ownLines(source: ByteSource): AsyncGenerator<string> {
 }
 
 async function* rowLines(source: ByteSource): AsyncGenerator<string> {
-  let used: readonly string[] = FORM_COLUMNS;
+  let used: readonly string[] = READ_COLUMNS;
   if (source.isParquet) {
     // A table of something else is shown too: then all of its columns are.
     const probe = await ByteSource.open(source.file);
@@ -112,7 +116,7 @@ async function* rowLines(source: ByteSource): AsyncGenerator<string> {
       .next()
       .catch((error: unknown) => {
         const names = probe.columns.map(({ name }) => name);
-        if (names.length === 0 || names.some((name) => FORM_COLUMNS.includes(name))) throw error;
+        if (names.length === 0 || names.some((name) => READ_COLUMNS.includes(name))) throw error;
         used = names;
       });
   }
@@ -127,8 +131,8 @@ function lineOf(row: Row): string {
 }
 
 function hiddenOf({ isParquet, columns }: ByteSource): string[] {
-  if (!isParquet || !columns.some(({ name }) => FORM_COLUMNS.includes(name))) return [];
+  if (!isParquet || !columns.some(({ name }) => READ_COLUMNS.includes(name))) return [];
   return columns
-    .filter(({ name, kind }) => !FORM_COLUMNS.includes(name) && !(kind !== 'other' && isWanted(name, kind === 'nested')))
+    .filter(({ name, kind }) => !READ_COLUMNS.includes(name) && !(kind !== 'other' && isWanted(name, kind === 'nested')))
     .map(({ name }) => name);
 }

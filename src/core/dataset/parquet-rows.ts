@@ -22,10 +22,13 @@ const SOME_BYTES = '(bytes)';
  * pyarrow gives it: floats are floats, whole numbers have all their digits, a structure has all its fields, of which those
  * that are null are null.
  *
- * @param columns to read, `used` and those of text that `texts` wants; others stay packed
+ * @param columns to read, `used`, `withoutSides` unless it is a table of pairs, and those of text that `texts` wants; others stay packed
  * @throws WishboneError for a damaged file, for one without any of those columns, and for row groups that are too large
  */
-export async function* parquetRows(source: ByteSource, { used, texts, all: isAll }: Omit<Columns, 'needed'>): AsyncGenerator<Row> {
+export async function* parquetRows(
+  source: ByteSource,
+  { used: given, withoutSides = [], texts, all: isAll }: Omit<Columns, 'needed'>,
+): AsyncGenerator<Row> {
   const { file } = source;
   // Loaded when needed: most datasets are JSON.
   const { asyncBufferFromFile, parquetMetadata, parquetReadObjects } = await import('hyparquet');
@@ -38,6 +41,7 @@ export async function* parquetRows(source: ByteSource, { used, texts, all: isAll
   });
   const { schema, groups } = footer;
   source.columns = schema.columns.map(columnOf);
+  const used = hasSides(source.columns) ? given : [...given, ...withoutSides];
   const isUsed = ({ name }: Field): boolean => used.includes(name);
   const ours = schema.columns.filter((column) => isUsed(column) && (isAll === true || isOfUse(column)));
   if (ours.length === 0) {
@@ -80,6 +84,11 @@ export async function* parquetRows(source: ByteSource, { used, texts, all: isAll
     }
   }
   await source.readThrough();
+}
+
+/** Whether a table is of pairs by the names of its columns. */
+function hasSides(columns: readonly FileColumn[]): boolean {
+  return ['chosen', 'rejected'].every((side) => columns.some(({ name }) => name === side));
 }
 
 function columnOf(field: Field): FileColumn {

@@ -1,7 +1,7 @@
 import { WishboneError } from '../errors.js';
-import { mapColumns, type ColumnMap } from './columns.js';
+import { mapColumns, usedColumns, type ColumnMap } from './columns.js';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
-import { type DatasetForm, detectForm, FORM_COLUMNS, formDescriptions, type FormOptions, readForm } from './forms/index.js';
+import { type DatasetForm, detectForm, formDescriptions, type FormOptions, readForm } from './forms/index.js';
 import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows } from './rows.js';
@@ -101,9 +101,8 @@ export class Dataset {
   async *outcomes(): AsyncGenerator<RowOutcome> {
     let failed = false;
     const { columns = {} } = this.#options;
-    const used = [...FORM_COLUMNS, ...Object.values(columns).filter((column) => column !== null)];
     const needed = ['chosen', 'rejected'].map((field) => columns[field] ?? field);
-    for await (const row of readRows(this.#source, { used, needed, texts: isWanted })) {
+    for await (const row of readRows(this.#source, { ...usedColumns(columns), needed, texts: isWanted })) {
       this.#rows++;
       const { row: number, line } = row;
       let pairs;

@@ -16,6 +16,8 @@ export type Row = RowPlace &
 export interface Columns {
   /** All that any form may use; others are not read. */
   readonly used: readonly string[];
+  /** More of them, for a file without the columns `chosen` and `rejected`. */
+  readonly withoutSides?: readonly string[] | undefined;
   /** Others to read where a file says that they are text. */
   readonly texts?: ((name: string, isNested: boolean) => boolean) | undefined;
   /** Everything is read, whatever it holds. */

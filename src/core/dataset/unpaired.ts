@@ -6,6 +6,9 @@ const RESPONSES = [
   ...['responses', 'completions', 'answers', 'response1', 'response2', 'conversation_a', 'conversation_b', 'human_ref_A', 'human_ref_B'],
 ];
 
+/** Columns by which they are told. */
+export const UNPAIRED_COLUMNS = ['completion', 'label', 'kto_tag'] as const;
+
 /** What is said of a row that is no pair. */
 export interface Unpaired {
   readonly what: string;

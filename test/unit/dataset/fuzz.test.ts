@@ -84,6 +84,8 @@ const names = fc.constantFrom(
   ...['prompt', 'chosen', 'rejected', 'conversations', 'input', 'messages', 'preferred_output', 'non_preferred_output'],
   ...['role', 'content', 'from', 'value', 'type', 'tools', 'tool_calls', 'system', 'instruction', 'history', 'source'],
   ...['chosen_messages', 'rejected_messages', 'completions', 'response', 'responses', 'ranks', 'scores', 'score'],
+  ...['rejected_response', 'context', 'response1', 'response2', 'overall_preference', 'answers', 'answer', 'rank', 'completion'],
+  ...['conversation_a', 'conversation_b', 'winner', 'turn', 'human_ref_A', 'human_ref_B', 'labels', 'label', 'loss'],
   '__proto__',
 );
 const { value: anything } = fc.letrec<{ value: unknown }>((tie) => ({
@@ -107,6 +109,21 @@ const llamaFactory = [
   { chosen_messages: [said('user', part), said('assistant', part)], rejected_messages: [said('user', part), said('assistant')] },
 ];
 
+const [asked, answered] = [
+  { role: 'user', content: 'q' },
+  { role: 'assistant', content: 'a' },
+];
+const published = [
+  { messages: [asked, { role: 'tool_call', content: '{"name": "f"}' }, answered], rejected_response: 'b', system: 's' },
+  { messages: [asked, { ...answered, loss: true }], rejected_messages: [asked, { ...answered, content: 'b' }] },
+  { context: [asked], completions: [1, 0].map((rank) => ({ rank, completion: [{ ...answered, content: `${rank}` }] })) },
+  { context: [asked], response1: 'a', response2: 'b', overall_preference: -1 },
+  { prompt: 'p', answers: [2, 1].map((rank) => ({ rank, answer: `${rank}` })) },
+  { conversation_a: [asked, answered], conversation_b: [asked, { ...answered, content: 'b' }], winner: 'model_b', turn: 1 },
+  { history: 'p', human_ref_A: 'a', human_ref_B: 'b', labels: 1, score_ratio: 2 },
+  { prompt: 'p', completion: 'a', label: true },
+];
+
 /** Rows of every form. */
 async function goodRows(): Promise<object[]> {
   const files = (await readdir(good)).filter((name) => /^(?!deeply).*\.jsonl$/.test(name));
@@ -117,7 +134,7 @@ async function goodRows(): Promise<object[]> {
       .split('\n')
       .filter((line) => line.trim() !== ''),
   );
-  return [...lines.map((line) => JSON.parse(line) as object), ...llamaFactory];
+  return [...lines.map((line) => JSON.parse(line) as object), ...llamaFactory, ...published];
 }
 
 /** A copy with something else in one place: `turns` lead there, one choice at each level. */

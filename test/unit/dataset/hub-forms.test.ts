@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Dataset, type PairingOptions, type PairText } from '../../../src/core/dataset/index.js';
 import { datasetFile, errorOf, jsonLines, readPairs } from './support.js';
@@ -227,7 +228,6 @@ const wrong: readonly (readonly [name: string, row: object, what: RegExp, field:
   ],
   ['swift, an empty one', { messages: [user, blue], rejected_response: ' ' }, /is empty/, 'rejected_response', /write the text/],
   ['swift, several', { messages: [user, blue], rejected_response: ['a', 'b'] }, /must be text/, 'rejected_response', /make it/],
-  ['swift without messages', { rejected_response: 'a' }, /missing field "messages"/, 'messages', /add it/],
   [
     'swift ending with the user',
     { messages: [user], rejected_response: 'a' },
@@ -352,4 +352,44 @@ test('KTO rows that were given names of a pair are read as that', async (t) => {
 test('a file of ties alone has no pair', async (t) => {
   assert.match((await errorOf(await datasetFile(t, jsonLines({ ...arena, winner: 'tie' })))).what, /no pairs are left: all 1/);
   assert.equal((await readPairs(await datasetFile(t, jsonLines({ ...arena, winner: 'tie' }, arena)))).pairs.length, 1);
+});
+
+const hub = path.resolve(import.meta.dirname, '../../fixtures/datasets/hub');
+
+const tables: readonly (readonly [name: string, form: string, made: number, dropped: number])[] = [
+  ['helpsteer3', 'helpsteer3', 1, 1],
+  ['arena', 'chatbot-arena', 1, 1],
+  ['arena-parts', 'chatbot-arena', 1, 0],
+  ['shp', 'shp', 1, 0],
+  ['ms-swift', 'ms-swift', 2, 0],
+  ['nemo', 'nemo', 1, 0],
+];
+
+for (const [name, form, made, dropped] of tables) {
+  test(`${name}.parquet, laid out as it is published`, async () => {
+    const { dataset, pairs } = await readPairs(path.join(hub, `${name}.parquet`));
+    assert.equal(dataset.form, form);
+    assert.deepEqual(dataset.counts, { made, dropped });
+    for (const [row, pair] of pairs.entries()) assert.deepEqual(pair, { ...asMessages, row, line: undefined });
+    // What is left out is named, and none of it is a part of the prompt.
+    assert.deepEqual(dataset.columns.warnings, []);
+  });
+}
+
+test('nectar.parquet, whose ranks are floats', async () => {
+  const { dataset, pairs } = await readPairs(path.join(hub, 'nectar.parquet'));
+  assert.deepEqual([dataset.form, sides(pairs), dataset.columns.warnings], ['nectar', ['Blue. > Seven.'], []]);
+});
+
+test('KTO tables are told as KTO rows are', async (t) => {
+  const file = path.join(hub, 'kto.parquet');
+  const error = await errorOf(file);
+  assert.match(error.what, /unpaired feedback, as KTO/);
+  assert.equal(error.where, `${file}, row 1, field "label"`);
+  assert.match((await errorOf(await datasetFile(t, 'prompt,completion,label\np,a,True\n', 'pairs.csv'))).what, /unpaired feedback, as KTO/);
+});
+
+test('a table of pairs is not refused for columns that only other forms read', async () => {
+  const { dataset, pairs } = await readPairs(path.join(hub, 'beside.parquet'));
+  assert.deepEqual([dataset.form, pairs.length], ['trl-explicit', 1]);
 });

@@ -45,10 +45,9 @@ export const formDescriptions = Object.fromEntries(Object.entries(FORMS).map(([n
   Record<DatasetForm, string>
 >;
 
-/** Those that only one form has come first. */
+/** Those that only one form has come first, those of published sets where nothing else can be meant. */
 const DETECTED: readonly DatasetForm[] = [
   'sharegpt',
-  'ms-swift',
   'llamafactory-v1',
   'openai',
   'alpaca',
@@ -58,13 +57,22 @@ const DETECTED: readonly DatasetForm[] = [
   'scored',
   'nectar',
   'trl-explicit',
+  'ms-swift',
   'helpsteer3',
   'chatbot-arena',
   'shp',
 ];
 
+/** Forms that no row with a field `chosen` or `rejected` has, as sets are published. */
+const WITHOUT_SIDES: readonly DatasetForm[] = ['ms-swift', 'nemo', 'helpsteer3', 'nectar', 'chatbot-arena', 'shp'];
+
 /** The columns that some form may use, and the one that says where a pair comes from. */
-export const FORM_COLUMNS: readonly string[] = [...new Set([...Object.values(FORMS).flatMap(({ columns }) => columns), 'source'])];
+export const FORM_COLUMNS: readonly string[] = [...new Set([...datasetForms.flatMap((name) => FORMS[name].columns), 'source'])];
+
+/** Those of a table with columns `chosen` and `rejected`: what others hold is no reason to refuse it. */
+export const SIDES_COLUMNS: readonly string[] = FORM_COLUMNS.filter((column) => {
+  return column === 'source' || datasetForms.some((name) => !WITHOUT_SIDES.includes(name) && FORMS[name].columns.includes(column));
+});
 
 /** The form a row is written in, or undefined when it is none that we know. */
 export function detectForm(fields: Fields): DatasetForm | undefined {

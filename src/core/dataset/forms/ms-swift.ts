@@ -4,7 +4,7 @@ import { isFields, type Fields, type RowReader } from '../fields.js';
 import { readSwiftMessages, type SwiftMessages } from '../swift-messages.js';
 import { readTemplateInputs } from '../template-inputs.js';
 import type { Message, MessagePair } from '../types.js';
-import { type Form, hasSides, TEMPLATE_COLUMNS } from './form.js';
+import { type Form, TEMPLATE_COLUMNS } from './form.js';
 
 /**
  * ms-swift's standard form (docs/source_en/Customization/Custom-dataset.md; TemplateInputs in swift/template/template_inputs.py):
@@ -13,10 +13,7 @@ import { type Form, hasSides, TEMPLATE_COLUMNS } from './form.js';
 export const MS_SWIFT: Form = {
   description: 'ms-swift preference (messages with rejected_response or rejected_messages)',
   columns: ['messages', 'rejected_response', 'rejected_messages', 'rejected_tools', 'system', ...TEMPLATE_COLUMNS],
-  detect: (fields) =>
-    !hasSides(fields) &&
-    !('chosen_messages' in fields) &&
-    (('messages' in fields && 'rejected_messages' in fields) || ('rejected_response' in fields && !('prompt' in fields))),
+  detect: (fields) => 'messages' in fields && ('rejected_response' in fields || 'rejected_messages' in fields),
   read: (reader) => ({ pairs: [readSwift(reader)], dropped: 0 }),
   place,
 };
@@ -44,13 +41,17 @@ function readSwift(reader: RowReader): MessagePair {
   return { kind: 'messages', ...split, prompt: [...system, ...split.prompt], ...readTemplateInputs(reader) };
 }
 
+/** Who the assistant answers. */
+const ASKING: ReadonlySet<string> = new Set(['user', 'tool']);
+
 type Split = Pick<MessagePair, 'prompt' | 'chosen' | 'rejected'>;
 
 /** The chosen response is what follows the last message of a user or a tool. */
 function splitOne(reader: RowReader, whole: SwiftMessages): Split {
   const { fields } = reader;
   const { messages, paths } = whole;
-  const end = messages.findLastIndex(({ role }) => role === 'user' || role === 'tool') + 1;
+  let end = messages.length;
+  while (end > 0 && !ASKING.has(messages[end - 1]?.role ?? '')) end--;
   if (end === 0) throw reader.error('no message of a user, so there is no prompt', 'messages', 'put the question before the response');
   if (end === messages.length) {
     throw reader.error(
