@@ -50,6 +50,9 @@ import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
 import { columnWarnings } from './unused.js';
 
+/** Milliseconds that a run's process may take to end after its last word. */
+const MOST_TO_GO = 10_000;
+
 interface Options extends Record<string, unknown> {
   readonly resume?: string;
   readonly detach?: boolean;
@@ -230,12 +233,19 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
     await watch;
   });
   await interruption;
+  if (history.terminal) await gone(folder);
   status.clear();
   if (done.signal.reason instanceof Interrupted && !history.terminal) {
     status.note(`The run can continue from its last checkpoint: wishbone train --resume ${folder}`);
     throw done.signal.reason;
   }
   return history;
+}
+
+/** The last word comes before the process is gone: whoever goes on with the folder at once would find it in use. */
+async function gone(folder: string): Promise<void> {
+  const begin = performance.now();
+  while ((await isAtWork(folder)) && performance.now() - begin < MOST_TO_GO) await sleep(20);
 }
 
 /** Ends the following when the process is gone without a last word. */
