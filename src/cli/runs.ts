@@ -68,7 +68,8 @@ async function runsCommand(options: Options): Promise<void> {
           (tag === undefined || run.tags.includes(tag.replace(/^#/, ''))) &&
           (dataset === undefined || datasetText(run).includes(dataset))),
   );
-  const columns = columnsOf(found.map(rowOf));
+  // Of all: one run that is left has nothing to differ from.
+  const columns = columnsOf(all.map(rowOf));
   const listings = options.sort === undefined ? found : inOrder(found, columns.all, options.sort);
   const runs = listings.filter((run): run is Listed => run.problem === undefined);
   const broken = listings.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));
