@@ -128,6 +128,6 @@ step('a run whose evaluation becomes worse is warned of while it goes, and stops
   const evals = (await running.ofType('eval')) as unknown as Evaluation[];
   const name = `step-${String(evals.filter((event) => event.best).at(-1)!.step).padStart(6, '0')}`;
   await until('its best is exported', () => access(join(running.folder, 'exports', name, 'model.safetensors')).then(() => true));
-  assert.equal(await running.alive(), false);
+  await until('its process is gone', async () => !(await running.alive()));
   await until('it is said where', async () => (await workbench.notifications()).some((text) => text.includes(`exports/${name}`)));
 });
