@@ -10,8 +10,6 @@ import { RunsGrid } from './grid.js';
 import { TableModel } from './model.js';
 import { NotesPane } from './notes.js';
 
-/** A filter is kept once nobody has typed for so long. */
-const WAIT_MILLISECONDS = 400;
 /** The dropdown's value for no group; an empty one would be taken for chosen whatever is. */
 const NO_GROUP = '-';
 /** What runs are most often grouped by, before anything else there is. */
@@ -34,7 +32,6 @@ export class RunsView implements PageView<RunsHostMessage> {
   readonly #table: HTMLElement;
   #groups = '';
   #hasRuns = false;
-  #timer: number | undefined;
 
   constructor(
     root: HTMLElement,
@@ -45,11 +42,8 @@ export class RunsView implements PageView<RunsHostMessage> {
       label: 'Filter runs',
       value: '',
       placeholder: 'Words, #tag, state:failed, learning_rate>1e-6',
-      onInput: (filter) => {
-        this.#model.setView({ filter });
-        this.#draw();
-        this.#keepSoon();
-      },
+      // Kept at once: the page may be gone a moment later, with what opens over it.
+      onInput: (filter) => this.#changeView({ filter }),
     });
     this.#filter.root.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.#filter.value !== '') {
@@ -232,13 +226,7 @@ export class RunsView implements PageView<RunsHostMessage> {
     this.#keep();
   }
 
-  #keepSoon(): void {
-    window.clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.#keep(), WAIT_MILLISECONDS);
-  }
-
   #keep(): void {
-    window.clearTimeout(this.#timer);
     this.host.post({ type: 'keep-view', view: this.#model.view });
   }
 }
