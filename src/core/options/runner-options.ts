@@ -28,7 +28,7 @@ export const RUNNER_OPTIONS = {
     rule: choice(['bf16', 'fp8']),
     default: 'bf16',
     label: 'Precision',
-    help: "what linear layers are computed in; fp8: faster on a Hopper GPU (H100, H200), less exact; the CPU computes in f32",
+    help: 'what linear layers are computed in; fp8: faster on a Hopper GPU (H100, H200), less exact; the CPU computes in f32',
     absent: 'default',
   }),
   /** Sums have a fixed order. */
