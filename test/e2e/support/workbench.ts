@@ -10,14 +10,14 @@ const screenshots = join(import.meta.dirname, '../../../test-results/screenshots
 
 /**
  * Asks until the answer is neither undefined nor false; throws naming `what` when it never is. An error while asking is
- * no answer: a frame may be replaced while it is asked.
+ * no answer: a frame may be replaced while it is asked. Nor is silence: one that was replaced may never answer.
  */
 export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const end = Date.now() + patience;
   let fault: unknown;
   while (Date.now() < end) {
     try {
-      const answer = await ask();
+      const answer = await Promise.race([ask(), silence()]);
       if (answer !== undefined && answer !== false) return answer;
       fault = undefined;
     } catch (error) {
@@ -26,6 +26,14 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
     await sleep(200);
   }
   throw new Error(`waited ${patience / 1000} s in vain: ${what}`, { cause: fault });
+}
+
+/** How long one question may take, milliseconds. */
+const LONGEST_QUESTION = 15_000;
+
+async function silence(): Promise<never> {
+  await sleep(LONGEST_QUESTION, undefined, { ref: false });
+  throw new Error('no answer');
 }
 
 /** A VS Code window in a browser page, used as a person would: keys, clicks, what is on the screen. */
