@@ -28,8 +28,8 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
   throw new Error(`waited ${patience / 1000} s in vain: ${what}`, { cause: fault });
 }
 
-/** How long one question may take, milliseconds. */
-const LONGEST_QUESTION = 15_000;
+/** How long one question may take, milliseconds: far longer than any does that is answered, since it goes on when another is asked. */
+const LONGEST_QUESTION = 45_000;
 
 async function silence(): Promise<never> {
   await sleep(LONGEST_QUESTION, undefined, { ref: false });
