@@ -7,10 +7,20 @@
 import argparse
 import json
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
 from workload import SHAPES
+
+
+def unpacked(source: Path, scratch: Path, name: str) -> Path:
+    """The folder that holds the file `name`: `source`, or what it is in when that is a .tar.gz."""
+    if not source.is_file():
+        return source
+    with tarfile.open(source) as packed:
+        packed.extractall(scratch / "packed", filter="data")
+    return next((scratch / "packed").rglob(name)).parent
 
 
 def make_model(folder: Path, name: str) -> None:

@@ -15,12 +15,11 @@ import signal
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 
-from run import make_model
+from run import make_model, unpacked
 
 HERE = Path(__file__).resolve().parent
 
@@ -73,8 +72,7 @@ def ours(runner: str, folder: Path, steps: int, warm_up: int, limit: float, more
     if "communication" in timed[0]:
         row["communication"] = statistics.median(step["communication"] / step["seconds"] for step in timed)
         row["slowest"] = statistics.median(step["slowest_rank"] for step in timed)
-    start = next((event for event in events(folder) if event["type"] == "start"), {})
-    return row | {key: start[key] for key in ("shard", "recompute") if key in start}
+    return row
 
 
 def peer(devices: int, arguments: list[str]) -> dict:
@@ -102,11 +100,7 @@ def main() -> None:
     parser.add_argument("--out", type=argparse.FileType("a"))
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="several-gpus-"))
-    source = args.folders
-    if source.is_file():
-        with tarfile.open(source) as packed:
-            packed.extractall(scratch / "packed", filter="data")
-        source = next((scratch / "packed").rglob("cases.json")).parent
+    source = unpacked(args.folders, scratch, "cases.json")
     cases = json.loads((source / "cases.json").read_text())
     more = dict(item.split("=", 1) for item in args.set)
     print("| case | side | devices | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 3))

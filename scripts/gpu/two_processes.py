@@ -14,12 +14,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from pathlib import Path
 
-from run import make_model
+from run import make_model, unpacked
 
 
 def free_port() -> int:
@@ -126,11 +125,7 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true")
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="two-processes-"))
-    source = args.folder
-    if source.is_file():
-        with tarfile.open(source) as packed:
-            packed.extractall(scratch / "packed", filter="data")
-        source = next((scratch / "packed").rglob("run.json")).parent
+    source = unpacked(args.folder, scratch, "run.json")
     model = Path(json.loads((source / "run.json").read_text())["model"]["path"])
     if not model.exists():
         make_model(model, args.shape)

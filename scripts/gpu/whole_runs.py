@@ -16,13 +16,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from run import make_model, run, times
+from run import make_model, run, times, unpacked
 from trl_run import rows
 from workload import SHAPES
 
@@ -160,11 +159,7 @@ def main() -> None:
 
     scratch = Path(tempfile.mkdtemp(prefix="whole-runs-"))
     out = args.out.open("a") if args.out else None
-    folders = args.folders
-    if folders.is_file():
-        with tarfile.open(folders) as packed:
-            packed.extractall(scratch / "folders", filter="data")
-        folders = scratch / "folders"
+    folders = unpacked(args.folders, scratch, "cases.json")
     cases = json.loads((folders / "cases.json").read_text())
     chosen = args.cases.split(",") if args.cases else list(cases)
     os.environ["WISHBONE_CACHE"] = str(scratch / "cache")

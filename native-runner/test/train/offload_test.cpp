@@ -194,10 +194,7 @@ TEST_CASE("copies of an offloaded state are taken where it lies, and written whi
     REQUIRE(snapshot.reserve(files));
     const TemporaryFolder folder;
     const auto written = [&](const std::string& name, const CheckpointFiles& from) {
-        std::filesystem::create_directory(folder / name);
-        write_checkpoint(folder / name, {1, 17, "plan", "{}", {}}, from, options);
-        const auto path = folder / name / checkpoint_path(1);
-        return read_file(path / "model.safetensors") + read_file(path / "optimizer.safetensors");
+        return written_state(folder / name, {1, 17, "plan", "{}", {}}, from, options);
     };
     snapshot.copy(files);
     const std::string now = written("now", files);
