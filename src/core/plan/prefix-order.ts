@@ -34,11 +34,13 @@ export class PrefixOrder {
 
   /** @param most pairs of a step */
   static async of(pairs: readonly TokenPair[], most: number, pause: Pause): Promise<PrefixOrder> {
-    const sorted = pairs.map((_, index) => index).sort((a, b) => compare(prompt(pairs[a]), prompt(pairs[b])));
+    const prompts = pairs.map(({ chosen, promptLength }, index) => ({ index, tokens: chosen.subarray(0, promptLength) }));
+    prompts.sort((a, b) => compare(a.tokens, b.tokens));
+    const sorted = prompts.map(({ index }) => index);
     await pause();
     const before = new Float64Array(sorted.length + 1);
-    for (const [i, index] of sorted.entries()) before[i + 1] = (before[i] as number) + sharedTokens(pairs[index]);
-    const nodes = prefixNodes(sorted.map((index) => prompt(pairs[index])));
+    for (const [i, index] of sorted.entries()) before[i + 1] = (before[i] as number) + sharedTokens(pairs[index] as TokenPair);
+    const nodes = prefixNodes(prompts.map(({ tokens }) => tokens));
     await pause();
 
     // Numbers of the group and of the crowd that the sorted pairs are in; 0: none.
@@ -49,9 +51,12 @@ export class PrefixOrder {
     /** Nodes around the one at hand, and the tokens that are shared there anyway. */
     const around: { readonly node: Node; readonly base: number }[] = [];
     for (const node of nodes) {
-      while (around.length > 0 && (around.at(-1) as { node: Node }).node.begin > node.begin) around.pop();
-      while (around.length > 0 && (around.at(-1) as { node: Node }).node.end < node.end) around.pop();
-      const base = around.at(-1)?.base ?? node.depth;
+      let parent = around.at(-1);
+      while (parent !== undefined && (parent.node.begin > node.begin || parent.node.end < node.end)) {
+        around.pop();
+        parent = around.at(-1);
+      }
+      const base = parent?.base ?? node.depth;
       const size = node.end - node.begin;
       const gain = (size - 1) * (node.depth - base);
       const pays = gain >= LEAST_GAIN * ((before[node.end] as number) - (before[node.begin] as number)) && gain > 0;
@@ -96,12 +101,8 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   return Array.from(random.order(items.length), (index) => items[index] as T);
 }
 
-function prompt(pair: TokenPair | undefined): Int32Array {
-  return pair === undefined ? new Int32Array() : pair.chosen.subarray(0, pair.promptLength);
-}
-
-function sharedTokens(pair: TokenPair | undefined): number {
-  return pair === undefined ? 0 : pair.chosen.length + pair.rejected.length - pair.promptLength;
+function sharedTokens({ chosen, rejected, promptLength }: TokenPair): number {
+  return chosen.length + rejected.length - promptLength;
 }
 
 /** Tokens that both begin with. */
