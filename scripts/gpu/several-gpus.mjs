@@ -1,5 +1,6 @@
 // The run folders of several_gpus.py. `node --import tsx scripts/gpu/several-gpus.mjs --out DIR [--devices 1,2] [--models /tmp/models]`:
-// a case has as many bins a device whatever the number of devices. MODELS is where the models will lie on the other machine.
+// a case has as many bins a device whatever the number of devices, and the same pairs: a run on fewer has more steps. MODELS is where
+// the models will lie on the other machine.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +10,7 @@ import { runFolder } from './run-folder.mjs';
 /** Pairs of `hh` that about fill a bin of 16,384 tokens. */
 const PAIRS_OF_A_BIN = 76;
 
-/** The reference is computed in every step, as the peer does it. */
+/** The reference is computed in every step, as the peer does it. Steps are those on the most devices. */
 const CASES = [
   { name: '1b-1', shape: 'llama-1b', bins: 1, warm_up: 4, steps: 20, peer: ['--model', 'llama-1b', '--bins', '1'] },
   { name: '1b-4', shape: 'llama-1b', bins: 4, warm_up: 2, steps: 8, peer: ['--model', 'llama-1b', '--bins', '4'] },
@@ -47,17 +48,19 @@ await main(async () => {
     },
   });
   await mkdir(values.out, { recursive: true });
+  const counts = values.devices.split(',').map(Number);
+  const most = Math.max(...counts);
   for (const { name, shape, bins, steps, from = 1, options = [] } of CASES)
-    for (const devices of values.devices.split(',').map(Number)) {
+    for (const devices of counts) {
       if (devices < from) continue;
       const batch = PAIRS_OF_A_BIN * bins * devices;
       const made = await runFolder([
         ...['--out', path.join(values.out, 'made'), '--model', path.join(values.models, shape), '--shape', shape],
-        ...['--pairs', String(batch * steps), '--batch-size', String(batch), '--devices', String(devices)],
+        ...['--pairs', String(PAIRS_OF_A_BIN * bins * most * steps), '--batch-size', String(batch), '--devices', String(devices)],
         ...['--reference', 'in_step', ...options],
       ]);
       await rename(made, path.join(values.out, `${name}-${devices}`));
     }
   await rm(path.join(values.out, 'made'), { recursive: true });
-  await writeFile(path.join(values.out, 'cases.json'), JSON.stringify(CASES));
+  await writeFile(path.join(values.out, 'cases.json'), JSON.stringify(CASES.map((each) => ({ ...each, most_devices: most }))));
 });

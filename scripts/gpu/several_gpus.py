@@ -130,7 +130,10 @@ def main() -> None:
                 make_model(model, case["shape"])
             copy = scratch / folder.name
             shutil.copytree(folder, copy)
-            row = ours(args.runner, copy, args.steps or case["steps"], case["warm_up"], args.limit, more)
+            # The same pairs on any number of devices.
+            more_steps = case["most_devices"] // devices
+            steps = args.steps or case["steps"] * more_steps
+            row = ours(args.runner, copy, steps, case["warm_up"] * more_steps, args.limit, more)
             show(name, "wishbone", devices, row, alone)
             if devices == 1:
                 alone = row.get("pairs_per_second")
