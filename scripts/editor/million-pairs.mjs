@@ -5,7 +5,10 @@ import { createWriteStream, existsSync } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-const words = 'the of and a to in is you that it he was for on are as with his they I at be this have from or one had by word but not what all'.split(' ');
+const words =
+  'the of and a to in is you that it he was for on are as with his they I at be this have from or one had by word but not what all'.split(
+    ' ',
+  );
 const sources = ['helpful-base', 'harmless-base', 'ultrafeedback', 'stack-exchange', 'reddit'];
 
 /** Numbers in [0, 1) that look random (mulberry32). */
@@ -21,7 +24,8 @@ function random(seed) {
 
 /** Row `number` of the file, as JSON text. */
 function row(number, next) {
-  const text = (most) => Array.from({ length: 5 + Math.floor(most * next() ** 2) }, () => words[Math.floor(next() * words.length)]).join(' ');
+  const text = (most) =>
+    Array.from({ length: 5 + Math.floor(most * next() ** 2) }, () => words[Math.floor(next() * words.length)]).join(' ');
   const opening = text(60);
   const pair = {
     prompt: `(${number}) ${text(150)}?`,

@@ -23,7 +23,7 @@ export function histogramOf(
     fill.style.height = count === 0 ? '0' : `${Math.max(4, (100 * count) / highest)}%`;
     bar.append(fill);
     bar.addEventListener('click', () => {
-      const terms = [...(isFirst && least < from ? [] : [`${column}>=${begin}`]), ...(isLast ? [] : [`${column}<${begin + width}`])];
+      const terms = [...(isFirst ? [] : [`${column}>=${begin}`]), ...(isLast ? [] : [`${column}<${begin + width}`])];
       onChoose(terms.join(' '));
     });
     return bar;

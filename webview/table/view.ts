@@ -222,7 +222,7 @@ export class DatasetView implements PageView<TableHostMessage> {
   }
 
   #askLines(): void {
-    this.#lines.clear();
+    this.#lines.outdate();
     this.#grid.redraw(false);
     if (this.#pane.isOpen && this.#pane.mayChange) this.#askPair();
   }
@@ -230,7 +230,8 @@ export class DatasetView implements PageView<TableHostMessage> {
   /** Asks how it is looked at. @param isAnew back to the first line */
   #ask(isAnew: boolean): void {
     this.#found = undefined;
-    this.#lines.clear();
+    if (isAnew) this.#lines.clear();
+    else this.#lines.outdate();
     this.host.post({ type: 'query', query: ++this.#query, how: this.#how });
     this.#grid.redraw(isAnew);
     if (!isAnew && this.#pane.isOpen && this.#pane.mayChange) this.#askPair();
