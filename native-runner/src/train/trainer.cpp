@@ -207,7 +207,7 @@ void Trainer::follow_policy() {
     });
     if (!optimizer_.first_moment().is_shard()) return;
     for (const Bucket& bucket : reference.buckets())
-        ranks_.all_gather(reference.of(bucket), reference.part_of(bucket, ranks_.rank()));
+        ranks_.all_gather(reference.of(bucket), reference.part_of(bucket, ranks_.part()));
 }
 
 }  // namespace wishbone

@@ -17,14 +17,14 @@ Gradients::Gradients(Backend& backend, const ModelConfig& config, const Policy& 
                      Sharding sharding, ExposedTime& exposed)
     : backend_(backend),
       ranks_(ranks),
-      sharding_(ranks.size() == 1 ? Sharding::none : sharding),
+      sharding_(ranks.parts() == 1 ? Sharding::none : sharding),
       exposed_(exposed) {
     const std::int64_t parts = policy.trained().parts();
     if (policy.adapter != nullptr) {
         adapter_.emplace(backend, config, policy.adapter->modules(), DType::f32, parts);
     } else if (sharding_ >= Sharding::gradients) {
         full_.emplace(backend, config, DType::f32, parts, layers_at_once);
-        shard_.emplace(backend, *full_, DType::f32, ranks.rank());
+        shard_.emplace(backend, *full_, DType::f32, ranks.part());
     } else {
         full_.emplace(backend, config, DType::f32, parts);
     }
@@ -77,7 +77,9 @@ double Gradients::norm() {
         squares = backend_.sum_of_squares(shard_->flat());
     else
         for (const Bucket& bucket : sum().buckets())
-            squares += backend_.sum_of_squares(sum().part_of(bucket, ranks_.rank()));
+            squares += backend_.sum_of_squares(sum().part_of(bucket, ranks_.part()));
+    // Every process has all parts: those of the first count.
+    if (ranks_.rank() >= ranks_.parts()) squares = 0;
     exposed_.blocking([&] { ranks_.sum({&squares, 1}); });
     return std::sqrt(squares);
 }
@@ -99,19 +101,22 @@ void Gradients::prepare(std::size_t bucket) {
         if (added_to().buckets()[i].place == place.place) ranks_.join(last_use_[i]);
     backend_.zero(added_to().of(place));
     // The sum goes on from that of the bins before.
-    if (bin_ > 1) backend_.copy(added_to().part_of(place, ranks_.rank()), shard_->own_of(place));
+    if (bin_ > 1) backend_.copy(added_to().part_of(place, ranks_.part()), shard_->own_of(place));
 }
 
 void Gradients::exchange(std::size_t bucket) {
     const Bucket& place = added_to().buckets()[bucket];
     const Tensor all = added_to().of(place);
-    if (shard_)
-        ranks_.reduce_scatter(shard_->own_of(place), all);
-    else if (sharding_ == Sharding::none)
+    if (sharding_ == Sharding::none) {
         ranks_.all_reduce(all);
-    else
-        ranks_.reduce_scatter(added_to().part_of(place, ranks_.rank()), all);
-    last_use_[bucket] = ranks_.operations();
+        last_use_[bucket] = ranks_.operations();
+    } else {
+        const Tensor own = shard_ ? shard_->own_of(place) : added_to().part_of(place, ranks_.part());
+        ranks_.reduce_scatter(own, all);
+        last_use_[bucket] = ranks_.operations();
+        // Between processes once a step: what a process has added up goes on in the next bin.
+        if (!shard_ || bin_ == most_bins_) ranks_.reduce_counterparts(own);
+    }
     left_ = bucket;
 }
 

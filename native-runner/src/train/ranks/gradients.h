@@ -19,7 +19,8 @@ namespace wishbone {
 ///
 /// Where gradients are not sharded, a rank adds up those of all its bins, and ranks sum once, in the last one. Where they are,
 /// there is room for those of few layers: then they are summed in every bin, as often as bins are more than ranks, into the
-/// shard that each rank keeps. An adapter's gradient is small and is always there as a whole.
+/// shard that each rank keeps, within their process; over processes in the last one. An adapter's gradient is small and is always there
+/// as a whole.
 class Gradients final : public BackwardProgress {
   public:
     /// `exposed` gets the time that it takes to sum over ranks.
