@@ -37,12 +37,16 @@ void Gradients::begin_step(std::size_t own_bins, std::size_t most_bins) {
     bin_ = 0;
     left_ = 0;
     last_use_.assign(last_use_.size(), 0);
-    if (!shard_) backend_.zero(added_to().flat());
+    writes_ = is_written_ = false;
+    if (adapter_) backend_.zero(adapter_->flat());
     if (ranks_.size() > 1) ranks_.fork();
 }
 
-void Gradients::begin_bin() {
+void Gradients::begin_bin(bool has_targets) {
     ++bin_;
+    // A shard gets its sum from every bin: what follows the first goes on from there.
+    writes_ = full_ && has_targets && (shard_ ? bin_ == 1 : !is_written_);
+    is_written_ |= has_targets;
     if (ranks_.size() == 1) return;
     if (shard_ || bin_ == own_bins_) left_ = added_to().buckets().size();
     if (!shard_) return;
@@ -51,15 +55,17 @@ void Gradients::begin_bin() {
 }
 
 void Gradients::end_bin() {
+    if (bin_ == own_bins_) zero_unwritten();
     exposed_.beside([&] { exchange_rest(); });
 }
 
 void Gradients::finish() {
+    if (own_bins_ == 0) zero_unwritten();
     if (ranks_.size() == 1) return;
     exposed_.ending([&] {
         if (shard_) {
             while (bin_ < most_bins_) {
-                begin_bin();
+                begin_bin(false);
                 exchange_rest();
             }
         } else if (own_bins_ == 0) {
@@ -99,7 +105,7 @@ void Gradients::prepare(std::size_t bucket) {
     // Whatever shares its memory.
     for (std::size_t i = 0; i < last_use_.size(); ++i)
         if (added_to().buckets()[i].place == place.place) ranks_.join(last_use_[i]);
-    backend_.zero(added_to().of(place));
+    if (!writes_) backend_.zero(added_to().of(place));
     // The sum goes on from that of the bins before.
     if (bin_ > 1) backend_.copy(added_to().part_of(place, ranks_.part()), shard_->own_of(place));
 }
@@ -127,6 +133,10 @@ void Gradients::exchange_rest() {
         if (shard_ && bucket != 0 && bucket + 1 != last_use_.size()) prepare(bucket);
         exchange(bucket);
     }
+}
+
+void Gradients::zero_unwritten() {
+    if (!is_written_ && full_ && !shard_) backend_.zero(full_->flat());
 }
 
 }  // namespace wishbone
