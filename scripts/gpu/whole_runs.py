@@ -6,7 +6,7 @@ folders come from `npm run bench:run -- --pack FILE`, where Node is. With `--com
 Node, it is the runner alone, on plans that were made elsewhere. Makes the models (random weights) where the run folders say they
 lie. Each case is run three times: with empty caches, again (texts are tokenised and planned, and the reference is computed anew), and
 again with the weights out of the page cache; the larger cases of a model once. TRL runs the smallest case of each model whole, of the larger
-ones a few steps after all of their pairs are prepared; its further steps are added at the median step, and that is marked. Prints Markdown tables as it goes on; `--out FILE` gets
+ones a few steps after all of their pairs are prepared; its further steps are added at the mean step, and that is marked. Prints Markdown tables as it goes on; `--out FILE` gets
 everything as lines of JSON.
 """
 
@@ -223,7 +223,7 @@ def main() -> None:
     if summary:
         print("\n| case | Wishbone | TRL | TRL / Wishbone | of the wall, steps |\n|---|---|---|---|---|")
         for name, wall, other, guessed, share in summary:
-            mark = f" ({guessed:.0f} of it by its median step)" if guessed else ""
+            mark = f" ({guessed:.0f} of it by its mean step)" if guessed else ""
             print(f"| {name} | {wall:.1f} | {other:.1f}{mark} | {other / wall:.1f} | {share:.0%} |")
     shutil.rmtree(scratch, ignore_errors=True)
 
