@@ -56,6 +56,8 @@ const PHASES: Readonly<Record<string, string>> = {
   reference: 'Reference log-probabilities',
   train: 'Training',
   export: 'Exporting the model',
+  gguf: 'Writing the GGUF file',
+  upload: 'Uploading',
 };
 
 /** "Reading and tokenising  42%  0:17 left" */

@@ -1,7 +1,6 @@
-import { open } from 'node:fs/promises';
-import path from 'node:path';
-import { cp, readFile, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
+import { cp, open, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { parameterShapes, readModelConfig } from '../../src/core/model/config.js';
 
 /** A value of a GGUF file's metadata with the names of its types, as gguf-py has them. */
@@ -108,36 +107,60 @@ function exactHalf(value: number): number {
 export async function modelOf(fixture: string, folder: string, type: WeightType): Promise<void> {
   await cp(fixture, folder, { recursive: true });
   const config = await readModelConfig(folder);
-  const shapes = [...parameterShapes(config)];
-  const size = type === 'F32' ? 4 : 2;
+  await writeWeights(path.join(folder, 'model.safetensors'), new Map(parameterShapes(config)), type, config.family.startsWith('gemma'));
+}
+
+/** A file of tensors with the values that follow from their names. */
+export async function writeWeights(
+  file: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  type: WeightType,
+  gemma = false,
+): Promise<void> {
+  const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
   let offset = 0;
-  const entries = shapes.map(([name, shape]) => {
+  const entries = [...shapes].map(([name, shape]) => {
     const begin = offset;
-    offset += size * shape.reduce((a, b) => a * b, 1);
+    offset += (type === 'F32' ? 4 : 2) * count(shape);
     return [name, { dtype: type, shape, data_offsets: [begin, offset] }] as const;
   });
   const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  const handle = await open(path.join(folder, 'model.safetensors'), 'wx');
+  const handle = await open(file, 'wx');
   await handle.write(Buffer.concat([length, json]));
   for (const [name, shape] of shapes) {
-    const values = numbers(
-      name,
-      shape.reduce((a, b) => a * b, 1),
-      type,
-      config.family.startsWith('gemma'),
-    );
+    const values = numbers(name, count(shape), type, gemma);
     const bits = new Uint32Array(values.buffer);
-    const bytes =
-      type === 'F32' ? values : type === 'F16' ? Uint16Array.from(values, exactHalf) : Uint16Array.from(bits, (all) => all >>> 16);
-    await handle.write(new Uint8Array(bytes.buffer));
+    const halves = type === 'F16' ? Uint16Array.from(values, exactHalf) : Uint16Array.from(bits, (all) => all >>> 16);
+    await handle.write(new Uint8Array(type === 'F32' ? values.buffer : halves.buffer));
   }
   await handle.close();
 }
 
 export const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex');
 
-export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFile(file, JSON.stringify(value));
+/** Numbers of ggml's types. */
+export const TYPE_NUMBERS: Readonly<Record<string, number>> = {
+  ...{ F32: 0, F16: 1, Q5_0: 6, Q5_1: 7, Q8_0: 8, Q4_K: 12, Q5_K: 13, Q6_K: 14, BF16: 30 },
+};
+
+/** What a fixture says of a file; lists by their length and the SHA-256 of their JSON. */
+export interface Seen {
+  readonly fields: Readonly<Record<string, { types: string[]; value?: unknown; length?: number; sha256?: string }>>;
+  readonly tensors: Readonly<Record<string, [type: string, shape: number[], sha256: string]>>;
+}
+
+/** The same of a file. */
+export function seenOf({ fields, tensors }: GgufFile): Seen {
+  const own = [...fields].map(([key, { types, value }]) => {
+    if (!Array.isArray(value)) return [key, { types, value }];
+    // Numbers as Python writes them.
+    const python = (item: number): string => `${Object.is(item, -0) ? '-0' : item}${Number.isInteger(item) ? '.0' : ''}`;
+    const items = types[1] === 'FLOAT32' ? `[${(value as number[]).map(python).join(',')}]` : JSON.stringify(value);
+    return [key, { types, length: value.length, sha256: sha256(items) }];
+  });
+  const names = Object.fromEntries(Object.entries(TYPE_NUMBERS).map(([name, number]) => [number, name]));
+  const all = [...tensors].map(([name, { type, shape, bytes }]) => [name, [names[type], shape, sha256(bytes)]]);
+  return { fields: Object.fromEntries(own) as Seen['fields'], tensors: Object.fromEntries(all) as Seen['tensors'] };
 }

@@ -1,43 +1,21 @@
 import path from 'node:path';
-import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { unlessMissing } from '../files/unless-missing.js';
 import { type ModelConfig, modelWeights, readModelConfig, type StoredTensor } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
+import { exportAdapter } from './adapter.js';
 import { describeModel, type GgufModel } from './architecture.js';
-import { halfBits } from './half.js';
+import { converted, write } from './convert.js';
 import { FILE_TYPES, type GgufType, tensorType } from './mix.js';
 import { quantise } from './quantise/index.js';
+import { type Quantiser, quantiserHere } from './quantise/pool.js';
 import { parameterLabel } from './size-label.js';
 import { ggufName } from './tensor-names.js';
 import { type Change, changedRows } from './tensor-source.js';
-import type { TensorType } from './tensor-types.js';
+import type { GgufRequest, GgufResult } from './request.js';
 import { describeTokenizer } from './tokenizer/describe.js';
 import { float32, int32, string, uint32, type Value } from './values.js';
-import { dataBytes, type GgufTensor, refuseExisting, writeGguf } from './write.js';
-
-/** What is to be written. */
-export interface GgufRequest {
-  /** A Hugging Face folder of a model. */
-  readonly model: string;
-  readonly type: GgufType;
-  readonly out: string;
-  /** What the model is called; by default as its folder. */
-  readonly name?: string | undefined;
-  /** Whether a file that is there may be replaced. */
-  readonly overwrite?: boolean | undefined;
-}
-
-/** What was written. */
-export interface GgufResult {
-  readonly file: string;
-  readonly bytes: number;
-  /** The model's chat template, and texts that end a response. */
-  readonly template: string | undefined;
-  readonly stops: readonly string[];
-  /** What llama.cpp does otherwise in rare texts, in sentences. */
-  readonly notes: readonly string[];
-}
+import { type GgufTensor, refuseExisting } from './write.js';
 
 /**
  * Writes a model folder as a GGUF file for llama.cpp, tensor by tensor: the same tensors and metadata as its converter, and
@@ -45,14 +23,15 @@ export interface GgufResult {
  *
  * @throws WishboneError naming what llama.cpp would compute otherwise; what cannot be read or written
  */
-export async function exportGguf(request: GgufRequest, work: WorkOptions = {}): Promise<GgufResult> {
+export async function exportGguf(request: GgufRequest, work: WorkOptions = {}, quantiser: Quantiser = quantiserHere): Promise<GgufResult> {
   const { model: folder, type, out, overwrite = false } = request;
   await refuseExisting(out, overwrite);
+  if (request.adapter !== undefined) return exportAdapter({ ...request, adapter: request.adapter }, work, quantiser);
   const config = await readModelConfig(folder);
   const weights = await modelWeights(folder, config);
   const model = await describeModel(folder, config);
-  const tokenizer = await describeTokenizer(folder, config.vocabSize);
-  const tensors = tensorsOf(config, model, weights, type);
+  const tokenizer = await describeTokenizer(folder, config.vocabSize, request.template);
+  const tensors = tensorsOf(config, model, weights, { type, quantiser });
   const metadata = new Map<string, Value>([
     ['general.architecture', string(model.architecture.name)],
     ['general.type', string('model')],
@@ -64,16 +43,9 @@ export async function exportGguf(request: GgufRequest, work: WorkOptions = {}): 
     ['general.quantization_version', uint32(2)],
     ...tokenizer.metadata,
   ]);
-  const total = dataBytes(tensors);
-  const began = performance.now();
-  const onBytes = (done: number): void => {
-    const seconds = (performance.now() - began) / 1000;
-    const secondsLeft = seconds > 2 && done > 0 ? (seconds * (total - done)) / done : undefined;
-    work.onProgress?.({ phase: 'gguf', done, total, secondsLeft });
-  };
-  await writeGguf(out, { metadata, tensors }, { overwrite, onBytes, signal: work.signal });
+  const bytes = await write(out, metadata, tensors, { overwrite, ...work });
   const { template, stops, notes } = tokenizer;
-  return { file: path.resolve(out), bytes: total, template, stops, notes };
+  return { file: path.resolve(out), bytes, template, stops, notes };
 }
 
 /** llama.cpp knows by the name that the tokens of Phi-3 take away spaces behind them. */
@@ -86,7 +58,7 @@ function tensorsOf(
   config: ModelConfig,
   { architecture, extra }: GgufModel,
   weights: ReadonlyMap<string, StoredTensor>,
-  type: GgufType,
+  { type, quantiser }: { readonly type: GgufType; readonly quantiser: Quantiser },
 ): GgufTensor[] {
   const mix = {
     architecture: architecture.name,
@@ -106,32 +78,18 @@ function tensorsOf(
       pairedRows: architecture.permutes && /\.(q|k)_proj\.(weight|bias)$/.test(name) ? config.headDim : undefined,
       addsOne: architecture.addsOne && name.endsWith('norm.weight') ? true : undefined,
     };
-    return { name: own, type: to, shape, read: () => converted(tensor, name, change, to) };
+    return {
+      name: own,
+      type: to,
+      shape,
+      read: () => converted(changedRows(tensor, name, change), { name, file: tensor.file }, to, quantiser),
+    };
   });
   return [...small, ...stored];
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-async function* converted(tensor: StoredTensor, name: string, change: Change, type: TensorType): AsyncGenerator<Uint8Array> {
-  for await (const values of changedRows(tensor, name, change)) {
-    if (type === 'F16') refuseLarge(values, name, tensor.file);
-    yield quantise(type, values);
-  }
-}
-
-/** From 65520 on half precision has infinity alone. */
-function refuseLarge(values: Float32Array, name: string, file: string): void {
-  for (let i = 0; i < values.length; i++) {
-    if ((halfBits(values[i]!) & 0x7fff) === 0x7c00)
-      throw new WishboneError(
-        `the tensor holds ${values[i]}, which is too large for f16`,
-        `${file}, tensor "${name}"`,
-        'export it as bf16',
-      );
-  }
 }
 
 /** How texts are sampled by default, of `generation_config.json`. */

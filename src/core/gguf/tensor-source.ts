@@ -19,7 +19,11 @@ const HALVES = Float32Array.from({ length: 1 << 16 }, (_, bits) => halfValue(bit
  *
  * @throws WishboneError when a number is none, which no format of GGUF holds as llama.cpp wants it
  */
-export async function* changedRows(tensor: StoredTensor, name: string, { pairedRows, addsOne }: Change): AsyncGenerator<Float32Array> {
+export async function* changedRows(
+  tensor: StoredTensor,
+  name: string,
+  { pairedRows, addsOne }: Change,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
   const { file, dataStart, info } = tensor;
   const columns = info.shape.length < 2 ? 1 : info.shape.at(-1)!;
   const rows = info.elements / columns;

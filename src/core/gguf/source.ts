@@ -1,0 +1,80 @@
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { WishboneError } from '../errors.js';
+import { readEvents } from '../events/event-reader.js';
+import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { RunHistory } from '../history/history.js';
+import { readRun, RUN_FILE } from '../run/folder.js';
+import { bestModel, exportBest } from '../runner/best-model.js';
+import type { TemplateName } from '../tokenizer/index.js';
+
+/** What a GGUF file is made from. */
+export interface GgufSource {
+  /** A Hugging Face folder of a model; for an adapter, of the model that it is for. */
+  readonly model: string;
+  readonly adapter?: string;
+  /** What it is called. */
+  readonly name: string;
+  /** The chat template that a run had. */
+  readonly template: TemplateName;
+  /** Where the file goes unless something else is said. */
+  readonly folder: string;
+}
+
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Finds the model or adapter of a run folder (of its best evaluation, of a step, or what it exported at its end), an export folder, or
+ * any model or adapter folder.
+ *
+ * @throws WishboneError when the folder is none of these, or the run has no model yet
+ */
+export async function ggufSource(
+  folder: string,
+  { step, signal }: { readonly step?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<GgufSource> {
+  const root = path.resolve(folder);
+  if (!(await isThere(path.join(root, RUN_FILE)))) return ofFolder(root);
+  const { config } = await readRun(root);
+  const trained = await trainedModel(root, step, signal);
+  const base = path.resolve(root, config.model.path);
+  const adapter = await isThere(path.join(trained, 'adapter_config.json'));
+  const own = { name: config.name, template: config.plan.chat_template, folder: path.join(root, 'gguf') };
+  return adapter ? { ...own, model: base, adapter: trained } : { ...own, model: trained };
+}
+
+async function trainedModel(root: string, step: number | undefined, signal: AbortSignal | undefined): Promise<string> {
+  const options = signal === undefined ? {} : { signal };
+  if (step !== undefined) return exportBest(root, { step, ...options });
+  const history = new RunHistory();
+  for (const event of await readEvents(root)) history.add(event);
+  if ((await bestModel(root, history)) !== undefined) return exportBest(root, options);
+  const last = path.join(root, 'export');
+  const there = await Promise.all(['config.json', 'adapter_config.json'].map((name) => isThere(path.join(last, name))));
+  if (there.some(Boolean)) return last;
+  throw new WishboneError('the run has no trained model yet', last, 'try again when it has finished, or name the step of a checkpoint');
+}
+
+async function ofFolder(root: string): Promise<GgufSource> {
+  const own = { name: path.basename(root), template: 'model', folder: path.dirname(root) } as const;
+  const file = path.join(root, 'adapter_config.json');
+  if (!(await isThere(file))) return { ...own, model: root };
+  let base: unknown;
+  try {
+    base = (JSON.parse(await readPlainText(file, mostBytes.json)) as Record<string, unknown>)['base_model_name_or_path'];
+  } catch (error) {
+    if (error instanceof WishboneError) throw error;
+    throw new WishboneError(`not valid JSON: ${(error as Error).message}`, file, 'save the adapter again with PEFT');
+  }
+  if (typeof base !== 'string' || !(await isThere(path.join(path.resolve(root, base), 'config.json'))))
+    throw new WishboneError(
+      `the model that the adapter is for is not there: ${JSON.stringify(base ?? null)}`,
+      `${file}, field "base_model_name_or_path"`,
+      'write the folder of the model there',
+    );
+  return { ...own, model: path.resolve(root, base), adapter: root };
+}
