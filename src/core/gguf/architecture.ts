@@ -37,7 +37,8 @@ export interface GgufModel {
   readonly metadata: ReadonlyMap<string, Value>;
   /** Small tensors of float32. */
   readonly extra: ReadonlyMap<string, Float32Array>;
-  readonly vocabSize: number;
+  /** What llama.cpp does otherwise, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -53,7 +54,7 @@ export async function describeModel(folder: string, config: ModelConfig): Promis
     architecture,
     metadata: description.metadata(),
     extra: description.extra,
-    vocabSize: config.vocabSize,
+    notes: description.notes,
   };
 }
 
@@ -61,6 +62,7 @@ const ANOTHER = 'use the exported model with transformers';
 
 class Description {
   readonly extra = new Map<string, Float32Array>();
+  readonly notes: string[] = [];
   readonly #fields: Fields;
   readonly #config: ModelConfig;
   readonly #architecture: Architecture;
@@ -290,6 +292,9 @@ class Description {
     if (rope.has('factor') && numberOf(rope, 'factor') !== stretch)
       this.#refuse('rope_scaling', 'takes the ratio of the contexts for the factor of "longrope"');
     this.#add('rope.scaling.attn_factor', float32(stretch > 1 ? Math.sqrt(1 + Math.log(stretch) / Math.log(original)) : 1));
+    this.notes.push(
+      `llama.cpp turns texts of any length by the long factors when its context is longer than ${original} tokens; for shorter texts start it with -c ${original}`,
+    );
     for (const length of ['long', 'short']) {
       const factors = rope.any(`${length}_factor`) as number[];
       this.extra.set(`rope_factors_${length}.weight`, Float32Array.from(factors));

@@ -44,7 +44,8 @@ export async function exportGguf(request: GgufRequest, work: WorkOptions = {}, q
     ...tokenizer.metadata,
   ]);
   const bytes = await write(out, metadata, tensors, { overwrite, ...work });
-  const { template, stops, notes } = tokenizer;
+  const { template, stops } = tokenizer;
+  const notes = [...model.notes, ...tokenizer.notes];
   return { file: path.resolve(out), bytes, template, stops, notes };
 }
 
