@@ -1,11 +1,9 @@
-import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { exportForOllama, GGUF_TYPES, type GgufType } from '../core/gguf/index.js';
 import { exportBest } from '../core/runner/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { findRun, RUN_HELP } from './find-run.js';
+import { findRun, isModelFolder, RUN_HELP } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { count } from './options.js';
 import { progressText, StatusLine } from './terminal.js';
@@ -48,7 +46,7 @@ async function exportCommand(named: string, options: Options): Promise<void> {
     console.log(json === true ? JSON.stringify({ export: model }) : model);
     return;
   }
-  const folder = (await isModel(named)) ? named : await findRun(named, runs);
+  const folder = (await isModelFolder(named)) ? named : await findRun(named, runs);
   const status = new StatusLine();
   const written = await cancellable((signal) =>
     exportForOllama(
@@ -59,14 +57,4 @@ async function exportCommand(named: string, options: Options): Promise<void> {
   for (const note of written.notes) status.note(`note: ${note}`);
   const { file, modelfile, notes } = written;
   console.log(json === true ? JSON.stringify({ gguf: file, modelfile, notes }) : file);
-}
-
-/** Whether a folder holds a model or an adapter, and no run. */
-async function isModel(folder: string): Promise<boolean> {
-  const has = (name: string): Promise<boolean> =>
-    stat(path.join(folder, name)).then(
-      (info) => info.isFile(),
-      () => false,
-    );
-  return !(await has('run.json')) && ((await has('config.json')) || (await has('adapter_config.json')));
 }

@@ -57,6 +57,7 @@ const PHASES: Readonly<Record<string, string>> = {
   train: 'Training',
   export: 'Exporting the model',
   gguf: 'Writing the GGUF file',
+  hash: 'Reading what is uploaded',
   upload: 'Uploading',
 };
 

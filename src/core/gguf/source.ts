@@ -1,11 +1,9 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
-import { readEvents } from '../events/event-reader.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import { RunHistory } from '../history/history.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
-import { bestModel, exportBest } from '../runner/best-model.js';
+import { trainedModel } from '../runner/index.js';
 import type { TemplateName } from '../tokenizer/index.js';
 
 /** What a GGUF file is made from. */
@@ -40,23 +38,11 @@ export async function ggufSource(
   const root = path.resolve(folder);
   if (!(await isThere(path.join(root, RUN_FILE)))) return ofFolder(root);
   const { config } = await readRun(root);
-  const trained = await trainedModel(root, step, signal);
+  const trained = await trainedModel(root, { step, signal });
   const base = path.resolve(root, config.model.path);
   const adapter = await isThere(path.join(trained, 'adapter_config.json'));
   const own = { name: config.name, template: config.plan.chat_template, folder: path.join(root, 'gguf') };
   return adapter ? { ...own, model: base, adapter: trained } : { ...own, model: trained };
-}
-
-async function trainedModel(root: string, step: number | undefined, signal: AbortSignal | undefined): Promise<string> {
-  const options = signal === undefined ? {} : { signal };
-  if (step !== undefined) return exportBest(root, { step, ...options });
-  const history = new RunHistory();
-  for (const event of await readEvents(root)) history.add(event);
-  if ((await bestModel(root, history)) !== undefined) return exportBest(root, options);
-  const last = path.join(root, 'export');
-  const there = await Promise.all(['config.json', 'adapter_config.json'].map((name) => isThere(path.join(last, name))));
-  if (there.some(Boolean)) return last;
-  throw new WishboneError('the run has no trained model yet', last, 'try again when it has finished, or name the step of a checkpoint');
 }
 
 async function ofFolder(root: string): Promise<GgufSource> {
@@ -70,6 +56,11 @@ async function ofFolder(root: string): Promise<GgufSource> {
     if (error instanceof WishboneError) throw error;
     throw new WishboneError(`not valid JSON: ${(error as Error).message}`, file, 'save the adapter again with PEFT');
   }
+  // What a run exports names its model as others know it; the run says where it is.
+  const run = [path.dirname(root), path.dirname(path.dirname(root))];
+  for (const folder of run)
+    if (await isThere(path.join(folder, RUN_FILE)))
+      return { ...own, model: path.resolve(folder, (await readRun(folder)).config.model.path), adapter: root };
   if (typeof base !== 'string' || !(await isThere(path.join(path.resolve(root, base), 'config.json'))))
     throw new WishboneError(
       `the model that the adapter is for is not there: ${JSON.stringify(base ?? null)}`,
