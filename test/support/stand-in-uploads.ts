@@ -92,7 +92,7 @@ export class UploadSide {
       this.uploads.verified.push(oid);
       return reply(response, {});
     }
-    if (what.startsWith('complete/')) return this.#complete(response, what.slice('complete/'.length), json(body) as Completion);
+    if (what.startsWith('complete/')) return this.#complete(response, what.slice('complete/'.length), json<Completion>(body));
     if (what === 'commit/main') return this.#commit(response, repository, body);
     refuse(response, 404, 'Not found');
   }
@@ -206,4 +206,4 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-const json = (body: Buffer): Record<string, unknown> => JSON.parse(body.toString()) as Record<string, unknown>;
+const json = <T = Record<string, unknown>>(body: Buffer): T => JSON.parse(body.toString()) as T;
