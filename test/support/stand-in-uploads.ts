@@ -9,6 +9,8 @@ export interface Uploads {
   partBytes: number;
   /** Bytes of a large file after which its connection is cut, for one request each. */
   cuts: number[];
+  /** New repositories are public, whatever was asked for. */
+  ignoresVisibility?: boolean;
   /** Bytes a second that large files are taken in with, about. */
   speed?: number;
   /** Large files that were sent, by SHA-256; addresses that got none of a token. */
@@ -56,6 +58,13 @@ export class UploadSide {
       void this.#take(request, response, put[1]!, put[2]);
       return true;
     }
+    // An address that is its own permission, too.
+    const complete = /^\/complete\/([0-9a-f]{64})$/.exec(path);
+    if (complete !== null) {
+      if (headers.authorization !== undefined) this.uploads.tokensSent.push(headers.authorization);
+      void bodyOf(request).then((body) => this.#complete(response, complete[1]!, json<Completion>(body)));
+      return true;
+    }
     const isAsked = (method === 'GET' && path === '/api/whoami-v2') || method === 'POST';
     if (!isAsked) return false;
     if (headers.authorization !== `Bearer ${this.#token}`) {
@@ -92,13 +101,12 @@ export class UploadSide {
       this.uploads.verified.push(oid);
       return reply(response, {});
     }
-    if (what.startsWith('complete/')) return this.#complete(response, what.slice('complete/'.length), json<Completion>(body));
     if (what === 'commit/main') return this.#commit(response, repository, body);
     refuse(response, 404, 'Not found');
   }
 
   #create(response: ServerResponse, asked: Readonly<Record<string, unknown>>): void {
-    const { organization = this.uploads.owners[0], name, private: isPrivate = false, type = 'model' } = asked;
+    const { organization = this.uploads.owners[0], name, visibility = 'public', type = 'model' } = asked;
     const full = `${String(organization)}/${String(name)}`;
     if (type !== 'model') return refuse(response, 400, 'only models here');
     if (!this.uploads.owners.includes(String(organization)))
@@ -106,7 +114,7 @@ export class UploadSide {
     if (this.#hub.find(full) !== undefined) return refuse(response, 409, 'You already created this model repo');
     this.#hub.keep({
       name: full,
-      isPrivate: isPrivate === true,
+      isPrivate: visibility === 'private' && this.uploads.ignoresVisibility !== true,
       files: new Map([['.gitattributes', { bytes: Buffer.from('*'), isLarge: false }]]),
     });
     reply(response, { url: `${this.#hub.endpoint}/${full}`, name: full });
@@ -126,7 +134,7 @@ export class UploadSide {
         `${store}/upload/${oid}/${i + 1}`,
       ]);
       const header = { chunk_size: String(partBytes), ...Object.fromEntries(parts) } as Record<string, string>;
-      return { actions: { upload: { href: `${endpoint}/${name}/complete/${oid}`, header }, verify } };
+      return { actions: { upload: { href: `${endpoint}/complete/${oid}`, header }, verify } };
     };
     reply(response, { transfer: 'multipart', objects: objects.map((object) => ({ ...object, ...actions(object) })) });
   }

@@ -30,7 +30,7 @@ export async function exportGguf(request: GgufRequest, work: WorkOptions = {}, q
   const config = await readModelConfig(folder);
   const weights = await modelWeights(folder, config);
   const model = await describeModel(folder, config);
-  const tokenizer = await describeTokenizer(folder, config.vocabSize, request.template);
+  const tokenizer = await describeTokenizer(folder, config.vocabSize);
   const tensors = tensorsOf(config, model, weights, { type, quantiser });
   const metadata = new Map<string, Value>([
     ['general.architecture', string(model.architecture.name)],

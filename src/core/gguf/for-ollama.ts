@@ -35,14 +35,14 @@ export async function exportForOllama(
   work: WorkOptions = {},
 ): Promise<WrittenGguf> {
   const source = await ggufSource(folder, { step, signal: work.signal });
-  const { model, adapter, name, template } = source;
+  const { model, adapter, name } = source;
   const stem = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}${adapter === undefined ? '' : '-lora'}-${type}`;
   const out = path.resolve(named ?? path.join(source.folder, `${stem}.gguf`));
   const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
   await refuseExisting(out, overwrite);
   await refuseExisting(modelfile, overwrite);
   if (named === undefined) await mkdir(path.dirname(out), { recursive: true });
-  const written = await runTask('gguf', { model, adapter, type, out, name, template, overwrite }, work);
+  const written = await runTask('gguf', { model, adapter, type, out, name, overwrite }, work);
   const own = `./${path.basename(out)}`;
   const { stops, notes } = written;
   // Ollama takes a folder of transformers for a base too, and makes its own GGUF file of it.

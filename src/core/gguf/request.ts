@@ -1,4 +1,3 @@
-import type { TemplateName } from '../tokenizer/index.js';
 import type { GgufType } from './mix.js';
 
 /** What is to be written. */
@@ -11,8 +10,6 @@ export interface GgufRequest {
   readonly out: string;
   /** What the model is called; by default as its folder. */
   readonly name?: string | undefined;
-  /** The chat template, where a run had another than the model's own. */
-  readonly template?: TemplateName | undefined;
   /** Whether a file that is there may be replaced. */
   readonly overwrite?: boolean | undefined;
 }

@@ -4,7 +4,6 @@ import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
 import { trainedModel } from '../runner/index.js';
-import type { TemplateName } from '../tokenizer/index.js';
 
 /** What a GGUF file is made from. */
 export interface GgufSource {
@@ -13,8 +12,6 @@ export interface GgufSource {
   readonly adapter?: string;
   /** What it is called. */
   readonly name: string;
-  /** The chat template that a run had. */
-  readonly template: TemplateName;
   /** Where the file goes unless something else is said. */
   readonly folder: string;
 }
@@ -41,12 +38,12 @@ export async function ggufSource(
   const trained = await trainedModel(root, { step, signal });
   const base = path.resolve(root, config.model.path);
   const adapter = await isThere(path.join(trained, 'adapter_config.json'));
-  const own = { name: config.name, template: config.plan.chat_template, folder: path.join(root, 'gguf') };
+  const own = { name: config.name, folder: path.join(root, 'gguf') };
   return adapter ? { ...own, model: base, adapter: trained } : { ...own, model: trained };
 }
 
 async function ofFolder(root: string): Promise<GgufSource> {
-  const own = { name: path.basename(root), template: 'model', folder: path.dirname(root) } as const;
+  const own = { name: path.basename(root), folder: path.dirname(root) };
   const file = path.join(root, 'adapter_config.json');
   if (!(await isThere(file))) return { ...own, model: root };
   let base: unknown;

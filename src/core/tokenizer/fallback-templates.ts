@@ -39,8 +39,3 @@ export const FALLBACK_TEMPLATES: Readonly<Record<Exclude<TemplateName, 'model'>,
     needs: [],
   },
 };
-
-/** The text of a template that is not the model's own. */
-export function templateText(name: Exclude<TemplateName, 'model'>): string {
-  return FALLBACK_TEMPLATES[name].template;
-}

@@ -1,4 +1,4 @@
-export { TEMPLATE_NAMES, type TemplateName, templateText } from './fallback-templates.js';
+export { TEMPLATE_NAMES, type TemplateName } from './fallback-templates.js';
 export { standInTemplate } from './stand-in.js';
 export { ModelTokenizer, type TokenizerDescription, tokenizerHash } from './tokenizer.js';
 export { PairTokenizer, commonPrefix, type PairTokenizerOptions, type TokenOutcome, type TokenPair } from './pair.js';

@@ -74,6 +74,13 @@ test('a folder is a private repository with its files, in one commit, and large 
   assert.ok(progress.includes('upload true') && !progress.includes('upload false'), progress.join());
 });
 
+test('a hub that makes a public repository where a private one was asked for gets nothing', async (t) => {
+  const { hub, push } = await begin(t);
+  hub.uploads.ignoresVisibility = true;
+  await refused(push(), /was to be private, and the hub has made it public/, /--public/);
+  assert.deepEqual([...hub.model('wish/new')!.files.keys()], ['.gitattributes']);
+});
+
 test('a name alone is one of the token’s owner; a public repository where it is asked for', async (t) => {
   const { hub, push } = await begin(t);
   const { name } = await push({ name: 'mine', isPublic: true });

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { WishboneError } from '../../errors.js';
 import { mostBytes, readPlainText } from '../../files/plain-file.js';
-import { ModelTokenizer, type TemplateName, templateText, type TokenizerDescription } from '../../tokenizer/index.js';
+import { ModelTokenizer, type TokenizerDescription } from '../../tokenizer/index.js';
 import { bool, string, uint32, type Value } from '../values.js';
 import { type Piece, piecesFromMerges, readPieces, TokenKind } from './pieces.js';
 import { flat, preTokenizerOf } from './pre-tokenizer.js';
@@ -28,7 +28,7 @@ export interface GgufTokenizer {
  * @param vocabSize rows of the embedding
  * @throws WishboneError naming the file and the field, when llama.cpp would make other tokens
  */
-export async function describeTokenizer(folder: string, vocabSize: number, named: TemplateName = 'model'): Promise<GgufTokenizer> {
+export async function describeTokenizer(folder: string, vocabSize: number): Promise<GgufTokenizer> {
   const tokenizer = await ModelTokenizer.load(folder);
   const { description } = tokenizer;
   const file = path.join(folder, 'tokenizer.json');
@@ -47,7 +47,7 @@ export async function describeTokenizer(folder: string, vocabSize: number, named
   for (const [key, id] of special.ids) values.set(`tokenizer.ggml.${key}`, uint32(id));
   for (const [kind, adds] of special.added) values.set(`tokenizer.ggml.add_${kind}_token`, bool(adds));
   addFrame(values, description, special.ids, own.bos, file);
-  const template = addTemplates(values, description, named);
+  const template = addTemplates(values, description);
   const strips = [...description.added.values()].filter(({ rstrip, lstrip, single_word }) => rstrip || lstrip || single_word);
   const notes = [...own.notes];
   if (strips.length > 0)
@@ -228,12 +228,7 @@ function addFrame(
   }
 }
 
-function addTemplates(values: Map<string, Value>, { templates }: TokenizerDescription, named: TemplateName): string | undefined {
-  if (named !== 'model') {
-    const text = templateText(named);
-    values.set('tokenizer.chat_template', string(text));
-    return text;
-  }
+function addTemplates(values: Map<string, Value>, { templates }: TokenizerDescription): string | undefined {
   const template = templates?.get('default')?.text;
   if (templates === undefined) return undefined;
   if (templates.size > 1) {

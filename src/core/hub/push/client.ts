@@ -62,7 +62,7 @@ export class PushClient {
   async create(name: string, isPrivate: boolean): Promise<boolean> {
     const [organization, own] = name.split('/') as [string, string];
     try {
-      await this.#json(name, 'POST', '/api/repos/create', { type: 'model', name: own, organization, private: isPrivate });
+      await this.#json(name, 'POST', '/api/repos/create', { name: own, organization, visibility: isPrivate ? 'private' : 'public' });
       return true;
     } catch (error) {
       if (error instanceof Exists) return false;
@@ -162,9 +162,8 @@ export class PushClient {
       if (headers.etag === undefined) throw this.#strange('it does not confirm a part of a file');
       parts.push({ partNumber: index + 1, etag: headers.etag });
     }
-    await this.#post(name, href, Buffer.from(JSON.stringify({ oid: file.sha256, parts })), {
-      'Content-Type': 'application/vnd.git-lfs+json',
-    });
+    const body = Buffer.from(JSON.stringify({ oid: file.sha256, parts }));
+    await this.#post(name, href, body, { 'Content-Type': 'application/vnd.git-lfs+json' }, 'no token');
   }
 
   /** Sends a part of a file, to an address that is its own permission: no token goes there. */
@@ -175,9 +174,9 @@ export class PushClient {
     });
   }
 
-  #post(name: string, url: string, body: Buffer, headers: Readonly<Record<string, string>>): Promise<Reply> {
-    // A commit that was made and not answered would be made twice, which changes nothing.
-    const authorization = new URL(url).origin === new URL(this.#settings.endpoint).origin ? `Bearer ${this.#token}` : undefined;
+  #post(name: string, url: string, body: Buffer, headers: Readonly<Record<string, string>>, how?: 'no token'): Promise<Reply> {
+    const isOwn = new URL(url).origin === new URL(this.#settings.endpoint).origin;
+    const authorization = isOwn && how === undefined ? `Bearer ${this.#token}` : undefined;
     return this.#patiently(name, () =>
       send(url, { method: 'POST', headers, authorization, body, refuse: this.#refuse(name) }, this.#settings.network, this.#signal),
     );

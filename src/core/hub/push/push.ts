@@ -75,6 +75,7 @@ async function begin(
 ): Promise<string | undefined> {
   const head = await client.head(name);
   const made = head === undefined && (await client.create(name, !isPublic));
+  if (made && !isPublic) await refuseSeen(client, name, endpoint);
   if (made) return undefined;
   // Somebody may have made it a moment ago.
   const there = head ?? (await client.head(name));
@@ -84,6 +85,16 @@ async function begin(
     `${endpoint}/${name}`,
     'name another, or replace its files with --overwrite',
     ExitCode.cannotWrite,
+  );
+}
+
+/** A hub that takes no notice of what was asked for would show everybody what is uploaded. */
+async function refuseSeen(client: PushClient, name: string, endpoint: string): Promise<void> {
+  if ((await client.head(name))?.isPrivate === true) return;
+  throw new WishboneError(
+    'the repository was to be private, and the hub has made it public: nothing is uploaded',
+    `${endpoint}/${name}`,
+    'make it private there and upload again with --overwrite, or say --public',
   );
 }
 
