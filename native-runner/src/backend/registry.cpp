@@ -56,7 +56,7 @@ constexpr RegisteredBackend table[] = {
                    .library = 64 * mib,
                    // NCCL's buffers for a few channels to the GPUs of a host, without NVLink multicast.
                    .communication = 512 * mib,
-                   .kept_logits = 1024 * mib,
+                   .kept_logits = 2048 * mib,
                    .logits_chunk = 512 * mib,
                    .has_workspaces = true,
                    .rounded = cuda_rounded},
