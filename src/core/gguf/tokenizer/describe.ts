@@ -126,7 +126,11 @@ async function sentencePieces(folder: string, tokenizer: ModelTokenizer, vocabSi
     [tokens[id], scores[id], kinds[id]] = [text, score, kind];
   };
   for (const [id, { text, score, kind }] of pieces.entries()) put(id, text, score, kind);
-  refuseLonger(Math.max(0, ...Object.values(vocab)) + 1, vocabSize, file);
+  refuseLonger(
+    Object.values(vocab).reduce((most, id) => Math.max(most, id + 1), 0),
+    vocabSize,
+    file,
+  );
   for (const [token, id] of Object.entries(vocab))
     if (stored !== undefined && stored[id] !== undefined && stored[id].text !== token && !added.has(id))
       throw new WishboneError(

@@ -88,6 +88,7 @@ export function piecesFromMerges(
   isPiece: (id: number) => boolean,
   file: string,
 ): Piece[] {
+  const has = (token: string): boolean => Object.hasOwn(vocab, token);
   const ranks = new Map<string, number>();
   const counts = new Map<string, number>();
   let last: string | undefined;
@@ -100,7 +101,7 @@ export function piecesFromMerges(
   }
   for (const [token, count] of counts) {
     let ways = 0;
-    for (let i = 1; i < token.length; i++) if (token.slice(0, i) in vocab && token.slice(i) in vocab) ways++;
+    for (let i = 1; i < token.length; i++) if (has(token.slice(0, i)) && has(token.slice(i))) ways++;
     if (ways !== count) throw notSentencePiece(`"${token}" can be merged in ${ways} ways, but the merges name ${count}`, file);
   }
   const pieces: Piece[] = [];

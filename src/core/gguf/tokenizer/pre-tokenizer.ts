@@ -1,4 +1,5 @@
 import { WishboneError } from '../../errors.js';
+import { lettersToBytes } from '../../tokenizer/index.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -59,12 +60,22 @@ export function preTokenizerOf(json: Json, file: string): PreTokenizer {
   if (normalizers.some((type) => type !== 'NFC')) refuse('normalizer', `it changes texts first (${normalizers.join(', ')})`);
   for (const field of ['continuing_subword_prefix', 'end_of_word_suffix'])
     if (typeof model[field] === 'string' && model[field] !== '') refuse(`model.${field}`, `it marks parts of words ("${model[field]}")`);
-  const same = KNOWN.filter((known) => known.steps === steps);
+  // Digits that no token holds beside anything else stand alone whether or not they are cut off; SmolLM's are, in its own file.
+  const wanted = steps === 'words' && !joinsDigits(model['vocab'] as Readonly<Record<string, number>>) ? 'digits, words' : steps;
+  const same = KNOWN.filter((known) => known.steps === wanted);
   const found = same.find((known) => known.whole === whole);
   if (found !== undefined) return { id: found.id, bos: found.bos };
   if (same.length > 0)
     return refuse('model.ignore_merges', `it ${whole ? 'takes pieces whole that are tokens' : 'merges pieces that are tokens'}`);
   return refuse('pre_tokenizer', steps);
+}
+
+function joinsDigits(vocab: Readonly<Record<string, number>>): boolean {
+  return Object.keys(vocab).some((token) => {
+    const bytes = token.length > 1 ? lettersToBytes(token) : undefined;
+    const text = bytes === undefined ? '' : Buffer.from(bytes).toString('utf8');
+    return /\p{N}/u.test(text) && [...text].length > 1;
+  });
 }
 
 /** What the steps before the bytes do, in words; patterns as they stand. */
