@@ -92,13 +92,15 @@ function meanBinSeconds(plan, shape, { training = {}, recompute = 'none' }) {
 }
 
 /** Peak bytes of each of so many cards, as the runner counts them. */
-async function memoryOf(runner, folder, changes) {
+async function memoryOf(runner, folder, changes, hosts) {
   const file = path.join(folder, 'run.json');
   const config = JSON.parse(await readFile(file, 'utf8'));
   Object.assign(config.runner, changes.runner);
   Object.assign(config.training, changes.training);
   await writeFile(file, JSON.stringify(config));
-  const said = execFileSync(runner, ['plan-memory', folder, '--backend', 'cuda', '--json'], { encoding: 'utf8' });
+  const said = execFileSync(runner, ['plan-memory', folder, '--backend', 'cuda', '--processes', String(hosts), '--json'], {
+    encoding: 'utf8',
+  });
   return JSON.parse(said.trim().split('\n').at(-1)).bytes;
 }
 
@@ -124,7 +126,7 @@ export async function tableOf(each, { runner, bins, folder }) {
   let alone;
   for (const cluster of CLUSTERS) {
     const cards = cluster.hosts * cluster.perHost;
-    const shard = cards === 1 ? 'none' : each.shard;
+    const shard = cluster.perHost === 1 ? 'none' : each.shard;
     const train = bins * cards * binTime + own;
     const summary = { steps: 1, bins: bins * cards, pairs: bins * cards * pairsABin, epochs: 1, parameters };
     const time = { seconds: { train }, total: train, sources: [] };
@@ -132,8 +134,11 @@ export async function tableOf(each, { runner, bins, folder }) {
     const { seconds, communication, exposed, slowed } = cardForecast(request, cluster);
     const rate = summary.pairs / seconds;
     alone ??= rate;
-    const changes = { training: each.training, runner: { ...DEFAULT_RUNNER, devices: cards, shard, recompute: each.recompute ?? 'none' } };
-    const bytes = await memoryOf(runner, run, changes);
+    const changes = {
+      training: each.training,
+      runner: { ...DEFAULT_RUNNER, devices: cluster.perHost, shard, recompute: each.recompute ?? 'none' },
+    };
+    const bytes = await memoryOf(runner, run, changes, cluster.hosts);
     const ms = (value) => (1000 * value).toFixed(1);
     const { within, between } = allReduceWays(trained * 4, cluster);
     const ways = [within, between].filter(Boolean).join(', then ');

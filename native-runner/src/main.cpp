@@ -157,6 +157,10 @@ void add_commands(CLI::App& app) {
         ->required();
     memory->add_option("--backend", memory_arguments->backend, "Instead of the one run.json names")
         ->check(CLI::IsMember(wishbone::backend_choices()));
+    memory
+        ->add_option("--processes", memory_arguments->processes,
+                     "Processes that the run is for, a machine each, with the devices of run.json")
+        ->check(CLI::Range(1, 16384));
     memory->add_flag("--json", memory_arguments->json, "For programs");
     memory->callback([=] { plan_memory_command(*memory_arguments); });
 

@@ -39,10 +39,10 @@ def plan_metadata(plan: Path) -> dict:
         return json.loads(file.metadata()["wishbone"])
 
 
-def write_model(folder: Path, vocab: int) -> None:
+def write_model(folder: Path, vocab: int, config: dict = CONFIG) -> None:
     """Random matrices of the usual size, norms of one."""
     folder.mkdir()
-    config = CONFIG | {"vocab_size": vocab}
+    config = config | {"vocab_size": vocab}
     (folder / "config.json").write_text(json.dumps(config))
     random = np.random.default_rng(0)
     hidden, wide, dim = config["hidden_size"], config["intermediate_size"], config["head_dim"]

@@ -22,7 +22,6 @@ const CASES = [
     bins: 2,
     warm_up: 2,
     steps: 6,
-    from: 2,
     options: ['--moments', 'bfloat16', '--recompute', 'block', '--shard', 'gradients'],
     peer: ['--model', 'llama-8b', '--bins', '2', '--steps', '4', '--warm-up', '2'],
     peer_needs_several: true,

@@ -1,6 +1,6 @@
 """The peer of whole_runs.py: one whole run of TRL's DPOTrainer in a process of its own, which whole_runs.py times from start to end.
 
-`python3 scripts/gpu/trl_run.py --model FOLDER --set hh --pairs 2000 --out FOLDER [--lora-rank 16] [--cpu]`. Rows have the lengths of
+`python3 scripts/gpu/trl_run.py --model FOLDER --set hh --pairs 2000 --out FOLDER [--max-steps N] [--lora-rank 16] [--cpu]`. Rows have the lengths of
 the runner's run folder (run-folder.mjs) and drawn tokens; the model folder has a tokenizer in which a word is a token. Its best
 settings on one card: weights in bf16, Liger's layers, fused AdamW, padded batches of 16 pairs four times a step; with adapters
 gradient checkpointing. Prints a line of JSON last.
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--set", default="hh")
     parser.add_argument("--pairs", type=int, required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--max-steps", type=int, default=-1, help="train no more of them; all rows are prepared")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--accumulate", type=int, default=4)
     parser.add_argument("--lora-rank", type=int, default=0)
@@ -61,6 +62,7 @@ def main() -> None:
         per_device_train_batch_size=args.batch,
         gradient_accumulation_steps=args.accumulate,
         num_train_epochs=1,
+        max_steps=args.max_steps,
         max_length=None,
         learning_rate=1e-6,
         bf16=not args.cpu,
@@ -95,8 +97,8 @@ def main() -> None:
     trainer.train()
     trained = time.time()
     trainer.save_model(args.out)
-    # The first step compiles and allocates.
-    each = sorted(b - a for a, b in zip(watch.ends, watch.ends[1:])) or [trained - ready]
+    # The first steps compile and allocate. The mean, not the median: a batch with a long row is padded to it and takes long.
+    each = [b - a for a, b in zip(watch.ends, watch.ends[1:])][2:] or [trained - ready]
     print(
         json.dumps(
             {
@@ -104,7 +106,7 @@ def main() -> None:
                 "train": trained - ready,
                 "save": time.time() - trained,
                 "steps": len(watch.ends),
-                "step": each[len(each) // 2],
+                "step": sum(each) / len(each),
                 "pairs per step": args.batch * args.accumulate,
             }
         )

@@ -5,13 +5,14 @@ folders come from `npm run bench:run -- --pack FILE`, where Node is. With `--com
 `wishbone train`, on the very texts that TRL gets: reading, tokenising and planning are part of it. Without, on a machine that has no
 Node, it is the runner alone, on plans that were made elsewhere. Makes the models (random weights) where the run folders say they
 lie. Each case is run three times: with empty caches, again (texts are tokenised and planned, and the reference is computed anew), and
-again with the weights out of the page cache; the larger cases of a model once. TRL runs the smallest case of each model; what it would take for the larger ones is
-its time there and the further steps at its median step, and is marked so. Prints Markdown tables as it goes on; `--out FILE` gets
+again with the weights out of the page cache; the larger cases of a model once. TRL runs the smallest case of each model whole, of the larger
+ones a few steps after all of their pairs are prepared; its further steps are added at the mean step, and that is marked. Prints Markdown tables as it goes on; `--out FILE` gets
 everything as lines of JSON.
 """
 
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 from run import make_model, run, times, unpacked
@@ -26,9 +28,11 @@ from trl_run import rows
 from workload import SHAPES
 
 COLUMNS = (
-    "wall", "before", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
+    "wall", "before", "after", "start", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
     "steps 1-8 / median", "load / read", "checkpoint, steps",
 )
+# Of TRL, of a run that would take minutes.
+STEPS_OF_PART = 40
 
 
 def write_tokenizer(folder: Path, vocab: int) -> None:
@@ -95,7 +99,7 @@ def ours(runner: str, source: Path, scratch: Path, cpu: bool) -> dict[str, float
 
 
 def commanded(command: list[str], case: dict, model: Path, texts: Path, cpu: bool) -> dict[str, float]:
-    """`wishbone train` on the texts of the case; `before` is what comes before the runner and after it."""
+    """`wishbone train` on the texts of the case; `before` and `after` the runner's own time."""
     # Written before the time begins, as TRL's are in memory.
     if not texts.exists():
         drawn = rows(case["set"], case["pairs"], SHAPES[case["shape"]].vocab)
@@ -104,11 +108,17 @@ def commanded(command: list[str], case: dict, model: Path, texts: Path, cpu: boo
     arguments += ["--backend", "cpu" if cpu else "cuda", *case["arguments"]]
     begin = time.time()
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
-    wall = time.time() - begin
+    end = time.time()
     folder = Path(json.loads(done.stdout.splitlines()[-1])["folder"])
-    row = times(folder, wall)
-    row["before"] = row.pop("outside")
+    row = times(folder, end - begin)
+    row["after"] = end - finished_at(folder)
+    row["before"] = row.pop("outside") - row["after"]
     return with_steps(row, folder)
+
+
+def finished_at(folder: Path) -> float:
+    last = json.loads((folder / "events.jsonl").read_text().splitlines()[-1])
+    return datetime.fromisoformat(last["time"].replace("Z", "+00:00")).timestamp()
 
 
 def with_steps(row: dict[str, float], folder: Path) -> dict[str, float]:
@@ -132,15 +142,20 @@ def show(case: str, which: str, row: dict[str, float], out) -> None:
         out.flush()
 
 
-def trl(python: str, model: Path, case: dict, scratch: Path, cpu: bool) -> dict[str, float]:
+def trl(python: str, model: Path, case: dict, scratch: Path, cpu: bool, whole: bool) -> dict[str, float]:
+    """`wall`: of the whole run; `guessed`: how much of it is steps that were left out."""
     command = [python, str(Path(__file__).with_name("trl_run.py")), "--model", str(model), "--set", case["set"]]
     command += ["--pairs", str(case["pairs"]), "--out", str(scratch / "trl"), "--lora-rank", str(case["lora_rank"])]
     if cpu:
         command += ["--cpu", "--batch", "4", "--accumulate", "1"]
+    if not whole:
+        command += ["--max-steps", str(STEPS_OF_PART)]
     begin = time.time()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     row = json.loads(done.stdout.splitlines()[-1])
-    row["wall"] = time.time() - begin
+    left = 0 if whole else math.ceil(case["pairs"] / row["pairs per step"]) - row["steps"]
+    row["guessed"] = max(left, 0) * row["step"]
+    row["wall"] = time.time() - begin + row["guessed"]
     shutil.rmtree(scratch / "trl", ignore_errors=True)
     return row
 
@@ -152,7 +167,7 @@ def main() -> None:
     parser.add_argument("--folders", required=True, type=Path, help="of bench:run, or its .tar.gz")
     parser.add_argument("--cases", help="names, separated by commas; default: all there are")
     parser.add_argument("--python", default=sys.executable, help="that has trl")
-    parser.add_argument("--without-trl", action="store_true")
+    parser.add_argument("--trl", help="the cases that TRL runs too; default: all that save nothing on the way")
     parser.add_argument("--cpu", action="store_true", help="TRL on the CPU as well, for a try")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -163,10 +178,9 @@ def main() -> None:
     cases = json.loads((folders / "cases.json").read_text())
     chosen = args.cases.split(",") if args.cases else list(cases)
     os.environ["WISHBONE_CACHE"] = str(scratch / "cache")
-    timed = "wishbone train, seconds (before: all of it that is not the runner)" if args.command else "The runner, seconds"
+    timed = "wishbone train, seconds (before and after: not the runner)" if args.command else "The runner, seconds"
     print(f"{timed}; TRL below it\n")
     print("| case | caches | " + " | ".join(COLUMNS) + " |\n|---|---|" + "---|" * len(COLUMNS))
-    peers: dict[tuple[str, int], dict[str, float]] = {}
     summary = []
     for name in chosen:
         case = cases[name]
@@ -175,9 +189,8 @@ def main() -> None:
         if not model.exists():
             make_model(model, case["shape"])
             write_tokenizer(model, SHAPES[case["shape"]].vocab)
-        key = (case["shape"], case["lora_rank"])
-        alike = [cases[other] for other in chosen if cases[other]["shape"] == case["shape"]]
-        in_turns = not case["save_steps"] and all(other["pairs"] >= case["pairs"] for other in alike)
+        is_smallest = case["pairs"] == min(other["pairs"] for other in cases.values() if other["shape"] == case["shape"])
+        in_turns = not case["save_steps"] and is_smallest
         best = None
         texts = scratch / f"{name}.jsonl"
         for which in ("empty", "kept", "kept, weights on disk") if in_turns else ("kept",):
@@ -200,20 +213,17 @@ def main() -> None:
         if case["save_steps"] and best and best["saved"]:
             cost = best["not the median"] / best["saved"] / best["median step"]
             print(f"\n{name}: {best['saved']:.0f} checkpoints, each cost {cost:.2f} steps at most\n")
-        if args.without_trl or case["save_steps"]:
+        if case["save_steps"] or (args.trl is not None and name not in args.trl.split(",")):
             continue
-        if key not in peers:
-            peers[key] = {**trl(args.python, model, case, scratch, args.cpu), "pairs": case["pairs"]}
-            print(f"| {name} | TRL | {peers[key]['wall']:.2f} |" + " |" * (len(COLUMNS) - 1), flush=True)
-            if out:
-                out.write(json.dumps({"case": name, "which": "trl", **peers[key]}) + "\n")
-        peer = peers[key]
-        further = (case["pairs"] - peer["pairs"]) / peer["pairs per step"] * peer["step"]
-        summary.append((name, best["wall"], peer["wall"] + further, further > 0, best["train"] / best["wall"]))
+        peer = trl(args.python, model, case, scratch, args.cpu, is_smallest)
+        print(f"| {name} | TRL | {peer['wall']:.2f} |" + " |" * (len(COLUMNS) - 1), flush=True)
+        if out:
+            out.write(json.dumps({"case": name, "which": "trl", **peer}) + "\n")
+        summary.append((name, best["wall"], peer["wall"], peer["guessed"], best["train"] / best["wall"]))
     if summary:
         print("\n| case | Wishbone | TRL | TRL / Wishbone | of the wall, steps |\n|---|---|---|---|---|")
         for name, wall, other, guessed, share in summary:
-            mark = " (by its median step)" if guessed else ""
+            mark = f" ({guessed:.0f} of it by its mean step)" if guessed else ""
             print(f"| {name} | {wall:.1f} | {other:.1f}{mark} | {other / wall:.1f} | {share:.0%} |")
     shutil.rmtree(scratch, ignore_errors=True)
 

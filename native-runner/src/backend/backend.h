@@ -172,8 +172,8 @@ class Backend {
     virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
     /// d_x [M,K] = d_out [M,N] · w [N,K].
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
-    /// d_w [N,K] += d_outᵀ · x.
-    virtual void linear_backward_weight(Tensor d_w_accumulated, Tensor d_out, Tensor x) = 0;
+    /// d_w [N,K] = d_outᵀ · x; `adds`: added to what is there, of which nothing is read otherwise. The same bits as added to zeros.
+    virtual void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x, bool adds) = 0;
     /// A linear layer and its adapters: h [M,R] = x [M,K] · aᵀ; out [M,N] = x · w[N,K]ᵀ, and scale · h · bᵀ
     /// more in the outputs of each branch, with the branch's columns of h. Without `w` (empty tensor) the adapters' part alone.
     virtual void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) = 0;
@@ -203,8 +203,9 @@ class Backend {
     virtual void fp8_linear(Tensor out, Fp8Matrix x, Fp8Matrix w, bool adds);
     /// d_x [M,K] = d_out [M,N] · w [N,K] likewise, of the transpose of w.
     virtual void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds);
-    /// d_w [N,K] (f32) += d_outᵀ · x, of both transposes: [N, fp8_padded(M)] and [K, fp8_padded(M)]. Sums are f32.
-    virtual void fp8_backward_weight(Tensor d_w_accumulated, Fp8Matrix d_out_columns, Fp8Matrix x_columns);
+    /// d_w [N,K] (f32) = d_outᵀ · x, of both transposes: [N, fp8_padded(M)] and [K, fp8_padded(M)]; `adds` as in
+    /// `linear_backward_weight`. Sums are f32.
+    virtual void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns, bool adds);
 
     /// x[m] += bias, x [M,N].
     virtual void add_bias(Tensor x_accumulated, Tensor bias) = 0;
@@ -241,10 +242,10 @@ class Backend {
     virtual void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
                             HeadTargets targets, float softcap) = 0;
     /// Given weight[r] = dLoss/dlogps[r] (f32 [R]). Logits that were not kept are computed again; kept ones
-    /// are destroyed.
-    virtual void head_logps_backward(Tensor d_hidden, Tensor d_head_accumulated, Tensor kept_logits,
-                                     Tensor hidden, Tensor head, Tensor lse, HeadTargets targets,
-                                     Tensor weight, float softcap) = 0;
+    /// are destroyed. `d_head` is written; `adds` as in `linear_backward_weight`.
+    virtual void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
+                                     Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
+                                     float softcap, bool adds) = 0;
     /// out[u] = log of the sum of squared probabilities of row u (f32 [U]), given what `head_logps` left:
     /// `lse` and `kept_logits`; logits that were not kept are computed again. For WPO (arXiv 2406.11827).
     virtual void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,

@@ -102,7 +102,7 @@ void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidd
 }
 
 void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head,
-                                          Tensor, HeadTargets targets, Tensor, float softcap) {
+                                          Tensor, HeadTargets targets, Tensor, float softcap, bool) {
     head_logps(targets.token, {}, kept_logits, hidden, head, targets, softcap);
 }
 

@@ -53,7 +53,7 @@ class CountingBackend final : public Backend {
                           RmsNorm norm) override;
     void linear(Tensor, Tensor, Tensor) override {}
     void linear_backward_input(Tensor, Tensor, Tensor) override {}
-    void linear_backward_weight(Tensor, Tensor, Tensor) override {}
+    void linear_backward_weight(Tensor, Tensor, Tensor, bool) override {}
     void adapted_linear(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void adapted_linear_backward_input(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void low_rank_backward_weight(const LowRank&, Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
@@ -65,7 +65,7 @@ class CountingBackend final : public Backend {
                           Tensor gate_up, Activation activation) override;
     void fp8_linear(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
     void fp8_backward_input(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
-    void fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix) override {}
+    void fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
     void add_bias(Tensor, Tensor) override {}
     void bias_backward(Tensor d_bias, Tensor d_out) override;
     void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}
@@ -79,7 +79,8 @@ class CountingBackend final : public Backend {
     void head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor hidden, Tensor head,
                     HeadTargets targets, float softcap) override;
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
-                             Tensor lse, HeadTargets targets, Tensor weight, float softcap) override;
+                             Tensor lse, HeadTargets targets, Tensor weight, float softcap,
+                             bool adds) override;
     void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,
                               float softcap) override;
     std::size_t kept_logits_budget() const override;

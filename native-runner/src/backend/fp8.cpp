@@ -24,7 +24,7 @@ void Backend::fp8_glu_backward(Fp8Matrix, Fp8Matrix, Fp8Matrix, Tensor, Tensor, 
 }
 void Backend::fp8_linear(Tensor, Fp8Matrix, Fp8Matrix, bool) { not_here(*this); }
 void Backend::fp8_backward_input(Tensor, Fp8Matrix, Fp8Matrix, bool) { not_here(*this); }
-void Backend::fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix) { not_here(*this); }
+void Backend::fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix, bool) { not_here(*this); }
 double Backend::measure_fp8_ceiling() { not_here(*this); }
 
 }  // namespace wishbone

@@ -15,6 +15,9 @@ namespace wishbone {
 /// What the ranks of a run say to each other. A rank is one device with a replica of the model; each has a communicator of its
 /// own, used by one thread at a time. Every operation is called by all ranks, in the same order and with the same shapes.
 ///
+/// What is divided into parts is divided among the ranks of a process, which have memory and a bus in common; every process has all of
+/// it. So each part is there once a process, and the ranks that have it are called counterparts.
+///
 /// Operations on tensors work on device memory, in the order of the rank's backend: after everything asked of it before, ahead
 /// of everything asked later. A sum is the same bits on every rank.
 ///
@@ -26,13 +29,20 @@ class Communicator {
 
     virtual int rank() const = 0;
     virtual int size() const = 0;
+    /// The number of this rank's part, from 0, and how many parts there are: as many as ranks in this process, or one where processes
+    /// have different numbers of ranks.
+    virtual int part() const { return rank(); }
+    virtual int parts() const { return size(); }
 
     /// x becomes the sum of all ranks' x. f32.
     virtual void all_reduce(Tensor x_accumulated) = 0;
-    /// `own` [n] becomes part number `rank()` of the sum of all ranks' `all` [size · n]. f32. `own` may be that part of `all`;
-    /// the other parts of `all` are not to be read afterwards.
+    /// `own` [n] becomes part number `part()` of the sum of `all` [parts · n] over the ranks of this process. f32. `own` may be that
+    /// part of `all`; the other parts of `all` are not to be read afterwards.
     virtual void reduce_scatter(Tensor own, Tensor all) = 0;
-    /// `all` [size · n] becomes every rank's `own` [n], in the order of ranks. `own` may be its part of `all`.
+    /// x becomes the sum of its counterparts' x, one a process. f32. No other operation waits for it: where it is forked, `join()` of all
+    /// does.
+    virtual void reduce_counterparts(Tensor /*x_accumulated*/) {}
+    /// `all` [parts · n] becomes `own` [n] of every rank of this process, in the order of parts. `own` may be its part of `all`.
     virtual void all_gather(Tensor all, Tensor own) = 0;
     /// x becomes that of rank `root`.
     virtual void broadcast(Tensor x, int root) = 0;
@@ -46,11 +56,10 @@ class Communicator {
     /// The same of all; those to come are in the backend's order again.
     virtual void join() {}
 
-    /// What every rank shows, by rank: an address in memory that all can read, as ranks of one process can. Throws
-    /// Error(bad_input) where they cannot.
-    virtual std::vector<void*> show(void* own);
-    /// `to` becomes what lies at `from` in the memory of some rank, which need not take part: beside what the backend is asked for, but
-    /// after everything asked of it before.
+    /// What every rank of this process shows, by part: an address in memory that all of them can read.
+    virtual std::vector<void*> show(void* own) { return {own}; }
+    /// `to` becomes what lies at `from` in the memory of a rank of this process, which need not take part: beside what the backend is
+    /// asked for, but after everything asked of it before.
     virtual void pull(Tensor to, const void* from);
     /// How many `pull`s there were.
     virtual std::uint64_t pulls() const { return 0; }

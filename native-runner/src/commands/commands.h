@@ -64,6 +64,7 @@ void speedup_command(const SpeedupArguments& arguments);
 struct PlanMemoryArguments {
     std::filesystem::path run_folder;
     std::string backend = "auto";
+    int processes = 1;  ///< that the run is for, each with the devices of run.json
     bool json = false;
 };
 /// Predicts the peak memory of a run before it starts. Needs no GPU.

@@ -41,6 +41,8 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     settings.precision = config.precision;
     const std::vector<int>& named = config.backend.cuda_devices;
     settings.ranks = named.empty() ? config.backend.devices : static_cast<int>(named.size());
+    settings.processes = arguments.processes;
+    const int all = settings.ranks * settings.processes;
     const auto device = static_cast<std::size_t>(named.empty() ? config.backend.cuda.device : named.front());
     const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
     const std::size_t context = backend_named(backend).memory.driver;
@@ -63,8 +65,8 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
                                        {"communication", memory.communication},
                                        {"context", memory.context},
                                        {"host", memory.host}};
-        if (settings.ranks > 1) {
-            json["devices"] = settings.ranks;
+        if (all > 1) {
+            json["devices"] = all;
             json["shard"] = name_of(settings.sharding);
         }
         if (capacity > 0) {
@@ -76,18 +78,18 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
         return;
     }
     std::printf("peak memory              %s on %s%s\n", gigabytes(memory.total()).c_str(),
-                settings.ranks > 1 ? "each " : "", backend.c_str());
+                all > 1 ? "each " : "", backend.c_str());
     std::printf("  weights                %s\n", gigabytes(memory.weights).c_str());
     std::printf("  gradients, optimizer   %s\n", gigabytes(memory.optimizer).c_str());
     std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
-    if (settings.ranks > 1)
+    if (all > 1)
         std::printf("  communication          %s, between %d devices; shared out: %s\n",
-                    gigabytes(memory.communication).c_str(), settings.ranks,
+                    gigabytes(memory.communication).c_str(), all,
                     std::string(name_of(settings.sharding)).c_str());
     if (memory.context > 0) std::printf("  driver                 %s\n", gigabytes(memory.context).c_str());
     if (memory.host > 0)
         std::printf("host memory              %s%s\n", gigabytes(memory.host).c_str(),
-                    settings.ranks > 1 ? " each" : "");
+                    all > 1 ? " each" : "");
     if (capacity == 0) return;
     std::printf("device                   %s, %s\n", devices[device].name.c_str(),
                 gigabytes(capacity).c_str());

@@ -30,13 +30,15 @@ struct ModelView {
     WeightSupply* supply;
 };
 
-/// What a backward pass adds to: the gradient of all parameters, or of the adapter alone, whose model is frozen.
+/// What a backward pass adds to: the gradient of all parameters, or of the adapter alone, whose model is frozen. That of all
+/// parameters may be written instead, whatever is there: then no pass over memory makes it zero first.
 struct GradientView {
     GradientView(Parameters& of_all) : base(&of_all) {}
     GradientView(Lora& of_adapter) : adapter(&of_adapter) {}
 
     Parameters* base = nullptr;
     Lora* adapter = nullptr;
+    bool adds = true;
 };
 
 }  // namespace wishbone

@@ -1,6 +1,7 @@
 #include "run/device.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -99,8 +100,22 @@ Devices::Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* pro
 }
 
 std::size_t Devices::sharing_memory() const {
-    if (backends_.front()->name() != "cpu") return 1;
+    return backends_.front()->name() == "cpu" ? on_this_machine() : 1;
+}
+
+std::size_t Devices::on_this_machine() const {
     return count() * static_cast<std::size_t>(processes_ != nullptr ? processes_->place().locals : 1);
+}
+
+int Devices::most(int own) {
+    if (processes_ == nullptr) return own;
+    int most = own;
+    for (const std::string& text : processes_->exchange(std::to_string(own))) {
+        int one = 0;
+        std::from_chars(text.data(), text.data() + text.size(), one);
+        most = std::max(most, one);
+    }
+    return most;
 }
 
 void Devices::tell(const Command& command) {

@@ -32,8 +32,14 @@ class Devices {
     Communicator& ranks(std::size_t rank) {
         return communicators_.empty() ? single_rank() : *communicators_[rank];
     }
-    /// How many of them have the same memory.
+    /// How many devices there are on this machine, with those of other processes.
+    std::size_t on_this_machine() const;
+    /// How many of these have the same memory.
     std::size_t sharing_memory() const;
+    /// How many processes have such devices.
+    int processes() const { return processes_ != nullptr ? processes_->processes() : 1; }
+    /// The largest of what each process has. By all of them at the same time.
+    int most(int own);
 
     /// work(rank) in the threads of all of them at once: RankThreads::run.
     void each(const std::function<void(std::size_t rank)>& work);

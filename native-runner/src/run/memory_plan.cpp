@@ -51,9 +51,13 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     MemoryPlan memory;
     memory.context = backend_named(settings.backend).memory.driver;
     const std::size_t workspaces = counter.memory_in_use();
-    CountedRank ranks(settings.ranks);
-    if (settings.ranks > 1) memory.communication = backend_named(settings.backend).memory.communication;
+    CountedRank ranks(settings.ranks, settings.processes);
     const Sharding sharding = settings.ranks > 1 ? settings.sharding : Sharding::none;
+    // What is shared out is summed within a process, then over all, through a communicator each.
+    const int communicators = ranks.size() == 1                                      ? 0
+                              : sharding != Sharding::none && settings.processes > 1 ? 2
+                                                                                     : 1;
+    memory.communication = backend_named(settings.backend).memory.communication * communicators;
     RankModel policy(counter, config, ranks, sharding, !settings.training.lora);
     Transformer transformer(counter, config, settings.recompute, settings.precision);
     transformer.expect_length(plan.longest_position());
@@ -220,8 +224,10 @@ std::size_t check_memory(const Plan& plan, const ModelConfig& config, const Memo
                          const std::string& device, std::size_t available, std::size_t host) {
     const MemoryPlan memory = plan_memory(plan, config, settings);
     const std::size_t needed = needed_of(memory);
-    const std::string each =
-        settings.ranks == 1 ? "" : " on each of its " + std::to_string(settings.ranks) + " devices";
+    const std::string each = settings.processes > 1 ? " on each of its devices"
+                             : settings.ranks > 1
+                                 ? " on each of its " + std::to_string(settings.ranks) + " devices"
+                                 : "";
     if (host > 0 && memory.host > host)
         throw Error(
             ExitCode::out_of_memory,

@@ -32,10 +32,11 @@ struct MemorySettings {
     Recompute recompute = Recompute::none;
     TrainingOptions training;
     std::optional<ModelConfig> reference_model = {};  ///< config of `training.reference_model`
-    int ranks = 1;                                    ///< devices that work together
+    int ranks = 1;                                    ///< devices of a process that work together
     Sharding sharding = Sharding::none;               ///< what they share out
     Offload offload = {};                             ///< what is in the host's memory
     Precision precision = Precision::bf16;
+    int processes = 1;  ///< with as many devices each, all with the same
 };
 
 /// Runs the plan's largest bins through the real model and trainer on a backend that only counts.

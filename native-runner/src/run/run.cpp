@@ -74,19 +74,19 @@ bool rehearse_all(const RunInputs& inputs, Devices& devices) {
     return std::ranges::all_of(done, [](char one) { return one != 0; });
 }
 
-/// What devices share out: as run.json says, or as little as fits.
+/// What the devices of each process share out: as run.json says, or as little as fits everywhere.
 Sharding sharding_of(const RunInputs& inputs, Devices& devices, const MemorySettings& settings,
                      std::size_t available) {
     const std::optional<Sharding>& asked = inputs.config.shard;
-    // Files are written from the shards of all ranks, which have to be in reach.
-    const bool are_all_here = devices.ranks(0).size() == static_cast<int>(devices.count());
-    if (!are_all_here && asked && *asked != Sharding::none)
-        throw bad_input("Only the devices of one process share out \"" + std::string(name_of(*asked)) + "\"",
+    if (asked && *asked != Sharding::none && static_cast<int>(devices.count()) > settings.ranks)
+        throw bad_input("Processes with different numbers of devices cannot share out \"" +
+                            std::string(name_of(*asked)) + "\"",
                         inputs.run_json() + ": runner.shard",
-                        "Use \"none\" or \"auto\" for a run over several machines.");
+                        "Give each process as many devices (runner.devices), or use \"none\" or \"auto\".");
     if (asked) return *asked;
-    return are_all_here ? least_sharding(inputs.train.plan, inputs.model, settings, available)
-                        : Sharding::none;
+    const Sharding least = least_sharding(inputs.train.plan, inputs.model, settings, available);
+    // One may have less memory than the first, and all do the same.
+    return static_cast<Sharding>(devices.most(static_cast<int>(least)));
 }
 
 /// The model on every device, once it is known that everything will have room there.
@@ -95,7 +95,8 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const std::string backend = devices.first().name();
     const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
     MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
-                               devices.ranks(0).size()};
+                               devices.ranks(0).parts()};
+    settings.processes = devices.processes();
     settings.precision = inputs.config.precision;
     check_precision(devices.first(), inputs.model, settings.precision,
                     inputs.run_json() + ": runner.precision");
@@ -107,7 +108,7 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
     const std::size_t left =
         devices.sharing_memory() * check_memory(inputs.train.plan, inputs.model, settings,
                                                 devices.first().device_name(), available,
-                                                host_memory_of_each(devices.count()));
+                                                host_memory_of_each(devices.on_this_machine()));
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
     return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload),
             left - std::min(left, device_slack), has_rehearsed};

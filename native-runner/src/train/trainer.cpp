@@ -116,7 +116,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
             transformer_.forward(policy_.view(), *device, true);
         }
         state.target_weights(view, weight);
-        gradients_.begin_bin();
+        gradients_.begin_bin(!view.target_row.empty());
         transformer_.backward(policy_.view(), gradients_.view(), *device, weight, gradients_.progress());
         gradients_.end_bin();
     }
@@ -207,7 +207,7 @@ void Trainer::follow_policy() {
     });
     if (!optimizer_.first_moment().is_shard()) return;
     for (const Bucket& bucket : reference.buckets())
-        ranks_.all_gather(reference.of(bucket), reference.part_of(bucket, ranks_.rank()));
+        ranks_.all_gather(reference.of(bucket), reference.part_of(bucket, ranks_.part()));
 }
 
 }  // namespace wishbone

@@ -66,7 +66,7 @@ class Trainer {
     /// Gradients and the optimizer's state are allocated here, of what is trained. `policy` must outlive the trainer.
     /// With ReferenceMode::in_step the policy is copied as reference now, unless it is an adapter or the options name
     /// another model; where they say that it is the adapter training starts from, room for its copy is made.
-    /// Where anything is sharded, what `policy` trains has as many parts as there are ranks.
+    /// Where anything is sharded, what `policy` trains has as many parts as `ranks` has.
     Trainer(Backend& backend, Transformer& transformer, Policy policy, const TrainingOptions& options,
             Communicator& ranks = single_rank(), Sharding sharding = Sharding::none, Offload offload = {});
 

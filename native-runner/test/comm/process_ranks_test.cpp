@@ -37,9 +37,10 @@ Values numbers(int rank, std::size_t count) {
     return values;
 }
 
-Values sums(int ranks, std::size_t count) {
-    Values values = numbers(0, count);
-    for (int rank = 1; rank < ranks; ++rank)
+/// Of so many ranks from `first` on.
+Values sums_of(int first, int ranks, std::size_t count) {
+    Values values = numbers(first, count);
+    for (int rank = first + 1; rank < first + ranks; ++rank)
         for (std::size_t i = 0; i < count; ++i) values[i] += number(rank, i);
     return values;
 }
@@ -114,7 +115,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("ranks of several processes: sums, shards and copies are those of threads, bit for bit") {
+TEST_CASE("ranks of several processes: sums and copies are those of threads, bit for bit") {
     for (const auto& [processes, here] : {std::pair{2, 1}, {2, 2}, {3, 1}, {3, 3}}) {
         CAPTURE(processes);
         CAPTURE(here);
@@ -125,29 +126,8 @@ TEST_CASE("ranks of several processes: sums, shards and copies are those of thre
                  {std::size_t{0}, std::size_t{5}, std::size_t(size == 4 ? 1100000 : 3000)}) {
                 Values values = numbers(own.rank(), count);
                 own.all_reduce(tensor(values));
-                CHECK(values == sums(size, count));
+                CHECK(values == sums_of(0, size, count));
             }
-            const std::size_t part = 120001;
-            const auto ranks = static_cast<std::size_t>(size), rank = static_cast<std::size_t>(own.rank());
-            const Values whole = sums(size, part * ranks);
-            Values all = numbers(own.rank(), part * ranks), shard(part);
-            if (own.rank() % 2 == 0) {
-                own.reduce_scatter(tensor(shard), tensor(all));
-            } else {
-                own.reduce_scatter(tensor(all).slice(own.rank() * 120001, (own.rank() + 1) * 120001),
-                                   tensor(all));
-                shard.assign(all.begin() + static_cast<std::ptrdiff_t>(rank * part),
-                             all.begin() + static_cast<std::ptrdiff_t>((rank + 1) * part));
-            }
-            Values gathered(part * ranks);
-            own.all_gather(tensor(gathered), tensor(shard));
-            CHECK(gathered == whole);
-            // In place too.
-            Values again(part * ranks);
-            std::copy(shard.begin(), shard.end(), again.begin() + static_cast<std::ptrdiff_t>(rank * part));
-            own.all_gather(tensor(again),
-                           tensor(again).slice(own.rank() * 120001, (own.rank() + 1) * 120001));
-            CHECK(again == whole);
             for (int root = 0; root < size; ++root) {
                 Values copy = numbers(own.rank(), 1000);
                 own.broadcast(tensor(copy), root);
@@ -161,6 +141,68 @@ TEST_CASE("ranks of several processes: sums, shards and copies are those of thre
             own.barrier();
         }));
     }
+}
+
+TEST_CASE(
+    "ranks of several processes: parts are shared out within each, and summed with their counterparts") {
+    for (const auto& [processes, here] : {std::pair{2, 1}, {2, 2}, {3, 1}, {3, 3}}) {
+        CAPTURE(processes);
+        CAPTURE(here);
+        check_all_well(
+            with_ranks(processes, here, [&, processes = processes, here = here](Communicator& own) {
+                CHECK(own.parts() == here);
+                CHECK(own.part() == own.rank() % here);
+                const std::int64_t part = 120001, begin = own.part() * part;
+                const auto count = static_cast<std::size_t>(part * here);
+                // Those of each process in their order, and then these.
+                const Values whole_here = sums_of(own.rank() / here * here, here, count);
+                Values whole = sums_of(0, here, count);
+                for (int process = 1; process < processes; ++process) {
+                    const Values other = sums_of(process * here, here, count);
+                    for (std::size_t i = 0; i < count; ++i) whole[i] += other[i];
+                }
+                const auto own_of = [&](const Values& all) {
+                    return Values(all.begin() + begin, all.begin() + begin + part);
+                };
+                Values all = numbers(own.rank(), count), shard(static_cast<std::size_t>(part));
+                if (own.rank() % 2 == 0) {
+                    own.reduce_scatter(tensor(shard), tensor(all));
+                } else {
+                    own.reduce_scatter(tensor(all).slice(begin, begin + part), tensor(all));
+                    shard = own_of(all);
+                }
+                CHECK(shard == own_of(whole_here));
+                own.reduce_counterparts(tensor(shard));
+                CHECK(shard == own_of(whole));
+                Values gathered(count);
+                own.all_gather(tensor(gathered), tensor(shard));
+                CHECK(gathered == whole);
+                // In place too.
+                Values again(count);
+                std::copy(shard.begin(), shard.end(), again.begin() + begin);
+                own.all_gather(tensor(again), tensor(again).slice(begin, begin + part));
+                CHECK(again == whole);
+                const auto shown = own.show(shard.data());
+                REQUIRE(shown.size() == static_cast<std::size_t>(here));
+                CHECK(shown[static_cast<std::size_t>(own.part())] == shard.data());
+                Values pulled(static_cast<std::size_t>(part));
+                own.pull(tensor(pulled), shown.back());
+                CHECK(pulled == Values(whole.end() - part, whole.end()));
+                // What others read stays until all have.
+                own.barrier();
+            }));
+    }
+}
+
+TEST_CASE("ranks of several processes: those with different numbers of ranks have nothing in parts") {
+    check_all_well(outcomes(2, [](int process, int port) {
+        ProcessGroup group(introduction(process, 2, port), limits(), [] { return false; });
+        for (const auto& rank : make_process_ranks(group, 2 + process)) {
+            CHECK(rank->size() == 5);
+            CHECK(rank->parts() == 1);
+            CHECK(rank->part() == 0);
+        }
+    }));
 }
 
 TEST_CASE("ranks of several processes: a failure ends all with its own code and words") {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -113,6 +114,122 @@ TEST_CASE("train: several processes are as many ranks of one, bit for bit, and o
 }
 
 TEST_CASE(
+    "train: what each process shares out among its devices changes nothing; checkpoints go on with any other") {
+    const RanksWorkshop shop;
+    const auto one = shop.make_run("one", nullptr);
+    REQUIRE(shop.train(one).exit_code == 0);
+    const auto trained = [&](const std::filesystem::path& run, int count, bool resume) {
+        Processes processes(shop);
+        start_all(processes, run, count, resume);
+        const std::vector<int> codes = processes.codes();
+        CAPTURE(processes.errors());
+        REQUIRE(codes == std::vector<int>(static_cast<std::size_t>(count), 0));
+        CHECK(relative_difference(weights(run), weights(one)) < 1e-5);
+        const std::vector<double> found = losses(run), expected = losses(one);
+        if (resume) return;
+        REQUIRE(found.size() == expected.size());
+        for (std::size_t i = 0; i < found.size(); ++i)
+            CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-5));
+    };
+    struct Part {
+        int processes, devices;
+        const char* shard;
+    };
+    struct Case {
+        Part first, then;
+    };
+    for (const auto& [first, then] : {Case{{2, 2, "optimizer"}, {1, 4, "parameters"}},
+                                      {{2, 2, "gradients"}, {1, 1, "none"}},
+                                      {{2, 2, "parameters"}, {3, 2, "gradients"}},
+                                      {{2, 3, "parameters"}, {4, 1, "none"}},
+                                      {{4, 1, "optimizer"}, {2, 2, "parameters"}},
+                                      {{4, 1, "gradients"}, {2, 2, "optimizer"}},
+                                      {{4, 1, "parameters"}, {2, 2, "gradients"}},
+                                      {{1, 4, "gradients"}, {2, 2, "auto"}}}) {
+        CAPTURE(first.processes);
+        CAPTURE(first.devices);
+        CAPTURE(first.shard);
+        CAPTURE(then.shard);
+        const auto run = shop.make_run("run", first.devices, 40, first.shard);
+        trained(run, first.processes, false);
+        CHECK(files_of(run) == files_of(one));
+        // From the checkpoint before the last.
+        std::filesystem::remove_all(run / "checkpoints" / "step-000010");
+        std::filesystem::remove_all(run / "export");
+        Json json = Json::parse(read_file(run / "run.json"));
+        json["runner"]["devices"] = then.devices;
+        json["runner"]["shard"] = then.shard;
+        write_file(run / "run.json", json.dump(2));
+        trained(run, then.processes, true);
+        std::filesystem::remove_all(run);
+    }
+}
+
+TEST_CASE("train: adapters and references within the steps of processes that share out are those of one") {
+    const RanksWorkshop shop;
+    const auto lora = [](Json& json) {
+        json["training"]["use_peft"] = true;
+        json["training"]["lora_r"] = 4;
+        json["training"]["lora_alpha"] = 8;
+        json["training"]["lora_target_modules"] = {"q_proj", "down_proj"};
+    };
+    const auto follows = [](Json& json) {
+        json["training"]["reference"] = "in_step";
+        json["training"]["sync_ref_model"] = true;
+        json["training"]["ref_model_sync_steps"] = 2;
+        json["training"]["ref_model_mixup_alpha"] = 0.25;
+    };
+    int number = 0;
+    for (const auto& change : std::vector<std::function<void(Json&)>>{lora, follows}) {
+        const std::string name = "-" + std::to_string(number++);
+        const auto one = shop.make_run("one" + name, nullptr, 40, nullptr, change);
+        const RunnerResult result = shop.train(one);
+        CAPTURE(result.err);
+        REQUIRE(result.exit_code == 0);
+        const auto exported = [&](const std::filesystem::path& run) {
+            const bool is_adapter = std::filesystem::exists(run / "export" / "adapter_model.safetensors");
+            return weights_in(run / "export" /
+                              (is_adapter ? "adapter_model.safetensors" : "model.safetensors"));
+        };
+        for (const char* shard : {"optimizer", "gradients", "parameters"}) {
+            CAPTURE(shard);
+            const auto run = shop.make_run(shard + name, 2, 40, shard, change);
+            Processes processes(shop);
+            start_all(processes, run, 2);
+            const std::vector<int> codes = processes.codes();
+            CAPTURE(processes.errors());
+            REQUIRE(codes == std::vector<int>{0, 0});
+            CHECK(files_of(run) == files_of(one));
+            CHECK(relative_difference(exported(run), exported(one)) < 1e-4);
+        }
+    }
+}
+
+TEST_CASE(
+    "train: processes with different numbers of devices share nothing out, and say so where they are to") {
+    const RanksWorkshop shop;
+    for (const char* shard : {"auto", "optimizer", "parameters"}) {
+        CAPTURE(shard);
+        const auto run = shop.make_run(shard, 2, 20, shard), other = shop.make_run("other", 1, 20, shard);
+        Processes processes(shop);
+        const int port = free_port();
+        processes.start({"train", run.string()}, torchrun(0, 2, port));
+        processes.start({"train", other.string()}, torchrun(1, 2, port));
+        const std::vector<int> codes = processes.codes();
+        CAPTURE(processes.errors());
+        if (std::string(shard) == "auto") {
+            CHECK(codes == std::vector<int>{0, 0});
+            continue;
+        }
+        CHECK(codes == std::vector<int>{3, 3});
+        for (const auto& process : processes.all)
+            CHECK(contains(process->standard_error(),
+                           std::string("Processes with different numbers of devices cannot share out \"") +
+                               shard + "\""));
+    }
+}
+
+TEST_CASE(
     "train: a stop that any process is asked for is one checkpoint for all, and a resume goes on from it") {
     const RanksWorkshop shop;
     const auto whole = shop.make_run("whole", 2, 240);
@@ -151,15 +268,19 @@ TEST_CASE("train: a process that is killed, hangs or fails ends all, with its me
         std::size_t who;
         int signal;
         const char* told;  ///< by the others
+        int devices = 1;
+        const char* shard = "none";
     };
     const auto begin = std::chrono::steady_clock::now();
-    for (const auto& [name, who, signal, told] :
+    for (const auto& [name, who, signal, told, devices, shard] :
          {Case{"killed", 1, SIGKILL, "Process 1 on "},
           {"stopped", 2, SIGSTOP, "has said nothing for 2 s"},
+          {"killed-parameters", 2, SIGKILL, "Process 2 on ", 2, "parameters"},
+          {"stopped-gradients", 1, SIGSTOP, "has said nothing for 2 s", 2, "gradients"},
           {"first-killed", 0, SIGKILL, "ended without a word"},
           {"first-stopped", 0, SIGSTOP, "has said nothing for 2 s"}}) {
         CAPTURE(name);
-        const auto run = shop.make_run(name, nullptr, 8000);
+        const auto run = shop.make_run(name, devices, 8000, shard);
         Processes processes(shop);
         start_all(processes, run, 3);
         REQUIRE(processes.all[0]->wait_until([&] { return steps_done(run) >= 2; }));
@@ -183,8 +304,8 @@ TEST_CASE("train: a process that is killed, hangs or fails ends all, with its me
         }
         processes.all[who]->signal(SIGKILL);
     }
-    // 2 s of silence in place of 20, two times.
-    CHECK(seconds_since(begin) < 60);
+    // 2 s of silence in place of 20, three times.
+    CHECK(seconds_since(begin) < 90);
 }
 
 TEST_CASE(
@@ -217,6 +338,8 @@ TEST_CASE(
     json["model"]["path"] = (shop.folder / "model-2").string();
     write_file(model / "run.json", json.dump(2));
     refused("model", model, "The model of process 1 on ");
+    refused("shard", shop.make_run("other-shard", nullptr, 40, "parameters"),
+            "The runner settings of process 1 on ");
     refused("gone", shop.folder / "no-such-run", "no-such-run");
 }
 

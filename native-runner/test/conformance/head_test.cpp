@@ -74,14 +74,14 @@ BACKEND_TEST("head: several targets a row, logits kept, kept in part and compute
                     CHECK(device.off(squares, expected.log_sum_squares, {1e-6, 4e-3, 1.0}) < 1);
                     const double gradient_bound = softcap > 0 ? 6e-3 : 3e-3;
                     device.backend.head_logps_backward(d_hidden, d_head, kept_logits, h, w, lse, targets,
-                                                       device.put_f32(weight, {count}), softcap);
+                                                       device.put_f32(weight, {count}), softcap, true);
                     CHECK(device.off(d_hidden, expected.d_hidden, {1e-5, gradient_bound}) < 1);
                     CHECK(device.off(minus(device.get(d_head), d_head_before), expected.d_head,
                                      {1e-5, gradient_bound}) < 1);
                     if (kept > 0) continue;
                     const Tensor d_hidden_alone = device.poisoned({rows, width});  // the head is frozen
                     device.backend.head_logps_backward(d_hidden_alone, {}, {}, h, w, lse, targets,
-                                                       device.put_f32(weight, {count}), softcap);
+                                                       device.put_f32(weight, {count}), softcap, true);
                     CHECK(device.get(d_hidden_alone) == device.get(d_hidden));
                 }
             }
@@ -104,17 +104,18 @@ BACKEND_TEST("head over more rows than one chunk of logits holds") {
     struct Result {
         Values logps, lse, d_hidden, d_head;
     };
-    const auto run = [&](const Target& on, std::int64_t kept) {
+    const auto run = [&](const Target& on, std::int64_t kept, bool writes = false) {
         TestDevice device(on);
         const HeadTargets put{device.put(targets.row), device.put(targets.token)};
         const Tensor h = device.put(hidden, {rows, width}), w = device.put(head, {vocabulary, width}),
                      logps = device.poisoned_f32({rows}), lse = device.poisoned_f32({rows}),
                      d_hidden = device.poisoned({rows, width}),
-                     d_head = device.put_f32(Values(head.size(), 0.0), {vocabulary, width});
+                     d_head = writes ? device.poisoned_f32({vocabulary, width})
+                                     : device.put_f32(Values(head.size(), 0.0), {vocabulary, width});
         const Tensor kept_logits = kept > 0 ? device.poisoned({kept, vocabulary}) : Tensor();
         device.backend.head_logps(logps, lse, kept_logits, h, w, put, 0);
         device.backend.head_logps_backward(d_hidden, d_head, kept_logits, h, w, lse, put,
-                                           device.put_f32(weight, {rows}), 0);
+                                           device.put_f32(weight, {rows}), 0, !writes);
         return Result{device.get(logps), device.get(lse), device.get(d_hidden), device.get(d_head)};
     };
     if (cpu) {
@@ -124,6 +125,7 @@ BACKEND_TEST("head over more rows than one chunk of logits holds") {
         const auto loss = [&] { return reference::dot(weight, formula()); };
         for (const std::int64_t kept : {0, 100}) {
             const Result result = run(target, kept);
+            CHECK(run(target, kept, true).d_head == result.d_head);
             CHECK(numbers.off(result.logps, formula(), {1e-6, 0}) < 1);
             const Values along_hidden = reference::random_values(random, hidden.size()),
                          along_head = reference::random_values(random, head.size());
@@ -140,6 +142,7 @@ BACKEND_TEST("head over more rows than one chunk of logits holds") {
     for (const std::int64_t kept : {0, 100, 150}) {
         CAPTURE(kept);
         const Result result = run(target, kept);
+        CHECK(run(target, kept, true).d_head == result.d_head);
         CHECK(numbers.off(result.logps, expected.logps, {0, 1e-3}) < 1);
         CHECK(numbers.off(result.lse, expected.lse, {0, 1e-4}) < 1);
         CHECK(numbers.off(result.d_hidden, expected.d_hidden, {0, 6e-3}) < 1);

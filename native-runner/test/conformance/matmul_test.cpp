@@ -33,11 +33,16 @@ BACKEND_TEST("linear and its gradients") {
                      d_w = device.put_f32(before, {outputs, inputs});
         device.backend.linear(out, tx, tw);
         device.backend.linear_backward_input(d_x, td, tw);
-        device.backend.linear_backward_weight(d_w, td, tx);
+        device.backend.linear_backward_weight(d_w, td, tx, true);
         const reference::LinearGradient expected = reference::linear_backward(d_out, x, w, inputs);
         CHECK(device.off(out, reference::linear(x, w, inputs), rounded_once(1e-6, 1e-3)) < 1);
         CHECK(device.off(d_x, expected.x, rounded_once(1e-6, 1e-3)) < 1);
         CHECK(device.off(d_w, plus(before, expected.w), {1e-6, 2e-6}) < 1);
+        const Tensor written = device.poisoned_f32({outputs, inputs}),
+                     added = device.put_f32(Values(before.size(), 0.0), {outputs, inputs});
+        device.backend.linear_backward_weight(written, td, tx, false);
+        device.backend.linear_backward_weight(added, td, tx, true);
+        CHECK(device.get(written) == device.get(added));
         const Tensor again = device.poisoned({rows, outputs});
         device.backend.linear(again, tx, tw);
         CHECK(device.get(again) == device.get(out));

@@ -171,9 +171,15 @@ BACKEND_TEST("operations on nothing do nothing") {
     device.backend.embedding_backward(d_table, rows, empty);
     device.backend.add_rmsnorm({}, empty, stat, empty, {}, w, {1e-5f, 0});
     device.backend.rmsnorm_backward(empty, d_w, empty, empty, empty, stat, w, {1e-5f, 0});
-    device.backend.linear_backward_weight(d_table, device.put({}, {0, 10}), empty);
+    device.backend.linear_backward_weight(d_table, device.put({}, {0, 10}), empty, true);
     device.backend.gather_rows(empty, table, rows);
     device.backend.scatter_add_rows(table, empty, rows);
     CHECK(device.get(d_w) == Values(64, 3.0));
     CHECK(device.get(d_table) == Values(640, 3.0));
+    // The sum over nothing is zero.
+    device.backend.linear_backward_weight(d_table, device.put({}, {0, 10}), empty, false);
+    CHECK(device.get(d_table) == Values(640, 0.0));
+    const Tensor d_head = device.poisoned_f32({10, 64});
+    device.backend.head_logps_backward(empty, d_head, {}, empty, table, stat, {rows, rows}, stat, 0, false);
+    CHECK(device.get(d_head) == Values(640, 0.0));
 }

@@ -80,7 +80,7 @@ TEST_CASE("cuda: products large enough to have their algorithm timed agree with 
                          d_w = device.put_f32(before, {outputs, inputs});
             device.backend.linear(out, tx, tw);
             device.backend.linear_backward_input(d_x, td, tw);
-            device.backend.linear_backward_weight(d_w, td, tx);
+            device.backend.linear_backward_weight(d_w, td, tx, true);
             return Result{device.get(out), device.get(d_x), device.get(d_w)};
         };
         TestDevice cpu(cpu_target());
@@ -115,7 +115,7 @@ TEST_CASE(
                      d_w = device.put_f32(Values(at(outputs * inputs)), {outputs, inputs});
         backend.linear(out, tx, tw);
         backend.linear_backward_input(d_x, td, tw);
-        backend.linear_backward_weight(d_w, td, tx);
+        backend.linear_backward_weight(d_w, td, tx, true);
         return std::array{device.get(out), device.get(d_x), device.get(d_w)};
     };
     const auto first = open();

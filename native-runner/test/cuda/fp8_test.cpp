@@ -225,8 +225,13 @@ TEST_CASE("cuda: products in FP8 are those of the quantised numbers" * doctest::
 
         const Values d_w_before = reference::random_values(random, at(outputs * inputs));
         const Tensor d_w = device.put_f32(d_w_before, {outputs, inputs});
-        backend.fp8_backward_weight(d_w, d_columns, x_columns);
+        backend.fp8_backward_weight(d_w, d_columns, x_columns, true);
         CHECK(distance(minus(device.get(d_w), d_w_before), expected_w) < 1e-3);
+        const Tensor written = device.poisoned_f32({outputs, inputs}),
+                     added = device.put_f32(Values(d_w_before.size(), 0.0), {outputs, inputs});
+        backend.fp8_backward_weight(written, d_columns, x_columns, false);
+        backend.fp8_backward_weight(added, d_columns, x_columns, true);
+        CHECK(device.get(written) == device.get(added));
 
         const Tensor again = device.poisoned({rows, outputs});
         backend.fp8_linear(again, x_rows, w_rows, false);
@@ -346,6 +351,15 @@ struct Fp8Model {
         transformer.backward(parameters, gradients, *bin, std::vector<float>(logps.size(), 0.1f));
         return logps;
     }
+    /// The same written over whatever is there.
+    void writes(const BinView& view) {
+        const auto bin = transformer.prepare(view);
+        const std::vector<float> logps = transformer.forward(parameters, *bin, true);
+        reference::poison(backend, gradients);
+        GradientView to(gradients);
+        to.adds = false;
+        transformer.backward(parameters, to, *bin, std::vector<float>(logps.size(), 0.1f));
+    }
     Values gradient() {
         std::vector<float> values(static_cast<std::size_t>(gradients.flat().size()));
         backend.download(values.data(), gradients.flat());
@@ -399,6 +413,8 @@ TEST_CASE("cuda: the whole model in FP8" * doctest::skip(!have_fp8())) {
             CHECK(off > logps_off / 3);
         }
         CHECK(logps == first);
+        CHECK(model.gradient() == first_gradient);
+        model.writes(bin.shared.view());
         CHECK(model.gradient() == first_gradient);
     }
 }

@@ -298,8 +298,9 @@ class Stepper {
         }
         std::vector<float> weight;
         target_weights(view, lengths, states, weight);
-        backend_.zero(gradients_->flat());
-        transformer_.backward(policy_, *gradients_, *bin, weight);
+        GradientView to(*gradients_);
+        to.adds = false;
+        transformer_.backward(policy_, to, *bin, weight);
         if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
             throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
                         "This is a fault.");

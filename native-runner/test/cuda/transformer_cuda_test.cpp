@@ -89,13 +89,16 @@ struct Model {
         result.gradients = download(backend, gradients);
         return result;
     }
-    Result run(const OwnedBin& bin, const std::vector<double>& weight) {
+    /// The gradient written over whatever is there, unless the pass `adds` to zeros.
+    Result run(const OwnedBin& bin, const std::vector<double>& weight, bool adds = true) {
         Parameters gradients(backend, config, DType::f32);
+        GradientView to(gradients);
+        to.adds = adds;
+        if (!adds) poison(backend, gradients);
         const auto prepared = transformer.prepare(bin.view());
         Result result;
         result.logps = transformer.forward(parameters, *prepared, true);
-        transformer.backward(parameters, gradients, *prepared,
-                             std::vector<float>(weight.begin(), weight.end()));
+        transformer.backward(parameters, to, *prepared, std::vector<float>(weight.begin(), weight.end()));
         result.gradients = download(backend, gradients);
         return result;
     }
@@ -121,6 +124,23 @@ double spread(const std::vector<float>& a, const std::vector<float>& b) {
 constexpr double logps_close = 0.03, gradients_close = 0.04;
 
 }  // namespace
+
+TEST_CASE("cuda: a gradient that is written is, to the bit, one that is added to zeros" *
+          doctest::skip(!have_cuda())) {
+    unsigned seed = 17;
+    for (const bool tied : {true, false})
+        for (const auto& [name, config] : reference::featured_models(config_of(256, 4, 2, 64, tied))) {
+            CAPTURE(name);
+            CAPTURE(tied);
+            std::mt19937 random(seed++);
+            Model model(gpu(), config, weights_of(random, config));
+            const RandomBin bin(random, {.trees = 4, .longest_segment = 150, .vocabulary = 203});
+            const std::vector<double> weight = random_values(random, bin.shared.target_row.size());
+            const Model::Result added = model.run(bin.shared, weight),
+                                written = model.run(bin.shared, weight, false);
+            CHECK(written.gradients == added.gradients);
+        }
+}
 
 TEST_CASE("cuda: the whole model agrees with the CPU's" * doctest::skip(!have_cuda())) {
     for (const auto& [name, config] : {Shape{"head 64, GQA, tied", config_of(256, 4, 2, 64, true)},

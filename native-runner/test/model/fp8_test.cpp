@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "reference/differences.h"
 #include "reference/fp8_backend.h"
+#include "reference/poisoning_backend.h"
 #include "reference/random_bin.h"
 #include "reference/random_model.h"
 
@@ -55,6 +56,11 @@ Result run(Backend& backend, const ModelConfig& config, const Weights& weights, 
     if (!lora) {
         pass(parameters, gradients);
         result.gradients = download(backend, gradients);
+        poison(backend, gradients);
+        GradientView written(gradients);
+        written.adds = false;
+        pass(parameters, written);
+        CHECK(download(backend, gradients) == result.gradients);
         return result;
     }
     const std::vector<LoraModule> modules = lora_modules(config, *lora, "test");

@@ -263,6 +263,35 @@ TEST_CASE("gradients add up over bins") {
         CHECK(relative_difference(gradient, expected.at(name)) < 1e-5);
 }
 
+TEST_CASE("a gradient that is written is, to the bit, one that is added to zeros") {
+    unsigned seed = 43;
+    for (const auto& [name_of_config, config] : featured_models(small_config(false, 3)))
+        for (const bool tied : {false, true}) {
+            CAPTURE(name_of_config);
+            CAPTURE(tied);
+            ModelConfig own = config;
+            own.tie_word_embeddings = tied;
+            Fixture fixture(own, seed++);
+            const RandomBin first(fixture.random, {.trees = 2, .vocabulary = 29}),
+                second(fixture.random, {.trees = 1, .vocabulary = 29});
+            Parameters written(fixture.backend, own, DType::f32), added(fixture.backend, own, DType::f32);
+            poison(fixture.backend, written);
+            for (const RandomBin* bin : {&first, &second}) {
+                const std::vector<double> values =
+                    random_values(fixture.random, bin->shared.target_row.size());
+                const std::vector<float> weight(values.begin(), values.end());
+                for (Parameters* gradients : {&written, &added}) {
+                    GradientView to(*gradients);
+                    to.adds = gradients == &added || bin == &second;
+                    const auto prepared = fixture.model.prepare(bin->shared.view());
+                    fixture.model.forward(fixture.parameters, *prepared, true);
+                    fixture.model.backward(fixture.parameters, to, *prepared, weight);
+                }
+                CHECK(download(fixture.backend, written) == download(fixture.backend, added));
+            }
+        }
+}
+
 TEST_CASE("a bin without targets costs nothing and changes nothing") {
     Fixture fixture(small_config(false), 51);
     OwnedBin bin;
@@ -285,6 +314,15 @@ TEST_CASE("misuse is refused") {
     CHECK_THROWS(fixture.model.backward(fixture.parameters, gradients, *bin, weight));
     fixture.model.forward(fixture.parameters, *bin, true);
     CHECK_THROWS(fixture.model.backward(fixture.parameters, gradients, *bin, std::vector<float>(1)));
+    // Nothing would write it.
+    OwnedBin none = random_bin.shared;
+    none.target_row.clear();
+    none.target_token.clear();
+    const auto without = fixture.model.prepare(none.view());
+    fixture.model.forward(fixture.parameters, *without, true);
+    GradientView written(gradients);
+    written.adds = false;
+    CHECK_THROWS(fixture.model.backward(fixture.parameters, written, *without, {}));
     OwnedBin broken = random_bin.shared;
     broken.tokens[0] = 29;
     CHECK_THROWS(fixture.model.prepare(broken.view()));

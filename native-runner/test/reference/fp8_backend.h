@@ -59,8 +59,8 @@ class Fp8Backend final : public test::ForwardingBackend {
     void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds) override {
         product(d_x, d_out, w_columns, adds);
     }
-    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override {
-        product(d_w, d_out_columns, x_columns, true);
+    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns, bool adds) override {
+        product(d_w, d_out_columns, x_columns, adds);
     }
 
   private:

@@ -1,10 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
+#include "model/named_tensors.h"
 #include "support/forwarding_backend.h"
 
 namespace wishbone::reference {
+
+/// NaN in all parameters, not in the gaps between them.
+inline void poison(Backend& backend, const NamedTensors& tensors) {
+    for (const NamedTensor& one : tensors.named()) {
+        const std::vector<std::uint8_t> ones(one.tensor.bytes(), 0xff);
+        backend.upload(one.tensor, ones.data());
+    }
+}
 
 /// Memory comes full of NaN, so that reading what nobody wrote shows.
 class PoisoningBackend final : public test::ForwardingBackend {

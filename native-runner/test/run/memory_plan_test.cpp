@@ -198,7 +198,31 @@ TEST_CASE("GPUs that work together keep memory for that, which is counted") {
     const Plan plan = random_plan();
     CHECK(plan_memory(plan, config, settings).communication == 0);
     settings.ranks = 2;
-    CHECK(plan_memory(plan, config, settings).communication > 0);
+    const std::size_t one = plan_memory(plan, config, settings).communication;
+    CHECK(one > 0);
+    settings.ranks = 1;
+    settings.processes = 2;
+    for (const Sharding sharding : shardings) {
+        settings.sharding = sharding;
+        CHECK(plan_memory(plan, config, settings).communication == one);
+    }
+}
+
+TEST_CASE("processes share out what one of them does, and speak through a communicator more") {
+    MemorySettings settings{"cuda", Recompute::none, {}};
+    const Plan plan = random_plan();
+    settings.ranks = 4;
+    for (const Sharding sharding : shardings) {
+        settings.sharding = sharding;
+        settings.processes = 1;
+        const MemoryPlan one = plan_memory(plan, config, settings);
+        settings.processes = 3;
+        const MemoryPlan three = plan_memory(plan, config, settings);
+        CHECK(three.weights == one.weights);
+        CHECK(three.optimizer == one.optimizer);
+        CHECK(three.activations == one.activations);
+        CHECK(three.communication == one.communication * (sharding == Sharding::none ? 1 : 2));
+    }
 }
 
 TEST_CASE(

@@ -86,9 +86,9 @@ class ForwardingBackend : public Backend {
     void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) override {
         around(linear_name(w) + " backward, input", [&] { inner_->linear_backward_input(d_x, d_out, w); });
     }
-    void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) override {
+    void linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x, bool adds) override {
         around(linear_name(d_w) + " backward, weight",
-               [&] { inner_->linear_backward_weight(d_w, d_out, x); });
+               [&] { inner_->linear_backward_weight(d_w, d_out, x, adds); });
     }
     void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override {
         around(w ? linear_name(w) : "adapters", [&] { inner_->adapted_linear(out, h, x, w, adapter); });
@@ -127,9 +127,9 @@ class ForwardingBackend : public Backend {
         around(linear_name(w) + " backward, input",
                [&] { inner_->fp8_backward_input(d_x, d_out, w_columns, adds); });
     }
-    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override {
+    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns, bool adds) override {
         around(linear_name(d_w) + " backward, weight",
-               [&] { inner_->fp8_backward_weight(d_w, d_out_columns, x_columns); });
+               [&] { inner_->fp8_backward_weight(d_w, d_out_columns, x_columns, adds); });
     }
     void add_bias(Tensor x, Tensor bias) override {
         around("biases", [&] { inner_->add_bias(x, bias); });
@@ -170,10 +170,11 @@ class ForwardingBackend : public Backend {
         around("head", [&] { inner_->head_logps(logps, lse, kept_logits, hidden, head, targets, softcap); });
     }
     void head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden, Tensor head,
-                             Tensor lse, HeadTargets targets, Tensor weight, float softcap) override {
+                             Tensor lse, HeadTargets targets, Tensor weight, float softcap,
+                             bool adds) override {
         around("head backward", [&] {
             inner_->head_logps_backward(d_hidden, d_head, kept_logits, hidden, head, lse, targets, weight,
-                                        softcap);
+                                        softcap, adds);
         });
     }
     void head_log_sum_squares(Tensor out, Tensor kept_logits, Tensor hidden, Tensor head, Tensor lse,

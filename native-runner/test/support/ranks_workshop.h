@@ -54,8 +54,8 @@ struct RanksWorkshop {
     std::filesystem::path model = folder / "model";
 };
 
-inline std::vector<float> weights(const std::filesystem::path& run) {
-    const SafetensorsFile file(run / "export" / "model.safetensors");
+inline std::vector<float> weights_in(const std::filesystem::path& path) {
+    const SafetensorsFile file(path);
     std::vector<float> all;
     for (const auto& [name, tensor] : file.tensors()) {
         REQUIRE(tensor.dtype == FileDType::f32);
@@ -64,6 +64,10 @@ inline std::vector<float> weights(const std::filesystem::path& run) {
         std::memcpy(all.data() + before, tensor.data, tensor.bytes);
     }
     return all;
+}
+
+inline std::vector<float> weights(const std::filesystem::path& run) {
+    return weights_in(run / "export" / "model.safetensors");
 }
 
 inline std::set<std::string> files_of(const std::filesystem::path& folder) {

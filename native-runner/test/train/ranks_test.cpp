@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "comm/rank_threads.h"
+#include "reference/poisoning_backend.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/checkpoint/snapshot.h"
 #include "support/checkpoints.h"
@@ -63,6 +64,9 @@ class Ranks {
     }
     std::size_t size() const { return runs_.size(); }
 
+    /// Gradients are NaN before each step.
+    bool poisons = false;
+
     /// Trains steps [begin, end); all ranks say the same.
     Outcome train(const Plan& plan, std::int64_t begin = 0, std::int64_t end = -1) {
         std::vector<Outcome> all(size());
@@ -115,8 +119,14 @@ class Ranks {
                 reference.logps[i] = -20 + static_cast<double>(i % 5);
             trainer.set_reference(reference);
         }
-        for (std::int64_t s = begin; s < end; ++s)
+        for (std::int64_t s = begin; s < end; ++s) {
+            if (poisons) {
+                const GradientView view = trainer.gradient_view();
+                if (view.base != nullptr) reference::poison(*run.backend, *view.base);
+                if (view.adapter != nullptr) reference::poison(*run.backend, *view.adapter);
+            }
             outcome.steps.push_back(trainer.step(plan, s, learning_rate_at(s, plan.steps(), options_)));
+        }
         // Whole where it is, to see that ranks have the same.
         if (const NamedTensors& master = trainer.optimizer().master(); !master.is_shard())
             outcome.weights = run.values(master);
@@ -204,6 +214,33 @@ TEST_CASE("1, 2, 3 and 8 ranks train alike on naive, shared and divided plans, w
             CAPTURE(capacity);
             check_ranks(random_plan(packing, 2, capacity), strong_options());
         }
+}
+
+TEST_CASE("what gradients were before a step changes no bit of it") {
+    TrainingOptions lora = strong_options();
+    lora.lora.emplace();
+    lora.lora->r = 4;
+    lora.lora->target_modules = {"q_proj", "down_proj"};
+    ModelConfig deep = config;
+    deep.layers = 5;
+    deep.qkv_bias = deep.mlp_bias = true;
+    deep.qk_norm = QkNorm::head;
+    for (const bool tied : {false, true})
+        for (const TrainingOptions& options : {strong_options(), lora})
+            for (const int size : {1, 2, 3, 8})
+                for (const Sharding sharding : shardings) {
+                    CAPTURE(size);
+                    CAPTURE(name_of(sharding));
+                    deep.tie_word_embeddings = tied;
+                    const Plan plan = random_plan(Packing::split, 2);
+                    Ranks poisoned(size, options, deep, sharding), clean(size, options, deep, sharding);
+                    poisoned.poisons = true;
+                    const Outcome found = poisoned.train(plan), expected = clean.train(plan);
+                    CHECK(found.weights == expected.weights);
+                    CHECK(found.moments == expected.moments);
+                    for (std::size_t s = 0; s < expected.steps.size(); ++s)
+                        CHECK(found.steps[s].grad_norm == expected.steps[s].grad_norm);
+                }
 }
 
 TEST_CASE("one rank with a communicator is a run without, bit by bit") {

@@ -9,8 +9,8 @@ export interface Interconnect {
 
 // All that predictions of several devices rest on but the formula below: replace a figure here where one was measured.
 
-/** What NCCL keeps of a GPU's memory, bytes; `backend/registry.cpp` of the runner has the same. */
-export const NCCL_BYTES = 512 * 2 ** 20;
+/** What a communicator of NCCL keeps of a GPU's memory, bytes, as measured on two H200; `backend/registry.cpp` of the runner has the same. */
+export const NCCL_BYTES = 820 * 2 ** 20;
 
 /**
  * What of a collective's time computing beside it loses, since NCCL's kernels take multiprocessors and memory bandwidth meanwhile. From
@@ -42,7 +42,12 @@ export interface Cluster {
  */
 export function allReduceSeconds(bytes: number, { hosts, perHost }: Cluster, within = NVLINK, between = NETWORK): number {
   const inside = perHost > 1 ? oneAllReduce(bytes, perHost, within).seconds : 0;
-  return inside + (hosts > 1 ? oneAllReduce(bytes / perHost, hosts, between).seconds : 0);
+  return inside + counterpartsSeconds(bytes, { hosts, perHost }, between);
+}
+
+/** Of that, what goes between machines: each device sums its part with its counterparts. */
+export function counterpartsSeconds(bytes: number, { hosts, perHost }: Cluster, between = NETWORK): number {
+  return hosts > 1 ? oneAllReduce(bytes / perHost, hosts, between).seconds : 0;
 }
 
 /** Which way {@link allReduceSeconds} takes within machines, and between them; undefined where there is nothing to sum over. */
@@ -58,9 +63,9 @@ export function allReduceWays(
   };
 }
 
-/** The same for leaving each device its part of the sum, or for collecting everybody's part: half of it each. */
-export function halfReduceSeconds(bytes: number, cluster: Cluster): number {
-  return allReduceSeconds(bytes, cluster) / 2;
+/** The same for leaving each of a machine's devices its part of the sum, or for collecting everybody's part: half of it each. */
+export function halfReduceSeconds(bytes: number, perHost: number): number {
+  return allReduceSeconds(bytes, { hosts: 1, perHost }) / 2;
 }
 
 export type Way = 'ring' | 'tree';

@@ -1,4 +1,12 @@
-import { allReduceSeconds, type Cluster, halfReduceSeconds, LOST_BESIDE, NCCL_BYTES, NVLINK } from '../cost/communication.js';
+import {
+  allReduceSeconds,
+  type Cluster,
+  counterpartsSeconds,
+  halfReduceSeconds,
+  LOST_BESIDE,
+  NCCL_BYTES,
+  NVLINK,
+} from '../cost/communication.js';
 import type { LlamaShape } from '../model/index.js';
 import type { RunnerOptions, TrainingOptions } from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
@@ -56,7 +64,8 @@ export function cardForecasts(request: CardsRequest): readonly CardForecast[] {
 export function cardForecast(request: CardsRequest, cluster: Cluster): CardForecast {
   const { summary, training, shape, time, memory } = request;
   const cards = cluster.hosts * cluster.perHost;
-  const shard = cards === 1 ? 'none' : shardOf(request, cards);
+  // What is shared out is shared out within a machine.
+  const shard = cluster.perHost === 1 ? 'none' : shardOf(request, cluster);
   const trained = trainedOf({ parameters: summary.parameters, shape }, training);
   const binsAStep = summary.bins / summary.steps;
   const pairsAStep = (summary.pairs * summary.epochs) / summary.steps;
@@ -65,15 +74,18 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
   const train = time.seconds.train ?? 0;
   const own = Math.min(request.stepSeconds, train / summary.steps);
   const computing = (train / summary.steps - own) / parts;
-  const update = own / (shard === 'none' ? 1 : cards);
+  const update = own / (shard === 'none' ? 1 : cluster.perHost);
   const bins = Math.max(1, binsAStep / parts);
-  const { beside, gathered } =
+  const { beside, between, gathered } =
     cards === 1 ? NOTHING : communicationOf(trained, summary.parameters, Math.max(1, binsAStep / cards), shard, cluster);
   const behind = computing * hiding(shard, bins);
   const last = lastBucket(training, shape, trained);
-  const exposed = Math.max(beside - behind, beside * last) + Math.max(gathered - update, gathered * last);
-  const slowed = LOST_BESIDE * Math.max(0, beside - exposed);
-  const communication = beside + gathered;
+  const summed = beside + between;
+  // What goes between machines goes once, beside the last bin.
+  const late = between - (computing * BACKWARD_SHARE) / bins;
+  const exposed = Math.max(summed - behind, late, summed * last) + Math.max(gathered - update, gathered * last);
+  const slowed = LOST_BESIDE * Math.max(0, summed - exposed);
+  const communication = summed + gathered;
   const step = computing + update + exposed + slowed;
   // Passes over the plan that are no steps are dealt out likewise.
   const shared = ((time.seconds.reference ?? 0) + (time.seconds.evaluation ?? 0)) * (1 - 1 / parts);
@@ -84,35 +96,36 @@ export function cardForecast(request: CardsRequest, cluster: Cluster): CardForec
     exposed,
     slowed,
     shard,
-    memory: memory === undefined ? undefined : memoryOf(memory, request, cards, shard),
-    fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, request, cards, shard) <= PLANNABLE * memory.deviceBytes,
+    memory: memory === undefined ? undefined : memoryOf(memory, request, cluster, shard),
+    fits: memory?.deviceBytes === undefined ? undefined : memoryOf(memory, request, cluster, shard) <= PLANNABLE * memory.deviceBytes,
   };
 }
 
 /** What was asked for, or the least that fits. */
-function shardOf(request: CardsRequest, cards: number): CardForecast['shard'] {
+function shardOf(request: CardsRequest, cluster: Cluster): CardForecast['shard'] {
   const { runner, memory } = request;
   if (runner.shard !== 'auto') return runner.shard;
   const { deviceBytes } = memory ?? {};
   if (memory === undefined || deviceBytes === undefined) return 'none';
-  return SHARDS.find((shard) => memoryOf(memory, request, cards, shard) <= PLANNABLE * deviceBytes) ?? 'parameters';
+  return SHARDS.find((shard) => memoryOf(memory, request, cluster, shard) <= PLANNABLE * deviceBytes) ?? 'parameters';
 }
 
 function memoryOf(
   memory: MemoryForecast,
   { training, runner, shape }: Pick<CardsRequest, 'training' | 'runner' | 'shape'>,
-  cards: number,
+  { hosts, perHost }: Cluster,
   shard: CardForecast['shard'],
 ): number {
   // Gradients, master weights (4 bytes each), and two moments; the latter two may be elsewhere.
   const kinds = training.adam_moments === 'bfloat16' ? 3 : 4;
   const gradients = memory.optimizer / (runner.offload === 'optimizer' ? 1 : kinds);
-  const spared = (bytes: number): number => bytes * (1 - 1 / cards);
+  const spared = (bytes: number): number => bytes * (1 - 1 / perHost);
   const at = SHARDS.indexOf(shard);
   const layers = Math.max(0, 1 - LAYERS_AT_HAND / shape.layers);
   return (
     memory.bytes +
-    (cards > 1 ? NCCL_BYTES : 0) -
+    // Within machines and between them.
+    (hosts * perHost === 1 ? 0 : hosts > 1 && at >= 1 ? 2 * NCCL_BYTES : NCCL_BYTES) -
     (at >= 1 ? spared(memory.optimizer - gradients) : 0) -
     (at >= 2 ? spared(gradients) : 0) -
     (at >= 3 ? spared(memory.weights) * layers : 0)
@@ -122,6 +135,8 @@ function memoryOf(
 /** Seconds of a step that devices send each other: beside computing, and new weights beside the update of others. */
 interface Communication {
   readonly beside: number;
+  /** The same between machines, of parts. */
+  readonly between: number;
   readonly gathered: number;
 }
 
@@ -133,7 +148,7 @@ function lastBucket({ use_peft }: TrainingOptions, { vocabSize, hiddenSize }: Ll
   return use_peft ? 1 : Math.min(1, (vocabSize * hiddenSize) / trained);
 }
 
-const NOTHING: Communication = { beside: 0, gathered: 0 };
+const NOTHING: Communication = { beside: 0, between: 0, gathered: 0 };
 
 /** What part of a step's computing communication goes on beside (docs/architecture.md, "What ranks share out"). */
 function hiding(shard: CardForecast['shard'], bins: number): number {
@@ -152,19 +167,18 @@ function hiding(shard: CardForecast['shard'], bins: number): number {
 /** @param bins of a card in a step */
 function communicationOf(trained: number, parameters: number, bins: number, shard: CardForecast['shard'], cluster: Cluster): Communication {
   const gradients = trained * GRADIENT_BYTES;
-  const gathered = halfReduceSeconds(trained * WEIGHT_BYTES, cluster);
+  const half = (bytes: number): number => halfReduceSeconds(bytes, cluster.perHost);
+  const gathered = half(trained * WEIGHT_BYTES);
+  const between = counterpartsSeconds(gradients, cluster);
   switch (shard) {
     case 'none':
-      return { beside: allReduceSeconds(gradients, cluster), gathered: 0 };
+      return { beside: allReduceSeconds(gradients, cluster), between: 0, gathered: 0 };
     case 'optimizer':
-      return { beside: halfReduceSeconds(gradients, cluster), gathered };
+      return { beside: half(gradients), between, gathered };
     case 'gradients':
-      return { beside: bins * halfReduceSeconds(gradients, cluster), gathered };
+      return { beside: bins * half(gradients), between, gathered };
     case 'parameters':
       // Weights are brought for the forward and the backward pass of each bin.
-      return {
-        beside: bins * (halfReduceSeconds(gradients, cluster) + 2 * halfReduceSeconds(parameters * WEIGHT_BYTES, cluster)),
-        gathered: 0,
-      };
+      return { beside: bins * (half(gradients) + 2 * half(parameters * WEIGHT_BYTES)), between, gathered: 0 };
   }
 }

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { allReduceSeconds, allReduceWays, halfReduceSeconds, NCCL_BYTES, NETWORK, NVLINK } from '../../../src/core/cost/communication.js';
+import {
+  allReduceSeconds,
+  allReduceWays,
+  counterpartsSeconds,
+  halfReduceSeconds,
+  NCCL_BYTES,
+  NETWORK,
+  NVLINK,
+} from '../../../src/core/cost/communication.js';
 import { h200, stepSeconds } from '../../../src/core/cost/index.js';
 import { cardForecast, cardForecasts, type MemoryForecast } from '../../../src/core/forecast/index.js';
 import { DEFAULT_TRAINING } from '../../../src/core/options/index.js';
@@ -43,7 +51,7 @@ test('a sum over devices takes what its bytes take, the faster of ring and tree'
   assert.ok(
     Math.abs(many - allReduceSeconds(8e9, { hosts: 1, perHost: 8 }) - (1.5 * 1e9) / NETWORK.bandwidth - 6 * NETWORK.latency) < 1e-9,
   );
-  assert.equal(halfReduceSeconds(1e9, { hosts: 1, perHost: 4 }), allReduceSeconds(1e9, { hosts: 1, perHost: 4 }) / 2);
+  assert.equal(halfReduceSeconds(1e9, 4), allReduceSeconds(1e9, { hosts: 1, perHost: 4 }) / 2);
 });
 
 test('gradients go round a ring, a few bytes along a tree, and the runner knows the same of NCCL', () => {
@@ -87,6 +95,24 @@ test('what does not fit is sharded, the least that helps, and memory says how mu
   const asked = cardForecasts({ ...request, runner: { shard: 'parameters', offload: 'none' } });
   assert.ok(asked[3]!.memory! < cardForecasts({ ...request, runner: { shard: 'gradients', offload: 'none' } })[3]!.memory!);
   assert.ok(asked[3]!.communication > cardForecasts(request)[3]!.communication);
+});
+
+test('several machines share out what one does: the memory of a card is that of its machine, and parts go between them once a step', () => {
+  const of = (shard: 'none' | 'optimizer' | 'gradients' | 'parameters', hosts: number, perHost: number) =>
+    cardForecast({ ...request, runner: { shard, offload: 'none' } }, { hosts, perHost });
+  for (const shard of ['optimizer', 'gradients', 'parameters'] as const) {
+    assert.ok(Math.abs(of(shard, 4, 8).memory! - NCCL_BYTES - of(shard, 1, 8).memory!) < 1, 'and a second communicator');
+    // As many bins a card.
+    const one = cardForecast(
+      { ...request, summary: { ...request.summary, bins: 200, pairs: 3200 }, runner: { shard, offload: 'none' } },
+      { hosts: 1, perHost: 8 },
+    );
+    const between = of(shard, 4, 8).communication - one.communication;
+    assert.ok(Math.abs(between - counterpartsSeconds(4 * parameters, { hosts: 4, perHost: 8 })) < 1e-9, shard);
+  }
+  assert.equal(of('none', 4, 8).memory, of('none', 1, 8).memory);
+  const single = of('gradients', 4, 1);
+  assert.deepEqual([single.shard, single.memory], ['none', memory.bytes + NCCL_BYTES], 'a card alone has nobody to share with');
 });
 
 test('a step with fewer pairs than cards does not get faster by more of them', () => {

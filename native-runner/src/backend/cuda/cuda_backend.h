@@ -41,7 +41,7 @@ class CudaBackend final : public Backend {
                           Tensor gate_up, Activation activation) override;
     void fp8_linear(Tensor out, Fp8Matrix x, Fp8Matrix w, bool adds) override;
     void fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_columns, bool adds) override;
-    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) override;
+    void fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns, bool adds) override;
     double measure_fp8_ceiling() override;
     Backend& host() override;
     void stream_pieces(std::span<const StreamedPiece> pieces) override { pieces_.run(pieces); }

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -17,6 +20,7 @@
 #include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
+#include "comm/nccl/peer_copies.h"
 #include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
@@ -70,6 +74,9 @@ class SideStream {
     std::uint64_t marks_ = 0;
 };
 
+/// Which ranks an operation is among: all, those of a process, or one of each process (Communicator).
+enum class Among : std::uint8_t { all, process, counterparts };
+
 /// The communicators of all ranks. NCCL's calls do not wait (they are made so): each returns at once, and is asked for until it is
 /// done, so that an end can reach a rank within one.
 class NcclGroup {
@@ -91,7 +98,7 @@ class NcclGroup {
         }
         if (processes_ != nullptr) processes_->on_end(this, [this](const Error&) { abort(); });
         try {
-            connect();
+            connect(Among::all);
         } catch (...) {
             leave();
             throw;
@@ -102,22 +109,50 @@ class NcclGroup {
     NcclGroup& operator=(const NcclGroup&) = delete;
 
     /// call(comm, stream) of a rank, to its end, on a stream of its own, where it begins after what the backend was asked for so far.
-    /// Throws RankAborted once the group is aborted.
+    /// On another one among counterparts, where it begins after the calls before it, and no later ones wait. Throws RankAborted
+    /// once the group is aborted.
     template <typename Call>
-    void call(int rank, const char* what, const Call& call) {
+    void call(int rank, const char* what, Among among, const Call& call) {
+        // The ranks of a single process are all.
+        if (processes_ == nullptr) among = Among::all;
+        if (among != Among::all) divide();
         Rank& own = own_of(rank);
-        if (!own.side) own.side = std::make_unique<SideStream>();
-        own.side->follow(own.backend);
+        SideStream& side = made(own.side);
+        SideStream& stream = among == Among::counterparts ? made(own.network) : side;
+        stream.follow(own.backend);
+        if (&stream != &side) stream.follow(side.get());
         {
             const std::lock_guard lock(own.mutex);
-            if (own.comm == nullptr) throw ended(rank);
-            check(call(own.comm, own.side->get()), own.comm, what);
+            nccl::Comm const comm = own.comm(among);
+            if (comm == nullptr) throw ended(rank);
+            check(call(comm, stream.get()), comm, what);
         }
-        settle(own, rank, what);
-        own.side->mark();
+        settle(own, among, rank, what);
+        stream.mark();
     }
 
-    /// How many calls of a rank there were, and has its backend wait for the first so many.
+    /// work(stream) in the place of such a call.
+    template <typename Work>
+    void beside(int rank, const Work& work) {
+        Rank& own = own_of(rank);
+        SideStream& side = made(own.side);
+        side.follow(own.backend);
+        work(side.get());
+        side.mark();
+    }
+
+    /// Whether its GPUs are to do by copies what they do among themselves, and can.
+    bool copies() {
+        const char* const said = std::getenv("WISHBONE_PEER_COPIES");
+        if (said == nullptr || std::string_view(said) != "1") return false;
+        std::vector<int> devices;
+        for (const Rank& rank : ranks_) devices.push_back(rank.device);
+        return devices.size() > 1 && reach_each_other(devices);
+    }
+    /// To be called in the rank's thread before copies from others.
+    void reach_others(int rank) const { reach_others_of(own_of(rank).device); }
+
+    /// How many calls of a rank there were, but for those among counterparts, and has its backend wait for the first so many.
     std::uint64_t calls(int rank) const {
         const Rank& own = own_of(rank);
         return own.side ? own.side->marks() : 0;
@@ -126,14 +161,18 @@ class NcclGroup {
         Rank& own = own_of(rank);
         if (own.side) own.side->precede(own.backend, calls);
     }
+    /// The same of all calls.
+    void join(int rank) {
+        join(rank, calls(rank));
+        Rank& own = own_of(rank);
+        if (own.network) own.network->precede(own.backend, own.network->marks());
+    }
 
     /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
     void pull(int rank, const Tensor& to, const void* from) {
         Rank& own = own_of(rank);
-        if (!own.copies) {
-            own.copies = std::make_unique<SideStream>();
-            reach_others(own.device);
-        }
+        if (!own.copies) reach_others(rank);
+        made(own.copies);
         own.copies->follow(own.backend);
         cuda::check(cudaMemcpyAsync(to.data, from, to.bytes(), cudaMemcpyDefault, own.copies->get()),
                     "cudaMemcpyAsync between GPUs");
@@ -150,9 +189,11 @@ class NcclGroup {
 
     /// Ends what is under way on all devices. From any thread.
     void abort() noexcept {
+        is_over_ = true;
         for (Rank& rank : ranks_) {
             const std::lock_guard lock(rank.mutex);
-            if (nccl::Comm comm = std::exchange(rank.comm, nullptr)) (void)library_.abort(comm);
+            for (nccl::Comm& each : rank.comms)
+                if (nccl::Comm comm = std::exchange(each, nullptr)) (void)library_.abort(comm);
         }
     }
 
@@ -160,15 +201,22 @@ class NcclGroup {
 
   private:
     struct Rank {
-        std::mutex mutex;  ///< a communicator goes when it is aborted
-        nccl::Comm comm = nullptr;
+        std::mutex mutex;                   ///< a communicator goes when it is aborted
+        std::array<nccl::Comm, 3> comms{};  ///< by Among
         cudaStream_t backend = nullptr;
-        std::unique_ptr<SideStream> side, copies;  ///< made in the rank's own thread, on its device
+        std::unique_ptr<SideStream> side, network, copies;  ///< made in the rank's own thread, on its device
         int device = 0;
+
+        nccl::Comm& comm(Among among) { return comms[static_cast<std::size_t>(among)]; }
     };
 
+    static SideStream& made(std::unique_ptr<SideStream>& stream) {
+        if (!stream) stream = std::make_unique<SideStream>();
+        return *stream;
+    }
+
     /// Copies go from card to card where the machine has a way, else by way of the host.
-    void reach_others(int device) const {
+    void reach_others_of(int device) const {
         for (const Rank& other : ranks_) {
             int can = 0;
             if (other.device == device ||
@@ -189,48 +237,73 @@ class NcclGroup {
         abort();
     }
 
-    /// What all ranks find each other by: made by the first process.
-    nccl::UniqueId meeting_place() {
-        nccl::UniqueId id{};
-        const bool makes_it = processes_ == nullptr || processes_->is_first();
-        if (makes_it) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
-        if (processes_ == nullptr) return id;
-        const std::string bytes =
-            processes_->told(makes_it ? std::string(id.internal, sizeof id.internal) : "");
-        require(bytes.size() == sizeof id.internal, "ncclGetUniqueId");
-        std::memcpy(id.internal, bytes.data(), bytes.size());
-        return id;
+    /// What ranks find each other by: made by the first process. Of so many groups of ranks.
+    std::vector<nccl::UniqueId> meeting_places(std::size_t groups, bool of_all_processes) {
+        std::vector<nccl::UniqueId> ids(groups);
+        const bool is_told = processes_ != nullptr && of_all_processes;
+        const bool makes_them = !is_told || processes_->is_first();
+        std::string bytes;
+        for (nccl::UniqueId& id : ids) {
+            if (makes_them) check(library_.get_unique_id(&id), nullptr, "ncclGetUniqueId");
+            if (makes_them) bytes.append(id.internal, sizeof id.internal);
+        }
+        if (!is_told) return ids;
+        bytes = processes_->told(bytes);
+        require(bytes.size() == groups * sizeof(nccl::UniqueId), "ncclGetUniqueId");
+        for (std::size_t i = 0; i < groups; ++i)
+            std::memcpy(ids[i].internal, bytes.data() + i * sizeof ids[i].internal, sizeof ids[i].internal);
+        return ids;
     }
 
-    void connect() {
+    /// Communicators for what is shared out, once they are needed: they take memory. All ranks here have come to the same operation, and
+    /// one of them makes them for all.
+    void divide() {
+        const std::lock_guard lock(dividing_);
+        if (is_divided_) return;
+        // An attempt that fails is the end of all.
+        is_divided_ = true;
+        connect(Among::process);
+        connect(Among::counterparts);
+    }
+
+    void connect(Among among) {
         int current = 0;
         cuda::check(cudaGetDevice(&current), "cudaGetDevice");
-        const nccl::UniqueId id = meeting_place();
+        const bool are_counterparts = among == Among::counterparts;
+        const std::vector<nccl::UniqueId> ids =
+            meeting_places(are_counterparts ? ranks_.size() : 1, among != Among::process);
         check(library_.group_start(), nullptr, "ncclGroupStart");
         nccl::Config config;
         config.blocking = 0;
         for (std::size_t r = 0; r < ranks_.size(); ++r) {
+            const int local = static_cast<int>(r), here = static_cast<int>(ranks_.size());
+            const int size = among == Among::all ? all_ : are_counterparts ? processes_->processes() : here;
+            const int rank = among == Among::all ? first_ + local
+                             : are_counterparts  ? processes_->process()
+                                                 : local;
             cuda::check(cudaSetDevice(ranks_[r].device), "cudaSetDevice");
             const std::lock_guard lock(ranks_[r].mutex);
-            check(library_.init_rank(&ranks_[r].comm, all_, id, first_ + static_cast<int>(r), &config),
+            check(library_.init_rank(&ranks_[r].comm(among), size, ids[are_counterparts ? r : 0], rank,
+                                     &config),
                   nullptr, "ncclCommInitRankConfig");
         }
         check(library_.group_end(), nullptr, "ncclGroupEnd");
         for (std::size_t r = 0; r < ranks_.size(); ++r)
-            settle(ranks_[r], first_ + static_cast<int>(r), "connecting the GPUs");
+            settle(ranks_[r], among, first_ + static_cast<int>(r), "connecting the GPUs");
         cuda::check(cudaSetDevice(current), "cudaSetDevice");
     }
 
     /// Waits until what was called last has been taken.
-    void settle(Rank& rank, int number, const char* what) {
+    void settle(Rank& rank, Among among, int number, const char* what) {
         const Stopwatch watch;
         while (true) {
             {
                 const std::lock_guard lock(rank.mutex);
-                if (rank.comm == nullptr) throw ended(number);
+                nccl::Comm const comm = rank.comm(among);
+                if (comm == nullptr || is_over_) throw ended(number);
                 auto state = nccl::Result::success;
-                check(library_.async_error(rank.comm, &state), rank.comm, what);
-                check(state, rank.comm, what);
+                check(library_.async_error(comm, &state), comm, what);
+                check(state, comm, what);
                 if (state == nccl::Result::success) return;
             }
             if (watch.seconds() > limit_.count())
@@ -264,43 +337,63 @@ class NcclGroup {
     ProcessGroup* processes_;
     int first_, all_;
     std::vector<Rank> ranks_;
+    std::mutex dividing_;
+    bool is_divided_ = false;
+    std::atomic<bool> is_over_ = false;
 };
 
 class NcclRank final : public Communicator {
   public:
     NcclRank(std::unique_ptr<HostCommunicator> host, std::shared_ptr<NcclGroup> group)
-        : host_(std::move(host)), group_(std::move(group)) {}
+        : host_(std::move(host)), group_(std::move(group)), are_copied_(group_->copies() && parts() > 1) {}
 
     int rank() const override { return host_->rank(); }
     int size() const override { return host_->size(); }
+    int part() const override { return host_->part(); }
+    int parts() const override { return host_->parts(); }
 
     void all_reduce(Tensor x) override {
         require(x.dtype == DType::f32, "all_reduce");
-        call("all-reduce", x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+        if (are_copied_ && size() == parts())
+            return copy(x.size(), [&](cudaStream_t stream) { copies_->all_reduce(stream, x); });
+        call("all-reduce", Among::all, x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_reduce(x.data, x.data, count(x), type_of(x), nccl::Operation::sum,
                                                 comm, stream);
         });
     }
 
     void reduce_scatter(Tensor own, Tensor all) override {
-        require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == size() * own.size(),
+        require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == parts() * own.size(),
                 "reduce_scatter");
-        call("reduce-scatter", all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+        if (are_copied_)
+            return copy(all.size(), [&](cudaStream_t stream) { copies_->reduce_scatter(stream, own, all); });
+        call("reduce-scatter", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().reduce_scatter(all.data, own.data, count(own), type_of(own),
                                                     nccl::Operation::sum, comm, stream);
         });
     }
 
+    void reduce_counterparts(Tensor x) override {
+        require(x.dtype == DType::f32, "reduce_counterparts");
+        if (size() == parts()) return;
+        call("sum of counterparts", Among::counterparts, x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+            return group_->library().all_reduce(x.data, x.data, count(x), type_of(x), nccl::Operation::sum,
+                                                comm, stream);
+        });
+    }
+
     void all_gather(Tensor all, Tensor own) override {
-        require(all.dtype == own.dtype && all.size() == size() * own.size(), "all_gather");
-        call("all-gather", all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+        require(all.dtype == own.dtype && all.size() == parts() * own.size(), "all_gather");
+        if (are_copied_)
+            return copy(all.size(), [&](cudaStream_t stream) { copies_->all_gather(stream, all, own); });
+        call("all-gather", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_gather(own.data, all.data, count(own), type_of(own), comm, stream);
         });
     }
 
     void broadcast(Tensor x, int root) override {
         require(0 <= root && root < size(), "broadcast");
-        call("broadcast", x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
+        call("broadcast", Among::all, x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().broadcast(x.data, x.data, count(x), type_of(x), root, comm, stream);
         });
     }
@@ -310,7 +403,7 @@ class NcclRank final : public Communicator {
     void join(std::uint64_t operations) override { group_->join(rank(), operations); }
     void join() override {
         is_forked_ = false;
-        join(operations());
+        group_->join(rank());
     }
 
     std::vector<void*> show(void* own) override { return host_->show(own); }
@@ -336,15 +429,28 @@ class NcclRank final : public Communicator {
     static std::size_t count(const Tensor& x) { return static_cast<std::size_t>(x.size()); }
 
     template <typename Call>
-    void call(const char* what, std::int64_t elements, const Call& call) {
+    void call(const char* what, Among among, std::int64_t elements, const Call& call) {
         host_->agree(what, elements);
         if (elements == 0) return;
-        group_->call(rank(), what, call);
-        if (!is_forked_) join(operations());
+        group_->call(rank(), what, among, call);
+        if (!is_forked_) group_->join(rank());
+    }
+
+    template <typename Work>
+    void copy(std::int64_t elements, const Work& work) {
+        if (elements == 0) return;
+        if (!copies_) {
+            group_->reach_others(rank());
+            copies_ = std::make_unique<PeerCopies>(*host_);
+        }
+        group_->beside(rank(), work);
+        if (!is_forked_) group_->join(rank());
     }
 
     std::unique_ptr<HostCommunicator> host_;
     std::shared_ptr<NcclGroup> group_;
+    const bool are_copied_;               ///< not by NCCL
+    std::unique_ptr<PeerCopies> copies_;  ///< made in the rank's own thread, on its device
     bool is_forked_ = false;
 };
 

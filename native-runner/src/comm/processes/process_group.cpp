@@ -190,28 +190,6 @@ void ProcessGroup::spread(std::span<std::byte> data, int root) {
     });
 }
 
-void ProcessGroup::gather(const std::vector<std::span<std::byte>>& parts) {
-    if (is_first()) {
-        for (Peer& peer : peers_)
-            with(peer, [&] {
-                peer.data.receive(parts[static_cast<std::size_t>(peer.process)], work_limit(), given_up());
-            });
-        for (Peer& peer : peers_)
-            with(peer, [&] {
-                for (std::size_t p = 0; p < parts.size(); ++p)
-                    if (static_cast<int>(p) != peer.process)
-                        peer.data.send(parts[p], work_limit(), given_up());
-            });
-        return;
-    }
-    Peer& first = peers_.front();
-    with(first, [&] {
-        first.data.send(parts[static_cast<std::size_t>(process())], work_limit(), given_up());
-        for (std::size_t p = 0; p < parts.size(); ++p)
-            if (static_cast<int>(p) != process()) first.data.receive(parts[p], work_limit(), given_up());
-    });
-}
-
 // Life and death.
 
 void ProcessGroup::watch() {

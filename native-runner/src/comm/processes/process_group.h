@@ -53,8 +53,6 @@ class ProcessGroup {
     void pass(std::span<std::byte> block, const std::function<void(bool is_first)>& add);
     /// That of process `root` for all.
     void spread(std::span<std::byte> data, int root);
-    /// Each one's part for all; `parts` are places in the memory of this process, by process.
-    void gather(const std::vector<std::span<std::byte>>& parts);
 
     /// This process is at its end, and so are all. From any thread.
     void fail(const Error& cause) noexcept;

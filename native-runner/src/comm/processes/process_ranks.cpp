@@ -8,6 +8,7 @@
 
 #include "backend/require.h"
 #include "comm/meeting.h"
+#include "comm/shared_memory.h"
 
 namespace wishbone {
 
@@ -34,6 +35,8 @@ class Ranks {
     int before(int process) const { return std::accumulate(counts_.begin(), counts_.begin() + process, 0); }
     int first() const { return before(group_.process()); }
     int all() const { return before(group_.processes()); }
+    /// Whether every process has as many.
+    bool are_alike() const { return std::ranges::count(counts_, counts_.front()) == group_.processes(); }
     int process_of(int rank) const {
         int process = 0;
         while (before(process + 1) <= rank) ++process;
@@ -90,55 +93,34 @@ class ProcessRank final : public HostCommunicator {
 
     int rank() const override { return ranks_->first() + local_; }
     int size() const override { return ranks_->all(); }
+    int part() const override { return ranks_->are_alike() ? local_ : 0; }
+    int parts() const override { return ranks_->are_alike() ? ranks_->meeting().size() : 1; }
 
     void all_reduce(Tensor x) override {
         require(x.dtype == DType::f32, "all_reduce");
-        reduce("all-reduce", x, [](std::int64_t begin, std::span<const float> sums, const auto& shown) {
-            for (const Contribution& one : shown)
-                std::memcpy(at<float>(one.data, begin), sums.data(), sums.size_bytes());
-        });
+        ranks_->lead(local_, contribution("all-reduce", x), [&](const auto& shown) { sum(shown, x.size()); });
     }
+
+    // Parts are those of threads that have memory in common.
 
     void reduce_scatter(Tensor own, Tensor all) override {
-        require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == size() * own.size(),
-                "reduce_scatter");
-        // Each rank's part takes its place in that rank's own tensor, of which nothing else is read any more.
-        const std::int64_t part = own.size(), first = ranks_->first();
-        reduce("reduce-scatter", all,
-               [&](std::int64_t begin, std::span<const float> sums, const auto& shown) {
-                   const std::int64_t end = begin + static_cast<std::int64_t>(sums.size());
-                   for (std::size_t r = 0; r < shown.size(); ++r) {
-                       const std::int64_t place = (first + static_cast<std::int64_t>(r)) * part;
-                       const std::int64_t from = std::max(begin, place), to = std::min(end, place + part);
-                       if (from < to)
-                           std::memcpy(at<float>(shown[r].data, from), sums.data() + (from - begin),
-                                       static_cast<std::size_t>(to - from) * sizeof(float));
-                   }
-               });
-        if (const float* const sums = at<float>(all.data, rank() * part); sums != own.data)
-            std::memcpy(own.data, sums, own.bytes());
+        require(ranks_->are_alike(), "reduce_scatter");
+        shared_memory::reduce_scatter(ranks_->meeting(), local_, own, all);
     }
-
     void all_gather(Tensor all, Tensor own) override {
-        require(all.dtype == own.dtype && all.size() == size() * own.size(), "all_gather");
-        const std::size_t part = own.bytes();
-        auto* const places = static_cast<std::byte*>(all.data);
-        // The first rank here gets all of it, then the others from that one.
-        ranks_->lead(local_, contribution("all-gather", own), [&](const auto& shown) {
-            for (std::size_t r = 0; r < shown.size(); ++r) {
-                std::byte* const place = places + (static_cast<std::size_t>(ranks_->first()) + r) * part;
-                if (place != shown[r].data) std::memcpy(place, shown[r].data, part);
-            }
-            std::vector<std::span<std::byte>> parts;
-            for (int p = 0; p < ranks_->group().processes(); ++p)
-                parts.emplace_back(places + static_cast<std::size_t>(ranks_->before(p)) * part,
-                                   static_cast<std::size_t>(ranks_->count(p)) * part);
-            ranks_->group().gather(parts);
+        require(ranks_->are_alike(), "all_gather");
+        shared_memory::all_gather(ranks_->meeting(), local_, all, own);
+    }
+    std::vector<void*> show(void* own) override {
+        return shared_memory::show(ranks_->meeting(), local_, own);
+    }
+    void pull(Tensor to, const void* from) override { shared_memory::pull(to, from); }
+
+    void reduce_counterparts(Tensor x) override {
+        require(x.dtype == DType::f32 && ranks_->are_alike(), "reduce_counterparts");
+        ranks_->lead(local_, contribution("sum of counterparts", x), [&](const auto& shown) {
+            for (const Contribution& one : shown) sum(std::span(&one, 1), x.size());
         });
-        if (ranks_->meeting().size() == 1) return;
-        const auto& shown = ranks_->meeting().enter(local_, contribution("all-gather", all));
-        if (local_ != 0) std::memcpy(places, shown.front().data, all.bytes());
-        ranks_->meeting().leave();
     }
 
     void broadcast(Tensor x, int root) override {
@@ -191,26 +173,24 @@ class ProcessRank final : public HostCommunicator {
         return {.operation = operation, .elements = x.size(), .dtype = x.dtype, .data = x.data};
     }
 
-    /// Sums x over all ranks in their order, block by block; take(begin, sums, shown) gets what came of it.
-    template <typename Take>
-    void reduce(const char* operation, Tensor x, const Take& take) {
-        ranks_->lead(local_, contribution(operation, x), [&](const std::vector<Contribution>& shown) {
-            std::vector<float> sums(static_cast<std::size_t>(std::min(block, x.size())));
-            for (std::int64_t begin = 0; begin < x.size(); begin += block) {
-                const auto count = static_cast<std::size_t>(std::min(block, x.size() - begin));
-                const std::span<float> part = std::span(sums).first(count);
-                ranks_->group().pass(std::as_writable_bytes(part), [&](bool is_first) {
-                    for (std::size_t r = 0; r < shown.size(); ++r) {
-                        const float* const from = at<float>(shown[r].data, begin);
-                        if (is_first && r == 0)
-                            std::memcpy(part.data(), from, part.size_bytes());
-                        else
-                            for (std::size_t i = 0; i < count; ++i) part[i] += from[i];
-                    }
-                });
-                take(begin, part, shown);
-            }
-        });
+    /// What some ranks here have, and as many of each other process, becomes the sum of all of it in their order.
+    void sum(std::span<const Contribution> here, std::int64_t size) {
+        std::vector<float> sums(static_cast<std::size_t>(std::min(block, size)));
+        for (std::int64_t begin = 0; begin < size; begin += block) {
+            const std::span<float> some =
+                std::span(sums).first(static_cast<std::size_t>(std::min(block, size - begin)));
+            ranks_->group().pass(std::as_writable_bytes(some), [&](bool is_first) {
+                for (std::size_t r = 0; r < here.size(); ++r) {
+                    const float* const from = at<float>(here[r].data, begin);
+                    if (is_first && r == 0)
+                        std::memcpy(some.data(), from, some.size_bytes());
+                    else
+                        for (std::size_t i = 0; i < some.size(); ++i) some[i] += from[i];
+                }
+            });
+            for (const Contribution& one : here)
+                std::memcpy(at<float>(one.data, begin), some.data(), some.size_bytes());
+        }
     }
 
     int local_;

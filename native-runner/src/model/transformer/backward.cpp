@@ -21,13 +21,20 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
     if (weights.base.after_mlp) finish_mlp(weights, layer, delta);
 }
 
-Transformer::Impl::LayerWeights Transformer::Impl::d_layer_weights(const GradientView& gradients,
-                                                                   std::int64_t layer) {
+Transformer::Impl::LayerGradients Transformer::Impl::d_layer(const GradientView& gradients,
+                                                             std::int64_t layer) {
     static const Parameters::Layer frozen = {};
     static const Lora::Layer none = {};
     const auto at = static_cast<std::size_t>(layer);
-    if (gradients.adapter != nullptr) return {frozen, gradients.adapter->layers[at]};
-    return {gradients.base->layers[at], none};
+    if (gradients.adapter != nullptr) return {frozen, gradients.adapter->layers[at], true};
+    return {gradients.base->layers[at], none, gradients.adds};
+}
+
+void Transformer::Impl::zero_what_is_added_to(const Parameters::Layer& layer) {
+    for (const Tensor& one :
+         {layer.before_attention, layer.after_attention, layer.before_mlp, layer.after_mlp, layer.query_norm,
+          layer.key_norm, layer.qkv.bias, layer.attention_out.bias, layer.gate_up.bias, layer.down.bias})
+        if (one) backend.zero(one);
 }
 
 std::int64_t Transformer::Impl::lowest_trained(const GradientView& gradients) {
@@ -67,10 +74,11 @@ Tensor Transformer::Impl::head_backward(const ModelView& model, const GradientVi
     const Tensor target_weight = statistic(work.target_weight, {bin.targets});
     backend.upload(target_weight, weight.data());
     const Tensor d_normed = activation(work.narrow, {rows, hidden});
+    if (!gradients.adds) backend.zero(gradients.base->final_norm);
     backend.head_logps_backward(d_normed, frozen ? Tensor() : gradients.base->head, kept_logits(bin),
                                 activation(kept.hidden, {rows, hidden}), model.base.head,
                                 statistic(kept.head_lse, {rows}), bin.head, target_weight,
-                                static_cast<float>(config.logit_softcap));
+                                static_cast<float>(config.logit_softcap), gradients.adds);
     const Tensor d_stream = activation(work.d_rows, {rows, hidden});
     backend.zero(d_stream);
     backend.rmsnorm_backward(d_stream, frozen ? Tensor() : gradients.base->final_norm,
@@ -80,7 +88,7 @@ Tensor Transformer::Impl::head_backward(const ModelView& model, const GradientVi
     return d_stream;
 }
 
-void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGradients& d_weights,
                                      const LayerTensors& layer, const Tensor& d_stream) {
     const std::int64_t rows = d_stream.rows(), feed_forward = config.intermediate_size;
     const bool is_fp8 = precision == Precision::fp8;
@@ -106,27 +114,28 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerWei
         d_gate_up.d_out = layer.gate_up;
         backend.glu_backward(d_gate_up.d_out, product.x, d_product, layer.gate_up, config.activation);
     }
-    weight_backward(d_weights.base.down, d_weights.adapters.down, d_down, product, down_of(weights, layer));
+    weight_backward(d_weights.base.down, d_weights.adapters.down, d_down, product, down_of(weights, layer),
+                    d_weights.adds);
 
     const Tensor d_normed = activation(work.narrow, {rows, config.hidden_size});
     input_backward(d_normed, d_gate_up, gate_up_of(weights, layer), d_weights.base.gate_up);
     const Tensor x = enter_backward(d_stream, d_normed, layer.middle, layer.mlp_inv_rms,
                                     weights.base.before_mlp, d_weights.base.before_mlp);
     weight_backward(d_weights.base.gate_up, d_weights.adapters.gate_up, d_gate_up, {x},
-                    gate_up_of(weights, layer));
+                    gate_up_of(weights, layer), d_weights.adds);
 }
 
 void Transformer::Impl::attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
-                                               const LayerWeights& d_weights, const LayerTensors& layer,
+                                               const LayerGradients& d_weights, const LayerTensors& layer,
                                                const Tensor& attention, const Tensor& d_stream) {
     OutGradient d_out{before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
                                   weights.base.after_attention, d_weights.base.after_attention)};
     input_backward(d_attention, d_out, attention_out_of(weights, layer), d_weights.base.attention_out);
     weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, {attention},
-                    attention_out_of(weights, layer));
+                    attention_out_of(weights, layer), d_weights.adds);
 }
 
-void Transformer::Impl::attend_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+void Transformer::Impl::attend_backward(const LayerWeights& weights, const LayerGradients& d_weights,
                                         const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
                                         const Tensor& d_attention, const Tensor& d_stream) {
     const std::int64_t tokens = bin.tokens, heads = shape.query_heads + 2 * shape.kv_heads;
@@ -144,7 +153,8 @@ void Transformer::Impl::attend_backward(const LayerWeights& weights, const Layer
     input_backward(d_normed, d_projected, qkv_of(weights, layer), d_weights.base.qkv);
     const Tensor x = enter_backward(d_stream, d_normed, layer.input, layer.attention_inv_rms,
                                     weights.base.before_attention, d_weights.base.before_attention);
-    weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, d_projected, {x}, qkv_of(weights, layer));
+    weight_backward(d_weights.base.qkv, d_weights.adapters.qkv, d_projected, {x}, qkv_of(weights, layer),
+                    d_weights.adds);
 }
 
 void Transformer::Impl::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
@@ -153,6 +163,8 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
     if (static_cast<std::int64_t>(weight.size()) != bin.targets) throw fault("backward with too few weights");
     if ((model.adapter != nullptr) != (gradients.adapter != nullptr))
         throw fault("an adapter without its gradient");
+    if (!gradients.adds && (gradients.base == nullptr || bin.targets == 0))
+        throw fault("a gradient to be written by a pass that does not write all of it");
     kept_bin = nullptr;
     if (bin.targets == 0) return;
     const std::int64_t tokens = bin.tokens, rows = bin.rows, hidden = config.hidden_size,
@@ -167,7 +179,8 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
         const bool last = i + 1 == config.layers;
         if (progress != nullptr) progress->begin(bucket(i));
         const LayerWeights weights = layer_weights(model, i);
-        const LayerWeights d_weights = d_layer_weights(gradients, i);
+        const LayerGradients d_weights = d_layer(gradients, i);
+        if (!d_weights.adds) zero_what_is_added_to(d_weights.base);
         const LayerTensors layer = tensors_of(kept, i, weights.adapters, tokens, last ? rows : tokens);
         if (!last) bring_back(weights, layer, bin, i);
         mlp_backward(weights, d_weights, layer, d_stream);
@@ -191,6 +204,8 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
     }
     if (gradients.base == nullptr) return;
     if (config.embedding_scale != 1) backend.scale(d_stream, static_cast<float>(config.embedding_scale));
+    // A tied head's gradient is there already, and this one is added to it.
+    if (!gradients.adds && !config.tie_word_embeddings) backend.zero(gradients.base->embedding);
     backend.embedding_backward(gradients.base->embedding, bin.token, d_stream);
     if (progress != nullptr) progress->done(0);
 }

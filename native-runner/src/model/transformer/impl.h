@@ -188,8 +188,9 @@ struct Transformer::Impl {
     void input_backward(const Tensor& d_x, OutGradient& d, const AdaptedLinear& layer, const Linear& d_base);
 
     /// Behind `input_backward` of the same layer, which leaves the inner gradients of its adapters.
+    /// The weight's gradient is written unless `adds`; that of bias and adapters is always added to.
     void weight_backward(const Linear& d_base, const LowRank& d_adapter, const OutGradient& d,
-                         const Operand& x, const AdaptedLinear& layer);
+                         const Operand& x, const AdaptedLinear& layer, bool adds);
 
     // ---- forward.cpp ----
 
@@ -214,7 +215,15 @@ struct Transformer::Impl {
                     std::int64_t index);
 
     /// A layer of the gradients. What is frozen is empty.
-    static LayerWeights d_layer_weights(const GradientView& gradients, std::int64_t layer);
+    struct LayerGradients {
+        const Parameters::Layer& base;
+        const Lora::Layer& adapters;
+        bool adds;  ///< GradientView's
+    };
+    static LayerGradients d_layer(const GradientView& gradients, std::int64_t layer);
+
+    /// Zero, where a pass that writes adds to it: norms and biases.
+    void zero_what_is_added_to(const Parameters::Layer& layer);
 
     /// The gradient of what lies between the two matrices of a layer's adapters.
     Tensor d_between(const AdaptedLinear& layer) {
@@ -239,13 +248,13 @@ struct Transformer::Impl {
     /// Returns the stream's gradient in the rows that are read.
     Tensor head_backward(const ModelView& model, const GradientView& gradients, const DeviceBin& bin,
                          std::span<const float> weight);
-    void mlp_backward(const LayerWeights& weights, const LayerWeights& d_weights, const LayerTensors& layer,
+    void mlp_backward(const LayerWeights& weights, const LayerGradients& d_weights, const LayerTensors& layer,
                       const Tensor& d_stream);
     /// Of the linear layer behind attention alone: the stream's gradient stays what it is.
     void attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
-                                const LayerWeights& d_weights, const LayerTensors& layer,
+                                const LayerGradients& d_weights, const LayerTensors& layer,
                                 const Tensor& attention, const Tensor& d_stream);
-    void attend_backward(const LayerWeights& weights, const LayerWeights& d_weights,
+    void attend_backward(const LayerWeights& weights, const LayerGradients& d_weights,
                          const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
                          const Tensor& d_attention, const Tensor& d_stream);
 

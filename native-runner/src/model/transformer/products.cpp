@@ -53,16 +53,16 @@ void Transformer::Impl::input_backward(const Tensor& d_x, OutGradient& d, const 
 }
 
 void Transformer::Impl::weight_backward(const Linear& d_base, const LowRank& d_adapter, const OutGradient& d,
-                                        const Operand& x, const AdaptedLinear& layer) {
+                                        const Operand& x, const AdaptedLinear& layer, bool adds) {
     if (d_base.weight && precision == Precision::fp8) {
         Fp8Matrix columns = x.columns;
         if (!columns) {
             columns = in_fp8(work.fp8_columns, x.x.shape[1], fp8_padded(x.x.rows()));
             backend.fp8_quantise({}, columns, x.x);
         }
-        backend.fp8_backward_weight(d_base.weight, d.columns, columns);
+        backend.fp8_backward_weight(d_base.weight, d.columns, columns, adds);
     } else if (d_base.weight) {
-        backend.linear_backward_weight(d_base.weight, d.d_out, x.x);
+        backend.linear_backward_weight(d_base.weight, d.d_out, x.x, adds);
     }
     if (d_base.bias) backend.bias_backward(d_base.bias, d.d_out);
     if (d_adapter)

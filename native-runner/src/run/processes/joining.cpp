@@ -75,7 +75,9 @@ std::vector<Same> same_for_all(const RunInputs& inputs) {
     const std::string run = inputs.run_json();
     const std::string settings =
         config.backend.name + (config.backend.cuda.deterministic ? " deterministic " : " ") +
-        std::to_string(static_cast<int>(config.recompute)) + " " + std::to_string(config.seed);
+        std::to_string(static_cast<int>(config.recompute)) + " " +
+        std::to_string(static_cast<int>(config.precision)) + " " +
+        (config.shard ? std::string(name_of(*config.shard)) : "auto") + " " + std::to_string(config.seed);
     std::vector<Same> all = {{"plan", (inputs.folder / "plan.safetensors").string(), inputs.train.sha256},
                              {"eval plan", (inputs.folder / "eval-plan.safetensors").string(),
                               inputs.eval ? inputs.eval->sha256 : ""},

@@ -16,9 +16,10 @@ DType dtype_of(Moments moments) { return moments == Moments::f32 ? DType::f32 : 
 /// Like `trained` and zero: the whole, or this rank's shard.
 NamedTensors room_for_state(Backend& place, const NamedTensors& trained, DType dtype,
                             const Communicator& ranks, Sharding sharding) {
-    if (trained.is_shard() || sharding == Sharding::none || ranks.size() == 1) return {place, trained, dtype};
-    require(trained.parts() == ranks.size(), "sharded optimizer");
-    return {place, trained, dtype, ranks.rank()};
+    if (trained.is_shard() || sharding == Sharding::none || ranks.parts() == 1)
+        return {place, trained, dtype};
+    require(trained.parts() == ranks.parts(), "sharded optimizer");
+    return {place, trained, dtype, ranks.part()};
 }
 
 std::optional<NamedTensors> room_for_master(Backend& place, const NamedTensors& trained,
@@ -61,7 +62,7 @@ std::vector<Optimizer::Stretch> Optimizer::own_stretches() const {
     std::vector<Stretch> stretches;
     for (std::size_t i = 0; i < trained_.buckets().size(); ++i) {
         const Bucket& bucket = trained_.buckets()[i];
-        const std::int64_t size = bucket.size() / trained_.parts(), offset = ranks_.rank() * size;
+        const std::int64_t size = bucket.size() / trained_.parts(), offset = ranks_.part() * size;
         stretches.push_back({bucket.begin + offset, bucket.begin + offset + size, bucket.number + offset, i});
     }
     return stretches;
@@ -70,8 +71,8 @@ std::vector<Optimizer::Stretch> Optimizer::own_stretches() const {
 Tensor Optimizer::own_of(const NamedTensors& tensors, const Stretch& stretch) const {
     if (!is_sharded()) return tensors.flat().slice(stretch.begin, stretch.end);
     const Bucket& bucket = trained_.buckets()[stretch.bucket];
-    const Tensor own = tensors.is_shard() ? tensors.own_of(bucket) : tensors.part_of(bucket, ranks_.rank());
-    const std::int64_t begin = bucket.begin + ranks_.rank() * bucket.size() / trained_.parts();
+    const Tensor own = tensors.is_shard() ? tensors.own_of(bucket) : tensors.part_of(bucket, ranks_.part());
+    const std::int64_t begin = bucket.begin + ranks_.part() * bucket.size() / trained_.parts();
     return own.slice(stretch.begin - begin, stretch.end - begin);
 }
 

@@ -30,7 +30,7 @@ namespace wishbone {
 class Optimizer {
   public:
     /// Allocates the master copy, from `trained`, and the moments, which are zero. `trained` and `ranks` must outlive it; where the
-    /// optimizer is sharded, `trained` has as many parts as there are ranks.
+    /// optimizer is sharded, `trained` has as many parts as `ranks` has.
     /// `trained` may be this rank's shard; then `changed` is called on all ranks when its weights have.
     Optimizer(
         Backend& backend, NamedTensors& trained, const TrainingOptions& options, Communicator& ranks,

@@ -17,14 +17,14 @@ Gradients::Gradients(Backend& backend, const ModelConfig& config, const Policy& 
                      Sharding sharding, ExposedTime& exposed)
     : backend_(backend),
       ranks_(ranks),
-      sharding_(ranks.size() == 1 ? Sharding::none : sharding),
+      sharding_(ranks.parts() == 1 ? Sharding::none : sharding),
       exposed_(exposed) {
     const std::int64_t parts = policy.trained().parts();
     if (policy.adapter != nullptr) {
         adapter_.emplace(backend, config, policy.adapter->modules(), DType::f32, parts);
     } else if (sharding_ >= Sharding::gradients) {
         full_.emplace(backend, config, DType::f32, parts, layers_at_once);
-        shard_.emplace(backend, *full_, DType::f32, ranks.rank());
+        shard_.emplace(backend, *full_, DType::f32, ranks.part());
     } else {
         full_.emplace(backend, config, DType::f32, parts);
     }
@@ -37,12 +37,16 @@ void Gradients::begin_step(std::size_t own_bins, std::size_t most_bins) {
     bin_ = 0;
     left_ = 0;
     last_use_.assign(last_use_.size(), 0);
-    if (!shard_) backend_.zero(added_to().flat());
+    writes_ = is_written_ = false;
+    if (adapter_) backend_.zero(adapter_->flat());
     if (ranks_.size() > 1) ranks_.fork();
 }
 
-void Gradients::begin_bin() {
+void Gradients::begin_bin(bool has_targets) {
     ++bin_;
+    // A shard gets its sum from every bin: what follows the first goes on from there.
+    writes_ = full_ && has_targets && (shard_ ? bin_ == 1 : !is_written_);
+    is_written_ |= has_targets;
     if (ranks_.size() == 1) return;
     if (shard_ || bin_ == own_bins_) left_ = added_to().buckets().size();
     if (!shard_) return;
@@ -51,15 +55,17 @@ void Gradients::begin_bin() {
 }
 
 void Gradients::end_bin() {
+    if (bin_ == own_bins_) zero_unwritten();
     exposed_.beside([&] { exchange_rest(); });
 }
 
 void Gradients::finish() {
+    if (own_bins_ == 0) zero_unwritten();
     if (ranks_.size() == 1) return;
     exposed_.ending([&] {
         if (shard_) {
             while (bin_ < most_bins_) {
-                begin_bin();
+                begin_bin(false);
                 exchange_rest();
             }
         } else if (own_bins_ == 0) {
@@ -77,7 +83,9 @@ double Gradients::norm() {
         squares = backend_.sum_of_squares(shard_->flat());
     else
         for (const Bucket& bucket : sum().buckets())
-            squares += backend_.sum_of_squares(sum().part_of(bucket, ranks_.rank()));
+            squares += backend_.sum_of_squares(sum().part_of(bucket, ranks_.part()));
+    // Every process has all parts: those of the first count.
+    if (ranks_.rank() >= ranks_.parts()) squares = 0;
     exposed_.blocking([&] { ranks_.sum({&squares, 1}); });
     return std::sqrt(squares);
 }
@@ -97,21 +105,24 @@ void Gradients::prepare(std::size_t bucket) {
     // Whatever shares its memory.
     for (std::size_t i = 0; i < last_use_.size(); ++i)
         if (added_to().buckets()[i].place == place.place) ranks_.join(last_use_[i]);
-    backend_.zero(added_to().of(place));
+    if (!writes_) backend_.zero(added_to().of(place));
     // The sum goes on from that of the bins before.
-    if (bin_ > 1) backend_.copy(added_to().part_of(place, ranks_.rank()), shard_->own_of(place));
+    if (bin_ > 1) backend_.copy(added_to().part_of(place, ranks_.part()), shard_->own_of(place));
 }
 
 void Gradients::exchange(std::size_t bucket) {
     const Bucket& place = added_to().buckets()[bucket];
     const Tensor all = added_to().of(place);
-    if (shard_)
-        ranks_.reduce_scatter(shard_->own_of(place), all);
-    else if (sharding_ == Sharding::none)
+    if (sharding_ == Sharding::none) {
         ranks_.all_reduce(all);
-    else
-        ranks_.reduce_scatter(added_to().part_of(place, ranks_.rank()), all);
-    last_use_[bucket] = ranks_.operations();
+        last_use_[bucket] = ranks_.operations();
+    } else {
+        const Tensor own = shard_ ? shard_->own_of(place) : added_to().part_of(place, ranks_.part());
+        ranks_.reduce_scatter(own, all);
+        last_use_[bucket] = ranks_.operations();
+        // Between processes once a step: what a process has added up goes on in the next bin.
+        if (!shard_ || bin_ == most_bins_) ranks_.reduce_counterparts(own);
+    }
     left_ = bucket;
 }
 
@@ -122,6 +133,10 @@ void Gradients::exchange_rest() {
         if (shard_ && bucket != 0 && bucket + 1 != last_use_.size()) prepare(bucket);
         exchange(bucket);
     }
+}
+
+void Gradients::zero_unwritten() {
+    if (!is_written_ && full_ && !shard_) backend_.zero(full_->flat());
 }
 
 }  // namespace wishbone

@@ -19,7 +19,8 @@ namespace wishbone {
 ///
 /// Where gradients are not sharded, a rank adds up those of all its bins, and ranks sum once, in the last one. Where they are,
 /// there is room for those of few layers: then they are summed in every bin, as often as bins are more than ranks, into the
-/// shard that each rank keeps. An adapter's gradient is small and is always there as a whole.
+/// shard that each rank keeps, within their process; over processes in the last one. An adapter's gradient is small and is always there
+/// as a whole.
 class Gradients final : public BackwardProgress {
   public:
     /// `exposed` gets the time that it takes to sum over ranks.
@@ -28,10 +29,15 @@ class Gradients final : public BackwardProgress {
 
     /// A step begins, of which this rank computes `own_bins`, and some rank `most_bins`. From zero.
     void begin_step(std::size_t own_bins, std::size_t most_bins);
-    /// Around the backward pass of each bin, which adds to `view` and tells `progress`.
-    void begin_bin();
+    /// Around the backward pass of each bin, which adds to `view` or writes it, and tells `progress`. Without targets a pass
+    /// leaves the gradient as it is.
+    void begin_bin(bool has_targets);
     void end_bin();
-    GradientView view() { return full_ ? GradientView(*full_) : GradientView(*adapter_); }
+    GradientView view() {
+        GradientView view = full_ ? GradientView(*full_) : GradientView(*adapter_);
+        view.adds = !writes_;
+        return view;
+    }
     BackwardProgress* progress() { return full_ && ranks_.size() > 1 ? this : nullptr; }
     /// After all bins: what other ranks still have to sum. What is asked of the backend afterwards finds `sum` there.
     void finish();
@@ -53,6 +59,8 @@ class Gradients final : public BackwardProgress {
     void prepare(std::size_t bucket);
     void exchange(std::size_t bucket);
     void exchange_rest();
+    /// Zero, where no bin had a target.
+    void zero_unwritten();
 
     Backend& backend_;
     Communicator& ranks_;
@@ -62,7 +70,9 @@ class Gradients final : public BackwardProgress {
     std::optional<Lora> adapter_;
     std::optional<NamedTensors> shard_;
     std::size_t own_bins_ = 0, most_bins_ = 0, bin_ = 0;
-    std::size_t left_ = 0;                 ///< buckets that are not exchanged yet
+    bool writes_ = false;      ///< the bin's pass writes, and does not find zeros or what bins before came to
+    bool is_written_ = false;  ///< what is not sharded, in this step
+    std::size_t left_ = 0;     ///< buckets that are not exchanged yet
     std::vector<std::uint64_t> last_use_;  ///< of each bucket's memory: Communicator::operations then
 };
 

@@ -12,8 +12,8 @@ constexpr std::size_t layers_at_once = 2;
 PulledWeights::PulledWeights(Backend& backend, const ModelConfig& config, Communicator& ranks)
     : backend_(backend),
       ranks_(ranks),
-      weights_(backend, config, backend.activation_dtype(), ranks.size(), layers_at_once),
-      own_(backend, weights_, backend.activation_dtype(), ranks.rank()),
+      weights_(backend, config, backend.activation_dtype(), ranks.parts(), layers_at_once),
+      own_(backend, weights_, backend.activation_dtype(), ranks.part()),
       shards_(ranks.show(own_.flat().data)),
       held_(layers_at_once) {}
 

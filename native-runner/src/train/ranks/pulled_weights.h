@@ -11,8 +11,8 @@
 
 namespace wishbone {
 
-/// A model whose weights are shared out: each rank keeps its shard, and the embedding, the last norm and the head, and brings the
-/// layers that a pass is at from all ranks' shards, the next one while it computes with one.
+/// A model whose weights are shared out among the ranks of a process: each keeps its shard, and the embedding, the last norm and the
+/// head, and brings the layers that a pass is at from all shards, the next one while it computes with one.
 ///
 /// A rank reads what others hold by itself, and they need not take part: so one alone may generate text, and ranks may evaluate
 /// different numbers of bins. Nobody reads while weights change: ranks meet before (for the norm of the gradient) and after.
@@ -40,7 +40,7 @@ class PulledWeights final : public WeightSupply {
     Communicator& ranks_;
     Parameters weights_;
     NamedTensors own_;
-    std::vector<void*> shards_;  ///< of all ranks, by rank
+    std::vector<void*> shards_;  ///< of all ranks of this process, by part
     /// What each slot for a layer holds, and Communicator::pulls when it was asked for.
     struct Held {
         std::optional<std::int64_t> layer;

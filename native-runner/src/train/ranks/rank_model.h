@@ -13,7 +13,7 @@ namespace wishbone {
 
 /// Parts that what is trained is divided into.
 inline std::int64_t parts_of(const Communicator& ranks, Sharding sharding) {
-    return sharding == Sharding::none ? 1 : ranks.size();
+    return sharding == Sharding::none ? 1 : ranks.parts();
 }
 
 /// A rank's weights of a model, whole or shared out.
@@ -22,7 +22,7 @@ class RankModel {
     /// Zero. `is_trained`: all of it, not an adapter on it. On all ranks.
     RankModel(Backend& backend, const ModelConfig& config, Communicator& ranks, Sharding sharding,
               bool is_trained) {
-        if (sharding == Sharding::parameters && ranks.size() > 1)
+        if (sharding == Sharding::parameters && ranks.parts() > 1)
             pulled_.emplace(backend, config, ranks);
         else
             whole_.emplace(backend, config, backend.activation_dtype(),

@@ -5,7 +5,8 @@
 
 namespace wishbone {
 
-/// What the ranks of a run share out among them, each including the ones before. What is not shared out every rank has whole.
+/// What the ranks of a process share out among them, each including the ones before. What is not shared out every rank has whole.
+/// Several processes all have the same: each rank the same part as one of every other process.
 enum class Sharding : std::uint8_t {
     none,
     optimizer,   ///< AdamW's moments and the f32 master weights (ZeRO-1, arXiv 1910.02054)

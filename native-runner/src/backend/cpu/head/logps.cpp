@@ -88,12 +88,13 @@ void CpuBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tensor
 
 void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
                                      Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
-                                     float softcap) {
+                                     float softcap, bool adds) {
     require(fit(kept_logits, hidden, head, lse, targets) &&
                 is_f32(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
                 (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) &&
                 is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
+    if (d_head && !adds && hidden.shape[0] == 0) zero(d_head);
     const std::int64_t width = hidden.shape[1], vocabulary = head.shape[0], count = targets.row.shape[0];
     const auto* row = targets.row.as<std::int32_t>();
     const auto* token = targets.token.as<std::int32_t>();
@@ -139,7 +140,8 @@ void CpuBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept
         gemm(pool_, false, false, end - begin, width, vocabulary, logits, head.as<float>(),
              d_hidden.as<float>() + begin * width, false);
         if (d_head)
-            gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(), true);
+            gemm(pool_, true, false, vocabulary, width, end - begin, logits, input, d_head.as<float>(),
+                 adds || begin > 0);
     });
 }
 

@@ -19,12 +19,12 @@ void CpuBackend::linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) {
          d_x.as<float>(), false);
 }
 
-void CpuBackend::linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) {
+void CpuBackend::linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x, bool adds) {
     require(d_out.rank == 2 && x.rank == 2 && x.shape[0] == d_out.shape[0] &&
                 is_f32(d_w, {d_out.shape[1], x.shape[1]}),
             "linear_backward_weight");
     gemm(pool_, true, false, d_w.shape[0], d_w.shape[1], x.shape[0], d_out.as<float>(), x.as<float>(),
-         d_w.as<float>(), true);
+         d_w.as<float>(), adds);
 }
 
 void CpuBackend::add_bias(Tensor x, Tensor bias) {

@@ -47,7 +47,7 @@ void CpuBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_out
              d_adapter.branches[i++].b.as<float>(), true,
              {.a_stride = outputs, .b_stride = ranks, .scale = branch.scale});
     });
-    linear_backward_weight(d_adapter.a, d_h, x);
+    linear_backward_weight(d_adapter.a, d_h, x, true);
 }
 
 }  // namespace wishbone::cpu

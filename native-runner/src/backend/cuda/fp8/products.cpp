@@ -35,7 +35,7 @@ void CudaBackend::fp8_backward_input(Tensor d_x, Fp8Matrix d_out, Fp8Matrix w_co
     fp8_linear(d_x, d_out, w_columns, adds);
 }
 
-void CudaBackend::fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns) {
+void CudaBackend::fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Matrix x_columns, bool adds) {
     const std::int64_t outputs = d_out_columns.values.shape[0], inputs = x_columns.values.shape[0],
                        rows = x_columns.values.shape[1];
     require(is_f32(d_w, {outputs, inputs}) && is_fp8(d_out_columns, outputs, rows) &&
@@ -43,7 +43,7 @@ void CudaBackend::fp8_backward_weight(Tensor d_w, Fp8Matrix d_out_columns, Fp8Ma
             "fp8_backward_weight");
     Product product = product_of(Product::Operands::fp8, outputs, rows, inputs);
     product.accumulate = true;
-    matmul_.run(product, d_w.data, x_columns, d_out_columns);
+    matmul_.run(product, d_w.data, x_columns, d_out_columns, !adds);
 }
 
 }  // namespace wishbone::cuda

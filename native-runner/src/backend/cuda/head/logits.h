@@ -15,7 +15,7 @@ namespace wishbone::cuda {
 
 /// Logits made at a time when they are not kept.
 constexpr std::int64_t logit_chunk_bytes = std::int64_t{512} << 20;
-constexpr std::int64_t most_kept_logit_bytes = std::int64_t{1} << 30;
+constexpr std::int64_t most_kept_logit_bytes = std::int64_t{2} << 30;
 
 /// Sizes of one call, and the products it consists of.
 struct Head {

@@ -192,12 +192,13 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
 
 void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kept_logits, Tensor hidden,
                                       Tensor head, Tensor lse, HeadTargets targets, Tensor weight,
-                                      float softcap) {
+                                      float softcap, bool adds) {
     require(fit(kept_logits, hidden, head, lse) && fit(targets) &&
                 is_bf16(d_hidden, {hidden.shape[0], hidden.shape[1]}) &&
                 (!d_head || is_f32(d_head, {head.shape[0], head.shape[1]})) &&
                 is_f32(weight, {targets.row.shape[0]}),
             "head_logps_backward");
+    if (d_head && !adds && hidden.shape[0] == 0) zero(d_head);
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;
     // Kept logits have served when their rows are done: their memory takes the others.
@@ -233,7 +234,7 @@ void CudaBackend::head_logps_backward(Tensor d_hidden, Tensor d_head, Tensor kep
             check_launch("logits_gradient");
         });
         matmul_.run(h.d_hidden(end - begin), d_hidden.as<bf16>() + begin * h.width, head.as<bf16>(), logits);
-        if (d_head) matmul_.run(h.d_head(end - begin), d_head.data, input, logits);
+        if (d_head) matmul_.run(h.d_head(end - begin), d_head.data, input, logits, 1, !adds && begin == 0);
     });
 }
 

@@ -25,7 +25,7 @@ void CudaBackend::linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) {
                 d_out.as<bf16>());
 }
 
-void CudaBackend::linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) {
+void CudaBackend::linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x, bool adds) {
     require(d_out.rank == 2 && x.rank == 2 && is_bf16(d_out, {x.shape[0], d_out.shape[1]}) &&
                 is_bf16(x, {x.shape[0], x.shape[1]}) && is_f32(d_w, {d_out.shape[1], x.shape[1]}),
             "linear_backward_weight");
@@ -39,7 +39,7 @@ void CudaBackend::linear_backward_weight(Tensor d_w, Tensor d_out, Tensor x) {
                  .ldb = outputs,
                  .ldd = inputs,
                  .accumulate = true},
-                d_w.data, x.as<bf16>(), d_out.as<bf16>());
+                d_w.data, x.as<bf16>(), d_out.as<bf16>(), 1, !adds);
 }
 
 }  // namespace wishbone::cuda

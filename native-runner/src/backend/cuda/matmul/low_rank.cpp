@@ -88,7 +88,7 @@ void CudaBackend::low_rank_backward_weight(const LowRank& d_adapter, Tensor d_ou
                      .accumulate = true},
                     d_b.data, h.as<bf16>() + column, d_out.as<bf16>() + branch.first_output, branch.scale);
     });
-    linear_backward_weight(d_adapter.a, d_h, x);
+    linear_backward_weight(d_adapter.a, d_h, x, true);
 }
 
 }  // namespace wishbone::cuda

@@ -210,18 +210,20 @@ Matmul::~Matmul() {
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
 
-void Matmul::run(const Product& product, void* d, Operand a, Operand b, float scale) {
+void Matmul::run(const Product& product, void* d, Operand a, Operand b, float scale, bool writes) {
     if (product.m == 0 || product.n == 0) return;
+    const bool adds = product.accumulate && !writes;
     if (product.k == 0) {
-        if (!product.accumulate)
-            check(cudaMemset2DAsync(d, static_cast<std::size_t>(product.ldd) * 2, 0,
-                                    static_cast<std::size_t>(product.m) * 2,
+        const std::size_t each = is_f32(product) ? 4 : 2;
+        if (!adds)
+            check(cudaMemset2DAsync(d, static_cast<std::size_t>(product.ldd) * each, 0,
+                                    static_cast<std::size_t>(product.m) * each,
                                     static_cast<std::size_t>(product.n), stream_),
                   "cudaMemset2DAsync");
         return;
     }
     const Plan& plan = plan_for(product, common_alignment(d, a.values, b.values), a, b);
-    lt_.check(launch(plan, plan.algorithm, product.accumulate, d, a, b, scale), "cublasLtMatmul");
+    lt_.check(launch(plan, plan.algorithm, adds, d, a, b, scale), "cublasLtMatmul");
 }
 
 void Matmul::settle() {
@@ -381,9 +383,10 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
     return true;
 }
 
-cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate,
-                              void* d, Operand a, Operand b, float scale) {
-    const float beta = accumulate ? 1.0f : 0.0f;
+cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, void* d,
+                              Operand a, Operand b, float scale) {
+    // The library reads nothing of d where this is 0.
+    const float beta = adds ? 1.0f : 0.0f;
     return lt_.matmul(lt_.handle(), plan.operation, &scale, a.values, plan.a, b.values, plan.b, &beta, d,
                       plan.d, d, plan.d, &algorithm, workspace_.get(), workspace_bytes, stream_);
 }

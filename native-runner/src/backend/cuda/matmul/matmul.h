@@ -27,7 +27,7 @@ struct Product {
     bool transpose_a = false, transpose_b = false;
     std::int64_t m = 0, n = 0, k = 0;
     std::int64_t lda = 0, ldb = 0, ldd = 0;
-    /// false: d is bf16 and overwritten; true: d is f32 and added to.
+    /// false: d is bf16 and overwritten; true: d is f32 and added to, or, by the same algorithm, written.
     bool accumulate = false;
     /// d is bf16 even when added to.
     bool narrow = false;
@@ -49,13 +49,15 @@ class Matmul {
     Matmul(const Matmul&) = delete;
     Matmul& operator=(const Matmul&) = delete;
 
-    /// `scale` multiplies the product, not what it is added to.
-    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b,
-             float scale = 1) {
-        run(product, d, {a, nullptr}, {b, nullptr}, scale);
+    /// `scale` multiplies the product, not what it is added to. `writes`: a product that would be added to d is not, and nothing
+    /// of d is read: the same bits as added to zeros.
+    void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale = 1,
+             bool writes = false) {
+        run(product, d, {a, nullptr}, {b, nullptr}, scale, writes);
     }
-    void run(const Product& product, void* d, const Fp8Matrix& a, const Fp8Matrix& b) {
-        run(product, d, {a.values.data, a.scale.as<float>()}, {b.values.data, b.scale.as<float>()}, 1);
+    void run(const Product& product, void* d, const Fp8Matrix& a, const Fp8Matrix& b, bool writes = false) {
+        run(product, d, {a.values.data, a.scale.as<float>()}, {b.values.data, b.scale.as<float>()}, 1,
+            writes);
     }
 
     /// From here on nothing is timed: what was is kept, and a new size takes the choice for the one most like it.
@@ -75,7 +77,7 @@ class Matmul {
         const float* scale;  ///< of FP8
     };
 
-    void run(const Product& product, void* d, Operand a, Operand b, float scale);
+    void run(const Product& product, void* d, Operand a, Operand b, float scale, bool writes);
     const Plan& plan_for(const Product& product, int alignment, Operand a, Operand b);
     /// The algorithm for a size that is new, whose plan is fitted to `product`.
     void choose_first(const Key& key, Plan& plan, const Product& product, Operand a, Operand b);
@@ -88,7 +90,7 @@ class Matmul {
     /// False when there is no memory to time them in.
     bool fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                  int count, Operand a, Operand b);
-    cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool accumulate, void* d,
+    cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, void* d,
                           Operand a, Operand b, float scale);
 
     CublasLt lt_;
