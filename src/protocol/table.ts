@@ -35,6 +35,8 @@ export interface ShownState {
   readonly lines: number;
   /** Rows whose tokens are known; null where nobody counts. */
   readonly counted: number | null;
+  /** Somebody stopped it before all was known. */
+  readonly isStopped: boolean;
   /** What is missing and why, each a sentence. */
   readonly troubles: readonly string[];
   readonly sources: readonly string[];
@@ -62,8 +64,8 @@ export type TableHostMessage =
   | { readonly type: 'changed' }
   | { readonly type: 'empty'; readonly reason: string; readonly advice: string };
 
-export const TABLE_REQUESTS = ['ready', 'again', 'choose-model'] as const;
-export const TABLE_ACTIONS = ['open-row', 'compare'] as const;
+export const TABLE_REQUESTS = ['ready', 'again', 'choose-model', 'stop'] as const;
+export const TABLE_ACTIONS = ['open-row', 'compare', 'show-tokens'] as const;
 
 export type TablePageMessage =
   | { readonly type: (typeof TABLE_REQUESTS)[number] }
@@ -126,6 +128,7 @@ const STATE: Check<ShownState> = {
   known: isCount,
   lines: isCount,
   counted: ['or null', isCount],
+  isStopped: isFlag,
   troubles: isTexts,
   sources: isTexts,
   problems: isCounts,

@@ -173,6 +173,13 @@ step('a text is changed, saved by nobody, and undone by VS Code', async () => {
   assert.equal(await workbench.page.locator('.tab.dirty').count(), 0);
 });
 
+step('its tokens are shown in the mask inspector, whose model is asked for', async () => {
+  const frame = await page();
+  await frame.locator('.pair vscode-button', { hasText: 'Show Tokens…' }).click();
+  await until('the model is asked for', () => workbench.page.locator('.quick-input-widget', { hasText: 'tiny-llama' }).isVisible());
+  await workbench.page.keyboard.press('Escape');
+});
+
 step('responses are compared in the diff editor', async () => {
   const frame = await page();
   await frame.locator('.grid').focus();

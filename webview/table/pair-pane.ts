@@ -66,9 +66,14 @@ export class PairPane {
       title: 'Show the row in the text of the file',
       onClick: () => this.post({ type: 'act', action: 'open-row', key }),
     });
+    const tokens = createButton({
+      label: 'Show Tokens…',
+      title: 'The tokens of this pair, with those of the chat template',
+      onClick: () => this.post({ type: 'act', action: 'show-tokens', key }),
+    });
     const close = createButton({ label: 'Close', title: 'Back to the table (Escape)', onClick: () => this.onClose() });
     this.root.replaceChildren(
-      element('div', { class: 'pair-head' }, element('h2', {}, title), ...(raw === null ? [compare] : []), open, close),
+      element('div', { class: 'pair-head' }, element('h2', {}, title), ...(raw === null ? [compare, tokens] : []), open, close),
       ...(problems.length === 0
         ? []
         : [

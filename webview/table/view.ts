@@ -30,7 +30,7 @@ export class DatasetView implements PageView<TableHostMessage> {
   readonly #filter: ValueControl;
   readonly #unit = element('div', { class: 'unit-choice' });
   readonly #problem = element('div', { class: 'problem-choice' });
-  readonly #cancel: HTMLElement;
+  readonly #stop: HTMLElement;
   readonly #status = element('p', { class: 'count', role: 'status' });
   readonly #progress = element('p', { class: 'note' });
   readonly #troubles = element('p', { class: 'trouble', role: 'alert', hidden: '' });
@@ -47,6 +47,7 @@ export class DatasetView implements PageView<TableHostMessage> {
   #found: Found | undefined;
   #state: ShownState | undefined;
   #head: TableHead | undefined;
+  #isSearchStopped = false;
   #typing: ReturnType<typeof setTimeout> | undefined;
   #choices = '';
 
@@ -84,8 +85,17 @@ export class DatasetView implements PageView<TableHostMessage> {
       () => this.#showPair(false),
       () => this.#grid.focus(),
     );
-    this.#cancel = createButton({ label: 'Cancel', title: 'Stop searching', onClick: () => this.#setFilter('') });
-    this.#cancel.hidden = true;
+    this.#stop = createButton({
+      label: 'Stop',
+      title: 'Stop what goes on; what is known stays',
+      onClick: () => {
+        // What a search has found is shown; it ends before anything else does.
+        if (this.#isSearching) this.#isSearchStopped = true;
+        host.post({ type: 'stop' });
+        this.#drawStatus();
+      },
+    });
+    this.#stop.hidden = true;
     this.#openPair = createButton({
       label: 'Show Pair',
       title: 'Show all of the pair (Enter)',
@@ -118,7 +128,7 @@ export class DatasetView implements PageView<TableHostMessage> {
         this.#filter.root,
         this.#problem,
         this.#unit,
-        this.#cancel,
+        this.#stop,
         this.#status,
       ),
       element(
@@ -221,6 +231,10 @@ export class DatasetView implements PageView<TableHostMessage> {
     return this.#how.filter.trim() === '' && this.#how.sort === null;
   }
 
+  get #isSearching(): boolean {
+    return !this.#isPlain && this.#found?.isDone !== true && !this.#isSearchStopped;
+  }
+
   #askLines(): void {
     this.#lines.outdate();
     this.#grid.redraw(false);
@@ -230,6 +244,7 @@ export class DatasetView implements PageView<TableHostMessage> {
   /** Asks how it is looked at. @param isAnew back to the first line */
   #ask(isAnew: boolean): void {
     this.#found = undefined;
+    this.#isSearchStopped = false;
     if (isAnew) this.#lines.clear();
     else this.#lines.outdate();
     this.host.post({ type: 'query', query: ++this.#query, how: this.#how });
@@ -339,17 +354,19 @@ export class DatasetView implements PageView<TableHostMessage> {
     if (state === undefined) return;
     const all = plural(state.lines, 'pair');
     const count = this.#isPlain ? undefined : this.#found?.count;
-    const isSearching = !this.#isPlain && this.#found?.isDone !== true;
-    const searched =
-      isSearching && this.#found !== undefined && this.#found.total > 0 ? this.#found.searched / this.#found.total : undefined;
+    const isOver = this.#isPlain || this.#found?.isDone === true;
+    const searched = !isOver && this.#found !== undefined && this.#found.total > 0 ? this.#found.searched / this.#found.total : undefined;
     const some = count === undefined ? all : `${formatCount(count)} of ${all}`;
-    setText(this.#status, isSearching ? `${some}, ${searched === undefined ? 'searching' : `${formatPercent(searched)} searched`}` : some);
-    this.#cancel.hidden = !isSearching;
-    setText(this.#progress, progressText(state));
+    const how = searched === undefined ? 'searching' : `${formatPercent(searched)} searched`;
+    setText(this.#status, isOver ? some : `${some}, ${this.#isSearchStopped ? `stopped: ${how}` : how}`);
+    const progress = progressText(state);
+    this.#stop.hidden = !this.#isSearching && (progress === '' || state.isStopped);
+    setText(this.#progress, progress);
   }
 }
 
-function progressText({ isWhole, found, known, rows, counted }: ShownState): string {
+function progressText({ isWhole, isStopped, found, known, rows, counted }: ShownState): string {
+  if (isStopped) return !isWhole || known < rows ? `Stopped: ${formatCount(known)} rows are known` : 'Stopped counting tokens';
   if (!isWhole) return `Finding rows: ${formatPercent(found)} of the file`;
   if (known < rows) return `Checking rows: ${formatPercent(known / rows)}; filters and order are of those`;
   if (counted !== null && counted < rows) return `Counting tokens: ${formatPercent(counted / rows)}`;

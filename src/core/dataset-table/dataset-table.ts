@@ -51,6 +51,8 @@ export class DatasetTable {
   #counted = 0;
   #isWhole = false;
   #isKnown = false;
+  #isStopped = false;
+  #isClosed = false;
   #found = 0;
   #isCounting: boolean;
   #reportAt = 0;
@@ -119,6 +121,7 @@ export class DatasetTable {
       known: rows,
       lines: length + this.#rows.count - rows,
       counted: this.#isCounting ? tokenRows : undefined,
+      isStopped: this.#isStopped,
       troubles: this.#troubles,
       sources: sources.slice(1, 200).map((name) => name!),
       problems: Object.fromEntries(CHECKS.flatMap((check, at) => (this.#problems[at]! > 0 ? [[check, this.#problems[at]!]] : []))),
@@ -163,6 +166,18 @@ export class DatasetTable {
     return pairTexts(await readRowText(this.#rows, row), pair) ?? null;
   }
 
+  /** Ends a search, or else finding rows and counting; what is known of them stays. */
+  stop(): void {
+    if (this.#isKnown && !this.#view.isDone) {
+      this.#searching.abort();
+      return;
+    }
+    this.#isStopped = true;
+    this.#isCounting = false;
+    this.#abort.abort();
+    this.#report(true);
+  }
+
   line(row: number): number | null {
     this.#require(row);
     return this.#rows.line(row) ?? null;
@@ -192,6 +207,7 @@ export class DatasetTable {
 
   /** Stops whatever is going on. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#abort.abort();
     this.#searching.abort();
     await this.#rows.close();
@@ -202,6 +218,7 @@ export class DatasetTable {
     const { signal } = this.#abort;
     const { file, evalFiles, model } = this.#source;
     try {
+      signal.throwIfAborted();
       const prompts = await new OtherFiles().prompts(file, evalFiles);
       await this.#scan.run(prompts, { signal, onProgress: () => this.#report() });
       this.#isKnown = true;
@@ -223,7 +240,7 @@ export class DatasetTable {
       this.#isCounting = false;
     } finally {
       this.#isKnown = true;
-      if (!signal.aborted) this.#report(true);
+      if (!this.#isClosed) this.#report(true);
     }
   }
 

@@ -29,6 +29,8 @@ export interface TableState {
   readonly lines: number;
   /** Rows whose tokens are known; undefined where nobody counts. */
   readonly counted: number | undefined;
+  /** Somebody stopped it before all was known. */
+  readonly isStopped: boolean;
   /** Why rows or tokens are missing. */
   readonly troubles: readonly Trouble[];
   readonly sources: readonly string[];
@@ -65,6 +67,8 @@ export interface TableCalls {
   pair(key: PairKey): PairView;
   /** Null for a row that is no pair. */
   texts(key: PairKey): Readonly<Record<Part, string>> | null;
+  /** Ends whatever goes on: a search, else finding and counting. What is known stays. */
+  stop(nothing: null): void;
   /** Line that a row begins on, from 1; null in files without lines. */
   line(row: number): number | null;
   /** Of a table of a text: the stretch of it that is to be written anew (UTF-16 units), and what is to be there. */

@@ -24,6 +24,7 @@ export function serveTable(channel: Channel): void {
     histograms: () => table().histograms(),
     pair: (key) => table().pair(key),
     texts: async (key) => (await table().texts(key)) ?? null,
+    stop: () => table().stop(),
     line: (row) => table().line(row),
     edit: (change) => table().edit(change),
     find: (key) => table().find(key),

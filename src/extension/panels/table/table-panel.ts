@@ -166,7 +166,10 @@ export class TablePanel implements vscode.Disposable {
       case 'get-pair':
         return this.#send({ type: 'pair', view: await table.ask('pair', message.key) });
       case 'act':
+        if (message.action === 'show-tokens') return runCommand('wishbone.inspectMasks', vscode.Uri.file(this.file), message.key.row);
         return message.action === 'compare' ? this.#compare(message.key) : this.#openRow(message.key.row);
+      case 'stop':
+        return table.ask('stop', null);
       case 'edit':
         return this.#edit(message);
     }
