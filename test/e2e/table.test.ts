@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import type { Frame } from 'playwright-core';
 import { gzipSync } from 'node:zlib';
+import { RowTokenizer } from '../../src/core/checks/row-tokens.js';
 import { TextEditor } from './support/editor.js';
 import { Session } from './support/session.js';
 import { oneAfterAnother } from './support/steps.js';
@@ -143,6 +144,23 @@ step('it is sorted by a head, one way, the other way, and not', async () => {
   assert.equal(await frame.locator('[role=columnheader][aria-sort=ascending]').count(), 1);
   await (await head('Longer')).click();
   await until('the order of the file', async () => (await numbers())[0] === '1');
+});
+
+step('lengths are in tokens of a model, once they are counted', async () => {
+  const frame = await page();
+  const tokenizer = await RowTokenizer.load(resolve(import.meta.dirname, '../../examples/tiny-llama'));
+  const { prompt, chosen, rejected, cut } = tokenizer.row(JSON.stringify(row(1)), 1024)!.pairs[0]!;
+  await frame.locator('.unit-choice vscode-dropdown').click();
+  await frame.locator('.unit-choice vscode-option', { hasText: 'In tokens of tiny-llama' }).click();
+  const wanted = [prompt, chosen + cut.chosen - prompt, rejected + cut.rejected - prompt].join();
+  await until('they are counted', async () => {
+    const second = frame.locator('.lines > .line[data-line="1"] .amount');
+    return (await second.allInnerTexts()).slice(0, 3).join() === wanted;
+  });
+  assert.ok((await frame.locator('.head .unit').allInnerTexts()).every((unit) => unit === 'tokens'));
+  await filtered('chosen_characters>1 tokens<1', '0 of 2,000 pairs');
+  await (await filterField()).fill('');
+  await until('all are back', async () => (await status()) === '2,000 pairs');
 });
 
 step('a pair shows its conversation; Enter opens and Escape closes it', async () => {
