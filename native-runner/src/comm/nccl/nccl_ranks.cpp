@@ -6,12 +6,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -20,7 +18,6 @@
 #include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
-#include "comm/nccl/peer_copies.h"
 #include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
@@ -131,27 +128,6 @@ class NcclGroup {
         stream.mark();
     }
 
-    /// work(stream) in the place of such a call.
-    template <typename Work>
-    void beside(int rank, const Work& work) {
-        Rank& own = own_of(rank);
-        SideStream& side = made(own.side);
-        side.follow(own.backend);
-        work(side.get());
-        side.mark();
-    }
-
-    /// Whether its GPUs are to do by copies what they do among themselves, and can.
-    bool copies() {
-        const char* const said = std::getenv("WISHBONE_PEER_COPIES");
-        if (said == nullptr || std::string_view(said) != "1") return false;
-        std::vector<int> devices;
-        for (const Rank& rank : ranks_) devices.push_back(rank.device);
-        return devices.size() > 1 && reach_each_other(devices);
-    }
-    /// To be called in the rank's thread before copies from others.
-    void reach_others(int rank) const { reach_others_of(own_of(rank).device); }
-
     /// How many calls of a rank there were, but for those among counterparts, and has its backend wait for the first so many.
     std::uint64_t calls(int rank) const {
         const Rank& own = own_of(rank);
@@ -171,7 +147,7 @@ class NcclGroup {
     /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
     void pull(int rank, const Tensor& to, const void* from) {
         Rank& own = own_of(rank);
-        if (!own.copies) reach_others(rank);
+        if (!own.copies) reach_others(own.device);
         made(own.copies);
         own.copies->follow(own.backend);
         cuda::check(cudaMemcpyAsync(to.data, from, to.bytes(), cudaMemcpyDefault, own.copies->get()),
@@ -216,7 +192,7 @@ class NcclGroup {
     }
 
     /// Copies go from card to card where the machine has a way, else by way of the host.
-    void reach_others_of(int device) const {
+    void reach_others(int device) const {
         for (const Rank& other : ranks_) {
             int can = 0;
             if (other.device == device ||
@@ -345,7 +321,7 @@ class NcclGroup {
 class NcclRank final : public Communicator {
   public:
     NcclRank(std::unique_ptr<HostCommunicator> host, std::shared_ptr<NcclGroup> group)
-        : host_(std::move(host)), group_(std::move(group)), are_copied_(group_->copies() && parts() > 1) {}
+        : host_(std::move(host)), group_(std::move(group)) {}
 
     int rank() const override { return host_->rank(); }
     int size() const override { return host_->size(); }
@@ -354,8 +330,6 @@ class NcclRank final : public Communicator {
 
     void all_reduce(Tensor x) override {
         require(x.dtype == DType::f32, "all_reduce");
-        if (are_copied_ && size() == parts())
-            return copy(x.size(), [&](cudaStream_t stream) { copies_->all_reduce(stream, x); });
         call("all-reduce", Among::all, x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_reduce(x.data, x.data, count(x), type_of(x), nccl::Operation::sum,
                                                 comm, stream);
@@ -365,8 +339,6 @@ class NcclRank final : public Communicator {
     void reduce_scatter(Tensor own, Tensor all) override {
         require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == parts() * own.size(),
                 "reduce_scatter");
-        if (are_copied_)
-            return copy(all.size(), [&](cudaStream_t stream) { copies_->reduce_scatter(stream, own, all); });
         call("reduce-scatter", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().reduce_scatter(all.data, own.data, count(own), type_of(own),
                                                     nccl::Operation::sum, comm, stream);
@@ -384,8 +356,6 @@ class NcclRank final : public Communicator {
 
     void all_gather(Tensor all, Tensor own) override {
         require(all.dtype == own.dtype && all.size() == parts() * own.size(), "all_gather");
-        if (are_copied_)
-            return copy(all.size(), [&](cudaStream_t stream) { copies_->all_gather(stream, all, own); });
         call("all-gather", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_gather(own.data, all.data, count(own), type_of(own), comm, stream);
         });
@@ -436,21 +406,8 @@ class NcclRank final : public Communicator {
         if (!is_forked_) group_->join(rank());
     }
 
-    template <typename Work>
-    void copy(std::int64_t elements, const Work& work) {
-        if (elements == 0) return;
-        if (!copies_) {
-            group_->reach_others(rank());
-            copies_ = std::make_unique<PeerCopies>(*host_);
-        }
-        group_->beside(rank(), work);
-        if (!is_forked_) group_->join(rank());
-    }
-
     std::unique_ptr<HostCommunicator> host_;
     std::shared_ptr<NcclGroup> group_;
-    const bool are_copied_;               ///< not by NCCL
-    std::unique_ptr<PeerCopies> copies_;  ///< made in the rank's own thread, on its device
     bool is_forked_ = false;
 };
 
