@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Session } from '../test/e2e/support/session.ts';
 import { until } from '../test/e2e/support/workbench.ts';
+import { quantiles, scrolling } from './editor/frames.mjs';
 import { millionPairs } from './editor/million-pairs.mjs';
 import { MemoryWatch, processOf } from './editor/processes.mjs';
 import { packForWindow } from './package.mjs';
@@ -26,29 +27,6 @@ async function later(what, ask) {
   throw new Failure(`waited in vain: ${what}`);
 }
 
-/** Runs in the page: scrolls and returns the times between frames. @param step pixels a frame; a fraction of the whole below 1 */
-function scrolling([frames, step]) {
-  const grid = document.querySelector('.grid');
-  return new Promise((resolve) => {
-    const intervals = [];
-    let last;
-    let count = 0;
-    let direction = 1;
-    requestAnimationFrame(function frame(now) {
-      if (last !== undefined) intervals.push(now - last);
-      last = now;
-      if (count++ === frames) {
-        resolve(intervals);
-        return;
-      }
-      const before = grid.scrollTop;
-      grid.scrollTop += direction * (step < 1 ? step * grid.scrollHeight : step);
-      if (grid.scrollTop === before) direction = -direction;
-      requestAnimationFrame(frame);
-    });
-  });
-}
-
 /** Runs in the page: an order of work, as long as it shows. Resolves with milliseconds until the first line is another, and until all is done. */
 async function looking([act, pairs]) {
   const status = () => document.querySelector('.count').textContent;
@@ -65,12 +43,6 @@ async function looking([act, pairs]) {
   while (status() === before && performance.now() - begun < 3000) await frame();
   while (/search/.test(status()) || document.querySelectorAll('.lines > .line.coming').length > 0) await frame();
   return { milliseconds: performance.now() - begun, status: status(), pairs };
-}
-
-function quantiles(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (fraction) => sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))];
-  return { median: at(0.5), p95: at(0.95), p99: at(0.99), longest: at(1) };
 }
 
 async function measure(session, file, pairs) {

@@ -1,6 +1,7 @@
 import type { ColumnHistogram, Lengths, SortColumn, TableLine, TableQuery } from '../../src/core/dataset-table/index.js';
 import { formatCount } from '../../src/format.js';
 import { element } from '../ui/dom.js';
+import { moveAmongHeads } from '../ui/table-heads.js';
 import { histogramOf } from './histograms.js';
 import { BLOCK, type LineCache } from './line-cache.js';
 import { TallScroll } from './tall-scroll.js';
@@ -242,7 +243,7 @@ export class PairGrid {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.target !== this.root) return this.#onHeadKey(event);
+    if (event.target !== this.root) return moveAmongHeads(event, this.#head, this.root);
     const { key } = event;
     const command = event.ctrlKey || event.metaKey;
     const page = Math.max(1, Math.floor(this.#viewHeight / LINE) - 1);
@@ -264,20 +265,5 @@ export class PairGrid {
     } else return;
     event.preventDefault();
     event.stopPropagation();
-  }
-
-  /** From head to head by arrow keys. */
-  #onHeadKey(event: KeyboardEvent): void {
-    const buttons = [...this.#head.querySelectorAll('button')];
-    const at = buttons.indexOf(event.target as HTMLButtonElement);
-    if (at < 0) return;
-    if (event.key === 'ArrowDown') this.focus();
-    else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
-      const next = buttons[at + (event.key === 'ArrowRight' ? 1 : -1)];
-      if (next === undefined) return;
-      buttons.forEach((button) => (button.tabIndex = button === next ? 0 : -1));
-      next.focus();
-    } else return;
-    event.preventDefault();
   }
 }

@@ -1,4 +1,5 @@
 import '../ui/base.css';
+import '../ui/table.css';
 import './table.css';
 
 import { readTableHostMessage } from '../../src/protocol/table.js';
