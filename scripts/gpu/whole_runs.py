@@ -6,7 +6,7 @@ folders come from `npm run bench:run -- --pack FILE`, where Node is. With `--com
 Node, it is the runner alone, on plans that were made elsewhere. Makes the models (random weights) where the run folders say they
 lie. Each case is run three times: with empty caches, again (texts are tokenised and planned, and the reference is computed anew), and
 again with the weights out of the page cache; the larger cases of a model once. TRL runs the smallest case of each model whole, of the larger
-ones a few steps after all of their pairs are prepared; its further steps are added at the median step, and that is marked. Prints Markdown tables as it goes on; `--out FILE` gets
+ones a few steps after all of their pairs are prepared; its further steps are added at the mean step, and that is marked. Prints Markdown tables as it goes on; `--out FILE` gets
 everything as lines of JSON.
 """
 
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 from run import make_model, run, times, unpacked
@@ -27,7 +28,7 @@ from trl_run import rows
 from workload import SHAPES
 
 COLUMNS = (
-    "wall", "before", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
+    "wall", "before", "after", "start", "load", "ceiling", "reference", "train", "checkpoints", "export", "steps", "light",
     "steps 1-8 / median", "load / read", "checkpoint, steps",
 )
 # Of TRL, of a run that would take minutes.
@@ -98,7 +99,7 @@ def ours(runner: str, source: Path, scratch: Path, cpu: bool) -> dict[str, float
 
 
 def commanded(command: list[str], case: dict, model: Path, texts: Path, cpu: bool) -> dict[str, float]:
-    """`wishbone train` on the texts of the case; `before` is what comes before the runner and after it."""
+    """`wishbone train` on the texts of the case; `before` and `after` the runner's own time."""
     # Written before the time begins, as TRL's are in memory.
     if not texts.exists():
         drawn = rows(case["set"], case["pairs"], SHAPES[case["shape"]].vocab)
@@ -107,11 +108,17 @@ def commanded(command: list[str], case: dict, model: Path, texts: Path, cpu: boo
     arguments += ["--backend", "cpu" if cpu else "cuda", *case["arguments"]]
     begin = time.time()
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
-    wall = time.time() - begin
+    end = time.time()
     folder = Path(json.loads(done.stdout.splitlines()[-1])["folder"])
-    row = times(folder, wall)
-    row["before"] = row.pop("outside")
+    row = times(folder, end - begin)
+    row["after"] = end - finished_at(folder)
+    row["before"] = row.pop("outside") - row["after"]
     return with_steps(row, folder)
+
+
+def finished_at(folder: Path) -> float:
+    last = json.loads((folder / "events.jsonl").read_text().splitlines()[-1])
+    return datetime.fromisoformat(last["time"].replace("Z", "+00:00")).timestamp()
 
 
 def with_steps(row: dict[str, float], folder: Path) -> dict[str, float]:
@@ -160,7 +167,7 @@ def main() -> None:
     parser.add_argument("--folders", required=True, type=Path, help="of bench:run, or its .tar.gz")
     parser.add_argument("--cases", help="names, separated by commas; default: all there are")
     parser.add_argument("--python", default=sys.executable, help="that has trl")
-    parser.add_argument("--without-trl", action="store_true")
+    parser.add_argument("--trl", help="the cases that TRL runs too; default: all that save nothing on the way")
     parser.add_argument("--cpu", action="store_true", help="TRL on the CPU as well, for a try")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -171,7 +178,7 @@ def main() -> None:
     cases = json.loads((folders / "cases.json").read_text())
     chosen = args.cases.split(",") if args.cases else list(cases)
     os.environ["WISHBONE_CACHE"] = str(scratch / "cache")
-    timed = "wishbone train, seconds (before: all of it that is not the runner)" if args.command else "The runner, seconds"
+    timed = "wishbone train, seconds (before and after: not the runner)" if args.command else "The runner, seconds"
     print(f"{timed}; TRL below it\n")
     print("| case | caches | " + " | ".join(COLUMNS) + " |\n|---|---|" + "---|" * len(COLUMNS))
     summary = []
@@ -206,7 +213,7 @@ def main() -> None:
         if case["save_steps"] and best and best["saved"]:
             cost = best["not the median"] / best["saved"] / best["median step"]
             print(f"\n{name}: {best['saved']:.0f} checkpoints, each cost {cost:.2f} steps at most\n")
-        if args.without_trl or case["save_steps"]:
+        if case["save_steps"] or (args.trl is not None and name not in args.trl.split(",")):
             continue
         peer = trl(args.python, model, case, scratch, args.cpu, is_smallest)
         print(f"| {name} | TRL | {peer['wall']:.2f} |" + " |" * (len(COLUMNS) - 1), flush=True)
@@ -216,7 +223,7 @@ def main() -> None:
     if summary:
         print("\n| case | Wishbone | TRL | TRL / Wishbone | of the wall, steps |\n|---|---|---|---|---|")
         for name, wall, other, guessed, share in summary:
-            mark = f" ({guessed:.0f} of it by its median step)" if guessed else ""
+            mark = f" ({guessed:.0f} of it by its mean step)" if guessed else ""
             print(f"| {name} | {wall:.1f} | {other:.1f}{mark} | {other / wall:.1f} | {share:.0%} |")
     shutil.rmtree(scratch, ignore_errors=True)
 

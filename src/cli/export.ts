@@ -1,28 +1,60 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { ExitCode, WishboneError } from '../core/errors.js';
+import { exportForOllama, GGUF_TYPES, type GgufType } from '../core/gguf/index.js';
 import { exportBest } from '../core/runner/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { findRun, RUN_HELP } from './find-run.js';
+import { findRun, isModelFolder, RUN_HELP } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { count } from './options.js';
+import { progressText, StatusLine } from './terminal.js';
 
 interface Options {
   readonly runs: string;
   readonly step?: number;
+  readonly gguf?: GgufType;
+  readonly out?: string;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
 }
 
 export function addExportCommand(program: Command): void {
   program
     .command('export')
-    .summary('write the model of the best evaluation, or of another checkpoint')
-    .description('Writes the model of the best evaluation of a run as a Hugging Face folder, in exports/ of the run folder.')
-    .argument('<run>', `${RUN_HELP}; it must have an evaluation; it may still be running`)
+    .summary('write the model of the best evaluation, or of another checkpoint; also for llama.cpp and Ollama')
+    .description(
+      'Writes the model of the best evaluation of a run as a Hugging Face folder, in exports/ of the run folder. With --gguf it ' +
+        'writes the model, or the adapter, as a GGUF file for llama.cpp, with a Modelfile for Ollama next to it.',
+    )
+    .argument('<run>', `${RUN_HELP}; it must have an evaluation; it may still be running. With --gguf also a model or adapter folder`)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('--step <number>', 'use the checkpoint of this step instead of the best evaluation', count)
+    .addOption(new Option('--gguf <type>', 'write a GGUF file').choices(GGUF_TYPES))
+    .option('--out <file>', 'the GGUF file; by default gguf/ in the run folder, or beside the model folder')
+    .option('--overwrite', 'replace files that are there')
     .option('--json', 'print one JSON object')
-    .action(async (named: string, { runs, step, json }: Options) => {
-      const folder = await findRun(named, runs);
-      const model = await cancellable((signal) => exportBest(folder, { signal, ...(step === undefined ? {} : { step }) }));
-      console.log(json === true ? JSON.stringify({ export: model }) : model);
-    });
+    .action(exportCommand);
+}
+
+async function exportCommand(named: string, options: Options): Promise<void> {
+  const { runs, step, json, gguf, out, overwrite } = options;
+  if (gguf === undefined) {
+    for (const name of ['out', 'overwrite'] as const)
+      if (options[name] !== undefined)
+        throw new WishboneError(`--${name} says where a GGUF file goes, and none is asked for`, `--${name}`, 'add --gguf', ExitCode.usage);
+    const folder = await findRun(named, runs);
+    const model = await cancellable((signal) => exportBest(folder, { signal, ...(step === undefined ? {} : { step }) }));
+    console.log(json === true ? JSON.stringify({ export: model }) : model);
+    return;
+  }
+  const folder = (await isModelFolder(named)) ? named : await findRun(named, runs);
+  const status = new StatusLine();
+  const written = await cancellable((signal) =>
+    exportForOllama(
+      { folder, type: gguf, out, step, overwrite },
+      { signal, onProgress: (progress) => status.show(progressText(progress)) },
+    ),
+  ).finally(() => status.clear());
+  for (const note of written.notes) status.note(`note: ${note}`);
+  const { file, modelfile, notes } = written;
+  console.log(json === true ? JSON.stringify({ gguf: file, modelfile, notes }) : file);
 }

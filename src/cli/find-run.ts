@@ -58,3 +58,13 @@ async function isRun(folder: string): Promise<boolean> {
 function some(ids: readonly string[]): string {
   return ids.length > 5 ? `${ids.slice(0, 5).join(', ')}, …` : ids.join(', ');
 }
+
+/** Whether a folder holds a model or an adapter, and no run. */
+export async function isModelFolder(folder: string): Promise<boolean> {
+  const has = (name: string): Promise<boolean> =>
+    stat(path.join(folder, name)).then(
+      (info) => info.isFile(),
+      () => false,
+    );
+  return !(await has(RUN_FILE)) && ((await has('config.json')) || (await has('adapter_config.json')));
+}

@@ -13,6 +13,7 @@ import { Interrupted } from './interrupt.js';
 import { guardOutput } from './safe-output.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
+import { addPushCommand } from './push.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
 import { addSetupGpuCommand } from './setup-gpu.js';
@@ -35,6 +36,7 @@ const COMMANDS = [
   addPairsCommand,
   addStopCommand,
   addExportCommand,
+  addPushCommand,
   addSampleCommand,
   addConvertCommand,
   addCacheCommand,

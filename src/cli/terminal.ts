@@ -56,6 +56,9 @@ const PHASES: Readonly<Record<string, string>> = {
   reference: 'Reference log-probabilities',
   train: 'Training',
   export: 'Exporting the model',
+  gguf: 'Writing the GGUF file',
+  hash: 'Reading what is uploaded',
+  upload: 'Uploading',
 };
 
 /** "Reading and tokenising  42%  0:17 left" */

@@ -242,7 +242,7 @@ async function follow(folder: string, startsBefore: number, status: StatusLine):
   return history;
 }
 
-/** The last word comes before the process is gone: whoever goes on with the folder at once would find it in use. */
+/** The last word comes before the process is gone: what comes next would find its devices in use. */
 async function gone(folder: string): Promise<void> {
   const begin = performance.now();
   while ((await isAtWork(folder)) && performance.now() - begin < MOST_TO_GO) await sleep(20);

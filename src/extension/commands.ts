@@ -22,6 +22,8 @@ export const COMMANDS = {
   'wishbone.renameRun': 'Rename Run…',
   'wishbone.tagRun': 'Tag Run…',
   'wishbone.exportBest': 'Export Best Model…',
+  'wishbone.exportGguf': 'Export as GGUF…',
+  'wishbone.pushRun': 'Upload to Hub…',
   'wishbone.revealRun': 'Reveal Run Folder',
   'wishbone.deleteRun': 'Delete Run…',
   'wishbone.tryRun': 'Try It…',
@@ -59,6 +61,8 @@ interface Arguments {
   /** A run's folder. `preview`: show it in place of the previous preview. */
   'wishbone.openRun': [folder?: string, how?: 'preview'];
   'wishbone.duplicateRun': [folder: string];
+  'wishbone.exportGguf': [folder: string];
+  'wishbone.pushRun': [folder: string];
   'wishbone.renameRun': [folder: string];
   'wishbone.tagRun': [folder: string];
   'wishbone.tryRun': [folder: string];

@@ -276,6 +276,8 @@ export const RUN_REQUESTS = [
   'export-best',
   'stop-and-export-best',
   'reveal-best',
+  'export-gguf',
+  'push',
   'show-log',
   'follow-log',
   'leave-log',

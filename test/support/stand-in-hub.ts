@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Changed, type Uploads, UploadSide } from './stand-in-uploads.js';
 
 /** A repository that the stand-in has. */
 export interface StandInRepository {
@@ -32,6 +33,9 @@ export interface Faults {
 export interface StandInHub {
   readonly endpoint: string;
   readonly faults: Faults;
+  readonly uploads: Uploads;
+  /** A repository of models as it is now. */
+  model(name: string): Changed | undefined;
   readonly asked: {
     readonly method: string;
     readonly path: string;
@@ -66,13 +70,22 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
   const known = new Map(
     repositories.map((repository) => {
       const files = new Map(Object.entries(repository.files).map(([name, content]) => [name, kept(name, content)]));
-      const commit = createHash('sha1')
-        .update(JSON.stringify([...files].map(([name, { etag }]) => [name, etag])))
-        .digest('hex');
+      const commit = commitOf(files);
       return [`${repository.kind}/${repository.name}`, { repository, files, commit }];
     }),
   );
   type Known = NonNullable<ReturnType<typeof known.get>>;
+  const model = (name: string): Changed | undefined => {
+    const found = known.get(`model/${name}`);
+    return found === undefined ? undefined : { name, isPrivate: found.repository.isPrivate === true, files: found.files };
+  };
+  /** Takes in what was uploaded. @returns its commit */
+  const keep = ({ name, isPrivate, files }: Changed): string => {
+    const all = new Map([...files].map(([path, { bytes, isLarge }]) => [path, kept(path, bytes, isLarge)]));
+    const commit = commitOf(all);
+    known.set(`model/${name}`, { repository: { kind: 'model', name, files: {}, isPrivate }, files: all, commit });
+    return commit;
+  };
 
   const refuse = (response: ServerResponse, status: number, code = '', message = ''): void => {
     response.writeHead(status, { ...(code && { 'X-Error-Code': code }), ...(message && { 'X-Error-Message': message }) });
@@ -117,6 +130,7 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
       response.writeHead(fault.status, fault.retryAfter === undefined ? {} : { 'Retry-After': String(fault.retryAfter) }).end();
       return;
     }
+    if (uploadSide.answer(request, response, url)) return;
     const cdn = /^\/cdn\/([0-9a-f]{64})$/.exec(url.pathname);
     if (cdn !== null) return sendLarge(request, response, cdn[1] as string);
     const info = /^\/api\/(model|dataset)s\/([^/]+\/[^/]+)(?:\/(revision|tree)\/([^/]+))?$/.exec(url.pathname);
@@ -219,9 +233,13 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
 
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, () => resolve()));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const uploadSide = new UploadSide({ endpoint, find: model, keep }, TOKEN);
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint,
     faults,
+    uploads: uploadSide.uploads,
+    model,
     asked,
     commit: (kind, name) => known.get(`${kind}/${name}`)?.commit ?? '',
     close: () => {
@@ -231,9 +249,14 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
   };
 }
 
-function kept(name: string, content: Buffer | string): Kept {
+function commitOf(files: ReadonlyMap<string, Kept>): string {
+  return createHash('sha1')
+    .update(JSON.stringify([...files].map(([name, { etag }]) => [name, etag])))
+    .digest('hex');
+}
+
+function kept(name: string, content: Buffer | string, isLarge = /\.(safetensors|parquet)$/.test(name)): Kept {
   const bytes = Buffer.from(content);
-  const isLarge = /\.(safetensors|parquet)$/.test(name);
   const oid = gitHash(bytes);
   return { bytes, isLarge, oid, etag: isLarge ? sha256(bytes) : oid };
 }

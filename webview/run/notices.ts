@@ -62,6 +62,16 @@ function bestText({ best, step }: RunStatus, exported: string | null): HTMLEleme
   return [element('p', {}, kept ? `${text}; its weights are kept.` : `${text}; its weights no longer exist.`)];
 }
 
+/** To take the model elsewhere. */
+function handOnButtons(ask: Ask): HTMLElement[] {
+  const gguf = 'Write the model for llama.cpp and Ollama';
+  const hub = 'Upload the model or adapter with its card; a new repository is private';
+  return [
+    createButton({ label: 'Export as GGUF…', title: gguf, onClick: () => ask('export-gguf') }),
+    createButton({ label: 'Upload to Hub…', title: hub, onClick: () => ask('push') }),
+  ];
+}
+
 function duplicateButton(ask: Ask): HTMLElement {
   return createButton({ label: 'Duplicate with Changes…', onClick: () => ask('duplicate') });
 }
@@ -80,7 +90,7 @@ function endNotice(status: RunStatus, end: RunEnd, ask: Ask): HTMLElement {
       return notice('good', `Finished in ${formatDuration(end.seconds)}`, [
         ...(exportPath === null ? [] : [element('p', {}, what, element('code', {}, exportPath))]),
         ...bestText(status, exportPath),
-        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model])]),
+        ...row([...bestButtons(status, ask), ...(exportPath === null ? [] : [model, ...(status.mayAct ? handOnButtons(ask) : [])])]),
       ]);
     }
     case 'stopped':

@@ -51,15 +51,16 @@ constexpr RegisteredBackend table[] = {
         .make = [](const BackendChoice& choice) { return make_cuda_backend(choice.cuda); },
         // The driver's: a context, the kernels loaded into it and cuBLASLt's, tile lists, tables of partial sums, and blocks
         // kept for the next bin. Measured with models of 1 to 8 billion parameters.
-        .memory = {.activations = DType::bf16,
-                   .driver = 1900 * mib,
-                   .library = 64 * mib,
-                   // NCCL's buffers for a few channels to the GPUs of a host, without NVLink multicast.
-                   .communication = 512 * mib,
-                   .kept_logits = 2048 * mib,
-                   .logits_chunk = 512 * mib,
-                   .has_workspaces = true,
-                   .rounded = cuda_rounded},
+        .memory =
+            {.activations = DType::bf16,
+             .driver = 1900 * mib,
+             .library = 64 * mib,
+             // What NCCL keeps: buffers for its channels and its kernels, without NVLink multicast. 0.8 GiB on each of two H200.
+             .communication = 820 * mib,
+             .kept_logits = 2048 * mib,
+             .logits_chunk = 512 * mib,
+             .has_workspaces = true,
+             .rounded = cuda_rounded},
         .has_bf16_moments = true,
         .is_slow_at_first = true,
     },

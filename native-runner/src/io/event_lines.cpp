@@ -89,4 +89,23 @@ bool for_each_event(const std::filesystem::path& file, const std::function<void(
     return cut;
 }
 
+std::optional<Json> last_event(const std::filesystem::path& file) {
+    constexpr off_t most = off_t{1} << 20;
+    const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status{};
+    if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    std::string end(static_cast<std::size_t>(std::min(most, status.st_size)), '\0');
+    if (::pread(fd.get(), end.data(), end.size(), status.st_size - static_cast<off_t>(end.size())) !=
+        static_cast<ssize_t>(end.size()))
+        return std::nullopt;
+    if (!end.ends_with('\n')) return std::nullopt;
+    end.pop_back();
+    const std::size_t before = end.rfind('\n');
+    if (before == std::string::npos && status.st_size > most) return std::nullopt;
+    std::optional<Json> event;
+    take_line(std::string_view(end).substr(before == std::string::npos ? 0 : before + 1),
+              [&](Json&& last) { event = std::move(last); });
+    return event;
+}
+
 }  // namespace wishbone

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace wishbone {
 
@@ -13,5 +14,8 @@ namespace wishbone {
 /// Returns whether the last line is unfinished: whatever is written next must begin with a line break.
 bool for_each_event(const std::filesystem::path& file,
                     const std::function<void(nlohmann::ordered_json&&)>& take);
+
+/// The last line, where it is whole, such an object, and no longer than a MiB. Quick, however long the log is.
+std::optional<nlohmann::ordered_json> last_event(const std::filesystem::path& file);
 
 }  // namespace wishbone

@@ -2,12 +2,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
+#include "core/stopwatch.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/event_log.h"
 #include "run/process/process_identity.h"
@@ -116,6 +120,46 @@ TEST_CASE("run lock: one holder at a time") {
     }
     const RunLock again(folder.path());
     CHECK_THROWS_AS(RunLock(folder / "absent"), Error);
+}
+
+TEST_CASE("run lock: who is about to go is waited for, who is at work is not") {
+    using namespace std::chrono_literals;
+    const TemporaryFolder folder;
+    const auto events = folder / "events.jsonl";
+    const auto seconds_to_refuse = [&](std::chrono::duration<double> patience) {
+        const Stopwatch watch;
+        try {
+            const RunLock second(folder.path(), patience);
+            FAIL("two have it");
+        } catch (const Error& error) {
+            CHECK(error.code() == ExitCode::bad_input);
+            CHECK(std::string(error.what()) == "Another runner is at work in this folder");
+        }
+        return watch.seconds();
+    };
+    for (const char* last : {"finished", "stopped", "failed"}) {
+        CAPTURE(last);
+        auto first = std::make_unique<RunLock>(folder.path());
+        write_file(events, "");
+        CHECK(seconds_to_refuse(10s) < 5);
+        // Longer than what is read of it.
+        EventLog(events).write("start", {{"text", std::string(std::size_t{3} << 20, 'x')}});
+        CHECK(seconds_to_refuse(10s) < 5);
+        EventLog(events).write("step", {{"type_of", "finished"}});
+        CHECK(seconds_to_refuse(10s) < 5);
+        EventLog(events).write(last, {{"step", 1}});
+        CHECK(seconds_to_refuse(200ms) >= 0.2);
+        std::jthread goes([&] {
+            std::this_thread::sleep_for(300ms);
+            first.reset();
+        });
+        const RunLock second(folder.path());
+        goes.join();
+        // It goes on, and is at work.
+        EventLog(events).write("start", {{"step", 1}});
+        CHECK(seconds_to_refuse(10s) < 5);
+        std::filesystem::remove(events);
+    }
 }
 
 TEST_CASE("run lock: a folder that was moved, removed or replaced is noticed") {

@@ -9,8 +9,8 @@ export interface Interconnect {
 
 // All that predictions of several devices rest on but the formula below: replace a figure here where one was measured.
 
-/** What NCCL keeps of a GPU's memory, bytes; `backend/registry.cpp` of the runner has the same. */
-export const NCCL_BYTES = 512 * 2 ** 20;
+/** What a communicator of NCCL keeps of a GPU's memory, bytes, as measured on two H200; `backend/registry.cpp` of the runner has the same. */
+export const NCCL_BYTES = 820 * 2 ** 20;
 
 /**
  * What of a collective's time computing beside it loses, since NCCL's kernels take multiprocessors and memory bandwidth meanwhile. From

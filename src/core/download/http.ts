@@ -13,7 +13,7 @@ export interface Network {
   readonly patience?: number | undefined;
 }
 
-const PATIENCE_MILLISECONDS = 30_000;
+export const PATIENCE_MILLISECONDS = 30_000;
 const MOST_REDIRECTS = 5;
 
 /** The connection was refused, cut, or fell silent: trying again may help. */
@@ -103,7 +103,7 @@ export async function readText(response: IncomingMessage, most: number, from: st
 }
 
 /** What is fetched is run: nobody on the way may change it, nor the hash that it is checked by. */
-function safeUrl(address: string): URL {
+export function safeUrl(address: string): URL {
   let url: URL;
   try {
     url = new URL(address);
@@ -138,7 +138,7 @@ async function once(url: URL, headers: Readonly<Record<string, string>>, network
   });
 }
 
-async function agentFor(url: URL, { proxy = '', proxyAuthorization }: Network): Promise<http.Agent | undefined> {
+export async function agentFor(url: URL, { proxy = '', proxyAuthorization }: Network): Promise<http.Agent | undefined> {
   const address = proxy !== '' ? proxy : environmentProxy(url);
   if (address === undefined) return undefined;
   // Few are behind one.

@@ -18,6 +18,8 @@ const TEXT_FILES = new Set([
   'chat_template.jinja',
   'chat_template.json',
 ]);
+/** SentencePiece's own file: nothing reads it but an export to GGUF. */
+const PIECES = /^tokenizer\.model[\w.]*$/;
 const TEMPLATES = /^additional_chat_templates\/[^/]+\.jinja$/;
 const LICENCE = /^(licen[sc]e|notice|copying|use_policy)[\w.-]*$/i;
 const SINGLE = 'model.safetensors';
@@ -49,7 +51,10 @@ export function neededFiles(names: readonly string[], wanted: Wanted, settings: 
       refuse('holds GGUF files alone', 'name the model that they were made from (the page says which)');
     refuse('holds no model of transformers: it has no config.json', 'name another');
   }
-  const texts = wanted === 'weights' ? [] : names.filter((name) => TEXT_FILES.has(name) || TEMPLATES.test(name) || LICENCE.test(name));
+  const texts =
+    wanted === 'weights'
+      ? []
+      : names.filter((name) => TEXT_FILES.has(name) || PIECES.test(name) || TEMPLATES.test(name) || LICENCE.test(name));
   const small = ['config.json', ...(has('generation_config.json') ? ['generation_config.json'] : []), ...texts];
   if (wanted === 'tokenizer') return small;
   // As in transformers, the single file goes first.

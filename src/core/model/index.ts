@@ -9,5 +9,8 @@ export {
   type LlamaShape,
   type SlidingWindow,
 } from './flops.js';
-export { inspectModel, type ModelInfo } from './inspect.js';
-export type { ModelConfig } from './config.js';
+export { FAMILIES } from './families.js';
+export { type Fields, readFields } from './fields.js';
+export { inspectModel, type ModelInfo, modelWeights } from './inspect.js';
+export { type ModelConfig, readModelConfig } from './config.js';
+export { isWeightType, type StoredTensor } from './stored-tensor.js';

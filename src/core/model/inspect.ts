@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
-import { readSafetensorsHeader, type TensorInfo } from '../files/safetensors.js';
+import { readSafetensorsHeader } from '../files/safetensors.js';
 import { parameterShapes, readModelConfig, type ModelConfig } from './config.js';
 import { isWeightType, sameTensor, type StoredTensor } from './stored-tensor.js';
 
@@ -31,7 +31,7 @@ export async function inspectModel(folder: string, wanted: { readonly tokenizer:
   const absolute = path.resolve(folder);
   const config = await readModelConfig(absolute);
   const weights = await findWeights(absolute);
-  const stored = await checkWeights(config, weights);
+  const stored = [...(await checkWeights(config, weights)).values()].map(({ info }) => info);
   for (const name of wanted.tokenizer ? ['tokenizer.json', 'tokenizer_config.json'] : []) {
     const file = path.join(absolute, name);
     await access(file).catch(() => {
@@ -127,11 +127,20 @@ async function withTiedHead({ file, tensors }: Weights): Promise<Weights> {
   return { file, tensors: new Map([...others, [EMBEDDING_NAME, embedding ?? head] as const]) };
 }
 
+/**
+ * The weights of a model folder by Hugging Face's names, checked as by {@link inspectModel}; a tied head is not among them.
+ *
+ * @throws WishboneError naming the file and the tensor
+ */
+export async function modelWeights(folder: string, config: ModelConfig): Promise<ReadonlyMap<string, StoredTensor>> {
+  return checkWeights(config, await findWeights(path.resolve(folder)));
+}
+
 /** In the order and the words of the runner (native-runner/src/pretrained/model_weights.cpp). */
-async function checkWeights(config: ModelConfig, all: Weights): Promise<TensorInfo[]> {
+async function checkWeights(config: ModelConfig, all: Weights): Promise<Map<string, StoredTensor>> {
   const weights = config.tied ? await withTiedHead(all) : all;
   const expected = new Set<string>();
-  const stored: TensorInfo[] = [];
+  const stored = new Map<string, StoredTensor>();
   for (const [name, shape] of parameterShapes(config)) {
     expected.add(name);
     const found = weights.tensors.get(name);
@@ -149,7 +158,7 @@ async function checkWeights(config: ModelConfig, all: Weights): Promise<TensorIn
     }
     if (!isWeightType(found.info.dtype))
       throw new WishboneError(`the tensor has dtype ${found.info.dtype}`, where, 'save the model in F32, F16 or BF16');
-    stored.push(found.info);
+    stored.set(name, found);
   }
   for (const [name, { file }] of [...weights.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!expected.has(name) && !name.endsWith('rotary_emb.inv_freq')) {

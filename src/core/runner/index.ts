@@ -21,3 +21,4 @@ export {
   stopRunner,
   useRunner,
 } from './runner.js';
+export { pushSource, type PushSource, trainedModel } from './trained-model.js';

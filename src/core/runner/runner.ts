@@ -20,6 +20,8 @@ import { stopJob } from '../slurm/submit.js';
 const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
 const PATIENCE_MILLISECONDS = 60_000;
+/** Milliseconds that a run's process may take to go after its last word; the runner waits as long for the run's lock. */
+const MOST_TO_GO = 10_000;
 const LOG_TAIL_BYTES = 16_384;
 /** `a`, and not waiting for anybody should the log be a pipe. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
@@ -118,6 +120,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   const { execa } = await import('execa');
   const runner = options.runner ?? (await locateRunner());
   const job = await readJobRecord(run.folder);
+  await waitForEnd(run.folder);
   if ((await liveProcess(run.folder)) !== undefined || (job?.id !== undefined && isActive(await runState(run.folder)))) {
     throw new WishboneError('this run is already running', run.folder, 'stop it first, or wait until it ends');
   }
@@ -267,6 +270,17 @@ export async function lastLogLines(
     }
   } catch {
     return [];
+  }
+}
+
+/** The last word comes before the process is gone: whoever goes on with the run at once waits for that, not for one at work. */
+async function waitForEnd(folder: string): Promise<void> {
+  const begin = performance.now();
+  for (;;) {
+    const last = (await readEventEnds(folder)).at(-1);
+    if (last === undefined || !isTerminal(last) || (await liveProcess(folder)) === undefined) return;
+    if (performance.now() - begin > MOST_TO_GO) return;
+    await sleep(20);
   }
 }
 

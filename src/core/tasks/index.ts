@@ -7,6 +7,7 @@ import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecas
 import type { PairList, PairListRequest, Verdicts } from '../pairs/index.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
+import type { GgufRequest, GgufResult } from '../gguf/request.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
@@ -64,6 +65,8 @@ export interface Tasks {
   lineOfRow(place: { readonly file: string; readonly row: number }): number | null;
   /** `firstRows` */
   firstRows(file: string): FirstRows;
+  /** `exportGguf` */
+  gguf(request: GgufRequest): GgufResult;
   /** `writeCleanedCopy`; `rows`: the rows to leave out. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
@@ -83,6 +86,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   pairs: 'compare',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
+  gguf: 'gguf',
   check: 'clean-dataset',
   clean: 'clean-dataset',
 };
@@ -102,6 +106,7 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   pairs: ({ folder }) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
+  gguf: ({ model, adapter }) => [model, ...(adapter === undefined ? [] : [adapter])],
   check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
   clean: ({ file }) => [file],
 };

@@ -6,8 +6,8 @@ import type { TokeniseCalls, TokeniserTask } from './messages.js';
 import type { TokenBatch } from './token-store.js';
 import { type Tokeniser, tokeniseHere } from './tokenisers.js';
 
-/** Each thread has its own tokenizer, which takes 100 MB and more for a large vocabulary. */
-const MOST_THREADS = 4;
+/** Each thread has its own tokenizer, which takes 100 MB and more for a large vocabulary; and one thread reads rows for about so many. */
+const MOST_THREADS = 8;
 
 /** @param worker a bundle of `src/workers/tokenise.ts` */
 export function tokeniseInThreads(task: TokeniserTask, worker: string, threads?: number): Tokeniser {

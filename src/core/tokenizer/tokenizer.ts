@@ -3,14 +3,16 @@ import path from 'node:path';
 import { BadRowError, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { unlessMissing } from '../files/unless-missing.js';
-import { ChatTemplate } from './chat-template.js';
+import { ChatTemplate, type NamedTemplates } from './chat-template.js';
 import { FALLBACK_TEMPLATES, type TemplateName } from './fallback-templates.js';
 import { chatTemplates, readTemplateFiles, type TemplateFile } from './template-files.js';
 import { loadOniguruma, MATCHING, PatternError, secondsFor, TimeLimitError, withinTime } from './pattern/index.js';
+import type { AddedToken } from './pipeline/added-tokens.js';
 import { JsonField, TokenizerJsonError } from './pipeline/json.js';
 import { PipelineError } from './pipeline/normalized-string.js';
 import { usesOniguruma } from './pipeline/normalizers.js';
 import type { Pipeline } from './pipeline/pipeline.js';
+import type { Frame } from './pipeline/post-processors.js';
 import { TokenBuffer } from './token-buffer.js';
 import { buildTokenizer, type BuiltTokenizer } from './transformers/build.js';
 import { tokenizerClass } from './transformers/tokenizer-class.js';
@@ -21,6 +23,22 @@ export type SpecialTokenName = (typeof SPECIAL_TOKEN_NAMES)[number];
 
 type Json = Record<string, unknown>;
 
+/** What a tokenizer is made of, for writing it in another format. */
+export interface TokenizerDescription {
+  /** `tokenizer.json`, or what the tokenizer's class makes of it. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** `tokenizer.json` as the folder has it. */
+  readonly file: Readonly<Record<string, unknown>>;
+  /** `tokenizer_config.json` */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Tokens that are looked for before anything else, by id. */
+  readonly added: ReadonlyMap<number, AddedToken>;
+  /** What is put around a text: ids, and the text itself. */
+  readonly frame: Frame;
+  /** Chat templates by name. */
+  readonly templates: NamedTemplates | undefined;
+}
+
 /** A model folder's own tokenizer and chat template. */
 export class ModelTokenizer {
   readonly #folder: string;
@@ -28,13 +46,16 @@ export class ModelTokenizer {
   readonly #template: ChatTemplate | undefined;
   readonly #specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>;
   readonly #buffer = new TokenBuffer();
+  readonly #files: Pick<TokenizerDescription, 'file' | 'config' | 'templates'>;
 
   private constructor(
     folder: string,
     built: BuiltTokenizer,
     template: ChatTemplate | undefined,
     specialTokens: Readonly<Partial<Record<SpecialTokenName, string>>>,
+    files: Pick<TokenizerDescription, 'file' | 'config' | 'templates'>,
   ) {
+    this.#files = files;
     this.#folder = folder;
     this.#built = built;
     this.#template = template;
@@ -57,7 +78,11 @@ export class ModelTokenizer {
     const special = Object.fromEntries(
       SPECIAL_TOKEN_NAMES.flatMap((name) => (built.special.has(name) ? [[name, built.special.get(name)]] : [])),
     ) as Partial<Record<SpecialTokenName, string>>;
-    const own = new ModelTokenizer(folder, built, template, special);
+    const own = new ModelTokenizer(folder, built, template, special, {
+      file: parse(files.tokenizer, tokenizerFiles(folder).tokenizer),
+      config,
+      templates: named,
+    });
     return templateName === 'model' ? own : own.#withTemplate(templateName);
   }
 
@@ -76,7 +101,7 @@ export class ModelTokenizer {
     const { bos_token: bos = '' } = specialTokens;
     const isPutBefore = bos !== '' && this.encode('', true)[0] === this.encode(bos, false)[0];
     const special = { ...specialTokens, eos_token: eosToken, bos_token: isPutBefore ? bos : '' };
-    return new ModelTokenizer(folder, built, ChatTemplate.of(template, `chat template "${name}"`), special);
+    return new ModelTokenizer(folder, built, ChatTemplate.of(template, `chat template "${name}"`), special, this.#files);
   }
 
   /**
@@ -115,6 +140,12 @@ export class ModelTokenizer {
       return new BadRowError(`the text cannot be tokenised: ${error.message}`, file, 'fix the row, or the tokenizer');
     }
     return error;
+  }
+
+  /** What the tokenizer is made of. */
+  get description(): TokenizerDescription {
+    const { pipeline, json } = this.#built;
+    return { ...this.#files, json, added: pipeline.added.all, frame: pipeline.frame(true) };
   }
 
   /** Whether `unlearntToken` says anything of any id. */

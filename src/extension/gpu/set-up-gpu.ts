@@ -12,7 +12,6 @@ import {
   LIBRARY_VARIABLE,
   librarySize,
   mebibytes,
-  type Network,
   planSetUp,
   removeLibrary,
   type SetUpOptions,
@@ -22,6 +21,7 @@ import {
   userFolder,
 } from '../../core/cuda-library/index.js';
 import { sentence } from '../../format.js';
+import { network } from '../network.js';
 import { setting } from '../settings.js';
 import { Meter } from './meter.js';
 import { showInformation, showWarning, withProgress as showProgress } from '../messages.js';
@@ -181,16 +181,4 @@ const closed = (text: string): string => (/[.!?]$/.test(text) ? sentence(text) :
 function indexUrl(): string {
   const url = setting('gpu.indexUrl', DEFAULT_INDEX).trim();
   return url === '' ? DEFAULT_INDEX : url;
-}
-
-/** As VS Code itself reaches the network. */
-function network(): Network {
-  const http = vscode.workspace.getConfiguration('http');
-  const text = (name: string): string => {
-    const value = http.get<unknown>(name);
-    return typeof value === 'string' ? value.trim() : '';
-  };
-  const isOff = text('proxySupport') === 'off';
-  const authorization = text('proxyAuthorization');
-  return { proxy: isOff ? '' : text('proxy'), ...(authorization === '' ? {} : { proxyAuthorization: authorization }) };
 }

@@ -19,11 +19,15 @@ import { listingText } from '../run-text.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
 import { deleteRuns } from './delete-runs.js';
+import { exportGgufOf, pushRun } from './hand-on.js';
 import type { RunCatalog } from './run-catalog.js';
 import { namesList, namesText } from './run-names.js';
 import { showInformation, showWarning } from '../messages.js';
 
 type Listing = Exclude<RunListing, { problem: Error }>;
+
+/** Whether a run has a model that can be handed on. */
+const hasModel = ({ state, figures }: Listing): boolean => state === 'finished' || figures?.best !== undefined;
 
 /** What can be done with runs from their view and the palette. Each takes the view's items, or asks which run. */
 export class RunCommands {
@@ -115,6 +119,16 @@ export class RunCommands {
   async exportBest(item: unknown): Promise<void> {
     const run = await this.#one(item, 'Export Best Model', ({ figures }) => figures?.best !== undefined);
     if (run !== undefined) await this.actions.exportBest(run.folder, run.config.name);
+  }
+
+  async exportGguf(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Export as GGUF', hasModel);
+    if (run !== undefined) await exportGgufOf(run.folder, run.config.name, (file) => this.actions.reveal(file));
+  }
+
+  async push(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Upload to Hub', hasModel);
+    if (run !== undefined) await pushRun(run.folder, run.config.name);
   }
 
   async reveal(item: unknown): Promise<void> {

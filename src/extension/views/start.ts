@@ -52,6 +52,8 @@ export function startViews(
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
+    problems.command('wishbone.exportGguf', (item) => runs.exportGguf(item)),
+    problems.command('wishbone.pushRun', (item) => runs.push(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
     problems.command('wishbone.refreshRuns', () => catalog.refresh()),

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { type HubDatasetId, resolveDataset, resolveModel } from '../../../src/core/hub/index.js';
+import { type HubDatasetId, pushFolder, resolveDataset, resolveModel } from '../../../src/core/hub/index.js';
+import { standInHub, TOKEN } from '../../support/stand-in-hub.js';
 import { begin, fetched, fetchModel, MODEL, named, NEEDED } from './support.js';
 
 const run = promisify(execFile);
@@ -115,3 +117,36 @@ test('the lock of a file is the one that huggingface_hub takes', async (context)
   holder.stdin.end();
   await done;
 });
+
+test('huggingface_hub uploads to the stand-in hub as Wishbone does, and reads what Wishbone has uploaded', async (context) => {
+  if (!(await hasPython(context))) return;
+  const hub = await standInHub([]);
+  const scratch = await mkdtemp(path.join(tmpdir(), 'wishbone-push-python-'));
+  context.after(async () => {
+    await hub.close();
+    await rm(scratch, { recursive: true, force: true });
+  });
+  // In parts, as files of gigabytes are sent.
+  hub.uploads.partBytes = 1_000_000;
+  const folder = path.resolve('examples/tiny-llama');
+  const code = `
+api = HfApi(endpoint="${hub.endpoint}", token="${TOKEN}")
+api.create_repo("wish/theirs", private=True)
+api.upload_folder(repo_id="wish/theirs", folder_path=${JSON.stringify(folder)})`;
+  await python(scratch, hub.endpoint, code);
+  hub.uploads.objects.clear();
+  const settings = { endpoint: hub.endpoint, cache: scratch, token: TOKEN, offline: false, network: {} };
+  await pushFolder(settings, { folder, name: 'wish/ours', folders: [], mayReplace: async () => false });
+  const [theirs, ours] = [hub.model('wish/theirs')!, hub.model('wish/ours')!];
+  assert.equal(theirs.isPrivate, true);
+  assert.deepEqual([...ours.files].sort(byName), [...theirs.files].sort(byName));
+  const read = `
+api = HfApi(endpoint="${hub.endpoint}", token="${TOKEN}")
+import hashlib, pathlib
+folder = pathlib.Path(snapshot_download("wish/ours", token="${TOKEN}"))
+print(hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest())`;
+  const weights = createHash('sha256').update(await readFile(path.join(folder, 'model.safetensors')));
+  assert.equal((await python(scratch, hub.endpoint, read)).trim(), weights.digest('hex'));
+});
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);

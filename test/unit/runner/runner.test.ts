@@ -94,6 +94,24 @@ test('a run is started, seen running, stopped and resumed', async (context) => {
   await until(async () => (await readProcessRecord(folder))?.ended?.exitCode === 130, 'its exit is on record');
 });
 
+test('a run that has said its last word is resumed when its process is gone', async (context) => {
+  const { folder, tools } = await newRun(context);
+  const lingers = await fakeRunner(
+    tools,
+    `start(); process.on('SIGTERM', () => { event('stopped', { step: 3, seconds: 1 }); setTimeout(() => process.exit(0), 2000); }); setInterval(() => {}, 1000);`,
+  );
+  const first = await startRunner(folder, { runner: lingers });
+  endWithTest(context, first);
+  await stopRunner(folder);
+  await until(async () => (await readEvents(folder)).at(-1)?.type === 'stopped', 'it has stopped');
+  const identity = (await identify(first))!;
+  assert.equal(await isAlive(identity), true, 'and is still there');
+  const again = await startRunner(folder, { resume: true, runner: lingers });
+  endWithTest(context, again);
+  assert.equal(await isAlive(identity), false);
+  await assert.rejects(startRunner(folder, { runner: lingers }), /this run is already running/);
+});
+
 test('force ends a process that does not listen', async (context) => {
   const { folder, tools } = await newRun(context);
   const runner = await fakeRunner(tools, `start(); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`);

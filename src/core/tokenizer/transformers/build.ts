@@ -11,6 +11,8 @@ type Json = Readonly<Record<string, unknown>>;
 /** A tokenizer as `AutoTokenizer.from_pretrained(folder)` makes it. */
 export interface BuiltTokenizer {
   readonly pipeline: Pipeline;
+  /** What the pipeline was read from: `tokenizer.json`, or what the tokenizer's class makes of it. */
+  readonly json: Json;
   /** Texts of special tokens, by name. */
   readonly special: ReadonlyMap<string, string>;
   /**
@@ -44,7 +46,8 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
   // A class that has a token for padding, or says that it has none, does not ask.
   const special = 'pad_token' in defaults ? named : withPadding(named, json, parts.config);
   const settings = settingsOf(parts.config, special, json);
-  const pipeline = Pipeline.read(kind.kind === 'rebuilt' ? rebuilt(parts.tokenizer, kind.name, settings) : parts.tokenizer);
+  const effective = kind.kind === 'rebuilt' ? rebuilt(parts.tokenizer, kind.name, settings) : parts.tokenizer;
+  const pipeline = Pipeline.read(effective);
   const splits = parts.config.get('split_special_tokens');
   pipeline.added.splitsSpecial = splits.isGiven && splits.flag;
   const extra = special.extra ?? rebuilder?.extra?.(settings) ?? [];
@@ -65,7 +68,7 @@ export function buildTokenizer(parts: TokenizerParts, kind: Exclude<TokenizerCla
   if (postProcessor !== undefined) pipeline.setPostProcessor(new JsonField(postProcessor, 'post_processor'));
   pipeline.added.makeFinders();
   pipeline.frame(true);
-  return { pipeline, special: new Map([...special.named].map(([name, token]) => [name, contentOf(token)])), unlearnt };
+  return { pipeline, json: effective, special: new Map([...special.named].map(([name, token]) => [name, contentOf(token)])), unlearnt };
 }
 
 /** A padding of tokenizer.json names a token for it where nothing else does. */

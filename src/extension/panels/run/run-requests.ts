@@ -29,6 +29,10 @@ export async function answerRequest(request: RunPageRequest, run: LiveRun, actio
       return actions.stopAndExportBest(run);
     case 'reveal-best':
       return actions.reveal(run.best?.folder ?? run.folder);
+    case 'export-gguf':
+      return runCommand('wishbone.exportGguf', run.folder);
+    case 'push':
+      return runCommand('wishbone.pushRun', run.folder);
     case 'show-log':
       return actions.showLog(run.folder);
     case 'try':

@@ -1,0 +1,94 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { agentFor, ConnectionError, type Network, PATIENCE_MILLISECONDS, readText, type Refusal, safeUrl } from './http.js';
+
+/** What is sent: bytes, or a stream of as many as are said, which can be opened again. */
+export type Body = Uint8Array | { readonly size: number; open(): Readable };
+
+/** What is sent to an address. */
+export interface Sent {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly authorization?: string | undefined;
+  readonly body?: Body | undefined;
+  /** The error for an answer that says no. */
+  refuse(refusal: Refusal, text: string): Error;
+}
+
+/** What came back; its status is 2xx. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+const MOST_CHARACTERS = 16_000_000;
+const MOST_REDIRECTS = 5;
+
+/**
+ * Sends something, once, and follows redirects that keep the method, within one host.
+ *
+ * @throws ConnectionError, what `refuse` makes of an answer that says no, the signal's reason
+ */
+export async function send(address: string, sent: Sent, network: Network, signal?: AbortSignal): Promise<Reply> {
+  let url = safeUrl(address);
+  for (let redirects = 0; ; redirects++) {
+    const { status, statusText, headers, text } = await once(url, sent, network, signal);
+    if (status >= 200 && status < 300) return { status, headers, text };
+    const next = headers.location === undefined ? undefined : safeUrl(new URL(headers.location, url).href);
+    if ([307, 308].includes(status) && next?.origin === url.origin && redirects < MOST_REDIRECTS) {
+      url = next;
+      continue;
+    }
+    if (status >= 500 || status === 429) {
+      const seconds = Number(headers['retry-after']);
+      throw new ConnectionError(`the server answered ${status}`, status, seconds >= 0 ? seconds : undefined);
+    }
+    throw sent.refuse({ status, statusText, headers, url }, text);
+  }
+}
+
+async function once(
+  url: URL,
+  { method, headers, authorization, body }: Sent,
+  network: Network,
+  signal: AbortSignal | undefined,
+): Promise<Reply & { readonly statusText: string }> {
+  const agent = await agentFor(url, network);
+  const { request } = url.protocol === 'https:' ? https : http;
+  const patience = network.patience ?? PATIENCE_MILLISECONDS;
+  const size = body instanceof Uint8Array ? body.length : body?.size;
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    const failed = (error: Error): void =>
+      reject(signal?.aborted === true ? (signal.reason as Error) : new ConnectionError(`${url.host}: ${error.message}`));
+    const asked = request(
+      url,
+      {
+        method,
+        headers: {
+          'User-Agent': 'wishbone',
+          ...headers,
+          ...(authorization === undefined ? {} : { Authorization: authorization }),
+          ...(size === undefined ? {} : { 'Content-Length': String(size) }),
+        },
+        ...(agent === undefined ? {} : { agent }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      resolve,
+    );
+    asked.setTimeout(patience, () => asked.destroy(new Error(`nothing came for ${patience / 1000} s`)));
+    asked.on('error', failed);
+    if (body === undefined || body instanceof Uint8Array) asked.end(body);
+    else pipeline(body.open(), asked).catch(failed);
+  });
+  const { statusCode: status = 0, statusMessage: statusText = '' } = response;
+  try {
+    return { status, statusText, headers: response.headers, text: await readText(response, MOST_CHARACTERS, url.href) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

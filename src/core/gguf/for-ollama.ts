@@ -1,0 +1,52 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { runTask } from '../tasks/index.js';
+import type { WorkOptions } from '../work/progress.js';
+import type { GgufType } from './mix.js';
+import { writeModelfile } from './modelfile.js';
+import type { GgufResult } from './request.js';
+import { ggufSource } from './source.js';
+import { refuseExisting } from './write.js';
+
+/** What is to be exported, and where to. */
+export interface GgufExport {
+  /** A run folder, or any model or adapter folder. */
+  readonly folder: string;
+  readonly type: GgufType;
+  /** The file; by default `gguf/NAME-TYPE.gguf` in a run folder, and beside any other. */
+  readonly out?: string | undefined;
+  readonly step?: number | undefined;
+  readonly overwrite?: boolean | undefined;
+}
+
+/** What was written. */
+export interface WrittenGguf extends GgufResult {
+  /** Ollama's Modelfile: as the file, with another ending. */
+  readonly modelfile: string;
+}
+
+/**
+ * Writes a GGUF file and a Modelfile for Ollama next to it, in a process of its own.
+ *
+ * @throws WishboneError what `ggufSource` and `exportGguf` throw
+ */
+export async function exportForOllama(
+  { folder, type, out: named, step, overwrite = false }: GgufExport,
+  work: WorkOptions = {},
+): Promise<WrittenGguf> {
+  const source = await ggufSource(folder, { step, signal: work.signal });
+  const { model, adapter, name } = source;
+  const stem = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}${adapter === undefined ? '' : '-lora'}-${type}`;
+  const out = path.resolve(named ?? path.join(source.folder, `${stem}.gguf`));
+  const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
+  await refuseExisting(out, overwrite);
+  await refuseExisting(modelfile, overwrite);
+  if (named === undefined) await mkdir(path.dirname(out), { recursive: true });
+  const written = await runTask('gguf', { model, adapter, type, out, name, overwrite }, work);
+  const own = `./${path.basename(out)}`;
+  const { stops, notes } = written;
+  // Ollama takes a folder of transformers for a base too, and makes its own GGUF file of it.
+  const contents = adapter === undefined ? { model: own, stops, notes } : { model, adapter: own, stops, notes };
+  await writeModelfile(modelfile, contents, overwrite);
+  return { ...written, modelfile };
+}

@@ -1,0 +1,66 @@
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { WishboneError } from '../../errors.js';
+import { mostBytes, readPlain } from '../../files/plain-file.js';
+import { firstBytes, type PushedFile } from './files.js';
+
+/** Files of nothing but vocabulary: what looks like a folder in them is a token. */
+const VOCABULARY = /^(tokenizer\.json|vocab\.(json|txt)|merges\.txt|tokenizer\.model.*)$/;
+/** Files whose weights are not text; a safetensors file begins with some. */
+const BINARY = /\.(safetensors|gguf|bin|model)$/;
+/** Folders of people, on any system. */
+const OF_PEOPLE = /(?:\/home\/|\/Users\/|[A-Za-z]:\\{1,2}Users\\{1,2})[\w.-]+[/\\][^\s"'`<>]*/;
+const LONGEST_HEADER = 16_000_000;
+
+/** What would tell of somebody's machine. */
+export interface Personal {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+/**
+ * Looks through what is to be uploaded for names of folders: those given and the home folder, whatever stands behind them, and any in
+ * `/home`, `/Users` and `C:\Users`.
+ *
+ * @param folders absolute paths
+ * @throws WishboneError naming the file, the line and the path
+ */
+export async function refusePersonal(files: readonly PushedFile[], folders: readonly string[]): Promise<void> {
+  // A path of one part (`/data`) says nothing of anybody, and may stand anywhere; of the home folder (`/root`), what is in it does.
+  const isTelling = (folder: string): boolean => path.isAbsolute(folder) && folder.split(path.sep).filter(Boolean).length > 1;
+  const home = homedir();
+  const own = [...new Set([...(path.dirname(home) === home ? [] : [`${home}${path.sep}`]), ...folders.filter(isTelling)])];
+  for (const file of files) {
+    const found = await personalIn(file, own);
+    if (found === undefined) continue;
+    throw new WishboneError(
+      `the file names a folder of this machine: ${found.text}`,
+      `${found.file}, line ${found.line}`,
+      'replace it with a name that others know, then upload again',
+    );
+  }
+}
+
+async function personalIn(pushed: PushedFile, own: readonly string[]): Promise<Personal | undefined> {
+  const name = path.posix.basename(pushed.path);
+  if (BINARY.test(name) && !name.endsWith('.safetensors')) return undefined;
+  const text = name.endsWith('.safetensors')
+    ? await headerOf(pushed)
+    : (await readPlain(pushed.file, mostBytes.tokenizer)).toString('utf8');
+  const plain = text.replaceAll('\\/', '/');
+  const found = own.map((folder) => plain.indexOf(folder)).filter((at) => at >= 0 && isPath(plain, at));
+  const people = VOCABULARY.test(name) ? undefined : OF_PEOPLE.exec(plain)?.index;
+  const at = Math.min(...found, people ?? Infinity);
+  if (at === Infinity) return undefined;
+  const [shown = ''] = /^[^\s"'`<>]*/.exec(plain.slice(at, at + 200)) ?? [];
+  return { file: pushed.file, line: plain.slice(0, at).split('\n').length, text: shown };
+}
+
+/** Whether a path begins there, and not in the middle of another word. */
+const isPath = (text: string, at: number): boolean => at === 0 || !/[\w.]/.test(text[at - 1]!);
+
+async function headerOf(file: PushedFile): Promise<string> {
+  const length = Number((await firstBytes(file, 8)).readBigUInt64LE(0));
+  return (await firstBytes(file, 8 + Math.min(length, LONGEST_HEADER))).toString('utf8', 8);
+}

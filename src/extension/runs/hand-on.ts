@@ -1,0 +1,107 @@
+// What takes a run's model elsewhere: a GGUF file for llama.cpp and Ollama, and an upload to the hub.
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { ExitCode, WishboneError } from '../../core/errors.js';
+import { exportForOllama, GGUF_TYPES, type GgufType, type WrittenGguf } from '../../core/gguf/index.js';
+import { hubSettings, type Pushed, pushFolder } from '../../core/hub/index.js';
+import { pushSource } from '../../core/runner/index.js';
+import type { Progress } from '../../core/work/progress.js';
+import { formatBytes, formatDuration } from '../../format.js';
+import { showInformation, showWarning, withProgress } from '../messages.js';
+import { network } from '../network.js';
+import { ensureTrusted } from '../trust.js';
+
+const REVEAL = 'Reveal File';
+const REPLACE = 'Replace';
+const OPEN_PAGE = 'Open Page';
+
+const TYPES: Readonly<Record<GgufType, { readonly label: string; readonly detail: string }>> = {
+  q4_k_m: { label: 'Q4_K_M', detail: 'Smallest: about 5 bits a weight. What Ollama takes by default.' },
+  q8_0: { label: 'Q8_0', detail: 'About half of 16 bits, hardly any difference in answers.' },
+  bf16: { label: 'BF16', detail: '16 bits; exact where the model was trained in bfloat16.' },
+  f16: { label: 'F16', detail: '16 bits; runs fast everywhere.' },
+};
+
+/** Asks for a type and writes the model of a run as a GGUF file. @throws WishboneError when it cannot be had, or not exactly */
+export async function exportGgufOf(folder: string, name: string, reveal: (file: string) => Promise<void>): Promise<void> {
+  if (!(await ensureTrusted())) return;
+  const items = [...GGUF_TYPES].reverse().map((type) => ({ type, ...TYPES[type] }));
+  const picked = await vscode.window.showQuickPick(items, {
+    title: `Export ${name} as GGUF`,
+    placeHolder: 'How its weights are stored',
+    matchOnDetail: true,
+  });
+  if (picked === undefined) return;
+  const write = (overwrite: boolean): Promise<WrittenGguf | undefined> =>
+    following(`Writing ${name} as ${picked.label}`, (work) => exportForOllama({ folder, type: picked.type, overwrite }, work));
+  const written = await write(false).catch(async (error: unknown) => {
+    if (!(error instanceof WishboneError) || error.exitCode !== ExitCode.cannotWrite || !/already/.test(error.what)) throw error;
+    const detail = error.where;
+    const choice = await showWarning(`${name} has been written as ${picked.label} before.`, { modal: true, detail }, REPLACE);
+    return choice === REPLACE ? write(true) : undefined;
+  });
+  if (written === undefined) return;
+  const { file, notes } = written;
+  const where = path.relative(path.dirname(folder), file);
+  const said = [`${name} is in ${where}, with a Modelfile for Ollama beside it.`, ...notes.map((note) => `Note: ${note}.`)].join(' ');
+  const choice = await showInformation(said, REVEAL);
+  if (choice === REVEAL) await reveal(file);
+}
+
+/** Asks for a repository and uploads a run's model or adapter to the hub. @throws WishboneError when it cannot be */
+export async function pushRun(folder: string, name: string): Promise<void> {
+  if (!(await ensureTrusted())) return;
+  const settings = await hubSettings(network());
+  const given = await vscode.window.showInputBox({
+    title: `Upload ${name} to the Hub`,
+    prompt: 'The repository, as org/name; a name alone is one of your own. A new one is private.',
+    value: (await pushSource(folder).catch(() => undefined))?.name ?? '',
+    validateInput: (text) => (text.trim() === '' ? 'Type a name.' : undefined),
+  });
+  if (given === undefined) return;
+  const mayReplace = async (full: string, isPrivate: boolean): Promise<boolean> => {
+    const detail = `It is ${isPrivate ? 'private' : 'public: everybody can see it'}. Files of the same names are replaced, others stay.`;
+    return (await showWarning(`There is a repository ${full} already.`, { modal: true, detail }, REPLACE)) === REPLACE;
+  };
+  let declined = false;
+  const pushed = await following<Pushed | undefined>(`Uploading ${name}`, async (work) => {
+    const source = await pushSource(folder, { signal: work.signal });
+    const asked = async (full: string, isPrivate: boolean): Promise<boolean> => {
+      const may = await mayReplace(full, isPrivate);
+      declined = !may;
+      return may;
+    };
+    return pushFolder(settings, { ...source, name: given.trim(), mayReplace: asked }, work).catch((error: unknown) => {
+      if (!declined) throw error;
+      return undefined;
+    });
+  });
+  if (pushed === undefined) return;
+  const choice = await showInformation(`${name} is uploaded to ${pushed.name} (${formatBytes(pushed.bytes)}).`, OPEN_PAGE);
+  if (choice === OPEN_PAGE) await vscode.env.openExternal(vscode.Uri.parse(pushed.url));
+}
+
+const PHASES: Readonly<Record<string, string>> = { gguf: 'writing', hash: 'reading', upload: 'uploading' };
+
+/** Does something that takes long, in a message that tells how far it is; undefined when it was cancelled. */
+async function following<T>(
+  title: string,
+  task: (work: { readonly signal: AbortSignal; onProgress(progress: Progress): void }) => Promise<T>,
+): Promise<T | undefined> {
+  return withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (progress, token) => {
+    const end = new AbortController();
+    token.onCancellationRequested(() => end.abort(new Error('cancelled')));
+    const onProgress = ({ phase, done, total, secondsLeft }: Progress): void => {
+      const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
+      progress.report({ message: `${PHASES[phase] ?? phase}, ${formatBytes(done)} of ${formatBytes(total)}${left}` });
+    };
+    try {
+      return await task({ signal: end.signal, onProgress });
+    } catch (error) {
+      if (end.signal.aborted) return undefined;
+      throw error;
+    }
+  });
+}
