@@ -1,13 +1,17 @@
 // `wishbone export --gguf` from the command line: where files go, what is not overwritten, what is left when it is cancelled.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { exportGguf } from '../../src/core/gguf/index.js';
 import { modelOf } from '../support/gguf.js';
+import { standInHub } from '../support/stand-in-hub.js';
 import { assertOneError } from './one-error.js';
-import { exampleModel, repository, temporaryFolder, wishbone } from './support.js';
+import { cli, exampleModel, repository, temporaryFolder, wishbone } from './support.js';
 
 const fixture = (name: string): string => path.join(repository, 'test/fixtures/gguf', name);
 
@@ -88,6 +92,32 @@ test('a run without a model yet, and options that do not go together', async (t)
   const nothing = await wishbone('export', path.join(folder, 'x'), '--gguf', 'f16', '--runs', folder);
   assert.notEqual(nothing.code, 0);
   assertOneError(nothing.stderr, [/no run is called/]);
+});
+
+test('a model of the hub goes where the command was given, not into the cache', async (t) => {
+  const model = Object.fromEntries(readdirSync(exampleModel).map((name) => [name, readFileSync(path.join(exampleModel, name))]));
+  const hub = await standInHub([{ kind: 'model', name: 'wish/tiny-llama', files: model }]);
+  t.after(() => hub.close());
+  const folder = await temporaryFolder(t);
+  // execa is ESM only, and the tests are loaded as CommonJS.
+  const { execa } = await import('execa');
+  const env = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: path.join(folder, 'hub') };
+  const ran = await execa(process.execPath, [cli, 'export', 'wish/tiny-llama', '--gguf', 'q8_0'], { cwd: folder, env, reject: false });
+  assert.equal(ran.exitCode, 0, ran.stderr);
+  assert.deepEqual((await readdir(folder)).sort(), ['hub', 'tiny-llama-q8_0.Modelfile', 'tiny-llama-q8_0.gguf']);
+});
+
+test('interrupted, nothing is left', async (t) => {
+  const folder = await temporaryFolder(t);
+  const model = path.join(folder, 'slow');
+  await modelOf(fixture('qwen2'), model, 'BF16');
+  const child = spawn(process.execPath, [cli, 'export', model, '--gguf', 'q4_k_m']);
+  const isWriting = async (): Promise<boolean> => (await readdir(folder)).some((name) => name.endsWith('.tmp'));
+  for (let waited = 0; !(await isWriting()) && child.exitCode === null && waited < 20_000; waited += 5) await setTimeout(5);
+  child.kill('SIGINT');
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  assert.equal(code, 130);
+  assert.deepEqual(await readdir(folder), ['slow']);
 });
 
 test('the example model', async (t) => {

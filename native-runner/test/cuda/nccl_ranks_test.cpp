@@ -6,38 +6,48 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "comm/nccl/nccl.h"
 #include "comm/rank_threads.h"
 #include "core/error.h"
 #include "core/stopwatch.h"
+#include "support/free_port.h"
 #include "support/temporary_folder.h"
 
 using namespace wishbone;
 
 namespace {
 
-bool have_two_gpus() {
-    static const bool two = [] {
-        const std::size_t devices = cuda_info().devices.size();
-        if (devices < 2) std::fprintf(stderr, "tests of two GPUs are skipped: %zu usable here\n", devices);
-        return devices >= 2;
+bool have_gpus(std::size_t count) {
+    static const std::size_t devices = [] {
+        const std::size_t usable = cuda_info().devices.size();
+        if (usable < 4)
+            std::fprintf(stderr, "tests of %s are skipped: %zu usable here\n",
+                         usable < 2 ? "two and four GPUs" : "four GPUs", usable);
+        return usable;
     }();
-    return two;
+    return devices >= count;
 }
+bool have_two_gpus() { return have_gpus(2); }
 
-/// Two GPUs, each with a backend that its rank's thread has made.
-struct TwoGpus {
-    explicit TwoGpus(std::chrono::duration<double> limit = std::chrono::seconds(60)) : backends(2) {
-        for (int rank = 0; rank < 2; ++rank) {
+/// GPUs from `first` on, each with a backend, and a thread for its rank.
+struct Gpus {
+    explicit Gpus(std::chrono::duration<double> limit = std::chrono::seconds(60), std::size_t count = 2,
+                  int first = 0, ProcessGroup* processes = nullptr)
+        : backends(count) {
+        std::vector<Backend*> plain;
+        for (std::size_t rank = 0; rank < count; ++rank) {
             CudaOptions options;
-            options.device = rank;
-            backends[static_cast<std::size_t>(rank)] = make_cuda_backend(options);
+            options.device = first + static_cast<int>(rank);
+            backends[rank] = make_cuda_backend(options);
+            plain.push_back(backends[rank].get());
         }
-        std::vector<Backend*> plain = {backends[0].get(), backends[1].get()};
-        ranks = make_nccl_ranks(plain, "", limit);
-        threads = std::make_unique<RankThreads>(std::vector<Communicator*>{ranks[0].get(), ranks[1].get()});
+        ranks = make_nccl_ranks(plain, "", limit, processes);
+        std::vector<Communicator*> communicators;
+        for (const auto& rank : ranks) communicators.push_back(rank.get());
+        threads = std::make_unique<RankThreads>(communicators);
         // CUDA's current device is a thread's own.
         threads->run([&](std::size_t rank) { backends[rank]->make_current(); });
     }
@@ -65,9 +75,13 @@ struct Held {
     Tensor tensor;
 };
 
+float number_of(std::size_t rank, std::size_t place) {
+    return std::sin(static_cast<float>(place * 7 + rank * 131));
+}
+
 std::vector<float> numbers(std::size_t rank, std::size_t count) {
     std::vector<float> values(count);
-    for (std::size_t i = 0; i < count; ++i) values[i] = std::sin(static_cast<float>(i * 7 + rank * 131));
+    for (std::size_t i = 0; i < count; ++i) values[i] = number_of(rank, i);
     return values;
 }
 
@@ -93,7 +107,7 @@ TEST_CASE("an NCCL that is not there, or is something else, is one clear message
 
 TEST_CASE("two GPUs: sums, parts and copies are those of the host, the same bits on both" *
           doctest::skip(!have_two_gpus())) {
-    TwoGpus gpus;
+    Gpus gpus;
     for (const std::size_t count : {std::size_t{2}, std::size_t{8192}, std::size_t{50'000'000}}) {
         CAPTURE(count);
         std::vector<float> sums = numbers(0, count);
@@ -130,9 +144,57 @@ TEST_CASE("two GPUs: sums, parts and copies are those of the host, the same bits
     }
 }
 
+TEST_CASE("four GPUs as two processes: parts are shared out within each, and summed with their counterparts" *
+          doctest::skip(!have_gpus(4))) {
+    const int number = test::free_port();
+    const auto process = [&](int which) {
+        Introduction self;
+        self.place.process = which;
+        self.place.processes = 2;
+        self.place.host = "127.0.0.1";
+        self.place.port = number;
+        self.place.port_from = "MASTER_PORT";
+        self.version = "1.2.3";
+        self.run = "run-1";
+        ProcessGroup processes(self, ProcessLimits(), [] { return false; });
+        Gpus gpus(std::chrono::seconds(60), 2, 2 * which, &processes);
+        gpus.threads->run([&](std::size_t here) {
+            Communicator& ranks = *gpus.ranks[here];
+            Backend& backend = *gpus.backends[here];
+            CHECK(ranks.size() == 4);
+            CHECK(ranks.parts() == 2);
+            CHECK(ranks.part() == static_cast<int>(here));
+            const std::size_t count = 8'000'000;
+            std::vector<float> sums(count);
+            for (std::size_t i = 0; i < count; ++i)
+                sums[i] = (number_of(0, i) + number_of(1, i)) + (number_of(2, i) + number_of(3, i));
+            const Held all(backend, numbers(static_cast<std::size_t>(ranks.rank()), count));
+            const std::int64_t part = count / 2, begin = ranks.part() * part;
+            const Tensor own = all.tensor.slice(begin, begin + part);
+            ranks.fork();
+            ranks.reduce_scatter(own, all.tensor);
+            ranks.reduce_counterparts(own);
+            ranks.join();
+            ranks.all_gather(all.tensor, own);
+            CHECK(all.values() == sums);
+            const auto shown = ranks.show(own.data);
+            const Held pulled(backend, std::vector<float>(static_cast<std::size_t>(part)));
+            ranks.pull(pulled.tensor, shown[1]);
+            ranks.join_pulls(ranks.pulls());
+            CHECK(pulled.values() == std::vector<float>(sums.begin() + part, sums.end()));
+            ranks.all_reduce(pulled.tensor);
+            CHECK(pulled.values().front() == 4 * sums[static_cast<std::size_t>(part)]);
+            ranks.check();
+            ranks.barrier();
+        });
+    };
+    std::jthread other([&] { CHECK_NOTHROW(process(1)); });
+    CHECK_NOTHROW(process(0));
+}
+
 TEST_CASE("two GPUs: a rank that fails ends the other one, on the device too" *
           doctest::skip(!have_two_gpus())) {
-    TwoGpus gpus(std::chrono::seconds(600));
+    Gpus gpus(std::chrono::seconds(600));
     const Stopwatch watch;
     try {
         gpus.threads->run([&](std::size_t rank) {

@@ -6,7 +6,7 @@ import type { GgufType } from './mix.js';
 import { writeModelfile } from './modelfile.js';
 import type { GgufResult } from './request.js';
 import { ggufSource } from './source.js';
-import { refuseExisting } from './write.js';
+import { refuseExisting, removeUnfinished } from './write.js';
 
 /** What is to be exported, and where to. */
 export interface GgufExport {
@@ -16,6 +16,8 @@ export interface GgufExport {
   /** The file; by default `gguf/NAME-TYPE.gguf` in a run folder, and beside any other. */
   readonly out?: string | undefined;
   readonly step?: number | undefined;
+  /** What the model is called; by default as the run or the folder. */
+  readonly name?: string | undefined;
   readonly overwrite?: boolean | undefined;
 }
 
@@ -31,18 +33,23 @@ export interface WrittenGguf extends GgufResult {
  * @throws WishboneError what `ggufSource` and `exportGguf` throw
  */
 export async function exportForOllama(
-  { folder, type, out: named, step, overwrite = false }: GgufExport,
+  { folder, type, out: named, step, name: called, overwrite = false }: GgufExport,
   work: WorkOptions = {},
 ): Promise<WrittenGguf> {
   const source = await ggufSource(folder, { step, signal: work.signal });
-  const { model, adapter, name } = source;
+  const { model, adapter } = source;
+  const name = called ?? source.name;
   const stem = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}${adapter === undefined ? '' : '-lora'}-${type}`;
   const out = path.resolve(named ?? path.join(source.folder, `${stem}.gguf`));
   const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
   await refuseExisting(out, overwrite);
   await refuseExisting(modelfile, overwrite);
   if (named === undefined) await mkdir(path.dirname(out), { recursive: true });
-  const written = await runTask('gguf', { model, adapter, type, out, name, overwrite }, work);
+  const written = await runTask('gguf', { model, adapter, type, out, name, overwrite }, work).catch(async (error: unknown) => {
+    // A process that was ended before it could clean up.
+    if (work.signal?.aborted === true) await removeUnfinished(out);
+    throw error;
+  });
   const own = `./${path.basename(out)}`;
   const { stops, notes } = written;
   // Ollama takes a folder of transformers for a base too, and makes its own GGUF file of it.

@@ -1,5 +1,4 @@
-import { rename, rm, stat, statfs } from 'node:fs/promises';
-import { open, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
@@ -75,8 +74,18 @@ export async function writeGguf(
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
+    signal?.throwIfAborted();
     throw cannotWrite(file, error);
   }
+}
+
+/** Removes what writing a file has left under a temporary name. */
+export async function removeUnfinished(file: string): Promise<void> {
+  const folder = path.dirname(path.resolve(file));
+  const [begin, end] = [`.${path.basename(file)}.`, '.tmp'];
+  const names = await readdir(folder).catch(() => []);
+  const left = names.filter((name) => name.startsWith(begin) && name.endsWith(end));
+  await Promise.all(left.map((name) => rm(path.join(folder, name), { force: true })));
 }
 
 /** What stands before the tensors: metadata, and name, shape, type and place of each tensor. */

@@ -11,7 +11,18 @@ const { fround } = Math;
 
 /** To the nearest whole number, halves to even, by float32's own rounding: 1.5 * 2^23 leaves no bits behind the point. */
 const MAGIC = 12582912;
-const nearest = (value: number): number => fround(value + MAGIC) - MAGIC;
+function nearest(value: number): number {
+  const whole = fround(value + MAGIC) - MAGIC;
+  return whole >= -4194304 && whole <= 4194303 ? whole : beyond(value);
+}
+
+const float = new Float32Array(1);
+const bits = new Uint32Array(float.buffer);
+/** What ggml reads of the bits beyond that range: groups so small that their scale's inverse is infinite. */
+function beyond(value: number): number {
+  float[0] = value + MAGIC;
+  return (bits[0]! & 0x7fffff) - 0x400000;
+}
 
 const weights = new Float32Array(32);
 const trial = new Uint8Array(32);

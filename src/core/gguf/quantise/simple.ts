@@ -33,7 +33,11 @@ export function quantiseQ5_0(x: Float32Array, out: Uint8Array): void {
     const scale = fround(signed / -16);
     const inverse = scale === 0 ? 0 : fround(1 / scale);
     at = writeHalf(scale, out, at);
-    const level = (i: number): number => Math.min(31, Math.trunc(fround(fround(x[i]! * inverse) + 16.5)));
+    const level = (i: number): number => {
+      const value = fround(fround(x[i]! * inverse) + 16.5);
+      // Where the inverse is infinite: what is no whole number becomes 0, as on x86-64.
+      return Number.isFinite(value) ? Math.min(31, Math.trunc(value)) : 0;
+    };
     at = writeFives(begin, level, out, at);
   }
 }
