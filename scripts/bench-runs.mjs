@@ -9,6 +9,7 @@ import { makeRun } from '../test/e2e/support/made-runs.ts';
 import { Session } from '../test/e2e/support/session.ts';
 import { until } from '../test/e2e/support/workbench.ts';
 import { evalLine, eventLine, startLine, stepLine } from '../test/unit/run/support.ts';
+import { quantiles, scrolling } from './editor/frames.mjs';
 import { packForWindow } from './package.mjs';
 import { main } from './shell.mjs';
 
@@ -49,35 +50,6 @@ async function open(workbench) {
   return { frame, toPage: begun - clicked, milliseconds: painted - clicked };
 }
 
-/** Runs in the page: scrolls from end to end and back, and returns the times between frames. */
-function scrolling(frames) {
-  const grid = document.querySelector('.grid');
-  return new Promise((resolve) => {
-    const intervals = [];
-    let last;
-    let count = 0;
-    let direction = 1;
-    requestAnimationFrame(function frame(now) {
-      if (last !== undefined) intervals.push(now - last);
-      last = now;
-      if (count++ === frames) {
-        resolve(intervals);
-        return;
-      }
-      const before = grid.scrollTop;
-      grid.scrollTop += 90 * direction;
-      if (grid.scrollTop === before) direction = -direction;
-      requestAnimationFrame(frame);
-    });
-  });
-}
-
-function quantiles(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (fraction) => sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))];
-  return { median: at(0.5), p95: at(0.95), p99: at(0.99), longest: at(1) };
-}
-
 const median = (values) => quantiles(values).median;
 
 async function measure({ workbench, workspace, url }, runs) {
@@ -104,7 +76,7 @@ async function measure({ workbench, workspace, url }, runs) {
     for (const kind of ['first', 'again']) {
       const { frame, ...times } = await open(workbench);
       openings[kind].push(times);
-      if (opening === 0 && kind === 'again') frames = quantiles(await frame.evaluate(scrolling, FRAMES));
+      if (opening === 0 && kind === 'again') frames = quantiles(await frame.evaluate(scrolling, [FRAMES, 90]));
       await workbench.command('View: Close All Editors');
     }
   }

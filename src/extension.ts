@@ -14,6 +14,7 @@ import { LaunchPanels } from './extension/panels/launch/launch-panels.js';
 import { startPlanViews } from './extension/panels/plan/start.js';
 import { RunPanels } from './extension/panels/run/run-panels.js';
 import { startSpeedup } from './extension/panels/speedup/start.js';
+import { startTable } from './extension/panels/table/start.js';
 import { PathChooser } from './extension/paths/path-chooser.js';
 import { Problems } from './extension/problems.js';
 import { startRunConfigs } from './extension/run-config/start.js';
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfDivergence(store, actions, panels),
     followMilestones(context, store),
     startRows(problems),
+    startTable(context, problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(forms, problems),

@@ -38,6 +38,7 @@ export const COMMANDS = {
   'wishbone.refreshRuns': 'Refresh Runs',
 
   'wishbone.refreshDatasets': 'Refresh Datasets',
+  'wishbone.showDatasetTable': 'Show Dataset as a Table',
   'wishbone.writeCleanedCopy': 'Write Cleaned Copy…',
   'wishbone.chooseTokenModel': 'Choose Model for Token Counts…',
 
@@ -70,6 +71,8 @@ interface Arguments {
   'wishbone.inspectMasks': [place?: vscode.Uri | string, row?: number];
   /** The same, and a bin of the plan, counted from 0. */
   'wishbone.showPacking': [place?: vscode.Uri | string, bin?: number];
+  /** A preference file; without one, that of the active tab. */
+  'wishbone.showDatasetTable': [dataset?: vscode.Uri];
   /** `check`: rows with this kind of problem are left out. */
   'wishbone.writeCleanedCopy': [dataset: vscode.Uri, check: string];
 }

@@ -1,6 +1,7 @@
 import { isPinned, type RunRow, type TableColumn } from '../../src/core/run-table/index.js';
 import { plural } from '../../src/format.js';
 import { element } from '../ui/dom.js';
+import { moveAmongHeads } from '../ui/table-heads.js';
 import { cellText, columnWidth, isAmount } from './cells.js';
 import type { Line, TableModel } from './model.js';
 
@@ -211,7 +212,7 @@ export class RunsGrid {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.target !== this.root) return this.#onHeadKey(event);
+    if (event.target !== this.root) return moveAmongHeads(event, this.#head, this.root);
     const { model } = this;
     const { key } = event;
     const command = event.ctrlKey || event.metaKey;
@@ -244,21 +245,6 @@ export class RunsGrid {
     // The workbench would choose all text of the page too.
     event.stopPropagation();
     this.#moved();
-  }
-
-  /** From head to head by arrow keys. */
-  #onHeadKey(event: KeyboardEvent): void {
-    const buttons = [...this.#head.querySelectorAll('button')];
-    const at = buttons.indexOf(event.target as HTMLButtonElement);
-    if (at < 0) return;
-    if (event.key === 'ArrowDown') this.focus();
-    else if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
-      const next = buttons[at + (event.key === 'ArrowRight' ? 1 : -1)];
-      if (next === undefined) return;
-      buttons.forEach((button) => (button.tabIndex = button === next ? 0 : -1));
-      next.focus();
-    } else return;
-    event.preventDefault();
   }
 
   #moved(): void {

@@ -1,4 +1,5 @@
 import '../ui/base.css';
+import '../ui/table.css';
 import './runs.css';
 
 import { readRunsHostMessage } from '../../src/protocol/runs.js';

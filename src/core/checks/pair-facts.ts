@@ -11,7 +11,8 @@ export interface PairFacts {
   readonly rejected: string;
   /** Hash of what is asked, the same for every pair of answers; undefined where nothing is. */
   readonly question: string | undefined;
-  /** Characters (UTF-16 units) of each response. */
+  /** Characters (UTF-16 units) of the prompt and of each response. */
+  readonly promptLength: number;
   readonly chosenLength: number;
   readonly rejectedLength: number;
   /** Paths of the fields that hold the prompt and the chosen response. */
@@ -28,6 +29,7 @@ export function factsOf({ prompt, chosen, rejected }: PlacedPair, fields: Fields
     chosen: hashOf(chosen),
     rejected: hashOf(rejected),
     question: questionOf(prompt, promptHash),
+    promptLength: lengthOf(prompt),
     chosenLength: lengthOf(chosen),
     rejectedLength: lengthOf(rejected),
     promptPath: prompt.path,

@@ -23,7 +23,7 @@ export interface RowTokens {
 }
 
 /** Of a row with more pairs than this, the others are not tokenised. */
-const MOST_PAIRS = 16;
+export const MOST_PAIRS = 16;
 const UNCUT = 2 ** 31 - 1;
 
 /** Tokenises rows as a run would, with the tokenizer of a model folder. */

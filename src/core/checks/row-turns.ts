@@ -7,7 +7,7 @@ export interface Turn {
   readonly text: string;
 }
 
-/** What a row's first pair says. */
+/** What a pair of a row says. */
 export interface RowTurns {
   readonly prompt: readonly Turn[];
   readonly chosen: readonly Turn[];
@@ -16,10 +16,14 @@ export interface RowTurns {
   readonly pairs: number;
 }
 
-/** Undefined for a row that cannot be trained on. */
-export function rowTurns(text: string): RowTurns | undefined {
+/**
+ * Undefined for a row that cannot be trained on, or has no such pair.
+ *
+ * @param number of the pair in its row, from 0
+ */
+export function rowTurns(text: string, number = 0): RowTurns | undefined {
   const read = readRow(text);
-  const pair = read?.pairs[0];
+  const pair = read?.pairs[number];
   if (read === undefined || pair === undefined) return undefined;
   const { prompt, chosen, rejected } = pair;
   return { prompt: turnsOf(prompt), chosen: turnsOf(chosen), rejected: turnsOf(rejected), pairs: read.pairs.length };

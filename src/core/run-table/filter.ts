@@ -2,10 +2,10 @@ import { isActive, type RunState } from '../run/states.js';
 import { type CellValue, type RunRow, UNREADABLE } from './row.js';
 
 const COMPARISONS = ['<=', '>=', '!=', '<', '>', '=', ':'] as const;
-type Comparison = (typeof COMPARISONS)[number];
+export type Comparison = (typeof COMPARISONS)[number];
 
 /** `learning_rate>=1e-6`, `sharing:pair`. */
-interface Condition {
+export interface Condition {
   /** A column's id or the end of it, lower case. */
   readonly name: string;
   readonly how: Comparison;
@@ -45,12 +45,18 @@ export function parseFilter(text: string): RunFilter {
       if (wanted !== '') list.push(wanted);
       continue;
     }
-    const [, name, how, value] = /^([a-z_][\w.]*)(<=|>=|!=|<|>|=|:)(.*)$/is.exec(wanted) ?? [];
-    if (name === undefined) {
+    const condition = readCondition(wanted);
+    if (condition === undefined) {
       if (wanted !== '') filter.words.push(wanted);
-    } else if (value !== '') filter.conditions.push({ name, how: how as Comparison, value: value!, text: wanted });
+    } else if (condition.value !== '') filter.conditions.push(condition);
   }
   return filter;
+}
+
+/** Reads a term that compares; undefined for one that does not. @param term without quotes, lower case */
+export function readCondition(term: string): Condition | undefined {
+  const [, name, how, value] = /^([a-z_][\w.]*)(<=|>=|!=|<|>|=|:)(.*)$/is.exec(term) ?? [];
+  return name === undefined ? undefined : { name, how: how as Comparison, value: value!, text: term };
 }
 
 /** A filter's terms as they stand there. */
@@ -87,7 +93,8 @@ function holds(cells: RunRow['cells'], { name, how, value }: Condition): boolean
   return ids.some((id) => compares(cells[id]!, how, value));
 }
 
-function compares(cell: CellValue, how: Comparison, value: string): boolean {
+/** Whether a value is what a condition says of it. */
+export function compares(cell: CellValue, how: Comparison, value: string): boolean {
   const text = String(cell).toLowerCase();
   if (how === ':') return text.includes(value);
   const wanted = numberOf(value);

@@ -18,7 +18,7 @@ const SMALL_FILE = 2_000_000;
 export interface ThreadOptions {
   /** The bundle of `src/workers/tokenise.ts`; by default the one beside this bundle. */
   readonly worker?: string | undefined;
-  /** By default one for each core, four at most. */
+  /** By default one for each core, eight at most. */
   readonly threads?: number | undefined;
 }
 

@@ -147,6 +147,11 @@ test('nothing that names a folder of this machine is uploaded, whatever file it 
     ['notes.json', JSON.stringify('C:\\Users\\Somebody\\x'), /notes/],
     ['chat_template.jinja', `{# ${scratch} #}`, /chat_template/],
     ['extra.safetensors', safetensors({ made: `${scratch}/run` }), /extra\.safetensors/],
+    [
+      'spelt.safetensors',
+      safetensors({ made: '/home/somebody/run' }, (json) => json.replaceAll('home', '\\u0068ome')),
+      /spelt\.safetensors/,
+    ],
   ];
   for (const [name, content, where] of cases) {
     const file = path.join(folder, name);
@@ -162,8 +167,17 @@ test('nothing that names a folder of this machine is uploaded, whatever file it 
   await push();
 });
 
-function safetensors(metadata: object): Buffer {
-  const header = Buffer.from(JSON.stringify({ __metadata__: metadata }));
+test('a safetensors file that is none is not uploaded', async (t) => {
+  const { hub, folder, push } = await begin(t);
+  for (const bytes of [Buffer.from('abc'), Buffer.alloc(64, 0xff), Buffer.concat([safetensors({}), Buffer.from('more')])]) {
+    await writeFile(path.join(folder, 'broken.safetensors'), bytes);
+    await refused(push(), /./, /./, /broken\.safetensors/);
+  }
+  assert.equal(hub.model('wish/new'), undefined, 'nothing was made');
+});
+
+function safetensors(metadata: object, spelt = (json: string): string => json): Buffer {
+  const header = Buffer.from(spelt(JSON.stringify({ __metadata__: metadata })));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header]);

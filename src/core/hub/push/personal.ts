@@ -2,7 +2,8 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { WishboneError } from '../../errors.js';
 import { mostBytes, readPlain } from '../../files/plain-file.js';
-import { firstBytes, type PushedFile } from './files.js';
+import { readSafetensorsHeader } from '../../files/safetensors.js';
+import type { PushedFile } from './files.js';
 
 /** Files of nothing but vocabulary: what looks like a folder in them is a token. */
 const VOCABULARY = /^(tokenizer\.json|vocab\.(json|txt)|merges\.txt|tokenizer\.model.*)$/;
@@ -10,7 +11,6 @@ const VOCABULARY = /^(tokenizer\.json|vocab\.(json|txt)|merges\.txt|tokenizer\.m
 const BINARY = /\.(safetensors|gguf|bin|model)$/;
 /** Folders of people, on any system. */
 const OF_PEOPLE = /(?:\/home\/|\/Users\/|[A-Za-z]:\\{1,2}Users\\{1,2})[\w.-]+[/\\][^\s"'`<>]*/;
-const LONGEST_HEADER = 16_000_000;
 
 /** What would tell of somebody's machine. */
 export interface Personal {
@@ -60,7 +60,8 @@ async function personalIn(pushed: PushedFile, own: readonly string[]): Promise<P
 /** Whether a path begins there, and not in the middle of another word. */
 const isPath = (text: string, at: number): boolean => at === 0 || !/[\w.]/.test(text[at - 1]!);
 
-async function headerOf(file: PushedFile): Promise<string> {
-  const length = Number((await firstBytes(file, 8)).readBigUInt64LE(0));
-  return (await firstBytes(file, 8 + Math.min(length, LONGEST_HEADER))).toString('utf8', 8);
+/** What is text in a safetensors file. @throws WishboneError when it is none */
+async function headerOf({ file }: PushedFile): Promise<string> {
+  const { metadata, tensors } = await readSafetensorsHeader(file);
+  return [...Object.entries(metadata).flat(), ...tensors.keys()].join(' ');
 }

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, WishboneError } from '../errors.js';
+import { cacheFolder } from '../files/disk-cache.js';
+
+/** Bytes that are collected before they are written. */
+const CHUNK = 1 << 20;
+
+/**
+ * A file on disk that nobody else sees: it has no name once it is open, so it is gone with whoever made it, however that ends.
+ * Rows that cannot be read out of their order (of packed files, say) are put here.
+ */
+export class Spool {
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #written = 0;
+
+  private constructor(
+    readonly handle: FileHandle,
+    readonly folder: string,
+  ) {}
+
+  /** @param folder where it takes its space */
+  static async make(folder = cacheFolder()): Promise<Spool> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const file = path.join(folder, `.rows-${process.pid}-${randomBytes(6).toString('hex')}`);
+    const handle = await open(file, 'wx+', 0o600);
+    await unlink(file);
+    return new Spool(handle, folder);
+  }
+
+  /** Where the next bytes go. */
+  get end(): number {
+    return this.#written + this.#pendingBytes;
+  }
+
+  get isFull(): boolean {
+    return this.#pendingBytes >= CHUNK;
+  }
+
+  add(bytes: Buffer): void {
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+  }
+
+  /** What was added can be read from the handle after this. @throws WishboneError when there is no space */
+  async flush(): Promise<void> {
+    const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending, this.#pendingBytes);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at, this.#written).catch((error: unknown) => {
+        throw this.#noSpace(error);
+      });
+      at += bytesWritten;
+      this.#written += bytesWritten;
+    }
+  }
+
+  #noSpace(error: unknown): unknown {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') return error;
+    return new WishboneError(
+      'there is no space for the rows of this file, which are unpacked to be shown',
+      this.folder,
+      'make space there, or unpack the file yourself to JSON lines, which are shown as they are',
+      ExitCode.cannotWrite,
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { stat } from 'node:fs/promises';
+
+import * as vscode from 'vscode';
+
+import { isPlainKind, mayBeDataset } from '../../../core/dataset/file-kinds.js';
+import { WishboneError } from '../../../core/errors.js';
+import { LARGE_BYTES } from '../../diagnostics/documents.js';
+import { ModelChoice } from '../../diagnostics/model-choice.js';
+import { fileOf } from '../../rows/rows-scheme.js';
+import type { Problems } from '../../problems.js';
+import { PairDocuments } from './pair-documents.js';
+import { TABLE_EDITOR_VIEW, TABLE_VIEW, TableEditor, TableView } from './table-editors.js';
+import type { TableContext } from './table-panel.js';
+
+/** Datasets as tables. The command takes a preference file; without one, that of the active tab. */
+export function startTable(context: vscode.ExtensionContext, problems: Problems): vscode.Disposable {
+  const pairs = new PairDocuments();
+  const models = new ModelChoice(context);
+  const { extensionUri } = context;
+  const table: TableContext = { extensionUri, problems, models, pairs };
+  const options = { supportsMultipleEditorsPerDocument: true };
+  return vscode.Disposable.from(
+    pairs,
+    models,
+    vscode.window.registerCustomEditorProvider(TABLE_VIEW, new TableView(table), options),
+    vscode.window.registerCustomEditorProvider(TABLE_EDITOR_VIEW, new TableEditor(table), options),
+    problems.command('wishbone.showDatasetTable', async (given) => {
+      const uri = given instanceof vscode.Uri ? given : activeFile();
+      const file = uri && fileOf(uri);
+      if (file === undefined || !mayBeDataset(file)) {
+        throw new WishboneError('no dataset is meant', file ?? 'this editor', 'open a preference file, or choose this in its menu');
+      }
+      await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), await viewFor(file));
+    }),
+  );
+}
+
+/** Extensions do not see a text that is too large, and tables in text and packed files have no place to write to. */
+async function viewFor(file: string): Promise<string> {
+  const { size } = await stat(file);
+  return isPlainKind(file, 'jsonl', 'json') && size <= LARGE_BYTES ? TABLE_EDITOR_VIEW : TABLE_VIEW;
+}
+
+function activeFile(): vscode.Uri | undefined {
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  return input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom ? input.uri : undefined;
+}
