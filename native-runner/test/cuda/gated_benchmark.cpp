@@ -118,9 +118,10 @@ struct Variant {
     const char* name;
     sm90::GatedVariant variant;
 };
-constexpr std::array variants = {Variant{"deferred c2 b16", {true, 2, 16}}, Variant{"deferred c2 b8", {true, 2, 8}},
-                                 Variant{"deferred c2 b32", {true, 2, 32}}, Variant{"deferred c1 b16", {true, 1, 16}},
-                                 Variant{"at once  c2 b16", {false, 2, 16}}};
+constexpr std::array variants = {Variant{"c2 b16", {true, 2, 16}}, Variant{"c2 b8", {true, 2, 8}},
+                                 Variant{"c2 b32", {true, 2, 32}}, Variant{"c4 b16", {true, 4, 16}},
+                                 Variant{"c4 b32", {true, 4, 32}}, Variant{"c1 b16", {true, 1, 16}},
+                                 Variant{"c1 b8", {true, 1, 8}},   Variant{"c2 b16 no prefetch", {false, 2, 16}}};
 
 void check_size(CudaBackend& backend, const Device& device, sm90::GatedSize size, Activation activation,
                 const Variant& variant) {
@@ -257,12 +258,14 @@ int run(bool checks) {
         return 0;
     }
     if (!checks) {
-        speed(backend, device, "1b", {16384, 8192, 2048});
         speed(backend, device, "1b", {16264, 8192, 2048});
         speed(backend, device, "1b", {7087, 8192, 2048});
         speed(backend, device, "8b", {16384, 14336, 4096});
         speed(backend, device, "1.5b", {16300, 8960, 1536});
         speed(backend, device, "1b", {2048, 8192, 2048});
+        speed(backend, device, "1b", {700, 8192, 2048});
+        speed(backend, device, "0.5b", {16300, 4864, 896});
+        speed(backend, device, "0.5b", {1500, 4864, 896});
         return 0;
     }
     int cases = 0;

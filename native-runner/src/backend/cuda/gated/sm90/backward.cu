@@ -30,8 +30,9 @@ void gated_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_
     const auto run = [&]<class C>(C) { launch<C>(device, stream, maps, sizes, variant.band, true, true); };
     constexpr Pass pass = Pass::backward;
     if (activation == Activation::gelu_tanh) return run(Config<pass, Activation::gelu_tanh>{});
-    if (!variant.deferred) return run(Config<pass, Activation::silu, false>{});
-    if (variant.cluster == 1) return run(Config<pass, Activation::silu, true, 1>{});
+    if (variant.cluster == 1) return run(Config<pass, Activation::silu, 1>{});
+    if (variant.cluster == 4) return run(Config<pass, Activation::silu, 4>{});
+    if (!variant.prefetch) return run(Config<pass, Activation::silu, 2, false>{});
     run(Config<pass, Activation::silu>{});
 }
 

@@ -12,12 +12,12 @@ constexpr int chunk_bytes = group_rows * chunk_columns * 2;
 
 enum class Pass { forward, backward };
 
-/// `Deferred`: a tile's epilogue is done beside the products of the next one.
-template <Pass P, Activation A, bool Deferred_ = true, int Cluster_ = 2, int Stages_ = 4>
+/// `Cluster`: blocks that work on the same columns, and load them for each other.
+template <Pass P, Activation A, int Cluster_ = 2, bool Prefetch_ = true, int Stages_ = 4>
 struct Config {
     static constexpr Pass pass = P;
     static constexpr Activation activation = A;
-    static constexpr bool Deferred = Deferred_;
+    static constexpr bool Prefetch = Prefetch_;
     static constexpr int Cluster = Cluster_, Stages = Stages_;
 
     /// Columns of results: half of the product's are gates in the forward pass.

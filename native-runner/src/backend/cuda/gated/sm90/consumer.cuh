@@ -142,12 +142,8 @@ struct Consumer {
         multiply(p.inner_tiles - 1);
         end_tile();
         for (index += step; index < tiles; index += step) {
-            if constexpr (!C::Deferred) finish(0);
             begin_tile();
-            if constexpr (C::Deferred)
-                finish(p.inner_tiles - 1);
-            else
-                multiply(p.inner_tiles - 1);
+            finish(p.inner_tiles - 1);
             end_tile();
         }
         finish(0);

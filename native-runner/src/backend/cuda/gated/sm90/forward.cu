@@ -11,7 +11,7 @@ Maps maps_of(__nv_bfloat16* out, __nv_bfloat16* gate_up, const __nv_bfloat16* x,
                inner = static_cast<std::uint64_t>(size.inner);
     Maps maps{};
     maps.left = encode_tensor_3d(x, inner, rows, 1, tile_inner, tile_rows, 1);
-    maps.right = encode_tensor_3d(w, inner, columns, 2, tile_inner, tile_columns / 2, 1);
+    maps.right = encode_tensor_3d(w, inner, columns, 2, tile_inner, tile_columns / 4, 1);
     maps.result = result_map(out, rows, columns);
     maps.gates = maps.d_gates = gates_map(gate_up, rows, columns);
     return maps;
@@ -32,8 +32,8 @@ void gated_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out
     };
     constexpr Pass pass = Pass::forward;
     if (activation == Activation::gelu_tanh) return run(Config<pass, Activation::gelu_tanh>{});
-    if (!variant.deferred) return run(Config<pass, Activation::silu, false>{});
-    if (variant.cluster == 1) return run(Config<pass, Activation::silu, true, 1>{});
+    if (variant.cluster == 1) return run(Config<pass, Activation::silu, 1>{});
+    if (variant.cluster == 4) return run(Config<pass, Activation::silu, 4>{});
     run(Config<pass, Activation::silu>{});
 }
 

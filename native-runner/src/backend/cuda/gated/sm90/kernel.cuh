@@ -82,13 +82,16 @@ void launch(const Device& device, cudaStream_t stream, const Maps& maps, const S
     cluster.id = cudaLaunchAttributeClusterDimension;
     cluster.val.clusterDim = {C::Cluster, 1, 1};
     cudaLaunchConfig_t launch{};
-    launch.gridDim = dim3(static_cast<unsigned>(
-        std::min(device.multiprocessors / C::Cluster, p.row_tiles * p.column_tiles) * C::Cluster));
+    launch.gridDim = dim3(static_cast<unsigned>(device.multiprocessors / C::Cluster * C::Cluster));
     launch.blockDim = dim3(C::Threads);
     launch.dynamicSmemBytes = C::Allocated;
     launch.stream = stream;
     launch.attrs = &cluster;
     launch.numAttrs = 1;
+    // How many clusters of four find room depends on which multiprocessors a card has.
+    int clusters = 0;
+    check(cudaOccupancyMaxActiveClusters(&clusters, kernel<C>, &launch), "cudaOccupancyMaxActiveClusters");
+    launch.gridDim.x = static_cast<unsigned>(std::min(std::max(clusters, 1), p.row_tiles * p.column_tiles) * C::Cluster);
     check(cudaLaunchKernelEx(&launch, kernel<C>, maps.left, maps.right, maps.result, maps.gates, maps.d_gates, p),
           "gated unit in a product");
 }

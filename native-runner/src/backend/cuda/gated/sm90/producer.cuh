@@ -39,15 +39,16 @@ struct Producer {
 
     __device__ __forceinline__ void load_right(std::uint32_t to, std::uint32_t barrier, int inner,
                                                int column) const {
-        // Forward: 128 rows of the gate's weight, then 128 of up's. Backward: the weight lies the other way round, four boxes of
-        // 64 columns.
-        constexpr int boxes = C::pass == Pass::forward ? 2 : 4, share = boxes / C::Cluster;
+        // Four boxes of 64 columns of the product. Forward: rows of the weight, of gates in two and of ups in the others. Backward:
+        // the weight lies the other way round.
+        constexpr int boxes = 4, share = boxes / C::Cluster;
 #pragma unroll
         for (int i = 0; i < share; ++i) {
             const int box = rank * share + i;
             const std::uint32_t place = to + box * (C::RightBytes / boxes);
             const int x = C::pass == Pass::forward ? inner : column + 64 * box,
-                      y = C::pass == Pass::forward ? column : inner, z = C::pass == Pass::forward ? box : 0;
+                      y = C::pass == Pass::forward ? column + 64 * (box % 2) : inner,
+                      z = C::pass == Pass::forward ? box / 2 : 0;
             if constexpr (C::Cluster == 1)
                 tma_load_3d(place, &right_map, barrier, x, y, z);
             else

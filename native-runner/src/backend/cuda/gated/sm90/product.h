@@ -13,7 +13,7 @@ namespace wishbone::cuda::sm90 {
 
 /// How the work is laid out; the results are the same.
 struct GatedVariant {
-    bool deferred = true;
+    bool prefetch = true;
     int cluster = 2, band = 16;
 };
 

@@ -71,13 +71,14 @@ __device__ __forceinline__ int cluster_rank() {
     asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
     return static_cast<int>(rank);
 }
-/// Arrives at the barrier at the same place in another block of the cluster, or in this one.
+/// Arrives at the barrier at the same place in another block of the cluster, or in this one. What this thread wrote before is not
+/// made known there: release.cluster would wait for all its writes to reach the whole card.
 __device__ __forceinline__ void mbarrier_arrive_in(std::uint32_t barrier, int rank) {
     asm volatile(
         "{\n"
         ".reg .b32 there;\n"
         "mapa.shared::cluster.u32 there, %0, %1;\n"
-        "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [there];\n"
         "}" ::"r"(barrier),
         "r"(rank)
         : "memory");
