@@ -207,7 +207,7 @@ def main() -> None:
         print(f"## Training\n\n{', '.join(names)}; PyTorch {', '.join(torch_versions)}. Bins of {CAPACITY:,} tokens, "
               f"one optimizer step each, {options.bins} timed, {options.rounds} rounds in turn. Speed of light: "
               f"required FLOPs at the measured rate of a bf16 matrix product, {ceiling:.0f} TFLOP/s; with FP8 "
-                  "each product at its own.")
+              "each product at its own.")
         for model in models:
             for name in options.sets.split(","):
                 speed_table(lines, model, name, ceiling)
