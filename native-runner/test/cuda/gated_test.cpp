@@ -1,3 +1,4 @@
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -42,10 +43,9 @@ class GuardedDevice : public TestDevice {
             if (!std::isnan(each)) return false;
         return true;
     }
-    CudaBackend& cuda() { return dynamic_cast<CudaBackend&>(backend); }
+    cudaStream_t stream() { return dynamic_cast<cuda::CudaBackend&>(backend).stream(); }
 
   private:
-    using CudaBackend = wishbone::cuda::CudaBackend;
     static constexpr std::int64_t guard_rows = 300;
 };
 
@@ -83,7 +83,7 @@ TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::s
                          only = device.empty_matrix(rows, columns), gates_only = device.empty_matrix(rows, 2 * columns),
                          separate = device.poisoned({rows, 2 * columns}), unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to, const Tensor& gates) {
-                cuda::sm90::gated_forward(cuda::use_device(0), device.cuda().stream(), to.as<bf16>(), gates.as<bf16>(),
+                cuda::sm90::gated_forward(cuda::use_device(0), device.stream(), to.as<bf16>(), gates.as<bf16>(),
                                           x.as<bf16>(), w.as<bf16>(), size, activation);
             };
             run(out, gate_up);
@@ -119,7 +119,7 @@ TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::ski
                          d_product = device.poisoned({rows, columns}), separate = device.poisoned({rows, 2 * columns}),
                          unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to) {
-                cuda::sm90::gated_backward(cuda::use_device(0), device.cuda().stream(), to.as<bf16>(), out.as<bf16>(),
+                cuda::sm90::gated_backward(cuda::use_device(0), device.stream(), to.as<bf16>(), out.as<bf16>(),
                                            d_out.as<bf16>(), w.as<bf16>(), gate_up.as<bf16>(), size, activation);
             };
             const Values gates = device.get(gate_up);
