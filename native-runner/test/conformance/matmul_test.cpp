@@ -56,7 +56,8 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
         std::int64_t rows, inputs, width;
     };
     for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
-        for (const Size& size : {Size{1, 64, 128}, {7, 256, 64}, {129, 64, 72}, {301, 104, 88}, {13, 9, 17}}) {
+        for (const Size& size :
+             {Size{1, 64, 128}, {7, 256, 64}, {129, 64, 72}, {301, 104, 88}, {13, 9, 17}}) {
             const auto [rows, inputs, width] = size;
             CAPTURE(rows);
             CAPTURE(inputs);
@@ -80,8 +81,8 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
             CHECK(device.get(only) == device.get(out));
             CHECK(device.get(gates_only) == gates);
 
-            const Tensor d_gate_up = device.poisoned({rows, 2 * width}), again = device.poisoned({rows, width}),
-                         d_product = device.poisoned({rows, width});
+            const Tensor d_gate_up = device.poisoned({rows, 2 * width}),
+                         again = device.poisoned({rows, width}), d_product = device.poisoned({rows, width});
             device.backend.gated_linear_backward_input(d_gate_up, again, d_product, td, t_down, gate_up,
                                                        activation);
             const Values d = reference::linear_backward(d_out, Values(at(rows * width), 0.0), down, width).x;
@@ -91,7 +92,8 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
             device.backend.gated_linear_backward_input(gate_up, again, d_product, td, t_down, gate_up,
                                                        activation);
             CHECK(device.get(gate_up) == device.get(d_gate_up));  // in place
-            if (inputs != 2 * width) CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, activation, true));
+            if (inputs != 2 * width)
+                CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, activation, true));
         }
 }
 

@@ -18,9 +18,7 @@ namespace {
 
 using bf16 = __nv_bfloat16;
 
-bool have_hopper() {
-    return have_cuda() && cuda::use_device(0).capability == 90;
-}
+bool have_hopper() { return have_cuda() && cuda::use_device(0).capability == 90; }
 
 /// Tensors with NaN behind them, which nobody may read or overwrite.
 class GuardedDevice : public TestDevice {
@@ -60,9 +58,10 @@ double distance(const Values& a, const Values& b) {
 }
 
 // Edges of tiles of 128 rows, 128 or 256 columns and 64 of the sum, one tile and more tiles than a card has multiprocessors.
-const std::vector<GatedSize> sizes = {{1, 8, 8},      {1, 128, 64},    {63, 200, 72},    {65, 64, 128},     {127, 136, 136},
-                                      {128, 128, 64}, {129, 384, 520}, {200, 8, 1000},   {257, 1000, 64},   {300, 264, 1040},
-                                      {256, 256, 72}, {2100, 2104, 72}, {2304, 2304, 64}, {1100, 4200, 1000}};
+const std::vector<GatedSize> sizes = {{1, 8, 8},        {1, 128, 64},      {63, 200, 72},   {65, 64, 128},
+                                      {127, 136, 136},  {128, 128, 64},    {129, 384, 520}, {200, 8, 1000},
+                                      {257, 1000, 64},  {300, 264, 1040},  {256, 256, 72},  {2100, 2104, 72},
+                                      {2304, 2304, 64}, {1100, 4200, 1000}};
 constexpr std::int64_t most_in_double = 100'000'000;
 
 }  // namespace
@@ -79,12 +78,15 @@ TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::s
             const double spread = 1.5 / std::sqrt(static_cast<double>(inner));
             const Tensor x = device.random_matrix(random, rows, inner, 1),
                          w = device.random_matrix(random, 2 * columns, inner, spread);
-            const Tensor out = device.empty_matrix(rows, columns), gate_up = device.empty_matrix(rows, 2 * columns),
-                         only = device.empty_matrix(rows, columns), gates_only = device.empty_matrix(rows, 2 * columns),
-                         separate = device.poisoned({rows, 2 * columns}), unit = device.poisoned({rows, columns});
+            const Tensor out = device.empty_matrix(rows, columns),
+                         gate_up = device.empty_matrix(rows, 2 * columns),
+                         only = device.empty_matrix(rows, columns),
+                         gates_only = device.empty_matrix(rows, 2 * columns),
+                         separate = device.poisoned({rows, 2 * columns}),
+                         unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to, const Tensor& gates) {
-                cuda::sm90::gated_forward(cuda::use_device(0), device.stream(), to.as<bf16>(), gates.as<bf16>(),
-                                          x.as<bf16>(), w.as<bf16>(), size, activation);
+                cuda::sm90::gated_forward(cuda::use_device(0), device.stream(), to.as<bf16>(),
+                                          gates.as<bf16>(), x.as<bf16>(), w.as<bf16>(), size, activation);
             };
             run(out, gate_up);
             run(only, {});
@@ -98,7 +100,8 @@ TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::s
             CHECK(device.get(gates_only) == gates);
             for (const Tensor& each : {out, gate_up, only, gates_only}) CHECK(device.is_whole_behind(each));
             if (rows * columns * inner < most_in_double)
-                CHECK(device.off(gates, reference::linear(device.get(x), device.get(w), inner), rounded_once(1e-6, 1e-3)) < 1);
+                CHECK(device.off(gates, reference::linear(device.get(x), device.get(w), inner),
+                                 rounded_once(1e-6, 1e-3)) < 1);
         }
 }
 
@@ -115,12 +118,15 @@ TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::ski
             const Tensor d_out = device.random_matrix(random, rows, inner, 1),
                          w = device.random_matrix(random, inner, columns, spread),
                          gate_up = device.random_matrix(random, rows, 2 * columns, 1.5);
-            const Tensor d_gate_up = device.empty_matrix(rows, 2 * columns), out = device.empty_matrix(rows, columns),
-                         d_product = device.poisoned({rows, columns}), separate = device.poisoned({rows, 2 * columns}),
+            const Tensor d_gate_up = device.empty_matrix(rows, 2 * columns),
+                         out = device.empty_matrix(rows, columns),
+                         d_product = device.poisoned({rows, columns}),
+                         separate = device.poisoned({rows, 2 * columns}),
                          unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to) {
-                cuda::sm90::gated_backward(cuda::use_device(0), device.stream(), to.as<bf16>(), out.as<bf16>(),
-                                           d_out.as<bf16>(), w.as<bf16>(), gate_up.as<bf16>(), size, activation);
+                cuda::sm90::gated_backward(cuda::use_device(0), device.stream(), to.as<bf16>(),
+                                           out.as<bf16>(), d_out.as<bf16>(), w.as<bf16>(), gate_up.as<bf16>(),
+                                           size, activation);
             };
             const Values gates = device.get(gate_up);
             run(d_gate_up);
@@ -131,9 +137,10 @@ TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::ski
             CHECK(product == device.get(unit));
             for (const Tensor& each : {out, d_gate_up}) CHECK(device.is_whole_behind(each));
             if (rows * columns * inner < most_in_double) {
-                const Values d = reference::linear_backward(device.get(d_out), Values(at(rows * columns), 0.0),
-                                                            device.get(w), columns)
-                                     .x;
+                const Values d =
+                    reference::linear_backward(device.get(d_out), Values(at(rows * columns), 0.0),
+                                               device.get(w), columns)
+                        .x;
                 const Tolerance twice{1e-5, 2.1 * reference::bf16_rounding, 1e-2};
                 CHECK(device.off(result, reference::glu_backward(d, gates, columns, activation), twice) < 1);
             }

@@ -167,8 +167,7 @@ class ForwardingBackend : public Backend {
     }
     void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                       bool keeps) override {
-        around(linear_name(w),
-               [&] { inner_->gated_linear(out, gate_up, x, w, activation, keeps); });
+        around(linear_name(w), [&] { inner_->gated_linear(out, gate_up, x, w, activation, keeps); });
     }
     void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,
                                      Tensor gate_up, Activation activation) override {

@@ -12,13 +12,12 @@ constexpr int chunk_bytes = group_rows * chunk_columns * 2;
 
 enum class Pass { forward, backward };
 
-/// `Cluster`: blocks that work on the same columns, and load them for each other.
-template <Pass P, Activation A, int Cluster_ = 2, bool Prefetch_ = true, int Stages_ = 4>
+template <Pass P, Activation A>
 struct Config {
     static constexpr Pass pass = P;
     static constexpr Activation activation = A;
-    static constexpr bool Prefetch = Prefetch_;
-    static constexpr int Cluster = Cluster_, Stages = Stages_;
+    /// Blocks of a cluster work on the same columns, and load them for each other.
+    static constexpr int Cluster = 2, Stages = 4;
 
     /// Columns of results: half of the product's are gates in the forward pass.
     static constexpr int Columns = P == Pass::forward ? tile_columns / 2 : tile_columns;

@@ -6,8 +6,9 @@ namespace gated {
 namespace {
 
 Maps maps_of(__nv_bfloat16* out, __nv_bfloat16* gate_up, const __nv_bfloat16* x, const __nv_bfloat16* w,
-             const Size& size) {
-    const auto rows = static_cast<std::uint64_t>(size.rows), columns = static_cast<std::uint64_t>(size.columns),
+             const GatedSize& size) {
+    const auto rows = static_cast<std::uint64_t>(size.rows),
+               columns = static_cast<std::uint64_t>(size.columns),
                inner = static_cast<std::uint64_t>(size.inner);
     Maps maps{};
     maps.left = encode_tensor_3d(x, inner, rows, 1, tile_inner, tile_rows, 1);
@@ -21,20 +22,17 @@ Maps maps_of(__nv_bfloat16* out, __nv_bfloat16* gate_up, const __nv_bfloat16* x,
 }  // namespace gated
 
 void gated_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, __nv_bfloat16* gate_up,
-                   const __nv_bfloat16* x, const __nv_bfloat16* w, GatedSize size, Activation activation,
-                   GatedVariant variant) {
+                   const __nv_bfloat16* x, const __nv_bfloat16* w, GatedSize size, Activation activation) {
     using namespace gated;
-    const Size sizes{size.rows, size.columns, size.inner};
     // A map of nothing is of what is there instead, and not used.
-    const Maps maps = maps_of(out != nullptr ? out : gate_up, gate_up != nullptr ? gate_up : out, x, w, sizes);
+    const Maps maps = maps_of(out != nullptr ? out : gate_up, gate_up != nullptr ? gate_up : out, x, w, size);
     const auto run = [&]<class C>(C) {
-        launch<C>(device, stream, maps, sizes, variant.band, out != nullptr, gate_up != nullptr);
+        launch<C>(device, stream, maps, size, out != nullptr, gate_up != nullptr);
     };
-    constexpr Pass pass = Pass::forward;
-    if (activation == Activation::gelu_tanh) return run(Config<pass, Activation::gelu_tanh>{});
-    if (variant.cluster == 1) return run(Config<pass, Activation::silu, 1>{});
-    if (variant.cluster == 4) return run(Config<pass, Activation::silu, 4>{});
-    run(Config<pass, Activation::silu>{});
+    if (activation == Activation::silu)
+        run(Config<Pass::forward, Activation::silu>{});
+    else
+        run(Config<Pass::forward, Activation::gelu_tanh>{});
 }
 
 }  // namespace wishbone::cuda::sm90

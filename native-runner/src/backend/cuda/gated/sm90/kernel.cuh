@@ -1,3 +1,19 @@
+// Matrix products with a gated unit in their epilogue, for Hopper (sm_90a): TMA, wgmma, warp specialization, clusters.
+//
+// A tile is 128 rows by 256 columns, of which each of two computing warpgroups has 64 rows in its accumulators. In the forward pass
+// its columns are 128 gates and the ups that go with them; in the backward pass 256 columns of the gradient of the unit's output.
+// Blocks stay on the device and take one tile after the other; both blocks of a cluster have the same columns and each loads half
+// of what makes them, for both (producer.cuh).
+//
+// The unit costs a tenth of the product's time where it follows it. So it does not: the finished tile is rounded to bf16 and held in
+// 64 registers, and while the matrix units multiply for the next tile, the unit is computed from those in slices (consumer.cuh), through
+// boxes in shared memory that one thread for each warpgroup fills and empties (mover.cuh). What is rounded where is as in a product
+// and a pass behind it, so the values are the same.
+//
+// Measured and dropped (docs/benchmarks.md, "Gated units in the products around them"): the epilogue before the next tile's products; clusters
+// of four; the backward pass's gates fetched to the cache ahead of their load. An arrival at the other block's barrier with release.cluster
+// waits for the whole card, in each step: a third slower.
+
 #pragma once
 
 #include <cuda.h>
@@ -10,6 +26,7 @@
 #include "backend/cuda/gated/sm90/parameters.h"
 #include "backend/cuda/gated/sm90/pipeline.cuh"
 #include "backend/cuda/gated/sm90/producer.cuh"
+#include "backend/cuda/gated/sm90/product.h"
 #include "backend/cuda/primitives/shared_memory.cuh"
 #include "backend/cuda/primitives/sm90/tensor_map.h"
 #include "backend/cuda/runtime/check.h"
@@ -25,15 +42,11 @@ __global__ void __launch_bounds__(C::Threads, 1)
            const __grid_constant__ CUtensorMap d_gates_map, const __grid_constant__ Parameters p) {
     extern __shared__ std::uint8_t dynamic[];
     const Pipeline<C> shared{(shared_address(dynamic) + 1023) / 1024 * 1024};
-    const int rank = C::Cluster == 1 ? 0 : cluster_rank();
-    const int first = static_cast<int>(blockIdx.x) / C::Cluster,
+    const int rank = cluster_rank(), first = static_cast<int>(blockIdx.x) / C::Cluster,
               step = static_cast<int>(gridDim.x) / C::Cluster;
 
     if (threadIdx.x == 0) shared.init_barriers();
-    if constexpr (C::Cluster == 1)
-        __syncthreads();
-    else
-        cluster_sync();
+    cluster_sync();
     if (threadIdx.x < 128) {
         register_dealloc<C::LoadRegisters>();
         if (threadIdx.x == 0) Producer<C>{p, shared, left_map, right_map, rank, first, step}.run();
@@ -46,7 +59,7 @@ __global__ void __launch_bounds__(C::Threads, 1)
         Consumer<C>(p, shared, first, step).run();
     }
     // Others may still load into this block's memory and arrive at its barriers.
-    if constexpr (C::Cluster > 1) cluster_sync();
+    cluster_sync();
 }
 
 struct Maps {
@@ -62,19 +75,17 @@ inline CUtensorMap gates_map(const void* of, std::uint64_t rows, std::uint64_t c
     return encode_tensor_3d(of, columns, 2, rows, chunk_columns, 1, group_rows, CU_TENSOR_MAP_SWIZZLE_64B);
 }
 
-/// Rows and columns of results, and what is summed over.
-struct Size {
-    std::int64_t rows, columns, inner;
-};
+/// Rows that are worked through with all columns before the next ones: what they are made of stays in the cache.
+constexpr int band_rows = 2048;
 
 template <class C>
-void launch(const Device& device, cudaStream_t stream, const Maps& maps, const Size& size, int band,
+void launch(const Device& device, cudaStream_t stream, const Maps& maps, const GatedSize& size,
             bool stores_result, bool stores_gates) {
     const auto tiles = [](std::int64_t all, int each) { return static_cast<int>((all + each - 1) / each); };
     Parameters p{.row_tiles = tiles(size.rows, C::Cluster * tile_rows),
                  .column_tiles = tiles(size.columns, C::Columns),
                  .inner_tiles = tiles(size.inner, tile_inner),
-                 .band = std::max(1, band / C::Cluster),
+                 .band = band_rows / (C::Cluster * tile_rows),
                  .stores_result = stores_result,
                  .stores_gates = stores_gates};
     allow_shared_memory(kernel<C>, C::Allocated);
@@ -82,17 +93,15 @@ void launch(const Device& device, cudaStream_t stream, const Maps& maps, const S
     cluster.id = cudaLaunchAttributeClusterDimension;
     cluster.val.clusterDim = {C::Cluster, 1, 1};
     cudaLaunchConfig_t launch{};
-    launch.gridDim = dim3(static_cast<unsigned>(device.multiprocessors / C::Cluster * C::Cluster));
+    launch.gridDim = dim3(static_cast<unsigned>(
+        C::Cluster * std::min(device.multiprocessors / C::Cluster, p.row_tiles * p.column_tiles)));
     launch.blockDim = dim3(C::Threads);
     launch.dynamicSmemBytes = C::Allocated;
     launch.stream = stream;
     launch.attrs = &cluster;
     launch.numAttrs = 1;
-    // How many clusters of four find room depends on which multiprocessors a card has.
-    int clusters = 0;
-    check(cudaOccupancyMaxActiveClusters(&clusters, kernel<C>, &launch), "cudaOccupancyMaxActiveClusters");
-    launch.gridDim.x = static_cast<unsigned>(std::min(std::max(clusters, 1), p.row_tiles * p.column_tiles) * C::Cluster);
-    check(cudaLaunchKernelEx(&launch, kernel<C>, maps.left, maps.right, maps.result, maps.gates, maps.d_gates, p),
+    check(cudaLaunchKernelEx(&launch, kernel<C>, maps.left, maps.right, maps.result, maps.gates, maps.d_gates,
+                             p),
           "gated unit in a product");
 }
 

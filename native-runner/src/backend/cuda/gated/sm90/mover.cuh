@@ -31,11 +31,6 @@ struct Mover {
                     mbarrier_arrive_expect_tx(shared.ready(group), 2 * chunk_bytes);
                     tma_load_3d(gate, &gates_map, shared.ready(group), column, 0, row);
                     tma_load_3d(up, &gates_map, shared.ready(group), column, 1, row);
-                    if constexpr (C::Prefetch) {
-                        // The boxes are free only shortly before the next chunk is needed.
-                        tma_prefetch_3d(&gates_map, column + chunk_columns, 0, row);
-                        tma_prefetch_3d(&gates_map, column + chunk_columns, 1, row);
-                    }
                 } else {
                     mbarrier_arrive(shared.ready(group));
                 }

@@ -41,15 +41,10 @@ struct Pipeline {
     /// A warp is done with a stage, here and for the blocks that load into it.
     __device__ __forceinline__ void release(int stage) const {
         __syncwarp();
-        if constexpr (C::Cluster == 1) {
-            if (threadIdx.x % 32 < warp_arrivals) mbarrier_arrive(empty(stage));
-        } else {
-#ifdef WISHBONE_RACECHECK
-            for (int i = 0; i < C::Cluster; ++i) mbarrier_arrive_in(empty(stage), i);
-#else
-            if (threadIdx.x % 32 < C::Cluster) mbarrier_arrive_in(empty(stage), threadIdx.x % 32);
-#endif
-        }
+        const int lane = threadIdx.x % 32;
+#pragma unroll
+        for (int i = 0; i < C::Cluster; ++i)
+            if (warp_arrivals > 1 || lane == i) mbarrier_arrive_in(empty(stage), i);
     }
 };
 

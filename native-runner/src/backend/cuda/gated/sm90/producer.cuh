@@ -49,10 +49,7 @@ struct Producer {
             const int x = C::pass == Pass::forward ? inner : column + 64 * box,
                       y = C::pass == Pass::forward ? column + 64 * (box % 2) : inner,
                       z = C::pass == Pass::forward ? box / 2 : 0;
-            if constexpr (C::Cluster == 1)
-                tma_load_3d(place, &right_map, barrier, x, y, z);
-            else
-                tma_load_3d_to_blocks(place, &right_map, barrier, x, y, z, (1 << C::Cluster) - 1);
+            tma_load_3d_to_blocks(place, &right_map, barrier, x, y, z, (1 << C::Cluster) - 1);
         }
     }
 };

@@ -36,12 +36,6 @@ __device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32
                  "r"(from), "r"(x), "r"(y), "r"(z)
                  : "memory");
 }
-/// Asks for a box to come to the L2 cache.
-__device__ __forceinline__ void tma_prefetch_3d(const CUtensorMap* map, int x, int y, int z) {
-    asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" ::"l"(map), "r"(x), "r"(y),
-                 "r"(z)
-                 : "memory");
-}
 /// Closes this thread's group of stores.
 __device__ __forceinline__ void tma_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 /// Waits until all of this thread's groups have read what they store.
