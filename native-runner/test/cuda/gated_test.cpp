@@ -149,3 +149,47 @@ TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::ski
             CHECK(device.get(out) == product);
         }
 }
+
+TEST_CASE("cuda: large products have their gated unit in the epilogue, small ones a pass behind" *
+          doctest::skip(!have_hopper())) {
+    std::mt19937 random(33);
+    for (const bool large : {true, false}) {
+        const GatedSize size = large ? GatedSize{4200, 4096, 896} : GatedSize{300, 4096, 896};
+        const auto [rows, columns, inner] = size;
+        CAPTURE(rows);
+        GuardedDevice device(cuda_target());
+        const Tensor x = device.random_matrix(random, rows, inner, 1),
+                     w = device.random_matrix(random, 2 * columns, inner, 0.05),
+                     down = device.random_matrix(random, inner, columns, 0.05);
+        const Tensor out = device.empty_matrix(rows, columns),
+                     gate_up = device.empty_matrix(rows, 2 * columns),
+                     only = device.empty_matrix(rows, columns),
+                     scratch = device.empty_matrix(rows, 2 * columns),
+                     separate = device.empty_matrix(rows, 2 * columns),
+                     unit = device.empty_matrix(rows, columns),
+                     d_product = device.empty_matrix(rows, columns);
+        const auto untouched = [&](const Tensor& tensor) {
+            for (const double each : device.get(tensor))
+                if (!std::isnan(each)) return false;
+            return true;
+        };
+        device.backend.gated_linear(out, gate_up, x, w, Activation::silu, true);
+        device.backend.gated_linear(only, scratch, x, w, Activation::silu, false);
+        device.backend.linear(separate, x, w);
+        device.backend.glu(unit, gate_up, Activation::silu);
+        const Values gates = device.get(gate_up), result = device.get(out);
+        CHECK(distance(gates, device.get(separate)) < 1e-3);
+        CHECK(result == device.get(unit));
+        CHECK(device.get(only) == result);
+        CHECK(untouched(scratch) == large);
+
+        device.backend.gated_linear_backward_input(separate, unit, d_product, x, down, gate_up,
+                                                   Activation::silu);
+        CHECK(untouched(d_product) == large);
+        const Values d_gate_up = device.get(separate);
+        CHECK(device.get(unit) == result);
+        device.backend.linear_backward_input(d_product, x, down);
+        device.backend.glu_backward(separate, unit, d_product, gate_up, Activation::silu);
+        CHECK(distance(d_gate_up, device.get(separate)) < 1e-3);
+    }
+}
