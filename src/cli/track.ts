@@ -75,7 +75,7 @@ async function trackCommand(named: string, { runs, reportTo, json }: Options): P
   const failed = tracked.find(({ complete }) => !complete);
   if (failed === undefined) {
     if (json === true) console.log(JSON.stringify({ folder, trackers: tracked }));
-    else console.log(columns(tracked.map(({ name, url }) => [TRACKER_LABELS[name], url ?? 'sent'])));
+    else console.log(columns(tracked.map(({ name, url, command }) => [TRACKER_LABELS[name], url ?? command ?? 'sent'])));
     return;
   }
   const { name, trouble } = failed;
@@ -127,5 +127,8 @@ export async function sentTo(folder: string): Promise<readonly Tracked[]> {
 
 /** A line for each tracker: its page, or how the rest gets there. */
 export function trackedRows(folder: string, tracked: readonly Tracked[]): [string, string][] {
-  return tracked.map(({ name, url, complete }) => [name, complete ? (url ?? 'sent') : `not all yet; the rest: wishbone track ${folder}`]);
+  return tracked.map(({ name, url, command, complete }) => [
+    name,
+    complete ? (url ?? command ?? 'sent') : `not all yet; the rest: wishbone track ${folder}`,
+  ]);
 }

@@ -12,6 +12,7 @@ import type { EvalEvent, StepEvent } from '../../src/core/events/events.js';
 import { readEvents } from '../../src/core/events/index.js';
 import { senderOf } from '../../src/core/trackers/index.js';
 import { type StandInMlflow, standInMlflow } from '../support/stand-in-mlflow.js';
+import { standInWandb } from '../support/stand-in-wandb.js';
 import { cli, exampleData, exampleModel, outcome, type Outcome, temporaryFolder } from './support.js';
 
 const PYTHON = process.env['WISHBONE_TRACKERS_PYTHON'] ?? 'python3';
@@ -220,4 +221,145 @@ test('the real MLflow has every number of a run that was stopped and resumed', a
   assert.equal(run.params['model'], 'tiny-llama');
   assert.equal(run.artifacts['README.md'], await readFile(path.join(folder, 'export', 'README.md'), 'utf8'));
   assert.ok(!JSON.stringify(run).includes(scratch));
+});
+
+const stepsOf = async (folder: string): Promise<StepEvent[]> =>
+  (await readEvents(folder)).filter((event): event is StepEvent => event.type === 'step');
+
+/** A run that was stopped once and resumed. */
+async function interrupted(
+  runs: string,
+  env: Environment,
+  reportTo: string,
+): Promise<{ folder: string; trackers: { command?: string; complete: boolean }[] }> {
+  const first = await wishbone(
+    env,
+    'train',
+    ...RUN,
+    '--epochs',
+    '2',
+    '--runs',
+    runs,
+    '--report-to',
+    reportTo,
+    '--detach',
+    '--json',
+    '--name',
+    'a name',
+  );
+  assert.equal(first.code, 0, first.stderr);
+  const { folder } = JSON.parse(first.stdout) as { folder: string };
+  await until(async () => (await losses(folder)).length > 3, 'there are steps');
+  await wishbone({}, 'stop', folder);
+  const resumed = await wishbone(env, 'train', '--resume', folder, '--json');
+  assert.equal(resumed.code, 0, resumed.stderr);
+  return { folder, ...(JSON.parse(resumed.stdout) as { trackers: { command?: string; complete: boolean }[] }) };
+}
+
+test('the real `wandb sync` uploads a run that was stopped and resumed, each time whole', async (t) => {
+  if (!(await hasModule(t, 'wandb'))) return;
+  const server = await standInWandb();
+  t.after(() => server.stop());
+  const scratch = await temporaryFolder(t);
+  const env = { WANDB_PROJECT: 'a project' };
+  const { folder, trackers } = await interrupted(path.join(scratch, 'runs'), env, 'wandb');
+  assert.equal(trackers[0]?.complete, true);
+  const written = /^wandb sync (.*)$/.exec(trackers[0]?.command ?? '')?.[1] ?? '';
+  const { execa } = await import('execa');
+  const settings = { WANDB_BASE_URL: server.url, WANDB_API_KEY: 'a'.repeat(40), WANDB_DIR: scratch, WANDB_ERROR_REPORTING: 'false' };
+  for (const again of [[], ['--no-skip-synced']]) {
+    const synced = await execa(PYTHON, ['-m', 'wandb', 'sync', ...again, written], {
+      env: settings,
+      cwd: scratch,
+      reject: false,
+      stdin: 'ignore',
+    });
+    assert.equal(synced.exitCode, 0, synced.stderr);
+    const [id, run] = [...server.runs][0] ?? [];
+    assert.equal(server.runs.size, 1);
+    assert.ok(id !== undefined && run !== undefined);
+    const rows = [...run.history].sort(([a], [b]) => a - b).map(([, row]) => row);
+    const events = await stepsOf(folder);
+    for (const name of ['loss', 'rewards/margins', 'grad_norm'] as const) {
+      const sent = rows.flatMap((row) => (`train/${name}` in row ? [[row['train/global_step'], row[`train/${name}`]]] : []));
+      assert.deepEqual(
+        sent,
+        events.map((event) => [event.step, event[name]]),
+        name,
+      );
+    }
+    const evals = (await readEvents(folder)).filter((event): event is EvalEvent => event.type === 'eval');
+    assert.deepEqual(
+      rows.flatMap((row) => ('eval/loss' in row ? [row['eval/loss']] : [])),
+      evals.map((event) => event.eval_loss),
+    );
+    assert.equal(run.asked['project'], 'a project');
+    assert.equal(run.asked['displayName'], 'a name');
+    assert.match(run.files.get('config.yaml') ?? '', /training\.beta:\n +value: 0\.1/);
+    assert.equal(run.files.get('README.md'), await readFile(path.join(folder, 'export', 'README.md'), 'utf8'));
+    assert.equal(run.exitCode, 0);
+    assert.ok(!JSON.stringify([run.asked, [...run.files]]).includes(scratch));
+  }
+});
+
+test('the real Trackio takes a run in from its inbox, and by its server’s interface', async (t) => {
+  if (!(await hasModule(t, 'trackio'))) return;
+  const scratch = await temporaryFolder(t);
+  const uri = `http://127.0.0.1:${await freePort()}`;
+  const home = { TRACKIO_DIR: path.join(scratch, 'trackio'), HF_HOME: path.join(scratch, 'hf') };
+  const serve = { ...home, TRACKIO_WRITE_TOKEN: 'a token', GRADIO_SERVER_PORT: new URL(uri).port, BROWSER: 'true' };
+  const runs = path.join(scratch, 'runs');
+  const { folder } = await interrupted(runs, { ...home, TRACKIO_PROJECT: 'inbox' }, 'trackio');
+  background(t, ['-m', 'trackio.cli', 'show'], serve, scratch);
+  await until(() => answers(`${uri}/version`), 'Trackio answers');
+  const { execa } = await import('execa');
+  const ask = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await execa(PYTHON, ['-m', 'trackio.cli', 'get', ...args, '--json'], { env: home, cwd: scratch, stdin: 'ignore' });
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  const valuesOf = async (project: string, metric: string): Promise<unknown[]> => {
+    const { values } = (await ask('metric', '--project', project, '--run', 'a name', '--metric', metric)) as {
+      values: { step: number; value: number }[];
+    };
+    return values.map(({ step, value }) => [step, value]);
+  };
+  const same = async (project: string, of: string): Promise<void> => {
+    const events = await stepsOf(of);
+    assert.deepEqual(
+      await valuesOf(project, 'train/loss'),
+      events.map(({ step, loss }) => [step, loss]),
+    );
+    const evals = (await readEvents(of)).filter((event): event is EvalEvent => event.type === 'eval');
+    assert.deepEqual(
+      await valuesOf(project, 'eval/loss'),
+      evals.map((event) => [event.step, event.eval_loss]),
+    );
+    const run = JSON.stringify(await ask('run', '--project', project, '--run', 'a name'));
+    assert.match(run, /"training\.beta":\s*0\.1/);
+    assert.ok(!run.includes(scratch));
+  };
+  await same('inbox', folder);
+  const server = { TRACKIO_SERVER_URL: uri, TRACKIO_PROJECT: 'server' };
+  const wrong = await wishbone(
+    { ...server, TRACKIO_WRITE_TOKEN: 'another' },
+    'train',
+    ...RUN,
+    '--runs',
+    runs,
+    '--report-to',
+    'trackio',
+    '--json',
+    '--name',
+    'a name',
+  );
+  assert.equal(wrong.code, 0, wrong.stderr);
+  const answer = JSON.parse(wrong.stdout) as {
+    folder: string;
+    trackers: { complete: boolean; trouble: { what: string; advice: string } }[];
+  };
+  assert.equal(answer.trackers[0]?.complete, false);
+  assert.match(answer.trackers[0]?.trouble.what ?? '', /write_token/);
+  const right = await wishbone({ ...server, TRACKIO_WRITE_TOKEN: 'a token' }, 'track', answer.folder);
+  assert.equal(right.code, 0, right.stderr);
+  await same('server', answer.folder);
 });

@@ -15,6 +15,7 @@ import { TRACKER_LABELS, type TrackerName } from './report-to.js';
 import { nextPart, type Part } from './spool.js';
 import type { Tracker, TrackerContext } from './tracker.js';
 import { TrackioTracker } from './trackio/tracker.js';
+import { WandbTracker } from './wandb/tracker.js';
 
 /** How long is waited where; milliseconds. */
 export interface Patience {
@@ -106,18 +107,18 @@ class Delivery {
   async #send({ events, cursor }: Part): Promise<void> {
     if (events.length > 0) {
       const run = describeRun(await readRun(this.folder));
-      await (await this.#opened()).send({ events, run, card: await this.#card(events) });
-    }
-    await this.#keep({ cursor, complete: false, trouble: undefined });
+      const remote = await this.#opened().send({ events, run, card: await this.#card(events) });
+      await this.#keep({ cursor, complete: false, trouble: undefined, ...(remote && { remote }) });
+    } else await this.#keep({ cursor, complete: false, trouble: undefined });
   }
 
   /** The run has ended and its log is with the tracker; one that crashed has no word of that in it. */
   async #close(): Promise<void> {
     if ((await runState(this.folder)) === 'crashed') {
       const run = describeRun(await readRun(this.folder));
-      await (await this.#opened()).send({ events: [], run, crashed: new Date().toISOString() });
-    }
-    await this.#keep({ complete: true, trouble: undefined });
+      const remote = await this.#opened().send({ events: [], run, crashed: new Date().toISOString() });
+      await this.#keep({ complete: true, trouble: undefined, ...(remote && { remote }) });
+    } else await this.#keep({ complete: true, trouble: undefined });
   }
 
   async #card(events: readonly RunEvent[]): Promise<string | undefined> {
@@ -125,7 +126,7 @@ class Delivery {
     return readPlainText(path.join(this.folder, 'export', 'README.md'), mostBytes.record).catch(() => undefined);
   }
 
-  async #opened(): Promise<Tracker> {
+  #opened(): Tracker {
     return (this.#tracker ??= newTracker(this.name, this.asked, {
       key: this.asked.key,
       folder: this.folder,
@@ -146,7 +147,7 @@ class Delivery {
   async #givesUp(error: unknown): Promise<boolean> {
     this.#failing ??= performance.now();
     const isRefusal = !(error instanceof ConnectionError);
-    const trouble = troubleOf(this.name, error, this.asked);
+    const trouble = troubleOf(this.folder, this.name, error, this.asked);
     if (isRefusal || performance.now() - this.#failing >= this.#patience.quiet) await this.#tell(trouble);
     // What a tracker had in memory may not be what it has.
     this.#tracker = undefined;
@@ -179,16 +180,17 @@ class Delivery {
   }
 }
 
-function newTracker(name: TrackerName, { places: { mlflow, trackio } }: AskedTrackers, context: TrackerContext): Tracker {
+function newTracker(name: TrackerName, { places: { mlflow, trackio, wandb } }: AskedTrackers, context: TrackerContext): Tracker {
   if (name === 'mlflow' && mlflow !== undefined) return new MlflowTracker(mlflow, context);
   if (name === 'trackio' && trackio !== undefined) return new TrackioTracker(trackio, context);
+  if (name === 'wandb' && wandb !== undefined) return new WandbTracker(wandb, context);
   throw new Error(`there is no tracker ${name}`);
 }
 
-function troubleOf(name: TrackerName, error: unknown, { places }: AskedTrackers): Trouble {
+function troubleOf(folder: string, name: TrackerName, error: unknown, { places }: AskedTrackers): Trouble {
   if (error instanceof WishboneError) return { what: error.what, where: error.where, advice: error.advice };
   const message = error instanceof Error ? error.message : String(error);
-  const where = { mlflow: places.mlflow?.uri, trackio: places.trackio?.server ?? places.trackio?.folder, wandb: undefined }[name] ?? name;
+  const where = { mlflow: places.mlflow?.uri, trackio: places.trackio?.server ?? places.trackio?.folder, wandb: undefined }[name] ?? folder;
   const what = `${TRACKER_LABELS[name]} cannot be reached: ${message}`;
   return { what, where, advice: 'the run goes on, and what is left is sent once it can be, or by `wishbone track`' };
 }

@@ -7,12 +7,15 @@ import { deliver, type DeliverOptions } from './deliver.js';
 import { becomeSender } from './lock.js';
 import { readRecord, type Trouble } from './record.js';
 import type { TrackerName } from './report-to.js';
+import { WANDB_FOLDER } from './wandb/tracker.js';
 
 /** How a run stands with one of its trackers. */
 export interface Tracked {
   readonly name: TrackerName;
   /** Its page there. */
   readonly url: string | undefined;
+  /** What uploads it, where that is left to whom it belongs to. */
+  readonly command?: string | undefined;
   /** All of the run so far was sent. */
   readonly complete: boolean;
   readonly trouble: Trouble | undefined;
@@ -50,8 +53,15 @@ export async function trackedRun(folder: string): Promise<readonly Tracked[]> {
   );
   return Promise.all(
     trackersIn(asked).map(async (name) => {
-      const { url, complete, trouble, cursor } = await readRecord(folder, name);
-      return { name, url, complete: complete && size <= cursor.bytes, trouble };
+      const { url, complete, trouble, cursor, remote } = await readRecord(folder, name);
+      const upload = name === 'wandb' ? remote['folder'] : undefined;
+      return {
+        name,
+        url,
+        ...(upload && { command: `wandb sync ${path.join(folder, WANDB_FOLDER, upload)}` }),
+        complete: complete && size <= cursor.bytes,
+        trouble,
+      };
     }),
   );
 }

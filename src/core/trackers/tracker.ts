@@ -25,7 +25,7 @@ export interface TrackerContext {
   readonly folder: string;
   readonly variables: Variables;
   readonly network: Network;
-  /** What {@link Tracker.keep} was last given. */
+  /** What was last kept of it. */
   readonly remote: Readonly<Record<string, string>>;
   /** Keeps what is to be known when it goes on, and the run's page, at once. */
   readonly keep: (remote: Readonly<Record<string, string>>, url?: string) => Promise<void>;
@@ -38,7 +38,8 @@ export interface Tracker {
    * Sends events, in their order. They are the tracker's for good when it resolves; when it rejects, the same and more are sent again, which
    * must not double any.
    *
+   * @returns what is to be known when it goes on, if that has changed: kept together with how far the tracker is
    * @throws WishboneError for what will be refused again; ConnectionError where trying again may help
    */
-  send(shipment: Shipment): Promise<void>;
+  send(shipment: Shipment): Promise<Readonly<Record<string, string>> | undefined>;
 }

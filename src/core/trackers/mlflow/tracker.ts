@@ -41,7 +41,7 @@ export class MlflowTracker implements Tracker {
     this.#client = new MlflowClient(place.uri, mlflowAuthorization(place, context.variables), context.network, context.signal);
   }
 
-  async send({ events, run, crashed, card }: Shipment): Promise<void> {
+  async send({ events, run, crashed, card }: Shipment): Promise<undefined> {
     this.#run ??= await this.#open(run);
     const metrics: Metric[] = [];
     const flush = async (): Promise<void> => {
@@ -61,6 +61,7 @@ export class MlflowTracker implements Tracker {
     }
     await flush();
     if (crashed !== undefined) await this.#update(STATUS.failed, crashed);
+    return undefined;
   }
 
   /** Finds the run there, or makes it. */

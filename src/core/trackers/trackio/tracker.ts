@@ -39,7 +39,7 @@ export class TrackioTracker implements Tracker {
     this.#context = context;
   }
 
-  async send({ events, run, card, crashed }: Shipment): Promise<void> {
+  async send({ events, run, card, crashed }: Shipment): Promise<undefined> {
     const records: LogRecord[] = [];
     let last = 0;
     for (const event of events) {
@@ -72,10 +72,11 @@ export class TrackioTracker implements Tracker {
       const id = `${this.#context.key}-crashed-${crashed}`;
       records.push({ ...this.#record(run, { step: last, time: crashed }, id, {}), config });
     }
-    if (records.length === 0) return;
+    if (records.length === 0) return undefined;
     if (this.#place.server === undefined) await this.#write(records);
     else await this.#post(this.#place.server, records);
     if (this.#context.remote['run'] !== run.name) await this.#context.keep({ run: run.name }, this.#place.server);
+    return undefined;
   }
 
   #record(run: DescribedRun, { step, time }: { step: number; time: string }, log_id: string, metrics: LogRecord['metrics']): LogRecord {
