@@ -18,8 +18,9 @@ export function framed(records: readonly Buffer[], at: number): Buffer {
   const parts: Buffer[] = [];
   let position = at;
   for (const record of records) {
-    let [from, isLast] = [0, false];
-    while (!isLast) {
+    let from = 0;
+    // A frame may be empty: where just its own head has room.
+    for (let [isFirst, isLast] = [true, false]; !isLast; ) {
       const left = BLOCK_BYTES - (position % BLOCK_BYTES);
       if (left < FRAME_BYTES) {
         parts.push(Buffer.alloc(left));
@@ -28,7 +29,7 @@ export function framed(records: readonly Buffer[], at: number): Buffer {
       }
       const data = record.subarray(from, from + left - FRAME_BYTES);
       isLast = from + data.length === record.length;
-      const type = from === 0 ? (isLast ? WHOLE : FIRST) : isLast ? LAST : MIDDLE;
+      const type = isFirst ? (isLast ? WHOLE : FIRST) : isLast ? LAST : MIDDLE;
       const frame = Buffer.alloc(FRAME_BYTES);
       frame.writeUInt32LE(crc32([Buffer.from([type]), data]), 0);
       frame.writeUInt16LE(data.length, 4);
@@ -36,6 +37,7 @@ export function framed(records: readonly Buffer[], at: number): Buffer {
       parts.push(frame, data);
       position += FRAME_BYTES + data.length;
       from += data.length;
+      isFirst = false;
     }
   }
   return Buffer.concat(parts);
