@@ -190,6 +190,10 @@ class Backend {
     // magnitude over 448, the largest number of E4M3, so that no row depends on another.
     /// `rows`: x. `columns`: its transpose [C, fp8_padded(R)]. Either may be empty.
     virtual void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x);
+    /// `rows`: x with each column times its `factor` (f32 [C]).
+    virtual void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor);
+    /// `to` [C,R]: the transpose of e4m3 [R,C] as it is, with scales of one; both multiples of `fp8_multiple`.
+    virtual void fp8_transpose(Fp8Matrix to, Tensor from);
     /// `add_rmsnorm` with the result in FP8, rounded once, straight from f32; in `out` as well where that is not empty.
     virtual void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x,
                                  Tensor delta, Tensor weight, RmsNorm norm);

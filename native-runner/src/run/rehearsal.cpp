@@ -59,6 +59,22 @@ Parameters filled_parameters(Backend& backend, const ModelConfig& config) {
     return parameters;
 }
 
+Parameters filled_frozen_parameters(Backend& backend, const ModelConfig& config) {
+    Parameters parameters(backend, config, FrozenInFp8());
+    fill(backend, parameters.flat());
+    std::int64_t largest = 0;
+    for (const FrozenMatrix& one : parameters.frozen()) largest = std::max(largest, one.matrix.values.size());
+    const DType dtype = backend.activation_dtype();
+    const Buffer memory = backend.allocate(static_cast<std::size_t>(largest) * size_of(dtype));
+    fill(backend, Tensor(memory.get(), dtype, {largest}));
+    for (const FrozenMatrix& one : parameters.frozen())
+        backend.fp8_quantise(
+            one.matrix, {},
+            Tensor(memory.get(), dtype, {one.matrix.values.rows(), one.matrix.values.shape[1]}));
+    backend.synchronize();
+    return parameters;
+}
+
 /// What an update runs, of a few elements.
 void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedTensors& gradients,
                      const TrainingOptions& options) {
@@ -82,7 +98,10 @@ void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedT
 void rehearse_training(const RunInputs& inputs, Backend& backend) {
     const TrainingOptions& options = inputs.options();
     const ModelConfig config = with_few_layers(inputs.model);
-    const Parameters parameters = filled_parameters(backend, config);
+    // As in RankModel.
+    const bool is_frozen = options.lora && inputs.config.precision == Precision::fp8;
+    const Parameters parameters =
+        is_frozen ? filled_frozen_parameters(backend, config) : filled_parameters(backend, config);
     std::optional<Lora> adapter, adapter_gradients;
     std::optional<Parameters> gradients;
     if (options.lora) {

@@ -6,7 +6,7 @@ namespace {
 
 RankModel loaded(Backend& backend, const RunInputs& inputs, const ModelWeights& weights, Communicator& ranks,
                  Sharding sharding) {
-    RankModel model(backend, inputs.model, ranks, sharding, !inputs.options().lora);
+    RankModel model(backend, inputs.model, ranks, sharding, !inputs.options().lora, inputs.config.precision);
     weights.load(backend, model.kept());
     model.changed();
     return model;
