@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { decideRun, forecastRun } from '../core/forecast/index.js';
+import { type DecidedRun, decideRun, forecastRun } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
@@ -26,10 +26,9 @@ import {
   TARGETS_SETTING,
   targetsOfFolder,
 } from '../core/slurm/index.js';
-import { whyApart } from '../core/runner/index.js';
-import { runTask } from '../core/tasks/index.js';
+import { RunnerAhead, whyApart } from '../core/runner/index.js';
+import { planRun } from '../core/tasks/plan-run.js';
 import { askFor, placesOf, startTracking, trackersOf } from '../core/trackers/index.js';
-import { withTokensAhead } from '../core/tasks/tokens-ahead.js';
 import type { Progress } from '../core/work/progress.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
@@ -94,12 +93,13 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   if (place.process > 0) return takePart();
   const status = new StatusLine();
   const target = options.target === undefined ? undefined : await targetNamed(options.target);
-  const { folder, summary } =
-    options.resume === undefined ? await prepare(dataset, options, status, target) : await resumed(dataset, options, command);
+  const isAlone = target === undefined && place.processes === 1;
+  const { folder, summary, ahead } =
+    options.resume === undefined ? await prepare(dataset, options, status, { target, isAlone }) : await resumed(dataset, options, command);
   const before = (await readEvents(folder)).filter((event) => event.type === 'start').length;
   if (target !== undefined) return submitted(folder, target, { before, summary, status, options });
   status.show('Starting the runner');
-  const pid = await startRunner(folder, { resume: options.resume !== undefined }).finally(() => status.clear());
+  const pid = await startRunner(folder, { resume: options.resume !== undefined, ahead }).finally(() => status.clear());
   await startTracking(folder);
   if (options.detach) {
     const { config } = await readRun(folder);
@@ -131,6 +131,14 @@ async function submitted(
   await finish(folder, await follow(folder, before, status), summary, options.json === true);
 }
 
+/** A run that can start; one that goes on has nothing new to say of its plan. */
+interface Prepared {
+  readonly folder: string;
+  readonly summary: PlanSummary | undefined;
+  /** A runner that got ready for it meanwhile. */
+  readonly ahead: RunnerAhead | undefined;
+}
+
 async function targetNamed(name: string): Promise<SlurmTarget> {
   const { targets, where } = await targetsOfFolder('.');
   return findTarget(targets, name, where);
@@ -140,8 +148,8 @@ async function prepare(
   files: readonly string[],
   options: Options,
   status: StatusLine,
-  target: SlurmTarget | undefined,
-): Promise<{ folder: string; summary: PlanSummary }> {
+  { target, isAlone }: { target: SlurmTarget | undefined; isAlone: boolean },
+): Promise<Prepared> {
   const { config, runs, rateFactor, reportTo, ...named } = await readWholeInput(files, options);
   locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
   const places = placesOf(trackersOf(reportTo));
@@ -152,30 +160,36 @@ async function prepare(
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
   const runsFolder = path.resolve(runs ?? RUNS_FOLDER);
   const onProgress = (progress: Progress): void => status.show(progressText(progress));
-  const { backends, ...decided } = await cancellable((signal) =>
-    withTokensAhead(given, { signal, onProgress }, () => decideRun({ ...given, training, target, runsFolders: [runsFolder] })),
-  );
-  const { runner } = decided;
-  const apart = whyApart(backends ?? []);
-  if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
-  const input = { ...given, training, runner };
+  let ahead: RunnerAhead | undefined;
+  const decide = async (): Promise<DecidedRun> => {
+    const decided = await decideRun({ ...given, training, target, runsFolders: [runsFolder] });
+    const apart = whyApart(decided.backends ?? []);
+    if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
+    if (isAlone) ahead = await RunnerAhead.start({ model: given.model, training, runner: decided.runner });
+    return decided;
+  };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
-  const prepared = await cancellable((signal) => runTask('prepare', { ...input, ...decided, runsFolder }, { signal, onProgress })).finally(
-    () => status.clear(),
-  );
-  await askFor(prepared.folder, places);
-  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders: [runsFolder], backends });
-  if (time !== undefined) await writeForecast(prepared.folder, time);
-  if (!options.json && !options.detach) {
-    const rate =
-      rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
-    console.log(`${planReport(prepared.summary, { time })}${rate}\n`);
-  } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
-  return prepared;
+  try {
+    const { folder, summary, runner, backends } = await cancellable((signal) =>
+      planRun({ ...given, training, runsFolder }, { signal, onProgress }, decide),
+    ).finally(() => status.clear());
+    await askFor(folder, places);
+    const time = await forecastRun({ ...given, training, runner, summary, runsFolders: [runsFolder], backends });
+    if (time !== undefined) await writeForecast(folder, time);
+    if (!options.json && !options.detach) {
+      const rate =
+        rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
+      console.log(`${planReport(summary, { time })}${rate}\n`);
+    } else for (const warning of columnWarnings(summary)) console.error(warning);
+    return { folder, summary, ahead };
+  } catch (error) {
+    ahead?.dismiss();
+    throw error;
+  }
 }
 
-async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<{ folder: string; summary: undefined }> {
+async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<Prepared> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json', 'target'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
@@ -185,7 +199,7 @@ async function resumed(dataset: readonly string[], options: Options, command: Co
   if ((await runState(folder)) === 'finished') {
     throw new WishboneError('the run has finished; there is nothing to resume', folder, 'start a new run with `wishbone train <dataset>`');
   }
-  return { folder, summary: undefined };
+  return { folder, summary: undefined, ahead: undefined };
 }
 
 function kebab(name: string): string {

@@ -270,7 +270,7 @@ class Backend {
                        const AdamW& options) = 0;
 
     /// Measured rate of a large matrix product in activation_dtype, FLOP/s, which the device keeps up: the ceiling speeds are
-    /// compared with.
+    /// compared with. A device that takes long over it measures once.
     virtual double measure_matmul_ceiling() = 0;
     /// The same of a product in FP8.
     virtual double measure_fp8_ceiling();

@@ -509,8 +509,7 @@ void run(const Options& options) {
     Stepper stepper(backend, transformer, policy, model.trains, training, {.optimizer = options.offload});
     backend.synchronize();
     const double preparing = seconds_since(begin);
-    const Json common = {
-        {"side", "ours"}, {"model", options.model}, {"precision", options.precision}};
+    const Json common = {{"side", "ours"}, {"model", options.model}, {"precision", options.precision}};
     Json device = common;
     device.update({{"device", backend.device_name()},
                    {"ceiling_tflops", ceiling / 1e12},

@@ -70,6 +70,7 @@ class CudaBackend final : public Backend {
     Matmul matmul_;
     Buffer workspace_;
     std::size_t workspace_bytes_ = 0;
+    double matmul_ceiling_ = 0, fp8_ceiling_ = 0;  ///< once they are measured
 };
 
 }  // namespace wishbone::cuda
