@@ -24,6 +24,8 @@ export const COMMANDS = {
   'wishbone.exportBest': 'Export Best Model…',
   'wishbone.exportGguf': 'Export as GGUF…',
   'wishbone.pushRun': 'Upload to Hub…',
+  'wishbone.trackRun': 'Send to Trackers',
+  'wishbone.setTrackerSecret': 'Set Tracker Secret…',
   'wishbone.revealRun': 'Reveal Run Folder',
   'wishbone.deleteRun': 'Delete Run…',
   'wishbone.tryRun': 'Try It…',
@@ -64,6 +66,7 @@ interface Arguments {
   'wishbone.duplicateRun': [folder: string];
   'wishbone.exportGguf': [folder: string];
   'wishbone.pushRun': [folder: string];
+  'wishbone.trackRun': [folder: string];
   'wishbone.renameRun': [folder: string];
   'wishbone.tagRun': [folder: string];
   'wishbone.tryRun': [folder: string];

@@ -6,7 +6,7 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
-import { isMarkdown, type MarkNode } from './markdown.js';
+import { isMarkdown, isWebAddress, type MarkNode } from './markdown.js';
 import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
@@ -140,6 +140,15 @@ export interface DeviceStatus {
   readonly power: number | null;
 }
 
+/** How a run stands with a tracker. */
+export interface TrackerStatus {
+  readonly label: string;
+  /** The run's page there, `http` or `https`; null when there is none, or none yet. */
+  readonly url: string | null;
+  /** What is to be known beside that; empty when all of the run is there. */
+  readonly text: string;
+}
+
 /** How several devices share the latest steps. */
 export interface RanksStatus {
   /** Seconds of a step in which nothing was computed for waiting on others. */
@@ -192,6 +201,8 @@ export interface RunStatus {
   readonly skippedLines: number;
   /** False in a workspace that is not trusted: then the panel only shows. */
   readonly mayAct: boolean;
+  /** The trackers that the run is sent to. */
+  readonly trackers: readonly TrackerStatus[];
 }
 
 /** Figures by source of the dataset; columns are as long as those beside them. */
@@ -394,6 +405,8 @@ const DEVICE: Check<DeviceStatus> = {
   power: isNumberOrNull,
 };
 
+const isAddressOrNull = (value: unknown): value is string | null => value === null || (isText(value) && isWebAddress(value));
+
 const STATUS: Check<RunStatus> = {
   state: ['one of', PANEL_STATES],
   job: isText,
@@ -430,6 +443,7 @@ const STATUS: Check<RunStatus> = {
   warnings: ['list of', WARNING],
   skippedLines: isCount,
   mayAct: isFlag,
+  trackers: ['list of', { label: isText, url: isAddressOrNull, text: isText }],
 };
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {

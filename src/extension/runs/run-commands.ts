@@ -16,6 +16,7 @@ import {
 import { plural, sentence } from '../../format.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import { listingText } from '../run-text.js';
+import { sendRun } from '../trackers/send-run.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
 import { deleteRuns } from './delete-runs.js';
@@ -144,6 +145,12 @@ export class RunCommands {
   /** A run for `wishbone.duplicateRun`. */
   async toDuplicate(item: unknown): Promise<Listing | undefined> {
     return this.#one(item, 'Duplicate Run with Changes');
+  }
+
+  /** Sends what its trackers do not have yet. */
+  async track(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Send to Trackers');
+    if (run !== undefined && (await ensureTrusted())) await sendRun(run.folder, run.config.name, this.actions.trackers);
   }
 
   async delete(item: unknown, selection: unknown): Promise<void> {

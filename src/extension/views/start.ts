@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 
+import { reportedTo } from '../../core/trackers/index.js';
 import { readJobRecord } from '../../core/slurm/index.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
@@ -48,11 +49,12 @@ export function startViews(
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
     problems.command('wishbone.duplicateRun', async (item) => {
       const run = await runs.toDuplicate(item);
-      if (run !== undefined) forms.duplicate(run.config, (await readJobRecord(run.folder))?.target ?? '');
+      if (run !== undefined) forms.duplicate(run.config, (await readJobRecord(run.folder))?.target ?? '', await reportedTo(run.folder));
     }),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
     problems.command('wishbone.exportGguf', (item) => runs.exportGguf(item)),
+    problems.command('wishbone.trackRun', (item) => runs.track(item)),
     problems.command('wishbone.pushRun', (item) => runs.push(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),

@@ -102,7 +102,7 @@ export class LaunchPanel implements vscode.Disposable {
       values: start.values,
       paths: PATH_FIELDS,
       means: context.means,
-      rules: () => this.#targetProblems(),
+      rules: () => ({ ...this.#targetProblems(), ...this.#trackerProblems() }),
       describe: (files) => countedIn(files, context.summaries),
       onSet: () => this.#suit(),
       onLooked: (field) => {
@@ -121,6 +121,7 @@ export class LaunchPanel implements vscode.Disposable {
       this.#draft,
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#draft.changed()),
       vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('wishbone.trackers')) this.#draft.changed();
         if (!event.affectsConfiguration(TARGETS_SETTING)) return;
         this.#readTargets();
         this.#sendAll();
@@ -160,6 +161,11 @@ export class LaunchPanel implements vscode.Disposable {
     return target === '' || this.#targets.some(({ name }) => name === target)
       ? {}
       : { target: `There is no target ${target} in the settings` };
+  }
+
+  /** A tracker that is none, or that nothing says the place of. */
+  #trackerProblems(): Record<string, string> {
+    return at('reportTo', this.context.starter.actions.trackers.problem(this.#draft.values['reportTo'] ?? ''));
   }
 
   dispose(): void {
@@ -313,6 +319,7 @@ export class LaunchPanel implements vscode.Disposable {
         ...options,
         model,
         name: name === '' ? undefined : name,
+        reportTo: values['reportTo'] ?? '',
         target: this.#targets.find((each) => each.name === values['target']),
       });
       if (started) this.page.panel.dispose();
