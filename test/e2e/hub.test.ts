@@ -1,7 +1,7 @@
 // From an empty folder and an empty cache to a trained model by ids alone, against a hub on loopback.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -116,10 +116,95 @@ test('from an empty folder to a trained model by ids alone: looked up, counted, 
   assert.deepEqual(config.dataset.pairs, 64);
 });
 
+test('the list of models says of each what it is, whether it fits here, and searches the hub', async () => {
+  const frame = await form.fresh();
+  const list = workbench.page.locator('.quick-input-list .monaco-list-row');
+  const input = workbench.page.locator('.quick-input-widget .quick-input-box input');
+  await frame.locator('[data-field="model"] vscode-button', { hasText: 'Choose' }).click();
+  const rows = async (): Promise<string[]> => (await list.allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ' '));
+  const listed = (what: RegExp): Promise<true> =>
+    until(`${what.source} is listed`, async () => {
+      const texts = await rows();
+      return texts.some((row) => what.test(row)) || Promise.reject(new Error(texts.join(' | ')));
+    }).catch(async (error: Error) => {
+      await workbench.screenshot('hub-pick-last');
+      throw new Error(`${error.message}: ${String(error.cause)}`);
+    });
+  await listed(/wish\/tiny-llama.*llama, 1\.0M parameters, .* fits here: .* of .* on the CPU/);
+  await workbench.screenshot('hub-pick-model');
+  await input.fill('wish');
+  await listed(/wish\/gated-llama ?1,234 downloads a month, gated/);
+  await listed(/wish\/other-kind.*the model type "mamba" is not supported/);
+  await workbench.screenshot('hub-pick-search');
+  await input.fill('wish/tiny-llama@main');
+  await listed(/wish\/tiny-llama@main ?as typed/);
+  await workbench.pick('wish/tiny-llama@main');
+  await until('it is in the field', async () => (await form.value('model')) === 'wish/tiny-llama@main');
+  await shows('model', /in the Hugging Face cache/);
+
+  await frame.locator('[data-field="dataset"] vscode-button', { hasText: 'Choose' }).click();
+  await listed(/wish\/old-pairs#train/);
+  await input.fill('pairs');
+  await listed(/wish\/pairs ?1,234 downloads a month/);
+  await workbench.screenshot('hub-pick-dataset');
+  await workbench.pick('1,234 downloads a month');
+  // It has two parts.
+  await workbench.pick('test');
+  await until('its part is in the field', async () => (await form.value('dataset')) === 'wish/pairs#test');
+  await shows('dataset', /1 file, .* to download/);
+  await frame.locator('.downloads vscode-button', { hasText: 'Download' }).first().click();
+  assert.equal((await form.figures())['Pairs'], '16', 'downloaded without a start');
+});
+
+test('a run config by ids opens a form of ids', async () => {
+  const file = join(session.workspace, 'ids.wishbone.json');
+  await writeFile(file, JSON.stringify({ version: 1, model: 'wish/tiny-llama', dataset: 'wish/pairs#test:0.5' }));
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Launch Run from Config…');
+  await workbench.pick('ids.wishbone.json');
+  await until('its fields', async () => (await form.value('dataset')) === 'wish/pairs#test:0.5');
+  assert.equal((await form.figures())['Pairs'], '8', 'half of them');
+});
+
+/** Settings that are the user's own, as proxies are: written in their file, which a browser keeps. */
+async function userSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
+  await workbench.command('Preferences: Open User Settings (JSON)');
+  const { keyboard } = workbench.page;
+  const text = JSON.stringify(values);
+  await until('the settings are written', async () => {
+    await workbench.page.locator('.editor-instance .view-lines').last().click({ timeout: 5000 });
+    await keyboard.press('Control+A');
+    await keyboard.insertText(text);
+    await keyboard.press('Control+S');
+    const shown = await workbench.page.locator('.editor-instance .view-lines').last().innerText();
+    return shown.replaceAll(/\s/g, '') === text;
+  });
+}
+
+test('the hub is reached by the proxy of the settings', async () => {
+  await userSettings({ 'http.proxy': 'http://127.0.0.1:9' });
+  await form.fresh();
+  await form.type('model', 'wish/behind-a-proxy');
+  await shows('model', /the hub does not answer: .*127\.0\.0\.1:9/i);
+  await workbench.screenshot('hub-proxy');
+  assert.ok(!hub.asked.some(({ path }) => path.includes('behind-a-proxy')), 'and nobody past it');
+  await userSettings({});
+  await form.fresh();
+  await form.type('model', 'wish/behind-a-proxy');
+  await shows('model', /the hub has no model/);
+  const asked = hub.asked.length;
+  await (await form.frame()).locator('[data-field="model"] .field-actions button', { hasText: 'Try again' }).click();
+  await until('it is asked again', async () => hub.asked.length > asked);
+});
+
 test('the next form knows the ids, from the cache', async () => {
   await hub.close();
   await form.fresh();
-  assert.deepEqual([await form.value('dataset'), await form.value('model')], ['wish/old-pairs#train', 'wish/tiny-llama']);
+  assert.deepEqual(
+    [await form.value('dataset'), await form.value('model')],
+    ['wish/old-pairs#train', 'wish/tiny-llama'],
+    'those of the run',
+  );
   await shows('model', /llama, 1\.0M parameters, .*in the Hugging Face cache, commit/);
   const figures = await form.figures();
   assert.deepEqual([figures['Pairs'], figures['Steps']], ['64', '24'], '64 pairs, 8 a step, 3 epochs');

@@ -44,6 +44,8 @@ export interface StandInHub {
     readonly range: string | undefined;
     readonly authorization: string | undefined;
   }[];
+  /** Bytes of large files that have been given to the network so far. */
+  readonly sent: number;
   /** Of a repository, by `kind/name`. */
   commit(kind: 'model' | 'dataset', name: string): string;
   close(): Promise<void>;
@@ -69,6 +71,7 @@ interface Kept {
 export async function standInHub(repositories: readonly StandInRepository[]): Promise<StandInHub> {
   const faults: Faults = { cuts: [], statuses: [] };
   const asked: StandInHub['asked'] = [];
+  let sent = 0;
   const known = new Map(
     repositories.map((repository) => {
       const files = new Map(Object.entries(repository.files).map(([name, content]) => [name, kept(name, content)]));
@@ -246,15 +249,18 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
     });
     if (request.method === 'HEAD') return void response.end();
     const cut = faults.cuts.shift();
+    sent += faults.speed === undefined || cut !== undefined ? Math.min(cut ?? part.length, part.length) : 0;
     if (cut !== undefined) return void response.write(part.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
     if (faults.speed === undefined) return void response.end(part);
     const step = Math.max(1, Math.ceil(faults.speed / 50));
-    let sent = 0;
+    let at = 0;
     const timer = setInterval(() => {
       if (response.destroyed) return clearInterval(timer);
-      response.write(part.subarray(sent, sent + step));
-      sent += step;
-      if (sent < part.length) return;
+      const some = part.subarray(at, at + step);
+      response.write(some);
+      at += step;
+      sent += some.length;
+      if (at < part.length) return;
       clearInterval(timer);
       response.end();
     }, 20);
@@ -270,6 +276,9 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
     uploads: uploadSide.uploads,
     model,
     asked,
+    get sent() {
+      return sent;
+    },
     commit: (kind, name) => known.get(`${kind}/${name}`)?.commit ?? '',
     close: () => {
       server.closeAllConnections();

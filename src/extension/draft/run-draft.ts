@@ -15,6 +15,10 @@ import { type LaunchOptions, pathLines, readDraft, resolvePath, type Values } fr
 /** Milliseconds of quiet before the hub is asked for what is being typed. */
 const TYPING = 500;
 const ASKING = 'Looking it up on the hub…';
+const CHOOSE = {
+  dataset: 'Choose a preference file, or give a dataset of the hub: org/name',
+  model: 'Choose a model folder, or give a model of the hub: org/name',
+} as const;
 /** Options that name folders. */
 const NAMED_OPTIONS = ['reference_model', 'adapter_name_or_path'] as const;
 
@@ -225,8 +229,7 @@ export class RunDraft implements vscode.Disposable {
   get problems(): Record<string, string> {
     const problems: Record<string, string> = { ...readDraft(this.#values).problems };
     for (const field of ['dataset', 'model'] as const) {
-      if (this.name(field) === '')
-        problems[field] = `Choose a ${field === 'model' ? 'model folder' : 'preference file'}, or name one of the hub`;
+      if (this.name(field) === '') problems[field] = CHOOSE[field];
     }
     for (const field of this.#its.paths) {
       const known = this.#known(field);

@@ -47,7 +47,11 @@ export async function pickFrom<T>(options: ListOptions<T>): Promise<Picked<T>> {
       filled = choices;
       draw();
     };
-    const draw = (): void => put([...filled!, ...found!]);
+    const draw = (): void => {
+      const listed = new Set((filled ?? []).map(({ value }) => value));
+      const more = (found ?? []).filter(({ value }) => value === undefined || !listed.has(value));
+      put([...(filled ?? []), ...more]);
+    };
     const put = (choices: readonly Choice<T>[]): void => {
       if (closed.signal.aborted) return;
       const active = list.activeItems[0]?.value;
