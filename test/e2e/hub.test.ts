@@ -166,29 +166,16 @@ test('a run config by ids opens a form of ids', async () => {
   assert.equal((await form.figures())['Pairs'], '8', 'half of them');
 });
 
-/** Settings that are the user's own, as proxies are: written in their file, which a browser keeps. */
-async function userSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
-  await workbench.command('Preferences: Open User Settings (JSON)');
-  const { keyboard } = workbench.page;
-  const text = JSON.stringify(values);
-  await until('the settings are written', async () => {
-    await workbench.page.locator('.editor-instance .view-lines').last().click({ timeout: 5000 });
-    await keyboard.press('Control+A');
-    await keyboard.insertText(text);
-    await keyboard.press('Control+S');
-    const shown = await workbench.page.locator('.editor-instance .view-lines').last().innerText();
-    return shown.replaceAll(/\s/g, '') === text;
-  });
-}
-
 test('the hub is reached by the proxy of the settings', async () => {
-  await userSettings({ 'http.proxy': 'http://127.0.0.1:9' });
+  await session.userSettings({ 'http.proxy': 'http://127.0.0.1:9' });
+  await workbench.reload();
   await form.fresh();
   await form.type('model', 'wish/behind-a-proxy');
   await shows('model', /the hub does not answer: .*127\.0\.0\.1:9/i);
   await workbench.screenshot('hub-proxy');
   assert.ok(!hub.asked.some(({ path }) => path.includes('behind-a-proxy')), 'and nobody past it');
-  await userSettings({});
+  await session.userSettings({});
+  await workbench.reload();
   await form.fresh();
   await form.type('model', 'wish/behind-a-proxy');
   await shows('model', /the hub has no model/);

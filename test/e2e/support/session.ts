@@ -76,6 +76,13 @@ export class Session {
     await writeFile(settings, JSON.stringify({ ...known, ...values }));
   }
 
+  /** Has the user have these settings and no others, as soon as a window has read them. */
+  async userSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
+    const folder = join(this.#folder, 'server/data/User');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'settings.json'), JSON.stringify(values));
+  }
+
   get browserVersion(): string {
     return this.#browser.version();
   }
