@@ -21,6 +21,7 @@ import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
 import { addSweepCommand } from './sweep.js';
+import { addTrackCommand } from './track.js';
 import { addTrainCommand } from './train.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
@@ -37,6 +38,7 @@ const COMMANDS = [
   addStopCommand,
   addExportCommand,
   addPushCommand,
+  addTrackCommand,
   addSampleCommand,
   addConvertCommand,
   addCacheCommand,
