@@ -22,6 +22,7 @@ import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
 import { addSweepCommand } from './sweep.js';
 import { addTrainCommand } from './train.js';
+import { addWhyCommand } from './why.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
 const COMMANDS = [
@@ -34,6 +35,7 @@ const COMMANDS = [
   addShowCommand,
   addCompareCommand,
   addPairsCommand,
+  addWhyCommand,
   addStopCommand,
   addExportCommand,
   addPushCommand,

@@ -100,14 +100,19 @@ export class GatheredPairs {
   }
 }
 
-/** Of each pair of a plan the first that is the same, of an earlier epoch. */
+/** Of each pair of a plan the first that is the same, of an earlier epoch. Million pairs: no text is made for each. */
 export function samePairs({ pairRow, pairChosen, pairRejected, sequenceReference }: PlanPairs): Int32Array {
-  const first = new Map<string, number>();
+  /** Of a row the last of its different pairs, and of each such pair the one before it of its row. */
+  const lastOfRow = new Map<number, number>();
+  const before = new Int32Array(pairRow.length).fill(-1);
+  const key = (side: Int32Array, pair: number): number => sequenceReference[side[pair]!]!;
   return pairRow.map((row, pair) => {
-    const key = `${row} ${sequenceReference[pairChosen[pair]!]} ${sequenceReference[pairRejected[pair]!]}`;
-    const known = first.get(key);
-    if (known !== undefined) return known;
-    first.set(key, pair);
+    const last = lastOfRow.get(row) ?? -1;
+    for (let known = last; known >= 0; known = before[known]!) {
+      if (key(pairChosen, known) === key(pairChosen, pair) && key(pairRejected, known) === key(pairRejected, pair)) return known;
+    }
+    before[pair] = last;
+    lastOfRow.set(row, pair);
     return pair;
   });
 }

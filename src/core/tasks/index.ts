@@ -13,6 +13,7 @@ import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
 import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
 import type { Completion, TryRequest } from '../sample/index.js';
+import type { WhyAnswer, WhyRequest } from '../why/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
 import {
   type Answer,
@@ -61,6 +62,8 @@ export interface Tasks {
   compare(folders: readonly string[]): Verdicts;
   /** `listPairs`: the same. */
   pairs(request: PairListRequest): PairList;
+  /** `explainChosen`: the same, and the models of a run may be asked. */
+  why(request: WhyRequest): WhyAnswer;
   /** `lineOfRow`: the file may be large. Null when it has no such line. */
   lineOfRow(place: { readonly file: string; readonly row: number }): number | null;
   /** `firstRows` */
@@ -84,6 +87,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   summarise: 'summarise-dataset',
   compare: 'compare',
   pairs: 'compare',
+  why: 'why',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
   gguf: 'gguf',
@@ -104,6 +108,7 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
   compare: (folders) => folders,
   pairs: ({ folder }) => [folder],
+  why: ({ folder }) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
   gguf: ({ model, adapter }) => [model, ...(adapter === undefined ? [] : [adapter])],
