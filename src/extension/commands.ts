@@ -1,5 +1,7 @@
 import type * as vscode from 'vscode';
 
+import type { RemedyName } from '../core/why/index.js';
+
 /**
  * All commands, with their titles in the palette, or null for commands that only our own code uses. `package.json` tells
  * VS Code the same; a test compares the two.
@@ -19,6 +21,7 @@ export const COMMANDS = {
   'wishbone.stopRun': 'Stop Run',
   'wishbone.resumeRun': 'Resume Run',
   'wishbone.duplicateRun': 'Duplicate Run with Changes…',
+  'wishbone.explainRun': 'Why Did Chosen Rewards Fall?',
   'wishbone.renameRun': 'Rename Run…',
   'wishbone.tagRun': 'Tag Run…',
   'wishbone.exportBest': 'Export Best Model…',
@@ -61,7 +64,9 @@ interface Arguments {
   'wishbone.setPlanOption': [dataset: vscode.Uri, option: string, value: string | number];
   /** A run's folder. `preview`: show it in place of the previous preview. */
   'wishbone.openRun': [folder?: string, how?: 'preview'];
-  'wishbone.duplicateRun': [folder: string];
+  /** `remedy`: a change that helps (`core/why`), made in the form. */
+  'wishbone.duplicateRun': [folder: string, remedy?: RemedyName];
+  'wishbone.explainRun': [folder: string];
   'wishbone.exportGguf': [folder: string];
   'wishbone.pushRun': [folder: string];
   'wishbone.renameRun': [folder: string];

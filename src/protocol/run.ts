@@ -8,6 +8,7 @@ import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
 import { isMarkdown, type MarkNode } from './markdown.js';
 import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
+import { SHOWN_WHY, type ShownWhy, WHY_ASKED, WHY_REMEDIES, type WhyAsked } from './run-why.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
@@ -259,6 +260,10 @@ export type RunHostMessage =
   | { readonly type: 'comparison-notes'; readonly notes: string; readonly read: readonly MarkNode[] }
   /** What became of the first run's pairs. */
   | { readonly type: 'pairs'; readonly shown: ShownPairs }
+  /** Why the first run's chosen responses became less likely. */
+  | { readonly type: 'why'; readonly shown: ShownWhy }
+  /** That is to be shown now. */
+  | { readonly type: 'show-why' }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -294,6 +299,7 @@ export const RUN_REQUESTS = [
   'tag',
   'keep-open',
   'copy-command',
+  'cancel-why',
 ] as const;
 export type RunPageRequest = (typeof RUN_REQUESTS)[number];
 export type RunPageMessage =
@@ -306,6 +312,9 @@ export type RunPageMessage =
   | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
   /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
   | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
+  | { readonly type: 'get-why'; readonly asked: WhyAsked }
+  /** Opens the form of the run with a change that helps. */
+  | { readonly type: 'use-remedy'; readonly name: (typeof WHY_REMEDIES)[number] }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
 
 /** Longer notes are not accepted (see `labels.json`). */
@@ -324,6 +333,8 @@ const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'set-comparison-notes': { folders: isTexts, notes: isNotes },
   'get-pairs': { asked: PAIRS_ASKED },
   'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
+  'get-why': { asked: WHY_ASKED },
+  'use-remedy': { name: ['one of', WHY_REMEDIES] },
   'save-image': { name: isText, png: isPng },
 };
 
@@ -481,11 +492,12 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
   'comparison-notes': { notes: isText, read: isMarkdown },
   pairs: { shown: SHOWN_PAIRS },
+  why: { shown: SHOWN_WHY },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },
 };
 
 export function readRunHostMessage(value: unknown): RunHostMessage | undefined {
-  return readMessage(value, [], HOST_MESSAGES);
+  return readMessage(value, ['show-why'], HOST_MESSAGES);
 }

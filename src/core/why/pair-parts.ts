@@ -28,7 +28,7 @@ export function partsOfPairs(pairs: readonly PairChange[]): ChangePart[] {
   );
   const before = quarters(
     pairs.map((pair) => pair.before),
-    (low, high) => (low === high ? `${low.toFixed(2)} nats a token` : `${low.toFixed(2)} to ${high.toFixed(2)} nats a token`),
+    (low, high) => (low === high ? `${nats(low)} nats a token` : `${nats(low)} to ${nats(high)} nats a token`),
   );
   return [
     pairPart('source', 'By source', pairs, ({ source = 'without a source' }) => source),
@@ -61,6 +61,10 @@ export function overlapPart(plan: Plan, pairs: readonly PairChange[]): ChangePar
   const known = compared.filter(({ pair }) => labels.has(pair));
   const order = DISTANCES.map(([, label]) => label);
   return pairPart('overlap', 'By overlap with the rejected response', known, ({ pair }) => labels.get(pair)!, order);
+}
+
+function nats(value: number): string {
+  return `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`;
 }
 
 function grouped(count: number): string {

@@ -26,8 +26,7 @@ export interface TokenAnswer {
   readonly parts: readonly ChangePart[];
 }
 
-/** Pairs whose tokens are looked at unless somebody says otherwise, and tokens of all of them at most. */
-export const TOKEN_PAIRS = 64;
+/** Tokens of all pairs that are looked at, at most. */
 const MOST_TOKENS = 100_000;
 
 /**

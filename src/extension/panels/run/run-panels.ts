@@ -57,6 +57,16 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
+   * Shows the panel of a run, and there why its chosen rewards fell.
+   *
+   * @throws WishboneError when the folder is no run
+   */
+  async showWhy(folder: string): Promise<void> {
+    await this.show(folder);
+    this.#showing([path.resolve(folder)])?.showWhy();
+  }
+
+  /**
    * Shows a run as the editor shows a file that is clicked: in place of the previous preview, unless that was kept. A double
    * click keeps it.
    *
