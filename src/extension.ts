@@ -55,7 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     notifyOfDivergence(store, actions, panels),
     followMilestones(context, store),
     startRows(problems),
-    startTable(context, problems),
+    startTable(context, store, problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(forms, problems),

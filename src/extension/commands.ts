@@ -42,6 +42,7 @@ export const COMMANDS = {
 
   'wishbone.refreshDatasets': 'Refresh Datasets',
   'wishbone.showDatasetTable': 'Show Dataset as a Table',
+  'wishbone.showPairCurve': null,
   'wishbone.writeCleanedCopy': 'Write Cleaned Copy…',
   'wishbone.chooseTokenModel': 'Choose Model for Token Counts…',
 
@@ -76,8 +77,10 @@ interface Arguments {
   'wishbone.inspectMasks': [place?: vscode.Uri | string, row?: number];
   /** The same, and a bin of the plan, counted from 0. */
   'wishbone.showPacking': [place?: vscode.Uri | string, bin?: number];
-  /** A preference file; without one, that of the active tab. */
-  'wishbone.showDatasetTable': [dataset?: vscode.Uri];
+  /** A preference file; without one, that of the active tab. A row of it to show, from 0, with the margins of a run. */
+  'wishbone.showDatasetTable': [dataset?: vscode.Uri, row?: number, run?: string];
+  /** A run, and a pair by its file, its row in that and its place in the row, from 0. */
+  'wishbone.showPairCurve': [run: string, file: string, row: number, pair: number];
   /** `check`: rows with this kind of problem are left out. */
   'wishbone.writeCleanedCopy': [dataset: vscode.Uri, check: string];
 }

@@ -108,6 +108,8 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.comparisonNotes.show(message.notes, message.read);
       case 'pairs':
         return this.#page?.pairs.receive(message.shown);
+      case 'curve':
+        return this.#page?.pairs.receiveCurve(message.shown);
       case 'why':
         return this.#page?.why.receive(message.shown);
       case 'show-why':

@@ -94,6 +94,7 @@ export class Why {
       ? 'Asking the models for every token of some pairs; large models take a while.'
       : 'Reading the record of the pairs.';
     this.#state.classList.toggle('is-busy', this.#isAsking);
+    this.#state.classList.toggle('is-problem', problem !== '');
     if (this.#isAsking) this.#state.replaceChildren(createSpinner(), element('span', {}, waits));
     else setText(this.#state, problem !== '' ? problem : (shown?.summary ?? ''));
     // What was found stays while more is asked for.

@@ -3,7 +3,7 @@ import { WishboneError } from '../errors.js';
 import { readPlanPairs } from '../plan/index.js';
 import { EVAL_PLAN_FILE, PLAN_FILE } from '../run/folder.js';
 import type { DatasetReference, RunConfig } from '../run/index.js';
-import { samePairs } from './gather.js';
+import { pairsByRow, samePairs } from './gather.js';
 import { PAIR_RECORD_FILE, PAIR_VALUES, PairRecord } from './record.js';
 import { NO_RECORD_ADVICE, type PairsOf, startsAtReference } from './table.js';
 
@@ -53,11 +53,7 @@ export async function readMargins(folder: string, config: RunConfig, of: PairsOf
         step[pair] = block.step;
       }
     }
-    // Keys of sequences are in the order of the dataset.
-    const key = (pair: number): number => plan.sequenceReference[plan.pairChosen[pair]!]!;
-    const order = Int32Array.from(same.filter((first, pair) => first === pair)).sort(
-      (a, b) => plan.pairRow[a]! - plan.pairRow[b]! || key(a) - key(b),
-    );
+    const order = pairsByRow(plan, same);
     return {
       row: order.map((pair) => plan.pairRow[pair]!),
       start: Float32Array.from(order, (pair) => start[pair]!),

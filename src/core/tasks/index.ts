@@ -4,7 +4,7 @@ import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
 import type { FirstRows } from '../dataset/first-rows.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
-import type { PairList, PairListRequest, Verdicts } from '../pairs/index.js';
+import type { CurveRequest, PairCurve, PairList, PairListRequest, Verdicts } from '../pairs/index.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
 import type { GgufRequest, GgufResult } from '../gguf/request.js';
@@ -62,6 +62,8 @@ export interface Tasks {
   compare(folders: readonly string[]): Verdicts;
   /** `listPairs`: the same. */
   pairs(request: PairListRequest): PairList;
+  /** `readPairCurve`: the same. */
+  pairCurve(request: CurveRequest): PairCurve;
   /** `explainChosen`: the same, and the models of a run may be asked. */
   why(request: WhyRequest): WhyAnswer;
   /** `lineOfRow`: the file may be large. Null when it has no such line. */
@@ -87,6 +89,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   summarise: 'summarise-dataset',
   compare: 'compare',
   pairs: 'compare',
+  pairCurve: 'compare',
   why: 'why',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
@@ -108,6 +111,7 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
   compare: (folders) => folders,
   pairs: ({ folder }) => [folder],
+  pairCurve: ({ folder }) => [folder],
   why: ({ folder }) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],

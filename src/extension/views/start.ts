@@ -55,6 +55,10 @@ export function startViews(
       const config = name === undefined ? run.config : withRemedy(name, run.config, run.steps ?? 0);
       forms.duplicate(config, (await readJobRecord(run.folder))?.target ?? '');
     }),
+    problems.command('wishbone.showPairCurve', async (run, file, row, pair) => {
+      const isPlace = typeof run === 'string' && typeof file === 'string' && typeof row === 'number' && typeof pair === 'number';
+      if (isPlace) await panels.showCurve(run, file, row, pair);
+    }),
     problems.command('wishbone.explainRun', (item) => runs.explain(item)),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),

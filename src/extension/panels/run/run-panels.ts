@@ -57,6 +57,17 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
+   * Shows the panel of a run, and there how the margin of a pair went.
+   *
+   * @param row in the file, from 0
+   * @throws WishboneError when the folder is no run
+   */
+  async showCurve(folder: string, file: string, row: number, nth: number): Promise<void> {
+    await this.show(folder);
+    await this.#showing([path.resolve(folder)])?.showCurve(file, row, nth);
+  }
+
+  /**
    * Shows the panel of a run, and there why its chosen rewards fell.
    *
    * @throws WishboneError when the folder is no run
