@@ -91,6 +91,15 @@ void add_commands(CLI::App& app) {
         ->excludes(run_folder);
     train->callback([=] { train_command(*train_arguments); });
 
+    auto* ahead = app.add_subcommand(
+        "ahead", "Get ready for a run, then carry out the one whose folder comes on standard input");
+    auto ahead_arguments = std::make_shared<AheadArguments>();
+    ahead->add_option("model", ahead_arguments->model, "Hugging Face model folder")->required();
+    ahead->add_flag("--fp8", ahead_arguments->fp8, "Linear layers in FP8");
+    ahead->add_flag("--adapter", ahead_arguments->adapter, "An adapter is trained, not the model");
+    add_backend(*ahead, ahead_arguments->backend);
+    ahead->callback([=] { ahead_command(*ahead_arguments); });
+
     auto* from_checkpoint =
         app.add_subcommand("export", "Write the model of a run's checkpoint as a Hugging Face folder");
     auto export_arguments = std::make_shared<ExportArguments>();

@@ -1,6 +1,7 @@
 """The GPU benchmark: the runner and its PyTorch peer on the same model, lengths and bins, in turn on the same card.
 
-    python scripts/gpu/bench.py --benchmarks build/native/test [--models llama-1b] [--sets hh] [--rounds 2] [--phases]
+    python scripts/gpu/bench.py --benchmarks build/native/test [--models llama-1b] [--sets hh] [--rounds 2] [--phases] \
+        [--fp8]
 
 `npm run bench:gpu` finds the programs and a Python with PyTorch and runs this. On a machine without Node build them
 first (README.md beside this). Each round runs `train_benchmark` and `peer.py` one after the other, in changing order,
@@ -18,14 +19,18 @@ from pathlib import Path
 from workload import CAPACITY, SETS, SHAPES
 
 HERE = Path(__file__).resolve().parent
-MODES = (("ours", "shared"), ("ours", "naive"), ("peer", "shared"), ("peer", "naive"), ("peer", "hf-padded"))
+# Rows of a table: side, precision, mode.
 TITLES = {
-    ("ours", "shared"): "Wishbone, shared",
-    ("ours", "naive"): "Wishbone, naive",
-    ("peer", "shared"): "PyTorch, compiled, FlexAttention, shared",
-    ("peer", "naive"): "the same, naive",
-    ("peer", "hf-padded"): "transformers, SDPA, padded pairs, full logits",
+    ("ours", "bf16", "shared"): "Wishbone, shared",
+    ("ours", "bf16", "naive"): "Wishbone, naive",
+    ("ours", "fp8", "shared"): "Wishbone, shared, FP8",
+    ("peer", "bf16", "shared"): "PyTorch, compiled, FlexAttention, shared",
+    ("peer", "bf16", "naive"): "the same, naive",
+    ("peer", "fp8-rowwise", "shared"): "the same, shared, torchao's float8 rowwise",
+    ("peer", "fp8-tensorwise", "shared"): "the same, shared, torchao's float8 tensorwise",
+    ("peer", "bf16", "hf-padded"): "transformers, SDPA, padded pairs, full logits",
 }
+PEERS_FP8 = ("fp8-rowwise", "fp8-tensorwise")
 
 
 class Lines:
@@ -62,37 +67,45 @@ def median(lines: list[dict], key: str) -> float:
 
 def speed_table(lines: Lines, model: str, name: str, ceiling: float) -> None:
     measured = {
-        (side, mode): found
-        for side, mode in MODES
-        if (found := lines.of("pairs_per_second", side=side, model=model, set=name, mode=mode))
+        (side, precision, mode): found
+        for side, precision, mode in TITLES
+        if (found := lines.of("pairs_per_second", side=side, precision=precision, model=model, set=name, mode=mode))
     }
     if not measured:
         return
     print(f"\n### {model}, {name}\n")
     columns = ("", "pairs/s", "of rounds", "tokens/s", "ms a bin", "speed of light", "peak memory",
-               "to PyTorch shared", "to own naive")
+               "to the best such PyTorch", "to own naive")
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
-    peer = measured.get(("peer", "shared"))
-    for key in MODES:
+    for key in TITLES:
+        side, precision, mode = key
         found = measured.get(key)
         if found is None:
-            failed = lines.of("error", side=key[0], model=model, set=name, mode=key[1])
+            failed = lines.of("error", side=side, precision=precision, model=model, set=name, mode=mode)
             if failed:
                 print(f"| {TITLES[key]} | {failed[0]['error']} | | | | | | | |")
             continue
         pairs = median(found, "pairs_per_second")
         each = [line["pairs_per_second"] for line in found]
-        naive = measured.get((key[0], "naive"))
-        to_peer = f"{pairs / median(peer, 'pairs_per_second'):.2f}×" if peer else ""
-        to_naive = f"{pairs / median(naive, 'pairs_per_second'):.3f}×" if naive and key[1] == "shared" else ""
+        naive = measured.get((side, "bf16", "naive"))
+        # In FP8 it is of two rates, which our own side knows.
+        light = f"{median(found, 'tflops') / ceiling:.3f}" if precision == "bf16" else ""
+        if precision == "fp8":
+            light = f"{median(found, 'speed_of_light'):.3f}"
+        # FP8 is held against the best FP8 peer.
+        peers = [measured.get(("peer", like, "shared")) for like in (("bf16",) if precision == "bf16" else PEERS_FP8)]
+        best = max((median(peer, "pairs_per_second") for peer in peers if peer), default=None)
+        to_peer = f"{pairs / best:.2f}×" if best else ""
+        own = naive if (precision, mode) == ("bf16", "shared") else None
+        to_naive = f"{pairs / median(own, 'pairs_per_second'):.3f}×" if own else ""
         print(
             f"| {TITLES[key]} | {pairs:.1f} | {min(each):.1f} to {max(each):.1f} | "
             f"{median(found, 'tokens_per_second'):,.0f} | {median(found, 'ms_per_bin'):.1f} | "
-            f"{median(found, 'tflops') / ceiling:.3f} | {median(found, 'peak_memory_gib'):.1f} GiB | "
+            f"{light} | {median(found, 'peak_memory_gib'):.1f} GiB | "
             f"{to_peer} | {to_naive} |"
         )
     for side, title in (("ours", "Wishbone"), ("peer", "PyTorch")):
-        shared, naive = measured.get((side, "shared")), measured.get((side, "naive"))
+        shared, naive = measured.get((side, "bf16", "shared")), measured.get((side, "bf16", "naive"))
         if shared and naive:
             # Of the bins that were timed: those of one set differ.
             required = (median(naive, "tflops") / median(naive, "pairs_per_second")) / (
@@ -106,7 +119,8 @@ def speed_table(lines: Lines, model: str, name: str, ceiling: float) -> None:
 
 def phase_table(line: dict, ceiling: float) -> None:
     total = line["ms_per_bin_phases"]
-    print(f"\n#### By phase: {line['model']}, {line['set']}, {line['mode']} ({total:.1f} ms a bin)\n")
+    of = f"{line['model']}, {line['set']}, {line['mode']}, {line['precision']}"
+    print(f"\n#### By phase: {of} ({total:.1f} ms a bin)\n")
     print("| phase | ms | share | required TFLOP | of the ceiling | ms above the ceiling |")
     print("|---|---|---|---|---|---|")
     for phase in line["phases"]:
@@ -154,6 +168,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--bins", type=int, default=10, help="timed steps of each measurement")
     parser.add_argument("--phases", action="store_true", help="time by phase as well")
+    parser.add_argument("--fp8", action="store_true", help="also with linear layers in FP8, beside torchao's")
     parser.add_argument("--no-padded", action="store_true", help="without transformers")
     parser.add_argument("--no-attention", action="store_true", help="without attention alone")
     parser.add_argument("--only-attention", action="store_true")
@@ -164,12 +179,16 @@ def main() -> None:
     models = [] if options.only_attention else options.models.split(",")
     for model in models:
         common = ["--model", model, "--sets", options.sets, "--bins", str(options.bins)]
-        ours = [str(options.benchmarks / "train_benchmark"), *common, "--sharing", "pair,none",
+        ours = [str(options.benchmarks / "train_benchmark"), *common,
                 "--lengths", str(HERE / "lengths.json")]
         peer = [sys.executable, str(HERE / "peer.py"), *common]
         for round_number in range(options.rounds):
             phases = ["--phases"] if options.phases and round_number == 0 else []
-            for command in ([*ours, *phases], peer)[:: 1 if round_number % 2 == 0 else -1]:
+            commands = [[*ours, "--sharing", "pair,none", *phases], peer]
+            if options.fp8:
+                commands.append([*ours, "--sharing", "pair", "--precision", "fp8", *phases])
+                commands += [[*peer, "--modes", "shared", "--precision", like] for like in PEERS_FP8]
+            for command in commands[:: 1 if round_number % 2 == 0 else -1]:
                 lines.run(command, round_number)
         if not options.no_padded:
             # An order of magnitude slower, so fewer steps do.
@@ -187,7 +206,8 @@ def main() -> None:
         torch_versions = sorted({line["torch"] for line in devices if "torch" in line})
         print(f"## Training\n\n{', '.join(names)}; PyTorch {', '.join(torch_versions)}. Bins of {CAPACITY:,} tokens, "
               f"one optimizer step each, {options.bins} timed, {options.rounds} rounds in turn. Speed of light: "
-              f"required FLOPs at the measured rate of a bf16 matrix product, {ceiling:.0f} TFLOP/s.")
+              f"required FLOPs at the measured rate of a bf16 matrix product, {ceiling:.0f} TFLOP/s; with FP8 "
+              "each product at its own.")
         for model in models:
             for name in options.sets.split(","):
                 speed_table(lines, model, name, ceiling)

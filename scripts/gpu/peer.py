@@ -7,7 +7,11 @@ that works through the response rows in chunks; `naive` gives every response its
 transformers out of the box: LlamaForCausalLM in bf16 with SDPA, padded pairs and full logits. Each step is one bin:
 reference forward, policy forward and backward, AdamW (fused, its state in bf16; none for a shape that does not train).
 
-Prints one JSON line for each set and mode. Needs an NVIDIA GPU, PyTorch 2.6 or newer; `hf-padded` also transformers.
+With `--precision fp8-rowwise` or `fp8-tensorwise` the linear layers of the blocks compute in FP8 by torchao's recipe of
+that name; head and embedding stay in bf16.
+
+Prints one JSON line for each set and mode. Needs an NVIDIA GPU, PyTorch 2.6 or newer; `hf-padded` also transformers, FP8
+torchao.
 """
 
 import argparse
@@ -32,6 +36,7 @@ BETA = 0.1
 LEARNING_RATE = 1e-6
 BLOCK = 128  # FlexAttention's block of queries and of keys
 HEAD_CHUNK = 4096  # rows whose logits exist at once
+PRECISIONS = ("bf16", "fp8-rowwise", "fp8-tensorwise")
 PADDED_PAIRS = 8  # a micro-batch of `hf-padded`: the default per-device batch of transformers' trainers
 
 
@@ -77,7 +82,7 @@ class Block(nn.Module):
 
 
 class Llama(nn.Module):
-    def __init__(self, shape: Shape, recompute: bool):
+    def __init__(self, shape: Shape, recompute: bool, precision: str = "bf16"):
         super().__init__()
         self.shape = shape
         self.recompute = recompute
@@ -90,6 +95,12 @@ class Llama(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.normal_(parameter, std=0.02)
+        if precision != "bf16":
+            from torchao.float8 import Float8LinearConfig, convert_to_float8_training
+
+            convert_to_float8_training(
+                self.blocks, config=Float8LinearConfig.from_recipe_name(precision.removeprefix("fp8-"))
+            )
         # One block is compiled and serves all layers: the whole trunk is a few per cent faster at most and takes ten
         # times as long to compile.
         for block in self.blocks:
@@ -187,9 +198,9 @@ def random_models(make: Callable[[], nn.Module]) -> tuple[nn.Module, nn.Module]:
 
 
 class FlexPeer:
-    def __init__(self, shape: Shape, recompute: bool):
+    def __init__(self, shape: Shape, recompute: bool, precision: str):
         self.shape = shape
-        self.policy, self.reference = random_models(lambda: Llama(shape, recompute))
+        self.policy, self.reference = random_models(lambda: Llama(shape, recompute, precision))
         # The mask rule reads this tensor, so that every bin of either mode runs the same compiled code.
         self.visible_until = visible_until = torch.zeros(CAPACITY, dtype=torch.long, device=DEVICE)
         self.mask_rule = lambda b, h, q, k: (q >= k) & (q < visible_until[k])
@@ -361,16 +372,20 @@ def main() -> None:
     parser.add_argument("--model", choices=SHAPES, default="llama-1b")
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--modes", default="shared,naive")
+    parser.add_argument("--precision", choices=PRECISIONS, default="bf16", help="of the blocks' linear layers")
     parser.add_argument("--bins", type=int, default=10, help="timed steps")
     parser.add_argument("--warm-up", type=int, default=4, help="steps before them")
     parser.add_argument("--seconds", type=float, default=math.inf, help="start nothing new after this long")
     options = parser.parse_args()
 
+    if options.precision != "bf16" and "hf-padded" in options.modes.split(","):
+        parser.error("hf-padded is measured in bf16 alone")
+
     started = time.perf_counter()
     shape = SHAPES[options.model]
     torch.set_float32_matmul_precision("high")
     ceiling = matmul_ceiling()
-    common = {"side": "peer", "model": shape.name}
+    common = {"side": "peer", "model": shape.name, "precision": options.precision}
     device = torch.cuda.get_device_name()
     about = {"device": device, "torch": torch.__version__, "ceiling_tflops": ceiling}
     print(json.dumps(common | about | {"at_seconds": time.perf_counter() - started}), flush=True)
@@ -382,8 +397,8 @@ def main() -> None:
     for kind, modes in kinds.items():
         if not modes:
             continue
-        make = FlexPeer if kind == "flex" else PaddedPeer
-        peer = make(shape, shape.recompute == "block")
+        recompute = shape.recompute == "block"
+        peer = FlexPeer(shape, recompute, options.precision) if kind == "flex" else PaddedPeer(shape, recompute)
         optimizer = torch.optim.AdamW(peer.policy.parameters(), lr=LEARNING_RATE, fused=True) if shape.trains else None
         for name in options.sets.split(","):
             for mode in modes:

@@ -21,6 +21,7 @@ import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
 import { addSweepCommand } from './sweep.js';
+import { addTrackCommand } from './track.js';
 import { addTrainCommand } from './train.js';
 import { addWhyCommand } from './why.js';
 
@@ -39,6 +40,7 @@ const COMMANDS = [
   addStopCommand,
   addExportCommand,
   addPushCommand,
+  addTrackCommand,
   addSampleCommand,
   addConvertCommand,
   addCacheCommand,

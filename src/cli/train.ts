@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { locating } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { decideRun, forecastRun } from '../core/forecast/index.js';
+import { type DecidedRun, decideRun, forecastRun } from '../core/forecast/index.js';
 import { inspectModel } from '../core/model/index.js';
 import type { PlanSummary } from '../core/prepare/index.js';
 import { checkOptions, learningRateWarning, PRESETS, rateReason, withSuitedRate } from '../core/options/index.js';
@@ -26,9 +26,9 @@ import {
   TARGETS_SETTING,
   targetsOfFolder,
 } from '../core/slurm/index.js';
-import { whyApart } from '../core/runner/index.js';
-import { runTask } from '../core/tasks/index.js';
-import { withTokensAhead } from '../core/tasks/tokens-ahead.js';
+import { RunnerAhead, whyApart } from '../core/runner/index.js';
+import { planRun } from '../core/tasks/plan-run.js';
+import { askFor, placesOf, startTracking, trackersOf } from '../core/trackers/index.js';
 import type { Progress } from '../core/work/progress.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
@@ -48,6 +48,7 @@ import { planReport } from './plan.js';
 import { headlineRows, rankRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
+import { parseReportTo, REPORT_TO_HELP, sentTo, tellingTroubles, trackedRows } from './track.js';
 import { columnWarnings } from './unused.js';
 
 /** Milliseconds that a run's process may take to end after its last word. */
@@ -75,6 +76,7 @@ export function addTrainCommand(program: Command): void {
     .option('--name <text>', 'name of the run')
     .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
     .option('--target <name>', `give the run to a cluster: a target of ${TARGETS_SETTING} in .vscode/settings.json (docs/slurm.md)`)
+    .option('--report-to <names>', REPORT_TO_HELP, parseReportTo)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
   addDatasetOptions(command);
@@ -91,19 +93,21 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   if (place.process > 0) return takePart();
   const status = new StatusLine();
   const target = options.target === undefined ? undefined : await targetNamed(options.target);
-  const { folder, summary } =
-    options.resume === undefined ? await prepare(dataset, options, status, target) : await resumed(dataset, options, command);
+  const isAlone = target === undefined && place.processes === 1;
+  const { folder, summary, ahead } =
+    options.resume === undefined ? await prepare(dataset, options, status, { target, isAlone }) : await resumed(dataset, options, command);
   const before = (await readEvents(folder)).filter((event) => event.type === 'start').length;
   if (target !== undefined) return submitted(folder, target, { before, summary, status, options });
   status.show('Starting the runner');
-  const pid = await startRunner(folder, { resume: options.resume !== undefined }).finally(() => status.clear());
+  const pid = await startRunner(folder, { resume: options.resume !== undefined, ahead }).finally(() => status.clear());
+  await startTracking(folder);
   if (options.detach) {
     const { config } = await readRun(folder);
     if (options.json) console.log(JSON.stringify({ folder, id: config.id, pid, ...(summary ? { plan: summary } : {}) }));
     else console.log(`run ${config.id} started: process ${pid}\n${folder}`);
     return;
   }
-  const history = await follow(folder, before, status);
+  const history = await tellingTroubles(folder, status, () => follow(folder, before, status));
   await finish(folder, history, summary, options.json === true);
 }
 
@@ -118,12 +122,21 @@ async function submitted(
     console.error(`note: ${changed.file} was changed by hand and is submitted as it is; remove it to have it written anew`);
   status.show('Submitting the job');
   const id = await submitRun(folder, target, await locateRunner()).finally(() => status.clear());
+  await startTracking(folder);
   const { config } = await readRun(folder);
   if (options.detach && options.json)
     console.log(JSON.stringify({ folder, id: config.id, job: id, ...(summary ? { plan: summary } : {}) }));
   else if (!options.json) console.log(`run ${config.id}: job ${id} on ${target.name}\n${folder}`);
   if (options.detach) return;
   await finish(folder, await follow(folder, before, status), summary, options.json === true);
+}
+
+/** A run that can start; one that goes on has nothing new to say of its plan. */
+interface Prepared {
+  readonly folder: string;
+  readonly summary: PlanSummary | undefined;
+  /** A runner that got ready for it meanwhile. */
+  readonly ahead: RunnerAhead | undefined;
 }
 
 async function targetNamed(name: string): Promise<SlurmTarget> {
@@ -135,10 +148,11 @@ async function prepare(
   files: readonly string[],
   options: Options,
   status: StatusLine,
-  target: SlurmTarget | undefined,
-): Promise<{ folder: string; summary: PlanSummary }> {
-  const { config, runs, rateFactor, ...named } = await readWholeInput(files, options);
+  { target, isAlone }: { target: SlurmTarget | undefined; isAlone: boolean },
+): Promise<Prepared> {
+  const { config, runs, rateFactor, reportTo, ...named } = await readWholeInput(files, options);
   locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
+  const places = placesOf(trackersOf(reportTo));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
   const given = await fromHub(named, status);
@@ -146,29 +160,36 @@ async function prepare(
   const training = rateFactor === undefined ? given.training : withSuitedRate(given.training, parameters, rateFactor);
   const runsFolder = path.resolve(runs ?? RUNS_FOLDER);
   const onProgress = (progress: Progress): void => status.show(progressText(progress));
-  const { backends, ...decided } = await cancellable((signal) =>
-    withTokensAhead(given, { signal, onProgress }, () => decideRun({ ...given, training, target, runsFolders: [runsFolder] })),
-  );
-  const { runner } = decided;
-  const apart = whyApart(backends ?? []);
-  if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
-  const input = { ...given, training, runner };
+  let ahead: RunnerAhead | undefined;
+  const decide = async (): Promise<DecidedRun> => {
+    const decided = await decideRun({ ...given, training, target, runsFolders: [runsFolder] });
+    const apart = whyApart(decided.backends ?? []);
+    if (apart !== undefined && given.runner.devices === 'auto' && given.runner.backend !== 'cpu') status.note(`One GPU is used: ${apart}`);
+    if (isAlone) ahead = await RunnerAhead.start({ model: given.model, training, runner: decided.runner });
+    return decided;
+  };
   const warning = learningRateWarning(parameters, training);
   if (warning !== undefined) status.note(`warning: the learning rate ${formatOption(training.learning_rate)} is ${warning}`);
-  const prepared = await cancellable((signal) => runTask('prepare', { ...input, ...decided, runsFolder }, { signal, onProgress })).finally(
-    () => status.clear(),
-  );
-  const time = await forecastRun({ ...input, summary: prepared.summary, runsFolders: [runsFolder], backends });
-  if (time !== undefined) await writeForecast(prepared.folder, time);
-  if (!options.json && !options.detach) {
-    const rate =
-      rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
-    console.log(`${planReport(prepared.summary, { time })}${rate}\n`);
-  } else for (const warning of columnWarnings(prepared.summary)) console.error(warning);
-  return prepared;
+  try {
+    const { folder, summary, runner, backends } = await cancellable((signal) =>
+      planRun({ ...given, training, runsFolder }, { signal, onProgress }, decide),
+    ).finally(() => status.clear());
+    await askFor(folder, places);
+    const time = await forecastRun({ ...given, training, runner, summary, runsFolders: [runsFolder], backends });
+    if (time !== undefined) await writeForecast(folder, time);
+    if (!options.json && !options.detach) {
+      const rate =
+        rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
+      console.log(`${planReport(summary, { time })}${rate}\n`);
+    } else for (const warning of columnWarnings(summary)) console.error(warning);
+    return { folder, summary, ahead };
+  } catch (error) {
+    ahead?.dismiss();
+    throw error;
+  }
 }
 
-async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<{ folder: string; summary: undefined }> {
+async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<Prepared> {
   const given = Object.keys(options).filter(
     (name) => !['resume', 'detach', 'json', 'target'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
@@ -178,7 +199,7 @@ async function resumed(dataset: readonly string[], options: Options, command: Co
   if ((await runState(folder)) === 'finished') {
     throw new WishboneError('the run has finished; there is nothing to resume', folder, 'start a new run with `wishbone train <dataset>`');
   }
-  return { folder, summary: undefined };
+  return { folder, summary: undefined, ahead: undefined };
 }
 
 function kebab(name: string): string {
@@ -291,6 +312,7 @@ function metrics(history: RunHistory): [string, string][] {
 async function finish(folder: string, history: RunHistory, summary: PlanSummary | undefined, json: boolean): Promise<void> {
   const { terminal, pace } = history;
   const { config } = await readRun(folder);
+  const trackers = await sentTo(folder);
   if (!terminal) {
     throw new WishboneError(
       'the runner ended without an error message: it was killed, or the machine ran out of memory',
@@ -325,6 +347,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         device: history.start?.device,
         time: history.timeSpent,
         ranks: history.ranks,
+        ...(trackers.length === 0 ? {} : { trackers }),
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -340,7 +363,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
     if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
-    rows.push(...rankRows(history.ranks));
+    rows.push(...rankRows(history.ranks), ...trackedRows(folder, trackers));
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.

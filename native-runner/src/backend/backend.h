@@ -190,6 +190,10 @@ class Backend {
     // magnitude over 448, the largest number of E4M3, so that no row depends on another.
     /// `rows`: x. `columns`: its transpose [C, fp8_padded(R)]. Either may be empty.
     virtual void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x);
+    /// `rows`: x with each column times its `factor` (f32 [C]).
+    virtual void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor);
+    /// `to` [C,R]: the transpose of e4m3 [R,C] as it is, with scales of one; both multiples of `fp8_multiple`.
+    virtual void fp8_transpose(Fp8Matrix to, Tensor from);
     /// `add_rmsnorm` with the result in FP8, rounded once, straight from f32; in `out` as well where that is not empty.
     virtual void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x,
                                  Tensor delta, Tensor weight, RmsNorm norm);
@@ -266,7 +270,7 @@ class Backend {
                        const AdamW& options) = 0;
 
     /// Measured rate of a large matrix product in activation_dtype, FLOP/s, which the device keeps up: the ceiling speeds are
-    /// compared with.
+    /// compared with. A device that takes long over it measures once.
     virtual double measure_matmul_ceiling() = 0;
     /// The same of a product in FP8.
     virtual double measure_fp8_ceiling();

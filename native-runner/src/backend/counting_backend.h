@@ -59,6 +59,8 @@ class CountingBackend final : public Backend {
     void low_rank_backward_weight(const LowRank&, Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     std::string fp8_problem() const override { return {}; }
     void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor) override;
+    void fp8_quantise_scaled(Fp8Matrix, Tensor, Tensor) override {}
+    void fp8_transpose(Fp8Matrix, Tensor) override {}
     void fp8_add_rmsnorm(Fp8Matrix, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) override {}
     void fp8_glu(Fp8Matrix, Tensor, Tensor, Activation) override {}
     void fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix d_columns, Fp8Matrix out_columns, Tensor d_out,

@@ -15,6 +15,8 @@ namespace {
 }  // namespace
 
 void Backend::fp8_quantise(Fp8Matrix, Fp8Matrix, Tensor) { not_here(*this); }
+void Backend::fp8_quantise_scaled(Fp8Matrix, Tensor, Tensor) { not_here(*this); }
+void Backend::fp8_transpose(Fp8Matrix, Tensor) { not_here(*this); }
 void Backend::fp8_add_rmsnorm(Fp8Matrix, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, RmsNorm) {
     not_here(*this);
 }

@@ -18,6 +18,16 @@ struct TrainArguments {
 };
 void train_command(const TrainArguments& arguments);
 
+struct AheadArguments {
+    std::filesystem::path model;
+    bool fp8 = false;      ///< linear layers in FP8
+    bool adapter = false;  ///< that is all the run will train
+    BackendChoice backend;
+};
+/// Opens a device and loads a model for a run whose plan is still being made, then carries out the run whose folder comes as a line on
+/// standard input, its output going to that folder's `runner.log`. Does nothing more where standard input ends without one.
+void ahead_command(const AheadArguments& arguments);
+
 struct ExportArguments {
     std::filesystem::path run_folder, out;
     std::int64_t step = 0;

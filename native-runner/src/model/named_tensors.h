@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -15,6 +16,12 @@ struct NamedTensor {
     std::string name;
     Tensor tensor;
     bool decays;  ///< weight decay applies (matrices, not norms and biases), as in transformers' Trainer
+};
+
+/// One that is in FP8 alone, and never trained.
+struct FrozenMatrix {
+    std::string name;
+    Fp8Matrix matrix;
 };
 
 struct ParameterShape {
@@ -52,6 +59,8 @@ class NamedTensors {
 
     /// In the order of a Hugging Face state dict. A shard has the names and shapes alone: use `held`.
     const std::vector<NamedTensor>& named() const { return named_; }
+    /// What is beside them, by Hugging Face names.
+    const std::vector<FrozenMatrix>& frozen() const { return frozen_; }
     /// Everything as one vector, for the optimizer.
     Tensor flat() const { return flat_; }
     /// Whose memory it is in.
@@ -120,6 +129,7 @@ class NamedTensors {
     void* memory() const { return buffer_.get(); }
     /// Of the bucket that is being cut. Matrices decay.
     void name(std::string text, const Tensor& tensor, const Cutter& cutter);
+    void freeze(std::string text, const Fp8Matrix& matrix) { frozen_.push_back({std::move(text), matrix}); }
 
   private:
     void allocate(Backend& backend, std::int64_t elements, DType dtype);
@@ -128,6 +138,7 @@ class NamedTensors {
     Buffer buffer_;
     Tensor flat_;
     std::vector<NamedTensor> named_;
+    std::vector<FrozenMatrix> frozen_;
     std::vector<std::int64_t> places_;  ///< of `named_`
     std::vector<Bucket> buckets_;
     std::int64_t parts_ = 1, number_ = -1;

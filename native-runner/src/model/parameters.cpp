@@ -2,17 +2,47 @@
 
 namespace wishbone {
 
-void Parameters::cut(const ModelConfig& config, Cutter& cutter) {
+/// Hands out pieces of memory for matrices in FP8; without memory, to learn how much is needed.
+struct Parameters::Fp8Room {
+    void* memory = nullptr;
+    std::size_t used = 0;
+
+    Linear take(std::int64_t outputs, std::int64_t inputs) {
+        Linear layer;
+        layer.weight = place(DType::e4m3, {outputs, inputs});
+        layer.scale = place(DType::f32, {outputs});
+        return layer;
+    }
+
+  private:
+    Tensor place(DType dtype, std::initializer_list<std::int64_t> shape) {
+        constexpr std::size_t unit = 256;
+        Tensor tensor(memory == nullptr ? nullptr : static_cast<std::byte*>(memory) + used, dtype, shape);
+        used += (tensor.bytes() + unit - 1) / unit * unit;
+        return tensor;
+    }
+};
+
+void Parameters::cut(const ModelConfig& config, Cutter& cutter, Fp8Room* room) {
     const std::int64_t hidden = config.hidden_size, feed_forward = config.intermediate_size;
     const std::int64_t query_rows = config.query_heads * config.head_dim,
                        kv_rows = config.kv_heads * config.head_dim;
     const auto linear = [&](std::int64_t outputs, std::int64_t inputs, bool bias) {
-        return Linear{cutter.take({outputs, inputs}), bias ? cutter.take({outputs}) : Tensor()};
+        Linear layer;
+        if (room != nullptr)
+            layer = room->take(outputs, inputs);
+        else
+            layer.weight = cutter.take({outputs, inputs});
+        if (bias) layer.bias = cutter.take({outputs});
+        return layer;
     };
     // A linear layer, or the rows [begin, end) of one, under a name of its own.
     const auto name_rows = [&](const std::string& text, const Linear& layer, std::int64_t begin,
                                std::int64_t end) {
-        name(text + ".weight", layer.weight.slice(begin, end), cutter);
+        if (room != nullptr)
+            freeze(text + ".weight", {layer.weight.slice(begin, end), layer.scale.slice(begin, end)});
+        else
+            name(text + ".weight", layer.weight.slice(begin, end), cutter);
         if (layer.bias.rank > 0) name(text + ".bias", layer.bias.slice(begin, end), cutter);
     };
     const auto name_all = [&](const std::string& text, const Linear& layer) {
@@ -84,6 +114,17 @@ Parameters::Parameters(Backend& backend, const ModelConfig& config, DType dtype,
     allocate(backend, measure);
     Cutter cutter(memory(), measure);
     cut(config, cutter);
+}
+
+Parameters::Parameters(Backend& backend, const ModelConfig& config, FrozenInFp8) {
+    Cutter measure(backend.activation_dtype(), 1);
+    Fp8Room needed;
+    Parameters().cut(config, measure, &needed);
+    allocate(backend, measure);
+    frozen_memory_ = backend.allocate(needed.used);
+    Cutter cutter(memory(), measure);
+    Fp8Room room{frozen_memory_.get(), 0};
+    cut(config, cutter, &room);
 }
 
 std::vector<ParameterShape> parameter_shapes(const ModelConfig& config) {

@@ -45,6 +45,15 @@ bool equal(const FileTensor& a, const FileTensor& b) {
     return one == other;
 }
 
+constexpr std::size_t most_staged = std::size_t{1} << 30;
+
+std::size_t staged_bytes(const Fp8Matrix& matrix, const Backend& backend) {
+    constexpr std::size_t unit = 256;
+    const std::size_t bytes =
+        static_cast<std::size_t>(matrix.values.size()) * size_of(backend.activation_dtype());
+    return (bytes + unit - 1) / unit * unit;
+}
+
 using NamesOfShard = std::map<std::string, std::set<std::string>>;
 
 /// Throws Error(bad_input) when there is none, or it is not one.
@@ -161,6 +170,31 @@ void ModelWeights::load(Backend& backend, const NamedTensors& parameters) const 
     for (const HeldElements& held : parameters.held())
         uploads.push_back({held.elements, &at(parameters.named()[held.parameter].name), held.begin});
     upload_tensors(backend, uploads);
+    load_frozen(backend, parameters);
+}
+
+void ModelWeights::load_frozen(Backend& backend, const NamedTensors& parameters) const {
+    const std::vector<FrozenMatrix>& all = parameters.frozen();
+    const std::size_t room = staging_bytes(parameters);
+    if (room == 0) return;
+    const Buffer memory = backend.allocate(room);
+    // As many at a time as there is room for: every call makes threads and pins memory.
+    for (std::size_t next = 0; next < all.size();) {
+        std::vector<TensorUpload> uploads;
+        std::vector<std::pair<Fp8Matrix, Tensor>> staged;
+        for (std::size_t used = 0; next < all.size(); ++next) {
+            const Fp8Matrix& matrix = all[next].matrix;
+            Tensor place(static_cast<std::byte*>(memory.get()) + used, backend.activation_dtype(),
+                         {matrix.values.rows(), matrix.values.shape[1]});
+            used += staged_bytes(matrix, backend);
+            if (used > room) break;
+            uploads.push_back({place.flattened(), &at(all[next].name), 0});
+            staged.emplace_back(matrix, place);
+        }
+        upload_tensors(backend, uploads);
+        for (const auto& [matrix, place] : staged) backend.fp8_quantise(matrix, {}, place);
+    }
+    backend.synchronize();
 }
 
 bool ModelWeights::all_are(FileDType dtype, const NamedTensors& parameters) const {
@@ -213,6 +247,16 @@ std::string ModelWeights::content_sha256(const StopRequested& stop) const {
     });
     for (const Piece& done : pieces) add(done.sha256);
     return all.hex();
+}
+
+std::size_t staging_bytes(const NamedTensors& parameters) {
+    std::size_t all = 0, largest = 0;
+    for (const FrozenMatrix& one : parameters.frozen()) {
+        const std::size_t bytes = staged_bytes(one.matrix, parameters.backend());
+        all += bytes;
+        largest = std::max(largest, bytes);
+    }
+    return std::min(all, std::max(most_staged, largest));
 }
 
 void download_floats(Backend& backend, std::span<float> to, Tensor from) {

@@ -21,7 +21,8 @@ class ModelWeights {
   public:
     ModelWeights(const std::filesystem::path& folder, const ModelConfig& config);
 
-    /// Converts and uploads all of them (tensor_upload.h).
+    /// Converts and uploads all of them (tensor_upload.h). What is frozen in FP8 comes in the backend's dtype of activations first, some
+    /// at a time, in `staging_bytes` of memory.
     void load(Backend& backend, const NamedTensors& parameters) const;
 
     /// Whether the files hold all of these parameters in this dtype: then one that has it was loaded without a loss.
@@ -39,6 +40,7 @@ class ModelWeights {
     std::string content_sha256(const StopRequested& stop) const;
 
   private:
+    void load_frozen(Backend& backend, const NamedTensors& parameters) const;
     const FileTensor& at(const std::string& name) const;
     void open(const std::filesystem::path& folder);
     void take_tied_head();
@@ -49,6 +51,9 @@ class ModelWeights {
     std::map<std::string, std::string> file_of_;
     std::string where_;
 };
+
+/// Memory beside the parameters that ModelWeights::load needs for a while.
+std::size_t staging_bytes(const NamedTensors& parameters);
 
 /// Files that a folder's weights are in, the index of shards among them. Throws Error(bad_input) as ModelWeights does where there are
 /// none or the index is not one; they may be missing.

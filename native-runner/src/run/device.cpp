@@ -13,7 +13,6 @@
 #include "core/error.h"
 #include "io/atomic_file.h"
 #include "io/json.h"
-#include "io/kept_findings.h"
 
 namespace wishbone {
 
@@ -67,16 +66,22 @@ BackendChoice choice_of(const RunInputs& inputs, ProcessGroup* processes) {
                 choice.threads = static_cast<int>(number_of(of_first, "threads", choice.threads));
         }
     }
-    choice.cuda.findings = [](const std::string& circumstances) {
-        return cached_findings("matmul", circumstances);
-    };
-    return choice;
+    return with_findings(std::move(choice));
+}
+
+std::vector<std::unique_ptr<Backend>> opened(const RunInputs& inputs, ProcessGroup* processes, Ahead* ahead) {
+    if (ahead != nullptr && processes == nullptr) {
+        std::vector<std::unique_ptr<Backend>> one;
+        one.push_back(ahead->take_backend(inputs.config.backend));
+        if (one.front()) return one;
+    }
+    return make_backends(choice_of(inputs, processes));
 }
 
 }  // namespace
 
-Devices::Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* processes)
-    : processes_(processes), backends_(make_backends(choice_of(inputs, processes))) {
+Devices::Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* processes, Ahead* ahead)
+    : processes_(processes), backends_(opened(inputs, processes, ahead)) {
     const auto count = static_cast<int>(backends_.size());
     if (lock != nullptr) keep_threads(inputs, *lock, first(), static_cast<int>(sharing_memory()));
     if (processes != nullptr && processes->is_first())

@@ -10,6 +10,7 @@
 #include "comm/communicator.h"
 #include "comm/processes/process_group.h"
 #include "comm/rank_threads.h"
+#include "run/ahead.h"
 #include "run/inputs.h"
 #include "run/process/run_lock.h"
 #include "run/processes/command.h"
@@ -24,7 +25,8 @@ class Devices {
     /// Keeps in run.json how many threads a device has, where results depend on it: whoever goes on with the run will use as many.
     /// `processes`: where there are several; all make this at the same time, on the backend of the first, which alone has a `lock`
     /// and keeps anything. Throws Error(bad_input) when a device cannot be had, or cannot do what the run asks.
-    Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* processes);
+    /// `ahead`: what may have opened the device already.
+    Devices(const RunInputs& inputs, const RunLock* lock, ProcessGroup* processes, Ahead* ahead);
 
     std::size_t count() const { return backends_.size(); }
     Backend& backend(std::size_t rank) { return *backends_[rank]; }

@@ -14,6 +14,7 @@
 #include "comm/counted_rank.h"
 #include "core/error.h"
 #include "core/host_memory.h"
+#include "pretrained/model_weights.h"
 #include "run/samples.h"
 #include "train/ranks/rank_model.h"
 #include "train/trainer.h"
@@ -58,7 +59,7 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
                               : sharding != Sharding::none && settings.processes > 1 ? 2
                                                                                      : 1;
     memory.communication = backend_named(settings.backend).memory.communication * communicators;
-    RankModel policy(counter, config, ranks, sharding, !settings.training.lora);
+    RankModel policy(counter, config, ranks, sharding, !settings.training.lora, settings.precision);
     Transformer transformer(counter, config, settings.recompute, settings.precision);
     transformer.expect_length(plan.longest_position());
     std::optional<Lora> adapter;
@@ -67,6 +68,8 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
                         counter.activation_dtype(), parts_of(ranks, sharding));
     const Policy trained = policy.policy(adapter ? &*adapter : nullptr);
     memory.weights = counter.memory_in_use() - workspaces;
+    if (const std::size_t staging = staging_bytes(policy.kept()); staging > 0)
+        (void)counter.allocate(staging);
     Trainer trainer(counter, transformer, trained, settings.training, ranks, sharding, settings.offload);
     memory.host = counter.host_memory_in_use();
     memory.optimizer = counter.memory_in_use() - workspaces - memory.weights;

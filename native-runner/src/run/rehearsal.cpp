@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <set>
@@ -59,6 +61,22 @@ Parameters filled_parameters(Backend& backend, const ModelConfig& config) {
     return parameters;
 }
 
+Parameters filled_frozen_parameters(Backend& backend, const ModelConfig& config) {
+    Parameters parameters(backend, config, FrozenInFp8());
+    fill(backend, parameters.flat());
+    std::int64_t largest = 0;
+    for (const FrozenMatrix& one : parameters.frozen()) largest = std::max(largest, one.matrix.values.size());
+    const DType dtype = backend.activation_dtype();
+    const Buffer memory = backend.allocate(static_cast<std::size_t>(largest) * size_of(dtype));
+    fill(backend, Tensor(memory.get(), dtype, {largest}));
+    for (const FrozenMatrix& one : parameters.frozen())
+        backend.fp8_quantise(
+            one.matrix, {},
+            Tensor(memory.get(), dtype, {one.matrix.values.rows(), one.matrix.values.shape[1]}));
+    backend.synchronize();
+    return parameters;
+}
+
 /// What an update runs, of a few elements.
 void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedTensors& gradients,
                      const TrainingOptions& options) {
@@ -82,7 +100,10 @@ void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedT
 void rehearse_training(const RunInputs& inputs, Backend& backend) {
     const TrainingOptions& options = inputs.options();
     const ModelConfig config = with_few_layers(inputs.model);
-    const Parameters parameters = filled_parameters(backend, config);
+    // As in RankModel.
+    const bool is_frozen = options.lora && inputs.config.precision == Precision::fp8;
+    const Parameters parameters =
+        is_frozen ? filled_frozen_parameters(backend, config) : filled_parameters(backend, config);
     std::optional<Lora> adapter, adapter_gradients;
     std::optional<Parameters> gradients;
     if (options.lora) {
@@ -97,7 +118,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
     transformer.expect_length(inputs.longest());
     const ModelView base(parameters), policy(parameters, adapter ? &*adapter : nullptr);
     const GradientView to = adapter_gradients ? GradientView(*adapter_gradients) : GradientView(*gradients);
-    for (const std::int64_t b : bins_of_every_size(inputs.train.plan)) {
+    for (const std::int64_t b : bins_of_usual_sizes(inputs.train.plan)) {
         const BinView view = inputs.train.plan.bin(b);
         const auto bin = transformer.prepare(view);
         std::vector<float> log_sum_squares;
@@ -106,7 +127,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
         transformer.backward(policy, to, *bin, std::vector<float>(view.target_row.size(), 0.01f));
     }
     if (inputs.eval) {
-        for (const std::int64_t b : bins_of_every_size(inputs.eval->plan))
+        for (const std::int64_t b : bins_of_usual_sizes(inputs.eval->plan))
             transformer.forward(policy, *transformer.prepare(inputs.eval->plan.bin(b)), false);
     }
     if (options.sample_steps > 0)
@@ -123,31 +144,40 @@ void rehearse_reference(const RunInputs& inputs, Backend& backend) {
     const Parameters parameters = filled_parameters(backend, config);
     Transformer transformer(backend, config, Recompute::none, inputs.config.precision);
     transformer.expect_length(inputs.longest());
-    for (const std::int64_t b : bins_of_every_size(inputs.train.plan))
+    for (const std::int64_t b : bins_of_usual_sizes(inputs.train.plan))
         transformer.forward(parameters, *transformer.prepare(inputs.train.plan.bin(b)), false);
 }
 
 }  // namespace
 
-std::vector<std::int64_t> bins_of_every_size(const Plan& plan) {
+std::vector<std::int64_t> bins_of_usual_sizes(const Plan& plan) {
     struct Size {
         std::int64_t bin;
-        std::size_t tokens, rows;
+        std::size_t tokens;
+        std::int64_t length, reads;  ///< their classes
     };
     std::vector<Size> sizes;
+    std::map<std::int64_t, std::int64_t> of_length, of_reads;
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
         std::vector<std::int32_t> rows(bin.target_row.begin(), bin.target_row.end());
         std::ranges::sort(rows);
         const auto repeated = std::ranges::unique(rows);
-        sizes.push_back({b, bin.tokens.size(), rows.size() - repeated.size()});
+        const Size size = {b, bin.tokens.size(), length_class(static_cast<std::int64_t>(bin.tokens.size())),
+                           length_class(static_cast<std::int64_t>(rows.size() - repeated.size()))};
+        ++of_length[size.length];
+        ++of_reads[size.reads];
+        sizes.push_back(size);
     }
     std::ranges::stable_sort(sizes, std::greater{}, &Size::tokens);
-    std::set<std::int64_t> lengths, reads;
     std::vector<std::int64_t> bins;
+    std::set<std::int64_t> lengths, reads;
     for (const Size& size : sizes) {
-        const bool new_length = lengths.insert(length_class(static_cast<std::int64_t>(size.tokens))).second;
-        const bool new_reads = reads.insert(length_class(static_cast<std::int64_t>(size.rows))).second;
+        const bool is_longest = bins.empty();
+        const bool new_length =
+            (is_longest || of_length[size.length] >= least_bins_to_try) && lengths.insert(size.length).second;
+        const bool new_reads =
+            (is_longest || of_reads[size.reads] >= least_bins_to_try) && reads.insert(size.reads).second;
         if (new_length || new_reads) bins.push_back(size.bin);
     }
     return bins;

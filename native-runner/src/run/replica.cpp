@@ -1,12 +1,15 @@
 #include "run/replica.h"
 
+#include <utility>
+
 namespace wishbone {
 
 namespace {
 
 RankModel loaded(Backend& backend, const RunInputs& inputs, const ModelWeights& weights, Communicator& ranks,
-                 Sharding sharding) {
-    RankModel model(backend, inputs.model, ranks, sharding, !inputs.options().lora);
+                 Sharding sharding, std::optional<RankModel> ready) {
+    if (ready) return std::move(*ready);
+    RankModel model(backend, inputs.model, ranks, sharding, !inputs.options().lora, inputs.config.precision);
     weights.load(backend, model.kept());
     model.changed();
     return model;
@@ -21,10 +24,10 @@ std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs, 
 }  // namespace
 
 Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
-                 Sharding sharding, Offload offload)
+                 Sharding sharding, Offload offload, std::optional<RankModel> ready)
     : inputs_(inputs),
       backend_(backend),
-      model_(loaded(backend, inputs, weights, ranks, sharding)),
+      model_(loaded(backend, inputs, weights, ranks, sharding, std::move(ready))),
       transformer_(backend, inputs.model, inputs.config.recompute, inputs.config.precision),
       adapter_(room_for_adapter(backend, inputs, parts_of(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.

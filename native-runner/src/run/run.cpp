@@ -13,11 +13,11 @@
 
 #include "backend/registry.h"
 #include "core/error.h"
-#include "core/host_memory.h"
 #include "core/stopwatch.h"
 #include "core/terminal.h"
 #include "io/read_ahead.h"
 #include "pretrained/weights_hash.h"
+#include "run/ahead.h"
 #include "run/ceiling.h"
 #include "run/checkpoint/checkpoint.h"
 #include "run/checkpoints.h"
@@ -55,18 +55,6 @@ struct Loaded {
     bool has_rehearsed;
 };
 
-/// The files that the run will load, read while the device is opened and prepared.
-ReadAhead read_ahead(const RunInputs& inputs) {
-    std::vector<std::filesystem::path> files;
-    try {
-        files = weight_files(inputs.config.model);
-    } catch (const Error&) {
-        // Told of where they are opened.
-    }
-    // The rest is for other programs, and for what was read already.
-    return {std::move(files), host_memory().available / 2};
-}
-
 /// Whether every device has done what the steps will ask of it.
 bool rehearse_all(const RunInputs& inputs, Devices& devices) {
     std::vector<char> done(devices.count());
@@ -90,10 +78,12 @@ Sharding sharding_of(const RunInputs& inputs, Devices& devices, const MemorySett
 }
 
 /// The model on every device, once it is known that everything will have room there.
-Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
+Loaded load_replicas(const RunInputs& inputs, Devices& devices, Ahead* ahead) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::string backend = devices.first().name();
-    const std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
+    std::optional<RankModel> ready = ahead != nullptr ? ahead->take_model(inputs) : std::nullopt;
+    std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
+    if (ready) available += ahead->memory_of_model();
     MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
                                devices.ranks(0).parts()};
     settings.processes = devices.processes();
@@ -110,7 +100,8 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices) {
                                                 devices.first().device_name(), available,
                                                 host_memory_of_each(devices.on_this_machine()));
     const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
-    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload),
+    return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload,
+                                       std::move(ready)),
             left - std::min(left, device_slack), has_rehearsed};
 }
 
@@ -129,17 +120,17 @@ std::unique_ptr<DeviceReader> reader_of(Devices& devices) {
 
 /// The whole run, part by part; each is whole when it is made.
 void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& lock, EventLog& events,
-               ProcessGroup* processes) {
+               ProcessGroup* processes, Ahead* ahead) {
     const Stopwatch total;
     const StopRequested stop = [processes] {
         return StopSignals::requested() || (processes != nullptr && processes->stop_asked());
     };
     const RunInputs inputs(folder);
     if (processes != nullptr) check_same_run(*processes, inputs);
-    const ReadAhead ahead = read_ahead(inputs);
+    const ReadAhead files = read_ahead(inputs.config.model);
     WeightsHash hash(inputs.reference_folder());
     if (!resume) begin_hash(hash, inputs);
-    Devices devices(inputs, &lock, processes);
+    Devices devices(inputs, &lock, processes, ahead);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
     const auto resumed_after = checkpoint ? std::optional(checkpoint->state.step) : std::nullopt;
     if (checkpoint) events.raise_next_seq(checkpoint->state.next_seq);
@@ -152,7 +143,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     reporter.start(devices.first());
     reporter.watch(reader_of(devices));
     reporter.begin_phase("load");
-    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
+    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices, ahead);
     Replica& replica = replicas->first();
     Trainer& trainer = replica.trainer();
     Sampling sampling(inputs, replica, reporter, resumed_after, stop);
@@ -188,9 +179,9 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
 void take_part(const std::filesystem::path& folder, ProcessGroup& processes) {
     const RunInputs inputs(folder);
     check_same_run(processes, inputs);
-    const ReadAhead ahead = read_ahead(inputs);
-    Devices devices(inputs, nullptr, &processes);
-    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices);
+    const ReadAhead files = read_ahead(inputs.config.model);
+    Devices devices(inputs, nullptr, &processes, nullptr);
+    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices, nullptr);
     (void)ceiling_of(devices, inputs);
     if (has_rehearsed) settle_all(devices);
     follow(inputs, devices, *replicas, StopSignals::requested);
@@ -256,7 +247,7 @@ void run_as_other(const ProcessPlace& place, const std::filesystem::path& folder
 
 }  // namespace
 
-void run_training(const std::filesystem::path& folder, bool resume) {
+void run_training(const std::filesystem::path& folder, bool resume, Ahead* ahead) {
     const StopSignals signals;
     const ProcessPlace place = process_place();
     if (place.process > 0) return run_as_other(place, folder);
@@ -284,7 +275,7 @@ void run_training(const std::filesystem::path& folder, bool resume) {
                     say(error);
                 });
             }
-            carry_out(folder, resume, *lock, *events, processes.get());
+            carry_out(folder, resume, *lock, *events, processes.get(), ahead);
         },
         [&](const Error& error) {
             const Error cause = ended_by(processes.get(), with_cause(*lock, error));

@@ -7,6 +7,8 @@
 #include "backend/cuda/cuda_backend.h"
 #include "conformance/test_device.h"
 #include "core/error.h"
+#include "model/key_value_cache.h"
+#include "model/transformer/transformer.h"
 #include "reference/fp8_backend.h"
 #include "reference/poisoning_backend.h"
 #include "reference/random_bin.h"
@@ -417,6 +419,108 @@ TEST_CASE("cuda: the whole model in FP8" * doctest::skip(!have_fp8())) {
         model.writes(bin.shared.view());
         CHECK(model.gradient() == first_gradient);
     }
+}
+
+TEST_CASE("cuda: a gradient with the scales of a frozen weight, and that weight's transpose" *
+          doctest::skip(!have_fp8())) {
+    std::mt19937 random(14);
+    struct Size {
+        std::int64_t rows, inputs, outputs;
+    };
+    for (const auto& [rows, inputs, outputs] :
+         {Size{1, 128, 128}, {7, 256, 128}, {130, 144, 1152}, {301, 640, 400}, {515, 1024, 4096}}) {
+        CAPTURE(rows);
+        CAPTURE(inputs);
+        CAPTURE(outputs);
+        Fp8Device device(cuda_target());
+        Backend& backend = device.backend;
+        const Values w = uneven(random, device, outputs, inputs), d = uneven(random, device, rows, outputs);
+        const Fp8Matrix narrow = device.matrix(outputs, inputs), turned = device.matrix(inputs, outputs),
+                        d_rows = device.matrix(rows, outputs);
+        backend.fp8_quantise(narrow, {}, device.put(w, {outputs, inputs}));
+        backend.fp8_transpose(turned, narrow.values);
+        const std::vector<std::uint8_t> bytes = device.bits(narrow.values),
+                                        other = device.bits(turned.values);
+        bool same = true;
+        for (std::int64_t n = 0; n < outputs; ++n)
+            for (std::int64_t k = 0; k < inputs; ++k)
+                same &= bytes[at(n * inputs + k)] == other[at(k * outputs + n)];
+        CHECK(same);
+        CHECK(device.get(turned.scale) == Values(at(inputs), 1.0));
+
+        backend.fp8_quantise_scaled(d_rows, device.put(d, {rows, outputs}), narrow.scale);
+        const Values scale = device.get(narrow.scale);
+        Values scaled = d;
+        for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] *= scale[i % at(outputs)];
+        CHECK(off_e4m3(device.get(d_rows), scaled, largest(scaled, outputs)) < 1.3);
+
+        const Tensor d_x = device.poisoned({rows, inputs});
+        backend.fp8_backward_input(d_x, d_rows, turned, false);
+        CHECK(distance(device.get(d_x),
+                       product(device.get(d_rows), device.get(turned), rows, inputs, outputs)) < 4e-3);
+        // And so close to what it stands for.
+        const Values weight = device.get(narrow);
+        CHECK(distance(device.get(d_x), product(d, transposed(weight, outputs, inputs, outputs), rows, inputs,
+                                                outputs)) < 0.05);
+    }
+}
+
+TEST_CASE("cuda: adapters on frozen weights that are in FP8 alone" * doctest::skip(!have_fp8())) {
+    const ModelConfig config = config_of(3);
+    std::mt19937 random(15);
+    reference::Weights weights = reference::random_weights(random, config);
+    for (auto& [name, values] : weights)
+        for (double& value : values)
+            value = reference::to_bf16(name.find("norm") == std::string::npos ? value / 4 : value);
+    const reference::RandomBin bin(
+        random, {.trees = 3, .deepest = 3, .most_children = 2, .longest_segment = 60, .vocabulary = 208});
+    LoraConfig lora;
+    lora.r = 8;
+    lora.lora_alpha = 16;
+    lora.target_modules = {"q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+    const std::vector<LoraModule> modules = lora_modules(config, lora, "test");
+    struct Result {
+        Values logps, gradient;
+    };
+    const auto run = [&](std::unique_ptr<Backend> inner, bool alone, Precision precision) {
+        reference::PoisoningBackend backend(std::move(inner));
+        const Parameters parameters = alone ? Parameters(backend, config, FrozenInFp8())
+                                            : Parameters(backend, config, backend.activation_dtype());
+        reference::upload(backend, parameters, weights);
+        Lora adapter(backend, config, modules, backend.activation_dtype()),
+            gradient(backend, config, modules, DType::f32);
+        std::mt19937 own(16);
+        reference::Weights values;
+        for (const NamedTensor& one : adapter.named()) {
+            values[one.name] = reference::random_values(own, at(one.tensor.size()), 0.05);
+            for (double& value : values[one.name]) value = reference::to_bf16(value);
+        }
+        reference::upload(backend, adapter, values);
+        Transformer transformer(backend, config, Recompute::block, precision);
+        transformer.expect_length(4096);
+        const auto prepared = transformer.prepare(bin.shared.view());
+        const std::vector<float> logps = transformer.forward({parameters, &adapter}, *prepared, true);
+        transformer.backward({parameters, &adapter}, gradient, *prepared,
+                             std::vector<float>(logps.size(), 0.1f));
+        std::vector<float> flat(at(gradient.flat().size()));
+        backend.download(flat.data(), gradient.flat());
+        KeyValueCache cache(backend, config, 8);
+        const std::vector<std::int32_t> tokens = {1, 2, 3};
+        for (const float logit : transformer.next_logits({parameters, &adapter}, cache, tokens))
+            CHECK(std::isfinite(logit));
+        return Result{{logps.begin(), logps.end()}, {flat.begin(), flat.end()}};
+    };
+    const auto cuda = [] {
+        CudaOptions options;
+        options.deterministic = true;
+        return make_cuda_backend(options);
+    };
+    const Result exact = run(make_cpu_backend(0), false, Precision::bf16),
+                 each = run(cuda(), false, Precision::fp8), alone = run(cuda(), true, Precision::fp8);
+    CHECK(alone.logps == each.logps);
+    MESSAGE("gradients of adapters, from f32: ", distance(alone.gradient, exact.gradient),
+            ", where weights are kept in bf16 too ", distance(each.gradient, exact.gradient));
+    CHECK(distance(alone.gradient, exact.gradient) < 1.25 * distance(each.gradient, exact.gradient));
 }
 
 TEST_CASE("cuda: FP8 is refused where it cannot be had" * doctest::skip(!have_fp8())) {

@@ -128,6 +128,17 @@ void upload_random_weights(Backend& backend, const Parameters& parameters) {
             at = 0;
         }
     }
+    for (const FrozenMatrix& frozen : parameters.frozen()) {
+        const std::int64_t rows = frozen.matrix.values.rows(), columns = frozen.matrix.values.shape[1];
+        const Buffer memory = backend.allocate(2 * static_cast<std::size_t>(rows * columns));
+        const Tensor staged(memory.get(), DType::bf16, {rows, columns}), flat = staged.flattened();
+        for (std::int64_t begin = 0; begin < flat.size(); begin += count) {
+            const std::int64_t end = std::min(flat.size(), begin + static_cast<std::int64_t>(count));
+            backend.upload(flat.slice(begin, end), bf16.data());
+        }
+        backend.fp8_quantise(frozen.matrix, {}, staged);
+        backend.synchronize();
+    }
 }
 
 /// What of a bin decides its cost.
@@ -478,7 +489,9 @@ void run(const Options& options) {
     PhaseBackend backend(make_backend(options.backend), model.config);
     const Precision precision = precision_of(options.precision);
     Transformer transformer(backend, model.config, model.recompute, precision);
-    Parameters policy(backend, model.config, backend.activation_dtype());
+    Parameters policy = options.lora_rank > 0 && precision == Precision::fp8
+                            ? Parameters(backend, model.config, FrozenInFp8())
+                            : Parameters(backend, model.config, backend.activation_dtype());
     upload_random_weights(backend, policy);
     const double ceiling = backend.measure_matmul_ceiling();
     const Ceilings ceilings = {precision == Precision::fp8 ? backend.measure_fp8_ceiling() : ceiling,
@@ -496,11 +509,10 @@ void run(const Options& options) {
     Stepper stepper(backend, transformer, policy, model.trains, training, {.optimizer = options.offload});
     backend.synchronize();
     const double preparing = seconds_since(begin);
-    const Json common = {{"side", "ours"}, {"model", options.model}};
+    const Json common = {{"side", "ours"}, {"model", options.model}, {"precision", options.precision}};
     Json device = common;
     device.update({{"device", backend.device_name()},
                    {"ceiling_tflops", ceiling / 1e12},
-                   {"precision", options.precision},
                    {"linear_ceiling_tflops", ceilings.linear / 1e12},
                    {"parameters", policy.flat().size()},
                    {"optimizer", model.trains},

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/error.h"
+#include "model/key_value_cache.h"
 #include "reference/differences.h"
 #include "reference/fp8_backend.h"
 #include "reference/poisoning_backend.h"
@@ -35,14 +36,18 @@ ModelConfig config_of(bool biased, bool normed_behind) {
 struct Result {
     std::vector<float> logps, again;  ///< of a pass that keeps, and of one that does not
     Weights gradients;
+    std::vector<float> next;  ///< logits behind three tokens, with adapters
 };
 
-/// `rank` of adapters on these modules; 0: none.
+/// With adapters, all parameters are frozen: `in_fp8_alone`, or there as they are.
 Result run(Backend& backend, const ModelConfig& config, const Weights& weights, const BinView& view,
-           Precision precision, Recompute recompute, const std::optional<LoraConfig>& lora = std::nullopt) {
+           Precision precision, Recompute recompute, const std::optional<LoraConfig>& lora = std::nullopt,
+           bool in_fp8_alone = false) {
     Transformer transformer(backend, config, recompute, precision);
     transformer.expect_length(200);
-    Parameters parameters(backend, config, DType::f32), gradients(backend, config, DType::f32);
+    const Parameters parameters =
+        in_fp8_alone ? Parameters(backend, config, FrozenInFp8()) : Parameters(backend, config, DType::f32);
+    Parameters gradients(backend, config, DType::f32);
     upload(backend, parameters, weights);
     Result result;
     const auto pass = [&](const ModelView& model, const GradientView& to) {
@@ -74,6 +79,9 @@ Result run(Backend& backend, const ModelConfig& config, const Weights& weights, 
     }
     pass({parameters, &adapter}, d_adapter);
     result.gradients = download(backend, d_adapter);
+    // As a sample is drawn.
+    KeyValueCache cache(backend, config, 8);
+    result.next = transformer.next_logits({parameters, &adapter}, cache, std::vector<std::int32_t>{3, 1, 4});
     return result;
 }
 
@@ -134,7 +142,51 @@ TEST_CASE(
                     CHECK(result.again == result.logps);
                     CHECK(off(result.logps, expected.logps) < 1e-5);
                     CHECK(off(result.gradients, expected.gradients) < 1e-4);
+                    if (!lora) continue;
+                    const Result alone = run(backend, config, weights, bin.shared.view(), Precision::fp8,
+                                             recompute, lora, true);
+                    CHECK(alone.again == alone.logps);
+                    CHECK(off(alone.logps, expected.logps) < 1e-5);
+                    CHECK(off(alone.gradients, expected.gradients) < 1e-4);
+                    CHECK(off(alone.next, expected.next) < 1e-5);
                 }
+}
+
+TEST_CASE("frozen weights that are in FP8 alone give what those do that are quantised for each pass") {
+    std::mt19937 random(6);
+    const RandomBin bin(
+        random, {.trees = 3, .deepest = 3, .most_children = 2, .longest_segment = 9, .vocabulary = 29});
+    for (const auto& lora : {adapters_on({"q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
+                             adapters_on({"q_proj"})}) {
+        const ModelConfig config = config_of(true, false);
+        Weights weights = random_weights(random, config);
+        for (auto& [name, values] : weights)
+            for (double& value : values)
+                if (name.find("norm") == std::string::npos)
+                    value = static_cast<double>(static_cast<float>(value / 2));
+        const auto cpu = make_cpu_backend(1);
+        const Result exact =
+            run(*cpu, config, weights, bin.shared.view(), Precision::bf16, Recompute::none, lora);
+        std::optional<Result> first;
+        for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+            Fp8Backend backend(true);
+            const Result each =
+                run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute, lora);
+            const Result alone =
+                run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute, lora, true);
+            // Of the same numbers: to the last bit. Gradients go through weights rounded by rows, not by columns.
+            CHECK(alone.logps == each.logps);
+            CHECK(alone.again == each.logps);
+            CHECK(off(alone.gradients, each.gradients) > 0);
+            CHECK(off(alone.gradients, exact.gradients) < 1.25 * off(each.gradients, exact.gradients));
+            if (!first) {
+                first = alone;
+                MESSAGE("gradients ", off(alone.gradients, exact.gradients),
+                        " from f32, where both are kept ", off(each.gradients, exact.gradients));
+            }
+            CHECK(alone.gradients == first->gradients);
+        }
+    }
 }
 
 TEST_CASE("rounded to FP8, passes agree to the last bit, and are as far off as such numbers are") {

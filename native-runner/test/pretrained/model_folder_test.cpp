@@ -14,6 +14,7 @@
 #include "pretrained/model_config.h"
 #include "pretrained/model_export.h"
 #include "pretrained/model_weights.h"
+#include "reference/fp8_backend.h"
 #include "support/files.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
@@ -172,6 +173,41 @@ TEST_CASE("weights: dtypes, shards, heads") {
                 REQUIRE(std::abs(halves[i] - expected[i]) <= tolerance * std::abs(expected[i]) + 0x1p-25f);
             CHECK(halves != expected);
         }
+    }
+}
+
+TEST_CASE("weights: those that are frozen in FP8 come from the same files, matrix by matrix") {
+    for (const bool fused : {false, true}) {
+        const TemporaryFolder folder;
+        ModelConfig config = tiny_config(false);
+        config.hidden_size = 48;
+        config.intermediate_size = 80;
+        config.head_dim = 16;
+        config.qkv_bias = !fused;
+        config.fused_projections = fused;
+        write_random_model(folder.path(), config, 3, FileDType::bf16, 3);
+        const ModelWeights weights(folder.path(), config);
+        const std::vector<std::int32_t> tokens = {1, 5, 2, 9, 9, 3};
+
+        const auto cpu = make_cpu_backend(1);
+        Parameters whole(*cpu, config, DType::f32);
+        weights.load(*cpu, whole);
+        CHECK(staging_bytes(whole) == 0);
+        Transformer plain(*cpu, config);
+        const std::vector<float> expected = plain.logits(whole, tokens);
+
+        reference::Fp8Backend backend(false);
+        Parameters frozen(backend, config, FrozenInFp8());
+        weights.load(backend, frozen);
+        CHECK(frozen.named().size() + frozen.frozen().size() == whole.named().size());
+        CHECK(staging_bytes(frozen) > 0);
+        Transformer in_fp8(backend, config, Recompute::none, Precision::fp8);
+        const std::vector<float> logits = in_fp8.logits(frozen, tokens);
+        REQUIRE(logits.size() == expected.size());
+        for (std::size_t i = 0; i < logits.size(); ++i)
+            CHECK(logits[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+        // Elsewhere there is nothing to compute in another precision with.
+        CHECK_THROWS_AS(Transformer(backend, config).logits(frozen, tokens), Error);
     }
 }
 

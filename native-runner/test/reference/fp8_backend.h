@@ -36,6 +36,24 @@ class Fp8Backend final : public test::ForwardingBackend {
                 turned[c * padded + r] = static_cast<double>(x.as<float>()[r * width + c]);
         keep(columns, std::move(turned));
     }
+    void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor) override {
+        std::vector<float> scaled(x.as<float>(), x.as<float>() + x.size());
+        for (std::size_t i = 0; i < scaled.size(); ++i)
+            scaled[i] *= factor.as<float>()[i % static_cast<std::size_t>(x.shape[1])];
+        fp8_quantise(rows, {}, Tensor(scaled.data(), x.dtype, {x.rows(), x.shape[1]}));
+    }
+    void fp8_transpose(Fp8Matrix to, Tensor from) override {
+        const auto rows = static_cast<std::size_t>(from.rows()),
+                   columns = static_cast<std::size_t>(from.shape[1]);
+        const std::vector<double> numbers = numbers_of(from);
+        std::vector<double> turned(numbers.size());
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t c = 0; c < columns; ++c)
+                turned[c * rows + r] = numbers[r * columns + c] / scale_of(from, r);
+        numbers_[to.values.data] = std::move(turned);
+        std::fill_n(to.scale.as<float>(), columns, 1.0f);
+        scales_[to.values.data] = std::vector<double>(columns, 1.0);
+    }
     void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta,
                          Tensor weight, RmsNorm norm) override {
         const Scratch result(out, x.rows(), x.shape[1]);
@@ -76,16 +94,42 @@ class Fp8Backend final : public test::ForwardingBackend {
 
     void keep(const Fp8Matrix& matrix, std::vector<double> numbers) {
         const auto width = static_cast<std::size_t>(matrix.values.shape[1]);
-        for (std::size_t row = 0; rounds_ && row < numbers.size(); row += width) {
-            double largest = 1e-30;
-            for (std::size_t i = row; i < row + width; ++i) largest = std::max(largest, std::abs(numbers[i]));
-            for (std::size_t i = row; i < row + width; ++i)
-                numbers[i] = to_e4m3(numbers[i] * 448 / largest) * largest / 448;
+        std::vector<double>& scales = scales_[matrix.values.data];
+        scales.assign(numbers.size() / width, 1.0);
+        for (std::size_t row = 0; row < scales.size(); ++row) {
+            if (rounds_) {
+                double largest = 1e-30;
+                for (std::size_t i = row * width; i < (row + 1) * width; ++i)
+                    largest = std::max(largest, std::abs(numbers[i]));
+                scales[row] = largest / 448;
+                for (std::size_t i = row * width; i < (row + 1) * width; ++i)
+                    numbers[i] = to_e4m3(numbers[i] / scales[row]) * scales[row];
+            }
+            matrix.scale.as<float>()[row] = static_cast<float>(scales[row]);
         }
         numbers_[matrix.values.data] = std::move(numbers);
     }
+    /// Of a matrix that was made at once, or of parts one behind the other.
+    std::vector<double> numbers_of(const Tensor& values) const {
+        std::vector<double> all;
+        while (static_cast<std::int64_t>(all.size()) < values.size()) {
+            const std::vector<double>& part = numbers_.at(static_cast<std::byte*>(values.data) + all.size());
+            all.insert(all.end(), part.begin(), part.end());
+        }
+        return all;
+    }
+    double scale_of(const Tensor& values, std::size_t row) const {
+        const auto width = static_cast<std::size_t>(values.shape[1]);
+        auto* place = static_cast<std::byte*>(values.data);
+        while (row >= scales_.at(place).size()) {
+            const std::size_t rows = scales_.at(place).size();
+            row -= rows;
+            place += rows * width;
+        }
+        return scales_.at(place)[row];
+    }
     void product(const Tensor& out, const Fp8Matrix& x, const Fp8Matrix& w, bool adds) {
-        const std::vector<double>&a = numbers_.at(x.values.data), &b = numbers_.at(w.values.data);
+        const std::vector<double> a = numbers_of(x.values), b = numbers_of(w.values);
         const auto rows = static_cast<std::size_t>(out.rows()),
                    columns = static_cast<std::size_t>(out.shape[1]), depth = a.size() / rows;
         if (b.size() != columns * depth) throw std::logic_error("matrices that do not fit");
@@ -99,7 +143,7 @@ class Fp8Backend final : public test::ForwardingBackend {
     }
 
     bool rounds_;
-    std::map<void*, std::vector<double>> numbers_;
+    std::map<void*, std::vector<double>> numbers_, scales_;
 };
 
 }  // namespace wishbone::reference

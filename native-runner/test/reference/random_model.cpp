@@ -1,7 +1,9 @@
 #include "reference/random_model.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "core/half.h"
 #include "reference/differences.h"
 
 namespace wishbone::reference {
@@ -23,14 +25,32 @@ Weights random_weights(std::mt19937& random, const ModelConfig& config) {
     return weights;
 }
 
+namespace {
+
+void upload(Backend& backend, const Tensor& to, const std::string& name, const Weights& weights) {
+    const std::vector<double>& values = weights.at(name);
+    if (static_cast<std::int64_t>(values.size()) != to.size()) throw std::out_of_range(name);
+    const std::vector<float> floats(values.begin(), values.end());
+    if (to.dtype == DType::f32) return backend.upload(to, floats.data());
+    std::vector<std::uint16_t> bits(floats.size());
+    std::ranges::transform(floats, bits.begin(), float_to_bfloat16);
+    backend.upload(to, bits.data());
+}
+
+}  // namespace
+
 void upload(Backend& backend, const NamedTensors& parameters, const Weights& weights) {
-    if (parameters.named().size() != weights.size()) throw std::out_of_range("numbers of parameters differ");
-    for (const NamedTensor& named : parameters.named()) {
-        const std::vector<double>& values = weights.at(named.name);
-        if (static_cast<std::int64_t>(values.size()) != named.tensor.size())
-            throw std::out_of_range(named.name);
-        const std::vector<float> floats(values.begin(), values.end());
-        backend.upload(named.tensor, floats.data());
+    if (parameters.named().size() + parameters.frozen().size() != weights.size())
+        throw std::out_of_range("numbers of parameters differ");
+    for (const NamedTensor& named : parameters.named()) upload(backend, named.tensor, named.name, weights);
+    for (const auto& [name, matrix] : parameters.frozen()) {
+        const DType dtype = backend.activation_dtype();
+        const std::int64_t rows = matrix.values.rows(), columns = matrix.values.shape[1];
+        const Buffer memory = backend.allocate(static_cast<std::size_t>(rows * columns) * size_of(dtype));
+        const Tensor staged(memory.get(), dtype, {rows, columns});
+        upload(backend, staged, name, weights);
+        backend.fp8_quantise(matrix, {}, staged);
+        backend.synchronize();
     }
 }
 

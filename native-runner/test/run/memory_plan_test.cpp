@@ -68,6 +68,36 @@ TEST_CASE("the predicted peak memory is what a run then takes") {
         }
 }
 
+TEST_CASE("frozen weights that are in FP8 alone take half the memory, and those of a shard do not") {
+    ModelConfig large = config;
+    large.hidden_size = 512;
+    large.intermediate_size = 1024;
+    large.layers = 8;
+    const Plan plan = random_plan();
+    MemorySettings settings{"cuda", Recompute::block, {}};
+    settings.training.lora.emplace();
+    const MemoryPlan bf16 = plan_memory(plan, large, settings);
+    settings.precision = Precision::fp8;
+    const MemoryPlan fp8 = plan_memory(plan, large, settings);
+    double matrices = 0, rows = 0;
+    for (const ParameterShape& one : parameter_shapes(large))
+        if (one.name.find("proj") != std::string::npos) {
+            matrices += static_cast<double>(one.shape[0] * one.shape[1]);
+            rows += static_cast<double>(one.shape[0]);
+        }
+    // Blocks of memory are of 2 MiB.
+    CHECK(static_cast<double>(bf16.weights - fp8.weights) ==
+          doctest::Approx(matrices - 4 * rows).epsilon(0.2));
+    CHECK(bf16.optimizer == fp8.optimizer);
+    settings.ranks = 2;
+    settings.sharding = Sharding::optimizer;
+    CHECK(plan_memory(plan, large, settings).weights <= fp8.weights + (std::size_t{2} << 20));
+    settings.sharding = Sharding::parameters;
+    MemorySettings in_bf16 = settings;
+    in_bf16.precision = Precision::bf16;
+    CHECK(plan_memory(plan, large, settings).weights == plan_memory(plan, large, in_bf16).weights);
+}
+
 TEST_CASE("samples are part of the predicted peak memory, and take no more the second time") {
     const Plan plan = random_plan();
     MemorySettings settings{"cpu", Recompute::block, {}};

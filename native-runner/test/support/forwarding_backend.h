@@ -107,6 +107,12 @@ class ForwardingBackend : public Backend {
     void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override {
         around("quantising", [&] { inner_->fp8_quantise(rows, columns, x); });
     }
+    void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor) override {
+        around("quantising", [&] { inner_->fp8_quantise_scaled(rows, x, factor); });
+    }
+    void fp8_transpose(Fp8Matrix to, Tensor from) override {
+        around("quantising", [&] { inner_->fp8_transpose(to, from); });
+    }
     void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta,
                          Tensor weight, RmsNorm norm) override {
         around("norms", [&] { inner_->fp8_add_rmsnorm(rows, sum, out, inv_rms, x, delta, weight, norm); });

@@ -1,4 +1,4 @@
-import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
+import type { DecidedRunner, PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
 import { deviceCount } from '../options/index.js';
 import { decideDevices, decideTargetDevices, devicesInUse } from '../runner/index.js';
 import { type BackendInfo, runnerBackends } from '../runner/runner-info.js';
@@ -20,7 +20,7 @@ export interface UndecidedRun {
 
 /** What a plan has to know of the devices it is for. */
 export interface DecidedRun {
-  readonly runner: RunnerOptions;
+  readonly runner: DecidedRunner;
   /** How many devices, of all machines. */
   readonly devices: number;
   /** What a bin may hold, where that was left open. */

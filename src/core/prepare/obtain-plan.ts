@@ -12,7 +12,14 @@ import type { ModelInfo } from '../model/index.js';
 import { type DecidedPlan, LEAST_CAPACITY } from '../options/index.js';
 import { type Plan, readPlan, writePlan } from '../plan/index.js';
 import type { DatasetReference } from '../run/config.js';
-import { type DatasetFile, type DatasetRequest, findDataset, type FoundDataset, tokeniseDataset } from '../tokenise/index.js';
+import {
+  type DatasetFile,
+  type DatasetRequest,
+  findDataset,
+  type FoundDataset,
+  type TokenisedDataset,
+  tokeniseDataset,
+} from '../tokenise/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { decidedPlan, evalPlanFor, planFor } from './dataset-plan.js';
 import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
@@ -39,6 +46,12 @@ export interface PlannedDataset {
   writeEval(file: string): Promise<void>;
 }
 
+/** Tokens that were just made, and the key that {@link findDataset} had for them. */
+export interface ReadyTokens {
+  readonly key: string;
+  readonly dataset: TokenisedDataset;
+}
+
 /** What the cache holds of a plan beside the plan. */
 interface Facts {
   readonly summary: PlanSummary;
@@ -51,16 +64,21 @@ interface Facts {
  * there.
  *
  * @param want.files whether the plan will be written; without, a cached summary is enough
+ * @param want.ready tokens that are in memory, and are used if they are the dataset's
  * @throws WishboneError for bad input
  */
-export async function obtainPlan(request: DatasetRequest, work: WorkOptions, want: { readonly files: boolean }): Promise<PlannedDataset> {
+export async function obtainPlan(
+  request: DatasetRequest,
+  work: WorkOptions,
+  want: { readonly files: boolean; readonly ready?: ReadyTokens | undefined },
+): Promise<PlannedDataset> {
   const found = await findDataset(request, work.signal);
   const { plan: asked, autoCapacity = LEAST_CAPACITY } = request;
   // Most pairs are shorter than that; else the longest is known once there are tokens.
   const likely = { ...asked, capacity: asked.capacity === 'auto' ? autoCapacity : asked.capacity };
   const cached = await fromCache(request, likely, work, found, want.files);
   if (cached) return cached;
-  const dataset = await tokeniseDataset(request, work, found);
+  const dataset = want.ready?.key === found.key ? want.ready.dataset : await tokeniseDataset(request, work, found);
   const options = decidedPlan(dataset, asked, autoCapacity);
   if (options.capacity !== likely.capacity) {
     const longer = await fromCache(request, options, work, found, want.files);

@@ -9,7 +9,7 @@ import type { DatasetRequest } from '../tokenise/index.js';
 import { standInTemplate } from '../tokenizer/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { checkInputs } from './check-inputs.js';
-import { obtainPlan } from './obtain-plan.js';
+import { obtainPlan, type ReadyTokens } from './obtain-plan.js';
 import type { PlanSummary } from './summary.js';
 
 /** What a run is made of. */
@@ -26,12 +26,17 @@ export interface RunRequest extends DatasetRequest {
  * out, the evaluation's plan. Options and models are checked before anything is read. Nothing is written before the plan is
  * complete, and nothing is left when it fails or is cancelled.
  *
+ * @param ready tokens that are in memory, and are used if they are the dataset's
  * @throws WishboneError for bad input, or when the folder cannot be written
  */
-export async function prepareRun(request: RunRequest, work: WorkOptions = {}): Promise<{ folder: string; summary: PlanSummary }> {
+export async function prepareRun(
+  request: RunRequest,
+  work: WorkOptions = {},
+  ready?: ReadyTokens,
+): Promise<{ folder: string; summary: PlanSummary }> {
   checkOptions(request, request.evalDataset !== undefined || request.plan.eval_fraction > 0);
   await checkInputs(request);
-  const planned = await obtainPlan(request, work, { files: true });
+  const planned = await obtainPlan(request, work, { files: true, ready });
   const template = await standInTemplate(planned.model.folder, request.plan.chat_template);
   const config = newRunConfig({
     name: request.name,

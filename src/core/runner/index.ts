@@ -11,6 +11,7 @@ export {
   whyApart,
 } from './devices.js';
 export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
+export { type ExpectedRun, RunnerAhead } from './runner-ahead.js';
 export {
   exitText,
   lastLogLines,

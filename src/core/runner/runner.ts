@@ -16,6 +16,7 @@ import { amendProcessRecord, isElsewhere, PROCESS_FILE, readProcessRecord, write
 import { isActive, runState } from '../run/state.js';
 import { readJobRecord, removeJob } from '../slurm/job-record.js';
 import { stopJob } from '../slurm/submit.js';
+import type { RunnerAhead } from './runner-ahead.js';
 
 const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
@@ -31,6 +32,8 @@ export interface StartOptions {
   readonly resume?: boolean;
   /** The runner's path; by default {@link locateRunner} finds it. */
   readonly runner?: string;
+  /** One that has got ready for the run, where there is one. Not for a run that goes on. */
+  readonly ahead?: RunnerAhead | undefined;
 }
 
 let chosenRunner = '';
@@ -132,8 +135,9 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   let logBegin: number;
   try {
     logBegin = (await stat(logFile)).size;
+    subprocess = options.ahead?.take(run.folder);
     // The child gets the file's descriptor, not a pipe: it must be able to write when this process is gone.
-    subprocess = execa(runner, ['train', run.folder, ...(options.resume === true ? ['--resume'] : [])], {
+    subprocess ??= execa(runner, ['train', run.folder, ...(options.resume === true ? ['--resume'] : [])], {
       cwd: run.folder,
       detached: true,
       cleanup: false,

@@ -35,7 +35,7 @@ import {
  * done in a process of its own, and so ends when it is asked to, whatever it is doing.
  */
 export interface Tasks {
-  /** `prepareRun` */
+  /** `prepareRun`; on tokens that `tokenise` has just made in the same process, if it did. */
   prepare(request: RunRequest): { readonly folder: string; readonly summary: PlanSummary };
   /** `tokeniseDataset`: its tokens are in the cache then. */
   tokenise(request: DatasetRequest): void;
@@ -142,14 +142,30 @@ export async function runTask<T extends Method<Tasks>>(
   argument: Argument<Tasks, T>,
   work: WorkOptions & { readonly worker?: string | undefined } = {},
 ): Promise<Answer<Tasks, T>> {
-  const { signal } = work;
-  signal?.throwIfAborted();
+  work.signal?.throwIfAborted();
   const files = READ_BY[task](argument);
   const problem = UNASKED.has(task) ? leftAlone.problem(files) : undefined;
   if (problem !== undefined) throw problem;
-  const file = work.worker ?? workerBundle(WORKERS[task]);
+  const client = taskProcess(task, work.worker);
+  return ask(client, task, argument, work).finally(() => client.close());
+}
+
+/** A process for a task and others of its file: {@link ask} it, one after the other, and close it. */
+export function taskProcess(task: keyof Tasks, worker?: string): Client<Tasks> {
+  const file = worker ?? workerBundle(WORKERS[task]);
   if (file === undefined) throw new Error(`there is no bundle of src/workers/${WORKERS[task]}.ts`);
-  const client = new Client<Tasks>(startProcess(file, { limits: LIMITS }));
+  return new Client<Tasks>(startProcess(file, { limits: LIMITS }));
+}
+
+/** {@link runTask} in a process that is there. */
+export async function ask<T extends Method<Tasks>>(
+  client: Client<Tasks>,
+  task: T,
+  argument: Argument<Tasks, T>,
+  work: WorkOptions,
+): Promise<Answer<Tasks, T>> {
+  const { signal } = work;
+  const files = READ_BY[task](argument);
   let last: NodeJS.Timeout | undefined;
   const cancel = (): void => {
     last = setTimeout(() => void client.end(signal?.reason as Error), GRACE);
@@ -164,7 +180,6 @@ export async function runTask<T extends Method<Tasks>>(
   } finally {
     clearTimeout(last);
     signal?.removeEventListener('abort', cancel);
-    client.close();
   }
 }
 

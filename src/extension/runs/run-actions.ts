@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { exportBest, locateRunner, startRunner, stopRunner } from '../../core/runner/index.js';
+import { exportBest, locateRunner, type RunnerAhead, startRunner, stopRunner } from '../../core/runner/index.js';
 import { isActive, LOG_FILE } from '../../core/run/index.js';
 import { changedScript, readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
 import { targetSetting } from '../settings.js';
@@ -32,16 +32,27 @@ export class RunActions {
 
   /**
    * Starts the runner on a run, or resumes it: here, or on a cluster. `anew`: its batch script is written even where it was changed by hand.
+   * `ahead`: a runner that got ready for it.
    *
    * @throws WishboneError when it does not start
    */
   async start(
     folder: string,
-    { resume, target, anew }: { readonly resume: boolean; readonly target?: SlurmTarget | undefined; readonly anew?: boolean },
+    {
+      resume,
+      target,
+      anew,
+      ahead,
+    }: {
+      readonly resume: boolean;
+      readonly target?: SlurmTarget | undefined;
+      readonly anew?: boolean;
+      readonly ahead?: RunnerAhead | undefined;
+    },
   ): Promise<void> {
     this.starting.add(folder);
     try {
-      if (target === undefined) await startRunner(folder, { resume });
+      if (target === undefined) await startRunner(folder, { resume, ahead });
       else await submitRun(folder, target, await locateRunner(), { anew: anew === true });
     } finally {
       await this.store.notice(folder).catch((error: unknown) => this.problems.log(error));

@@ -2,14 +2,13 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { decideRun, forecastRun } from '../../core/forecast/index.js';
+import { type DecidedRun, decideRun, forecastRun } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import type { PlanSummary } from '../../core/prepare/index.js';
 import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
-import { locateRunner } from '../../core/runner/index.js';
+import { locateRunner, RunnerAhead } from '../../core/runner/index.js';
 import type { SlurmTarget } from '../../core/slurm/index.js';
-import { runTask } from '../../core/tasks/index.js';
-import { withTokensAhead } from '../../core/tasks/tokens-ahead.js';
+import { planRun } from '../../core/tasks/plan-run.js';
 import { formatRatio, plural } from '../../format.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { LaunchOptions } from '../draft/read-draft.js';
@@ -55,25 +54,31 @@ export class RunStarter {
     await checkDiskSpace(runsFolder, model.parameters, training);
     await this.paths.remember(first, model.folder);
     const data = { dataset, evalDataset, model: model.folder, plan, cacheLimit: cacheLimitSetting() };
-    const decide = () => decideRun({ ...data, training, runner: asked, target, runsFolders: this.actions.store.runsFolders });
-    const prepared = await withPlanProgress(first, async (work) => {
-      const { backends, ...decided } = await withTokensAhead(data, work, decide);
-      return { backends, ...decided, ...(await runTask('prepare', { ...data, name, training, runsFolder, ...decided }, work)) };
-    });
-    if (prepared === undefined) return false;
-    const { folder, summary, runner, backends } = prepared;
-    const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder], backends });
-    if (time !== undefined) await writeForecast(folder, time);
-    await this.#run(folder, target);
-    tellOfSkipped(prepared.summary, first);
-    return true;
+    let ahead: RunnerAhead | undefined;
+    const decide = async (): Promise<DecidedRun> => {
+      const decided = await decideRun({ ...data, training, runner: asked, target, runsFolders: this.actions.store.runsFolders });
+      if (target === undefined) ahead = await RunnerAhead.start({ model: model.folder, training, runner: decided.runner });
+      return decided;
+    };
+    try {
+      const prepared = await withPlanProgress(first, (work) => planRun({ ...data, name, training, runsFolder }, work, decide));
+      if (prepared === undefined) return false;
+      const { folder, summary, runner, backends } = prepared;
+      const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder], backends });
+      if (time !== undefined) await writeForecast(folder, time);
+      await this.#run(folder, { target, ahead });
+      tellOfSkipped(summary, first);
+      return true;
+    } finally {
+      ahead?.dismiss();
+    }
   }
 
-  async #run(folder: string, target: SlurmTarget | undefined): Promise<void> {
+  async #run(folder: string, how: { readonly target: SlurmTarget | undefined; readonly ahead: RunnerAhead | undefined }): Promise<void> {
     try {
       await withProgress(
-        { location: vscode.ProgressLocation.Window, title: target === undefined ? 'Starting the run' : 'Submitting the run' },
-        () => this.actions.start(folder, { resume: false, target }),
+        { location: vscode.ProgressLocation.Window, title: how.target === undefined ? 'Starting the run' : 'Submitting the run' },
+        () => this.actions.start(folder, { resume: false, ...how }),
       );
     } catch (error) {
       // The run exists and has a log, so its panel can say more than a message.

@@ -34,6 +34,8 @@ class CudaBackend final : public Backend {
 #include "backend/overrides.inc"
     std::string fp8_problem() const override;
     void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override;
+    void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor) override;
+    void fp8_transpose(Fp8Matrix to, Tensor from) override;
     void fp8_add_rmsnorm(Fp8Matrix rows, Tensor sum, Tensor out, Tensor inv_rms, Tensor x, Tensor delta,
                          Tensor weight, RmsNorm norm) override;
     void fp8_glu(Fp8Matrix rows, Tensor out, Tensor gate_up, Activation activation) override;
@@ -68,6 +70,7 @@ class CudaBackend final : public Backend {
     Matmul matmul_;
     Buffer workspace_;
     std::size_t workspace_bytes_ = 0;
+    double matmul_ceiling_ = 0, fp8_ceiling_ = 0;  ///< once they are measured
 };
 
 }  // namespace wishbone::cuda

@@ -92,9 +92,9 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGra
                                      const LayerTensors& layer, const Tensor& d_stream) {
     const std::int64_t rows = d_stream.rows(), feed_forward = config.intermediate_size;
     const bool is_fp8 = precision == Precision::fp8;
-    // Adapters and biases read these in bf16.
-    const bool is_fused =
-        is_fp8 && !weights.adapters.gate_up && !weights.adapters.down && !d_weights.base.gate_up.bias;
+    // Adapters and biases read these in bf16, and scales of a frozen weight go into the gradient before it is in FP8.
+    const bool is_fused = is_fp8 && !weights.adapters.gate_up && !weights.adapters.down &&
+                          !d_weights.base.gate_up.bias && !weights.base.gate_up.scale;
     const Tensor d_product = activation(work.wide2, {rows, feed_forward});
     OutGradient d_down{before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms, weights.base.after_mlp,
                                    d_weights.base.after_mlp)};

@@ -53,8 +53,9 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
     backend.embedding(stream, model.base.embedding, bin.token);
     if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
     Tensor delta;
-    // Token by token it takes longer to quantise a weight than to read it.
-    const InPrecision bf16(precision, Precision::bf16);
+    // Token by token it takes longer to quantise a weight than to read it. One that is in FP8 alone is read as that.
+    const bool frozen = static_cast<bool>(model.base.layers.front().qkv.scale);
+    const InPrecision for_now(precision, frozen ? precision : Precision::bf16);
     Slot all_attention, all_lse;
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const LayerWeights weights = layer_weights(model, i);

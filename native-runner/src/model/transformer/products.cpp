@@ -1,7 +1,9 @@
 #include "model/transformer/impl.h"
 
-// In FP8 a weight is quantised each time it is read, which takes a hundredth of the time of its product (docs/benchmarks.md,
-// "FP8"): then none can be out of date, and one layer's copy is all the memory it takes.
+// In FP8 a weight that is trained is quantised each time it is read, which takes a hundredth of the time of its product
+// (docs/benchmarks.md, "FP8"): then none can be out of date, and one layer's copy is all the memory it takes. A frozen one is there in
+// FP8 alone, by rows. What the input gradient needs is its transpose with scales along the columns that are contracted, which the
+// library has not: they go into the other operand before that is quantised, and the transpose is of the bare numbers.
 
 namespace wishbone {
 
@@ -14,6 +16,7 @@ void Transformer::Impl::project(const Tensor& out, const Operand& operand, const
     const Tensor& x = operand.x;
     const Tensor& weight = layer.base.weight;
     const bool is_fp8 = precision == Precision::fp8;
+    if (layer.base.scale && !is_fp8) throw fault("weights in FP8 alone, and another precision");
     if (layer.adapter)
         backend.adapted_linear(out, layer.between, x, is_fp8 ? Tensor() : weight, layer.adapter);
     else if (!is_fp8)
@@ -24,8 +27,11 @@ void Transformer::Impl::project(const Tensor& out, const Operand& operand, const
             rows = in_fp8(work.fp8_rows, x.rows(), x.shape[1]);
             backend.fp8_quantise(rows, {}, x);
         }
-        const Fp8Matrix narrow = in_fp8(work.fp8_weight, weight.rows(), weight.shape[1]);
-        backend.fp8_quantise(narrow, {}, weight);
+        Fp8Matrix narrow = layer.base.in_fp8();
+        if (!layer.base.scale) {
+            narrow = in_fp8(work.fp8_weight, weight.rows(), weight.shape[1]);
+            backend.fp8_quantise(narrow, {}, weight);
+        }
         backend.fp8_linear(out, rows, narrow, static_cast<bool>(layer.adapter));
     }
     if (layer.base.bias) backend.add_bias(out, layer.base.bias);
@@ -45,10 +51,18 @@ void Transformer::Impl::input_backward(const Tensor& d_x, OutGradient& d, const 
     if (!d.rows) {
         d.rows = in_fp8(work.fp8_rows, rows, outputs);
         if (d_base.weight) d.columns = in_fp8(work.fp8_d_columns, outputs, fp8_padded(rows));
-        backend.fp8_quantise(d.rows, d.columns, d.d_out);
+        if (layer.base.scale)
+            backend.fp8_quantise_scaled(d.rows, d.d_out, layer.base.scale);
+        else
+            backend.fp8_quantise(d.rows, d.columns, d.d_out);
+    } else if (layer.base.scale) {
+        throw fault("a gradient in FP8 without the scales of a frozen weight");
     }
     const Fp8Matrix transposed = in_fp8(work.fp8_weight, inputs, outputs);
-    backend.fp8_quantise({}, transposed, weight);
+    if (layer.base.scale)
+        backend.fp8_transpose(transposed, weight);
+    else
+        backend.fp8_quantise({}, transposed, weight);
     backend.fp8_backward_input(d_x, d.rows, transposed, static_cast<bool>(layer.adapter));
 }
 

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "comm/communicator.h"
 #include "model/policy.h"
+#include "model/precision.h"
 #include "train/ranks/pulled_weights.h"
 #include "train/ranks/sharding.h"
 
@@ -19,11 +20,14 @@ inline std::int64_t parts_of(const Communicator& ranks, Sharding sharding) {
 /// A rank's weights of a model, whole or shared out.
 class RankModel {
   public:
-    /// Zero. `is_trained`: all of it, not an adapter on it. On all ranks.
+    /// Zero. `is_trained`: all of it, not an adapter on it. Where it is not, and computed with in FP8, linear weights are in FP8 alone,
+    /// unless they are shared out. On all ranks.
     RankModel(Backend& backend, const ModelConfig& config, Communicator& ranks, Sharding sharding,
-              bool is_trained) {
+              bool is_trained, Precision precision = Precision::bf16) {
         if (sharding == Sharding::parameters && ranks.parts() > 1)
             pulled_.emplace(backend, config, ranks);
+        else if (!is_trained && precision == Precision::fp8)
+            whole_.emplace(backend, config, FrozenInFp8());
         else
             whole_.emplace(backend, config, backend.activation_dtype(),
                            is_trained ? parts_of(ranks, sharding) : 1);
