@@ -21,7 +21,9 @@ import { addShowCommand } from './show.js';
 import { addSpeedupCommand } from './speedup.js';
 import { addStopCommand } from './stop.js';
 import { addSweepCommand } from './sweep.js';
+import { addTrackCommand } from './track.js';
 import { addTrainCommand } from './train.js';
+import { addWhyCommand } from './why.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
 const COMMANDS = [
@@ -34,9 +36,11 @@ const COMMANDS = [
   addShowCommand,
   addCompareCommand,
   addPairsCommand,
+  addWhyCommand,
   addStopCommand,
   addExportCommand,
   addPushCommand,
+  addTrackCommand,
   addSampleCommand,
   addConvertCommand,
   addCacheCommand,

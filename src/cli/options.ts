@@ -21,6 +21,7 @@ import {
 import { type ConfigFile, isConfigFile, readConfigFile, resolveConfig } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import type { DatasetRequest } from '../core/tokenise/index.js';
+import type { ReportTo } from '../core/trackers/index.js';
 import { KINDS_TEXT } from '../core/dataset/file-kinds.js';
 import { modelId } from '../core/hub/index.js';
 import { isHubOption } from './hub.js';
@@ -125,6 +126,8 @@ export interface CommandInput {
   readonly model: string | undefined;
   readonly name: string | undefined;
   readonly runs: string | undefined;
+  /** Trackers, and what else `report_to` may say. */
+  readonly reportTo: readonly ReportTo[] | undefined;
   /** Each option as the flag says, else the run config, else its preset, else the default. */
   readonly plan: PlanOptions;
   readonly training: TrainingOptions;
@@ -165,6 +168,7 @@ export async function readInput(files: readonly string[], given: Readonly<Record
     model: text('model') ?? config?.model,
     name: text('name') ?? config?.name,
     runs: text('runs') ?? config?.runs,
+    reportTo: (given['reportTo'] as readonly ReportTo[] | undefined) ?? config?.reportTo,
     plan: resolve(base.plan, given),
     training: resolve(base.training, given),
     runner: resolve(base.runner, given),

@@ -204,7 +204,7 @@ class Sweep {
   /** The run config of one trial, kept beside the record. */
   async #writeConfig(at: number): Promise<string> {
     const { options } = this.trials[at]!;
-    const { model, dataset, evalDataset, preset } = this.config;
+    const { model, dataset, evalDataset, preset, reportTo } = this.config;
     const folder = path.dirname(this.#file);
     await mkdir(folder, { recursive: true });
     const file = path.join(folder, `${String(at + 1).padStart(4, '0')}.wishbone.json`);
@@ -221,6 +221,7 @@ class Sweep {
       model,
       dataset,
       eval_dataset: evalDataset,
+      report_to: reportTo,
       plan: own('plan'),
       training: own('training'),
       runner: own('runner'),

@@ -28,6 +28,7 @@ import {
 } from '../core/slurm/index.js';
 import { RunnerAhead, whyApart } from '../core/runner/index.js';
 import { planRun } from '../core/tasks/plan-run.js';
+import { askFor, placesOf, startTracking, trackersOf } from '../core/trackers/index.js';
 import type { Progress } from '../core/work/progress.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
@@ -47,6 +48,7 @@ import { planReport } from './plan.js';
 import { headlineRows, rankRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
+import { parseReportTo, REPORT_TO_HELP, sentTo, tellingTroubles, trackedRows } from './track.js';
 import { columnWarnings } from './unused.js';
 
 /** Milliseconds that a run's process may take to end after its last word. */
@@ -74,6 +76,7 @@ export function addTrainCommand(program: Command): void {
     .option('--name <text>', 'name of the run')
     .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
     .option('--target <name>', `give the run to a cluster: a target of ${TARGETS_SETTING} in .vscode/settings.json (docs/slurm.md)`)
+    .option('--report-to <names>', REPORT_TO_HELP, parseReportTo)
     .option('--detach', 'start the run and return')
     .option('--json', 'print one JSON object at the end');
   addDatasetOptions(command);
@@ -97,13 +100,14 @@ async function trainCommand(dataset: readonly string[], options: Options, comman
   if (target !== undefined) return submitted(folder, target, { before, summary, status, options });
   status.show('Starting the runner');
   const pid = await startRunner(folder, { resume: options.resume !== undefined, ahead }).finally(() => status.clear());
+  await startTracking(folder);
   if (options.detach) {
     const { config } = await readRun(folder);
     if (options.json) console.log(JSON.stringify({ folder, id: config.id, pid, ...(summary ? { plan: summary } : {}) }));
     else console.log(`run ${config.id} started: process ${pid}\n${folder}`);
     return;
   }
-  const history = await follow(folder, before, status);
+  const history = await tellingTroubles(folder, status, () => follow(folder, before, status));
   await finish(folder, history, summary, options.json === true);
 }
 
@@ -118,6 +122,7 @@ async function submitted(
     console.error(`note: ${changed.file} was changed by hand and is submitted as it is; remove it to have it written anew`);
   status.show('Submitting the job');
   const id = await submitRun(folder, target, await locateRunner()).finally(() => status.clear());
+  await startTracking(folder);
   const { config } = await readRun(folder);
   if (options.detach && options.json)
     console.log(JSON.stringify({ folder, id: config.id, job: id, ...(summary ? { plan: summary } : {}) }));
@@ -145,8 +150,9 @@ async function prepare(
   status: StatusLine,
   { target, isAlone }: { target: SlurmTarget | undefined; isAlone: boolean },
 ): Promise<Prepared> {
-  const { config, runs, rateFactor, ...named } = await readWholeInput(files, options);
+  const { config, runs, rateFactor, reportTo, ...named } = await readWholeInput(files, options);
   locating(config, () => checkOptions(named, named.evalDataset !== undefined || named.plan.eval_fraction > 0));
+  const places = placesOf(trackersOf(reportTo));
   // Before minutes of reading: without a runner there is no run.
   await locateRunner();
   const given = await fromHub(named, status);
@@ -168,6 +174,7 @@ async function prepare(
     const { folder, summary, runner, backends } = await cancellable((signal) =>
       planRun({ ...given, training, runsFolder }, { signal, onProgress }, decide),
     ).finally(() => status.clear());
+    await askFor(folder, places);
     const time = await forecastRun({ ...given, training, runner, summary, runsFolders: [runsFolder], backends });
     if (time !== undefined) await writeForecast(folder, time);
     if (!options.json && !options.detach) {
@@ -305,6 +312,7 @@ function metrics(history: RunHistory): [string, string][] {
 async function finish(folder: string, history: RunHistory, summary: PlanSummary | undefined, json: boolean): Promise<void> {
   const { terminal, pace } = history;
   const { config } = await readRun(folder);
+  const trackers = await sentTo(folder);
   if (!terminal) {
     throw new WishboneError(
       'the runner ended without an error message: it was killed, or the machine ran out of memory',
@@ -339,6 +347,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         device: history.start?.device,
         time: history.timeSpent,
         ranks: history.ranks,
+        ...(trackers.length === 0 ? {} : { trackers }),
         ...(history.exportPath === undefined ? {} : { export: history.exportPath }),
         ...(summary ? { plan: summary } : {}),
       }),
@@ -354,7 +363,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
     if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);
-    rows.push(...rankRows(history.ranks));
+    rows.push(...rankRows(history.ranks), ...trackedRows(folder, trackers));
     console.log(columns(rows));
   }
   // Whatever comes after it in a script must not take the run for done.

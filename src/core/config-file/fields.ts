@@ -9,6 +9,7 @@ import {
   type TrainingOptions,
 } from '../options/index.js';
 import { choice, oneOrList, optional, type Rule, text } from '../options/rule.js';
+import { REPORT_TO_RULE } from '../trackers/report-to.js';
 import { SWEEP_HELP, SWEEP_RULE } from './sweep-fields.js';
 import { KINDS_TEXT } from '../dataset/file-kinds.js';
 
@@ -72,6 +73,10 @@ export const TOP_FIELDS = {
   },
   eval_dataset: { rule: optional(PATHS), help: 'the same, for evaluation; needs training.eval_steps', path: true },
   runs: { rule: optional(PATH), help: 'folder in which the run is created', path: true },
+  report_to: {
+    rule: REPORT_TO_RULE,
+    help: 'trackers that the run is sent to, by transformers’ names (docs/trackers.md); TensorBoard’s files are always there',
+  },
   sweep: {
     rule: optional(SWEEP_RULE),
     help: 'several values of options: `wishbone sweep` makes a run of each combination',

@@ -11,6 +11,7 @@ import {
   type TrainingOptions,
 } from '../options/index.js';
 import { CONFIG_SUFFIX, type Sections } from './fields.js';
+import type { ReportTo } from '../trackers/report-to.js';
 import type { SweepBlock } from './sweep-fields.js';
 import { type ConfigProblem, type JudgedConfig, judgeConfig } from './problems.js';
 
@@ -25,6 +26,8 @@ export interface ConfigFile extends Sections {
   readonly dataset?: readonly string[] | undefined;
   readonly evalDataset?: readonly string[] | undefined;
   readonly runs?: string | undefined;
+  /** `report_to` */
+  readonly reportTo?: readonly ReportTo[] | undefined;
   readonly sweep?: SweepBlock | undefined;
   /** `file:line, field x` of a field, or without the line when the file does not have it. */
   readonly where: (field: string) => string;
@@ -133,6 +136,7 @@ function configOf({ values, places }: JudgedConfig, text: string, file: string):
     dataset: list('dataset'),
     evalDataset: list('eval_dataset'),
     runs: top('runs'),
+    ...(values.has('report_to') ? { reportTo: list('report_to') as readonly ReportTo[] } : {}),
     ...(values.has('sweep') ? { sweep: values.get('sweep') as SweepBlock } : {}),
     plan: section('plan'),
     training: section('training'),

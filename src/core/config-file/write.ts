@@ -11,6 +11,7 @@ export interface ConfigSettings extends Partial<Sections> {
   readonly dataset?: string | readonly string[] | undefined;
   readonly eval_dataset?: string | readonly string[] | undefined;
   readonly runs?: string | undefined;
+  readonly report_to?: string | readonly string[] | undefined;
 }
 
 /** @throws WishboneError for a file name that would not be taken for a run config's */
@@ -41,8 +42,8 @@ export function sectionsOf(options: RunOptions, preset?: string): Sections {
  * @param comments lines to stand above a field, by its path; under '' above all
  */
 export function configText(settings: ConfigSettings, folder: string, comments: ReadonlyMap<string, readonly string[]> = new Map()): string {
-  const { name, preset, model, dataset, eval_dataset, runs, plan, training, runner } = settings;
-  const fields = { version: CONFIG_VERSION, name, preset, model, dataset, eval_dataset, runs, plan, training, runner };
+  const { name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner } = settings;
+  const fields = { version: CONFIG_VERSION, name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner };
   const about = (field: string, indent: string): string[] =>
     (comments.get(field) ?? []).map((line) => `${indent}// ${line.replace(/[\r\n]+/g, ' ')}`);
   const object = (value: object, at: string, indent: string): string => {

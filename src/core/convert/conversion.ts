@@ -19,7 +19,7 @@ export interface ConversionNote {
 }
 
 /** Where something goes in the new file. */
-export type Target = OptionPath | 'name' | 'model' | 'dataset' | 'eval_dataset';
+export type Target = OptionPath | 'name' | 'model' | 'dataset' | 'eval_dataset' | 'report_to';
 
 /** Thrown for a value that decides what is trained and cannot be had here. */
 export class Unconvertible extends Error {

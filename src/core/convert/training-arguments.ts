@@ -1,5 +1,6 @@
 import { BEST_METRICS } from '../../metrics.js';
 
+import { REPORT_TO, type ReportTo, TRACKERS, trackersOf } from '../trackers/report-to.js';
 import type { Conversion } from './conversion.js';
 
 /** transformers' `TrainingArguments` where its default is not Wishbone's. */
@@ -17,7 +18,7 @@ export const TRAINING_ARGUMENTS: readonly string[] = [
   ...['per_device_train_batch_size', 'gradient_accumulation_steps', 'num_train_epochs', 'max_steps', 'learning_rate'],
   ...['lr_scheduler_type', 'lr_scheduler_kwargs', 'warmup_ratio', 'warmup_steps', 'weight_decay', 'adam_beta1', 'adam_beta2'],
   ...['adam_epsilon', 'max_grad_norm', 'optim', 'eval_strategy', 'eval_steps', 'save_strategy', 'save_steps', 'save_total_limit'],
-  ...['load_best_model_at_end', 'metric_for_best_model', 'seed', 'run_name', 'output_dir', 'bf16', 'gradient_checkpointing'],
+  ...['load_best_model_at_end', 'metric_for_best_model', 'seed', 'run_name', 'output_dir', 'report_to', 'bf16', 'gradient_checkpointing'],
 ];
 
 /** What TRL's and LLaMA-Factory's configs have in common: the settings of transformers' `TrainingArguments`. */
@@ -40,6 +41,25 @@ export function convertTrainingArguments(conversion: Conversion, tool: keyof typ
   conversion.carry('max_grad_norm', 'training.max_grad_norm');
   const name = conversion.takeText('run_name');
   if (name !== undefined) conversion.set('name', name, 'run_name');
+  trackers(conversion);
+}
+
+/** Those that a run can be sent to; TensorBoard's files are always there. */
+function trackers(conversion: Conversion): void {
+  const named = [conversion.take('report_to') ?? []].flat().map((name) => String(name).toLowerCase());
+  const known = trackersOf(named as ReportTo[]);
+  const others = named.filter((name) => !(REPORT_TO as readonly string[]).includes(name));
+  if (known.length > 0) conversion.set('report_to', known, 'report_to');
+  if (others.length > 0)
+    conversion.lost(
+      'report_to',
+      others.includes('all') ? `name those that are meant: ${TRACKERS.join(', ')}` : `a run cannot be sent to ${others.join(', ')}`,
+    );
+  if (!known.includes('trackio')) return;
+  const project = conversion.takeText('project');
+  if (project !== undefined) conversion.lost('project', `set the environment variable TRACKIO_PROJECT to ${project}`);
+  if (conversion.takeText('trackio_space_id') !== undefined)
+    conversion.lost('trackio_space_id', 'the run goes to Trackio on this machine; `trackio sync` puts it on a Space');
 }
 
 /** The pairs of an optimizer step are one number here: a step accumulates over its bins anyway. */

@@ -102,8 +102,12 @@ export async function readText(response: IncomingMessage, most: number, from: st
   return text;
 }
 
-/** What is fetched is run: nobody on the way may change it, nor the hash that it is checked by. */
-export function safeUrl(address: string): URL {
+/**
+ * What is fetched is run: nobody on the way may change it, nor the hash that it is checked by.
+ *
+ * @param plain it is no such thing, and goes where somebody has named an address without encryption
+ */
+export function safeUrl(address: string, plain = false): URL {
   let url: URL;
   try {
     url = new URL(address);
@@ -111,7 +115,7 @@ export function safeUrl(address: string): URL {
     throw new WishboneError('the address cannot be read', address, 'write a full address that begins with https://');
   }
   const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) return url;
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && (loopback || plain))) return url;
   throw new WishboneError('the address is not encrypted', url.href, 'use one that begins with https://');
 }
 

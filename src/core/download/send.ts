@@ -14,6 +14,8 @@ export interface Sent {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly authorization?: string | undefined;
   readonly body?: Body | undefined;
+  /** An address without encryption will do. */
+  readonly plain?: boolean | undefined;
   /** The error for an answer that says no. */
   refuse(refusal: Refusal, text: string): Error;
 }
@@ -34,11 +36,11 @@ const MOST_REDIRECTS = 5;
  * @throws ConnectionError, what `refuse` makes of an answer that says no, the signal's reason
  */
 export async function send(address: string, sent: Sent, network: Network, signal?: AbortSignal): Promise<Reply> {
-  let url = safeUrl(address);
+  let url = safeUrl(address, sent.plain);
   for (let redirects = 0; ; redirects++) {
     const { status, statusText, headers, text } = await once(url, sent, network, signal);
     if (status >= 200 && status < 300) return { status, headers, text };
-    const next = headers.location === undefined ? undefined : safeUrl(new URL(headers.location, url).href);
+    const next = headers.location === undefined ? undefined : safeUrl(new URL(headers.location, url).href, sent.plain);
     if ([307, 308].includes(status) && next?.origin === url.origin && redirects < MOST_REDIRECTS) {
       url = next;
       continue;

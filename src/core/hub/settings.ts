@@ -37,7 +37,8 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
   return given(env, 'HF_HUB_CACHE') ?? given(env, 'HUGGINGFACE_HUB_CACHE') ?? path.join(hubHome(env), 'hub');
 }
 
-function hubHome(env: NodeJS.ProcessEnv): string {
+/** The folder of everything that the hub's libraries keep. */
+export function hubHome(env: NodeJS.ProcessEnv = process.env): string {
   return given(env, 'HF_HOME') ?? path.join(given(env, 'XDG_CACHE_HOME') ?? path.join(homedir(), '.cache'), 'huggingface');
 }
 

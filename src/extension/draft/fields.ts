@@ -9,12 +9,16 @@ import { KINDS_TEXT } from '../../core/dataset/file-kinds.js';
 const OWN: Readonly<Record<string, { readonly label: string; readonly help: string }>> = {
   dataset: {
     label: 'Dataset',
-    help: `Preference file: ${KINDS_TEXT}; wildcards work; a weight goes after a colon`,
+    help: `Preference file (${KINDS_TEXT}; wildcards work) or dataset of the hub: org/name, org/name#split; a weight goes after a colon`,
   },
-  model: { label: 'Model', help: 'Hugging Face folder with config.json, safetensors and tokenizer.json' },
+  model: {
+    label: 'Model',
+    help: 'Hugging Face folder with config.json, safetensors and tokenizer.json, or model of the hub: org/name, org/name@revision',
+  },
   name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
   target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
-  evalDataset: { label: 'Eval dataset', help: 'Preference file to evaluate on; empty: none' },
+  reportTo: { label: 'Report to', help: 'Trackers that the run is sent to: mlflow, trackio, wandb, separated by commas; empty: none' },
+  evalDataset: { label: 'Eval dataset', help: 'Preference file or dataset of the hub to evaluate on; empty: none' },
 };
 
 interface Section {
@@ -114,7 +118,7 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Runner',
-    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
+    fields: ['target', 'reportTo', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
     more: ['runner.shard', 'runner.offload', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
@@ -147,7 +151,7 @@ function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inU
     return { id, ...OWN[id]!, more, kind: 'choice', choices };
   }
   if (row === undefined) {
-    const kind = id === 'model' ? 'path' : id === 'name' ? 'text' : 'paths';
+    const kind = id === 'model' ? 'path' : id === 'name' || id === 'reportTo' ? 'text' : 'paths';
     return { id, ...OWN[id]!, more, kind, choices: [] };
   }
   const help = sentence(row.example === undefined ? row.help : `${row.help}. JSON: ${row.example}`);

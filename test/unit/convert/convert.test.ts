@@ -270,3 +270,17 @@ test('any YAML is converted, or is a WishboneError', () => {
     { numRuns: 300 },
   );
 });
+
+test('report_to: trackers that are here are carried over, others are said', () => {
+  const config = (text: string): unknown => convertText(text).config.reportTo;
+  const about = (text: string): string[] =>
+    convertText(text).converted.notes.flatMap(({ name, kind, text: note, line }) =>
+      line === undefined ? [] : [`${name} ${kind}: ${note}`],
+    );
+  assert.deepEqual(config('beta: 0.1\nreport_to: mlflow'), ['mlflow']);
+  assert.deepEqual(config('beta: 0.1\nreport_to: [tensorboard, wandb, mlflow]'), ['mlflow', 'wandb']);
+  assert.equal(config('beta: 0.1\nreport_to: none'), undefined);
+  assert.match(about('beta: 0.1\nreport_to: [comet_ml, wandb]').join(), /report_to lost: a run cannot be sent to comet_ml/);
+  assert.match(about('beta: 0.1\nreport_to: all').join(), /report_to lost: name those that are meant: mlflow, trackio, wandb/);
+  assert.match(about('beta: 0.1\nreport_to: trackio\nproject: mine').join(), /project lost: .*TRACKIO_PROJECT to mine/);
+});
